@@ -1,0 +1,42 @@
+//! The words of reco: ids and rows, what a model may see, what one may ask it, what it answers.
+//!
+//! Does not know files, tensors or metrics, and no model: those crates depend on this one, never the other way round.
+//!
+//! **Invariant**: wrong states cannot be said. Row numbers come from a [`Vocab`], ratings lie on their scale, scores are
+//! finite, rankings have distinct items, and [`Approach::fit`] cannot be handed a test row.
+//!
+//! ```
+//! use std::num::NonZeroUsize;
+//! use reco_core::{Candidates, Items, Ranking, Seen};
+//!
+//! let items = Items::new(vec![10.into(), 20.into(), 30.into()])?;
+//! let seen = Seen::new(vec![items.get(&20.into()).expect("item 20 is there")]);
+//! let ranking = Ranking::top(items.indices(), &Candidates::AllExcept(&seen), &[0.1, 0.9, 0.5], NonZeroUsize::MIN)?;
+//! assert_eq!(items.id(ranking.entries()[0].0).to_string(), "30");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod id;
+mod layers;
+mod matrix;
+pub mod options;
+mod query;
+pub mod random;
+mod ranking;
+mod rating;
+mod recommender;
+mod rows;
+mod vocab;
+
+pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};
+pub use layers::{Layer, LayerGraph};
+pub use matrix::{Features, Matrix};
+pub use query::{Candidates, Profile, Query, Who};
+pub use ranking::{Ranking, Relevant, Scores};
+pub use rating::{Rating, RatingError, RatingScale, Scaling, Score, Target};
+pub use recommender::{
+    Approach, ApproachEntry, DeviceChoice, EpochLog, FitError, Fitted, LoadError, Predicts, Progress, Recommender, Run,
+    ScoreError, Silent, TrainingLog,
+};
+pub use rows::{Case, Catalogue, Interaction, Interactions, InteractionsBuilder, Seen, Train};
+pub use vocab::{Indexed, Items, Users, Vocab, VocabError};

@@ -1,0 +1,124 @@
+//! How does a table of options become a type that cannot be wrong?
+//!
+//! Does not know which options there are: a type's own defaults say so.
+//!
+//! **Invariant**: a key that the type does not have is an error that names the nearest one it has.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Why options were refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// A key that is not among the options.
+    #[error("unknown key `{key}` in {place}\nhint: {hint}")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// Where it stands.
+        place: String,
+        /// The nearest valid key, or all of them.
+        hint: String,
+    },
+    /// A value of the wrong type or beyond its bounds.
+    #[error("{place}: {reason}")]
+    Value {
+        /// Where it stands.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Reads `given` as a `T`. Keys that are not given keep `T::default()`'s value, nested tables included.
+///
+/// # Errors
+/// A key that `T::default()` does not have, at any depth; a value that `T` does not take.
+pub fn parse<T: DeserializeOwned + Serialize + Default>(place: &str, given: &Value) -> Result<T, OptionsError> {
+    let mut merged = serde_json::to_value(T::default())
+        .map_err(|error| OptionsError::Value { place: place.to_owned(), reason: error.to_string() })?;
+    merge(place, &mut merged, given)?;
+    serde_json::from_value(merged)
+        .map_err(|error| OptionsError::Value { place: place.to_owned(), reason: error.to_string() })
+}
+
+fn merge(place: &str, into: &mut Value, given: &Value) -> Result<(), OptionsError> {
+    match (into, given) {
+        (Value::Object(into), Value::Object(given)) => {
+            for (key, value) in given {
+                match into.get_mut(key) {
+                    Some(slot @ Value::Object(_))
+                        if value.is_object() && !slot.as_object().is_some_and(|map| map.is_empty()) =>
+                    {
+                        merge(&format!("{place}.{key}"), slot, value)?;
+                    }
+                    Some(slot) => *slot = value.clone(),
+                    None => {
+                        return Err(OptionsError::UnknownKey {
+                            key: key.clone(),
+                            place: place.to_owned(),
+                            hint: did_you_mean(key, into.keys().map(String::as_str)),
+                        });
+                    }
+                }
+            }
+            Ok(())
+        }
+        (into, given) => {
+            *into = given.clone();
+            Ok(())
+        }
+    }
+}
+
+/// A remedy for a name that is not known: the nearest known one if it is near, else all of them.
+pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let nearest = known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, candidate)| *distance <= name.len().max(candidate.len()).div_ceil(3));
+    match nearest {
+        Some((_, nearest)) => format!("did you mean `{nearest}`?"),
+        None if known.is_empty() => "nothing can stand here".to_owned(),
+        None => format!("known are `{}`", known.join("`, `")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Options {
+        epochs: usize,
+        patience: Option<usize>,
+        inner: Inner,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Inner {
+        learning_rate: f64,
+    }
+
+    impl Default for Options {
+        fn default() -> Self {
+            Self { epochs: 100, patience: None, inner: Inner { learning_rate: 1e-3 } }
+        }
+    }
+
+    #[test]
+    fn keeps_defaults_and_names_the_nearest_key() {
+        let options: Options = parse("[[approach]]", &json!({ "patience": 3, "inner": {} })).unwrap();
+        assert_eq!(options, Options { patience: Some(3), ..Options::default() });
+        let unknown = |value| parse::<Options>("[[approach]]", &value).unwrap_err().to_string();
+        assert_eq!(unknown(json!({ "epoch": 3 })), "unknown key `epoch` in [[approach]]\nhint: did you mean `epochs`?");
+        assert!(unknown(json!({ "inner": { "learning_rat": 1 } })).contains("in [[approach]].inner"));
+        assert!(unknown(json!({ "zzzzzzzz": 1 })).contains("known are `epochs`"));
+        assert!(unknown(json!({ "epochs": "many" })).contains("many"));
+    }
+}

@@ -1,0 +1,62 @@
+//! What can one ask of a recommender?
+//!
+//! Does not know who answers.
+//!
+//! **Invariant**: a query names its candidates; whoever answers never sees ratings that the query does not carry.
+
+use std::collections::BTreeMap;
+
+use crate::{ItemIdx, Seen, Target, UserIdx};
+
+/// One request: for whom, in which context, among which items.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// For whom.
+    pub who: Who<'a>,
+    /// The moment, one number per context of the catalogue; empty for a moment not stated, which counts as zeros.
+    pub context: &'a [f32],
+    /// Among which items.
+    pub candidates: Candidates<'a>,
+}
+
+/// The one who asks.
+#[derive(Clone, Copy, Debug)]
+pub enum Who<'a> {
+    /// A user of the catalogue.
+    Known(UserIdx),
+    /// Someone whom no model was trained on.
+    Visitor {
+        /// What they rated so far.
+        history: &'a [(ItemIdx, Target)],
+        /// What they say of themselves.
+        profile: &'a Profile,
+    },
+}
+
+/// What a visitor states: attributes such as `age`, `gender`, and liked features such as genres.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Names of item features that the visitor likes.
+    pub likes: Vec<String>,
+    /// User attributes by name.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// The items that are scored.
+#[derive(Clone, Copy, Debug)]
+pub enum Candidates<'a> {
+    /// The whole catalogue but these.
+    AllExcept(&'a Seen),
+    /// These alone, in this order.
+    These(&'a [ItemIdx]),
+}
+
+impl Candidates<'_> {
+    /// How many scores an answer has: for [`Candidates::AllExcept`] one per item of the catalogue, seen or not.
+    pub fn n_scores(&self, n_items: usize) -> usize {
+        match self {
+            Self::AllExcept(_) => n_items,
+            Self::These(items) => items.len(),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What does a recommender answer, and what counts as a good answer?
+//!
+//! Does not know metrics.
+//!
+//! **Invariant**: a [`Ranking`] has distinct items, best first, ties in catalogue order; [`Relevant`] is not empty.
+
+use std::cmp::Reverse;
+use std::num::NonZeroUsize;
+
+use crate::rating::Score;
+use crate::{Candidates, ItemIdx, Query, ScoreError};
+
+/// Scores for many queries: one row per query, one number per candidate.
+///
+/// For [`Candidates::AllExcept`] a row has one number per item of the catalogue, seen items included: who ranks leaves
+/// them out. For [`Candidates::These`] it has one number per item named, in the order named.
+#[derive(Clone, Debug, Default)]
+pub struct Scores {
+    values: Vec<f32>,
+    ends: Vec<usize>,
+}
+
+impl Scores {
+    /// An empty answer, whose memory is reused from call to call.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes room for the answers to `queries` over `n_items` items, all zero.
+    pub fn reset(&mut self, queries: &[Query<'_>], n_items: usize) {
+        self.values.clear();
+        self.ends.clear();
+        let mut end = 0;
+        for query in queries {
+            end += query.candidates.n_scores(n_items);
+            self.ends.push(end);
+        }
+        self.values.resize(end, 0.0);
+    }
+
+    /// The numbers for the query at `row`.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[self.start(row)..self.ends[row]]
+    }
+
+    /// The numbers for the query at `row`, to be written.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        let start = self.start(row);
+        &mut self.values[start..self.ends[row]]
+    }
+
+    /// How many queries are answered.
+    pub fn n_rows(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn start(&self, row: usize) -> usize {
+        if row == 0 { 0 } else { self.ends[row - 1] }
+    }
+}
+
+/// The best items of a query, best first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ranking(Vec<(ItemIdx, Score)>);
+
+impl Ranking {
+    /// The best `k` of a scored row: highest score first, ties in catalogue order, seen items left out.
+    ///
+    /// `items` is the whole catalogue in order; `scores` is the row that a recommender wrote for `candidates`.
+    ///
+    /// # Errors
+    /// A score that is not finite; an item named twice among [`Candidates::These`].
+    pub fn top(
+        items: impl Iterator<Item = ItemIdx>,
+        candidates: &Candidates<'_>,
+        scores: &[f32],
+        k: NonZeroUsize,
+    ) -> Result<Self, ScoreError> {
+        let scored = |(item, &value): (ItemIdx, &f32)| match Score::new(value) {
+            Some(score) => Ok((item, score)),
+            None => Err(ScoreError::NotFinite { item: item.index(), value }),
+        };
+        let mut row = match candidates {
+            Candidates::AllExcept(seen) => {
+                let mut masked = seen.items().iter().copied().peekable();
+                items
+                    .zip(scores)
+                    .filter(|(item, _)| masked.next_if(|seen| seen == item).is_none())
+                    .map(scored)
+                    .collect::<Result<Vec<_>, _>>()?
+            }
+            Candidates::These(named) => named.iter().copied().zip(scores).map(scored).collect::<Result<Vec<_>, _>>()?,
+        };
+        let best_first = |(item, score): &(ItemIdx, Score)| (Reverse(*score), *item);
+        if k.get() < row.len() {
+            row.select_nth_unstable_by_key(k.get() - 1, best_first);
+            row.truncate(k.get());
+        }
+        row.sort_unstable_by_key(best_first);
+        if let Candidates::These(named) = candidates {
+            let mut distinct = named.to_vec();
+            distinct.sort_unstable();
+            if let Some(pair) = distinct.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(ScoreError::CandidateTwice { item: pair[0].index() });
+            }
+        }
+        Ok(Self(row))
+    }
+
+    /// The items and their scores, best first.
+    pub fn entries(&self) -> &[(ItemIdx, Score)] {
+        &self.0
+    }
+
+    /// The items, best first.
+    pub fn items(&self) -> impl ExactSizeIterator<Item = ItemIdx> + Clone + '_ {
+        self.0.iter().map(|(item, _)| *item)
+    }
+
+    /// How many items.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was left to recommend.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The items that would have been right; at least one, so that no metric divides by zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relevant(Vec<ItemIdx>);
+
+impl Relevant {
+    /// The items of `items`, or `None` where there are none.
+    pub fn new(mut items: Vec<ItemIdx>) -> Option<Self> {
+        items.sort_unstable();
+        items.dedup();
+        (!items.is_empty()).then_some(Self(items))
+    }
+
+    /// Whether `item` is among them.
+    pub fn contains(&self, item: ItemIdx) -> bool {
+        self.0.binary_search(&item).is_ok()
+    }
+
+    /// How many; at least one.
+    pub fn n(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The items, ascending and distinct.
+    pub fn items(&self) -> &[ItemIdx] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Items, Seen};
+
+    fn top(seen: &[usize], scores: &[f32], k: usize) -> Vec<usize> {
+        let items = Items::new((0..scores.len() as i64).map(Into::into).collect()).unwrap();
+        let seen = Seen::new(seen.iter().map(|&n| items.at(n).unwrap()).collect());
+        let k = NonZeroUsize::new(k).unwrap();
+        let ranking = Ranking::top(items.indices(), &Candidates::AllExcept(&seen), scores, k).unwrap();
+        ranking.items().map(|item| item.index()).collect()
+    }
+
+    #[test]
+    fn best_first_ties_in_catalogue_order_seen_left_out() {
+        assert_eq!(top(&[], &[0.1, 0.9, 0.5, 0.9], 3), [1, 3, 2]);
+        assert_eq!(top(&[1, 2], &[0.1, 0.9, 0.5, 0.9], 3), [3, 0]);
+        assert_eq!(top(&[0, 1], &[0.1, 0.9], 3), [0_usize; 0]);
+        assert_eq!(top(&[], &[0.0, -0.0, 0.0], 2), [0, 1]);
+    }
+
+    #[test]
+    fn refuses_nan_and_a_candidate_named_twice() {
+        let items = Items::new(vec![1.into(), 2.into()]).unwrap();
+        let all = Candidates::AllExcept(Seen::NOTHING);
+        let error = Ranking::top(items.indices(), &all, &[0.0, f32::NAN], NonZeroUsize::MIN).unwrap_err();
+        assert!(error.to_string().contains("`NaN`"), "{error}");
+        let twice = [items.at(1).unwrap(); 2];
+        let these = Candidates::These(&twice);
+        assert!(Ranking::top(items.indices(), &these, &[0.0, 0.0], NonZeroUsize::MIN).is_err());
+    }
+}

@@ -1,0 +1,314 @@
+//! What is a recommender, and how is one made?
+//!
+//! Does not know any: the crates `reco-classic` and `reco-models` list theirs in a registry called `APPROACHES` each.
+//!
+//! **Invariant**: [`Approach::fit`] sees a [`Train`] and nothing else, so that no test row can reach it.
+
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::options::OptionsError;
+use crate::{Catalogue, Features, LayerGraph, Query, Ranking, Scores, Train};
+
+/// Answers queries. Object-safe: evaluation, the service and the command line hold `&dyn Recommender`.
+pub trait Recommender: Send + Sync {
+    /// What the scores are: decides which metrics apply.
+    fn predicts(&self) -> Predicts;
+
+    /// The users, items and features that the indices in queries and answers refer to.
+    fn catalogue(&self) -> &Arc<Catalogue>;
+
+    /// Scores for many queries at once, written into `out`, one row per query (see [`Scores`]).
+    ///
+    /// # Errors
+    /// A visitor, from a recommender that knows only its users; a failing device.
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError>;
+
+    /// The best `k` of each query's candidates. Provided; override it where score, mask and top-k can be fused.
+    ///
+    /// # Errors
+    /// As [`Recommender::score`], and where a score is not finite.
+    fn recommend(&self, queries: &[Query<'_>], k: NonZeroUsize) -> Result<Vec<Ranking>, ScoreError> {
+        // Few enough queries at a time that their scores stay within some 16 MiB.
+        let tile = (4_000_000 / self.catalogue().n_items().max(1)).clamp(1, 256);
+        let mut scores = Scores::new();
+        let mut rankings = Vec::with_capacity(queries.len());
+        for queries in queries.chunks(tile) {
+            self.score(queries, &mut scores)?;
+            for (row, query) in queries.iter().enumerate() {
+                rankings.push(Ranking::top(self.catalogue().items.indices(), &query.candidates, scores.row(row), k)?);
+            }
+        }
+        Ok(rankings)
+    }
+}
+
+/// What the scores of a recommender are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Predicts {
+    /// Stars, comparable with ratings.
+    Stars,
+    /// Targets: ratings after the catalogue's [`Scaling`](crate::Scaling), which leads back to stars where it can.
+    Targets,
+    /// An order only.
+    Order,
+}
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoreError {
+    /// A score that is NaN or infinite.
+    #[error(
+        "the score of item row `{item}` is `{value}`, which cannot be ranked\nhint: train again with a lower `learning_rate`"
+    )]
+    NotFinite {
+        /// The item's row.
+        item: usize,
+        /// The number.
+        value: f32,
+    },
+    /// One candidate named twice.
+    #[error("item row `{item}` is named twice among the candidates")]
+    CandidateTwice {
+        /// The item's row.
+        item: usize,
+    },
+    /// A visitor, asked of a recommender that knows only its users.
+    #[error("`{approach}` has no answer for a visitor it was not trained on\nhint: ask `popularity` or `content`")]
+    Visitor {
+        /// The approach.
+        approach: &'static str,
+    },
+    /// A context of the wrong length.
+    #[error("the query states `{given}` context numbers and the catalogue has `{expected}`")]
+    Context {
+        /// How many the query has.
+        given: usize,
+        /// How many the catalogue has.
+        expected: usize,
+    },
+    /// The device failed.
+    #[error("the device failed while scoring: {0}")]
+    Device(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// A way to make a recommender: one line in a registry `APPROACHES`.
+#[derive(Clone, Copy)]
+pub struct ApproachEntry {
+    /// What `--approach` and `[[approach]] name` call it.
+    pub name: &'static str,
+    /// One line for help and reports.
+    pub about: &'static str,
+    /// Its options at their defaults, as a JSON object; the keys of `[[approach]]`.
+    pub defaults: fn() -> Value,
+    /// Makes the approach with the options given; those not given keep their default.
+    pub configure: fn(&Value) -> Result<Box<dyn Approach>, OptionsError>,
+}
+
+/// A configured way to make a recommender.
+pub trait Approach: Send + Sync {
+    /// Its name in the registry.
+    fn name(&self) -> &'static str;
+
+    /// Its options, defaults filled in.
+    fn options(&self) -> Value;
+
+    /// Learns from `train`.
+    ///
+    /// # Errors
+    /// Nothing to learn from, a loss that is not finite, an interruption, a missing device.
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError>;
+
+    /// Reads back what [`Fitted::save`] wrote in `folder`, for the same catalogue.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, foreign, or of another shape than the catalogue's.
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
+}
+
+/// A recommender with what is known of its training.
+pub trait Fitted: Recommender {
+    /// Numbers that were learned.
+    fn n_parameters(&self) -> usize;
+
+    /// The device it computes on, in words.
+    fn device(&self) -> String;
+
+    /// How training went; `None` for what is not trained by epochs.
+    fn training(&self) -> Option<&TrainingLog> {
+        None
+    }
+
+    /// The network as layers with shapes; `None` for what is no network.
+    fn layers(&self) -> Option<LayerGraph> {
+        None
+    }
+
+    /// Writes all that [`Approach::load`] needs into `folder`, which exists and is empty, and nothing elsewhere.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>>;
+}
+
+/// What a fit is told by its surroundings.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// All chance in the fit follows from it.
+    pub seed: u64,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Is told of progress, and can ask to stop.
+    pub progress: &'a dyn Progress,
+}
+
+/// Where to compute; only models on Burn look at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceChoice {
+    /// A real GPU through wgpu if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// wgpu, on whatever adapter there is, a software driver included.
+    Wgpu,
+    /// The CPU.
+    Cpu,
+    /// CUDA, in a build with the cargo feature `cuda`.
+    Cuda,
+}
+
+/// Told of progress. Nothing it does changes a result, except that it can stop a fit.
+pub trait Progress: Send + Sync {
+    /// A fit of at most `epochs` epochs of `rows` rows each begins.
+    fn begin(&self, approach: &str, epochs: usize, rows: usize) {
+        let _ = (approach, epochs, rows);
+    }
+
+    /// `rows` rows of the present epoch are done.
+    fn advance(&self, rows: usize) {
+        let _ = rows;
+    }
+
+    /// An epoch is done.
+    fn epoch(&self, epoch: &EpochLog) {
+        let _ = epoch;
+    }
+
+    /// The fit is over.
+    fn end(&self) {}
+
+    /// Whether the fit should stop, without a result.
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Shows nothing and never stops.
+pub struct Silent;
+
+impl Progress for Silent {}
+
+/// How a training by epochs went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrainingLog {
+    /// One entry per epoch.
+    pub epochs: Vec<EpochLog>,
+    /// The epoch whose weights were kept, counted from 1.
+    pub best_epoch: usize,
+    /// Rows that each epoch learns from.
+    pub n_train: usize,
+    /// Rows that each epoch is judged by.
+    pub n_validation: usize,
+    /// Wall time of the whole fit: initialisation, upload and validation included.
+    pub train_seconds: f64,
+}
+
+impl TrainingLog {
+    /// `n_train × epochs / train_seconds`
+    pub fn ratings_per_second(&self) -> f64 {
+        (self.n_train * self.epochs.len()) as f64 / self.train_seconds
+    }
+}
+
+/// One epoch. Losses are mean absolute errors of targets, the others mean absolute percentage errors, in per cent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochLog {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Running mean over the epoch's batches, as Keras prints it.
+    pub train_loss: f64,
+    /// The same, in per cent of the target.
+    pub train_mape: f64,
+    /// After the epoch, where there are validation rows.
+    pub validation_loss: Option<f64>,
+    /// The same, in per cent of the target.
+    pub validation_mape: Option<f64>,
+}
+
+/// Why a model could not be fitted.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// No rows.
+    #[error("there are no training rows for `{approach}`\nhint: check the split: it left nothing in train")]
+    NoRows {
+        /// The approach.
+        approach: &'static str,
+    },
+    /// A loss that is NaN or infinite.
+    #[error("the loss of `{approach}` became `{loss}` in epoch `{epoch}`\nhint: lower `learning_rate`")]
+    Diverged {
+        /// The approach.
+        approach: &'static str,
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The loss.
+        loss: f64,
+    },
+    /// The one who started it asked to stop.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
+    /// Anything the approach itself reports, a missing device for one.
+    #[error(transparent)]
+    Other(Box<dyn Error + Send + Sync>),
+}
+
+/// Why saved weights could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Not what this approach wrote, or no longer.
+    #[error("`{path}` does not hold the weights of `{approach}`: {reason}\nhint: train again: `reco train`")]
+    Weights {
+        /// The file.
+        path: String,
+        /// The approach.
+        approach: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Anything else, a missing device for one.
+    #[error(transparent)]
+    Other(Box<dyn Error + Send + Sync>),
+}
+
+impl Query<'_> {
+    /// The context to use: the one stated, or zeros.
+    ///
+    /// # Errors
+    /// A context that has neither no number nor one for each of the catalogue's.
+    pub fn context_or_zeros(&self, catalogue: &Catalogue) -> Result<Vec<f32>, ScoreError> {
+        match (self.context.len(), catalogue.contexts.len()) {
+            (0, expected) => Ok(vec![0.0; expected]),
+            (given, expected) if given == expected => Ok(self.context.to_vec()),
+            (given, expected) => Err(ScoreError::Context { given, expected }),
+        }
+    }
+}
+
+#[expect(dead_code, reason = "fails to compile if a trait loses its object safety")]
+fn object_safe(_: &dyn Recommender, _: &dyn Approach, _: &dyn Fitted, _: &Features) {}

@@ -1,0 +1,251 @@
+//! What is a model fitted on, and what is kept from it?
+//!
+//! Does not know how rows were split, nor where they were read from.
+//!
+//! **Invariant**: a [`Train`] holds no test row; the columns of [`Interactions`] are equally long; a [`Case`] is not empty.
+
+use std::sync::Arc;
+
+use crate::{Features, ItemIdx, Items, Matrix, Rating, RatingScale, Scaling, Target, UserIdx, Users};
+
+/// Everything known about users and items before any rating is looked at, and the meaning of numbers.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    /// All users, in source order.
+    pub users: Users,
+    /// All items, in source order.
+    pub items: Items,
+    /// `[n_users, n_user_features]`
+    pub user_features: Features,
+    /// `[n_items, n_features]`: `old` and the genres, for MovieLens.
+    pub item_features: Features,
+    /// Names of the columns that describe the moment of a rating: `daytime`, `weekend`.
+    pub contexts: Vec<String>,
+    /// The stars that a rating can have.
+    pub scale: RatingScale,
+    /// From stars to targets.
+    pub scaling: Scaling,
+}
+
+impl Catalogue {
+    /// How many users there are, with or without ratings.
+    pub fn n_users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// How many items there are, with or without ratings.
+    pub fn n_items(&self) -> usize {
+        self.items.len()
+    }
+}
+
+/// Ratings or events, column by column.
+#[derive(Clone, Debug, Default)]
+pub struct Interactions {
+    users: Vec<UserIdx>,
+    items: Vec<ItemIdx>,
+    ratings: Vec<Option<Rating>>,
+    targets: Vec<Target>,
+    timestamps: Vec<Option<i64>>,
+    contexts: Matrix,
+}
+
+/// One row of [`Interactions`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interaction<'a> {
+    /// Who.
+    pub user: UserIdx,
+    /// What.
+    pub item: ItemIdx,
+    /// How many stars; `None` for an implicit event.
+    pub rating: Option<Rating>,
+    /// What a model is fitted to.
+    pub target: Target,
+    /// When, in UTC seconds since 1970, where known.
+    pub timestamp: Option<i64>,
+    /// `[n_contexts]`
+    pub context: &'a [f32],
+}
+
+impl Interactions {
+    /// No rows yet, with `n_contexts` context columns.
+    pub fn builder(n_contexts: usize) -> InteractionsBuilder {
+        InteractionsBuilder { rows: Self::default(), n_contexts, contexts: Vec::new() }
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// The user of each row.
+    pub fn users(&self) -> &[UserIdx] {
+        &self.users
+    }
+
+    /// The item of each row.
+    pub fn items(&self) -> &[ItemIdx] {
+        &self.items
+    }
+
+    /// The stars of each row.
+    pub fn ratings(&self) -> &[Option<Rating>] {
+        &self.ratings
+    }
+
+    /// The target of each row.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// The time of each row, in UTC seconds.
+    pub fn timestamps(&self) -> &[Option<i64>] {
+        &self.timestamps
+    }
+
+    /// `[n_rows, n_contexts]`
+    pub fn contexts(&self) -> &Matrix {
+        &self.contexts
+    }
+
+    /// One row. Panics beyond the last.
+    pub fn row(&self, row: usize) -> Interaction<'_> {
+        Interaction {
+            user: self.users[row],
+            item: self.items[row],
+            rating: self.ratings[row],
+            target: self.targets[row],
+            timestamp: self.timestamps[row],
+            context: self.contexts.row(row),
+        }
+    }
+
+    /// All rows, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Interaction<'_>> + Clone {
+        (0..self.len()).map(|row| self.row(row))
+    }
+
+    /// The rows numbered `rows`, in that order.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let mut builder = Self::builder(self.contexts.n_columns());
+        for &row in rows {
+            builder.push(self.row(row));
+        }
+        builder.finish()
+    }
+}
+
+/// Grows an [`Interactions`] row by row.
+#[derive(Debug)]
+pub struct InteractionsBuilder {
+    rows: Interactions,
+    n_contexts: usize,
+    contexts: Vec<f32>,
+}
+
+impl InteractionsBuilder {
+    /// Adds one row. Panics unless its context has the length that was promised.
+    pub fn push(&mut self, row: Interaction<'_>) {
+        assert_eq!(row.context.len(), self.n_contexts, "one number per context column");
+        self.rows.users.push(row.user);
+        self.rows.items.push(row.item);
+        self.rows.ratings.push(row.rating);
+        self.rows.targets.push(row.target);
+        self.rows.timestamps.push(row.timestamp);
+        self.contexts.extend_from_slice(row.context);
+    }
+
+    /// The rows.
+    pub fn finish(mut self) -> Interactions {
+        let n = self.rows.len();
+        self.rows.contexts = Matrix::new(n, self.n_contexts, self.contexts).expect("push checks each context's length");
+        self.rows
+    }
+}
+
+/// All that a model may see while it is fitted.
+#[derive(Clone, Debug)]
+pub struct Train {
+    /// Users, items, features, scaling.
+    pub catalogue: Arc<Catalogue>,
+    /// The rows to learn from.
+    pub fit: Interactions,
+    /// Rows to stop early by; part of training, never of the test.
+    pub validation: Option<Interactions>,
+}
+
+/// One user's held-out rows: what an evaluation asks about.
+#[derive(Clone, Debug)]
+pub struct Case {
+    user: UserIdx,
+    rows: Interactions,
+}
+
+impl Case {
+    /// The held-out rows grouped by user, users and rows in the order of their first appearance in `rows`.
+    pub fn group(rows: &Interactions, n_users: usize) -> Vec<Self> {
+        let mut slot = vec![usize::MAX; n_users];
+        let mut groups: Vec<(UserIdx, Vec<usize>)> = Vec::new();
+        for (row, &user) in rows.users().iter().enumerate() {
+            let entry = &mut slot[user.index()];
+            if *entry == usize::MAX {
+                *entry = groups.len();
+                groups.push((user, Vec::new()));
+            }
+            groups[*entry].1.push(row);
+        }
+        groups.into_iter().map(|(user, members)| Self { user, rows: rows.select(&members) }).collect()
+    }
+
+    /// Whose rows they are.
+    pub fn user(&self) -> UserIdx {
+        self.user
+    }
+
+    /// The held-out rows; at least one.
+    pub fn rows(&self) -> &Interactions {
+        &self.rows
+    }
+}
+
+/// The items that a user has met already, and that are therefore not recommended again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen(Vec<ItemIdx>);
+
+impl Seen {
+    /// Nothing seen.
+    pub const NOTHING: &'static Self = &Self(Vec::new());
+
+    /// The items of `items`, in any order, with repetitions.
+    pub fn new(mut items: Vec<ItemIdx>) -> Self {
+        items.sort_unstable();
+        items.dedup();
+        Self(items)
+    }
+
+    /// What each user met in `parts`: one entry per user of the catalogue.
+    pub fn by_user<'a>(n_users: usize, parts: impl IntoIterator<Item = &'a Interactions>) -> Vec<Self> {
+        let mut seen = vec![Vec::new(); n_users];
+        for part in parts {
+            for (user, item) in part.users().iter().zip(part.items()) {
+                seen[user.index()].push(*item);
+            }
+        }
+        seen.into_iter().map(Self::new).collect()
+    }
+
+    /// Whether `item` is among them.
+    pub fn contains(&self, item: ItemIdx) -> bool {
+        self.0.binary_search(&item).is_ok()
+    }
+
+    /// The items, ascending and distinct.
+    pub fn items(&self) -> &[ItemIdx] {
+        &self.0
+    }
+}
