@@ -26,6 +26,8 @@ mod ranking;
 mod rating;
 mod recommender;
 mod rows;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod vocab;
 
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};

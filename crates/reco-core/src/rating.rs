@@ -163,14 +163,19 @@ pub enum Scaling {
 impl Scaling {
     /// `rating` of `item` as a target. An item whose ends coincide gives the lower end.
     pub fn target(&self, item: ItemIdx, rating: Rating) -> Target {
-        Target(match self.line(item) {
-            None => rating.0,
+        Target(self.predicted_target(item, rating.0))
+    }
+
+    /// A prediction in stars, on or off the rating scale, as a target of `item`: the same line as [`Scaling::target`].
+    pub fn predicted_target(&self, item: ItemIdx, stars: f32) -> f32 {
+        match self.line(item) {
+            None => stars,
             Some(((a, b), (c, _))) if a == b => c,
             Some(((a, b), (c, d))) => {
                 let slope = (f64::from(d) - f64::from(c)) / (f64::from(b) - f64::from(a));
-                (f64::from(rating.0) * slope + (f64::from(c) - f64::from(a) * slope)) as f32
+                (f64::from(stars) * slope + (f64::from(c) - f64::from(a) * slope)) as f32
             }
-        })
+        }
     }
 
     /// A predicted target of `item` in stars; `None` where the item's ends coincide, so that there is no way back.
@@ -227,6 +232,7 @@ mod tests {
         assert_eq!(scaling.target(item(), scale.rating(5.0).unwrap()).get(), 1.0);
         assert_eq!(scaling.target(item(), scale.rating(1.5).unwrap()).get(), 0.5);
         assert_eq!(scaling.stars(item(), 1.0), Some(5.0));
+        assert_eq!(scaling.predicted_target(item(), 8.5), 1.5);
         let flat = Scaling::ItemMinMax { from: vec![(4.0, 4.0)], to: (0.5, 1.0) };
         assert_eq!(flat.target(item(), scale.rating(4.0).unwrap()).get(), 0.5);
         assert_eq!(flat.stars(item(), 0.5), None);

@@ -1,0 +1,29 @@
+//! What does every approach owe its callers, and how is that checked?
+//!
+//! For tests only, behind the cargo feature `testing`: a crate that adds an approach names it among its dev-dependencies
+//! and calls [`conformance::check`] on every entry of its registry. Does not know any approach.
+//!
+//! **Invariant**: whatever is made here is small, the same on every machine, and holds no withheld row in its [`Train`].
+
+mod checkerboard;
+pub mod conformance;
+
+pub use checkerboard::{Checkerboard, Feedback, checkerboard};
+
+use crate::{Catalogue, Features, Items, Matrix, RatingScale, Scaling, Users};
+
+/// A catalogue of users `1..=n_users` and items `1..=n_items` without user features, with one item feature of ones, no
+/// contexts, ratings of 1 to 5 stars and targets that are stars.
+pub fn catalogue(n_users: usize, n_items: usize) -> Catalogue {
+    let ids = |n: usize| 1..=i64::try_from(n).expect("a test's catalogue is small");
+    let ones = Matrix::new(n_items, 1, vec![1.0; n_items]).expect("one number per item");
+    Catalogue {
+        users: Users::new(ids(n_users).map(Into::into).collect()).expect("counted ids are distinct"),
+        items: Items::new(ids(n_items).map(Into::into).collect()).expect("counted ids are distinct"),
+        user_features: Features::none(n_users),
+        item_features: Features::new(vec!["any".to_owned()], ones).expect("one name"),
+        contexts: Vec::new(),
+        scale: RatingScale::new(1.0, 5.0).expect("1 is less than 5"),
+        scaling: Scaling::None,
+    }
+}

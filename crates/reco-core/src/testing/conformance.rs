@@ -1,0 +1,317 @@
+//! Does an approach keep the promises of [`Approach`], [`Recommender`](crate::Recommender) and [`Fitted`]?
+//!
+//! Does not know how good its rankings are on real ratings: a metric says that.
+//!
+//! **Invariant**: every check names the approach and what it broke; none depends on time or on the order of tests.
+//!
+//! After `RecommenderBaseTestMixin` in the tests of the Python package `implicit`.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use super::{Checkerboard, Feedback, checkerboard};
+use crate::{
+    Approach, ApproachEntry, Candidates, DeviceChoice, FitError, Fitted, Interactions, ItemIdx, LoadError, Profile,
+    Query, Ranking, Run, ScoreError, Scores, Seen, Silent, Target, Train, Who,
+};
+
+/// Users and items of the checkerboard.
+const SIZE: usize = 20;
+
+/// What to check, and under which circumstances.
+pub struct Suite<'a> {
+    /// The approach, as its registry lists it.
+    pub entry: &'a ApproachEntry,
+    /// Its options: those with which it learns [`SIZE`](self) users and items in a second or so.
+    pub options: Value,
+    /// What it learns from; `None` for an approach that gives everyone the same, or anyone anything: it is not asked to rank
+    /// the diagonal first.
+    pub personal: Option<Feedback>,
+    /// Where to compute.
+    pub device: DeviceChoice,
+}
+
+/// Fits the approach on a checkerboard and panics at the first promise that it breaks.
+pub fn check(suite: &Suite<'_>) {
+    let board = checkerboard(SIZE, suite.personal.unwrap_or(Feedback::Stars));
+    let approach = configured(suite);
+    let fitted = fit(suite, &*approach, &board.train);
+    let held = Held { name: suite.entry.name, seen: Seen::by_user(SIZE, [&board.train.fit]), board, fitted };
+
+    held.refuses_or_survives_no_rows(suite, &*approach);
+    held.scores_have_their_shapes();
+    held.ranks_unseen_distinct_items_best_first();
+    held.answers_one_by_one_as_in_a_batch();
+    held.answers_or_refuses_visitors();
+    if suite.personal.is_some() {
+        held.ranks_the_diagonal_first();
+    }
+    held.fits_and_saves_the_same_twice(suite, &*approach);
+    held.loads_what_it_saved(suite, &*approach);
+    held.refuses_another_catalogue(suite, &*approach);
+    held.refuses_damaged_files(suite, &*approach);
+}
+
+fn configured(suite: &Suite<'_>) -> Box<dyn Approach> {
+    let ApproachEntry { name, about, defaults, configure } = suite.entry;
+    assert!(!about.is_empty(), "`{name}` says nothing about itself");
+    let unknown = configure(&json!({ "no_such_option": 1 })).err();
+    let unknown = unknown.unwrap_or_else(|| panic!("`{name}` takes an option that it does not have")).to_string();
+    assert!(unknown.contains("`no_such_option`"), "`{name}` does not name the unknown option: {unknown}");
+    let plain = configure(&json!({})).unwrap_or_else(|error| panic!("`{name}` refuses its own defaults: {error}"));
+    assert_eq!(plain.name(), *name, "the registry and the approach call it differently");
+    assert_eq!(plain.options(), defaults(), "`{name}`: options that are not given are not the defaults");
+    configure(&suite.options).unwrap_or_else(|error| panic!("`{name}` refuses the options of this test: {error}"))
+}
+
+fn run(suite: &Suite<'_>) -> Run<'static> {
+    Run { seed: 7, device: suite.device, progress: &Silent }
+}
+
+fn fit(suite: &Suite<'_>, approach: &dyn Approach, train: &Train) -> Box<dyn Fitted> {
+    approach.fit(train, &run(suite)).unwrap_or_else(|error| panic!("`{}` does not fit: {error}", suite.entry.name))
+}
+
+/// A fitted approach and what it was fitted on.
+struct Held {
+    name: &'static str,
+    board: Checkerboard,
+    seen: Vec<Seen>,
+    fitted: Box<dyn Fitted>,
+}
+
+impl Held {
+    fn queries(&self) -> Vec<Query<'_>> {
+        self.board
+            .liked
+            .iter()
+            .map(|(user, _)| Query {
+                who: Who::Known(*user),
+                context: &[],
+                candidates: Candidates::AllExcept(&self.seen[user.index()]),
+            })
+            .collect()
+    }
+
+    fn scores(&self, fitted: &dyn Fitted, queries: &[Query<'_>]) -> Scores {
+        let mut scores = Scores::new();
+        fitted.score(queries, &mut scores).unwrap_or_else(|error| panic!("`{}` does not score: {error}", self.name));
+        scores
+    }
+
+    fn rankings(&self, queries: &[Query<'_>], k: usize) -> Vec<Ranking> {
+        let k = NonZeroUsize::new(k).expect("no check asks for nothing");
+        self.fitted.recommend(queries, k).unwrap_or_else(|error| panic!("`{}` does not recommend: {error}", self.name))
+    }
+
+    fn refuses_or_survives_no_rows(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+        let fit = Interactions::builder(self.board.train.catalogue.contexts.len()).finish();
+        let empty = Train { fit, ..self.board.train.clone() };
+        if let Err(error) = approach.fit(&empty, &run(suite)) {
+            assert!(matches!(error, FitError::NoRows { .. }), "`{}`: no rows is `NoRows`, not: {error}", self.name);
+        }
+    }
+
+    fn scores_have_their_shapes(&self) {
+        let name = self.name;
+        let three: Vec<ItemIdx> =
+            [SIZE - 1, 0, 3].iter().filter_map(|&n| self.fitted.catalogue().items.at(n)).collect();
+        let mut queries = self.queries();
+        let who = queries[1].who;
+        queries.insert(1, Query { who, context: &[], candidates: Candidates::These(&three) });
+        queries.insert(1, Query { who, context: &[], candidates: Candidates::These(&[]) });
+        let scores = self.scores(&*self.fitted, &queries);
+        assert_eq!(scores.n_rows(), queries.len(), "`{name}`: one row per query");
+        for (row, query) in queries.iter().enumerate() {
+            assert_eq!(scores.row(row).len(), query.candidates.n_scores(SIZE), "`{name}`: one score per candidate");
+            assert!(scores.row(row).iter().all(|score| score.is_finite()), "`{name}`: a score that is not finite");
+        }
+        let whole = scores.row(3);
+        let named: Vec<f32> = three.iter().map(|item| whole[item.index()]).collect();
+        assert_eq!(bits(scores.row(2)), bits(&named), "`{name}`: named items score as they do among all");
+        assert_eq!(self.scores(&*self.fitted, &[]).n_rows(), 0, "`{name}`: no queries, no rows");
+    }
+
+    fn ranks_unseen_distinct_items_best_first(&self) {
+        let name = self.name;
+        let queries = self.queries();
+        let scores = self.scores(&*self.fitted, &queries);
+        for k in [1, 2, SIZE + 5] {
+            for (row, ranking) in self.rankings(&queries, k).iter().enumerate() {
+                let seen = &self.seen[row];
+                assert_eq!(ranking.len(), k.min(SIZE - seen.items().len()), "`{name}`: `k` items or all that are left");
+                assert!(ranking.items().all(|item| !seen.contains(item)), "`{name}` recommends what was seen");
+                let best_first = ranking.entries().is_sorted_by(|a, b| a.1 > b.1 || (a.1 == b.1 && a.0 < b.0));
+                assert!(best_first, "`{name}`: best first, ties in catalogue order, no item twice");
+                for (item, score) in ranking.entries() {
+                    assert_eq!(
+                        score.get(),
+                        scores.row(row)[item.index()],
+                        "`{name}` ranks by other scores than its own"
+                    );
+                }
+            }
+        }
+    }
+
+    fn answers_one_by_one_as_in_a_batch(&self) {
+        let queries = self.queries();
+        let batch = self.scores(&*self.fitted, &queries);
+        let rankings = self.rankings(&queries, 3);
+        for (row, query) in queries.iter().enumerate() {
+            let alone = self.scores(&*self.fitted, &[*query]);
+            assert_eq!(bits(alone.row(0)), bits(batch.row(row)), "`{}`: the batch changes a score", self.name);
+            assert_eq!(self.rankings(&[*query], 3)[0], rankings[row], "`{}`: the batch changes a ranking", self.name);
+        }
+    }
+
+    fn answers_or_refuses_visitors(&self) {
+        let catalogue = self.fitted.catalogue();
+        let five_stars = Target::new(5.0).expect("finite");
+        let history: Vec<(ItemIdx, Target)> =
+            catalogue.items.indices().take(1).map(|item| (item, five_stars)).collect();
+        let who = Who::Visitor { history: &history, profile: &Profile::default() };
+        let query = Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+        let mut scores = Scores::new();
+        match self.fitted.score(&[query], &mut scores) {
+            Ok(()) => {
+                assert_eq!(scores.row(0).len(), SIZE, "`{}`: one score per candidate", self.name);
+                assert!(scores.row(0).iter().all(|score| score.is_finite()), "`{}`: not finite", self.name);
+            }
+            Err(ScoreError::Visitor { approach }) => assert_eq!(approach, self.name),
+            Err(error) => panic!("`{}` neither answers nor refuses a visitor: {error}", self.name),
+        }
+    }
+
+    fn ranks_the_diagonal_first(&self) {
+        for (ranking, (user, liked)) in self.rankings(&self.queries(), 1).iter().zip(&self.board.liked) {
+            let first = ranking.entries()[0].0;
+            assert_eq!(
+                first,
+                *liked,
+                "`{}` does not put the withheld item first for user row {}",
+                self.name,
+                user.index()
+            );
+        }
+    }
+
+    fn fits_and_saves_the_same_twice(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+        let again = fit(suite, approach, &self.board.train);
+        let (first, second) = (self.saved(&*self.fitted), self.saved(&*again));
+        assert!(!first.files().is_empty(), "`{}` saves nothing", self.name);
+        assert_eq!(first.files().len(), second.files().len(), "`{}`: as many files", self.name);
+        for file in first.files() {
+            let twin = second.0.join(&file);
+            assert!(read(&first.0.join(&file)) == read(&twin), "`{}`: same seed, other bytes in `{file}`", self.name);
+        }
+    }
+
+    fn loads_what_it_saved(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+        let folder = self.saved(&*self.fitted);
+        let loaded = approach
+            .load(&folder.0, &self.board.train.catalogue, &run(suite))
+            .unwrap_or_else(|error| panic!("`{}` does not load what it saved: {error}", self.name));
+        let queries = self.queries();
+        let (before, after) = (self.scores(&*self.fitted, &queries), self.scores(&*loaded, &queries));
+        for row in 0..queries.len() {
+            assert_eq!(bits(before.row(row)), bits(after.row(row)), "`{}`: loading changes a score", self.name);
+        }
+        assert_eq!(loaded.n_parameters(), self.fitted.n_parameters(), "`{}`: loading changes a count", self.name);
+        assert_eq!(loaded.predicts(), self.fitted.predicts(), "`{}`: loading changes what scores are", self.name);
+    }
+
+    fn refuses_another_catalogue(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+        let folder = self.saved(&*self.fitted);
+        let larger = checkerboard(SIZE + 2, Feedback::Stars).train.catalogue;
+        self.refused(approach.load(&folder.0, &larger, &run(suite)), "made for another catalogue");
+    }
+
+    fn refuses_damaged_files(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+        for file in self.saved(&*self.fitted).files() {
+            for damage in ["missing", "empty", "cut in half", "foreign"] {
+                let folder = self.saved(&*self.fitted);
+                let path = folder.0.join(&file);
+                let whole = read(&path);
+                let written = match damage {
+                    "missing" => fs::remove_file(&path),
+                    "empty" => fs::write(&path, []),
+                    "cut in half" => fs::write(&path, &whole[..whole.len() / 2]),
+                    _ => fs::write(&path, br#"{"made_by":"somebody else"}"#),
+                };
+                written.unwrap_or_else(|error| panic!("`{}`: {error}", path.display()));
+                let catalogue: &Arc<_> = &self.board.train.catalogue;
+                self.refused(approach.load(&folder.0, catalogue, &run(suite)), &format!("`{file}`, {damage}"));
+            }
+        }
+    }
+
+    fn refused(&self, loaded: Result<Box<dyn Fitted>, LoadError>, what: &str) {
+        match loaded {
+            Err(LoadError::Weights { approach, reason, .. }) => {
+                assert_eq!(approach, self.name);
+                assert!(!reason.is_empty(), "`{approach}` does not say why it refuses weights: {what}");
+            }
+            Err(error) => panic!("`{}` refuses weights by another error: {what}: {error}", self.name),
+            Ok(_) => panic!("`{}` loads weights that it should refuse: {what}", self.name),
+        }
+    }
+
+    fn saved(&self, fitted: &dyn Fitted) -> Folder {
+        let folder = Folder::new(self.name);
+        fitted.save(&folder.0).unwrap_or_else(|error| panic!("`{}` does not save: {error}", self.name));
+        folder
+    }
+}
+
+/// An empty folder, removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("reco-conformance-{name}-{}-{count}", std::process::id()));
+        fs::create_dir_all(&path).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()));
+        Self(path)
+    }
+
+    /// Names of the files in it, at any depth, sorted.
+    fn files(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.0.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("`{}`: {error}", folder.display())) {
+                let path = entry.unwrap_or_else(|error| panic!("`{}`: {error}", folder.display())).path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(&self.0).expect("found under it");
+                    files.push(name.to_string_lossy().into_owned());
+                }
+            }
+        }
+        files.sort_unstable();
+        files
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A folder that stays behind in the system's temporary folder breaks no test.
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()))
+}
+
+fn bits(scores: &[f32]) -> Vec<u32> {
+    scores.iter().map(|score| score.to_bits()).collect()
+}
