@@ -1,1 +1,14 @@
-//! x
+//! Which ratings, items and users are there, checked and in one form, whatever files they came in?
+//!
+//! The only crate that reads and writes Parquet. Does not know what a model needs: features, splits and vocabularies are
+//! made elsewhere, from [`Tables`].
+//!
+//! **Invariant**: a row is either checked and in a table, or in the rejects with its file, line and reason; nothing is
+//! written outside of the folders that a caller names.
+
+mod error;
+pub mod table;
+mod tables;
+
+pub use error::{DataError, Reject, Rejects};
+pub use tables::{DatasetInfo, ItemRows, NamedColumn, Ratings, Tables, UserRows, Values};

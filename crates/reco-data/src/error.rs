@@ -1,0 +1,180 @@
+//! What can be wrong with data, in words that name the file, the value and a remedy?
+//!
+//! Does not know how an error is shown, nor what a caller does about it.
+//!
+//! **Invariant**: every message is lower case, names thing and value in backticks, and has its remedy on a `hint:` line.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use reco_core::RatingError;
+
+/// Why data could not be read, checked or written.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The file system said no.
+    #[error("can't {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `create`.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// A Parquet file is damaged, or is none.
+    #[error("`{}` is no readable Parquet file: {reason}\nhint: delete it and make it again", path.display())]
+    Parquet {
+        /// Which file.
+        path: PathBuf,
+        /// What the reader found.
+        reason: String,
+    },
+    /// A table was asked for a column that it does not have, or that holds something else.
+    #[error("no column `{column}` of {expected} in {table}\nhint: it has {found}")]
+    NoColumn {
+        /// Which table.
+        table: String,
+        /// Which column.
+        column: String,
+        /// What the column should hold.
+        expected: &'static str,
+        /// The columns that are there.
+        found: String,
+    },
+    /// A column does not fit the table that it was added to.
+    #[error("column `{column}` can't be added to a table: {reason}")]
+    BadColumn {
+        /// Which column.
+        column: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is nothing at a path, or nothing that any source knows.
+    #[error("{what}\nhint: {hint}")]
+    NotFound {
+        /// What was looked for, and where.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A name that no registry has.
+    #[error("unknown {what} `{name}`\nhint: {hint}")]
+    UnknownName {
+        /// What kind of name.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The nearest known one.
+        hint: String,
+    },
+    /// A raw file has no data row.
+    #[error("`{}` has no rows\nhint: it may have been cut short; fetch or copy it again", path.display())]
+    Empty {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A raw file lacks a column that its format promises.
+    #[error("`{}` has no column `{column}`\nhint: {hint}", path.display())]
+    MissingColumn {
+        /// Which file.
+        path: PathBuf,
+        /// Which column.
+        column: String,
+        /// The columns that are there.
+        hint: String,
+    },
+    /// A raw file is not text in the encoding of its format.
+    #[error("`{}` is {found}, not {expected}\nhint: convert it, e.g. `iconv -f {from} -t UTF-8`", path.display())]
+    Encoding {
+        /// Which file.
+        path: PathBuf,
+        /// The encoding it seems to have.
+        found: &'static str,
+        /// The encoding it should have.
+        expected: &'static str,
+        /// The encoding's name for `iconv`.
+        from: &'static str,
+    },
+    /// A raw file is not what its name promises.
+    #[error("`{}` can't be read: {reason}\nhint: {hint}", path.display())]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// More rows of a file were refused than the experiment allows.
+    #[error(
+        "{n_rejected} of {n_rows} rows of `{}` are bad, more than the share {max_share} that is allowed\n{first}\nhint: mend the file, or raise `data.max_reject_share`",
+        path.display()
+    )]
+    TooManyRejects {
+        /// Which file.
+        path: PathBuf,
+        /// How many rows were refused.
+        n_rejected: u64,
+        /// How many rows there are.
+        n_rows: u64,
+        /// What was allowed.
+        max_share: f64,
+        /// The first ten, one a line.
+        first: Rejects,
+    },
+    /// The scale of the ratings is not known.
+    #[error("the ratings have no scale: {0}\nhint: state `data.rating_scale = [min, max]`")]
+    Scale(RatingError),
+    /// A value of the experiment's `[data]` table is no good.
+    #[error("`data.{key}`: {reason}\nhint: {hint}")]
+    Config {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+}
+
+impl DataError {
+    /// Names what was being done where, for `map_err`.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Names the Parquet file, for `map_err`.
+    pub(crate) fn parquet<E: fmt::Display>(path: &Path) -> impl FnOnce(E) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Parquet { path, reason: error.to_string() }
+    }
+}
+
+/// Rows that were refused, shown one a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rejects(pub Vec<Reject>);
+
+/// A row that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// The file's name.
+    pub file: String,
+    /// The line in it, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for Rejects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, reject) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "  {} line {}: {}", reject.file, reject.line, reject.reason)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,250 @@
+//! How does a table of named columns get to disk as Parquet, and back?
+//!
+//! The only reader and writer of Parquet in the workspace. Does not know what a column means.
+//!
+//! **Invariant**: all columns of a [`Table`] are equally long and differently named; the same table always gives the same
+//! bytes; what is written is read back equal.
+//!
+//! Files are compressed with zstd, carry statistics for every column chunk, and hold the table's metadata as the file's
+//! key-value metadata, so that DuckDB, polars and pandas read them as they are.
+
+mod convert;
+mod stream;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::DataError;
+pub(crate) use stream::TableWriter;
+
+/// One column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Column {
+    /// Integers, some perhaps missing.
+    I64(Vec<Option<i64>>),
+    /// Unsigned integers, row numbers mostly; none missing.
+    U32(Vec<u32>),
+    /// Single-precision numbers, some perhaps missing.
+    F32(Vec<Option<f32>>),
+    /// Double-precision numbers, some perhaps missing.
+    F64(Vec<Option<f64>>),
+    /// Text, some perhaps missing.
+    Text(Vec<Option<String>>),
+    /// Lists of texts, none missing.
+    TextList(Vec<Vec<String>>),
+    /// Lists of texts, some perhaps missing: a missing list is not an empty one.
+    OptionalTextList(Vec<Option<Vec<String>>>),
+}
+
+impl Column {
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::I64(values) => values.len(),
+            Self::U32(values) => values.len(),
+            Self::F32(values) => values.len(),
+            Self::F64(values) => values.len(),
+            Self::Text(values) => values.len(),
+            Self::TextList(values) => values.len(),
+            Self::OptionalTextList(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What it holds, as error messages say it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::I64(_) => "integers",
+            Self::U32(_) => "row numbers",
+            Self::F32(_) => "single-precision numbers",
+            Self::F64(_) => "double-precision numbers",
+            Self::Text(_) => "texts",
+            Self::TextList(_) => "lists of texts",
+            Self::OptionalTextList(_) => "optional lists of texts",
+        }
+    }
+}
+
+/// Named columns of equal length, and metadata about them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    columns: Vec<(String, Column)>,
+    metadata: BTreeMap<String, String>,
+}
+
+impl Table {
+    /// No columns yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same table, with a key and a value that its file carries.
+    #[must_use]
+    pub fn with_metadata(mut self, key: &str, value: &str) -> Self {
+        self.metadata.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds a column.
+    ///
+    /// # Errors
+    /// A name that is taken; a length that differs from that of the columns before.
+    pub fn push(&mut self, name: &str, column: Column) -> Result<(), DataError> {
+        let refuse = |reason| Err(DataError::BadColumn { column: name.to_owned(), reason });
+        if self.columns.iter().any(|(taken, _)| taken == name) {
+            return refuse("the name is taken".to_owned());
+        }
+        if !self.columns.is_empty() && column.len() != self.n_rows() {
+            return refuse(format!("it has `{}` rows, the others have `{}`", column.len(), self.n_rows()));
+        }
+        self.columns.push((name.to_owned(), column));
+        Ok(())
+    }
+
+    /// The column called `name`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn column(&self, name: &str) -> Result<&Column, DataError> {
+        self.get(name).ok_or_else(|| self.no_column(name, "any kind"))
+    }
+
+    /// The column called `name`, if there is one.
+    pub fn get(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|(known, _)| known == name).map(|(_, column)| column)
+    }
+
+    /// The error of a column that is missing, or does not hold what is `expected`.
+    pub fn no_column(&self, name: &str, expected: &'static str) -> DataError {
+        let found: Vec<String> =
+            self.columns.iter().map(|(name, column)| format!("`{name}` of {}", column.kind())).collect();
+        DataError::NoColumn {
+            table: self.metadata("table").map_or_else(|| "a table".to_owned(), |table| format!("table `{table}`")),
+            column: name.to_owned(),
+            expected,
+            found: if found.is_empty() { "none".to_owned() } else { found.join(", ") },
+        }
+    }
+
+    /// The columns' names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The columns, in order.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &Column)> {
+        self.columns.iter().map(|(name, column)| (name.as_str(), column))
+    }
+
+    /// How many rows each column has.
+    pub fn n_rows(&self) -> usize {
+        self.columns.first().map_or(0, |(_, column)| column.len())
+    }
+
+    /// The value that the metadata has for `key`.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
+    /// Writes a Parquet file.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), DataError> {
+        let mut writer = TableWriter::create(path, self)?;
+        writer.write(self)?;
+        writer.finish(&self.metadata)
+    }
+
+    /// Reads a Parquet file that holds only the kinds of columns that a [`Column`] can be.
+    ///
+    /// # Errors
+    /// A file that is not there, is damaged, or holds other kinds of columns.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(DataError::io("read", path))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(DataError::parquet(path))?;
+        let metadata = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
+        let metadata = metadata.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
+        let mut columns = convert::empty(builder.schema()).map_err(DataError::parquet(path))?;
+        for batch in builder.with_batch_size(1 << 16).build().map_err(DataError::parquet(path))? {
+            let batch = batch.map_err(DataError::parquet(path))?;
+            for ((_, column), array) in columns.iter_mut().zip(batch.columns()) {
+                convert::append(column, array.as_ref()).map_err(DataError::parquet(path))?;
+            }
+        }
+        Ok(Self { columns, metadata })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Table {
+        let mut table = Table::new().with_metadata("table", "example").with_metadata("source", "test");
+        table.push("i", Column::I64(vec![Some(i64::MIN), None, Some(7)])).unwrap();
+        table.push("u", Column::U32(vec![0, u32::MAX, 3])).unwrap();
+        table.push("f", Column::F32(vec![Some(0.1), None, Some(-0.0)])).unwrap();
+        table.push("d", Column::F64(vec![None, Some(f64::MAX), Some(0.1)])).unwrap();
+        table.push("t", Column::Text(vec![Some("é".to_owned()), Some(String::new()), None])).unwrap();
+        let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+        table.push("l", Column::TextList(vec![list(&["a", "b"]), list(&[]), list(&["c"])])).unwrap();
+        table.push("o", Column::OptionalTextList(vec![Some(list(&["a"])), Some(list(&[])), None])).unwrap();
+        table
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_bytes_repeat() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (dir.path().join("1.parquet"), dir.path().join("2.parquet"));
+        example().write(&one).unwrap();
+        example().write(&two).unwrap();
+        assert_eq!(Table::read(&one).unwrap(), example());
+        assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
+        assert_eq!(Table::read(&one).unwrap().metadata("source"), Some("test"));
+    }
+
+    #[test]
+    fn empty_tables_keep_their_columns() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("empty.parquet");
+        let mut table = Table::new();
+        table.push("i", Column::I64(vec![])).unwrap();
+        table.push("l", Column::TextList(vec![])).unwrap();
+        table.write(&path).unwrap();
+        assert_eq!(Table::read(&path).unwrap(), table);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let mut table = example();
+        let taken = table.push("i", Column::U32(vec![0, 0, 0])).unwrap_err().to_string();
+        assert_eq!(taken, "column `i` can't be added to a table: the name is taken");
+        let short = table.push("j", Column::U32(vec![0])).unwrap_err().to_string();
+        assert_eq!(short, "column `j` can't be added to a table: it has `1` rows, the others have `3`");
+        let missing = table.column("z").unwrap_err().to_string();
+        assert!(
+            missing.starts_with(
+                "no column `z` of any kind in table `example`\nhint: it has `i` of integers, `u` of row numbers"
+            ),
+            "{missing}"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cut.parquet");
+        example().write(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
+        let damaged = Table::read(&path).unwrap_err().to_string();
+        assert!(
+            damaged.contains("cut.parquet` is no readable Parquet file: ") && damaged.contains("hint: "),
+            "{damaged}"
+        );
+    }
+}

@@ -1,0 +1,293 @@
+//! What do the checked tables say, once in memory?
+//!
+//! Does not know the raw files that they were made from.
+//!
+//! **Invariant**: the columns of each table are equally long; every user and item of a rating stands in the users' and the
+//! items' table, whose order is the source's.
+
+use std::path::Path;
+
+use reco_core::{ItemId, RatingScale, RawId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::DataError;
+use crate::table::{Column, Table};
+
+/// File names of the three tables.
+pub(crate) const RATINGS: &str = "ratings.parquet";
+pub(crate) const ITEMS: &str = "items.parquet";
+pub(crate) const USERS: &str = "users.parquet";
+
+/// Columns that every ratings table has; those after them are contexts.
+pub(crate) const RATING_COLUMNS: [&str; 5] = ["user_id", "item_id", "rating", "timestamp", "source_row"];
+/// Columns that every items table has; those after them are attributes.
+pub(crate) const ITEM_COLUMNS: [&str; 5] = ["item_id", "title", "name", "year", "genres"];
+/// The column that every users table has; those after it are attributes.
+pub(crate) const USER_COLUMNS: [&str; 1] = ["user_id"];
+
+/// The checked tables of one data set.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    /// Who rated what, in source order.
+    pub ratings: Ratings,
+    /// All items: those of the item file in its order, then those met only in ratings.
+    pub items: ItemRows,
+    /// All users: those of the user file in its order, then those met only in ratings.
+    pub users: UserRows,
+    /// The stars that a rating can have.
+    pub scale: RatingScale,
+    /// Where it all comes from.
+    pub dataset: DatasetInfo,
+}
+
+/// Where a data set comes from, and what was done to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetInfo {
+    /// Its name in results.
+    pub name: String,
+    /// The entry of [`SOURCES`](crate::SOURCES) that read it.
+    pub source: String,
+    /// SHA-256 of the raw ratings, in hexadecimal digits.
+    pub sha256: String,
+    /// What one may do with it.
+    pub licence: String,
+    /// Whom one cites.
+    pub citation: String,
+    /// How many rows were refused, of all files.
+    pub n_rejected: u64,
+    /// How many ratings gave way to a later one of the same user and item.
+    pub n_duplicates: u64,
+}
+
+/// Ratings or implicit events, column by column, in source order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ratings {
+    /// Who.
+    pub user_id: Vec<UserId>,
+    /// What.
+    pub item_id: Vec<ItemId>,
+    /// How many stars; `None` for an implicit event.
+    pub rating: Vec<Option<f32>>,
+    /// When, in UTC seconds since 1970, where known.
+    pub timestamp: Vec<Option<i64>>,
+    /// The zero-based data line of the raw file.
+    pub source_row: Vec<u64>,
+    /// Further columns that describe the moment of a rating.
+    pub contexts: Vec<NamedColumn>,
+}
+
+impl Ratings {
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.user_id.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.user_id.is_empty()
+    }
+}
+
+/// Items, column by column.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ItemRows {
+    /// Which.
+    pub item_id: Vec<ItemId>,
+    /// The title as the source writes it; the id where the source has none.
+    pub title: Vec<String>,
+    /// The title without its bracketed parts.
+    pub name: Vec<String>,
+    /// The year that the title ends in.
+    pub year: Vec<Option<i32>>,
+    /// `None` where the source's cell is empty, `Some([])` where it says that there are none.
+    pub genres: Vec<Option<Vec<String>>>,
+    /// Further columns.
+    pub attributes: Vec<NamedColumn>,
+}
+
+/// Users, column by column.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UserRows {
+    /// Who.
+    pub user_id: Vec<UserId>,
+    /// Age, gender, occupation, or what else the source knows.
+    pub attributes: Vec<NamedColumn>,
+}
+
+/// A column beyond those that every source has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedColumn {
+    /// Its name.
+    pub name: String,
+    /// Its values.
+    pub values: Values,
+}
+
+/// Values of a [`NamedColumn`], some perhaps missing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// A column with at least one value that is no finite number.
+    Text(Vec<Option<String>>),
+    /// A column of numbers.
+    Number(Vec<Option<f64>>),
+}
+
+impl Values {
+    /// Numbers if every text is a finite one, else the texts.
+    pub(crate) fn infer(texts: Vec<Option<String>>) -> Self {
+        let number = |text: &String| text.parse::<f64>().ok().filter(|number| number.is_finite());
+        if texts.iter().flatten().all(|text| number(text).is_some()) {
+            Self::Number(texts.iter().map(|text| text.as_ref().and_then(number)).collect())
+        } else {
+            Self::Text(texts)
+        }
+    }
+
+    pub(crate) fn into_column(self) -> Column {
+        match self {
+            Self::Text(values) => Column::Text(values),
+            Self::Number(values) => Column::F64(values),
+        }
+    }
+}
+
+impl Tables {
+    /// Reads the tables that [`ingest`](crate::ingest) wrote into `dir`.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, or not one of ours.
+    pub fn read(dir: &Path) -> Result<Self, DataError> {
+        let ratings = Table::read(&dir.join(RATINGS))?;
+        let items = Table::read(&dir.join(ITEMS))?;
+        let users = Table::read(&dir.join(USERS))?;
+        let path = dir.join(RATINGS);
+        let said = |key: &str| {
+            ratings
+                .metadata(key)
+                .map(str::to_owned)
+                .ok_or_else(|| DataError::Parquet { path: path.clone(), reason: format!("its metadata lacks `{key}`") })
+        };
+        let number = |key: &str| {
+            let text = said(key)?;
+            text.parse::<f64>().map_err(DataError::parquet(&path))
+        };
+        let scale =
+            RatingScale::new(number("scale_min")? as f32, number("scale_max")? as f32).map_err(DataError::Scale)?;
+        let dataset = DatasetInfo {
+            name: said("dataset")?,
+            source: said("source")?,
+            sha256: said("sha256")?,
+            licence: said("licence")?,
+            citation: said("citation")?,
+            n_rejected: number("n_rejected")? as u64,
+            n_duplicates: number("n_duplicates")? as u64,
+        };
+        Ok(Self {
+            ratings: Ratings {
+                user_id: ids(&ratings, "user_id")?.into_iter().map(UserId).collect(),
+                item_id: ids(&ratings, "item_id")?.into_iter().map(ItemId).collect(),
+                rating: match ratings.column("rating")? {
+                    Column::F32(values) => values.clone(),
+                    _ => return Err(ratings.no_column("rating", "single-precision numbers")),
+                },
+                timestamp: integers(&ratings, "timestamp")?.clone(),
+                source_row: integers(&ratings, "source_row")?
+                    .iter()
+                    .map(|row| row.unwrap_or_default() as u64)
+                    .collect(),
+                contexts: further(&ratings, &RATING_COLUMNS)?,
+            },
+            items: ItemRows {
+                item_id: ids(&items, "item_id")?.into_iter().map(ItemId).collect(),
+                title: texts(&items, "title")?,
+                name: texts(&items, "name")?,
+                year: integers(&items, "year")?.iter().map(|year| year.and_then(|year| year.try_into().ok())).collect(),
+                genres: match items.column("genres")? {
+                    Column::OptionalTextList(values) => values.clone(),
+                    _ => return Err(items.no_column("genres", "optional lists of texts")),
+                },
+                attributes: further(&items, &ITEM_COLUMNS)?,
+            },
+            users: UserRows {
+                user_id: ids(&users, "user_id")?.into_iter().map(UserId).collect(),
+                attributes: further(&users, &USER_COLUMNS)?,
+            },
+            scale,
+            dataset,
+        })
+    }
+}
+
+fn ids(table: &Table, name: &str) -> Result<Vec<RawId>, DataError> {
+    let missing = || table.no_column(name, "ids, none missing");
+    match table.column(name)? {
+        Column::I64(values) => values.iter().map(|id| id.map(RawId::Integer).ok_or_else(missing)).collect(),
+        Column::Text(values) => values.iter().map(|id| id.as_deref().map(RawId::parse).ok_or_else(missing)).collect(),
+        _ => Err(missing()),
+    }
+}
+
+fn integers<'a>(table: &'a Table, name: &str) -> Result<&'a Vec<Option<i64>>, DataError> {
+    match table.column(name)? {
+        Column::I64(values) => Ok(values),
+        _ => Err(table.no_column(name, "integers")),
+    }
+}
+
+fn texts(table: &Table, name: &str) -> Result<Vec<String>, DataError> {
+    match table.column(name)? {
+        Column::Text(values) => Ok(values.iter().map(|text| text.clone().unwrap_or_default()).collect()),
+        _ => Err(table.no_column(name, "texts")),
+    }
+}
+
+fn further(table: &Table, known: &[&str]) -> Result<Vec<NamedColumn>, DataError> {
+    let further = table.columns().filter(|(name, _)| !known.contains(name));
+    further
+        .map(|(name, column)| {
+            let values = match column {
+                Column::Text(values) => Values::Text(values.clone()),
+                Column::F64(values) => Values::Number(values.clone()),
+                _ => return Err(table.no_column(name, "texts or double-precision numbers")),
+            };
+            Ok(NamedColumn { name: name.to_owned(), values })
+        })
+        .collect()
+}
+
+/// The columns of `items`, ready to be written.
+pub(crate) fn items_table(items: ItemRows) -> Result<Table, DataError> {
+    let mut table = Table::new();
+    table.push("item_id", id_column(items.item_id.into_iter().map(|id| id.0).collect()))?;
+    table.push("title", Column::Text(items.title.into_iter().map(Some).collect()))?;
+    table.push("name", Column::Text(items.name.into_iter().map(Some).collect()))?;
+    table.push("year", Column::I64(items.year.into_iter().map(|year| year.map(i64::from)).collect()))?;
+    table.push("genres", Column::OptionalTextList(items.genres))?;
+    for attribute in items.attributes {
+        table.push(&attribute.name, attribute.values.into_column())?;
+    }
+    Ok(table)
+}
+
+/// The columns of `users`, ready to be written.
+pub(crate) fn users_table(users: UserRows) -> Result<Table, DataError> {
+    let mut table = Table::new();
+    table.push("user_id", id_column(users.user_id.into_iter().map(|id| id.0).collect()))?;
+    for attribute in users.attributes {
+        table.push(&attribute.name, attribute.values.into_column())?;
+    }
+    Ok(table)
+}
+
+/// Ids as integers if all are, else as texts.
+pub(crate) fn id_column(ids: Vec<RawId>) -> Column {
+    if ids.iter().all(|id| matches!(id, RawId::Integer(_))) {
+        let integer = |id| match id {
+            RawId::Integer(number) => Some(number),
+            RawId::Text(_) => None,
+        };
+        Column::I64(ids.into_iter().map(integer).collect())
+    } else {
+        Column::Text(ids.into_iter().map(|id| Some(id.to_string())).collect())
+    }
+}
