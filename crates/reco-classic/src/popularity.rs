@@ -1,0 +1,156 @@
+//! What does everyone get who is asked nothing? The items with the most training rows.
+//!
+//! Does not know stars, users or contexts: a rating of one star counts as one of five, and everyone gets the same order.
+//!
+//! **Invariant**: one count per item of the catalogue. Counts are exact as scores up to 2²⁴ rows an item.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use reco_core::options::{self, OptionsError};
+use reco_core::{
+    Approach, ApproachEntry, Candidates, Catalogue, FitError, Fitted, LoadError, Predicts, Query, Recommender, Run,
+    ScoreError, Scores, Train,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::weights;
+
+const NAME: &str = "popularity";
+
+pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
+    name: NAME,
+    about: "the items with the most training rows, the same for everyone",
+    defaults: || json!(Popularity {}),
+    configure: |given| Ok(Box::new(configure(given)?)),
+};
+
+fn configure(given: &Value) -> Result<Popularity, OptionsError> {
+    options::parse("[[approach]] popularity", given)
+}
+
+/// Has no options.
+#[derive(Default, Serialize, Deserialize)]
+struct Popularity {}
+
+impl Approach for Popularity {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> Value {
+        json!(self)
+    }
+
+    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        if train.fit.is_empty() {
+            return Err(FitError::NoRows { approach: NAME });
+        }
+        let mut counts = vec![0; train.catalogue.n_items()];
+        for item in train.fit.items() {
+            counts[item.index()] += 1;
+        }
+        Ok(Box::new(Counts { counts, catalogue: Arc::clone(&train.catalogue) }))
+    }
+
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        let counts: Vec<u32> = weights::load(folder, NAME, catalogue)?;
+        if counts.len() != catalogue.n_items() {
+            let reason = format!("it has `{}` counts for `{}` items", counts.len(), catalogue.n_items());
+            return Err(weights::refuse(folder, NAME, reason));
+        }
+        Ok(Box::new(Counts { counts, catalogue: Arc::clone(catalogue) }))
+    }
+}
+
+/// Training rows of each item.
+struct Counts {
+    counts: Vec<u32>,
+    catalogue: Arc<Catalogue>,
+}
+
+impl Recommender for Counts {
+    fn predicts(&self) -> Predicts {
+        Predicts::Order
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.catalogue.n_items());
+        for (row, query) in queries.iter().enumerate() {
+            let scores = out.row_mut(row);
+            match query.candidates {
+                Candidates::AllExcept(_) => {
+                    scores.iter_mut().zip(&self.counts).for_each(|(score, count)| *score = *count as f32);
+                }
+                Candidates::These(items) => {
+                    scores.iter_mut().zip(items).for_each(|(score, item)| *score = self.counts[item.index()] as f32);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fitted for Counts {
+    fn n_parameters(&self) -> usize {
+        self.counts.len()
+    }
+
+    fn device(&self) -> String {
+        "cpu".to_owned()
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        weights::save(folder, NAME, &self.catalogue, &self.counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reco_core::testing::catalogue;
+    use reco_core::{DeviceChoice, Interaction, Interactions, Profile, Seen, Silent, Target, Who};
+
+    #[test]
+    fn counts_training_rows_for_everyone_alike() {
+        let catalogue = Arc::new(catalogue(2, 3));
+        let mut rows = Interactions::builder(0);
+        for (user, item) in [(0, 1), (1, 1), (1, 2)] {
+            let (user, item) = (catalogue.users.at(user).unwrap(), catalogue.items.at(item).unwrap());
+            rows.push(Interaction { user, item, rating: None, target: Target::EVENT, timestamp: None, context: &[] });
+        }
+        // Rows to stop early by are not counted: an approach that cannot use them ranks as if they were held out.
+        let fit = rows.finish();
+        let train = Train { catalogue, validation: Some(fit.select(&[2, 2, 2])), fit };
+        let run = Run { seed: 1, device: DeviceChoice::Auto, progress: &Silent };
+        let fitted = Popularity {}.fit(&train, &run).unwrap();
+
+        let query = |who| Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+        let visitor = Who::Visitor { history: &[], profile: &Profile::default() };
+        let mut scores = Scores::new();
+        fitted.score(&[query(Who::Known(train.fit.users()[0])), query(visitor)], &mut scores).unwrap();
+        assert_eq!(scores.row(0), [0.0, 2.0, 1.0]);
+        assert_eq!(scores.row(1), [0.0, 2.0, 1.0]);
+        assert_eq!(fitted.n_parameters(), 3);
+    }
+
+    #[test]
+    fn refuses_the_weights_of_another_and_counts_that_do_not_fit() {
+        let folder = std::env::temp_dir().join(format!("reco-popularity-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let catalogue = Arc::new(catalogue(2, 3));
+        let run = Run { seed: 1, device: DeviceChoice::Auto, progress: &Silent };
+        let refusal = || Popularity {}.load(&folder, &catalogue, &run).err().unwrap().to_string();
+        weights::save(&folder, NAME, &catalogue, [1, 2]).unwrap();
+        assert!(refusal().contains("`2` counts for `3` items"), "{}", refusal());
+        weights::save(&folder, "random", &catalogue, [1, 2, 3]).unwrap();
+        assert!(refusal().contains("version `1` of `random`"), "{}", refusal());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

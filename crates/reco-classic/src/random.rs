@@ -1,0 +1,153 @@
+//! How good is chance? A score in [0, 1) for every pair, drawn from the seed.
+//!
+//! Does not know training rows: it learns nothing. It stands in every table, so that chance is visible there.
+//!
+//! **Invariant**: the score of one (seed, user, item) is the same on every machine, in any batch; a visitor is hashed by
+//! history.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use reco_core::options::{self, OptionsError};
+use reco_core::random::{keyed_hash, keyed_row_hash, unit_interval};
+use reco_core::{
+    Approach, ApproachEntry, Candidates, Catalogue, FitError, Fitted, ItemIdx, LoadError, Predicts, Query, Recommender,
+    Run, ScoreError, Scores, Train, UserId, Who,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::weights;
+
+const NAME: &str = "random";
+
+pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
+    name: NAME,
+    about: "chance: a hash of seed, user and item",
+    defaults: || json!(Random {}),
+    configure: |given| Ok(Box::new(configure(given)?)),
+};
+
+fn configure(given: &Value) -> Result<Random, OptionsError> {
+    options::parse("[[approach]] random", given)
+}
+
+/// Has no options.
+#[derive(Default, Serialize, Deserialize)]
+struct Random {}
+
+impl Approach for Random {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> Value {
+        json!(self)
+    }
+
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        Ok(Box::new(Draws { seed: run.seed, catalogue: Arc::clone(&train.catalogue) }))
+    }
+
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        let seed = weights::load(folder, NAME, catalogue)?;
+        Ok(Box::new(Draws { seed, catalogue: Arc::clone(catalogue) }))
+    }
+}
+
+/// The seed of all draws.
+struct Draws {
+    seed: u64,
+    catalogue: Arc<Catalogue>,
+}
+
+impl Draws {
+    /// Writes the draws of `who` for `items`.
+    fn draw(&self, who: &Who<'_>, items: impl Iterator<Item = ItemIdx>, scores: &mut [f32]) {
+        let row = scores.iter_mut().zip(items);
+        match who {
+            Who::Known(user) => row.for_each(|(score, item)| {
+                *score = unit_interval(keyed_row_hash(self.seed, *user, item)) as f32;
+            }),
+            Who::Visitor { history, .. } => {
+                let visitor = UserId::parse("visitor");
+                let hash = |seed, item| keyed_hash(seed, &visitor, self.catalogue.items.id(item));
+                let seed = history.iter().fold(self.seed, |seed, (item, _)| hash(seed, *item));
+                row.for_each(|(score, item)| *score = unit_interval(hash(seed, item)) as f32);
+            }
+        }
+    }
+}
+
+impl Recommender for Draws {
+    fn predicts(&self) -> Predicts {
+        Predicts::Order
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.catalogue.n_items());
+        for (row, query) in queries.iter().enumerate() {
+            match query.candidates {
+                Candidates::AllExcept(_) => self.draw(&query.who, self.catalogue.items.indices(), out.row_mut(row)),
+                Candidates::These(items) => self.draw(&query.who, items.iter().copied(), out.row_mut(row)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fitted for Draws {
+    fn n_parameters(&self) -> usize {
+        0
+    }
+
+    fn device(&self) -> String {
+        "cpu".to_owned()
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        weights::save(folder, NAME, &self.catalogue, self.seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reco_core::testing::catalogue;
+    use reco_core::{DeviceChoice, Interactions, Profile, Seen, Silent, Target};
+
+    fn scores(seed: u64, who: Who<'_>) -> Vec<f32> {
+        let train = Train { catalogue: Arc::new(catalogue(3, 2000)), fit: Interactions::default(), validation: None };
+        let run = Run { seed, device: DeviceChoice::Auto, progress: &Silent };
+        let fitted = Random {}.fit(&train, &run).unwrap();
+        let mut scores = Scores::new();
+        let query = Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+        fitted.score(&[query], &mut scores).unwrap();
+        scores.row(0).to_vec()
+    }
+
+    #[test]
+    fn draws_are_uniform_and_depend_on_seed_user_and_history() {
+        let catalogue = catalogue(3, 2000);
+        let [ann, bob] = [0, 1].map(|n| Who::Known(catalogue.users.at(n).unwrap()));
+        let draws = scores(1, ann);
+        let mean = draws.iter().sum::<f32>() / 2000.0;
+        assert!((mean - 0.5).abs() < 0.03, "{mean}");
+        assert!(draws.iter().all(|draw| (0.0..=1.0).contains(draw)));
+        assert_ne!(draws, scores(2, ann));
+        assert_ne!(draws, scores(1, bob));
+
+        let profile = Profile::default();
+        let visitor = |n| {
+            let history = [(catalogue.items.at(n).unwrap(), Target::EVENT)];
+            scores(1, Who::Visitor { history: &history, profile: &profile })
+        };
+        assert_ne!(visitor(0), visitor(1));
+        assert_eq!(visitor(0), visitor(0));
+    }
+}

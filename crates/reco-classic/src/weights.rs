@@ -1,0 +1,76 @@
+//! How are the small models of this crate kept in a file?
+//!
+//! Does not know what they learned. The file is `weights.json`: the approach's name, a version, the sizes of the catalogue
+//! and whatever the model itself serialises to.
+//!
+//! **Invariant**: what is read back was written by the same approach, for a catalogue of the same size.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use reco_core::{Catalogue, LoadError};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+const FILE: &str = "weights.json";
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<T> {
+    approach: String,
+    version: u32,
+    n_users: usize,
+    n_items: usize,
+    weights: T,
+}
+
+/// Writes `weights` into `folder`.
+///
+/// # Errors
+/// A file that cannot be written.
+pub(crate) fn save<T: Serialize>(
+    folder: &Path,
+    approach: &'static str,
+    catalogue: &Catalogue,
+    weights: T,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let (n_users, n_items) = (catalogue.n_users(), catalogue.n_items());
+    let envelope = Envelope { approach: approach.to_owned(), version: VERSION, n_users, n_items, weights };
+    let path = folder.join(FILE);
+    let bytes = serde_json::to_vec(&envelope)?;
+    fs::write(&path, bytes).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))?;
+    Ok(())
+}
+
+/// Reads back what [`save`] wrote.
+///
+/// # Errors
+/// [`LoadError::Weights`] for a file that is missing, damaged, another approach's or made for another catalogue.
+pub(crate) fn load<T: DeserializeOwned>(
+    folder: &Path,
+    approach: &'static str,
+    catalogue: &Catalogue,
+) -> Result<T, LoadError> {
+    let refuse = |reason| refuse(folder, approach, reason);
+    let bytes = fs::read(folder.join(FILE)).map_err(|error| refuse(error.to_string()))?;
+    let envelope: Envelope<T> = serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))?;
+    if envelope.approach != approach || envelope.version != VERSION {
+        return Err(refuse(format!("it is version `{}` of `{}`", envelope.version, envelope.approach)));
+    }
+    let expected = (catalogue.n_users(), catalogue.n_items());
+    let (n_users, n_items) = (envelope.n_users, envelope.n_items);
+    if (n_users, n_items) != expected {
+        return Err(refuse(format!(
+            "it was made for `{n_users}` users and `{n_items}` items, and the catalogue has `{}` and `{}`",
+            expected.0, expected.1
+        )));
+    }
+    Ok(envelope.weights)
+}
+
+/// The refusal of the weights in `folder`.
+pub(crate) fn refuse(folder: &Path, approach: &'static str, reason: String) -> LoadError {
+    LoadError::Weights { path: folder.join(FILE).display().to_string(), approach, reason }
+}

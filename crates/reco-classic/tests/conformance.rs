@@ -1,0 +1,29 @@
+//! Does every approach of this crate keep the promises of the traits?
+//!
+//! Does not know which approaches there are: it walks the registry.
+//!
+//! **Invariant**: an approach that is new in the registry is checked, and must personalise unless it is named here.
+
+use reco_classic::APPROACHES;
+use reco_core::DeviceChoice;
+use reco_core::testing::Feedback;
+use reco_core::testing::conformance::{Suite, check};
+
+#[test]
+fn every_approach_conforms() {
+    for entry in APPROACHES {
+        let personal = match entry.name {
+            "random" | "popularity" => None,
+            _ => Some(Feedback::Events),
+        };
+        check(&Suite { entry, options: (entry.defaults)(), personal, device: DeviceChoice::Cpu });
+    }
+}
+
+#[test]
+fn names_are_distinct() {
+    let mut names: Vec<&str> = APPROACHES.iter().map(|entry| entry.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), APPROACHES.len());
+}
