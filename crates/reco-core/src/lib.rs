@@ -33,7 +33,7 @@ mod vocab;
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};
 pub use layers::{Layer, LayerGraph};
 pub use matrix::{Features, Matrix};
-pub use query::{Candidates, Profile, Query, Who};
+pub use query::{Candidates, ContextValue, Profile, Query, Who};
 pub use ranking::{Ranking, Relevant, Scores};
 pub use rating::{Rating, RatingError, RatingScale, Scaling, Score, Target};
 pub use recommender::{

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ItemIdx, Seen, Target, UserIdx};
 
 /// One request: for whom, in which context, among which items.
@@ -40,6 +42,37 @@ pub struct Profile {
     pub likes: Vec<String>,
     /// User attributes by name.
     pub attributes: BTreeMap<String, String>,
+}
+
+/// What one states about a context: a number, or one of the values of a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ContextValue {
+    /// `daytime = 0`.
+    Number(f64),
+    /// `device = "mobile"`; as text, a number counts as that number where the context is one.
+    Text(String),
+}
+
+impl From<f64> for ContextValue {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<&str> for ContextValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl std::fmt::Display for ContextValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
 }
 
 /// The items that are scored.
