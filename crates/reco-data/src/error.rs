@@ -136,6 +136,9 @@ pub enum DataError {
         /// What to do.
         hint: String,
     },
+    /// A public dataset could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] crate::fetch::FetchError),
 }
 
 impl DataError {

@@ -7,6 +7,7 @@
 //! written outside of the folders that a caller names.
 
 mod error;
+pub mod fetch;
 pub mod table;
 mod tables;
 

@@ -1,0 +1,186 @@
+//! Which datasets can be fetched, under which terms, and from where?
+//!
+//! Does not know how: a mirror is a description.
+//!
+//! **Invariant**: every archive named here is one file, and a mirror says which file of it holds the ratings, so that an
+//! archive without them is refused.
+
+use std::fmt;
+
+/// The datasets that `reco fetch` knows, smallest first.
+pub const DATASETS: &[Dataset] = &[
+    Dataset {
+        name: "ml-100k",
+        about: "100,000 ratings of 1,682 films by 943 users, 1997-1998, with age, gender and occupation",
+        licence: NO_REDISTRIBUTION,
+        citation: HARPER_KONSTAN,
+        page: "https://grouplens.org/datasets/movielens/100k/",
+        mirrors: &[
+            Mirror {
+                archive: "ml-100k.zip",
+                origin: Origin::Http { url: "https://files.grouplens.org/datasets/movielens/ml-100k.zip" },
+                folder: None,
+                ratings: Ratings { file: "u.data", header: false },
+                note: None,
+            },
+            Mirror {
+                archive: "recbole-1.2.1-py3-none-any.whl",
+                origin: Origin::Pip { requirement: "recbole==1.2.1" },
+                folder: Some("recbole/dataset_example/ml-100k"),
+                ratings: Ratings { file: "ml-100k.inter", header: true },
+                note: Some(
+                    "titles differ from GroupLens' own archive: they have no year (it has a column of its own), item 267 is \
+                     `unkonwn` and item 1412 has the year `V`; ratings, years and genres are otherwise the same",
+                ),
+            },
+        ],
+    },
+    grouplens(
+        "ml-latest-small",
+        "100,836 ratings of 9,742 films by 610 users, up to September 2018",
+        SAME_CONDITIONS,
+        "https://grouplens.org/datasets/movielens/latest/",
+        &[mirror(
+            "ml-latest-small.zip",
+            "https://files.grouplens.org/datasets/movielens/ml-latest-small.zip",
+            "ratings.csv",
+        )],
+    ),
+    grouplens(
+        "ml-1m",
+        "1,000,209 ratings of 3,883 films by 6,040 users, 2000, with age, gender and occupation",
+        NO_REDISTRIBUTION,
+        "https://grouplens.org/datasets/movielens/1m/",
+        &[mirror("ml-1m.zip", "https://files.grouplens.org/datasets/movielens/ml-1m.zip", "ratings.dat")],
+    ),
+    grouplens(
+        "ml-10m",
+        "10,000,054 ratings of 10,681 films by 71,567 users, 2009",
+        NO_REDISTRIBUTION,
+        "https://grouplens.org/datasets/movielens/10m/",
+        &[mirror("ml-10m.zip", "https://files.grouplens.org/datasets/movielens/ml-10m.zip", "ratings.dat")],
+    ),
+    grouplens(
+        "ml-20m",
+        "20,000,263 ratings of 27,278 films by 138,493 users, 2015",
+        SAME_CONDITIONS,
+        "https://grouplens.org/datasets/movielens/20m/",
+        &[mirror("ml-20m.zip", "https://files.grouplens.org/datasets/movielens/ml-20m.zip", "ratings.csv")],
+    ),
+    grouplens(
+        "ml-25m",
+        "25,000,095 ratings of 62,423 films by 162,541 users, 2019",
+        SAME_CONDITIONS,
+        "https://grouplens.org/datasets/movielens/25m/",
+        &[mirror("ml-25m.zip", "https://files.grouplens.org/datasets/movielens/ml-25m.zip", "ratings.csv")],
+    ),
+    grouplens(
+        "ml-32m",
+        "32,000,204 ratings of 87,585 films by 200,948 users, 2023",
+        SAME_CONDITIONS,
+        "https://grouplens.org/datasets/movielens/32m/",
+        &[mirror("ml-32m.zip", "https://files.grouplens.org/datasets/movielens/ml-32m.zip", "ratings.csv")],
+    ),
+];
+
+/// A dataset that can be fetched.
+#[derive(Clone, Copy, Debug)]
+pub struct Dataset {
+    /// What `reco fetch` calls it, and the folder it gets.
+    pub name: &'static str,
+    /// One line for help.
+    pub about: &'static str,
+    /// The terms of use, in short. The archive holds them in full.
+    pub licence: &'static str,
+    /// What to cite.
+    pub citation: &'static str,
+    /// Its owner's page about it.
+    pub page: &'static str,
+    /// Tried in order.
+    pub(super) mirrors: &'static [Mirror],
+}
+
+impl Dataset {
+    /// The dataset of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        DATASETS.iter().find(|dataset| dataset.name == name)
+    }
+}
+
+/// A place that a dataset can be had from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mirror {
+    /// The file name of the archive (zip, and a wheel is one).
+    pub(super) archive: &'static str,
+    pub(super) origin: Origin,
+    /// The folder inside that is taken, and nothing else; `None`: all, less a top folder that is common to all.
+    pub(super) folder: Option<&'static str>,
+    pub(super) ratings: Ratings,
+    /// What is different here.
+    pub(super) note: Option<&'static str>,
+}
+
+/// How an archive is had.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    /// Downloaded. Its md5 is published beside it, at the same address with `.md5` at the end.
+    Http { url: &'static str },
+    /// By `pip download`.
+    Pip { requirement: &'static str },
+}
+
+/// The file with the ratings, after unpacking.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ratings {
+    pub(super) file: &'static str,
+    /// Whether its first line is a header, which has no part in the digest.
+    pub(super) header: bool,
+}
+
+impl fmt::Display for Mirror {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.origin {
+            Origin::Http { url } => write!(formatter, "{url}"),
+            Origin::Pip { requirement } => write!(formatter, "`{requirement}` from PyPI"),
+        }
+    }
+}
+
+impl Mirror {
+    /// How a person gets the archive without this program.
+    pub(super) fn by_hand(&self) -> String {
+        match self.origin {
+            Origin::Http { url } => format!("download {url}"),
+            Origin::Pip { requirement } => format!("run `pip download --no-deps {requirement}`"),
+        }
+    }
+}
+
+const HARPER_KONSTAN: &str = "F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. ACM \
+                              Transactions on Interactive Intelligent Systems 5, 4, Article 19. https://doi.org/10.1145/2827872";
+
+const NO_REDISTRIBUTION: &str = "GroupLens: for research; acknowledge it in publications; no redistribution and no commercial \
+                                 use without permission; imply no endorsement";
+
+const SAME_CONDITIONS: &str = "GroupLens: for research; acknowledge it in publications; redistribution under the same conditions \
+                               only; no commercial use without permission; imply no endorsement";
+
+const fn grouplens(
+    name: &'static str,
+    about: &'static str,
+    licence: &'static str,
+    page: &'static str,
+    mirrors: &'static [Mirror],
+) -> Dataset {
+    Dataset { name, about, licence, citation: HARPER_KONSTAN, page, mirrors }
+}
+
+const fn mirror(archive: &'static str, url: &'static str, ratings: &'static str) -> Mirror {
+    Mirror {
+        archive,
+        origin: Origin::Http { url },
+        folder: None,
+        ratings: Ratings { file: ratings, header: false },
+        note: None,
+    }
+}
