@@ -1,1 +1,64 @@
-//! x
+//! Which users, items, features, contexts and targets do models learn from, and which ratings are kept from them?
+//!
+//! Does not know models, metrics, or the files that ratings come in: it reads [`Tables`](reco_data::Tables) and makes a
+//! [`Dataset`], which gives out what may be learned from ([`Dataset::train`]) and what is asked about
+//! ([`Dataset::cases`]) as two different types.
+//!
+//! **Invariant**: no test row is in train; what is fitted to ratings is fitted to train alone, unless the experiment says
+//! `fit = "all"`; the same tables, choices and seed give the same bytes, on any machine and in any row order.
+//!
+//! ```
+//! use reco_core::RatingScale;
+//! use reco_data::{ItemRows, Ratings, Tables, UserRows};
+//! use reco_features::{FeaturesConfig, SplitConfig, prepare};
+//!
+//! let tables = Tables {
+//!     ratings: Ratings {
+//!         user_id: vec![7.into(), 7.into(), 7.into(), 8.into()],
+//!         item_id: vec![1.into(), 2.into(), 3.into(), 2.into()],
+//!         rating: vec![Some(4.0), Some(2.0), Some(5.0), Some(3.0)],
+//!         timestamp: vec![Some(30), Some(10), Some(20), Some(40)],
+//!         source_row: vec![0, 1, 2, 3],
+//!         contexts: vec![],
+//!     },
+//!     items: ItemRows {
+//!         item_id: vec![1.into(), 2.into(), 3.into()],
+//!         title: ["Heat (1995)", "Up (2009)", "Big (1988)"].map(str::to_owned).to_vec(),
+//!         name: ["Heat", "Up", "Big"].map(str::to_owned).to_vec(),
+//!         year: vec![Some(1995), Some(2009), Some(1988)],
+//!         genres: vec![Some(vec!["Crime".to_owned()]), Some(vec!["Comedy".to_owned()]), Some(vec![])],
+//!         attributes: vec![],
+//!     },
+//!     users: UserRows { user_id: vec![7.into(), 8.into()], attributes: vec![] },
+//!     scale: RatingScale::new(0.5, 5.0)?,
+//!     dataset: Default::default(),
+//! };
+//! let split = SplitConfig { kind: "leave-last-out".to_owned(), validation: 0.0, ..SplitConfig::default() };
+//! let dataset = prepare(&tables, &FeaturesConfig::default(), &split, 42)?;
+//!
+//! assert_eq!(dataset.catalogue.item_features.names(), ["old", "Comedy", "Crime"]);
+//! assert_eq!(dataset.catalogue.contexts, ["daytime", "weekend"]);
+//! let cases = dataset.cases();
+//! assert_eq!(cases.len(), 1); // user 8 has one rating, to learn from
+//! assert_eq!(cases[0].rows().ratings()[0].map(|rating| rating.stars()), Some(4.0)); // user 7's latest
+//! assert_eq!(dataset.train().fit.len(), 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod catalogue;
+mod columns;
+mod config;
+mod context;
+mod dataset;
+mod error;
+mod scaling;
+mod split;
+mod store;
+
+pub use catalogue::{ItemDetails, find_user};
+pub use config::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig};
+pub use context::context_vector;
+pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare};
+pub use error::FeaturesError;
+pub use split::{Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows, find_split, split};
+pub use store::read_catalogue;

@@ -1,0 +1,114 @@
+//! Who and what is there, and what is known of them before any rating is looked at?
+//!
+//! Does not know ratings.
+//!
+//! **Invariant**: vocabularies keep the order of the tables; features, details and vocabulary have one row per kept item
+//! each, in that order.
+
+use std::collections::BTreeSet;
+
+use reco_core::options::did_you_mean;
+use reco_core::{Catalogue, Features, ItemId, Items, UserIdx, Users};
+use reco_data::{ItemRows, UserRows};
+
+use crate::FeaturesError;
+use crate::columns::Columns;
+
+/// What one shows of an item; models do not read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ItemDetails {
+    /// As the source writes it: `Toy Story (1995)`.
+    pub title: String,
+    /// The title without its bracketed parts: `Toy Story`.
+    pub name: String,
+    /// The year of publication, where known.
+    pub year: Option<i32>,
+    /// As the source lists them; none where it lists none.
+    pub genres: Vec<String>,
+}
+
+/// The items that are kept.
+pub(crate) struct ItemSide {
+    pub(crate) items: Items,
+    pub(crate) features: Features,
+    pub(crate) details: Vec<ItemDetails>,
+    /// Ids of items that the tables list and that were dropped.
+    pub(crate) dropped: BTreeSet<ItemId>,
+    /// Texts with too many values to be a feature.
+    pub(crate) left_out: Vec<String>,
+}
+
+/// The users.
+pub(crate) struct UserSide {
+    pub(crate) users: Users,
+    pub(crate) features: Features,
+    /// Texts with too many values to be a feature.
+    pub(crate) left_out: Vec<String>,
+}
+
+/// Vocabulary, features and details of the items. Features are `old` (the year is known and before 2000; there if any
+/// year is known), the genres sorted by name, and the items' other attributes.
+pub(crate) fn item_side(rows: &ItemRows, drop_without_genres: bool) -> Result<ItemSide, FeaturesError> {
+    let (kept, dropped): (Vec<usize>, Vec<usize>) =
+        (0..rows.item_id.len()).partition(|&row| !drop_without_genres || rows.genres[row].is_some());
+    let items = Items::new(kept.iter().map(|&row| rows.item_id[row].clone()).collect())
+        .map_err(|source| FeaturesError::Vocab { table: "items", source })?;
+    let details: Vec<_> = kept
+        .iter()
+        .map(|&row| ItemDetails {
+            title: rows.title[row].clone(),
+            name: rows.name[row].clone(),
+            year: rows.year[row],
+            genres: rows.genres[row].clone().unwrap_or_default(),
+        })
+        .collect();
+
+    let mut columns = Columns::new("item features", kept.len());
+    let indicator = |is: bool| f32::from(u8::from(is));
+    if details.iter().any(|item| item.year.is_some()) {
+        let old = |item: &ItemDetails| indicator(item.year.is_some_and(|year| year < 2000));
+        columns.push("old".to_owned(), details.iter().map(old).collect())?;
+    }
+    let genres: BTreeSet<&String> = details.iter().flat_map(|item| &item.genres).collect();
+    for genre in genres {
+        columns.push(genre.clone(), details.iter().map(|item| indicator(item.genres.contains(genre))).collect())?;
+    }
+    let left_out = columns.push_attributes(&rows.attributes, &kept)?;
+    Ok(ItemSide {
+        items,
+        features: columns.into_features(),
+        details,
+        dropped: dropped.into_iter().map(|row| rows.item_id[row].clone()).collect(),
+        left_out,
+    })
+}
+
+/// Vocabulary and features of the users.
+pub(crate) fn user_side(rows: &UserRows) -> Result<UserSide, FeaturesError> {
+    let users = Users::new(rows.user_id.clone()).map_err(|source| FeaturesError::Vocab { table: "users", source })?;
+    let mut columns = Columns::new("user features", users.len());
+    let all: Vec<usize> = (0..users.len()).collect();
+    let left_out = columns.push_attributes(&rows.attributes, &all)?;
+    Ok(UserSide { users, features: columns.into_features(), left_out })
+}
+
+/// The user whose id the source file writes as `id`.
+///
+/// # Errors
+/// An id that the catalogue does not have.
+pub fn find_user(catalogue: &Catalogue, id: &str) -> Result<UserIdx, FeaturesError> {
+    let users = &catalogue.users;
+    users.get(&reco_core::UserId::parse(id.trim())).ok_or_else(|| {
+        let hint = match users.ids() {
+            [] => "the catalogue has no users".to_owned(),
+            [first, .., last] if users.len() > 10 => {
+                format!("the catalogue has `{}` users, from `{first}` to `{last}`", users.len())
+            }
+            few => {
+                let few: Vec<String> = few.iter().map(ToString::to_string).collect();
+                did_you_mean(id, few.iter().map(String::as_str))
+            }
+        };
+        FeaturesError::UnknownUser { id: id.to_owned(), hint }
+    })
+}

@@ -1,0 +1,203 @@
+//! How does a column of a table become numbers?
+//!
+//! Does not know whether its rows are users, items or ratings.
+//!
+//! **Invariant**: every column has one finite number per row, and no name stands twice.
+
+use std::collections::BTreeSet;
+
+use reco_core::{Features, Matrix};
+use reco_data::{NamedColumn, Values};
+
+use crate::FeaturesError;
+
+/// More values than this make a text no category.
+const MAX_VALUES: usize = 100;
+
+/// Named columns of numbers, one after the other.
+pub(crate) struct Columns {
+    /// What the columns are, for messages.
+    among: &'static str,
+    n_rows: usize,
+    names: Vec<String>,
+    columns: Vec<Vec<f32>>,
+}
+
+impl Columns {
+    /// No columns yet, for `n_rows` rows.
+    pub(crate) fn new(among: &'static str, n_rows: usize) -> Self {
+        Self { among, n_rows, names: Vec::new(), columns: Vec::new() }
+    }
+
+    /// Adds a column of numbers.
+    ///
+    /// # Errors
+    /// A name that is there already.
+    pub(crate) fn push(&mut self, name: String, values: Vec<f32>) -> Result<(), FeaturesError> {
+        debug_assert_eq!(values.len(), self.n_rows, "one number per row");
+        if self.names.contains(&name) {
+            return Err(FeaturesError::ColumnTwice { name, among: self.among });
+        }
+        self.names.push(name);
+        self.columns.push(values);
+        Ok(())
+    }
+
+    /// Adds attributes of users or items, `rows` of each: a text as one column per value, `gender=F`, in the order of the
+    /// values, 0 everywhere where the text is missing; a number scaled to [0, 1] over the rows, a missing one as their
+    /// mean. Returns the names of texts that have too many values to be a category and are left out.
+    ///
+    /// # Errors
+    /// A number that is not finite, a name that is there already.
+    pub(crate) fn push_attributes(
+        &mut self,
+        attributes: &[NamedColumn],
+        rows: &[usize],
+    ) -> Result<Vec<String>, FeaturesError> {
+        let mut left_out = Vec::new();
+        for NamedColumn { name, values } in attributes {
+            match values {
+                Values::Text(texts) => {
+                    let texts: Vec<_> = rows.iter().map(|&row| texts[row].as_deref()).collect();
+                    if self.push_one_hot(name, &texts)? > MAX_VALUES {
+                        left_out.push(name.clone());
+                    }
+                }
+                Values::Number(numbers) => {
+                    let numbers = rows.iter().map(|&row| numbers[row]);
+                    self.push(name.clone(), unit_scaled(name, numbers)?)?;
+                }
+            }
+        }
+        Ok(left_out)
+    }
+
+    /// Adds declared contexts, `rows` of each: texts as for [`Columns::push_attributes`], numbers as they are, a missing
+    /// one as 0.
+    ///
+    /// # Errors
+    /// A text with too many values, a number that is not finite, a name that is there already.
+    pub(crate) fn push_contexts(&mut self, contexts: &[NamedColumn], rows: &[usize]) -> Result<(), FeaturesError> {
+        for NamedColumn { name, values } in contexts {
+            match values {
+                Values::Text(texts) => {
+                    let texts: Vec<_> = rows.iter().map(|&row| texts[row].as_deref()).collect();
+                    let n_values = self.push_one_hot(name, &texts)?;
+                    if n_values > MAX_VALUES {
+                        return Err(FeaturesError::TooManyValues { name: name.clone(), n_values, max: MAX_VALUES });
+                    }
+                }
+                Values::Number(numbers) => {
+                    let numbers = rows.iter().map(|&row| finite(name, numbers[row].unwrap_or(0.0)));
+                    self.push(name.clone(), numbers.collect::<Result<_, _>>()?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a column for each value, unless there are more than [`MAX_VALUES`]; returns how many there are.
+    fn push_one_hot(&mut self, name: &str, texts: &[Option<&str>]) -> Result<usize, FeaturesError> {
+        let values: BTreeSet<&str> = texts.iter().flatten().copied().collect();
+        if values.len() <= MAX_VALUES {
+            for value in &values {
+                let is_value = |text: &Option<&str>| f32::from(u8::from(*text == Some(*value)));
+                self.push(format!("{name}={value}"), texts.iter().map(is_value).collect())?;
+            }
+        }
+        Ok(values.len())
+    }
+
+    /// The names, and the numbers row by row.
+    pub(crate) fn into_parts(self) -> (Vec<String>, Matrix) {
+        let mut matrix = Matrix::zeros(self.n_rows, self.names.len());
+        for row in 0..self.n_rows {
+            for (to, column) in matrix.row_mut(row).iter_mut().zip(&self.columns) {
+                *to = column[row];
+            }
+        }
+        (self.names, matrix)
+    }
+
+    /// The columns as features.
+    pub(crate) fn into_features(self) -> Features {
+        let (names, matrix) = self.into_parts();
+        Features::new(names, matrix).expect("each column was pushed with its name")
+    }
+}
+
+/// `numbers` with the lowest as 0 and the highest as 1; all 0 where there is one number only.
+fn unit_scaled(name: &str, numbers: impl Iterator<Item = Option<f64>> + Clone) -> Result<Vec<f32>, FeaturesError> {
+    let (mut low, mut high, mut sum, mut n) = (f64::INFINITY, f64::NEG_INFINITY, 0.0, 0_usize);
+    for number in numbers.clone().flatten() {
+        finite(name, number)?;
+        (low, high, sum, n) = (low.min(number), high.max(number), sum + number, n + 1);
+    }
+    let mean = if n > 0 { sum / n as f64 } else { 0.0 };
+    let span = if high > low { high - low } else { 1.0 };
+    let low = if n > 0 { low } else { 0.0 };
+    Ok(numbers.map(|number| ((number.unwrap_or(mean) - low) / span) as f32).collect())
+}
+
+fn finite(name: &str, value: f64) -> Result<f32, FeaturesError> {
+    let narrow = value as f32;
+    if narrow.is_finite() { Ok(narrow) } else { Err(FeaturesError::NotFinite { name: name.to_owned(), value }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(name: &str, values: &[Option<&str>]) -> NamedColumn {
+        let values = values.iter().map(|value| value.map(str::to_owned)).collect();
+        NamedColumn { name: name.to_owned(), values: Values::Text(values) }
+    }
+
+    fn number(name: &str, values: &[Option<f64>]) -> NamedColumn {
+        NamedColumn { name: name.to_owned(), values: Values::Number(values.to_vec()) }
+    }
+
+    #[test]
+    fn attributes_become_one_hot_columns_and_unit_numbers() {
+        let attributes = [
+            number("age", &[Some(20.0), None, Some(60.0), Some(99.0)]),
+            text("gender", &[Some("M"), Some("F"), None, Some("X")]),
+            number("flat", &[Some(7.0), Some(7.0), None, None]),
+        ];
+        let mut columns = Columns::new("user features", 3);
+        assert!(columns.push_attributes(&attributes, &[0, 1, 2]).unwrap().is_empty());
+        let features = columns.into_features();
+        assert_eq!(features.names(), ["age", "gender=F", "gender=M", "flat"]);
+        assert_eq!(features.matrix().row(0), [0.0, 0.0, 1.0, 0.0]);
+        assert_eq!(features.matrix().row(1), [0.5, 1.0, 0.0, 0.0]);
+        assert_eq!(features.matrix().row(2), [1.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn contexts_keep_their_numbers_and_refuse_what_is_no_category() {
+        let mut columns = Columns::new("contexts", 2);
+        columns.push_contexts(&[number("hour", &[Some(23.0), None])], &[0, 1]).unwrap();
+        assert_eq!(
+            columns.push_contexts(&[number("hour", &[None, None])], &[0, 1]).unwrap_err().to_string(),
+            "column `hour` would stand twice among the contexts\nhint: rename the column in the source file"
+        );
+        assert!(
+            columns
+                .push_contexts(&[number("x", &[Some(f64::NAN), None])], &[0, 1])
+                .unwrap_err()
+                .to_string()
+                .contains("`NaN`")
+        );
+        let (names, matrix) = columns.into_parts();
+        assert_eq!((names.as_slice(), matrix.values()), (&["hour".to_owned()][..], &[23.0, 0.0][..]));
+
+        let searches: Vec<String> = (0..=MAX_VALUES).map(|n| n.to_string()).collect();
+        let search = text("search", &searches.iter().map(|search| Some(search.as_str())).collect::<Vec<_>>());
+        let rows: Vec<usize> = (0..searches.len()).collect();
+        let mut columns = Columns::new("contexts", rows.len());
+        let error = columns.push_contexts(std::slice::from_ref(&search), &rows).unwrap_err().to_string();
+        assert!(error.starts_with("context `search` has `101` different values, more than `100`"), "{error}");
+        assert_eq!(columns.push_attributes(&[search], &rows).unwrap(), ["search"]);
+        assert!(columns.into_features().names().is_empty());
+    }
+}

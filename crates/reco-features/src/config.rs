@@ -1,0 +1,115 @@
+//! What can an experiment choose about features and splits?
+//!
+//! Does not know which splits there are: [`SPLITS`](crate::SPLITS) does.
+//!
+//! **Invariant**: every key stands in the default's serialisation, so that an unknown key can be told from a known one;
+//! `check` has passed before a value is used.
+
+use serde::{Deserialize, Serialize};
+
+use crate::FeaturesError;
+
+/// `[features]` of an experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeaturesConfig {
+    /// The zone, by its IANA name, in which `daytime` and `weekend` are read off a rating's time.
+    pub time_zone: String,
+    /// Drops the items whose genres cell is empty, and their ratings, before anything is counted. Items that say
+    /// `(no genres listed)` stay.
+    pub drop_items_without_genres: bool,
+    /// From stars to targets.
+    pub scaling: ScalingConfig,
+}
+
+impl Default for FeaturesConfig {
+    fn default() -> Self {
+        Self { time_zone: "UTC".to_owned(), drop_items_without_genres: false, scaling: ScalingConfig::default() }
+    }
+}
+
+/// `[features.scaling]` of an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScalingConfig {
+    /// Which line takes stars to targets.
+    pub kind: ScalingKind,
+    /// The ends as targets; not read by `none`.
+    pub to: (f32, f32),
+    /// Which ratings the line is drawn through; read by `item-min-max` only.
+    pub fit: ScalingFit,
+}
+
+impl Default for ScalingConfig {
+    fn default() -> Self {
+        Self { kind: ScalingKind::None, to: (0.5, 1.0), fit: ScalingFit::Train }
+    }
+}
+
+impl ScalingConfig {
+    pub(crate) fn check(self) -> Result<(), FeaturesError> {
+        let (from, to) = self.to;
+        if from.is_finite() && to.is_finite() && from < to {
+            Ok(())
+        } else {
+            Err(FeaturesError::ScalingEnds { from, to })
+        }
+    }
+}
+
+/// Which line takes stars to targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScalingKind {
+    /// Targets are stars.
+    None,
+    /// One line for all items, from the ends of the rating scale.
+    MinMax,
+    /// A line for each item, from its lowest and highest rating, as scikit-learn's `MinMaxScaler` over the columns of the
+    /// user-item matrix.
+    ItemMinMax,
+}
+
+/// Which ratings an `item-min-max` scaling is drawn through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScalingFit {
+    /// Those of the train part. An item with fewer than two distinct ones there takes the ends of the rating scale, so
+    /// that its targets can be read back as stars; a held-out rating may then lie beyond `to`.
+    Train,
+    /// All ratings, the held-out ones too: as the article, which scales before it splits. Test ratings leak into the
+    /// targets; an item with one distinct rating gets the lower end, from which there is no way back to stars.
+    All,
+}
+
+/// `[split]` of an experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitConfig {
+    /// An entry of [`SPLITS`](crate::SPLITS).
+    pub kind: String,
+    /// The share of ratings to stop training by, in [0, 1); 0 for none. `leave-last-out` reads only whether it is 0;
+    /// `article` has no validation part.
+    pub validation: f64,
+    /// The share of ratings to hold out, in (0, 1). `article` and `leave-last-out` do not read it.
+    pub test: f64,
+}
+
+impl Default for SplitConfig {
+    fn default() -> Self {
+        Self { kind: "per-user-random".to_owned(), validation: 0.1, test: 0.1 }
+    }
+}
+
+impl SplitConfig {
+    pub(crate) fn check(&self) -> Result<(), FeaturesError> {
+        let refuse = |key, value, hint| Err(FeaturesError::Share { key, value, hint });
+        if !(self.test > 0.0 && self.test < 1.0) {
+            return refuse("test", self.test, "a share lies between 0 and 1, as in `0.1`");
+        }
+        if !(self.validation >= 0.0 && self.validation < 1.0) {
+            return refuse("validation", self.validation, "a share is 0 or lies between 0 and 1, as in `0.1`");
+        }
+        if self.test + self.validation >= 1.0 {
+            return refuse("validation", self.validation, "`split.validation` and `split.test` together stay below 1");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! In which situation was a rating given, and in which is a prediction asked for?
+//!
+//! Does not know what a context is good for.
+//!
+//! **Invariant**: the zone's rules come from the data bundled with the program, so that every machine reads the same hour
+//! off the same second; a stated context is as long as the catalogue's list.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Weekday;
+use jiff::tz::{TimeZone, db};
+use reco_core::options::did_you_mean;
+use reco_core::{Catalogue, ContextValue};
+
+use crate::FeaturesError;
+
+/// Reads the time of day and the day of the week in one zone.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    zone: TimeZone,
+}
+
+/// What a time says about a rating.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// 6 < hour < 20: from 07:00:00 to 19:59:59.
+    pub(crate) daytime: bool,
+    /// Saturday or Sunday.
+    pub(crate) weekend: bool,
+}
+
+impl Clock {
+    /// The clock of the zone with that IANA name.
+    ///
+    /// # Errors
+    /// A name that the bundled data does not have.
+    pub(crate) fn new(name: &str) -> Result<Self, FeaturesError> {
+        let zone = TimeZone::get(name).map_err(|_| {
+            let names: Vec<String> = db().available().map(|known| known.to_string()).collect();
+            let nearest = did_you_mean(name, names.iter().map(String::as_str));
+            // Without a near name that is a list of all six hundred.
+            let hint = Some(nearest).filter(|hint| hint.starts_with("did you mean"));
+            let hint = hint.unwrap_or_else(|| "an IANA name such as `Europe/Rome` or `UTC`".to_owned());
+            FeaturesError::TimeZone { name: name.to_owned(), hint }
+        })?;
+        Ok(Self { zone })
+    }
+
+    /// The moment of `seconds` since 1970, UTC; `None` beyond the years that a calendar has here (-9999 to 9999).
+    pub(crate) fn moment(&self, seconds: i64) -> Option<Moment> {
+        let local = self.zone.to_datetime(Timestamp::from_second(seconds).ok()?);
+        Some(Moment {
+            daytime: 6 < local.hour() && local.hour() < 20,
+            weekend: matches!(local.weekday(), Weekday::Saturday | Weekday::Sunday),
+        })
+    }
+}
+
+/// The moment stated by name as one number per context of `catalogue`, for [`Query::context`](reco_core::Query). Contexts
+/// not stated are 0. A text context is stated by its name, `device = "mobile"`, which sets the column `device=mobile`.
+///
+/// # Errors
+/// A context that the catalogue does not have, a value that it never had, a number that is not finite.
+pub fn context_vector(
+    catalogue: &Catalogue,
+    stated: &BTreeMap<String, ContextValue>,
+) -> Result<Vec<f32>, FeaturesError> {
+    let columns = &catalogue.contexts;
+    let mut vector = vec![0.0; columns.len()];
+    for (name, value) in stated {
+        if let Some(column) = columns.iter().position(|column| column == name) {
+            vector[column] = number(value).ok_or_else(|| FeaturesError::ContextValue {
+                name: name.clone(),
+                value: value.to_string(),
+                hint: "it is a number".to_owned(),
+            })?;
+            continue;
+        }
+        let prefix = format!("{name}=");
+        let values: Vec<&str> = columns.iter().filter_map(|column| column.strip_prefix(&prefix)).collect();
+        if values.is_empty() {
+            let names: BTreeSet<&str> =
+                columns.iter().map(|column| column.split_once('=').map_or(column.as_str(), |(name, _)| name)).collect();
+            return Err(FeaturesError::UnknownContext {
+                name: name.clone(),
+                hint: did_you_mean(name, names.into_iter()),
+            });
+        }
+        let column = format!("{prefix}{value}");
+        let column = columns.iter().position(|known| *known == column).ok_or_else(|| FeaturesError::ContextValue {
+            name: name.clone(),
+            value: value.to_string(),
+            hint: did_you_mean(&value.to_string(), values.into_iter()),
+        })?;
+        vector[column] = 1.0;
+    }
+    Ok(vector)
+}
+
+fn number(value: &ContextValue) -> Option<f32> {
+    let number = match value {
+        ContextValue::Number(number) => *number,
+        ContextValue::Text(text) => text.trim().parse().ok()?,
+    } as f32;
+    number.is_finite().then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reco_core::{Features, Items, RatingScale, Scaling, Users};
+
+    #[test]
+    fn the_hour_is_read_in_the_named_zone() {
+        // 2000-07-30 18:45:03 UTC, a Sunday: 20:45 in Rome (summer time), 14:45 in New York.
+        let at = |zone: &str, seconds| Clock::new(zone).unwrap().moment(seconds).unwrap();
+        assert_eq!(at("UTC", 964_982_703), Moment { daytime: true, weekend: true });
+        assert_eq!(at("Europe/Rome", 964_982_703), Moment { daytime: false, weekend: true });
+        assert_eq!(at("America/New_York", 964_982_703), Moment { daytime: true, weekend: true });
+        // Friday 2000-07-28 at 23:30 UTC is Saturday in Rome.
+        assert_eq!(at("UTC", 964_827_000), Moment { daytime: false, weekend: false });
+        assert_eq!(at("Europe/Rome", 964_827_000), Moment { daytime: false, weekend: true });
+        // The ends of the day: 06:59:59, 07:00:00, 19:59:59, 20:00:00 on 1970-01-01, a Thursday.
+        let daytime = [25_199, 25_200, 71_999, 72_000].map(|seconds| at("UTC", seconds).daytime);
+        assert_eq!(daytime, [false, true, true, false]);
+        assert_eq!(Clock::new("UTC").unwrap().moment(1_000_000_000_000), None);
+    }
+
+    #[test]
+    fn an_unknown_zone_names_the_nearest() {
+        let refuse = |name| Clock::new(name).unwrap_err().to_string();
+        assert_eq!(
+            refuse("Europe/Rom"),
+            "unknown time zone `Europe/Rom` in `features.time_zone`\nhint: did you mean `Europe/Rome`?"
+        );
+        assert!(refuse("the middle of nowhere at all").ends_with("hint: an IANA name such as `Europe/Rome` or `UTC`"));
+    }
+
+    #[test]
+    fn a_moment_is_stated_by_name() {
+        let catalogue = Catalogue {
+            users: Users::new(vec![]).unwrap(),
+            items: Items::new(vec![]).unwrap(),
+            user_features: Features::none(0),
+            item_features: Features::none(0),
+            contexts: ["daytime", "weekend", "device=mobile", "device=tv"].map(str::to_owned).to_vec(),
+            scale: RatingScale::new(1.0, 5.0).unwrap(),
+            scaling: Scaling::None,
+        };
+        let vector = |stated: &[(&str, ContextValue)]| {
+            context_vector(
+                &catalogue,
+                &stated.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            )
+        };
+        assert_eq!(vector(&[]).unwrap(), [0.0; 4]);
+        assert_eq!(vector(&[("daytime", "1".into()), ("device", "tv".into())]).unwrap(), [1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(vector(&[("device=mobile", 1.0.into()), ("weekend", 1.0.into())]).unwrap(), [0.0, 1.0, 1.0, 0.0]);
+        let refuse = |name, value: ContextValue| vector(&[(name, value)]).unwrap_err().to_string();
+        assert_eq!(refuse("weekday", 1.0.into()), "unknown context `weekday`\nhint: did you mean `weekend`?");
+        assert_eq!(
+            refuse("place", "home".into()),
+            "unknown context `place`\nhint: known are `daytime`, `device`, `weekend`"
+        );
+        assert_eq!(
+            refuse("device", "mobil".into()),
+            "context `device` cannot be `mobil`\nhint: did you mean `mobile`?"
+        );
+        assert_eq!(refuse("daytime", "noon".into()), "context `daytime` cannot be `noon`\nhint: it is a number");
+    }
+}

@@ -1,0 +1,301 @@
+//! How do checked tables become what models learn from and are asked about?
+//!
+//! Does not know files: `store` writes and reads a [`Dataset`].
+//!
+//! **Invariant**: every rating of a kept item is in exactly one part; the rows of each part are in user-major,
+//! item-ascending order, each with its line in the raw file; the same tables in any row order give the same data set.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reco_core::{Case, Catalogue, Interaction, Interactions, Matrix, Rating, Seen, Target, Train};
+use reco_data::{DatasetInfo, Ratings, Tables};
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{ItemSide, item_side, user_side};
+use crate::columns::Columns;
+use crate::context::{Clock, Moment};
+use crate::scaling::fit_scaling;
+use crate::split::{Part, SplitRow, SplitRows, find_split, split};
+use crate::{FeaturesConfig, FeaturesError, ItemDetails, SplitConfig};
+
+/// One experiment's data: who and what there is, the rows to learn from, and those held out.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Users, items, features, scaling.
+    pub catalogue: Arc<Catalogue>,
+    /// What one shows of each item, in catalogue order.
+    pub details: Vec<ItemDetails>,
+    /// The rows to learn from.
+    pub fit: Interactions,
+    /// The rows to stop training by.
+    pub validation: Option<Interactions>,
+    /// The rows held out.
+    pub test: Interactions,
+    /// Where each row stands in the raw file.
+    pub source_rows: SourceRows,
+    /// How it was made, and what it counts.
+    pub info: Info,
+}
+
+/// The data line of the raw file, from zero, for each row of each part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceRows {
+    /// For [`Dataset::fit`].
+    pub fit: Vec<u64>,
+    /// For [`Dataset::validation`]; empty without one.
+    pub validation: Vec<u64>,
+    /// For [`Dataset::test`].
+    pub test: Vec<u64>,
+}
+
+/// How a data set was made, and what it counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Info {
+    /// Where the ratings come from.
+    pub dataset: DatasetInfo,
+    /// The choices of features.
+    pub features: FeaturesConfig,
+    /// The split.
+    pub split: SplitInfo,
+    /// Users of the catalogue, with or without ratings.
+    pub n_users: usize,
+    /// Items of the catalogue, with or without ratings.
+    pub n_items: usize,
+    /// Rows of all parts together.
+    pub n_ratings: usize,
+    /// Items dropped because their genres cell is empty.
+    pub n_items_dropped: usize,
+    /// Ratings dropped with their items.
+    pub n_ratings_dropped: usize,
+    /// Ratings without a time, in a table where others have one: their `daytime` and `weekend` are 0.
+    pub n_without_time: usize,
+    /// Attributes with too many values to be features: `zip_code`.
+    pub left_out: Vec<String>,
+}
+
+/// How rows were split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitInfo {
+    /// The choices.
+    pub config: SplitConfig,
+    /// The seed that the draws were keyed with.
+    pub seed: u64,
+    /// Rows of the train part.
+    pub n_train: usize,
+    /// Rows of the validation part.
+    pub n_valid: usize,
+    /// Rows of the test part.
+    pub n_test: usize,
+    /// Users with a test row.
+    pub n_test_users: usize,
+    /// Test users without a train row.
+    pub n_test_users_without_train: usize,
+    /// Test items without a train row.
+    pub n_test_items_without_train: usize,
+    /// Where the cuts lie: `split_column` (the first item row of the test part), `validation_after`, `test_after` (UTC
+    /// seconds; later rows are in that part).
+    pub cuts: BTreeMap<String, i64>,
+}
+
+/// Makes a data set of `tables`. Chance is keyed with `seed`.
+///
+/// # Errors
+/// Choices that are none (see [`FeaturesConfig`], [`SplitConfig`]), tables that do not fit together, a split that leaves a
+/// part empty.
+pub fn prepare(
+    tables: &Tables,
+    features: &FeaturesConfig,
+    split_config: &SplitConfig,
+    seed: u64,
+) -> Result<Dataset, FeaturesError> {
+    features.scaling.check()?;
+    find_split(&split_config.kind)?;
+    split_config.check()?;
+    let clock = Clock::new(&features.time_zone)?;
+
+    let users = user_side(&tables.users)?;
+    let items = item_side(&tables.items, features.drop_items_without_genres)?;
+    let sorted = sort_rows(&tables.ratings, &users.users, &items)?;
+    let ratings = sorted
+        .iter()
+        .map(|(row, at)| match tables.ratings.rating[*at] {
+            None => Ok(None),
+            Some(stars) => tables
+                .scale
+                .rating(stars)
+                .map(Some)
+                .map_err(|source| FeaturesError::Rating { source_row: row.source_row, source }),
+        })
+        .collect::<Result<Vec<Option<Rating>>, _>>()?;
+    let contexts = contexts(&tables.ratings, &sorted, &clock)?;
+
+    let rows: Vec<SplitRow> = sorted.iter().map(|(row, _)| *row).collect();
+    let split_rows = SplitRows { users: &users.users, items: &items.items, rows: &rows, seed };
+    let assignment = split(&split_rows, split_config)?;
+    let rated = rows.iter().zip(&ratings).zip(&assignment.parts);
+    let rated = rated.filter_map(|((row, rating), part)| Some((row.item, (*rating)?, *part == Part::Train)));
+    let scaling = fit_scaling(features.scaling, tables.scale, items.items.len(), rated);
+
+    let catalogue = Catalogue {
+        users: users.users,
+        items: items.items,
+        user_features: users.features,
+        item_features: items.features,
+        contexts: contexts.names,
+        scale: tables.scale,
+        scaling,
+    };
+    let part = |part| {
+        let mut builder = Interactions::builder(catalogue.contexts.len());
+        let mut source_rows = Vec::new();
+        for (at, row) in rows.iter().enumerate().filter(|(at, _)| assignment.parts[*at] == part) {
+            let SplitRow { user, item, timestamp, source_row } = *row;
+            let rating = ratings[at];
+            let target = rating.map_or(Target::EVENT, |rating| catalogue.scaling.target(item, rating));
+            builder.push(Interaction { user, item, rating, target, timestamp, context: contexts.matrix.row(at) });
+            source_rows.push(source_row);
+        }
+        (builder.finish(), source_rows)
+    };
+    let (fit, fit_rows) = part(Part::Train);
+    let (validation, validation_rows) = part(Part::Validation);
+    let (test, test_rows) = part(Part::Test);
+
+    let info = Info {
+        dataset: tables.dataset.clone(),
+        features: features.clone(),
+        split: split_info(split_config, seed, &catalogue, [&fit, &validation, &test], assignment.cuts),
+        n_users: catalogue.n_users(),
+        n_items: catalogue.n_items(),
+        n_ratings: rows.len(),
+        n_items_dropped: items.dropped.len(),
+        n_ratings_dropped: tables.ratings.item_id.len() - rows.len(),
+        n_without_time: contexts.n_without_time,
+        left_out: [users.left_out, items.left_out].concat(),
+    };
+    Ok(Dataset {
+        catalogue: Arc::new(catalogue),
+        details: items.details,
+        fit,
+        validation: (!validation.is_empty()).then_some(validation),
+        test,
+        source_rows: SourceRows { fit: fit_rows, validation: validation_rows, test: test_rows },
+        info,
+    })
+}
+
+impl Dataset {
+    /// What a model may see.
+    pub fn train(&self) -> Train {
+        Train { catalogue: Arc::clone(&self.catalogue), fit: self.fit.clone(), validation: self.validation.clone() }
+    }
+
+    /// What an evaluation asks about: the test rows by user.
+    pub fn cases(&self) -> Vec<Case> {
+        Case::group(&self.test, self.catalogue.n_users())
+    }
+
+    /// What each user has met before the test: train and validation. One entry per user of the catalogue.
+    pub fn seen(&self) -> Vec<Seen> {
+        Seen::by_user(self.catalogue.n_users(), [&self.fit].into_iter().chain(&self.validation))
+    }
+}
+
+/// The ratings of kept items, each with its row in the table, by user and then by item.
+fn sort_rows(
+    ratings: &Ratings,
+    users: &reco_core::Users,
+    items: &ItemSide,
+) -> Result<Vec<(SplitRow, usize)>, FeaturesError> {
+    let mut sorted = Vec::with_capacity(ratings.item_id.len());
+    for (at, (user_id, item_id)) in ratings.user_id.iter().zip(&ratings.item_id).enumerate() {
+        let source_row = ratings.source_row[at];
+        let not_listed = |kind, id: &dyn ToString| FeaturesError::NotListed { kind, id: id.to_string(), source_row };
+        let user = users.get(user_id).ok_or_else(|| not_listed("user", user_id))?;
+        match items.items.get(item_id) {
+            Some(item) => sorted.push((SplitRow { user, item, timestamp: ratings.timestamp[at], source_row }, at)),
+            None if items.dropped.contains(item_id) => {}
+            None => return Err(not_listed("item", item_id)),
+        }
+    }
+    if sorted.is_empty() {
+        let (n_ratings, n_dropped) = (ratings.item_id.len(), ratings.item_id.len());
+        let hint = if n_ratings == 0 {
+            "look at the rejected rows: `rejects.parquet`"
+        } else {
+            "set `features.drop_items_without_genres = false`"
+        };
+        return Err(FeaturesError::NoRatings { n_ratings, n_dropped, hint });
+    }
+    sorted.sort_unstable_by_key(|(row, _)| (row.user, row.item, row.source_row));
+    if let Some(pair) =
+        sorted.windows(2).find(|pair| (pair[0].0.user, pair[0].0.item) == (pair[1].0.user, pair[1].0.item))
+    {
+        let (first, second) = (pair[0].0, pair[1].0);
+        return Err(FeaturesError::PairTwice {
+            user: users.id(first.user).to_string(),
+            item: items.items.id(first.item).to_string(),
+            first: first.source_row,
+            second: second.source_row,
+        });
+    }
+    Ok(sorted)
+}
+
+/// The contexts of the sorted rows.
+struct Contexts {
+    names: Vec<String>,
+    matrix: Matrix,
+    n_without_time: usize,
+}
+
+/// `daytime` and `weekend` if any row has a time, then the declared contexts.
+fn contexts(ratings: &Ratings, sorted: &[(SplitRow, usize)], clock: &Clock) -> Result<Contexts, FeaturesError> {
+    let mut columns = Columns::new("contexts", sorted.len());
+    let n_timed = sorted.iter().filter(|(row, _)| row.timestamp.is_some()).count();
+    if n_timed > 0 {
+        let moment = |row: &SplitRow| match row.timestamp {
+            None => Ok(Moment::default()),
+            Some(seconds) => clock.moment(seconds).ok_or(FeaturesError::Time { seconds, source_row: row.source_row }),
+        };
+        let moments = sorted.iter().map(|(row, _)| moment(row)).collect::<Result<Vec<_>, _>>()?;
+        let column =
+            |read: fn(&Moment) -> bool| moments.iter().map(|moment| f32::from(u8::from(read(moment)))).collect();
+        columns.push("daytime".to_owned(), column(|moment| moment.daytime))?;
+        columns.push("weekend".to_owned(), column(|moment| moment.weekend))?;
+    }
+    let table_rows: Vec<usize> = sorted.iter().map(|(_, at)| *at).collect();
+    columns.push_contexts(&ratings.contexts, &table_rows)?;
+    let (names, matrix) = columns.into_parts();
+    Ok(Contexts { names, matrix, n_without_time: if n_timed > 0 { sorted.len() - n_timed } else { 0 } })
+}
+
+fn split_info(
+    config: &SplitConfig,
+    seed: u64,
+    catalogue: &Catalogue,
+    [fit, validation, test]: [&Interactions; 3],
+    cuts: BTreeMap<String, i64>,
+) -> SplitInfo {
+    let mark = |n, indices: &mut dyn Iterator<Item = usize>| {
+        let mut marks = vec![false; n];
+        indices.for_each(|index| marks[index] = true);
+        marks
+    };
+    let users = |rows: &Interactions| mark(catalogue.n_users(), &mut rows.users().iter().map(|user| user.index()));
+    let items = |rows: &Interactions| mark(catalogue.n_items(), &mut rows.items().iter().map(|item| item.index()));
+    let missing = |of: &[bool], among: &[bool]| of.iter().zip(among).filter(|(of, among)| **of && !**among).count();
+    let test_users = users(test);
+    SplitInfo {
+        config: config.clone(),
+        seed,
+        n_train: fit.len(),
+        n_valid: validation.len(),
+        n_test: test.len(),
+        n_test_users: test_users.iter().filter(|is| **is).count(),
+        n_test_users_without_train: missing(&test_users, &users(fit)),
+        n_test_items_without_train: missing(&items(test), &items(fit)),
+        cuts,
+    }
+}

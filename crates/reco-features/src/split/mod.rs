@@ -1,0 +1,256 @@
+//! Which ratings are learned from, which stop the training, and which are held out?
+//!
+//! Does not know ratings: a split sees who, what, when and where in the source, never how many stars.
+//!
+//! **Invariant**: every row is in exactly one part; the same rows in any source order, on any machine, are split alike;
+//! chance is [`keyed_hash`](reco_core::random::keyed_hash) of (seed, user, item) and nothing else.
+
+mod article;
+mod leave_last_out;
+mod per_user_last;
+mod per_user_random;
+mod random;
+mod temporal;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use reco_core::options::did_you_mean;
+use reco_core::random::keyed_hash;
+use reco_core::{ItemIdx, Items, UserIdx, Users};
+
+use crate::{FeaturesError, SplitConfig};
+
+/// All splits. `split.kind` names one; help, documents and the laws in `tests/laws.rs` walk this list.
+pub static SPLITS: &[SplitEntry] = &[
+    article::ENTRY,
+    random::ENTRY,
+    per_user_random::ENTRY,
+    per_user_last::ENTRY,
+    leave_last_out::ENTRY,
+    temporal::ENTRY,
+];
+
+/// One way to split.
+#[derive(Clone, Copy, Debug)]
+pub struct SplitEntry {
+    /// What `split.kind` calls it.
+    pub name: &'static str,
+    /// One line for help and documents.
+    pub about: &'static str,
+    /// Whether it makes a validation part where `split.validation` is above 0.
+    pub validates: bool,
+    /// Says for each row which part it belongs to.
+    pub assign: fn(&SplitRows<'_>, &SplitConfig) -> Result<Assignment, FeaturesError>,
+}
+
+/// What a split sees.
+#[derive(Clone, Copy, Debug)]
+pub struct SplitRows<'a> {
+    /// The catalogue's users.
+    pub users: &'a Users,
+    /// The catalogue's items.
+    pub items: &'a Items,
+    /// The rows, by user and then by item, both in catalogue order.
+    pub rows: &'a [SplitRow],
+    /// The experiment's seed.
+    pub seed: u64,
+}
+
+/// One rating without its stars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SplitRow {
+    /// Who.
+    pub user: UserIdx,
+    /// What.
+    pub item: ItemIdx,
+    /// When, in UTC seconds since 1970.
+    pub timestamp: Option<i64>,
+    /// The data line of the raw file, from zero.
+    pub source_row: u64,
+}
+
+/// Where a row goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Learned from.
+    Train,
+    /// Stops the training.
+    Validation,
+    /// Held out.
+    Test,
+}
+
+/// A split's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The part of each row.
+    pub parts: Vec<Part>,
+    /// Where the cuts lie, for those who read the data set: `split_column`, `test_after`.
+    pub cuts: BTreeMap<String, i64>,
+}
+
+impl Assignment {
+    fn without_cuts(parts: Vec<Part>) -> Self {
+        Self { parts, cuts: BTreeMap::new() }
+    }
+}
+
+/// The entry called `kind`.
+///
+/// # Errors
+/// A name that is not in [`SPLITS`].
+pub fn find_split(kind: &str) -> Result<&'static SplitEntry, FeaturesError> {
+    SPLITS.iter().find(|entry| entry.name == kind).ok_or_else(|| FeaturesError::UnknownSplit {
+        kind: kind.to_owned(),
+        hint: did_you_mean(kind, SPLITS.iter().map(|entry| entry.name)),
+    })
+}
+
+/// Splits `rows` as `config` says.
+///
+/// # Errors
+/// An unknown kind, a share that is none, a split by time without times, a part that stays empty although it was asked for.
+pub fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
+    let entry = find_split(&config.kind)?;
+    config.check()?;
+    let assignment = (entry.assign)(rows, config)?;
+    let wanted = [
+        (Part::Test, "test", true, "raise `split.test`, use more ratings, or choose another `split.kind`"),
+        (Part::Train, "train", true, "lower `split.test`, use more ratings, or choose another `split.kind`"),
+        (
+            Part::Validation,
+            "validation",
+            entry.validates && config.validation > 0.0,
+            "raise `split.validation`, set it to 0 to do without, or use more ratings",
+        ),
+    ];
+    for (part, name, wanted, hint) in wanted {
+        if wanted && !assignment.parts.contains(&part) {
+            return Err(FeaturesError::EmptyPart { kind: entry.name, part: name, n_rows: rows.rows.len(), hint });
+        }
+    }
+    Ok(assignment)
+}
+
+/// How many rows each part gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sizes {
+    train: usize,
+    validation: usize,
+    test: usize,
+}
+
+impl Sizes {
+    /// The shares of `n` rows: validation and test rounded down, train the rest; then a part that was asked for and got
+    /// nothing takes one row from train, test first, as long as train keeps one. This is the rule of `RecBole`'s ratio split:
+    /// at 8:1:1, one row trains; two give 1, 0, 1 (train, validation, test); three to nine give n-2, 1, 1; ten give 8, 1, 1.
+    fn of(n: usize, config: &SplitConfig) -> Self {
+        // The small addition undoes what binary fractions lose: 0.29 × 100 is 28.999…
+        let share = |share: f64| (share * n as f64 + 1e-9) as usize;
+        let (mut validation, mut test) = (share(config.validation), share(config.test));
+        let mut train = n.saturating_sub(validation + test);
+        for (size, share) in [(&mut test, config.test), (&mut validation, config.validation)] {
+            if *size == 0 && share > 0.0 && train > 1 {
+                *size = 1;
+                train -= 1;
+            }
+        }
+        Self { train, validation, test }
+    }
+
+    /// The part of the row that stands at `position` of an order in which train comes first and test last.
+    fn part(self, position: usize) -> Part {
+        if position < self.train {
+            Part::Train
+        } else if position < self.train + self.validation {
+            Part::Validation
+        } else {
+            Part::Test
+        }
+    }
+}
+
+impl SplitRows<'_> {
+    /// The rows of each user, users in catalogue order.
+    fn by_user(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut start = 0;
+        self.rows.chunk_by(|a, b| a.user == b.user).map(move |rows| {
+            let range = start..start + rows.len();
+            start = range.end;
+            range
+        })
+    }
+
+    /// The draw for one row.
+    fn hash(&self, row: usize) -> u64 {
+        let SplitRow { user, item, .. } = self.rows[row];
+        keyed_hash(self.seed, self.users.id(user), self.items.id(item))
+    }
+
+    /// `range` in the order of the draws.
+    fn shuffled(&self, range: Range<usize>) -> Vec<usize> {
+        let mut drawn: Vec<_> = range.map(|row| (self.hash(row), self.rows[row].source_row, row)).collect();
+        drawn.sort_unstable();
+        drawn.into_iter().map(|(_, _, row)| row).collect()
+    }
+
+    /// `range` from the earliest to the latest, rows of the same second in source order.
+    ///
+    /// # Errors
+    /// A row without a time anywhere.
+    fn by_time(&self, kind: &'static str, range: Range<usize>) -> Result<Vec<usize>, FeaturesError> {
+        let mut timed = Vec::with_capacity(range.len());
+        for row in range {
+            let SplitRow { timestamp, source_row, .. } = self.rows[row];
+            let timestamp = timestamp.ok_or_else(|| FeaturesError::NoTimes {
+                kind,
+                n_missing: self.rows.iter().filter(|row| row.timestamp.is_none()).count(),
+                n_rows: self.rows.len(),
+            })?;
+            timed.push((timestamp, source_row, row));
+        }
+        timed.sort_unstable();
+        Ok(timed.into_iter().map(|(_, _, row)| row).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_rounded_as_documented() {
+        let sizes = |n, validation, test| {
+            let Sizes { train, validation, test } =
+                Sizes::of(n, &SplitConfig { validation, test, ..SplitConfig::default() });
+            (train, validation, test)
+        };
+        for (n, expected) in [(0, (0, 0, 0)), (1, (1, 0, 0)), (2, (1, 0, 1)), (3, (1, 1, 1)), (9, (7, 1, 1))] {
+            assert_eq!(sizes(n, 0.1, 0.1), expected, "{n}");
+        }
+        assert_eq!(sizes(10, 0.1, 0.1), (8, 1, 1));
+        assert_eq!(sizes(19, 0.1, 0.1), (17, 1, 1));
+        assert_eq!(sizes(30, 0.1, 0.1), (24, 3, 3));
+        assert_eq!(sizes(100, 0.0, 0.29), (71, 0, 29));
+        assert_eq!(sizes(2, 0.45, 0.5), (1, 0, 1));
+    }
+
+    #[test]
+    fn an_unknown_kind_and_a_share_that_is_none_are_refused() {
+        let (users, items) = (Users::new(vec![]).unwrap(), Items::new(vec![]).unwrap());
+        let rows = SplitRows { users: &users, items: &items, rows: &[], seed: 0 };
+        let refuse = |kind: &str, validation, test| {
+            split(&rows, &SplitConfig { kind: kind.to_owned(), validation, test }).unwrap_err().to_string()
+        };
+        assert_eq!(
+            refuse("per-user-rand", 0.1, 0.1),
+            "unknown split `per-user-rand` in `split.kind`\nhint: did you mean `per-user-random`?"
+        );
+        assert!(refuse("random", 0.1, 1.5).starts_with("`split.test` is `1.5`\nhint: "));
+        assert!(refuse("random", 0.1, 0.0).starts_with("`split.test` is `0`"));
+        assert!(refuse("random", f64::NAN, 0.1).starts_with("`split.validation` is `NaN`"));
+        assert!(refuse("random", 0.5, 0.5).contains("together stay below 1"));
+        assert!(refuse("random", 0.1, 0.1).starts_with("split `random` leaves the test part of `0` ratings empty"));
+    }
+}

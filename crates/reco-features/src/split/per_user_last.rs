@@ -1,0 +1,27 @@
+//! How well does a model know what each user does next?
+//!
+//! Does not know a common clock: one user's test may lie before another's train.
+//!
+//! **Invariant**: no row of a user's train is later than any of its validation, nor that than any of its test; rows of the
+//! same second keep their source order. Sizes are those of `per-user-random`.
+
+use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use crate::{FeaturesError, SplitConfig};
+
+pub(super) const ENTRY: SplitEntry = SplitEntry {
+    name: "per-user-last",
+    about: "the shares of each user's ratings by time: the first train, the last test",
+    validates: true,
+    assign,
+};
+
+fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
+    let mut parts = vec![Part::Train; rows.rows.len()];
+    for range in rows.by_user() {
+        let sizes = Sizes::of(range.len(), config);
+        for (position, row) in rows.by_time(ENTRY.name, range)?.into_iter().enumerate() {
+            parts[row] = sizes.part(position);
+        }
+    }
+    Ok(Assignment::without_cuts(parts))
+}

@@ -1,0 +1,28 @@
+//! How well does a model know users of whom it has seen a part, drawn by chance?
+//!
+//! Does not know times: a model may learn from what a user did after a test row.
+//!
+//! **Invariant**: every user's own rows have exactly the sizes of the shares: validation and test rounded down, but one
+//! row where that is none and train keeps one (test first). So a user with one rating is in train alone, and one with two
+//! has no validation row.
+
+use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use crate::{FeaturesError, SplitConfig};
+
+pub(super) const ENTRY: SplitEntry = SplitEntry {
+    name: "per-user-random",
+    about: "the shares of each user's ratings, drawn by chance; a user with one rating is in train alone",
+    validates: true,
+    assign,
+};
+
+fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
+    let mut parts = vec![Part::Train; rows.rows.len()];
+    for range in rows.by_user() {
+        let sizes = Sizes::of(range.len(), config);
+        for (position, row) in rows.shuffled(range).into_iter().enumerate() {
+            parts[row] = sizes.part(position);
+        }
+    }
+    Ok(Assignment::without_cuts(parts))
+}

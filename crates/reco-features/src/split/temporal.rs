@@ -1,0 +1,42 @@
+//! How well would a model have done, had it been put to work on one day?
+//!
+//! Does not know users: some have all their ratings before the point in time, and some after it (users and items that are
+//! new in the test part stay there; a model has to cope).
+//!
+//! **Invariant**: every train row is earlier than every validation row, and that than every test row. Rows of the same
+//! second are never divided: those of the second at a cut go to the earlier part, so that a later part may be smaller than
+//! its share, and is never larger.
+
+use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use crate::{FeaturesError, SplitConfig};
+
+pub(super) const ENTRY: SplitEntry = SplitEntry {
+    name: "temporal",
+    about: "one point in time for all: ratings after it test; rows of the second at a cut stay on its earlier side",
+    validates: true,
+    assign,
+};
+
+fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
+    let n = rows.rows.len();
+    let order = rows.by_time(ENTRY.name, 0..n)?;
+    let sizes = Sizes::of(n, config);
+    // The time of the last row before each cut; there is none without rows.
+    let before = |cut: usize| cut.checked_sub(1).and_then(|position| rows.rows[order[position]].timestamp);
+    let (validation_after, test_after) = (before(sizes.train), before(sizes.train + sizes.validation));
+    let part = |timestamp: Option<i64>| {
+        if timestamp > test_after {
+            Part::Test
+        } else if timestamp > validation_after {
+            Part::Validation
+        } else {
+            Part::Train
+        }
+    };
+    let mut assignment = Assignment::without_cuts(rows.rows.iter().map(|row| part(row.timestamp)).collect());
+    let cuts = [("validation_after", validation_after.filter(|_| sizes.validation > 0)), ("test_after", test_after)];
+    for (name, cut) in cuts {
+        assignment.cuts.extend(cut.map(|cut| (name.to_owned(), cut)));
+    }
+    Ok(assignment)
+}

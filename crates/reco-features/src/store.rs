@@ -1,0 +1,348 @@
+//! How does a data set get to disk and back?
+//!
+//! Does not know what a row or a feature means.
+//!
+//! **Invariant**: what is written is read back equal, and the same data set always gives the same bytes. The catalogue's
+//! files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use reco_core::{
+    Catalogue, Features, Indexed, Interaction, Interactions, ItemId, Items, Matrix, RatingScale, RawId, Scaling,
+    Target, UserId, Users, Vocab,
+};
+use reco_data::table::{Column, Table};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{Dataset, Info, SourceRows};
+use crate::{FeaturesError, ItemDetails};
+
+/// Changes with the files' layout.
+const VERSION: u32 = 1;
+
+const FEATURE: &str = "feature:";
+const CONTEXT: &str = "context:";
+
+/// `catalogue.json`: what is no table.
+#[derive(Serialize, Deserialize)]
+struct CatalogueFile {
+    version: u32,
+    n_users: usize,
+    n_items: usize,
+    contexts: Vec<String>,
+    scale: RatingScale,
+    scaling: ScalingFile,
+}
+
+/// A [`Scaling`], less the ends of each item, which are columns of `items.parquet`.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum ScalingFile {
+    None,
+    MinMax { from: (f32, f32), to: (f32, f32) },
+    ItemMinMax { to: (f32, f32) },
+}
+
+/// `dataset.json`.
+#[derive(Serialize, Deserialize)]
+struct DatasetFile {
+    version: u32,
+    #[serde(flatten)]
+    info: Info,
+}
+
+impl Dataset {
+    /// Writes `dir`: the catalogue's files, `dataset.json`, `train.parquet`, `test.parquet` and, if there is a validation
+    /// part, `validation.parquet`. Columns of a part: `user` and `item` (rows of the catalogue), `rating` (stars, missing
+    /// for an event), `target`, `timestamp` (UTC seconds), `source_row`, and `context:…` for each context.
+    ///
+    /// # Errors
+    /// A folder that can't be written.
+    pub fn write(&self, dir: &Path) -> Result<(), FeaturesError> {
+        self.write_catalogue(dir)?;
+        write_json(&dir.join("dataset.json"), &DatasetFile { version: VERSION, info: self.info.clone() })?;
+        let contexts = &self.catalogue.contexts;
+        write_part(&dir.join("train.parquet"), "train", contexts, &self.fit, &self.source_rows.fit)?;
+        write_part(&dir.join("test.parquet"), "test", contexts, &self.test, &self.source_rows.test)?;
+        if let Some(validation) = &self.validation {
+            let path = dir.join("validation.parquet");
+            write_part(&path, "validation", contexts, validation, &self.source_rows.validation)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the catalogue's files alone, for [`read_catalogue`].
+    ///
+    /// # Errors
+    /// A folder that can't be written.
+    pub fn write_catalogue(&self, dir: &Path) -> Result<(), FeaturesError> {
+        std::fs::create_dir_all(dir).map_err(|source| FeaturesError::Io { path: dir.to_owned(), source })?;
+        let Catalogue { users, items, user_features, item_features, contexts, scale, scaling } = &*self.catalogue;
+        let (scaling, ends) = match scaling {
+            Scaling::None => (ScalingFile::None, None),
+            Scaling::MinMax { from, to } => (ScalingFile::MinMax { from: *from, to: *to }, None),
+            Scaling::ItemMinMax { from, to } => (ScalingFile::ItemMinMax { to: *to }, Some(from)),
+        };
+        let (n_users, n_items) = (users.len(), items.len());
+        let file =
+            CatalogueFile { version: VERSION, n_users, n_items, contexts: contexts.clone(), scale: *scale, scaling };
+        write_json(&dir.join("catalogue.json"), &file)?;
+
+        let mut table = Table::new().with_metadata("table", "users");
+        table.push("user_id", id_column(users.ids().iter().map(|id| &id.0)))?;
+        push_matrix(&mut table, FEATURE, user_features.names(), user_features.matrix())?;
+        table.write(&dir.join("users.parquet"))?;
+
+        let mut table = Table::new().with_metadata("table", "items");
+        table.push("item_id", id_column(items.ids().iter().map(|id| &id.0)))?;
+        let text = |read: fn(&ItemDetails) -> &String| {
+            Column::Text(self.details.iter().map(|item| Some(read(item).clone())).collect())
+        };
+        table.push("title", text(|item| &item.title))?;
+        table.push("name", text(|item| &item.name))?;
+        table.push("year", Column::I64(self.details.iter().map(|item| item.year.map(i64::from)).collect()))?;
+        table.push("genres", Column::TextList(self.details.iter().map(|item| item.genres.clone()).collect()))?;
+        if let Some(ends) = ends {
+            table.push("stars_min", Column::F32(ends.iter().map(|end| Some(end.0)).collect()))?;
+            table.push("stars_max", Column::F32(ends.iter().map(|end| Some(end.1)).collect()))?;
+        }
+        push_matrix(&mut table, FEATURE, item_features.names(), item_features.matrix())?;
+        Ok(table.write(&dir.join("items.parquet"))?)
+    }
+
+    /// Reads what [`Dataset::write`] wrote.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, of another version, or does not fit the others.
+    pub fn read(dir: &Path) -> Result<Self, FeaturesError> {
+        let (catalogue, details) = read_catalogue(dir)?;
+        let DatasetFile { info, .. } = read_json(&dir.join("dataset.json"))?;
+        let part = |name, n| read_part(&dir.join(name), &catalogue, n);
+        let (fit, fit_rows) = part("train.parquet", info.split.n_train)?;
+        let (test, test_rows) = part("test.parquet", info.split.n_test)?;
+        let (validation, validation_rows) = match info.split.n_valid {
+            0 => (None, Vec::new()),
+            n => part("validation.parquet", n).map(|(rows, source_rows)| (Some(rows), source_rows))?,
+        };
+        let source_rows = SourceRows { fit: fit_rows, validation: validation_rows, test: test_rows };
+        Ok(Self { catalogue, details, fit, validation, test, source_rows, info })
+    }
+}
+
+/// Reads the catalogue's files, as [`Dataset::write`] and [`Dataset::write_catalogue`] leave them.
+///
+/// # Errors
+/// A file that is missing, damaged, of another version, or does not fit the others.
+pub fn read_catalogue(dir: &Path) -> Result<(Arc<Catalogue>, Vec<ItemDetails>), FeaturesError> {
+    let file: CatalogueFile = read_json(&dir.join("catalogue.json"))?;
+
+    let reader = Reader::open(dir.join("users.parquet"), file.n_users)?;
+    let users: Users = reader.vocab("user_id", UserId)?;
+    let user_features = reader.features()?;
+
+    let reader = Reader::open(dir.join("items.parquet"), file.n_items)?;
+    let items: Items = reader.vocab("item_id", ItemId)?;
+    let item_features = reader.features()?;
+    let titles = reader.texts("title")?;
+    let names = reader.texts("name")?;
+    let years = reader.integers("year")?;
+    let genres = reader.lists("genres")?;
+    let mut details = Vec::with_capacity(items.len());
+    for (((title, name), year), genres) in titles.into_iter().zip(names).zip(years).zip(genres) {
+        let year = year.map(i32::try_from).transpose().map_err(|error| reader.damaged(format!("year: {error}")))?;
+        details.push(ItemDetails { title, name, year, genres });
+    }
+    let scaling = match file.scaling {
+        ScalingFile::None => Scaling::None,
+        ScalingFile::MinMax { from, to } => Scaling::MinMax { from, to },
+        ScalingFile::ItemMinMax { to } => {
+            let from = reader.numbers("stars_min")?.into_iter().zip(reader.numbers("stars_max")?).collect();
+            Scaling::ItemMinMax { from, to }
+        }
+    };
+    let CatalogueFile { contexts, scale, .. } = file;
+    Ok((Arc::new(Catalogue { users, items, user_features, item_features, contexts, scale, scaling }), details))
+}
+
+fn write_part(
+    path: &Path,
+    name: &str,
+    contexts: &[String],
+    rows: &Interactions,
+    source_rows: &[u64],
+) -> Result<(), FeaturesError> {
+    let mut table = Table::new().with_metadata("table", name);
+    table.push("user", Column::U32(rows.users().iter().map(|user| user.get()).collect()))?;
+    table.push("item", Column::U32(rows.items().iter().map(|item| item.get()).collect()))?;
+    table.push("rating", Column::F32(rows.ratings().iter().map(|rating| rating.map(|r| r.stars())).collect()))?;
+    table.push("target", Column::F32(rows.targets().iter().map(|target| Some(target.get())).collect()))?;
+    table.push("timestamp", Column::I64(rows.timestamps().to_vec()))?;
+    // A file has fewer lines than 2^63.
+    table.push("source_row", Column::I64(source_rows.iter().map(|&row| Some(row as i64)).collect()))?;
+    push_matrix(&mut table, CONTEXT, contexts, rows.contexts())?;
+    Ok(table.write(path)?)
+}
+
+fn read_part(path: &Path, catalogue: &Catalogue, n: usize) -> Result<(Interactions, Vec<u64>), FeaturesError> {
+    let reader = Reader::open(path.to_owned(), n)?;
+    let users = reader.rows("user", &catalogue.users)?;
+    let items = reader.rows("item", &catalogue.items)?;
+    let Column::F32(ratings) = reader.table.column("rating")? else { return Err(reader.kind("rating")) };
+    let targets = reader.numbers("target")?;
+    let timestamps = reader.integers("timestamp")?;
+    let source_rows = reader
+        .integers("source_row")?
+        .into_iter()
+        .map(|row| row.and_then(|row| u64::try_from(row).ok()).ok_or_else(|| reader.damaged("a missing `source_row`")))
+        .collect::<Result<Vec<u64>, _>>()?;
+    let (names, contexts) = reader.matrix(CONTEXT)?;
+    if names != catalogue.contexts {
+        return Err(reader.damaged("its contexts are not those of `catalogue.json`"));
+    }
+    let mut builder = Interactions::builder(names.len());
+    for row in 0..n {
+        let rating = ratings[row]
+            .map(|stars| catalogue.scale.rating(stars))
+            .transpose()
+            .map_err(|error| reader.damaged(error.to_string()))?;
+        let target = Target::new(targets[row]).ok_or_else(|| reader.damaged("a `target` that is not finite"))?;
+        builder.push(Interaction {
+            user: users[row],
+            item: items[row],
+            rating,
+            target,
+            timestamp: timestamps[row],
+            context: contexts.row(row),
+        });
+    }
+    Ok((builder.finish(), source_rows))
+}
+
+/// Integers where all ids are such, else texts.
+fn id_column<'a>(ids: impl Iterator<Item = &'a RawId> + Clone) -> Column {
+    let integers = ids.clone().map(|id| match id {
+        RawId::Integer(n) => Some(Some(*n)),
+        RawId::Text(_) => None,
+    });
+    integers
+        .collect::<Option<_>>()
+        .map_or_else(|| Column::Text(ids.map(|id| Some(id.to_string())).collect()), Column::I64)
+}
+
+fn push_matrix(table: &mut Table, prefix: &str, names: &[String], matrix: &Matrix) -> Result<(), FeaturesError> {
+    for (column, name) in names.iter().enumerate() {
+        let values = (0..matrix.n_rows()).map(|row| Some(matrix.row(row)[column])).collect();
+        table.push(&format!("{prefix}{name}"), Column::F32(values))?;
+    }
+    Ok(())
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FeaturesError> {
+    let io = |source| FeaturesError::Io { path: path.to_owned(), source };
+    let text = serde_json::to_string_pretty(value).map_err(|error| io(error.into()))?;
+    std::fs::write(path, text + "\n").map_err(io)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, FeaturesError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let damaged = |reason: String| FeaturesError::Damaged { path: path.to_owned(), reason };
+    let text = std::fs::read_to_string(path).map_err(|source| FeaturesError::Io { path: path.to_owned(), source })?;
+    let Versioned { version } = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+    if version != VERSION {
+        return Err(damaged(format!("its version is `{version}` and this program reads `{VERSION}`")));
+    }
+    serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))
+}
+
+/// A table with the path that its errors name.
+struct Reader {
+    path: std::path::PathBuf,
+    table: Table,
+}
+
+impl Reader {
+    /// Reads the table at `path`, which has `n` rows.
+    fn open(path: std::path::PathBuf, n: usize) -> Result<Self, FeaturesError> {
+        let reader = Self { table: Table::read(&path)?, path };
+        match reader.table.n_rows() {
+            found if found == n => Ok(reader),
+            found => Err(reader.damaged(format!("it has `{found}` rows, not `{n}`"))),
+        }
+    }
+
+    fn damaged(&self, reason: impl Into<String>) -> FeaturesError {
+        FeaturesError::Damaged { path: self.path.clone(), reason: reason.into() }
+    }
+
+    fn kind(&self, column: &str) -> FeaturesError {
+        self.damaged(format!("column `{column}` holds another kind of value"))
+    }
+
+    fn vocab<Id>(&self, column: &str, id: fn(RawId) -> Id) -> Result<Vocab<Id>, FeaturesError>
+    where
+        Id: Indexed + std::fmt::Display,
+    {
+        let missing = || self.damaged(format!("an id is missing in column `{column}`"));
+        let ids: Option<Vec<Id>> = match self.table.column(column)? {
+            Column::I64(ids) => ids.iter().map(|n| n.map(|n| id(RawId::Integer(n)))).collect(),
+            Column::Text(ids) => ids.iter().map(|text| text.as_deref().map(|text| id(RawId::parse(text)))).collect(),
+            _ => return Err(self.kind(column)),
+        };
+        Vocab::new(ids.ok_or_else(missing)?).map_err(|error| self.damaged(error.to_string()))
+    }
+
+    fn rows<Id: Indexed>(&self, column: &str, vocab: &Vocab<Id>) -> Result<Vec<Id::Idx>, FeaturesError> {
+        let Column::U32(rows) = self.table.column(column)? else { return Err(self.kind(column)) };
+        rows.iter()
+            .map(|&row| {
+                vocab
+                    .at(row as usize)
+                    .ok_or_else(|| self.damaged(format!("{column} row `{row}` is beyond the catalogue")))
+            })
+            .collect()
+    }
+
+    fn numbers(&self, column: &str) -> Result<Vec<f32>, FeaturesError> {
+        let Column::F32(numbers) = self.table.column(column)? else { return Err(self.kind(column)) };
+        let numbers: Option<Vec<f32>> = numbers.iter().copied().collect();
+        numbers.ok_or_else(|| self.damaged(format!("a number is missing in column `{column}`")))
+    }
+
+    fn integers(&self, column: &str) -> Result<Vec<Option<i64>>, FeaturesError> {
+        let Column::I64(integers) = self.table.column(column)? else { return Err(self.kind(column)) };
+        Ok(integers.clone())
+    }
+
+    fn texts(&self, column: &str) -> Result<Vec<String>, FeaturesError> {
+        let Column::Text(texts) = self.table.column(column)? else { return Err(self.kind(column)) };
+        let texts: Option<Vec<String>> = texts.iter().cloned().collect();
+        texts.ok_or_else(|| self.damaged(format!("a text is missing in column `{column}`")))
+    }
+
+    fn lists(&self, column: &str) -> Result<Vec<Vec<String>>, FeaturesError> {
+        let Column::TextList(lists) = self.table.column(column)? else { return Err(self.kind(column)) };
+        Ok(lists.clone())
+    }
+
+    /// The columns whose names begin with `prefix`, in order, less the prefix.
+    fn matrix(&self, prefix: &str) -> Result<(Vec<String>, Matrix), FeaturesError> {
+        let columns: Vec<&str> = self.table.names().filter(|name| name.starts_with(prefix)).collect();
+        let mut matrix = Matrix::zeros(self.table.n_rows(), columns.len());
+        for (at, column) in columns.iter().enumerate() {
+            for (row, value) in self.numbers(column)?.into_iter().enumerate() {
+                matrix.row_mut(row)[at] = value;
+            }
+        }
+        Ok((columns.into_iter().map(|name| name[prefix.len()..].to_owned()).collect(), matrix))
+    }
+
+    fn features(&self) -> Result<Features, FeaturesError> {
+        let (names, matrix) = self.matrix(FEATURE)?;
+        Ok(Features::new(names, matrix).expect("the matrix was made with a column for each name"))
+    }
+}
