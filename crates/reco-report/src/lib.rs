@@ -1,1 +1,45 @@
-//! x
+//! What does a person, or a program, read when an experiment is done?
+//!
+//! Does not know how a number was made, nor where a report is kept: it turns [`Results`] and [`Facts`] into text.
+//!
+//! **Invariant**: a number shown is a number of [`Results`], rounded for reading only there; results.json has every bit.
+//!
+//! ```
+//! use reco_report::{ApproachResult, DatasetSummary, Results, SplitSummary, terminal_table};
+//!
+//! let approach = |name: &str, ndcg: f64| ApproachResult {
+//!     name: name.to_owned(),
+//!     n_parameters: 0,
+//!     epochs: None,
+//!     train_seconds: 0.01,
+//!     ratings_per_second: None,
+//!     metrics: vec![("ndcg@10".to_owned(), Some(ndcg))].into(),
+//! };
+//! let results = Results {
+//!     experiment: "default".to_owned(),
+//!     dataset: DatasetSummary { name: "ml-100k".to_owned(), n_users: 943, n_items: 1682, n_ratings: 100_000, ..Default::default() },
+//!     split: SplitSummary { kind: "per-user-random".to_owned(), n_train: 80_000, n_valid: 10_000, n_test: 10_000 },
+//!     device: "cpu".to_owned(),
+//!     seed: 42,
+//!     approaches: vec![approach("random", 0.0123), approach("popularity", 0.1234)],
+//!     lower_is_better: vec!["mae".to_owned()],
+//! };
+//! assert!(terminal_table(&results).contains("*0.1234"));
+//! assert!(results.to_json()?.contains("\"ndcg@10\": 0.1234"));
+//! # Ok::<(), reco_report::ReportError>(())
+//! ```
+
+mod cells;
+mod facts;
+mod markdown;
+mod results;
+mod terminal;
+
+pub use facts::{DetailList, DetailRow, Facts, ReportConfig, UserDetail};
+pub use markdown::markdown;
+pub use results::{ApproachResult, DatasetSummary, Metrics, ReportError, Results, SplitSummary};
+pub use terminal::terminal_table;
+
+/// How to read a table of results, in one line: under the table on the terminal and in the report.
+pub(crate) const HOW_TO_READ: &str = "* best, – does not apply, ↓ lower is better. Networks trained on ratings are not yet \
+                                      rankers: see popularity.";

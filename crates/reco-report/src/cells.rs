@@ -1,0 +1,46 @@
+//! How is a number written in a table?
+//!
+//! Does not know which table.
+//!
+//! **Invariant**: a cell never needs more than a dozen characters, and what does not apply is `–`.
+
+/// What does not apply.
+pub(crate) const NOTHING: &str = "–";
+
+/// A metric: four decimals.
+pub(crate) fn metric(value: Option<f64>) -> String {
+    value.map_or_else(|| NOTHING.to_owned(), |value| format!("{value:.4}"))
+}
+
+/// Seconds: hundredths while they matter.
+pub(crate) fn seconds(value: f64) -> String {
+    if value < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+}
+
+/// A count with its thousands apart: `1,243,321`.
+pub(crate) fn count(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(
+            ["0", "999", "1,000", "1,243,321"],
+            [0, 999, 1000, 1_243_321].map(count).each_ref().map(String::as_str)
+        );
+        assert_eq!([metric(None), metric(Some(0.123_45)), metric(Some(2.0))], ["–", "0.1235", "2.0000"]);
+        assert_eq!([seconds(0.001), seconds(99.994), seconds(123.4)], ["0.00", "99.99", "123"]);
+    }
+}

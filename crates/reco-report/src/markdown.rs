@@ -1,0 +1,235 @@
+//! What does report.md say?
+//!
+//! Does not know where it is kept, nor how the numbers came about.
+//!
+//! **Invariant**: it depends on its arguments alone; text from data is escaped, so that no title breaks a table.
+
+use std::fmt::Write as _;
+
+use crate::{Facts, HOW_TO_READ, ReportConfig, Results, UserDetail, cells};
+
+/// The text of report.md.
+pub fn markdown(results: &Results, facts: &Facts, config: &ReportConfig) -> String {
+    let mut text = format!("# {}\n", inline(&results.experiment));
+    dataset(&mut text, results, facts);
+    table_of_results(&mut text, results, facts);
+    training(&mut text, results, facts);
+    if let Some(detail) = &facts.detail {
+        user(&mut text, detail, config);
+    }
+    if !facts.checksums.is_empty() {
+        text += "\n## Checksums\n\n";
+        table(
+            &mut text,
+            &["file", "sha256"],
+            "ll",
+            facts.checksums.iter().map(|(path, sum)| [inline(path), code(sum)]),
+        );
+    }
+    text
+}
+
+fn dataset(text: &mut String, results: &Results, facts: &Facts) {
+    let Results { dataset, split, .. } = results;
+    let mut rows = vec![
+        ("ratings", cells::count(dataset.n_ratings)),
+        ("users", cells::count(dataset.n_users)),
+        ("items", cells::count(dataset.n_items)),
+        ("sha256", code(&dataset.sha256)),
+    ];
+    rows.extend(facts.dataset.iter().map(|(label, value)| (label.as_str(), inline(value))));
+    rows.extend([
+        ("split", inline(&split.kind)),
+        ("train", cells::count(split.n_train)),
+        ("validation", cells::count(split.n_valid)),
+        ("test", cells::count(split.n_test)),
+        ("device", inline(&results.device)),
+        ("seed", results.seed.to_string()),
+    ]);
+    rows.extend(facts.evaluation.iter().map(|(label, value)| (label.as_str(), inline(value))));
+    *text += "\n## Data and protocol\n\n";
+    table(
+        text,
+        &["dataset", &inline(&dataset.name)],
+        "ll",
+        rows.into_iter().map(|(label, value)| [inline(label), value]),
+    );
+}
+
+fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
+    let names = results.metric_names();
+    let mut header = vec!["approach".to_owned()];
+    header.extend(names.iter().map(|name| format!("{name}{}", if results.is_error(name) { " ↓" } else { "" })));
+    let rows = results.approaches.iter().map(|approach| {
+        let mut row = vec![inline(&approach.name)];
+        row.extend(names.iter().map(|name| {
+            let value = approach.metrics.get(name);
+            let cell = cells::metric(value);
+            if value.is_some() && value == results.best(name) { format!("**{cell}**\\*") } else { cell }
+        }));
+        row
+    });
+    *text += "\n## Results\n\n";
+    table(text, &header, "l", rows);
+    let _ = writeln!(text, "\n{}", HOW_TO_READ.replace('*', "\\*"));
+    if !facts.metrics.is_empty() {
+        *text += "\n";
+        for (name, about) in &facts.metrics {
+            let _ = writeln!(text, "- `{name}`: {}", inline(about));
+        }
+    }
+}
+
+fn training(text: &mut String, results: &Results, facts: &Facts) {
+    *text += "\n## Training\n\n";
+    let header = [
+        "approach",
+        "parameters",
+        "epochs",
+        "best epoch",
+        "train loss",
+        "validation loss",
+        "seconds",
+        "ratings a second",
+    ];
+    let rows = results.approaches.iter().map(|approach| {
+        let log = facts.training.iter().find(|(name, _)| *name == approach.name).map(|(_, log)| log);
+        let best = log.and_then(|log| log.epochs.iter().find(|epoch| epoch.epoch == log.best_epoch));
+        let or_nothing = |n: Option<usize>| n.map_or_else(|| cells::NOTHING.to_owned(), cells::count);
+        [
+            inline(&approach.name),
+            cells::count(approach.n_parameters),
+            or_nothing(approach.epochs),
+            or_nothing(best.map(|epoch| epoch.epoch)),
+            cells::metric(best.map(|epoch| epoch.train_loss)),
+            cells::metric(best.and_then(|epoch| epoch.validation_loss)),
+            cells::seconds(approach.train_seconds),
+            or_nothing(approach.ratings_per_second.map(|rate| rate.round() as usize)),
+        ]
+    });
+    table(text, &header, "l", rows);
+    if !facts.training.is_empty() {
+        *text += "\nLosses are mean absolute errors of scaled ratings, at the epoch whose weights were kept.\n";
+    }
+}
+
+fn user(text: &mut String, detail: &UserDetail, config: &ReportConfig) {
+    let _ = writeln!(text, "\n## User {} in detail", inline(&detail.user));
+    let _ = writeln!(text, "\nRated {} items in training.", cells::count(detail.n_seen));
+    for list in &detail.lists {
+        let _ = writeln!(text, "\n### {}\n", inline(&list.title));
+        let rows = list.rows.iter().take(config.detail_rows).enumerate().map(|(place, row)| {
+            [
+                (place + 1).to_string(),
+                inline(&row.item),
+                inline(&row.genres.join(", ")),
+                row.rating.map_or_else(|| cells::NOTHING.to_owned(), |rating| format!("{rating:?}")),
+                cells::metric(Some(row.score)),
+            ]
+        });
+        table(text, &["#", "item", "genres", "rated", "score"], "rllrr", rows);
+        if list.rows.len() > config.detail_rows {
+            let _ = writeln!(text, "\n… and {} more.", cells::count(list.rows.len() - config.detail_rows));
+        }
+    }
+}
+
+/// Columns beyond the letters of `alignment` (`l` or `r`) are aligned to the right.
+fn table<Row: IntoIterator<Item = String>>(
+    text: &mut String,
+    header: &[impl AsRef<str>],
+    alignment: &str,
+    rows: impl Iterator<Item = Row>,
+) {
+    let header: Vec<&str> = header.iter().map(AsRef::as_ref).collect();
+    let _ = writeln!(text, "| {} |", header.join(" | "));
+    let sides = alignment.chars().chain(std::iter::repeat('r')).take(header.len());
+    let rule: Vec<&str> = sides.map(|side| if side == 'l' { "---" } else { "---:" }).collect();
+    let _ = writeln!(text, "| {} |", rule.join(" | "));
+    for row in rows {
+        let cells: Vec<String> = row.into_iter().collect();
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+}
+
+/// Text from data, so that it stays text and on one line.
+fn inline(data: &str) -> String {
+    let mut text = String::with_capacity(data.len());
+    for character in data.chars() {
+        match character {
+            '\n' | '\r' | '\t' => text.push(' '),
+            '|' | '*' | '_' | '`' | '<' | '[' | '\\' => text.extend(['\\', character]),
+            other => text.push(other),
+        }
+    }
+    text
+}
+
+fn code(data: &str) -> String {
+    if data.is_empty() { cells::NOTHING.to_owned() } else { format!("`{data}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use reco_core::{EpochLog, TrainingLog};
+
+    use super::*;
+    use crate::results::tests::sample;
+    use crate::{DetailList, DetailRow};
+
+    fn facts() -> Facts {
+        let pair = |label: &str, value: &str| (label.to_owned(), value.to_owned());
+        let epoch = |epoch, loss| EpochLog {
+            epoch,
+            train_loss: loss,
+            train_mape: 20.0,
+            validation_loss: Some(loss + 0.05),
+            validation_mape: Some(21.0),
+        };
+        let log = TrainingLog {
+            epochs: vec![epoch(1, 0.9), epoch(2, 0.7), epoch(3, 0.75)],
+            best_epoch: 2,
+            n_train: 80_000,
+            n_validation: 9_990,
+            train_seconds: 6.0,
+        };
+        let row = |item: &str, rating, score| DetailRow {
+            item: item.to_owned(),
+            genres: vec!["Drama".to_owned(), "Sci-Fi".to_owned()],
+            rating,
+            score,
+        };
+        Facts {
+            dataset: vec![pair("licence", "not for commercial use")],
+            evaluation: vec![pair("relevance threshold", "4 stars")],
+            metrics: vec![pair("ndcg@10", "discounted gain of the first 10, over the best possible")],
+            training: vec![("neural".to_owned(), log)],
+            checksums: vec![pair("tables/ratings.parquet", "00ff")],
+            detail: Some(UserDetail {
+                user: "2".to_owned(),
+                n_seen: 52,
+                lists: vec![DetailList {
+                    title: "neural: recommended".to_owned(),
+                    rows: vec![
+                        row("Se7en", None, 4.75),
+                        row("A|B `c`\n*d*", Some(3.0), 4.5),
+                        row("Heat", Some(4.5), 4.25),
+                    ],
+                }],
+            }),
+        }
+    }
+
+    #[test]
+    fn says_all_that_is_known() {
+        insta::assert_snapshot!(markdown(&sample(), &facts(), &ReportConfig { detail_rows: 2 }));
+    }
+
+    #[test]
+    fn leaves_out_what_is_not_known() {
+        let text = markdown(&sample(), &Facts::default(), &ReportConfig::default());
+        for absent in ["Checksums", "in detail", "licence", "Losses"] {
+            assert!(!text.contains(absent), "{absent} in\n{text}");
+        }
+    }
+}

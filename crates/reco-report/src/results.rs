@@ -1,0 +1,266 @@
+//! What came out of an experiment, number by number?
+//!
+//! Does not know what a metric means; only which are errors, so that the least one is best.
+//!
+//! **Invariant**: written and read again, results are equal, every bit of every number; none is NaN or infinite.
+
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::ser::{Error as _, SerializeMap as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// All of results.json.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// The experiment's name.
+    pub experiment: String,
+    /// The ratings it is about.
+    pub dataset: DatasetSummary,
+    /// How they were parted.
+    pub split: SplitSummary,
+    /// Where networks were trained, in words.
+    pub device: String,
+    /// All chance follows from it.
+    pub seed: u64,
+    /// One per approach, in the experiment's order.
+    pub approaches: Vec<ApproachResult>,
+    /// Names of the metrics that are errors; of all others, more is better.
+    #[serde(default)]
+    pub lower_is_better: Vec<String>,
+}
+
+/// The ratings that an experiment is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetSummary {
+    /// As the experiment calls it.
+    pub name: String,
+    /// Of the raw ratings' content, hexadecimal.
+    pub sha256: String,
+    /// Users of the catalogue.
+    pub n_users: usize,
+    /// Items of the catalogue, rated or not.
+    pub n_items: usize,
+    /// Ratings after checks and deduplication.
+    pub n_ratings: usize,
+}
+
+/// How the ratings were parted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitSummary {
+    /// The split's name in its registry.
+    pub kind: String,
+    /// Rows to learn from.
+    pub n_train: usize,
+    /// Rows to stop early by.
+    pub n_valid: usize,
+    /// Rows held out.
+    pub n_test: usize,
+}
+
+/// What came out for one approach.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ApproachResult {
+    /// As the experiment calls it.
+    pub name: String,
+    /// Numbers that were learned.
+    pub n_parameters: usize,
+    /// Epochs trained; `null` for what is not trained by epochs.
+    pub epochs: Option<usize>,
+    /// Wall time of the whole fit.
+    pub train_seconds: f64,
+    /// `n_train × epochs / train_seconds`; `null` for what is not trained by epochs.
+    pub ratings_per_second: Option<f64>,
+    /// The metrics.
+    pub metrics: Metrics,
+}
+
+/// Metrics by name, in the order they are shown; in JSON an object. `None`, in JSON `null`: does not apply.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics(pub Vec<(String, Option<f64>)>);
+
+impl Metrics {
+    /// The value of metric `name`; `None` where it does not apply or is not there.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.0.iter().find(|(known, _)| known == name).and_then(|(_, value)| *value)
+    }
+}
+
+impl From<Vec<(String, Option<f64>)>> for Metrics {
+    fn from(metrics: Vec<(String, Option<f64>)>) -> Self {
+        Self(metrics)
+    }
+}
+
+impl Serialize for Metrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            if let Some(value) = value.filter(|value| !value.is_finite()) {
+                return Err(S::Error::custom(format!("metric `{name}` is `{value}`, which JSON cannot say")));
+            }
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Metrics {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = Metrics;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of metrics, each a number or null")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metrics, A::Error> {
+        let mut metrics = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            metrics.push(entry);
+        }
+        Ok(Metrics(metrics))
+    }
+}
+
+/// Why results could not be written down.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A number that JSON does not have.
+    #[error(
+        "the results of `{experiment}` cannot be written as JSON: {reason}\nhint: train again with a lower `learning_rate`"
+    )]
+    Json {
+        /// The experiment.
+        experiment: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Results {
+    /// The text of results.json.
+    ///
+    /// # Errors
+    /// A metric that is NaN or infinite.
+    pub fn to_json(&self) -> Result<String, ReportError> {
+        let json = serde_json::to_string_pretty(self)
+            .map_err(|error| ReportError::Json { experiment: self.experiment.clone(), reason: error.to_string() })?;
+        Ok(json + "\n")
+    }
+
+    /// Names of all metrics that any approach has, in the order of their first appearance.
+    pub fn metric_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in self.approaches.iter().flat_map(|approach| &approach.metrics.0) {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The best value of metric `name`, where at least two approaches have one.
+    pub fn best(&self, name: &str) -> Option<f64> {
+        let values: Vec<f64> = self.approaches.iter().filter_map(|approach| approach.metrics.get(name)).collect();
+        let better = if self.is_error(name) { f64::min } else { f64::max };
+        if values.len() < 2 { None } else { values.into_iter().reduce(better) }
+    }
+
+    /// Whether less of metric `name` is better.
+    pub fn is_error(&self, name: &str) -> bool {
+        self.lower_is_better.iter().any(|error| error == name)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Three approaches of which one has no stars; the numbers are made up.
+    pub(crate) fn sample() -> Results {
+        let approach = |name: &str, n_parameters, epochs, metrics: &[(&str, Option<f64>)]| ApproachResult {
+            name: name.to_owned(),
+            n_parameters,
+            epochs,
+            train_seconds: epochs.map_or(0.00125, |epochs| epochs as f64 * 0.375),
+            ratings_per_second: epochs.map(|_| 80_000.0 / 0.375),
+            metrics: Metrics(metrics.iter().map(|&(name, value)| (name.to_owned(), value)).collect()),
+        };
+        Results {
+            experiment: "default".to_owned(),
+            dataset: DatasetSummary {
+                name: "ml-100k".to_owned(),
+                sha256: "06416e59".to_owned(),
+                n_users: 943,
+                n_items: 1682,
+                n_ratings: 100_000,
+            },
+            split: SplitSummary { kind: "per-user-random".to_owned(), n_train: 80_000, n_valid: 9_990, n_test: 10_010 },
+            device: "cpu".to_owned(),
+            seed: 42,
+            approaches: vec![
+                approach("popularity", 1682, None, &[("mae", None), ("rmse", None), ("ndcg@10", Some(0.1 + 0.2))]),
+                approach(
+                    "neural",
+                    1_243_321,
+                    Some(16),
+                    &[("mae", Some(0.7234)), ("rmse", Some(0.91)), ("ndcg@10", Some(0.0625))],
+                ),
+                approach(
+                    "hybrid",
+                    1_243_901,
+                    Some(9),
+                    &[("mae", Some(0.7199999)), ("rmse", Some(0.91)), ("ndcg@10", Some(0.0625))],
+                ),
+            ],
+            lower_is_better: vec!["mae".to_owned(), "rmse".to_owned()],
+        }
+    }
+
+    #[test]
+    fn written_and_read_again_every_bit_is_the_same() {
+        let mut results = sample();
+        // Numbers that a reader which rounds gets wrong in the last bit.
+        results.approaches[0].metrics = Metrics(
+            (0..2000_u64)
+                .map(|n| {
+                    (
+                        format!("m{n}"),
+                        Some(f64::from_bits(0x3fe0_0000_0000_0000 | n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12)),
+                    )
+                })
+                .collect(),
+        );
+        let json = results.to_json().unwrap();
+        assert_eq!(serde_json::from_str::<Results>(&json).unwrap(), results);
+    }
+
+    #[test]
+    fn the_json_has_the_names_that_others_read() {
+        insta::assert_snapshot!(sample().to_json().unwrap());
+    }
+
+    #[test]
+    fn a_metric_that_is_not_finite_is_refused_by_name() {
+        let mut results = sample();
+        results.approaches[1].metrics.0[0].1 = Some(f64::NAN);
+        let error = results.to_json().unwrap_err().to_string();
+        assert!(error.contains("`default`") && error.contains("`mae` is `NaN`"), "{error}");
+    }
+
+    #[test]
+    fn the_least_error_is_best_and_the_most_of_all_else() {
+        let results = sample();
+        assert_eq!(results.best("mae"), Some(0.7199999));
+        assert_eq!(results.best("ndcg@10"), Some(0.1 + 0.2));
+        let lone = Results { approaches: results.approaches[..2].to_vec(), ..results };
+        assert_eq!(lone.best("mae"), None, "one value alone is no best");
+    }
+}

@@ -1,0 +1,126 @@
+//! What does the end of a run look like on a terminal?
+//!
+//! Does not know the terminal: the text is plain and fits one that is 120 characters wide.
+//!
+//! **Invariant**: no line of the table is wider than [`WIDTH`]; columns that do not fit are named below it.
+
+use comfy_table::{CellAlignment, LineStyle, Table, presets};
+
+use crate::{HOW_TO_READ, Results, cells};
+
+/// Characters that a line of the table may have.
+const WIDTH: usize = 116;
+
+/// The approaches as rows and their metrics as columns, the best marked, with a heading and a line that says how to
+/// read it. Ends with a newline.
+pub fn terminal_table(results: &Results) -> String {
+    let mut columns = vec![Column::new("approach", results.approaches.iter().map(|approach| approach.name.clone()))];
+    let seconds =
+        Column::new("train s", results.approaches.iter().map(|approach| cells::seconds(approach.train_seconds)));
+    let mut room = WIDTH.saturating_sub(columns[0].width() + seconds.width());
+    let mut left_out = Vec::new();
+    for name in results.metric_names() {
+        let column = metric_column(results, name);
+        if column.width() <= room {
+            room -= column.width();
+            columns.push(column);
+        } else {
+            left_out.push(name);
+        }
+    }
+    columns.push(seconds);
+
+    let mut text = heading(results);
+    text += &render(&columns);
+    text += &format!("\n{HOW_TO_READ}\n");
+    if !left_out.is_empty() {
+        text += &format!("Only in report.md: {}\n", left_out.join(", "));
+    }
+    text
+}
+
+fn heading(results: &Results) -> String {
+    let Results { experiment, dataset, split, device, seed, .. } = results;
+    format!(
+        "{experiment}: {} ({} ratings, {} users, {} items), {} {} / {} / {}, {device}, seed {seed}\n",
+        dataset.name,
+        cells::count(dataset.n_ratings),
+        cells::count(dataset.n_users),
+        cells::count(dataset.n_items),
+        split.kind,
+        cells::count(split.n_train),
+        cells::count(split.n_valid),
+        cells::count(split.n_test),
+    )
+}
+
+struct Column {
+    header: String,
+    cells: Vec<String>,
+}
+
+impl Column {
+    fn new(header: &str, cells: impl Iterator<Item = String>) -> Self {
+        Self { header: header.to_owned(), cells: cells.collect() }
+    }
+
+    /// Characters on a line, with one of padding on each side and one between columns.
+    fn width(&self) -> usize {
+        let widest = self.cells.iter().chain([&self.header]).map(|text| text.chars().count()).max();
+        widest.unwrap_or(0) + 3
+    }
+}
+
+fn metric_column(results: &Results, name: &str) -> Column {
+    let best = results.best(name);
+    let header = if results.is_error(name) { format!("{name} ↓") } else { name.to_owned() };
+    Column::new(
+        &header,
+        results.approaches.iter().map(|approach| {
+            let value = approach.metrics.get(name);
+            let mark = if value.is_some() && value == best { "*" } else { "" };
+            format!("{mark}{}", cells::metric(value))
+        }),
+    )
+}
+
+fn render(columns: &[Column]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
+    table.set_header(columns.iter().map(|column| &column.header));
+    for row in 0..columns[0].cells.len() {
+        table.add_row(columns.iter().map(|column| &column.cells[row]));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::tests::sample;
+
+    #[test]
+    fn marks_the_best_and_says_what_does_not_apply() {
+        insta::assert_snapshot!(terminal_table(&sample()));
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_are_named() {
+        let mut results = sample();
+        for approach in &mut results.approaches {
+            for k in 1..=20 {
+                approach.metrics.0.push((format!("precision@{k}"), Some(1.0 / k as f64)));
+            }
+        }
+        let text = terminal_table(&results);
+        for line in text.lines().filter(|line| line.starts_with([' ', '═', '─'])) {
+            assert!(line.chars().count() <= WIDTH, "{} wide: {line}", line.chars().count());
+        }
+        let below = text.lines().last().unwrap();
+        assert!(below.starts_with("Only in report.md: precision@") && below.ends_with("precision@20"), "{below}");
+        assert!(text.contains(" precision@1 ") && !below.contains("precision@1,"), "{text}");
+    }
+}
