@@ -224,18 +224,20 @@ impl Fetch<'_> {
             let path = self.raw.join(mirror.archive);
             if path.is_file() {
                 self.progress.message(&format!("using `{}`, which lies there", path.display()));
-                return self.accept(mirror, &path, None, work, format!("`{}`, placed by hand", mirror.archive)).map_err(
-                    |stop| match stop {
+                return self
+                    .accept(mirror, &path, None, work, format!("`{}`, placed by hand", mirror.archive))
+                    .map_err(|stop| match stop {
                         Stop::Fetch(error) => error,
-                        Stop::Mirror(reason) => FetchError::PlacedByHand { path, reason, remedy: mirror.by_hand() },
-                    },
-                );
+                        Stop::Mirror(reason) => {
+                            FetchError::PlacedByHand { path, reason: Box::new(reason), remedy: mirror.by_hand() }
+                        }
+                    });
             }
         }
         let mut failures = Vec::new();
         for mirror in self.dataset.mirrors {
             self.progress.message(&format!("fetching `{}` from {mirror}", self.dataset.name));
-            match self.from_mirror(mirror, work) {
+            match self.obtain_from(mirror, work) {
                 Ok(record) => return Ok(record),
                 Err(Stop::Fetch(error)) => return Err(error),
                 Err(Stop::Mirror(reason)) => {
@@ -249,14 +251,12 @@ impl Fetch<'_> {
             let place = self.raw.join(mirror.archive);
             format!("{} and put the file at `{}`", mirror.by_hand(), place.display())
         });
-        let remedy = format!(
-            "where there is a network, {}; then fetch again",
-            remedy.collect::<Vec<_>>().join(", or ")
-        );
+        let remedy =
+            format!("where there is a network, {}; then fetch again", remedy.collect::<Vec<_>>().join(", or "));
         Err(FetchError::AllMirrorsFailed { name: self.dataset.name.to_owned(), failures, remedy })
     }
 
-    fn from_mirror(&self, mirror: &Mirror, work: &Path) -> Result<FetchRecord, Stop> {
+    fn obtain_from(&self, mirror: &Mirror, work: &Path) -> Result<FetchRecord, Stop> {
         let Settings { agent, timeouts, pip, .. } = self.settings;
         let origin = mirror.to_string();
         match mirror.origin {
@@ -305,7 +305,9 @@ impl Fetch<'_> {
         match published {
             None => {}
             Some(Ok(md5)) => digests.push(check(mirror.archive, "md5", found.md5, Some(&md5), Check::Published)?),
-            Some(Err(error)) => notes.push(format!("the md5 that is published beside the archive could not be had: {error}")),
+            Some(Err(error)) => {
+                notes.push(format!("the md5 that is published beside the archive could not be had: {error}"))
+            }
         }
 
         let unpacked = work.join("unpacked");

@@ -141,7 +141,7 @@ impl fmt::Display for Mirror {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
             Origin::Http { url } => write!(formatter, "{url}"),
-            Origin::Pip { requirement } => write!(formatter, "`{requirement}` from PyPI"),
+            Origin::Pip { requirement } => write!(formatter, "PyPI (`{requirement}`)"),
         }
     }
 }

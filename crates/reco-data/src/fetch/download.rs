@@ -35,7 +35,9 @@ pub(super) fn download(
                 fs::remove_file(part).locally("remove", part)?;
                 restarted = true;
             }
-            Outcome::Cut { bytes, total, .. } if bytes <= farthest => return Err(MirrorError::Cut { bytes, total }.into()),
+            Outcome::Cut { bytes, total, .. } if bytes <= farthest => {
+                return Err(MirrorError::Cut { bytes, total }.into());
+            }
             Outcome::Cut { bytes, resumed, .. } => {
                 farthest = bytes;
                 pieced |= resumed;

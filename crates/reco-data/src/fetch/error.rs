@@ -65,7 +65,7 @@ pub enum FetchError {
         /// The archive.
         path: PathBuf,
         /// What is wrong with it.
-        reason: MirrorError,
+        reason: Box<MirrorError>,
         /// Where it can be had.
         remedy: String,
     },

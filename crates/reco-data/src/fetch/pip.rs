@@ -14,8 +14,7 @@ use super::progress::FetchProgress;
 use super::timeouts::Timeouts;
 
 /// The ways to call pip, tried in order until one is there.
-pub(super) const COMMANDS: &[&[&str]] =
-    &[&["python3", "-m", "pip"], &["python", "-m", "pip"], &["pip"], &["pip3"]];
+pub(super) const COMMANDS: &[&[&str]] = &[&["python3", "-m", "pip"], &["python", "-m", "pip"], &["pip"], &["pip3"]];
 
 /// Runs `pip download` in the folder `into`, which it makes, and returns the file called `archive` there.
 pub(super) fn download(
@@ -57,19 +56,16 @@ pub(super) fn download(
             };
         }
         if status.code() != Some(127) && !said.contains("No module named pip") {
-            return Err(MirrorError::Pip { reason: format!("`{}`: {}", command.join(" "), reason(&said, status)) }.into());
+            return Err(
+                MirrorError::Pip { reason: format!("`{}`: {}", command.join(" "), reason(&said, status)) }.into()
+            );
         }
     }
     let tried: Vec<String> = commands.iter().map(|command| format!("`{}`", command.join(" "))).collect();
     Err(MirrorError::Pip { reason: format!("pip is not installed (tried {})", tried.join(", ")) }.into())
 }
 
-fn wait(
-    mut child: Child,
-    at_most: Duration,
-    dataset: &str,
-    progress: &dyn FetchProgress,
-) -> Result<ExitStatus, Stop> {
+fn wait(mut child: Child, at_most: Duration, dataset: &str, progress: &dyn FetchProgress) -> Result<ExitStatus, Stop> {
     let start = Instant::now();
     let stop: Stop = loop {
         match child.try_wait() {
@@ -93,6 +89,10 @@ fn reason(said: &str, status: ExitStatus) -> String {
     if said.contains("connection broken by") {
         return "no connection to the package index".to_owned();
     }
-    let line = said.lines().rev().find(|line| line.starts_with("ERROR:")).or_else(|| said.lines().rfind(|line| !line.trim().is_empty()));
+    let line = said
+        .lines()
+        .rev()
+        .find(|line| line.starts_with("ERROR:"))
+        .or_else(|| said.lines().rfind(|line| !line.trim().is_empty()));
     line.map_or_else(|| status.to_string(), |line| line.trim_start_matches("ERROR:").trim().to_owned())
 }

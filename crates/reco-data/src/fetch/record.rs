@@ -53,7 +53,9 @@ impl FetchRecord {
     pub fn read(folder: &Path) -> Result<Option<Self>, FetchError> {
         let path = folder.join(Self::FILE);
         let text = match fs::read(&path) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             text => text.locally("read", &path)?,
         };
         serde_json::from_slice(&text).map(Some).map_err(io::Error::from).locally("read", &path)
@@ -68,8 +70,9 @@ impl FetchRecord {
 
     /// The first file that is no longer there as it was.
     pub(super) fn missing(&self, folder: &Path) -> Option<&str> {
-        let there =
-            |file: &FetchedFile| fs::metadata(folder.join(&file.path)).is_ok_and(|metadata| metadata.len() == file.bytes);
+        let there = |file: &FetchedFile| {
+            fs::metadata(folder.join(&file.path)).is_ok_and(|metadata| metadata.len() == file.bytes)
+        };
         self.files.iter().find(|file| !there(file)).map(|file| file.path.as_str())
     }
 

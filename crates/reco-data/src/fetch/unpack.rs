@@ -58,7 +58,8 @@ impl Archive<'_> {
         for index in 0..zip.len() {
             let entry = zip.by_index(index).map_err(|error| self.damaged(&error))?;
             let path = match entry.enclosed_name() {
-                Some(path) if !entry.is_symlink() && path.is_relative() => path,
+                // An absolute path would be made a relative one, which no honest archive means.
+                Some(path) if !entry.is_symlink() && !entry.name_raw().starts_with(b"/") => path,
                 _ => {
                     let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
                     return Err(MirrorError::UnsafeEntry { archive: self.name.to_owned(), entry: name });
