@@ -3,7 +3,8 @@
 //! For tests only, behind the cargo feature `testing`: a crate that adds an approach names it among its dev-dependencies
 //! and calls [`conformance::check`] on every entry of its registry. Does not know any approach.
 //!
-//! **Invariant**: whatever is made here is small, the same on every machine, and holds no withheld row in its [`Train`].
+//! **Invariant**: whatever is made here is small, the same on every machine, and holds no withheld row in its
+//! [`Train`](crate::Train).
 
 mod checkerboard;
 pub mod conformance;

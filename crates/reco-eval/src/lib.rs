@@ -1,1 +1,44 @@
-//! x
+//! How good is a recommender on ratings that it has not seen?
+//!
+//! Does not know which recommender it measures, nor how the ratings were split: it holds a `&dyn Recommender`, the
+//! held-out [`Case`](reco_core::Case)s and what each user has [`Seen`](reco_core::Seen). One file each in `metric/`, one
+//! line each in [`METRICS`].
+//!
+//! **Invariant**: the same scores give the same numbers, to the last bit, however many users are asked about at once.
+//!
+//! ```
+//! use reco_core::testing::{Feedback, checkerboard};
+//! use reco_core::{Case, DeviceChoice, Interaction, Interactions, Run, Seen, Silent, Target};
+//! use reco_eval::{EvaluateConfig, evaluate};
+//!
+//! let board = checkerboard(20, Feedback::Events);
+//! let mut test = Interactions::builder(0);
+//! for &(user, item) in &board.liked {
+//!     test.push(Interaction { user, item, rating: None, target: Target::EVENT, timestamp: None, context: &[] });
+//! }
+//! let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
+//! let entry = reco_classic::APPROACHES.iter().find(|entry| entry.name == "popularity").expect("it is there");
+//! let popularity = (entry.configure)(&(entry.defaults)())?.fit(&board.train, &run)?;
+//!
+//! let cases = Case::group(&test.finish(), 20);
+//! let seen = Seen::by_user(20, [&board.train.fit]);
+//! let evaluation = evaluate(&*popularity, &cases, &seen, &EvaluateConfig::default(), &[])?;
+//! assert_eq!(evaluation.n_users, 20);
+//! let ndcg = evaluation.metric("ndcg@10").expect("every user has a relevant item");
+//! assert!(ndcg > 0.0 && ndcg < 1.0);
+//! assert_eq!(evaluation.metric("rmse"), None, "an order is no number of stars");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod config;
+mod error;
+mod evaluate;
+mod evaluation;
+mod judge;
+pub mod metric;
+
+pub use config::EvaluateConfig;
+pub use error::EvalError;
+pub use evaluate::evaluate;
+pub use evaluation::{DetailRow, Evaluation, UserDetail, UserValues};
+pub use metric::{METRICS, MetricEntry};

@@ -1,0 +1,133 @@
+//! What does an experiment say of its evaluation?
+//!
+//! Does not know cases or recommenders.
+//!
+//! **Invariant**: a [`Column`] names one metric, at one length of list where the metric has one; no column stands twice.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use reco_core::ContextValue;
+use reco_core::options::did_you_mean;
+use serde::{Deserialize, Serialize};
+
+use crate::{EvalError, METRICS, MetricEntry};
+
+/// The table `[evaluate]` of an experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvaluateConfig {
+    /// Lengths of the lists that ranking metrics look at.
+    pub k: Vec<NonZeroUsize>,
+    /// In stars: a test row at or above it is relevant. An implicit event is always relevant.
+    pub relevance_threshold: f32,
+    /// Names of metrics, `ndcg@k` for every length or `ndcg@10` for one; empty for all.
+    pub metrics: Vec<String>,
+    /// The moment of the predictions, by the names of contexts; those not stated are 0.
+    pub context: BTreeMap<String, ContextValue>,
+    /// The id of the user shown in detail; empty for the catalogue's second (the article's `i = 1`), or the first of the
+    /// test set where that one has no rated test row.
+    pub detail_user: String,
+    /// Rated test rows that a user needs to count in the article's metrics, those without `@k` over test items only.
+    pub article_min_rows: NonZeroUsize,
+}
+
+impl Default for EvaluateConfig {
+    fn default() -> Self {
+        Self {
+            k: vec![NonZeroUsize::new(10).expect("10 is not zero")],
+            relevance_threshold: 4.0,
+            metrics: Vec::new(),
+            context: BTreeMap::new(),
+            detail_user: String::new(),
+            article_min_rows: NonZeroUsize::new(5).expect("5 is not zero"),
+        }
+    }
+}
+
+/// One column of a table of results.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    /// `ndcg@10`.
+    pub(crate) name: String,
+    pub(crate) entry: &'static MetricEntry,
+    /// The length of the list; of no meaning to metrics without `@k`.
+    pub(crate) k: NonZeroUsize,
+}
+
+impl EvaluateConfig {
+    /// The columns asked for, in the order of [`METRICS`].
+    ///
+    /// # Errors
+    /// A name that no metric has; a threshold that is not finite.
+    pub(crate) fn columns(&self) -> Result<Vec<Column>, EvalError> {
+        if !self.relevance_threshold.is_finite() {
+            return Err(EvalError::Threshold { value: self.relevance_threshold });
+        }
+        let mut columns: Vec<Column> = Vec::new();
+        for entry in METRICS {
+            match entry.name.strip_suffix("@k") {
+                None => columns.push(Column { name: entry.name.to_owned(), entry, k: NonZeroUsize::MIN }),
+                Some(stem) => {
+                    for &k in &self.k {
+                        let name = format!("{stem}@{k}");
+                        if columns.iter().all(|column| column.name != name) {
+                            columns.push(Column { name, entry, k });
+                        }
+                    }
+                }
+            }
+        }
+        for name in &self.metrics {
+            let mut known = METRICS.iter().map(|entry| entry.name).chain(columns.iter().map(|c| c.name.as_str()));
+            if !known.clone().any(|known| known == name) {
+                return Err(EvalError::UnknownMetric { name: name.clone(), hint: did_you_mean(name, &mut known) });
+            }
+        }
+        if !self.metrics.is_empty() {
+            columns.retain(|column| self.metrics.iter().any(|name| *name == column.name || name == column.entry.name));
+        }
+        Ok(columns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reco_core::options;
+    use serde_json::json;
+
+    fn names(given: serde_json::Value) -> Result<Vec<String>, EvalError> {
+        let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
+        Ok(config.columns()?.into_iter().map(|column| column.name).collect())
+    }
+
+    #[test]
+    fn columns_are_the_metrics_at_every_length() {
+        let all = names(json!({})).unwrap();
+        assert_eq!(all.len(), METRICS.len());
+        assert!(all.contains(&"ndcg@10".to_owned()) && all.contains(&"mrr".to_owned()));
+        assert_eq!(
+            names(json!({ "k": [5, 10, 5], "metrics": ["ndcg@k", "rmse", "recall@10"] })).unwrap(),
+            ["rmse", "recall@10", "ndcg@5", "ndcg@10"]
+        );
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        let error = names(json!({ "metrics": ["ndgc@10"] })).unwrap_err().to_string();
+        assert_eq!(error, "unknown metric `ndgc@10` in [evaluate]\nhint: did you mean `ndcg@10`?");
+        assert!(names(json!({ "metrics": ["ndcg@20"] })).is_err());
+        let nan = EvaluateConfig { relevance_threshold: f32::NAN, ..Default::default() };
+        assert!(nan.columns().unwrap_err().to_string().contains("`NaN`"));
+        let zero = options::parse::<EvaluateConfig>("[evaluate]", &json!({ "k": [0] }));
+        assert!(zero.unwrap_err().to_string().contains("nonzero"));
+    }
+
+    #[test]
+    fn a_context_is_a_number_or_a_text() {
+        let given = json!({ "context": { "daytime": 0, "device": "mobile" } });
+        let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
+        assert_eq!(config.context["daytime"], ContextValue::Number(0.0));
+        assert_eq!(config.context["device"], ContextValue::Text("mobile".to_owned()));
+    }
+}

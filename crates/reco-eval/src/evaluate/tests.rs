@@ -1,0 +1,281 @@
+//! Does an evaluation of three users give what one gets by hand, and does it obey the laws?
+//!
+//! Does not know models: scores are a table.
+//!
+//! **Invariant**: every expected number here follows from the few scores beside it.
+
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use reco_core::testing::catalogue;
+use reco_core::{Interaction, Interactions, ItemIdx, Predicts, Scaling, Target};
+
+use super::*;
+
+/// A recommender that was told its scores.
+struct Told {
+    catalogue: Arc<Catalogue>,
+    predicts: Predicts,
+    scores: Vec<Vec<f32>>,
+}
+
+impl Recommender for Told {
+    fn predicts(&self) -> Predicts {
+        self.predicts
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.catalogue.n_items());
+        for (row, query) in queries.iter().enumerate() {
+            let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: "told" }) };
+            out.row_mut(row).copy_from_slice(&self.scores[user.index()]);
+        }
+        Ok(())
+    }
+}
+
+/// (user, item, stars): rows of users and items, stars from 1 to 5, `None` for an event.
+type Row = (usize, usize, Option<f32>);
+
+impl Told {
+    fn new(predicts: Predicts, scores: &[&[f32]]) -> Self {
+        let catalogue = Arc::new(catalogue(scores.len(), scores[0].len()));
+        Self { catalogue, predicts, scores: scores.iter().map(|row| row.to_vec()).collect() }
+    }
+
+    fn scaled(mut self, scaling: Scaling) -> Self {
+        self.catalogue = Arc::new(Catalogue { scaling, ..catalogue(self.scores.len(), self.scores[0].len()) });
+        self
+    }
+
+    fn item(&self, n: usize) -> ItemIdx {
+        self.catalogue.items.at(n).unwrap()
+    }
+
+    fn cases(&self, rows: &[Row]) -> Vec<Case> {
+        let mut builder = Interactions::builder(0);
+        for &(user, item, stars) in rows {
+            let (user, item) = (self.catalogue.users.at(user).unwrap(), self.item(item));
+            let rating = stars.map(|stars| self.catalogue.scale.rating(stars).unwrap());
+            let target = rating.map_or(Target::EVENT, |rating| self.catalogue.scaling.target(item, rating));
+            builder.push(Interaction { user, item, rating, target, timestamp: None, context: &[] });
+        }
+        Case::group(&builder.finish(), self.catalogue.n_users())
+    }
+
+    fn seen(&self, seen: &[&[usize]]) -> Vec<Seen> {
+        seen.iter().map(|items| Seen::new(items.iter().map(|&n| self.item(n)).collect())).collect()
+    }
+
+    fn evaluate(&self, rows: &[Row], seen: &[&[usize]], config: &EvaluateConfig) -> Result<Evaluation, EvalError> {
+        evaluate(self, &self.cases(rows), &self.seen(seen), config, &[])
+    }
+}
+
+fn at(k: usize) -> EvaluateConfig {
+    EvaluateConfig { k: vec![k.try_into().unwrap()], ..EvaluateConfig::default() }
+}
+
+fn assert_near(value: Option<f64>, expected: f64) {
+    assert!(value.is_some_and(|value| (value - expected).abs() < 1e-6), "{value:?} is not {expected}");
+}
+
+const THREE: &[&[f32]] = &[
+    &[9.0, 0.9, 0.8, 0.7, 0.1, 0.2], // without item 0, which was seen: 1 2 3 5 4
+    &[0.9, 0.7, 0.0, 0.8, 0.0, 0.0], // 0 3 1 2 4 5
+    &[0.5, 0.4, 0.3, 0.2, 0.1, 0.0],
+];
+const ROWS: &[Row] =
+    &[(0, 1, Some(5.0)), (0, 2, Some(2.0)), (1, 3, Some(4.0)), (1, 4, Some(5.0)), (1, 5, Some(4.0)), (2, 0, Some(1.0))];
+const SEEN: &[&[usize]] = &[&[0], &[], &[]];
+
+#[test]
+fn three_users_by_hand() {
+    let told = Told::new(Predicts::Order, THREE);
+    let evaluation = told.evaluate(ROWS, SEEN, &at(2)).unwrap();
+    // The first user hits at place 1 of |T| = 1, the second at place 2 of |T| = 3, the third has nothing relevant.
+    for (name, expected) in [
+        ("precision@2", 0.5),
+        ("recall@2", (1.0 + 1.0 / 3.0) / 2.0),
+        ("ndcg@2", (1.0 + 0.386_852_8) / 2.0),
+        ("mrr@2", 0.75),
+        ("hit@2", 1.0),
+        ("map@2", (1.0 + 0.25) / 2.0),
+    ] {
+        assert_near(evaluation.metric(name), expected);
+    }
+    for name in ["mae", "rmse", "scaled_mae", "scaled_mape"] {
+        assert_eq!(evaluation.metric(name), None, "an order has no `{name}`");
+    }
+    assert_eq!(evaluation.metric("hit_share"), None, "nobody has five rated test rows");
+    let counts =
+        (evaluation.n_users, evaluation.n_users_without_relevant, evaluation.n_users_article, evaluation.n_test);
+    assert_eq!(counts, (3, 1, 0, 6));
+    let third = &evaluation.per_user[2];
+    assert_eq!((third.user.to_string().as_str(), third.n_test, third.n_relevant), ("3", 1, 0));
+    assert!(third.values.iter().all(Option::is_none));
+
+    // Every row counts at a threshold of 1, and the third user comes in.
+    let config = EvaluateConfig { relevance_threshold: 1.0, ..at(2) };
+    let evaluation = told.evaluate(ROWS, SEEN, &config).unwrap();
+    assert_near(evaluation.metric("precision@2"), (1.0 + 0.5 + 0.5) / 3.0);
+    assert_near(evaluation.metric("recall@2"), (1.0 + 1.0 / 3.0 + 1.0) / 3.0);
+    assert_eq!(evaluation.n_users_without_relevant, 0);
+}
+
+#[test]
+fn events_are_relevant_and_have_no_error() {
+    let told = Told::new(Predicts::Stars, &[&[0.3, 0.2, 0.1]]);
+    let evaluation = told.evaluate(&[(0, 2, None)], &[&[]], &at(3)).unwrap();
+    assert_near(evaluation.metric("mrr@3"), 1.0 / 3.0);
+    assert_eq!(evaluation.metric("mae"), None);
+    assert_eq!(evaluation.detail, None);
+}
+
+#[test]
+fn errors_are_averaged_over_rows_in_stars() {
+    // Errors of 1, 0 for the first user and of 3 for the second, whose prediction of 8 is not clipped to 5.
+    let stars = Told::new(Predicts::Stars, &[&[4.0, 2.0], &[0.0, 8.0]]);
+    let rows: &[Row] = &[(0, 0, Some(5.0)), (0, 1, Some(2.0)), (1, 1, Some(5.0))];
+    let config = EvaluateConfig { article_min_rows: std::num::NonZeroUsize::MIN, ..at(1) };
+    let evaluation = stars.evaluate(rows, &[&[], &[]], &config).unwrap();
+    assert_near(evaluation.metric("mae"), 4.0 / 3.0);
+    assert_near(evaluation.metric("rmse"), (10.0_f64 / 3.0).sqrt());
+    assert_near(evaluation.metric("scaled_mae"), 4.0 / 3.0);
+    assert_near(evaluation.metric("scaled_mape"), (0.2 + 0.0 + 0.6) / 3.0);
+
+    // The same predictions as targets on 0.5 to 1: an eighth of a target is a star.
+    let scaling = Scaling::MinMax { from: (1.0, 5.0), to: (0.5, 1.0) };
+    let targets = Told::new(Predicts::Targets, &[&[0.875, 0.625], &[0.5, 1.375]]).scaled(scaling.clone());
+    let in_stars = targets.evaluate(rows, &[&[], &[]], &config).unwrap();
+    assert_near(in_stars.metric("mae"), 4.0 / 3.0);
+    assert_near(in_stars.metric("scaled_mae"), 4.0 / 3.0 / 8.0);
+    // And predictions in stars are scaled before they are compared with targets.
+    let scaled = stars.scaled(scaling).evaluate(rows, &[&[], &[]], &config).unwrap();
+    assert_eq!(scaled.metric("scaled_mae"), in_stars.metric("scaled_mae"));
+    assert_eq!(scaled.metric("article_mrr"), in_stars.metric("article_mrr"));
+}
+
+#[test]
+fn an_item_without_a_way_back_to_stars_takes_stars_from_everyone() {
+    let scaling = Scaling::ItemMinMax { from: vec![(1.0, 5.0), (4.0, 4.0)], to: (0.5, 1.0) };
+    let told = Told::new(Predicts::Targets, &[&[0.75, 0.5], &[0.75, 0.5]]).scaled(scaling);
+    let config = EvaluateConfig { article_min_rows: std::num::NonZeroUsize::MIN, ..at(1) };
+    let evaluation = told.evaluate(&[(0, 0, Some(3.0)), (1, 1, Some(4.0))], &[&[], &[]], &config).unwrap();
+    assert_eq!(evaluation.metric("mae"), None);
+    assert_eq!(evaluation.per_user[0].values[0], None);
+    assert_near(evaluation.metric("scaled_mae"), 0.0);
+    let invertible = told.evaluate(&[(0, 0, Some(3.0))], &[&[], &[]], &config).unwrap();
+    assert_near(invertible.metric("mae"), 0.0);
+}
+
+#[test]
+fn detail_shows_the_second_user_or_the_one_named() {
+    let told = Told::new(Predicts::Targets, THREE);
+    let detail = told.evaluate(ROWS, SEEN, &at(2)).unwrap().detail.unwrap();
+    assert_eq!(detail.user.to_string(), "2");
+    let rows: Vec<_> = detail.rows.iter().map(|row| (row.item.to_string(), row.y, row.yhat)).collect();
+    assert_eq!(rows, [("4".to_owned(), 4.0, 0.8), ("5".to_owned(), 5.0, 0.0), ("6".to_owned(), 4.0, 0.0)]);
+    let ids = |items: &[reco_core::ItemId]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(ids(&detail.y_test), ["5", "4", "6"]);
+    assert_eq!(ids(&detail.predicted), ["4", "5", "6"]);
+    assert_eq!((detail.n_hits, detail.mrr), (3, 1.0));
+    assert_near(Some(detail.article_accuracy), 1.0 / 3.0);
+
+    let named = |user: &str| EvaluateConfig { detail_user: user.to_owned(), ..at(2) };
+    assert_eq!(told.evaluate(ROWS, SEEN, &named("1")).unwrap().detail.unwrap().user.to_string(), "1");
+    let error = told.evaluate(ROWS, SEEN, &named("7")).unwrap_err().to_string();
+    assert_eq!(error, "user `7` has no rated test row to show in detail\nhint: user `1` has some");
+    let without_the_second = told.evaluate(&ROWS[..2], SEEN, &at(2)).unwrap();
+    assert_eq!(without_the_second.detail.unwrap().user.to_string(), "1");
+}
+
+#[test]
+fn refuses_what_it_cannot_measure() {
+    let told = Told::new(Predicts::Order, THREE);
+    assert!(matches!(told.evaluate(&[], SEEN, &at(2)), Err(EvalError::NoCases)));
+    assert!(matches!(told.evaluate(ROWS, &[], &at(2)), Err(EvalError::Seen { given: 0, expected: 3 })));
+    let context = evaluate(&told, &told.cases(ROWS), &told.seen(SEEN), &at(2), &[1.0]);
+    assert!(matches!(context, Err(EvalError::Score(ScoreError::Context { given: 1, expected: 0 }))));
+
+    // Not finite: a candidate that is no test item; a test item that was seen, and is no candidate.
+    let nan = Told::new(Predicts::Order, &[&[1.0, f32::NAN, 2.0]]);
+    for (seen, row) in [(&[][..], (0, 0, Some(5.0))), (&[1][..], (0, 1, Some(1.0)))] {
+        let error = nan.evaluate(&[row], &[seen], &at(1)).unwrap_err().to_string();
+        assert!(error.contains("item row `1` is `NaN`"), "{error}");
+    }
+    nan.evaluate(&[(0, 0, Some(5.0))], &[&[1]], &at(1)).expect("an item that is neither has no say");
+}
+
+#[test]
+fn an_evaluation_reads_back_as_written() {
+    let evaluation = Told::new(Predicts::Stars, THREE).evaluate(ROWS, SEEN, &at(2)).unwrap();
+    let json = serde_json::to_string(&evaluation).unwrap();
+    assert_eq!(serde_json::from_str::<Evaluation>(&json).unwrap(), evaluation);
+}
+
+/// A table of scores, rows and seen items over a few users and items. Scores are few, so that ties are common.
+fn worlds() -> impl Strategy<Value = (Vec<Vec<f32>>, Vec<Row>, Vec<Vec<usize>>)> {
+    (1..8_usize, 1..12_usize).prop_flat_map(|(n_users, n_items)| {
+        let score = (0..6_u8).prop_map(|n| f32::from(n) / 4.0);
+        let stars = prop::option::of((1..=5_u8).prop_map(f32::from));
+        (
+            vec(vec(score, n_items), n_users),
+            prop::collection::btree_map((0..n_users, 0..n_items), stars, 1..40)
+                .prop_map(|rows| rows.into_iter().map(|((user, item), stars)| (user, item, stars)).collect()),
+            vec(vec(0..n_items, 0..4), n_users),
+        )
+    })
+}
+
+fn told(scores: &[Vec<f32>]) -> Told {
+    Told::new(Predicts::Stars, &scores.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+fn slices(seen: &[Vec<usize>]) -> Vec<&[usize]> {
+    seen.iter().map(Vec::as_slice).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_size_of_a_tile_changes_no_bit((scores, rows, seen) in worlds(), tile in 1..9_usize) {
+        let told = told(&scores);
+        let (cases, seen) = (told.cases(&rows), told.seen(&slices(&seen)));
+        let [one, other] = [1000, tile].map(|tile| evaluate_in_tiles(&told, &cases, &seen, &at(3), &[], tile).unwrap());
+        prop_assert_eq!(one, other);
+    }
+
+    #[test]
+    fn renaming_users_changes_no_metric((mut scores, mut rows, mut seen) in worlds()) {
+        let before = told(&scores).evaluate(&rows, &slices(&seen), &at(3)).unwrap();
+        let last = scores.len() - 1;
+        scores.reverse();
+        seen.reverse();
+        rows.iter_mut().for_each(|row| row.0 = last - row.0);
+        rows.reverse();
+        let after = told(&scores).evaluate(&rows, &slices(&seen), &at(3)).unwrap();
+        prop_assert_eq!(before.n_users_without_relevant, after.n_users_without_relevant);
+        for ((name, before), (_, after)) in before.metrics.iter().zip(&after.metrics) {
+            match (before, after) {
+                (Some(before), Some(after)) => prop_assert!((before - after).abs() < 1e-12, "`{name}`: {before}, {after}"),
+                (before, after) => prop_assert_eq!(before, after, "`{}`", name),
+            }
+        }
+    }
+
+    #[test]
+    fn lists_have_only_unseen_items((scores, rows, seen) in worlds()) {
+        // Whoever has seen all test items can have no hit.
+        let told = told(&scores);
+        let mut all = seen.clone();
+        rows.iter().for_each(|(user, item, _)| all[*user].push(*item));
+        let evaluation = told.evaluate(&rows, &slices(&all), &at(12)).unwrap();
+        let relevant = evaluation.per_user.iter().any(|user| user.n_relevant > 0);
+        prop_assert_eq!(evaluation.metric("recall@12"), relevant.then_some(0.0));
+    }
+}

@@ -1,0 +1,82 @@
+//! What does an evaluation say?
+//!
+//! Does not know how it was reached.
+//!
+//! **Invariant**: every user has one value per metric, in the order of [`Evaluation::metrics`]; every value is finite.
+
+use reco_core::{ItemId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// The metrics of one recommender on one test set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Name and value of each metric: `("ndcg@10", Some(0.16))`. `None`, shown as `–`, where the metric does not apply: stars
+    /// from a recommender that gives an order only, or no user has the rows it needs.
+    pub metrics: Vec<(String, Option<f64>)>,
+    /// Users with test rows.
+    pub n_users: usize,
+    /// Test rows of all users.
+    pub n_test: usize,
+    /// Users without a relevant test row, who are left out of the metrics `@k`.
+    pub n_users_without_relevant: usize,
+    /// Users with enough rated test rows for the article's metrics.
+    pub n_users_article: usize,
+    /// The values that the metrics are averages of, in the order of the cases.
+    pub per_user: Vec<UserValues>,
+    /// One user from close by; `None` if no user has a rated test row.
+    pub detail: Option<UserDetail>,
+}
+
+/// One user's share in the metrics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserValues {
+    /// Who.
+    pub user: UserId,
+    /// Test rows.
+    pub n_test: usize,
+    /// Test rows with a rating; the weight of this user in averages over rows.
+    pub n_rated: usize,
+    /// Relevant test rows.
+    pub n_relevant: usize,
+    /// One value per metric; `None` where the metric does not apply or this user is left out of it.
+    pub values: Vec<Option<f64>>,
+}
+
+/// One user's test rows as the article shows them: targets and predictions, and the two lists of five that it compares.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserDetail {
+    /// Who.
+    pub user: UserId,
+    /// The rated test rows, best prediction first, ties in catalogue order.
+    pub rows: Vec<DetailRow>,
+    /// The items rated best, at most five.
+    pub y_test: Vec<ItemId>,
+    /// The items predicted best, as many.
+    pub predicted: Vec<ItemId>,
+    /// Items in both lists.
+    pub n_hits: usize,
+    /// See the metric `article_accuracy`.
+    pub article_accuracy: f64,
+    /// See the metric `article_mrr`.
+    pub article_mrr: f64,
+    /// See the metric `mrr`.
+    pub mrr: f64,
+}
+
+/// One rated test row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DetailRow {
+    /// The item.
+    pub item: ItemId,
+    /// The target: the rating after scaling, rounded to 1e-6.
+    pub y: f64,
+    /// The prediction on the same scale, rounded to 1e-6; a raw score where the recommender gives an order only.
+    pub yhat: f64,
+}
+
+impl Evaluation {
+    /// The metric called `name`; `None` where it does not apply or was not asked for.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.iter().find(|(known, _)| known == name).and_then(|(_, value)| *value)
+    }
+}

@@ -1,0 +1,15 @@
+//! Does a list hold anything relevant?
+//!
+//! 1 for a user with a hit among the first k, else 0; the mean over users is known as hit rate. Does not know how many hits.
+//!
+//! **Invariant**: 0 or 1.
+
+use super::{Average, Better, MetricEntry, OfUser};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "hit@k",
+    about: "share of users with a relevant item among the k recommended",
+    better: Better::Higher,
+    average: Average::OverUsers,
+    of_user: OfUser::Ranking(|top| if top.places().next().is_some() { 1.0 } else { 0.0 }),
+};

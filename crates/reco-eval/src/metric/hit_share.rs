@@ -1,0 +1,16 @@
+//! The article's "true positive": which share of the five items rated best is among the five predicted best?
+//!
+//! Looks at a user's rated test items only, so that a user with five of them always has a share of 1. Does not know the order
+//! within the lists.
+//!
+//! **Invariant**: in [0, 1]; 1 for predictions in the order of the ratings.
+
+use super::{Average, Better, MetricEntry, OfUser};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "hit_share",
+    about: "the article's share of a user's five best test items that are among the five predicted best",
+    better: Better::Higher,
+    average: Average::OverUsers,
+    of_user: OfUser::TopFive(|five| five.n_hits() as f64 / five.len()),
+};

@@ -1,0 +1,186 @@
+//! Which laws does every metric of the registry obey?
+//!
+//! Does not know the metrics by name, but for those whose best value is not 1.
+//!
+//! **Invariant**: a metric that is new in the registry is tested here without a line being added.
+
+use std::num::NonZeroUsize;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use reco_core::testing::catalogue;
+use reco_core::{ItemIdx, Relevant};
+
+use super::{Better, METRICS, MetricEntry, OfUser, Pair, TopFive, TopK};
+
+fn items(n: usize) -> Vec<ItemIdx> {
+    catalogue(1, n).items.indices().collect()
+}
+
+/// The metric of a list whose items are hits or not, with `missed` relevant items that are nowhere in it.
+fn of_hits(metric: fn(&TopK<'_>) -> f64, hits: &[bool], missed: usize, k: usize) -> f64 {
+    let n_relevant = hits.iter().filter(|hit| **hit).count() + missed;
+    let relevant = Relevant::new(items(n_relevant)).expect("callers make sure of one relevant item");
+    metric(&TopK::new(hits, &relevant, NonZeroUsize::new(k).unwrap()))
+}
+
+fn ranking_metrics() -> impl Iterator<Item = (&'static MetricEntry, fn(&TopK<'_>) -> f64)> {
+    METRICS.iter().filter_map(|entry| match entry.of_user {
+        OfUser::Ranking(metric) => Some((entry, metric)),
+        _ => None,
+    })
+}
+
+/// The value of a metric of errors, or of the article's lists, for `rows`; `None` where it has none.
+fn of_rows(entry: &MetricEntry, rows: &[(ItemIdx, Pair)]) -> Option<f64> {
+    let pairs: Vec<Pair> = rows.iter().map(|(_, pair)| *pair).collect();
+    match entry.of_user {
+        OfUser::Ranking(_) => None,
+        OfUser::Stars(metric) => Some(metric(&pairs)),
+        OfUser::Targets(metric) => metric(&pairs),
+        OfUser::TopFive(metric) => Some(metric(&TopFive::new(rows)?)),
+    }
+}
+
+fn rows() -> impl Strategy<Value = Vec<(ItemIdx, Pair)>> {
+    // Few distinct numbers, so that ties are common.
+    let number = || (1..8_u8).prop_map(|n| f64::from(n) / 2.0);
+    vec((number(), number()).prop_map(|(y, yhat)| Pair { y, yhat }), 1..12)
+        .prop_map(|pairs| items(pairs.len()).into_iter().zip(pairs).collect())
+}
+
+#[test]
+fn names_are_distinct_and_say_whether_they_look_at_k() {
+    let mut names: Vec<&str> = METRICS.iter().map(|entry| entry.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), METRICS.len());
+    for entry in METRICS {
+        assert!(!entry.about.is_empty(), "`{}` says nothing about itself", entry.name);
+        assert_eq!(entry.name.ends_with("@k"), matches!(entry.of_user, OfUser::Ranking(_)), "`{}`", entry.name);
+    }
+}
+
+proptest! {
+    #[test]
+    fn ranking_metrics_lie_between_nothing_found_and_the_best_list(
+        hits in vec(any::<bool>(), 0..30), missed in 1..10_usize, k in 1..35_usize,
+    ) {
+        let n_relevant = hits.iter().filter(|hit| **hit).count() + missed;
+        for (entry, metric) in ranking_metrics() {
+            prop_assert_eq!(entry.better, Better::Higher);
+            let value = of_hits(metric, &hits, missed, k);
+            let best = of_hits(metric, &vec![true; n_relevant], 0, k);
+            prop_assert!((0.0..=best).contains(&value), "`{}`: {value} is not in 0..={best}", entry.name);
+            prop_assert!(best <= 1.0, "`{}`: the best list has {best}", entry.name);
+            prop_assert_eq!(of_hits(metric, &vec![false; hits.len()], n_relevant, k), 0.0, "`{}`", entry.name);
+        }
+    }
+
+    #[test]
+    fn a_perfect_ranking_has_1(n_relevant in 1..40_usize) {
+        for (entry, metric) in ranking_metrics() {
+            prop_assert_eq!(of_hits(metric, &vec![true; n_relevant], 0, n_relevant), 1.0, "`{}`", entry.name);
+        }
+    }
+
+    #[test]
+    fn promoting_a_relevant_item_never_lowers_a_ranking_metric(
+        hits in vec(any::<bool>(), 2..30), missed in 0..10_usize, k in 1..35_usize, place in any::<prop::sample::Index>(),
+    ) {
+        let place = 1 + place.index(hits.len() - 1);
+        prop_assume!(hits[place] && !hits[place - 1]);
+        let mut promoted = hits.clone();
+        promoted.swap(place, place - 1);
+        for (entry, metric) in ranking_metrics() {
+            let (before, after) = (of_hits(metric, &hits, missed, k), of_hits(metric, &promoted, missed, k));
+            prop_assert!(after >= before, "`{}`: {before} falls to {after}", entry.name);
+        }
+    }
+
+    #[test]
+    fn no_predictions_beat_the_truth(rows in rows()) {
+        let perfect: Vec<_> = rows.iter().map(|(item, pair)| (*item, Pair { yhat: pair.y, ..*pair })).collect();
+        for entry in METRICS {
+            let (Some(value), Some(best)) = (of_rows(entry, &rows), of_rows(entry, &perfect)) else { continue };
+            prop_assert!(value >= 0.0, "`{}`: {value}", entry.name);
+            match entry.better {
+                Better::Lower => prop_assert_eq!(best, 0.0, "`{}`", entry.name),
+                Better::Higher => {
+                    // Sums of the same reciprocals in another order may differ in the last bit.
+                    prop_assert!(value <= best + 1e-12, "`{}`: {value} beats {best}", entry.name);
+                    prop_assert!(best <= 1.0, "`{}`: {best}", entry.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_rows_does_not_matter(rows in rows()) {
+        let reversed: Vec<_> = rows.iter().rev().copied().collect();
+        for entry in METRICS {
+            match (of_rows(entry, &rows), of_rows(entry, &reversed)) {
+                (Some(a), Some(b)) => prop_assert!((a - b).abs() < 1e-12, "`{}`: {a} and {b}", entry.name),
+                (a, b) => prop_assert_eq!(a, b, "`{}`", entry.name),
+            }
+        }
+    }
+}
+
+fn value(name: &str, hits: &[bool], missed: usize, k: usize) -> f64 {
+    let (_, metric) = ranking_metrics().find(|(entry, _)| entry.name == name).unwrap();
+    of_hits(metric, hits, missed, k)
+}
+
+fn assert_near(value: f64, expected: f64) {
+    assert!((value - expected).abs() < 1e-12, "{value} is not {expected}");
+}
+
+#[test]
+fn denominators_are_as_stated() {
+    // Places 2 and 4 hit, one relevant item is not found: |T| = 3.
+    let hits = [false, true, false, true];
+    for (k, precision, recall, map) in [(1, 0.0, 0.0, 0.0), (2, 0.5, 1.0 / 3.0, 0.25), (4, 0.5, 2.0 / 3.0, 1.0 / 3.0)] {
+        assert_near(value("precision@k", &hits, 1, k), precision);
+        assert_near(value("recall@k", &hits, 1, k), recall);
+        assert_near(value("map@k", &hits, 1, k), map);
+    }
+    // The list is shorter than k: precision still divides by k.
+    assert_near(value("precision@k", &hits, 1, 10), 0.2);
+    assert_near(value("mrr@k", &hits, 1, 4), 0.5);
+    assert_near(value("mrr@k", &hits, 1, 1), 0.0);
+    assert_near(value("hit@k", &hits, 1, 1), 0.0);
+    assert_near(value("hit@k", &hits, 1, 2), 1.0);
+    let gain = |place: f64| 1.0 / (place + 1.0).log2();
+    assert_near(value("ndcg@k", &hits, 1, 2), gain(2.0) / (gain(1.0) + gain(2.0)));
+    assert_near(value("ndcg@k", &hits, 1, 4), (gain(2.0) + gain(4.0)) / (gain(1.0) + gain(2.0) + gain(3.0)));
+}
+
+#[test]
+fn the_articles_lists_give_the_articles_numbers() {
+    // Its first user: rated best are 1 2 3 4 5, predicted best 6 1 4 3 2, of eight rated test items.
+    let (y, yhat) = ([5.0, 4.0, 3.0, 2.0, 1.0, 0.9, 0.8, 0.7], [4.0, 1.0, 2.0, 3.0, 0.1, 5.0, 0.2, 0.3]);
+    let pairs = y.into_iter().zip(yhat).map(|(y, yhat)| Pair { y, yhat });
+    let rows: Vec<_> = items(8).into_iter().zip(pairs).collect();
+    let five = TopFive::new(&rows).unwrap();
+    assert_eq!(five.predicted().iter().map(|item| item.index()).collect::<Vec<_>>(), [5, 0, 3, 2, 1]);
+    let value = |name| of_rows(METRICS.iter().find(|entry| entry.name == name).unwrap(), &rows).unwrap();
+    assert_eq!(five.n_hits(), 4);
+    assert_near(value("hit_share"), 0.8);
+    assert_near(value("article_accuracy"), 0.0);
+    assert_near(value("article_mrr"), 0.256_666_666_666_666_65);
+    assert_near(value("mrr"), 0.5);
+}
+
+#[test]
+fn errors_by_hand() {
+    let pair = |y, yhat| Pair { y, yhat };
+    let rows: Vec<_> = items(2).into_iter().zip([pair(4.0, 3.0), pair(2.0, 5.0)]).collect();
+    let value = |name, rows: &[_]| of_rows(METRICS.iter().find(|entry| entry.name == name).unwrap(), rows);
+    assert_eq!(value("mae", &rows), Some(2.0));
+    assert_eq!(value("rmse", &rows), Some(5.0_f64.sqrt()));
+    assert_eq!(value("scaled_mape", &rows), Some(0.875));
+    let zero: Vec<_> = items(1).into_iter().zip([pair(0.0, 0.1)]).collect();
+    assert_eq!(value("scaled_mape", &zero), None);
+    assert_eq!(value("scaled_mae", &zero), Some(0.1));
+}

@@ -1,0 +1,16 @@
+//! Which share of a list is relevant?
+//!
+//! Hits among the first k, divided by k: also where fewer than k items were left to recommend, or are relevant. Does not
+//! know the order within the list.
+//!
+//! **Invariant**: in [0, 1]; at most min(k, |T|) / k.
+
+use super::{Average, Better, MetricEntry, OfUser};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "precision@k",
+    about: "share of the k items recommended that are relevant",
+    better: Better::Higher,
+    average: Average::OverUsers,
+    of_user: OfUser::Ranking(|top| top.n_hits() / top.k()),
+};

@@ -1,0 +1,16 @@
+//! Which share of what is relevant does a list find?
+//!
+//! Hits among the first k, divided by |T|, the number of relevant items. Some papers divide by min(k, |T|), which gives greater
+//! numbers under the same name. Does not know the order within the list.
+//!
+//! **Invariant**: in [0, 1]; at most min(k, |T|) / |T|.
+
+use super::{Average, Better, MetricEntry, OfUser};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "recall@k",
+    about: "share of all relevant items that are among the k recommended",
+    better: Better::Higher,
+    average: Average::OverUsers,
+    of_user: OfUser::Ranking(|top| top.n_hits() / top.n_relevant()),
+};

@@ -1,0 +1,16 @@
+//! By how many stars is a prediction off, if large errors count for more?
+//!
+//! Root mean square error, √(Σ(y - ŷ)² / n) over the rated test rows of all users (not the mean of the users' own roots).
+//! Predictions are not clipped to the rating scale. Does not know rankings.
+//!
+//! **Invariant**: 0 for perfect predictions, and never less than `mae`.
+
+use super::{Average, Better, MetricEntry, OfUser, mean};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "rmse",
+    about: "root mean square error in stars",
+    better: Better::Lower,
+    average: Average::RootMeanSquareOverRows,
+    of_user: OfUser::Stars(|pairs| mean(pairs, |pair| pair.error().powi(2)).sqrt()),
+};

@@ -1,0 +1,17 @@
+//! The article's error: by how much is a prediction off on the scale that networks are fitted to?
+//!
+//! Mean absolute error of targets over the rated test rows of all users who have enough of them, not the mean of the users'
+//! own means; targets and predictions are rounded to 1e-6. Not comparable between experiments that scale differently: for that
+//! there is `mae`.
+//!
+//! **Invariant**: 0 for perfect predictions, never less.
+
+use super::{Average, Better, MetricEntry, OfUser, mean};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "scaled_mae",
+    about: "the article's mean absolute error, of scaled ratings",
+    better: Better::Lower,
+    average: Average::OverRows,
+    of_user: OfUser::Targets(|pairs| Some(mean(pairs, |pair| pair.error()))),
+};

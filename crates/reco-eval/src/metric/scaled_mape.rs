@@ -1,0 +1,18 @@
+//! The article's relative error: by which share of the target is a prediction off?
+//!
+//! Mean of |y - ŷ| / |y| over the same rows as `scaled_mae`, as a share: 0.3 is 30 per cent. Where a target is zero there is no
+//! such share, and the metric does not apply.
+//!
+//! **Invariant**: 0 for perfect predictions, never less.
+
+use super::{Average, Better, MetricEntry, OfUser, mean};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "scaled_mape",
+    about: "the article's mean absolute error as a share of the scaled rating",
+    better: Better::Lower,
+    average: Average::OverRows,
+    of_user: OfUser::Targets(|pairs| {
+        pairs.iter().all(|pair| pair.y != 0.0).then(|| mean(pairs, |pair| pair.error() / pair.y.abs()))
+    }),
+};

@@ -1,0 +1,106 @@
+//! Do the ranking metrics agree with an independent evaluator on MovieLens 100K?
+//!
+//! Runs where `RECO_EXTRA_DATA` names a folder with `splits/ratio811.csv` (one row per rating: its zero-based number and
+//! `train`, `valid` or `test`) and `RECO_ML100K` a file of ratings in their original order (`u.data`, or RecBole's `.inter`,
+//! which is the same under a header line). Does not know other splits.
+//!
+//! **Invariant**: the expected numbers come from a NumPy program that shares no code with this crate.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use reco_core::{
+    Case, Catalogue, DeviceChoice, Features, Interaction, Interactions, ItemId, Items, RatingScale, Run, Scaling, Seen,
+    Silent, Train, UserId, Users,
+};
+use reco_eval::{EvaluateConfig, Evaluation, evaluate};
+
+struct Data {
+    train: Train,
+    cases: Vec<Case>,
+    seen: Vec<Seen>,
+}
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+#[test]
+fn popularity_agrees_with_numpy() -> Result<()> {
+    let (Some(extra), Some(ratings)) = (variable("RECO_EXTRA_DATA"), variable("RECO_ML100K")) else {
+        println!("skipped: RECO_EXTRA_DATA or RECO_ML100K is not set");
+        return Ok(());
+    };
+    let data = read(&ratings, &extra.join("splits/ratio811.csv"))?;
+    let clock = Instant::now();
+    let evaluation = measured("popularity", &data)?;
+    println!("fitted and evaluated in {:.0} ms: {:?}", clock.elapsed().as_secs_f64() * 1e3, evaluation.metrics);
+    for (name, expected) in [
+        ("recall@10", 0.127_714_190_656_404),
+        ("ndcg@10", 0.159_946_274_740_925),
+        ("mrr@10", 0.320_082_394_923_328),
+        ("hit@10", 0.647_932_131_495_228),
+        ("precision@10", 0.122_163_308_589_607),
+        ("map@10", 0.077_290_510_436_530),
+    ] {
+        let value = evaluation.metric(name).ok_or(name)?;
+        assert!((value - expected).abs() < 1e-12, "`{name}` is {value}, not {expected}");
+    }
+    // Ten of some 1,600 unseen items are 0.6 % of them.
+    let chance = measured("random", &data)?.metric("recall@10").ok_or("recall@10")?;
+    assert!(chance > 0.003 && chance < 0.012, "{chance}");
+    Ok(())
+}
+
+fn measured(name: &str, data: &Data) -> Result<Evaluation> {
+    let entry = reco_classic::APPROACHES.iter().find(|entry| entry.name == name).ok_or(name)?;
+    let run = Run { seed: 42, device: DeviceChoice::Cpu, progress: &Silent };
+    let fitted = (entry.configure)(&(entry.defaults)())?.fit(&data.train, &run)?;
+    // Every test rating is relevant, whatever its stars.
+    let config = EvaluateConfig { relevance_threshold: 0.0, ..EvaluateConfig::default() };
+    Ok(evaluate(&*fitted, &data.cases, &data.seen, &config, &[])?)
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+fn read(ratings: &Path, split: &Path) -> Result<Data> {
+    let mut rows: Vec<(UserId, ItemId, f32)> = Vec::new();
+    for line in std::fs::read_to_string(ratings)?.lines().filter(|line| !line.starts_with("user_id")) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        rows.push((UserId::parse(fields[0]), ItemId::parse(fields[1]), fields[2].parse()?));
+    }
+    let split = std::fs::read_to_string(split)?;
+    let parts: Vec<&str> = split.lines().skip(1).filter_map(|line| Some(line.split_once(',')?.1)).collect();
+    assert_eq!(rows.len(), parts.len(), "one line of the split per rating");
+
+    let users: BTreeSet<UserId> = rows.iter().map(|row| row.0.clone()).collect();
+    let items: BTreeSet<ItemId> = rows.iter().map(|row| row.1.clone()).collect();
+    let catalogue = Arc::new(Catalogue {
+        user_features: Features::none(users.len()),
+        item_features: Features::none(items.len()),
+        users: Users::new(users.into_iter().collect())?,
+        items: Items::new(items.into_iter().collect())?,
+        contexts: Vec::new(),
+        scale: RatingScale::new(1.0, 5.0)?,
+        scaling: Scaling::None,
+    });
+    let part = |name| {
+        let mut builder = Interactions::builder(0);
+        for ((user, item, stars), _) in rows.iter().zip(&parts).filter(|(_, part)| **part == name) {
+            let (user, item) = (catalogue.users.get(user).ok_or("user")?, catalogue.items.get(item).ok_or("item")?);
+            let rating = catalogue.scale.rating(*stars)?;
+            let target = catalogue.scaling.target(item, rating);
+            builder.push(Interaction { user, item, rating: Some(rating), target, timestamp: None, context: &[] });
+        }
+        Result::Ok(builder.finish())
+    };
+    let (fit, valid, test) = (part("train")?, part("valid")?, part("test")?);
+    Ok(Data {
+        cases: Case::group(&test, catalogue.n_users()),
+        seen: Seen::by_user(catalogue.n_users(), [&fit, &valid]),
+        train: Train { catalogue, fit, validation: None },
+    })
+}
