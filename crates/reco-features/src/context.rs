@@ -57,15 +57,15 @@ impl Clock {
     }
 }
 
+/// A moment, stated by the names of its contexts.
+pub type Stated = BTreeMap<String, ContextValue>;
+
 /// The moment stated by name as one number per context of `catalogue`, for [`Query::context`](reco_core::Query). Contexts
 /// not stated are 0. A text context is stated by its name, `device = "mobile"`, which sets the column `device=mobile`.
 ///
 /// # Errors
 /// A context that the catalogue does not have, a value that it never had, a number that is not finite.
-pub fn context_vector(
-    catalogue: &Catalogue,
-    stated: &BTreeMap<String, ContextValue>,
-) -> Result<Vec<f32>, FeaturesError> {
+pub fn context_vector(catalogue: &Catalogue, stated: &Stated) -> Result<Vec<f32>, FeaturesError> {
     let columns = &catalogue.contexts;
     let mut vector = vec![0.0; columns.len()];
     for (name, value) in stated {

@@ -14,7 +14,7 @@ use reco_data::DataError;
 pub enum FeaturesError {
     /// A table could not be read or written.
     #[error(transparent)]
-    Data(#[from] DataError),
+    Data(Box<DataError>),
     /// The users or the items of the tables are no vocabulary.
     #[error("the table of {table} is no catalogue: {source}")]
     Vocab {
@@ -211,4 +211,10 @@ pub enum FeaturesError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl From<DataError> for FeaturesError {
+    fn from(error: DataError) -> Self {
+        Self::Data(Box::new(error))
+    }
 }

@@ -57,7 +57,7 @@ mod store;
 
 pub use catalogue::{ItemDetails, find_user};
 pub use config::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig};
-pub use context::context_vector;
+pub use context::{Stated, context_vector};
 pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare};
 pub use error::FeaturesError;
 pub use split::{Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows, find_split, split};
