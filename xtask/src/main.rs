@@ -1,2 +1,55 @@
-//! x
-fn main() {}
+//! Which chores does the workspace have? `cargo xtask pipeline | ci | tidy | bench`.
+//!
+//! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
+//!
+//! **Invariant**: each task works from any folder of the workspace, and fails with a code other than 0 if anything failed.
+
+#![expect(clippy::print_stdout, reason = "a task talks to the one who runs it")]
+
+mod bench;
+mod ci;
+mod pipeline;
+mod process;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::process::Workspace;
+
+/// The chores of the reco workspace
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build `reco`, then fetch, train, compare and report: `reco run` with the arguments that follow
+    Pipeline(pipeline::Arguments),
+    /// All that continuous integration checks, the cheapest first; ends with `N passed, N failed`
+    Ci(ci::Arguments),
+    /// What no compiler checks: arrows between crates, homes of outside crates, file headers, banned marks
+    Tidy,
+    /// Measure, and write the measurements into docs/results.md
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = Workspace::find().and_then(|workspace| match Cli::parse().task {
+        Task::Pipeline(arguments) => pipeline::run(&workspace, arguments),
+        Task::Ci(arguments) => ci::run(&workspace, &arguments),
+        Task::Tidy => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Bench(arguments) => bench::run(&workspace, &arguments),
+    });
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

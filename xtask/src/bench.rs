@@ -1,0 +1,77 @@
+//! How fast is it, and how much memory does it take? `cargo xtask bench`.
+//!
+//! Does not know how a case is measured; `CASES` lists those that do.
+//!
+//! **Invariant**: docs/results.md changes only in the sections of the cases that ran; each says its commands and machine.
+
+mod cases;
+mod machine;
+mod page;
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use self::cases::CASES;
+use crate::process::Workspace;
+
+/// The page that is written.
+const PAGE: &str = "docs/results.md";
+
+/// Arguments of `cargo xtask bench`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask bench                           every case
+  cargo xtask bench ingest --rows 1000000     one of them, smaller")]
+pub(crate) struct Arguments {
+    /// The cases; left out, all of them: build, ml-100k, article, ingest
+    cases: Vec<String>,
+    /// Rows that the case `ingest` generates and reads
+    #[arg(long, default_value_t = 25_000_000)]
+    rows: u64,
+    /// Measure the release profile instead of the one that `pipeline` uses
+    #[arg(long)]
+    release: bool,
+}
+
+/// One thing that is measured: one line in [`CASES`].
+struct Case {
+    name: &'static str,
+    /// The section's heading.
+    about: &'static str,
+    /// Measures, and gives the section's text: commands and tables.
+    measure: fn(&Workspace, &Arguments) -> Result<String>,
+}
+
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
+    if let Some(unknown) = arguments.cases.iter().find(|name| CASES.iter().all(|case| case.name != **name)) {
+        let known: Vec<&str> = CASES.iter().map(|case| case.name).collect();
+        bail!("there is no case `{unknown}`\nhint: known are `{}`", known.join("`, `"));
+    }
+    let path = workspace.root().join(PAGE);
+    let machine = machine::describe(workspace);
+    let mut failed = false;
+    for case in
+        CASES.iter().filter(|case| arguments.cases.is_empty() || arguments.cases.iter().any(|name| name == case.name))
+    {
+        eprintln!("measuring {}: {}", case.name, case.about);
+        match (case.measure)(workspace, arguments) {
+            Ok(text) => {
+                // Read anew each time: a case takes minutes, and someone may edit the page meanwhile.
+                let page = fs::read_to_string(&path).unwrap_or_default();
+                let profile = if arguments.release { "release" } else { "dev" };
+                let section = format!("## {}\n\n{machine}; {profile} profile.\n\n{}", case.about, text.trim_end());
+                fs::write(&path, page::with_section(&page, case.name, &section))
+                    .with_context(|| format!("cannot write `{PAGE}`"))?;
+                println!("{section}\n");
+            }
+            Err(error) => {
+                eprintln!("error: {}: {error:#}", case.name);
+                failed = true;
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,185 @@
+//! What is measured, and how?
+//!
+//! Does not know the page it is written to.
+//!
+//! **Invariant**: a case runs `reco` or cargo as anyone would, in folders of its own that it empties first, so that no
+//! earlier run's work is skipped.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::machine::bytes;
+use super::{Arguments, Case};
+use crate::process::{Cost, Workspace, measure, shown, succeed};
+
+/// All cases, in the order they run. To add one, add a line.
+pub(super) const CASES: &[Case] = &[
+    Case { name: "build", about: "A clean build", measure: build },
+    Case {
+        name: "ml-100k",
+        about: "The default experiment: MovieLens 100K",
+        measure: |workspace, arguments| experiment(workspace, arguments, "ml-100k", "data/experiments/default.toml"),
+    },
+    Case {
+        name: "article",
+        about: "The article's experiment",
+        measure: |workspace, arguments| experiment(workspace, arguments, "article", "data/experiments/article.toml"),
+    },
+    Case { name: "ingest", about: "Reading many ratings", measure: ingest },
+];
+
+/// What a program cost, by its command.
+struct Row {
+    command: String,
+    cost: Cost,
+    /// Rows of data that went through, where that is the point.
+    n_rows: Option<u64>,
+}
+
+/// An empty folder for one case.
+fn empty(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let folder = workspace.target().join("bench").join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty `{}`", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    Ok(folder)
+}
+
+fn table(workspace: &Workspace, rows: &[Row]) -> String {
+    let mut text = "| command | seconds | peak memory | rows a second |\n| --- | ---: | ---: | ---: |\n".to_owned();
+    // Where this machine keeps its build is nobody's business.
+    let target = format!("{}/", workspace.target().display());
+    for Row { command, cost, n_rows } in rows {
+        let seconds = cost.wall.as_secs_f64();
+        let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
+        text += &format!(
+            "| `{}` | {seconds:.1} | {} | {} |\n",
+            command.replace(&target, "target/"),
+            or_nothing(cost.peak.map(bytes)),
+            or_nothing(n_rows.map(|n| format!("{:.2} million", n as f64 / seconds / 1e6))),
+        );
+    }
+    text
+}
+
+fn build(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let folder = empty(workspace, "build")?;
+    // What is compiled is measured, not what is downloaded.
+    succeed(&mut workspace.cargo(&["fetch", "--locked"]))?;
+    let mut command = workspace.cargo(&["build", "--locked", "--package", "reco-cli"]);
+    if arguments.release {
+        command.arg("--release");
+    }
+    command.env("CARGO_TARGET_DIR", &folder);
+    let cost = measure(&mut command)?;
+    let text = table(workspace, &[Row { command: shown(&command), cost: Cost { peak: None, ..cost }, n_rows: None }]);
+    fs::remove_dir_all(&folder)?;
+    Ok(text)
+}
+
+fn experiment(workspace: &Workspace, arguments: &Arguments, name: &str, file: &str) -> Result<String> {
+    let reco = workspace.build_reco(arguments.release)?;
+    let out = empty(workspace, name)?;
+    let mut command = workspace.command(reco);
+    command.args(["run", file, "--out"]).arg(&out);
+    let cost = measure(&mut command)?;
+    let results = read_json(&out.join("report/results.json"))?;
+    let trained: f64 = seconds_of_training(&results);
+    let report = fs::read_to_string(out.join("report/report.md")).context("the run left no report.md")?;
+    let mut text = table(workspace, &[Row { command: shown(&command), cost, n_rows: None }]);
+    text += &format!("\nTraining took {trained:.1} s of it, on {}.\n", results["device"].as_str().unwrap_or("–"));
+    for heading in ["Data and protocol", "Results", "Training"] {
+        text += &format!("\n### {heading}\n\n{}\n", section(&report, heading));
+    }
+    Ok(text)
+}
+
+fn ingest(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let reco = workspace.build_reco(arguments.release)?;
+    let folder = empty(workspace, "ingest")?;
+    let raw = folder.join("raw");
+    let rows = arguments.rows;
+    let mut synth = workspace.command(&reco);
+    // About as many users and items per rating as MovieLens 25M has.
+    let (users, items) = ((rows / 154).max(100), (rows / 400).clamp(100, 62_000));
+    synth.args(["synth", "--ratings", &rows.to_string(), "--users", &users.to_string(), "--items", &items.to_string()]);
+    synth.arg("--out").arg(&raw);
+    let made = measure(&mut synth)?;
+    let mut ingest = workspace.command(&reco);
+    ingest.args(["ingest", "--set", "data.name=synthetic", "--set", "data.fetch="]);
+    ingest.arg("--set").arg(format!("data.path={}", raw.display()));
+    ingest.arg("--out").arg(folder.join("out"));
+    let read = measure(&mut ingest)?;
+    let text = table(
+        workspace,
+        &[
+            Row { command: shown(&synth), cost: made, n_rows: Some(rows) },
+            Row { command: shown(&ingest), cost: read, n_rows: Some(rows) },
+        ],
+    );
+    let size = bytes(size_of(&raw)?);
+    fs::remove_dir_all(&folder)?;
+    Ok(format!("{text}\nThe generated files have {size}.\n"))
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("`{}` is not JSON", path.display()))
+}
+
+fn seconds_of_training(results: &Value) -> f64 {
+    let approaches = results["approaches"].as_array().map(Vec::as_slice).unwrap_or_default();
+    approaches.iter().filter_map(|approach| approach["train_seconds"].as_f64()).sum()
+}
+
+/// The text under `## heading`, up to the next heading of that level.
+fn section(report: &str, heading: &str) -> String {
+    let lines = report.lines().skip_while(|line| line.strip_prefix("## ") != Some(heading)).skip(1);
+    lines.take_while(|line| !line.starts_with("## ")).collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+fn size_of(folder: &Path) -> Result<u64> {
+    let mut size = 0;
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
+        size += entry?.metadata()?.len();
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_section_ends_where_the_next_begins() {
+        let report = "# x\n\n## Results\n\n| a |\n\n### deeper\n\n## Training\n\nb\n";
+        assert_eq!(section(report, "Results"), "| a |\n\n### deeper");
+        assert_eq!(section(report, "Training"), "b");
+        assert_eq!(section(report, "Absent"), "");
+    }
+
+    #[test]
+    fn training_is_the_sum_over_approaches() {
+        let results = json!({ "approaches": [{ "train_seconds": 1.5 }, { "train_seconds": 2.0 }, {}] });
+        assert_eq!(seconds_of_training(&results), 3.5);
+    }
+
+    #[test]
+    fn a_table_shows_rows_a_second_and_no_path_of_this_machine() {
+        let workspace = Workspace::find().unwrap();
+        let cost = Cost { wall: Duration::from_secs(2), peak: Some(300 << 20) };
+        let command = format!("reco ingest --out {}/bench/x", workspace.target().display());
+        let row = |cost, n_rows| Row { command: command.clone(), cost, n_rows };
+        let text = table(&workspace, &[row(cost, Some(3_000_000)), row(Cost { peak: None, ..cost }, None)]);
+        assert!(text.contains("| `reco ingest --out target/bench/x` | 2.0 | 300 MiB | 1.50 million |"), "{text}");
+        assert!(text.contains("| 2.0 | – | – |"), "{text}");
+    }
+}

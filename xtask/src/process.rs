@@ -1,0 +1,197 @@
+//! How is another program run, and what did it cost?
+//!
+//! Does not know what the programs do.
+//!
+//! **Invariant**: every program runs in the workspace's root, so that relative paths mean the same for everyone.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+/// What `cargo metadata --no-deps` says.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Metadata {
+    pub(crate) packages: Vec<Package>,
+    target_directory: PathBuf,
+    workspace_root: PathBuf,
+}
+
+/// A crate of the workspace.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) manifest_path: PathBuf,
+}
+
+/// One of its dependencies.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    /// `None` for a normal one, else `dev` or `build`.
+    pub(crate) kind: Option<String>,
+}
+
+/// Where the workspace is, and what is in it.
+pub(crate) struct Workspace {
+    pub(crate) metadata: Metadata,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    pub(crate) fn find() -> Result<Self> {
+        let output = Command::new(cargo())
+            .args(["metadata", "--no-deps", "--format-version", "1"])
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot run `cargo metadata`")?;
+        if !output.status.success() {
+            bail!("`cargo metadata` failed");
+        }
+        let metadata = serde_json::from_slice(&output.stdout).context("`cargo metadata` answered something else")?;
+        Ok(Self { metadata })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.metadata.workspace_root
+    }
+
+    pub(crate) fn target(&self) -> &Path {
+        &self.metadata.target_directory
+    }
+
+    /// A program that will run in the root.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.root());
+        command
+    }
+
+    /// A call of cargo, in the root.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(cargo());
+        command.args(arguments);
+        command
+    }
+
+    /// Builds `reco`, and says where it is.
+    pub(crate) fn build_reco(&self, release: bool) -> Result<PathBuf> {
+        let mut command = self.cargo(&["build", "--package", "reco-cli"]);
+        if release {
+            command.arg("--release");
+        }
+        succeed(&mut command)?;
+        Ok(self.reco(release))
+    }
+
+    /// Where cargo puts `reco`, built or not.
+    pub(crate) fn reco(&self, release: bool) -> PathBuf {
+        let profile = if release { "release" } else { "debug" };
+        self.target().join(profile).join(format!("reco{}", env::consts::EXE_SUFFIX))
+    }
+}
+
+/// The cargo that runs us, so that the toolchain stays the same.
+fn cargo() -> std::ffi::OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// A command as one would type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    let words = command.get_args().map(|word| {
+        let word = word.to_string_lossy();
+        if word.is_empty() || word.contains([' ', '"']) { format!("'{word}'") } else { word.into_owned() }
+    });
+    [name.into_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs it, and fails if it does.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot run `{}`", shown(command)))?;
+    check(command, status)
+}
+
+fn check(command: &Command, status: ExitStatus) -> Result<()> {
+    if !status.success() {
+        bail!("`{}` failed: {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Whether `program --version` answers.
+pub(crate) fn is_installed(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program)
+        .args(arguments)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// What a program cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    pub(crate) wall: Duration,
+    /// The largest resident memory, in bytes, where the system tells.
+    pub(crate) peak: Option<u64>,
+}
+
+/// Runs it with its standard output thrown away, and fails if it does.
+pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
+    let begun = Instant::now();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot run `{}`", shown(command)))?;
+    let mut peak = None;
+    let status = loop {
+        // The system keeps the high-water mark: reading it now and then misses only what the last few milliseconds add.
+        peak = high_water(&child).max(peak);
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    check(command, status)?;
+    Ok(Cost { wall: begun.elapsed(), peak })
+}
+
+fn high_water(child: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_one_would_type_it() {
+        let mut command = Command::new("/somewhere/bin/reco");
+        command.args(["run", "--set", "data.fetch=", "", "a b"]);
+        assert_eq!(shown(&command), "reco run --set data.fetch= '' 'a b'");
+    }
+
+    #[test]
+    fn a_measured_program_has_a_cost_and_its_failure_is_ours() {
+        let cost = measure(Command::new("sleep").arg("0.05")).unwrap();
+        assert!(cost.wall >= Duration::from_millis(50), "{cost:?}");
+        if cfg!(target_os = "linux") {
+            assert!(cost.peak.is_some_and(|peak| peak > 100_000), "{cost:?}");
+        }
+        let error = measure(Command::new("sh").args(["-c", "exit 3"])).unwrap_err().to_string();
+        assert!(error.contains("`sh -c 'exit 3'` failed"), "{error}");
+    }
+}

@@ -1,0 +1,31 @@
+//! Does the workspace keep the rules that no compiler checks? `cargo xtask tidy`.
+//!
+//! Does not know what the code does: it reads manifests, file headers and marks.
+//!
+//! **Invariant**: it only reads, needs no network, and takes well under a second.
+
+mod arrows;
+mod experiments;
+mod manifests;
+mod sources;
+
+use anyhow::{Result, bail};
+
+use crate::process::Workspace;
+
+/// Reports every finding, then fails if there is one.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let packages = &workspace.metadata.packages;
+    let mut findings = arrows::check(packages);
+    findings.extend(manifests::check(workspace)?);
+    findings.extend(sources::check(workspace.root())?);
+    findings.extend(experiments::check(workspace.root())?);
+    for finding in &findings {
+        eprintln!("tidy: {finding}");
+    }
+    match findings.len() {
+        0 => Ok(()),
+        1 => bail!("tidy found 1 thing"),
+        n => bail!("tidy found {n} things"),
+    }
+}

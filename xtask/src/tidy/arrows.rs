@@ -1,0 +1,132 @@
+//! Which crate may depend on which?
+//!
+//! Does not know why; docs/architecture.md says it.
+//!
+//! **Invariant**: a crate of the workspace that is not listed may depend on none of ours.
+
+use crate::process::Package;
+
+/// The arrows between our crates. A build or test dependency counts as one: it would be compiled all the same.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("reco-core", &[]),
+    ("reco-data", &["reco-core"]),
+    ("reco-features", &["reco-core", "reco-data"]),
+    ("reco-classic", &["reco-core"]),
+    ("reco-models", &["reco-core"]),
+    ("reco-eval", &["reco-core"]),
+    ("reco-report", &["reco-core"]),
+    (
+        "reco-run",
+        &["reco-core", "reco-data", "reco-features", "reco-classic", "reco-models", "reco-eval", "reco-report"],
+    ),
+    ("reco-cli", &["reco-core", "reco-run"]),
+    ("xtask", &[]),
+];
+
+/// Further arrows that only tests may use: none of them brings Burn, Arrow or Parquet to a crate that does without.
+const TEST_ARROWS: &[(&str, &[&str])] = &[("reco-eval", &["reco-classic"]), ("reco-cli", &["reco-data"])];
+
+/// Outside crates with one home, so that they can be replaced there; `*` stands for any ending.
+const HOMES: &[(&str, &[&str])] = &[
+    ("burn*", &["reco-models"]),
+    ("cubecl*", &["reco-models"]),
+    ("wgpu*", &["reco-models"]),
+    ("arrow*", &["reco-data"]),
+    ("parquet", &["reco-data"]),
+    ("calamine", &["reco-data"]),
+    ("ureq", &["reco-data"]),
+    ("jiff", &["reco-features"]),
+    ("comfy-table", &["reco-report"]),
+    ("clap*", &["reco-cli", "xtask"]),
+    ("ctrlc", &["reco-cli"]),
+    ("anyhow", &["reco-cli", "xtask"]),
+];
+
+pub(super) fn check(packages: &[Package]) -> Vec<String> {
+    let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    packages.iter().flat_map(|package| check_one(package, &names)).collect()
+}
+
+fn check_one(package: &Package, ours: &[&str]) -> Vec<String> {
+    let name = package.name.as_str();
+    let mut findings = Vec::new();
+    if row(ARROWS, name).is_none() {
+        findings.push(format!("`{name}` has no row in ARROWS\nhint: add it in `xtask/src/tidy/arrows.rs`"));
+    }
+    for dependency in &package.dependencies {
+        let on = dependency.name.as_str();
+        let in_tests = dependency.kind.as_deref() == Some("dev");
+        let allowed = |arrows| row(arrows, name).is_some_and(|to| to.contains(&on));
+        if ours.contains(&on) && on != name && !allowed(ARROWS) && !(in_tests && allowed(TEST_ARROWS)) {
+            findings
+                .push(format!("`{name}` depends on `{on}`, and no arrow leads there\nhint: see docs/architecture.md"));
+        }
+        let home = HOMES.iter().find(|(pattern, _)| matches(pattern, on));
+        if let Some((_, homes)) = home
+            && !homes.contains(&name)
+        {
+            findings.push(format!("`{name}` depends on `{on}`, whose home is `{}`", homes.join("`, `")));
+        }
+    }
+    findings
+}
+
+fn row<'a>(arrows: &[(&str, &'a [&'a str])], name: &str) -> Option<&'a [&'a str]> {
+    arrows.iter().find(|(from, _)| *from == name).map(|(_, to)| *to)
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::Dependency;
+
+    fn package(name: &str, dependencies: &[(&str, Option<&str>)]) -> Package {
+        let dependencies = dependencies
+            .iter()
+            .map(|&(name, kind)| Dependency { name: name.to_owned(), kind: kind.map(str::to_owned) })
+            .collect();
+        Package { name: name.to_owned(), dependencies, manifest_path: "Cargo.toml".into() }
+    }
+
+    fn findings(name: &str, dependencies: &[(&str, Option<&str>)]) -> Vec<String> {
+        let packages = [package("reco-core", &[]), package("reco-classic", &[]), package(name, dependencies)];
+        check(&packages)
+    }
+
+    #[test]
+    fn a_stray_arrow_is_found() {
+        assert!(findings("reco-eval", &[("reco-core", None), ("serde", None)]).is_empty());
+        let found = findings("reco-eval", &[("reco-classic", None)]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("`reco-eval` depends on `reco-classic`"), "{found:?}");
+        assert_eq!(findings("reco-data", &[("reco-classic", Some("build"))]).len(), 1);
+    }
+
+    #[test]
+    fn tests_may_use_a_few_arrows_more() {
+        assert!(findings("reco-eval", &[("reco-classic", Some("dev"))]).is_empty());
+        assert_eq!(findings("reco-report", &[("reco-classic", Some("dev"))]).len(), 1);
+    }
+
+    #[test]
+    fn an_outside_crate_away_from_home_is_found() {
+        for (name, on) in [("reco-run", "burn-wgpu"), ("reco-features", "parquet"), ("reco-run", "anyhow")] {
+            let found = findings(name, &[(on, None)]);
+            assert!(found.len() == 1 && found[0].contains("whose home is"), "{found:?}");
+        }
+        assert!(findings("reco-data", &[("parquet", None), ("arrow-array", None)]).is_empty());
+    }
+
+    #[test]
+    fn a_crate_without_a_row_is_found() {
+        let found = findings("reco-new", &[]);
+        assert!(found[0].contains("`reco-new` has no row"), "{found:?}");
+    }
+}

@@ -1,0 +1,127 @@
+//! Does every source file open with its header, and carry no banned mark?
+//!
+//! Does not know Rust: it reads lines.
+//!
+//! **Invariant**: a comment is never taken for code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// A file of more lines than this is more than one thing.
+const MOST_LINES: usize = 600;
+
+/// What may not stand in code, and what to do instead. Written in halves, so that this file has none.
+const BANNED: &[(&str, &str)] = &[
+    (concat!("#[", "ignore"), "a test that is not run proves nothing: make it fast, or let it say what it lacks"),
+    (concat!("#[", "should_panic"), "compare the error or its message: any panic would pass"),
+    (concat!("#[", "allow("), "`#[expect(…, reason = \"…\")]` says why, and says when it is no longer needed"),
+    (concat!("#![", "allow("), "`#![expect(…, reason = \"…\")]` says why, and says when it is no longer needed"),
+    (concat!("to", "do!("), "finish it"),
+    (concat!("unim", "plemented!("), "finish it"),
+];
+
+pub(super) fn check(root: &Path) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for path in ["crates", "xtask"]
+        .into_iter()
+        .map(|folder| rust_files(&root.join(folder)))
+        .collect::<Result<Vec<_>>>()?
+        .concat()
+    {
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        findings.extend(check_one(path.strip_prefix(root).unwrap_or(&path), &text));
+    }
+    Ok(findings)
+}
+
+/// All `.rs` files under `folder`, in the order of their names, but none that a build made.
+fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = || format!("cannot read `{}`", folder.display());
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).with_context(read)? {
+        entries.push(entry.with_context(read)?.path());
+    }
+    entries.sort();
+    let mut files = Vec::new();
+    for path in entries {
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "target") {
+                files.extend(rust_files(&path)?);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn check_one(path: &Path, text: &str) -> Vec<String> {
+    let shown = path.display();
+    let mut findings = Vec::new();
+    let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
+    if header.is_empty() {
+        findings.push(format!("{shown}:1: no `//!` header\nhint: open with the question that the file answers"));
+    } else if !header.iter().any(|line| line.contains("**Invariant**")) {
+        findings.push(format!("{shown}:1: its header names no **Invariant**\nhint: say what always holds here"));
+    }
+    for (row, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        for (mark, instead) in BANNED.iter().filter(|(mark, _)| line.contains(mark)) {
+            findings.push(format!("{shown}:{}: `{mark}`\nhint: {instead}", row + 1));
+        }
+    }
+    let n_lines = text.lines().count();
+    if n_lines > MOST_LINES {
+        findings.push(format!("{shown}: {n_lines} lines\nhint: part it where it answers a second question"));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "//! What?\n//!\n//! **Invariant**: always.\n";
+
+    fn findings(text: &str) -> Vec<String> {
+        check_one(Path::new("a.rs"), text)
+    }
+
+    #[test]
+    fn a_header_is_asked_for_with_its_invariant() {
+        assert!(findings(HEADER).is_empty());
+        assert!(findings("fn main() {}\n")[0].contains("a.rs:1: no `//!` header"));
+        assert!(findings("//! What?\n\nuse x; // **Invariant**\n")[0].contains("names no **Invariant**"));
+    }
+
+    #[test]
+    fn every_banned_mark_is_found_in_code_and_not_in_comments() {
+        for (mark, _) in BANNED {
+            let found = findings(&format!("{HEADER}\n    {mark} \n"));
+            assert!(found.len() == 1 && found[0].starts_with("a.rs:5: "), "{mark}: {found:?}");
+            assert!(findings(&format!("{HEADER}    // {mark}\n/// {mark}\n")).is_empty(), "{mark}");
+        }
+    }
+
+    #[test]
+    fn a_long_file_is_found() {
+        let lines = |n: usize| format!("{HEADER}{}", "x\n".repeat(n));
+        assert!(findings(&lines(MOST_LINES - 3)).is_empty());
+        assert_eq!(findings(&lines(MOST_LINES - 2)).len(), 1);
+    }
+
+    #[test]
+    fn files_are_found_at_any_depth_but_not_what_a_build_made() {
+        let root = std::env::temp_dir().join(format!("tidy-{}", std::process::id()));
+        for folder in ["b/c", "target"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        for file in ["b/c/x.rs", "a.rs", "b/readme.md", "target/made.rs"] {
+            fs::write(root.join(file), "").unwrap();
+        }
+        let files = rust_files(&root).unwrap();
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!(files, [root.join("a.rs"), root.join("b/c/x.rs")]);
+    }
+}
