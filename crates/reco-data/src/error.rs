@@ -126,6 +126,14 @@ pub enum DataError {
     /// The scale of the ratings is not known.
     #[error("the ratings have no scale: {0}\nhint: state `data.rating_scale = [min, max]`")]
     Scale(RatingError),
+    /// What was asked of the generator can't be had.
+    #[error("{reason}\nhint: {hint}")]
+    Synth {
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// A value of the experiment's `[data]` table is no good.
     #[error("`data.{key}`: {reason}\nhint: {hint}")]
     Config {

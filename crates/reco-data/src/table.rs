@@ -92,6 +92,13 @@ impl Table {
         self
     }
 
+    /// The same table, with that metadata and no other.
+    #[must_use]
+    pub fn with_all_metadata(mut self, metadata: BTreeMap<String, String>) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
     /// Adds a column.
     ///
     /// # Errors

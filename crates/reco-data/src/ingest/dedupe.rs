@@ -1,0 +1,211 @@
+//! Which rows give way to another of the same user and item?
+//!
+//! Does not know what is in a row beyond its key and its time.
+//!
+//! **Invariant**: of the rows of one key exactly one stays: reading them in order, a row takes the place of the one before
+//! unless both have times and its own is earlier. Memory is bounded by one partition, whatever the number of rows.
+//!
+//! Rows are spread over partitions by their user and spilled to nameless files; each partition is then sorted by itself.
+
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::DataError;
+
+const N_PARTITIONS: usize = 64;
+/// Bytes of a partition that are kept in memory before they are spilled.
+const BUFFER: usize = 1 << 18;
+const RECORD: usize = 24;
+/// What stands for a missing time; a row's own time is never negative.
+const NO_TIME: i64 = -1;
+
+/// Rows by their number, one bit each.
+#[derive(Default)]
+pub(super) struct RowSet(Vec<u64>);
+
+impl RowSet {
+    /// Puts `row` in.
+    pub(super) fn insert(&mut self, row: u64) {
+        let word = (row / 64) as usize;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (row % 64);
+    }
+
+    /// Whether `row` is in.
+    pub(super) fn contains(&self, row: u64) -> bool {
+        self.0.get((row / 64) as usize).is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+}
+
+/// Finds the rows that give way.
+pub(super) struct Dedupe {
+    /// Where files are spilled to.
+    dir: PathBuf,
+    partitions: Vec<Partition>,
+    buffer: usize,
+}
+
+#[derive(Default)]
+struct Partition {
+    buffer: Vec<u8>,
+    spilled: Option<File>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Record {
+    key: u64,
+    row: u64,
+    time: i64,
+}
+
+impl Dedupe {
+    /// Spills into `dir`, once there is much to remember.
+    pub(super) fn new(dir: &Path) -> Self {
+        Self::with_buffer(dir, BUFFER)
+    }
+
+    fn with_buffer(dir: &Path, buffer: usize) -> Self {
+        let partitions = std::iter::repeat_with(Partition::default).take(N_PARTITIONS).collect();
+        Self { dir: dir.to_owned(), partitions, buffer }
+    }
+
+    /// Remembers a row. Rows come in ascending order.
+    pub(super) fn push(&mut self, user: u32, item: u32, time: Option<i64>, row: u64) -> Result<(), DataError> {
+        // Users are numbered without gaps, so that the remainder spreads them evenly.
+        let partition = &mut self.partitions[user as usize % N_PARTITIONS];
+        let key = u64::from(user) << 32 | u64::from(item);
+        partition.buffer.extend_from_slice(&key.to_le_bytes());
+        partition.buffer.extend_from_slice(&row.to_le_bytes());
+        partition.buffer.extend_from_slice(&time.unwrap_or(NO_TIME).to_le_bytes());
+        if partition.buffer.len() >= self.buffer {
+            partition.spill(&self.dir)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the rows that give way into `losers`, and counts them.
+    pub(super) fn finish(self, losers: &mut RowSet) -> Result<u64, DataError> {
+        let mut n_losers = 0;
+        for partition in self.partitions {
+            let mut records = partition.records(&self.dir)?;
+            records.sort_unstable();
+            for same in records.chunk_by(|one, other| one.key == other.key) {
+                let mut winner = same[0];
+                for &record in &same[1..] {
+                    let is_earlier = record.time != NO_TIME && winner.time != NO_TIME && record.time < winner.time;
+                    let loser = if is_earlier { record } else { std::mem::replace(&mut winner, record) };
+                    losers.insert(loser.row);
+                    n_losers += 1;
+                }
+            }
+        }
+        Ok(n_losers)
+    }
+}
+
+impl Partition {
+    fn spill(&mut self, dir: &Path) -> Result<(), DataError> {
+        let file = match &mut self.spilled {
+            Some(file) => file,
+            None => self.spilled.insert(tempfile::tempfile_in(dir).map_err(DataError::io("create a file in", dir))?),
+        };
+        file.write_all(&self.buffer).map_err(DataError::io("write to a file in", dir))?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn records(self, dir: &Path) -> Result<Vec<Record>, DataError> {
+        let mut records = Vec::new();
+        if let Some(mut file) = self.spilled {
+            let length = file.stream_position().map_err(DataError::io("read a file in", dir))?;
+            records.reserve_exact(length as usize / RECORD + self.buffer.len() / RECORD);
+            file.rewind().map_err(DataError::io("read a file in", dir))?;
+            // Any multiple of a record's length.
+            let mut chunk = vec![0; RECORD << 10];
+            let mut left = length as usize;
+            while left > 0 {
+                let n = left.min(chunk.len());
+                file.read_exact(&mut chunk[..n]).map_err(DataError::io("read a file in", dir))?;
+                decode(&chunk[..n], &mut records);
+                left -= n;
+            }
+        }
+        decode(&self.buffer, &mut records);
+        Ok(records)
+    }
+}
+
+fn decode(bytes: &[u8], records: &mut Vec<Record>) {
+    records.extend(bytes.chunks_exact(RECORD).map(|record| {
+        let word = |at: usize| {
+            u64::from_le_bytes(record[at..at + 8].try_into().expect("eight bytes of the twenty-four of a record"))
+        };
+        Record { key: word(0), row: word(8), time: word(16).cast_signed() }
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Event = (u32, u32, Option<i64>);
+
+    fn losers(events: &[Event], buffer: usize) -> (Vec<u64>, u64) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut dedupe = Dedupe::with_buffer(dir.path(), buffer);
+        for (row, &(user, item, time)) in (0..).zip(events) {
+            dedupe.push(user, item, time, row).unwrap();
+        }
+        let mut losers = RowSet::default();
+        let n = dedupe.finish(&mut losers).unwrap();
+        ((0..events.len() as u64).filter(|&row| losers.contains(row)).collect(), n)
+    }
+
+    /// The same, by looking through all that stays for every row.
+    fn naive(events: &[Event]) -> Vec<u64> {
+        let mut stays: Vec<(u64, Event)> = Vec::new();
+        let mut losers = Vec::new();
+        for (row, &event) in (0..).zip(events) {
+            let same = stays.iter().position(|(_, (user, item, _))| (*user, *item) == (event.0, event.1));
+            match same {
+                None => stays.push((row, event)),
+                Some(at) => match (stays[at].1.2, event.2) {
+                    (Some(before), Some(now)) if now < before => losers.push(row),
+                    _ => losers.push(std::mem::replace(&mut stays[at], (row, event)).0),
+                },
+            }
+        }
+        losers.sort_unstable();
+        losers
+    }
+
+    #[test]
+    fn the_latest_stays_and_of_equals_the_last() {
+        let one = |times: &[Option<i64>]| losers(&times.iter().map(|&time| (1, 1, time)).collect::<Vec<_>>(), BUFFER).0;
+        assert_eq!(one(&[Some(5), Some(9), Some(7)]), [0, 2]);
+        assert_eq!(one(&[Some(5), Some(5)]), [0]);
+        assert_eq!(one(&[None, None]), [0]);
+        assert_eq!(one(&[Some(9), None, Some(3)]), [0, 1]);
+        assert_eq!(losers(&[(1, 2, None), (2, 1, None)], BUFFER), (vec![], 0));
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_naive_way(
+            events in prop::collection::vec((0_u32..150, 0_u32..4, prop::option::of(0_i64..5)), 0..400),
+            buffer in prop::sample::select(vec![RECORD, 5 * RECORD, BUFFER]),
+        ) {
+            let (found, n) = losers(&events, buffer);
+            prop_assert_eq!(n, found.len() as u64);
+            prop_assert_eq!(&found, &naive(&events));
+            let mut kept: Vec<(u32, u32)> = events.iter().map(|&(user, item, _)| (user, item)).collect();
+            kept.sort_unstable();
+            kept.dedup();
+            prop_assert_eq!(events.len() - found.len(), kept.len());
+        }
+    }
+}

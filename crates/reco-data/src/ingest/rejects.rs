@@ -1,0 +1,109 @@
+//! Which rows were refused, and are they too many?
+//!
+//! Does not know why a row is bad.
+//!
+//! **Invariant**: every refused row is in the file, in the order in which it was met; memory does not grow with their number.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::table::{Column, Table, TableWriter};
+use crate::{DataError, Reject, Rejects};
+
+/// The file's name.
+pub(super) const REJECTS: &str = "rejects.parquet";
+/// Rows that an error shows.
+const N_SHOWN: usize = 10;
+/// Rows that are kept in memory before they are written.
+const CHUNK: usize = 1 << 14;
+
+/// Writes refused rows down.
+pub(super) struct RejectLog {
+    writer: TableWriter,
+    pending: Vec<Reject>,
+    max_share: f64,
+    n_total: u64,
+    file: PathBuf,
+    first: Vec<Reject>,
+    n_of_file: u64,
+}
+
+fn table(rejects: Vec<Reject>) -> Result<Table, DataError> {
+    let (mut files, mut lines, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+    for reject in rejects {
+        files.push(Some(reject.file));
+        lines.push(Some(reject.line as i64));
+        reasons.push(Some(reject.reason));
+    }
+    let mut table = Table::new();
+    table.push("file", Column::Text(files))?;
+    table.push("line", Column::I64(lines))?;
+    table.push("reason", Column::Text(reasons))?;
+    Ok(table)
+}
+
+impl RejectLog {
+    /// Starts the file in `dir`; `max_share` of a raw file's rows may be bad.
+    pub(super) fn create(dir: &Path, max_share: f64) -> Result<Self, DataError> {
+        Ok(Self {
+            writer: TableWriter::create(&dir.join(REJECTS), &table(Vec::new())?)?,
+            pending: Vec::new(),
+            max_share,
+            n_total: 0,
+            file: PathBuf::new(),
+            first: Vec::new(),
+            n_of_file: 0,
+        })
+    }
+
+    /// From here on, rows are of `file`.
+    pub(super) fn begin(&mut self, file: &Path) {
+        self.file = file.to_owned();
+        self.first.clear();
+        self.n_of_file = 0;
+    }
+
+    /// Writes a row down.
+    pub(super) fn push(&mut self, line: u64, reason: String) -> Result<(), DataError> {
+        let file = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let reject = Reject { file, line, reason };
+        if self.first.len() < N_SHOWN {
+            self.first.push(reject.clone());
+        }
+        self.n_of_file += 1;
+        self.n_total += 1;
+        self.pending.push(reject);
+        if self.pending.len() == CHUNK {
+            self.writer.write(&table(std::mem::take(&mut self.pending))?)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a raw file of `n_rows` rows.
+    ///
+    /// # Errors
+    /// If too many of them were bad.
+    pub(super) fn end(&mut self, n_rows: u64) -> Result<(), DataError> {
+        if self.n_of_file as f64 > self.max_share * n_rows as f64 {
+            return Err(DataError::TooManyRejects {
+                path: self.file.clone(),
+                n_rejected: self.n_of_file,
+                n_rows,
+                max_share: self.max_share,
+                first: Rejects(std::mem::take(&mut self.first)),
+            });
+        }
+        Ok(())
+    }
+
+    /// How many rows were refused, of all files.
+    pub(super) fn n_total(&self) -> u64 {
+        self.n_total
+    }
+
+    /// Ends the file.
+    pub(super) fn finish(mut self, metadata: &BTreeMap<String, String>) -> Result<(), DataError> {
+        self.writer.write(&table(self.pending)?)?;
+        self.writer.finish(metadata)
+    }
+}

@@ -1,0 +1,114 @@
+//! How do lines of any text, sheet or column file become rows of wanted fields?
+//!
+//! Does not know what a field means: no ids, no ratings.
+//!
+//! **Invariant**: every data line gives exactly one [`Row`], in order, good or bad, so that the n-th row is the n-th data
+//! line however often a file is read.
+
+mod delimited;
+mod double_colon;
+mod json_lines;
+mod parquet_rows;
+mod sheet;
+
+use std::path::Path;
+
+use crate::DataError;
+
+pub(crate) use delimited::{Delimited, Dialect, header};
+pub(crate) use double_colon::DoubleColon;
+pub(crate) use json_lines::JsonLines;
+pub(crate) use parquet_rows::ParquetRows;
+pub(crate) use sheet::Sheet;
+
+/// A reader of rows.
+pub trait Records {
+    /// Reads the next row's wanted fields; `false` at the end.
+    ///
+    /// # Errors
+    /// If the file can't be read on; a bad row is no error but a [`Row::problem`].
+    fn read(&mut self, row: &mut Row) -> Result<bool, DataError>;
+
+    /// How many bytes of the file lie behind, for a progress bar; 0 where that is not known.
+    fn position(&self) -> u64;
+}
+
+/// The wanted fields of one line. Its memory is used again for the next.
+#[derive(Debug, Default)]
+pub struct Row {
+    line: u64,
+    problem: Option<String>,
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Row {
+    /// The line in the file, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Why the line can't be taken apart into fields, if it can't.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// The field numbered `index` in the order in which fields were wanted, trimmed; empty if it is missing.
+    pub fn get(&self, index: usize) -> &str {
+        let Some(&end) = self.ends.get(index) else { return "" };
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        self.text[start..end].trim()
+    }
+
+    /// Forgets the fields and begins `line`.
+    pub(crate) fn begin(&mut self, line: u64) {
+        self.line = line;
+        self.problem = None;
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a field.
+    pub(crate) fn push(&mut self, field: &str) {
+        self.text.push_str(field);
+        self.ends.push(self.text.len());
+    }
+
+    /// Adds a field in Latin-1, whose bytes are the first 256 code points.
+    pub(crate) fn push_latin1(&mut self, field: &[u8]) {
+        self.text.extend(field.iter().map(|&byte| char::from(byte)));
+        self.ends.push(self.text.len());
+    }
+
+    /// Marks the line as bad.
+    pub(crate) fn fail(&mut self, problem: String) {
+        self.problem = Some(problem);
+    }
+}
+
+/// The places of the `wanted` columns among those that are `found`. An empty name wants nothing and gets empty fields.
+pub(crate) fn places(path: &Path, found: &[String], wanted: &[String]) -> Result<Vec<Option<usize>>, DataError> {
+    let place = |name: &String| {
+        if name.is_empty() {
+            return Ok(None);
+        }
+        found.iter().position(|column| column == name).map(Some).ok_or_else(|| DataError::MissingColumn {
+            path: path.to_owned(),
+            column: name.clone(),
+            hint: format!("it has `{}`", found.join("`, `")),
+        })
+    };
+    wanted.iter().map(place).collect()
+}
+
+/// Refuses files that begin with the mark of UTF-16, which no format here uses, and empty ones.
+pub(crate) fn check_beginning(path: &Path, beginning: &[u8]) -> Result<(), DataError> {
+    if beginning.is_empty() {
+        return Err(DataError::Empty { path: path.to_owned() });
+    }
+    if beginning.starts_with(&[0xff, 0xfe]) || beginning.starts_with(&[0xfe, 0xff]) {
+        let path = path.to_owned();
+        return Err(DataError::Encoding { path, found: "UTF-16 text", expected: "UTF-8", from: "UTF-16" });
+    }
+    Ok(())
+}

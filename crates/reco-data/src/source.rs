@@ -1,0 +1,235 @@
+//! Which kinds of raw files can be read?
+//!
+//! A source says where its files lie, which of their fields are what, and what is peculiar to them; it checks nothing.
+//! Adding one is a file here and a line in [`SOURCES`].
+//!
+//! **Invariant**: rows of ratings have their fields in the order user, item, rating, time, then [`Extra`]'s; a source
+//! read twice gives the same rows.
+
+mod article_workbook;
+mod movielens_100k;
+mod movielens_csv;
+mod movielens_dat;
+mod recbole;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use reco_core::RatingScale;
+
+use crate::records::{Records, Row};
+use crate::{DataConfig, DataError};
+
+/// All sources; `auto` takes the first that recognises a path.
+pub static SOURCES: &[&dyn Source] = &[
+    &movielens_csv::MovielensCsv,
+    &movielens_dat::MovielensDat,
+    &movielens_100k::Movielens100k,
+    &recbole::Recbole,
+    &article_workbook::ArticleWorkbook,
+    &table::OwnTable,
+];
+
+/// A kind of raw files.
+pub trait Source: Sync {
+    /// What an experiment calls it.
+    fn name(&self) -> &'static str;
+
+    /// What it reads, in a few words.
+    fn about(&self) -> &'static str;
+
+    /// Whether `path`, a file or a folder, looks like it.
+    fn detect(&self, path: &Path) -> bool;
+
+    /// The files to read at `path`.
+    ///
+    /// # Errors
+    /// If one is missing.
+    fn files(&self, path: &Path, config: &DataConfig) -> Result<Files, DataError>;
+
+    /// What is known of the data before it is read.
+    fn facts(&self, files: &Files) -> Facts;
+
+    /// Fields of a rating's row beyond the first four.
+    fn extra(&self, _config: &DataConfig) -> Extra {
+        Extra::default()
+    }
+
+    /// The ratings.
+    ///
+    /// # Errors
+    /// A file that can't be read, is empty, in another encoding, or lacks a column.
+    fn ratings(&self, files: &Files, config: &DataConfig) -> Result<Box<dyn Records>, DataError>;
+
+    /// The items, if a file describes them.
+    ///
+    /// # Errors
+    /// As [`Source::ratings`].
+    fn items(&self, _files: &Files, _config: &DataConfig) -> Result<RawItems, DataError> {
+        Ok(RawItems::default())
+    }
+
+    /// The users, if a file describes them.
+    ///
+    /// # Errors
+    /// As [`Source::ratings`].
+    fn users(&self, _files: &Files, _config: &DataConfig) -> Result<RawUsers, DataError> {
+        Ok(RawUsers::default())
+    }
+}
+
+/// The files of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The ratings.
+    pub ratings: PathBuf,
+    /// The items.
+    pub items: Option<PathBuf>,
+    /// The users.
+    pub users: Option<PathBuf>,
+}
+
+/// What is known of data before it is read.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The stars that a rating can have; `None`: as observed.
+    pub scale: Option<RatingScale>,
+    /// Whether a row without a rating is bad, rather than an implicit event.
+    pub is_rated: bool,
+    /// Whether the digest of the ratings leaves out the first line, so that mirrors with and without a header agree.
+    pub digest_skips_header: bool,
+    /// What one may do with it.
+    pub licence: &'static str,
+    /// Whom one cites.
+    pub citation: &'static str,
+}
+
+/// Names of a rating row's further fields, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Extra {
+    /// Those that describe the moment.
+    pub contexts: Vec<String>,
+    /// Those that describe the user.
+    pub user_attributes: Vec<String>,
+    /// Those that describe the item.
+    pub item_attributes: Vec<String>,
+}
+
+/// Items as a file describes them.
+#[derive(Clone, Debug, Default)]
+pub struct RawItems {
+    /// Names of further columns.
+    pub attributes: Vec<String>,
+    /// One for each line, good or bad.
+    pub lines: Vec<RawLine<RawItem>>,
+}
+
+/// Users as a file describes them.
+#[derive(Clone, Debug, Default)]
+pub struct RawUsers {
+    /// Names of the columns beside the id.
+    pub attributes: Vec<String>,
+    /// One for each line, good or bad.
+    pub lines: Vec<RawLine<RawUser>>,
+}
+
+/// A line of an item or user file.
+#[derive(Clone, Debug)]
+pub struct RawLine<T> {
+    /// Its number, from 1.
+    pub line: u64,
+    /// What it says, or why it is bad.
+    pub row: Result<T, String>,
+}
+
+/// An item as a file describes it.
+#[derive(Clone, Debug)]
+pub struct RawItem {
+    /// Its id.
+    pub id: String,
+    /// Its title; empty if there is none.
+    pub title: String,
+    /// `None`: the cell is empty; `Some([])`: the file says that there are none.
+    pub genres: Option<Vec<String>>,
+    /// One for each of [`RawItems::attributes`]; empty if missing.
+    pub attributes: Vec<String>,
+}
+
+/// A user as a file describes them.
+#[derive(Clone, Debug)]
+pub struct RawUser {
+    /// Their id.
+    pub id: String,
+    /// One for each of [`RawUsers::attributes`]; empty if missing.
+    pub attributes: Vec<String>,
+}
+
+/// Takes each row of `records` apart.
+pub(crate) fn lines<T>(
+    mut records: impl Records,
+    take: impl Fn(&Row) -> Result<T, String>,
+) -> Result<Vec<RawLine<T>>, DataError> {
+    let mut lines = Vec::new();
+    let mut row = Row::default();
+    while records.read(&mut row)? {
+        let taken = match row.problem() {
+            Some(problem) => Err(problem.to_owned()),
+            None => take(&row),
+        };
+        lines.push(RawLine { line: row.line(), row: taken });
+    }
+    Ok(lines)
+}
+
+/// The genres in a cell, as MovieLens writes them since 1M.
+pub(crate) fn genres(cell: &str, separator: &str) -> Option<Vec<String>> {
+    match cell {
+        "" => None,
+        "(no genres listed)" => Some(Vec::new()),
+        cell => {
+            Some(cell.split(separator).map(str::trim).filter(|genre| !genre.is_empty()).map(str::to_owned).collect())
+        }
+    }
+}
+
+/// Column names as readers want them.
+pub(crate) fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// The file called `name` in `folder`.
+pub(crate) fn required(folder: &Path, name: &str) -> Result<PathBuf, DataError> {
+    let path = folder.join(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(DataError::NotFound {
+        what: format!("`{}` is missing", path.display()),
+        hint: "the folder may have been unpacked only in part; fetch or copy it again".to_owned(),
+    })
+}
+
+/// Files directly in `folder` with that extension, by name.
+pub(crate) fn with_extension(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| has_extension(path, extension)).collect();
+    paths.sort();
+    paths
+}
+
+/// Whether a file's name ends so.
+pub(crate) fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
+}
+
+/// What GroupLens asks of those who use MovieLens.
+pub(crate) const GROUPLENS_LICENCE: &str =
+    "GroupLens: research use with citation; redistribution under the same terms; no commercial use without permission";
+/// The paper that GroupLens asks to be cited.
+pub(crate) const GROUPLENS_CITATION: &str = "F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. ACM Transactions on Interactive Intelligent Systems 5, 4, Article 19. https://doi.org/10.1145/2827872";
+
+/// A scale that is known to be one.
+pub(crate) fn stars(min: f32, max: f32) -> RatingScale {
+    RatingScale::new(min, max).expect("the sources' own scales are finite and ascending")
+}

@@ -1,0 +1,165 @@
+//! Anyone's own ratings or events: CSV, TSV, JSON lines or Parquet, whose columns the experiment names.
+//!
+//! Does not guess columns.
+//!
+//! **Invariant**: a column that the experiment names is there, or the error lists those that are.
+
+use std::path::{Path, PathBuf};
+
+use super::{Extra, Facts, Files, RawItem, RawItems, RawUser, RawUsers, Source};
+use super::{genres, has_extension, lines};
+use crate::records::{Delimited, Dialect, JsonLines, ParquetRows, Records, Row};
+use crate::{DataConfig, DataError};
+
+pub(super) struct OwnTable;
+
+/// Extensions, and what they say.
+const EXTENSIONS: [(&str, Format); 6] = [
+    ("csv", Format::Csv),
+    ("tsv", Format::Tsv),
+    ("tab", Format::Tsv),
+    ("jsonl", Format::JsonLines),
+    ("ndjson", Format::JsonLines),
+    ("parquet", Format::Parquet),
+];
+
+#[derive(Clone, Copy)]
+enum Format {
+    Csv,
+    Tsv,
+    JsonLines,
+    Parquet,
+}
+
+fn format(path: &Path) -> Option<Format> {
+    EXTENSIONS.iter().find(|(extension, _)| has_extension(path, extension)).map(|(_, format)| *format)
+}
+
+fn open(path: &Path, wanted: &[String], list_separator: &str) -> Result<Box<dyn Records>, DataError> {
+    Ok(match format(path) {
+        Some(Format::Csv) => Box::new(Delimited::with_header(path, Dialect::CSV, wanted, |name| name)?),
+        Some(Format::Tsv) => Box::new(Delimited::with_header(path, Dialect::TSV, wanted, |name| name)?),
+        Some(Format::JsonLines) => Box::new(JsonLines::open(path, wanted, list_separator)?),
+        Some(Format::Parquet) => Box::new(ParquetRows::open(path, wanted, list_separator)?),
+        None => {
+            let known: Vec<&str> = EXTENSIONS.iter().map(|(extension, _)| *extension).collect();
+            return Err(DataError::Format {
+                path: path.to_owned(),
+                reason: "its name does not end as a table's does".to_owned(),
+                hint: format!("known endings are `{}`", known.join("`, `")),
+            });
+        }
+    })
+}
+
+impl Records for Box<dyn Records> {
+    fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
+        (**self).read(row)
+    }
+
+    fn position(&self) -> u64 {
+        (**self).position()
+    }
+}
+
+/// The file that the experiment names beside the ratings.
+fn beside(ratings: &Path, name: &str) -> Result<Option<PathBuf>, DataError> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let path = ratings.parent().unwrap_or(Path::new("")).join(name);
+    if path.is_file() {
+        return Ok(Some(path));
+    }
+    Err(DataError::NotFound {
+        what: format!("`{}` is missing", path.display()),
+        hint: "`data.columns` names it; the path is relative to the ratings' folder".to_owned(),
+    })
+}
+
+fn stated(key: &'static str, name: &str) -> Result<String, DataError> {
+    if name.is_empty() {
+        return Err(DataError::Config {
+            key,
+            reason: "it is not stated".to_owned(),
+            hint: "the source `table` needs the column's name".to_owned(),
+        });
+    }
+    Ok(name.to_owned())
+}
+
+impl Source for OwnTable {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn about(&self) -> &'static str {
+        "your own ratings or events: .csv, .tsv, .jsonl or .parquet, columns named in data.columns"
+    }
+
+    fn detect(&self, path: &Path) -> bool {
+        path.is_file() && format(path).is_some()
+    }
+
+    fn files(&self, path: &Path, config: &DataConfig) -> Result<Files, DataError> {
+        if !path.is_file() {
+            return Err(DataError::NotFound {
+                what: format!("`{}` is no file", path.display()),
+                hint: "the source `table` reads one file, named in `data.path`".to_owned(),
+            });
+        }
+        let items = beside(path, &config.columns.item_table.path)?;
+        let users = beside(path, &config.columns.user_table.path)?;
+        Ok(Files { ratings: path.to_owned(), items, users })
+    }
+
+    fn facts(&self, _files: &Files) -> Facts {
+        Facts::default()
+    }
+
+    fn extra(&self, config: &DataConfig) -> Extra {
+        Extra {
+            contexts: config.columns.context.clone(),
+            user_attributes: config.columns.user_attributes.clone(),
+            item_attributes: config.columns.item_attributes.clone(),
+        }
+    }
+
+    fn ratings(&self, files: &Files, config: &DataConfig) -> Result<Box<dyn Records>, DataError> {
+        let columns = &config.columns;
+        let mut wanted = vec![stated("columns.user", &columns.user)?, stated("columns.item", &columns.item)?];
+        wanted.extend([columns.rating.clone(), columns.timestamp.clone()]);
+        wanted.extend(
+            [&columns.context, &columns.user_attributes, &columns.item_attributes].into_iter().flatten().cloned(),
+        );
+        open(&files.ratings, &wanted, "|")
+    }
+
+    fn items(&self, files: &Files, config: &DataConfig) -> Result<RawItems, DataError> {
+        let Some(path) = &files.items else { return Ok(RawItems::default()) };
+        let table = &config.columns.item_table;
+        let mut wanted = vec![stated("columns.item_table.id", &table.id)?, table.title.clone(), table.genres.clone()];
+        wanted.extend(table.attributes.iter().cloned());
+        let lines = lines(open(path, &wanted, &table.genre_separator)?, |row| {
+            Ok(RawItem {
+                id: row.get(0).to_owned(),
+                title: row.get(1).to_owned(),
+                genres: genres(row.get(2), &table.genre_separator),
+                attributes: (3..wanted.len()).map(|index| row.get(index).to_owned()).collect(),
+            })
+        })?;
+        Ok(RawItems { attributes: table.attributes.clone(), lines })
+    }
+
+    fn users(&self, files: &Files, config: &DataConfig) -> Result<RawUsers, DataError> {
+        let Some(path) = &files.users else { return Ok(RawUsers::default()) };
+        let table = &config.columns.user_table;
+        let mut wanted = vec![stated("columns.user_table.id", &table.id)?];
+        wanted.extend(table.attributes.iter().cloned());
+        let lines = lines(open(path, &wanted, "|")?, |row| {
+            let attributes = (1..wanted.len()).map(|index| row.get(index).to_owned()).collect();
+            Ok(RawUser { id: row.get(0).to_owned(), attributes })
+        })?;
+        Ok(RawUsers { attributes: table.attributes.clone(), lines })
+    }
+}

@@ -1,0 +1,102 @@
+//! Where do the generator's draws come from?
+//!
+//! Does not know what is drawn.
+//!
+//! **Invariant**: the draws of one seed and purpose are the same on every machine.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// A stream of draws: SplitMix64 (Steele, Lea, Flood 2014), enough for data and a few lines long.
+pub(super) struct Draw(u64);
+
+impl Draw {
+    pub(super) fn new(seed: u64, purpose: &str) -> Self {
+        Self(xxh3_64_with_seed(purpose.as_bytes(), seed))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// In [0, 1).
+    pub(super) fn unit(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1_u32 << 24) as f32
+    }
+
+    /// One of `0..n`, by multiplication; `n` is small enough that the bias does not matter.
+    pub(super) fn below(&mut self, n: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
+    }
+
+    /// About normal, mean 0 and deviation 1: the sum of twelve bytes, so that no machine's logarithm has a say.
+    pub(super) fn normal(&mut self) -> f32 {
+        let bytes = self.next().to_le_bytes();
+        let more = self.next().to_le_bytes();
+        let sum: u32 = bytes.iter().chain(&more[..4]).map(|&byte| u32::from(byte)).sum();
+        (sum as f32 - 12.0 * 127.5) / 256.0
+    }
+}
+
+/// Items drawn by popularity: the one of rank r has the weight 1 / (r + 10).
+pub(super) struct Popularity {
+    /// Sums of the weights up to each rank.
+    sums: Vec<f64>,
+    /// Which item has which rank.
+    items: Vec<u32>,
+}
+
+impl Popularity {
+    pub(super) fn new(seed: u64, n_items: u32) -> Self {
+        let mut draw = Draw::new(seed, "popularity");
+        let mut items: Vec<u32> = (0..n_items).collect();
+        for last in (1..items.len()).rev() {
+            items.swap(last, draw.below(last as u64 + 1) as usize);
+        }
+        let mut sum = 0.0;
+        let sums = (0..n_items).map(|rank| {
+            sum += 1.0 / (f64::from(rank) + 10.0);
+            sum
+        });
+        Self { sums: sums.collect(), items }
+    }
+
+    /// The row of an item.
+    pub(super) fn draw(&self, draw: &mut Draw) -> usize {
+        let total = self.sums.last().copied().unwrap_or_default();
+        let at = f64::from(draw.unit()) * total;
+        let rank = self.sums.partition_point(|&sum| sum <= at).min(self.items.len() - 1);
+        self.items[rank] as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_are_pinned_and_spread() {
+        // SplitMix64 from state 0: its authors' first number.
+        assert_eq!(Draw(0).next(), 0xe220_a839_7b1d_cdaf);
+        let mut draw = Draw::new(1, "test");
+        let normals: Vec<f32> = (0..10_000).map(|_| draw.normal()).collect();
+        let mean = normals.iter().sum::<f32>() / 10_000.0;
+        let variance = normals.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() / 10_000.0;
+        assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
+        assert!((0..1_000).all(|_| draw.below(3) < 3 && (0.0..1.0).contains(&draw.unit())));
+    }
+
+    #[test]
+    fn the_popular_are_drawn_more() {
+        let popularity = Popularity::new(3, 1_000);
+        let mut draw = Draw::new(3, "test");
+        let mut counts = vec![0; 1_000];
+        (0..20_000).for_each(|_| counts[popularity.draw(&mut draw)] += 1);
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        let head: i32 = counts[..100].iter().sum();
+        assert!(head > 8_000, "a tenth of the items has {head} of 20,000");
+    }
+}
