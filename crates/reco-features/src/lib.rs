@@ -60,5 +60,5 @@ pub use config::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitCo
 pub use context::{Stated, context_vector};
 pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare};
 pub use error::FeaturesError;
-pub use split::{Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows, find_split, split};
+pub use split::{Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows};
 pub use store::read_catalogue;

@@ -100,7 +100,7 @@ impl Assignment {
 ///
 /// # Errors
 /// A name that is not in [`SPLITS`].
-pub fn find_split(kind: &str) -> Result<&'static SplitEntry, FeaturesError> {
+pub(crate) fn find_split(kind: &str) -> Result<&'static SplitEntry, FeaturesError> {
     SPLITS.iter().find(|entry| entry.name == kind).ok_or_else(|| FeaturesError::UnknownSplit {
         kind: kind.to_owned(),
         hint: did_you_mean(kind, SPLITS.iter().map(|entry| entry.name)),
@@ -111,7 +111,7 @@ pub fn find_split(kind: &str) -> Result<&'static SplitEntry, FeaturesError> {
 ///
 /// # Errors
 /// An unknown kind, a share that is none, a split by time without times, a part that stays empty although it was asked for.
-pub fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
+pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
     let entry = find_split(&config.kind)?;
     config.check()?;
     let assignment = (entry.assign)(rows, config)?;
