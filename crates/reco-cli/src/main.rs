@@ -1,2 +1,36 @@
-//! x
-fn main() {}
+//! `reco`: train, compare and use recommenders from a table of ratings.
+//!
+//! Parses the command line, calls reco-run, prints. Does not know anything else.
+//!
+//! **Invariant**: what was asked for goes to stdout, words and progress to stderr; exit code 0 is success, 1 a failure, 2 a
+//! command line that is wrong.
+
+mod args;
+mod command;
+mod interrupt;
+mod progress;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+
+fn main() -> ExitCode {
+    let done = match args::parse(std::env::args_os()) {
+        Ok(parsed) => command::execute(parsed),
+        Err(error) => {
+            // Help and version are no errors: clap prints them to stdout. A closed pipe is the reader's wish.
+            let _ = error.print();
+            let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if wanted { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if text::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            text::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,40 @@
-//! x
+//! One experiment from raw files to a report: which stages, in which order, and which of them have nothing to do.
+//!
+//! Does not know terminals, formats, tensors or metrics: it joins the crates that do, and their registries.
+//!
+//! **Invariant**: what a run leaves is whole: each stage's folder is written beside its place and renamed, with a
+//! manifest of what it was made from; a folder that still matches is left alone, so that a new metric trains nothing.
+//!
+//! ```
+//! use reco_run::{Experiment, Source};
+//!
+//! let experiment = Experiment::read(&Source::Default, &["split.kind=temporal".to_owned()], &["popularity".to_owned()])?;
+//! assert_eq!(experiment.split.kind, "temporal");
+//! assert_eq!(experiment.approaches[0].name, "popularity");
+//! # Ok::<(), reco_run::ExperimentError>(())
+//! ```
+
+mod artifact;
+mod doctor;
+mod error;
+mod experiment;
+mod folder;
+mod manifest;
+mod memory;
+mod progress;
+mod registry;
+mod run;
+mod stage;
+
+pub use artifact::{Artifact, ArtifactConfig, Recommendation, find};
+pub use doctor::{Doctor, KnownPath, doctor};
+pub use error::RunError;
+pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, Source};
+pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, digest, digests};
+pub use progress::{Outcome, Quiet, RunProgress};
+pub use registry::approaches;
+pub use run::{RunOptions, Summary, results, run};
+pub use stage::{RESULTS, STAGES, StageEntry};
+
+pub use reco_data::{IngestProgress, fetch, synth};
+pub use reco_report::{Results, terminal_table};

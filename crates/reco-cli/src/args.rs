@@ -1,0 +1,282 @@
+//! What can be said on the command line?
+//!
+//! Does not know what it does. Commands of stages come from reco-run's registry, so that a new stage is a command by itself.
+//!
+//! **Invariant**: every command has an example in its help, and `--json` where it has an answer.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
+use reco_core::DeviceChoice;
+use reco_run::synth::SynthConfig;
+use reco_run::{STAGES, approaches};
+
+const EXAMPLE: &str = "\
+Examples:
+  reco run                        fetch MovieLens 100K, train and compare every approach
+  reco recommend --user 1         what user 1 should watch next
+  reco doctor                     devices, versions, paths";
+
+#[derive(Parser)]
+#[command(name = "reco", version, about = "Train, compare and use recommenders from a table of ratings", after_help = EXAMPLE, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// A command line that is right.
+pub(crate) enum Parsed {
+    /// One stage of a run.
+    Stage(&'static str, ExperimentArgs),
+    /// Anything else.
+    Command(Command),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a whole experiment: fetch, ingest, features, train, evaluate, report; unchanged stages are skipped
+    #[command(
+        display_order = 1,
+        after_help = "\
+Examples:
+  reco run
+  reco run data/experiments/article.toml --set seed=3
+  reco run --set data.fetch=ml-1m --set data.name=ml-1m --out data/ml-1m
+  reco run mine.toml --from train --approach neural"
+    )]
+    Run(RunArgs),
+    /// Answer for one user or for all, from a trained model
+    #[command(
+        display_order = 20,
+        after_help = "\
+Examples:
+  reco recommend --user 1 --context daytime=0,weekend=0 --top 10
+  reco recommend --all --out recommendations.parquet --approach hybrid"
+    )]
+    Recommend(RecommendArgs),
+    /// Fetch a public data set into the folder of raw files
+    #[command(
+        display_order = 2,
+        after_help = "\
+Examples:
+  reco fetch                      which data sets there are, and under which terms
+  reco fetch ml-1m"
+    )]
+    Fetch(FetchArgs),
+    /// Generate ratings that look like a MovieLens CSV folder
+    #[command(
+        display_order = 3,
+        after_help = "\
+Examples:
+  reco synth --users 1000 --items 500 --ratings 20000 --out data/raw/synthetic
+  reco run --set data.path=data/raw/synthetic --set data.name=synthetic"
+    )]
+    Synth(SynthArgs),
+    /// Show devices, drivers, versions and paths
+    #[command(
+        display_order = 21,
+        after_help = "\
+Examples:
+  reco doctor
+  reco doctor --json"
+    )]
+    Doctor(DoctorArgs),
+    /// Print shell completions
+    #[command(
+        display_order = 22,
+        after_help = "\
+Examples:
+  reco completions bash > ~/.local/share/bash-completion/completions/reco"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// An experiment, and where it runs.
+#[derive(Args)]
+pub(crate) struct ExperimentArgs {
+    /// The experiment's file; left out, the built-in one: MovieLens 100K, all approaches
+    pub(crate) experiment: Option<PathBuf>,
+    /// Override a key of the experiment, as `seed=3`, `split.kind=temporal`, `approach.neural.epochs=3`
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Only these approaches; one that the experiment does not list takes its default options
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) approach: Vec<String>,
+    /// Where networks compute, instead of where the experiment says: auto, wgpu, cpu, cuda
+    #[arg(long, value_parser = device)]
+    pub(crate) device: Option<DeviceChoice>,
+    /// Work even where nothing changed
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+    /// Print what was done and the results as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where things lie.
+#[derive(Args)]
+pub(crate) struct Folders {
+    /// Raw files, shared by experiments
+    #[arg(long, value_name = "DIR", default_value = "data/raw")]
+    pub(crate) raw: PathBuf,
+    /// What the run makes: tables, features, models, evaluation, report
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) experiment: ExperimentArgs,
+    /// Begin with this stage, and take what earlier ones left
+    #[arg(long, value_name = "STAGE", value_parser = stage_names(), conflicts_with = "only")]
+    pub(crate) from: Option<String>,
+    /// Run this stage only
+    #[arg(long, value_name = "STAGE", value_parser = stage_names())]
+    pub(crate) only: Option<String>,
+}
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("who").required(true).args(["user", "all"]))]
+pub(crate) struct RecommendArgs {
+    /// The user's id, as the ratings file writes it
+    #[arg(long, value_name = "ID")]
+    pub(crate) user: Option<String>,
+    /// Everyone, into the file named by --out
+    #[arg(long, requires = "out")]
+    pub(crate) all: bool,
+    /// Where --all writes its Parquet file: user_id, item_id, rank, score, name, genres
+    #[arg(long, value_name = "FILE", requires = "all")]
+    pub(crate) out: Option<PathBuf>,
+    /// How many items
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub(crate) top: NonZeroUsize,
+    /// The moment, by context names; what is not stated counts as 0
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = key_value)]
+    pub(crate) context: Vec<(String, String)>,
+    /// Which trained approach answers; left out, the last of `random, popularity, … hybrid` that was trained
+    #[arg(long, value_name = "NAME")]
+    pub(crate) approach: Option<String>,
+    /// The folder of trained models
+    #[arg(long, value_name = "DIR", default_value = "data/models")]
+    pub(crate) models: PathBuf,
+    /// Where networks compute: auto, wgpu, cpu, cuda
+    #[arg(long, default_value = "auto", value_parser = device)]
+    pub(crate) device: DeviceChoice,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct FetchArgs {
+    /// The data set; left out, they are listed
+    pub(crate) name: Option<String>,
+    /// Where it goes: `<DIR>/<NAME>`
+    #[arg(long, value_name = "DIR", default_value = "data/raw")]
+    pub(crate) raw: PathBuf,
+    /// Fetch it even if it is there
+    #[arg(long, requires = "name")]
+    pub(crate) again: bool,
+    /// Print what is there as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct SynthArgs {
+    /// How many users
+    #[arg(long, default_value_t = SynthConfig::default().n_users)]
+    pub(crate) users: u32,
+    /// How many items
+    #[arg(long, default_value_t = SynthConfig::default().n_items)]
+    pub(crate) items: u32,
+    /// How many ratings
+    #[arg(long, default_value_t = SynthConfig::default().n_ratings)]
+    pub(crate) ratings: u64,
+    /// All chance follows from it
+    #[arg(long, default_value_t = SynthConfig::default().seed)]
+    pub(crate) seed: u64,
+    /// The folder to make: ratings.csv, movies.csv, dataset.toml
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Print what was made as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn stage_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(STAGES.iter().map(|stage| stage.name))
+}
+
+fn device(text: &str) -> Result<DeviceChoice, String> {
+    serde_json::from_value(text.into()).map_err(|_| "known are auto, wgpu, cpu, cuda".to_owned())
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("it is no `name=value`, as in `daytime=0,weekend=0`".to_owned()),
+    }
+}
+
+/// The whole command line, the stages' commands included.
+pub(crate) fn command() -> clap::Command {
+    let known = approaches().map(|entry| format!("  {:<15}{}", entry.name, entry.about)).collect::<Vec<_>>().join("\n");
+    let stages = STAGES.iter().enumerate().map(|(row, stage)| {
+        // The arguments bring an `about` of their own, so the stage's comes after them.
+        let command = ExperimentArgs::augment_args(clap::Command::new(stage.name)).display_order(10 + row);
+        command.about(stage.about).after_help(format!("Examples:\n{}", stage.example))
+    });
+    Cli::command().subcommands(stages).mut_subcommand("train", |command| {
+        let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        command.after_help(format!("Approaches:\n{known}\n\n{example}"))
+    })
+}
+
+/// Reads a command line.
+pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::Error> {
+    let matches = command().try_get_matches_from(words)?;
+    if let Some((name, matches)) = matches.subcommand()
+        && let Some(stage) = STAGES.iter().find(|stage| stage.name == name)
+    {
+        return Ok(Parsed::Stage(stage.name, ExperimentArgs::from_arg_matches(matches)?));
+    }
+    Ok(Parsed::Command(Cli::from_arg_matches(&matches)?.command))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound_and_every_command_has_an_example() {
+        let command = super::command();
+        command.clone().debug_assert();
+        for one in command.get_subcommands() {
+            let help = one.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:\n  reco "), "{}: {help}", one.get_name());
+            assert!(one.get_about().is_some(), "{}", one.get_name());
+        }
+        for stage in reco_run::STAGES {
+            let one = command.find_subcommand(stage.name).unwrap();
+            assert_eq!(one.get_about().map(ToString::to_string).as_deref(), Some(stage.about));
+        }
+    }
+}

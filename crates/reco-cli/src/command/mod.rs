@@ -1,0 +1,31 @@
+//! Which command calls what?
+//!
+//! Does not know how anything is done: reco-run does it.
+//!
+//! **Invariant**: a command prints its answer and nothing else to stdout.
+
+mod doctor;
+mod fetch;
+mod recommend;
+mod run;
+mod synth;
+
+use crate::args::{self, Command, Parsed};
+use crate::text;
+
+/// Does what was asked for.
+pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
+    match parsed {
+        Parsed::Stage(stage, args) => run::stage(stage, &args),
+        Parsed::Command(Command::Run(args)) => run::run(&args),
+        Parsed::Command(Command::Recommend(args)) => recommend::recommend(&args),
+        Parsed::Command(Command::Fetch(args)) => fetch::fetch(&args),
+        Parsed::Command(Command::Synth(args)) => synth::synth(&args),
+        Parsed::Command(Command::Doctor(args)) => doctor::doctor(&args),
+        Parsed::Command(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut args::command(), "reco", &mut script);
+            text::print(&String::from_utf8(script)?)
+        }
+    }
+}

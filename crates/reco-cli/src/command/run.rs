@@ -1,0 +1,39 @@
+//! `reco run`, and one command for each stage.
+//!
+//! Does not know stages: reco-run does.
+//!
+//! **Invariant**: a run that reported ends with the table of results.
+
+use reco_run::{Experiment, RunOptions, Source, Summary, terminal_table};
+
+use crate::args::{ExperimentArgs, RunArgs};
+use crate::interrupt::Interrupt;
+use crate::progress::Watch;
+use crate::text;
+
+/// `reco run`
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
+    execute(&args.experiment, args.from.as_deref(), args.only.as_deref())
+}
+
+/// `reco ingest`, `reco train`, …
+pub(crate) fn stage(stage: &str, args: &ExperimentArgs) -> anyhow::Result<()> {
+    execute(args, None, Some(stage))
+}
+
+fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> anyhow::Result<()> {
+    let source = args.experiment.clone().map_or(Source::Default, Source::File);
+    let mut experiment = Experiment::read(&source, &args.set, &args.approach)?;
+    experiment.device = args.device.unwrap_or(experiment.device);
+    let watch = Watch::new(Interrupt::listen()?);
+    let options =
+        RunOptions { raw: &args.folders.raw, out: &args.folders.out, from, only, force: args.force, progress: &watch };
+    let Summary { results, .. } = &match reco_run::run(&experiment, &options)? {
+        summary if args.json => return text::print_json(&summary),
+        summary => summary,
+    };
+    match results {
+        Some(results) => text::print(&terminal_table(results)),
+        None => Ok(()),
+    }
+}

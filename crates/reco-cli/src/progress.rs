@@ -1,0 +1,170 @@
+//! How does one watch a run?
+//!
+//! Does not know what the work is: it shows what it is told.
+//!
+//! **Invariant**: bars are drawn only where stderr is a terminal; lines about finished work are always written.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
+use reco_core::{EpochLog, Progress};
+use reco_run::fetch::FetchProgress;
+use reco_run::{IngestProgress, Outcome, RunProgress};
+
+use crate::interrupt::Interrupt;
+use crate::text::say;
+
+/// Bars and lines on stderr.
+pub(crate) struct Watch {
+    interrupt: Interrupt,
+    state: Mutex<State>,
+}
+
+struct State {
+    bar: ProgressBar,
+    why: String,
+    epochs: usize,
+}
+
+impl Watch {
+    /// Nothing to see yet.
+    pub(crate) fn new(interrupt: Interrupt) -> Self {
+        let state = State { bar: ProgressBar::hidden(), why: String::new(), epochs: 0 };
+        Self { interrupt, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What a panicking thread left is still good enough to look at.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows a bar of `total` steps, or one without an end.
+    fn show(&self, template: &str, total: Option<u64>) {
+        let bar = match total {
+            Some(total) => ProgressBar::new(total),
+            None => ProgressBar::new_spinner(),
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // A rate that cannot be written is left out of the picture.
+            let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
+        };
+        let byte_rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{}", HumanBytes(state.per_sec() as u64));
+        };
+        bar.set_style(style.progress_chars("━╸ ").with_key("rate", rate).with_key("byte_rate", byte_rate));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        let mut state = self.state();
+        state.bar.finish_and_clear();
+        bar.set_prefix(state.bar.prefix());
+        state.bar = bar;
+    }
+
+    /// A line that stays, above the bar.
+    fn line(&self, words: &str) {
+        let bar = self.state().bar.clone();
+        bar.suspend(|| say(words));
+    }
+
+    fn clear(&self) {
+        self.state().bar.finish_and_clear();
+    }
+}
+
+impl RunProgress for Watch {
+    fn fetch(&self) -> &dyn FetchProgress {
+        self
+    }
+
+    fn ingest(&self) -> &dyn IngestProgress {
+        self
+    }
+
+    fn train(&self) -> &dyn Progress {
+        self
+    }
+
+    fn began(&self, stage: &str, approach: Option<&str>, why: &str) {
+        self.show("{prefix} {spinner}", None);
+        let mut state = self.state();
+        state.bar.set_prefix(format!("{stage:<9}{:<14}", approach.unwrap_or_default()));
+        why.clone_into(&mut state.why);
+    }
+
+    fn ended(&self, outcome: &Outcome) {
+        self.clear();
+        let how = if outcome.skipped {
+            format!("{:>10}", "unchanged")
+        } else {
+            format!("{:>8.2} s  {}", outcome.seconds, self.state().why)
+        };
+        say(&format!("{:<9}{:<14}{how}", outcome.stage, outcome.approach.as_deref().unwrap_or_default()));
+    }
+}
+
+impl Progress for Watch {
+    fn begin(&self, _: &str, epochs: usize, rows: usize) {
+        self.show("{prefix}{bar:30} {percent:>3} %  {msg}  {rate} ratings/s", Some((epochs * rows) as u64));
+        self.state().epochs = epochs;
+    }
+
+    fn advance(&self, rows: usize) {
+        self.state().bar.inc(rows as u64);
+    }
+
+    fn epoch(&self, epoch: &EpochLog) {
+        let state = self.state();
+        let validation = epoch.validation_loss.map(|loss| format!(", validation {loss:.4}")).unwrap_or_default();
+        let message = format!("epoch {}/{}, loss {:.4}{validation}", epoch.epoch, state.epochs, epoch.train_loss);
+        state.bar.set_message(message);
+    }
+
+    fn end(&self) {
+        self.clear();
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupt.is_set()
+    }
+}
+
+impl IngestProgress for Watch {
+    fn begin(&self, total_bytes: u64) {
+        self.show("{prefix}{bar:30} {bytes} of {total_bytes}  {byte_rate}/s  {eta} left", Some(total_bytes));
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.state().bar.inc(bytes);
+    }
+
+    fn end(&self) {
+        self.clear();
+    }
+}
+
+impl FetchProgress for Watch {
+    fn begin(&self, total: Option<u64>) {
+        let template = match total {
+            Some(_) => "{prefix}{bar:30} {bytes} of {total_bytes}  {byte_rate}/s  {eta} left",
+            None => "{prefix}{spinner} {bytes}  {byte_rate}/s",
+        };
+        self.show(template, total);
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.state().bar.inc(bytes);
+    }
+
+    fn message(&self, message: &str) {
+        self.line(message);
+    }
+
+    fn end(&self) {
+        self.clear();
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupt.is_set()
+    }
+}

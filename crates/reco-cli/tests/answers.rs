@@ -1,0 +1,109 @@
+//! What do the commands that answer, answer?
+//!
+//! **Invariant**: with `--json`, stdout is one JSON value and nothing else.
+
+mod common;
+
+use std::fs;
+
+use common::{finished, reco};
+use serde_json::Value;
+
+/// Asks a trained model of the fixture.
+fn recommend(more: &[&str]) -> common::Done {
+    let models = finished().join("models");
+    reco(["recommend", "--models", models.to_str().unwrap()].iter().chain(more))
+}
+
+#[test]
+fn one_user_gets_names_genres_and_scores_best_first() {
+    let answer = recommend(&["--user", "1", "--context", "daytime=0,weekend=0", "--top", "5"]).ok();
+    let lines: Vec<&str> = answer.stdout.lines().collect();
+    assert_eq!(lines.len(), 6, "{}", answer.stdout);
+    assert!(lines[0].starts_with("rank"), "{}", lines[0]);
+    assert!(answer.stderr.contains("hybrid for user 1"), "{}", answer.stderr);
+
+    let answer = recommend(&["--user", "1", "--approach", "popularity", "--json"]).ok().json();
+    assert_eq!((&answer["model"], &answer["user"]), (&"popularity".into(), &"1".into()));
+    assert_eq!(answer["predicts"], "order");
+    let items = answer["items"].as_array().unwrap();
+    assert_eq!(items.len(), 10);
+    let scores: Vec<f64> = items.iter().map(|item| item["score"].as_f64().unwrap()).collect();
+    assert!(scores.windows(2).all(|pair| pair[0] >= pair[1]), "{scores:?}");
+    assert!(items.iter().all(|item| !item["name"].as_str().unwrap().is_empty()));
+    assert!(items.iter().any(|item| !item["genres"].as_array().unwrap().is_empty()));
+}
+
+#[test]
+fn no_one_is_recommended_what_training_had() {
+    let answer = recommend(&["--user", "1", "--approach", "popularity", "--top", "100000", "--json"]).ok().json();
+    let results: Value = serde_json::from_slice(&fs::read(finished().join("report/results.json")).unwrap()).unwrap();
+    let n_items = results["dataset"]["n_items"].as_u64().unwrap();
+    let left = answer["items"].as_array().unwrap().len() as u64;
+    assert!(left > 0 && left < n_items, "{left} of {n_items}");
+}
+
+#[test]
+fn everyone_is_written_to_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.parquet");
+    let more = ["--all", "--out", file.to_str().unwrap(), "--top", "3", "--approach", "popularity", "--json"];
+    let answer = recommend(&more).ok().json();
+    assert_eq!(answer["n_rows"].as_u64().unwrap(), 3 * answer["n_users"].as_u64().unwrap());
+    assert!(fs::read(&file).unwrap().starts_with(b"PAR1"));
+    assert_eq!(common::files(folder.path()).len(), 1, "no half-written file is left beside it");
+}
+
+#[test]
+fn doctor_tells_what_this_machine_has() {
+    let found = reco(["doctor", "--json", "--out", finished().to_str().unwrap()]).ok().json();
+    assert!(found["threads"].as_u64().unwrap() >= 1);
+    assert!(!found["devices"].as_array().unwrap().is_empty());
+    let paths = found["paths"].as_array().unwrap();
+    let exists = |what: &str| paths.iter().find(|path| path["what"] == what).unwrap()["exists"].clone();
+    assert_eq!((exists("models"), exists("RECO_EXTRA_DATA")), (true.into(), false.into()));
+    let words = reco(["doctor"]).ok().stdout;
+    assert!(words.contains("auto means") && words.contains("not set"), "{words}");
+}
+
+#[test]
+fn synthetic_ratings_can_be_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (raw, out) = (at("raw"), at("out"));
+    reco(["synth", "--users", "30", "--items", "40", "--ratings", "600", "--out", &raw]).ok();
+    let path = format!("data.path={raw}");
+    let run = reco(["run", "--set", &path, "--set", "data.name=made", "--approach", "popularity", "--out", &out]).ok();
+    assert!(run.stdout.contains("popularity"), "{}", run.stdout);
+}
+
+#[test]
+fn completions_name_every_command() {
+    let script = reco(["completions", "bash"]).ok().stdout;
+    for name in ["run", "recommend", "ingest", "features", "train", "evaluate", "report", "doctor", "fetch", "synth"] {
+        assert!(script.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn the_help_of_every_command() {
+    let mut all = String::new();
+    for name in [
+        "",
+        "fetch",
+        "synth",
+        "ingest",
+        "features",
+        "train",
+        "evaluate",
+        "recommend",
+        "report",
+        "run",
+        "doctor",
+        "completions",
+    ] {
+        let help = reco([name, "--help"].iter().filter(|word| !word.is_empty())).ok().stdout;
+        all.push_str(&format!("\n======== reco {name}\n{help}"));
+    }
+    insta::assert_snapshot!(all);
+}

@@ -1,0 +1,122 @@
+//! How do tests run the program, and where?
+//!
+//! Does not know what a test is about.
+//!
+//! **Invariant**: the program runs at the root of the workspace, on the CPU, without a network to go to.
+
+#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
+#![expect(dead_code, reason = "each test binary uses a part of it")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// Options that make a run of the fixture short.
+pub(crate) const SHORT: [&str; 3] =
+    ["--set=approach.collaborative.epochs=1", "--set=approach.neural.epochs=1", "--set=approach.hybrid.epochs=1"];
+
+/// What the program answered.
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Done {
+    /// The answer, of a program that has to have succeeded.
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+
+    /// The answer as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+
+    /// The error, of a program that has to have failed with `code` and said every part of `parts`.
+    pub(crate) fn fails(&self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        assert_eq!(self.stdout, "", "an error leaves stdout empty");
+        for part in parts {
+            assert!(self.stderr.contains(part), "`{part}` is not in: {}", self.stderr);
+        }
+    }
+}
+
+/// The program, with these arguments, not started yet.
+pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reco"));
+    command.current_dir(root()).args(arguments).env_remove("RECO_EXTRA_DATA").stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn reco<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Done {
+    let Output { status, stdout, stderr } = command(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Done { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+}
+
+/// Runs the fixture's experiment into `out`, shortly, with `more` arguments.
+pub(crate) fn run(out: &Path, more: &[&str]) -> Done {
+    let fixed = ["run", "data/experiments/fixture.toml", "--json", "--out"].map(str::to_owned);
+    let short = SHORT.iter().chain(more).map(|&argument| argument.to_owned());
+    reco(fixed.into_iter().chain([out.display().to_string()]).chain(short))
+}
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A finished run of the fixture that tests only read.
+pub(crate) fn finished() -> &'static Path {
+    static FINISHED: OnceLock<PathBuf> = OnceLock::new();
+    FINISHED.get_or_init(|| {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("finished-{}", std::process::id()));
+        run(&out, &[]).ok();
+        out
+    })
+}
+
+/// A copy of one trained model of [`finished`], under `models`.
+pub(crate) fn copy_of(model: &str, models: &Path) -> PathBuf {
+    let to = models.join(model);
+    copy(&finished().join("models").join(model), &to);
+    to
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// Every file under `folder`, relative to it.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    fn walk(folder: &Path, root: &Path, into: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, into);
+            } else {
+                into.push(path.strip_prefix(root).unwrap().to_owned());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, folder, &mut found);
+    found.sort();
+    found
+}

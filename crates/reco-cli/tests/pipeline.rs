@@ -1,0 +1,154 @@
+//! Does a run of the binary do what is left to do, no more, and the same every time?
+//!
+//! **Invariant**: every test has a folder of its own.
+
+#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Done, files, finished, reco, run};
+use serde_json::Value;
+
+/// `train neural` for each piece of work that was done, in order.
+fn done(run: &Done) -> Vec<String> {
+    let work = run.json()["work"].as_array().unwrap().clone();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let label = |work: &Value| format!("{} {}", text(&work["stage"]), text(&work["approach"])).trim().to_owned();
+    work.iter().filter(|work| work["skipped"] == false).map(label).collect()
+}
+
+#[test]
+fn two_runs_leave_equal_bytes() {
+    let second = tempfile::tempdir().unwrap();
+    run(second.path(), &[]).ok();
+    let found = files(finished());
+    assert_eq!(found, files(second.path()));
+    for name in
+        ["tables/ratings.parquet", "features/train.parquet", "models/hybrid/config.json", "evaluation/hybrid.json"]
+    {
+        assert!(found.iter().any(|file| file == Path::new(name)), "{name} is not among {found:?}");
+    }
+    // Manifests and the report tell times.
+    for file in found.iter().filter(|file| !file.ends_with("manifest.json") && !file.starts_with("report")) {
+        let bytes = |folder: &Path| fs::read(folder.join(file)).unwrap();
+        assert!(bytes(finished()) == bytes(second.path()), "{} differs", file.display());
+    }
+    let timeless = |folder: &Path| {
+        let mut results: Value =
+            serde_json::from_slice(&fs::read(folder.join("report/results.json")).unwrap()).unwrap();
+        for approach in results["approaches"].as_array_mut().unwrap() {
+            assert!(approach["train_seconds"].take().as_f64().unwrap() >= 0.0);
+            approach["ratings_per_second"].take();
+        }
+        results
+    };
+    assert_eq!(timeless(finished()), timeless(second.path()));
+}
+
+#[test]
+fn results_have_the_names_that_others_read() {
+    let results: Value = serde_json::from_slice(&fs::read(finished().join("report/results.json")).unwrap()).unwrap();
+    assert_eq!(results["experiment"], "fixture");
+    assert_eq!(results["dataset"]["name"], "fixture");
+    assert_eq!(results["dataset"]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(results["split"]["kind"], "per-user-random");
+    assert_eq!(results["seed"], 42);
+    assert!(results["device"].as_str().unwrap().starts_with("cpu"), "{}", results["device"]);
+    let approaches = results["approaches"].as_array().unwrap();
+    let names: Vec<&str> = approaches.iter().map(|approach| approach["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["random", "popularity", "content", "collaborative", "neural", "hybrid"]);
+    for approach in approaches {
+        assert!(approach["metrics"]["ndcg@10"].is_f64(), "{approach}");
+    }
+    assert_eq!(approaches[4]["epochs"], 1);
+    assert!(approaches[4]["metrics"]["rmse"].is_f64());
+    assert!(approaches[0]["metrics"]["rmse"].is_null(), "an order is no number of stars");
+    assert!(fs::read_to_string(finished().join("report/report.md")).unwrap().contains("ndcg@10"));
+}
+
+#[test]
+fn only_what_changed_is_done_again() {
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path();
+    let few = run(out, &["--approach", "random,popularity"]).ok();
+    assert_eq!(done(&few), ["ingest", "features", "train random", "train popularity", "evaluate", "report"]);
+
+    let same = run(out, &["--approach", "random,popularity"]).ok();
+    assert_eq!(done(&same), [""; 0]);
+
+    let metric = run(out, &["--approach", "random,popularity", "--set", "evaluate.k=[5, 10]"]).ok();
+    assert_eq!(done(&metric), ["evaluate", "report"], "a new metric trains nothing");
+    assert!(metric.json()["results"]["approaches"][0]["metrics"]["ndcg@5"].is_f64());
+
+    let more = run(out, &["--approach", "random,popularity,neural"]).ok();
+    assert_eq!(done(&more), ["train neural", "evaluate", "report"], "a new approach trains itself alone");
+
+    let option =
+        run(out, &["--approach", "random,popularity,neural", "--set", "approach.neural.learning_rate=0.01"]).ok();
+    assert_eq!(done(&option), ["train neural", "evaluate", "report"]);
+
+    let seed = run(out, &["--approach", "popularity", "--set", "seed=3"]).ok();
+    assert_eq!(done(&seed), ["features", "train popularity", "evaluate", "report"], "tables know no seed");
+
+    fs::write(out.join("features/test.parquet"), "damaged").unwrap();
+    let mended = run(out, &["--approach", "popularity", "--set", "seed=3"]).ok();
+    assert_eq!(done(&mended), ["features"], "the same bytes again, so that nothing else has to change");
+
+    let forced = run(out, &["--approach", "popularity", "--set", "seed=3", "--from", "evaluate", "--force"]).ok();
+    assert_eq!(done(&forced), ["evaluate", "report"]);
+}
+
+#[test]
+fn stages_are_commands_that_build_on_each_other() {
+    let out = tempfile::tempdir().unwrap();
+    let at = out.path().display().to_string();
+    let stage = |name: &str, more: &[&str]| {
+        let fixed = [name, "data/experiments/fixture.toml", "--approach", "popularity", "--out", &at];
+        reco(fixed.iter().chain(more))
+    };
+    stage("train", &[]).fails(1, &["error: there is no `", "tables", "hint: `reco ingest` makes it"]);
+    stage("ingest", &[]).ok();
+    stage("features", &[]).ok();
+    stage("train", &[]).ok();
+    stage("evaluate", &["--set", "split.test=0.2"])
+        .fails(1, &["was not made for this experiment: `split.test` was `0.1` and is `0.2`", "hint: "]);
+    stage("evaluate", &[]).ok();
+    let report = stage("report", &[]).ok();
+    assert!(report.stdout.contains("popularity") && report.stdout.contains("ndcg@10"), "{}", report.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_training_leaves_nothing_half_written() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let out = tempfile::tempdir().unwrap();
+    let at = out.path().display().to_string();
+    let endless = ["--set", "approach.neural.epochs=1000000", "--set", "approach.neural.patience=0"];
+    let fixed = ["run", "data/experiments/fixture.toml", "--approach", "popularity,neural", "--out", &at];
+    let mut child = common::command(fixed.iter().chain(&endless)).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    // `popularity` is trained just before `neural`.
+    while !said.contains("train    popularity") {
+        assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    let partial = out.path().join("models/.neural.partial");
+    let started = std::time::Instant::now();
+    while !partial.exists() {
+        assert!(started.elapsed().as_secs() < 60, "training never began: {said}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    while stderr.read_line(&mut said).unwrap() > 0 {}
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+    let models = |name: &str| out.path().join("models").join(name).exists();
+    assert!(models("popularity") && !models("neural") && !partial.exists());
+    assert!(!out.path().join("evaluation").exists());
+}

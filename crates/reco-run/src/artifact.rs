@@ -1,0 +1,251 @@
+//! How is a trained model used, far from the run that made it?
+//!
+//! Does not know the run's other folders: a model's folder stands alone.
+//!
+//! **Invariant**: an [`Artifact`] that exists was checked: every file has the digest it was written with, and its schema
+//! version is ours.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reco_core::options::did_you_mean;
+use reco_core::{
+    Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, Query, Ranking, RawId, Run, Score,
+    Seen, UserIdx, Who,
+};
+use reco_data::table::{Column, Table};
+use reco_features::{ItemDetails, context_vector, find_user, read_catalogue};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::experiment::entry;
+use crate::manifest::Manifest;
+use crate::registry::approaches;
+use crate::{ManifestError, RunError};
+
+pub(crate) const CONFIG: &str = "config.json";
+pub(crate) const WEIGHTS: &str = "weights";
+pub(crate) const CATALOGUE: &str = "catalogue";
+pub(crate) const SEEN: &str = "seen.parquet";
+pub(crate) const SEEN_USER: &str = "user_row";
+pub(crate) const SEEN_ITEM: &str = "item_row";
+pub(crate) const HISTORY: &str = "history.json";
+pub(crate) const LAYERS: &str = "layers.json";
+const HINT: &str = "train again: `reco train`";
+
+/// What an artifact says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArtifactConfig {
+    /// Its name in the experiment.
+    pub name: String,
+    /// The registry's entry.
+    pub kind: String,
+    /// The approach's options.
+    pub options: Value,
+    /// All chance in its training followed from it.
+    pub seed: u64,
+    /// The data set that it learned.
+    pub dataset: String,
+}
+
+/// A trained model with all that an answer needs.
+pub struct Artifact {
+    /// What it says of itself.
+    pub config: ArtifactConfig,
+    /// How it came to be.
+    pub manifest: Manifest,
+    /// The model.
+    pub model: Box<dyn Fitted>,
+    /// Titles, names, years and genres, by item.
+    pub details: Vec<ItemDetails>,
+    /// What each user met in training.
+    pub seen: Vec<Seen>,
+}
+
+/// One line of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Recommendation {
+    /// Counted from 1.
+    pub rank: usize,
+    /// The item's id, as the ratings file writes it.
+    pub item_id: ItemId,
+    /// The item's name, without year.
+    pub name: String,
+    /// Its year, where known.
+    pub year: Option<i32>,
+    /// Its genres.
+    pub genres: Vec<String>,
+    /// What the model answers: stars, scaled stars or an order, see [`predicts`](reco_core::Recommender::predicts).
+    pub score: f32,
+}
+
+impl Artifact {
+    /// Reads the model in `folder`.
+    ///
+    /// # Errors
+    /// A folder that is missing, damaged, foreign or of another schema version; a missing device.
+    pub fn load(folder: &Path, device: DeviceChoice) -> Result<Self, RunError> {
+        let foreign = |reason: String| RunError::ForeignModel { path: folder.display().to_string(), reason };
+        let manifest = Manifest::read(folder, HINT)?;
+        if manifest.stage != "train" {
+            return Err(foreign(format!("its manifest is of the stage `{}`", manifest.stage)));
+        }
+        manifest.verify(folder, HINT)?;
+        let path = folder.join(CONFIG);
+        let text = fs::read_to_string(&path).map_err(RunError::reading(&path))?;
+        let config: ArtifactConfig =
+            serde_json::from_str(&text).map_err(|error| foreign(format!("`{CONFIG}`: {error}")))?;
+        let (catalogue, details) = read_catalogue(&folder.join(CATALOGUE))?;
+        let seen = read_seen(&folder.join(SEEN), &catalogue)?;
+        let approach = (entry(&path.display().to_string(), &config.kind)?.configure)(&config.options)
+            .map_err(|error| foreign(error.to_string()))?;
+        let run = Run { seed: config.seed, device, progress: &reco_core::Silent };
+        let model = approach.load(&folder.join(WEIGHTS), &catalogue, &run)?;
+        Ok(Self { config, manifest, model, details, seen })
+    }
+
+    /// Users, items, features.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        self.model.catalogue()
+    }
+
+    /// The moment that `stated` describes, one number per context; contexts not stated count as zero.
+    ///
+    /// # Errors
+    /// A context that the catalogue does not have, or a value that it cannot take.
+    pub fn context(&self, stated: &BTreeMap<String, ContextValue>) -> Result<Vec<f32>, RunError> {
+        Ok(context_vector(self.catalogue(), stated)?)
+    }
+
+    /// The user of that id, as the ratings file writes it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn user(&self, id: &str) -> Result<UserIdx, RunError> {
+        Ok(find_user(self.catalogue(), id)?)
+    }
+
+    /// The best `top` items that each of `users` has not met, in the moment `context`.
+    ///
+    /// # Errors
+    /// A score that is not finite, a context of the wrong length, a failing device.
+    pub fn recommend(&self, users: &[UserIdx], context: &[f32], top: NonZeroUsize) -> Result<Vec<Ranking>, RunError> {
+        let query = |&user: &UserIdx| Query {
+            who: Who::Known(user),
+            context,
+            candidates: Candidates::AllExcept(&self.seen[user.index()]),
+        };
+        let queries: Vec<Query<'_>> = users.iter().map(query).collect();
+        Ok(self.model.recommend(&queries, top)?)
+    }
+
+    /// A ranking with names and genres.
+    pub fn describe(&self, ranking: &Ranking) -> Vec<Recommendation> {
+        let line = |(row, (item, score)): (usize, &(ItemIdx, Score))| {
+            let details = &self.details[item.index()];
+            Recommendation {
+                rank: row + 1,
+                item_id: self.catalogue().items.id(*item).clone(),
+                name: details.name.clone(),
+                year: details.year,
+                genres: details.genres.clone(),
+                score: score.get(),
+            }
+        };
+        ranking.entries().iter().enumerate().map(line).collect()
+    }
+
+    /// Writes the best `top` items of every user to a Parquet file, users in catalogue order, and returns how many rows.
+    ///
+    /// Columns: `user_id`, `item_id` (as the ratings file writes them), `rank` (from 1), `score`, `name`, `genres`.
+    ///
+    /// # Errors
+    /// As [`Artifact::recommend`]; a file that cannot be written.
+    pub fn recommend_all(&self, context: &[f32], top: NonZeroUsize, file: &Path) -> Result<usize, RunError> {
+        let users: Vec<UserIdx> = self.catalogue().users.indices().collect();
+        let (mut user_id, mut item_id, mut rank) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut score, mut name, mut genres) = (Vec::new(), Vec::new(), Vec::new());
+        for (&user, ranking) in users.iter().zip(self.recommend(&users, context, top)?) {
+            for line in self.describe(&ranking) {
+                user_id.push(self.catalogue().users.id(user).0.clone());
+                item_id.push(line.item_id.0);
+                rank.push(line.rank as u32);
+                score.push(Some(line.score));
+                name.push(Some(line.name));
+                genres.push(line.genres);
+            }
+        }
+        let n_rows = rank.len();
+        let mut table = Table::new().with_metadata("model", &self.config.name);
+        table.push("user_id", ids(user_id))?;
+        table.push("item_id", ids(item_id))?;
+        table.push("rank", Column::U32(rank))?;
+        table.push("score", Column::F32(score))?;
+        table.push("name", Column::Text(name))?;
+        table.push("genres", Column::TextList(genres))?;
+        // Through a file of another name, so that an old answer is replaced whole.
+        let partial = file.with_added_extension("partial");
+        table.write(&partial)?;
+        fs::rename(&partial, file).map_err(RunError::writing(file))?;
+        Ok(n_rows)
+    }
+}
+
+/// The folder of a model under `models`: of the one called `name`, else of the last in the registry's order that is there.
+///
+/// # Errors
+/// No model at all, or none of that name.
+pub fn find(models: &Path, name: Option<&str>) -> Result<PathBuf, RunError> {
+    let path = models.display().to_string();
+    let mut names: Vec<String> = match fs::read_dir(models) {
+        Ok(entries) => entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| !name.starts_with('.') && models.join(name).is_dir())
+            .collect(),
+        Err(_) => Vec::new(),
+    };
+    let order = |name: &String| approaches().position(|entry| entry.name == *name);
+    names.sort_by_key(|name| (order(name), name.clone()));
+    match name {
+        _ if names.is_empty() => Err(RunError::NoModels { path }),
+        None => Ok(models.join(&names[names.len() - 1])),
+        Some(name) if names.iter().any(|other| other == name) => Ok(models.join(name)),
+        Some(name) if approaches().any(|entry| entry.name == name) => {
+            let hint = format!("train it: `reco train --approach {name}`");
+            Err(RunError::UnknownModel { name: name.to_owned(), path, hint })
+        }
+        Some(name) => {
+            let known = names.iter().map(String::as_str).chain(approaches().map(|entry| entry.name));
+            Err(RunError::UnknownModel { name: name.to_owned(), path, hint: did_you_mean(name, known) })
+        }
+    }
+}
+
+/// Integers where all are, else text.
+fn ids(ids: Vec<RawId>) -> Column {
+    let integers: Option<Vec<Option<i64>>> =
+        ids.iter().map(|id| if let RawId::Integer(n) = id { Some(Some(*n)) } else { None }).collect();
+    integers.map_or_else(|| Column::Text(ids.iter().map(|id| Some(id.to_string())).collect()), Column::I64)
+}
+
+fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<Vec<Seen>, RunError> {
+    let foreign = || ManifestError::Foreign {
+        path: path.display().to_string(),
+        reason: "it names rows that the catalogue does not have".to_owned(),
+        hint: HINT.to_owned(),
+    };
+    let table = Table::read(path)?;
+    let (Column::U32(users), Column::U32(items)) = (table.column(SEEN_USER)?, table.column(SEEN_ITEM)?) else {
+        return Err(foreign().into());
+    };
+    let mut seen = vec![Vec::new(); catalogue.n_users()];
+    for (&user, &item) in users.iter().zip(items) {
+        let item = catalogue.items.at(item as usize).ok_or_else(foreign)?;
+        seen.get_mut(user as usize).ok_or_else(foreign)?.push(item);
+    }
+    Ok(seen.into_iter().map(Seen::new).collect())
+}

@@ -1,0 +1,141 @@
+//! What can go wrong in a run, besides what the crates it joins report themselves?
+//!
+//! Does not know how an error is shown.
+//!
+//! **Invariant**: what another crate says is passed on word for word.
+
+use std::io;
+use std::path::Path;
+
+use reco_core::{FitError, LoadError, ScoreError};
+use reco_data::DataError;
+use reco_eval::EvalError;
+use reco_features::FeaturesError;
+use reco_report::ReportError;
+
+use crate::{ExperimentError, ManifestError};
+
+/// Why a run, or an answer of a trained model, failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The experiment is wrong.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    /// A folder of an earlier stage cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// Fetching, ingesting, or a table.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Features or the split.
+    #[error(transparent)]
+    Features(#[from] FeaturesError),
+    /// Training.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// Reading weights back.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Answering.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// Evaluating.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    /// Writing the results.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The weights cannot be written.
+    #[error("cannot write the weights of `{approach}`: {reason}")]
+    Save {
+        /// The approach.
+        approach: String,
+        /// What it says.
+        reason: String,
+    },
+    /// The one who started it asked to stop.
+    #[error("interrupted; nothing half-written was left")]
+    Interrupted,
+    /// A folder was made for another experiment.
+    #[error("`{path}` was not made for this experiment: {why}\nhint: {hint}")]
+    Stale {
+        /// The folder.
+        path: String,
+        /// What differs.
+        why: String,
+        /// What makes it anew.
+        hint: String,
+    },
+    /// No stage of that name.
+    #[error("unknown stage `{name}`\nhint: {hint}")]
+    UnknownStage {
+        /// The name.
+        name: String,
+        /// The nearest one.
+        hint: String,
+    },
+    /// No trained model at all.
+    #[error("there is no trained model in `{path}`\nhint: train one: `reco run`, or `reco train`")]
+    NoModels {
+        /// The folder.
+        path: String,
+    },
+    /// No trained model of that name.
+    #[error("there is no trained model `{name}` in `{path}`\nhint: {hint}")]
+    UnknownModel {
+        /// The name.
+        name: String,
+        /// The folder.
+        path: String,
+        /// The nearest one, or how to train it.
+        hint: String,
+    },
+    /// A folder that holds something else than a model.
+    #[error("`{path}` holds no model of this reco: {reason}\nhint: train again: `reco train`")]
+    ForeignModel {
+        /// The folder.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file that should be JSON of ours, and is not.
+    #[error("`{path}` cannot be understood: {reason}\nhint: {hint}")]
+    Json {
+        /// The file.
+        path: String,
+        /// What the parser says.
+        reason: String,
+        /// What makes it anew.
+        hint: String,
+    },
+    /// The system does not let us read.
+    #[error("cannot read `{path}`: {reason}")]
+    Read {
+        /// The file or folder.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// The system does not let us write.
+    #[error("cannot write `{path}`: {reason}\nhint: is there room, and may you write there?")]
+    Write {
+        /// The file or folder.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+impl RunError {
+    /// For `map_err`, where `path` is read.
+    pub(crate) fn reading(path: &Path) -> impl Fn(io::Error) -> Self {
+        let path = path.display().to_string();
+        move |error| Self::Read { path: path.clone(), reason: error.to_string() }
+    }
+
+    /// For `map_err`, where `path` is written.
+    pub(crate) fn writing(path: &Path) -> impl Fn(io::Error) -> Self {
+        let path = path.display().to_string();
+        move |error| Self::Write { path: path.clone(), reason: error.to_string() }
+    }
+}

@@ -1,0 +1,385 @@
+//! What is one experiment?
+//!
+//! Does not know what the tables of other crates mean: each is read by its own crate's type. Does not read any data.
+//!
+//! **Invariant**: an [`Experiment`] that exists is complete: every key is known, every default filled in, every approach
+//! configured, and approaches have distinct names that can name folders.
+
+mod file;
+
+use reco_core::options::{self, OptionsError, did_you_mean};
+use reco_core::{Approach, ApproachEntry, DeviceChoice};
+use reco_data::DataConfig;
+use reco_eval::EvaluateConfig;
+use reco_features::{FeaturesConfig, SplitConfig};
+use reco_report::ReportConfig;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use file::{DEFAULT, Source};
+
+use crate::registry::approaches;
+
+/// One experiment: which data, prepared and split how, which approaches, judged how.
+pub struct Experiment {
+    /// What it calls itself; its file's name where it says nothing.
+    pub name: String,
+    /// All chance follows from it.
+    pub seed: u64,
+    /// Where networks compute.
+    pub device: DeviceChoice,
+    /// `[data]`
+    pub data: DataConfig,
+    /// `[features]`
+    pub features: FeaturesConfig,
+    /// `[split]`
+    pub split: SplitConfig,
+    /// `[[approach]]`, in the order of the file.
+    pub approaches: Vec<Configured>,
+    /// `[evaluate]`
+    pub evaluate: EvaluateConfig,
+    /// `[report]`
+    pub report: ReportConfig,
+}
+
+/// One approach with its options, under the name by which this experiment calls it.
+pub struct Configured {
+    /// Its name in this experiment: of its folder, and of its row in the results.
+    pub name: String,
+    /// The registry's entry.
+    pub kind: &'static str,
+    /// The approach.
+    pub approach: Box<dyn Approach>,
+}
+
+/// Why an experiment cannot be read. Files are named as they were given.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// No such file.
+    #[error(
+        "there is no experiment file `{path}`\nhint: leave it out for the built-in experiment, or see data/experiments/"
+    )]
+    Missing {
+        /// The file.
+        path: String,
+    },
+    /// No such file, though another extends it.
+    #[error(
+        "there is no experiment file `{path}`, which `{by}` extends\nhint: `extends` is relative to the file that says it"
+    )]
+    MissingBase {
+        /// The file.
+        path: String,
+        /// The file that extends it.
+        by: String,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read the experiment file `{path}`: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// Not TOML.
+    #[error("{place} line {line} is no TOML: {reason}")]
+    Syntax {
+        /// The file.
+        place: String,
+        /// Counted from 1.
+        line: usize,
+        /// What the parser says.
+        reason: String,
+    },
+    /// `extends` is not one file name.
+    #[error("{place}: `extends` is `{value}`\nhint: it names one file, as text")]
+    Extends {
+        /// The file.
+        place: String,
+        /// What it says.
+        value: String,
+    },
+    /// A chain of `extends` that comes back to where it was.
+    #[error("an experiment extends itself: {chain}")]
+    Cycle {
+        /// The files.
+        chain: String,
+    },
+    /// `nan` or `inf`.
+    #[error("{place}: `{key}` is `{value}`\nhint: numbers are finite")]
+    NotFinite {
+        /// The file.
+        place: String,
+        /// The key.
+        key: String,
+        /// The number.
+        value: f64,
+    },
+    /// An override that is none.
+    #[error("`--set {set}` is no override\nhint: write `--set split.kind=temporal`")]
+    Set {
+        /// What was given.
+        set: String,
+    },
+    /// An override of an approach that the experiment does not have.
+    #[error("{place}: the experiment has no approach `{name}`\nhint: {hint}")]
+    SetApproach {
+        /// The override.
+        place: String,
+        /// The approach.
+        name: String,
+        /// The nearest one.
+        hint: String,
+    },
+    /// An override of a key inside something that is no table.
+    #[error("{place}: `{key}` is `{value}`, not a table")]
+    SetThroughValue {
+        /// The override.
+        place: String,
+        /// The key that is no table.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// An unknown key, a wrong type, a value out of bounds.
+    #[error("{place}: {error}")]
+    Options {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        error: OptionsError,
+    },
+    /// An approach that no registry has.
+    #[error("{place}: unknown approach `{kind}`\nhint: {hint}")]
+    UnknownApproach {
+        /// The file, or the option of the command line.
+        place: String,
+        /// The approach.
+        kind: String,
+        /// The nearest one.
+        hint: String,
+    },
+    /// An approach without a name, or with one that can name no folder.
+    #[error(
+        "{place}: the name of approach number `{number}` is `{name}`\nhint: a name has letters, digits, `-` and `_` only"
+    )]
+    ApproachName {
+        /// The file.
+        place: String,
+        /// Counted from 1.
+        number: usize,
+        /// The name given.
+        name: String,
+    },
+    /// Two approaches of one name.
+    #[error("{place}: two approaches are named `{name}`\nhint: give one of them `kind = \"{name}\"` and another name")]
+    ApproachTwice {
+        /// The file.
+        place: String,
+        /// The name.
+        name: String,
+    },
+    /// No approach at all.
+    #[error("{place}: there is no `[[approach]]`\nhint: known are `{known}`")]
+    NoApproach {
+        /// The file.
+        place: String,
+        /// All of the registry.
+        known: String,
+    },
+}
+
+/// The keys of the file, with the tables as they stand in it.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    name: String,
+    seed: u64,
+    device: DeviceChoice,
+    data: Value,
+    features: Value,
+    split: Value,
+    approach: Vec<Value>,
+    evaluate: Value,
+    report: Value,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        let table = || Value::Object(Map::new());
+        Self {
+            name: String::new(),
+            seed: 42,
+            device: DeviceChoice::Auto,
+            data: table(),
+            features: table(),
+            split: table(),
+            approach: Vec::new(),
+            evaluate: table(),
+            report: table(),
+        }
+    }
+}
+
+impl Experiment {
+    /// Reads an experiment, `sets` (`split.kind=temporal`) over it, reduced to the approaches `only` unless that is
+    /// empty; one of `only` that the experiment does not list is added with its default options.
+    ///
+    /// # Errors
+    /// Whatever makes the experiment wrong or incomplete, see [`ExperimentError`].
+    pub fn read(source: &Source, sets: &[String], only: &[String]) -> Result<Self, ExperimentError> {
+        let place = source.place();
+        let options = |error| ExperimentError::Options { place: place.clone(), error };
+        let table = Value::Object(file::read(source, sets)?);
+        let document: Document = options::parse("the experiment", &table).map_err(options)?;
+        let stem = match source {
+            Source::Default => "default".into(),
+            Source::File(path) => path.file_stem().unwrap_or_default().to_string_lossy(),
+        };
+        Ok(Self {
+            name: if document.name.is_empty() { stem.into_owned() } else { document.name },
+            seed: document.seed,
+            device: document.device,
+            data: options::parse("[data]", &document.data).map_err(options)?,
+            features: options::parse("[features]", &document.features).map_err(options)?,
+            split: options::parse("[split]", &document.split).map_err(options)?,
+            evaluate: options::parse("[evaluate]", &document.evaluate).map_err(options)?,
+            report: options::parse("[report]", &document.report).map_err(options)?,
+            approaches: configure(&place, document.approach, only)?,
+        })
+    }
+
+    /// The part of it that a stage's work depends on, as manifests keep it.
+    pub(crate) fn part(&self, value: &impl Serialize) -> Value {
+        serde_json::to_value(value).expect("a configuration that came from JSON goes back to JSON")
+    }
+}
+
+impl Configured {
+    /// `options` under `name`, of the registry entry `kind`.
+    fn new(place: &str, name: &str, kind: &str, options: &Value) -> Result<Self, ExperimentError> {
+        let entry = entry(place, kind)?;
+        let approach =
+            (entry.configure)(options).map_err(|error| ExperimentError::Options { place: place.to_owned(), error })?;
+        Ok(Self { name: name.to_owned(), kind: entry.name, approach })
+    }
+}
+
+/// The registry's entry of that name.
+///
+/// # Errors
+/// No such entry: the message names the nearest one.
+pub(crate) fn entry(place: &str, kind: &str) -> Result<&'static ApproachEntry, ExperimentError> {
+    approaches().find(|entry| entry.name == kind).ok_or_else(|| ExperimentError::UnknownApproach {
+        place: place.to_owned(),
+        kind: kind.to_owned(),
+        hint: did_you_mean(kind, approaches().map(|entry| entry.name)),
+    })
+}
+
+fn configure(place: &str, list: Vec<Value>, only: &[String]) -> Result<Vec<Configured>, ExperimentError> {
+    let mut configured: Vec<Configured> = Vec::new();
+    for (row, given) in list.into_iter().enumerate() {
+        let Value::Object(mut given) = given else {
+            let reason = format!("`{given}` is no table\nhint: write `[[approach]]` and `name = \"neural\"`");
+            let error = OptionsError::Value { place: "[[approach]]".to_owned(), reason };
+            return Err(ExperimentError::Options { place: place.to_owned(), error });
+        };
+        let mut text = |key: &str| match given.remove(key) {
+            Some(Value::String(text)) => Some(text),
+            Some(other) => Some(other.to_string()),
+            None => None,
+        };
+        let (name, kind) = (text("name").unwrap_or_default(), text("kind"));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if name.is_empty() || !name.bytes().all(plain) {
+            return Err(ExperimentError::ApproachName { place: place.to_owned(), number: row + 1, name });
+        }
+        if configured.iter().any(|other| other.name == name) {
+            return Err(ExperimentError::ApproachTwice { place: place.to_owned(), name });
+        }
+        configured.push(Configured::new(place, &name, kind.as_deref().unwrap_or(&name), &Value::Object(given))?);
+    }
+    if !only.is_empty() {
+        for name in only {
+            if !configured.iter().any(|other| other.name == *name) {
+                configured.push(Configured::new("--approach", name, name, &Value::Object(Map::new()))?);
+            }
+        }
+        configured.retain(|one| only.contains(&one.name));
+    }
+    if configured.is_empty() {
+        let known = approaches().map(|entry| entry.name).collect::<Vec<_>>().join("`, `");
+        return Err(ExperimentError::NoApproach { place: place.to_owned(), known });
+    }
+    Ok(configured)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, sets: &[&str], only: &[&str]) -> Result<Experiment, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        std::fs::write(&path, text).unwrap();
+        let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        Experiment::read(&Source::File(path), &owned(sets), &owned(only)).map_err(|error| error.to_string())
+    }
+
+    fn refused(text: &str) -> String {
+        read(text, &[], &[]).err().unwrap()
+    }
+
+    #[test]
+    fn the_built_in_experiment_has_every_approach_and_is_the_one_in_the_data_folder() {
+        let experiment = Experiment::read(&Source::Default, &[], &[]).unwrap();
+        assert_eq!(experiment.name, "default");
+        let names: Vec<&str> = experiment.approaches.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, approaches().map(|entry| entry.name).collect::<Vec<_>>());
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/experiments/default.toml");
+        if let Ok(text) = std::fs::read_to_string(file) {
+            assert_eq!(text, DEFAULT, "{file} and reco-run/experiments/default.toml are to be the same");
+        }
+    }
+
+    #[test]
+    fn a_small_file_is_filled_in_from_defaults() {
+        let experiment = read("[[approach]]\nname = \"random\"", &["seed=7"], &[]).unwrap();
+        assert_eq!((experiment.name.as_str(), experiment.seed), ("mine", 7));
+        assert_eq!(experiment.device, DeviceChoice::Auto);
+        let both = read("[[approach]]\nname = \"random\"", &[], &["popularity", "random"]).unwrap();
+        let names: Vec<&str> = both.approaches.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["random", "popularity"]);
+    }
+
+    #[test]
+    fn one_kind_can_stand_twice_under_two_names() {
+        let text = "[[approach]]\nname = \"random\"\n[[approach]]\nname = \"dice\"\nkind = \"random\"";
+        let experiment = read(text, &[], &["dice"]).unwrap();
+        assert_eq!((experiment.approaches[0].name.as_str(), experiment.approaches[0].kind), ("dice", "random"));
+    }
+
+    #[test]
+    fn whatever_is_wrong_is_named_with_its_remedy() {
+        for (text, expected) in [
+            ("sede = 3", vec!["mine.toml", "unknown key `sede`", "did you mean `seed`?"]),
+            ("[splitt]\nkind = \"random\"", vec!["unknown key `splitt`", "did you mean `split`?"]),
+            ("[data]\nnaem = \"x\"", vec!["unknown key `naem` in [data]", "did you mean `name`?"]),
+            ("seed = \"three\"", vec!["the experiment", "three"]),
+            ("device = \"gpu\"", vec!["`gpu`", "wgpu"]),
+            ("name = \"x\"", vec!["no `[[approach]]`", "`random`, `popularity`"]),
+            ("approach = [3]", vec!["`3` is no table"]),
+            ("[[approach]]\nname = \"a/b\"", vec!["`a/b`", "number `1`"]),
+            ("[[approach]]\nkind = \"random\"", vec!["number `1`"]),
+            ("[[approach]]\nname = \"popularty\"", vec!["unknown approach `popularty`", "did you mean `popularity`?"]),
+            ("[[approach]]\nname = \"random\"\n[[approach]]\nname = \"random\"", vec!["two approaches", "`random`"]),
+            ("[[approach]]\nname = \"random\"\nepoch = 3", vec!["unknown key `epoch`"]),
+        ] {
+            let error = refused(text);
+            for part in expected {
+                assert!(error.contains(part), "{text}: {error}");
+            }
+        }
+        assert!(read("[[approach]]\nname = \"random\"", &[], &["nueral"]).err().unwrap().contains("`neural`"));
+    }
+}

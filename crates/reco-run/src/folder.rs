@@ -1,0 +1,239 @@
+//! How does a stage's folder come to be: only when something changed, and whole or not at all?
+//!
+//! Does not know what is written into it.
+//!
+//! **Invariant**: under its own name a folder is always complete, with its manifest; half-written ones have a name that
+//! begins with a dot and ends in `.partial`, and go when the work fails or the next one starts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::manifest::{Digests, MANIFEST, Manifest, SCHEMA_VERSION, digests};
+use crate::{RunError, memory};
+
+/// One folder that a stage makes, and all that its content depends on.
+pub(crate) struct Folder {
+    /// The stage.
+    pub(crate) stage: &'static str,
+    /// The stage's version.
+    pub(crate) version: u32,
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    /// The stage's part of the experiment.
+    pub(crate) part: Value,
+    /// What it is made from.
+    pub(crate) inputs: Digests,
+    /// What makes it.
+    pub(crate) versions: BTreeMap<String, String>,
+    /// All chance follows from it.
+    pub(crate) seed: u64,
+}
+
+/// What a stage tells after its work.
+#[derive(Default)]
+pub(crate) struct Made {
+    /// What it was computed on.
+    pub(crate) device: Option<String>,
+    /// Counts, times.
+    pub(crate) notes: Value,
+}
+
+impl Folder {
+    /// Why the folder has to be made: in words, or `None` while it still is what would be made.
+    pub(crate) fn why(&self) -> Option<String> {
+        if !self.path.exists() {
+            return Some("not made yet".to_owned());
+        }
+        let manifest = match Manifest::read(&self.path, "") {
+            Ok(manifest) => manifest,
+            Err(error) => return Some(first_line(&error)),
+        };
+        if let Some(why) = self.differs(&manifest) {
+            return Some(why);
+        }
+        manifest.verify(&self.path, "").err().map(|error| first_line(&error))
+    }
+
+    /// In what the folder that `manifest` describes differs from what would be made, its files aside.
+    pub(crate) fn differs(&self, manifest: &Manifest) -> Option<String> {
+        if manifest.stage != self.stage {
+            return Some(format!("it was made by `{}`", manifest.stage));
+        }
+        if manifest.stage_version != self.version || manifest.versions != self.versions {
+            return Some("it was made by another version".to_owned());
+        }
+        if manifest.seed != self.seed {
+            return Some(format!("`seed` was `{}` and is `{}`", manifest.seed, self.seed));
+        }
+        if let Some((key, was, is)) = difference("", &manifest.experiment, &self.part) {
+            return Some(format!("`{key}` was `{was}` and is `{is}`"));
+        }
+        let names = self.inputs.keys().chain(manifest.inputs.keys());
+        names.into_iter().find(|name| self.inputs.get(*name) != manifest.inputs.get(*name)).map(|name| {
+            match (manifest.inputs.contains_key(name), self.inputs.contains_key(name)) {
+                (false, _) => format!("`{name}` is new"),
+                (_, false) => format!("`{name}` is gone"),
+                _ => format!("`{name}` changed"),
+            }
+        })
+    }
+
+    /// Makes the folder: `make` fills an empty one, which then takes the place of the old one.
+    pub(crate) fn make(&self, make: impl FnOnce(&Path) -> Result<Made, RunError>) -> Result<Manifest, RunError> {
+        let (started, parent) = (Instant::now(), self.path.parent().unwrap_or(Path::new("")));
+        memory::reset_peak();
+        let partial = Partial::create(&self.path)?;
+        let made = make(&partial.path)?;
+        let manifest = Manifest {
+            schema_version: SCHEMA_VERSION,
+            stage: self.stage.to_owned(),
+            stage_version: self.version,
+            experiment: self.part.clone(),
+            inputs: self.inputs.clone(),
+            outputs: digests(&partial.path)?,
+            versions: self.versions.clone(),
+            device: made.device,
+            seed: self.seed,
+            seconds: started.elapsed().as_secs_f64(),
+            peak_memory_bytes: memory::peak_bytes(),
+            notes: made.notes,
+        };
+        write_json(&partial.path.join(MANIFEST), &manifest)?;
+        let old = parent.join(hidden(&self.path, "old"));
+        remove(&old)?;
+        if self.path.exists() {
+            fs::rename(&self.path, &old).map_err(RunError::writing(&self.path))?;
+        }
+        fs::rename(&partial.path, &self.path).map_err(RunError::writing(&self.path))?;
+        remove(&old)?;
+        Ok(manifest)
+    }
+}
+
+/// A half-written folder, removed when dropped before it was renamed.
+struct Partial {
+    path: PathBuf,
+}
+
+impl Partial {
+    fn create(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.parent().unwrap_or(Path::new("")).join(hidden(folder, "partial"));
+        remove(&path)?;
+        fs::create_dir_all(&path).map_err(RunError::writing(&path))?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After the rename there is nothing left here; a failure to tidy up must not hide the one that led here.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Writes `value` as indented JSON with a last newline.
+pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), RunError> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|error| RunError::Write { path: path.display().to_string(), reason: error.to_string() })?;
+    text.push('\n');
+    fs::write(path, text).map_err(RunError::writing(path))
+}
+
+fn hidden(folder: &Path, ending: &str) -> String {
+    format!(".{}.{ending}", folder.file_name().unwrap_or_default().to_string_lossy())
+}
+
+fn remove(folder: &Path) -> Result<(), RunError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(RunError::writing(folder)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn first_line(error: &impl ToString) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// The first key whose values differ, with both.
+fn difference(key: &str, was: &Value, is: &Value) -> Option<(String, String, String)> {
+    if was == is {
+        return None;
+    }
+    if let (Value::Object(old), Value::Object(new)) = (was, is) {
+        for name in old.keys().chain(new.keys()) {
+            let (old, new) = (old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null));
+            let inner = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            if let Some(found) = difference(&inner, old, new) {
+                return Some(found);
+            }
+        }
+    }
+    Some((key.to_owned(), was.to_string(), is.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn folder(at: &Path) -> Folder {
+        Folder {
+            stage: "features",
+            version: 1,
+            path: at.join("features"),
+            part: json!({ "split": { "kind": "random" } }),
+            inputs: Digests::from([("ratings.parquet".to_owned(), "aa".to_owned())]),
+            versions: BTreeMap::new(),
+            seed: 1,
+        }
+    }
+
+    fn make(folder: &Folder) {
+        let manifest = folder.make(|at| {
+            fs::write(at.join("x"), "1").unwrap();
+            Ok(Made::default())
+        });
+        assert_eq!(manifest.unwrap().outputs.len(), 1);
+    }
+
+    #[test]
+    fn a_folder_is_made_once_and_again_for_a_reason_that_is_told() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = || folder(temporary.path());
+        assert_eq!(folder().why().as_deref(), Some("not made yet"));
+        make(&folder());
+        assert_eq!(folder().why(), None);
+        let why = |folder: Folder| folder.why().unwrap();
+        assert_eq!(why(Folder { seed: 2, ..folder() }), "`seed` was `1` and is `2`");
+        assert_eq!(
+            why(Folder { part: json!({ "split": { "kind": "temporal" } }), ..folder() }),
+            "`split.kind` was `\"random\"` and is `\"temporal\"`"
+        );
+        assert_eq!(why(Folder { version: 2, ..folder() }), "it was made by another version");
+        assert_eq!(why(Folder { inputs: Digests::new(), ..folder() }), "`ratings.parquet` is gone");
+        fs::write(folder().path.join("x"), "2").unwrap();
+        assert!(why(folder()).contains("x` is damaged"));
+        make(&folder());
+        assert_eq!(folder().why(), None);
+    }
+
+    #[test]
+    fn failed_work_leaves_the_old_folder_and_nothing_else() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = folder(temporary.path());
+        make(&folder);
+        let failed = folder.make(|at| {
+            fs::write(at.join("half"), "").unwrap();
+            Err(RunError::Interrupted)
+        });
+        assert!(failed.is_err());
+        let left: Vec<_> = fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["features"]);
+        assert_eq!(folder.why(), None);
+    }
+}

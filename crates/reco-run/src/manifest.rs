@@ -1,0 +1,280 @@
+//! What was a folder made from, and is it still as it was made?
+//!
+//! Does not know what a stage does, nor what its files mean.
+//!
+//! **Invariant**: a manifest lists every file of its folder but itself, with its SHA-256; it is written last, so that a
+//! folder without one is not finished.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// A manifest's file name.
+pub const MANIFEST: &str = "manifest.json";
+
+/// The version of this format; a folder of another one is made anew, and a model of another one is refused.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Digests by file: relative to the folder, with `/` on every system.
+pub type Digests = BTreeMap<String, String>;
+
+/// How one folder of a run came to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`SCHEMA_VERSION`]
+    pub schema_version: u32,
+    /// `ingest`, `features`, `train`, `evaluate`, `report`
+    pub stage: String,
+    /// Raised when the stage's work changes its meaning.
+    pub stage_version: u32,
+    /// The stage's own tables of the experiment, defaults filled in.
+    pub experiment: Value,
+    /// SHA-256 of each file it was made from.
+    pub inputs: Digests,
+    /// SHA-256 of each file in the folder.
+    pub outputs: Digests,
+    /// Versions of what did the work.
+    pub versions: BTreeMap<String, String>,
+    /// What it was computed on, in words; `None` where only the CPU could.
+    pub device: Option<String>,
+    /// All chance followed from it.
+    pub seed: u64,
+    /// Wall time.
+    pub seconds: f64,
+    /// The largest memory the process held meanwhile, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+    /// What the stage tells of its work: counts, times.
+    pub notes: Value,
+}
+
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Nothing there.
+    #[error("there is no `{path}`\nhint: {hint}")]
+    Missing {
+        /// The manifest.
+        path: String,
+        /// What makes it.
+        hint: String,
+    },
+    /// No manifest of ours.
+    #[error("`{path}` is no manifest of reco: {reason}\nhint: {hint}")]
+    Foreign {
+        /// The manifest.
+        path: String,
+        /// What is wrong.
+        reason: String,
+        /// What makes it anew.
+        hint: String,
+    },
+    /// A manifest of an older or newer reco.
+    #[error("`{path}` has schema version `{found}` and this reco reads `{SCHEMA_VERSION}`\nhint: {hint}")]
+    Schema {
+        /// The manifest.
+        path: String,
+        /// Its version.
+        found: String,
+        /// What makes it anew.
+        hint: String,
+    },
+    /// A file that is not what it was.
+    #[error("`{path}` is damaged: its SHA-256 is `{found}`, and `{expected}` was written\nhint: {hint}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// Its digest, or `missing`.
+        found: String,
+        /// The digest it had.
+        expected: String,
+        /// What makes it anew.
+        hint: String,
+    },
+    /// A file that no stage wrote.
+    #[error("`{path}` was not written with the rest of its folder\nhint: remove it, or {hint}")]
+    Added {
+        /// The file.
+        path: String,
+        /// What makes the folder anew.
+        hint: String,
+    },
+    /// The system says no.
+    #[error("cannot read `{path}`: {reason}")]
+    Io {
+        /// The file or folder.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+impl Manifest {
+    /// Reads the manifest of `folder`; `hint` says what makes the folder.
+    ///
+    /// # Errors
+    /// None there, or none of this schema version.
+    pub fn read(folder: &Path, hint: &str) -> Result<Self, ManifestError> {
+        let path = folder.join(MANIFEST);
+        let shown = path.display().to_string();
+        let hint = hint.to_owned();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ManifestError::Missing { path: shown, hint });
+            }
+            Err(error) => return Err(ManifestError::Io { path: shown, reason: error.to_string() }),
+        };
+        let foreign = |reason: String| ManifestError::Foreign { path: shown.clone(), reason, hint: hint.clone() };
+        let value: Value = serde_json::from_str(&text).map_err(|error| foreign(error.to_string()))?;
+        match value.get("schema_version") {
+            Some(version) if *version == SCHEMA_VERSION => {}
+            Some(version) => return Err(ManifestError::Schema { path: shown, found: version.to_string(), hint }),
+            None => return Err(foreign("it has no `schema_version`".to_owned())),
+        }
+        serde_json::from_value(value).map_err(|error| foreign(error.to_string()))
+    }
+
+    /// Holds every file of `folder` against its digest.
+    ///
+    /// # Errors
+    /// A file changed, missing or added.
+    pub fn verify(&self, folder: &Path, hint: &str) -> Result<(), ManifestError> {
+        let found = digests(folder)?;
+        for (name, expected) in &self.outputs {
+            let digest = found.get(name);
+            if digest != Some(expected) {
+                return Err(ManifestError::Damaged {
+                    path: folder.join(name).display().to_string(),
+                    found: digest.cloned().unwrap_or_else(|| "missing".to_owned()),
+                    expected: expected.clone(),
+                    hint: hint.to_owned(),
+                });
+            }
+        }
+        match found.keys().find(|name| !self.outputs.contains_key(*name)) {
+            Some(name) => {
+                Err(ManifestError::Added { path: folder.join(name).display().to_string(), hint: hint.to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The SHA-256 of every file in `folder` and below it, but for its manifest.
+///
+/// # Errors
+/// A file or folder that cannot be read.
+pub fn digests(folder: &Path) -> Result<Digests, ManifestError> {
+    fn walk(folder: &Path, prefix: &str, into: &mut Digests) -> Result<(), ManifestError> {
+        let unreadable = |error: io::Error| io_error(folder, &error);
+        for entry in fs::read_dir(folder).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                walk(&entry.path(), &format!("{name}/"), into)?;
+            } else if name != MANIFEST {
+                into.insert(name, digest(&entry.path())?);
+            }
+        }
+        Ok(())
+    }
+    let mut found = Digests::new();
+    walk(folder, "", &mut found)?;
+    Ok(found)
+}
+
+/// The SHA-256 of one file, in hexadecimal.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn digest(path: &Path) -> Result<String, ManifestError> {
+    let unreadable = |error: io::Error| io_error(path, &error);
+    let mut file = fs::File::open(path).map_err(unreadable)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).map_err(unreadable)? {
+            0 => break,
+            n => hash.update(&buffer[..n]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn io_error(path: &Path, error: &io::Error) -> ManifestError {
+    ManifestError::Io { path: path.display().to_string(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn written(folder: &Path) -> Manifest {
+        fs::create_dir(folder.join("weights")).unwrap();
+        fs::write(folder.join("weights/a.bin"), "abc").unwrap();
+        let manifest = Manifest {
+            schema_version: SCHEMA_VERSION,
+            stage: "train".to_owned(),
+            stage_version: 1,
+            experiment: json!({}),
+            inputs: Digests::new(),
+            outputs: digests(folder).unwrap(),
+            versions: BTreeMap::new(),
+            device: None,
+            seed: 1,
+            seconds: 0.5,
+            peak_memory_bytes: None,
+            notes: json!(null),
+        };
+        fs::write(folder.join(MANIFEST), serde_json::to_string(&manifest).unwrap()).unwrap();
+        manifest
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_standard() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = written(folder.path());
+        assert_eq!(
+            manifest.outputs["weights/a.bin"],
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn a_changed_a_missing_and_an_added_file_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let manifest = written(at);
+        assert_eq!(Manifest::read(at, "").unwrap(), manifest);
+        manifest.verify(at, "").unwrap();
+        fs::write(at.join("weights/b.bin"), "").unwrap();
+        assert!(manifest.verify(at, "train again").unwrap_err().to_string().contains("remove it, or train again"));
+        fs::remove_file(at.join("weights/b.bin")).unwrap();
+        fs::write(at.join("weights/a.bin"), "abd").unwrap();
+        let error = manifest.verify(at, "train again").unwrap_err().to_string();
+        assert!(error.contains("a.bin` is damaged") && error.contains("`ba7816bf"), "{error}");
+        fs::remove_file(at.join("weights/a.bin")).unwrap();
+        assert!(manifest.verify(at, "").unwrap_err().to_string().contains("`missing`"));
+    }
+
+    #[test]
+    fn foreign_manifests_are_refused_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |text: &str| {
+            fs::write(folder.path().join(MANIFEST), text).unwrap();
+            Manifest::read(folder.path(), "run `reco train`").unwrap_err().to_string()
+        };
+        assert!(refused("not json").contains("is no manifest of reco"));
+        assert!(refused("{}").contains("no `schema_version`"));
+        assert!(refused("{\"schema_version\": 99}").contains("schema version `99`"));
+        assert!(refused("{\"schema_version\": 1}").contains("missing field"));
+        fs::remove_file(folder.path().join(MANIFEST)).unwrap();
+        assert!(Manifest::read(folder.path(), "run `reco train`").unwrap_err().to_string().contains("hint: run"));
+    }
+}

@@ -1,0 +1,62 @@
+//! Who is told how a run goes?
+//!
+//! Does not know terminals: progress bars are an implementation elsewhere.
+//!
+//! **Invariant**: nothing an implementation does changes a result, except that it can stop the run.
+
+use reco_core::Progress;
+use reco_data::IngestProgress;
+use reco_data::fetch::FetchProgress;
+use serde::Serialize;
+
+/// One piece of work of a run: a stage, or one approach of one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outcome {
+    /// The stage.
+    pub stage: String,
+    /// The approach, where the stage works through several.
+    pub approach: Option<String>,
+    /// Whether there was nothing to do.
+    pub skipped: bool,
+    /// Wall time of the work, zero where it was skipped.
+    pub seconds: f64,
+}
+
+/// Told of the progress of a run.
+pub trait RunProgress: Send + Sync {
+    /// Who is told of a fetch.
+    fn fetch(&self) -> &dyn FetchProgress;
+
+    /// Who is told of an ingest.
+    fn ingest(&self) -> &dyn IngestProgress;
+
+    /// Who is told of a training; also asked whether the run should stop.
+    fn train(&self) -> &dyn Progress;
+
+    /// Work begins, for the reason `why`.
+    fn began(&self, stage: &str, approach: Option<&str>, why: &str) {
+        let _ = (stage, approach, why);
+    }
+
+    /// Work is done, or was skipped.
+    fn ended(&self, outcome: &Outcome) {
+        let _ = outcome;
+    }
+}
+
+/// Shows nothing and never stops.
+pub struct Quiet;
+
+impl RunProgress for Quiet {
+    fn fetch(&self) -> &dyn FetchProgress {
+        &reco_data::fetch::Silent
+    }
+
+    fn ingest(&self) -> &dyn IngestProgress {
+        &reco_data::SilentIngest
+    }
+
+    fn train(&self) -> &dyn Progress {
+        &reco_core::Silent
+    }
+}

@@ -1,0 +1,23 @@
+//! Which approaches are there?
+//!
+//! Does not know any: it joins the registries of the crates that do.
+//!
+//! **Invariant**: names are distinct, and chance comes first, so that no table is read without it.
+
+use reco_core::ApproachEntry;
+
+/// Every approach, in the order of help and reports.
+pub fn approaches() -> impl Iterator<Item = &'static ApproachEntry> + Clone {
+    reco_classic::APPROACHES.iter().chain(reco_models::APPROACHES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_in_the_order_of_reports() {
+        let names: Vec<&str> = approaches().map(|entry| entry.name).collect();
+        assert_eq!(names, ["random", "popularity", "content", "collaborative", "neural", "hybrid"]);
+    }
+}

@@ -1,0 +1,77 @@
+//! How does a whole experiment run?
+//!
+//! Does not know what a stage does.
+//!
+//! **Invariant**: stages run in the order of [`STAGES`], each after the ones that it reads.
+
+use std::fs;
+use std::path::Path;
+
+use reco_report::Results;
+use serde::Serialize;
+
+use crate::stage::{Context, position};
+use crate::{Experiment, Outcome, RESULTS, RunError, RunProgress, STAGES};
+
+/// Which part of a run, and where.
+#[derive(Clone, Copy)]
+pub struct RunOptions<'a> {
+    /// Raw files, shared by experiments: `data/raw`.
+    pub raw: &'a Path,
+    /// What the run makes: `data`.
+    pub out: &'a Path,
+    /// The first stage; those before it are taken as they lie.
+    pub from: Option<&'a str>,
+    /// The only stage.
+    pub only: Option<&'a str>,
+    /// Whether to work even where nothing changed.
+    pub force: bool,
+    /// Is told of progress, and can ask to stop.
+    pub progress: &'a dyn RunProgress,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Each piece of work, skipped ones included.
+    pub work: Vec<Outcome>,
+    /// The results, where the report stage took part.
+    pub results: Option<Results>,
+}
+
+/// Runs `experiment`, or a part of it.
+///
+/// # Errors
+/// Whatever a stage reports; an unknown stage; an interruption, which leaves nothing half-written.
+pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary, RunError> {
+    let stages = match (options.from, options.only) {
+        (_, Some(only)) => {
+            let at = position(only)?;
+            &STAGES[at..=at]
+        }
+        (Some(from), None) => &STAGES[position(from)?..],
+        (None, None) => STAGES,
+    };
+    let RunOptions { raw, out, force, progress, .. } = *options;
+    let context = Context { experiment, raw, out, force, progress };
+    let mut work = Vec::new();
+    for stage in stages {
+        work.extend((stage.run)(&context)?);
+    }
+    let reported = work.iter().any(|outcome| Some(outcome.stage.as_str()) == STAGES.last().map(|stage| stage.name));
+    Ok(Summary { work, results: reported.then(|| results(out)).transpose()? })
+}
+
+/// The results that the last run left under `out`.
+///
+/// # Errors
+/// None there, or not written by this reco.
+pub fn results(out: &Path) -> Result<Results, RunError> {
+    let path = out.join("report").join(RESULTS);
+    let text = fs::read_to_string(&path).map_err(RunError::reading(&path))?;
+    serde_json::from_str(&text).map_err(|error| RunError::Json {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+        hint: "`reco report` makes it".to_owned(),
+    })
+}

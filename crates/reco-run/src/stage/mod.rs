@@ -1,0 +1,120 @@
+//! Which stages has a run, in which order, and what do they share?
+//!
+//! Does not know what a stage does: each is a file here and a row of [`STAGES`].
+//!
+//! **Invariant**: a stage reads only folders that earlier ones finished for the same experiment, and never one that is
+//! damaged or was made for another.
+
+mod detail;
+mod evaluate;
+mod features;
+mod ingest;
+mod report;
+mod train;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use reco_core::options::did_you_mean;
+use serde_json::Value;
+
+use crate::folder::{Folder, Made};
+use crate::manifest::{Digests, Manifest};
+use crate::{Experiment, Outcome, RunError, RunProgress};
+
+pub use report::RESULTS;
+
+/// One stage.
+pub struct StageEntry {
+    /// Its name: `reco <name>`, `reco run --from <name>`, the folder of its manifest's `stage`.
+    pub name: &'static str,
+    /// One line for help.
+    pub about: &'static str,
+    /// The lines of its help that explain by example.
+    pub example: &'static str,
+    /// Does what has to be done.
+    pub(crate) run: fn(&Context<'_>) -> Result<Vec<Outcome>, RunError>,
+}
+
+/// Every stage, in the order of a run.
+pub static STAGES: &[StageEntry] = &[ingest::ENTRY, features::ENTRY, train::ENTRY, evaluate::ENTRY, report::ENTRY];
+
+/// The position of the stage called `name`.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn position(name: &str) -> Result<usize, RunError> {
+    STAGES.iter().position(|stage| stage.name == name).ok_or_else(|| RunError::UnknownStage {
+        name: name.to_owned(),
+        hint: did_you_mean(name, STAGES.iter().map(|stage| stage.name)),
+    })
+}
+
+/// All that a stage is given.
+pub(crate) struct Context<'a> {
+    pub(crate) experiment: &'a Experiment,
+    pub(crate) raw: &'a Path,
+    pub(crate) out: &'a Path,
+    /// Whether work is done even where nothing changed.
+    pub(crate) force: bool,
+    pub(crate) progress: &'a dyn RunProgress,
+}
+
+impl Context<'_> {
+    /// A folder of the run.
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.out.join(name)
+    }
+
+    /// Makes `folder` with `make` if it has to be made.
+    fn work(
+        &self,
+        folder: &Folder,
+        approach: Option<&str>,
+        make: impl FnOnce(&Path) -> Result<Made, RunError>,
+    ) -> Result<Outcome, RunError> {
+        if self.progress.train().interrupted() {
+            return Err(RunError::Interrupted);
+        }
+        let why = folder.why().or_else(|| self.force.then(|| "asked for".to_owned()));
+        let mut outcome = Outcome {
+            stage: folder.stage.to_owned(),
+            approach: approach.map(str::to_owned),
+            skipped: why.is_none(),
+            seconds: 0.0,
+        };
+        if let Some(why) = why {
+            self.progress.began(folder.stage, approach, &why);
+            outcome.seconds = folder.make(make)?.seconds;
+        }
+        self.progress.ended(&outcome);
+        Ok(outcome)
+    }
+}
+
+impl Folder {
+    /// The manifest and the files (`features/fit.parquet`) of a folder that an earlier stage finished, for this experiment.
+    fn ready(&self, prefix: &str) -> Result<(Manifest, Digests), RunError> {
+        let hint = format!("`reco {}` makes it; `reco run` makes all that is missing", self.stage);
+        let manifest = Manifest::read(&self.path, &hint)?;
+        if let Some(why) = self.differs(&manifest) {
+            let path = self.path.display().to_string();
+            let hint = format!("`reco run` makes anew what changed, or make this alone: `reco {}`", self.stage);
+            return Err(RunError::Stale { path, why, hint });
+        }
+        manifest.verify(&self.path, &hint)?;
+        let files =
+            manifest.outputs.iter().map(|(name, digest)| (format!("{prefix}/{name}"), digest.clone())).collect();
+        Ok((manifest, files))
+    }
+}
+
+/// What did the work of a stage without Burn.
+fn own_version() -> BTreeMap<String, String> {
+    BTreeMap::from([("reco".to_owned(), env!("CARGO_PKG_VERSION").to_owned())])
+}
+
+/// What a stage notes of its work, as JSON.
+fn notes(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}

@@ -1,0 +1,197 @@
+//! What came out of the run, for people and for machines?
+//!
+//! Does not know how a table looks: reco-report does.
+//!
+//! **Invariant**: every number comes from a manifest or an evaluation; nothing is computed again.
+
+use std::fs;
+use std::path::Path;
+
+use reco_core::{EpochLog, TrainingLog};
+use reco_eval::Evaluation;
+use reco_features::Info;
+use reco_report::{ApproachResult, DatasetSummary, Facts, Results, SplitSummary};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::train::{self, TrainNotes};
+use super::{Context, StageEntry, detail, evaluate, features, ingest, own_version};
+use crate::artifact;
+use crate::folder::{Folder, Made};
+use crate::manifest::{MANIFEST, Manifest, digest};
+use crate::{Outcome, RunError};
+
+/// The file of results, in the report's folder.
+pub const RESULTS: &str = "results.json";
+
+/// The report for people, beside it.
+const REPORT: &str = "report.md";
+
+pub(super) const ENTRY: StageEntry = StageEntry {
+    name: "report",
+    about: "Writes the results as a table for people and as a file for machines",
+    example: "  reco report\n  reco report --json",
+    run,
+};
+
+/// One approach, with all that is known of it.
+struct Row {
+    name: String,
+    manifest: Manifest,
+    trained: TrainNotes,
+    history: Option<Vec<EpochLog>>,
+    evaluation: Evaluation,
+}
+
+fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
+    let experiment = context.experiment;
+    let (features, feature_files) = features::folder(context)?.ready("features")?;
+    let (_, mut inputs) = evaluate::folder(context)?.ready("evaluation")?;
+    for configured in &experiment.approaches {
+        let folder = train::folder(context, configured, &feature_files);
+        inputs.insert(format!("models/{}/{MANIFEST}", configured.name), digest(&folder.path.join(MANIFEST))?);
+    }
+    let folder = Folder {
+        stage: ENTRY.name,
+        version: 1,
+        path: context.at("report"),
+        part: json!({ "name": experiment.name, "report": experiment.part(&experiment.report) }),
+        inputs,
+        versions: own_version(),
+        seed: experiment.seed,
+    };
+    let outcome = context.work(&folder, None, |at| {
+        let info: Info = from_notes(&context.at("features"), &features.notes)?;
+        let rows: Vec<Row> =
+            experiment.approaches.iter().map(|one| row(context, &one.name)).collect::<Result<_, _>>()?;
+        let results = results(context, &info, &rows);
+        let facts = facts(context, &info, &rows)?;
+        write(&at.join(RESULTS), &results.to_json()?)?;
+        write(&at.join(REPORT), &reco_report::markdown(&results, &facts, &experiment.report))?;
+        Ok(Made::default())
+    })?;
+    Ok(vec![outcome])
+}
+
+fn row(context: &Context<'_>, name: &str) -> Result<Row, RunError> {
+    let model = context.at("models").join(name);
+    let manifest = Manifest::read(&model, "`reco train` makes it")?;
+    let history = model.join(artifact::HISTORY);
+    Ok(Row {
+        name: name.to_owned(),
+        trained: from_notes(&model, &manifest.notes)?,
+        manifest,
+        history: if history.exists() { Some(read(&history)?) } else { None },
+        evaluation: read(&context.at("evaluation").join(format!("{name}.json")))?,
+    })
+}
+
+fn results(context: &Context<'_>, info: &Info, rows: &[Row]) -> Results {
+    let experiment = context.experiment;
+    let mut devices: Vec<&str> = Vec::new();
+    for device in rows.iter().filter_map(|row| row.manifest.device.as_deref()) {
+        if !devices.contains(&device) {
+            devices.push(device);
+        }
+    }
+    if devices.len() > 1 {
+        // What needs no device of its own says nothing about where the others were trained.
+        devices.retain(|device| *device != "cpu");
+    }
+    Results {
+        experiment: experiment.name.clone(),
+        dataset: DatasetSummary {
+            name: info.dataset.name.clone(),
+            sha256: info.dataset.sha256.clone(),
+            n_users: info.n_users,
+            n_items: info.n_items,
+            n_ratings: info.n_ratings,
+        },
+        split: SplitSummary {
+            kind: info.split.config.kind.clone(),
+            n_train: info.split.n_train,
+            n_valid: info.split.n_valid,
+            n_test: info.split.n_test,
+        },
+        device: devices.join(", "),
+        seed: experiment.seed,
+        approaches: rows.iter().map(approach).collect(),
+        lower_is_better: detail::lower_is_better(&columns(rows)),
+    }
+}
+
+/// The metrics that were computed, in their order.
+fn columns(rows: &[Row]) -> Vec<String> {
+    let first = rows.first().map(|row| row.evaluation.metrics.as_slice()).unwrap_or_default();
+    first.iter().map(|(name, _)| name.clone()).collect()
+}
+
+fn approach(row: &Row) -> ApproachResult {
+    ApproachResult {
+        name: row.name.clone(),
+        n_parameters: row.trained.n_parameters,
+        epochs: row.trained.epochs,
+        train_seconds: row.trained.train_seconds,
+        ratings_per_second: row.trained.ratings_per_second,
+        metrics: row.evaluation.metrics.clone().into(),
+    }
+}
+
+fn facts(context: &Context<'_>, info: &Info, rows: &[Row]) -> Result<Facts, RunError> {
+    let (tables, table_files) = ingest::ready(context)?;
+    let dataset = &info.dataset;
+    let count = |n: usize| n.to_string();
+    let mut facts = Facts {
+        dataset: vec![
+            ("source".to_owned(), dataset.source.clone()),
+            ("licence".to_owned(), dataset.licence.clone()),
+            ("citation".to_owned(), dataset.citation.clone()),
+            ("rows rejected".to_owned(), dataset.n_rejected.to_string()),
+            ("duplicates left out".to_owned(), dataset.n_duplicates.to_string()),
+            ("items dropped for want of genres".to_owned(), count(info.n_items_dropped)),
+        ],
+        evaluation: detail::protocol(context.experiment, rows.first().map(|row| &row.evaluation)),
+        metrics: detail::meanings(&columns(rows)),
+        detail: detail::user(context, rows.iter().map(|row| (row.name.as_str(), &row.evaluation)))?,
+        ..Facts::default()
+    };
+    facts.dataset.retain(|(_, value)| !value.is_empty() && value != "0");
+    for row in rows {
+        if let Some(epochs) = &row.history {
+            let log = TrainingLog {
+                epochs: epochs.clone(),
+                best_epoch: row.trained.best_epoch.unwrap_or(epochs.len()),
+                n_train: row.trained.n_train,
+                n_validation: row.trained.n_validation,
+                train_seconds: row.trained.train_seconds,
+            };
+            facts.training.push((row.name.clone(), log));
+        }
+        let weights = row.manifest.outputs.iter().filter(|(name, _)| name.starts_with(artifact::WEIGHTS));
+        facts.checksums.extend(weights.map(|(name, sha)| (format!("models/{}/{name}", row.name), sha.clone())));
+    }
+    let raw = tables.inputs.iter().chain(&table_files).map(|(name, sha)| (name.clone(), sha.clone()));
+    facts.checksums.splice(0..0, raw);
+    Ok(facts)
+}
+
+fn from_notes<T: DeserializeOwned>(folder: &Path, notes: &Value) -> Result<T, RunError> {
+    serde_json::from_value(notes.clone()).map_err(|error| json_error(&folder.join(MANIFEST), &error))
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+    let text = fs::read_to_string(path).map_err(RunError::reading(path))?;
+    serde_json::from_str(&text).map_err(|error| json_error(path, &error))
+}
+
+fn json_error(path: &Path, error: &serde_json::Error) -> RunError {
+    RunError::Json {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+        hint: "make it again: `reco run --force`".to_owned(),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), RunError> {
+    fs::write(path, text).map_err(RunError::writing(path))
+}

@@ -1,0 +1,154 @@
+//! How do approaches become models that stand alone?
+//!
+//! Does not know any approach: it asks the registry.
+//!
+//! **Invariant**: one folder and one manifest per approach, which depends on the features, the approach's options, the
+//! seed and the device alone, so that a new approach trains nothing but itself. A folder holds all that an answer needs.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use reco_core::{Fitted, Run, Train, TrainingLog};
+use reco_data::table::{Column, Table};
+use reco_features::Dataset;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Context, StageEntry, features, notes, own_version};
+use crate::artifact::{self, ArtifactConfig};
+use crate::experiment::Configured;
+use crate::folder::{Folder, Made, write_json};
+use crate::manifest::Digests;
+use crate::{Outcome, RunError};
+
+pub(super) const ENTRY: StageEntry = StageEntry {
+    name: "train",
+    about: "Trains every approach that changed, each into a folder that stands alone",
+    example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json",
+    run,
+};
+
+/// What a model's manifest notes of its training.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TrainNotes {
+    /// Numbers learned.
+    pub(super) n_parameters: usize,
+    /// Epochs done; `None` for what is not trained by epochs.
+    pub(super) epochs: Option<usize>,
+    /// The epoch whose weights were kept.
+    pub(super) best_epoch: Option<usize>,
+    /// Rows that were learned from.
+    pub(super) n_train: usize,
+    /// Rows that each epoch was judged by.
+    pub(super) n_validation: usize,
+    /// Wall time of the whole fit.
+    pub(super) train_seconds: f64,
+    /// `n_train × epochs / train_seconds`; `None` for what is not trained by epochs.
+    pub(super) ratings_per_second: Option<f64>,
+}
+
+fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
+    let (_, inputs) = features::folder(context)?.ready("features")?;
+    let mut dataset = None;
+    let mut outcomes = Vec::new();
+    for configured in &context.experiment.approaches {
+        let folder = folder(context, configured, &inputs);
+        let outcome = context.work(&folder, Some(&configured.name), |at| {
+            let dataset = match &mut dataset {
+                Some(dataset) => dataset,
+                none => none.insert(Dataset::read(&context.at("features"))?),
+            };
+            fit(context, configured, dataset, at)
+        })?;
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+/// The folder of one approach, as it is to be for this experiment.
+pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Digests) -> Folder {
+    let experiment = context.experiment;
+    let mut versions = own_version();
+    versions.extend(reco_models::versions().into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())));
+    Folder {
+        stage: ENTRY.name,
+        version: 1,
+        path: context.at("models").join(&configured.name),
+        part: json!({
+            "name": configured.name,
+            "kind": configured.kind,
+            "options": configured.approach.options(),
+            "device": experiment.device,
+        }),
+        inputs: inputs.clone(),
+        versions,
+        seed: experiment.seed,
+    }
+}
+
+fn fit(context: &Context<'_>, configured: &Configured, dataset: &Dataset, at: &Path) -> Result<Made, RunError> {
+    let experiment = context.experiment;
+    let train: Train = dataset.train();
+    let run = Run { seed: experiment.seed, device: experiment.device, progress: context.progress.train() };
+    let started = Instant::now();
+    let fitted = configured.approach.fit(&train, &run)?;
+    let seconds = started.elapsed().as_secs_f64();
+    if run.progress.interrupted() {
+        return Err(RunError::Interrupted);
+    }
+
+    let config = ArtifactConfig {
+        name: configured.name.clone(),
+        kind: configured.kind.to_owned(),
+        options: configured.approach.options(),
+        seed: experiment.seed,
+        dataset: dataset.info.dataset.name.clone(),
+    };
+    write_json(&at.join(artifact::CONFIG), &config)?;
+    save(configured, fitted.as_ref(), &at.join(artifact::WEIGHTS))?;
+    let catalogue = at.join(artifact::CATALOGUE);
+    fs::create_dir(&catalogue).map_err(RunError::writing(&catalogue))?;
+    dataset.write_catalogue(&catalogue)?;
+    write_seen(dataset, &at.join(artifact::SEEN))?;
+    if let Some(layers) = fitted.layers() {
+        write_json(&at.join(artifact::LAYERS), &layers)?;
+    }
+    let log = fitted.training();
+    if let Some(log) = log {
+        // Times stand in the manifest, so that two trainings leave equal files.
+        write_json(&at.join(artifact::HISTORY), &log.epochs)?;
+    }
+    Ok(Made {
+        device: Some(fitted.device()),
+        notes: notes(&TrainNotes {
+            n_parameters: fitted.n_parameters(),
+            epochs: log.map(|log| log.epochs.len()),
+            best_epoch: log.map(|log| log.best_epoch),
+            n_train: log.map_or(train.fit.len(), |log| log.n_train),
+            n_validation: log.map_or(0, |log| log.n_validation),
+            train_seconds: log.map_or(seconds, |log| log.train_seconds),
+            ratings_per_second: log.map(TrainingLog::ratings_per_second),
+        }),
+    })
+}
+
+fn save(configured: &Configured, fitted: &dyn Fitted, weights: &Path) -> Result<(), RunError> {
+    fs::create_dir(weights).map_err(RunError::writing(weights))?;
+    fitted
+        .save(weights)
+        .map_err(|error| RunError::Save { approach: configured.name.clone(), reason: error.to_string() })
+}
+
+/// Who met what in training and validation, row by row, so that an artifact can leave it out by itself.
+fn write_seen(dataset: &Dataset, path: &Path) -> Result<(), RunError> {
+    let (mut users, mut items) = (Vec::new(), Vec::new());
+    for (user, seen) in dataset.catalogue.users.indices().zip(dataset.seen()) {
+        users.extend(std::iter::repeat_n(user.get(), seen.items().len()));
+        items.extend(seen.items().iter().map(|item| item.get()));
+    }
+    let mut table = Table::new();
+    table.push(artifact::SEEN_USER, Column::U32(users))?;
+    table.push(artifact::SEEN_ITEM, Column::U32(items))?;
+    Ok(table.write(path)?)
+}
