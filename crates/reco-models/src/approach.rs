@@ -1,0 +1,89 @@
+//! How does a network become an approach of the registry?
+//!
+//! Does not know which network it is.
+//!
+//! **Invariant**: an approach is configured with options that were checked.
+
+use std::marker::PhantomData;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use reco_core::options::{OptionsError, parse};
+use reco_core::{Approach, ApproachEntry, Catalogue, FitError, Fitted, LoadError, Run, Train};
+use serde_json::Value;
+
+use crate::batches::Columns;
+use crate::device::ComputeDevice;
+use crate::fitted::{FittedNetwork, item_features, sizes};
+use crate::modules::Initial;
+use crate::network::Network;
+use crate::options::NetworkOptions;
+use crate::training::{Data, train};
+
+/// A network with the options it will be trained with.
+struct NetworkApproach<N> {
+    options: NetworkOptions,
+    network: PhantomData<fn() -> N>,
+}
+
+/// The registry's line for `N`.
+pub const fn network_entry<N: Network>() -> ApproachEntry {
+    ApproachEntry { name: N::NAME, about: N::ABOUT, defaults, configure: configure::<N> }
+}
+
+fn defaults() -> Value {
+    serde_json::to_value(NetworkOptions::default()).expect("plain numbers and names are JSON")
+}
+
+fn configure<N: Network>(options: &Value) -> Result<Box<dyn Approach>, OptionsError> {
+    let place = format!("[[approach]] {}", N::NAME);
+    let options: NetworkOptions = parse(&place, options)?;
+    let options = options.checked(N::NAME).map_err(|error| OptionsError::Value { place, reason: error.to_string() })?;
+    Ok(Box::new(NetworkApproach::<N> { options, network: PhantomData }))
+}
+
+impl<N: Network> Approach for NetworkApproach<N> {
+    fn name(&self) -> &'static str {
+        N::NAME
+    }
+
+    fn options(&self) -> Value {
+        serde_json::to_value(&self.options).expect("plain numbers and names are JSON")
+    }
+
+    fn fit(&self, data: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        let started = Instant::now();
+        let device = ComputeDevice::find(run.device).map_err(|error| FitError::Other(Box::new(error)))?;
+        let n = data.fit.len();
+        let (fit, validation) = match (self.options.validation_split, &data.validation) {
+            (0.0, Some(validation)) => (Columns::of(&data.fit, 0..n), Columns::of(validation, 0..validation.len())),
+            (0.0, None) => (Columns::of(&data.fit, 0..n), Columns::default()),
+            (share, _) => {
+                let cut = (n as f64 * (1.0 - share)) as usize;
+                (Columns::of(&data.fit, 0..cut), Columns::of(&data.fit, cut..n))
+            }
+        };
+        if fit.len() == 0 {
+            return Err(FitError::NoRows { approach: N::NAME });
+        }
+        let catalogue = &data.catalogue;
+        let sizes = sizes(catalogue, self.options.embedding_size);
+        let item_features = item_features::<N>(catalogue, &device);
+        let network = N::init(&sizes, &mut Initial::new(run.seed, &device.device));
+        let data = Data {
+            fit: &fit,
+            validation: &validation,
+            n_users: sizes.n_users,
+            n_items: sizes.n_items,
+            item_features: item_features.as_ref(),
+        };
+        let (network, log) = train(network, &data, &self.options, &device.device, run, started)?;
+        Ok(Box::new(FittedNetwork::new(network, Arc::clone(catalogue), sizes, item_features, device, log)))
+    }
+
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        let device = ComputeDevice::find(run.device).map_err(|error| LoadError::Other(Box::new(error)))?;
+        Ok(Box::new(FittedNetwork::<N>::load(folder, catalogue, self.options.embedding_size, device)?))
+    }
+}

@@ -1,0 +1,225 @@
+//! Content-based filtering: which features does a user rate, and which items have them?
+//!
+//! The article's: `weights = ratings · features / sum`, `ŷ = weights · featuresᵀ`, where an item without a rating counts 0.
+//! A user is rating features, not items, so an item that no one has rated has a score too. Does not know embeddings.
+//!
+//! **Invariant**: a user without ratings of items with features has weights of zero, never NaN; the weights of any other
+//! user sum to 1.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::module::{Module, Param, ParamId};
+use burn::tensor::{Tensor, TensorData};
+use reco_core::options::{OptionsError, parse};
+use reco_core::{
+    Approach, ApproachEntry, Catalogue, FitError, Fitted, ItemIdx, LayerGraph, LoadError, Predicts, Query, Recommender,
+    Run, Scaling, ScoreError, Scores, Target, Train, Who,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ModelError;
+use crate::device::ComputeDevice;
+use crate::fitted::{pick, tensor, values};
+
+/// The registry's line.
+pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
+    name: NAME,
+    about: "ratings times item features give a user's weights, weights times features give scores",
+    defaults: || serde_json::to_value(Options {}).expect("an empty table is JSON"),
+    configure,
+};
+
+const NAME: &str = "content";
+
+/// Numbers of the user-item matrix held at once: 16 MiB.
+const TILE: usize = 4 << 20;
+
+/// Queries scored at a time.
+const QUERIES: usize = 64;
+
+/// The file that holds the weights.
+const WEIGHTS: &str = "weights.bpk";
+
+/// It has no options.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Options {}
+
+struct ContentApproach;
+
+fn configure(options: &Value) -> Result<Box<dyn Approach>, OptionsError> {
+    parse::<Options>("[[approach]] content", options)?;
+    Ok(Box::new(ContentApproach))
+}
+
+/// Each user's weights of the item features.
+pub struct Content {
+    weights: UserWeights,
+    /// `[n_items, n_features]`
+    features: Tensor<2>,
+    catalogue: Arc<Catalogue>,
+    device: ComputeDevice,
+}
+
+#[derive(Module, Debug)]
+struct UserWeights {
+    /// `[n_users, n_features]`
+    weight: Param<Tensor<2>>,
+}
+
+impl UserWeights {
+    fn new(weight: Tensor<2>) -> Self {
+        Self { weight: Param::initialized(ParamId::from(1), weight) }
+    }
+}
+
+/// `ratings · features / sum`.
+///
+/// # Shapes
+/// - ratings: `[q, n_items]`, features: `[n_items, n_features]`
+/// - output: `[q, n_features]`
+fn weigh(ratings: Tensor<2>, features: Tensor<2>) -> Tensor<2> {
+    let sums = ratings.matmul(features);
+    let total = sums.clone().sum_dim(1);
+    // Nothing rated: 0 / 1 instead of 0 / 0.
+    let nothing = total.clone().equal_elem(0.0).float();
+    sums / (total + nothing)
+}
+
+/// The rows of a user-item matrix, zero where there is no rating, on the device.
+fn ratings(rows: &[Vec<(ItemIdx, Target)>], n_rows: usize, n_items: usize, device: &ComputeDevice) -> Tensor<2> {
+    let mut dense = vec![0.0; n_rows * n_items];
+    for (row, rated) in rows.iter().enumerate() {
+        for (item, target) in rated {
+            dense[row * n_items + item.index()] = target.get();
+        }
+    }
+    Tensor::from_data(TensorData::new(dense, [n_rows, n_items]), &device.device)
+}
+
+impl Content {
+    fn features(catalogue: &Catalogue, device: &ComputeDevice) -> Result<Tensor<2>, ModelError> {
+        let features = catalogue.item_features.matrix();
+        if features.n_columns() == 0 || features.n_rows() == 0 {
+            return Err(ModelError::NoFeatures { approach: NAME });
+        }
+        Ok(tensor(features, device))
+    }
+
+    /// The weights of the one who asks, as a row of `[1, n_features]`.
+    fn weights_of(&self, who: &Who<'_>) -> Tensor<2> {
+        match who {
+            Who::Known(user) => {
+                let row = crate::training::indices(&[user.get()], &self.device.device);
+                self.weights.weight.val().select(0, row)
+            }
+            Who::Visitor { history, .. } => {
+                let rows = [history.to_vec()];
+                weigh(ratings(&rows, 1, self.catalogue.n_items(), &self.device), self.features.clone())
+            }
+        }
+    }
+}
+
+impl Approach for ContentApproach {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> Value {
+        (ENTRY.defaults)()
+    }
+
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        if train.fit.is_empty() {
+            return Err(FitError::NoRows { approach: NAME });
+        }
+        let device = ComputeDevice::find(run.device).map_err(|error| FitError::Other(Box::new(error)))?;
+        let catalogue = &train.catalogue;
+        let features = Content::features(catalogue, &device).map_err(|error| FitError::Other(Box::new(error)))?;
+        let mut rated = vec![Vec::new(); catalogue.n_users()];
+        for row in train.fit.iter() {
+            rated[row.user.index()].push((row.item, row.target));
+        }
+        let tile = (TILE / catalogue.n_items()).max(1);
+        run.progress.begin(NAME, 1, rated.len());
+        let mut weights = Vec::with_capacity(rated.len().div_ceil(tile));
+        for users in rated.chunks(tile) {
+            if run.progress.interrupted() {
+                return Err(FitError::Interrupted);
+            }
+            weights.push(weigh(ratings(users, users.len(), catalogue.n_items(), &device), features.clone()));
+            run.progress.advance(users.len());
+        }
+        run.progress.end();
+        let weights = UserWeights::new(Tensor::cat(weights, 0));
+        Ok(Box::new(Content { weights, features, catalogue: Arc::clone(catalogue), device }))
+    }
+
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        let device = ComputeDevice::find(run.device).map_err(|error| LoadError::Other(Box::new(error)))?;
+        let features = Content::features(catalogue, &device).map_err(|error| LoadError::Other(Box::new(error)))?;
+        let shape = [catalogue.n_users(), features.dims()[1]];
+        let path = folder.join(WEIGHTS);
+        let weights = UserWeights::new(Tensor::zeros(shape, &device.device)).try_load_file(&path).map_err(|error| {
+            LoadError::Weights { path: path.display().to_string(), approach: NAME, reason: error.to_string() }
+        })?;
+        Ok(Box::new(Content { weights, features, catalogue: Arc::clone(catalogue), device }))
+    }
+}
+
+impl Recommender for Content {
+    fn predicts(&self) -> Predicts {
+        // Weights sum to 1, so scores lie in [0, 1]: comparable with targets only where these do as well.
+        match self.catalogue.scaling {
+            Scaling::ItemMinMax { .. } => Predicts::Targets,
+            Scaling::None | Scaling::MinMax { .. } => Predicts::Order,
+        }
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        let n_items = self.catalogue.n_items();
+        out.reset(queries, n_items);
+        for (tile, chunk) in queries.chunks(QUERIES).enumerate() {
+            let mut weights: Vec<_> = chunk.iter().map(|query| self.weights_of(&query.who)).collect();
+            // Always the same shape, so that a score does not depend on what else is asked.
+            weights.resize(QUERIES, weights[0].clone());
+            let scores = values(Tensor::cat(weights, 0).matmul(self.features.clone().transpose()))?;
+            for (place, (query, scores)) in chunk.iter().zip(scores.chunks(n_items)).enumerate() {
+                pick(&query.candidates, scores, out.row_mut(tile * QUERIES + place));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fitted for Content {
+    fn n_parameters(&self) -> usize {
+        self.weights.num_params()
+    }
+
+    fn device(&self) -> String {
+        self.device.name().to_owned()
+    }
+
+    fn layers(&self) -> Option<LayerGraph> {
+        let [n_users, n_features] = self.weights.weight.val().dims();
+        let mut graph = LayerGraph::new("ContentBased");
+        graph.add("users_in", "Input", "", &[], 1, 0);
+        graph.add("weights", "Embedding", "ratings · features / sum", &["users_in"], n_features, n_users * n_features);
+        graph.add("features_in", "Input", "", &[], n_features, 0);
+        graph.add("y_out", "Dot", "", &["weights", "features_in"], 1, 0);
+        Some(graph)
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.weights.clone().save_file(folder.join(WEIGHTS))?;
+        Ok(())
+    }
+}

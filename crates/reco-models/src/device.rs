@@ -1,0 +1,139 @@
+//! Where are the tensors computed?
+//!
+//! Does not know models.
+//!
+//! **Invariant**: asking for a device never panics: wgpu is asked for an adapter first, because Burn panics without one.
+
+use std::sync::OnceLock;
+
+use burn::tensor::Device;
+use burn_wgpu::wgpu;
+use reco_core::DeviceChoice;
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+
+/// A device that is there, and what it is called.
+#[derive(Clone, Debug)]
+pub struct ComputeDevice {
+    /// Burn's handle, without autodiff.
+    pub(crate) device: Device,
+    /// For results: `cpu (flex)`, `wgpu (llvmpipe …, Vulkan)`.
+    pub(crate) name: String,
+}
+
+/// One device of this machine, as `reco doctor` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// What the driver calls it.
+    pub name: String,
+    /// `flex`, or wgpu's name of the graphics API: `vulkan`, `metal`, `dx12`, `gl`.
+    pub backend: String,
+    /// `cpu`, `discrete-gpu`, `integrated-gpu`, `virtual-gpu`, `other`.
+    pub kind: String,
+    /// The driver and its version; empty where there is none.
+    pub driver: String,
+    /// Whether it computes on the CPU: then `auto` does not choose it over flex.
+    pub is_software: bool,
+}
+
+impl ComputeDevice {
+    /// The device that `choice` means on this machine.
+    ///
+    /// # Errors
+    /// No adapter for `wgpu`; `cuda` in a build without it.
+    pub fn find(choice: DeviceChoice) -> Result<Self, ModelError> {
+        match choice {
+            DeviceChoice::Cpu => Ok(Self::cpu()),
+            DeviceChoice::Wgpu => wgpu_device().clone(),
+            DeviceChoice::Auto => {
+                let real = devices().iter().any(|device| !device.is_software);
+                Ok(if real { wgpu_device().clone().unwrap_or_else(|_| Self::cpu()) } else { Self::cpu() })
+            }
+            #[cfg(feature = "cuda")]
+            DeviceChoice::Cuda => Ok(Self { device: Device::cuda(0), name: "cuda (device 0)".to_owned() }),
+            #[cfg(not(feature = "cuda"))]
+            DeviceChoice::Cuda => Err(ModelError::NoCuda),
+        }
+    }
+
+    /// The CPU, by Burn's flex backend.
+    pub fn cpu() -> Self {
+        Self { device: Device::flex(), name: "cpu (flex)".to_owned() }
+    }
+
+    /// What it is called in results.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The wgpu device, set up once per process: a second set-up of the same runtime is an error.
+fn wgpu_device() -> &'static Result<ComputeDevice, ModelError> {
+    static DEVICE: OnceLock<Result<ComputeDevice, ModelError>> = OnceLock::new();
+    DEVICE.get_or_init(|| match Device::wgpu_options().init_with_setup() {
+        Ok((device, setup)) => {
+            let info = describe(&setup.adapter.get_info());
+            Ok(ComputeDevice { device, name: format!("wgpu ({}, {})", info.name, info.backend) })
+        }
+        Err(error) => Err(ModelError::NoAdapter { reason: error.to_string() }),
+    })
+}
+
+impl Clone for ModelError {
+    fn clone(&self) -> Self {
+        match self {
+            Self::NoAdapter { reason } => Self::NoAdapter { reason: reason.clone() },
+            Self::NoCuda => Self::NoCuda,
+            Self::Option { approach, option, value, reason } => {
+                Self::Option { approach, option, value: value.clone(), reason }
+            }
+            Self::NoFeatures { approach } => Self::NoFeatures { approach },
+        }
+    }
+}
+
+fn describe(info: &wgpu::AdapterInfo) -> DeviceInfo {
+    let kind = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => "discrete-gpu",
+        wgpu::DeviceType::IntegratedGpu => "integrated-gpu",
+        wgpu::DeviceType::VirtualGpu => "virtual-gpu",
+        wgpu::DeviceType::Cpu => "cpu",
+        wgpu::DeviceType::Other => "other",
+    };
+    DeviceInfo {
+        name: info.name.clone(),
+        backend: info.backend.to_str().to_owned(),
+        kind: kind.to_owned(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        // OpenGL reports software rasterisers as `Other`: only what says it is a GPU counts as one.
+        is_software: !matches!(
+            info.device_type,
+            wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::VirtualGpu
+        ),
+    }
+}
+
+/// All devices of this machine: the CPU first, then every adapter that wgpu sees.
+pub fn devices() -> &'static [DeviceInfo] {
+    static DEVICES: OnceLock<Vec<DeviceInfo>> = OnceLock::new();
+    DEVICES.get_or_init(|| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut devices = vec![DeviceInfo {
+            name: format!("{} with {threads} threads", std::env::consts::ARCH),
+            backend: "flex".to_owned(),
+            kind: "cpu".to_owned(),
+            driver: String::new(),
+            is_software: true,
+        }];
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapters = burn::tensor::try_read_sync(instance.enumerate_adapters(wgpu::Backends::all()));
+        devices.extend(adapters.unwrap_or_default().iter().map(|adapter| describe(&adapter.get_info())));
+        devices
+    })
+}
+
+/// The versions of the libraries that decide results.
+pub fn versions() -> Vec<(&'static str, &'static str)> {
+    vec![("reco-models", env!("CARGO_PKG_VERSION")), ("burn", "0.22")]
+}

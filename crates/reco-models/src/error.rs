@@ -1,0 +1,41 @@
+//! What can go wrong on the way to a tensor?
+//!
+//! Does not know how an error is shown.
+//!
+//! **Invariant**: every message names the thing and a way out.
+
+/// Why a device could not be used or an option makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// wgpu found nothing to run on.
+    #[error(
+        "wgpu found no adapter: {reason}\nhint: install a GPU driver (Vulkan, Metal or DX12) or Debian's `mesa-vulkan-drivers`, or choose `device = \"cpu\"`"
+    )]
+    NoAdapter {
+        /// What wgpu said.
+        reason: String,
+    },
+    /// CUDA was asked of a build without it.
+    #[error("this build of reco has no CUDA\nhint: build with `--features cuda`, or choose `device = \"wgpu\"`")]
+    NoCuda,
+    /// An option beyond its bounds.
+    #[error("`{option} = {value}` makes no sense for `{approach}`: {reason}")]
+    Option {
+        /// The approach.
+        approach: &'static str,
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        reason: &'static str,
+    },
+    /// Content-based filtering without features.
+    #[error(
+        "`{approach}` needs item features and the catalogue has none\nhint: give items genres, a year or attributes, or leave the approach out"
+    )]
+    NoFeatures {
+        /// The approach.
+        approach: &'static str,
+    },
+}

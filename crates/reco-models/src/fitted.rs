@@ -1,0 +1,210 @@
+//! How does a trained network answer?
+//!
+//! Does not know which network it is, nor how it was trained.
+//!
+//! **Invariant**: a score does not depend, to the last bit, on which other queries are asked with it: every call to the
+//! device has the same shape, its last tile filled up with copies.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, TensorData};
+use reco_core::{
+    Candidates, Catalogue, Fitted, LayerGraph, LoadError, Matrix, Predicts, Query, Recommender, Scaling, ScoreError,
+    Scores, TrainingLog, UserIdx, Who,
+};
+
+use crate::device::ComputeDevice;
+use crate::modules::Initial;
+use crate::network::{Batch, Network, Side, Sizes};
+use crate::training::indices;
+
+/// Numbers held at once where the whole catalogue is scored: 16 MiB.
+const TILE: usize = 4 << 20;
+
+/// Users scored at a time, at most, where the whole catalogue is scored.
+const TILE_USERS: usize = 64;
+
+/// The file that holds the weights.
+const WEIGHTS: &str = "weights.bpk";
+
+/// The file that holds the course of training.
+const TRAINING: &str = "training.json";
+
+/// A trained network with the catalogue it was trained on.
+pub struct FittedNetwork<N> {
+    network: N,
+    catalogue: Arc<Catalogue>,
+    /// `[n_items, n_features]`, where the network reads features and there are any.
+    item_features: Option<Tensor<2>>,
+    sizes: Sizes,
+    device: ComputeDevice,
+    log: TrainingLog,
+}
+
+/// The shapes of a network over `catalogue`.
+pub(crate) fn sizes(catalogue: &Catalogue, embedding_size: usize) -> Sizes {
+    Sizes {
+        n_users: catalogue.n_users(),
+        n_items: catalogue.n_items(),
+        n_features: catalogue.item_features.names().len(),
+        n_contexts: catalogue.contexts.len(),
+        embedding_size,
+    }
+}
+
+/// The features of all items on the device, where the network reads them and there are any.
+pub(crate) fn item_features<N: Network>(catalogue: &Catalogue, device: &ComputeDevice) -> Option<Tensor<2>> {
+    let features = catalogue.item_features.matrix();
+    (N::FEATURES && features.n_columns() > 0).then(|| tensor(features, device))
+}
+
+/// A matrix on the device.
+pub(crate) fn tensor(matrix: &Matrix, device: &ComputeDevice) -> Tensor<2> {
+    let data = TensorData::new(matrix.values().to_vec(), [matrix.n_rows(), matrix.n_columns()]);
+    Tensor::from_data(data, &device.device)
+}
+
+/// A tensor's numbers, row by row.
+pub(crate) fn values(tensor: Tensor<2>) -> Result<Vec<f32>, ScoreError> {
+    let values = tensor.into_data().try_into_vec::<f32>();
+    values.map_err(|error| ScoreError::Device(error.to_string().into()))
+}
+
+/// What a catalogue's scaling makes of a network's answers.
+pub(crate) fn predicts(catalogue: &Catalogue) -> Predicts {
+    match catalogue.scaling {
+        Scaling::None => Predicts::Stars,
+        Scaling::MinMax { .. } | Scaling::ItemMinMax { .. } => Predicts::Targets,
+    }
+}
+
+impl<N: Network> FittedNetwork<N> {
+    pub(crate) fn new(
+        network: N,
+        catalogue: Arc<Catalogue>,
+        sizes: Sizes,
+        item_features: Option<Tensor<2>>,
+        device: ComputeDevice,
+        log: TrainingLog,
+    ) -> Self {
+        Self { network, catalogue, item_features, sizes, device, log }
+    }
+
+    /// Reads what `save` wrote.
+    pub(crate) fn load(
+        folder: &Path,
+        catalogue: &Arc<Catalogue>,
+        embedding_size: usize,
+        device: ComputeDevice,
+    ) -> Result<Self, LoadError> {
+        let refuse = |file: &str, reason: String| LoadError::Weights {
+            path: folder.join(file).display().to_string(),
+            approach: N::NAME,
+            reason,
+        };
+        let sizes = sizes(catalogue, embedding_size);
+        let log =
+            std::fs::read_to_string(folder.join(TRAINING)).map_err(|error| refuse(TRAINING, error.to_string()))?;
+        let log = serde_json::from_str(&log).map_err(|error| refuse(TRAINING, error.to_string()))?;
+        let empty = N::init(&sizes, &mut Initial::new(0, &device.device));
+        let network = empty.try_load_file(folder.join(WEIGHTS)).map_err(|error| refuse(WEIGHTS, error.to_string()))?;
+        let item_features = item_features::<N>(catalogue, &device);
+        Ok(Self::new(network, Arc::clone(catalogue), sizes, item_features, device, log))
+    }
+
+    /// Scores of the whole catalogue for `users`, `[users, n_items]`.
+    fn score_all(&self, users: &[(UserIdx, Vec<f32>)]) -> Result<Vec<f32>, ScoreError> {
+        let device = &self.device.device;
+        let index = indices(&users.iter().map(|(user, _)| user.get()).collect::<Vec<_>>(), device);
+        let rows = self.network.tables().into_iter().zip(N::TABLES);
+        let batch = Batch {
+            rows: rows
+                .map(|(table, side)| match side {
+                    Side::User => table.weight.val().select(0, index.clone()),
+                    Side::Item => table.weight.val(),
+                })
+                .collect(),
+            features: self.item_features.clone(),
+            contexts: (N::CONTEXTS && self.sizes.n_contexts > 0).then(|| {
+                let contexts: Vec<f32> = users.iter().flat_map(|(_, context)| context.iter().copied()).collect();
+                Tensor::from_data(TensorData::new(contexts, [users.len(), self.sizes.n_contexts]), device)
+            }),
+        };
+        values(self.network.forward_all(batch))
+    }
+
+    /// Users scored at a time: the same for every call, so that shapes never change.
+    fn tile_users(&self) -> usize {
+        (TILE / (self.network.width() * self.sizes.n_items).max(1)).clamp(1, TILE_USERS)
+    }
+}
+
+impl<N: Network> Recommender for FittedNetwork<N> {
+    fn predicts(&self) -> Predicts {
+        predicts(&self.catalogue)
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        let n_items = self.sizes.n_items;
+        out.reset(queries, n_items);
+        let mut users = Vec::with_capacity(queries.len());
+        for query in queries {
+            let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: N::NAME }) };
+            users.push((user, query.context_or_zeros(&self.catalogue)?));
+        }
+        let tile = self.tile_users();
+        for (n, chunk) in users.chunks(tile).enumerate() {
+            let mut filled = chunk.to_vec();
+            filled.resize(tile, chunk[0].clone());
+            let scores = self.score_all(&filled)?;
+            for (place, scores) in (n * tile..).take(chunk.len()).zip(scores.chunks(n_items)) {
+                pick(&queries[place].candidates, scores, out.row_mut(place));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes the scores of `candidates` among those of the whole catalogue.
+pub(crate) fn pick(candidates: &Candidates<'_>, scores: &[f32], out: &mut [f32]) {
+    match candidates {
+        Candidates::AllExcept(_) => out.copy_from_slice(scores),
+        Candidates::These(items) => {
+            for (slot, item) in out.iter_mut().zip(*items) {
+                *slot = scores[item.index()];
+            }
+        }
+    }
+}
+
+impl<N: Network> Fitted for FittedNetwork<N> {
+    fn n_parameters(&self) -> usize {
+        self.network.num_params()
+    }
+
+    fn device(&self) -> String {
+        self.device.name().to_owned()
+    }
+
+    fn training(&self) -> Option<&TrainingLog> {
+        Some(&self.log)
+    }
+
+    fn layers(&self) -> Option<LayerGraph> {
+        Some(N::layers(&self.sizes))
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.network.clone().save_file(folder.join(WEIGHTS))?;
+        // Times are no part of an artifact that is compared byte for byte; the manifest beside it has them.
+        let log = TrainingLog { train_seconds: 0.0, ..self.log.clone() };
+        std::fs::write(folder.join(TRAINING), serde_json::to_vec_pretty(&log)?)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! What can be chosen about training a network?
+//!
+//! Does not know which network it is: all share these options.
+//!
+//! **Invariant**: checked options can be trained with: sizes are positive, shares lie in [0, 1).
+
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+
+/// Options of every network, at the article's values by default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkOptions {
+    /// Width of each embedding.
+    pub embedding_size: usize,
+    /// Passes over the training rows, at most.
+    pub epochs: usize,
+    /// Rows per step; the last step of an epoch takes what is left.
+    pub batch_size: usize,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// How embedding rows that a batch does not touch are treated.
+    pub optimizer: OptimizerKind,
+    /// Keras' own validation: this last share of the training rows is left out of the fit. 0: the split's validation rows.
+    pub validation_split: f64,
+    /// Stop after so many epochs without a lower validation loss, and keep the best epoch. 0: train all epochs, keep the last.
+    pub patience: usize,
+}
+
+/// The optimizer. Both are Adam (Kingma and Ba 2015, algorithm 1) as Keras computes it; they differ in untouched rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Dense Adam's own trajectory: rows that a batch does not touch move on by their moments.
+    Adam,
+    /// Rows that a batch does not touch stay as they are, as TensorFlow's `LazyAdam` and PyTorch's `SparseAdam`.
+    LazyAdam,
+}
+
+impl Default for NetworkOptions {
+    fn default() -> Self {
+        Self {
+            embedding_size: 50,
+            epochs: 100,
+            batch_size: 128,
+            learning_rate: 1e-3,
+            optimizer: OptimizerKind::Adam,
+            validation_split: 0.0,
+            patience: 0,
+        }
+    }
+}
+
+impl NetworkOptions {
+    /// These options, if one can train with them.
+    ///
+    /// # Errors
+    /// The first option that is beyond its bounds.
+    pub fn checked(self, approach: &'static str) -> Result<Self, ModelError> {
+        let refuse = |option, value: String, reason| Err(ModelError::Option { approach, option, value, reason });
+        if self.embedding_size == 0 {
+            return refuse("embedding_size", "0".to_owned(), "it is at least 1");
+        }
+        if self.epochs == 0 {
+            return refuse("epochs", "0".to_owned(), "it is at least 1");
+        }
+        if self.batch_size == 0 {
+            return refuse("batch_size", "0".to_owned(), "it is at least 1");
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return refuse("learning_rate", self.learning_rate.to_string(), "it is above 0");
+        }
+        if !(0.0..1.0).contains(&self.validation_split) {
+            return refuse("validation_split", self.validation_split.to_string(), "it is at least 0 and below 1");
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,39 @@
+//! Does every approach of this crate keep the promises of the traits?
+//!
+//! Does not know which approaches there are: it walks the registry.
+//!
+//! **Invariant**: an approach that is new in the registry is checked, and must personalise.
+
+use reco_core::DeviceChoice;
+use reco_core::testing::Feedback;
+use reco_core::testing::conformance::{Suite, check};
+use reco_models::APPROACHES;
+use serde_json::json;
+
+#[test]
+fn every_approach_conforms() {
+    for entry in APPROACHES {
+        let options = match entry.name {
+            "content" => json!({}),
+            _ => json!({ "epochs": 60, "batch_size": 16, "learning_rate": 0.01, "embedding_size": 8 }),
+        };
+        check(&Suite { entry, options, personal: Some(Feedback::Stars), device: DeviceChoice::Cpu });
+    }
+}
+
+#[test]
+fn options_that_cannot_be_trained_with_are_refused() {
+    let neural = APPROACHES.iter().find(|entry| entry.name == "neural").unwrap();
+    for (options, expected) in [
+        (json!({ "epochs": 0 }), "`epochs = 0`"),
+        (json!({ "batch_size": 0 }), "`batch_size = 0`"),
+        (json!({ "embedding_size": 0 }), "`embedding_size = 0`"),
+        (json!({ "learning_rate": -1.0 }), "`learning_rate = -1`"),
+        (json!({ "validation_split": 1.0 }), "`validation_split = 1`"),
+        (json!({ "optimizer": "sgd" }), "lazy-adam"),
+        (json!({ "epoch": 3 }), "did you mean `epochs`?"),
+    ] {
+        let error = (neural.configure)(&options).err().expect("refused").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
