@@ -14,7 +14,7 @@
 //! # Ok::<(), reco_data::DataError>(())
 //! ```
 
-mod checksum;
+pub(crate) mod checksum;
 mod dataset;
 mod download;
 mod error;

@@ -5,6 +5,21 @@
 //!
 //! **Invariant**: a row is either checked and in a table, or in the rejects with its file, line and reason; nothing is
 //! written outside of the folders that a caller names.
+//!
+//! ```
+//! use reco_data::synth::{SynthConfig, synth};
+//! use reco_data::{DataConfig, SilentIngest, Tables, ingest};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let (raw, tables) = (folder.path().join("raw"), folder.path().join("tables"));
+//! synth(&SynthConfig { n_users: 20, n_items: 50, n_ratings: 300, seed: 1 }, &raw)?;
+//! std::fs::create_dir(&tables)?;
+//! let config = DataConfig { path: raw.display().to_string(), ..DataConfig::default() };
+//! let summary = ingest(&config, folder.path(), &tables, &SilentIngest)?;
+//! assert_eq!((summary.n_ratings, summary.n_users, summary.n_items), (300, 20, 50));
+//! assert_eq!(Tables::read(&tables)?.ratings.len(), 300);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod config;
 mod error;

@@ -4,13 +4,11 @@
 //!
 //! **Invariant**: the first place that exists wins, whatever lies at the later ones.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use reco_core::options::did_you_mean;
-use sha2::{Digest, Sha256};
 
+use crate::fetch::checksum;
 use crate::source::{Files, SOURCES, Source};
 use crate::{DataConfig, DataError};
 
@@ -142,21 +140,7 @@ fn expand(path: &str) -> Result<String, String> {
 
 /// SHA-256 of a file, or of all but its first line, in hexadecimal digits.
 pub(crate) fn sha256(path: &Path, skip_header: bool) -> Result<String, DataError> {
-    let mut reader = BufReader::with_capacity(1 << 18, File::open(path).map_err(DataError::io("read", path))?);
-    if skip_header {
-        reader.skip_until(b'\n').map_err(DataError::io("read", path))?;
-    }
-    let mut digest = Sha256::new();
-    loop {
-        let chunk = reader.fill_buf().map_err(DataError::io("read", path))?;
-        if chunk.is_empty() {
-            break;
-        }
-        digest.update(chunk);
-        let length = chunk.len();
-        reader.consume(length);
-    }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    checksum::sha256(path, skip_header).map_err(DataError::io("read", path))
 }
 
 #[cfg(test)]

@@ -224,8 +224,7 @@ pub(crate) fn has_extension(path: &Path, extension: &str) -> bool {
 }
 
 /// What GroupLens asks of those who use MovieLens.
-pub(crate) const GROUPLENS_LICENCE: &str =
-    "GroupLens: research use with citation; redistribution under the same terms; no commercial use without permission";
+pub(crate) const GROUPLENS_LICENCE: &str = "GroupLens: research use with citation; no commercial use without permission; passing on as the data set's README says";
 /// The paper that GroupLens asks to be cited.
 pub(crate) const GROUPLENS_CITATION: &str = "F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. ACM Transactions on Interactive Intelligent Systems 5, 4, Article 19. https://doi.org/10.1145/2827872";
 

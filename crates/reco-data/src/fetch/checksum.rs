@@ -72,7 +72,7 @@ impl Digests {
 }
 
 /// The sha256 of a file, or of all but its first line.
-pub(super) fn sha256(path: &Path, skip_header: bool) -> io::Result<String> {
+pub(crate) fn sha256(path: &Path, skip_header: bool) -> io::Result<String> {
     let mut reader = BufReader::new(File::open(path)?);
     if skip_header {
         reader.skip_until(b'\n')?;
