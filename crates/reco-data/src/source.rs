@@ -186,6 +186,8 @@ pub(crate) fn genres(cell: &str, separator: &str) -> Option<Vec<String>> {
     match cell {
         "" => None,
         "(no genres listed)" => Some(Vec::new()),
+        // Splitting by nothing would give letters.
+        cell if separator.is_empty() => Some(vec![cell.to_owned()]),
         cell => {
             Some(cell.split(separator).map(str::trim).filter(|genre| !genre.is_empty()).map(str::to_owned).collect())
         }
