@@ -2,6 +2,8 @@
 //!
 //! **Invariant**: with `--json`, stdout is one JSON value and nothing else.
 
+#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
+
 mod common;
 
 use std::fs;
