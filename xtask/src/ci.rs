@@ -156,13 +156,10 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("doc", Work::Run(doc)));
     steps.extend(HEAVY.iter().map(test));
     steps.push(step("fixture twice", Work::Own(fixture::run)));
-    steps.push(step("package", Work::Run(cargo(&["package", "--workspace", "--no-verify", "--allow-dirty"]))));
-    // Compiles what was packed, outside the workspace: cheap for these alone, the others would compile Burn once more.
-    let mut verify = cargo(&["package", "--allow-dirty"]);
-    for package in LIGHT.iter().filter(|package| **package != "xtask") {
-        verify.args(["--package", package]);
-    }
-    steps.push(step("package and compile", Work::Run(verify)));
+    // Compiles what was packed, outside the workspace and its profile: Burn once more, so it comes last.
+    let mut package = cargo(&["package", "--locked", "--workspace", "--exclude", "xtask", "--allow-dirty"]);
+    package.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    steps.push(step("package", Work::Run(package)));
     for package in &workspace.metadata.packages {
         if !LIGHT.iter().chain(HEAVY).any(|known| *known == package.name) {
             bail!("`{}` is tested by no step\nhint: add it to LIGHT or HEAVY in `xtask/src/ci.rs`", package.name);
@@ -185,6 +182,9 @@ fn lacking() -> Vec<String> {
     }
     if env::var_os("RECO_EXTRA_DATA").is_none_or(|path| !Path::new(&path).is_dir()) {
         lacking.push("tests on the article's workbook: `RECO_EXTRA_DATA` names no folder".to_owned());
+    }
+    if env::var_os("RECO_NETWORK_TESTS").is_none() {
+        lacking.push("tests that fetch from PyPI: `RECO_NETWORK_TESTS` is not set".to_owned());
     }
     lacking
 }
