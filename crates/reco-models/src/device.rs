@@ -127,7 +127,7 @@ pub fn devices() -> &'static [DeviceInfo] {
             is_software: true,
         }];
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let adapters = burn::tensor::try_read_sync(instance.enumerate_adapters(wgpu::Backends::all()));
+        let adapters = burn::tensor::try_read_sync(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
         devices.extend(adapters.unwrap_or_default().iter().map(|adapter| describe(&adapter.get_info())));
         devices
     })

@@ -100,3 +100,118 @@ pub(crate) fn weights(dense: &Linear) -> (Tensor<2>, Tensor<2>) {
     let bias = dense.bias.as_ref().expect("`Initial::dense` gives every layer a bias").val();
     (weight, bias.reshape([1, d_output]))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use burn::module::{ModuleVisitor, Param};
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::{Collaborative, Hybrid, Neural};
+
+    const SIZES: Sizes = Sizes { n_users: 4, n_items: 7, n_features: 3, n_contexts: 2, embedding_size: 6 };
+
+    /// The article's own sizes.
+    const ARTICLE: Sizes = Sizes { n_users: 66, n_items: 9_741, n_features: 20, n_contexts: 2, embedding_size: 50 };
+
+    fn tensor(shape: [usize; 2], device: &Device) -> Tensor<2> {
+        let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| ((i * 37 % 11) as f32 - 5.0) / 7.0).collect();
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    fn values(tensor: Tensor<2>) -> Vec<f32> {
+        tensor.into_data().try_into_vec().unwrap()
+    }
+
+    /// Parameters by the field that holds them: `core.nn_xx.weight` counts for `nn_xx`.
+    #[derive(Default)]
+    struct Counts {
+        path: Vec<String>,
+        counts: BTreeMap<String, usize>,
+    }
+
+    impl ModuleVisitor for Counts {
+        fn enter_module(&mut self, name: &str, _container_type: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let layer = self.path[self.path.len() - 2].clone();
+            *self.counts.entry(layer).or_default() += param.val().shape().num_elements();
+        }
+    }
+
+    fn holds<N: Network>(article_parameters: usize) {
+        let device = Device::flex();
+        let network = N::init(&SIZES, &mut Initial::new(3, &device));
+        let [q, n] = [3, SIZES.n_items];
+
+        // Every pair by `forward` ...
+        let users: Vec<i32> = (0..q as i32).flat_map(|user| std::iter::repeat_n(user, n)).collect();
+        let items: Vec<i32> = (0..q).flat_map(|_| 0..n as i32).collect();
+        let features = tensor([n, SIZES.n_features], &device);
+        let contexts = tensor([q, SIZES.n_contexts], &device);
+        let index = |rows: &[i32]| Tensor::<1, burn::tensor::Int>::from_data(TensorData::from(rows), &device);
+        let rows = |user_rows: &[i32], item_rows: Option<&[i32]>| -> Vec<Tensor<2>> {
+            let table = |(table, side): (&EmbeddingTable, &Side)| match (side, item_rows) {
+                (Side::User, _) => table.weight.val().select(0, index(user_rows)),
+                (Side::Item, Some(rows)) => table.weight.val().select(0, index(rows)),
+                (Side::Item, None) => table.weight.val(),
+            };
+            network.tables().into_iter().zip(N::TABLES).map(table).collect()
+        };
+        let pairs = Batch {
+            rows: rows(&users, Some(&items)),
+            features: N::FEATURES.then(|| features.clone().select(0, index(&items))),
+            contexts: N::CONTEXTS.then(|| contexts.clone().select(0, index(&users))),
+        };
+        let pairs = network.forward(pairs);
+        assert_eq!(pairs.dims(), [q * n, 1], "{}", N::NAME);
+
+        // ... and by `forward_all`.
+        let all = Batch {
+            rows: rows(&[0, 1, 2], None),
+            features: N::FEATURES.then_some(features),
+            contexts: N::CONTEXTS.then_some(contexts),
+        };
+        let all = network.forward_all(all);
+        assert_eq!(all.dims(), [q, n], "{}", N::NAME);
+        for (a, b) in values(pairs).iter().zip(values(all)) {
+            assert!((a - b).abs() < 1e-6, "{}: {a} and {b}", N::NAME);
+        }
+
+        // What it says of itself is what it is.
+        let graph = N::layers(&SIZES);
+        let mut counts = Counts::default();
+        network.visit(&mut counts);
+        let said: BTreeMap<String, usize> = graph
+            .layers
+            .iter()
+            .filter(|layer| layer.n_parameters > 0)
+            .map(|layer| (layer.name.clone(), layer.n_parameters))
+            .collect();
+        assert_eq!(said, counts.counts, "{}", N::NAME);
+        assert_eq!(graph.n_parameters(), network.num_params(), "{}", N::NAME);
+        assert_eq!(graph.layers.last().map(|layer| layer.output_size), Some(1), "{}", N::NAME);
+        assert_eq!(N::layers(&ARTICLE).n_parameters(), article_parameters, "{}", N::NAME);
+    }
+
+    #[test]
+    fn collaborative_holds() {
+        holds::<Collaborative>(490_352);
+    }
+
+    #[test]
+    fn neural_holds() {
+        holds::<Neural>(983_252);
+    }
+
+    #[test]
+    fn hybrid_holds() {
+        holds::<Hybrid>(983_700);
+    }
+}
