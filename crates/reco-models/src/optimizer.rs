@@ -61,7 +61,7 @@ impl Adam {
     }
 
     /// `α_t`.
-    fn rate(&self, step: usize) -> f64 {
+    pub(crate) fn rate(&self, step: usize) -> f64 {
         self.learning_rate * correction(step)
     }
 
@@ -225,7 +225,7 @@ impl TableState {
     pub(crate) fn update(&mut self, touched: &Touched, gradients: &mut Gradients, step: usize, adam: &Adam) {
         let leaf = self.leaf.take().expect("`read` comes before `update`");
         let [w, m, v] = self.touched.take().expect("`read` comes before `update`");
-        let Some(gradient) = leaf.grad_remove(gradients) else { return };
+        let gradient = leaf.grad_remove(gradients).expect("every table takes part in the loss");
         let moved = adam_step([w, m, v], gradient, adam.rate(step));
         let state = self.state.take().expect("only `update` takes the state, and puts it back");
         let mut moved = moved.into_iter();
@@ -255,7 +255,7 @@ fn pay([w, m, v]: [Tensor<2>; 3], debts: &Tensor<2>) -> [Tensor<2>; 3] {
 }
 
 /// One step of Adam: weight, moments and gradient of one shape.
-fn adam_step<const D: usize>([w, m, v]: [Tensor<D>; 3], gradient: Tensor<D>, rate: f64) -> [Tensor<D>; 3] {
+pub(crate) fn adam_step<const D: usize>([w, m, v]: [Tensor<D>; 3], gradient: Tensor<D>, rate: f64) -> [Tensor<D>; 3] {
     let m = m * BETA_1 + gradient.clone() * (1.0 - BETA_1);
     let v = v * BETA_2 + gradient.clone() * gradient * (1.0 - BETA_2);
     let w = w - m.clone() * rate / (v.clone().sqrt() + EPSILON);
@@ -283,10 +283,9 @@ impl DenseState {
     /// One step of Adam.
     pub(crate) fn update(&mut self, dense: &mut Linear, gradients: &mut Gradients, step: usize, adam: &Adam) {
         let (weight, bias) = (dense.weight.val(), bias(dense).val());
-        let (Some(weight_gradient), Some(bias_gradient)) = (weight.grad_remove(gradients), bias.grad_remove(gradients))
-        else {
-            return;
-        };
+        let missing = "every dense layer takes part in the loss";
+        let weight_gradient = weight.grad_remove(gradients).expect(missing);
+        let bias_gradient = bias.grad_remove(gradients).expect(missing);
         let rate = adam.rate(step);
         let [m, v] = self.weight.each_ref().map(Tensor::clone);
         let [weight, m, v] = adam_step([weight.inner(), m, v], weight_gradient, rate);

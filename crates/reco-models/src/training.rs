@@ -260,3 +260,116 @@ fn read(sums: Tensor<1>, n: usize) -> Result<(f64, f64), FitError> {
         values.map_err(|error| FitError::Other(format!("the device failed while training: {error}").into()))?;
     Ok((f64::from(values[0]) / n as f64, f64::from(values[1]) / n as f64 * 100.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::module::{Module, ModuleMapper, Param, ParamId};
+    use reco_core::testing::{Feedback, checkerboard};
+    use reco_core::{DeviceChoice, Silent};
+
+    use super::*;
+    use crate::device::ComputeDevice;
+    use crate::fitted::{item_features, sizes};
+    use crate::modules::Initial;
+    use crate::optimizer::adam_step;
+    use crate::{Collaborative, Hybrid, Neural, OptimizerKind};
+
+    const EPOCHS: usize = 4;
+
+    /// Adam over every parameter of a module, table or not, as any textbook loop has it.
+    struct PlainAdam<'a> {
+        gradients: burn::tensor::Gradients,
+        moments: &'a mut std::collections::BTreeMap<ParamId, [Vec<f32>; 2]>,
+        rate: f64,
+        moved: usize,
+    }
+
+    impl ModuleMapper for PlainAdam<'_> {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let (id, tensor, _) = param.consume();
+            let gradient = tensor.grad_remove(&mut self.gradients).expect("every parameter has a gradient");
+            let (device, shape) = (gradient.device(), gradient.shape());
+            let zeros = || vec![0.0; shape.num_elements()];
+            let [m, v] = self.moments.entry(id).or_insert_with(|| [zeros(), zeros()]).clone();
+            let read = |values: Vec<f32>| Tensor::<D>::from_data(TensorData::new(values, shape.clone()), &device);
+            let [w, m, v] = adam_step([tensor.inner(), read(m), read(v)], gradient, self.rate);
+            let write = |tensor: Tensor<D>| tensor.into_data().try_into_vec::<f32>().unwrap();
+            self.moments.insert(id, [write(m), write(v)]);
+            self.moved += 1;
+            Param::initialized(id, Tensor::from_inner(w).require_grad())
+        }
+    }
+
+    /// The losses of the trainer, and those of a plain loop in which whole tables take part in autodiff.
+    fn both<N: Network>() -> [Vec<f64>; 2] {
+        let train = checkerboard(24, Feedback::Stars).train;
+        let device = ComputeDevice::cpu();
+        let columns = Columns::of(&train.fit, 0..train.fit.len());
+        let options = NetworkOptions { batch_size: 50, learning_rate: 0.01, ..NetworkOptions::default() };
+        let options = NetworkOptions { optimizer: OptimizerKind::Adam, ..options };
+        let sizes = sizes(&train.catalogue, 8);
+        let features = item_features::<N>(&train.catalogue, &device);
+        let init = || N::init(&sizes, &mut Initial::new(11, &device.device));
+        let run = Run { seed: 9, device: DeviceChoice::Cpu, progress: &Silent };
+        let data = Data {
+            fit: &columns,
+            validation: &Columns::default(),
+            n_users: sizes.n_users,
+            n_items: sizes.n_items,
+            item_features: features.as_ref(),
+        };
+
+        let mut trainer = Trainer::new(init(), &data, &options, &device.device);
+        let mut ours = Vec::new();
+        for epoch in 1..=EPOCHS {
+            let order = shuffled(columns.len(), run.seed, epoch);
+            ours.push(trainer.epoch(&data, &order, options.batch_size, &run).unwrap().0);
+            trainer.settle();
+        }
+
+        let adam = Adam::new(options.learning_rate, options.optimizer);
+        let mut moments = std::collections::BTreeMap::new();
+        let mut network = init().train().set_require_grad(true);
+        let (mut plain, mut step) = (Vec::new(), 0);
+        for epoch in 1..=EPOCHS {
+            let order = shuffled(columns.len(), run.seed, epoch);
+            let mut sum = 0.0;
+            for rows in order.chunks(options.batch_size) {
+                step += 1;
+                let batch = columns.gather(rows);
+                let predicted = predict(&network, &batch, features.as_ref(), &device.device);
+                let errors = (predicted - column(&batch.targets, &device.device)).abs();
+                sum += f64::from(errors.clone().inner().sum().into_scalar::<f32>());
+                let gradients = errors.mean().backward();
+                let mut mapper = PlainAdam { gradients, moments: &mut moments, rate: adam.rate(step), moved: 0 };
+                network = network.map(&mut mapper);
+                assert!(mapper.moved >= N::TABLES.len() + 2);
+            }
+            plain.push(sum / columns.len() as f64);
+        }
+        [ours, plain]
+    }
+
+    fn agree<N: Network>() {
+        let [ours, plain] = both::<N>();
+        for (a, b) in ours.iter().zip(&plain) {
+            assert!((a / b - 1.0).abs() < 1e-4, "{}: {ours:?} and {plain:?}", N::NAME);
+        }
+        assert!(ours[EPOCHS - 1] < 0.9 * ours[0], "{} learns: {ours:?}", N::NAME);
+    }
+
+    #[test]
+    fn collaborative_learns_as_a_plain_loop_does() {
+        agree::<Collaborative>();
+    }
+
+    #[test]
+    fn neural_learns_as_a_plain_loop_does() {
+        agree::<Neural>();
+    }
+
+    #[test]
+    fn hybrid_learns_as_a_plain_loop_does() {
+        agree::<Hybrid>();
+    }
+}

@@ -48,11 +48,7 @@ fn scores(fitted: &dyn Fitted) -> Vec<Vec<f32>> {
     let users: Vec<_> = fitted.catalogue().users.indices().collect();
     let queries: Vec<Query<'_>> = users
         .iter()
-        .map(|user| Query {
-            who: Who::Known(*user),
-            context: &[],
-            candidates: Candidates::AllExcept(Seen::NOTHING),
-        })
+        .map(|user| Query { who: Who::Known(*user), context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) })
         .collect();
     let mut scores = Scores::new();
     fitted.score(&queries, &mut scores).unwrap();
