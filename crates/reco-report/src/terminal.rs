@@ -2,7 +2,8 @@
 //!
 //! Does not know the terminal: the text is plain and fits one that is 120 characters wide.
 //!
-//! **Invariant**: no line of the table is wider than [`WIDTH`]; columns that do not fit are named below it.
+//! **Invariant**: no line of the table is wider than [`WIDTH`]; columns that do not fit are named below it, and a metric
+//! that applies to no approach has none.
 
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
 
@@ -19,7 +20,8 @@ pub fn terminal_table(results: &Results) -> String {
         Column::new("train s", results.approaches.iter().map(|approach| cells::seconds(approach.train_seconds)));
     let mut room = WIDTH.saturating_sub(columns[0].width() + seconds.width());
     let mut left_out = Vec::new();
-    for name in results.metric_names() {
+    let applies = |name: &str| results.approaches.iter().any(|approach| approach.metrics.get(name).is_some());
+    for name in results.metric_names().into_iter().filter(|name| applies(name)) {
         let column = metric_column(results, name);
         if column.width() <= room {
             room -= column.width();
@@ -105,6 +107,15 @@ mod tests {
     #[test]
     fn marks_the_best_and_says_what_does_not_apply() {
         insta::assert_snapshot!(terminal_table(&sample()));
+    }
+
+    #[test]
+    fn a_metric_that_applies_to_no_approach_has_no_column() {
+        let mut results = sample();
+        for approach in &mut results.approaches {
+            approach.metrics.0.push(("scaled_mape".to_owned(), None));
+        }
+        assert_eq!(terminal_table(&results), terminal_table(&sample()));
     }
 
     #[test]
