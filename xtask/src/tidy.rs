@@ -5,9 +5,10 @@
 //! **Invariant**: it only reads, needs no network, and takes well under a second.
 
 mod arrows;
-mod experiments;
+
 mod manifests;
 mod sources;
+mod twins;
 
 use anyhow::{Result, bail};
 
@@ -19,7 +20,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut findings = arrows::check(packages);
     findings.extend(manifests::check(workspace)?);
     findings.extend(sources::check(workspace.root())?);
-    findings.extend(experiments::check(workspace.root())?);
+    findings.extend(twins::check(workspace.root())?);
     for finding in &findings {
         eprintln!("tidy: {finding}");
     }

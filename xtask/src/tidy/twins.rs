@@ -1,0 +1,69 @@
+//! Are the files that a clone shows in `data/` those that the binary has built in?
+//!
+//! Does not know what they say.
+//!
+//! **Invariant**: whatever is built in has a twin that anyone can read, byte for byte the same.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+/// A folder that a clone shows, and the one built in: inside a crate, so that its package has it.
+const TWINS: &[(&str, &str)] = &[("data/experiments", "crates/reco-run/experiments")];
+
+/// The same for single files.
+const TWIN_FILES: &[(&str, &str)] = &[("data/checksums.toml", "crates/reco-data/checksums.toml")];
+
+pub(super) fn check(root: &Path) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for (shown, built_in) in TWINS {
+        let unlike = compare(&read(&root.join(shown))?, &read(&root.join(built_in))?);
+        findings.extend(unlike.iter().map(|name| finding(&format!("{shown}/{name}"), &format!("{built_in}/{name}"))));
+    }
+    for (shown, built_in) in TWIN_FILES {
+        let read = |path: &str| fs::read(root.join(path)).with_context(|| format!("cannot read `{path}`"));
+        if read(shown)? != read(built_in)? {
+            findings.push(finding(shown, built_in));
+        }
+    }
+    Ok(findings)
+}
+
+fn finding(shown: &str, built_in: &str) -> String {
+    format!("`{built_in}` is not `{shown}`\nhint: copy the newer over the older")
+}
+
+fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let context = || format!("cannot read `{}`", folder.display());
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.insert(name, fs::read(&path).with_context(context)?);
+        }
+    }
+    Ok(files)
+}
+
+/// Names of what is built in and has no equal twin.
+fn compare(shown: &BTreeMap<String, Vec<u8>>, built_in: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    built_in.iter().filter(|&(name, text)| shown.get(name) != Some(text)).map(|(name, _)| name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_and_a_changed_twin_are_found() {
+        let folder = |files: &[(&str, &str)]| {
+            files.iter().map(|&(name, text)| (name.to_owned(), text.as_bytes().to_vec())).collect::<BTreeMap<_, _>>()
+        };
+        let shown = folder(&[("a.toml", "1"), ("b.toml", "2")]);
+        assert!(compare(&shown, &folder(&[("b.toml", "2")])).is_empty(), "what is shown need not be built in");
+        assert_eq!(compare(&shown, &folder(&[("b.toml", "3"), ("c.toml", "4")])), ["b.toml", "c.toml"]);
+    }
+}
