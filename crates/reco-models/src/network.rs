@@ -105,7 +105,7 @@ pub(crate) fn weights(dense: &Linear) -> (Tensor<2>, Tensor<2>) {
 mod tests {
     use std::collections::BTreeMap;
 
-    use burn::module::{ModuleVisitor, Param};
+    use burn::module::{ModuleMapper, ModuleVisitor, Param};
     use burn::tensor::{Device, TensorData};
 
     use super::*;
@@ -213,5 +213,96 @@ mod tests {
     #[test]
     fn hybrid_holds() {
         holds::<Hybrid>(983_700);
+    }
+
+    /// Adds `by` to the `at`-th number of the `which`-th parameter.
+    struct Nudge {
+        which: usize,
+        at: usize,
+        by: f32,
+        met: usize,
+    }
+
+    impl ModuleMapper for Nudge {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let mine = self.met == self.which;
+            self.met += 1;
+            let (by, at) = (self.by, self.at);
+            param.map(|tensor| {
+                if !mine {
+                    return tensor;
+                }
+                let (device, shape) = (tensor.device(), tensor.shape());
+                let mut numbers = tensor.into_data().try_into_vec::<f32>().unwrap();
+                let at = at % numbers.len();
+                numbers[at] += by;
+                Tensor::from_data(TensorData::new(numbers, shape), &device)
+            })
+        }
+    }
+
+    /// The gradient of the `at`-th number of every parameter.
+    struct Gradients<'a> {
+        gradients: &'a burn::tensor::Gradients,
+        at: usize,
+        found: Vec<f32>,
+    }
+
+    impl ModuleVisitor for Gradients<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = param.val().grad(self.gradients).expect("every parameter has a gradient");
+            let numbers = gradient.into_data().try_into_vec::<f32>().unwrap();
+            self.found.push(numbers[self.at % numbers.len()]);
+        }
+    }
+
+    /// A loss over a batch in which users and items are met several times.
+    fn loss<N: Network>(network: &N, device: &Device) -> Tensor<1> {
+        let index = |rows: [i32; 6]| Tensor::<1, burn::tensor::Int>::from_data(TensorData::from(rows), device);
+        let (users, items) = (index([0, 1, 1, 2, 0, 3]), index([6, 2, 2, 0, 1, 6]));
+        let rows = network.tables().into_iter().zip(N::TABLES).map(|(table, side)| {
+            table.weight.val().select(0, if *side == Side::User { users.clone() } else { items.clone() })
+        });
+        let batch = Batch {
+            rows: rows.collect(),
+            features: N::FEATURES.then(|| tensor([6, SIZES.n_features], device)),
+            contexts: N::CONTEXTS.then(|| tensor([6, SIZES.n_contexts], device)),
+        };
+        (network.forward(batch) - tensor([6, 1], device)).abs().mean()
+    }
+
+    fn differentiates<N: Network>() {
+        let device = Device::flex();
+        let network = N::init(&SIZES, &mut Initial::new(3, &device));
+        for at in [0, 4, 7] {
+            let tracked = network.clone().train().set_require_grad(true);
+            let gradients = loss(&tracked, &device).backward();
+            let mut found = Gradients { gradients: &gradients, at, found: Vec::new() };
+            tracked.visit(&mut found);
+            for (which, gradient) in found.found.iter().enumerate() {
+                let at = |by| {
+                    let nudged = network.clone().map(&mut Nudge { which, at, by, met: 0 });
+                    f64::from(loss(&nudged, &device).into_scalar::<f32>())
+                };
+                let difference = (at(1e-3) - at(-1e-3)) / 2e-3;
+                let error = (difference - f64::from(*gradient)).abs();
+                assert!(error < 1e-3 + 1e-2 * difference.abs(), "{} {which}: {gradient} for {difference}", N::NAME);
+            }
+        }
+    }
+
+    #[test]
+    fn collaborative_differentiates() {
+        differentiates::<Collaborative>();
+    }
+
+    #[test]
+    fn neural_differentiates() {
+        differentiates::<Neural>();
+    }
+
+    #[test]
+    fn hybrid_differentiates() {
+        differentiates::<Hybrid>();
     }
 }
