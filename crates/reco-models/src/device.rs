@@ -126,7 +126,12 @@ pub fn devices() -> &'static [DeviceInfo] {
             driver: String::new(),
             is_software: true,
         }];
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        // Vulkan, Metal and DX12 compute; looking at OpenGL as well would only make its drivers complain on a terminal.
+        let descriptor = wgpu::InstanceDescriptor {
+            backends: wgpu::Backends::PRIMARY,
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        };
+        let instance = wgpu::Instance::new(descriptor);
         let adapters = burn::tensor::try_read_sync(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
         devices.extend(adapters.unwrap_or_default().iter().map(|adapter| describe(&adapter.get_info())));
         devices

@@ -263,7 +263,7 @@ fn read(sums: Tensor<1>, n: usize) -> Result<(f64, f64), FitError> {
 
 #[cfg(test)]
 mod tests {
-    use burn::module::{Module, ModuleMapper, Param, ParamId};
+    use burn::module::{ModuleMapper, Param, ParamId};
     use reco_core::testing::{Feedback, checkerboard};
     use reco_core::{DeviceChoice, Silent};
 
