@@ -21,6 +21,8 @@ pub struct NetworkOptions {
     pub learning_rate: f64,
     /// How embedding rows that a batch does not touch are treated.
     pub optimizer: OptimizerKind,
+    /// Whether every epoch meets the rows in an order of its own.
+    pub shuffle: Shuffle,
     /// Keras' own validation: this last share of the training rows is left out of the fit. 0: the split's validation rows.
     pub validation_split: f64,
     /// Stop after so many epochs without a lower validation loss, and keep the best epoch. 0: train all epochs, keep the last.
@@ -37,6 +39,17 @@ pub enum OptimizerKind {
     LazyAdam,
 }
 
+/// The order in which epochs meet their rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shuffle {
+    /// A new order every epoch.
+    EveryEpoch,
+    /// One order for all epochs, and so the same short last batch in each of them. It is what Keras' `fit(shuffle=True)`
+    /// does on TensorFlow under `keras.utils.set_random_seed`: the shuffle is seeded anew with each pass over the data.
+    Once,
+}
+
 impl Default for NetworkOptions {
     fn default() -> Self {
         Self {
@@ -45,6 +58,7 @@ impl Default for NetworkOptions {
             batch_size: 128,
             learning_rate: 1e-3,
             optimizer: OptimizerKind::Adam,
+            shuffle: Shuffle::EveryEpoch,
             validation_split: 0.0,
             patience: 0,
         }

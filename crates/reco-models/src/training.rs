@@ -13,7 +13,7 @@ use crate::batches::{Columns, shuffled};
 use crate::modules::EmbeddingTable;
 use crate::network::{Batch, Network, Side};
 use crate::optimizer::{Adam, Clock, DenseState, TableState, Touched, hide};
-use crate::options::NetworkOptions;
+use crate::options::{NetworkOptions, Shuffle};
 
 /// Rows that validation scores at a time.
 const VALIDATION_ROWS: usize = 8_192;
@@ -43,7 +43,10 @@ pub(crate) fn train<N: Network>(
     let mut best: Option<(f64, N)> = None;
     run.progress.begin(N::NAME, options.epochs, data.fit.len());
     for epoch in 1..=options.epochs {
-        let order = shuffled(data.fit.len(), run.seed, epoch);
+        let order = match options.shuffle {
+            Shuffle::EveryEpoch => shuffled(data.fit.len(), run.seed, epoch),
+            Shuffle::Once => shuffled(data.fit.len(), run.seed, 1),
+        };
         let (train_loss, train_mape) = trainer.epoch(data, &order, options.batch_size, run)?;
         let judged = (data.validation.len() > 0).then(|| {
             trainer.settle();

@@ -1,0 +1,77 @@
+//! Does the article's experiment give the article's numbers?
+//!
+//! The workbook and the numbers lie in `$RECO_EXTRA_DATA/movielens-seed/`, which is not the project's to publish; without
+//! it the test says so and checks nothing. Does not know the numbers: it reads them.
+//!
+//! **Invariant**: an exact number is met exactly, but for the last bits that f32 costs a mean of errors.
+
+#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::command;
+use serde_json::Value;
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The folder of the article's data, if there is one.
+fn seed() -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("RECO_EXTRA_DATA")?).join("movielens-seed");
+    folder.join("reference.json").is_file().then_some(folder)
+}
+
+#[test]
+fn the_article_s_exact_numbers() {
+    let Some(seed) = seed() else {
+        eprintln!("left out: the article's workbook, RECO_EXTRA_DATA is not set");
+        return;
+    };
+    let reference = read(&seed.join("reference.json"));
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = command(["run", "data/experiments/article.toml", "--set", "device=cpu", "--out"]);
+    run.arg(folder.path()).env("RECO_EXTRA_DATA", seed.parent().unwrap());
+    for name in ["collaborative", "neural", "hybrid"] {
+        run.args(["--set", &format!("approach.{name}.epochs=1")]);
+    }
+    let output = run.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let results = read(&folder.path().join("report/results.json"));
+    let counts = &reference["counts"];
+    assert_eq!(results["dataset"]["n_users"], counts["users"]);
+    assert_eq!(results["dataset"]["n_items"], counts["product_columns"]);
+    assert_eq!(results["split"]["n_train"], counts["train_ratings"]);
+    assert_eq!(results["split"]["n_test"], counts["test_ratings"]);
+    for (name, parameters) in reference["parameters"].as_object().unwrap() {
+        let approaches = results["approaches"].as_array().unwrap();
+        let found = approaches.iter().find(|approach| approach["name"] == **name).unwrap();
+        assert_eq!(found["n_parameters"], *parameters, "{name}");
+    }
+
+    let content = read(&folder.path().join("evaluation/content.json"));
+    let all = &reference["content_all_users_with_5_or_more_test_ratings"];
+    assert_eq!(content["n_users_article"], all["users"]);
+    for metric in content["metrics"].as_array().unwrap() {
+        let (name, value) = (metric[0].as_str().unwrap(), metric[1].as_f64());
+        if let Some(expected) = all[name].as_f64() {
+            let value = value.unwrap();
+            assert!((value - expected).abs() < 1e-8, "{name}: {value} for {expected}");
+        }
+    }
+    let (detail, expected) = (&content["detail"], &reference["content_user_1_top_5"]);
+    assert_eq!(detail["user"], 2);
+    assert_eq!(detail["n_hits"], expected["true_positive"]);
+    for name in ["article_accuracy", "article_mrr", "mrr"] {
+        assert_eq!(detail[name], expected[name], "{name}");
+    }
+    // Products of the reference are rows of the sheet without the one that has no genres; here they are ids.
+    let ids = |name: &str| detail[name].as_array().unwrap().len();
+    assert_eq!((ids("predicted"), ids("y_test")), (5, 5));
+    let dataset = read(&folder.path().join("features/dataset.json"));
+    assert_eq!(dataset["n_items"], counts["products_kept"]);
+    assert_eq!(dataset["n_ratings"], reference["rows_read"]);
+}
