@@ -329,12 +329,12 @@ mod tests {
         fn update(&mut self, gradient: &[f64], touched: Option<&[u32]>) {
             self.step += 1;
             let rate = 0.01 * (1.0 - BETA_2.powi(self.step)).sqrt() / (1.0 - BETA_1.powi(self.step));
-            for i in 0..self.w.len() {
+            for (i, gradient) in gradient.iter().enumerate() {
                 if touched.is_some_and(|rows| !rows.contains(&((i / WIDTH) as u32))) {
                     continue;
                 }
-                self.m[i] = BETA_1 * self.m[i] + (1.0 - BETA_1) * gradient[i];
-                self.v[i] = BETA_2 * self.v[i] + (1.0 - BETA_2) * gradient[i] * gradient[i];
+                self.m[i] = BETA_1 * self.m[i] + (1.0 - BETA_1) * gradient;
+                self.v[i] = BETA_2 * self.v[i] + (1.0 - BETA_2) * gradient * gradient;
                 self.w[i] -= rate * self.m[i] / (self.v[i].sqrt() + EPSILON);
             }
         }

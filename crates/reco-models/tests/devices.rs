@@ -5,6 +5,8 @@
 //!
 //! **Invariant**: same weights, same scores within 1e-5 and the same top 10 up to ties; twenty steps, same loss within 1e-3.
 
+#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
