@@ -54,7 +54,7 @@ impl<N: Network> Approach for NetworkApproach<N> {
 
     fn fit(&self, data: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let started = Instant::now();
-        let device = ComputeDevice::find(run.device).map_err(|error| FitError::Other(Box::new(error)))?;
+        let device = ComputeDevice::find(run.device)?;
         let n = data.fit.len();
         let (fit, validation) = match (self.options.validation_split, &data.validation) {
             (0.0, Some(validation)) => (Columns::of(&data.fit, 0..n), Columns::of(validation, 0..validation.len())),
@@ -83,7 +83,7 @@ impl<N: Network> Approach for NetworkApproach<N> {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let device = ComputeDevice::find(run.device).map_err(|error| LoadError::Other(Box::new(error)))?;
+        let device = ComputeDevice::find(run.device)?;
         Ok(Box::new(FittedNetwork::<N>::load(folder, catalogue, self.options.embedding_size, device)?))
     }
 }

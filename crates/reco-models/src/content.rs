@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::ModelError;
 use crate::device::ComputeDevice;
-use crate::fitted::{pick, tensor, values};
+use crate::fitted::{WEIGHTS, pick, tensor, values};
 
 /// The registry's line.
 pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
@@ -39,9 +39,6 @@ const TILE: usize = 4 << 20;
 
 /// Queries scored at a time.
 const QUERIES: usize = 64;
-
-/// The file that holds the weights.
-const WEIGHTS: &str = "weights.bpk";
 
 /// It has no options.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -136,9 +133,9 @@ impl Approach for ContentApproach {
         if train.fit.is_empty() {
             return Err(FitError::NoRows { approach: NAME });
         }
-        let device = ComputeDevice::find(run.device).map_err(|error| FitError::Other(Box::new(error)))?;
+        let device = ComputeDevice::find(run.device)?;
         let catalogue = &train.catalogue;
-        let features = Content::features(catalogue, &device).map_err(|error| FitError::Other(Box::new(error)))?;
+        let features = Content::features(catalogue, &device)?;
         let mut rated = vec![Vec::new(); catalogue.n_users()];
         for row in train.fit.iter() {
             rated[row.user.index()].push((row.item, row.target));
@@ -159,8 +156,8 @@ impl Approach for ContentApproach {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let device = ComputeDevice::find(run.device).map_err(|error| LoadError::Other(Box::new(error)))?;
-        let features = Content::features(catalogue, &device).map_err(|error| LoadError::Other(Box::new(error)))?;
+        let device = ComputeDevice::find(run.device)?;
+        let features = Content::features(catalogue, &device)?;
         let shape = [catalogue.n_users(), features.dims()[1]];
         let path = folder.join(WEIGHTS);
         let weights = UserWeights::new(Tensor::zeros(shape, &device.device)).try_load_file(&path).map_err(|error| {

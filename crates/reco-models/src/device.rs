@@ -80,19 +80,6 @@ fn wgpu_device() -> &'static Result<ComputeDevice, ModelError> {
     })
 }
 
-impl Clone for ModelError {
-    fn clone(&self) -> Self {
-        match self {
-            Self::NoAdapter { reason } => Self::NoAdapter { reason: reason.clone() },
-            Self::NoCuda => Self::NoCuda,
-            Self::Option { approach, option, value, reason } => {
-                Self::Option { approach, option, value: value.clone(), reason }
-            }
-            Self::NoFeatures { approach } => Self::NoFeatures { approach },
-        }
-    }
-}
-
 fn describe(info: &wgpu::AdapterInfo) -> DeviceInfo {
     let kind = match info.device_type {
         wgpu::DeviceType::DiscreteGpu => "discrete-gpu",

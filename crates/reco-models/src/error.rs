@@ -4,8 +4,10 @@
 //!
 //! **Invariant**: every message names the thing and a way out.
 
+use reco_core::{FitError, LoadError};
+
 /// Why a device could not be used or an option makes no sense.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ModelError {
     /// wgpu found nothing to run on.
     #[error(
@@ -38,4 +40,16 @@ pub enum ModelError {
         /// The approach.
         approach: &'static str,
     },
+}
+
+impl From<ModelError> for FitError {
+    fn from(error: ModelError) -> Self {
+        Self::Other(Box::new(error))
+    }
+}
+
+impl From<ModelError> for LoadError {
+    fn from(error: ModelError) -> Self {
+        Self::Other(Box::new(error))
+    }
 }

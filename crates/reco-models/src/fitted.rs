@@ -27,7 +27,7 @@ const TILE: usize = 4 << 20;
 const TILE_USERS: usize = 64;
 
 /// The file that holds the weights.
-const WEIGHTS: &str = "weights.bpk";
+pub(crate) const WEIGHTS: &str = "weights.bpk";
 
 /// The file that holds the course of training.
 const TRAINING: &str = "training.json";
