@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod explanation;
 mod id;
 mod layers;
 mod matrix;
@@ -30,6 +31,7 @@ mod rows;
 pub mod testing;
 mod vocab;
 
+pub use explanation::{Cause, Choice, Explanation, Term, Without};
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};
 pub use layers::{Layer, LayerGraph};
 pub use matrix::{Features, Matrix};

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::options::OptionsError;
-use crate::{Catalogue, Features, LayerGraph, Query, Ranking, Scores, Train};
+use crate::{Catalogue, Choice, Explanation, Features, ItemIdx, LayerGraph, Query, Ranking, Scores, Train};
 
 /// Answers queries. Object-safe: evaluation, the service and the command line hold `&dyn Recommender`.
 pub trait Recommender: Send + Sync {
@@ -45,6 +45,21 @@ pub trait Recommender: Send + Sync {
             }
         }
         Ok(rankings)
+    }
+
+    /// What the scores of `items` are made of, one explanation per item; `None` from a recommender that cannot say.
+    ///
+    /// # Errors
+    /// As [`Recommender::score`].
+    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        let _ = (query, items);
+        Ok(None)
+    }
+
+    /// Which recommender answers `query`, from one that chooses among several; `None` from all others.
+    fn choice(&self, query: &Query<'_>) -> Option<Choice> {
+        let _ = query;
+        None
     }
 }
 

@@ -48,6 +48,7 @@ pub fn check(suite: &Suite<'_>) {
     held.ranks_unseen_distinct_items_best_first();
     held.answers_one_by_one_as_in_a_batch();
     held.answers_or_refuses_visitors();
+    held.explains_what_it_scores();
     if suite.personal.is_some() {
         held.ranks_the_diagonal_first();
     }
@@ -185,6 +186,26 @@ impl Held {
             }
             Err(ScoreError::Visitor { approach }) => assert_eq!(approach, self.name),
             Err(error) => panic!("`{}` neither answers nor refuses a visitor: {error}", self.name),
+        }
+    }
+
+    /// Where an approach gives reasons, they are those of its own scores, term by term.
+    fn explains_what_it_scores(&self) {
+        let catalogue = self.fitted.catalogue();
+        let items: Vec<ItemIdx> = catalogue.items.indices().take(4).collect();
+        let query = Query { candidates: Candidates::These(&items), ..self.queries()[0] };
+        let explained = self.fitted.explain(&query, &items);
+        let explained = explained.unwrap_or_else(|error| panic!("`{}` does not explain: {error}", self.name));
+        let Some(explanations) = explained else { return };
+        let scores = self.scores(&*self.fitted, &[query]);
+        assert_eq!(explanations.len(), items.len(), "`{}`: one explanation per item", self.name);
+        for (explanation, score) in explanations.iter().zip(scores.row(0)) {
+            let sum: f32 = explanation.terms.iter().map(|term| term.effect).sum();
+            assert!(!explanation.terms.is_empty(), "`{}`: a score without a reason", self.name);
+            for (what, value) in [("the score of its explanation", explanation.score), ("the sum of its terms", sum)] {
+                let near = (value - score).abs() <= 1e-4 * score.abs().max(1.0);
+                assert!(near, "`{}`: {what} is `{value}`, and its score is `{score}`", self.name);
+            }
         }
     }
 
