@@ -7,6 +7,7 @@
 mod cases;
 mod machine;
 mod page;
+mod peers;
 
 use std::fs;
 use std::process::ExitCode;
@@ -24,10 +25,17 @@ const PAGE: &str = "docs/results.md";
 #[command(after_help = "\
 Examples:
   cargo xtask bench                           every case
-  cargo xtask bench ingest --rows 1000000     one of them, smaller")]
+  cargo xtask bench ingest --rows 1000000     one of them, smaller
+  cargo xtask bench keras                     what others do, in a Python environment made for it")]
 pub(crate) struct Arguments {
-    /// The cases; left out, all of them: build, ml-100k, article, ingest
+    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, ingest
     cases: Vec<String>,
+    /// Those that run others' programs as well: keras
+    #[arg(long)]
+    peers: bool,
+    /// Seeds that a peer's training is repeated with
+    #[arg(long, default_value_t = 12)]
+    seeds: u32,
     /// Rows that the case `ingest` generates and reads
     #[arg(long, default_value_t = 25_000_000)]
     rows: u64,
@@ -41,6 +49,8 @@ struct Case {
     name: &'static str,
     /// The section's heading.
     about: &'static str,
+    /// Whether it runs others' programs, which takes an environment and time: only when asked for.
+    peer: bool,
     /// Measures, and gives the section's text: commands and tables.
     measure: fn(&Workspace, &Arguments) -> Result<String>,
 }
@@ -53,9 +63,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     let path = workspace.root().join(PAGE);
     let machine = machine::describe(workspace);
     let mut failed = false;
-    for case in
-        CASES.iter().filter(|case| arguments.cases.is_empty() || arguments.cases.iter().any(|name| name == case.name))
-    {
+    let wanted = |case: &&Case| match arguments.cases.as_slice() {
+        [] => arguments.peers || !case.peer,
+        named => named.iter().any(|name| name == case.name),
+    };
+    for case in CASES.iter().filter(wanted) {
         eprintln!("measuring {}: {}", case.name, case.about);
         match (case.measure)(workspace, arguments) {
             Ok(text) => {

@@ -120,6 +120,14 @@ pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     check(command, status)
 }
 
+/// Runs it, and gives what it printed; fails if it does.
+pub(crate) fn answer(command: &mut Command) -> Result<String> {
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run `{}`", shown(command)))?;
+    check(command, output.status)?;
+    String::from_utf8(output.stdout).with_context(|| format!("`{}` answered no text", shown(command)))
+}
+
 fn check(command: &Command, status: ExitStatus) -> Result<()> {
     if !status.success() {
         bail!("`{}` failed: {status}", shown(command));

@@ -85,6 +85,10 @@ impl RunProgress for Watch {
         self
     }
 
+    fn repetition(&self, label: &str, number: usize, n: usize) {
+        say(&format!("--- {label} ({number} of {n})"));
+    }
+
     fn began(&self, stage: &str, approach: Option<&str>, why: &str) {
         self.show("{prefix} {spinner}", None);
         let mut state = self.state();

@@ -75,3 +75,77 @@ fn the_article_s_exact_numbers() {
     assert_eq!(dataset["n_items"], counts["products_kept"]);
     assert_eq!(dataset["n_ratings"], reference["rows_read"]);
 }
+
+/// Where the mean of five seeds has to lie, and why.
+struct Bounds {
+    mean: f64,
+    half_width: f64,
+    why: String,
+}
+
+/// `mean ± 3·s·√(2/5)`: two means of five seeds each of one distribution lie so near.
+fn of_reference(figure: &Value) -> Bounds {
+    let (mean, deviation) = (figure["mean"].as_f64().unwrap(), figure["s"].as_f64().unwrap());
+    Bounds { mean, half_width: 3.0 * deviation * 0.4_f64.sqrt(), why: "the reference's five seeds".to_owned() }
+}
+
+/// The hybrid's validation figure over twelve seeds of Keras, from `cargo xtask bench keras` (docs/results.md). The five of the
+/// reference, 0.1856 with a deviation of 0.0030, are a lucky draw: Keras' own mean over twelve lies outside of their bounds.
+fn of_twelve_seeds() -> Bounds {
+    let (mean, deviation) = (0.1930, 0.0062);
+    Bounds {
+        mean,
+        half_width: 3.0 * deviation * (1.0_f64 / 5.0 + 1.0 / 12.0).sqrt(),
+        why: "twelve seeds of Keras".to_owned(),
+    }
+}
+
+#[test]
+fn the_networks_over_five_seeds_are_those_of_keras() {
+    let Some(seed) = seed() else {
+        eprintln!("left out: the article's workbook, RECO_EXTRA_DATA is not set");
+        return;
+    };
+    let reference = &read(&seed.join("reference.json"))["keras_after_100_epochs"];
+    let folder = tempfile::tempdir().unwrap();
+    let networks = ["collaborative", "neural", "hybrid"];
+    let mut run = command(["run", "data/experiments/article-seeds.toml", "--set", "device=cpu", "--out"]);
+    run.arg(folder.path()).env("RECO_EXTRA_DATA", seed.parent().unwrap());
+    for name in networks {
+        run.args(["--approach", name]);
+    }
+    let output = run.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let results = read(&folder.path().join("report/results.json"));
+    let repetitions: Vec<&str> =
+        results["repeat"].as_array().unwrap().iter().map(|one| one["repetition"].as_str().unwrap()).collect();
+    assert_eq!(repetitions, ["seed=0", "seed=1", "seed=2", "seed=3", "seed=4"]);
+    let mut wrong = Vec::new();
+    for (row, name) in networks.into_iter().enumerate() {
+        let last_epoch = |key: &str| {
+            let epochs = repetitions.iter().map(|one| {
+                let history = read(&folder.path().join(one).join("models").join(name).join("history.json"));
+                history.as_array().unwrap().last().unwrap()[key].as_f64().unwrap()
+            });
+            epochs.sum::<f64>() / repetitions.len() as f64
+        };
+        let test = results["approaches"][row]["metrics"]["scaled_mae"].as_f64().unwrap();
+        for (figure, value) in [
+            ("train_mae_last_epoch", last_epoch("train_loss")),
+            ("validation_mae_last_epoch", last_epoch("validation_loss")),
+            ("test_mae", test),
+        ] {
+            let Bounds { mean, half_width, why } = match (name, figure) {
+                ("hybrid", "validation_mae_last_epoch") => of_twelve_seeds(),
+                _ => of_reference(&reference[figure][name]),
+            };
+            let line = format!("{name} {figure}: {value:.4} for {mean:.4} ± {half_width:.4} ({why})");
+            println!("{line}");
+            if (value - mean).abs() > half_width {
+                wrong.push(line);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -12,6 +12,12 @@ pub(crate) fn metric(value: Option<f64>) -> String {
     value.map_or_else(|| NOTHING.to_owned(), |value| format!("{value:.4}"))
 }
 
+/// A metric with its deviation over repetitions, where it was repeated.
+pub(crate) fn repeated(value: Option<f64>, deviation: Option<f64>) -> String {
+    let deviation = deviation.map_or_else(String::new, |deviation| format!(" ±{deviation:.4}"));
+    metric(value) + &deviation
+}
+
 /// Seconds: hundredths while they matter.
 pub(crate) fn seconds(value: f64) -> String {
     if value < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }

@@ -23,6 +23,7 @@
 //!     seed: 42,
 //!     approaches: vec![approach("random", 0.0123), approach("popularity", 0.1234)],
 //!     lower_is_better: vec!["mae".to_owned()],
+//!     repeat: None,
 //! };
 //! assert!(terminal_table(&results).contains("*0.1234"));
 //! assert!(results.to_json()?.contains("\"ndcg@10\": 0.1234"));
@@ -37,7 +38,7 @@ mod terminal;
 
 pub use facts::{DetailList, DetailRow, Facts, ReportConfig, UserDetail};
 pub use markdown::markdown;
-pub use results::{ApproachResult, DatasetSummary, Metrics, ReportError, Results, SplitSummary};
+pub use results::{ApproachResult, DatasetSummary, Metrics, RepeatedResult, ReportError, Results, SplitSummary};
 pub use terminal::terminal_table;
 
 /// How to read a table of results, in one line: under the table on the terminal and in the report.

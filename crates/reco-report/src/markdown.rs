@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use crate::terminal::how_repeated;
 use crate::{Facts, HOW_TO_READ, ReportConfig, Results, UserDetail, cells};
 
 /// The text of report.md.
@@ -64,7 +65,7 @@ fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
         let mut row = vec![inline(&approach.name)];
         row.extend(names.iter().map(|name| {
             let value = approach.metrics.get(name);
-            let cell = cells::metric(value);
+            let cell = cells::repeated(value, results.deviation(&approach.name, name));
             if value.is_some() && value == results.best(name) { format!("**{cell}**\\*") } else { cell }
         }));
         row
@@ -72,6 +73,9 @@ fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
     *text += "\n## Results\n\n";
     table(text, &header, "l", rows);
     let _ = writeln!(text, "\n{}", HOW_TO_READ.replace('*', "\\*"));
+    if results.repeat.is_some() {
+        let _ = write!(text, "\n{}", inline(&how_repeated(results)));
+    }
     if !facts.metrics.is_empty() {
         *text += "\n";
         for (name, about) in &facts.metrics {

@@ -28,6 +28,18 @@ pub struct Results {
     /// Names of the metrics that are errors; of all others, more is better.
     #[serde(default)]
     pub lower_is_better: Vec<String>,
+    /// Of an experiment that was repeated, what each repetition gave; the numbers above are then their means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Vec<RepeatedResult>>,
+}
+
+/// What one repetition of an experiment gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RepeatedResult {
+    /// What it differs in: `split.fold=3`.
+    pub repetition: String,
+    /// Its approaches, in the experiment's order.
+    pub approaches: Vec<ApproachResult>,
 }
 
 /// The ratings that an experiment is about.
@@ -155,6 +167,39 @@ impl Results {
         Ok(json + "\n")
     }
 
+    /// The means of several results, each under the label of its repetition. Counts of data are those of the first; epochs
+    /// are shown where all repetitions have as many. Panics without any.
+    pub fn mean(each: Vec<(String, Self)>) -> Self {
+        let (_, first) = each.first().expect("a repeated experiment has a repetition");
+        let mut mean = first.clone();
+        for (row, approach) in mean.approaches.iter_mut().enumerate() {
+            let all: Vec<&ApproachResult> = each.iter().map(|(_, results)| &results.approaches[row]).collect();
+            let average = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+            approach.train_seconds = average(all.iter().map(|one| one.train_seconds).collect());
+            let rates: Option<Vec<f64>> = all.iter().map(|one| one.ratings_per_second).collect();
+            approach.ratings_per_second = rates.map(average);
+            approach.epochs = approach.epochs.filter(|_| all.iter().all(|one| one.epochs == approach.epochs));
+            for (name, value) in &mut approach.metrics.0 {
+                let values: Option<Vec<f64>> = all.iter().map(|one| one.metrics.get(name)).collect();
+                *value = values.map(average);
+            }
+        }
+        let repetitions =
+            each.into_iter().map(|(repetition, results)| RepeatedResult { repetition, approaches: results.approaches });
+        Self { repeat: Some(repetitions.collect()), ..mean }
+    }
+
+    /// The standard deviation (of a sample) of a metric over the repetitions, where there are two or more.
+    pub fn deviation(&self, approach: &str, metric: &str) -> Option<f64> {
+        let of = |repeated: &RepeatedResult| {
+            repeated.approaches.iter().find(|one| one.name == approach).and_then(|one| one.metrics.get(metric))
+        };
+        let values: Vec<f64> = self.repeat.as_ref()?.iter().map(of).collect::<Option<_>>()?;
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
+    }
+
     /// Names of all metrics that any approach has, in the order of their first appearance.
     pub fn metric_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
@@ -221,6 +266,7 @@ pub(crate) mod tests {
                 ),
             ],
             lower_is_better: vec!["mae".to_owned(), "rmse".to_owned()],
+            repeat: None,
         }
     }
 
@@ -253,6 +299,22 @@ pub(crate) mod tests {
         results.approaches[1].metrics.0[0].1 = Some(f64::NAN);
         let error = results.to_json().unwrap_err().to_string();
         assert!(error.contains("`default`") && error.contains("`mae` is `NaN`"), "{error}");
+    }
+
+    #[test]
+    fn repetitions_have_a_mean_and_a_deviation_and_stay_beside_them() {
+        let mut second = sample();
+        second.approaches[1].metrics.0[0].1 = Some(0.7334);
+        second.approaches[1].epochs = Some(17);
+        let mean = Results::mean(vec![("seed=0".to_owned(), sample()), ("seed=1".to_owned(), second)]);
+        assert!((mean.approaches[1].metrics.get("mae").unwrap() - 0.7284).abs() < 1e-12);
+        assert!((mean.deviation("neural", "mae").unwrap() - 0.01 / 2.0_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(mean.deviation("neural", "rmse"), Some(0.0));
+        assert_eq!((mean.deviation("popularity", "mae"), sample().deviation("neural", "mae")), (None, None));
+        assert_eq!((mean.approaches[1].epochs, mean.approaches[2].epochs), (None, Some(9)));
+        let read: Results = serde_json::from_str(&mean.to_json().unwrap()).unwrap();
+        assert_eq!(read, mean);
+        assert_eq!(read.repeat.unwrap()[1].approaches[1].metrics.get("mae"), Some(0.7334));
     }
 
     #[test]

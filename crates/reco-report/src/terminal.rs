@@ -35,10 +35,18 @@ pub fn terminal_table(results: &Results) -> String {
     let mut text = heading(results);
     text += &render(&columns);
     text += &format!("\n{HOW_TO_READ}\n");
+    text += &how_repeated(results);
     if !left_out.is_empty() {
         text += &format!("Only in report.md: {}\n", left_out.join(", "));
     }
     text
+}
+
+/// What the numbers are means of; empty for a single run.
+pub(crate) fn how_repeated(results: &Results) -> String {
+    let Some(repeat) = &results.repeat else { return String::new() };
+    let labels: Vec<&str> = repeat.iter().map(|one| one.repetition.as_str()).collect();
+    format!("Mean ± standard deviation of {} repetitions: {}\n", repeat.len(), labels.join(", "))
 }
 
 fn heading(results: &Results) -> String {
@@ -81,7 +89,7 @@ fn metric_column(results: &Results, name: &str) -> Column {
         results.approaches.iter().map(|approach| {
             let value = approach.metrics.get(name);
             let mark = if value.is_some() && value == best { "*" } else { "" };
-            format!("{mark}{}", cells::metric(value))
+            format!("{mark}{}", cells::repeated(value, results.deviation(&approach.name, name)))
         }),
     )
 }

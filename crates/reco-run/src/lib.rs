@@ -29,7 +29,7 @@ mod stage;
 pub use artifact::{Artifact, ArtifactConfig, Recommendation, find};
 pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;
-pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, Source};
+pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatConfig, Repetition, Source};
 pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, digest, digests};
 pub use progress::{Outcome, Quiet, RunProgress};
 pub use registry::approaches;

@@ -16,6 +16,9 @@ pub struct Outcome {
     pub stage: String,
     /// The approach, where the stage works through several.
     pub approach: Option<String>,
+    /// Which repetition of the experiment, where there are several: `split.fold=3`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repetition: Option<String>,
     /// Whether there was nothing to do.
     pub skipped: bool,
     /// Wall time of the work, zero where it was skipped.
@@ -32,6 +35,11 @@ pub trait RunProgress: Send + Sync {
 
     /// Who is told of a training; also asked whether the run should stop.
     fn train(&self) -> &dyn Progress;
+
+    /// A repetition begins: `split.fold=3`, the `number`-th of `n`.
+    fn repetition(&self, label: &str, number: usize, n: usize) {
+        let _ = (label, number, n);
+    }
 
     /// Work begins, for the reason `why`.
     fn began(&self, stage: &str, approach: Option<&str>, why: &str) {

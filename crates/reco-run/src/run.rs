@@ -10,8 +10,8 @@ use std::path::Path;
 use reco_report::Results;
 use serde::Serialize;
 
-use crate::stage::{Context, position};
-use crate::{Experiment, Outcome, RESULTS, RunError, RunProgress, STAGES};
+use crate::stage::{Context, position, repeated};
+use crate::{Experiment, Outcome, RESULTS, Repetition, RunError, RunProgress, STAGES};
 
 /// Which part of a run, and where.
 #[derive(Clone, Copy)]
@@ -53,12 +53,27 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         (None, None) => STAGES,
     };
     let RunOptions { raw, out, force, progress, .. } = *options;
-    let context = Context { experiment, raw, out, force, progress };
+    let whole = Context { experiment, raw, out, tables: out, repetition: None, force, progress };
     let mut work = Vec::new();
-    for stage in stages {
-        work.extend((stage.run)(&context)?);
+    for (row, repetition) in experiment.repetitions.iter().enumerate() {
+        let Repetition { label, shares_tables, experiment } = repetition;
+        let at = out.join(label);
+        let tables = if *shares_tables { out } else { &at };
+        let context = Context { experiment, out: &at, tables, repetition: Some(label), ..whole };
+        progress.repetition(label, row + 1, whole.experiment.repetitions.len());
+        for stage in stages {
+            work.extend((stage.run)(&context)?);
+        }
+    }
+    if experiment.repetitions.is_empty() {
+        for stage in stages {
+            work.extend((stage.run)(&whole)?);
+        }
     }
     let reported = work.iter().any(|outcome| Some(outcome.stage.as_str()) == STAGES.last().map(|stage| stage.name));
+    if reported && !experiment.repetitions.is_empty() {
+        work.push(repeated(&whole)?);
+    }
     Ok(Summary { work, results: reported.then(|| results(out)).transpose()? })
 }
 

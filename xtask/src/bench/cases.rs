@@ -12,23 +12,34 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{Arguments, Case};
+use super::{Arguments, Case, peers};
 use crate::process::{Cost, Workspace, measure, shown, succeed};
 
 /// All cases, in the order they run. To add one, add a line.
 pub(super) const CASES: &[Case] = &[
-    Case { name: "build", about: "A clean build", measure: build },
+    Case { name: "build", about: "A clean build", peer: false, measure: build },
     Case {
         name: "ml-100k",
         about: "The default experiment: MovieLens 100K",
+        peer: false,
         measure: |workspace, arguments| experiment(workspace, arguments, "ml-100k", "data/experiments/default.toml"),
     },
     Case {
         name: "article",
         about: "The article's experiment",
+        peer: false,
         measure: |workspace, arguments| experiment(workspace, arguments, "article", "data/experiments/article.toml"),
     },
-    Case { name: "ingest", about: "Reading many ratings", measure: ingest },
+    Case {
+        name: "article-seeds",
+        about: "The article's experiment, five seeds",
+        peer: false,
+        measure: |workspace, arguments| {
+            experiment(workspace, arguments, "article-seeds", "data/experiments/article-seeds.toml")
+        },
+    },
+    Case { name: "keras", about: "The article's hybrid network in Keras", peer: true, measure: peers::keras_hybrid },
+    Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest },
 ];
 
 /// What a program cost, by its command.

@@ -24,7 +24,9 @@ pub(crate) fn stage(stage: &str, args: &ExperimentArgs) -> anyhow::Result<()> {
 fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> anyhow::Result<()> {
     let source = args.experiment.clone().map_or(Source::Default, Source::File);
     let mut experiment = Experiment::read(&source, &args.set, &args.approach)?;
-    experiment.device = args.device.unwrap_or(experiment.device);
+    if let Some(device) = args.device {
+        experiment.compute_on(device);
+    }
     let watch = Watch::new(Interrupt::listen()?);
     let options =
         RunOptions { raw: &args.folders.raw, out: &args.folders.out, from, only, force: args.force, progress: &watch };

@@ -130,7 +130,7 @@ fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
 fn apply(table: &mut Map<String, Value>, set: &str) -> Result<(), ExperimentError> {
     let no_set = || ExperimentError::Set { set: set.to_owned() };
     let (path, text) = set.split_once('=').ok_or_else(no_set)?;
-    let mut keys: Vec<&str> = path.split('.').map(str::trim).collect();
+    let keys: Vec<&str> = path.split('.').map(str::trim).collect();
     if keys.iter().any(|key| key.is_empty()) {
         return Err(no_set());
     }
@@ -142,17 +142,40 @@ fn apply(table: &mut Map<String, Value>, set: &str) -> Result<(), ExperimentErro
         },
         _ => Value::String(text.trim().to_owned()),
     };
-    let last = keys.pop().ok_or_else(no_set)?;
+    set_at(table, keys, value, &place)
+}
+
+/// Sets the key that `path` names, `split.fold` or `approach.neural.epochs`; `place` says in errors who asked for it.
+///
+/// # Errors
+/// A path through something that is no table, or to an approach that is not there.
+pub(super) fn set(
+    table: &mut Map<String, Value>,
+    path: &str,
+    value: Value,
+    place: &str,
+) -> Result<(), ExperimentError> {
+    set_at(table, path.split('.').map(str::trim).collect(), value, place)
+}
+
+fn set_at(
+    table: &mut Map<String, Value>,
+    mut keys: Vec<&str>,
+    value: Value,
+    place: &str,
+) -> Result<(), ExperimentError> {
+    let last = keys.pop().unwrap_or_default();
     let mut slot = table;
     if keys.first() == Some(&"approach") && keys.len() >= 2 {
-        slot = approach(slot, keys[1], &place)?;
+        slot = approach(slot, keys[1], place)?;
         keys.drain(..2);
     }
     for key in keys {
         slot = match slot.entry(key.to_owned()).or_insert_with(|| Map::new().into()) {
             Value::Object(inner) => inner,
             other => {
-                return Err(ExperimentError::SetThroughValue { place, key: key.to_owned(), value: other.to_string() });
+                let (place, key, value) = (place.to_owned(), key.to_owned(), other.to_string());
+                return Err(ExperimentError::SetThroughValue { place, key, value });
             }
         };
     }

@@ -6,6 +6,7 @@
 //! configured, and approaches have distinct names that can name folders.
 
 mod file;
+mod repeat;
 
 use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{Approach, ApproachEntry, DeviceChoice};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use file::{DEFAULT, Source};
+pub use repeat::{RepeatConfig, Repetition};
 
 use crate::registry::approaches;
 
@@ -40,6 +42,8 @@ pub struct Experiment {
     pub evaluate: EvaluateConfig,
     /// `[report]`
     pub report: ReportConfig,
+    /// `[repeat]`: the whole experiment once for each value of one key; empty for one run.
+    pub repetitions: Vec<Repetition>,
 }
 
 /// One approach with its options, under the name by which this experiment calls it.
@@ -179,6 +183,16 @@ pub enum ExperimentError {
         /// The name.
         name: String,
     },
+    /// A key to repeat over without values, values without a key, or a value twice.
+    #[error(
+        "{place}: {reason}\nhint: write `[repeat]`, `over = \"seed\"` and `values = [0, 1, 2]`, a different value for each repetition"
+    )]
+    Repeat {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// No approach at all.
     #[error("{place}: there is no `[[approach]]`\nhint: known are `{known}`")]
     NoApproach {
@@ -201,6 +215,7 @@ struct Document {
     approach: Vec<Value>,
     evaluate: Value,
     report: Value,
+    repeat: Value,
 }
 
 impl Default for Document {
@@ -216,6 +231,7 @@ impl Default for Document {
             approach: Vec::new(),
             evaluate: table(),
             report: table(),
+            repeat: table(),
         }
     }
 }
@@ -227,16 +243,27 @@ impl Experiment {
     /// # Errors
     /// Whatever makes the experiment wrong or incomplete, see [`ExperimentError`].
     pub fn read(source: &Source, sets: &[String], only: &[String]) -> Result<Self, ExperimentError> {
-        let place = source.place();
-        let options = |error| ExperimentError::Options { place: place.clone(), error };
-        let table = Value::Object(file::read(source, sets)?);
-        let document: Document = options::parse("the experiment", &table).map_err(options)?;
         let stem = match source {
             Source::Default => "default".into(),
             Source::File(path) => path.file_stem().unwrap_or_default().to_string_lossy(),
         };
+        Self::from_table(&source.place(), &stem, file::read(source, sets)?, only)
+    }
+
+    fn from_table(
+        place: &str,
+        stem: &str,
+        table: Map<String, Value>,
+        only: &[String],
+    ) -> Result<Self, ExperimentError> {
+        let options = |error| ExperimentError::Options { place: place.to_owned(), error };
+        let table = Value::Object(table);
+        let document: Document = options::parse("the experiment", &table).map_err(options)?;
+        let repeat: RepeatConfig = options::parse("[repeat]", &document.repeat).map_err(options)?;
+        let repetitions = repeat::repetitions(&repeat, place, stem, &table, only)?;
         Ok(Self {
-            name: if document.name.is_empty() { stem.into_owned() } else { document.name },
+            repetitions,
+            name: if document.name.is_empty() { stem.to_owned() } else { document.name },
             seed: document.seed,
             device: document.device,
             data: options::parse("[data]", &document.data).map_err(options)?,
@@ -244,8 +271,16 @@ impl Experiment {
             split: options::parse("[split]", &document.split).map_err(options)?,
             evaluate: options::parse("[evaluate]", &document.evaluate).map_err(options)?,
             report: options::parse("[report]", &document.report).map_err(options)?,
-            approaches: configure(&place, document.approach, only)?,
+            approaches: configure(place, document.approach, only)?,
         })
+    }
+
+    /// Computes on `device`, whatever the file says.
+    pub fn compute_on(&mut self, device: DeviceChoice) {
+        self.device = device;
+        for repetition in &mut self.repetitions {
+            repetition.experiment.device = device;
+        }
     }
 
     /// The part of it that a stage's work depends on, as manifests keep it.
@@ -360,6 +395,22 @@ mod tests {
     }
 
     #[test]
+    fn repetitions_are_experiments_that_differ_in_one_key() {
+        let text = "[[approach]]\nname = \"neural\"\n[repeat]\nover = \"seed\"\nvalues = [3, 4]";
+        let experiment = read(text, &["split.kind=random"], &[]).unwrap();
+        let seeds: Vec<_> =
+            experiment.repetitions.iter().map(|one| (one.label.as_str(), one.experiment.seed)).collect();
+        assert_eq!(seeds, [("seed=3", 3), ("seed=4", 4)]);
+        assert!(experiment.repetitions.iter().all(|one| {
+            one.shares_tables && one.experiment.split.kind == "random" && one.experiment.repetitions.is_empty()
+        }));
+        let epochs = read(text, &["repeat.over=approach.neural.epochs"], &[]).unwrap();
+        assert_eq!(epochs.repetitions[1].experiment.approaches[0].approach.options()["epochs"], 4);
+        let data = read(text, &["repeat.over=data.name", "repeat.values=[\"a/b\"]"], &[]).unwrap();
+        assert_eq!((data.repetitions[0].label.as_str(), data.repetitions[0].shares_tables), ("data.name=a-b", false));
+    }
+
+    #[test]
     fn whatever_is_wrong_is_named_with_its_remedy() {
         for (text, expected) in [
             ("sede = 3", vec!["mine.toml", "unknown key `sede`", "did you mean `seed`?"]),
@@ -374,6 +425,13 @@ mod tests {
             ("[[approach]]\nname = \"popularty\"", vec!["unknown approach `popularty`", "did you mean `popularity`?"]),
             ("[[approach]]\nname = \"random\"\n[[approach]]\nname = \"random\"", vec!["two approaches", "`random`"]),
             ("[[approach]]\nname = \"random\"\nepoch = 3", vec!["unknown key `epoch`"]),
+            ("[repeat]\nover = \"seed\"", vec!["`repeat.over` is `seed`", "empty", "[repeat]"]),
+            ("[repeat]\nvalues = [1]", vec!["`repeat.over` is not"]),
+            ("[[approach]]\nname = \"random\"\n[repeat]\nover = \"sede\"\nvalues = [1]", vec!["unknown key `sede`"]),
+            (
+                "[[approach]]\nname = \"random\"\n[repeat]\nover = \"seed\"\nvalues = [1, 1]",
+                vec!["two repetitions would be called `seed=1`"],
+            ),
         ] {
             let error = refused(text);
             for part in expected {

@@ -23,7 +23,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let folder = folder(context)?;
     let experiment = context.experiment;
     let outcome = context.work(&folder, None, |at| {
-        let tables = Tables::read(&context.at("tables"))?;
+        let tables = Tables::read(&context.tables.join("tables"))?;
         let dataset = prepare(&tables, &experiment.features, &experiment.split, experiment.seed)?;
         dataset.write(at)?;
         Ok(Made { device: None, notes: notes(&dataset.info) })

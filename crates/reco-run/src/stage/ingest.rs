@@ -65,7 +65,7 @@ fn empty(context: &Context<'_>) -> Folder {
     Folder {
         stage: ENTRY.name,
         version: 1,
-        path: context.at("tables"),
+        path: context.tables.join("tables"),
         part: json!({ "data": context.experiment.part(&context.experiment.data) }),
         inputs: Digests::new(),
         versions: own_version(),

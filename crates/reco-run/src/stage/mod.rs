@@ -9,6 +9,7 @@ mod detail;
 mod evaluate;
 mod features;
 mod ingest;
+mod repeated;
 mod report;
 mod train;
 
@@ -22,6 +23,7 @@ use crate::folder::{Folder, Made};
 use crate::manifest::{Digests, Manifest};
 use crate::{Experiment, Outcome, RunError, RunProgress};
 
+pub(crate) use repeated::repeated;
 pub use report::RESULTS;
 
 /// One stage.
@@ -55,6 +57,10 @@ pub(crate) struct Context<'a> {
     pub(crate) experiment: &'a Experiment,
     pub(crate) raw: &'a Path,
     pub(crate) out: &'a Path,
+    /// Where the tables lie: in `out`, or beside those of other repetitions.
+    pub(crate) tables: &'a Path,
+    /// Which repetition of several this is.
+    pub(crate) repetition: Option<&'a str>,
     /// Whether work is done even where nothing changed.
     pub(crate) force: bool,
     pub(crate) progress: &'a dyn RunProgress,
@@ -67,7 +73,7 @@ impl Context<'_> {
     }
 
     /// Makes `folder` with `make` if it has to be made.
-    fn work(
+    pub(crate) fn work(
         &self,
         folder: &Folder,
         approach: Option<&str>,
@@ -80,6 +86,7 @@ impl Context<'_> {
         let mut outcome = Outcome {
             stage: folder.stage.to_owned(),
             approach: approach.map(str::to_owned),
+            repetition: self.repetition.map(str::to_owned),
             skipped: why.is_none(),
             seconds: 0.0,
         };
@@ -110,7 +117,7 @@ impl Folder {
 }
 
 /// What did the work of a stage without Burn.
-fn own_version() -> BTreeMap<String, String> {
+pub(crate) fn own_version() -> BTreeMap<String, String> {
     BTreeMap::from([("reco".to_owned(), env!("CARGO_PKG_VERSION").to_owned())])
 }
 

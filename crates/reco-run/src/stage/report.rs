@@ -25,7 +25,7 @@ use crate::{Outcome, RunError};
 pub const RESULTS: &str = "results.json";
 
 /// The report for people, beside it.
-const REPORT: &str = "report.md";
+pub(super) const REPORT: &str = "report.md";
 
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "report",
@@ -117,6 +117,7 @@ fn results(context: &Context<'_>, info: &Info, rows: &[Row]) -> Results {
         seed: experiment.seed,
         approaches: rows.iter().map(approach).collect(),
         lower_is_better: detail::lower_is_better(&columns(rows)),
+        repeat: None,
     }
 }
 
@@ -192,6 +193,6 @@ fn json_error(path: &Path, error: &serde_json::Error) -> RunError {
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), RunError> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), RunError> {
     fs::write(path, text).map_err(RunError::writing(path))
 }

@@ -1,0 +1,47 @@
+//! What came out of all repetitions of an experiment?
+//!
+//! Does not know what they differ in, and computes nothing from data.
+//!
+//! **Invariant**: each number is the mean of the repetitions' own, which stand beside it in the file of results.
+
+use serde_json::json;
+
+use super::report::{REPORT, RESULTS, write};
+use super::{Context, own_version};
+use crate::folder::{Folder, Made};
+use crate::manifest::{Digests, MANIFEST, digest};
+use crate::{Outcome, RunError, results};
+use reco_report::{Facts, Results};
+
+/// Writes the report of an experiment whose repetitions have theirs.
+///
+/// # Errors
+/// A repetition without results; a file that cannot be written.
+pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
+    let experiment = context.experiment;
+    let mut inputs = Digests::new();
+    for repetition in &experiment.repetitions {
+        let manifest = context.at(&repetition.label).join("report").join(MANIFEST);
+        inputs.insert(format!("{}/report/{MANIFEST}", repetition.label), digest(&manifest)?);
+    }
+    let labels: Vec<&str> = experiment.repetitions.iter().map(|repetition| repetition.label.as_str()).collect();
+    let folder = Folder {
+        stage: super::report::ENTRY.name,
+        version: 1,
+        path: context.at("report"),
+        part: json!({ "name": experiment.name, "repetitions": labels }),
+        inputs,
+        versions: own_version(),
+        seed: experiment.seed,
+    };
+    context.work(&folder, None, |at| {
+        let each = labels
+            .iter()
+            .map(|label| Ok(((*label).to_owned(), results(&context.at(label))?)))
+            .collect::<Result<Vec<(String, Results)>, RunError>>()?;
+        let mean = Results { seed: experiment.seed, ..Results::mean(each) };
+        write(&at.join(RESULTS), &mean.to_json()?)?;
+        write(&at.join(REPORT), &reco_report::markdown(&mean, &Facts::default(), &experiment.report))?;
+        Ok(Made::default())
+    })
+}

@@ -1,0 +1,93 @@
+//! What do others reach, doing the same work?
+//!
+//! Does not know Rust: each peer is a script beside this file, run in a Python environment made for it.
+//!
+//! **Invariant**: an environment pins its versions, and the section says them.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use super::Arguments;
+use crate::process::{Workspace, answer, shown, succeed};
+
+const KERAS: &[&str] = &["keras==3.15.1", "tensorflow-cpu==2.21.0", "pandas==3.1.1", "openpyxl==3.1.5"];
+
+/// What the script prints for each seed.
+#[derive(Deserialize)]
+struct OfSeed {
+    seed: u32,
+    train: f64,
+    validation: f64,
+    test: f64,
+    seconds: f64,
+}
+
+/// The article's hybrid over many seeds: a mean, and how far single seeds lie from it.
+pub(super) fn keras_hybrid(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let workbook = env::var_os("RECO_EXTRA_DATA")
+        .map(|folder| PathBuf::from(folder).join("movielens-seed/data_movies.xlsx"))
+        .filter(|path| path.is_file())
+        .context(
+            "the article's workbook is not there\nhint: set RECO_EXTRA_DATA to the folder that has movielens-seed/",
+        )?;
+    let python = python(workspace, "keras", KERAS)?;
+    let last = arguments.seeds.saturating_sub(1).to_string();
+    let mut command = workspace.command(&python);
+    command.args(["xtask/src/bench/peers/keras_article.py".as_ref(), workbook.as_os_str()]);
+    command.args(["hybrid", "0", &last]);
+    let seeds: Vec<OfSeed> = answer(&mut command)?
+        .lines()
+        .map(|line| serde_json::from_str(line).with_context(|| format!("the script answered `{line}`")))
+        .collect::<Result<_>>()?;
+    if seeds.len() < 2 {
+        bail!("`--seeds {}` is too few for a deviation", arguments.seeds);
+    }
+
+    let shown =
+        shown(&command).replace(&workbook.display().to_string(), "$RECO_EXTRA_DATA/movielens-seed/data_movies.xlsx");
+    let mut text = format!(
+        "`{shown}`, with {}, one thread, {:.0} s a seed. Mean absolute errors of scaled ratings after 100 epochs.\n\n\
+         | seed | train | validation | test |\n| --- | ---: | ---: | ---: |\n",
+        KERAS.join(", "),
+        mean(&seeds, |one| one.seconds),
+    );
+    for OfSeed { seed, train, validation, test, .. } in &seeds {
+        text += &format!("| {seed} | {train:.4} | {validation:.4} | {test:.4} |\n");
+    }
+    let figures: [fn(&OfSeed) -> f64; 3] = [|one| one.train, |one| one.validation, |one| one.test];
+    for (name, of) in [("mean", mean as fn(&[OfSeed], fn(&OfSeed) -> f64) -> f64), ("deviation", deviation)] {
+        let cells = figures.map(|figure| format!("{:.4}", of(&seeds, figure)));
+        text += &format!("| {name} | {} |\n", cells.join(" | "));
+    }
+    Ok(text)
+}
+
+fn mean(seeds: &[OfSeed], figure: fn(&OfSeed) -> f64) -> f64 {
+    seeds.iter().map(figure).sum::<f64>() / seeds.len() as f64
+}
+
+/// Of a sample.
+fn deviation(seeds: &[OfSeed], figure: fn(&OfSeed) -> f64) -> f64 {
+    let mean = mean(seeds, figure);
+    let squares: f64 = seeds.iter().map(|one| (figure(one) - mean).powi(2)).sum();
+    (squares / (seeds.len() - 1) as f64).sqrt()
+}
+
+/// The Python of an environment with `packages`, made on first use.
+fn python(workspace: &Workspace, name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = workspace.target().join("bench").join(format!("{name}-python"));
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let made = folder.join("packages.txt");
+    if fs::read_to_string(&made).ok().as_deref() == Some(packages.join("\n").as_str()) {
+        return Ok(python);
+    }
+    let run = |program: &Path, arguments: &[&str]| succeed(workspace.command(program).args(arguments));
+    run(Path::new("python3"), &["-m", "venv", "--clear", &folder.display().to_string()])?;
+    run(&python, &[&["-m", "pip", "install", "--quiet"], packages].concat())?;
+    fs::write(&made, packages.join("\n")).with_context(|| format!("cannot write `{}`", made.display()))?;
+    Ok(python)
+}
