@@ -27,6 +27,8 @@ pub struct EvaluateConfig {
     /// The id of the user shown in detail; empty for the catalogue's second (the article's `i = 1`), or the first of the
     /// test set where that one has no rated test row.
     pub detail_user: String,
+    /// How many further users are shown in detail, those with the most rated test rows first.
+    pub detail_users: usize,
     /// Rated test rows that a user needs to count in the article's metrics, those without `@k` over test items only.
     pub article_min_rows: NonZeroUsize,
 }
@@ -39,6 +41,7 @@ impl Default for EvaluateConfig {
             metrics: Vec::new(),
             context: BTreeMap::new(),
             detail_user: String::new(),
+            detail_users: 20,
             article_min_rows: NonZeroUsize::new(5).expect("5 is not zero"),
         }
     }

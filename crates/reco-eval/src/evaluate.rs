@@ -55,6 +55,7 @@ fn evaluate_in_tiles(
         return Err(ScoreError::Context { given: context.len(), expected: catalogue.contexts.len() }.into());
     }
     let detailed = detailed(cases, catalogue, &config.detail_user)?;
+    let further = further(cases, detailed, config.detail_users);
     let judge = Judge {
         catalogue,
         predicts: recommender.predicts(),
@@ -65,6 +66,7 @@ fn evaluate_in_tiles(
 
     let mut summary = Summary::new(&columns);
     let mut detail = None;
+    let mut details = vec![None; further.len()];
     let mut scores = Scores::new();
     for (first, cases) in (0..).step_by(tile).zip(cases.chunks(tile)) {
         let queries: Vec<Query<'_>> = cases
@@ -81,10 +83,13 @@ fn evaluate_in_tiles(
             if detailed == Some(first + row) {
                 detail = user_detail(&judged, catalogue);
             }
+            if let Some(place) = further.iter().position(|case| *case == first + row) {
+                details[place] = user_detail(&judged, catalogue);
+            }
             summary.add(judged, catalogue, judge.article_min_rows);
         }
     }
-    Ok(summary.finish(detail))
+    Ok(Evaluation { detail, details: details.into_iter().flatten().collect(), ..summary.finish() })
 }
 
 /// Collects users' values.
@@ -120,7 +125,8 @@ impl<'a> Summary<'a> {
         });
     }
 
-    fn finish(mut self, detail: Option<UserDetail>) -> Evaluation {
+    /// All but the users shown in detail.
+    fn finish(mut self) -> Evaluation {
         for user in &mut self.per_user {
             // What does not apply to one user is not shown for the others either: an average over some would mislead.
             user.values.iter_mut().zip(&self.applies).filter(|(_, applies)| !**applies).for_each(|(v, _)| *v = None);
@@ -136,7 +142,8 @@ impl<'a> Summary<'a> {
             n_users_without_relevant: self.per_user.iter().filter(|user| user.n_relevant == 0).count(),
             n_users_article: self.n_users_article,
             per_user: self.per_user,
-            detail,
+            detail: None,
+            details: Vec::new(),
         }
     }
 }
@@ -158,6 +165,18 @@ fn average(how: Average, values: impl Iterator<Item = (f64, f64)>) -> Option<f64
         Average::OverUsers | Average::OverRows => mean,
         Average::RootMeanSquareOverRows => mean.map(f64::sqrt),
     }
+}
+
+/// The `n` cases with the most rated rows, but for the one shown first, ties in the order of the cases.
+fn further(cases: &[Case], shown: Option<usize>, n: usize) -> Vec<usize> {
+    let n_rated = |case: usize| cases[case].rows().ratings().iter().filter(|rating| rating.is_some()).count();
+    let mut order: Vec<(usize, usize)> = (0..cases.len())
+        .filter(|case| Some(*case) != shown)
+        .map(|case| (n_rated(case), case))
+        .filter(|(n_rated, _)| *n_rated > 0)
+        .collect();
+    order.sort_unstable_by_key(|&(n_rated, case)| (std::cmp::Reverse(n_rated), case));
+    order.into_iter().take(n).map(|(_, case)| case).collect()
 }
 
 /// The case to show in detail: that of the user named, else that of the catalogue's second user, else the first that has

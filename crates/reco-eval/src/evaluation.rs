@@ -25,6 +25,9 @@ pub struct Evaluation {
     pub per_user: Vec<UserValues>,
     /// One user from close by; `None` if no user has a rated test row.
     pub detail: Option<UserDetail>,
+    /// Further users, those with the most rated test rows first, ties in catalogue order.
+    #[serde(default)]
+    pub details: Vec<UserDetail>,
 }
 
 /// One user's share in the metrics.

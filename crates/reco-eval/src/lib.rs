@@ -34,6 +34,7 @@ mod config;
 mod error;
 mod evaluate;
 mod evaluation;
+mod interval;
 mod judge;
 pub mod metric;
 
@@ -41,4 +42,5 @@ pub use config::EvaluateConfig;
 pub use error::EvalError;
 pub use evaluate::evaluate;
 pub use evaluation::{DetailRow, Evaluation, UserDetail, UserValues};
+pub use interval::{Interval, intervals};
 pub use metric::{METRICS, MetricEntry};

@@ -64,6 +64,14 @@ pub struct MetricEntry {
     pub of_user: OfUser,
 }
 
+impl MetricEntry {
+    /// The metric that a column of results is of: `ndcg@k` for `ndcg@10`.
+    pub fn of_column(column: &str) -> Option<&'static Self> {
+        let name = column.split_once('@').map_or_else(|| column.to_owned(), |(stem, _)| format!("{stem}@k"));
+        METRICS.iter().find(|entry| entry.name == name)
+    }
+}
+
 /// Which of two values of a metric is the better one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {

@@ -196,6 +196,33 @@ fn detail_shows_the_second_user_or_the_one_named() {
 }
 
 #[test]
+fn further_users_are_those_with_the_most_rated_rows() {
+    let scores: [&[f32]; 5] = [&[3.0, 2.0, 1.0]; 5];
+    let told = Told::new(Predicts::Stars, &scores);
+    let rows: &[Row] = &[
+        (0, 0, Some(3.0)),
+        (1, 0, Some(3.0)),
+        (1, 1, Some(3.0)),
+        (2, 0, Some(5.0)),
+        (2, 1, Some(4.0)),
+        (3, 2, None),
+        (4, 1, Some(1.0)),
+        (4, 2, Some(2.0)),
+        (4, 0, None),
+    ];
+    let nothing: [&[usize]; 5] = [&[]; 5];
+    let shown = |n: usize| {
+        let config = EvaluateConfig { detail_users: n, ..at(2) };
+        let evaluation = told.evaluate(rows, &nothing, &config).unwrap();
+        assert_eq!(evaluation.detail.unwrap().user.to_string(), "2");
+        evaluation.details.iter().map(|detail| detail.user.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(0), [""; 0]);
+    assert_eq!(shown(2), ["3", "5"], "ties in catalogue order");
+    assert_eq!(shown(9), ["3", "5", "1"], "a user without a rated row has nothing to show");
+}
+
+#[test]
 fn refuses_what_it_cannot_measure() {
     let told = Told::new(Predicts::Order, THREE);
     assert!(matches!(told.evaluate(&[], SEEN, &at(2)), Err(EvalError::NoCases)));

@@ -6,29 +6,23 @@
 
 use reco_core::{Catalogue, ItemId};
 use reco_eval::metric::Better;
-use reco_eval::{Evaluation, METRICS, MetricEntry};
+use reco_eval::{Evaluation, MetricEntry};
 use reco_features::{Dataset, ItemDetails};
 use reco_report::{DetailList, DetailRow, UserDetail};
 
 use super::Context;
 use crate::{Experiment, RunError};
 
-/// The metric that a column of results is of: `ndcg@k` for `ndcg@10`.
-fn entry(column: &str) -> Option<&'static MetricEntry> {
-    let name = column.split_once('@').map_or_else(|| column.to_owned(), |(stem, _)| format!("{stem}@k"));
-    METRICS.iter().find(|entry| entry.name == name)
-}
-
 /// Which of `columns` are errors.
 pub(super) fn lower_is_better(columns: &[String]) -> Vec<String> {
-    let is_error = |column: &&String| entry(column).is_some_and(|entry| entry.better == Better::Lower);
+    let is_error = |column: &&String| MetricEntry::of_column(column).is_some_and(|entry| entry.better == Better::Lower);
     columns.iter().filter(is_error).cloned().collect()
 }
 
 /// What each metric of `columns` means, each once.
 pub(super) fn meanings(columns: &[String]) -> Vec<(String, String)> {
     let mut meanings: Vec<(String, String)> = Vec::new();
-    for entry in columns.iter().filter_map(|column| entry(column)) {
+    for entry in columns.iter().filter_map(|column| MetricEntry::of_column(column)) {
         if meanings.iter().all(|(name, _)| name != entry.name) {
             meanings.push((entry.name.to_owned(), entry.about.to_owned()));
         }

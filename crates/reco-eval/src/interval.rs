@@ -1,0 +1,176 @@
+//! How far could a metric be off because the test set has these users and not others?
+//!
+//! The percentile bootstrap (Efron 1979, "Bootstrap Methods: Another Look at the Jackknife"): users are drawn with
+//! replacement, each with all of their test rows, and the metric is averaged again over those drawn. Does not know
+//! recommenders: it reads an [`Evaluation`]. Says nothing about another seed or another split.
+//!
+//! **Invariant**: the same values and seed give the same bounds, to the last bit; two evaluations of the same users are
+//! averaged over the same draws, so that their bounds can be compared.
+
+use reco_core::random::unit_interval;
+
+use crate::metric::Average;
+use crate::{Evaluation, MetricEntry, UserValues};
+
+/// How often users are drawn anew, while there are not too many of them.
+const DRAWS: usize = 1000;
+
+/// Users drawn altogether, at most, unless that leaves less than [`LEAST_DRAWS`].
+const MOST_USERS_DRAWN: usize = 20_000_000;
+
+/// Fewer draws say nothing about the 2.5 % at each end.
+const LEAST_DRAWS: usize = 200;
+
+/// Bounds of a metric: the 2.5th and the 97.5th percentile of its bootstrap averages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+/// The 95 % interval of each metric of `evaluation`, in the order of [`Evaluation::metrics`]; `None` where the metric does not
+/// apply, or fewer than two users have a value.
+pub fn intervals(evaluation: &Evaluation, seed: u64) -> Vec<Option<Interval>> {
+    let users = &evaluation.per_user;
+    let columns: Vec<Option<Column>> = evaluation
+        .metrics
+        .iter()
+        .enumerate()
+        .map(|(at, (name, value))| value.and(Column::new(MetricEntry::of_column(name)?.average, at, users)))
+        .collect();
+    let n_draws = (MOST_USERS_DRAWN / users.len().max(1)).clamp(LEAST_DRAWS, DRAWS);
+    let mut averages: Vec<Vec<f64>> = vec![Vec::with_capacity(n_draws); columns.len()];
+    let mut chance = Chance(seed);
+    let mut times = vec![0.0; users.len()];
+    for _ in 0..n_draws {
+        times.fill(0.0);
+        for _ in users {
+            // Below `users.len()`, since the unit interval has no 1.
+            times[(chance.unit() * users.len() as f64) as usize] += 1.0;
+        }
+        for (column, averages) in columns.iter().zip(&mut averages) {
+            averages.extend(column.as_ref().and_then(|column| column.average(&times)));
+        }
+    }
+    columns.iter().zip(averages).map(|(column, averages)| column.as_ref().and(bounds(averages))).collect()
+}
+
+/// One metric's values of all users.
+struct Column {
+    how: Average,
+    /// What is averaged, and its weight; 0 and 0 of those left out.
+    terms: Vec<(f64, f64)>,
+}
+
+impl Column {
+    /// The `at`-th metric; `None` where fewer than two users have a value.
+    fn new(how: Average, at: usize, users: &[UserValues]) -> Option<Self> {
+        let term = |user: &UserValues| match (user.values[at], how) {
+            (None, _) => (0.0, 0.0),
+            (Some(value), Average::OverUsers) => (value, 1.0),
+            (Some(value), Average::OverRows) => (value, user.n_rated as f64),
+            (Some(value), Average::RootMeanSquareOverRows) => (value * value, user.n_rated as f64),
+        };
+        let terms: Vec<(f64, f64)> = users.iter().map(term).collect();
+        (terms.iter().filter(|(_, weight)| *weight > 0.0).count() > 1).then_some(Self { how, terms })
+    }
+
+    /// Over users of whom each was drawn so many `times`; `None` where none of them has a value.
+    fn average(&self, times: &[f64]) -> Option<f64> {
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for ((value, weight), times) in self.terms.iter().zip(times) {
+            sum += value * weight * times;
+            weights += weight * times;
+        }
+        let mean = (weights > 0.0).then(|| sum / weights);
+        if self.how == Average::RootMeanSquareOverRows { mean.map(f64::sqrt) } else { mean }
+    }
+}
+
+fn bounds(mut averages: Vec<f64>) -> Option<Interval> {
+    averages.sort_by(f64::total_cmp);
+    let last = averages.len().checked_sub(1)?;
+    let percentile = |share: f64| {
+        let place = share * last as f64;
+        let below = averages[place as usize];
+        below + (averages[(place as usize + 1).min(last)] - below) * place.fract()
+    };
+    Some(Interval { low: percentile(0.025), high: percentile(0.975) })
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014, "Fast Splittable Pseudorandom Number Generators").
+struct Chance(u64);
+
+impl Chance {
+    /// In [0, 1).
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        unit_interval(mixed ^ (mixed >> 31))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Users with those values of `metric` and numbers of rated rows.
+    fn evaluation(metric: &str, values: &[(Option<f64>, usize)]) -> Evaluation {
+        let user = |(n, &(value, n_rated)): (usize, &(Option<f64>, usize))| UserValues {
+            user: (n as i64).into(),
+            n_test: n_rated,
+            n_rated,
+            n_relevant: 1,
+            values: vec![value],
+        };
+        let known = values.iter().any(|(value, _)| value.is_some());
+        Evaluation {
+            metrics: vec![(metric.to_owned(), known.then_some(0.5))],
+            n_users: values.len(),
+            n_test: values.len(),
+            n_users_without_relevant: 0,
+            n_users_article: 0,
+            per_user: values.iter().enumerate().map(user).collect(),
+            detail: None,
+            details: Vec::new(),
+        }
+    }
+
+    fn interval(metric: &str, values: &[(Option<f64>, usize)]) -> Option<Interval> {
+        intervals(&evaluation(metric, values), 42)[0]
+    }
+
+    #[test]
+    fn the_interval_of_a_mean_is_what_its_standard_error_says() {
+        // Half zeros, half ones, 400 users: the standard error is 0.5 / 20, the interval 0.5 ± 1.96 · 0.025.
+        let values: Vec<_> = (0..400).map(|n| (Some(f64::from(n % 2)), 1)).collect();
+        let Interval { low, high } = interval("ndcg@10", &values).unwrap();
+        assert!((low - 0.451).abs() < 0.005 && (high - 0.549).abs() < 0.005, "{low} to {high}");
+        assert_eq!(interval("ndcg@10", &values), interval("recall@5", &values), "the same draws");
+    }
+
+    #[test]
+    fn users_weigh_what_they_weigh_in_the_metric() {
+        // One user has nearly all rows, so that the average over rows is that user's whenever drawn.
+        let values = [(Some(1.0), 1_000_000), (Some(0.0), 1), (Some(0.0), 1), (Some(0.0), 1)];
+        let rows = interval("mae", &values).unwrap();
+        assert!(rows.low == 0.0 && rows.high > 0.999, "{rows:?}");
+        let users = interval("ndcg@10", &values).unwrap();
+        assert!(users.high <= 0.75, "{users:?}");
+        let root = interval("rmse", &[(Some(3.0), 2), (Some(3.0), 5)]).unwrap();
+        assert_eq!((root.low, root.high), (3.0, 3.0));
+    }
+
+    #[test]
+    fn there_is_no_interval_without_two_values() {
+        assert_eq!(interval("ndcg@10", &[(None, 1), (None, 1)]), None);
+        assert_eq!(interval("ndcg@10", &[(Some(0.5), 1), (None, 1)]), None);
+        assert_eq!(interval("ndcg@10", &[]), None);
+        assert_eq!(interval("no metric of ours", &[(Some(0.5), 1), (Some(0.5), 1)]), None);
+        let left_out = interval("ndcg@10", &[(Some(0.5), 1), (None, 1), (Some(0.5), 1)]).unwrap();
+        assert_eq!((left_out.low, left_out.high), (0.5, 0.5));
+    }
+}
