@@ -102,6 +102,34 @@ fn only_what_changed_is_done_again() {
 }
 
 #[test]
+fn a_split_follows_the_file_that_says_it() {
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("folds.csv");
+    let write = |folds: u64| {
+        let lines: String = (0..3000).map(|row| format!("{row},{}\n", row % folds)).collect();
+        fs::write(&file, format!("row,fold\n{lines}")).unwrap();
+    };
+    let path = format!("--set=split.path={}", file.display());
+    let at = |fold: &str| {
+        let fold = format!("--set=split.fold={fold}");
+        run(out.path(), &["--approach", "popularity", "--set=split.kind=file", &path, &fold])
+    };
+    write(5);
+    let first = at("0").ok();
+    assert_eq!(done(&first), ["ingest", "features", "train popularity", "evaluate", "report"]);
+    assert_eq!(first.json()["results"]["split"]["n_test"], 600);
+    assert_eq!(done(&at("0").ok()), [""; 0]);
+    assert_eq!(done(&at("4").ok()), ["features", "train popularity", "evaluate", "report"]);
+    write(10);
+    let changed = at("4").ok();
+    assert_eq!(done(&changed), ["features", "train popularity", "evaluate", "report"], "the file changed");
+    assert_eq!(changed.json()["results"]["split"]["n_test"], 300);
+    fs::remove_file(&file).unwrap();
+    at("4")
+        .fails(1, &["error: the split's file `", "folds.csv`: there is no such file\nhint: `split.path` is relative"]);
+}
+
+#[test]
 fn stages_are_commands_that_build_on_each_other() {
     let out = tempfile::tempdir().unwrap();
     let at = out.path().display().to_string();

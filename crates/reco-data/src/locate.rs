@@ -118,8 +118,11 @@ fn recognise(name: &str, path: &Path) -> Result<(&'static dyn Source, PathBuf), 
     })
 }
 
-/// `path` with `$NAME` and `${NAME}` replaced by the environment's values, or the first name that has none.
-fn expand(path: &str) -> Result<String, String> {
+/// `path` with `$NAME` and `${NAME}` replaced by the environment's values.
+///
+/// # Errors
+/// The first name that has no value.
+pub fn expand(path: &str) -> Result<String, String> {
     let mut expanded = String::new();
     let mut rest = path;
     while let Some((before, after)) = rest.split_once('$') {

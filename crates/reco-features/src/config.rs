@@ -86,15 +86,19 @@ pub struct SplitConfig {
     /// An entry of [`SPLITS`](crate::SPLITS).
     pub kind: String,
     /// The share of ratings to stop training by, in [0, 1); 0 for none. `leave-last-out` reads only whether it is 0;
-    /// `article` has no validation part.
+    /// `article` has no validation part, and `file` has what its file names.
     pub validation: f64,
-    /// The share of ratings to hold out, in (0, 1). `article` and `leave-last-out` do not read it.
+    /// The share of ratings to hold out, in (0, 1). `article`, `leave-last-out` and `file` do not read it.
     pub test: f64,
+    /// Read by `file` alone: the CSV file that says where each row goes. `$NAME` in it is the environment's.
+    pub path: String,
+    /// Read by `file` alone, where its file numbers folds: the one that tests, while all others train.
+    pub fold: u64,
 }
 
 impl Default for SplitConfig {
     fn default() -> Self {
-        Self { kind: "per-user-random".to_owned(), validation: 0.1, test: 0.1 }
+        Self { kind: "per-user-random".to_owned(), validation: 0.1, test: 0.1, path: String::new(), fold: 0 }
     }
 }
 

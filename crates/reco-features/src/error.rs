@@ -157,6 +157,16 @@ pub enum FeaturesError {
         /// All rows.
         n_rows: usize,
     },
+    /// A file that does not say where each row goes.
+    #[error("the split's file `{path}`: {reason}\nhint: {hint}")]
+    SplitFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+        /// What helps.
+        hint: String,
+    },
     /// A part without rows.
     #[error("split `{kind}` leaves the {part} part of `{n_rows}` ratings empty\nhint: {hint}")]
     EmptyPart {

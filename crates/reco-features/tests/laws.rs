@@ -4,9 +4,12 @@
 //!
 //! **Invariant**: each law is checked on the data set that comes out, not on what a split says of itself.
 
+#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 
 use common::tables;
 use proptest::prelude::*;
@@ -50,14 +53,26 @@ fn any_config() -> impl Strategy<Value = SplitConfig> {
         kind: String::new(),
         validation,
         test,
+        ..SplitConfig::default()
     })
 }
 
 /// The data set, or nothing where a part that was asked for would be empty: any other error fails the test.
 fn dataset(tables: &Tables, config: &SplitConfig, kind: &str, seed: u64) -> Option<Dataset> {
-    let config = SplitConfig { kind: kind.to_owned(), ..config.clone() };
+    let mut config = SplitConfig { kind: kind.to_owned(), ..config.clone() };
+    // The file that says of every third row that it tests; it lives as long as the split needs it.
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "row,part").unwrap();
+    for row in &tables.ratings.source_row {
+        writeln!(file, "{row},{}", if row % 3 == 2 { "test" } else { "train" }).unwrap();
+    }
+    config.path = file.path().to_str().unwrap().to_owned();
     match prepare(tables, &FeaturesConfig::default(), &config, seed) {
-        Ok(dataset) => Some(dataset),
+        Ok(mut dataset) => {
+            // The file has another name each time.
+            dataset.info.split.config.path.clear();
+            Some(dataset)
+        }
         Err(FeaturesError::EmptyPart { .. }) => None,
         Err(error) => panic!("{kind}: {error}"),
     }
@@ -284,7 +299,7 @@ fn splits_by_time_refuse_rows_without_one() {
 
 #[test]
 fn temporal_keeps_a_second_together() {
-    let config = SplitConfig { kind: "temporal".to_owned(), validation: 0.0, test: 0.5 };
+    let config = SplitConfig { kind: "temporal".to_owned(), validation: 0.0, test: 0.5, ..SplitConfig::default() };
     // The cut after four of eight rows falls within the second 20: all of it stays in train.
     let times = [10, 20, 20, 20, 20, 30, 30, 40];
     let ratings: Vec<_> = times.iter().zip(0..).map(|(time, item)| (0, item, 3.0, Some(*time))).collect();

@@ -6,6 +6,7 @@
 //! chance is [`keyed_hash`](reco_core::random::keyed_hash) of (seed, user, item) and nothing else.
 
 mod article;
+mod file;
 mod leave_last_out;
 mod per_user_last;
 mod per_user_random;
@@ -29,6 +30,7 @@ pub static SPLITS: &[SplitEntry] = &[
     per_user_last::ENTRY,
     leave_last_out::ENTRY,
     temporal::ENTRY,
+    file::ENTRY,
 ];
 
 /// One way to split.
@@ -241,7 +243,8 @@ mod tests {
         let (users, items) = (Users::new(vec![]).unwrap(), Items::new(vec![]).unwrap());
         let rows = SplitRows { users: &users, items: &items, rows: &[], seed: 0 };
         let refuse = |kind: &str, validation, test| {
-            split(&rows, &SplitConfig { kind: kind.to_owned(), validation, test }).unwrap_err().to_string()
+            let config = SplitConfig { kind: kind.to_owned(), validation, test, ..SplitConfig::default() };
+            split(&rows, &config).unwrap_err().to_string()
         };
         assert_eq!(
             refuse("per-user-rand", 0.1, 0.1),

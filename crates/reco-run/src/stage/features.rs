@@ -2,14 +2,17 @@
 //!
 //! Does not know how: reco-features does.
 //!
-//! **Invariant**: the folder depends on the tables, `[features]`, `[split]` and the seed alone.
+//! **Invariant**: the folder depends on the tables, `[features]`, `[split]`, the file that it names, and the seed alone.
+
+use std::path::Path;
 
 use reco_data::Tables;
-use reco_features::prepare;
+use reco_features::{SplitConfig, prepare};
 use serde_json::json;
 
 use super::{Context, StageEntry, ingest, notes, own_version};
 use crate::folder::{Folder, Made};
+use crate::manifest::{Manifest, digest};
 use crate::{Outcome, RunError};
 
 pub(super) const ENTRY: StageEntry = StageEntry {
@@ -20,8 +23,12 @@ pub(super) const ENTRY: StageEntry = StageEntry {
 };
 
 fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
-    let folder = folder(context)?;
+    let mut folder = folder(context)?;
     let experiment = context.experiment;
+    if experiment.split.file()?.is_some_and(|file| digest(&file).is_err()) {
+        // Nobody can say whether it changed, so the split is made anew, and its own error says what is missing.
+        folder.inputs.remove(&split_file(&experiment.split));
+    }
     let outcome = context.work(&folder, None, |at| {
         let tables = Tables::read(&context.tables.join("tables"))?;
         let dataset = prepare(&tables, &experiment.features, &experiment.split, experiment.seed)?;
@@ -31,19 +38,34 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     Ok(vec![outcome])
 }
 
-/// The folder, as it is to be for this experiment.
+/// The folder, as it is to be for this experiment. The file of a split need not be there any more once it was read.
 pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let experiment = context.experiment;
+    let path = context.at("features");
+    let mut inputs = ingest::ready(context)?.1;
+    let file = experiment.split.file();
+    if !matches!(file, Ok(None)) {
+        let name = split_file(&experiment.split);
+        let there = file.ok().flatten().and_then(|file| digest(&file).ok());
+        let read_then = || Manifest::read(&path, "").ok().and_then(|manifest| manifest.inputs.get(&name).cloned());
+        inputs.extend(there.or_else(read_then).map(|digest| (name, digest)));
+    }
     Ok(Folder {
         stage: ENTRY.name,
         version: 1,
-        path: context.at("features"),
+        path,
         part: json!({
             "features": experiment.part(&experiment.features),
             "split": experiment.part(&experiment.split),
         }),
-        inputs: ingest::ready(context)?.1,
+        inputs,
         versions: own_version(),
         seed: experiment.seed,
     })
+}
+
+/// What a manifest calls the file of a split: by its name, so that it may be moved.
+fn split_file(split: &SplitConfig) -> String {
+    let name = Path::new(&split.path).file_name().unwrap_or_default();
+    format!("split/{}", name.to_string_lossy())
 }
