@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use reco_core::LayerGraph;
 
 use crate::modules::{EmbeddingTable, Initial, cosine, normalize};
-use crate::network::{Batch, Network, Side, Sizes, weights};
+use crate::network::{Batch, Network, Side, Sizes, shares, weights};
 
 /// Embeddings of users and items, their cosine, one dense unit.
 #[derive(Module, Debug)]
@@ -49,6 +49,11 @@ impl Network for Collaborative {
     fn forward(&self, batch: Batch) -> Tensor<2> {
         let [users, items] = rows(batch.rows);
         self.y_out.forward(cosine(users, items))
+    }
+
+    fn parts(&self, batch: Batch) -> Vec<(&'static str, Tensor<2>)> {
+        let [users, items] = rows(batch.rows);
+        shares(&self.y_out, vec![("cosine", cosine(users, items))])
     }
 
     fn forward_all(&self, batch: Batch) -> Tensor<2> {

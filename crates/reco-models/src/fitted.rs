@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 use reco_core::{
-    Candidates, Catalogue, Fitted, LayerGraph, LoadError, Matrix, Predicts, Query, Recommender, Scaling, ScoreError,
-    Scores, TrainingLog, UserIdx, Who,
+    Candidates, Catalogue, Cause, Explanation, Fitted, ItemIdx, LayerGraph, LoadError, Matrix, Predicts, Query,
+    Recommender, Scaling, ScoreError, Scores, Term, TrainingLog, UserIdx, Who, Without,
 };
 
 use crate::device::ComputeDevice;
@@ -168,6 +168,93 @@ impl<N: Network> Recommender for FittedNetwork<N> {
             }
         }
         Ok(())
+    }
+
+    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: N::NAME }) };
+        if items.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let context = query.context_or_zeros(&self.catalogue)?;
+        let mut scores = Scores::new();
+        self.score(&[Query { candidates: Candidates::These(items), ..*query }], &mut scores)?;
+        let features = self.item_features.as_ref().map(|features| {
+            let rows = indices(&items.iter().map(|item| item.get()).collect::<Vec<_>>(), &self.device.device);
+            features.clone().select(0, rows)
+        });
+        let parts = self.parts_of(user, items, &context, features)?;
+        let without = self.without(user, items, &context)?;
+        let explain = |(row, without)| Explanation {
+            score: scores.row(0)[row],
+            terms: parts
+                .iter()
+                .map(|(name, part)| Term { cause: Cause::Part { name: (*name).to_owned() }, effect: part[row] })
+                .collect(),
+            without,
+        };
+        Ok(Some(without.into_iter().enumerate().map(explain).collect()))
+    }
+}
+
+impl<N: Network> FittedNetwork<N> {
+    /// What each of `rows` is the sum of, as `[part][row]`, and the features that the network is shown.
+    fn parts_of(
+        &self,
+        user: UserIdx,
+        items: &[ItemIdx],
+        context: &[f32],
+        features: Option<Tensor<2>>,
+    ) -> Result<Vec<(&'static str, Vec<f32>)>, ScoreError> {
+        let device = &self.device.device;
+        let users = indices(&vec![user.get(); items.len()], device);
+        let item_rows = indices(&items.iter().map(|item| item.get()).collect::<Vec<_>>(), device);
+        let rows = self.network.tables().into_iter().zip(N::TABLES).map(|(table, side)| {
+            table.weight.val().select(0, if *side == Side::User { users.clone() } else { item_rows.clone() })
+        });
+        let batch = Batch {
+            rows: rows.collect(),
+            features,
+            contexts: (N::CONTEXTS && !context.is_empty()).then(|| {
+                let data = TensorData::new(context.to_vec(), [1, context.len()]);
+                Tensor::from_data(data, device).repeat_dim(0, items.len())
+            }),
+        };
+        self.network.parts(batch).into_iter().map(|(name, part)| Ok((name, values(part)?))).collect()
+    }
+
+    /// The change of each item's score without each feature that it has.
+    fn without(&self, user: UserIdx, items: &[ItemIdx], context: &[f32]) -> Result<Vec<Vec<Without>>, ScoreError> {
+        let all = self.catalogue.item_features.matrix();
+        let mut changes = vec![Vec::new(); items.len()];
+        if self.item_features.is_none() {
+            return Ok(changes);
+        }
+        // Each item as it is, then once without each of its features; where each row belongs beside it.
+        let (mut rows, mut features, mut place) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, &item) in items.iter().enumerate() {
+            let has = all.row(item.index());
+            let present = (0..has.len()).filter(|&feature| has[feature] != 0.0).map(Some);
+            for left_out in [None].into_iter().chain(present) {
+                features.extend(has.iter().enumerate().map(|(n, &x)| if Some(n) == left_out { 0.0 } else { x }));
+                rows.push(item);
+                place.push((at, left_out));
+            }
+        }
+        let shape = [rows.len(), all.n_columns()];
+        let features = Tensor::from_data(TensorData::new(features, shape), &self.device.device);
+        let parts = self.parts_of(user, &rows, context, Some(features))?;
+        let score = |row: usize| parts.iter().map(|(_, part)| part[row]).sum::<f32>();
+        let mut with = 0.0;
+        for (row, (at, left_out)) in place.into_iter().enumerate() {
+            match left_out {
+                None => with = score(row),
+                Some(feature) => changes[at].push(Without {
+                    feature: self.catalogue.item_features.names()[feature].clone(),
+                    change: score(row) - with,
+                }),
+            }
+        }
+        Ok(changes)
     }
 }
 

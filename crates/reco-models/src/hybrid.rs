@@ -12,8 +12,8 @@ use burn::tensor::{Tensor, s};
 use reco_core::LayerGraph;
 
 use crate::modules::{EmbeddingTable, Initial};
-use crate::network::{Batch, Network, Side, Sizes, weights};
-use crate::neural::NeuralCore;
+use crate::network::{Batch, Network, Side, Sizes, shares, weights};
+use crate::neural::{NeuralCore, joined};
 
 /// Neural collaborative filtering with item features and context.
 #[derive(Module, Debug)]
@@ -22,6 +22,19 @@ pub struct Hybrid {
     features_x: Option<Linear>,
     context_x: Option<Linear>,
     y_out: Linear,
+}
+
+impl Hybrid {
+    /// All that the last unit joins, by name.
+    fn branches(&self, batch: Batch) -> Vec<(&'static str, Tensor<2>)> {
+        let mut branches = self.core.branches(batch.rows);
+        for (name, dense, input) in
+            [("features", &self.features_x, batch.features), ("context", &self.context_x, batch.contexts)]
+        {
+            branches.extend(dense.as_ref().zip(input).map(|(dense, input)| (name, relu(dense.forward(input)))));
+        }
+        branches
+    }
 }
 
 impl Network for Hybrid {
@@ -58,11 +71,11 @@ impl Network for Hybrid {
     }
 
     fn forward(&self, batch: Batch) -> Tensor<2> {
-        let mut branches = vec![self.core.forward(batch.rows)];
-        for (dense, input) in [(&self.features_x, batch.features), (&self.context_x, batch.contexts)] {
-            branches.extend(dense.as_ref().zip(input).map(|(dense, input)| relu(dense.forward(input))));
-        }
-        self.y_out.forward(Tensor::cat(branches, 1))
+        self.y_out.forward(joined(self.branches(batch)))
+    }
+
+    fn parts(&self, batch: Batch) -> Vec<(&'static str, Tensor<2>)> {
+        shares(&self.y_out, self.branches(batch))
     }
 
     fn forward_all(&self, batch: Batch) -> Tensor<2> {

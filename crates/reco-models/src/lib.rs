@@ -36,7 +36,7 @@ pub use fitted::FittedNetwork;
 pub use hybrid::Hybrid;
 pub use network::{Batch, Network, Side, Sizes};
 pub use neural::Neural;
-pub use options::{NetworkOptions, OptimizerKind, Shuffle};
+pub use options::{NetworkOptions, OptimizerKind, Shuffle, UntrainedRows};
 
 /// The article's approaches, in its order. An approach is one file and one line here.
 pub static APPROACHES: &[ApproachEntry] =

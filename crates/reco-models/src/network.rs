@@ -7,7 +7,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, s};
 use reco_core::LayerGraph;
 
 use crate::modules::{EmbeddingTable, Initial};
@@ -79,6 +79,9 @@ pub trait Network: Module + Send + Sync + 'static {
     /// - output: `[n, 1]`
     fn forward(&self, batch: Batch) -> Tensor<2>;
 
+    /// What `forward` is the sum of: a name and `[n, 1]` for each branch, and for the bias of the unit that joins them.
+    fn parts(&self, batch: Batch) -> Vec<(&'static str, Tensor<2>)>;
+
     /// Predicted targets of every pair, with what depends on the user or on the item alone computed once.
     ///
     /// # Shapes
@@ -91,6 +94,24 @@ pub trait Network: Module + Send + Sync + 'static {
 
     /// The network as layers.
     fn layers(sizes: &Sizes) -> LayerGraph;
+}
+
+/// The share of each of `branches`, a name and `[n, d]`, in what `dense` makes of their concatenation, and its bias last.
+pub(crate) fn shares(dense: &Linear, branches: Vec<(&'static str, Tensor<2>)>) -> Vec<(&'static str, Tensor<2>)> {
+    let (weight, bias) = weights(dense);
+    let n = branches[0].1.dims()[0];
+    let mut from = 0;
+    let mut shares: Vec<_> = branches
+        .into_iter()
+        .map(|(name, branch)| {
+            let to = from + branch.dims()[1];
+            let share = branch.matmul(weight.clone().slice(s![from..to, ..]));
+            from = to;
+            (name, share)
+        })
+        .collect();
+    shares.push(("bias", bias.repeat_dim(0, n)));
+    shares
 }
 
 /// A dense layer's weights as a `[d_input, d_output]` tensor and its bias as `[1, d_output]`.
@@ -164,13 +185,20 @@ mod tests {
             };
             network.tables().into_iter().zip(N::TABLES).map(table).collect()
         };
-        let pairs = Batch {
+        let batch = || Batch {
             rows: rows(&users, Some(&items)),
             features: N::FEATURES.then(|| features.clone().select(0, index(&items))),
             contexts: N::CONTEXTS.then(|| contexts.clone().select(0, index(&users))),
         };
-        let pairs = network.forward(pairs);
+        let pairs = network.forward(batch());
         assert_eq!(pairs.dims(), [q * n, 1], "{}", N::NAME);
+
+        // ... and as the sum of its parts ...
+        let parts = network.parts(batch()).into_iter().map(|(_, part)| part);
+        let sum = parts.reduce(|sum, part| sum + part).expect("a network has parts");
+        for (a, b) in values(pairs.clone()).iter().zip(values(sum)) {
+            assert!((a - b).abs() < 1e-6, "{}: {a} and {b}", N::NAME);
+        }
 
         // ... and by `forward_all`.
         let all = Batch {

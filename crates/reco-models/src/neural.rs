@@ -13,7 +13,7 @@ use reco_core::LayerGraph;
 
 use crate::collaborative::{add_cosine, add_embeddings, rows};
 use crate::modules::{EmbeddingTable, Initial, cosine, normalize, pairwise_relu};
-use crate::network::{Batch, Network, Side, Sizes, weights};
+use crate::network::{Batch, Network, Side, Sizes, shares, weights};
 
 /// Matrix factorization beside a dense network.
 #[derive(Module, Debug)]
@@ -62,11 +62,11 @@ impl NeuralCore {
         &mut self.nn_xx
     }
 
-    /// Both branches, cosine first: `n` rows to `[n, 1 + hidden]`.
-    pub(crate) fn forward(&self, batch_rows: Vec<Tensor<2>>) -> Tensor<2> {
+    /// Both branches, by name: `n` rows to `[n, 1]` and `[n, hidden]`.
+    pub(crate) fn branches(&self, batch_rows: Vec<Tensor<2>>) -> Vec<(&'static str, Tensor<2>)> {
         let [cf_users, cf_items, nn_users, nn_items] = rows(batch_rows);
         let nn = relu(self.nn_xx.forward(Tensor::cat(vec![nn_users, nn_items], 1)));
-        Tensor::cat(vec![cosine(cf_users, cf_items), nn], 1)
+        vec![("cosine", cosine(cf_users, cf_items)), ("dense", nn)]
     }
 
     /// The share of both branches in `[branches] · weight`, for every pair: rows `[q, …]` and `[n, …]`, weight
@@ -91,6 +91,11 @@ impl NeuralCore {
     }
 }
 
+/// The branches side by side, without their names.
+pub(crate) fn joined(branches: Vec<(&'static str, Tensor<2>)>) -> Tensor<2> {
+    Tensor::cat(branches.into_iter().map(|(_, branch)| branch).collect(), 1)
+}
+
 impl Network for Neural {
     const NAME: &'static str = "neural";
     const ABOUT: &'static str = "neural collaborative filtering: the cosine beside a dense network";
@@ -113,7 +118,11 @@ impl Network for Neural {
     }
 
     fn forward(&self, batch: Batch) -> Tensor<2> {
-        self.y_out.forward(self.core.forward(batch.rows))
+        self.y_out.forward(joined(self.core.branches(batch.rows)))
+    }
+
+    fn parts(&self, batch: Batch) -> Vec<(&'static str, Tensor<2>)> {
+        shares(&self.y_out, self.core.branches(batch.rows))
     }
 
     fn forward_all(&self, batch: Batch) -> Tensor<2> {

@@ -23,6 +23,8 @@ pub struct NetworkOptions {
     pub optimizer: OptimizerKind,
     /// Whether every epoch meets the rows in an order of its own.
     pub shuffle: Shuffle,
+    /// What stands for a user or item that no training row has.
+    pub untrained_rows: UntrainedRows,
     /// Keras' own validation: this last share of the training rows is left out of the fit. 0: the split's validation rows.
     pub validation_split: f64,
     /// Stop after so many epochs without a lower validation loss, and keep the best epoch. 0: train all epochs, keep the last.
@@ -50,6 +52,16 @@ pub enum Shuffle {
     Once,
 }
 
+/// The embedding of a user or item that no training row has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UntrainedRows {
+    /// The mean of all that have one, so that a new item is scored from its features alone, and a new user as an average one.
+    Mean,
+    /// The random row it began with, as Keras leaves it: noise, which the score then depends on.
+    Initial,
+}
+
 impl Default for NetworkOptions {
     fn default() -> Self {
         Self {
@@ -59,6 +71,7 @@ impl Default for NetworkOptions {
             learning_rate: 1e-3,
             optimizer: OptimizerKind::Adam,
             shuffle: Shuffle::EveryEpoch,
+            untrained_rows: UntrainedRows::Mean,
             validation_split: 0.0,
             patience: 0,
         }

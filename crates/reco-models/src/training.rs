@@ -13,7 +13,7 @@ use crate::batches::{Columns, shuffled};
 use crate::modules::EmbeddingTable;
 use crate::network::{Batch, Network, Side};
 use crate::optimizer::{Adam, Clock, DenseState, TableState, Touched, hide};
-use crate::options::{NetworkOptions, Shuffle};
+use crate::options::{NetworkOptions, Shuffle, UntrainedRows};
 
 /// Rows that validation scores at a time.
 const VALIDATION_ROWS: usize = 8_192;
@@ -40,6 +40,7 @@ pub(crate) fn train<N: Network>(
     let mut trainer = Trainer::new(network, data, options, device);
     let mut log =
         TrainingLog { n_train: data.fit.len(), n_validation: data.validation.len(), ..TrainingLog::default() };
+    let stand_in = StandIn::new(data, options.untrained_rows, device);
     let mut best: Option<(f64, N)> = None;
     run.progress.begin(N::NAME, options.epochs, data.fit.len());
     for epoch in 1..=options.epochs {
@@ -50,7 +51,7 @@ pub(crate) fn train<N: Network>(
         let (train_loss, train_mape) = trainer.epoch(data, &order, options.batch_size, run)?;
         let judged = (data.validation.len() > 0).then(|| {
             trainer.settle();
-            validate(&trainer.network.valid(), data, device)
+            validate(&stand_in.placed(trainer.network.valid()), data, device)
         });
         let entry = EpochLog {
             epoch,
@@ -83,9 +84,52 @@ pub(crate) fn train<N: Network>(
         Some((_, network)) => network,
         None => trainer.network.valid(),
     };
+    let network = stand_in.placed(network);
     device.sync().map_err(|error| FitError::Other(format!("the device failed while training: {error}").into()))?;
     log.train_seconds = started.elapsed().as_secs_f64();
     Ok((network, log))
+}
+
+/// What stands for rows of embedding tables that no training row has.
+struct StandIn {
+    users: Option<Untrained>,
+    items: Option<Untrained>,
+}
+
+/// Which rows of one side's tables no training row has.
+struct Untrained {
+    /// `[n_rows, 1]`: 1 for a row that was trained, else 0.
+    trained: Tensor<2>,
+    n_trained: usize,
+}
+
+impl StandIn {
+    fn new(data: &Data<'_>, rows: UntrainedRows, device: &Device) -> Self {
+        let untrained = |n_rows: usize, met: &[u32]| {
+            let mut trained = vec![0.0; n_rows];
+            met.iter().for_each(|&row| trained[row as usize] = 1.0);
+            let n_trained = trained.iter().filter(|&&one| one > 0.0).count();
+            (rows == UntrainedRows::Mean && n_trained < n_rows)
+                .then(|| Untrained { trained: column(&trained, device), n_trained })
+        };
+        Self { users: untrained(data.n_users, &data.fit.users), items: untrained(data.n_items, &data.fit.items) }
+    }
+
+    /// `network` with the mean of trained rows in the place of each untrained one.
+    fn placed<N: Network>(&self, mut network: N) -> N {
+        for (table, &side) in network.tables_mut().into_iter().zip(N::TABLES) {
+            let untrained = if side == Side::User { &self.users } else { &self.items };
+            if let Some(Untrained { trained, n_trained }) = untrained {
+                let place = |rows: Tensor<2>| {
+                    let kept = rows * trained.clone();
+                    let mean = kept.clone().sum_dim(0) / *n_trained as f64;
+                    kept + mean * (trained.clone() * -1.0 + 1.0)
+                };
+                table.weight = table.weight.clone().map(place);
+            }
+        }
+        network
+    }
 }
 
 /// The first epoch with the lowest validation loss.
@@ -359,6 +403,36 @@ mod tests {
             assert!((a / b - 1.0).abs() < 1e-4, "{}: {ours:?} and {plain:?}", N::NAME);
         }
         assert!(ours[EPOCHS - 1] < 0.9 * ours[0], "{} learns: {ours:?}", N::NAME);
+    }
+
+    /// Scores of all items for the first two users, of a hybrid that never met these users nor the last four items.
+    fn strangers(untrained_rows: &str) -> Vec<Vec<f32>> {
+        let board = checkerboard(12, Feedback::Stars).train;
+        let known = |row: &usize| board.fit.users()[*row].index() >= 2 && board.fit.items()[*row].index() < 8;
+        let rows: Vec<usize> = (0..board.fit.len()).filter(known).collect();
+        let train = reco_core::Train { fit: board.fit.select(&rows), ..board };
+        let options = serde_json::json!({ "epochs": 30, "learning_rate": 0.01, "untrained_rows": untrained_rows });
+        let entry = crate::APPROACHES.iter().find(|entry| entry.name == "hybrid").unwrap();
+        let run = Run { seed: 3, device: DeviceChoice::Cpu, progress: &Silent };
+        let fitted = (entry.configure)(&options).unwrap().fit(&train, &run).unwrap();
+        let query = |user| reco_core::Query {
+            who: reco_core::Who::Known(train.catalogue.users.at(user).unwrap()),
+            context: &[],
+            candidates: reco_core::Candidates::AllExcept(reco_core::Seen::NOTHING),
+        };
+        let mut scores = reco_core::Scores::new();
+        fitted.score(&[query(0), query(1)], &mut scores).unwrap();
+        vec![scores.row(0).to_vec(), scores.row(1).to_vec()]
+    }
+
+    #[test]
+    fn who_was_never_met_is_scored_as_the_average_and_what_was_never_rated_by_its_features() {
+        let scores = strangers("mean");
+        assert_eq!(scores[0], scores[1], "two users whom no training row has");
+        assert_eq!((scores[0][8], scores[0][9]), (scores[0][10], scores[0][11]), "items of equal features");
+        assert!((scores[0][8] - scores[0][9]).abs() > 1e-4, "items of different features: {:?}", scores[0]);
+        let noise = strangers("initial");
+        assert!(noise[0] != noise[1] && noise[0][8] != noise[0][10], "as Keras leaves it, it is noise");
     }
 
     #[test]
