@@ -62,6 +62,13 @@ fn results_have_the_names_that_others_read() {
     assert_eq!(names, ["random", "popularity", "content", "collaborative", "neural", "hybrid"]);
     for approach in approaches {
         assert!(approach["metrics"]["ndcg@10"].is_f64(), "{approach}");
+        for side in ["by_user_history", "by_item_history"] {
+            let buckets = approach[side].as_array().unwrap();
+            let names: Vec<&str> = buckets.iter().map(|bucket| bucket["bucket"].as_str().unwrap()).collect();
+            assert_eq!(names, ["0", "1-4", "5-9", "10-49", "50+"], "{side}");
+            let n_test: u64 = buckets.iter().map(|bucket| bucket["n_test"].as_u64().unwrap()).sum();
+            assert_eq!(n_test, results["split"]["n_test"], "{side}");
+        }
     }
     assert_eq!(approaches[4]["epochs"], 1);
     assert!(approaches[4]["metrics"]["rmse"].is_f64());

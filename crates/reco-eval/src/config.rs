@@ -31,18 +31,23 @@ pub struct EvaluateConfig {
     pub detail_users: usize,
     /// Rated test rows that a user needs to count in the article's metrics, those without `@k` over test items only.
     pub article_min_rows: NonZeroUsize,
+    /// Where buckets of training ratings begin, after the one that begins at 0: users, and items, with as many are judged
+    /// apart as well. Ascending; empty for no buckets.
+    pub buckets: Vec<NonZeroUsize>,
 }
 
 impl Default for EvaluateConfig {
     fn default() -> Self {
+        let positive = |n| NonZeroUsize::new(n).expect("none of these is zero");
         Self {
-            k: vec![NonZeroUsize::new(10).expect("10 is not zero")],
+            k: vec![positive(10)],
             relevance_threshold: 4.0,
             metrics: Vec::new(),
             context: BTreeMap::new(),
             detail_user: String::new(),
             detail_users: 20,
-            article_min_rows: NonZeroUsize::new(5).expect("5 is not zero"),
+            article_min_rows: positive(5),
+            buckets: [1, 5, 10, 50].map(positive).to_vec(),
         }
     }
 }

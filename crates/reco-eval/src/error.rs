@@ -34,6 +34,26 @@ pub enum EvalError {
         /// How many users there are.
         expected: usize,
     },
+    /// Training rows counted over another catalogue.
+    #[error("training rows are counted for `{given}` {what} and the catalogue has `{expected}`")]
+    History {
+        /// `users` or `items`.
+        what: &'static str,
+        /// For how many they are counted.
+        given: usize,
+        /// How many there are.
+        expected: usize,
+    },
+    /// Buckets that do not follow one another.
+    #[error(
+        "`buckets` in [evaluate] has `{second}` after `{first}`\nhint: they ascend, as in `[1, 5, 10, 50]`; leave them empty for none"
+    )]
+    Buckets {
+        /// One start.
+        first: usize,
+        /// The next one.
+        second: usize,
+    },
     /// A user to show in detail who has nothing to show.
     #[error("user `{user}` has no rated test row to show in detail\nhint: {hint}")]
     DetailUser {

@@ -5,12 +5,13 @@
 //! **Invariant**: memory is one tile of users by all items, never all users by all items; the size of a tile changes no bit of
 //! a result.
 
-use reco_core::{Candidates, Case, Catalogue, Query, Recommender, ScoreError, Scores, Seen, UserId, Who};
+use reco_core::{Candidates, Case, Catalogue, ItemIdx, Query, Recommender, ScoreError, Scores, Seen, UserId, Who};
 
 use crate::config::Column;
+use crate::history::Buckets;
 use crate::judge::{Judge, Judged, Outcome};
 use crate::metric::{Average, TopFive, best_first};
-use crate::{DetailRow, EvalError, EvaluateConfig, Evaluation, UserDetail, UserValues, metric};
+use crate::{BucketValues, DetailRow, EvalError, EvaluateConfig, Evaluation, History, UserDetail, UserValues, metric};
 
 /// Asks `recommender` for scores of the whole catalogue for the user of every case, and measures them by the metrics that
 /// `config` names.
@@ -18,38 +19,49 @@ use crate::{DetailRow, EvalError, EvaluateConfig, Evaluation, UserDetail, UserVa
 /// Lists `@k` are ranked over the whole catalogue without what the user has seen: `seen` has one entry per user of the
 /// catalogue. A relevant item that was seen stays in |T| and cannot be hit: a split that does not put a pair into two parts
 /// has none. `context` is the moment of the predictions, one number per context of the catalogue; empty for zeros. Test rows'
-/// own contexts are not granted.
+/// own contexts are not granted. `history` counts the rows that the recommender was fitted on: users and test rows are judged
+/// once more by it, bucket by bucket, without asking for a score again.
 ///
 /// # Errors
-/// An unknown metric; no cases; seen items for another number of users; a user to show in detail who has no rated test row;
+/// An unknown metric; buckets that do not ascend; no cases; seen items or training rows for another catalogue; a user to show in detail who has no rated test row;
 /// a recommender that fails or answers with a number that is not finite.
 pub fn evaluate(
     recommender: &dyn Recommender,
     cases: &[Case],
     seen: &[Seen],
+    history: &History,
     config: &EvaluateConfig,
     context: &[f32],
 ) -> Result<Evaluation, EvalError> {
     // Few enough users at a time that their scores stay within some 16 MiB.
     let tile = (4_000_000 / recommender.catalogue().n_items().max(1)).clamp(1, 256);
-    evaluate_in_tiles(recommender, cases, seen, config, context, tile)
+    evaluate_in_tiles(recommender, cases, seen, history, config, context, tile)
 }
 
 fn evaluate_in_tiles(
     recommender: &dyn Recommender,
     cases: &[Case],
     seen: &[Seen],
+    history: &History,
     config: &EvaluateConfig,
     context: &[f32],
     tile: usize,
 ) -> Result<Evaluation, EvalError> {
     let catalogue = recommender.catalogue();
     let columns = config.columns()?;
+    let buckets = Buckets::new(&config.buckets)?;
     if cases.is_empty() {
         return Err(EvalError::NoCases);
     }
     if seen.len() != catalogue.n_users() {
         return Err(EvalError::Seen { given: seen.len(), expected: catalogue.n_users() });
+    }
+    for (what, given, expected) in
+        [("users", history.users().len(), catalogue.n_users()), ("items", history.items().len(), catalogue.n_items())]
+    {
+        if given != expected {
+            return Err(EvalError::History { what, given, expected });
+        }
     }
     if !context.is_empty() && context.len() != catalogue.contexts.len() {
         return Err(ScoreError::Context { given: context.len(), expected: catalogue.contexts.len() }.into());
@@ -64,7 +76,8 @@ fn evaluate_in_tiles(
         article_min_rows: config.article_min_rows.get(),
     };
 
-    let mut summary = Summary::new(&columns);
+    let of_item = |item: ItemIdx| buckets.of(history.items()[item.index()]);
+    let mut summary = Summary::new(&columns, &buckets);
     let mut detail = None;
     let mut details = vec![None; further.len()];
     let mut scores = Scores::new();
@@ -79,14 +92,20 @@ fn evaluate_in_tiles(
             .collect();
         recommender.score(&queries, &mut scores)?;
         for (row, case) in cases.iter().enumerate() {
-            let judged = judge.judge(case, &seen[case.user().index()], scores.row(row))?;
+            let answer = judge.answer(&seen[case.user().index()], scores.row(row))?;
+            let judged = judge.judge(case, |_| true, &answer)?;
             if detailed == Some(first + row) {
                 detail = user_detail(&judged, catalogue);
             }
             if let Some(place) = further.iter().position(|case| *case == first + row) {
                 details[place] = user_detail(&judged, catalogue);
             }
-            summary.add(judged, catalogue, judge.article_min_rows);
+            summary.add(&judged, catalogue, history, judge.article_min_rows);
+            for bucket in 0..buckets.len() {
+                if case.rows().items().iter().any(|item| of_item(*item) == bucket) {
+                    summary.add_items(bucket, &judge.judge(case, |item| of_item(item) == bucket, &answer)?);
+                }
+            }
         }
     }
     Ok(Evaluation { detail, details: details.into_iter().flatten().collect(), ..summary.finish() })
@@ -95,52 +114,73 @@ fn evaluate_in_tiles(
 /// Collects users' values.
 struct Summary<'a> {
     columns: &'a [Column],
+    buckets: &'a Buckets<'a>,
     /// Per column, whether the metric has a meaning for the scores.
     applies: Vec<bool>,
     n_users_article: usize,
     per_user: Vec<UserValues>,
+    by_item_history: Vec<Tally>,
 }
 
 impl<'a> Summary<'a> {
-    fn new(columns: &'a [Column]) -> Self {
-        Self { columns, applies: vec![true; columns.len()], n_users_article: 0, per_user: Vec::new() }
+    fn new(columns: &'a [Column], buckets: &'a Buckets<'a>) -> Self {
+        Self {
+            columns,
+            buckets,
+            applies: vec![true; columns.len()],
+            n_users_article: 0,
+            per_user: Vec::new(),
+            by_item_history: vec![Tally::new(columns); buckets.len()],
+        }
     }
 
-    fn add(&mut self, judged: Judged, catalogue: &Catalogue, article_min_rows: usize) {
+    /// A user, by all test rows.
+    fn add(&mut self, judged: &Judged, catalogue: &Catalogue, history: &History, article_min_rows: usize) {
         let n_rated = judged.rated.len();
         self.n_users_article += usize::from(n_rated >= article_min_rows);
         for (applies, outcome) in self.applies.iter_mut().zip(&judged.outcomes) {
             *applies &= *outcome != Outcome::DoesNotApply;
         }
-        let values = judged.outcomes.iter().map(|outcome| match outcome {
-            Outcome::Value(value) => Some(*value),
-            Outcome::LeftOut | Outcome::DoesNotApply => None,
-        });
         self.per_user.push(UserValues {
             user: catalogue.users.id(judged.user).clone(),
+            n_train: history.users()[judged.user.index()],
             n_test: judged.n_test,
             n_rated,
             n_relevant: judged.n_relevant,
-            values: values.collect(),
+            values: judged.outcomes.iter().map(|outcome| outcome.value()).collect(),
         });
+    }
+
+    /// The same user, by the test rows whose items lie in `bucket`; at least one.
+    fn add_items(&mut self, bucket: usize, judged: &Judged) {
+        let values = judged.outcomes.iter().map(|outcome| outcome.value());
+        self.by_item_history[bucket].add(judged.n_test, judged.n_relevant, judged.rated.len(), values);
     }
 
     /// All but the users shown in detail.
     fn finish(mut self) -> Evaluation {
+        let mut total = Tally::new(self.columns);
+        let mut by_user_history = vec![Tally::new(self.columns); self.buckets.len()];
         for user in &mut self.per_user {
             // What does not apply to one user is not shown for the others either: an average over some would mislead.
             user.values.iter_mut().zip(&self.applies).filter(|(_, applies)| !**applies).for_each(|(v, _)| *v = None);
+            let bucket = by_user_history.get_mut(self.buckets.of(user.n_train));
+            for tally in [Some(&mut total), bucket].into_iter().flatten() {
+                tally.add(user.n_test, user.n_relevant, user.n_rated, user.values.iter().copied());
+            }
         }
-        let metrics = self.columns.iter().enumerate().map(|(at, column)| {
-            let values = self.per_user.iter().filter_map(|user| Some((user.values[at]?, user.n_rated as f64)));
-            (column.name.clone(), average(column.entry.average, values))
-        });
+        let named = |tallies: Vec<Tally>| {
+            let tallies = self.buckets.names().zip(tallies);
+            tallies.map(|(bucket, tally)| tally.bucket(bucket, self.columns, &self.applies)).collect()
+        };
         Evaluation {
-            metrics: metrics.collect(),
-            n_users: self.per_user.len(),
-            n_test: self.per_user.iter().map(|user| user.n_test).sum(),
-            n_users_without_relevant: self.per_user.iter().filter(|user| user.n_relevant == 0).count(),
+            n_users: total.n_users,
+            n_test: total.n_test,
+            n_users_without_relevant: total.n_users_without_relevant,
             n_users_article: self.n_users_article,
+            metrics: total.metrics(self.columns, &self.applies),
+            by_user_history: named(by_user_history),
+            by_item_history: named(self.by_item_history),
             per_user: self.per_user,
             detail: None,
             details: Vec::new(),
@@ -148,22 +188,74 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// One number of users' values and their numbers of rated rows; `None` without users.
-fn average(how: Average, values: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
-    let (mut sum, mut weights) = (0.0, 0.0);
-    for (value, n_rated) in values {
-        let (term, weight) = match how {
+/// Users' values on their way to one number per metric.
+#[derive(Clone)]
+struct Tally {
+    n_users: usize,
+    n_test: usize,
+    n_users_without_relevant: usize,
+    means: Vec<Mean>,
+}
+
+impl Tally {
+    fn new(columns: &[Column]) -> Self {
+        let means = columns.iter().map(|column| Mean { how: column.entry.average, sum: 0.0, weights: 0.0 }).collect();
+        Self { n_users: 0, n_test: 0, n_users_without_relevant: 0, means }
+    }
+
+    fn add(&mut self, n_test: usize, n_relevant: usize, n_rated: usize, values: impl Iterator<Item = Option<f64>>) {
+        self.n_users += 1;
+        self.n_test += n_test;
+        self.n_users_without_relevant += usize::from(n_relevant == 0);
+        for (mean, value) in self.means.iter_mut().zip(values) {
+            if let Some(value) = value {
+                mean.add(value, n_rated as f64);
+            }
+        }
+    }
+
+    fn metrics(&self, columns: &[Column], applies: &[bool]) -> Vec<(String, Option<f64>)> {
+        let means = self.means.iter().zip(applies).map(|(mean, applies)| mean.finish().filter(|_| *applies));
+        columns.iter().map(|column| column.name.clone()).zip(means).collect()
+    }
+
+    fn bucket(&self, bucket: String, columns: &[Column], applies: &[bool]) -> BucketValues {
+        BucketValues {
+            bucket,
+            n_users: self.n_users,
+            n_test: self.n_test,
+            n_users_without_relevant: self.n_users_without_relevant,
+            metrics: self.metrics(columns, applies),
+        }
+    }
+}
+
+/// One number of users' values and their numbers of rated rows.
+#[derive(Clone, Copy)]
+struct Mean {
+    how: Average,
+    sum: f64,
+    weights: f64,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64, n_rated: f64) {
+        let (term, weight) = match self.how {
             Average::OverUsers => (value, 1.0),
             Average::OverRows => (value * n_rated, n_rated),
             Average::RootMeanSquareOverRows => (value * value * n_rated, n_rated),
         };
-        sum += term;
-        weights += weight;
+        self.sum += term;
+        self.weights += weight;
     }
-    let mean = (weights > 0.0).then(|| sum / weights);
-    match how {
-        Average::OverUsers | Average::OverRows => mean,
-        Average::RootMeanSquareOverRows => mean.map(f64::sqrt),
+
+    /// `None` without users.
+    fn finish(&self) -> Option<f64> {
+        let mean = (self.weights > 0.0).then(|| self.sum / self.weights);
+        match self.how {
+            Average::OverUsers | Average::OverRows => mean,
+            Average::RootMeanSquareOverRows => mean.map(f64::sqrt),
+        }
     }
 }
 

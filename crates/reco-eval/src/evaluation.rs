@@ -23,6 +23,13 @@ pub struct Evaluation {
     pub n_users_article: usize,
     /// The values that the metrics are averages of, in the order of the cases.
     pub per_user: Vec<UserValues>,
+    /// The same metrics of some users only, by how many training ratings they have; every user is in one bucket.
+    #[serde(default)]
+    pub by_user_history: Vec<BucketValues>,
+    /// The same metrics with only those test rows whose item has so many training ratings; every test row is in one bucket.
+    /// Lists are ranked among all candidates: a bucket changes what is looked for, not where.
+    #[serde(default)]
+    pub by_item_history: Vec<BucketValues>,
     /// One user from close by; `None` if no user has a rated test row.
     pub detail: Option<UserDetail>,
     /// Further users, those with the most rated test rows first, ties in catalogue order.
@@ -35,6 +42,9 @@ pub struct Evaluation {
 pub struct UserValues {
     /// Who.
     pub user: UserId,
+    /// Training ratings.
+    #[serde(default)]
+    pub n_train: usize,
     /// Test rows.
     pub n_test: usize,
     /// Test rows with a rating; the weight of this user in averages over rows.
@@ -43,6 +53,21 @@ pub struct UserValues {
     pub n_relevant: usize,
     /// One value per metric; `None` where the metric does not apply or this user is left out of it.
     pub values: Vec<Option<f64>>,
+}
+
+/// The metrics of the users, or of the test rows, with so many training ratings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BucketValues {
+    /// How many: `0`, `1-4`, `50+`.
+    pub bucket: String,
+    /// Users with test rows in it.
+    pub n_users: usize,
+    /// Test rows in it.
+    pub n_test: usize,
+    /// Users without a relevant one among these, who are left out of the metrics `@k`.
+    pub n_users_without_relevant: usize,
+    /// As [`Evaluation::metrics`]; `None` also where the bucket has nobody to average over.
+    pub metrics: Vec<(String, Option<f64>)>,
 }
 
 /// One user's test rows as the article shows them: targets and predictions, and the two lists of five that it compares.

@@ -121,6 +121,7 @@ mod tests {
     fn evaluation(metric: &str, values: &[(Option<f64>, usize)]) -> Evaluation {
         let user = |(n, &(value, n_rated)): (usize, &(Option<f64>, usize))| UserValues {
             user: (n as i64).into(),
+            n_train: 0,
             n_test: n_rated,
             n_rated,
             n_relevant: 1,
@@ -133,6 +134,8 @@ mod tests {
             n_test: values.len(),
             n_users_without_relevant: 0,
             n_users_article: 0,
+            by_user_history: Vec::new(),
+            by_item_history: Vec::new(),
             per_user: values.iter().enumerate().map(user).collect(),
             detail: None,
             details: Vec::new(),

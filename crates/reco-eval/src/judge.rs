@@ -7,7 +7,8 @@
 use std::num::NonZeroUsize;
 
 use reco_core::{
-    Candidates, Case, Catalogue, ItemIdx, Predicts, Ranking, Rating, Relevant, ScoreError, Seen, Target, UserIdx,
+    Candidates, Case, Catalogue, Interaction, ItemIdx, Predicts, Ranking, Rating, Relevant, ScoreError, Seen, Target,
+    UserIdx,
 };
 
 use crate::config::Column;
@@ -20,6 +21,14 @@ pub(crate) struct Judge<'a> {
     pub(crate) columns: &'a [Column],
     pub(crate) relevance_threshold: f32,
     pub(crate) article_min_rows: usize,
+}
+
+/// What a recommender answers one user.
+pub(crate) struct Answer<'a> {
+    /// One for each item of the catalogue.
+    scores: &'a [f32],
+    /// As long as the longest list that a metric looks at.
+    ranking: Ranking,
 }
 
 /// One user, judged.
@@ -43,6 +52,16 @@ pub(crate) enum Outcome {
     DoesNotApply,
 }
 
+impl Outcome {
+    /// The value, where there is one.
+    pub(crate) fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::LeftOut | Self::DoesNotApply => None,
+        }
+    }
+}
+
 /// A test row with a rating, and the score of its item.
 struct Rated {
     item: ItemIdx,
@@ -52,27 +71,38 @@ struct Rated {
 }
 
 impl Judge<'_> {
-    /// Judges `scores`, one for each item of the catalogue, against the rows of `case`.
+    /// Ranks `scores`, one for each item of the catalogue, once for all that is asked of them.
     ///
     /// # Errors
-    /// A score that is not finite, be it of a candidate or of a test item.
-    pub(crate) fn judge(&self, case: &Case, seen: &Seen, scores: &[f32]) -> Result<Judged, ScoreError> {
+    /// A score of a candidate that is not finite.
+    pub(crate) fn answer<'a>(&self, seen: &Seen, scores: &'a [f32]) -> Result<Answer<'a>, ScoreError> {
         // The row is ranked for every user, so that a score that is not finite never goes unnoticed.
         let longest = self.columns.iter().map(|column| column.k).max().unwrap_or(NonZeroUsize::MIN);
         let candidates = Candidates::AllExcept(seen);
-        let ranking = Ranking::top(self.catalogue.items.indices(), &candidates, scores, longest)?;
+        Ok(Answer { scores, ranking: Ranking::top(self.catalogue.items.indices(), &candidates, scores, longest)? })
+    }
 
+    /// Judges an answer against those rows of `case` whose item is `wanted`.
+    ///
+    /// # Errors
+    /// A score of a test item that is not finite.
+    pub(crate) fn judge(
+        &self,
+        case: &Case,
+        wanted: impl Fn(ItemIdx) -> bool,
+        answer: &Answer<'_>,
+    ) -> Result<Judged, ScoreError> {
+        let rows = || case.rows().iter().filter(|row| wanted(row.item));
         let relevant = Relevant::new(
-            case.rows()
-                .iter()
+            rows()
                 .filter(|row| row.rating.is_none_or(|rating| rating.stars() >= self.relevance_threshold))
                 .map(|row| row.item)
                 .collect(),
         );
-        let hits: Vec<bool> =
-            ranking.items().map(|item| relevant.as_ref().is_some_and(|relevant| relevant.contains(item))).collect();
+        let is_hit = |item| relevant.as_ref().is_some_and(|relevant| relevant.contains(item));
+        let hits: Vec<bool> = answer.ranking.items().map(is_hit).collect();
 
-        let rated = rated(case, scores)?;
+        let rated = rated(rows(), answer.scores)?;
         let stars = self.stars(&rated);
         let targets: Vec<(ItemIdx, Pair)> = rated.iter().map(|row| (row.item, self.target_pair(row))).collect();
         let pairs: Vec<Pair> = targets.iter().map(|(_, pair)| *pair).collect();
@@ -95,7 +125,7 @@ impl Judge<'_> {
         });
         Ok(Judged {
             user: case.user(),
-            n_test: case.rows().len(),
+            n_test: rows().count(),
             n_relevant: relevant.as_ref().map_or(0, Relevant::n),
             outcomes: outcomes.collect(),
             rated: targets,
@@ -125,10 +155,8 @@ impl Judge<'_> {
     }
 }
 
-fn rated(case: &Case, scores: &[f32]) -> Result<Vec<Rated>, ScoreError> {
-    case.rows()
-        .iter()
-        .filter_map(|row| Some((row.item, row.rating?, row.target)))
+fn rated<'a>(rows: impl Iterator<Item = Interaction<'a>>, scores: &[f32]) -> Result<Vec<Rated>, ScoreError> {
+    rows.filter_map(|row| Some((row.item, row.rating?, row.target)))
         .map(|(item, rating, target)| match scores[item.index()] {
             score if score.is_finite() => Ok(Rated { item, rating, target, score }),
             value => Err(ScoreError::NotFinite { item: item.index(), value }),

@@ -9,7 +9,7 @@
 //! ```
 //! use reco_core::testing::{Feedback, checkerboard};
 //! use reco_core::{Case, DeviceChoice, Interaction, Interactions, Run, Seen, Silent, Target};
-//! use reco_eval::{EvaluateConfig, evaluate};
+//! use reco_eval::{EvaluateConfig, History, evaluate};
 //!
 //! let board = checkerboard(20, Feedback::Events);
 //! let mut test = Interactions::builder(0);
@@ -22,10 +22,14 @@
 //!
 //! let cases = Case::group(&test.finish(), 20);
 //! let seen = Seen::by_user(20, [&board.train.fit]);
-//! let evaluation = evaluate(&*popularity, &cases, &seen, &EvaluateConfig::default(), &[])?;
+//! let history = History::of(&board.train.fit, &board.train.catalogue);
+//! let evaluation = evaluate(&*popularity, &cases, &seen, &history, &EvaluateConfig::default(), &[])?;
 //! assert_eq!(evaluation.n_users, 20);
 //! let ndcg = evaluation.metric("ndcg@10").expect("every user has a relevant item");
 //! assert!(ndcg > 0.0 && ndcg < 1.0);
+//! // Of the ten items that a user likes, training had nine.
+//! assert_eq!(evaluation.by_user_history[2].bucket, "5-9");
+//! assert_eq!(evaluation.by_user_history[2].n_users, 20);
 //! assert_eq!(evaluation.metric("rmse"), None, "an order is no number of stars");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -34,6 +38,7 @@ mod config;
 mod error;
 mod evaluate;
 mod evaluation;
+mod history;
 mod interval;
 mod judge;
 pub mod metric;
@@ -41,6 +46,7 @@ pub mod metric;
 pub use config::EvaluateConfig;
 pub use error::EvalError;
 pub use evaluate::evaluate;
-pub use evaluation::{DetailRow, Evaluation, UserDetail, UserValues};
+pub use evaluation::{BucketValues, DetailRow, Evaluation, UserDetail, UserValues};
+pub use history::History;
 pub use interval::{Interval, intervals};
 pub use metric::{METRICS, MetricEntry};

@@ -16,7 +16,7 @@ use reco_core::{
     Case, Catalogue, DeviceChoice, Features, Interaction, Interactions, ItemId, Items, RatingScale, Run, Scaling, Seen,
     Silent, Train, UserId, Users,
 };
-use reco_eval::{EvaluateConfig, Evaluation, evaluate};
+use reco_eval::{EvaluateConfig, Evaluation, History, evaluate};
 
 struct Data {
     train: Train,
@@ -59,7 +59,8 @@ fn measured(name: &str, data: &Data) -> Result<Evaluation> {
     let fitted = (entry.configure)(&(entry.defaults)())?.fit(&data.train, &run)?;
     // Every test rating is relevant, whatever its stars.
     let config = EvaluateConfig { relevance_threshold: 0.0, ..EvaluateConfig::default() };
-    Ok(evaluate(&*fitted, &data.cases, &data.seen, &config, &[])?)
+    let history = History::of(&data.train.fit, &data.train.catalogue);
+    Ok(evaluate(&*fitted, &data.cases, &data.seen, &history, &config, &[])?)
 }
 
 fn variable(name: &str) -> Option<PathBuf> {

@@ -14,6 +14,7 @@
 //!     train_seconds: 0.01,
 //!     ratings_per_second: None,
 //!     metrics: vec![("ndcg@10".to_owned(), Some(ndcg))].into(),
+//!     ..Default::default()
 //! };
 //! let results = Results {
 //!     experiment: "default".to_owned(),
@@ -38,7 +39,9 @@ mod terminal;
 
 pub use facts::{DetailList, DetailRow, Facts, ReportConfig, UserDetail};
 pub use markdown::markdown;
-pub use results::{ApproachResult, DatasetSummary, Metrics, RepeatedResult, ReportError, Results, SplitSummary};
+pub use results::{
+    ApproachResult, BucketResult, DatasetSummary, Metrics, RepeatedResult, ReportError, Results, SplitSummary,
+};
 pub use terminal::terminal_table;
 
 /// How to read a table of results, in one line: under the table on the terminal and in the report.

@@ -7,13 +7,14 @@
 use std::fmt::Write as _;
 
 use crate::terminal::how_repeated;
-use crate::{Facts, HOW_TO_READ, ReportConfig, Results, UserDetail, cells};
+use crate::{ApproachResult, BucketResult, Facts, HOW_TO_READ, ReportConfig, Results, UserDetail, cells};
 
 /// The text of report.md.
 pub fn markdown(results: &Results, facts: &Facts, config: &ReportConfig) -> String {
     let mut text = format!("# {}\n", inline(&results.experiment));
     dataset(&mut text, results, facts);
     table_of_results(&mut text, results, facts);
+    by_history(&mut text, results);
     training(&mut text, results, facts);
     if let Some(detail) = &facts.detail {
         user(&mut text, detail, config);
@@ -80,6 +81,36 @@ fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
         *text += "\n";
         for (name, about) in &facts.metrics {
             let _ = writeln!(text, "- `{name}`: {}", inline(about));
+        }
+    }
+}
+
+/// A table for each main metric, of users and of items: an approach a row, a bucket a column.
+fn by_history(text: &mut String, results: &Results) {
+    type Side = (&'static str, fn(&ApproachResult) -> &[BucketResult], fn(&BucketResult) -> usize);
+    let sides: [Side; 2] = [
+        ("users", |approach| &approach.by_user_history, |bucket| bucket.n_users),
+        ("items", |approach| &approach.by_item_history, |bucket| bucket.n_test),
+    ];
+    let mut heading = "\n## By history\n\nUsers, and the items of held-out ratings, by how many training ratings they have; \
+                       in brackets how many users, or held-out ratings, that is. Lists are of the whole catalogue all \
+                       the same.\n";
+    for (side, buckets, size) in sides {
+        // A bucket that is empty is so for all approaches: they are judged by the same rows.
+        let Some(first) = results.approaches.first().map(buckets) else { continue };
+        let shown: Vec<usize> = (0..first.len()).filter(|&at| first[at].n_test > 0).collect();
+        for name in results.main_metrics().into_iter().filter(|_| !shown.is_empty()) {
+            let arrow = if results.is_error(name) { " ↓" } else { "" };
+            let _ = writeln!(text, "{heading}\n### {name}{arrow} by {side}' training ratings\n");
+            heading = "";
+            let mut header = vec!["approach".to_owned()];
+            header.extend(shown.iter().map(|&at| format!("{} ({})", first[at].bucket, cells::count(size(&first[at])))));
+            let rows = results.approaches.iter().map(|approach| {
+                let value = |at: usize| buckets(approach).get(at).and_then(|bucket| bucket.metrics.get(name));
+                let cells = shown.iter().map(|&at| cells::metric(value(at)));
+                [inline(&approach.name)].into_iter().chain(cells).collect::<Vec<_>>()
+            });
+            table(text, &header, "l", rows);
         }
     }
 }
@@ -178,7 +209,7 @@ mod tests {
     use reco_core::{EpochLog, TrainingLog};
 
     use super::*;
-    use crate::results::tests::sample;
+    use crate::results::tests::{sample, sample_by_history};
     use crate::{DetailList, DetailRow};
 
     fn facts() -> Facts {
@@ -230,9 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn shows_what_came_out_for_users_and_items_of_little_history() {
+        let text = markdown(&sample_by_history(), &Facts::default(), &ReportConfig::default());
+        let (from, to) = (text.find("## By history").unwrap(), text.find("## Training").unwrap());
+        insta::assert_snapshot!(&text[from..to]);
+    }
+
+    #[test]
     fn leaves_out_what_is_not_known() {
         let text = markdown(&sample(), &Facts::default(), &ReportConfig::default());
-        for absent in ["Checksums", "in detail", "licence", "Losses"] {
+        for absent in ["Checksums", "in detail", "licence", "Losses", "By history"] {
             assert!(!text.contains(absent), "{absent} in\n{text}");
         }
     }

@@ -85,6 +85,25 @@ pub struct ApproachResult {
     pub ratings_per_second: Option<f64>,
     /// The metrics.
     pub metrics: Metrics,
+    /// The metrics of some users only, by how many training ratings they have; empty where nobody asked.
+    #[serde(default)]
+    pub by_user_history: Vec<BucketResult>,
+    /// The metrics with some test rows only, by how many training ratings their items have; empty where nobody asked.
+    #[serde(default)]
+    pub by_item_history: Vec<BucketResult>,
+}
+
+/// The metrics of the users, or of the test rows, with so many training ratings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BucketResult {
+    /// How many: `0`, `1-4`, `50+`.
+    pub bucket: String,
+    /// Users with test rows in it.
+    pub n_users: usize,
+    /// Test rows in it.
+    pub n_test: usize,
+    /// Its metrics.
+    pub metrics: Metrics,
 }
 
 /// Metrics by name, in the order they are shown; in JSON an object. `None`, in JSON `null`: does not apply.
@@ -141,6 +160,11 @@ impl<'de> Visitor<'de> for InOrder {
     }
 }
 
+/// The mean of at least one value.
+fn average(values: Vec<f64>) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
 /// Why results could not be written down.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -174,7 +198,8 @@ impl Results {
         let mut mean = first.clone();
         for (row, approach) in mean.approaches.iter_mut().enumerate() {
             let all: Vec<&ApproachResult> = each.iter().map(|(_, results)| &results.approaches[row]).collect();
-            let average = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+            // Another seed or fold puts other users into a bucket: what came out by history stands with each repetition.
+            (approach.by_user_history, approach.by_item_history) = (Vec::new(), Vec::new());
             approach.train_seconds = average(all.iter().map(|one| one.train_seconds).collect());
             let rates: Option<Vec<f64>> = all.iter().map(|one| one.ratings_per_second).collect();
             approach.ratings_per_second = rates.map(average);
@@ -218,6 +243,17 @@ impl Results {
         if values.len() < 2 { None } else { values.into_iter().reduce(better) }
     }
 
+    /// The metrics that stand for the others where there is room for few: of lists `ndcg@k` at its first length, of errors
+    /// `rmse`; without either the first one. Only what applies to some approach.
+    pub fn main_metrics(&self) -> Vec<&str> {
+        let applies = |name: &&str| self.approaches.iter().any(|approach| approach.metrics.get(name).is_some());
+        let names: Vec<&str> = self.metric_names().into_iter().filter(applies).collect();
+        let find = |wanted: fn(&str) -> bool| names.iter().find(|name| wanted(name)).copied();
+        let main: Vec<&str> =
+            [find(|name| name.starts_with("ndcg@")), find(|name| name == "rmse")].into_iter().flatten().collect();
+        if main.is_empty() { names.into_iter().take(1).collect() } else { main }
+    }
+
     /// Whether less of metric `name` is better.
     pub fn is_error(&self, name: &str) -> bool {
         self.lower_is_better.iter().any(|error| error == name)
@@ -237,6 +273,7 @@ pub(crate) mod tests {
             train_seconds: epochs.map_or(0.00125, |epochs| epochs as f64 * 0.375),
             ratings_per_second: epochs.map(|_| 80_000.0 / 0.375),
             metrics: Metrics(metrics.iter().map(|&(name, value)| (name.to_owned(), value)).collect()),
+            ..ApproachResult::default()
         };
         Results {
             experiment: "default".to_owned(),
@@ -270,6 +307,31 @@ pub(crate) mod tests {
         }
     }
 
+    /// [`sample`], and what came out for users and items with more or fewer training ratings.
+    pub(crate) fn sample_by_history() -> Results {
+        let bucket = |bucket: &str, n_users, n_test, ndcg, rmse| BucketResult {
+            bucket: bucket.to_owned(),
+            n_users,
+            n_test,
+            metrics: Metrics(vec![("rmse".to_owned(), rmse), ("ndcg@10".to_owned(), ndcg)]),
+        };
+        let mut results = sample();
+        for (row, approach) in results.approaches.iter_mut().enumerate() {
+            let rmse = |value| (row > 0).then_some(value);
+            approach.by_user_history = vec![
+                bucket("0", 0, 0, None, None),
+                bucket("1-4", 3, 7, Some(0.125 * row as f64), rmse(1.25)),
+                bucket("5+", 940, 1003, Some(0.25), rmse(0.75)),
+            ];
+            approach.by_item_history = vec![
+                bucket("0", 1, 1, Some(0.0), None),
+                bucket("1-4", 0, 0, None, None),
+                bucket("5+", 943, 1009, Some(0.5), rmse(0.875)),
+            ];
+        }
+        results
+    }
+
     #[test]
     fn written_and_read_again_every_bit_is_the_same() {
         let mut results = sample();
@@ -290,7 +352,27 @@ pub(crate) mod tests {
 
     #[test]
     fn the_json_has_the_names_that_others_read() {
-        insta::assert_snapshot!(sample().to_json().unwrap());
+        let lone = |results: Results| Results { approaches: results.approaches[..2].to_vec(), ..results };
+        insta::assert_snapshot!(lone(sample_by_history()).to_json().unwrap());
+    }
+
+    #[test]
+    fn the_main_metrics_are_one_of_lists_and_one_of_errors() {
+        let mut results = sample();
+        assert_eq!(results.main_metrics(), ["ndcg@10", "rmse"]);
+        results.approaches.iter_mut().for_each(|approach| approach.metrics.0.retain(|(name, _)| name == "mae"));
+        assert_eq!(results.main_metrics(), ["mae"]);
+        results.approaches.truncate(1);
+        assert!(results.main_metrics().is_empty(), "`mae` does not apply to what is left");
+    }
+
+    #[test]
+    fn results_of_before_there_were_buckets_can_be_read() {
+        let now = sample().to_json().unwrap();
+        let old = now.replace(",\n      \"by_user_history\": [],\n      \"by_item_history\": []", "");
+        assert_eq!(now.matches("_history").count(), 6);
+        assert!(!old.contains("_history"), "{old}");
+        assert_eq!(serde_json::from_str::<Results>(&old).unwrap(), sample());
     }
 
     #[test]
@@ -315,6 +397,12 @@ pub(crate) mod tests {
         let read: Results = serde_json::from_str(&mean.to_json().unwrap()).unwrap();
         assert_eq!(read, mean);
         assert_eq!(read.repeat.unwrap()[1].approaches[1].metrics.get("mae"), Some(0.7334));
+
+        let each = [sample_by_history(), sample_by_history()].map(|results| (String::new(), results));
+        let mean = Results::mean(each.to_vec());
+        assert!(mean.approaches.iter().all(|one| one.by_user_history.is_empty() && one.by_item_history.is_empty()));
+        let first = &mean.repeat.unwrap()[0].approaches;
+        assert_eq!(first[0].by_user_history, sample_by_history().approaches[0].by_user_history);
     }
 
     #[test]

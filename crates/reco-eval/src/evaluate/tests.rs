@@ -73,7 +73,24 @@ impl Told {
     }
 
     fn evaluate(&self, rows: &[Row], seen: &[&[usize]], config: &EvaluateConfig) -> Result<Evaluation, EvalError> {
-        evaluate(self, &self.cases(rows), &self.seen(seen), config, &[])
+        evaluate(self, &self.cases(rows), &self.seen(seen), &self.history(&[]), config, &[])
+    }
+
+    /// Training rows that are events of these users and items.
+    fn history(&self, pairs: &[(usize, usize)]) -> History {
+        let mut builder = Interactions::builder(0);
+        for &(user, item) in pairs {
+            let (user, item) = (self.catalogue.users.at(user).unwrap(), self.item(item));
+            builder.push(Interaction {
+                user,
+                item,
+                rating: None,
+                target: Target::EVENT,
+                timestamp: None,
+                context: &[],
+            });
+        }
+        History::of(&builder.finish(), &self.catalogue)
     }
 }
 
@@ -227,8 +244,15 @@ fn refuses_what_it_cannot_measure() {
     let told = Told::new(Predicts::Order, THREE);
     assert!(matches!(told.evaluate(&[], SEEN, &at(2)), Err(EvalError::NoCases)));
     assert!(matches!(told.evaluate(ROWS, &[], &at(2)), Err(EvalError::Seen { given: 0, expected: 3 })));
-    let context = evaluate(&told, &told.cases(ROWS), &told.seen(SEEN), &at(2), &[1.0]);
+    let (cases, seen, history) = (told.cases(ROWS), told.seen(SEEN), told.history(&[]));
+    let context = evaluate(&told, &cases, &seen, &history, &at(2), &[1.0]);
     assert!(matches!(context, Err(EvalError::Score(ScoreError::Context { given: 1, expected: 0 }))));
+    let another = Told::new(Predicts::Order, &[&[0.0]]).history(&[]);
+    let error = evaluate(&told, &cases, &seen, &another, &at(2), &[]).unwrap_err().to_string();
+    assert_eq!(error, "training rows are counted for `1` users and the catalogue has `3`");
+    let descending = EvaluateConfig { buckets: [5, 1].map(|n| n.try_into().unwrap()).to_vec(), ..at(2) };
+    let error = told.evaluate(ROWS, SEEN, &descending).unwrap_err().to_string();
+    assert!(error.starts_with("`buckets` in [evaluate] has `1` after `5`\nhint: "), "{error}");
 
     // Not finite: a candidate that is no test item; a test item that was seen, and is no candidate.
     let nan = Told::new(Predicts::Order, &[&[1.0, f32::NAN, 2.0]]);
@@ -237,6 +261,48 @@ fn refuses_what_it_cannot_measure() {
         assert!(error.contains("item row `1` is `NaN`"), "{error}");
     }
     nan.evaluate(&[(0, 0, Some(5.0))], &[&[1]], &at(1)).expect("an item that is neither has no say");
+}
+
+#[test]
+fn buckets_of_users_and_items_by_hand() {
+    // Stars of 5, 1, 4 predicted as 4, 3, 4: errors of 1, 2 and 0. Ranked 0 2 1 and 1 0 2.
+    let told = Told::new(Predicts::Stars, &[&[4.0, 3.0, 3.5], &[2.0, 4.0, 1.0]]);
+    let rows: &[Row] = &[(0, 0, Some(5.0)), (0, 1, Some(1.0)), (1, 1, Some(4.0))];
+    // The first user has two training rows, the second none; item 0 has none, item 1 one, item 2 another.
+    let history = told.history(&[(0, 1), (0, 2)]);
+    assert_eq!((history.users(), history.items()), (&[2, 0][..], &[0, 1, 1][..]));
+    let config = EvaluateConfig { buckets: [1, 2].map(|n| n.try_into().unwrap()).to_vec(), ..at(1) };
+    let evaluation = evaluate(&told, &told.cases(rows), &told.seen(&[&[], &[]]), &history, &config, &[]).unwrap();
+    let shown = |buckets: &[BucketValues], name: &str| -> Vec<_> {
+        let value = |bucket: &BucketValues| bucket.metrics.iter().find(|(known, _)| known == name).unwrap().1;
+        buckets.iter().map(|one| (one.bucket.clone(), one.n_users, one.n_test, value(one))).collect()
+    };
+    let expected = |values: [(&str, usize, usize, Option<f64>); 3]| values.map(|(b, u, t, v)| (b.to_owned(), u, t, v));
+    let users = &evaluation.by_user_history;
+    assert_eq!(shown(users, "mae"), expected([("0", 1, 1, Some(0.0)), ("1", 0, 0, None), ("2+", 1, 2, Some(1.5))]));
+    assert_eq!(shown(users, "hit@1"), expected([("0", 1, 1, Some(1.0)), ("1", 0, 0, None), ("2+", 1, 2, Some(1.0))]));
+    // Of item 1's rows, the first user's is not relevant; that user is left out there and hits item 0 at the top.
+    let items = &evaluation.by_item_history;
+    assert_eq!(shown(items, "mae"), expected([("0", 1, 1, Some(1.0)), ("1", 2, 2, Some(1.0)), ("2+", 0, 0, None)]));
+    assert_eq!(shown(items, "hit@1"), expected([("0", 1, 1, Some(1.0)), ("1", 2, 2, Some(1.0)), ("2+", 0, 0, None)]));
+    assert_eq!(items.iter().map(|one| one.n_users_without_relevant).collect::<Vec<_>>(), [0, 1, 0]);
+    assert_eq!(evaluation.per_user.iter().map(|user| user.n_train).collect::<Vec<_>>(), [2, 0]);
+
+    let none = EvaluateConfig { buckets: Vec::new(), ..at(1) };
+    let evaluation = told.evaluate(rows, &[&[], &[]], &none).unwrap();
+    assert!(evaluation.by_user_history.is_empty() && evaluation.by_item_history.is_empty());
+}
+
+#[test]
+fn a_bucket_shows_no_metric_that_does_not_apply_to_all() {
+    let scaling = Scaling::ItemMinMax { from: vec![(1.0, 5.0), (4.0, 4.0)], to: (0.5, 1.0) };
+    let told = Told::new(Predicts::Targets, &[&[0.75, 0.5], &[0.75, 0.5]]).scaled(scaling);
+    let (cases, seen) = (told.cases(&[(0, 0, Some(3.0)), (1, 1, Some(4.0))]), told.seen(&[&[], &[]]));
+    let history = told.history(&[(0, 0)]);
+    let evaluation = evaluate(&told, &cases, &seen, &history, &at(1), &[]).unwrap();
+    for bucket in evaluation.by_user_history.iter().chain(&evaluation.by_item_history) {
+        assert_eq!(bucket.metrics[0], ("mae".to_owned(), None), "{}", bucket.bucket);
+    }
 }
 
 #[test]
@@ -273,8 +339,77 @@ proptest! {
     fn the_size_of_a_tile_changes_no_bit((scores, rows, seen) in worlds(), tile in 1..9_usize) {
         let told = told(&scores);
         let (cases, seen) = (told.cases(&rows), told.seen(&slices(&seen)));
-        let [one, other] = [1000, tile].map(|tile| evaluate_in_tiles(&told, &cases, &seen, &at(3), &[], tile).unwrap());
-        prop_assert_eq!(one, other);
+        let history = told.history(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
+        let evaluated = |tile| evaluate_in_tiles(&told, &cases, &seen, &history, &at(3), &[], tile).unwrap();
+        prop_assert_eq!(evaluated(1000), evaluated(tile));
+    }
+
+    #[test]
+    fn buckets_part_users_and_rows_and_average_to_the_whole(
+        (scores, mut rows, seen) in worlds(), pairs in vec((0..8_usize, 0..12_usize), 0..60),
+        starts in prop::collection::btree_set(1..9_usize, 1..4), all_rated in any::<bool>(),
+    ) {
+        let told = told(&scores);
+        if all_rated {
+            rows.iter_mut().for_each(|row| row.2 = row.2.or(Some(3.0)));
+        }
+        let pairs: Vec<_> = pairs.iter().map(|(u, i)| (u % scores.len(), i % scores[0].len())).collect();
+        let buckets = starts.into_iter().map(|start| start.try_into().unwrap()).collect();
+        let config = EvaluateConfig { buckets, article_min_rows: std::num::NonZeroUsize::MIN, ..at(3) };
+        let (cases, seen) = (told.cases(&rows), told.seen(&slices(&seen)));
+        let whole = evaluate(&told, &cases, &seen, &told.history(&pairs), &config, &[]).unwrap();
+        let (users, items) = (&whole.by_user_history, &whole.by_item_history);
+        prop_assert_eq!(users.len(), config.buckets.len() + 1);
+        prop_assert_eq!(users.iter().map(|bucket| bucket.n_users).sum::<usize>(), whole.n_users);
+        prop_assert_eq!(
+            users.iter().map(|bucket| bucket.n_users_without_relevant).sum::<usize>(), whole.n_users_without_relevant
+        );
+        for buckets in [users, items] {
+            prop_assert_eq!(buckets.iter().map(|bucket| bucket.n_test).sum::<usize>(), whole.n_test);
+        }
+        prop_assert!(items.iter().all(|bucket| bucket.n_users <= whole.n_users && bucket.n_users <= bucket.n_test));
+
+        for (at, column) in config.columns().unwrap().iter().enumerate() {
+            // Of lists: the mean over users with something to find. Of errors in stars: the mean over rated rows, whether
+            // these are parted by users or by items.
+            let weighted = |buckets: &[BucketValues], weight: &dyn Fn(&BucketValues) -> usize| {
+                let terms = buckets.iter().filter_map(|one| Some((one.metrics[at].1?, weight(one) as f64)));
+                let (sum, n) = terms.fold((0.0, 0.0), |(sum, n), (value, weight)| (sum + value * weight, n + weight));
+                (n > 0.0).then(|| sum / n)
+            };
+            let near = |one: Option<f64>, other: Option<f64>| match (one, other) {
+                (Some(one), Some(other)) => (one - other).abs() < 1e-9,
+                (one, other) => one == other,
+            };
+            let total = whole.metrics[at].1;
+            if let metric::OfUser::Ranking(_) = column.entry.of_user {
+                let found = weighted(users, &|bucket| bucket.n_users - bucket.n_users_without_relevant);
+                prop_assert!(near(found, total), "`{}`: {found:?}, {total:?}", column.name);
+            }
+            if column.entry.average == Average::OverRows && all_rated {
+                for buckets in [users, items] {
+                    let found = weighted(buckets, &|bucket| bucket.n_test);
+                    prop_assert!(near(found, total), "`{}`: {found:?}, {total:?}", column.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn hits_of_item_buckets_add_up_to_those_of_the_whole((scores, rows, seen) in worlds()) {
+        // Each hit is an item of one bucket; a user's precision is hits / k in any of them.
+        let told = told(&scores);
+        let (cases, seen) = (told.cases(&rows), told.seen(&slices(&seen)));
+        let history = told.history(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
+        let whole = evaluate(&told, &cases, &seen, &history, &at(3), &[]).unwrap();
+        let found = |n_users: usize, without: usize, metrics: &[(String, Option<f64>)]| {
+            let precision = metrics.iter().find(|(name, _)| name == "precision@3").unwrap().1;
+            precision.unwrap_or(0.0) * (n_users - without) as f64
+        };
+        let total = found(whole.n_users, whole.n_users_without_relevant, &whole.metrics);
+        let items = whole.by_item_history.iter();
+        let parts: f64 = items.map(|one| found(one.n_users, one.n_users_without_relevant, &one.metrics)).sum();
+        prop_assert!((parts - total).abs() < 1e-9, "{parts}, {total}");
     }
 
     #[test]

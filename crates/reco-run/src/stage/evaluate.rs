@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: a model is judged from its artifact, as anyone would load it, by held-out rows it never saw.
 
+use reco_eval::History;
 use serde_json::json;
 
 use super::{Context, StageEntry, features, own_version, train};
@@ -24,6 +25,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let outcome = context.work(&folder, None, |at| {
         let dataset = reco_features::Dataset::read(&context.at("features"))?;
         let (cases, seen) = (dataset.cases(), dataset.seen());
+        let history = History::of(&dataset.fit, &dataset.catalogue);
         let moment = reco_features::context_vector(&dataset.catalogue, &experiment.evaluate.context)?;
         let mut devices = Vec::new();
         for configured in &experiment.approaches {
@@ -31,8 +33,8 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
                 return Err(RunError::Interrupted);
             }
             let artifact = Artifact::load(&context.at("models").join(&configured.name), experiment.device)?;
-            let evaluation =
-                reco_eval::evaluate(artifact.model.as_ref(), &cases, &seen, &experiment.evaluate, &moment)?;
+            let model = artifact.model.as_ref();
+            let evaluation = reco_eval::evaluate(model, &cases, &seen, &history, &experiment.evaluate, &moment)?;
             write_json(&at.join(format!("{}.json", configured.name)), &evaluation)?;
             let device = artifact.model.device();
             if !devices.contains(&device) {
@@ -56,7 +58,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let names: Vec<&str> = experiment.approaches.iter().map(|one| one.name.as_str()).collect();
     Ok(Folder {
         stage: ENTRY.name,
-        version: 1,
+        version: 2,
         path: context.at("evaluation"),
         part: json!({
             "evaluate": experiment.part(&experiment.evaluate),

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::Path;
 
 use reco_core::{EpochLog, TrainingLog};
-use reco_eval::Evaluation;
+use reco_eval::{BucketValues, Evaluation};
 use reco_features::Info;
-use reco_report::{ApproachResult, DatasetSummary, Facts, Results, SplitSummary};
+use reco_report::{ApproachResult, BucketResult, DatasetSummary, Facts, Results, SplitSummary};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     }
     let folder = Folder {
         stage: ENTRY.name,
-        version: 1,
+        version: 2,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "report": experiment.part(&experiment.report) }),
         inputs,
@@ -135,7 +135,19 @@ fn approach(row: &Row) -> ApproachResult {
         train_seconds: row.trained.train_seconds,
         ratings_per_second: row.trained.ratings_per_second,
         metrics: row.evaluation.metrics.clone().into(),
+        by_user_history: buckets(&row.evaluation.by_user_history),
+        by_item_history: buckets(&row.evaluation.by_item_history),
     }
+}
+
+fn buckets(buckets: &[BucketValues]) -> Vec<BucketResult> {
+    let result = |bucket: &BucketValues| BucketResult {
+        bucket: bucket.bucket.clone(),
+        n_users: bucket.n_users,
+        n_test: bucket.n_test,
+        metrics: bucket.metrics.clone().into(),
+    };
+    buckets.iter().map(result).collect()
 }
 
 fn facts(context: &Context<'_>, info: &Info, rows: &[Row]) -> Result<Facts, RunError> {

@@ -1,0 +1,112 @@
+//! How much was known of each user and each item when a model was trained?
+//!
+//! Does not know what they are good for: an evaluation sorts users and test rows into buckets by them. Counts training rows
+//! alone: a row that training was only stopped by taught a model nothing.
+//!
+//! **Invariant**: one count per user and one per item of the catalogue; every count lies in exactly one of the
+//! [`Buckets`].
+
+use std::num::NonZeroUsize;
+
+use reco_core::{Catalogue, Interactions};
+
+use crate::EvalError;
+
+/// Training rows of each user and of each item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    users: Vec<usize>,
+    items: Vec<usize>,
+}
+
+impl History {
+    /// Counts the rows of `fit`, which a model was fitted on, over `catalogue`.
+    pub fn of(fit: &Interactions, catalogue: &Catalogue) -> Self {
+        let (mut users, mut items) = (vec![0; catalogue.n_users()], vec![0; catalogue.n_items()]);
+        for (user, item) in fit.users().iter().zip(fit.items()) {
+            users[user.index()] += 1;
+            items[item.index()] += 1;
+        }
+        Self { users, items }
+    }
+
+    /// Training rows of each user of the catalogue.
+    pub fn users(&self) -> &[usize] {
+        &self.users
+    }
+
+    /// Training rows of each item of the catalogue.
+    pub fn items(&self) -> &[usize] {
+        &self.items
+    }
+}
+
+/// Ranges of counts, one after the other from zero to infinity; none at all where none are asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Buckets<'a>(&'a [NonZeroUsize]);
+
+impl<'a> Buckets<'a> {
+    /// Buckets that begin at zero and at each of `starts`.
+    ///
+    /// # Errors
+    /// Unless `starts` ascend.
+    pub(crate) fn new(starts: &'a [NonZeroUsize]) -> Result<Self, EvalError> {
+        match starts.windows(2).find(|pair| pair[0] >= pair[1]) {
+            Some(pair) => Err(EvalError::Buckets { first: pair[0].get(), second: pair[1].get() }),
+            None => Ok(Self(starts)),
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        if self.0.is_empty() { 0 } else { self.0.len() + 1 }
+    }
+
+    /// The bucket that `count` lies in.
+    pub(crate) fn of(&self, count: usize) -> usize {
+        self.0.partition_point(|start| start.get() <= count)
+    }
+
+    /// What each is called: `0`, `1-4`, `50+`.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> + '_ {
+        let starts = std::iter::once(0).chain(self.0.iter().map(|start| start.get()));
+        let ends = self.0.iter().map(|start| Some(start.get() - 1)).chain([None]);
+        starts.zip(ends).take(self.len()).map(|(start, end)| match end {
+            Some(end) if end == start => start.to_string(),
+            Some(end) => format!("{start}-{end}"),
+            None => format!("{start}+"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starts(starts: &[usize]) -> Vec<NonZeroUsize> {
+        starts.iter().map(|&start| start.try_into().unwrap()).collect()
+    }
+
+    #[test]
+    fn every_count_lies_in_the_bucket_that_is_named_after_it() {
+        let given = starts(&[1, 5, 10, 50]);
+        let buckets = Buckets::new(&given).unwrap();
+        assert_eq!(buckets.names().collect::<Vec<_>>(), ["0", "1-4", "5-9", "10-49", "50+"]);
+        let counts = [0, 1, 4, 5, 9, 10, 49, 50, 10_000];
+        assert_eq!(counts.map(|count| buckets.of(count)), [0, 1, 1, 2, 2, 3, 3, 4, 4]);
+        assert_eq!(buckets.len(), 5);
+        let one = starts(&[20]);
+        assert_eq!(Buckets::new(&one).unwrap().names().collect::<Vec<_>>(), ["0-19", "20+"]);
+    }
+
+    #[test]
+    fn no_starts_are_no_buckets_and_starts_ascend() {
+        let none = Buckets::new(&[]).unwrap();
+        assert_eq!((none.len(), none.names().count()), (0, 0));
+        let error = Buckets::new(&starts(&[1, 10, 10])).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`buckets` in [evaluate] has `10` after `10`\nhint: they ascend, as in `[1, 5, 10, 50]`; leave them empty for none"
+        );
+    }
+}
