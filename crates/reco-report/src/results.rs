@@ -33,6 +33,11 @@ pub struct Results {
     pub repeat: Option<Vec<RepeatedResult>>,
 }
 
+/// The mean.
+fn average(values: Vec<f64>) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
 /// What one repetition of an experiment gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RepeatedResult {
@@ -220,7 +225,7 @@ impl Results {
             repeated.approaches.iter().find(|one| one.name == approach).and_then(|one| one.metrics.get(metric))
         };
         let values: Vec<f64> = self.repeat.as_ref()?.iter().map(of).collect::<Option<_>>()?;
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let mean = average(values.clone());
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
     }

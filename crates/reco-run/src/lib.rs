@@ -15,6 +15,7 @@
 //! ```
 
 mod artifact;
+mod auto;
 mod doctor;
 mod error;
 mod experiment;

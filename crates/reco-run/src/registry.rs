@@ -6,10 +6,15 @@
 
 use reco_core::ApproachEntry;
 
+use crate::auto;
+
 /// Every approach, in the order of help and reports.
 pub fn approaches() -> impl Iterator<Item = &'static ApproachEntry> + Clone {
-    reco_classic::APPROACHES.iter().chain(reco_models::APPROACHES)
+    reco_classic::APPROACHES.iter().chain(reco_models::APPROACHES).chain(OWN)
 }
+
+/// Those that choose among the others.
+static OWN: &[ApproachEntry] = &[auto::ENTRY];
 
 #[cfg(test)]
 mod tests {
@@ -18,6 +23,6 @@ mod tests {
     #[test]
     fn names_are_distinct_and_in_the_order_of_reports() {
         let names: Vec<&str> = approaches().map(|entry| entry.name).collect();
-        assert_eq!(names, ["random", "popularity", "content", "collaborative", "neural", "hybrid"]);
+        assert_eq!(names, ["random", "popularity", "content", "collaborative", "neural", "hybrid", "auto"]);
     }
 }

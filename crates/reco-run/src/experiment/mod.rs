@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 pub use file::{DEFAULT, Source};
 pub use repeat::{RepeatConfig, Repetition};
 
+use crate::auto;
 use crate::registry::approaches;
 
 /// One experiment: which data, prepared and split how, which approaches, judged how.
@@ -313,6 +314,7 @@ pub(crate) fn entry(place: &str, kind: &str) -> Result<&'static ApproachEntry, E
 
 fn configure(place: &str, list: Vec<Value>, only: &[String]) -> Result<Vec<Configured>, ExperimentError> {
     let mut configured: Vec<Configured> = Vec::new();
+    let mut listed: Vec<(String, String, Value)> = Vec::new();
     for (row, given) in list.into_iter().enumerate() {
         let Value::Object(mut given) = given else {
             let reason = format!("`{given}` is no table\nhint: write `[[approach]]` and `name = \"neural\"`");
@@ -324,16 +326,29 @@ fn configure(place: &str, list: Vec<Value>, only: &[String]) -> Result<Vec<Confi
             Some(other) => Some(other.to_string()),
             None => None,
         };
-        let (name, kind) = (text("name").unwrap_or_default(), text("kind"));
+        let name = text("name").unwrap_or_default();
+        let kind = text("kind").unwrap_or_else(|| name.clone());
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if name.is_empty() || !name.bytes().all(plain) {
             return Err(ExperimentError::ApproachName { place: place.to_owned(), number: row + 1, name });
         }
-        if configured.iter().any(|other| other.name == name) {
+        if listed.iter().any(|(other, ..)| *other == name) {
             return Err(ExperimentError::ApproachTwice { place: place.to_owned(), name });
         }
-        configured.push(Configured::new(place, &name, kind.as_deref().unwrap_or(&name), &Value::Object(given))?);
+        listed.push((name, kind, Value::Object(given)));
     }
+    // What chooses among others is read last, wherever it stands: it takes the options that they have here.
+    let order: Vec<String> = listed.iter().map(|(name, ..)| name.clone()).collect();
+    listed.sort_by_key(|(_, kind, _)| kind == auto::NAME);
+    for (name, kind, mut given) in listed {
+        if kind == auto::NAME {
+            let siblings: Vec<_> =
+                configured.iter().map(|one| (one.name.as_str(), one.kind, one.approach.options())).collect();
+            auto::resolve(&mut given, &siblings);
+        }
+        configured.push(Configured::new(place, &name, &kind, &given)?);
+    }
+    configured.sort_by_key(|one| order.iter().position(|name| *name == one.name));
     if !only.is_empty() {
         for name in only {
             if !configured.iter().any(|other| other.name == *name) {

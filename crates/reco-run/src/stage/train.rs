@@ -6,7 +6,7 @@
 //! seed and the device alone, so that a new approach trains nothing but itself. A folder holds all that an answer needs.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use reco_core::{Fitted, Run, Train, TrainingLog};
@@ -17,10 +17,11 @@ use serde_json::json;
 
 use super::{Context, StageEntry, features, notes, own_version};
 use crate::artifact::{self, ArtifactConfig};
+use crate::auto::{self, Auto, Part};
 use crate::experiment::Configured;
 use crate::folder::{Folder, Made, write_json};
 use crate::manifest::Digests;
-use crate::{Outcome, RunError};
+use crate::{ExperimentError, Outcome, RunError};
 
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "train",
@@ -52,14 +53,17 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let (_, inputs) = features::folder(context)?.ready("features")?;
     let mut dataset = None;
     let mut outcomes = Vec::new();
-    for configured in &context.experiment.approaches {
+    // What chooses among others takes their weights, and so comes after them.
+    let (composite, plain): (Vec<&Configured>, Vec<&Configured>) =
+        context.experiment.approaches.iter().partition(|one| one.kind == auto::NAME);
+    for configured in plain.into_iter().chain(composite) {
         let folder = folder(context, configured, &inputs);
         let outcome = context.work(&folder, Some(&configured.name), |at| {
             let dataset = match &mut dataset {
                 Some(dataset) => dataset,
                 none => none.insert(Dataset::read(&context.at("features"))?),
             };
-            fit(context, configured, dataset, at)
+            fit(context, configured, &inputs, dataset, at)
         })?;
         outcomes.push(outcome);
     }
@@ -87,12 +91,32 @@ pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Di
     }
 }
 
-fn fit(context: &Context<'_>, configured: &Configured, dataset: &Dataset, at: &Path) -> Result<Made, RunError> {
+/// The weights of `part` where this experiment has it trained, with these very options.
+fn trained(context: &Context<'_>, part: &Part, inputs: &Digests) -> Option<PathBuf> {
+    let same = |one: &&Configured| one.kind == part.kind && one.approach.options() == part.options;
+    let folder = folder(context, context.experiment.approaches.iter().find(same)?, inputs);
+    folder.ready("").is_ok().then(|| folder.path.join(artifact::WEIGHTS))
+}
+
+fn fit(
+    context: &Context<'_>,
+    configured: &Configured,
+    inputs: &Digests,
+    dataset: &Dataset,
+    at: &Path,
+) -> Result<Made, RunError> {
     let experiment = context.experiment;
     let train: Train = dataset.train();
     let run = Run { seed: experiment.seed, device: experiment.device, progress: context.progress.train() };
     let started = Instant::now();
-    let fitted = configured.approach.fit(&train, &run)?;
+    let fitted = if configured.kind == auto::NAME {
+        let place = || configured.name.clone();
+        let auto = Auto::new(&configured.approach.options())
+            .map_err(|error| ExperimentError::Options { place: place(), error })?;
+        auto.fit_with(&train, &run, &|part| trained(context, part, inputs))?
+    } else {
+        configured.approach.fit(&train, &run)?
+    };
     let seconds = started.elapsed().as_secs_f64();
     if run.progress.interrupted() {
         return Err(RunError::Interrupted);

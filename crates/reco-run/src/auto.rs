@@ -1,0 +1,407 @@
+//! Which recommender answers whom, and from when on?
+//!
+//! The article's rule of the cold start, made exact: without history, knowledge (a stated profile, popularity); with some,
+//! content; from enough ratings by a user and enough users on, a network. Does not know the approaches that it chooses among.
+//!
+//! **Invariant**: whoever answers was trained on the same rows; the choice depends on numbers of training ratings alone and
+//! can be asked for; a model's folder holds all of its parts.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reco_core::options::{self, OptionsError, did_you_mean};
+use reco_core::{
+    Approach, ApproachEntry, Candidates, Catalogue, Choice, Explanation, FitError, Fitted, ItemIdx, LoadError,
+    Predicts, Profile, Query, Recommender, Run, ScoreError, Scores, Train, Who,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::registry::approaches;
+
+/// Its name in the registry.
+pub(crate) const NAME: &str = "auto";
+
+pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
+    name: NAME,
+    about: "knowledge for who has no history, content for a short one, a network for a long one",
+    defaults: || Auto::new(&json!({})).expect("its own defaults name approaches of the registry").options(),
+    configure: |given| Ok(Box::new(Auto::new(given)?)),
+};
+
+/// The file that holds how much each user has rated.
+const FILE: &str = "auto.json";
+
+/// The options, each an approach by the name that it has in the experiment, or by its name in the registry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AutoOptions {
+    /// Answers whom nothing is known of.
+    no_history: Part,
+    /// Answers who has rated something.
+    short_history: Part,
+    /// Answers who has rated enough.
+    long_history: Part,
+    /// Training ratings from which a history is long.
+    min_ratings: usize,
+    /// Users with training ratings from which there are enough for `long_history`.
+    min_users: usize,
+}
+
+impl Default for AutoOptions {
+    fn default() -> Self {
+        Self {
+            no_history: "popularity".to_owned().into(),
+            short_history: "content".to_owned().into(),
+            long_history: "hybrid".to_owned().into(),
+            min_ratings: 10,
+            min_users: 101,
+        }
+    }
+}
+
+/// One of the approaches that `auto` chooses among.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Given")]
+pub(crate) struct Part {
+    /// What the experiment calls it.
+    pub(crate) name: String,
+    /// The registry's entry.
+    pub(crate) kind: String,
+    /// Its options, complete once the experiment was read.
+    pub(crate) options: Value,
+}
+
+/// A part as an experiment writes it, or as it stands in a manifest.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Given {
+    Name(String),
+    Whole { name: String, kind: String, options: Value },
+}
+
+impl From<String> for Part {
+    fn from(name: String) -> Self {
+        Self { kind: name.clone(), name, options: json!({}) }
+    }
+}
+
+impl From<Given> for Part {
+    fn from(given: Given) -> Self {
+        match given {
+            Given::Name(name) => name.into(),
+            Given::Whole { name, kind, options } => Self { name, kind, options },
+        }
+    }
+}
+
+/// The names of the options that are approaches, in the order of growing histories. They name folders as well.
+const SLOTS: [&str; 3] = ["no_history", "short_history", "long_history"];
+
+/// Puts the approaches of an experiment, `(name, kind, options)`, in the place of their names in `given`.
+pub(crate) fn resolve(given: &mut Value, siblings: &[(&str, &str, Value)]) {
+    let defaults = json!(AutoOptions::default());
+    for slot in SLOTS {
+        let named = given.get(slot).unwrap_or(&defaults[slot]);
+        let Some(name) = named.as_str().or_else(|| named["name"].as_str()) else { continue };
+        let found = siblings.iter().find(|(sibling, ..)| *sibling == name);
+        if let (Some((name, kind, options)), Some(given)) = (found, given.as_object_mut()) {
+            given.insert(slot.to_owned(), json!({ "name": name, "kind": kind, "options": options }));
+        }
+    }
+}
+
+/// The configured choice.
+pub(crate) struct Auto {
+    options: AutoOptions,
+    /// One per slot.
+    parts: Vec<Box<dyn Approach>>,
+}
+
+impl Auto {
+    /// Reads its options.
+    ///
+    /// # Errors
+    /// An unknown key or approach; an option that an approach refuses; `auto` among its own parts.
+    pub(crate) fn new(given: &Value) -> Result<Self, OptionsError> {
+        let place = "[[approach]] auto";
+        let mut options: AutoOptions = options::parse(place, given)?;
+        let mut parts = Vec::new();
+        for (slot, part) in SLOTS.iter().zip(options.parts_mut()) {
+            let value = |reason| OptionsError::Value { place: format!("{place}.{slot}"), reason };
+            let known = || approaches().filter(|entry| entry.name != NAME);
+            let entry = known().find(|entry| entry.name == part.kind).ok_or_else(|| {
+                let hint = did_you_mean(&part.kind, known().map(|entry| entry.name));
+                value(format!("there is no approach `{}`\nhint: {hint}", part.kind))
+            })?;
+            let approach = (entry.configure)(&part.options)?;
+            part.options = approach.options();
+            parts.push(approach);
+        }
+        Ok(Self { options, parts })
+    }
+
+    /// Learns from `train`, but takes from `trained` the weights of each part that is trained already.
+    ///
+    /// # Errors
+    /// As the parts report.
+    pub(crate) fn fit_with(
+        &self,
+        train: &Train,
+        run: &Run<'_>,
+        trained: &dyn Fn(&Part) -> Option<PathBuf>,
+    ) -> Result<Box<dyn Fitted>, FitError> {
+        let mut parts = Vec::new();
+        for (part, approach) in self.options.parts().into_iter().zip(&self.parts) {
+            parts.push(match trained(part) {
+                Some(weights) => {
+                    approach.load(&weights, &train.catalogue, run).map_err(|error| FitError::Other(Box::new(error)))?
+                }
+                None => approach.fit(train, run)?,
+            });
+        }
+        let mut n_ratings = vec![0; train.catalogue.n_users()];
+        for user in train.fit.users() {
+            n_ratings[user.index()] += 1;
+        }
+        Ok(Box::new(FittedAuto::new(self.options.clone(), parts, n_ratings, Arc::clone(&train.catalogue))))
+    }
+}
+
+impl AutoOptions {
+    fn parts(&self) -> [&Part; 3] {
+        [&self.no_history, &self.short_history, &self.long_history]
+    }
+
+    fn parts_mut(&mut self) -> [&mut Part; 3] {
+        [&mut self.no_history, &mut self.short_history, &mut self.long_history]
+    }
+}
+
+impl Approach for Auto {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> Value {
+        json!(self.options)
+    }
+
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        self.fit_with(train, run, &|_| None)
+    }
+
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        let path = folder.join(FILE);
+        let refuse = |reason: String| LoadError::Weights { path: path.display().to_string(), approach: NAME, reason };
+        let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
+        let n_ratings: Vec<u32> = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        if n_ratings.len() != catalogue.n_users() {
+            let (found, expected) = (n_ratings.len(), catalogue.n_users());
+            return Err(refuse(format!(
+                "it counts the ratings of `{found}` users, and the catalogue has `{expected}`"
+            )));
+        }
+        let mut parts = Vec::new();
+        for (slot, approach) in SLOTS.iter().zip(&self.parts) {
+            parts.push(approach.load(&folder.join(slot), catalogue, run).map_err(|error| match error {
+                LoadError::Weights { path, approach, reason } => {
+                    LoadError::Weights { path, approach: NAME, reason: format!("its part `{approach}`: {reason}") }
+                }
+                other => other,
+            })?);
+        }
+        Ok(Box::new(FittedAuto::new(self.options.clone(), parts, n_ratings, Arc::clone(catalogue))))
+    }
+}
+
+/// The trained parts.
+struct FittedAuto {
+    options: AutoOptions,
+    /// One per slot.
+    parts: Vec<Box<dyn Fitted>>,
+    /// Whether each of them has an answer for someone it was not trained on.
+    answers_visitors: Vec<bool>,
+    /// Training ratings of each user.
+    n_ratings: Vec<u32>,
+    n_active: usize,
+    catalogue: Arc<Catalogue>,
+}
+
+impl FittedAuto {
+    fn new(options: AutoOptions, parts: Vec<Box<dyn Fitted>>, n_ratings: Vec<u32>, catalogue: Arc<Catalogue>) -> Self {
+        let visitor = Query {
+            who: Who::Visitor { history: &[], profile: &Profile::default() },
+            context: &[],
+            candidates: Candidates::These(&[]),
+        };
+        let answers =
+            |part: &dyn Fitted| !matches!(part.score(&[visitor], &mut Scores::new()), Err(ScoreError::Visitor { .. }));
+        Self {
+            answers_visitors: parts.iter().map(|part| answers(part.as_ref())).collect(),
+            n_active: n_ratings.iter().filter(|&&n| n > 0).count(),
+            options,
+            parts,
+            n_ratings,
+            catalogue,
+        }
+    }
+
+    /// The slot that answers, and why.
+    fn slot(&self, who: &Who<'_>) -> (usize, String) {
+        let AutoOptions { min_ratings, min_users, .. } = self.options;
+        let n = match who {
+            Who::Known(user) => self.n_ratings[user.index()] as usize,
+            Who::Visitor { history, .. } => history.len(),
+        };
+        let (slot, reason) = match n {
+            0 => (0, "no ratings yet".to_owned()),
+            n if n < min_ratings => (1, format!("{n} ratings, fewer than {min_ratings}")),
+            n if self.n_active < min_users => {
+                (1, format!("{n} ratings, but only {} users have any, fewer than {min_users}", self.n_active))
+            }
+            n => (2, format!("{n} ratings, at least {min_ratings}")),
+        };
+        let visitor = matches!(who, Who::Visitor { .. });
+        match (0..=slot).rev().find(|&slot| !visitor || self.answers_visitors[slot]) {
+            Some(answering) if answering < slot => {
+                let name = &self.options.parts()[slot].name;
+                (answering, format!("{reason}, but `{name}` knows only the users it was trained on"))
+            }
+            _ => (slot, reason),
+        }
+    }
+}
+
+impl Recommender for FittedAuto {
+    /// Stars where all parts answer with stars: else scores of two users need not be comparable.
+    fn predicts(&self) -> Predicts {
+        let stars = self.parts.iter().all(|part| part.predicts() == Predicts::Stars);
+        if stars { Predicts::Stars } else { Predicts::Order }
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.catalogue.n_items());
+        let mut by_slot: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (row, query) in queries.iter().enumerate() {
+            by_slot.entry(self.slot(&query.who).0).or_default().push(row);
+        }
+        let mut scores = Scores::new();
+        for (slot, rows) in by_slot {
+            let mine: Vec<Query<'_>> = rows.iter().map(|&row| queries[row]).collect();
+            self.parts[slot].score(&mine, &mut scores)?;
+            for (from, row) in rows.into_iter().enumerate() {
+                out.row_mut(row).copy_from_slice(scores.row(from));
+            }
+        }
+        Ok(())
+    }
+
+    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        self.parts[self.slot(&query.who).0].explain(query, items)
+    }
+
+    fn choice(&self, query: &Query<'_>) -> Option<Choice> {
+        let (slot, reason) = self.slot(&query.who);
+        Some(Choice { approach: self.options.parts()[slot].name.clone(), reason })
+    }
+}
+
+impl Fitted for FittedAuto {
+    fn n_parameters(&self) -> usize {
+        self.parts.iter().map(|part| part.n_parameters()).sum()
+    }
+
+    fn device(&self) -> String {
+        // The last part is the one with a device of its own, where any has.
+        self.parts[SLOTS.len() - 1].device()
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        fs::write(folder.join(FILE), serde_json::to_vec(&self.n_ratings)?)?;
+        for (slot, part) in SLOTS.iter().zip(&self.parts) {
+            let folder = folder.join(slot);
+            fs::create_dir(&folder)?;
+            part.save(&folder)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reco_core::testing::conformance::{Suite, check};
+    use reco_core::testing::{Feedback, checkerboard};
+    use reco_core::{DeviceChoice, Seen, Silent, Target};
+
+    #[test]
+    fn it_conforms_whoever_answers() {
+        let hybrid = json!({ "epochs": 60, "batch_size": 16, "learning_rate": 0.01, "embedding_size": 8 });
+        for min_users in [1, 101] {
+            let part = json!({ "name": "mine", "kind": "hybrid", "options": hybrid });
+            let options = json!({ "long_history": part, "min_users": min_users });
+            check(&Suite { entry: &ENTRY, options, personal: Some(Feedback::Stars), device: DeviceChoice::Cpu });
+        }
+    }
+
+    #[test]
+    fn the_history_decides_and_the_reason_is_told() {
+        let train = checkerboard(4, Feedback::Stars).train;
+        // User 0 keeps one rating, users 1 and 2 both of theirs, user 3 none.
+        let kept: Vec<usize> = (0..train.fit.len())
+            .filter(|&row| match train.fit.users()[row].index() {
+                0 => train.fit.users()[..row].iter().all(|user| user.index() != 0),
+                user => user != 3,
+            })
+            .collect();
+        let train = Train { fit: train.fit.select(&kept), ..train };
+        let entry = json!({ "long_history": "collaborative", "min_ratings": 2, "min_users": 3 });
+        let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
+        let fitted = Auto::new(&entry).unwrap().fit(&train, &run).unwrap();
+        let choice = |who| {
+            let query = Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+            let mut scores = Scores::new();
+            fitted.score(&[query], &mut scores).unwrap();
+            let Choice { approach, reason } = fitted.choice(&query).unwrap();
+            (approach, reason)
+        };
+        let known = |user| choice(Who::Known(train.catalogue.users.at(user).unwrap()));
+        assert_eq!(known(3), ("popularity".to_owned(), "no ratings yet".to_owned()));
+        assert_eq!(known(0), ("content".to_owned(), "1 ratings, fewer than 2".to_owned()));
+        assert_eq!(known(1), ("collaborative".to_owned(), "2 ratings, at least 2".to_owned()));
+        let profile = Profile::default();
+        let history: Vec<_> =
+            train.catalogue.items.indices().take(2).map(|item| (item, Target::new(5.0).unwrap())).collect();
+        let visitor = |n: usize| choice(Who::Visitor { history: &history[..n], profile: &profile });
+        assert_eq!(visitor(0).0, "popularity");
+        assert_eq!(visitor(1).0, "content");
+        let (approach, reason) = visitor(2);
+        assert!(
+            approach == "content" && reason.contains("`collaborative` knows only the users"),
+            "{approach} {reason}"
+        );
+
+        let few = Auto::new(&json!({ "min_ratings": 2 })).unwrap().fit(&train, &run).unwrap();
+        let user = Who::Known(train.catalogue.users.at(1).unwrap());
+        let query = Query { who: user, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+        let Choice { approach, reason } = few.choice(&query).unwrap();
+        assert!(approach == "content" && reason.contains("only 3 users have any, fewer than 101"), "{reason}");
+    }
+
+    #[test]
+    fn parts_are_approaches_that_are_there_and_not_itself() {
+        let refused = |options| Auto::new(&options).err().unwrap().to_string();
+        assert!(refused(json!({ "long_history": "hybird" })).contains("did you mean `hybrid`?"));
+        assert!(refused(json!({ "no_history": "auto" })).contains("no approach `auto`"));
+        assert!(refused(json!({ "minimum": 3 })).contains("`minimum`"));
+        let bad = json!({ "name": "mine", "kind": "hybrid", "options": { "epochs": 0 } });
+        assert!(refused(json!({ "long_history": bad })).contains("`epochs = 0`"));
+    }
+}
