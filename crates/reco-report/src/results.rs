@@ -33,11 +33,6 @@ pub struct Results {
     pub repeat: Option<Vec<RepeatedResult>>,
 }
 
-/// The mean.
-fn average(values: Vec<f64>) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
 /// What one repetition of an experiment gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RepeatedResult {
