@@ -134,6 +134,10 @@ impl Progress for Watch {
 }
 
 impl IngestProgress for Watch {
+    fn interrupted(&self) -> bool {
+        self.interrupt.is_set()
+    }
+
     fn begin(&self, total_bytes: u64) {
         self.show("{prefix}{bar:30} {bytes} of {total_bytes}  {byte_rate}/s  {eta} left", Some(total_bytes));
     }

@@ -12,6 +12,9 @@ use reco_core::RatingError;
 /// Why data could not be read, checked or written.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
+    /// The one who started it asked to stop.
+    #[error("interrupted while reading; nothing was written")]
+    Interrupted,
     /// The file system said no.
     #[error("can't {action} `{}`: {source}", path.display())]
     Io {

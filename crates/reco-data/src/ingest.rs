@@ -41,6 +41,10 @@ pub trait IngestProgress: Sync {
     fn advance(&self, bytes: u64);
     /// Reading ends.
     fn end(&self);
+    /// Whether reading should stop, without a result.
+    fn interrupted(&self) -> bool {
+        false
+    }
 }
 
 /// Tells no one.
@@ -75,7 +79,8 @@ pub struct IngestSummary {
 /// temporary one, and rename it at the end.
 ///
 /// # Errors
-/// Files that are missing, empty, in another encoding, or lack a column; more bad rows than `config` allows.
+/// Files that are missing, empty, in another encoding, or lack a column; more bad rows than `config` allows; an
+/// interruption.
 pub fn ingest(
     config: &DataConfig,
     raw: &Path,
@@ -209,6 +214,9 @@ fn each_row(
             let position = records.position().min(length);
             progress.advance(position - reported);
             reported = position;
+            if progress.interrupted() {
+                return Err(DataError::Interrupted);
+            }
         }
     }
     progress.advance(length - reported);

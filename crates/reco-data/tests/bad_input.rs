@@ -6,8 +6,9 @@
 
 mod support;
 
+use reco_data::{DataError, IngestProgress, ingest};
 use serde_json::json;
-use support::{folder, ingest_path, movielens, workbook};
+use support::{config, folder, ingest_path, movielens, workbook};
 
 const HEADER: &str = "userId,movieId,rating,timestamp\n";
 const MOVIES: &[u8] = b"movieId,title,genres\n1,One (2001),Drama\n2,Two (2002),Comedy\n";
@@ -181,4 +182,36 @@ fn a_scale_that_cannot_be_observed_is_asked_for() {
     let stated = json!({ "columns": columns, "rating_scale": [0, 10] });
     let scale = ingest_path(&dir.path().join("own.csv"), stated).unwrap().tables.scale;
     assert_eq!((scale.min(), scale.max()), (0.0, 10.0));
+}
+
+/// Asks to stop after so many reports.
+struct StopsAfter {
+    reports: u32,
+    so_far: std::sync::atomic::AtomicU32,
+}
+
+impl IngestProgress for StopsAfter {
+    fn begin(&self, _: u64) {}
+    fn advance(&self, _: u64) {
+        self.so_far.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    fn end(&self) {}
+    fn interrupted(&self) -> bool {
+        self.so_far.load(std::sync::atomic::Ordering::Relaxed) >= self.reports
+    }
+}
+
+#[test]
+fn an_interruption_stops_either_pass_at_once() {
+    let rows: String = (0..200_000).map(|n| format!("{},{},4,10\n", n % 1000, n / 1000)).collect();
+    let raw = movielens(format!("{HEADER}{rows}").as_bytes(), MOVIES);
+    let config = config(json!({ "path": raw.path().to_str().unwrap() }));
+    // Each pass over these rows reports seven times.
+    for reports in [1, 9] {
+        let out = tempfile::tempdir().unwrap();
+        let progress = StopsAfter { reports, so_far: Default::default() };
+        let stopped = ingest(&config, std::path::Path::new("no-raw-folder"), out.path(), &progress);
+        assert!(matches!(stopped, Err(DataError::Interrupted)), "{reports}");
+        assert_eq!(progress.so_far.into_inner(), reports);
+    }
 }
