@@ -11,8 +11,8 @@ use reco_core::options::did_you_mean;
 use reco_core::{Catalogue, Features, ItemId, Items, UserIdx, Users};
 use reco_data::{ItemRows, UserRows};
 
-use crate::FeaturesError;
 use crate::columns::Columns;
+use crate::{FeaturesConfig, FeaturesError};
 
 /// What one shows of an item; models do not read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,9 +48,18 @@ pub(crate) struct UserSide {
 
 /// Vocabulary, features and details of the items. Features are `old` (the year is known and before 2000; there if any
 /// year is known), the genres sorted by name, and the items' other attributes.
-pub(crate) fn item_side(rows: &ItemRows, drop_without_genres: bool) -> Result<ItemSide, FeaturesError> {
-    let (kept, dropped): (Vec<usize>, Vec<usize>) =
-        (0..rows.item_id.len()).partition(|&row| !drop_without_genres || rows.genres[row].is_some());
+///
+/// # Errors
+/// An item to drop that is not there; an id that stands twice; features that clash.
+pub(crate) fn item_side(rows: &ItemRows, config: &FeaturesConfig) -> Result<ItemSide, FeaturesError> {
+    if let Some(item) = config.drop_items.iter().find(|item| !rows.item_id.contains(item)) {
+        return Err(FeaturesError::NothingToDrop { item: item.clone() });
+    }
+    let keep = |&row: &usize| {
+        let has_genres = !config.drop_items_without_genres || rows.genres[row].is_some();
+        has_genres && !config.drop_items.contains(&rows.item_id[row])
+    };
+    let (kept, dropped): (Vec<usize>, Vec<usize>) = (0..rows.item_id.len()).partition(keep);
     let items = Items::new(kept.iter().map(|&row| rows.item_id[row].clone()).collect())
         .map_err(|source| FeaturesError::Vocab { table: "items", source })?;
     let details: Vec<_> = kept

@@ -5,6 +5,7 @@
 //! **Invariant**: every key stands in the default's serialisation, so that an unknown key can be told from a known one;
 //! `check` has passed before a value is used.
 
+use reco_core::ItemId;
 use serde::{Deserialize, Serialize};
 
 use crate::FeaturesError;
@@ -17,13 +18,20 @@ pub struct FeaturesConfig {
     /// Drops the items whose genres cell is empty, and their ratings, before anything is counted. Items that say
     /// `(no genres listed)` stay.
     pub drop_items_without_genres: bool,
+    /// Ids of further items to drop, in the same way.
+    pub drop_items: Vec<ItemId>,
     /// From stars to targets.
     pub scaling: ScalingConfig,
 }
 
 impl Default for FeaturesConfig {
     fn default() -> Self {
-        Self { time_zone: "UTC".to_owned(), drop_items_without_genres: false, scaling: ScalingConfig::default() }
+        Self {
+            time_zone: "UTC".to_owned(),
+            drop_items_without_genres: false,
+            drop_items: Vec::new(),
+            scaling: ScalingConfig::default(),
+        }
     }
 }
 

@@ -115,7 +115,7 @@ pub fn prepare(
     let clock = Clock::new(&features.time_zone)?;
 
     let users = user_side(&tables.users)?;
-    let items = item_side(&tables.items, features.drop_items_without_genres)?;
+    let items = item_side(&tables.items, features)?;
     let sorted = sort_rows(&tables.ratings, &users.users, &items)?;
     let ratings = sorted
         .iter()

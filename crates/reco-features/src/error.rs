@@ -6,12 +6,20 @@
 
 use std::path::PathBuf;
 
-use reco_core::{RatingError, VocabError};
+use reco_core::{ItemId, RatingError, VocabError};
 use reco_data::DataError;
 
 /// Why tables could not become a data set, or a name has no meaning in one.
 #[derive(Debug, thiserror::Error)]
 pub enum FeaturesError {
+    /// An item to drop that no table has.
+    #[error(
+        "`features.drop_items` names `{item}`, which the items do not have\nhint: it lists ids as the items file writes them"
+    )]
+    NothingToDrop {
+        /// The id.
+        item: ItemId,
+    },
     /// A table could not be read or written.
     #[error(transparent)]
     Data(Box<DataError>),

@@ -7,7 +7,7 @@
 mod common;
 
 use common::tables;
-use reco_core::{RawId, Target, UserId};
+use reco_core::{ItemId, RawId, Target, UserId};
 use reco_data::{NamedColumn, Tables, Values};
 use reco_features::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig, find_user, prepare};
 
@@ -81,6 +81,15 @@ fn items_with_an_empty_genres_cell_are_dropped_with_their_ratings() {
     assert_eq!(dataset.catalogue.item_features.matrix().n_rows(), 2);
     assert_eq!((dataset.info.n_items_dropped, dataset.info.n_ratings_dropped, dataset.info.n_ratings), (1, 1, 3));
     assert_eq!(dataset.catalogue.n_users(), 3, "users stay, with or without ratings");
+
+    let listed = FeaturesConfig { drop_items: vec![ItemId::parse("1")], ..FeaturesConfig::default() };
+    assert_eq!(
+        prepare(&example(), &listed, &by_columns(), 0).unwrap().catalogue.items.ids(),
+        dataset.catalogue.items.ids()
+    );
+    let unknown = FeaturesConfig { drop_items: vec![ItemId::parse("7")], ..FeaturesConfig::default() };
+    let error = prepare(&example(), &unknown, &by_columns(), 0).unwrap_err().to_string();
+    assert!(error.contains("`features.drop_items` names `7`"), "{error}");
 
     let mut tables = example();
     tables.items.genres = vec![None; 3];

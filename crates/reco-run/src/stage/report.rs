@@ -161,7 +161,7 @@ fn facts(context: &Context<'_>, info: &Info, rows: &[Row]) -> Result<Facts, RunE
             ("citation".to_owned(), dataset.citation.clone()),
             ("rows rejected".to_owned(), dataset.n_rejected.to_string()),
             ("duplicates left out".to_owned(), dataset.n_duplicates.to_string()),
-            ("items dropped for want of genres".to_owned(), count(info.n_items_dropped)),
+            ("items dropped".to_owned(), count(info.n_items_dropped)),
         ],
         evaluation: detail::protocol(context.experiment, rows.first().map(|row| &row.evaluation)),
         metrics: detail::meanings(&columns(rows)),
