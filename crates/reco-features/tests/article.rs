@@ -36,6 +36,7 @@ fn the_workbook_gives_the_reference() {
     let features = FeaturesConfig {
         time_zone: reference["timezone"].as_str().unwrap().to_owned(),
         drop_items_without_genres: true,
+        drop_items: Vec::new(),
         scaling,
     };
     let split = SplitConfig { kind: "article".to_owned(), ..SplitConfig::default() };
