@@ -63,6 +63,15 @@ pub(crate) struct Column {
 }
 
 impl EvaluateConfig {
+    /// The names of the columns asked for, `ndcg@10` and the like, in the order of [`METRICS`]. With all metrics asked for, one
+    /// that is new in the registry is among them.
+    ///
+    /// # Errors
+    /// A name that no metric has; a threshold that is not finite.
+    pub fn column_names(&self) -> Result<Vec<String>, EvalError> {
+        Ok(self.columns()?.into_iter().map(|column| column.name).collect())
+    }
+
     /// The columns asked for, in the order of [`METRICS`].
     ///
     /// # Errors
@@ -106,7 +115,7 @@ mod tests {
 
     fn names(given: serde_json::Value) -> Result<Vec<String>, EvalError> {
         let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
-        Ok(config.columns()?.into_iter().map(|column| column.name).collect())
+        config.column_names()
     }
 
     #[test]

@@ -71,7 +71,9 @@ impl Folder {
             return Some(format!("`seed` was `{}` and is `{}`", manifest.seed, self.seed));
         }
         if let Some((key, was, is)) = difference("", &manifest.experiment, &self.part) {
-            return Some(format!("`{key}` was `{was}` and is `{is}`"));
+            // Two long lists side by side show no one in what they differ.
+            let long = was.len() + is.len() > 100;
+            return Some(if long { format!("`{key}` changed") } else { format!("`{key}` was `{was}` and is `{is}`") });
         }
         let names = self.inputs.keys().chain(manifest.inputs.keys());
         names.into_iter().find(|name| self.inputs.get(*name) != manifest.inputs.get(*name)).map(|name| {
@@ -214,6 +216,8 @@ mod tests {
             why(Folder { part: json!({ "split": { "kind": "temporal" } }), ..folder() }),
             "`split.kind` was `\"random\"` and is `\"temporal\"`"
         );
+        let long = json!({ "split": { "kind": "x".repeat(100) } });
+        assert_eq!(why(Folder { part: long, ..folder() }), "`split.kind` changed");
         assert_eq!(why(Folder { version: 2, ..folder() }), "it was made by another version");
         assert_eq!(why(Folder { inputs: Digests::new(), ..folder() }), "`ratings.parquet` is gone");
         fs::write(folder().path.join("x"), "2").unwrap();

@@ -62,6 +62,8 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
         path: context.at("evaluation"),
         part: json!({
             "evaluate": experiment.part(&experiment.evaluate),
+            // A metric that is new in the registry changes no key of the experiment.
+            "columns": experiment.evaluate.column_names()?,
             "approaches": names,
             "device": experiment.device,
         }),
