@@ -121,7 +121,7 @@ mod tests {
             let found = findings(name, &[(on, None)]);
             assert!(found.len() == 1 && found[0].contains("whose home is"), "{found:?}");
         }
-        assert!(findings("reco-data", &[("parquet", None), ("arrow-array", None)]).is_empty());
+        assert!(findings("reco-data", &[("parquet", None), ("arrow", None)]).is_empty());
     }
 
     #[test]

@@ -6,11 +6,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{ListBuilder, StringBuilder};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt32Type};
-use arrow_array::{Array, ArrayRef, Float32Array, Float64Array, Int64Array, StringArray, UInt32Array};
-use arrow_schema::{DataType, Field, Schema};
+use arrow::array::builder::{ListBuilder, StringBuilder};
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, ArrayRef, Float32Array, Float64Array, Int64Array, StringArray, UInt32Array};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type, Schema, UInt32Type};
 
 use super::Column;
 
