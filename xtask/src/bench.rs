@@ -28,7 +28,7 @@ Examples:
   cargo xtask bench ingest --rows 1000000     one of them, smaller
   cargo xtask bench keras                     what others do, in a Python environment made for it")]
 pub(crate) struct Arguments {
-    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, ingest
+    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, ingest
     cases: Vec<String>,
     /// Those that run others' programs as well: keras
     #[arg(long)]

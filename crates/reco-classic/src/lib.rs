@@ -32,9 +32,10 @@
 
 mod popularity;
 mod random;
+mod user_mean;
 mod weights;
 
 use reco_core::ApproachEntry;
 
 /// The approaches of this crate, in the order in which tables show them.
-pub static APPROACHES: &[ApproachEntry] = &[random::ENTRY, popularity::ENTRY];
+pub static APPROACHES: &[ApproachEntry] = &[random::ENTRY, popularity::ENTRY, user_mean::ENTRY];

@@ -23,6 +23,9 @@ mod tests {
     #[test]
     fn names_are_distinct_and_in_the_order_of_reports() {
         let names: Vec<&str> = approaches().map(|entry| entry.name).collect();
-        assert_eq!(names, ["random", "popularity", "content", "collaborative", "neural", "hybrid", "auto"]);
+        assert_eq!(
+            names,
+            ["random", "popularity", "user-mean", "content", "collaborative", "neural", "hybrid", "auto"]
+        );
     }
 }

@@ -38,6 +38,7 @@ pub(super) const CASES: &[Case] = &[
             experiment(workspace, arguments, "article-seeds", "data/experiments/article-seeds.toml")
         },
     },
+    Case { name: "article-choices", about: "The article's choices, one by one", peer: false, measure: article_choices },
     Case { name: "keras", about: "The article's hybrid network in Keras", peer: true, measure: peers::keras_hybrid },
     Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest },
 ];
@@ -105,6 +106,49 @@ fn experiment(workspace: &Workspace, arguments: &Arguments, name: &str, file: &s
     text += &format!("\nTraining took {trained:.1} s of it, on {}.\n", results["device"].as_str().unwrap_or("–"));
     for heading in ["Data and protocol", "Results", "Training"] {
         text += &format!("\n### {heading}\n\n{}\n", section(&report, heading));
+    }
+    Ok(text)
+}
+
+/// The article's experiment, and the same with one of its choices set right at a time.
+fn article_choices(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let networks = |key: &str, value: &str| {
+        ["collaborative", "neural", "hybrid"].map(|name| format!("approach.{name}.{key}={value}")).to_vec()
+    };
+    let split = || vec!["split.kind=per-user-random".to_owned()];
+    let none_validates = || vec!["split.validation=0".to_owned()];
+    let own_validation = || [networks("validation_split", "0"), networks("patience", "5")].concat();
+    let choices: Vec<(&str, &str, Vec<String>)> = vec![
+        ("As the article", "article", vec![]),
+        ("Untrained rows at the mean of the trained ones", "article", networks("untrained_rows", "mean")),
+        ("All training rows train", "article", networks("validation_split", "0")),
+        ("Scaled by training ratings alone", "article", vec!["features.scaling.fit=train".to_owned()]),
+        ("Held-out ratings of all users and products", "article", [split(), none_validates()].concat()),
+        ("The same, stopped by rows that are neither train nor test", "article", [split(), own_validation()].concat()),
+        ("All of it, and one line to scale all ratings", "article-honest", vec![]),
+    ];
+    let reco = workspace.build_reco(arguments.release)?;
+    let metrics = ["scaled_mae", "hit_share", "article_accuracy", "article_mrr", "mrr"];
+    let mut text = String::new();
+    for (row, (choice, experiment, sets)) in choices.into_iter().enumerate() {
+        let out = empty(workspace, &format!("article-choices/{row}"))?;
+        let mut command = workspace.command(&reco);
+        command.args(["run", &format!("data/experiments/{experiment}.toml")]);
+        for set in sets {
+            command.args(["--set", &set]);
+        }
+        let shown = shown(&command);
+        succeed(command.arg("--out").arg(&out))?;
+        let results = read_json(&out.join("report/results.json"))?;
+        text += &format!("### {choice}\n\n`{shown}`\n\n| approach | {} |\n", metrics.join(" | "));
+        text += &format!("| --- |{}\n", " ---: |".repeat(metrics.len()));
+        for approach in results["approaches"].as_array().context("results.json has no approaches")? {
+            let value = |metric: &&str| approach["metrics"][*metric].as_f64();
+            let cell = |metric| value(metric).map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+            let cells = metrics.iter().map(cell).collect::<Vec<_>>().join(" | ");
+            text += &format!("| {} | {cells} |\n", approach["name"].as_str().unwrap_or("–"));
+        }
+        text += "\n";
     }
     Ok(text)
 }

@@ -1,0 +1,171 @@
+//! How does this user rate, whatever it is? Their mean rating, for every item alike.
+//!
+//! It knows nothing of items, so it ranks none; but an error that is not below its own has learned nothing about items
+//! either. Koren and Bell 2015 ("Advances in Collaborative Filtering", section 2.1) call such means the baseline.
+//!
+//! **Invariant**: one mean per user of the catalogue, of training targets; a user without any has the mean of all.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use reco_core::options::{self, OptionsError};
+use reco_core::{
+    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
+    Recommender, Run, Scaling, ScoreError, Scores, Term, Train, Who,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::weights;
+
+const NAME: &str = "user-mean";
+
+pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
+    name: NAME,
+    about: "the mean of the user's own ratings, for every item alike: an error to be below",
+    defaults: || json!(UserMean {}),
+    configure: |given| Ok(Box::new(configure(given)?)),
+};
+
+fn configure(given: &Value) -> Result<UserMean, OptionsError> {
+    options::parse("[[approach]] user-mean", given)
+}
+
+/// Has no options.
+#[derive(Default, Serialize, Deserialize)]
+struct UserMean {}
+
+impl Approach for UserMean {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> Value {
+        json!(self)
+    }
+
+    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        if train.fit.is_empty() {
+            return Err(FitError::NoRows { approach: NAME });
+        }
+        let mut sums = vec![(0.0, 0_u32); train.catalogue.n_users()];
+        for (user, target) in train.fit.users().iter().zip(train.fit.targets()) {
+            let (sum, n) = &mut sums[user.index()];
+            *sum += f64::from(target.get());
+            *n += 1;
+        }
+        let total: f64 = sums.iter().map(|(sum, _)| sum).sum();
+        let mean = total / train.fit.len() as f64;
+        let of = |&(sum, n): &(f64, u32)| if n == 0 { mean } else { sum / f64::from(n) };
+        let means = Means { mean: mean as f32, of_users: sums.iter().map(|one| of(one) as f32).collect() };
+        Ok(Box::new(FittedMeans { means, catalogue: Arc::clone(&train.catalogue) }))
+    }
+
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        let means: Means = weights::load(folder, NAME, catalogue)?;
+        if means.of_users.len() != catalogue.n_users() {
+            let reason = format!("it has `{}` means for `{}` users", means.of_users.len(), catalogue.n_users());
+            return Err(weights::refuse(folder, NAME, reason));
+        }
+        Ok(Box::new(FittedMeans { means, catalogue: Arc::clone(catalogue) }))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Means {
+    mean: f32,
+    of_users: Vec<f32>,
+}
+
+struct FittedMeans {
+    means: Means,
+    catalogue: Arc<Catalogue>,
+}
+
+impl FittedMeans {
+    fn of(&self, who: &Who<'_>) -> f32 {
+        match who {
+            Who::Known(user) => self.means.of_users[user.index()],
+            Who::Visitor { history: [], .. } => self.means.mean,
+            Who::Visitor { history, .. } => {
+                let sum: f64 = history.iter().map(|(_, target)| f64::from(target.get())).sum();
+                (sum / history.len() as f64) as f32
+            }
+        }
+    }
+}
+
+impl Recommender for FittedMeans {
+    fn predicts(&self) -> Predicts {
+        match self.catalogue.scaling {
+            Scaling::None => Predicts::Stars,
+            Scaling::MinMax { .. } | Scaling::ItemMinMax { .. } => Predicts::Targets,
+        }
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.catalogue.n_items());
+        for (row, query) in queries.iter().enumerate() {
+            out.row_mut(row).fill(self.of(&query.who));
+        }
+        Ok(())
+    }
+
+    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        let score = self.of(&query.who);
+        let term = Term { cause: Cause::Part { name: "user mean".to_owned() }, effect: score };
+        Ok(Some(vec![Explanation { score, terms: vec![term], without: Vec::new() }; items.len()]))
+    }
+}
+
+impl Fitted for FittedMeans {
+    fn n_parameters(&self) -> usize {
+        self.means.of_users.len()
+    }
+
+    fn device(&self) -> String {
+        "cpu".to_owned()
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        weights::save(folder, NAME, &self.catalogue, &self.means)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reco_core::testing::{Feedback, checkerboard};
+    use reco_core::{Candidates, DeviceChoice, Profile, Seen, Silent, Target};
+
+    #[test]
+    fn a_mean_is_the_user_s_own_and_a_stranger_s_is_that_of_all() {
+        let train = checkerboard(4, Feedback::Stars).train;
+        // User 0 rates item 2 with 5 and item 3 with 1; user 3 is left without a row.
+        let rows: Vec<usize> = (0..train.fit.len()).filter(|&row| train.fit.users()[row].index() != 3).collect();
+        let train = Train { fit: train.fit.select(&rows[..3]), ..train };
+        let run = Run { seed: 1, device: DeviceChoice::Auto, progress: &Silent };
+        let fitted = UserMean {}.fit(&train, &run).unwrap();
+        let stars: Vec<f32> = train.fit.targets().iter().map(|target| target.get()).collect();
+        let [own, all] = [(stars[0] + stars[1]) / 2.0, (stars[0] + stars[1] + stars[2]) / 3.0];
+        let ask = |who| {
+            let query = Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+            let mut scores = Scores::new();
+            fitted.score(&[query], &mut scores).unwrap();
+            assert_eq!(scores.row(0).len(), 4);
+            scores.row(0)[3]
+        };
+        assert_eq!(ask(Who::Known(train.catalogue.users.at(0).unwrap())), own);
+        assert_eq!(ask(Who::Known(train.catalogue.users.at(3).unwrap())), all);
+        let profile = Profile::default();
+        let item = train.catalogue.items.at(0).unwrap();
+        let history = [(item, Target::new(2.0).unwrap()), (item, Target::new(3.0).unwrap())];
+        assert_eq!(ask(Who::Visitor { history: &history, profile: &profile }), 2.5);
+        assert_eq!(ask(Who::Visitor { history: &[], profile: &profile }), all);
+    }
+}
