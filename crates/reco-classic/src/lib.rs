@@ -31,11 +31,14 @@
 //! ```
 
 mod popularity;
+mod profile;
 mod random;
+mod top_rated;
 mod user_mean;
 mod weights;
 
 use reco_core::ApproachEntry;
 
 /// The approaches of this crate, in the order in which tables show them.
-pub static APPROACHES: &[ApproachEntry] = &[random::ENTRY, popularity::ENTRY, user_mean::ENTRY];
+pub static APPROACHES: &[ApproachEntry] =
+    &[random::ENTRY, popularity::ENTRY, user_mean::ENTRY, top_rated::ENTRY, profile::ENTRY];

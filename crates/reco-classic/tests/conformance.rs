@@ -13,7 +13,7 @@ use reco_core::testing::conformance::{Suite, check};
 fn every_approach_conforms() {
     for entry in APPROACHES {
         let personal = match entry.name {
-            "random" | "popularity" | "user-mean" => None,
+            "random" | "popularity" | "user-mean" | "top-rated" | "profile" => None,
             _ => Some(Feedback::Events),
         };
         check(&Suite { entry, options: (entry.defaults)(), personal, device: DeviceChoice::Cpu });

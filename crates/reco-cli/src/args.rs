@@ -163,7 +163,7 @@ pub(crate) struct RecommendArgs {
     /// The moment, by context names; what is not stated counts as 0
     #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = key_value)]
     pub(crate) context: Vec<(String, String)>,
-    /// Which trained approach answers; left out, the last of `random, popularity, … hybrid` that was trained
+    /// Which trained approach answers; left out, the last of `random, popularity, … auto` that was trained
     #[arg(long, value_name = "NAME")]
     pub(crate) approach: Option<String>,
     /// The folder of trained models

@@ -23,7 +23,7 @@ fn one_user_gets_names_genres_and_scores_best_first() {
     let lines: Vec<&str> = answer.stdout.lines().collect();
     assert_eq!(lines.len(), 6, "{}", answer.stdout);
     assert!(lines[0].starts_with("rank"), "{}", lines[0]);
-    assert!(answer.stderr.contains("hybrid for user 1"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("auto for user 1"), "{}", answer.stderr);
 
     let answer = recommend(&["--user", "1", "--approach", "popularity", "--json"]).ok().json();
     assert_eq!((&answer["model"], &answer["user"]), (&"popularity".into(), &"1".into()));

@@ -4,6 +4,10 @@
 //!
 //! **Invariant**: `values` has exactly `n_rows × n_columns` numbers, row by row; a [`Features`] has one name per column.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
 /// A dense matrix of `f32`, row-major.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matrix {
@@ -54,17 +58,27 @@ impl Matrix {
 pub struct Features {
     names: Vec<String>,
     matrix: Matrix,
+    spans: BTreeMap<String, Span>,
+}
+
+/// The numbers of a column that was scaled to [0, 1], as the source file writes them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Span {
+    /// What became 0.
+    pub low: f64,
+    /// What became 1; where it is `low` as well, every number is 0.
+    pub high: f64,
 }
 
 impl Features {
     /// Features called `names`; `None` unless `matrix` has a column for each.
     pub fn new(names: Vec<String>, matrix: Matrix) -> Option<Self> {
-        (names.len() == matrix.n_columns()).then_some(Self { names, matrix })
+        (names.len() == matrix.n_columns()).then(|| Self { names, matrix, spans: BTreeMap::new() })
     }
 
     /// No features for `n_rows` rows.
     pub fn none(n_rows: usize) -> Self {
-        Self { names: Vec::new(), matrix: Matrix::zeros(n_rows, 0) }
+        Self { names: Vec::new(), matrix: Matrix::zeros(n_rows, 0), spans: BTreeMap::new() }
     }
 
     /// The columns' names.
@@ -75,5 +89,35 @@ impl Features {
     /// `[n_rows, n_features]`.
     pub fn matrix(&self) -> &Matrix {
         &self.matrix
+    }
+
+    /// The same features, of which the columns named were scaled to [0, 1] from these spans.
+    pub fn with_spans(self, spans: BTreeMap<String, Span>) -> Self {
+        Self { spans, ..self }
+    }
+
+    /// Columns that were scaled to [0, 1], by name.
+    pub fn spans(&self) -> &BTreeMap<String, Span> {
+        &self.spans
+    }
+
+    /// `number`, as the source file writes it, as `column` holds it: beyond [0, 1] where it lies beyond those of the data.
+    /// `None` without such a column.
+    pub fn scaled(&self, column: usize, number: f64) -> Option<f32> {
+        let scaled = match self.spans.get(self.names.get(column)?) {
+            None => number,
+            Some(Span { low, high }) if low == high => 0.0,
+            Some(Span { low, high }) => (number - low) / (high - low),
+        };
+        Some(scaled as f32)
+    }
+
+    /// What `column` holds, as the source file writes it: the way back from [`Features::scaled`].
+    pub fn unscaled(&self, column: usize, value: f32) -> Option<f64> {
+        let value = f64::from(value);
+        Some(match self.spans.get(self.names.get(column)?) {
+            None => value,
+            Some(Span { low, high }) => low + value * (high - low),
+        })
     }
 }

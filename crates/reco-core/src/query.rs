@@ -4,11 +4,9 @@
 //!
 //! **Invariant**: a query names its candidates; whoever answers never sees ratings that the query does not carry.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{ItemIdx, Seen, Target, UserIdx};
+use crate::{ItemIdx, Profile, Seen, Target, UserIdx};
 
 /// One request: for whom, in which context, among which items.
 #[derive(Clone, Copy, Debug)]
@@ -33,15 +31,6 @@ pub enum Who<'a> {
         /// What they say of themselves.
         profile: &'a Profile,
     },
-}
-
-/// What a visitor states: attributes such as `age`, `gender`, and liked features such as genres.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Profile {
-    /// Names of item features that the visitor likes.
-    pub likes: Vec<String>,
-    /// User attributes by name.
-    pub attributes: BTreeMap<String, String>,
 }
 
 /// What one states about a context: a number, or one of the values of a text.

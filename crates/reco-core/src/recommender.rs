@@ -100,6 +100,26 @@ pub enum ScoreError {
         /// The approach.
         approach: &'static str,
     },
+    /// Something that a visitor says, of which the catalogue knows nothing.
+    #[error("unknown {what} `{name}`\nhint: {hint}")]
+    UnknownStatement {
+        /// `liked feature`, `user attribute`.
+        what: &'static str,
+        /// The name stated.
+        name: String,
+        /// The nearest known one, or all of them.
+        hint: String,
+    },
+    /// A value that an attribute of a visitor cannot have.
+    #[error("user attribute `{name}` cannot be `{value}`\nhint: {hint}")]
+    StatedValue {
+        /// The attribute.
+        name: String,
+        /// The value stated.
+        value: String,
+        /// The values it can have.
+        hint: String,
+    },
     /// A context of the wrong length.
     #[error("the query states `{given}` context numbers and the catalogue has `{expected}`")]
     Context {

@@ -47,7 +47,8 @@ pub(crate) struct UserSide {
 }
 
 /// Vocabulary, features and details of the items. Features are `old` (the year is known and before 2000; there if any
-/// year is known), the genres sorted by name, and the items' other attributes.
+/// year is known), the genres sorted by name, if the experiment asks for them the decades, and the
+/// items' other attributes.
 ///
 /// # Errors
 /// An item to drop that is not there; an id that stands twice; features that clash.
@@ -81,6 +82,14 @@ pub(crate) fn item_side(rows: &ItemRows, config: &FeaturesConfig) -> Result<Item
     let genres: BTreeSet<&String> = details.iter().flat_map(|item| &item.genres).collect();
     for genre in genres {
         columns.push(genre.clone(), details.iter().map(|item| indicator(item.genres.contains(genre))).collect())?;
+    }
+    if config.decades {
+        let decade = |item: &ItemDetails| item.year.map(|year| year.div_euclid(10) * 10);
+        let decades: BTreeSet<i32> = details.iter().filter_map(decade).collect();
+        for start in decades {
+            let in_it = |item: &ItemDetails| indicator(decade(item) == Some(start));
+            columns.push(format!("{start}s"), details.iter().map(in_it).collect())?;
+        }
     }
     let left_out = columns.push_attributes(&rows.attributes, &kept)?;
     Ok(ItemSide {

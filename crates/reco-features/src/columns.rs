@@ -4,9 +4,9 @@
 //!
 //! **Invariant**: every column has one finite number per row, and no name stands twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use reco_core::{Features, Matrix};
+use reco_core::{Features, Matrix, Span};
 use reco_data::{NamedColumn, Values};
 
 use crate::FeaturesError;
@@ -21,12 +21,13 @@ pub(crate) struct Columns {
     n_rows: usize,
     names: Vec<String>,
     columns: Vec<Vec<f32>>,
+    spans: BTreeMap<String, Span>,
 }
 
 impl Columns {
     /// No columns yet, for `n_rows` rows.
     pub(crate) fn new(among: &'static str, n_rows: usize) -> Self {
-        Self { among, n_rows, names: Vec::new(), columns: Vec::new() }
+        Self { among, n_rows, names: Vec::new(), columns: Vec::new(), spans: BTreeMap::new() }
     }
 
     /// Adds a column of numbers.
@@ -65,7 +66,9 @@ impl Columns {
                 }
                 Values::Number(numbers) => {
                     let numbers = rows.iter().map(|&row| numbers[row]);
-                    self.push(name.clone(), unit_scaled(name, numbers)?)?;
+                    let (numbers, span) = unit_scaled(name, numbers)?;
+                    self.push(name.clone(), numbers)?;
+                    self.spans.insert(name.clone(), span);
                 }
             }
         }
@@ -120,23 +123,28 @@ impl Columns {
     }
 
     /// The columns as features.
-    pub(crate) fn into_features(self) -> Features {
+    pub(crate) fn into_features(mut self) -> Features {
+        let spans = std::mem::take(&mut self.spans);
         let (names, matrix) = self.into_parts();
-        Features::new(names, matrix).expect("each column was pushed with its name")
+        Features::new(names, matrix).expect("each column was pushed with its name").with_spans(spans)
     }
 }
 
-/// `numbers` with the lowest as 0 and the highest as 1; all 0 where there is one number only.
-fn unit_scaled(name: &str, numbers: impl Iterator<Item = Option<f64>> + Clone) -> Result<Vec<f32>, FeaturesError> {
+/// `numbers` with the lowest as 0 and the highest as 1, and these two; all 0 where there is one number only.
+fn unit_scaled(
+    name: &str,
+    numbers: impl Iterator<Item = Option<f64>> + Clone,
+) -> Result<(Vec<f32>, Span), FeaturesError> {
     let (mut low, mut high, mut sum, mut n) = (f64::INFINITY, f64::NEG_INFINITY, 0.0, 0_usize);
     for number in numbers.clone().flatten() {
         finite(name, number)?;
         (low, high, sum, n) = (low.min(number), high.max(number), sum + number, n + 1);
     }
     let mean = if n > 0 { sum / n as f64 } else { 0.0 };
-    let span = if high > low { high - low } else { 1.0 };
-    let low = if n > 0 { low } else { 0.0 };
-    Ok(numbers.map(|number| ((number.unwrap_or(mean) - low) / span) as f32).collect())
+    let (low, high) = if n > 0 { (low, high) } else { (0.0, 0.0) };
+    let width = if high > low { high - low } else { 1.0 };
+    let scaled = numbers.map(|number| ((number.unwrap_or(mean) - low) / width) as f32).collect();
+    Ok((scaled, Span { low, high }))
 }
 
 fn finite(name: &str, value: f64) -> Result<f32, FeaturesError> {
@@ -168,6 +176,9 @@ mod tests {
         assert!(columns.push_attributes(&attributes, &[0, 1, 2]).unwrap().is_empty());
         let features = columns.into_features();
         assert_eq!(features.names(), ["age", "gender=F", "gender=M", "flat"]);
+        assert_eq!(features.spans()["age"], Span { low: 20.0, high: 60.0 });
+        assert_eq!((features.scaled(0, 30.0), features.unscaled(0, 0.25)), (Some(0.25), Some(30.0)));
+        assert_eq!((features.scaled(3, 9.0), features.unscaled(3, 0.0)), (Some(0.0), Some(7.0)));
         assert_eq!(features.matrix().row(0), [0.0, 0.0, 1.0, 0.0]);
         assert_eq!(features.matrix().row(1), [0.5, 1.0, 0.0, 0.0]);
         assert_eq!(features.matrix().row(2), [1.0, 0.0, 0.0, 0.0]);

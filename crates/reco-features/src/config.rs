@@ -20,6 +20,8 @@ pub struct FeaturesConfig {
     pub drop_items_without_genres: bool,
     /// Ids of further items to drop, in the same way.
     pub drop_items: Vec<ItemId>,
+    /// Whether the decade of an item, `1990s`, is one of its features, beside `old` and the genres, where its year is known.
+    pub decades: bool,
     /// From stars to targets.
     pub scaling: ScalingConfig,
 }
@@ -30,6 +32,7 @@ impl Default for FeaturesConfig {
             time_zone: "UTC".to_owned(),
             drop_items_without_genres: false,
             drop_items: Vec::new(),
+            decades: false,
             scaling: ScalingConfig::default(),
         }
     }

@@ -5,11 +5,12 @@
 //! **Invariant**: what is written is read back equal, and the same data set always gives the same bytes. The catalogue's
 //! files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{
-    Catalogue, Features, Indexed, Interaction, Interactions, ItemId, Items, Matrix, RatingScale, RawId, Scaling,
+    Catalogue, Features, Indexed, Interaction, Interactions, ItemId, Items, Matrix, RatingScale, RawId, Scaling, Span,
     Target, UserId, Users, Vocab,
 };
 use reco_data::table::{Column, Table};
@@ -34,6 +35,16 @@ struct CatalogueFile {
     contexts: Vec<String>,
     scale: RatingScale,
     scaling: ScalingFile,
+    /// The numbers that became 0 and 1, by column; a catalogue of before they were kept has none.
+    #[serde(default)]
+    spans: Spans,
+}
+
+/// The columns that were scaled, of each table.
+#[derive(Default, Serialize, Deserialize)]
+struct Spans {
+    users: BTreeMap<String, Span>,
+    items: BTreeMap<String, Span>,
 }
 
 /// A [`Scaling`], less the ends of each item, which are columns of `items.parquet`.
@@ -86,8 +97,15 @@ impl Dataset {
             Scaling::ItemMinMax { from, to } => (ScalingFile::ItemMinMax { to: *to }, Some(from)),
         };
         let (n_users, n_items) = (users.len(), items.len());
-        let file =
-            CatalogueFile { version: VERSION, n_users, n_items, contexts: contexts.clone(), scale: *scale, scaling };
+        let file = CatalogueFile {
+            version: VERSION,
+            n_users,
+            n_items,
+            contexts: contexts.clone(),
+            scale: *scale,
+            scaling,
+            spans: Spans { users: user_features.spans().clone(), items: item_features.spans().clone() },
+        };
         write_json(&dir.join("catalogue.json"), &file)?;
 
         let mut table = Table::new().with_metadata("table", "users");
@@ -140,11 +158,11 @@ pub fn read_catalogue(dir: &Path) -> Result<(Arc<Catalogue>, Vec<ItemDetails>), 
 
     let reader = Reader::open(dir.join("users.parquet"), file.n_users)?;
     let users: Users = reader.vocab("user_id", UserId)?;
-    let user_features = reader.features()?;
+    let user_features = reader.features()?.with_spans(file.spans.users);
 
     let reader = Reader::open(dir.join("items.parquet"), file.n_items)?;
     let items: Items = reader.vocab("item_id", ItemId)?;
-    let item_features = reader.features()?;
+    let item_features = reader.features()?.with_spans(file.spans.items);
     let titles = reader.texts("title")?;
     let names = reader.texts("name")?;
     let years = reader.integers("year")?;

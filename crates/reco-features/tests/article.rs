@@ -36,8 +36,8 @@ fn the_workbook_gives_the_reference() {
     let features = FeaturesConfig {
         time_zone: reference["timezone"].as_str().unwrap().to_owned(),
         drop_items_without_genres: true,
-        drop_items: Vec::new(),
         scaling,
+        ..FeaturesConfig::default()
     };
     let split = SplitConfig { kind: "article".to_owned(), ..SplitConfig::default() };
     let dataset = prepare(&tables, &features, &split, 42).unwrap();

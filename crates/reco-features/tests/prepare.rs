@@ -63,6 +63,20 @@ fn features_and_contexts_are_named_and_in_order() {
 }
 
 #[test]
+fn decades_are_features_where_they_are_asked_for() {
+    let mut tables = example();
+    tables.items.year = vec![Some(1999), Some(2000), None];
+    let features = FeaturesConfig { decades: true, ..FeaturesConfig::default() };
+    let dataset = prepare(&tables, &features, &by_columns(), 0).unwrap();
+    let features = &dataset.catalogue.item_features;
+    assert_eq!(features.names(), ["old", "Comedy", "Drama", "1990s", "2000s", "country=FR", "country=IT"]);
+    assert_eq!(features.matrix().row(0), [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
+    assert_eq!(features.matrix().row(1), [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(features.matrix().row(2), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(dataset.catalogue.user_features.spans()["age"], reco_core::Span { low: 20.0, high: 40.0 });
+}
+
+#[test]
 fn without_times_there_is_no_context_of_time() {
     let mut tables = example();
     tables.ratings.timestamp = vec![None; 4];

@@ -25,7 +25,18 @@ mod tests {
         let names: Vec<&str> = approaches().map(|entry| entry.name).collect();
         assert_eq!(
             names,
-            ["random", "popularity", "user-mean", "content", "collaborative", "neural", "hybrid", "auto"]
+            [
+                "random",
+                "popularity",
+                "user-mean",
+                "top-rated",
+                "profile",
+                "content",
+                "collaborative",
+                "neural",
+                "hybrid",
+                "auto"
+            ]
         );
     }
 }

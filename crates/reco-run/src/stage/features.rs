@@ -52,7 +52,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     }
     Ok(Folder {
         stage: ENTRY.name,
-        version: 1,
+        version: 2,
         path,
         part: json!({
             "features": experiment.part(&experiment.features),
