@@ -2,7 +2,7 @@
 //!
 //! Does not know what any key means: it hands on one JSON object, which [`super::Experiment`] reads.
 //!
-//! **Invariant**: a chain of `extends` ends; the object has no key `extends`; tables are merged key by key, with the
+//! **Invariant**: a chain of `extends` ends, with the built-in experiment if it says `default`; the object has no key `extends`; tables are merged key by key, with the
 //! extending file's value winning, and anything else, the list of approaches included, is replaced whole.
 
 use std::fs;
@@ -16,6 +16,9 @@ use super::ExperimentError;
 
 /// The experiment that is built in.
 pub const DEFAULT: &str = include_str!("../../experiments/default.toml");
+
+/// What `extends` calls it.
+const BUILT_IN: &str = "default";
 
 /// Where an experiment is written down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +69,11 @@ fn read_chain(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Map<String, Value
     let Value::String(extends) = extends else {
         return Err(ExperimentError::Extends { place, value: extends.to_string() });
     };
+    if extends == BUILT_IN {
+        let mut merged = parse(&Source::Default.place(), DEFAULT)?;
+        merge(&mut merged, table);
+        return Ok(merged);
+    }
     let identity = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     chain.push(identity);
     let base = path.parent().unwrap_or(Path::new("")).join(extends);
@@ -232,6 +240,14 @@ mod tests {
             read_in(&folder, "top.toml", &[]).unwrap(),
             json!({ "seed": 2, "split": { "kind": "random", "test": 0.3 }, "approach": [{ "name": "content" }] })
         );
+    }
+
+    #[test]
+    fn the_built_in_experiment_can_be_extended_from_anywhere() {
+        let folder = folder(&[("mine.toml", "extends = \"default\"\nseed = 7\n[split]\ntest = 0.2")]);
+        let mine = read_in(&folder, "mine.toml", &[]).unwrap();
+        assert_eq!((&mine["seed"], &mine["split"]["test"]), (&json!(7), &json!(0.2)));
+        assert_eq!((&mine["name"], &mine["split"]["kind"]), (&json!("default"), &json!("per-user-random")));
     }
 
     #[test]
