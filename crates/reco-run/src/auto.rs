@@ -53,7 +53,7 @@ pub(crate) struct AutoOptions {
 impl Default for AutoOptions {
     fn default() -> Self {
         Self {
-            no_history: "popularity".to_owned().into(),
+            no_history: "profile".to_owned().into(),
             short_history: "content".to_owned().into(),
             long_history: "hybrid".to_owned().into(),
             min_ratings: 10,
@@ -373,14 +373,14 @@ mod tests {
             (approach, reason)
         };
         let known = |user| choice(Who::Known(train.catalogue.users.at(user).unwrap()));
-        assert_eq!(known(3), ("popularity".to_owned(), "no ratings yet".to_owned()));
+        assert_eq!(known(3), ("profile".to_owned(), "no ratings yet".to_owned()));
         assert_eq!(known(0), ("content".to_owned(), "1 ratings, fewer than 2".to_owned()));
         assert_eq!(known(1), ("collaborative".to_owned(), "2 ratings, at least 2".to_owned()));
         let profile = Profile::default();
         let history: Vec<_> =
             train.catalogue.items.indices().take(2).map(|item| (item, Target::new(5.0).unwrap())).collect();
         let visitor = |n: usize| choice(Who::Visitor { history: &history[..n], profile: &profile });
-        assert_eq!(visitor(0).0, "popularity");
+        assert_eq!(visitor(0).0, "profile");
         assert_eq!(visitor(1).0, "content");
         let (approach, reason) = visitor(2);
         assert!(
