@@ -76,6 +76,15 @@ Examples:
   reco run --set data.path=data/raw/synthetic --set data.name=synthetic"
     )]
     Synth(SynthArgs),
+    /// Print the first rows of a table that a run made: any of its Parquet files
+    #[command(
+        display_order = 20,
+        after_help = "\
+Examples:
+  reco show data/tables/items.parquet
+  reco show data/features/train.parquet --rows 20 --json"
+    )]
+    Show(ShowArgs),
     /// Show devices, drivers, versions and paths
     #[command(
         display_order = 21,
@@ -210,6 +219,18 @@ pub(crate) struct SynthArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Print what was made as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ShowArgs {
+    /// The Parquet file
+    pub(crate) file: PathBuf,
+    /// How many rows
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) rows: usize,
+    /// Print them as JSON, with the file's metadata
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -88,6 +88,20 @@ fn completions_name_every_command() {
 }
 
 #[test]
+fn a_table_is_shown_by_its_first_rows() {
+    let file = finished().join("features/train.parquet").display().to_string();
+    let shown = reco(["show", &file, "--rows", "2"]).ok().stdout;
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(lines[0].starts_with("user  item  rating") && lines[0].ends_with("context:weekend"), "{shown}");
+    assert_eq!(lines.len(), 5, "{shown}");
+    let json = reco(["show", &file, "--rows", "2", "--json"]).ok().json();
+    assert_eq!(json["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(lines[4], format!("{} rows, {} columns", json["n_rows"], json["columns"].as_array().unwrap().len()));
+    reco(["show", "nowhere.parquet"]).fails(1, &["nowhere.parquet"]);
+    reco(["show", "README.md"]).fails(1, &["`README.md` is no readable Parquet file", "hint: "]);
+}
+
+#[test]
 fn the_help_of_every_command() {
     let mut all = String::new();
     for name in [
@@ -101,6 +115,7 @@ fn the_help_of_every_command() {
         "recommend",
         "report",
         "run",
+        "show",
         "doctor",
         "completions",
     ] {

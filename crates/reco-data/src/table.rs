@@ -160,6 +160,11 @@ impl Table {
         self.metadata.get(key).map(String::as_str)
     }
 
+    /// All of the metadata.
+    pub fn all_metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
     /// Writes a Parquet file.
     ///
     /// # Errors
@@ -175,18 +180,28 @@ impl Table {
     /// # Errors
     /// A file that is not there, is damaged, or holds other kinds of columns.
     pub fn read(path: &Path) -> Result<Self, DataError> {
+        Self::read_first(path, usize::MAX).map(|(table, _)| table)
+    }
+
+    /// Reads no more than the first `limit` rows of a Parquet file, and says how many it has.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn read_first(path: &Path, limit: usize) -> Result<(Self, u64), DataError> {
         let file = File::open(path).map_err(DataError::io("read", path))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(DataError::parquet(path))?;
         let metadata = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
         let metadata = metadata.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
         let mut columns = convert::empty(builder.schema()).map_err(DataError::parquet(path))?;
-        for batch in builder.with_batch_size(1 << 16).build().map_err(DataError::parquet(path))? {
+        let n_rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
+        let batches = builder.with_batch_size(limit.clamp(1, 1 << 16)).with_limit(limit);
+        for batch in batches.build().map_err(DataError::parquet(path))? {
             let batch = batch.map_err(DataError::parquet(path))?;
             for ((_, column), array) in columns.iter_mut().zip(batch.columns()) {
                 convert::append(column, array.as_ref()).map_err(DataError::parquet(path))?;
             }
         }
-        Ok(Self { columns, metadata })
+        Ok((Self { columns, metadata }, n_rows))
     }
 }
 
@@ -216,6 +231,10 @@ mod tests {
         assert_eq!(Table::read(&one).unwrap(), example());
         assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
         assert_eq!(Table::read(&one).unwrap().metadata("source"), Some("test"));
+        let (first, n_rows) = Table::read_first(&one, 2).unwrap();
+        assert_eq!((first.n_rows(), n_rows), (2, 3));
+        assert_eq!(first.column("u").unwrap(), &Column::U32(vec![0, u32::MAX]));
+        assert_eq!(Table::read_first(&one, 0).unwrap().0.n_rows(), 0);
     }
 
     #[test]

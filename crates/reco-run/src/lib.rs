@@ -25,6 +25,7 @@ mod memory;
 mod progress;
 mod registry;
 mod run;
+mod show;
 mod stage;
 
 pub use artifact::{Artifact, ArtifactConfig, Recommendation, find};
@@ -35,6 +36,7 @@ pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, d
 pub use progress::{Outcome, Quiet, RunProgress};
 pub use registry::approaches;
 pub use run::{RunOptions, Summary, results, run};
+pub use show::{Shown, show};
 pub use stage::{RESULTS, STAGES, StageEntry};
 
 pub use reco_data::{IngestProgress, fetch, synth};

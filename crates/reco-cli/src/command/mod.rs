@@ -8,6 +8,7 @@ mod doctor;
 mod fetch;
 mod recommend;
 mod run;
+mod show;
 mod synth;
 
 use crate::args::{self, Command, Parsed};
@@ -21,6 +22,7 @@ pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
         Parsed::Command(Command::Recommend(args)) => recommend::recommend(&args),
         Parsed::Command(Command::Fetch(args)) => fetch::fetch(&args),
         Parsed::Command(Command::Synth(args)) => synth::synth(&args),
+        Parsed::Command(Command::Show(args)) => show::show(&args),
         Parsed::Command(Command::Doctor(args)) => doctor::doctor(&args),
         Parsed::Command(Command::Completions { shell }) => {
             let mut script = Vec::new();

@@ -1,0 +1,64 @@
+//! What stands in a table of a run?
+//!
+//! Does not know what a column means.
+//!
+//! **Invariant**: no more rows are read than are shown.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use reco_data::table::{Column, Table};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::RunError;
+
+/// The first rows of a Parquet file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Shown {
+    /// The file.
+    pub path: String,
+    /// All rows of it.
+    pub n_rows: u64,
+    /// The columns' names.
+    pub columns: Vec<String>,
+    /// Whether each column holds numbers.
+    pub numbers: Vec<bool>,
+    /// The first rows, one value per column; `null` for what is missing.
+    pub rows: Vec<Vec<Value>>,
+    /// What the file says of itself.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// The first `n` rows of the Parquet file at `path`.
+///
+/// # Errors
+/// A file that is not there, is damaged, or holds kinds of columns that no stage writes.
+pub fn show(path: &Path, n: usize) -> Result<Shown, RunError> {
+    let (table, n_rows) = Table::read_first(path, n)?;
+    let columns: Vec<(&str, &Column)> = table.columns().collect();
+    Ok(Shown {
+        path: path.display().to_string(),
+        n_rows,
+        columns: columns.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        numbers: columns
+            .iter()
+            .map(|(_, column)| matches!(column, Column::I64(_) | Column::U32(_) | Column::F32(_) | Column::F64(_)))
+            .collect(),
+        rows: (0..table.n_rows()).map(|row| columns.iter().map(|(_, column)| value(column, row)).collect()).collect(),
+        metadata: table.all_metadata().clone(),
+    })
+}
+
+fn value(column: &Column, row: usize) -> Value {
+    match column {
+        Column::I64(values) => values[row].into(),
+        Column::U32(values) => values[row].into(),
+        // By way of its shortest text, so that 0.8 is not shown as 0.800000011920929.
+        Column::F32(values) => values[row].and_then(|number| number.to_string().parse::<f64>().ok()).into(),
+        Column::F64(values) => values[row].into(),
+        Column::Text(values) => values[row].clone().into(),
+        Column::TextList(values) => values[row].clone().into(),
+        Column::OptionalTextList(values) => values[row].clone().into(),
+    }
+}
