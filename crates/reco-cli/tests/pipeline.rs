@@ -188,3 +188,21 @@ fn ctrl_c_while_training_leaves_nothing_half_written() {
     assert!(models("popularity") && !models("neural") && !partial.exists());
     assert!(!out.path().join("evaluation").exists());
 }
+
+#[test]
+fn every_rated_test_row_has_its_prediction_in_a_table() {
+    let text = fs::read_to_string(finished().join("report/results.json")).unwrap();
+    let results: Value = serde_json::from_str(&text).unwrap();
+    for approach in ["user-mean", "hybrid"] {
+        let table = finished().join(format!("evaluation/{approach}.parquet")).display().to_string();
+        let shown = reco(["show", &table, "--rows", "1000000", "--json"]).ok().json();
+        assert_eq!(shown["columns"], serde_json::json!(["user_id", "item_id", "y", "yhat"]));
+        assert_eq!(shown["n_rows"], results["split"]["n_test"]);
+        let error = |row: &Value| (row[2].as_f64().unwrap() - row[3].as_f64().unwrap()).abs();
+        let errors: Vec<f64> = shown["rows"].as_array().unwrap().iter().map(error).collect();
+        let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+        let found = results["approaches"].as_array().unwrap().iter().find(|one| one["name"] == approach).unwrap();
+        let expected = found["metrics"]["scaled_mae"].as_f64().unwrap();
+        assert!((mean - expected).abs() < 1e-9, "{approach}: {mean} and {expected}");
+    }
+}

@@ -10,8 +10,10 @@ use reco_core::{Candidates, Case, Catalogue, ItemIdx, Query, Recommender, ScoreE
 use crate::config::Column;
 use crate::history::Buckets;
 use crate::judge::{Judge, Judged, Outcome};
-use crate::metric::{Average, TopFive, best_first};
-use crate::{BucketValues, DetailRow, EvalError, EvaluateConfig, Evaluation, History, UserDetail, UserValues, metric};
+use crate::metric::{Average, Pair, TopFive, best_first};
+use crate::{
+    BucketValues, DetailRow, EvalError, EvaluateConfig, Evaluation, History, Prediction, UserDetail, UserValues, metric,
+};
 
 /// Asks `recommender` for scores of the whole catalogue for the user of every case, and measures them by the metrics that
 /// `config` names.
@@ -120,6 +122,7 @@ struct Summary<'a> {
     n_users_article: usize,
     per_user: Vec<UserValues>,
     by_item_history: Vec<Tally>,
+    predictions: Vec<Prediction>,
 }
 
 impl<'a> Summary<'a> {
@@ -131,6 +134,7 @@ impl<'a> Summary<'a> {
             n_users_article: 0,
             per_user: Vec::new(),
             by_item_history: vec![Tally::new(columns); buckets.len()],
+            predictions: Vec::new(),
         }
     }
 
@@ -141,6 +145,8 @@ impl<'a> Summary<'a> {
         for (applies, outcome) in self.applies.iter_mut().zip(&judged.outcomes) {
             *applies &= *outcome != Outcome::DoesNotApply;
         }
+        let rated = judged.rated.iter();
+        self.predictions.extend(rated.map(|&(item, Pair { y, yhat })| Prediction { user: judged.user, item, y, yhat }));
         self.per_user.push(UserValues {
             user: catalogue.users.id(judged.user).clone(),
             n_train: history.users()[judged.user.index()],
@@ -184,6 +190,7 @@ impl<'a> Summary<'a> {
             per_user: self.per_user,
             detail: None,
             details: Vec::new(),
+            predictions: self.predictions,
         }
     }
 }

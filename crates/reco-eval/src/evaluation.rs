@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: every user has one value per metric, in the order of [`Evaluation::metrics`]; every value is finite.
 
-use reco_core::{ItemId, UserId};
+use reco_core::{ItemId, ItemIdx, UserId, UserIdx};
 use serde::{Deserialize, Serialize};
 
 /// The metrics of one recommender on one test set.
@@ -35,6 +35,22 @@ pub struct Evaluation {
     /// Further users, those with the most rated test rows first, ties in catalogue order.
     #[serde(default)]
     pub details: Vec<UserDetail>,
+    /// All rated test rows, in the order of the cases. Not serialised: a table holds them better.
+    #[serde(skip)]
+    pub predictions: Vec<Prediction>,
+}
+
+/// One rated test row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    /// Who.
+    pub user: UserIdx,
+    /// What.
+    pub item: ItemIdx,
+    /// See [`DetailRow::y`].
+    pub y: f64,
+    /// See [`DetailRow::yhat`].
+    pub yhat: f64,
 }
 
 /// One user's share in the metrics.

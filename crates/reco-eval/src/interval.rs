@@ -139,6 +139,7 @@ mod tests {
             per_user: values.iter().enumerate().map(user).collect(),
             detail: None,
             details: Vec::new(),
+            predictions: Vec::new(),
         }
     }
 

@@ -46,7 +46,7 @@ pub mod metric;
 pub use config::EvaluateConfig;
 pub use error::EvalError;
 pub use evaluate::evaluate;
-pub use evaluation::{BucketValues, DetailRow, Evaluation, UserDetail, UserValues};
+pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail, UserValues};
 pub use history::History;
 pub use interval::{Interval, intervals};
 pub use metric::{METRICS, MetricEntry};

@@ -226,7 +226,7 @@ pub fn find(models: &Path, name: Option<&str>) -> Result<PathBuf, RunError> {
 }
 
 /// Integers where all are, else text.
-fn ids(ids: Vec<RawId>) -> Column {
+pub(crate) fn ids(ids: Vec<RawId>) -> Column {
     let integers: Option<Vec<Option<i64>>> =
         ids.iter().map(|id| if let RawId::Integer(n) = id { Some(Some(*n)) } else { None }).collect();
     integers.map_or_else(|| Column::Text(ids.iter().map(|id| Some(id.to_string())).collect()), Column::I64)

@@ -309,7 +309,9 @@ fn a_bucket_shows_no_metric_that_does_not_apply_to_all() {
 fn an_evaluation_reads_back_as_written() {
     let evaluation = Told::new(Predicts::Stars, THREE).evaluate(ROWS, SEEN, &at(2)).unwrap();
     let json = serde_json::to_string(&evaluation).unwrap();
-    assert_eq!(serde_json::from_str::<Evaluation>(&json).unwrap(), evaluation);
+    assert!(evaluation.predictions.len() > 1);
+    let read = serde_json::from_str::<Evaluation>(&json).unwrap();
+    assert_eq!(read, Evaluation { predictions: Vec::new(), ..evaluation }, "predictions go to a table of their own");
 }
 
 /// A table of scores, rows and seen items over a few users and items. Scores are few, so that ties are common.

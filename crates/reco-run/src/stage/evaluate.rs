@@ -4,11 +4,13 @@
 //!
 //! **Invariant**: a model is judged from its artifact, as anyone would load it, by held-out rows it never saw.
 
-use reco_eval::History;
+use reco_core::Catalogue;
+use reco_data::table::{Column, Table};
+use reco_eval::{Evaluation, History};
 use serde_json::json;
 
 use super::{Context, StageEntry, features, own_version, train};
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, ids};
 use crate::folder::{Folder, Made, write_json};
 use crate::{Outcome, RunError};
 
@@ -36,6 +38,8 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             let model = artifact.model.as_ref();
             let evaluation = reco_eval::evaluate(model, &cases, &seen, &history, &experiment.evaluate, &moment)?;
             write_json(&at.join(format!("{}.json", configured.name)), &evaluation)?;
+            let table = predictions(&evaluation, &dataset.catalogue, &configured.name)?;
+            table.write(&at.join(format!("{}.parquet", configured.name)))?;
             let device = artifact.model.device();
             if !devices.contains(&device) {
                 devices.push(device);
@@ -44,6 +48,18 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
         Ok(Made { device: Some(devices.join(", ")), notes: json!({ "n_users": cases.len() }) })
     })?;
     Ok(vec![outcome])
+}
+
+/// Every rated test row with what was predicted for it: `user_id`, `item_id` (as the ratings file writes them), `y` (the
+/// rating after scaling) and `yhat` (on the same scale; a raw score where the recommender gives an order only).
+fn predictions(evaluation: &Evaluation, catalogue: &Catalogue, name: &str) -> Result<Table, RunError> {
+    let rows = &evaluation.predictions;
+    let mut table = Table::new().with_metadata("model", name);
+    table.push("user_id", ids(rows.iter().map(|row| catalogue.users.id(row.user).0.clone()).collect()))?;
+    table.push("item_id", ids(rows.iter().map(|row| catalogue.items.id(row.item).0.clone()).collect()))?;
+    table.push("y", Column::F64(rows.iter().map(|row| Some(row.y)).collect()))?;
+    table.push("yhat", Column::F64(rows.iter().map(|row| Some(row.yhat)).collect()))?;
+    Ok(table)
 }
 
 /// The folder, as it is to be for this experiment.
@@ -58,7 +74,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let names: Vec<&str> = experiment.approaches.iter().map(|one| one.name.as_str()).collect();
     Ok(Folder {
         stage: ENTRY.name,
-        version: 2,
+        version: 3,
         path: context.at("evaluation"),
         part: json!({
             "evaluate": experiment.part(&experiment.evaluate),
