@@ -30,15 +30,35 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod baseline;
+mod clusters;
+mod error;
+mod item_knn;
+mod k_means;
+mod neighbours;
+mod parallel;
 mod popularity;
 mod profile;
 mod random;
+mod similarity;
+mod stars;
+mod terms;
 mod top_rated;
+mod user_knn;
 mod user_mean;
 mod weights;
 
 use reco_core::ApproachEntry;
 
 /// The approaches of this crate, in the order in which tables show them.
-pub static APPROACHES: &[ApproachEntry] =
-    &[random::ENTRY, popularity::ENTRY, user_mean::ENTRY, top_rated::ENTRY, profile::ENTRY];
+pub static APPROACHES: &[ApproachEntry] = &[
+    random::ENTRY,
+    popularity::ENTRY,
+    user_mean::ENTRY,
+    top_rated::ENTRY,
+    profile::ENTRY,
+    baseline::ENTRY,
+    user_knn::ENTRY,
+    item_knn::ENTRY,
+    clusters::ENTRY,
+];

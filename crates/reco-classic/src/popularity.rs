@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Candidates, Catalogue, FitError, Fitted, LoadError, Predicts, Query, Recommender, Run,
-    ScoreError, Scores, Train,
+    Approach, ApproachEntry, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
+    Recommender, Run, ScoreError, Scores, Train,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::terms::part;
 use crate::weights;
 
 const NAME: &str = "popularity";
@@ -94,6 +95,14 @@ impl Recommender for Counts {
             }
         }
         Ok(())
+    }
+
+    fn explain(&self, _: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        let explain = |item: &ItemIdx| {
+            let score = self.counts[item.index()] as f32;
+            Explanation { score, terms: vec![part("training rows", f64::from(score))], without: Vec::new() }
+        };
+        Ok(Some(items.iter().map(explain).collect()))
     }
 }
 

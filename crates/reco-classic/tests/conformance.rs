@@ -8,15 +8,24 @@ use reco_classic::APPROACHES;
 use reco_core::DeviceChoice;
 use reco_core::testing::Feedback;
 use reco_core::testing::conformance::{Suite, check};
+use serde_json::json;
 
 #[test]
 fn every_approach_conforms() {
     for entry in APPROACHES {
         let personal = match entry.name {
-            "random" | "popularity" | "user-mean" | "top-rated" | "profile" => None,
+            // No taste of one's own is learned.
+            "random" | "popularity" | "user-mean" | "top-rated" | "profile" | "baseline" => None,
+            // They learn from stars.
+            "user-knn" | "item-knn" | "clusters" => Some(Feedback::Stars),
             _ => Some(Feedback::Events),
         };
-        check(&Suite { entry, options: (entry.defaults)(), personal, device: DeviceChoice::Cpu });
+        let options = match entry.name {
+            // Of twenty users in more clusters, some are alone in theirs.
+            "clusters" => json!({ "n_clusters": 2 }),
+            _ => (entry.defaults)(),
+        };
+        check(&Suite { entry, options, personal, device: DeviceChoice::Cpu });
     }
 }
 

@@ -49,6 +49,17 @@ impl Scores {
         &mut self.values[start..self.ends[row]]
     }
 
+    /// The numbers for every query, to be written, on several threads if need be.
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        let mut rest = self.values.as_mut_slice();
+        let mut start = 0;
+        self.ends.iter().map(move |&end| {
+            let (row, after) = std::mem::take(&mut rest).split_at_mut(end - start);
+            (rest, start) = (after, end);
+            row
+        })
+    }
+
     /// How many queries are answered.
     pub fn n_rows(&self) -> usize {
         self.ends.len()

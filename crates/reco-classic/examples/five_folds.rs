@@ -1,0 +1,45 @@
+//! How fast, and how well, do the models of stars predict MovieLens 100K over Surprise's five folds?
+//!
+//! `cargo run -p reco-classic --example five_folds` prints a JSON line per model: errors in stars, seconds of all five fits,
+//! and seconds of scoring the whole catalogue for every user of every fold. Does not know how others do.
+//!
+//! **Invariant**: reading the ratings is not in the seconds; all that a model computes is.
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use common::{Result, Scored, folds, measured};
+use serde_json::{Value, json};
+
+fn main() -> Result<()> {
+    let folds = folds()?.ok_or("there is nothing to measure")?;
+    let knn = |name, variant: &str, similarity: &str| (name, json!({ "variant": variant, "similarity": similarity }));
+    let models: [(&str, Value); 8] = [
+        ("baseline", json!({})),
+        knn("user-knn", "basic", "msd"),
+        knn("user-knn", "with-means", "msd"),
+        knn("user-knn", "with-baseline", "msd"),
+        knn("user-knn", "with-baseline", "pearson-baseline"),
+        knn("item-knn", "with-baseline", "msd"),
+        knn("item-knn", "with-baseline", "pearson-baseline"),
+        ("clusters", json!({})),
+    ];
+    for (name, options) in models {
+        let found = measured(name, &options, &folds, Scored::Catalogue)?;
+        let text = |key: &str| options[key].as_str().unwrap_or("–").to_owned();
+        let line = json!({
+            "approach": name,
+            "variant": text("variant"),
+            "similarity": text("similarity"),
+            "rmse": found.rmse,
+            "mae": found.mae,
+            "fit": found.fit.as_secs_f64(),
+            "score": found.score.as_secs_f64(),
+        });
+        #[expect(clippy::print_stdout, reason = "the lines are what it is for")]
+        {
+            println!("{line}");
+        }
+    }
+    Ok(())
+}

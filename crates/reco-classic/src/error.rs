@@ -1,0 +1,42 @@
+//! What can go wrong with a model of this crate, besides what every approach reports?
+//!
+//! Does not know how errors are printed.
+//!
+//! **Invariant**: each message names the approach and the value, and ends with a remedy.
+
+use reco_core::FitError;
+
+/// Why a model of this crate cannot be fitted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClassicError {
+    /// Rows without stars, for a model of stars.
+    #[error(
+        "`{approach}` predicts stars, and `{n_missing}` of `{n_rows}` training rows have none\nhint: leave it out, or name the column of stars in `data.columns.rating`; `popularity` needs none"
+    )]
+    NoStars {
+        /// The approach.
+        approach: &'static str,
+        /// Rows without stars.
+        n_missing: usize,
+        /// All training rows.
+        n_rows: usize,
+    },
+    /// A table of pairs that no memory holds.
+    #[error(
+        "`{approach}` compares every pair of `{n_items}` items, more than the `{max}` that it can hold\nhint: `user-knn` compares no pair before it is asked"
+    )]
+    TooManyItems {
+        /// The approach.
+        approach: &'static str,
+        /// Items of the catalogue.
+        n_items: usize,
+        /// How many it can compare.
+        max: usize,
+    },
+}
+
+impl From<ClassicError> for FitError {
+    fn from(error: ClassicError) -> Self {
+        Self::Other(Box::new(error))
+    }
+}

@@ -1,0 +1,337 @@
+//! What did you give items like this one?
+//!
+//! Does not know features or contexts. Every pair of items is compared once, before anyone asks (Sarwar et al. 2001,
+//! "Item-based Collaborative Filtering Recommendation Algorithms"): 4 bytes a pair, so that a catalogue of more than 32,768
+//! items is refused. Only the ratings are saved; the pairs are compared again when they are read.
+//!
+//! **Invariant**: a visitor whose history is a user's rows is answered as that user; the number of threads changes no bit of
+//! a similarity or a score.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use reco_core::options::OptionsError;
+use reco_core::{
+    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
+    Recommender, Run, ScoreError, Scores, Term, Train,
+};
+use serde_json::{Value, json};
+
+use crate::baseline::Biases;
+use crate::error::ClassicError;
+use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, mean};
+use crate::stars::{Asker, Entry, Saved, Stars};
+use crate::terms::{self, part};
+use crate::{parallel, weights};
+
+const NAME: &str = "item-knn";
+
+/// 4 GiB of pairs.
+const MAX_ITEMS: usize = 32_768;
+
+pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
+    name: NAME,
+    about: "stars: what the user gave the most similar items",
+    defaults: || json!(Knn::default()),
+    configure: |given| Ok(Box::new(configure(given)?)),
+};
+
+fn configure(given: &Value) -> Result<ItemKnn, OptionsError> {
+    Knn::parse(NAME, given).map(ItemKnn)
+}
+
+struct ItemKnn(Knn);
+
+impl Approach for ItemKnn {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> Value {
+        json!(self.0)
+    }
+
+    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        let stars = Stars::new(train, NAME)?;
+        holdable(train.catalogue.n_items())?;
+        Ok(Box::new(Model::new(self.0, stars, &train.catalogue)))
+    }
+
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        let saved: Saved = weights::load(folder, NAME, catalogue)?;
+        let stars = Stars::from_saved(saved, catalogue).map_err(|reason| weights::refuse(folder, NAME, reason))?;
+        holdable(catalogue.n_items()).map_err(|error| weights::refuse(folder, NAME, error.to_string()))?;
+        Ok(Box::new(Model::new(self.0, stars, catalogue)))
+    }
+}
+
+/// # Errors
+/// More items than pairs of them can be held.
+fn holdable(n_items: usize) -> Result<(), ClassicError> {
+    match n_items {
+        ..=MAX_ITEMS => Ok(()),
+        _ => Err(ClassicError::TooManyItems { approach: NAME, n_items, max: MAX_ITEMS }),
+    }
+}
+
+/// What is remembered, and what follows from it.
+struct Model {
+    options: Knn,
+    stars: Stars,
+    biases: Option<Biases>,
+    /// Of each item's ratings.
+    means: Vec<f64>,
+    /// `[n_items, n_items]`, zeros on the diagonal.
+    similarities: Vec<f32>,
+    catalogue: Arc<Catalogue>,
+}
+
+/// One who asks, with all that predictions need of them.
+struct Asked<'a> {
+    asker: Asker<'a>,
+    bias: f64,
+    /// What of each of their ratings counts.
+    said: Vec<f32>,
+}
+
+/// Memory that a thread uses again and again.
+#[derive(Default)]
+struct Scratch {
+    /// The bits of how alike an item is to each that the asker rated.
+    alike: Vec<u32>,
+    /// The same in another order.
+    selected: Vec<u32>,
+}
+
+impl Model {
+    fn new(options: Knn, stars: Stars, catalogue: &Arc<Catalogue>) -> Self {
+        let biases = options.biases(&stars);
+        let means = stars.by_item.iter().map(|(_, list)| mean(list)).collect();
+        let n_items = catalogue.n_items();
+        let mut similarities = vec![0.0; n_items * n_items];
+        let residuals = biases.as_ref().filter(|_| options.compares_residuals()).map(|biases| {
+            let left = |user: usize, item: usize, entry: Entry| {
+                f64::from(entry.value) - biases.expected(biases.users[user], item)
+            };
+            let by_user = stars.by_user.map(|user, entry| left(user, entry.index(), entry));
+            (stars.by_item.map(|item, entry| left(entry.index(), item, entry)), by_user)
+        });
+        let (by_item, by_user) = residuals.as_ref().map_or((&stars.by_item, &stars.by_user), |(a, b)| (a, b));
+        // `chunks_mut` takes no 0, and a catalogue of no items has no rows.
+        let rows = similarities.chunks_mut(n_items.max(1)).enumerate().collect();
+        parallel::each(
+            rows,
+            || (),
+            |(), (item, row)| {
+                options.measure().row(by_item.of(item), by_user, row);
+                row[item] = 0.0;
+            },
+        );
+        Self { options, biases, means, similarities, stars, catalogue: Arc::clone(catalogue) }
+    }
+
+    fn asked(&self, query: &Query<'_>) -> Asked<'_> {
+        let asker = self.stars.asker(&query.who, &self.catalogue);
+        let bias = match (&self.biases, asker.user) {
+            (None, _) => 0.0,
+            (Some(biases), Some(user)) => biases.users[user.index()],
+            (Some(biases), None) => biases.of_user(&asker.rated, self.options.baseline),
+        };
+        let expected = |entry: &Entry| match self.options.variant {
+            Variant::Basic => 0.0,
+            Variant::WithMeans => self.means[entry.index()],
+            Variant::WithBaseline => self.baseline(bias, entry.index()),
+        };
+        let said = asker.rated.iter().map(|entry| (f64::from(entry.value) - expected(entry)) as f32).collect();
+        Asked { asker, bias, said }
+    }
+
+    fn baseline(&self, user_bias: f64, item: usize) -> f64 {
+        self.biases.as_ref().map_or(0.0, |biases| biases.expected(user_bias, item))
+    }
+
+    fn start(&self, asked: &Asked<'_>, item: usize) -> Start {
+        let known = !asked.asker.rated.is_empty() && !self.stars.by_item.of(item).is_empty();
+        self.options.start(known, || self.means[item], || self.baseline(asked.bias, item))
+    }
+
+    /// Calls `take` with each of the k ratings of the asker whose items are most like `item`: its position among the
+    /// asker's, in their order, and the similarity.
+    fn nearest(&self, asked: &Asked<'_>, item: usize, scratch: &mut Scratch, mut take: impl FnMut(usize, f32)) {
+        let n_items = self.catalogue.n_items();
+        let row = &self.similarities[item * n_items..(item + 1) * n_items];
+        // The bits of floats above 0 are in the floats' own order, and integers are selected faster. 0 is no neighbour.
+        let bits = |entry: &Entry| match row[entry.index()] {
+            similarity if similarity > 0.0 => similarity.to_bits(),
+            _ => 0,
+        };
+        scratch.alike.clear();
+        scratch.alike.extend(asked.asker.rated.iter().map(bits));
+        let k = self.options.k.get();
+        // What is as alike as the last that counts is taken from the front, until there are k.
+        let (mut last, mut n_last) = (0, 0);
+        if scratch.alike.len() > k {
+            scratch.selected.clone_from(&scratch.alike);
+            let (nearer, at, _) = scratch.selected.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
+            last = *at;
+            n_last = if last == 0 { 0 } else { k - nearer.iter().filter(|&&bits| bits > last).count() };
+        }
+        for (at, &bits) in scratch.alike.iter().enumerate() {
+            if bits > last {
+                take(at, f32::from_bits(bits));
+            } else if bits == last && n_last > 0 {
+                n_last -= 1;
+                take(at, f32::from_bits(bits));
+            }
+        }
+    }
+
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32], scratch: &mut Scratch) {
+        let asked = self.asked(query);
+        let score = |item: usize| {
+            let mut sum = Sum::default();
+            self.nearest(&asked, item, scratch, |at, similarity| {
+                sum.add(self.options.k, similarity, asked.said[at]);
+            });
+            let predicted = sum.predict(self.start(&asked, item), &self.options, self.stars.mean);
+            terms::clipped(predicted, self.catalogue.scale)
+        };
+        terms::write(scores, &query.candidates, score);
+    }
+
+    fn expected(&self, asked: &Asked<'_>, item: ItemIdx) -> Vec<Term> {
+        match (self.options.variant, &self.biases) {
+            (Variant::WithBaseline, Some(biases)) => biases.terms(asked.bias, item),
+            _ => vec![part("item mean", self.means[item.index()])],
+        }
+    }
+}
+
+impl Recommender for Model {
+    fn predicts(&self) -> Predicts {
+        Predicts::Stars
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.catalogue.n_items());
+        let rows: Vec<_> = queries.iter().zip(out.rows_mut()).collect();
+        parallel::each(rows, Scratch::default, |scratch, (query, scores)| self.answer(query, scores, scratch));
+        Ok(())
+    }
+
+    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        let asked = self.asked(query);
+        let mut scratch = Scratch::default();
+        let neighbour = |at: usize, similarity| {
+            let Entry { value: rating, .. } = asked.asker.rated[at];
+            let item = self.catalogue.items.at(asked.asker.rated[at].index());
+            let item = item.expect("ratings name rows of the catalogue");
+            Neighbour { similarity, said: asked.said[at], cause: Cause::Item { item, similarity, rating } }
+        };
+        let explain = |item: &ItemIdx| {
+            let mut neighbours = Vec::new();
+            self.nearest(&asked, item.index(), &mut scratch, |at, similarity| {
+                neighbours.push(neighbour(at, similarity));
+            });
+            let (start, expected) = (self.start(&asked, item.index()), self.expected(&asked, *item));
+            neighbours::explain(&self.options, start, expected, neighbours, self.stars.mean, self.catalogue.scale)
+        };
+        Ok(Some(items.iter().map(explain).collect()))
+    }
+}
+
+impl Fitted for Model {
+    /// The ratings remembered, and the biases; similarities follow from them.
+    fn n_parameters(&self) -> usize {
+        self.stars.len() + self.biases.as_ref().map_or(0, Biases::len)
+    }
+
+    fn device(&self) -> String {
+        "cpu".to_owned()
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        weights::save(folder, NAME, &self.catalogue, self.stars.to_saved())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stars::tests::{fit, query, scores_of, three_users, visitor_like};
+
+    fn ann(options: Value) -> Vec<f32> {
+        scores_of(&*fit(&ENTRY, &options, &three_users().1), 0)
+    }
+
+    fn near(found: f32, expected: f32) {
+        assert!((found - expected).abs() < 1e-6, "{found} for {expected}");
+    }
+
+    #[test]
+    fn own_stars_of_similar_items_by_hand() {
+        // Item 3 is like items 0, 1 and 2 by 1/2, 1/5 and 1/10: Bob and Cem rated it one star from item 0, Bob two from
+        // item 1 and three from item 2. Ann gave them 1, 3 and 5 stars.
+        near(ann(json!({ "variant": "basic" }))[3], (0.5 * 1.0 + 0.2 * 3.0 + 0.1 * 5.0) / 0.8);
+        near(ann(json!({ "variant": "basic", "k": 2 }))[3], (0.5 * 1.0 + 0.2 * 3.0) / 0.7);
+        near(ann(json!({ "variant": "basic", "k": 1000 }))[3], 2.0);
+        near(ann(json!({ "variant": "basic", "min_k": 4 }))[3], 28.0 / 9.0);
+        near(ann(json!({ "variant": "basic" }))[4], 28.0 / 9.0);
+        // Items' means are 7/3, 3, 9/2 and 3.
+        near(ann(json!({ "variant": "with-means" }))[3], 3.0 + (0.5 * (1.0 - 7.0 / 3.0) + 0.1 * 0.5) / 0.8);
+        near(ann(json!({ "variant": "with-means" }))[4], 28.0 / 9.0);
+        near(ann(json!({ "variant": "with-means", "min_k": 4 }))[3], 3.0);
+    }
+
+    #[test]
+    fn of_items_as_alike_the_first_count() {
+        // Everybody gave every item three stars but item 3: all are alike, and Ann's first two are items 0 and 1.
+        let rows: Vec<_> = (0..2).flat_map(|user| (0..4).map(move |item| (user, item, 3.0))).collect();
+        let own = [(2, 0, 1.0), (2, 1, 2.0), (2, 2, 5.0)];
+        let mut rows = rows;
+        rows.extend(own);
+        let train = crate::stars::tests::train(3, 4, &rows);
+        let fitted = fit(&ENTRY, &json!({ "variant": "basic", "k": 2 }), &train);
+        near(scores_of(&*fitted, 2)[3], 1.5);
+    }
+
+    #[test]
+    fn the_reasons_are_ones_own_ratings() {
+        let fitted = fit(&ENTRY, &json!({ "variant": "with-means" }), &three_users().1);
+        let items: Vec<ItemIdx> = fitted.catalogue().items.indices().collect();
+        let explained = fitted.explain(&query(&*fitted, 0), &items[3..]).unwrap().unwrap();
+        let causes: Vec<&Cause> = explained[0].terms.iter().map(|term| &term.cause).collect();
+        let own = |row: usize, similarity, rating| Cause::Item { item: items[row], similarity, rating };
+        let mean = Cause::Part { name: "item mean".to_owned() };
+        assert_eq!(causes, [&mean, &own(0, 0.5, 1.0), &own(1, 0.2, 3.0), &own(2, 0.1, 5.0)]);
+        near(explained[0].terms[1].effect, 0.5 * (1.0 - 7.0 / 3.0) / 0.8);
+        assert_eq!(explained[1].terms, [part("global mean", 28.0 / 9.0)]);
+    }
+
+    #[test]
+    fn a_visitor_with_a_users_history_is_answered_as_that_user() {
+        let (rows, train) = three_users();
+        for variant in ["basic", "with-means", "with-baseline"] {
+            let options = json!({ "variant": variant, "similarity": "pearson-baseline", "k": 2 });
+            let fitted = fit(&ENTRY, &options, &train);
+            for user in 0..4 {
+                assert_eq!(visitor_like(&*fitted, &rows, user), scores_of(&*fitted, user), "{variant} {user}");
+            }
+        }
+    }
+
+    #[test]
+    fn more_items_than_pairs_can_be_held_are_refused() {
+        assert!(holdable(MAX_ITEMS).is_ok());
+        let error = holdable(MAX_ITEMS + 1).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`item-knn` compares every pair of `32769` items, more than the `32768` that"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! How do the ratings of the nearest become one prediction?
+//!
+//! Does not know whether the nearest are users or items. Formulas, defaults and what happens where too little is known are
+//! those of Surprise (Hug 2020, <https://surprise.readthedocs.io/en/stable/knn_inspired.html>): of all that rated, the k
+//! most alike; of those, the ones with a similarity above 0; their ratings' mean weighted by similarity, or, with means
+//! (Resnick et al. 1994, equation for predictions) and with baseline (Koren 2010, "Factor in the Neighbors", equation 3),
+//! the mean of what their ratings differ from what was expected.
+//!
+//! **Invariant**: nobody is a neighbour of oneself; of two that are as near, the one earlier in the catalogue is taken.
+
+use std::num::NonZeroUsize;
+
+use reco_core::options::{self, OptionsError};
+use reco_core::{Cause, Explanation, RatingScale, Term};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::baseline::{Baseline, Biases, not_negative};
+use crate::similarity::{Measure, Similarity};
+use crate::stars::{Entry, Stars};
+use crate::terms::{self, part};
+
+/// Options of `user-knn` and `item-knn`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Knn {
+    /// What of a neighbour's rating counts.
+    pub(crate) variant: Variant,
+    /// How alike two are.
+    pub(crate) similarity: Similarity,
+    /// How many neighbours count, at most.
+    pub(crate) k: NonZeroUsize,
+    /// How many have to; with fewer, neighbours say nothing.
+    pub(crate) min_k: usize,
+    /// How many ratings two need in common to be alike at all.
+    pub(crate) min_support: usize,
+    /// Read by `pearson-baseline` alone: how far few common ratings are trusted.
+    pub(crate) shrinkage: f64,
+    /// The baseline of `with-baseline` and of `pearson-baseline`.
+    pub(crate) baseline: Baseline,
+}
+
+/// What of a neighbour's rating counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Variant {
+    /// The stars.
+    Basic,
+    /// How far they are from the neighbour's mean.
+    WithMeans,
+    /// How far they are from the baseline.
+    WithBaseline,
+}
+
+impl Default for Knn {
+    fn default() -> Self {
+        Self {
+            variant: Variant::WithBaseline,
+            similarity: Similarity::Msd,
+            k: NonZeroUsize::new(40).expect("40 is not 0"),
+            min_k: 1,
+            min_support: 1,
+            shrinkage: 100.0,
+            baseline: Baseline::default(),
+        }
+    }
+}
+
+impl Knn {
+    /// # Errors
+    /// An unknown key, a value out of bounds.
+    pub(crate) fn parse(approach: &str, given: &Value) -> Result<Self, OptionsError> {
+        let place = format!("[[approach]] {approach}");
+        let options: Self = options::parse(&place, given)?;
+        not_negative(&place, "shrinkage", options.shrinkage)?;
+        options.baseline.check(&format!("{place}.baseline"))?;
+        Ok(options)
+    }
+
+    pub(crate) fn measure(&self) -> Measure {
+        Measure { similarity: self.similarity, min_support: self.min_support, shrinkage: self.shrinkage }
+    }
+
+    /// Whether neighbours are compared by what baselines leave, and not by stars.
+    pub(crate) fn compares_residuals(&self) -> bool {
+        self.similarity == Similarity::PearsonBaseline
+    }
+
+    /// The biases, where anything needs them.
+    pub(crate) fn biases(&self, stars: &Stars) -> Option<Biases> {
+        let needed = self.compares_residuals() || self.variant == Variant::WithBaseline;
+        needed.then(|| Biases::new(stars, self.baseline))
+    }
+
+    /// Where the prediction of one pair starts, for what is expected before neighbours are asked.
+    pub(crate) fn start(&self, both_are_known: bool, mean: impl Fn() -> f64, baseline: impl Fn() -> f64) -> Start {
+        match self.variant {
+            Variant::Basic => Start::Neighbours,
+            Variant::WithMeans if both_are_known => Start::At(mean()),
+            Variant::WithMeans => Start::Nothing,
+            Variant::WithBaseline => Start::At(baseline()),
+        }
+    }
+}
+
+/// What a prediction is before neighbours are asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Start {
+    /// Nothing: neighbours say it all, and where they are too few the global mean does.
+    Neighbours,
+    /// The global mean, since the user or the item has no rating: neighbours are not asked.
+    Nothing,
+    /// What is expected, to which neighbours add.
+    At(f64),
+}
+
+/// What neighbours say of one pair.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sum {
+    n: usize,
+    similarity: f64,
+    weighted: f64,
+}
+
+impl Sum {
+    /// Adds one neighbour, unless there are `k` already.
+    pub(crate) fn add(&mut self, k: NonZeroUsize, similarity: f32, said: f32) {
+        if self.n < k.get() {
+            self.n += 1;
+            self.similarity += f64::from(similarity);
+            self.weighted += f64::from(similarity) * f64::from(said);
+        }
+    }
+
+    /// Whether further neighbours would change nothing.
+    pub(crate) fn is_full(&self, k: NonZeroUsize) -> bool {
+        self.n >= k.get()
+    }
+
+    /// The weighted mean, of enough neighbours.
+    fn mean(&self, min_k: usize) -> Option<f64> {
+        (self.n >= min_k && self.similarity > 0.0).then(|| self.weighted / self.similarity)
+    }
+
+    /// The prediction, unclipped.
+    pub(crate) fn predict(&self, start: Start, options: &Knn, global_mean: f64) -> f64 {
+        match start {
+            Start::Neighbours => self.mean(options.min_k).unwrap_or(global_mean),
+            Start::Nothing => global_mean,
+            Start::At(expected) => expected + self.mean(options.min_k).unwrap_or(0.0),
+        }
+    }
+}
+
+/// One neighbour, in the order in which they were added.
+pub(crate) struct Neighbour {
+    pub(crate) similarity: f32,
+    /// What counts of its rating.
+    pub(crate) said: f32,
+    /// Who it is.
+    pub(crate) cause: Cause,
+}
+
+/// Explains one prediction: `expected` are the terms of a [`Start::At`].
+pub(crate) fn explain(
+    options: &Knn,
+    start: Start,
+    expected: Vec<Term>,
+    neighbours: Vec<Neighbour>,
+    global_mean: f64,
+    scale: RatingScale,
+) -> Explanation {
+    let mut sum = Sum::default();
+    neighbours.iter().for_each(|neighbour| sum.add(options.k, neighbour.similarity, neighbour.said));
+    let asked = start != Start::Nothing && sum.mean(options.min_k).is_some();
+    let mut terms = match start {
+        Start::At(_) => expected,
+        Start::Neighbours if asked => Vec::new(),
+        Start::Neighbours | Start::Nothing => vec![part("global mean", global_mean)],
+    };
+    if asked {
+        terms.extend(neighbours.into_iter().map(|Neighbour { similarity, said, cause }| {
+            let effect = f64::from(similarity) * f64::from(said) / sum.similarity;
+            Term { cause, effect: effect as f32 }
+        }));
+    }
+    terms::explanation(terms, sum.predict(start, options, global_mean), scale)
+}
+
+/// A place in the order of nearness: greater is nearer, and of the same similarity the lower row is.
+pub(crate) fn place(similarity: f32, row: usize) -> u64 {
+    // The bits of floats above 0 are in the floats' own order.
+    (u64::from(similarity.to_bits()) << 32) | u64::from(u32::MAX - row as u32)
+}
+
+/// The similarity and the row of a [`place`].
+pub(crate) fn at_place(place: u64) -> (f32, usize) {
+    (f32::from_bits((place >> 32) as u32), (u32::MAX - place as u32) as usize)
+}
+
+/// The mean of each list; 0 for an empty one.
+pub(crate) fn mean(list: &[Entry]) -> f64 {
+    let sum: f64 = list.iter().map(|entry| f64::from(entry.value)).sum();
+    sum / list.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn places_are_in_the_order_of_nearness() {
+        let places = [place(0.5, 7), place(0.25, 0), place(0.5, 8), place(1e-30, 3)];
+        assert!(places[0] > places[2] && places[2] > places[1] && places[1] > places[3]);
+        assert_eq!(at_place(places[2]), (0.5, 8));
+    }
+
+    #[test]
+    fn options_beyond_their_bounds_are_refused() {
+        let refuse = |given| Knn::parse("user-knn", &given).unwrap_err().to_string();
+        assert!(refuse(json!({ "k": 0 })).starts_with("[[approach]] user-knn: invalid value"));
+        assert!(refuse(json!({ "variant": "with-z-score" })).contains("`with-means`"));
+        assert!(refuse(json!({ "shrinkage": -1 })).contains("`shrinkage` is `-1`\nhint: "));
+        assert!(refuse(json!({ "baseline": { "reg_i": -2 } })).starts_with("[[approach]] user-knn.baseline: `reg_i`"));
+        assert!(refuse(json!({ "baseline": { "regi": 2 } })).contains("did you mean `reg_i`?"));
+    }
+}

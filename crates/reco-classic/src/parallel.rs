@@ -1,0 +1,54 @@
+//! How are many rows computed on all cores?
+//!
+//! Does not know what a row is.
+//!
+//! **Invariant**: a row is computed by one thread from start to end, so that the number of threads changes no bit of it.
+
+use std::num::NonZeroUsize;
+use std::thread;
+
+/// Calls `work` on each of `rows`, with something of its own for each thread, which `scratch` makes.
+pub(crate) fn each<Row: Send, Scratch>(
+    rows: Vec<Row>,
+    scratch: impl Fn() -> Scratch + Sync,
+    work: impl Fn(&mut Scratch, Row) + Sync,
+) {
+    let n_threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(rows.len());
+    if n_threads < 2 {
+        let mut scratch = scratch();
+        return rows.into_iter().for_each(|row| work(&mut scratch, row));
+    }
+    // Dealt out like cards: neighbours in the catalogue often cost alike.
+    let mut hands: Vec<Vec<Row>> = (0..n_threads).map(|_| Vec::new()).collect();
+    for (at, row) in rows.into_iter().enumerate() {
+        hands[at % n_threads].push(row);
+    }
+    thread::scope(|scope| {
+        for hand in hands {
+            scope.spawn(|| {
+                let mut scratch = scratch();
+                hand.into_iter().for_each(|row| work(&mut scratch, row));
+            });
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_worked_on_once() {
+        let mut squares = vec![0_usize; 1000];
+        each(
+            squares.iter_mut().enumerate().collect(),
+            || 0,
+            |done, (at, square)| {
+                *square += at * at;
+                *done += 1;
+            },
+        );
+        assert!(squares.iter().enumerate().all(|(at, square)| *square == at * at));
+        each(Vec::<usize>::new(), || (), |(), _| unreachable!("there is no row"));
+    }
+}

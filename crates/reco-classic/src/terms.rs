@@ -1,0 +1,34 @@
+//! How does a sum become a score on the rating scale, with its reasons?
+//!
+//! Does not know what was summed.
+//!
+//! **Invariant**: the score of an explanation is the score that is ranked, to the bit.
+
+use reco_core::{Candidates, Cause, Explanation, RatingScale, Term};
+
+/// A part of the model with its effect.
+pub(crate) fn part(name: &str, effect: f64) -> Term {
+    Term { cause: Cause::Part { name: name.to_owned() }, effect: effect as f32 }
+}
+
+/// The rating nearest to `expected`.
+pub(crate) fn clipped(expected: f64, scale: RatingScale) -> f32 {
+    scale.clamp(expected as f32)
+}
+
+/// Explains `expected` by `terms`, which add up to it, and by what clipping adds.
+pub(crate) fn explanation(mut terms: Vec<Term>, expected: f64, scale: RatingScale) -> Explanation {
+    let score = clipped(expected, scale);
+    if score != expected as f32 {
+        terms.push(part("clipping", f64::from(score) - expected));
+    }
+    Explanation { score, terms, without: Vec::new() }
+}
+
+/// Writes a score for each of `candidates`: of the whole catalogue, seen items too, or of those named.
+pub(crate) fn write(scores: &mut [f32], candidates: &Candidates<'_>, mut score: impl FnMut(usize) -> f32) {
+    match candidates {
+        Candidates::AllExcept(_) => scores.iter_mut().enumerate().for_each(|(item, out)| *out = score(item)),
+        Candidates::These(items) => scores.iter_mut().zip(*items).for_each(|(out, item)| *out = score(item.index())),
+    }
+}

@@ -1,0 +1,341 @@
+//! What do users like you give this item?
+//!
+//! Does not know features or contexts. Nothing is computed before someone asks: the ratings are remembered, and the asker,
+//! known or a visitor, is compared with all users then. Walking the users from the nearest on, each rating is added to its
+//! item until the item has its k: no item needs a search for its neighbours. Items that many rated have theirs early, and
+//! ratings of users further away are not even read: lists have the rarest items first, and end where all that follows is full.
+//!
+//! **Invariant**: a visitor is compared by the history alone; the number of threads changes no bit of a score.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use reco_core::options::OptionsError;
+use reco_core::{
+    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
+    Recommender, Run, ScoreError, Scores, Term, Train,
+};
+use serde_json::{Value, json};
+
+use crate::baseline::Biases;
+use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, at_place, mean, place};
+use crate::stars::{Asker, Entry, Lists, Saved, Stars};
+use crate::terms::{self, part};
+use crate::{parallel, weights};
+
+const NAME: &str = "user-knn";
+
+pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
+    name: NAME,
+    about: "stars: what the most similar users gave the item",
+    defaults: || json!(Knn::default()),
+    configure: |given| Ok(Box::new(configure(given)?)),
+};
+
+fn configure(given: &Value) -> Result<UserKnn, OptionsError> {
+    Knn::parse(NAME, given).map(UserKnn)
+}
+
+struct UserKnn(Knn);
+
+impl Approach for UserKnn {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> Value {
+        json!(self.0)
+    }
+
+    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        Ok(Box::new(Model::new(self.0, Stars::new(train, NAME)?, &train.catalogue)))
+    }
+
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        let saved: Saved = weights::load(folder, NAME, catalogue)?;
+        let stars = Stars::from_saved(saved, catalogue).map_err(|reason| weights::refuse(folder, NAME, reason))?;
+        Ok(Box::new(Model::new(self.0, stars, catalogue)))
+    }
+}
+
+/// What is remembered, and what follows from it.
+struct Model {
+    options: Knn,
+    stars: Stars,
+    biases: Option<Biases>,
+    /// For each item, who rated it and how, as users are compared: in stars, or in what baselines leave.
+    compared: Lists,
+    /// What counts of each rating, user by user; each item by its rank, the last rank first.
+    said: Lists,
+    /// Each item's place when those with most ratings come first.
+    ranks: Vec<u32>,
+    /// Each user's mean.
+    means: Vec<f64>,
+    catalogue: Arc<Catalogue>,
+}
+
+/// One who asks, with all that predictions need of them.
+struct Asked<'a> {
+    asker: Asker<'a>,
+    mean: f64,
+    bias: f64,
+}
+
+/// Memory that a thread uses again and again.
+#[derive(Default)]
+struct Scratch {
+    similarities: Vec<f32>,
+    /// Users from the nearest on.
+    nearest: Vec<u64>,
+    sums: Vec<Sum>,
+}
+
+impl Model {
+    fn new(options: Knn, stars: Stars, catalogue: &Arc<Catalogue>) -> Self {
+        let biases = options.biases(&stars);
+        let compared = match &biases {
+            Some(biases) if options.compares_residuals() => stars
+                .by_item
+                .map(|item, entry| f64::from(entry.value) - biases.expected(biases.users[entry.index()], item)),
+            _ => stars.by_item.clone(),
+        };
+        let means = stars.by_user.iter().map(|(_, list)| mean(list)).collect();
+        let mut by_rank: Vec<u32> = (0..catalogue.n_items() as u32).collect();
+        by_rank.sort_by_key(|item| std::cmp::Reverse(stars.by_item.of(*item as usize).len()));
+        let mut ranks = vec![0; by_rank.len()];
+        (0..).zip(&by_rank).for_each(|(rank, item)| ranks[*item as usize] = rank);
+        let catalogue = Arc::clone(catalogue);
+        let mut model = Self { options, biases, compared, said: stars.by_user.clone(), ranks, means, stars, catalogue };
+        let said = model.stars.by_user.map(|user, entry| model.said(user, entry));
+        model.said = said.renamed(|item| model.ranks[item]);
+        model
+    }
+
+    /// What counts of a user's rating.
+    fn said(&self, user: usize, entry: Entry) -> f64 {
+        let expected = match (self.options.variant, &self.biases) {
+            (Variant::WithMeans, _) => self.means[user],
+            (Variant::WithBaseline, Some(biases)) => biases.expected(biases.users[user], entry.index()),
+            _ => 0.0,
+        };
+        f64::from(entry.value) - expected
+    }
+
+    fn asked(&self, query: &Query<'_>) -> Asked<'_> {
+        let asker = self.stars.asker(&query.who, &self.catalogue);
+        let bias = match (&self.biases, asker.user) {
+            (None, _) => 0.0,
+            (Some(biases), Some(user)) => biases.users[user.index()],
+            (Some(biases), None) => biases.of_user(&asker.rated, self.options.baseline),
+        };
+        Asked { mean: mean(&asker.rated), bias, asker }
+    }
+
+    /// Fills `scratch.nearest`.
+    fn find_nearest(&self, asked: &Asked<'_>, scratch: &mut Scratch) {
+        let rated: Cow<'_, [Entry]> = match &self.biases {
+            Some(biases) if self.options.compares_residuals() => {
+                let left = |entry: &Entry| f64::from(entry.value) - biases.expected(asked.bias, entry.index());
+                let rated = asked.asker.rated.iter();
+                rated.map(|entry| Entry { value: left(entry) as f32, ..*entry }).collect()
+            }
+            _ => Cow::Borrowed(&asked.asker.rated),
+        };
+        scratch.similarities.resize(self.stars.by_user.len(), 0.0);
+        self.options.measure().row(&rated, &self.compared, &mut scratch.similarities);
+        if let Some(user) = asked.asker.user {
+            scratch.similarities[user.index()] = 0.0;
+        }
+        let alike = scratch.similarities.iter().enumerate().filter(|(_, similarity)| **similarity > 0.0);
+        scratch.nearest.clear();
+        scratch.nearest.extend(alike.map(|(user, similarity)| place(*similarity, user)));
+        scratch.nearest.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    fn start(&self, asked: &Asked<'_>, item: usize) -> Start {
+        let known = !asked.asker.rated.is_empty() && !self.stars.by_item.of(item).is_empty();
+        let baseline = || self.biases.as_ref().map_or(0.0, |biases| biases.expected(asked.bias, item));
+        self.options.start(known, || asked.mean, baseline)
+    }
+
+    /// Writes the scores of one query.
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32], scratch: &mut Scratch) {
+        let asked = self.asked(query);
+        self.find_nearest(&asked, scratch);
+        scratch.sums.clear();
+        scratch.sums.resize(self.catalogue.n_items(), Sum::default());
+        let (k, sums) = (self.options.k, &mut scratch.sums);
+        // All items of a lower rank have their k.
+        let mut open = 0;
+        for (similarity, user) in scratch.nearest.iter().map(|place| at_place(*place)) {
+            while sums.get(open).is_some_and(|sum| sum.is_full(k)) {
+                open += 1;
+            }
+            for entry in self.said.of(user) {
+                if entry.index() < open {
+                    break;
+                }
+                sums[entry.index()].add(k, similarity, entry.value);
+            }
+        }
+        terms::write(scores, &query.candidates, |item| {
+            let sum = &scratch.sums[self.ranks[item] as usize];
+            let predicted = sum.predict(self.start(&asked, item), &self.options, self.stars.mean);
+            terms::clipped(predicted, self.catalogue.scale)
+        });
+    }
+
+    /// The neighbours that count for `item`, nearest first.
+    fn neighbours(&self, item: ItemIdx, nearest: &[u64]) -> Vec<Neighbour> {
+        let neighbour = |place: &u64| {
+            let (similarity, user) = at_place(*place);
+            let rated = self.stars.by_user.of(user);
+            let entry = rated[rated.binary_search_by_key(&item.get(), |entry| entry.row).ok()?];
+            let user_idx = self.catalogue.users.at(user).expect("users are compared by their rows in the catalogue");
+            let cause = Cause::User { user: user_idx, similarity, rating: entry.value };
+            Some(Neighbour { similarity, said: self.said(user, entry) as f32, cause })
+        };
+        nearest.iter().filter_map(neighbour).take(self.options.k.get()).collect()
+    }
+
+    fn expected(&self, asked: &Asked<'_>, item: ItemIdx) -> Vec<Term> {
+        match (self.options.variant, &self.biases) {
+            (Variant::WithBaseline, Some(biases)) => biases.terms(asked.bias, item),
+            _ => vec![part("user mean", asked.mean)],
+        }
+    }
+}
+
+impl Recommender for Model {
+    fn predicts(&self) -> Predicts {
+        Predicts::Stars
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.catalogue.n_items());
+        let rows: Vec<_> = queries.iter().zip(out.rows_mut()).collect();
+        parallel::each(rows, Scratch::default, |scratch, (query, scores)| self.answer(query, scores, scratch));
+        Ok(())
+    }
+
+    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        let asked = self.asked(query);
+        let mut scratch = Scratch::default();
+        self.find_nearest(&asked, &mut scratch);
+        let explain = |item: &ItemIdx| {
+            let neighbours = self.neighbours(*item, &scratch.nearest);
+            let (start, expected) = (self.start(&asked, item.index()), self.expected(&asked, *item));
+            neighbours::explain(&self.options, start, expected, neighbours, self.stars.mean, self.catalogue.scale)
+        };
+        Ok(Some(items.iter().map(explain).collect()))
+    }
+}
+
+impl Fitted for Model {
+    /// The ratings remembered, and the biases.
+    fn n_parameters(&self) -> usize {
+        self.stars.len() + self.biases.as_ref().map_or(0, Biases::len)
+    }
+
+    fn device(&self) -> String {
+        "cpu".to_owned()
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        weights::save(folder, NAME, &self.catalogue, self.stars.to_saved())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stars::tests::{fit, query, scores_of, three_users, visitor_like};
+
+    fn model(options: Value) -> Box<dyn Fitted> {
+        fit(&ENTRY, &options, &three_users().1)
+    }
+
+    /// How alike Ann is to Bob and to Cem.
+    const BOB: f32 = 0.6;
+    const CEM: f32 = 0.1;
+
+    fn near(found: f32, expected: f32) {
+        assert!((found - expected).abs() < 1e-6, "{found} for {expected}");
+    }
+
+    #[test]
+    fn stars_of_neighbours_by_hand() {
+        let basic = |more: Value| {
+            let mut options = json!({ "variant": "basic" });
+            options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            scores_of(&*model(options), 0)
+        };
+        let ann = basic(json!({}));
+        // Bob gave item 3 one star and Cem five. Of item 0 Ann's own rating is not asked.
+        near(ann[3], (BOB * 1.0 + CEM * 5.0) / (BOB + CEM));
+        near(ann[0], (BOB * 2.0 + CEM * 4.0) / (BOB + CEM));
+        near(ann[4], 28.0 / 9.0);
+        near(basic(json!({ "k": 1 }))[3], 1.0);
+        near(basic(json!({ "k": 1000 }))[3], ann[3]);
+        near(basic(json!({ "min_k": 3 }))[3], 28.0 / 9.0);
+        // Ann and Cem have one item in common.
+        near(basic(json!({ "min_support": 2 }))[3], 1.0);
+        // Dan has rated nothing: the mean of all.
+        assert_eq!(scores_of(&*model(json!({ "variant": "basic" })), 3), [28.0 / 9.0_f32; 5]);
+    }
+
+    #[test]
+    fn differences_from_means_by_hand() {
+        let fitted = model(json!({ "variant": "with-means" }));
+        let ann = scores_of(&*fitted, 0);
+        near(ann[3], 3.0 + (BOB * (1.0 - 2.5) + CEM * (5.0 - 4.5)) / (BOB + CEM));
+        near(ann[4], 28.0 / 9.0);
+        // Too few neighbours leave Ann's mean, and Dan has none.
+        near(scores_of(&*model(json!({ "variant": "with-means", "min_k": 3 })), 0)[3], 3.0);
+        assert_eq!(scores_of(&*fitted, 3), [28.0 / 9.0_f32; 5]);
+    }
+
+    #[test]
+    fn differences_from_baselines_by_hand() {
+        // One epoch without regularisation: mean and item bias are the item's mean, 7/3 and 3 of items 0 and 3, and Ann's
+        // bias is the mean of 1 - 7/3, 3 - 3 and 5 - 9/2.
+        let fitted = model(json!({ "baseline": { "epochs": 1, "reg_u": 0.0, "reg_i": 0.0 } }));
+        let (ann, bob, cem) = (-5.0 / 18.0, -17.0 / 24.0, 11.0 / 6.0);
+        let neighbours = (BOB * (1.0 - (3.0 + bob)) + CEM * (5.0 - (3.0 + cem))) / (BOB + CEM);
+        near(scores_of(&*fitted, 0)[3], 3.0 + ann + neighbours);
+        near(scores_of(&*fitted, 0)[4], 28.0 / 9.0 + ann);
+        near(scores_of(&*fitted, 3)[0], 7.0 / 3.0);
+    }
+
+    #[test]
+    fn the_reasons_are_the_neighbours() {
+        let fitted = model(json!({ "variant": "basic" }));
+        let items = &fitted.catalogue().items;
+        let [third, fourth] = [3, 4].map(|row| items.at(row).unwrap());
+        let explained = fitted.explain(&query(&*fitted, 0), &[third, fourth]).unwrap().unwrap();
+        let [bob, cem] = [1, 2].map(|row| fitted.catalogue().users.at(row).unwrap());
+        let term =
+            |user, similarity, rating| (Cause::User { user, similarity, rating }, similarity * rating / (BOB + CEM));
+        for (term, (cause, effect)) in explained[0].terms.iter().zip([term(bob, BOB, 1.0), term(cem, CEM, 5.0)]) {
+            assert_eq!(term.cause, cause);
+            near(term.effect, effect);
+        }
+        assert_eq!(explained[0].terms.len(), 2);
+        assert_eq!(explained[1].terms, [part("global mean", 28.0 / 9.0)]);
+    }
+
+    #[test]
+    fn a_visitor_is_compared_by_the_history() {
+        let (rows, train) = three_users();
+        let fitted = fit(&ENTRY, &json!({ "variant": "basic", "min_support": 2 }), &train);
+        // Whoever has Ann's history is as near to Ann as can be, and to Bob as Ann is.
+        near(visitor_like(&*fitted, &rows, 0)[0], (1.0 * 1.0 + BOB * 2.0) / (1.0 + BOB));
+        assert_eq!(visitor_like(&*fitted, &rows, 3), scores_of(&*fitted, 3));
+    }
+}

@@ -1,0 +1,134 @@
+//! How do tests and measurements read Surprise's five folds of MovieLens 100K, and compare predictions with them?
+//!
+//! They are on this machine where `RECO_EXTRA_DATA` names a folder with `splits/surprise_folds.csv` (`row,fold`) and MovieLens
+//! 100K is fetched, or `RECO_ML100K` names its ratings in their original order (`u.data`, or RecBole's `.inter`, which is the
+//! same under a header line). Does not know what is expected.
+//!
+//! **Invariant**: a fold's test rows are in no other fold's; errors are means over the folds of each fold's error.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reco_classic::APPROACHES;
+use reco_core::{
+    Candidates, Case, Catalogue, DeviceChoice, Features, Interaction, Interactions, ItemId, Items, Query, RatingScale,
+    Run, Scaling, Scores, Seen, Silent, Train, UserId, Users, Who,
+};
+use serde_json::Value;
+
+/// Anything may be wrong with a file.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Errors in stars, and how long all fits and all scores took, over five folds.
+pub(crate) struct Measured {
+    pub(crate) rmse: f64,
+    pub(crate) mae: f64,
+    pub(crate) fit: Duration,
+    pub(crate) score: Duration,
+}
+
+/// What is scored for each user of a fold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scored {
+    /// Every item of the catalogue.
+    Catalogue,
+    /// The items of the test rows.
+    TestRows,
+}
+
+/// Fits on four folds, scores for every user of the fifth, and compares.
+pub(crate) fn measured(name: &str, options: &Value, folds: &[Fold], scored: Scored) -> Result<Measured> {
+    let entry = APPROACHES.iter().find(|entry| entry.name == name).ok_or(name)?;
+    let run = Run { seed: 42, device: DeviceChoice::Cpu, progress: &Silent };
+    let mut measured = Measured { rmse: 0.0, mae: 0.0, fit: Duration::ZERO, score: Duration::ZERO };
+    for fold in folds {
+        let clock = Instant::now();
+        let fitted = (entry.configure)(options)?.fit(&fold.train, &run)?;
+        measured.fit += clock.elapsed();
+        let queries: Vec<Query<'_>> = fold.cases.iter().map(|case| query(case, scored)).collect();
+        let clock = Instant::now();
+        let mut scores = Scores::new();
+        fitted.score(&queries, &mut scores)?;
+        measured.score += clock.elapsed();
+        let (mut n, mut squares, mut absolute) = (0.0, 0.0, 0.0);
+        for (row, case) in fold.cases.iter().enumerate() {
+            let scores = scores.row(row);
+            for (at, (item, rating)) in case.rows().items().iter().zip(case.rows().ratings()).enumerate() {
+                let score = if scored == Scored::TestRows { scores[at] } else { scores[item.index()] };
+                let error = f64::from(score - rating.ok_or("stars")?.stars());
+                n += 1.0;
+                squares += error * error;
+                absolute += error.abs();
+            }
+        }
+        measured.rmse += (squares / n).sqrt() / folds.len() as f64;
+        measured.mae += absolute / n / folds.len() as f64;
+    }
+    Ok(measured)
+}
+
+/// One user's question.
+fn query(case: &Case, scored: Scored) -> Query<'_> {
+    let candidates = match scored {
+        Scored::Catalogue => Candidates::AllExcept(Seen::NOTHING),
+        Scored::TestRows => Candidates::These(case.rows().items()),
+    };
+    Query { who: Who::Known(case.user()), context: &[], candidates }
+}
+
+/// What one fold leaves to learn from, and its rows by user.
+pub(crate) struct Fold {
+    train: Train,
+    cases: Vec<Case>,
+}
+
+/// The five folds, or nothing, after saying so, where they are not on this machine.
+pub(crate) fn folds() -> Result<Option<Vec<Fold>>> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/raw/ml-100k/ml-100k.inter");
+    let ratings = variable("RECO_ML100K").unwrap_or(fetched);
+    let split = variable("RECO_EXTRA_DATA").map(|extra| extra.join("splits/surprise_folds.csv"));
+    let Some(split) = split.filter(|split| split.is_file() && ratings.is_file()) else {
+        eprintln!("skipped: RECO_EXTRA_DATA names no folder with Surprise's folds, or MovieLens 100K is not fetched");
+        return Ok(None);
+    };
+    let mut rows: Vec<(UserId, ItemId, f32)> = Vec::new();
+    for line in std::fs::read_to_string(ratings)?.lines().filter(|line| !line.starts_with("user_id")) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        rows.push((UserId::parse(fields[0]), ItemId::parse(fields[1]), fields[2].parse()?));
+    }
+    let split = std::fs::read_to_string(split)?;
+    let of_row: Vec<&str> = split.lines().skip(1).filter_map(|line| Some(line.split_once(',')?.1)).collect();
+    assert_eq!(rows.len(), of_row.len(), "one line of the split per rating");
+
+    let users: BTreeSet<UserId> = rows.iter().map(|row| row.0.clone()).collect();
+    let items: BTreeSet<ItemId> = rows.iter().map(|row| row.1.clone()).collect();
+    let catalogue = Arc::new(Catalogue {
+        user_features: Features::none(users.len()),
+        item_features: Features::none(items.len()),
+        users: Users::new(users.into_iter().collect())?,
+        items: Items::new(items.into_iter().collect())?,
+        contexts: Vec::new(),
+        scale: RatingScale::new(1.0, 5.0)?,
+        scaling: Scaling::None,
+    });
+    let part = |is: &dyn Fn(&str) -> bool| {
+        let mut builder = Interactions::builder(0);
+        for ((user, item, stars), _) in rows.iter().zip(&of_row).filter(|(_, fold)| is(fold)) {
+            let (user, item) = (catalogue.users.get(user).ok_or("user")?, catalogue.items.get(item).ok_or("item")?);
+            let rating = catalogue.scale.rating(*stars)?;
+            let target = catalogue.scaling.target(item, rating);
+            builder.push(Interaction { user, item, rating: Some(rating), target, timestamp: None, context: &[] });
+        }
+        Result::Ok(builder.finish())
+    };
+    let fold = |name: &str| {
+        let (fit, test) = (part(&|fold| fold != name)?, part(&|fold| fold == name)?);
+        let train = Train { catalogue: Arc::clone(&catalogue), fit, validation: None };
+        Ok(Fold { train, cases: Case::group(&test, catalogue.n_users()) })
+    };
+    ["0", "1", "2", "3", "4"].map(fold).into_iter().collect::<Result<Vec<_>>>().map(Some)
+}
