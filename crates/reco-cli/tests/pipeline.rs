@@ -70,10 +70,12 @@ fn results_have_the_names_that_others_read() {
             assert_eq!(n_test, results["split"]["n_test"], "{side}");
         }
     }
-    let neural = approaches.iter().find(|approach| approach["name"] == "neural").unwrap();
-    assert_eq!(neural["epochs"], 1);
-    assert!(neural["metrics"]["rmse"].is_f64());
-    assert!(approaches[0]["metrics"]["rmse"].is_null(), "an order is no number of stars");
+    let called = |name: &str| &approaches[names.iter().position(|other| *other == name).unwrap()];
+    assert_eq!(called("neural")["epochs"], 1);
+    for name in ["baseline", "user-knn", "item-knn", "clusters", "neural"] {
+        assert!(called(name)["metrics"]["rmse"].is_f64(), "{name}");
+    }
+    assert!(called("random")["metrics"]["rmse"].is_null(), "an order is no number of stars");
     assert!(fs::read_to_string(finished().join("report/report.md")).unwrap().contains("ndcg@10"));
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{Arguments, Case, peers};
+use super::{Arguments, Case, five_folds, peers};
 use crate::process::{Cost, Workspace, measure, shown, succeed};
 
 /// All cases, in the order they run. To add one, add a line.
@@ -40,6 +40,13 @@ pub(super) const CASES: &[Case] = &[
     },
     Case { name: "article-choices", about: "The article's choices, one by one", peer: false, measure: article_choices },
     Case { name: "keras", about: "The article's hybrid network in Keras", peer: true, measure: peers::keras_hybrid },
+    Case {
+        name: "knn",
+        about: "Baselines and neighbours: five folds of MovieLens 100K",
+        peer: false,
+        measure: five_folds::ours,
+    },
+    Case { name: "surprise", about: "The same five folds in Surprise", peer: true, measure: five_folds::surprise },
     Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest },
 ];
 

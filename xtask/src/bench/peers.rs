@@ -78,7 +78,7 @@ fn deviation(seeds: &[OfSeed], figure: fn(&OfSeed) -> f64) -> f64 {
 }
 
 /// The Python of an environment with `packages`, made on first use.
-fn python(workspace: &Workspace, name: &str, packages: &[&str]) -> Result<PathBuf> {
+pub(super) fn python(workspace: &Workspace, name: &str, packages: &[&str]) -> Result<PathBuf> {
     let folder = workspace.target().join("bench").join(format!("{name}-python"));
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let made = folder.join("packages.txt");
