@@ -58,6 +58,16 @@ Examples:
   reco recommend --all --out recommendations.parquet --approach hybrid"
     )]
     Recommend(RecommendArgs),
+    /// Show a trained network layer by layer, with shapes and parameters
+    #[command(
+        display_order = 20,
+        after_help = "\
+Examples:
+  reco describe neural
+  reco describe hybrid --svg hybrid.svg
+  reco describe neural --mermaid >> notes.md"
+    )]
+    Describe(DescribeArgs),
     /// Fetch a public data set into the folder of raw files
     #[command(
         display_order = 2,
@@ -182,6 +192,24 @@ pub(crate) struct RecommendArgs {
     #[arg(long, default_value = "auto", value_parser = device)]
     pub(crate) device: DeviceChoice,
     /// Print the answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct DescribeArgs {
+    /// The trained approach; left out, the last of `random, popularity, … hybrid` that was trained
+    pub(crate) approach: Option<String>,
+    /// The folder of trained models
+    #[arg(long, value_name = "DIR", default_value = "data/models")]
+    pub(crate) models: PathBuf,
+    /// Print a Mermaid flowchart instead of a table
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) mermaid: bool,
+    /// Write the diagram into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -5,8 +5,11 @@
 //! **Invariant**: an answer is written whole before the program reports success; an error is printed once, its remedy last.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 
+use anyhow::Context as _;
 use serde::Serialize;
 
 /// Writes an answer to stdout.
@@ -28,6 +31,15 @@ pub(crate) fn print_json(answer: &impl Serialize) -> anyhow::Result<()> {
 pub(crate) fn say(words: &str) {
     // Nobody listening is no reason to stop.
     let _ = writeln!(io::stderr().lock(), "{words}");
+}
+
+/// Writes a file whole: through one of another name, so that an old one is replaced or stays.
+pub(crate) fn write_file(file: &Path, content: &str) -> anyhow::Result<()> {
+    let partial = file.with_added_extension("partial");
+    let written = fs::write(&partial, content).and_then(|()| fs::rename(&partial, file));
+    written.with_context(|| {
+        format!("cannot write `{}`\nhint: is there such a folder, and may you write there?", file.display())
+    })
 }
 
 /// `error: …`, its causes, and what helps.
@@ -75,9 +87,25 @@ pub(crate) fn columns(rows: &[Vec<String>], right: &[bool]) -> String {
     text
 }
 
+/// The command line as one types it: `reco` and its arguments, quoted where a shell would part or change them.
+pub(crate) fn command_line(words: impl Iterator<Item = String>) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=,:@%+".contains(c);
+    let quoted = |word: String| {
+        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
+    let words = std::iter::once("reco".to_owned()).chain(words.skip(1).map(quoted));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_line_can_be_typed_again() {
+        let words = ["/bin/reco", "run", "--set", "evaluate.k=[5, 10]", "it's", ""].map(str::to_owned);
+        assert_eq!(command_line(words.into_iter()), "reco run --set 'evaluate.k=[5, 10]' 'it'\\''s' ''");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

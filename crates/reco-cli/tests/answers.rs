@@ -56,6 +56,42 @@ fn everyone_is_written_to_one_file() {
     assert_eq!(common::files(folder.path()).len(), 1, "no half-written file is left beside it");
 }
 
+/// Describes a trained model of the fixture.
+fn describe(more: &[&str]) -> common::Done {
+    let models = finished().join("models");
+    reco(["describe", "--models", models.to_str().unwrap()].iter().chain(more))
+}
+
+#[test]
+fn a_network_is_described_as_a_table_a_flowchart_a_picture_and_json() {
+    let table = describe(&["neural"]).ok().stdout;
+    let answer = describe(&["neural", "--json"]).ok().json();
+    let layers = answer["layers"].as_array().unwrap();
+    assert_eq!((&answer["model"], &answer["network"]), (&"neural".into(), &"Neural_CollaborativeFiltering".into()));
+    let total: u64 = layers.iter().map(|layer| layer["n_parameters"].as_u64().unwrap()).sum();
+    assert_eq!(answer["n_parameters"].as_u64(), Some(total));
+    for layer in layers {
+        let line =
+            table.lines().find(|line| line.contains(&format!(" {} (", layer["name"].as_str().unwrap()))).unwrap();
+        assert!(line.contains(&format!("(None, {})", layer["output_size"])), "{line}");
+    }
+    let flowchart = describe(&["neural", "--mermaid"]).ok().stdout;
+    assert!(flowchart.starts_with("flowchart TB\n") && flowchart.contains("nn_concat<br/>Concatenate"), "{flowchart}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("neural.svg");
+    let done = describe(&["neural", "--svg", file.to_str().unwrap()]).ok();
+    assert!(done.stdout.is_empty() && done.stderr.contains("the diagram of neural"), "{}", done.stderr);
+    let picture = fs::read_to_string(&file).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.contains("nn_concat"), "{picture}");
+    assert_eq!(common::files(folder.path()).len(), 1, "no half-written file is left beside it");
+
+    describe(&["popularity"]).fails(1, &["error: `popularity` is no network", "hint: describe `collaborative`"]);
+    describe(&["nueral"]).fails(1, &["there is no trained model `nueral`", "hint: did you mean `neural`?"]);
+    describe(&["neural", "--svg", "no/such/folder/x.svg"])
+        .fails(1, &["error: cannot write `no/such/folder/x.svg`", "hint:"]);
+}
+
 #[test]
 fn doctor_tells_what_this_machine_has() {
     let found = reco(["doctor", "--json", "--out", finished().to_str().unwrap()]).ok().json();
@@ -113,6 +149,7 @@ fn the_help_of_every_command() {
         "train",
         "evaluate",
         "recommend",
+        "describe",
         "report",
         "run",
         "show",

@@ -4,13 +4,15 @@
 //!
 //! **Invariant**: labels and values are plain text; a report escapes them.
 
-use reco_core::TrainingLog;
+use reco_core::{LayerGraph, TrainingLog};
 use serde::{Deserialize, Serialize};
+
+use crate::Grid;
 
 /// The `[report]` part of an experiment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportConfig {
-    /// At most so many rows of each list of the user shown in detail.
+    /// At most so many rows of each list of a user shown in detail.
     pub detail_rows: usize,
 }
 
@@ -29,12 +31,74 @@ pub struct Facts {
     pub evaluation: Vec<(String, String)>,
     /// What each metric means, by its name.
     pub metrics: Vec<(String, String)>,
+    /// Bounds of metrics.
+    pub bounds: Vec<Bounds>,
+    /// What there is to draw of the ratings.
+    pub counts: Option<Counts>,
+    /// The approaches, in the order of the results.
+    pub approaches: Vec<ApproachFacts>,
     /// How each training by epochs went, by the approach's name.
     pub training: Vec<(String, TrainingLog)>,
     /// sha256 of files, by their path.
     pub checksums: Vec<(String, String)>,
-    /// One user, looked at closely.
-    pub detail: Option<UserDetail>,
+    /// Users, looked at closely; the first is the one shown where there is room for one.
+    pub details: Vec<UserDetail>,
+    /// What it takes to do it again.
+    pub provenance: Provenance,
+}
+
+/// Between which bounds a metric of an approach lies, 95 times in 100.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bounds {
+    /// The approach's name in the results.
+    pub approach: String,
+    /// The metric's name in the results.
+    pub metric: String,
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+/// An approach beyond its numbers.
+#[derive(Clone, Debug, Default)]
+pub struct ApproachFacts {
+    /// As the experiment calls it.
+    pub name: String,
+    /// One line about it.
+    pub about: String,
+    /// The network as layers, of what is a network.
+    pub layers: Option<LayerGraph>,
+}
+
+/// What there is to draw of the ratings.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Ratings of each user of the catalogue.
+    pub per_user: Vec<usize>,
+    /// Ratings of each item of the catalogue.
+    pub per_item: Vec<usize>,
+    /// Ratings of each number of stars that occurs, ascending.
+    pub stars: Vec<(f64, usize)>,
+    /// Ratings of each value of each context.
+    pub contexts: Vec<ContextCounts>,
+    /// Ratings of each day that has any, in days since 1970 (UTC), ascending.
+    pub days: Vec<(i64, usize)>,
+    /// Users × items: the share of pairs that are rated.
+    pub rated: Grid,
+    /// Features × items: the mean of each feature.
+    pub features: Grid,
+    /// The names of the features, one per row of `features`.
+    pub feature_names: Vec<String>,
+}
+
+/// How often each value of a context occurs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContextCounts {
+    /// The context.
+    pub name: String,
+    /// Value and ratings.
+    pub values: Vec<(String, usize)>,
 }
 
 /// One user, looked at closely.
@@ -48,13 +112,19 @@ pub struct UserDetail {
     pub lists: Vec<DetailList>,
 }
 
-/// Items in some order that an approach gave them.
+/// Held-out items of a user in the order that an approach gave them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetailList {
-    /// The heading: `neural: recommended`.
-    pub title: String,
+    /// The approach.
+    pub approach: String,
     /// The items, best first.
     pub rows: Vec<DetailRow>,
+    /// Items in both lists, the best by rating and the best by prediction.
+    pub n_hits: usize,
+    /// The length of these lists: five, or fewer where fewer are held out.
+    pub n_best: usize,
+    /// Metrics of this user alone, by name.
+    pub metrics: Vec<(String, f64)>,
 }
 
 /// One item of a [`DetailList`].
@@ -64,8 +134,42 @@ pub struct DetailRow {
     pub item: String,
     /// Its genres.
     pub genres: Vec<String>,
+    /// Whether it counts as old, where the catalogue says.
+    pub old: Option<bool>,
     /// What the user gave it, in stars, where that is held out.
     pub rating: Option<f64>,
+    /// The target: that rating after scaling.
+    pub y: f64,
     /// What the approach gave it.
-    pub score: f64,
+    pub yhat: f64,
+    /// Whether it is among the user's best.
+    pub is_best: bool,
+    /// Whether it is among the best predicted.
+    pub is_predicted_best: bool,
+}
+
+/// What it takes to do it again.
+#[derive(Clone, Debug, Default)]
+pub struct Provenance {
+    /// The command line, where known.
+    pub command: String,
+    /// The whole experiment, every default filled in, as TOML.
+    pub experiment: String,
+    /// What computed it: name and version.
+    pub versions: Vec<(String, String)>,
+    /// What was done, and what it took.
+    pub work: Vec<Work>,
+}
+
+/// A piece of work.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Work {
+    /// What it left: `models/neural`.
+    pub what: String,
+    /// Where it computed, in words; empty for what needs no device.
+    pub device: String,
+    /// Wall time.
+    pub seconds: f64,
+    /// The largest resident memory, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
 }

@@ -32,17 +32,38 @@
 //! ```
 
 mod cells;
+mod diagram;
 mod facts;
+mod figure;
+mod grid;
+mod html;
 mod markdown;
+mod palette;
 mod results;
+mod sheet;
 mod terminal;
 
-pub use facts::{DetailList, DetailRow, Facts, ReportConfig, UserDetail};
+pub use diagram::{diagram, mermaid, summary};
+pub use facts::{
+    ApproachFacts, Bounds, ContextCounts, Counts, DetailList, DetailRow, Facts, Provenance, ReportConfig, UserDetail,
+    Work,
+};
+pub use figure::Figures;
+pub use grid::Grid;
+pub use html::html;
 pub use markdown::markdown;
 pub use results::{
     ApproachResult, BucketResult, DatasetSummary, Metrics, RepeatedResult, ReportError, Results, SplitSummary,
 };
+pub use sheet::Drawing;
 pub use terminal::terminal_table;
+
+/// `name` as a part of a file's name, on any system.
+pub(crate) fn file_name(name: &str) -> String {
+    let plain =
+        |character: char| if character.is_alphanumeric() || "-_@.".contains(character) { character } else { '-' };
+    name.chars().map(plain).collect()
+}
 
 /// How to read a table of results, in one line: under the table on the terminal and in the report.
 pub(crate) const HOW_TO_READ: &str = "* best, – does not apply, ↓ lower is better. Networks trained on ratings are not yet \

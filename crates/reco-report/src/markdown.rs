@@ -16,7 +16,7 @@ pub fn markdown(results: &Results, facts: &Facts, config: &ReportConfig) -> Stri
     table_of_results(&mut text, results, facts);
     by_history(&mut text, results);
     training(&mut text, results, facts);
-    if let Some(detail) = &facts.detail {
+    if let Some(detail) = facts.details.first() {
         user(&mut text, detail, config);
     }
     if !facts.checksums.is_empty() {
@@ -152,14 +152,14 @@ fn user(text: &mut String, detail: &UserDetail, config: &ReportConfig) {
     let _ = writeln!(text, "\n## User {} in detail", inline(&detail.user));
     let _ = writeln!(text, "\nRated {} items in training.", cells::count(detail.n_seen));
     for list in &detail.lists {
-        let _ = writeln!(text, "\n### {}\n", inline(&list.title));
+        let _ = writeln!(text, "\n### {}: held-out ratings, best prediction first\n", inline(&list.approach));
         let rows = list.rows.iter().take(config.detail_rows).enumerate().map(|(place, row)| {
             [
                 (place + 1).to_string(),
                 inline(&row.item),
                 inline(&row.genres.join(", ")),
                 row.rating.map_or_else(|| cells::NOTHING.to_owned(), |rating| format!("{rating:?}")),
-                cells::metric(Some(row.score)),
+                cells::metric(Some(row.yhat)),
             ]
         });
         table(text, &["#", "item", "genres", "rated", "score"], "rllrr", rows);
@@ -232,7 +232,8 @@ mod tests {
             item: item.to_owned(),
             genres: vec!["Drama".to_owned(), "Sci-Fi".to_owned()],
             rating,
-            score,
+            yhat: score,
+            ..DetailRow::default()
         };
         Facts {
             dataset: vec![pair("licence", "not for commercial use")],
@@ -240,18 +241,20 @@ mod tests {
             metrics: vec![pair("ndcg@10", "discounted gain of the first 10, over the best possible")],
             training: vec![("neural".to_owned(), log)],
             checksums: vec![pair("tables/ratings.parquet", "00ff")],
-            detail: Some(UserDetail {
+            details: vec![UserDetail {
                 user: "2".to_owned(),
                 n_seen: 52,
                 lists: vec![DetailList {
-                    title: "neural: recommended".to_owned(),
+                    approach: "neural".to_owned(),
                     rows: vec![
                         row("Se7en", None, 4.75),
                         row("A|B `c`\n*d*", Some(3.0), 4.5),
                         row("Heat", Some(4.5), 4.25),
                     ],
+                    ..DetailList::default()
                 }],
-            }),
+            }],
+            ..Facts::default()
         }
     }
 

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use reco_core::options::did_you_mean;
 use reco_core::{
-    Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, Query, Ranking, RawId, Run, Score,
-    Seen, UserIdx, Who,
+    Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, Query, Ranking, RawId, Run,
+    Score, Seen, UserIdx, Who,
 };
 use reco_data::table::{Column, Table};
 use reco_features::{ItemDetails, context_vector, find_user, read_catalogue};
@@ -223,6 +223,27 @@ pub fn find(models: &Path, name: Option<&str>) -> Result<PathBuf, RunError> {
             Err(RunError::UnknownModel { name: name.to_owned(), path, hint: did_you_mean(name, known) })
         }
     }
+}
+
+/// The name and the layers of a network that was trained under `models`: of the one called `name`, else as [`find`] does.
+///
+/// # Errors
+/// As [`find`]; a folder that is damaged or foreign; an approach that is no network.
+pub fn describe(models: &Path, name: Option<&str>) -> Result<(String, LayerGraph), RunError> {
+    let folder = find(models, name)?;
+    Manifest::read(&folder, HINT)?.verify(&folder, HINT)?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let path = folder.join(LAYERS);
+    if !path.exists() {
+        return Err(RunError::NoNetwork { name });
+    }
+    let text = fs::read_to_string(&path).map_err(RunError::reading(&path))?;
+    let graph = serde_json::from_str(&text).map_err(|error| RunError::Json {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+        hint: HINT.to_owned(),
+    })?;
+    Ok((name, graph))
 }
 
 /// Integers where all are, else text.

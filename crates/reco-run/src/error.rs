@@ -90,6 +90,12 @@ pub enum RunError {
         /// The nearest one, or how to train it.
         hint: String,
     },
+    /// An approach without layers.
+    #[error("`{name}` is no network and has no layers to show\nhint: describe `collaborative`, `neural` or `hybrid`")]
+    NoNetwork {
+        /// The approach.
+        name: String,
+    },
     /// A folder that holds something else than a model.
     #[error("`{path}` holds no model of this reco: {reason}\nhint: train again: `reco train`")]
     ForeignModel {

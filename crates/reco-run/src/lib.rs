@@ -28,7 +28,7 @@ mod run;
 mod show;
 mod stage;
 
-pub use artifact::{Artifact, ArtifactConfig, Recommendation, find};
+pub use artifact::{Artifact, ArtifactConfig, Recommendation, describe, find};
 pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;
 pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatConfig, Repetition, Source};
@@ -37,7 +37,7 @@ pub use progress::{Outcome, Quiet, RunProgress};
 pub use registry::approaches;
 pub use run::{RunOptions, Summary, results, run};
 pub use show::{Shown, show};
-pub use stage::{RESULTS, STAGES, StageEntry};
+pub use stage::{PAGE, RESULTS, STAGES, StageEntry};
 
 pub use reco_data::{IngestProgress, fetch, synth};
-pub use reco_report::{Results, terminal_table};
+pub use reco_report::{Results, diagram, mermaid, summary, terminal_table};

@@ -5,13 +5,13 @@
 //! **Invariant**: stages run in the order of [`STAGES`], each after the ones that it reads.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use reco_report::Results;
 use serde::Serialize;
 
 use crate::stage::{Context, position, repeated};
-use crate::{Experiment, Outcome, RESULTS, Repetition, RunError, RunProgress, STAGES};
+use crate::{Experiment, Outcome, PAGE, RESULTS, Repetition, RunError, RunProgress, STAGES};
 
 /// Which part of a run, and where.
 #[derive(Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct RunOptions<'a> {
     pub only: Option<&'a str>,
     /// Whether to work even where nothing changed.
     pub force: bool,
+    /// The command line that asked for it, for the report to tell; may be empty.
+    pub command: &'a str,
     /// Is told of progress, and can ask to stop.
     pub progress: &'a dyn RunProgress,
 }
@@ -37,6 +39,8 @@ pub struct Summary {
     pub work: Vec<Outcome>,
     /// The results, where the report stage took part.
     pub results: Option<Results>,
+    /// Where the report for people lies, if it did.
+    pub page: Option<PathBuf>,
 }
 
 /// Runs `experiment`, or a part of it.
@@ -52,8 +56,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         (Some(from), None) => &STAGES[position(from)?..],
         (None, None) => STAGES,
     };
-    let RunOptions { raw, out, force, progress, .. } = *options;
-    let whole = Context { experiment, raw, out, tables: out, repetition: None, force, progress };
+    let RunOptions { raw, out, force, command, progress, .. } = *options;
+    let whole = Context { experiment, raw, out, tables: out, repetition: None, force, command, progress };
     let mut work = Vec::new();
     for (row, repetition) in experiment.repetitions.iter().enumerate() {
         let Repetition { label, shares_tables, experiment } = repetition;
@@ -74,7 +78,11 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     if reported && !experiment.repetitions.is_empty() {
         work.push(repeated(&whole)?);
     }
-    Ok(Summary { work, results: reported.then(|| results(out)).transpose()? })
+    Ok(Summary {
+        work,
+        results: reported.then(|| results(out)).transpose()?,
+        page: reported.then(|| out.join("report").join(PAGE)),
+    })
 }
 
 /// The results that the last run left under `out`.

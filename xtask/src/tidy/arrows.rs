@@ -37,6 +37,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ureq", &["reco-data"]),
     ("jiff", &["reco-features"]),
     ("comfy-table", &["reco-report"]),
+    ("svg", &["reco-report"]),
+    ("maud", &["reco-report"]),
     ("clap*", &["reco-cli", "xtask"]),
     ("ctrlc", &["reco-cli"]),
     ("anyhow", &["reco-cli", "xtask"]),

@@ -28,14 +28,25 @@ fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> any
         experiment.compute_on(device);
     }
     let watch = Watch::new(Interrupt::listen()?);
-    let options =
-        RunOptions { raw: &args.folders.raw, out: &args.folders.out, from, only, force: args.force, progress: &watch };
-    let Summary { results, .. } = &match reco_run::run(&experiment, &options)? {
+    let command = text::command_line(std::env::args());
+    let options = RunOptions {
+        raw: &args.folders.raw,
+        out: &args.folders.out,
+        from,
+        only,
+        force: args.force,
+        command: &command,
+        progress: &watch,
+    };
+    let Summary { results, page, .. } = &match reco_run::run(&experiment, &options)? {
         summary if args.json => return text::print_json(&summary),
         summary => summary,
     };
-    match results {
-        Some(results) => text::print(&terminal_table(results)),
-        None => Ok(()),
+    if let Some(results) = results {
+        text::print(&terminal_table(results))?;
     }
+    if let Some(page) = page {
+        text::say(&format!("report: {}", page.display()));
+    }
+    Ok(())
 }

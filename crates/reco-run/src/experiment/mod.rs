@@ -7,6 +7,7 @@
 
 mod file;
 mod repeat;
+mod written;
 
 use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{Approach, ApproachEntry, DeviceChoice};
@@ -45,6 +46,8 @@ pub struct Experiment {
     pub report: ReportConfig,
     /// `[repeat]`: the whole experiment once for each value of one key; empty for one run.
     pub repetitions: Vec<Repetition>,
+    /// `[repeat]`, which says what these differ in.
+    pub repeat: RepeatConfig,
 }
 
 /// One approach with its options, under the name by which this experiment calls it.
@@ -264,6 +267,7 @@ impl Experiment {
         let repetitions = repeat::repetitions(&repeat, place, stem, &table, only)?;
         Ok(Self {
             repetitions,
+            repeat,
             name: if document.name.is_empty() { stem.to_owned() } else { document.name },
             seed: document.seed,
             device: document.device,

@@ -4,14 +4,12 @@
 //!
 //! **Invariant**: words about metrics are those of their registry; words about a user are those of the evaluation.
 
-use reco_core::{Catalogue, ItemId};
 use reco_eval::metric::Better;
 use reco_eval::{Evaluation, MetricEntry};
-use reco_features::{Dataset, ItemDetails};
+use reco_features::Dataset;
 use reco_report::{DetailList, DetailRow, UserDetail};
 
-use super::Context;
-use crate::{Experiment, RunError};
+use crate::Experiment;
 
 /// Which of `columns` are errors.
 pub(super) fn lower_is_better(columns: &[String]) -> Vec<String> {
@@ -46,37 +44,62 @@ pub(super) fn protocol(experiment: &Experiment, evaluation: Option<&Evaluation>)
     lines
 }
 
-/// The user shown in detail, as each approach sees their held-out ratings.
-pub(super) fn user<'a>(
-    context: &Context<'_>,
+/// Users from close by, as each approach sees their held-out ratings: the one that the experiment names, then the others.
+pub(super) fn users<'a>(
+    dataset: &Dataset,
     evaluations: impl Iterator<Item = (&'a str, &'a Evaluation)>,
-) -> Result<Option<UserDetail>, RunError> {
-    let details: Vec<_> =
-        evaluations.filter_map(|(name, evaluation)| Some((name, evaluation.detail.as_ref()?))).collect();
-    let Some((_, first)) = details.first() else { return Ok(None) };
-    let dataset = Dataset::read(&context.at("features"))?;
-    let n_seen = match dataset.catalogue.users.get(&first.user) {
-        Some(user) => dataset.seen()[user.index()].items().len(),
-        None => 0,
-    };
-    let list = |(name, detail): &(&str, &reco_eval::UserDetail)| DetailList {
-        title: format!("{name}: held-out ratings, best prediction first"),
-        rows: detail.rows.iter().map(|row| line(&dataset.catalogue, &dataset.details, &row.item, row)).collect(),
-    };
-    Ok(Some(UserDetail { user: first.user.to_string(), n_seen, lists: details.iter().map(list).collect() }))
+) -> Vec<UserDetail> {
+    let of = |evaluation: &'a Evaluation| evaluation.detail.iter().chain(&evaluation.details);
+    let evaluations: Vec<_> = evaluations.collect();
+    let Some((_, first)) = evaluations.first() else { return Vec::new() };
+    let seen = dataset.seen();
+    of(first)
+        .map(|detail| {
+            let user = dataset.catalogue.users.get(&detail.user);
+            let lists = evaluations.iter().filter_map(|(name, evaluation)| {
+                // The same users for every approach: they are chosen by their held-out rows alone.
+                Some(list(name, of(evaluation).find(|other| other.user == detail.user)?, dataset))
+            });
+            UserDetail {
+                user: detail.user.to_string(),
+                n_seen: user.map_or(0, |user| seen[user.index()].items().len()),
+                lists: lists.collect(),
+            }
+        })
+        .collect()
 }
 
-fn line(catalogue: &Catalogue, details: &[ItemDetails], id: &ItemId, row: &reco_eval::DetailRow) -> DetailRow {
-    let item = catalogue.items.get(id);
-    let known = item.map(|item| &details[item.index()]);
+fn list(name: &str, detail: &reco_eval::UserDetail, dataset: &Dataset) -> DetailList {
+    DetailList {
+        approach: name.to_owned(),
+        rows: detail.rows.iter().map(|row| line(dataset, detail, row)).collect(),
+        n_hits: detail.n_hits,
+        n_best: detail.y_test.len(),
+        metrics: vec![
+            ("article_accuracy".to_owned(), detail.article_accuracy),
+            ("article_mrr".to_owned(), detail.article_mrr),
+            ("mrr".to_owned(), detail.mrr),
+        ],
+    }
+}
+
+fn line(dataset: &Dataset, detail: &reco_eval::UserDetail, row: &reco_eval::DetailRow) -> DetailRow {
+    let catalogue = &dataset.catalogue;
+    let item = catalogue.items.get(&row.item);
+    let known = item.map(|item| &dataset.details[item.index()]);
+    let old = catalogue.item_features.names().iter().position(|name| name == "old");
     DetailRow {
-        item: known.map_or_else(|| id.to_string(), |details| details.name.clone()),
+        item: known.map_or_else(|| row.item.to_string(), |details| details.name.clone()),
         genres: known.map_or_else(Vec::new, |details| details.genres.clone()),
+        old: item.zip(old).map(|(item, old)| catalogue.item_features.matrix().row(item.index())[old] > 0.5),
         // Back to the half star it was: the target was rounded on its way.
         rating: item
             .and_then(|item| catalogue.scaling.stars(item, row.y as f32))
             .map(|stars| (f64::from(stars) * 1000.0).round() / 1000.0),
-        score: row.yhat,
+        y: row.y,
+        yhat: row.yhat,
+        is_best: detail.y_test.contains(&row.item),
+        is_predicted_best: detail.predicted.contains(&row.item),
     }
 }
 

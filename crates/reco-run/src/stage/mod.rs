@@ -5,6 +5,7 @@
 //! **Invariant**: a stage reads only folders that earlier ones finished for the same experiment, and never one that is
 //! damaged or was made for another.
 
+mod counts;
 mod detail;
 mod evaluate;
 mod features;
@@ -24,7 +25,7 @@ use crate::manifest::{Digests, Manifest};
 use crate::{Experiment, Outcome, RunError, RunProgress};
 
 pub(crate) use repeated::repeated;
-pub use report::RESULTS;
+pub use report::{PAGE, RESULTS};
 
 /// One stage.
 pub struct StageEntry {
@@ -63,6 +64,8 @@ pub(crate) struct Context<'a> {
     pub(crate) repetition: Option<&'a str>,
     /// Whether work is done even where nothing changed.
     pub(crate) force: bool,
+    /// What the report says was typed.
+    pub(crate) command: &'a str,
     pub(crate) progress: &'a dyn RunProgress,
 }
 

@@ -6,12 +6,12 @@
 
 use serde_json::json;
 
-use super::report::{REPORT, RESULTS, write};
+use super::report::write_all;
 use super::{Context, own_version};
 use crate::folder::{Folder, Made};
 use crate::manifest::{Digests, MANIFEST, digest};
 use crate::{Outcome, RunError, results};
-use reco_report::{Facts, Results};
+use reco_report::{Facts, Provenance, Results};
 
 /// Writes the report of an experiment whose repetitions have theirs.
 ///
@@ -27,7 +27,7 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
     let labels: Vec<&str> = experiment.repetitions.iter().map(|repetition| repetition.label.as_str()).collect();
     let folder = Folder {
         stage: super::report::ENTRY.name,
-        version: 1,
+        version: 2,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "repetitions": labels }),
         inputs,
@@ -40,8 +40,12 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
             .map(|label| Ok(((*label).to_owned(), results(&context.at(label))?)))
             .collect::<Result<Vec<(String, Results)>, RunError>>()?;
         let mean = Results { seed: experiment.seed, ..Results::mean(each) };
-        write(&at.join(RESULTS), &mean.to_json()?)?;
-        write(&at.join(REPORT), &reco_report::markdown(&mean, &Facts::default(), &experiment.report))?;
+        let provenance = Provenance {
+            command: context.command.to_owned(),
+            experiment: experiment.to_toml(),
+            ..Provenance::default()
+        };
+        write_all(at, &mean, &Facts { provenance, ..Facts::default() }, &experiment.report)?;
         Ok(Made::default())
     })
 }

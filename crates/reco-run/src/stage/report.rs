@@ -8,28 +8,37 @@ use std::fs;
 use std::path::Path;
 
 use reco_core::{EpochLog, TrainingLog};
-use reco_eval::{BucketValues, Evaluation};
-use reco_features::Info;
-use reco_report::{ApproachResult, BucketResult, DatasetSummary, Facts, Results, SplitSummary};
+use reco_eval::{BucketValues, Evaluation, Interval};
+use reco_features::{Dataset, Info};
+use reco_report::{
+    ApproachFacts, ApproachResult, Bounds, BucketResult, DatasetSummary, Facts, Figures, Provenance, ReportConfig,
+    Results, SplitSummary, Work,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::train::{self, TrainNotes};
-use super::{Context, StageEntry, detail, evaluate, features, ingest, own_version};
-use crate::artifact;
+use super::{Context, StageEntry, counts, detail, evaluate, features, ingest, own_version};
+use crate::experiment::Configured;
 use crate::folder::{Folder, Made};
 use crate::manifest::{MANIFEST, Manifest, digest};
-use crate::{Outcome, RunError};
+use crate::{Outcome, RunError, artifact, registry};
 
 /// The file of results, in the report's folder.
 pub const RESULTS: &str = "results.json";
 
-/// The report for people, beside it.
-pub(super) const REPORT: &str = "report.md";
+/// The report for people, beside it: one page with all figures.
+pub const PAGE: &str = "report.html";
+
+/// The same in plain words and tables.
+const REPORT: &str = "report.md";
+
+/// The folder of figures that stand alone.
+const FIGURES: &str = "figures";
 
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "report",
-    about: "Writes the results as a table for people and as a file for machines",
+    about: "Writes the results as a page for people and as a file for machines",
     example: "  reco report\n  reco report --json",
     run,
 };
@@ -47,13 +56,14 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let experiment = context.experiment;
     let (features, feature_files) = features::folder(context)?.ready("features")?;
     let (_, mut inputs) = evaluate::folder(context)?.ready("evaluation")?;
+    inputs.extend(feature_files.clone());
     for configured in &experiment.approaches {
         let folder = train::folder(context, configured, &feature_files);
         inputs.insert(format!("models/{}/{MANIFEST}", configured.name), digest(&folder.path.join(MANIFEST))?);
     }
     let folder = Folder {
         stage: ENTRY.name,
-        version: 2,
+        version: 3,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "report": experiment.part(&experiment.report) }),
         inputs,
@@ -66,11 +76,24 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             experiment.approaches.iter().map(|one| row(context, &one.name)).collect::<Result<_, _>>()?;
         let results = results(context, &info, &rows);
         let facts = facts(context, &info, &rows)?;
-        write(&at.join(RESULTS), &results.to_json()?)?;
-        write(&at.join(REPORT), &reco_report::markdown(&results, &facts, &experiment.report))?;
+        write_all(at, &results, &facts, &experiment.report)?;
         Ok(Made::default())
     })?;
     Ok(vec![outcome])
+}
+
+/// Writes everything that a report's folder has.
+pub(super) fn write_all(at: &Path, results: &Results, facts: &Facts, config: &ReportConfig) -> Result<(), RunError> {
+    let figures = Figures::new(results, facts);
+    write(&at.join(RESULTS), &results.to_json()?)?;
+    write(&at.join(REPORT), &reco_report::markdown(results, facts, config))?;
+    write(&at.join(PAGE), &reco_report::html(results, facts, &figures, config))?;
+    let folder = at.join(FIGURES);
+    fs::create_dir(&folder).map_err(RunError::writing(&folder))?;
+    for drawing in figures.all() {
+        write(&folder.join(format!("{}.svg", drawing.name)), &drawing.alone())?;
+    }
+    Ok(())
 }
 
 fn row(context: &Context<'_>, name: &str) -> Result<Row, RunError> {
@@ -154,6 +177,7 @@ fn facts(context: &Context<'_>, info: &Info, rows: &[Row]) -> Result<Facts, RunE
     let (tables, table_files) = ingest::ready(context)?;
     let dataset = &info.dataset;
     let count = |n: usize| n.to_string();
+    let data = Dataset::read(&context.at("features"))?;
     let mut facts = Facts {
         dataset: vec![
             ("source".to_owned(), dataset.source.clone()),
@@ -165,7 +189,11 @@ fn facts(context: &Context<'_>, info: &Info, rows: &[Row]) -> Result<Facts, RunE
         ],
         evaluation: detail::protocol(context.experiment, rows.first().map(|row| &row.evaluation)),
         metrics: detail::meanings(&columns(rows)),
-        detail: detail::user(context, rows.iter().map(|row| (row.name.as_str(), &row.evaluation)))?,
+        bounds: rows.iter().flat_map(|row| bounds(row, context.experiment.seed)).collect(),
+        counts: Some(counts::counts(&data)),
+        approaches: approaches(context, rows)?,
+        details: detail::users(&data, rows.iter().map(|row| (row.name.as_str(), &row.evaluation))),
+        provenance: provenance(context, rows)?,
         ..Facts::default()
     };
     facts.dataset.retain(|(_, value)| !value.is_empty() && value != "0");
@@ -188,6 +216,55 @@ fn facts(context: &Context<'_>, info: &Info, rows: &[Row]) -> Result<Facts, RunE
     Ok(facts)
 }
 
+/// Between which bounds each metric of an approach lies.
+fn bounds(row: &Row, seed: u64) -> Vec<Bounds> {
+    let intervals = reco_eval::intervals(&row.evaluation, seed);
+    let bounds = row.evaluation.metrics.iter().zip(intervals).filter_map(|((metric, _), interval)| {
+        let Interval { low, high } = interval?;
+        Some(Bounds { approach: row.name.clone(), metric: metric.clone(), low, high })
+    });
+    bounds.collect()
+}
+
+/// What the registry and the artifact say of each approach.
+fn approaches(context: &Context<'_>, rows: &[Row]) -> Result<Vec<ApproachFacts>, RunError> {
+    let facts = |(row, configured): (&Row, &Configured)| {
+        let about = registry::approaches().find(|entry| entry.name == configured.kind).map(|entry| entry.about);
+        let layers = context.at("models").join(&row.name).join(artifact::LAYERS);
+        Ok(ApproachFacts {
+            name: row.name.clone(),
+            about: about.unwrap_or_default().to_owned(),
+            layers: if layers.exists() { Some(read(&layers)?) } else { None },
+        })
+    };
+    rows.iter().zip(&context.experiment.approaches).map(facts).collect()
+}
+
+/// What it takes to do it again, and what it took.
+fn provenance(context: &Context<'_>, rows: &[Row]) -> Result<Provenance, RunError> {
+    let mut versions = own_version();
+    let mut work = Vec::new();
+    let mut took = |what: String, manifest: &Manifest| {
+        versions.extend(manifest.versions.clone());
+        work.push(Work {
+            what,
+            device: manifest.device.clone().unwrap_or_default(),
+            seconds: manifest.seconds,
+            peak_memory_bytes: manifest.peak_memory_bytes,
+        });
+    };
+    took("tables".to_owned(), &ingest::ready(context)?.0);
+    took("features".to_owned(), &features::folder(context)?.ready("features")?.0);
+    rows.iter().for_each(|row| took(format!("models/{}", row.name), &row.manifest));
+    took("evaluation".to_owned(), &evaluate::folder(context)?.ready("evaluation")?.0);
+    Ok(Provenance {
+        command: context.command.to_owned(),
+        experiment: context.experiment.to_toml(),
+        versions: versions.into_iter().collect(),
+        work,
+    })
+}
+
 fn from_notes<T: DeserializeOwned>(folder: &Path, notes: &Value) -> Result<T, RunError> {
     serde_json::from_value(notes.clone()).map_err(|error| json_error(&folder.join(MANIFEST), &error))
 }
@@ -205,6 +282,6 @@ fn json_error(path: &Path, error: &serde_json::Error) -> RunError {
     }
 }
 
-pub(super) fn write(path: &Path, text: &str) -> Result<(), RunError> {
+fn write(path: &Path, text: &str) -> Result<(), RunError> {
     fs::write(path, text).map_err(RunError::writing(path))
 }

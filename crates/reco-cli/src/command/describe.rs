@@ -1,0 +1,29 @@
+//! `reco describe`: what does a network look like?
+//!
+//! Does not know networks: each describes itself when it is trained, and reco-run reads that back.
+//!
+//! **Invariant**: a picture is written whole or not at all; everything else goes to stdout.
+
+use reco_run::{describe as layers, diagram, mermaid, summary};
+use serde_json::json;
+
+use crate::args::DescribeArgs;
+use crate::text;
+
+/// `reco describe`
+pub(crate) fn describe(args: &DescribeArgs) -> anyhow::Result<()> {
+    let (name, graph) = layers(&args.models, args.approach.as_deref())?;
+    if let Some(file) = &args.svg {
+        text::write_file(file, &diagram(&name, &graph).alone())?;
+        if !args.mermaid && !args.json {
+            text::say(&format!("`{}`: the diagram of {name}", file.display()));
+            return Ok(());
+        }
+    }
+    if args.json {
+        return text::print_json(&json!({
+            "model": name, "network": graph.name, "layers": graph.layers, "n_parameters": graph.n_parameters(),
+        }));
+    }
+    text::print(&if args.mermaid { mermaid(&graph) } else { summary(&graph) })
+}

@@ -1,0 +1,138 @@
+//! Which users rated which items, and which items have which features?
+//!
+//! Does not know how many there are: it draws cells of a [`Grid`](crate::Grid).
+//!
+//! **Invariant**: nothing has a colour of its own, so that a single rating among thousands of pairs is seen.
+
+use super::chart::{SMALL, TITLE, WIDTH, label, titled};
+use crate::cells::count;
+use crate::palette::{HEAT, SOFT};
+use crate::sheet::{Anchor, Sheet, fitted, text_width};
+use crate::{Counts, Drawing, Grid};
+
+/// The right edge of cells.
+const RIGHT: f64 = WIDTH - 12.0;
+
+/// What the axis and the legend take below the cells.
+const BELOW: f64 = 56.0;
+
+/// Users × items, a cell the darker the more of its pairs are rated.
+pub(super) fn rated(counts: &Counts) -> Option<Drawing> {
+    let grid = &counts.rated;
+    let greatest = grid.greatest();
+    if greatest <= 0.0 {
+        return None;
+    }
+    let (users, items) = (count(grid.n_rows()), count(grid.n_columns()));
+    let description = format!(
+        "{users} users downwards, {items} products across, both in catalogue order, in {} by {} cells. {} of all pairs are \
+         rated; in the fullest cell, {}.",
+        grid.height(),
+        grid.width(),
+        percent(grid.overall()),
+        percent(greatest),
+    );
+    let title = "Users × products";
+    let left = text_width(&users, SMALL) + 8.0;
+    let bottom = TITLE + (240.0 / grid.height() as f64).clamp(2.0, 10.0) * grid.height() as f64;
+    let mut sheet = titled(title, bottom + BELOW);
+    // The square root, so that cells with few ratings differ from empty ones.
+    cells(&mut sheet, grid, [left, TITLE, RIGHT, bottom], |share| (share / greatest).sqrt());
+    label(&mut sheet, "1", left - 5.0, TITLE + 6.0, SOFT, Anchor::End);
+    if bottom > TITLE + 24.0 {
+        label(&mut sheet, &users, left - 5.0, bottom - 6.0, SOFT, Anchor::End);
+    }
+    products(&mut sheet, left, bottom, &items);
+    let step = |at: usize| percent((at as f64 / 5.0).powi(2) * greatest);
+    legend(&mut sheet, left, bottom + 26.0, "rated", &["none".to_owned(), step(1), step(3), step(5)]);
+    Some(sheet.finish("users-products", title, &description))
+}
+
+/// Features × items.
+pub(super) fn features(counts: &Counts) -> Option<Drawing> {
+    let grid = &counts.features;
+    let greatest = grid.greatest();
+    if greatest <= 0.0 {
+        return None;
+    }
+    let items = count(grid.n_columns());
+    let description = format!(
+        "{} features downwards, {items} products across in catalogue order, in {} columns; a cell is the mean of the feature \
+         over its products.",
+        grid.n_rows(),
+        grid.width(),
+    );
+    let title = "Products × features";
+    let names: Vec<String> = counts.feature_names.iter().map(|name| fitted(name, SMALL, 110.0)).collect();
+    let left = names.iter().map(|name| text_width(name, SMALL)).fold(0.0, f64::max) + 8.0;
+    let cell = (420.0 / grid.height() as f64).clamp(5.0, 15.0);
+    // Names are 14 pixels high.
+    let every = (14.0 / cell).ceil() as usize;
+    let bottom = TITLE + cell * grid.height() as f64;
+    let mut sheet = titled(title, bottom + BELOW);
+    cells(&mut sheet, grid, [left, TITLE, RIGHT, bottom], |mean| mean / greatest);
+    for (row, name) in names.iter().enumerate().step_by(every) {
+        label(&mut sheet, name, left - 5.0, TITLE + cell * (row as f64 + 0.5), SOFT, Anchor::End);
+    }
+    products(&mut sheet, left, bottom, &items);
+    let step = |at: usize| percent(at as f64 / 5.0 * greatest);
+    legend(&mut sheet, left, bottom + 26.0, "of products", &["none".to_owned(), step(1), step(3), step(5)]);
+    Some(sheet.finish("products-features", title, &description))
+}
+
+/// The axis below the cells.
+fn products(sheet: &mut Sheet, left: f64, bottom: f64, n_items: &str) {
+    for (text, x, anchor) in
+        [("1", left, Anchor::Start), ("products", (left + RIGHT) / 2.0, Anchor::Middle), (n_items, RIGHT, Anchor::End)]
+    {
+        label(sheet, text, x, bottom + 11.0, SOFT, anchor);
+    }
+}
+
+/// Cells within `[left, top, right, bottom]`; `level` gives 0 to 1.
+fn cells(sheet: &mut Sheet, grid: &Grid, [left, top, right, bottom]: [f64; 4], level: impl Fn(f64) -> f64) {
+    let (high, wide) = (grid.height(), grid.width());
+    let colour = |at: usize| match grid.mean(at / wide, at % wide) {
+        share if share <= 0.0 => 0,
+        share => ((level(share) * 5.0).ceil() as usize).clamp(1, 5),
+    };
+    let colours: Vec<usize> = (0..high * wide).map(colour).collect();
+    let x = |across: usize| left + (right - left) * across as f64 / wide as f64;
+    let y = |down: usize| top + (bottom - top) * down as f64 / high as f64;
+    sheet.area([left, top, right, bottom], HEAT[0]);
+    // Colour by colour and run by run, so that a picture of thousands of cells is a few paths.
+    for (at, heat) in HEAT.iter().enumerate().skip(1) {
+        for (down, row) in colours.chunks(wide).enumerate() {
+            let mut from = 0;
+            for run in row.chunk_by(|one, next| one == next) {
+                if run[0] == at {
+                    sheet.area([x(from), y(down), x(from + run.len()), y(down + 1)], *heat);
+                }
+                from += run.len();
+            }
+        }
+    }
+}
+
+/// Boxes from nothing to much, with what none, the first, the third and the last mean.
+fn legend(sheet: &mut Sheet, left: f64, top: f64, what: &str, labels: &[String; 4]) {
+    let step = (RIGHT - left - text_width(what, SMALL) - 12.0).min(264.0) / 6.0;
+    for (at, heat) in HEAT.iter().enumerate() {
+        let x = left + step * at as f64;
+        sheet.area([x, top, x + step - 2.0, top + 9.0], *heat);
+    }
+    for (at, text) in [0, 1, 3, 5].into_iter().zip(labels) {
+        label(sheet, text, left + step * (at as f64 + 0.5) - 1.0, top + 19.0, SOFT, Anchor::Middle);
+    }
+    label(sheet, what, left + step * 6.0 + 6.0, top + 5.0, SOFT, Anchor::Start);
+}
+
+/// A share in few characters.
+fn percent(share: f64) -> String {
+    match share * 100.0 {
+        percent if percent >= 10.0 => format!("{percent:.0} %"),
+        percent if percent >= 1.0 => format!("{percent:.1} %"),
+        percent if percent >= 0.1 => format!("{percent:.2} %"),
+        percent => format!("{percent:.3} %"),
+    }
+}

@@ -1,0 +1,92 @@
+//! How do the approaches compare, and which differences could be luck?
+//!
+//! Does not know what a metric means, only which are errors.
+//!
+//! **Invariant**: a metric that applies to no approach has no figure; a value without bounds is a dot alone.
+
+use super::chart::{Axis, Plot, SMALL, Scale, TITLE, WIDTH, decimals, label, titled};
+use crate::palette::{ACCENT, INK, SOFT};
+use crate::sheet::{Anchor, fitted, text_width};
+use crate::{Bounds, Drawing, Results, cells};
+
+/// Pixels from one approach to the next.
+const ROW: f64 = 22.0;
+
+/// One drawing per metric, in the order of the table.
+pub(super) fn metrics(results: &Results, bounds: &[Bounds]) -> Vec<Drawing> {
+    let mut drawings = Vec::new();
+    for name in results.metric_names() {
+        let rows: Vec<Row> = results
+            .approaches
+            .iter()
+            .map(|approach| {
+                let found = bounds.iter().find(|bounds| bounds.approach == approach.name && bounds.metric == name);
+                let value = approach.metrics.get(name);
+                Row {
+                    approach: &approach.name,
+                    value,
+                    bounds: found.map(|bounds| (bounds.low, bounds.high)),
+                    is_best: value.is_some() && value == results.best(name),
+                }
+            })
+            .collect();
+        if rows.iter().any(|row| row.value.is_some()) {
+            drawings.push(metric(name, results.is_error(name), &rows));
+        }
+    }
+    drawings
+}
+
+struct Row<'a> {
+    approach: &'a str,
+    value: Option<f64>,
+    bounds: Option<(f64, f64)>,
+    is_best: bool,
+}
+
+fn metric(name: &str, is_error: bool, rows: &[Row<'_>]) -> Drawing {
+    let told: Vec<String> = rows
+        .iter()
+        .map(|row| match (row.value, row.bounds) {
+            (None, _) => format!("{}: does not apply", row.approach),
+            (Some(value), None) => format!("{}: {value:.4}", row.approach),
+            (Some(value), Some((low, high))) => format!("{}: {value:.4}, from {low:.4} to {high:.4}", row.approach),
+        })
+        .collect();
+    let better = if is_error { "lower is better" } else { "higher is better" };
+    let description = format!("{name}, {better}. {}.", told.join("; "));
+    let file = format!("metric-{}", crate::file_name(name));
+    let title = format!("{name}{}", if is_error { " ↓" } else { "" });
+
+    let numbers =
+        || rows.iter().flat_map(|row| [row.value, row.bounds.map(|b| b.0), row.bounds.map(|b| b.1)]).flatten();
+    let (low, high) = (numbers().fold(f64::INFINITY, f64::min), numbers().fold(f64::NEG_INFINITY, f64::max));
+    // Shares begin at zero; errors, which never come near it, where they begin.
+    let low = if is_error && low > (high - low) { low } else { low.min(0.0) };
+    let room = if high > low { (high - low) * 0.05 } else { high.abs().max(1.0) * 0.1 };
+    let (low, high) = if low == 0.0 { (0.0, high + room) } else { (low - room, high + room) };
+
+    let labels: Vec<String> = rows.iter().map(|row| fitted(row.approach, SMALL, 110.0)).collect();
+    let left = labels.iter().map(|label| text_width(label, SMALL)).fold(0.0, f64::max) + 4.0;
+    let right = WIDTH - text_width("0.0000", SMALL) - 20.0;
+    let n = rows.len() as f64;
+    let field = [left, TITLE, right, TITLE + ROW * n + 20.0];
+    let mut sheet = titled(&title, field[3] + 4.0);
+    let x = Axis { scale: Scale::Linear(low, high), title: "", ticks: 5, format: &decimals(low, high, 5) };
+    // The first approach on top.
+    let y = Axis { scale: Scale::Linear(n, 0.0), title: "", ticks: 0, format: &|_| String::new() };
+    let mut plot = Plot::new(&mut sheet, field, &x, &y);
+    for (place, row) in rows.iter().enumerate() {
+        let (at, colour) = (place as f64 + 0.5, if row.is_best { ACCENT } else { SOFT });
+        if let Some((low, high)) = row.bounds {
+            plot.line(&[(low, at), (high, at)], colour, 2.0);
+        }
+        if let Some(value) = row.value {
+            plot.dot((value, at), 4.0, colour, false);
+        }
+        let middle = plot.height(at);
+        label(plot.sheet, &labels[place], left, middle, INK, Anchor::End);
+        label(plot.sheet, &cells::metric(row.value), WIDTH - 4.0, middle, colour, Anchor::End);
+    }
+    sheet.finish(&file, &title, &description)
+}

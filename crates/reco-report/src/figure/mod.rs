@@ -1,0 +1,78 @@
+//! Which figures does a report have?
+//!
+//! Does not know the page around them.
+//!
+//! **Invariant**: a figure of nothing is not there; each has a name of its own, which names its file.
+
+mod bars;
+mod chart;
+mod curves;
+mod dates;
+mod heat;
+mod history;
+mod metrics;
+mod tail;
+
+pub(crate) use history::Side;
+
+use crate::{Counts, Drawing, Facts, Results};
+
+/// All figures of a report, in the order in which it tells them.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// One per metric: every approach with its bounds.
+    pub metrics: Vec<Drawing>,
+    /// One per main metric and side: every approach by how many training ratings there are.
+    pub history: Vec<Drawing>,
+    /// The ratings: who, what, how many stars, when.
+    pub ratings: Vec<Drawing>,
+    /// The items' features.
+    pub features: Vec<Drawing>,
+    /// One per context.
+    pub contexts: Vec<Drawing>,
+    /// The course of each training: loss and percentage error, by the approach's name.
+    pub training: Vec<(String, Vec<Drawing>)>,
+    /// Each network as layers, by the approach's name.
+    pub diagrams: Vec<(String, Drawing)>,
+}
+
+impl Figures {
+    /// Draws whatever `results` and `facts` have.
+    pub fn new(results: &Results, facts: &Facts) -> Self {
+        let mut figures = Self {
+            metrics: metrics::metrics(results, &facts.bounds),
+            history: history::by_history(results),
+            ..Self::default()
+        };
+        if let Some(counts) = &facts.counts {
+            figures.ratings = ratings(counts);
+            figures.features.extend(heat::features(counts));
+            figures.contexts = counts.contexts.iter().filter_map(bars::context).collect();
+        }
+        for (name, log) in &facts.training {
+            figures.training.push((name.clone(), curves::training(name, log)));
+        }
+        for approach in &facts.approaches {
+            if let Some(layers) = approach.layers.as_ref().filter(|graph| !graph.layers.is_empty()) {
+                figures.diagrams.push((approach.name.clone(), crate::diagram(&approach.name, layers)));
+            }
+        }
+        figures
+    }
+
+    /// Every drawing, in order.
+    pub fn all(&self) -> impl Iterator<Item = &Drawing> {
+        let plain = [&self.metrics, &self.history, &self.ratings, &self.features, &self.contexts];
+        let training = self.training.iter().flat_map(|(_, drawings)| drawings);
+        plain.into_iter().flatten().chain(self.diagrams.iter().map(|(_, drawing)| drawing)).chain(training)
+    }
+}
+
+fn ratings(counts: &Counts) -> Vec<Drawing> {
+    let draw: [fn(&Counts) -> Option<Drawing>; 5] =
+        [heat::rated, bars::per_user, bars::stars, tail::popularity, dates::over_time];
+    draw.into_iter().filter_map(|draw| draw(counts)).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

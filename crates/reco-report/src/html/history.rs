@@ -1,0 +1,69 @@
+//! What is each approach worth to users, and with items, of little or much history?
+//!
+//! Does not know how figures are drawn.
+//!
+//! **Invariant**: the numbers are those of results.json, the best of each bucket marked.
+
+use maud::{Markup, html};
+
+use super::cards;
+use crate::figure::Side;
+use crate::{Figures, Results, cells};
+
+/// The section, where an evaluation told buckets apart.
+pub(super) fn by_history(results: &Results, figures: &Figures) -> Option<Markup> {
+    let sides: Vec<Side> = Side::ALL.into_iter().filter(|side| !side.shown(results).is_empty()).collect();
+    (!sides.is_empty()).then(|| {
+        html! {
+            p {
+                "Users, and the items of held-out ratings, by how many training ratings they have; in brackets, how many "
+                "users or held-out ratings that is. Lists are of the whole catalogue all the same."
+            }
+            (cards(&figures.history, true))
+            details {
+                summary { "The same as tables" }
+                @for side in sides {
+                    @for metric in results.main_metrics() { (table(results, side, metric)) }
+                }
+            }
+        }
+    })
+}
+
+fn table(results: &Results, side: Side, metric: &str) -> Markup {
+    let shown = side.shown(results);
+    let value = |row: usize, at: usize| {
+        side.buckets(&results.approaches[row]).get(at).and_then(|bucket| bucket.metrics.get(metric))
+    };
+    let best = |at: usize| {
+        let values = (0..results.approaches.len()).filter_map(|row| value(row, at));
+        values.reduce(if results.is_error(metric) { f64::min } else { f64::max })
+    };
+    let header = |at: usize| {
+        let bucket = &side.buckets(&results.approaches[0])[at];
+        format!("{} ({})", bucket.bucket, cells::count(side.size(bucket)))
+    };
+    html! {
+        h3 { (metric) @if results.is_error(metric) { " ↓" } " by " (side.name()) "’ training ratings" }
+        div.wide role="region" aria-label={ (metric) " by " (side.name()) } tabindex="0" {
+            table.results {
+                thead { tr { th scope="col" { "approach" } @for &at in &shown { th.number scope="col" { (header(at)) } } } }
+                tbody {
+                    @for (row, approach) in results.approaches.iter().enumerate() {
+                        tr {
+                            th scope="row" { (approach.name) }
+                            @for &at in &shown {
+                                @let cell = cells::metric(value(row, at));
+                                @if value(row, at).is_some() && value(row, at) == best(at) {
+                                    td.number.best { strong { (cell) "*" } }
+                                } @else {
+                                    td.number { (cell) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

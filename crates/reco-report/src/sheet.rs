@@ -1,0 +1,287 @@
+//! What is a drawing while it is made, and how does it become SVG?
+//!
+//! Does not know charts or diagrams.
+//!
+//! **Invariant**: text is text, escaped by the `svg` crate; every colour is one of the palette's; the same strokes give the
+//! same bytes.
+
+use std::fmt::Write as _;
+
+use svg::Node as _;
+use svg::node::Text;
+use svg::node::element::Element;
+
+use crate::palette::{self, Colour};
+
+/// Whatever the reader's system calls its own.
+const FONTS: &str =
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'Liberation Sans', Arial, sans-serif";
+
+/// A finished drawing.
+#[derive(Clone, Debug)]
+pub struct Drawing {
+    /// Names its file: `metric-ndcg@10`.
+    pub name: String,
+    /// What it is, in a few words; also the heading inside it.
+    pub title: String,
+    /// What it shows, for those who do not see it.
+    pub description: String,
+    size: (f64, f64),
+    nodes: Vec<Element>,
+}
+
+impl Drawing {
+    /// Its width in pixels.
+    pub fn width(&self) -> f64 {
+        self.size.0
+    }
+
+    /// As a part of a page, which brings the palette's rules. Ends without a newline.
+    pub fn inline(&self) -> String {
+        self.root().to_string()
+    }
+
+    /// As a file that stands alone, light or dark as its reader is.
+    pub fn alone(&self) -> String {
+        let mut root = self.root();
+        let mut style = Element::new("style");
+        style.append(Text::new(palette::alone_css()));
+        let mut background = Element::new("rect");
+        background.assign("width", "100%");
+        background.assign("height", "100%");
+        background.assign("fill", palette::SURFACE.light);
+        // After the title and the description, and before all that is drawn.
+        let children = root.get_children_mut();
+        children.insert(2, Box::new(background));
+        children.insert(2, Box::new(style));
+        format!("{root}\n")
+    }
+
+    fn root(&self) -> Element {
+        let (width, height) = self.size;
+        let mut root = Element::new("svg");
+        root.assign("xmlns", "http://www.w3.org/2000/svg");
+        root.assign("viewBox", format!("0 0 {} {}", number(width), number(height)));
+        root.assign("width", number(width));
+        root.assign("height", number(height));
+        root.assign("font-family", FONTS);
+        root.assign("role", "img");
+        for (name, text) in [("title", &self.title), ("desc", &self.description)] {
+            let mut element = Element::new(name);
+            element.append(Text::new(text.as_str()));
+            root.append(element);
+        }
+        for node in &self.nodes {
+            root.append(node.clone());
+        }
+        root
+    }
+}
+
+/// Where a text has its anchor, from left to right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+/// How a text looks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words {
+    pub(crate) size: f64,
+    pub(crate) colour: Colour,
+    pub(crate) anchor: Anchor,
+    pub(crate) bold: bool,
+}
+
+impl Words {
+    /// Text of that size in pixels, to the right of its anchor.
+    pub(crate) fn new(size: f64, colour: Colour) -> Self {
+        Self { size, colour, anchor: Anchor::Start, bold: false }
+    }
+
+    /// With another anchor.
+    pub(crate) fn at(self, anchor: Anchor) -> Self {
+        Self { anchor, ..self }
+    }
+
+    /// In bold.
+    pub(crate) fn bold(self) -> Self {
+        Self { bold: true, ..self }
+    }
+}
+
+/// A drawing while it is made. Coordinates are pixels from the upper left corner.
+pub(crate) struct Sheet {
+    size: (f64, f64),
+    nodes: Vec<Element>,
+    /// Areas of one colour in a row, which become one path.
+    area: Option<(Colour, String)>,
+}
+
+impl Sheet {
+    pub(crate) fn new(width: f64, height: f64) -> Self {
+        Self { size: (width, height), nodes: Vec::new(), area: None }
+    }
+
+    pub(crate) fn finish(mut self, name: &str, title: &str, description: &str) -> Drawing {
+        self.end_area();
+        Drawing {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            description: description.to_owned(),
+            size: self.size,
+            nodes: self.nodes,
+        }
+    }
+
+    /// One line of text whose baseline starts, ends or is centred at (`x`, `y`).
+    pub(crate) fn text(&mut self, text: &str, x: f64, y: f64, words: Words) {
+        let element = words_element(text, x, y, words);
+        self.push(element);
+    }
+
+    /// One line of text that runs upwards, its middle at (`x`, `y`).
+    pub(crate) fn text_upwards(&mut self, text: &str, x: f64, y: f64, words: Words) {
+        let mut element = words_element(text, x, y, words);
+        element.assign("transform", format!("rotate(-90 {} {})", number(x), number(y)));
+        self.push(element);
+    }
+
+    /// A box with rounded corners and an edge.
+    pub(crate) fn card(&mut self, x: f64, y: f64, width: f64, height: f64, fill: Colour, edge: Colour) {
+        let mut element = Element::new("rect");
+        for (name, value) in [("x", x), ("y", y), ("width", width), ("height", height), ("rx", 5.0)] {
+            element.assign(name, number(value));
+        }
+        element.assign("fill", fill.light);
+        element.assign("stroke", edge.light);
+        self.push(element);
+    }
+
+    /// A line of that width through points.
+    pub(crate) fn line(&mut self, points: &[(f64, f64)], colour: Colour, width: f64) {
+        let mut data = String::new();
+        for &(x, y) in points {
+            let _ = write!(data, "{}{} {}", if data.is_empty() { "M" } else { "L" }, number(x), number(y));
+        }
+        self.curve(data, colour, width);
+    }
+
+    /// A curve along SVG path data.
+    pub(crate) fn curve(&mut self, data: String, colour: Colour, width: f64) {
+        let mut element = Element::new("path");
+        element.assign("d", data);
+        element.assign("fill", "none");
+        element.assign("stroke", colour.light);
+        element.assign("stroke-linejoin", "round");
+        element.assign("stroke-width", number(width));
+        self.push(element);
+    }
+
+    /// An area around SVG path data.
+    pub(crate) fn shape(&mut self, data: String, colour: Colour) {
+        let mut element = Element::new("path");
+        element.assign("d", data);
+        element.assign("fill", colour.light);
+        self.push(element);
+    }
+
+    /// A dot, or a ring.
+    pub(crate) fn dot(&mut self, (x, y): (f64, f64), radius: f64, colour: Colour, hollow: bool) {
+        let mut element = Element::new("circle");
+        element.assign("cx", number(x));
+        element.assign("cy", number(y));
+        element.assign("r", number(radius));
+        element.assign("fill", if hollow { palette::SURFACE.light } else { colour.light });
+        if hollow {
+            element.assign("stroke", colour.light);
+            element.assign("stroke-width", "1.5");
+        }
+        self.push(element);
+    }
+
+    /// A rectangle. Those of one colour that follow each other become one path.
+    pub(crate) fn area(&mut self, [left, top, right, bottom]: [f64; 4], colour: Colour) {
+        if self.area.as_ref().is_none_or(|(known, _)| *known != colour) {
+            self.end_area();
+        }
+        let (_, data) = self.area.get_or_insert_with(|| (colour, String::new()));
+        let [x, y, width, height] = [left, top, right - left, bottom - top].map(number);
+        let _ = write!(data, "M{x} {y}h{width}v{height}h-{width}z");
+    }
+
+    fn end_area(&mut self) {
+        if let Some((colour, data)) = self.area.take() {
+            self.shape(data, colour);
+        }
+    }
+
+    fn push(&mut self, element: Element) {
+        self.end_area();
+        self.nodes.push(element);
+    }
+}
+
+fn words_element(text: &str, x: f64, y: f64, words: Words) -> Element {
+    let mut element = Element::new("text");
+    element.assign("x", number(x));
+    element.assign("y", number(y));
+    element.assign("font-size", number(words.size));
+    element.assign("fill", words.colour.light);
+    match words.anchor {
+        Anchor::Start => {}
+        Anchor::Middle => element.assign("text-anchor", "middle"),
+        Anchor::End => element.assign("text-anchor", "end"),
+    }
+    if words.bold {
+        element.assign("font-weight", "600");
+    }
+    element.append(Text::new(text));
+    element
+}
+
+/// At most two decimals, and none that are zero.
+fn number(value: f64) -> String {
+    let rounded = (value * 100.0).round() / 100.0;
+    // Not `-0`.
+    format!("{}", rounded + 0.0)
+}
+
+/// About how wide `text` is at a font size of `size`: enough to leave room for it in any of [`FONTS`].
+pub(crate) fn text_width(text: &str, size: f64) -> f64 {
+    // The widths of DejaVu Sans, the widest of those that systems have for `sans-serif`.
+    let em = |character: char| match character {
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '|' | '\'' | '!' | 'I' | 'J' | ' ' => 0.34,
+        'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '-' | '/' => 0.42,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' | '–' | '→' | '↓' => 1.0,
+        'A'..='Z' => 0.74,
+        's' | 'c' | 'z' | '_' | '·' => 0.55,
+        character if character.is_ascii() => 0.64,
+        character if (character as u32) < 0x1100 => 0.7,
+        // Ideographs are as wide as high.
+        _ => 1.0,
+    };
+    text.chars().map(em).sum::<f64>() * size
+}
+
+/// The same in bold.
+pub(crate) fn bold_width(text: &str, size: f64) -> f64 {
+    1.12 * text_width(text, size)
+}
+
+/// `text` cut to `width`, with an ellipsis where it was cut.
+pub(crate) fn fitted(text: &str, size: f64, width: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.to_owned();
+    }
+    let mut kept = text.to_owned();
+    while kept.pop().is_some() {
+        let cut = format!("{}…", kept.trim_end());
+        if text_width(&cut, size) <= width {
+            return cut;
+        }
+    }
+    "…".to_owned()
+}

@@ -1,0 +1,99 @@
+//! How is an experiment written down, so that nothing about it depends on where it came from?
+//!
+//! Does not know what its keys mean.
+//!
+//! **Invariant**: what is written reads back as the same experiment: bases, overrides and defaults are in it.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Experiment, RepeatConfig};
+
+/// The tables in the order in which one reads them.
+#[derive(Serialize)]
+struct Written<'a> {
+    name: &'a str,
+    seed: u64,
+    device: Value,
+    data: Value,
+    features: Value,
+    split: Value,
+    approach: Vec<Value>,
+    evaluate: Value,
+    report: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeat: Option<Value>,
+}
+
+impl Experiment {
+    /// The whole experiment as TOML, every default filled in.
+    pub fn to_toml(&self) -> String {
+        let part = |value: Value| without_null(value);
+        let approach = self.approaches.iter().map(|one| {
+            let mut table = json!({ "name": one.name });
+            if one.kind != one.name {
+                table["kind"] = one.kind.into();
+            }
+            if let Value::Object(options) = part(one.approach.options()) {
+                options.into_iter().for_each(|(key, value)| table[key] = value);
+            }
+            table
+        });
+        let written = Written {
+            name: &self.name,
+            seed: self.seed,
+            device: self.part(&self.device),
+            data: part(self.part(&self.data)),
+            features: part(self.part(&self.features)),
+            split: part(self.part(&self.split)),
+            approach: approach.collect(),
+            evaluate: part(self.part(&self.evaluate)),
+            report: part(self.part(&self.report)),
+            repeat: (self.repeat != RepeatConfig::default()).then(|| part(self.part(&self.repeat))),
+        };
+        toml::to_string(&written).expect("what was read from TOML can be written as TOML")
+    }
+}
+
+/// TOML says nothing where JSON says null.
+fn without_null(value: Value) -> Value {
+    match value {
+        Value::Object(table) => table
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key, without_null(value)))
+            .collect(),
+        Value::Array(values) => values.into_iter().map(without_null).collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::Source;
+
+    #[test]
+    fn every_experiment_reads_back_as_it_was_written() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/experiments");
+        let mut sources = vec![Source::Default];
+        if let Ok(files) = std::fs::read_dir(folder) {
+            sources.extend(files.map(|file| Source::File(file.unwrap().path())));
+        }
+        for source in &sources {
+            let experiment = Experiment::read(source, &["evaluate.k=[3]".to_owned()], &[]).unwrap();
+            let text = experiment.to_toml();
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("again.toml");
+            std::fs::write(&path, &text).unwrap();
+            let again = Experiment::read(&Source::File(path), &[], &[]);
+            let again = again.unwrap_or_else(|error| panic!("{error}\n{text}"));
+            assert_eq!(again.to_toml(), text);
+            assert_eq!(again.evaluate, experiment.evaluate);
+            assert!(text.contains("k = [3]") && text.contains("[[approach]]"), "{text}");
+            assert_eq!(again.repetitions.len(), experiment.repetitions.len());
+        }
+    }
+}
