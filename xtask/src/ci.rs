@@ -181,6 +181,10 @@ fn lacking() -> Vec<String> {
             "tests on wgpu: there is no Vulkan driver: Debian's `mesa-vulkan-drivers` is one in software".to_owned(),
         );
     }
+    let browsers = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+    if !browsers.into_iter().any(|browser| is_installed(browser, &[])) {
+        lacking.push("tests of the report in a browser: there is no Chromium: Debian's `chromium`".to_owned());
+    }
     if !is_installed("pip", &[]) && !is_installed("python3", &["-m", "pip"]) {
         lacking.push("fetching MovieLens 100K from PyPI: there is no pip: Debian's `python3-pip`".to_owned());
     }

@@ -151,6 +151,8 @@ mod tests {
     struct Counts {
         path: Vec<String>,
         counts: BTreeMap<String, usize>,
+        /// The dimensions of each layer's matrix: rows or what it reads, and its output.
+        matrices: BTreeMap<String, [usize; 2]>,
     }
 
     impl ModuleVisitor for Counts {
@@ -162,6 +164,10 @@ mod tests {
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let layer = self.path[self.path.len() - 2].clone();
+            let dims: [usize; D] = param.val().dims();
+            if let [rows, columns] = dims[..] {
+                self.matrices.insert(layer.clone(), [rows, columns]);
+            }
             *self.counts.entry(layer).or_default() += param.val().shape().num_elements();
         }
     }
@@ -225,6 +231,23 @@ mod tests {
         assert_eq!(said, counts.counts, "{}", N::NAME);
         assert_eq!(graph.n_parameters(), network.num_params(), "{}", N::NAME);
         assert_eq!(graph.layers.last().map(|layer| layer.output_size), Some(1), "{}", N::NAME);
+        for layer in &graph.layers {
+            // `add` has seen to it that every input is there.
+            let read: usize =
+                graph.layers.iter().filter(|one| layer.inputs.contains(&one.name)).map(|one| one.output_size).sum();
+            match (layer.kind.as_str(), layer.name.as_str()) {
+                ("Input", "features_in") => assert_eq!(layer.output_size, SIZES.n_features, "{}", N::NAME),
+                ("Input", "contexts_in") => assert_eq!(layer.output_size, SIZES.n_contexts, "{}", N::NAME),
+                // A row's number.
+                ("Input", _) => assert_eq!(layer.output_size, 1, "{} {}", N::NAME, layer.name),
+                ("Embedding", name) => assert_eq!(layer.output_size, counts.matrices[name][1], "{} {name}", N::NAME),
+                // What a dense layer's weights read is as wide as all that the graph leads into it.
+                ("Dense", name) => assert_eq!([read, layer.output_size], counts.matrices[name], "{} {name}", N::NAME),
+                ("Concatenate", name) => assert_eq!(layer.output_size, read, "{} {name}", N::NAME),
+                ("Dot", name) => assert_eq!(layer.output_size, 1, "{} {name}", N::NAME),
+                (kind, name) => panic!("{} {name}: no shape is known of the kind {kind}", N::NAME),
+            }
+        }
         assert_eq!(N::layers(&ARTICLE).n_parameters(), article_parameters, "{}", N::NAME);
     }
 

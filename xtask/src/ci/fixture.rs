@@ -84,6 +84,9 @@ fn comparable(path: &Path) -> Result<Vec<u8>> {
             without_measurements(&mut value);
             Ok(value.to_string().into_bytes())
         }
+        Some("html") => without_run(&String::from_utf8_lossy(&bytes))
+            .map(String::into_bytes)
+            .with_context(|| format!("`{}` has no section `run`", path.display())),
         Some("md") => Ok(without_training(&String::from_utf8_lossy(&bytes)).into_bytes()),
         _ => Ok(bytes),
     }
@@ -114,6 +117,13 @@ fn without_training(text: &str) -> String {
         }
     }
     kept
+}
+
+/// A page without its section on the run itself, which has times, memory and the command line in it.
+fn without_run(page: &str) -> Option<String> {
+    let (before, rest) = page.split_once("<section id=\"run\"")?;
+    let (_, after) = rest.split_once("</section>")?;
+    Some(format!("{before}{after}"))
 }
 
 #[cfg(test)]
@@ -148,6 +158,13 @@ mod tests {
             files.iter().map(|(name, text)| (*name, text.as_str())).collect()
         }
         assert_eq!(outcome("times", &borrowed(&first), &borrowed(&second)), Ok(3));
+        let page = |seconds: f64, mae: f64| format!("<section>{mae}</section><section id=\"run\">{seconds}</section>");
+        let (one, two) = (page(1.0, 0.5), page(2.0, 0.5));
+        assert_eq!(outcome("page", &[("r.html", &one)], &[("r.html", &two)]), Ok(1));
+        let error = outcome("page-number", &[("r.html", &one)], &[("r.html", &page(1.0, 0.6))]).unwrap_err();
+        assert!(error.contains("`r.html` with other bytes"), "{error}");
+        let error = outcome("no-page", &[("r.html", "")], &[("r.html", "")]).unwrap_err();
+        assert!(error.contains("`run`"), "{error}");
         let other = json(1.0, 0.500_000_000_000_000_1);
         let error = outcome("number", &[("r.json", &first[0].1)], &[("r.json", &other)]).unwrap_err();
         assert!(error.contains("`r.json` with other bytes"), "{error}");
