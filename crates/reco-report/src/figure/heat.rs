@@ -36,15 +36,13 @@ pub(super) fn rated(counts: &Counts) -> Option<Drawing> {
     let left = text_width(&users, SMALL) + 8.0;
     let bottom = TITLE + (240.0 / grid.height() as f64).clamp(2.0, 10.0) * grid.height() as f64;
     let mut sheet = titled(title, bottom + BELOW);
-    // The square root, so that cells with few ratings differ from empty ones.
-    cells(&mut sheet, grid, [left, TITLE, RIGHT, bottom], |share| (share / greatest).sqrt());
+    cells(&mut sheet, grid, [left, TITLE, RIGHT, bottom]);
     label(&mut sheet, "1", left - 5.0, TITLE + 6.0, SOFT, Anchor::End);
     if bottom > TITLE + 24.0 {
         label(&mut sheet, &users, left - 5.0, bottom - 6.0, SOFT, Anchor::End);
     }
     products(&mut sheet, left, bottom, &items);
-    let step = |at: usize| percent((at as f64 / 5.0).powi(2) * greatest);
-    legend(&mut sheet, left, bottom + 26.0, "rated", &["none".to_owned(), step(1), step(3), step(5)]);
+    legend(&mut sheet, left, bottom + 26.0, "rated", greatest);
     Some(sheet.finish("users-products", title, &description))
 }
 
@@ -70,13 +68,12 @@ pub(super) fn features(counts: &Counts) -> Option<Drawing> {
     let every = (14.0 / cell).ceil() as usize;
     let bottom = TITLE + cell * grid.height() as f64;
     let mut sheet = titled(title, bottom + BELOW);
-    cells(&mut sheet, grid, [left, TITLE, RIGHT, bottom], |mean| mean / greatest);
+    cells(&mut sheet, grid, [left, TITLE, RIGHT, bottom]);
     for (row, name) in names.iter().enumerate().step_by(every) {
         label(&mut sheet, name, left - 5.0, TITLE + cell * (row as f64 + 0.5), SOFT, Anchor::End);
     }
     products(&mut sheet, left, bottom, &items);
-    let step = |at: usize| percent(at as f64 / 5.0 * greatest);
-    legend(&mut sheet, left, bottom + 26.0, "of products", &["none".to_owned(), step(1), step(3), step(5)]);
+    legend(&mut sheet, left, bottom + 26.0, "of products", greatest);
     Some(sheet.finish("products-features", title, &description))
 }
 
@@ -89,12 +86,13 @@ fn products(sheet: &mut Sheet, left: f64, bottom: f64, n_items: &str) {
     }
 }
 
-/// Cells within `[left, top, right, bottom]`; `level` gives 0 to 1.
-fn cells(sheet: &mut Sheet, grid: &Grid, [left, top, right, bottom]: [f64; 4], level: impl Fn(f64) -> f64) {
-    let (high, wide) = (grid.height(), grid.width());
+/// Cells within `[left, top, right, bottom]`. Their colours go by the square root, so that cells with little differ from
+/// those with nothing.
+fn cells(sheet: &mut Sheet, grid: &Grid, [left, top, right, bottom]: [f64; 4]) {
+    let (high, wide, greatest) = (grid.height(), grid.width(), grid.greatest());
     let colour = |at: usize| match grid.mean(at / wide, at % wide) {
         share if share <= 0.0 => 0,
-        share => ((level(share) * 5.0).ceil() as usize).clamp(1, 5),
+        share => (((share / greatest).sqrt() * 5.0).ceil() as usize).clamp(1, 5),
     };
     let colours: Vec<usize> = (0..high * wide).map(colour).collect();
     let x = |across: usize| left + (right - left) * across as f64 / wide as f64;
@@ -114,14 +112,16 @@ fn cells(sheet: &mut Sheet, grid: &Grid, [left, top, right, bottom]: [f64; 4], l
     }
 }
 
-/// Boxes from nothing to much, with what none, the first, the third and the last mean.
-fn legend(sheet: &mut Sheet, left: f64, top: f64, what: &str, labels: &[String; 4]) {
+/// Boxes from nothing to `greatest`, with what some of them mean.
+fn legend(sheet: &mut Sheet, left: f64, top: f64, what: &str, greatest: f64) {
     let step = (RIGHT - left - text_width(what, SMALL) - 12.0).min(264.0) / 6.0;
     for (at, heat) in HEAT.iter().enumerate() {
         let x = left + step * at as f64;
         sheet.area([x, top, x + step - 2.0, top + 9.0], *heat);
     }
-    for (at, text) in [0, 1, 3, 5].into_iter().zip(labels) {
+    for at in [0, 1, 3, 5] {
+        let most = percent((at as f64 / 5.0).powi(2) * greatest);
+        let text = if at == 0 { "none" } else { &most };
         label(sheet, text, left + step * (at as f64 + 0.5) - 1.0, top + 19.0, SOFT, Anchor::Middle);
     }
     label(sheet, what, left + step * 6.0 + 6.0, top + 5.0, SOFT, Anchor::Start);

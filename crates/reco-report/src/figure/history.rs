@@ -2,10 +2,11 @@
 //!
 //! Does not know why: it draws what each approach is worth in each bucket.
 //!
-//! **Invariant**: a bucket without held-out ratings has no place on the axis; an approach keeps its colour in all figures.
+//! **Invariant**: a bucket without held-out ratings has no place on the axis; an approach keeps its colour in all figures, and
+//! among many, only those have one that are best somewhere.
 
 use super::chart::{Axis, Keys, Mark, Plot, Scale, TITLE, WIDTH, decimals, titled};
-use crate::palette::{Colour, SERIES};
+use crate::palette::{AXIS, Colour, SERIES};
 use crate::{ApproachResult, BucketResult, Drawing, Results};
 
 /// Users, or items of held-out ratings.
@@ -48,50 +49,61 @@ impl Side {
     }
 }
 
+/// So many approaches can be told apart; of more, only those that are best in some bucket are.
+const FEW: usize = 6;
+
 /// One drawing for each main metric, of users and of items.
 pub(super) fn by_history(results: &Results) -> Vec<Drawing> {
-    let mut drawings = Vec::new();
-    for side in Side::ALL {
-        let shown = side.shown(results);
-        if shown.len() > 1 {
-            for metric in results.main_metrics() {
-                drawings.push(lines(results, side, &shown, metric));
-            }
-        }
-    }
-    drawings
+    let metrics = results.main_metrics();
+    let sides: Vec<(Side, Vec<usize>)> =
+        Side::ALL.into_iter().map(|side| (side, side.shown(results))).filter(|(_, shown)| shown.len() > 1).collect();
+    let all: Vec<(Side, &[usize], &str, Vec<Series<'_>>)> = sides
+        .iter()
+        .flat_map(|(side, shown)| metrics.iter().map(move |metric| (*side, shown.as_slice(), *metric)))
+        .map(|(side, shown, metric)| (side, shown, metric, series(results, side, shown, metric)))
+        .collect();
+    let is_best = |approach: &str| {
+        all.iter().any(|(_, shown, metric, series)| {
+            (0..shown.len()).any(|x| best_at(series, x as f64, results.is_error(metric)) == Some(approach))
+        })
+    };
+    let names = results.approaches.iter().map(|approach| approach.name.as_str());
+    let coloured: Vec<&str> = names.filter(|name| results.approaches.len() <= FEW || is_best(name)).collect();
+    all.iter().map(|(side, shown, metric, series)| lines(results, *side, shown, metric, series, &coloured)).collect()
 }
 
 struct Series<'a> {
     approach: &'a str,
-    colour: Colour,
-    /// Beyond the colours that can be told apart, a mark of another form.
-    hollow: bool,
     /// Place on the axis, and value.
     points: Vec<(f64, f64)>,
 }
 
-fn lines(results: &Results, side: Side, shown: &[usize], metric: &str) -> Drawing {
-    let series: Vec<Series<'_>> = results
-        .approaches
-        .iter()
-        .enumerate()
-        .map(|(row, approach)| {
-            let buckets = side.buckets(approach);
-            let value = |at: usize| buckets.get(at).and_then(|bucket| bucket.metrics.get(metric));
-            let points = shown.iter().enumerate().filter_map(|(x, &at)| Some((x as f64, value(at)?)));
-            let (colour, hollow) = (SERIES[row % SERIES.len()], row >= SERIES.len());
-            Series { approach: &approach.name, colour, hollow, points: points.collect() }
-        })
-        .filter(|series| !series.points.is_empty())
-        .collect();
+/// The approaches to which `metric` applies.
+fn series<'a>(results: &'a Results, side: Side, shown: &[usize], metric: &str) -> Vec<Series<'a>> {
+    let one = |approach: &'a ApproachResult| {
+        let buckets = side.buckets(approach);
+        let value = |at: usize| buckets.get(at).and_then(|bucket| bucket.metrics.get(metric));
+        let points = shown.iter().enumerate().filter_map(|(x, &at)| Some((x as f64, value(at)?)));
+        Series { approach: &approach.name, points: points.collect() }
+    };
+    results.approaches.iter().map(one).filter(|series| !series.points.is_empty()).collect()
+}
+
+fn lines(
+    results: &Results,
+    side: Side,
+    shown: &[usize],
+    metric: &str,
+    series: &[Series<'_>],
+    coloured: &[&str],
+) -> Drawing {
     let first = side.buckets(&results.approaches[0]);
     let labels: Vec<&str> = shown.iter().map(|&at| first[at].bucket.as_str()).collect();
     let told: Vec<String> = labels
         .iter()
         .enumerate()
         .filter_map(|(x, label)| {
-            let best = best_at(&series, x as f64, results.is_error(metric))?;
+            let best = best_at(series, x as f64, results.is_error(metric))?;
             Some(format!("{label}: {best}"))
         })
         .collect();
@@ -109,8 +121,20 @@ fn lines(results: &Results, side: Side, shown: &[usize], metric: &str) -> Drawin
     let room = if high > low { (high - low) * 0.06 } else { high.abs().max(1.0) * 0.1 };
     let (low, high) = if low == 0.0 { (0.0, high + room) } else { (low - room, high + room) };
 
-    let mark = |hollow: bool| if hollow { Mark::Ringed } else { Mark::Dotted };
-    let keys = Keys(series.iter().map(|series| (series.approach, series.colour, mark(series.hollow))).collect());
+    // The colour of an approach, and whether that colour is met a second time.
+    let colour = |approach: &str| {
+        let at = coloured.iter().position(|name| *name == approach)?;
+        Some((SERIES[at % SERIES.len()], at >= SERIES.len()))
+    };
+    let key = |series: &Series<'_>| {
+        let (colour, again) = colour(series.approach)?;
+        Some((series.approach.to_owned(), colour, if again { Mark::Ringed } else { Mark::Dotted }))
+    };
+    let mut keys: Vec<(String, Colour, Mark)> = series.iter().filter_map(key).collect();
+    if keys.len() < series.len() {
+        keys.push((format!("{} others", series.len() - keys.len()), AXIS, Mark::Thin));
+    }
+    let keys = Keys(keys.iter().map(|(text, colour, mark)| (text.as_str(), *colour, *mark)).collect());
     let height = 240.0 + keys.height();
     let mut sheet = titled(&title, height);
     keys.draw(&mut sheet, TITLE - 4.0);
@@ -120,11 +144,17 @@ fn lines(results: &Results, side: Side, shown: &[usize], metric: &str) -> Drawin
     let y = Axis { scale: Scale::Linear(low, high), title: "", ticks: 5, format: &decimals(low, high, 5) };
     let mut plot = Plot::new(&mut sheet, [0.0, TITLE + keys.height(), WIDTH - 6.0, height], &x, &y);
     labels.iter().enumerate().for_each(|(at, label)| plot.below(at as f64, label));
-    for Series { colour, hollow, points, .. } in &series {
+    // Those without a colour first, so that they lie below.
+    let (plain, told): (Vec<_>, Vec<_>) = series.iter().partition(|series| colour(series.approach).is_none());
+    for Series { approach, points } in plain.into_iter().chain(told) {
+        let (ink, width) = colour(approach).map_or((AXIS, 1.0), |(colour, _)| (colour, 2.0));
         if points.len() > 1 {
-            plot.line(points, *colour, 1.8);
+            plot.line(points, ink, width);
         }
-        points.iter().for_each(|at| plot.dot(*at, 3.5, *colour, *hollow));
+        match colour(approach) {
+            Some((_, again)) => points.iter().for_each(|at| plot.dot(*at, 3.5, ink, again)),
+            None => points.iter().for_each(|at| plot.dot(*at, 1.8, ink, false)),
+        }
     }
     sheet.finish(&name, &title, &description)
 }

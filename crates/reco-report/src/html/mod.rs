@@ -212,7 +212,7 @@ fn provenance(results: &Results, facts: &Facts) -> Markup {
     html! {
         (definitions(&conditions))
         @if !experiment.is_empty() {
-            p { "Save this as " code { "experiment.toml" } ", and " code { "reco run experiment.toml" } " does it again, to the last bit on such a device." }
+            p { "Save the experiment below as " code { "experiment.toml" } ", and " code { "reco run experiment.toml" } " does it again, to the last bit on such a device." }
             details {
                 summary { "The whole experiment, every default filled in" }
                 pre tabindex="0" { code { (experiment) } }
@@ -349,6 +349,25 @@ mod tests {
         assert!(
             page.contains("<strong>0.2500*</strong>") && !page.contains("<th class=\"number\" scope=\"col\">0 (0)")
         );
+    }
+
+    #[test]
+    fn among_many_approaches_those_are_told_apart_that_are_best_somewhere() {
+        let mut results = crate::results::tests::sample_by_history();
+        let colours = |results: &Results| {
+            let svg = Figures::new(results, &Facts::default()).history[0].inline();
+            palette::SERIES.iter().filter(|colour| svg.contains(&format!("stroke=\"{}\"", colour.light))).count()
+        };
+        assert_eq!(colours(&results), 3);
+        for n in 0..9 {
+            let mut other = results.approaches[0].clone();
+            other.name = format!("other-{n}");
+            results.approaches.push(other);
+        }
+        // `hybrid` alone is the only best one anywhere in the first figure; `neural` and the others are as good as each other.
+        assert_eq!(colours(&results), 1);
+        let figures = Figures::new(&results, &Facts::default());
+        assert!(figures.history[0].inline().contains("11 others"));
     }
 
     #[test]
