@@ -193,7 +193,7 @@ fn approaches(facts: &Facts, figures: &Figures) -> Markup {
                 p { (about) "." }
                 @if let Some((_, diagram)) = figures.diagrams.iter().find(|(known, _)| known == name) {
                     figure.diagram {
-                        div.wide role="region" aria-label={ "Diagram of " (name) } tabindex="0" { (PreEscaped(diagram.inline())) }
+                        div.wide style={ "--width:" (diagram.width()) "px" } role="region" aria-label={ "Diagram of " (name) } tabindex="0" { (PreEscaped(diagram.inline())) }
                     }
                 }
                 @if let Some((_, curves)) = figures.training.iter().find(|(known, _)| known == name) {
