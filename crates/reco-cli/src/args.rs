@@ -49,12 +49,15 @@ Examples:
   reco run mine.toml --from train --approach neural"
     )]
     Run(RunArgs),
-    /// Answer for one user or for all, from a trained model
+    /// Answer for one user, for someone new or for all, from a trained model
     #[command(
         display_order = 20,
         after_help = "\
 Examples:
   reco recommend --user 1 --context daytime=0,weekend=0 --top 10
+  reco recommend --user 1 --approach content --explain
+  reco recommend --new-user --likes Sci-Fi,Thriller --age 34 --gender F --occupation writer
+  reco recommend --new-user --rated 50=5,172=4
   reco recommend --all --out recommendations.parquet --approach hybrid"
     )]
     Recommend(RecommendArgs),
@@ -165,24 +168,33 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Args)]
-#[command(group = ArgGroup::new("who").required(true).args(["user", "all"]))]
+#[command(group = ArgGroup::new("who").required(true).args(["user", "new_user", "all"]))]
 pub(crate) struct RecommendArgs {
     /// The user's id, as the ratings file writes it
     #[arg(long, value_name = "ID")]
     pub(crate) user: Option<String>,
+    /// Someone whom no model knows: by --likes, --age, --gender, --occupation, --attribute, --rated, or by nothing
+    #[arg(long)]
+    pub(crate) new_user: bool,
     /// Everyone, into the file named by --out
     #[arg(long, requires = "out")]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) visitor: VisitorArgs,
     /// Where --all writes its Parquet file: user_id, item_id, rank, score, name, genres
     #[arg(long, value_name = "FILE", requires = "all")]
     pub(crate) out: Option<PathBuf>,
     /// How many items
     #[arg(long, value_name = "N", default_value = "10")]
     pub(crate) top: NonZeroUsize,
+    /// Say what each score is made of
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) explain: bool,
     /// The moment, by context names; what is not stated counts as 0
     #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = key_value)]
     pub(crate) context: Vec<(String, String)>,
-    /// Which trained approach answers; left out, the last of `random, popularity, … auto` that was trained
+    /// Which trained approach answers; left out, the last of `random, popularity, … auto` that was trained, and for a new
+    /// user `auto` by ratings, else `profile` by what is stated, else `popularity`
     #[arg(long, value_name = "NAME")]
     pub(crate) approach: Option<String>,
     /// The folder of trained models
@@ -194,6 +206,29 @@ pub(crate) struct RecommendArgs {
     /// Print the answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What a new user says.
+#[derive(Args)]
+pub(crate) struct VisitorArgs {
+    /// Features of items that the new user likes, such as genres
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',', conflicts_with_all = ["user", "all"])]
+    pub(crate) likes: Vec<String>,
+    /// Short for --attribute age=AGE
+    #[arg(long, value_name = "AGE", conflicts_with_all = ["user", "all"])]
+    pub(crate) age: Option<String>,
+    /// Short for --attribute gender=GENDER
+    #[arg(long, value_name = "GENDER", conflicts_with_all = ["user", "all"])]
+    pub(crate) gender: Option<String>,
+    /// Short for --attribute occupation=OCCUPATION
+    #[arg(long, value_name = "OCCUPATION", conflicts_with_all = ["user", "all"])]
+    pub(crate) occupation: Option<String>,
+    /// An attribute that the data know of their users
+    #[arg(long, value_name = "NAME=VALUE", value_parser = key_value, conflicts_with_all = ["user", "all"])]
+    pub(crate) attribute: Vec<(String, String)>,
+    /// Items that the new user has met, by their ids, with stars where they are rated: `50=5,172=4`
+    #[arg(long, value_name = "ID=STARS", value_delimiter = ',', value_parser = rated, conflicts_with_all = ["user", "all"])]
+    pub(crate) rated: Vec<(String, Option<f32>)>,
 }
 
 #[derive(Args)]
@@ -284,6 +319,17 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
         _ => Err("it is no `name=value`, as in `daytime=0,weekend=0`".to_owned()),
+    }
+}
+
+fn rated(text: &str) -> Result<(String, Option<f32>), String> {
+    let (id, stars) = match text.rsplit_once('=') {
+        None => (text, None),
+        Some((id, stars)) => (id, Some(stars.trim().parse().map_err(|_| format!("`{stars}` is no number of stars"))?)),
+    };
+    match id.trim() {
+        "" => Err("it is no `ID=STARS`, as in `50=5,172=4`".to_owned()),
+        id => Ok((id.to_owned(), stars)),
     }
 }
 

@@ -8,7 +8,7 @@ mod common;
 
 use std::fs;
 
-use common::{finished, reco};
+use common::{finished, people, reco};
 use serde_json::Value;
 
 /// Asks a trained model of the fixture.
@@ -43,6 +43,107 @@ fn no_one_is_recommended_what_training_had() {
     let n_items = results["dataset"]["n_items"].as_u64().unwrap();
     let left = answer["items"].as_array().unwrap().len() as u64;
     assert!(left > 0 && left < n_items, "{left} of {n_items}");
+}
+
+/// Asks a model of people who are known by age, gender and occupation.
+fn ask(more: &[&str]) -> common::Done {
+    reco(["recommend", "--device", "cpu", "--models", people().to_str().unwrap()].iter().chain(more))
+}
+
+/// The genres of the items that are answered, best first.
+fn genres(answer: &Value) -> Vec<&str> {
+    answer["items"].as_array().unwrap().iter().map(|item| item["genres"][0].as_str().unwrap()).collect()
+}
+
+#[test]
+fn someone_new_is_answered_by_what_they_say_of_themselves() {
+    let answer = ask(&["--new-user", "--gender", "F", "--top", "4", "--json"]).ok().json();
+    assert_eq!(answer["model"], "profile");
+    assert_eq!(answer["new_user"]["attributes"]["gender"], "F");
+    assert_eq!(answer["user"], Value::Null);
+    let women = genres(&answer).into_iter().filter(|genre| *genre == "Sci-Fi").count();
+    let men = ask(&["--new-user", "--attribute", "gender=M", "--top", "4", "--json"]).ok().json();
+    assert!(women == 0 && !genres(&men).contains(&"Drama"), "{answer} {men}");
+
+    let likes = ["--new-user", "--likes", "Sci-Fi", "--age", "34", "--gender", "F", "--occupation", "writer"];
+    let shown = ask(&[&likes[..], &["--top", "4"]].concat()).ok();
+    assert!(shown.stderr.starts_with("profile for a new user; scores are an order only"), "{}", shown.stderr);
+    let lines: Vec<&str> = shown.stdout.lines().skip(1).collect();
+    assert_eq!(lines.len(), 4, "{}", shown.stdout);
+    assert!(lines.iter().all(|line| line.contains(" number ") && line.contains("1999")), "{}", shown.stdout);
+    let fans = ask(&["--new-user", "--likes", "Sci-Fi", "--top", "4", "--json"]).ok().json();
+    assert_eq!(genres(&fans), ["Sci-Fi"; 4], "as many enjoy the dramas: {fans}");
+}
+
+#[test]
+fn someone_new_is_answered_by_what_they_rated() {
+    let answer = ask(&["--new-user", "--rated", "1=5,2=5", "--json", "--top", "100"]).ok().json();
+    assert_eq!((&answer["model"], &answer["choice"]["approach"]), (&"auto".into(), &"content".into()));
+    assert_eq!(answer["choice"]["reason"], "2 ratings, fewer than 10");
+    assert_eq!(genres(&answer)[..2], ["Sci-Fi", "Sci-Fi"], "{answer}");
+    let ids: Vec<i64> =
+        answer["items"].as_array().unwrap().iter().map(|item| item["item_id"].as_i64().unwrap()).collect();
+    assert_eq!(ids.len(), 10, "all but the two that were met, however many are asked for");
+    assert!(!ids.contains(&1) && !ids.contains(&2), "{ids:?}");
+    // Said so where the one who answers does not read it.
+    let both = ask(&["--new-user", "--rated", "1=5", "--gender", "F"]).ok();
+    assert!(both.stderr.contains("`auto` does not look at what was stated"), "{}", both.stderr);
+    assert!(both.stderr.starts_with("auto for a new user: content answers, 1 ratings"), "{}", both.stderr);
+    let stated = ask(&["--new-user", "--rated", "1", "--gender", "F", "--approach", "profile", "--json"]).ok().json();
+    assert_eq!(stated["notes"], serde_json::json!(["`profile` does not look at the ratings"]));
+    assert!(!stated["items"].as_array().unwrap().iter().any(|item| item["item_id"] == 1), "an item met is left out");
+}
+
+#[test]
+fn someone_new_who_says_nothing_gets_what_is_popular_and_is_told_so() {
+    let answer = ask(&["--new-user", "--top", "3"]).ok();
+    assert!(answer.stderr.contains("popularity for a new user"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("nothing is known of the new user: `popularity` answers as"), "{}", answer.stderr);
+    assert_eq!(answer.stdout.lines().count(), 4);
+    let top_rated = ask(&["--new-user", "--approach", "top-rated", "--json"]).ok().json();
+    assert_eq!((&top_rated["model"], &top_rated["predicts"]), (&"top-rated".into(), &"stars".into()));
+}
+
+#[test]
+fn who_has_met_everything_gets_a_sentence() {
+    let all = (1..=12).map(|item| format!("{item}=4")).collect::<Vec<_>>().join(",");
+    for (asker, name) in [(["--user", "25"].as_slice(), "user 25"), (&["--new-user", "--rated", &all], "a new user")] {
+        let answer = ask(asker).ok();
+        assert_eq!(answer.stdout, "");
+        let sentence = format!("nothing is left to recommend: {name} has met all 12 items");
+        assert!(answer.stderr.contains(&sentence), "{}", answer.stderr);
+        let answer = ask(&[asker, &["--json"]].concat()).ok().json();
+        assert_eq!(answer["items"], serde_json::json!([]));
+        assert_eq!(answer["notes"].as_array().unwrap().last().unwrap(), &Value::from(sentence));
+    }
+}
+
+#[test]
+fn reasons_add_up_to_the_score_and_name_what_they_speak_of() {
+    let likes = ["--new-user", "--likes", "Drama", "--gender", "M", "--explain"];
+    for asker in [&likes[..], &["--user", "1", "--approach", "content", "--explain"], &["--user", "1", "--explain"]] {
+        let answer = ask(&[asker, &["--json"]].concat()).ok().json();
+        let items = answer["items"].as_array().unwrap();
+        assert!(!items.is_empty());
+        for item in items {
+            let terms = item["explanation"]["terms"].as_array().unwrap();
+            let effects: Vec<f64> = terms.iter().map(|term| term["effect"].as_f64().unwrap()).collect();
+            let (sum, score) = (effects.iter().sum::<f64>(), item["score"].as_f64().unwrap());
+            assert!((sum - score).abs() < 1e-4, "{sum} is not {score}: {item}");
+            assert!(effects.windows(2).all(|pair| pair[0].abs() >= pair[1].abs()), "{effects:?}");
+        }
+    }
+    let shown = ask(&likes).ok().stdout;
+    assert!(shown.contains("  +2.0794  Drama, liked by 2.0794\n"), "{shown}");
+    assert!(shown.contains("people of gender=M\n") && shown.contains("  -2.0794  if it had no Drama\n"), "{shown}");
+    let neighbours = ask(&["--user", "1", "--approach", "user-knn", "--explain", "--json"]).ok().json();
+    let terms = neighbours["items"][0]["explanation"]["terms"].as_array().unwrap();
+    let neighbour = terms.iter().find(|term| term["cause"] == "user");
+    assert!(neighbour.is_some_and(|term| term["user_id"].is_i64() && term["rating"].is_f64()), "{neighbours}");
+
+    let silent = ask(&["--user", "1", "--approach", "random", "--explain"]).ok();
+    assert!(silent.stderr.contains("`random` cannot give reasons"), "{}", silent.stderr);
+    assert_eq!(silent.stdout, ask(&["--user", "1", "--approach", "random"]).ok().stdout);
 }
 
 #[test]

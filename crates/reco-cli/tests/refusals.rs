@@ -8,7 +8,7 @@ mod common;
 
 use std::fs;
 
-use common::{copy_of, finished, reco};
+use common::{copy_of, finished, people, reco};
 
 /// `reco run` of a file that holds `text`.
 fn run(text: &str) -> common::Done {
@@ -85,6 +85,41 @@ fn an_unknown_user_or_context_is_named() {
     let ask = |more: &[&str]| reco(["recommend", "--models", models.to_str().unwrap()].iter().chain(more));
     ask(&["--user", "no-one"]).fails(1, &["`no-one`", "hint: "]);
     ask(&["--user", "1", "--context", "datyime=0"]).fails(1, &["`datyime`", "did you mean `daytime`?"]);
+}
+
+#[test]
+fn what_a_new_user_says_is_refused_by_name() {
+    let fixed = ["recommend", "--device", "cpu", "--models", people().to_str().unwrap(), "--new-user"];
+    let ask = |more: &[&str]| reco(fixed.iter().chain(more));
+    let genre = ["unknown liked feature `Scifi`", "hint: did you mean `Sci-Fi`?"];
+    ask(&["--likes", "Drama,Scifi"]).fails(1, &genre);
+    // Whoever answers, and whether or not they read it.
+    ask(&["--likes", "Scifi", "--approach", "popularity"]).fails(1, &genre);
+    ask(&["--rated", "77=5"]).fails(1, &["unknown item `77`", "hint: the catalogue has `12` items, from `1` to `12`"]);
+    let named = "hint: items go by their ids: `Drama number 7 (1999)` is `7`";
+    ask(&["--rated", "drama number 7=5"]).fails(1, &["unknown item `drama number 7`", named]);
+    ask(&["--rated", "7=9"]).fails(1, &["item `7`: rating `9` is outside the scale `2` to `5`", "hint: rate as"]);
+    ask(&["--rated", "7=5,7=4"]).fails(1, &["item `7` is named twice among the ratings", "hint: name it once"]);
+    ask(&["--attribute", "sex=F"]).fails(1, &["unknown user attribute `sex`", "hint: known are `age`, `gender`"]);
+    ask(&["--gender", "f"]).fails(1, &["user attribute `gender` cannot be `f`", "hint: did you mean `F`?"]);
+    ask(&["--age", "old"]).fails(1, &["user attribute `age` cannot be `old`", "hint: it is a number"]);
+    let twice = ["attribute `age` is stated as `3` and as `4`", "hint: state it once"];
+    ask(&["--age", "3", "--attribute", "age=4"]).fails(1, &twice);
+    let visitor = ["`neural` has no answer for a visitor", "hint: ask `profile`, `content` or `popularity`"];
+    ask(&["--approach", "neural"]).fails(1, &visitor);
+    // Of a table that says nothing of its users.
+    let models = finished().join("models");
+    reco(["recommend", "--new-user", "--age", "34", "--models", models.to_str().unwrap()])
+        .fails(1, &["unknown user attribute `age`", "hint: these data say nothing of their users"]);
+
+    ask(&["--user", "1"]).fails(2, &["'--new-user' cannot be used with '--user <ID>'"]);
+    ask(&["--rated", "7=many"]).fails(2, &["`many` is no number of stars"]);
+    ask(&["--rated", "=5"]).fails(2, &["50=5,172=4"]);
+    ask(&["--attribute", "age"]).fails(2, &["name=value"]);
+    for option in [["--likes", "Drama"], ["--age", "3"], ["--rated", "7=5"], ["--attribute", "age=3"]] {
+        reco(["recommend", "--user", "1"].iter().chain(&option))
+            .fails(2, &[option[0], "cannot be used with", "--user"]);
+    }
 }
 
 #[test]

@@ -95,7 +95,9 @@ pub enum ScoreError {
         item: usize,
     },
     /// A visitor, asked of a recommender that knows only its users.
-    #[error("`{approach}` has no answer for a visitor it was not trained on\nhint: ask `popularity` or `content`")]
+    #[error(
+        "`{approach}` has no answer for a visitor it was not trained on\nhint: ask `profile`, `content` or `popularity`"
+    )]
     Visitor {
         /// The approach.
         approach: &'static str,

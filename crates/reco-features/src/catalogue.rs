@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use reco_core::options::did_you_mean;
-use reco_core::{Catalogue, Features, ItemId, Items, UserIdx, Users};
+use reco_core::{Catalogue, Features, ItemId, ItemIdx, Items, UserId, UserIdx, Users};
 use reco_data::{ItemRows, UserRows};
 
 use crate::columns::Columns;
@@ -116,17 +116,38 @@ pub(crate) fn user_side(rows: &UserRows) -> Result<UserSide, FeaturesError> {
 /// An id that the catalogue does not have.
 pub fn find_user(catalogue: &Catalogue, id: &str) -> Result<UserIdx, FeaturesError> {
     let users = &catalogue.users;
-    users.get(&reco_core::UserId::parse(id.trim())).ok_or_else(|| {
-        let hint = match users.ids() {
-            [] => "the catalogue has no users".to_owned(),
-            [first, .., last] if users.len() > 10 => {
-                format!("the catalogue has `{}` users, from `{first}` to `{last}`", users.len())
-            }
-            few => {
-                let few: Vec<String> = few.iter().map(ToString::to_string).collect();
-                did_you_mean(id, few.iter().map(String::as_str))
-            }
+    users
+        .get(&UserId::parse(id.trim()))
+        .ok_or_else(|| FeaturesError::UnknownUser { id: id.to_owned(), hint: known(users.ids(), "users", id) })
+}
+
+/// The item whose id the source file writes as `id`.
+///
+/// # Errors
+/// An id that the catalogue does not have; where an item is named so, the message says its id.
+pub fn find_item(catalogue: &Catalogue, details: &[ItemDetails], id: &str) -> Result<ItemIdx, FeaturesError> {
+    let items = &catalogue.items;
+    items.get(&ItemId::parse(id.trim())).ok_or_else(|| {
+        let is_named = |item: &&ItemDetails| [&item.name, &item.title].iter().any(|name| name.eq_ignore_ascii_case(id));
+        let named = details.iter().zip(items.ids()).find(|(item, _)| is_named(item));
+        let hint = match named {
+            Some((item, id)) => format!("items go by their ids: `{}` is `{id}`", item.title),
+            None => known(items.ids(), "items", id),
         };
-        FeaturesError::UnknownUser { id: id.to_owned(), hint }
+        FeaturesError::UnknownItem { id: id.to_owned(), hint }
     })
+}
+
+/// Which ids there are, for who asked for `id`.
+fn known(ids: &[impl std::fmt::Display], what: &str, id: &str) -> String {
+    match ids {
+        [] => format!("the catalogue has no {what}"),
+        [first, .., last] if ids.len() > 10 => {
+            format!("the catalogue has `{}` {what}, from `{first}` to `{last}`", ids.len())
+        }
+        few => {
+            let few: Vec<String> = few.iter().map(ToString::to_string).collect();
+            did_you_mean(id, few.iter().map(String::as_str))
+        }
+    }
 }

@@ -195,6 +195,14 @@ pub enum FeaturesError {
         /// The nearest id, or the first and the last.
         hint: String,
     },
+    /// An item that the catalogue does not have.
+    #[error("unknown item `{id}`\nhint: {hint}")]
+    UnknownItem {
+        /// The id asked for.
+        id: String,
+        /// The id of the item of that name, the nearest id, or the first and the last.
+        hint: String,
+    },
     /// A context that the catalogue does not have.
     #[error("unknown context `{name}`\nhint: {hint}")]
     UnknownContext {

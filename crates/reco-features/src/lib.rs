@@ -55,7 +55,7 @@ mod scaling;
 mod split;
 mod store;
 
-pub use catalogue::{ItemDetails, find_user};
+pub use catalogue::{ItemDetails, find_item, find_user};
 pub use config::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig};
 pub use context::{Stated, context_vector};
 pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare};

@@ -9,7 +9,9 @@ mod common;
 use common::tables;
 use reco_core::{ItemId, RawId, Target, UserId};
 use reco_data::{NamedColumn, Tables, Values};
-use reco_features::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig, find_user, prepare};
+use reco_features::{
+    FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig, find_item, find_user, prepare,
+};
 
 /// Noon and midnight UTC of Thursday 1970-01-01 and Saturday 1970-01-03.
 const THURSDAY_NOON: Option<i64> = Some(12 * 3600);
@@ -156,6 +158,17 @@ fn a_user_is_found_by_the_id_in_the_file() {
     let dataset = prepare(&tables, &FeaturesConfig::default(), &by_columns(), 0).unwrap();
     let error = find_user(&dataset.catalogue, "ann").unwrap_err().to_string();
     assert_eq!(error, "unknown user `ann`\nhint: the catalogue has `23` users, from `0` to `29`");
+}
+
+#[test]
+fn an_item_is_found_by_the_id_in_the_file_and_not_by_its_name() {
+    let dataset = prepare(&example(), &FeaturesConfig::default(), &by_columns(), 0).unwrap();
+    let find = |id| find_item(&dataset.catalogue, &dataset.details, id).map_err(|error| error.to_string());
+    assert_eq!(find(" 2").unwrap().index(), 2);
+    assert_eq!(find("7").unwrap_err(), "unknown item `7`\nhint: did you mean `0`?");
+    let title = &dataset.details[1].title;
+    let named = format!("unknown item `name 1`\nhint: items go by their ids: `{title}` is `1`");
+    assert_eq!(find("name 1").unwrap_err(), named);
 }
 
 #[test]

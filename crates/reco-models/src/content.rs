@@ -14,8 +14,8 @@ use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 use reco_core::options::{OptionsError, parse};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, FitError, Fitted, ItemIdx, LayerGraph, LoadError, Predicts, Query, Recommender,
-    Run, Scaling, ScoreError, Scores, Target, Train, Who,
+    Approach, ApproachEntry, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LayerGraph,
+    LoadError, Predicts, Query, Recommender, Run, Scaling, ScoreError, Scores, Target, Term, Train, Who, Without,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -193,6 +193,36 @@ impl Recommender for Content {
             }
         }
         Ok(())
+    }
+
+    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        let mut scores = Scores::new();
+        self.score(&[Query { candidates: Candidates::These(items), ..*query }], &mut scores)?;
+        let weights = values(self.weights_of(&query.who))?;
+        let explain = |(item, score): (&ItemIdx, &f32)| self.explanation(&weights, *item, *score);
+        Ok(Some(items.iter().zip(scores.row(0)).map(explain).collect()))
+    }
+}
+
+impl Content {
+    /// What each feature adds to the score of `item`, given the user's `weights`.
+    fn explanation(&self, weights: &[f32], item: ItemIdx, score: f32) -> Explanation {
+        let features = &self.catalogue.item_features;
+        let mut explanation = Explanation { score, terms: Vec::new(), without: Vec::new() };
+        for ((name, weight), of_item) in features.names().iter().zip(weights).zip(features.matrix().row(item.index())) {
+            let effect = weight * of_item;
+            if effect != 0.0 {
+                let cause = Cause::Feature { name: name.clone(), weight: *weight };
+                explanation.terms.push(Term { cause, effect });
+                // A score is a sum over features: one that is taken away changes no other.
+                explanation.without.push(Without { feature: name.clone(), change: -effect });
+            }
+        }
+        if explanation.terms.is_empty() {
+            let cause = Cause::Part { name: "no feature that the user has rated".to_owned() };
+            explanation.terms.push(Term { cause, effect: 0.0 });
+        }
+        explanation
     }
 }
 

@@ -7,7 +7,7 @@
 use std::io;
 use std::path::Path;
 
-use reco_core::{FitError, LoadError, ScoreError};
+use reco_core::{FitError, LoadError, RatingError, ScoreError};
 use reco_data::DataError;
 use reco_eval::EvalError;
 use reco_features::FeaturesError;
@@ -95,6 +95,20 @@ pub enum RunError {
     NoNetwork {
         /// The approach.
         name: String,
+    },
+    /// A visitor names one item twice.
+    #[error("item `{item}` is named twice among the ratings\nhint: name it once")]
+    RatedTwice {
+        /// Its id.
+        item: String,
+    },
+    /// A visitor's rating is none.
+    #[error("item `{item}`: {source}\nhint: rate as the data do: `{item}=STARS`")]
+    Rated {
+        /// Its id.
+        item: String,
+        /// What is wrong with it.
+        source: RatingError,
     },
     /// A folder that holds something else than a model.
     #[error("`{path}` holds no model of this reco: {reason}\nhint: train again: `reco train`")]

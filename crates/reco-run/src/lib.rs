@@ -14,6 +14,7 @@
 //! # Ok::<(), reco_run::ExperimentError>(())
 //! ```
 
+mod answer;
 mod artifact;
 mod auto;
 mod doctor;
@@ -28,6 +29,7 @@ mod run;
 mod show;
 mod stage;
 
+pub use answer::{Answer, Asker, Reason, ReasonCause, Reasons, Visitor, WithoutFeature, find_for_visitor};
 pub use artifact::{Artifact, ArtifactConfig, Recommendation, describe, find};
 pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;

@@ -1,27 +1,33 @@
-//! `reco recommend`: what should someone watch next?
+//! `reco recommend`: what should someone watch next, and why?
 //!
 //! Does not know models: reco-run loads and asks one.
 //!
-//! **Invariant**: what a user met in training is not recommended.
+//! **Invariant**: what one has met is not recommended; the approach that answers is always named.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
 
-use reco_core::Predicts;
-use reco_run::{Artifact, Recommendation, find};
-use serde_json::json;
+use anyhow::bail;
+use reco_core::{Predicts, Profile};
+use reco_run::{Answer, Artifact, Asker, Reason, ReasonCause, Reasons, Recommendation, find, find_for_visitor};
+use serde_json::{Value, json};
 
-use crate::args::RecommendArgs;
+use crate::args::{RecommendArgs, VisitorArgs};
 use crate::text;
+
+/// Terms shown of one score; the rest is added up.
+const TERMS: usize = 5;
 
 /// `reco recommend`
 pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
-    let folder = find(&args.models, args.approach.as_deref())?;
-    let artifact = Artifact::load(&folder, args.device)?;
+    let profile = profile(&args.visitor)?;
+    let artifact = Artifact::load(&folder(args, &profile)?, args.device)?;
     let stated: BTreeMap<_, _> =
         args.context.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let context = artifact.context(&stated)?;
-    let model = &artifact.config.name;
     if let Some(file) = &args.out {
+        let model = &artifact.config.name;
         let n_rows = artifact.recommend_all(&context, args.top, file)?;
         let n_users = artifact.catalogue().n_users();
         if args.json {
@@ -31,26 +37,113 @@ pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
         text::say(&format!("`{}`: {n_rows} rows for {n_users} users, by {model}", file.display()));
         return Ok(());
     }
-    // The command line asks for a user or for all.
-    let id = args.user.as_deref().unwrap_or_default();
-    let user = artifact.user(id)?;
-    let rankings = artifact.recommend(&[user], &context, args.top)?;
-    let items: Vec<Recommendation> = rankings.iter().flat_map(|ranking| artifact.describe(ranking)).collect();
-    let predicts = artifact.model.predicts();
+    let asker = match &args.user {
+        Some(id) => Asker::User(artifact.user(id)?),
+        None => artifact.visitor(profile.clone(), &args.visitor.rated)?,
+    };
+    let answer = artifact.answer(&asker, &context, args.top, args.explain)?;
+    let notes = notes(args, &artifact, &asker, &answer);
     if args.json {
-        let moment: BTreeMap<&str, f32> =
-            artifact.catalogue().contexts.iter().map(String::as_str).zip(context.iter().copied()).collect();
-        return text::print_json(&json!({
-            "model": model, "user": id, "context": moment, "predicts": predicts, "items": items,
-        }));
+        return text::print_json(&as_json(args, &artifact, &profile, &context, &answer, &notes));
     }
-    let scores = match predicts {
+    text::say(&heading(args, &artifact, &answer));
+    notes.iter().for_each(|note| text::say(note));
+    if answer.items.is_empty() {
+        return Ok(());
+    }
+    let mut shown = table(&answer.items);
+    for (item, reasons) in answer.items.iter().zip(answer.reasons.iter().flatten()) {
+        shown += &why(item, reasons);
+    }
+    text::print(&shown)
+}
+
+/// What the options say of a new user.
+fn profile(args: &VisitorArgs) -> anyhow::Result<Profile> {
+    let short = [("age", &args.age), ("gender", &args.gender), ("occupation", &args.occupation)];
+    let short = short.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+    let mut profile = Profile { likes: args.likes.clone(), ..Profile::default() };
+    for (name, value) in short.chain(args.attribute.iter().cloned()) {
+        if let Some(other) = profile.attributes.insert(name.clone(), value.clone()) {
+            bail!("attribute `{name}` is stated as `{other}` and as `{value}`\nhint: state it once");
+        }
+    }
+    Ok(profile)
+}
+
+/// The folder of the model that answers.
+fn folder(args: &RecommendArgs, profile: &Profile) -> anyhow::Result<PathBuf> {
+    Ok(match &args.approach {
+        None if args.new_user => find_for_visitor(&args.models, !args.visitor.rated.is_empty(), !profile.is_empty())?,
+        name => find(&args.models, name.as_deref())?,
+    })
+}
+
+fn who(args: &RecommendArgs) -> String {
+    args.user.as_ref().map_or_else(|| "a new user".to_owned(), |id| format!("user {id}"))
+}
+
+/// `auto for user 1: content answers, 5 ratings; scores are an order only`
+fn heading(args: &RecommendArgs, artifact: &Artifact, answer: &Answer) -> String {
+    let scores = match artifact.model.predicts() {
         Predicts::Stars => "scores are stars",
         Predicts::Targets => "scores are scaled ratings",
         Predicts::Order => "scores are an order only",
     };
-    text::say(&format!("{model} for user {id}; {scores}"));
-    text::print(&table(&items))
+    let choice = match &answer.choice {
+        Some(choice) => format!(": {} answers, {}", choice.approach, choice.reason),
+        None => String::new(),
+    };
+    format!("{} for {}{choice}; {scores}", artifact.config.name, who(args))
+}
+
+/// What is to be said beside the answer.
+fn notes(args: &RecommendArgs, artifact: &Artifact, asker: &Asker, answer: &Answer) -> Vec<String> {
+    let model = &artifact.config.name;
+    let mut notes = Vec::new();
+    if asker.says_nothing() {
+        notes.push(format!(
+            "nothing is known of the new user: `{model}` answers as it does everyone of whom nothing is known"
+        ));
+    }
+    notes.extend(answer.unused.iter().map(|what| format!("`{model}` does not look at {what}")));
+    if answer.items.is_empty() {
+        notes.push(format!("nothing is left to recommend: {} has met all {} items", who(args), answer.n_items));
+    }
+    if args.explain && answer.reasons.is_none() {
+        notes.push(format!("`{model}` cannot give reasons"));
+    }
+    notes
+}
+
+fn as_json(
+    args: &RecommendArgs,
+    artifact: &Artifact,
+    profile: &Profile,
+    context: &[f32],
+    answer: &Answer,
+    notes: &[String],
+) -> Value {
+    let moment: BTreeMap<&str, f32> =
+        artifact.catalogue().contexts.iter().map(String::as_str).zip(context.iter().copied()).collect();
+    let rated: Vec<Value> =
+        args.visitor.rated.iter().map(|(id, stars)| json!({ "item_id": id, "rating": stars })).collect();
+    let visitor = json!({ "likes": profile.likes, "attributes": profile.attributes, "rated": rated });
+    let choice = answer.choice.as_ref();
+    let mut items: Vec<Value> = answer.items.iter().map(|item| json!(item)).collect();
+    for (item, reasons) in items.iter_mut().zip(answer.reasons.iter().flatten()) {
+        item["explanation"] = json!(reasons);
+    }
+    json!({
+        "model": artifact.config.name,
+        "choice": choice.map(|choice| json!({ "approach": choice.approach, "reason": choice.reason })),
+        "user": args.user,
+        "new_user": args.new_user.then_some(visitor),
+        "context": moment,
+        "predicts": artifact.model.predicts(),
+        "items": items,
+        "notes": notes,
+    })
 }
 
 fn table(items: &[Recommendation]) -> String {
@@ -66,4 +159,38 @@ fn table(items: &[Recommendation]) -> String {
         ]
     }));
     text::columns(&rows, &[true, true, true, true, false, false])
+}
+
+/// The terms of one score, the greatest first, and what would change without a feature.
+fn why(item: &Recommendation, reasons: &Reasons) -> String {
+    let mut shown = format!("\n{}. {} {:.4}\n", item.rank, item.name, item.score);
+    let (first, rest) = reasons.terms.split_at(reasons.terms.len().min(TERMS));
+    let mut rows: Vec<Vec<String>> = first.iter().map(|reason| row(reason.effect, describe(reason))).collect();
+    if !rest.is_empty() {
+        let sum = rest.iter().map(|reason| reason.effect).sum();
+        rows.push(row(sum, format!("{} more", rest.len())));
+    }
+    let mut without: Vec<_> = reasons.without.iter().collect();
+    without.sort_by(|one, other| other.change.abs().total_cmp(&one.change.abs()));
+    let without = without.iter().take(TERMS).map(|one| row(one.change, format!("if it had no {}", one.feature)));
+    rows.extend(without);
+    let _ = write!(shown, "{}", text::columns(&rows, &[false, true, false]));
+    shown
+}
+
+fn row(effect: f32, words: String) -> Vec<String> {
+    vec![String::new(), format!("{effect:+.4}"), words]
+}
+
+fn describe(reason: &Reason) -> String {
+    match &reason.cause {
+        ReasonCause::Feature { name, weight } => format!("{name}, liked by {weight:.4}"),
+        ReasonCause::Item { name, similarity, rating, .. } => {
+            format!("{name}, rated {rating} and alike by {similarity:.4}")
+        }
+        ReasonCause::User { user_id, similarity, rating } => {
+            format!("user {user_id}, who rated it {rating} and is alike by {similarity:.4}")
+        }
+        ReasonCause::Part { name } => name.clone(),
+    }
 }

@@ -83,6 +83,60 @@ pub(crate) fn finished() -> &'static Path {
     })
 }
 
+/// Models of 24 people of whom age, gender and occupation are known, that tests only read.
+///
+/// Items 1 to 4 are `Sci-Fi`, which men give 5 stars and women 2; items 5 to 8 are `Drama`, the other way round; items 9 to 12
+/// are `Comedy`, which everyone gives 4. User 25 met all of them before anyone else met any.
+pub(crate) fn people() -> &'static Path {
+    static PEOPLE: OnceLock<PathBuf> = OnceLock::new();
+    PEOPLE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("people-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut ratings = "who,what,stars,time,age,gender,occupation\n".to_owned();
+        for user in 1..=25 {
+            let (gender, occupation) = if user % 2 == 1 { ("F", "writer") } else { ("M", "engineer") };
+            for item in (1..=12).filter(|item| user == 25 || (user + item) % 3 != 0) {
+                let stars = match (item, gender) {
+                    (1..=4, "M") | (5..=8, "F") => 5,
+                    (1..=8, _) => 2,
+                    _ => 4,
+                };
+                let time = if user == 25 { item } else { 1000 * user + 100 * item };
+                ratings += &format!("{user},{item},{stars},{time},{},{gender},{occupation}\n", 20 + user);
+            }
+        }
+        let mut items = "what,title,genres\n".to_owned();
+        for item in 1..=12 {
+            let genre = ["Sci-Fi", "Drama", "Comedy"][(item - 1) / 4];
+            items += &format!("{item},{genre} number {item} (1999),{genre}\n");
+        }
+        fs::write(folder.join("ratings.csv"), ratings).unwrap();
+        fs::write(folder.join("items.csv"), items).unwrap();
+        let names = ["random", "popularity", "top-rated", "profile", "content", "user-knn", "neural", "auto"];
+        let approach = |name: &&str| match *name {
+            "neural" => "[[approach]]\nname = \"neural\"\nepochs = 1\n".to_owned(),
+            "auto" => "[[approach]]\nname = \"auto\"\nlong_history = \"neural\"\n".to_owned(),
+            // Few people ask for little of the whole beside them.
+            "profile" => "[[approach]]\nname = \"profile\"\nprior_people = 2\n".to_owned(),
+            name => format!("[[approach]]\nname = \"{name}\"\n"),
+        };
+        let experiment = format!(
+            "device = \"cpu\"\n[data]\nname = \"people\"\nsource = \"table\"\npath = \"{}\"\n\
+             columns = {{ user = \"who\", item = \"what\", rating = \"stars\", timestamp = \"time\", \
+             user_attributes = [\"age\", \"gender\", \"occupation\"], \
+             item_table = {{ path = \"items.csv\", id = \"what\", title = \"title\", genres = \"genres\" }} }}\n\
+             [split]\nkind = \"temporal\"\n{}",
+            folder.join("ratings.csv").display(),
+            names.iter().map(approach).collect::<String>(),
+        );
+        let file = folder.join("people.toml");
+        fs::write(&file, experiment).unwrap();
+        let at = |path: &Path| path.display().to_string();
+        reco(["run", &at(&file), "--out", &at(&folder.join("out"))]).ok();
+        folder.join("out/models")
+    })
+}
+
 /// A copy of one trained model of [`finished`], under `models`.
 pub(crate) fn copy_of(model: &str, models: &Path) -> PathBuf {
     let to = models.join(model);

@@ -1,0 +1,280 @@
+//! What does a trained model answer someone, and why?
+//!
+//! Does not know how that is shown. Whoever asks is a user of the catalogue, or a visitor who states something: ratings, liked
+//! features, attributes.
+//!
+//! **Invariant**: an answer never holds an item that the one who asks has met; reasons are the model's own, with ids and
+//! names for rows.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use reco_core::{
+    Candidates, Cause, Choice, Explanation, ItemId, ItemIdx, Profile, Query, ScoreError, Scores, Seen, Target, UserId,
+    UserIdx, Who,
+};
+use reco_features::find_item;
+use serde::Serialize;
+
+use crate::artifact::{Artifact, Recommendation, find};
+use crate::{RunError, approaches};
+
+/// The one who asks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asker {
+    /// A user of the catalogue.
+    User(UserIdx),
+    /// Someone whom no model was trained on.
+    Visitor(Visitor),
+}
+
+/// Someone whom no model was trained on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Visitor {
+    history: Vec<(ItemIdx, Target)>,
+    seen: Seen,
+    profile: Profile,
+}
+
+/// What a model answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The best items, best first; fewer than asked for where no more are left.
+    pub items: Vec<Recommendation>,
+    /// Which approach of several answers, from one that chooses.
+    pub choice: Option<Choice>,
+    /// Why each of the items, where that was asked for and the approach can say.
+    pub reasons: Option<Vec<Reasons>>,
+    /// What the one who asks said that changed nothing: `the ratings`, `what was stated`.
+    pub unused: Vec<&'static str>,
+    /// How many items there are to recommend, seen ones included.
+    pub n_items: usize,
+}
+
+/// Why an item has its score.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reasons {
+    /// What the score is the sum of, the greatest effect first, whichever its sign.
+    pub terms: Vec<Reason>,
+    /// How the score would change without a feature of the item, where the model looks at features.
+    pub without: Vec<WithoutFeature>,
+}
+
+/// One summand of a score.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reason {
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub cause: ReasonCause,
+    /// What it adds, in the score's unit.
+    pub effect: f32,
+}
+
+/// Where a summand of a score comes from: a [`Cause`] with ids and names.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub enum ReasonCause {
+    /// A feature of the item.
+    Feature {
+        /// `Sci-Fi`.
+        name: String,
+        /// The weight that the one who asks gives it.
+        weight: f32,
+    },
+    /// An item that the one who asks has rated.
+    Item {
+        /// Its id.
+        item_id: ItemId,
+        /// Its name.
+        name: String,
+        /// How alike it is.
+        similarity: f32,
+        /// In stars.
+        rating: f32,
+    },
+    /// Another user, who has rated the item.
+    User {
+        /// The user's id.
+        user_id: UserId,
+        /// How alike they are.
+        similarity: f32,
+        /// In stars.
+        rating: f32,
+    },
+    /// A part of the model.
+    Part {
+        /// `cosine`, `user mean`.
+        name: String,
+    },
+}
+
+/// A score without one of the item's features.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WithoutFeature {
+    /// The feature.
+    pub feature: String,
+    /// The score without it, less the score with it.
+    pub change: f32,
+}
+
+impl Asker {
+    /// Whether nothing at all is known of a visitor.
+    pub fn says_nothing(&self) -> bool {
+        matches!(self, Self::Visitor(visitor) if visitor.history.is_empty() && visitor.profile.is_empty())
+    }
+}
+
+impl Artifact {
+    /// A visitor who states `profile` and has rated items: each by its id, as the ratings file writes it, in stars, or
+    /// without any for an item that was met.
+    ///
+    /// # Errors
+    /// An item that is not there or is named twice, stars beyond the scale, a statement that the catalogue does not know.
+    pub fn visitor(&self, profile: Profile, rated: &[(String, Option<f32>)]) -> Result<Asker, RunError> {
+        let catalogue = self.catalogue();
+        // Looked at here as well, so that an approach that does not read it lets no mistake pass.
+        profile.stated(catalogue)?;
+        let mut history = Vec::with_capacity(rated.len());
+        let mut met = BTreeSet::new();
+        for (id, stars) in rated {
+            let item = find_item(catalogue, &self.details, id)?;
+            if !met.insert(item) {
+                return Err(RunError::RatedTwice { item: id.clone() });
+            }
+            let target = match stars {
+                None => Target::EVENT,
+                Some(stars) => {
+                    let rating = catalogue.scale.rating(*stars);
+                    let rating = rating.map_err(|source| RunError::Rated { item: id.clone(), source })?;
+                    catalogue.scaling.target(item, rating)
+                }
+            };
+            history.push((item, target));
+        }
+        Ok(Asker::Visitor(Visitor { history, seen: Seen::new(met.into_iter().collect()), profile }))
+    }
+
+    /// The best `top` items that `asker` has not met, in the moment `context`; with reasons if `explain`.
+    ///
+    /// # Errors
+    /// A visitor, of an approach that knows only its users; a context of the wrong length; a failing device.
+    pub fn answer(&self, asker: &Asker, context: &[f32], top: NonZeroUsize, explain: bool) -> Result<Answer, RunError> {
+        let (who, seen) = match asker {
+            Asker::User(user) => (Who::Known(*user), &self.seen[user.index()]),
+            Asker::Visitor(Visitor { history, seen, profile }) => (Who::Visitor { history, profile }, seen),
+        };
+        let query = Query { who, context, candidates: Candidates::AllExcept(seen) };
+        let ranking = self.model.recommend(&[query], top)?.remove(0);
+        let reasons = if explain {
+            let items: Vec<ItemIdx> = ranking.items().collect();
+            let explanations = self.model.explain(&query, &items)?;
+            explanations.map(|all| all.into_iter().map(|explanation| self.reasons(explanation)).collect())
+        } else {
+            None
+        };
+        Ok(Answer {
+            items: self.describe(&ranking),
+            choice: self.model.choice(&query),
+            reasons,
+            unused: match asker {
+                Asker::User(_) => Vec::new(),
+                Asker::Visitor(visitor) => self.unused(visitor, &query)?,
+            },
+            n_items: self.catalogue().n_items(),
+        })
+    }
+
+    /// What of a visitor changes no score: found out by leaving it out.
+    fn unused(&self, visitor: &Visitor, query: &Query<'_>) -> Result<Vec<&'static str>, ScoreError> {
+        let nobody = Profile::default();
+        let Visitor { history, profile, .. } = visitor;
+        let queries = [
+            *query,
+            Query { who: Who::Visitor { history: &[], profile }, ..*query },
+            Query { who: Who::Visitor { history, profile: &nobody }, ..*query },
+        ];
+        let mut scores = Scores::new();
+        self.model.score(&queries, &mut scores)?;
+        let changes_nothing = |row: usize| scores.row(row) == scores.row(0);
+        let mut unused = Vec::new();
+        if !history.is_empty() && changes_nothing(1) {
+            unused.push("the ratings");
+        }
+        if !profile.is_empty() && changes_nothing(2) {
+            unused.push("what was stated");
+        }
+        Ok(unused)
+    }
+
+    fn reasons(&self, explanation: Explanation) -> Reasons {
+        let Explanation { mut terms, without, .. } = explanation;
+        // Stable: equal effects stay in the model's order.
+        terms.sort_by(|one, other| other.effect.abs().total_cmp(&one.effect.abs()));
+        let catalogue = self.catalogue();
+        let cause = |cause| match cause {
+            Cause::Feature { name, weight } => ReasonCause::Feature { name, weight },
+            Cause::Part { name } => ReasonCause::Part { name },
+            Cause::Item { item, similarity, rating } => {
+                let name = self.details[item.index()].name.clone();
+                ReasonCause::Item { item_id: catalogue.items.id(item).clone(), name, similarity, rating }
+            }
+            Cause::User { user, similarity, rating } => {
+                ReasonCause::User { user_id: catalogue.users.id(user).clone(), similarity, rating }
+            }
+        };
+        let without = without.into_iter().map(|one| WithoutFeature { feature: one.feature, change: one.change });
+        Reasons {
+            terms: terms.into_iter().map(|term| Reason { cause: cause(term.cause), effect: term.effect }).collect(),
+            without: without.collect(),
+        }
+    }
+}
+
+/// The approach under `models` that a visitor asks who names none: by ratings `auto`, else `content`; by what is stated
+/// `profile`; without either `popularity`, else `top-rated`; the first that was trained, and of the registry's others the last.
+///
+/// # Errors
+/// No model at all.
+pub fn find_for_visitor(models: &Path, has_rated: bool, states: bool) -> Result<std::path::PathBuf, RunError> {
+    let wishes: &[&str] = match (has_rated, states) {
+        (true, _) => &["auto", "content", "profile"],
+        (false, true) => &["profile"],
+        (false, false) => &["popularity", "top-rated", "profile"],
+    };
+    for name in wishes {
+        debug_assert!(approaches().any(|entry| entry.name == *name), "`{name}` is not in the registry");
+        match find(models, Some(name)) {
+            Err(RunError::UnknownModel { .. }) => {}
+            found => return found,
+        }
+    }
+    find(models, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(trained: &[&str], has_rated: bool, states: bool) -> String {
+        let models = tempfile::tempdir().unwrap();
+        trained.iter().for_each(|name| std::fs::create_dir(models.path().join(name)).unwrap());
+        let folder = find_for_visitor(models.path(), has_rated, states).unwrap();
+        folder.file_name().unwrap().to_string_lossy().into_owned()
+    }
+
+    #[test]
+    fn a_visitor_is_answered_by_what_reads_what_they_say() {
+        let all = ["random", "popularity", "top-rated", "profile", "content", "hybrid", "auto"];
+        assert_eq!([(true, true), (true, false)].map(|(rated, states)| found(&all, rated, states)), ["auto", "auto"]);
+        assert_eq!(found(&all, false, true), "profile");
+        assert_eq!(found(&all, false, false), "popularity");
+        assert_eq!(found(&["random", "content", "hybrid"], true, false), "content");
+        assert_eq!(found(&["random", "top-rated", "hybrid"], false, false), "top-rated");
+        // Nothing better is there: the last of the registry's order, whose refusal says who would answer.
+        assert_eq!(found(&["random", "hybrid"], false, true), "hybrid");
+        let nothing = tempfile::tempdir().unwrap();
+        let error = find_for_visitor(nothing.path(), false, true).unwrap_err();
+        assert!(matches!(error, RunError::NoModels { .. }), "{error}");
+    }
+}
