@@ -87,7 +87,7 @@ fn someone_new_is_answered_by_what_they_rated() {
     assert!(!ids.contains(&1) && !ids.contains(&2), "{ids:?}");
     // Said so where the one who answers does not read it.
     let both = ask(&["--new-user", "--rated", "1=5", "--gender", "F"]).ok();
-    assert!(both.stderr.contains("`auto` does not look at what was stated"), "{}", both.stderr);
+    assert!(both.stderr.contains("`content` does not look at what was stated"), "{}", both.stderr);
     assert!(both.stderr.starts_with("auto for a new user: content answers, 1 ratings"), "{}", both.stderr);
     let stated = ask(&["--new-user", "--rated", "1", "--gender", "F", "--approach", "profile", "--json"]).ok().json();
     assert_eq!(stated["notes"], serde_json::json!(["`profile` does not look at the ratings"]));

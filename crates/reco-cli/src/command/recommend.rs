@@ -106,7 +106,9 @@ fn notes(args: &RecommendArgs, artifact: &Artifact, asker: &Asker, answer: &Answ
             "nothing is known of the new user: `{model}` answers as it does everyone of whom nothing is known"
         ));
     }
-    notes.extend(answer.unused.iter().map(|what| format!("`{model}` does not look at {what}")));
+    // Of several approaches, the one that answers: another might have looked at it.
+    let answering = answer.choice.as_ref().map_or(model, |choice| &choice.approach);
+    notes.extend(answer.unused.iter().map(|what| format!("`{answering}` does not look at {what}")));
     if answer.items.is_empty() {
         notes.push(format!("nothing is left to recommend: {} has met all {} items", who(args), answer.n_items));
     }
