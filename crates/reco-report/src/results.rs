@@ -246,12 +246,16 @@ impl Results {
     /// The metrics that stand for the others where there is room for few: of lists `ndcg@k` at its first length, of errors
     /// `rmse`; without either the first one. Only what applies to some approach.
     pub fn main_metrics(&self) -> Vec<&str> {
-        let applies = |name: &&str| self.approaches.iter().any(|approach| approach.metrics.get(name).is_some());
-        let names: Vec<&str> = self.metric_names().into_iter().filter(applies).collect();
+        let names: Vec<&str> = self.metric_names().into_iter().filter(|name| self.applies(name)).collect();
         let find = |wanted: fn(&str) -> bool| names.iter().find(|name| wanted(name)).copied();
         let main: Vec<&str> =
             [find(|name| name.starts_with("ndcg@")), find(|name| name == "rmse")].into_iter().flatten().collect();
         if main.is_empty() { names.into_iter().take(1).collect() } else { main }
+    }
+
+    /// Whether metric `name` applies to some approach.
+    pub fn applies(&self, name: &str) -> bool {
+        self.approaches.iter().any(|approach| approach.metrics.get(name).is_some())
     }
 
     /// Whether less of metric `name` is better.

@@ -20,8 +20,7 @@ pub fn terminal_table(results: &Results) -> String {
         Column::new("train s", results.approaches.iter().map(|approach| cells::seconds(approach.train_seconds)));
     let mut room = WIDTH.saturating_sub(columns[0].width() + seconds.width());
     let mut left_out = Vec::new();
-    let applies = |name: &str| results.approaches.iter().any(|approach| approach.metrics.get(name).is_some());
-    for name in results.metric_names().into_iter().filter(|name| applies(name)) {
+    for name in results.metric_names().into_iter().filter(|name| results.applies(name)) {
         let column = metric_column(results, name);
         if column.width() <= room {
             room -= column.width();

@@ -106,8 +106,7 @@ fn subtitle(results: &Results) -> String {
 
 fn result_table(results: &Results, facts: &Facts) -> Markup {
     let names = results.metric_names();
-    let applies = |name: &str| results.approaches.iter().any(|approach| approach.metrics.get(name).is_some());
-    let (shown, absent): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| applies(name));
+    let (shown, absent): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| results.applies(name));
     html! {
         div.wide role="region" aria-label="Table of results" tabindex="0" {
             table.results {
