@@ -195,9 +195,9 @@ impl Recommender for Model {
         out.reset(queries, self.catalogue.n_items());
         for (query, scores) in queries.iter().zip(out.rows_mut()) {
             let user_bias = self.user_bias(&query.who);
-            terms::write(scores, &query.candidates, |item| {
-                terms::clipped(self.biases.expected(user_bias, item), self.catalogue.scale)
-            });
+            query
+                .candidates
+                .write(scores, |item| terms::clipped(self.biases.expected(user_bias, item), self.catalogue.scale));
         }
         Ok(())
     }

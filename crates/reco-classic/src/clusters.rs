@@ -230,7 +230,7 @@ impl Recommender for Model {
         out.reset(queries, self.catalogue.n_items());
         for (query, scores) in queries.iter().zip(out.rows_mut()) {
             let (bias, cluster) = self.asker(&query.who);
-            terms::write(scores, &query.candidates, |item| {
+            query.candidates.write(scores, |item| {
                 let expected = self.kinds.biases.expected(bias, item) + self.deviation(cluster, item);
                 terms::clipped(expected, self.catalogue.scale)
             });

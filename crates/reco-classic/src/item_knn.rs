@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::baseline::Biases;
 use crate::error::ClassicError;
 use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, mean};
-use crate::stars::{Asker, Entry, Saved, Stars};
+use crate::stars::{Asker, Entry, Stars};
 use crate::terms::{self, part};
 use crate::{parallel, weights};
 
@@ -59,8 +59,7 @@ impl Approach for ItemKnn {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let saved: Saved = weights::load(folder, NAME, catalogue)?;
-        let stars = Stars::from_saved(saved, catalogue).map_err(|reason| weights::refuse(folder, NAME, reason))?;
+        let stars = Stars::load(folder, NAME, catalogue)?;
         holdable(catalogue.n_items()).map_err(|error| weights::refuse(folder, NAME, error.to_string()))?;
         Ok(Box::new(Model::new(self.0, stars, catalogue)))
     }
@@ -133,11 +132,7 @@ impl Model {
 
     fn asked(&self, query: &Query<'_>) -> Asked<'_> {
         let asker = self.stars.asker(&query.who, &self.catalogue);
-        let bias = match (&self.biases, asker.user) {
-            (None, _) => 0.0,
-            (Some(biases), Some(user)) => biases.users[user.index()],
-            (Some(biases), None) => biases.of_user(&asker.rated, self.options.baseline),
-        };
+        let bias = self.options.bias(self.biases.as_ref(), &asker);
         let expected = |entry: &Entry| match self.options.variant {
             Variant::Basic => 0.0,
             Variant::WithMeans => self.means[entry.index()],
@@ -197,14 +192,11 @@ impl Model {
             let predicted = sum.predict(self.start(&asked, item), &self.options, self.stars.mean);
             terms::clipped(predicted, self.catalogue.scale)
         };
-        terms::write(scores, &query.candidates, score);
+        query.candidates.write(scores, score);
     }
 
     fn expected(&self, asked: &Asked<'_>, item: ItemIdx) -> Vec<Term> {
-        match (self.options.variant, &self.biases) {
-            (Variant::WithBaseline, Some(biases)) => biases.terms(asked.bias, item),
-            _ => vec![part("item mean", self.means[item.index()])],
-        }
+        self.options.expected(self.biases.as_ref(), asked.bias, item, part("item mean", self.means[item.index()]))
     }
 }
 

@@ -11,13 +11,13 @@
 use std::num::NonZeroUsize;
 
 use reco_core::options::{self, OptionsError};
-use reco_core::{Cause, Explanation, RatingScale, Term};
+use reco_core::{Cause, Explanation, ItemIdx, RatingScale, Term};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::baseline::{Baseline, Biases, not_negative};
 use crate::similarity::{Measure, Similarity};
-use crate::stars::{Entry, Stars};
+use crate::stars::{Asker, Entry, Stars};
 use crate::terms::{self, part};
 
 /// Options of `user-knn` and `item-knn`.
@@ -89,6 +89,23 @@ impl Knn {
     pub(crate) fn biases(&self, stars: &Stars) -> Option<Biases> {
         let needed = self.compares_residuals() || self.variant == Variant::WithBaseline;
         needed.then(|| Biases::new(stars, self.baseline))
+    }
+
+    /// What the one who asks adds to the mean: a user as fitted, a visitor by what they have rated; 0 without biases.
+    pub(crate) fn bias(&self, biases: Option<&Biases>, asker: &Asker<'_>) -> f64 {
+        match (biases, asker.user) {
+            (None, _) => 0.0,
+            (Some(biases), Some(user)) => biases.users[user.index()],
+            (Some(biases), None) => biases.of_user(&asker.rated, self.baseline),
+        }
+    }
+
+    /// What is expected of `item` before neighbours are asked, as terms: the baseline's, or the `mean` alone.
+    pub(crate) fn expected(&self, biases: Option<&Biases>, user_bias: f64, item: ItemIdx, mean: Term) -> Vec<Term> {
+        match (self.variant, biases) {
+            (Variant::WithBaseline, Some(biases)) => biases.terms(user_bias, item),
+            _ => vec![mean],
+        }
     }
 
     /// Where the prediction of one pair starts, for what is expected before neighbours are asked.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
+    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
     Recommender, Run, ScoreError, Scores, Train,
 };
 use serde::{Deserialize, Serialize};
@@ -84,15 +84,7 @@ impl Recommender for Counts {
     fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
         out.reset(queries, self.catalogue.n_items());
         for (row, query) in queries.iter().enumerate() {
-            let scores = out.row_mut(row);
-            match query.candidates {
-                Candidates::AllExcept(_) => {
-                    scores.iter_mut().zip(&self.counts).for_each(|(score, count)| *score = *count as f32);
-                }
-                Candidates::These(items) => {
-                    scores.iter_mut().zip(items).for_each(|(score, item)| *score = self.counts[item.index()] as f32);
-                }
-            }
+            query.candidates.write(out.row_mut(row), |item| self.counts[item] as f32);
         }
         Ok(())
     }
@@ -124,7 +116,7 @@ impl Fitted for Counts {
 mod tests {
     use super::*;
     use reco_core::testing::catalogue;
-    use reco_core::{DeviceChoice, Interaction, Interactions, Profile, Seen, Silent, Target, Who};
+    use reco_core::{Candidates, DeviceChoice, Interaction, Interactions, Profile, Seen, Silent, Target, Who};
 
     #[test]
     fn counts_training_rows_for_everyone_alike() {

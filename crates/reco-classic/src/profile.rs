@@ -23,7 +23,7 @@ use reco_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::weights::{self, pick};
+use crate::weights;
 
 const NAME: &str = "profile";
 
@@ -331,7 +331,7 @@ impl Recommender for Alike {
             for part in self.parts(&query.who)? {
                 scores.iter_mut().enumerate().for_each(|(item, score)| *score += self.effect(&part, item));
             }
-            pick(&query.candidates, &scores, out.row_mut(row));
+            query.candidates.write(out.row_mut(row), |item| scores[item]);
         }
         Ok(())
     }

@@ -6,11 +6,13 @@
 //! the same; entries of a list are in catalogue order.
 
 use std::borrow::Cow;
+use std::path::Path;
 
-use reco_core::{Catalogue, FitError, Interactions, ItemIdx, Target, Train, UserIdx, Who};
+use reco_core::{Catalogue, FitError, Interactions, ItemIdx, LoadError, Target, Train, UserIdx, Who};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ClassicError;
+use crate::weights;
 
 /// The row of a user or an item, and a number: stars, or what is left of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -162,6 +164,15 @@ impl Stars {
             items: entries.iter().map(|entry| entry.row).collect(),
             stars: entries.iter().map(|entry| entry.value).collect(),
         }
+    }
+
+    /// What `folder` remembers of `approach`, for the same catalogue.
+    ///
+    /// # Errors
+    /// Weights that are missing, damaged, another approach's or made for another catalogue.
+    pub(crate) fn load(folder: &Path, approach: &'static str, catalogue: &Catalogue) -> Result<Self, LoadError> {
+        let saved = weights::load(folder, approach, catalogue)?;
+        Self::from_saved(saved, catalogue).map_err(|reason| weights::refuse(folder, approach, reason))
     }
 
     /// As it was before it was saved.

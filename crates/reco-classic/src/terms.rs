@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: the score of an explanation is the score that is ranked, to the bit.
 
-use reco_core::{Candidates, Cause, Explanation, RatingScale, Term};
+use reco_core::{Cause, Explanation, RatingScale, Term};
 
 /// A part of the model with its effect.
 pub(crate) fn part(name: &str, effect: f64) -> Term {
@@ -23,12 +23,4 @@ pub(crate) fn explanation(mut terms: Vec<Term>, expected: f64, scale: RatingScal
         terms.push(part("clipping", f64::from(score) - expected));
     }
     Explanation { score, terms, without: Vec::new() }
-}
-
-/// Writes a score for each of `candidates`: of the whole catalogue, seen items too, or of those named.
-pub(crate) fn write(scores: &mut [f32], candidates: &Candidates<'_>, mut score: impl FnMut(usize) -> f32) {
-    match candidates {
-        Candidates::AllExcept(_) => scores.iter_mut().enumerate().for_each(|(item, out)| *out = score(item)),
-        Candidates::These(items) => scores.iter_mut().zip(*items).for_each(|(out, item)| *out = score(item.index())),
-    }
 }

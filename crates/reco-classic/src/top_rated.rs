@@ -15,13 +15,14 @@ use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, Interactions, ItemIdx, LoadError,
-    Predicts, Query, Recommender, Run, ScoreError, Scores, Term, Train,
+    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, LoadError, Predicts,
+    Query, Recommender, Run, ScoreError, Scores, Train,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::weights::{self, pick};
+use crate::terms::part;
+use crate::weights;
 
 const NAME: &str = "top-rated";
 const SECONDS_A_DAY: f64 = 86_400.0;
@@ -169,14 +170,14 @@ impl Recommender for Best {
     fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
         out.reset(queries, self.catalogue.n_items());
         for (row, query) in queries.iter().enumerate() {
-            pick(&query.candidates, &self.learned.scores, out.row_mut(row));
+            query.candidates.write(out.row_mut(row), |item| self.learned.scores[item]);
         }
         Ok(())
     }
 
     fn explain(&self, _: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
         let Learned { rated, mean, scores } = &self.learned;
-        let term = |name: &str, effect| Term { cause: Cause::Part { name: name.to_owned() }, effect };
+        let term = |name, effect: f32| part(name, f64::from(effect));
         let explanation = |item: &ItemIdx| {
             let score = scores[item.index()];
             let terms = match rated {

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::baseline::Biases;
 use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, at_place, mean, place};
-use crate::stars::{Asker, Entry, Lists, Saved, Stars};
+use crate::stars::{Asker, Entry, Lists, Stars};
 use crate::terms::{self, part};
 use crate::{parallel, weights};
 
@@ -54,8 +54,7 @@ impl Approach for UserKnn {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let saved: Saved = weights::load(folder, NAME, catalogue)?;
-        let stars = Stars::from_saved(saved, catalogue).map_err(|reason| weights::refuse(folder, NAME, reason))?;
+        let stars = Stars::load(folder, NAME, catalogue)?;
         Ok(Box::new(Model::new(self.0, stars, catalogue)))
     }
 }
@@ -125,11 +124,7 @@ impl Model {
 
     fn asked(&self, query: &Query<'_>) -> Asked<'_> {
         let asker = self.stars.asker(&query.who, &self.catalogue);
-        let bias = match (&self.biases, asker.user) {
-            (None, _) => 0.0,
-            (Some(biases), Some(user)) => biases.users[user.index()],
-            (Some(biases), None) => biases.of_user(&asker.rated, self.options.baseline),
-        };
+        let bias = self.options.bias(self.biases.as_ref(), &asker);
         Asked { mean: mean(&asker.rated), bias, asker }
     }
 
@@ -180,7 +175,7 @@ impl Model {
                 sums[entry.index()].add(k, similarity, entry.value);
             }
         }
-        terms::write(scores, &query.candidates, |item| {
+        query.candidates.write(scores, |item| {
             let sum = &scratch.sums[self.ranks[item] as usize];
             let predicted = sum.predict(self.start(&asked, item), &self.options, self.stars.mean);
             terms::clipped(predicted, self.catalogue.scale)
@@ -201,10 +196,7 @@ impl Model {
     }
 
     fn expected(&self, asked: &Asked<'_>, item: ItemIdx) -> Vec<Term> {
-        match (self.options.variant, &self.biases) {
-            (Variant::WithBaseline, Some(biases)) => biases.terms(asked.bias, item),
-            _ => vec![part("user mean", asked.mean)],
-        }
+        self.options.expected(self.biases.as_ref(), asked.bias, item, part("user mean", asked.mean))
     }
 }
 

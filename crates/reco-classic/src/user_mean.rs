@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
-    Recommender, Run, Scaling, ScoreError, Scores, Term, Train, Who,
+    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
+    Recommender, Run, ScoreError, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::terms::part;
 use crate::weights;
 
 const NAME: &str = "user-mean";
@@ -98,10 +99,7 @@ impl FittedMeans {
 
 impl Recommender for FittedMeans {
     fn predicts(&self) -> Predicts {
-        match self.catalogue.scaling {
-            Scaling::None => Predicts::Stars,
-            Scaling::MinMax { .. } | Scaling::ItemMinMax { .. } => Predicts::Targets,
-        }
+        Predicts::of(&self.catalogue.scaling)
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -118,8 +116,8 @@ impl Recommender for FittedMeans {
 
     fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
         let score = self.of(&query.who);
-        let term = Term { cause: Cause::Part { name: "user mean".to_owned() }, effect: score };
-        Ok(Some(vec![Explanation { score, terms: vec![term], without: Vec::new() }; items.len()]))
+        let terms = vec![part("user mean", f64::from(score))];
+        Ok(Some(vec![Explanation { score, terms, without: Vec::new() }; items.len()]))
     }
 }
 

@@ -9,7 +9,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use reco_core::{Candidates, Catalogue, LoadError};
+use reco_core::{Catalogue, LoadError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -68,16 +68,6 @@ pub(crate) fn load<T: DeserializeOwned>(
         )));
     }
     Ok(envelope.weights)
-}
-
-/// Writes the scores of `candidates`, of which `scores` has one for each item of the catalogue.
-pub(crate) fn pick(candidates: &Candidates<'_>, scores: &[f32], out: &mut [f32]) {
-    match candidates {
-        Candidates::AllExcept(_) => out.copy_from_slice(scores),
-        Candidates::These(items) => {
-            out.iter_mut().zip(*items).for_each(|(score, item)| *score = scores[item.index()]);
-        }
-    }
 }
 
 /// The refusal of the weights in `folder`.

@@ -81,4 +81,13 @@ impl Candidates<'_> {
             Self::These(items) => items.len(),
         }
     }
+
+    /// Writes the score of each candidate into `scores`, a row of an answer: `score` is asked for an item by its row in the
+    /// catalogue, seen items too.
+    pub fn write(&self, scores: &mut [f32], mut score: impl FnMut(usize) -> f32) {
+        match self {
+            Self::AllExcept(_) => scores.iter_mut().enumerate().for_each(|(item, out)| *out = score(item)),
+            Self::These(items) => scores.iter_mut().zip(*items).for_each(|(out, item)| *out = score(item.index())),
+        }
+    }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::options::OptionsError;
-use crate::{Catalogue, Choice, Explanation, Features, ItemIdx, LayerGraph, Query, Ranking, Scores, Train};
+use crate::{Catalogue, Choice, Explanation, Features, ItemIdx, LayerGraph, Query, Ranking, Scaling, Scores, Train};
 
 /// Answers queries. Object-safe: evaluation, the service and the command line hold `&dyn Recommender`.
 pub trait Recommender: Send + Sync {
@@ -73,6 +73,16 @@ pub enum Predicts {
     Targets,
     /// An order only.
     Order,
+}
+
+impl Predicts {
+    /// What the scores of a model are that was fitted to targets of this scaling.
+    pub fn of(scaling: &Scaling) -> Self {
+        match scaling {
+            Scaling::None => Self::Stars,
+            Scaling::MinMax { .. } | Scaling::ItemMinMax { .. } => Self::Targets,
+        }
+    }
 }
 
 /// Why a query has no answer.

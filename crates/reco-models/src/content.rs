@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::ModelError;
 use crate::device::ComputeDevice;
-use crate::fitted::{WEIGHTS, pick, tensor, values};
+use crate::fitted::{WEIGHTS, tensor, values};
 
 /// The registry's line.
 pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
@@ -189,7 +189,7 @@ impl Recommender for Content {
             weights.resize(QUERIES, weights[0].clone());
             let scores = values(Tensor::cat(weights, 0).matmul(self.features.clone().transpose()))?;
             for (place, (query, scores)) in chunk.iter().zip(scores.chunks(n_items)).enumerate() {
-                pick(&query.candidates, scores, out.row_mut(tile * QUERIES + place));
+                query.candidates.write(out.row_mut(tile * QUERIES + place), |item| scores[item]);
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorData};
 use reco_core::{
     Candidates, Catalogue, Cause, Explanation, Fitted, ItemIdx, LayerGraph, LoadError, Matrix, Predicts, Query,
-    Recommender, Scaling, ScoreError, Scores, Term, TrainingLog, UserIdx, Who, Without,
+    Recommender, ScoreError, Scores, Term, TrainingLog, UserIdx, Who, Without,
 };
 
 use crate::device::ComputeDevice;
@@ -70,14 +70,6 @@ pub(crate) fn tensor(matrix: &Matrix, device: &ComputeDevice) -> Tensor<2> {
 pub(crate) fn values(tensor: Tensor<2>) -> Result<Vec<f32>, ScoreError> {
     let values = tensor.into_data().try_into_vec::<f32>();
     values.map_err(|error| ScoreError::Device(error.to_string().into()))
-}
-
-/// What a catalogue's scaling makes of a network's answers.
-pub(crate) fn predicts(catalogue: &Catalogue) -> Predicts {
-    match catalogue.scaling {
-        Scaling::None => Predicts::Stars,
-        Scaling::MinMax { .. } | Scaling::ItemMinMax { .. } => Predicts::Targets,
-    }
 }
 
 impl<N: Network> FittedNetwork<N> {
@@ -143,7 +135,7 @@ impl<N: Network> FittedNetwork<N> {
 
 impl<N: Network> Recommender for FittedNetwork<N> {
     fn predicts(&self) -> Predicts {
-        predicts(&self.catalogue)
+        Predicts::of(&self.catalogue.scaling)
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -164,7 +156,7 @@ impl<N: Network> Recommender for FittedNetwork<N> {
             filled.resize(tile, chunk[0].clone());
             let scores = self.score_all(&filled)?;
             for (place, scores) in (n * tile..).take(chunk.len()).zip(scores.chunks(n_items)) {
-                pick(&queries[place].candidates, scores, out.row_mut(place));
+                queries[place].candidates.write(out.row_mut(place), |item| scores[item]);
             }
         }
         Ok(())
@@ -255,18 +247,6 @@ impl<N: Network> FittedNetwork<N> {
             }
         }
         Ok(changes)
-    }
-}
-
-/// Writes the scores of `candidates` among those of the whole catalogue.
-pub(crate) fn pick(candidates: &Candidates<'_>, scores: &[f32], out: &mut [f32]) {
-    match candidates {
-        Candidates::AllExcept(_) => out.copy_from_slice(scores),
-        Candidates::These(items) => {
-            for (slot, item) in out.iter_mut().zip(*items) {
-                *slot = scores[item.index()];
-            }
-        }
     }
 }
 
