@@ -6,9 +6,11 @@
 //! **Invariant**: whatever is made here is small, the same on every machine, and holds no withheld row in its
 //! [`Train`](crate::Train).
 
+mod assigned;
 mod checkerboard;
 pub mod conformance;
 
+pub use assigned::Assigned;
 pub use checkerboard::{Checkerboard, Feedback, checkerboard};
 
 use crate::{Catalogue, Features, Items, Matrix, RatingScale, Scaling, Users};

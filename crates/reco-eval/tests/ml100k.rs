@@ -6,16 +6,13 @@
 //!
 //! **Invariant**: the expected numbers come from a NumPy program that shares no code with this crate.
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use reco_core::{
-    Case, Catalogue, DeviceChoice, Features, Interaction, Interactions, ItemId, Items, RatingScale, Run, Scaling, Seen,
-    Silent, Train, UserId, Users,
-};
+use reco_core::testing::Assigned;
+use reco_core::{Case, DeviceChoice, Run, Seen, Silent, Train};
 use reco_eval::{EvaluateConfig, Evaluation, History, evaluate};
 
 struct Data {
@@ -68,36 +65,9 @@ fn variable(name: &str) -> Option<PathBuf> {
 }
 
 fn read(ratings: &Path, split: &Path) -> Result<Data> {
-    let mut rows: Vec<(UserId, ItemId, f32)> = Vec::new();
-    for line in std::fs::read_to_string(ratings)?.lines().filter(|line| !line.starts_with("user_id")) {
-        let fields: Vec<&str> = line.split('\t').collect();
-        rows.push((UserId::parse(fields[0]), ItemId::parse(fields[1]), fields[2].parse()?));
-    }
-    let split = std::fs::read_to_string(split)?;
-    let parts: Vec<&str> = split.lines().skip(1).filter_map(|line| Some(line.split_once(',')?.1)).collect();
-    assert_eq!(rows.len(), parts.len(), "one line of the split per rating");
-
-    let users: BTreeSet<UserId> = rows.iter().map(|row| row.0.clone()).collect();
-    let items: BTreeSet<ItemId> = rows.iter().map(|row| row.1.clone()).collect();
-    let catalogue = Arc::new(Catalogue {
-        user_features: Features::none(users.len()),
-        item_features: Features::none(items.len()),
-        users: Users::new(users.into_iter().collect())?,
-        items: Items::new(items.into_iter().collect())?,
-        contexts: Vec::new(),
-        scale: RatingScale::new(1.0, 5.0)?,
-        scaling: Scaling::None,
-    });
-    let part = |name| {
-        let mut builder = Interactions::builder(0);
-        for ((user, item, stars), _) in rows.iter().zip(&parts).filter(|(_, part)| **part == name) {
-            let (user, item) = (catalogue.users.get(user).ok_or("user")?, catalogue.items.get(item).ok_or("item")?);
-            let rating = catalogue.scale.rating(*stars)?;
-            let target = catalogue.scaling.target(item, rating);
-            builder.push(Interaction { user, item, rating: Some(rating), target, timestamp: None, context: &[] });
-        }
-        Result::Ok(builder.finish())
-    };
+    let assigned = Assigned::read(&std::fs::read_to_string(ratings)?, &std::fs::read_to_string(split)?)?;
+    let part = |name| assigned.part(|part| part == name);
+    let catalogue = Arc::clone(&assigned.catalogue);
     let (fit, valid, test) = (part("train")?, part("valid")?, part("test")?);
     Ok(Data {
         cases: Case::group(&test, catalogue.n_users()),

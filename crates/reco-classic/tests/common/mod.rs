@@ -6,17 +6,14 @@
 //!
 //! **Invariant**: a fold's test rows are in no other fold's; errors are means over the folds of each fold's error.
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reco_classic::APPROACHES;
-use reco_core::{
-    Candidates, Case, Catalogue, DeviceChoice, Features, Interaction, Interactions, ItemId, Items, Query, RatingScale,
-    Run, Scaling, Scores, Seen, Silent, Train, UserId, Users, Who,
-};
+use reco_core::testing::Assigned;
+use reco_core::{Candidates, Case, DeviceChoice, Query, Run, Scores, Seen, Silent, Train, Who};
 use serde_json::Value;
 
 /// Anything may be wrong with a file.
@@ -95,39 +92,11 @@ pub(crate) fn folds() -> Result<Option<Vec<Fold>>> {
         eprintln!("skipped: RECO_EXTRA_DATA names no folder with Surprise's folds, or MovieLens 100K is not fetched");
         return Ok(None);
     };
-    let mut rows: Vec<(UserId, ItemId, f32)> = Vec::new();
-    for line in std::fs::read_to_string(ratings)?.lines().filter(|line| !line.starts_with("user_id")) {
-        let fields: Vec<&str> = line.split('\t').collect();
-        rows.push((UserId::parse(fields[0]), ItemId::parse(fields[1]), fields[2].parse()?));
-    }
-    let split = std::fs::read_to_string(split)?;
-    let of_row: Vec<&str> = split.lines().skip(1).filter_map(|line| Some(line.split_once(',')?.1)).collect();
-    assert_eq!(rows.len(), of_row.len(), "one line of the split per rating");
-
-    let users: BTreeSet<UserId> = rows.iter().map(|row| row.0.clone()).collect();
-    let items: BTreeSet<ItemId> = rows.iter().map(|row| row.1.clone()).collect();
-    let catalogue = Arc::new(Catalogue {
-        user_features: Features::none(users.len()),
-        item_features: Features::none(items.len()),
-        users: Users::new(users.into_iter().collect())?,
-        items: Items::new(items.into_iter().collect())?,
-        contexts: Vec::new(),
-        scale: RatingScale::new(1.0, 5.0)?,
-        scaling: Scaling::None,
-    });
-    let part = |is: &dyn Fn(&str) -> bool| {
-        let mut builder = Interactions::builder(0);
-        for ((user, item, stars), _) in rows.iter().zip(&of_row).filter(|(_, fold)| is(fold)) {
-            let (user, item) = (catalogue.users.get(user).ok_or("user")?, catalogue.items.get(item).ok_or("item")?);
-            let rating = catalogue.scale.rating(*stars)?;
-            let target = catalogue.scaling.target(item, rating);
-            builder.push(Interaction { user, item, rating: Some(rating), target, timestamp: None, context: &[] });
-        }
-        Result::Ok(builder.finish())
-    };
+    let assigned = Assigned::read(&std::fs::read_to_string(ratings)?, &std::fs::read_to_string(split)?)?;
+    let catalogue = &assigned.catalogue;
     let fold = |name: &str| {
-        let (fit, test) = (part(&|fold| fold != name)?, part(&|fold| fold == name)?);
-        let train = Train { catalogue: Arc::clone(&catalogue), fit, validation: None };
+        let (fit, test) = (assigned.part(|fold| fold != name)?, assigned.part(|fold| fold == name)?);
+        let train = Train { catalogue: Arc::clone(catalogue), fit, validation: None };
         Ok(Fold { train, cases: Case::group(&test, catalogue.n_users()) })
     };
     ["0", "1", "2", "3", "4"].map(fold).into_iter().collect::<Result<Vec<_>>>().map(Some)
