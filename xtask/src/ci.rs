@@ -7,6 +7,7 @@
 
 mod count;
 mod fixture;
+mod packages;
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
@@ -36,6 +37,9 @@ const LIGHT: &[&str] = &["reco-core", "reco-classic", "reco-eval", "reco-report"
 
 /// The others, those without Burn first.
 const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run", "reco-cli"];
+
+/// Packs every crate but this one.
+const PACKAGE: &[&str] = &["package", "--locked", "--workspace", "--exclude", "xtask", "--allow-dirty"];
 
 /// What a step does.
 enum Work {
@@ -156,14 +160,8 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("doc", Work::Run(doc)));
     steps.extend(HEAVY.iter().map(test));
     steps.push(step("fixture twice", Work::Own(fixture::run)));
-    let package = ["package", "--locked", "--workspace", "--exclude", "xtask", "--allow-dirty"];
-    steps.push(step("package", Work::Run(cargo(&[&package[..], &["--no-verify"]].concat()))));
-    // Compiles what was packed, outside the workspace. The heavy crates would compile Burn three times more.
-    let mut verify = cargo(&package[..]);
-    for heavy in HEAVY {
-        verify.args(["--exclude", heavy]);
-    }
-    steps.push(step("package and compile", Work::Run(verify)));
+    steps.push(step("package", Work::Run(cargo(&[PACKAGE, &["--no-verify"]].concat()))));
+    steps.push(step("package and compile", Work::Own(packages::run)));
     for package in &workspace.metadata.packages {
         if !LIGHT.iter().chain(HEAVY).any(|known| *known == package.name) {
             bail!("`{}` is tested by no step\nhint: add it to LIGHT or HEAVY in `xtask/src/ci.rs`", package.name);
