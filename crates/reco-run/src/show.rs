@@ -50,12 +50,16 @@ pub fn show(path: &Path, n: usize) -> Result<Shown, RunError> {
     })
 }
 
+/// The number that is written like it, by way of its shortest text: 0.8, and not 0.800000011920929.
+pub(crate) fn decimal(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| f64::from(number))
+}
+
 fn value(column: &Column, row: usize) -> Value {
     match column {
         Column::I64(values) => values[row].into(),
         Column::U32(values) => values[row].into(),
-        // By way of its shortest text, so that 0.8 is not shown as 0.800000011920929.
-        Column::F32(values) => values[row].and_then(|number| number.to_string().parse::<f64>().ok()).into(),
+        Column::F32(values) => values[row].map(decimal).into(),
         Column::F64(values) => values[row].into(),
         Column::Text(values) => values[row].clone().into(),
         Column::TextList(values) => values[row].clone().into(),

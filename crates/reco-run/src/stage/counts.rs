@@ -10,6 +10,8 @@ use reco_core::{Catalogue, Interactions};
 use reco_features::Dataset;
 use reco_report::{ContextCounts, Counts, Grid};
 
+use crate::show::decimal;
+
 /// Cells of a picture of users × items: few enough to be seen on a page 400 pixels wide.
 const CELLS: (usize, usize) = (80, 180);
 
@@ -58,11 +60,6 @@ pub(super) fn counts(dataset: &Dataset) -> Counts {
 
 fn parts(dataset: &Dataset) -> impl Iterator<Item = &Interactions> {
     [&dataset.fit].into_iter().chain(&dataset.validation).chain([&dataset.test])
-}
-
-/// The number that is written like it: 3.7, and not 3.700000047683716.
-fn decimal(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or_else(|_| f64::from(value))
 }
 
 /// One entry per context: a column of numbers by its values, the columns of a text (`device=tv`) by the text's values.
