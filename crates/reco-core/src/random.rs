@@ -16,9 +16,18 @@ pub fn keyed_hash(seed: u64, user: &UserId, item: &ItemId) -> u64 {
 
 /// XXH3-64, seeded with `seed`, of the two row numbers, four little-endian bytes each.
 pub fn keyed_row_hash(seed: u64, user: UserIdx, item: ItemIdx) -> u64 {
+    keyed_pair(seed, user.get(), item.get())
+}
+
+/// XXH3-64, seeded with `seed`, of a user's row number and the number of a draw for that user, four little-endian bytes each.
+pub fn keyed_draw(seed: u64, user: UserIdx, draw: u32) -> u64 {
+    keyed_pair(seed, user.get(), draw)
+}
+
+fn keyed_pair(seed: u64, a: u32, b: u32) -> u64 {
     let mut bytes = [0; 8];
-    bytes[..4].copy_from_slice(&user.get().to_le_bytes());
-    bytes[4..].copy_from_slice(&item.get().to_le_bytes());
+    bytes[..4].copy_from_slice(&a.to_le_bytes());
+    bytes[4..].copy_from_slice(&b.to_le_bytes());
     xxh3_64_with_seed(&bytes, seed)
 }
 
