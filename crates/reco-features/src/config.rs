@@ -12,6 +12,7 @@ use crate::FeaturesError;
 
 /// `[features]` of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FeaturesConfig {
     /// The zone, by its IANA name, in which `daytime` and `weekend` are read off a rating's time.
     pub time_zone: String,
@@ -20,6 +21,14 @@ pub struct FeaturesConfig {
     pub drop_items_without_genres: bool,
     /// Ids of further items to drop, in the same way.
     pub drop_items: Vec<ItemId>,
+    /// Drops the ratings below it, in stars, before users and items are counted: `4` keeps four stars and five. An event
+    /// without stars stays.
+    pub min_rating: Option<f32>,
+    /// Drops the users with fewer ratings than this, and the ratings of theirs, again and again until both this and
+    /// `min_ratings_per_item` hold (the core of the ratings). They leave the catalogue, too; so does, at 1, who has none.
+    pub min_ratings_per_user: usize,
+    /// The same of items: one with fewer ratings is no candidate any more. At 0 all of them stay, rated or not.
+    pub min_ratings_per_item: usize,
     /// Whether the decade of an item, `1990s`, is one of its features, beside `old` and the genres, where its year is known.
     pub decades: bool,
     /// From stars to targets.
@@ -32,8 +41,20 @@ impl Default for FeaturesConfig {
             time_zone: "UTC".to_owned(),
             drop_items_without_genres: false,
             drop_items: Vec::new(),
+            min_rating: None,
+            min_ratings_per_user: 0,
+            min_ratings_per_item: 0,
             decades: false,
             scaling: ScalingConfig::default(),
+        }
+    }
+}
+
+impl FeaturesConfig {
+    pub(crate) fn check(&self) -> Result<(), FeaturesError> {
+        match self.min_rating {
+            Some(value) if !value.is_finite() => Err(FeaturesError::MinRating { value }),
+            _ => self.scaling.check(),
         }
     }
 }
@@ -56,7 +77,7 @@ impl Default for ScalingConfig {
 }
 
 impl ScalingConfig {
-    pub(crate) fn check(self) -> Result<(), FeaturesError> {
+    fn check(self) -> Result<(), FeaturesError> {
         let (from, to) = self.to;
         if from.is_finite() && to.is_finite() && from < to {
             Ok(())

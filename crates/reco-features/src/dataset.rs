@@ -8,13 +8,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reco_core::{Case, Catalogue, Interaction, Interactions, Matrix, Rating, Seen, Target, Train};
+use reco_core::{Case, Catalogue, Interaction, Interactions, Items, Matrix, Rating, Seen, Target, Train, Users};
 use reco_data::{DatasetInfo, Ratings, Tables};
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{ItemSide, item_side, user_side};
+use crate::catalogue::{item_side, user_side};
 use crate::columns::Columns;
 use crate::context::{Clock, Moment};
+use crate::filter::{Edge, Filtered, Kept, filter};
 use crate::scaling::fit_scaling;
 use crate::split::{Part, SplitRow, SplitRows, find_split, split};
 use crate::{FeaturesConfig, FeaturesError, ItemDetails, SplitConfig};
@@ -64,10 +65,13 @@ pub struct Info {
     pub n_items: usize,
     /// Rows of all parts together.
     pub n_ratings: usize,
-    /// Items dropped because their genres cell is empty.
+    /// Items dropped because their genres cell is empty, or by name.
     pub n_items_dropped: usize,
-    /// Ratings dropped with their items.
+    /// Ratings dropped with these items.
     pub n_ratings_dropped: usize,
+    /// What the filters of `[features]` dropped of the rest.
+    #[serde(default)]
+    pub filtered: Filtered,
     /// Ratings without a time, in a table where others have one: their `daytime` and `weekend` are 0.
     pub n_without_time: usize,
     /// Attributes with too many values to be features: `zip_code`.
@@ -109,14 +113,15 @@ pub fn prepare(
     split_config: &SplitConfig,
     seed: u64,
 ) -> Result<Dataset, FeaturesError> {
-    features.scaling.check()?;
+    features.check()?;
     find_split(&split_config.kind)?;
     split_config.check()?;
     let clock = Clock::new(&features.time_zone)?;
 
-    let users = user_side(&tables.users)?;
-    let items = item_side(&tables.items, features)?;
-    let sorted = sort_rows(&tables.ratings, &users.users, &items)?;
+    let kept = filter(tables, features)?;
+    let users = user_side(&tables.users, &kept.users)?;
+    let items = item_side(&tables.items, &kept.items, features)?;
+    let sorted = sort_rows(&tables.ratings, &kept, &users.users, &items.items)?;
     let ratings = sorted
         .iter()
         .map(|(row, at)| match tables.ratings.rating[*at] {
@@ -169,8 +174,9 @@ pub fn prepare(
         n_users: catalogue.n_users(),
         n_items: catalogue.n_items(),
         n_ratings: rows.len(),
-        n_items_dropped: items.dropped.len(),
-        n_ratings_dropped: tables.ratings.item_id.len() - rows.len(),
+        n_items_dropped: kept.n_items_dropped,
+        n_ratings_dropped: kept.n_ratings_dropped,
+        filtered: kept.filtered,
         n_without_time: contexts.n_without_time,
         left_out: [users.left_out, items.left_out].concat(),
     };
@@ -202,32 +208,25 @@ impl Dataset {
     }
 }
 
-/// The ratings of kept items, each with its row in the table, by user and then by item.
+/// The kept ratings, each with its row in the table, by user and then by item.
 fn sort_rows(
     ratings: &Ratings,
-    users: &reco_core::Users,
-    items: &ItemSide,
+    kept: &Kept,
+    users: &Users,
+    items: &Items,
 ) -> Result<Vec<(SplitRow, usize)>, FeaturesError> {
-    let mut sorted = Vec::with_capacity(ratings.item_id.len());
-    for (at, (user_id, item_id)) in ratings.user_id.iter().zip(&ratings.item_id).enumerate() {
-        let source_row = ratings.source_row[at];
-        let not_listed = |kind, id: &dyn ToString| FeaturesError::NotListed { kind, id: id.to_string(), source_row };
-        let user = users.get(user_id).ok_or_else(|| not_listed("user", user_id))?;
-        match items.items.get(item_id) {
-            Some(item) => sorted.push((SplitRow { user, item, timestamp: ratings.timestamp[at], source_row }, at)),
-            None if items.dropped.contains(item_id) => {}
-            None => return Err(not_listed("item", item_id)),
-        }
-    }
-    if sorted.is_empty() {
-        let (n_ratings, n_dropped) = (ratings.item_id.len(), ratings.item_id.len());
-        let hint = if n_ratings == 0 {
-            "look at the rejected rows: `rejects.parquet`"
-        } else {
-            "set `features.drop_items_without_genres = false`"
+    // A catalogue has the kept rows of a table in their order, so that the place among them is the row there.
+    let place = |kept: &[usize], row| kept.binary_search(&row).expect("a kept rating is of a kept user and item");
+    let split_row = |edge: &Edge| {
+        let row = SplitRow {
+            user: users.at(place(&kept.users, edge.user)).expect("the catalogue has every kept user"),
+            item: items.at(place(&kept.items, edge.item)).expect("the catalogue has every kept item"),
+            timestamp: ratings.timestamp[edge.rating],
+            source_row: ratings.source_row[edge.rating],
         };
-        return Err(FeaturesError::NoRatings { n_ratings, n_dropped, hint });
-    }
+        (row, edge.rating)
+    };
+    let mut sorted: Vec<_> = kept.ratings.iter().map(split_row).collect();
     sorted.sort_unstable_by_key(|(row, _)| (row.user, row.item, row.source_row));
     if let Some(pair) =
         sorted.windows(2).find(|pair| (pair[0].0.user, pair[0].0.item) == (pair[1].0.user, pair[1].0.item))
@@ -235,7 +234,7 @@ fn sort_rows(
         let (first, second) = (pair[0].0, pair[1].0);
         return Err(FeaturesError::PairTwice {
             user: users.id(first.user).to_string(),
-            item: items.items.id(first.item).to_string(),
+            item: items.id(first.item).to_string(),
             first: first.source_row,
             second: second.source_row,
         });

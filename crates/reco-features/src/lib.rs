@@ -51,6 +51,7 @@ mod config;
 mod context;
 mod dataset;
 mod error;
+mod filter;
 mod scaling;
 mod split;
 mod store;
@@ -60,5 +61,6 @@ pub use config::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitCo
 pub use context::{Stated, context_vector};
 pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare};
 pub use error::FeaturesError;
+pub use filter::Filtered;
 pub use split::{Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows};
 pub use store::read_catalogue;
