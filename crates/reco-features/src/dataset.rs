@@ -2,7 +2,7 @@
 //!
 //! Does not know files: `store` writes and reads a [`Dataset`].
 //!
-//! **Invariant**: every rating of a kept item is in exactly one part; the rows of each part are in user-major,
+//! **Invariant**: every kept rating is in exactly one part, unless the split leaves it out and counts it; the rows of each part are in user-major,
 //! item-ascending order, each with its line in the raw file; the same tables in any row order give the same data set.
 
 use std::collections::BTreeMap;
@@ -31,6 +31,8 @@ pub struct Dataset {
     pub fit: Interactions,
     /// The rows to stop training by.
     pub validation: Option<Interactions>,
+    /// The rows given of held-out users when they are asked about, and never learned from.
+    pub fold_in: Option<Interactions>,
     /// The rows held out.
     pub test: Interactions,
     /// Where each row stands in the raw file.
@@ -46,6 +48,8 @@ pub struct SourceRows {
     pub fit: Vec<u64>,
     /// For [`Dataset::validation`]; empty without one.
     pub validation: Vec<u64>,
+    /// For [`Dataset::fold_in`]; empty without one.
+    pub fold_in: Vec<u64>,
     /// For [`Dataset::test`].
     pub test: Vec<u64>,
 }
@@ -63,7 +67,7 @@ pub struct Info {
     pub n_users: usize,
     /// Items of the catalogue, with or without ratings.
     pub n_items: usize,
-    /// Rows of all parts together.
+    /// Rows of all parts together, and those that the split leaves out of its test.
     pub n_ratings: usize,
     /// Items dropped because their genres cell is empty, or by name.
     pub n_items_dropped: usize,
@@ -89,8 +93,14 @@ pub struct SplitInfo {
     pub n_train: usize,
     /// Rows of the validation part.
     pub n_valid: usize,
+    /// Rows given of held-out users.
+    #[serde(default)]
+    pub n_fold_in: usize,
     /// Rows of the test part.
     pub n_test: usize,
+    /// Rows of no part: they would test, or be given, and no train row has their item.
+    #[serde(default)]
+    pub n_test_dropped: usize,
     /// Users with a test row.
     pub n_test_users: usize,
     /// Test users without a train row.
@@ -165,12 +175,27 @@ pub fn prepare(
     };
     let (fit, fit_rows) = part(Part::Train);
     let (validation, validation_rows) = part(Part::Validation);
+    let (fold_in, fold_in_rows) = part(Part::FoldIn);
     let (test, test_rows) = part(Part::Test);
+    let n_test_dropped = assignment.parts.iter().filter(|part| **part == Part::Untrained).count();
 
+    let [n_test_users, n_test_users_without_train, n_test_items_without_train] = coverage(&catalogue, &fit, &test);
     let info = Info {
         dataset: tables.dataset.clone(),
         features: features.clone(),
-        split: split_info(split_config, seed, &catalogue, [&fit, &validation, &test], assignment.cuts),
+        split: SplitInfo {
+            config: split_config.clone(),
+            seed,
+            n_train: fit.len(),
+            n_valid: validation.len(),
+            n_fold_in: fold_in.len(),
+            n_test: test.len(),
+            n_test_dropped,
+            cuts: assignment.cuts,
+            n_test_users,
+            n_test_users_without_train,
+            n_test_items_without_train,
+        },
         n_users: catalogue.n_users(),
         n_items: catalogue.n_items(),
         n_ratings: rows.len(),
@@ -185,8 +210,9 @@ pub fn prepare(
         details: items.details,
         fit,
         validation: (!validation.is_empty()).then_some(validation),
+        fold_in: (!fold_in.is_empty()).then_some(fold_in),
         test,
-        source_rows: SourceRows { fit: fit_rows, validation: validation_rows, test: test_rows },
+        source_rows: SourceRows { fit: fit_rows, validation: validation_rows, fold_in: fold_in_rows, test: test_rows },
         info,
     })
 }
@@ -197,14 +223,19 @@ impl Dataset {
         Train { catalogue: Arc::clone(&self.catalogue), fit: self.fit.clone(), validation: self.validation.clone() }
     }
 
-    /// What an evaluation asks about: the test rows by user.
+    /// What an evaluation asks about: the test rows by user, each with what is given of that user.
     pub fn cases(&self) -> Vec<Case> {
-        Case::group(&self.test, self.catalogue.n_users())
+        match &self.fold_in {
+            Some(fold_in) => Case::group_with_fold_in(&self.test, fold_in, self.catalogue.n_users()),
+            None => Case::group(&self.test, self.catalogue.n_users()),
+        }
     }
 
-    /// What each user has met before the test: train and validation. One entry per user of the catalogue.
+    /// What each user has met before the test: train, validation, and what is given of them. One entry per user of the
+    /// catalogue.
     pub fn seen(&self) -> Vec<Seen> {
-        Seen::by_user(self.catalogue.n_users(), [&self.fit].into_iter().chain(&self.validation))
+        let parts = [&self.fit].into_iter().chain(&self.validation).chain(&self.fold_in);
+        Seen::by_user(self.catalogue.n_users(), parts)
     }
 }
 
@@ -270,13 +301,8 @@ fn contexts(ratings: &Ratings, sorted: &[(SplitRow, usize)], clock: &Clock) -> R
     Ok(Contexts { names, matrix, n_without_time: if n_timed > 0 { sorted.len() - n_timed } else { 0 } })
 }
 
-fn split_info(
-    config: &SplitConfig,
-    seed: u64,
-    catalogue: &Catalogue,
-    [fit, validation, test]: [&Interactions; 3],
-    cuts: BTreeMap<String, i64>,
-) -> SplitInfo {
+/// Users with a test row, and users and items of the test that train does not know.
+fn coverage(catalogue: &Catalogue, fit: &Interactions, test: &Interactions) -> [usize; 3] {
     let mark = |n, indices: &mut dyn Iterator<Item = usize>| {
         let mut marks = vec![false; n];
         indices.for_each(|index| marks[index] = true);
@@ -286,15 +312,6 @@ fn split_info(
     let items = |rows: &Interactions| mark(catalogue.n_items(), &mut rows.items().iter().map(|item| item.index()));
     let missing = |of: &[bool], among: &[bool]| of.iter().zip(among).filter(|(of, among)| **of && !**among).count();
     let test_users = users(test);
-    SplitInfo {
-        config: config.clone(),
-        seed,
-        n_train: fit.len(),
-        n_valid: validation.len(),
-        n_test: test.len(),
-        n_test_users: test_users.iter().filter(|is| **is).count(),
-        n_test_users_without_train: missing(&test_users, &users(fit)),
-        n_test_items_without_train: missing(&items(test), &items(fit)),
-        cuts,
-    }
+    let n_test_users = test_users.iter().filter(|is| **is).count();
+    [n_test_users, missing(&test_users, &users(fit)), missing(&items(test), &items(fit))]
 }

@@ -162,12 +162,22 @@ pub enum FeaturesError {
     /// A share that is no share.
     #[error("`split.{key}` is `{value}`\nhint: {hint}")]
     Share {
-        /// `test` or `validation`.
+        /// `test`, `validation` or `fold_in`.
         key: &'static str,
         /// The number given.
         value: f64,
         /// The bounds.
         hint: &'static str,
+    },
+    /// Folds that are none.
+    #[error("`split.{key}` is `{value}`\nhint: {hint}")]
+    Fold {
+        /// `fold` or `folds`.
+        key: &'static str,
+        /// The number given.
+        value: u64,
+        /// The bounds.
+        hint: String,
     },
     /// A split by time, without times.
     #[error(

@@ -49,12 +49,18 @@ where
 }
 
 fn any_config() -> impl Strategy<Value = SplitConfig> {
-    (prop_oneof![Just(0.0), 0.05..0.5], 0.05..0.5).prop_map(|(validation, test)| SplitConfig {
-        kind: String::new(),
-        validation,
-        test,
-        ..SplitConfig::default()
-    })
+    let folds = (2..6_u64).prop_flat_map(|folds| (Just(folds), 0..folds));
+    (prop_oneof![Just(0.0), 0.05..0.5], 0.05..0.5, folds, 0.05..0.95).prop_map(
+        |(validation, test, (folds, fold), fold_in)| SplitConfig {
+            kind: String::new(),
+            validation,
+            test,
+            fold,
+            folds,
+            fold_in,
+            ..SplitConfig::default()
+        },
+    )
 }
 
 /// The data set, or nothing where a part that was asked for would be empty: any other error fails the test.
@@ -105,6 +111,22 @@ fn parts(dataset: &Dataset) -> Vec<(&'static str, Interactions, Vec<u64>)> {
     ]
 }
 
+/// The parts, and what is given of held-out users.
+fn parts_and_given(dataset: &Dataset) -> Vec<(&'static str, Interactions, Vec<u64>)> {
+    let given = ("fold-in", dataset.fold_in.clone().unwrap_or_default(), dataset.source_rows.fold_in.clone());
+    parts(dataset).into_iter().chain([given]).collect()
+}
+
+/// The users that have a row.
+fn users(rows: &Interactions) -> BTreeSet<usize> {
+    rows.users().iter().map(|user| user.index()).collect()
+}
+
+/// How many rows each user has.
+fn counts(rows: &Interactions) -> Vec<usize> {
+    (0..N_USERS as usize).map(|user| rows.users().iter().filter(|of| of.index() == user).count()).collect()
+}
+
 /// The times of a user's rows, with their source rows.
 fn times(rows: &Interactions, source_rows: &[u64], user: usize) -> Vec<(i64, u64)> {
     let rows = rows.iter().zip(source_rows).filter(|(row, _)| row.user.index() == user);
@@ -117,7 +139,7 @@ proptest! {
         for entry in SPLITS {
             let Some(dataset) = dataset(&tables, &config, entry.name, seed) else { continue };
             let mut met = BTreeSet::new();
-            for (name, rows, source_rows) in parts(&dataset) {
+            for (name, rows, source_rows) in parts_and_given(&dataset) {
                 prop_assert_eq!(rows.len(), source_rows.len());
                 prop_assert!(pairs(&rows).is_sorted(), "{}: {} is not user-major", entry.name, name);
                 for (row, source_row) in rows.iter().zip(&source_rows) {
@@ -131,6 +153,7 @@ proptest! {
             }
             prop_assert_eq!(met.len(), tables.ratings.len(), "{} loses rows", entry.name);
             prop_assert!(!dataset.fit.is_empty() && !dataset.test.is_empty());
+            prop_assert_eq!(dataset.info.split.n_test_dropped, 0);
             prop_assert_eq!(dataset.validation.is_some(), entry.validates && config.validation > 0.0);
         }
     }
@@ -143,19 +166,26 @@ proptest! {
             let Some(dataset) = dataset(&tables, &config, entry.name, seed) else { continue };
             let train = dataset.train();
             let learned: BTreeSet<_> = pairs(&train.fit).into_iter().chain(train.validation.iter().flat_map(pairs)).collect();
+            let given: BTreeSet<_> = dataset.fold_in.iter().flat_map(pairs).collect();
+            prop_assert!(given.is_disjoint(&learned), "{} trains on what is given at the query", entry.name);
             let seen = dataset.seen();
             let seen: BTreeSet<_> = dataset.catalogue.users.indices()
                 .flat_map(|user| seen[user.index()].items().iter().map(move |item| (user.index(), item.index())))
                 .collect();
-            prop_assert_eq!(&seen, &learned);
-            let mut asked = 0;
+            prop_assert_eq!(&seen, &learned.union(&given).copied().collect());
+            let (mut asked, mut told) = (0, 0);
             for case in dataset.cases() {
+                for pair in pairs(case.fold_in()) {
+                    prop_assert!(pair.0 == case.user().index() && given.contains(&pair), "{}: {:?}", entry.name, pair);
+                    told += 1;
+                }
                 for pair in pairs(case.rows()) {
                     prop_assert!(!learned.contains(&pair), "{} trains on its test row {:?}", entry.name, pair);
                     asked += 1;
                 }
             }
             prop_assert_eq!(asked, dataset.test.len());
+            prop_assert_eq!(told, given.len());
         }
     }
 
@@ -173,9 +203,108 @@ proptest! {
             let two = dataset(&reordered(&tables, &order), &config, entry.name, seed).unwrap();
             prop_assert_eq!(&one.source_rows, &two.source_rows, "{}", entry.name);
             prop_assert_eq!(&one.info, &two.info);
-            for ((_, one, _), (_, two, _)) in parts(&one).into_iter().zip(parts(&two)) {
+            for ((_, one, _), (_, two, _)) in parts_and_given(&one).into_iter().zip(parts_and_given(&two)) {
                 prop_assert!(one.iter().eq(two.iter()));
             }
+        }
+    }
+
+    #[test]
+    fn refit_learns_from_validation_and_moves_nothing_else(
+        tables in any_tables(), config in any_config(), seed: u64,
+    ) {
+        for entry in SPLITS {
+            let Some(one) = dataset(&tables, &config, entry.name, seed) else { continue };
+            let refit = SplitConfig { refit: true, ..config.clone() };
+            let two = dataset(&tables, &refit, entry.name, seed).unwrap();
+            let both: BTreeSet<u64> = one.source_rows.fit.iter().chain(&one.source_rows.validation).copied().collect();
+            prop_assert_eq!(both, two.source_rows.fit.iter().copied().collect());
+            prop_assert!(two.validation.is_none() && two.train().validation.is_none());
+            prop_assert_eq!((two.info.split.n_valid, two.info.split.n_train), (0, two.fit.len()));
+            prop_assert_eq!(one.source_rows.test, two.source_rows.test);
+            prop_assert_eq!(one.source_rows.fold_in, two.source_rows.fold_in);
+        }
+    }
+
+    #[test]
+    fn test_rows_of_untrained_items_are_left_out_and_counted(
+        tables in any_tables(), config in any_config(), seed: u64,
+    ) {
+        for entry in SPLITS {
+            let Some(one) = dataset(&tables, &config, entry.name, seed) else { continue };
+            let dropping = SplitConfig { drop_untrained_items: true, ..config.clone() };
+            let items: BTreeSet<_> = one.fit.items().iter().copied().collect();
+            let held_out = |dataset: &Dataset| -> BTreeSet<(usize, usize)> {
+                let trained = dataset.test.iter().filter(|row| items.contains(&row.item));
+                trained.map(|row| (row.user.index(), row.item.index())).collect()
+            };
+            let Some(two) = dataset(&tables, &dropping, entry.name, seed) else {
+                prop_assert!(held_out(&one).is_empty() || entry.name == "held-out-users", "{}", entry.name);
+                continue;
+            };
+            prop_assert_eq!(&one.source_rows.fit, &two.source_rows.fit, "{}", entry.name);
+            prop_assert!(two.test.items().iter().all(|item| items.contains(item)), "{}", entry.name);
+            let n = |dataset: &Dataset| parts_and_given(dataset).iter().map(|(_, rows, _)| rows.len()).sum::<usize>();
+            prop_assert_eq!(n(&two) + two.info.split.n_test_dropped, n(&one));
+            prop_assert_eq!(two.info.split.n_test_items_without_train, 0);
+            if entry.name == "held-out-users" {
+                // Here they are gone before each user's rows are divided: nothing untrained is given, either.
+                prop_assert!(two.fold_in.iter().all(|rows| rows.items().iter().all(|item| items.contains(item))));
+                let untrained = one.test.items().iter().chain(one.fold_in.iter().flat_map(|rows| rows.items()));
+                let n_untrained = untrained.filter(|item| !items.contains(item)).count();
+                prop_assert_eq!(two.info.split.n_test_dropped, n_untrained);
+            } else {
+                prop_assert_eq!(pairs(&two.test).into_iter().collect::<BTreeSet<_>>(), held_out(&one));
+            }
+        }
+    }
+
+    #[test]
+    fn held_out_users_are_never_learned_from(tables in any_tables(), config in any_config(), seed: u64) {
+        let Some(dataset) = dataset(&tables, &config, "held-out-users", seed) else { return Ok(()) };
+        let given = dataset.fold_in.clone().unwrap();
+        prop_assert_eq!(users(&given), users(&dataset.test));
+        prop_assert!(users(&given).is_disjoint(&users(&dataset.fit)));
+        let n_rated = tables.ratings.user_id.iter().collect::<BTreeSet<_>>().len();
+        let share = ((config.test * n_rated as f64) as usize).max(usize::from(n_rated > 1));
+        // One who was drawn and has a single row trains.
+        let single = counts(&dataset.fit).iter().filter(|n| **n == 1).count();
+        let n_held_out = users(&given).len();
+        prop_assert!(n_held_out <= share && share <= n_held_out + single, "{} of {}", n_held_out, share);
+        for (given, asked) in counts(&given).into_iter().zip(counts(&dataset.test)).filter(|(n, _)| *n > 0) {
+            let expected = ((1.0 - config.fold_in) * (given + asked) as f64) as usize;
+            prop_assert_eq!(asked, expected.max(1));
+        }
+    }
+
+    #[test]
+    fn every_row_tests_in_exactly_one_fold(tables in any_tables(), folds in 2..7_u64, seed: u64) {
+        let n = tables.ratings.len() as u64;
+        prop_assume!(n >= folds);
+        let mut tested = Vec::new();
+        for fold in 0..folds {
+            let config = SplitConfig { folds, fold, ..SplitConfig::default() };
+            let dataset = dataset(&tables, &config, "k-fold", seed).expect("there is a row for each fold");
+            prop_assert!((n / folds..=n.div_ceil(folds)).contains(&(dataset.test.len() as u64)));
+            tested.extend(dataset.source_rows.test);
+        }
+        tested.sort_unstable();
+        prop_assert_eq!(tested, (0..n).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn per_item_random_gives_each_item_the_exact_shares(tables in any_tables(), seed: u64) {
+        let Some(dataset) = dataset(&tables, &SplitConfig::default(), "per-item-random", seed) else { return Ok(()) };
+        for item in 0..N_ITEMS as usize {
+            let counts: Vec<usize> =
+                parts(&dataset).iter().map(|(_, rows, _)| rows.items().iter().filter(|i| i.index() == item).count()).collect();
+            // At most six ratings an item.
+            let expected = match counts.iter().sum::<usize>() {
+                n @ (0 | 1) => [n, 0, 0],
+                2 => [1, 0, 1],
+                n => [n - 2, 1, 1],
+            };
+            prop_assert_eq!(counts, expected);
         }
     }
 
@@ -272,13 +401,54 @@ fn seeds_move_random_splits_only() {
     for entry in SPLITS {
         let of = |seed| dataset(&tables, &SplitConfig::default(), entry.name, seed).unwrap().source_rows;
         assert_eq!(of(1), of(1), "{}", entry.name);
-        assert_eq!(of(1) != of(2), entry.name.contains("random"), "{}", entry.name);
+        let is_drawn = entry.name.contains("random") || ["k-fold", "held-out-users"].contains(&entry.name);
+        assert_eq!(of(1) != of(2), is_drawn, "{}", entry.name);
     }
     let of_user_0 = |rows: &[u64]| rows.iter().copied().filter(|row| *row < 20).collect::<Vec<_>>();
     let alone = common::tables(20, 20, &ratings[..20]);
     assert_eq!(
         of_user_0(&dataset(&tables, &SplitConfig::default(), "per-user-random", 7).unwrap().source_rows.test),
         dataset(&alone, &SplitConfig::default(), "per-user-random", 7).unwrap().source_rows.test,
+    );
+}
+
+/// A user's draw does not depend on who else is there, nor on what was rated.
+#[test]
+fn who_is_held_out_and_what_is_given_can_be_counted_by_hand() {
+    let ratings: Vec<_> = (0..10).flat_map(|user| (0..10).map(move |item| (user, item, 3.0, None))).collect();
+    let config = SplitConfig { kind: "held-out-users".to_owned(), test: 0.3, fold_in: 0.8, ..SplitConfig::default() };
+    let prepared = |tables: &Tables| prepare(tables, &FeaturesConfig::default(), &config, 5).unwrap();
+    let all = prepared(&tables(10, 10, &ratings));
+    let info = &all.info.split;
+    assert_eq!((info.n_train, info.n_fold_in, info.n_test, info.n_valid), (70, 24, 6, 0));
+    assert_eq!((info.n_test_users, info.n_test_users_without_train), (3, 3));
+    assert!(counts(all.fold_in.as_ref().unwrap()).iter().all(|n| [0, 8].contains(n)));
+    assert!(counts(&all.test).iter().all(|n| [0, 2].contains(n)));
+    let halved: Vec<_> = ratings.iter().copied().filter(|rating| rating.1 % 2 == 0).collect();
+    assert_eq!(users(&prepared(&tables(10, 10, &halved)).test), users(&all.test));
+}
+
+#[test]
+fn folds_that_are_none_are_refused() {
+    let refused = |folds, fold| {
+        let config = SplitConfig { kind: "k-fold".to_owned(), folds, fold, ..SplitConfig::default() };
+        let ratings: Vec<_> = (0..3).map(|item| (0, item, 3.0, None)).collect();
+        prepare(&tables(1, 3, &ratings), &FeaturesConfig::default(), &config, 0).unwrap_err().to_string()
+    };
+    let beyond = "`split.fold` is `5`\nhint: with `split.folds = 5` it lies between `0` and `4`";
+    assert_eq!(refused(5, 5), beyond);
+    assert!(refused(1, 0).starts_with("`split.folds` is `1`\nhint: one fold tests"), "{}", refused(1, 0));
+    assert!(refused(5, 4).starts_with("split `k-fold` leaves the test part of `3` ratings empty\nhint: "));
+}
+
+#[test]
+fn a_test_without_any_trained_item_is_refused() {
+    let ratings: Vec<_> = (0..10).map(|item| (0, item, 3.0, None)).collect();
+    let config = SplitConfig { kind: "article".to_owned(), drop_untrained_items: true, ..SplitConfig::default() };
+    let error = prepare(&tables(1, 10, &ratings), &FeaturesConfig::default(), &config, 0).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "split `article` leaves the test part of `10` ratings empty\nhint: no item of the test has a train row: set `split.drop_untrained_items = false`, or choose another `split.kind`"
     );
 }
 

@@ -49,15 +49,15 @@ fn one_fold_tests_and_the_others_train() {
 #[test]
 fn a_file_that_is_wrong_is_refused_by_name() {
     let refused = |text: &str| split(&six_rows(), text, 3).unwrap_err();
-    let columns = "it is a CSV file with the columns `row` and `part`, or `row` and `fold`";
-    let counted = "rows are counted from 0, after the header of the raw ratings; rejected rows, duplicates and ratings of dropped items have no place in it";
+    let columns = "it is a CSV or Parquet file with a column `row`, or the columns `user` and `item`, and with a column `part` or `fold`";
+    let counted = "rows are counted from 0, after the header of the raw ratings; rejected rows, duplicates and ratings that `[features]` drops have no place in it";
     for (text, reason, hint) in [
-        ("", "it has no column `row`, and has ``", columns),
-        ("line,part\n0,test\n", "it has no column `row`, and has `line`, `part`", columns),
+        ("", "it has no column `row`, nor `user` and `item`, and has ``", columns),
+        ("line,part\n0,test\n", "it has no column `row`, nor `user` and `item`, and has `line`, `part`", columns),
         ("row,kind\n0,test\n", "it has no column `part` or `fold`, and has `row`, `kind`", columns),
         ("row,part,fold\n", "it has both `part` and `fold`", "remove or rename one of them"),
-        ("row,part\n0,learn\n", "line 2: unknown part `learn`", "a part is `train`, `validation` or `test`"),
-        ("row,part\n0,\n", "line 2: unknown part ``", "a part is `train`, `validation` or `test`"),
+        ("row,part\n0,learn\n", "line 2: unknown part `learn`", "a part is `train`, `validation`, `fold-in` or `test`"),
+        ("row,part\n0,\n", "line 2: unknown part ``", "a part is `train`, `validation`, `fold-in` or `test`"),
         ("row,part\n0,train\nx,test\n", "line 3: row `x` is no whole number from 0", counted),
         ("row,fold\n0,-1\n", "line 2: fold `-1` is no whole number from 0", counted),
         ("row,part\n0,train\n1,test\n0,test\n", "line 4: row `0` stands there twice", "keep one line for each row"),
