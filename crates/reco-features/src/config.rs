@@ -22,7 +22,7 @@ pub struct FeaturesConfig {
     /// Ids of further items to drop, in the same way.
     pub drop_items: Vec<ItemId>,
     /// Drops the ratings below it, in stars, before users and items are counted: `4` keeps four stars and five. An event
-    /// without stars stays.
+    /// without stars stays. An experiment that extends one with a bound undoes it by one that no rating is below, `0`.
     pub min_rating: Option<f32>,
     /// Drops the users with fewer ratings than this, and the ratings of theirs, again and again until both this and
     /// `min_ratings_per_item` hold (the core of the ratings). They leave the catalogue, too; so does, at 1, who has none.

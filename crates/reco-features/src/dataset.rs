@@ -250,8 +250,8 @@ fn sort_rows(
     let place = |kept: &[usize], row| kept.binary_search(&row).expect("a kept rating is of a kept user and item");
     let split_row = |edge: &Edge| {
         let row = SplitRow {
-            user: users.at(place(&kept.users, edge.user)).expect("the catalogue has every kept user"),
-            item: items.at(place(&kept.items, edge.item)).expect("the catalogue has every kept item"),
+            user: users.at(place(&kept.users, edge.user())).expect("the catalogue has every kept user"),
+            item: items.at(place(&kept.items, edge.item())).expect("the catalogue has every kept item"),
             timestamp: ratings.timestamp[edge.rating],
             source_row: ratings.source_row[edge.rating],
         };

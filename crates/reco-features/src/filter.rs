@@ -5,8 +5,6 @@
 //! **Invariant**: every kept rating is of a kept user and a kept item; each kept user and item has at least the ratings that
 //! the experiment asks for; what is kept does not depend on the order of the rows.
 
-use std::ops::Range;
-
 use reco_core::{Items, Users};
 use reco_data::Tables;
 use serde::{Deserialize, Serialize};
@@ -73,10 +71,10 @@ pub(crate) fn filter(tables: &Tables, config: &FeaturesConfig) -> Result<Kept, F
             id: id.to_string(),
             source_row: ratings.source_row[rating],
         };
-        let user = users.get(user_id).ok_or_else(|| not_listed("user", user_id))?.index();
-        let item = items_by_id.get(item_id).ok_or_else(|| not_listed("item", item_id))?.index();
+        let user = users.get(user_id).ok_or_else(|| not_listed("user", user_id))?.get();
+        let item = items_by_id.get(item_id).ok_or_else(|| not_listed("item", item_id))?.get();
         let stars = ratings.rating[rating];
-        if !item_stays[item] {
+        if !item_stays[item as usize] {
             n_ratings_dropped += 1;
         } else if config.min_rating.zip(stars).is_some_and(|(least, stars)| stars < least) {
             n_ratings_below += 1;
@@ -93,7 +91,7 @@ pub(crate) fn filter(tables: &Tables, config: &FeaturesConfig) -> Result<Kept, F
         filtered.n_users = lost(&user_stays, &core.user_stays);
         filtered.n_items = lost(&item_stays, &core.item_stays);
         (user_stays, item_stays) = (core.user_stays, core.item_stays);
-        rows.retain(|row| user_stays[row.user] && item_stays[row.item]);
+        rows.retain(|row| user_stays[row.user()] && item_stays[row.item()]);
         filtered.n_ratings = n_before - rows.len();
     }
     if rows.is_empty() {
@@ -141,8 +139,20 @@ fn nothing_left(n_ratings: usize, n_dropped: usize, n_before_core: usize, config
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edge {
     pub(crate) rating: usize,
-    pub(crate) user: usize,
-    pub(crate) item: usize,
+    user: u32,
+    item: u32,
+}
+
+impl Edge {
+    /// The row in the users' table.
+    pub(crate) fn user(self) -> usize {
+        self.user as usize
+    }
+
+    /// The row in the items' table.
+    pub(crate) fn item(self) -> usize {
+        self.item as usize
+    }
 }
 
 /// Who stays of each side.
@@ -160,11 +170,11 @@ fn core(edges: &[Edge], user_stays: &[bool], item_stays: &[bool], config: &Featu
     let mut stays = [user_stays, item_stays].concat();
     let least = |node: usize| if node < n_users { config.min_ratings_per_user } else { config.min_ratings_per_item };
     let neighbours = Neighbours::of(edges, n_users, stays.len());
-    let mut degrees: Vec<usize> = (0..stays.len()).map(|node| neighbours.range(node).len()).collect();
+    let mut degrees: Vec<usize> = (0..stays.len()).map(|node| neighbours.degree(node)).collect();
     let mut leaving: Vec<usize> = (0..stays.len()).filter(|&node| stays[node] && degrees[node] < least(node)).collect();
     leaving.iter().for_each(|&node| stays[node] = false);
     while let Some(node) = leaving.pop() {
-        for &other in &neighbours.nodes[neighbours.range(node)] {
+        for other in neighbours.of_node(node) {
             degrees[other] -= 1;
             if stays[other] && degrees[other] < least(other) {
                 stays[other] = false;
@@ -176,36 +186,42 @@ fn core(edges: &[Edge], user_stays: &[bool], item_stays: &[bool], config: &Featu
     Core { user_stays: stays, item_stays }
 }
 
-/// The other end of each node's edges, node after node.
+/// The other end of each node's edges, node after node: of a user rows of items, of an item rows of users.
 struct Neighbours {
+    n_users: usize,
     starts: Vec<usize>,
-    nodes: Vec<usize>,
+    rows: Vec<u32>,
 }
 
 impl Neighbours {
     fn of(edges: &[Edge], n_users: usize, n_nodes: usize) -> Self {
         let mut starts = vec![0; n_nodes + 1];
         for edge in edges {
-            starts[edge.user + 1] += 1;
-            starts[n_users + edge.item + 1] += 1;
+            starts[edge.user() + 1] += 1;
+            starts[n_users + edge.item() + 1] += 1;
         }
         for node in 0..n_nodes {
             starts[node + 1] += starts[node];
         }
         let mut free = starts.clone();
-        let mut nodes = vec![0; 2 * edges.len()];
+        let mut rows = vec![0; 2 * edges.len()];
         for edge in edges {
-            let (user, item) = (edge.user, n_users + edge.item);
-            for (from, to) in [(user, item), (item, user)] {
-                nodes[free[from]] = to;
+            for (from, to) in [(edge.user(), edge.item), (n_users + edge.item(), edge.user)] {
+                rows[free[from]] = to;
                 free[from] += 1;
             }
         }
-        Self { starts, nodes }
+        Self { n_users, starts, rows }
     }
 
-    fn range(&self, node: usize) -> Range<usize> {
-        self.starts[node]..self.starts[node + 1]
+    fn degree(&self, node: usize) -> usize {
+        self.starts[node + 1] - self.starts[node]
+    }
+
+    /// The nodes at the other end.
+    fn of_node(&self, node: usize) -> impl Iterator<Item = usize> {
+        let first = if node < self.n_users { self.n_users } else { 0 };
+        self.rows[self.starts[node]..self.starts[node + 1]].iter().map(move |row| first + *row as usize)
     }
 }
 
@@ -213,7 +229,7 @@ impl Neighbours {
 mod tests {
     use super::*;
 
-    fn core_of(pairs: &[(usize, usize)], sizes: (usize, usize), least: (usize, usize)) -> (Vec<bool>, Vec<bool>) {
+    fn core_of(pairs: &[(u32, u32)], sizes: (usize, usize), least: (usize, usize)) -> (Vec<bool>, Vec<bool>) {
         let edges: Vec<Edge> =
             pairs.iter().enumerate().map(|(rating, &(user, item))| Edge { rating, user, item }).collect();
         let config = FeaturesConfig {

@@ -4,8 +4,6 @@
 //!
 //! **Invariant**: the core is compared with one found by the definition, round after round.
 
-#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
-
 mod common;
 
 use std::collections::BTreeSet;
