@@ -37,6 +37,6 @@ pub use config::{Columns, DataConfig, ItemTable, Place, UserTable};
 pub use error::{DataError, Reject, Rejects};
 pub use ingest::{IngestProgress, IngestSummary, SilentIngest, ingest};
 pub use locate::{Located, expand, locate};
-pub use records::{Records, Row};
+pub use records::{Records, Row, parquet_columns, parquet_rows};
 pub use source::{Extra, Facts, Files, RawItem, RawItems, RawLine, RawUser, RawUsers, SOURCES, Source};
 pub use tables::{DatasetInfo, ItemRows, NamedColumn, Ratings, Tables, UserRows, Values};

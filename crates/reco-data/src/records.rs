@@ -19,6 +19,7 @@ pub(crate) use delimited::{Delimited, Dialect, header};
 pub(crate) use double_colon::DoubleColon;
 pub(crate) use json_lines::JsonLines;
 pub(crate) use parquet_rows::ParquetRows;
+pub use parquet_rows::{parquet_columns, parquet_rows};
 pub(crate) use sheet::Sheet;
 
 /// A reader of rows.
