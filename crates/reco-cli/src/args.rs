@@ -21,6 +21,9 @@ Examples:
   reco recommend --user 1         what user 1 should watch next
   reco doctor                     devices, versions, paths";
 
+/// The stage whose command measures anyone's scores as well.
+const SCORES: &str = "evaluate";
+
 #[derive(Parser)]
 #[command(name = "reco", version, about = "Train, compare and use recommenders from a table of ratings", after_help = EXAMPLE, max_term_width = 100)]
 struct Cli {
@@ -32,6 +35,8 @@ struct Cli {
 pub(crate) enum Parsed {
     /// One stage of a run.
     Stage(&'static str, ExperimentArgs),
+    /// The stage `evaluate`, of scores that somebody else computed.
+    Scores(ExperimentArgs, PathBuf, ScoresArgs),
     /// Anything else.
     Command(Command),
 }
@@ -142,6 +147,27 @@ pub(crate) struct ExperimentArgs {
     /// Print what was done and the results as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Scores that somebody else computed, for the stage `evaluate`.
+#[derive(Args)]
+pub(crate) struct ScoresArgs {
+    /// Measure this file instead of trained models: CSV, TSV, JSON lines or Parquet with the columns user, item and score (more
+    /// is better) or rank (from 1); pairs left out are never recommended, ties are in catalogue order
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scores: Option<PathBuf>,
+    /// The experiment's file, as if it were given without a name
+    #[arg(long = "experiment", value_name = "FILE", conflicts_with = "experiment")]
+    pub(crate) experiment_file: Option<PathBuf>,
+    /// The scores are stars: measure errors too
+    #[arg(long, requires = "scores")]
+    pub(crate) stars: bool,
+    /// Which repetition of a repeated experiment the scores are for, as `split.fold=0`
+    #[arg(long, value_name = "KEY=VALUE", requires = "scores")]
+    pub(crate) repetition: Option<String>,
+    /// Write each user's values into this Parquet file, for `reco compare`
+    #[arg(long, value_name = "FILE", requires = "scores")]
+    pub(crate) per_user: Option<PathBuf>,
 }
 
 /// Where things lie.
@@ -341,7 +367,11 @@ pub(crate) fn command() -> clap::Command {
         let command = ExperimentArgs::augment_args(clap::Command::new(stage.name)).display_order(10 + row);
         command.about(stage.about).after_help(format!("Examples:\n{}", stage.example))
     });
-    Cli::command().subcommands(stages).mut_subcommand("train", |command| {
+    let command = Cli::command().subcommands(stages).mut_subcommand(SCORES, |command| {
+        let about = command.get_about().cloned();
+        ScoresArgs::augment_args(command).about(about.unwrap_or_default())
+    });
+    command.mut_subcommand("train", |command| {
         let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         command.after_help(format!("Approaches:\n{known}\n\n{example}"))
     })
@@ -353,7 +383,15 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed,
     if let Some((name, matches)) = matches.subcommand()
         && let Some(stage) = STAGES.iter().find(|stage| stage.name == name)
     {
-        return Ok(Parsed::Stage(stage.name, ExperimentArgs::from_arg_matches(matches)?));
+        let mut experiment = ExperimentArgs::from_arg_matches(matches)?;
+        if stage.name == SCORES {
+            let args = ScoresArgs::from_arg_matches(matches)?;
+            experiment.experiment = experiment.experiment.or_else(|| args.experiment_file.clone());
+            if let Some(scores) = args.scores.clone() {
+                return Ok(Parsed::Scores(experiment, scores, args));
+            }
+        }
+        return Ok(Parsed::Stage(stage.name, experiment));
     }
     Ok(Parsed::Command(Cli::from_arg_matches(&matches)?.command))
 }

@@ -35,6 +35,17 @@ pub struct Task<'a> {
     pub context: &'a [f32],
     /// Sampled candidates follow from it; nothing else does.
     pub seed: u64,
+    /// How users are asked about who were held out whole.
+    pub held_out: Ask,
+}
+
+/// How an evaluation asks about users who were held out whole, whom no training row is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// As a visitor who brings the ratings that are given of the user: for a recommender that has to fold them in now.
+    AsVisitors,
+    /// By their ids: for scores that somebody computed before, knowing what is given.
+    ById,
 }
 
 /// Asks `recommender` for scores of the candidates of the user of every case, and measures them by the metrics that the task's
@@ -56,7 +67,7 @@ pub(crate) fn evaluate_in_tiles(
     task: &Task<'_>,
     tile: usize,
 ) -> Result<Evaluation, EvalError> {
-    let Task { cases, seen, known, config, context, seed } = *task;
+    let Task { cases, seen, known, config, context, seed, held_out } = *task;
     let catalogue = &**recommender.catalogue();
     let columns = config.columns()?;
     let buckets = Buckets::new(&config.buckets)?;
@@ -105,7 +116,7 @@ pub(crate) fn evaluate_in_tiles(
             .enumerate()
             .map(|(row, (case, history))| Query {
                 // Whoever was held out whole is someone new, who brings what is given of them.
-                who: if history.is_empty() {
+                who: if history.is_empty() || held_out == Ask::ById {
                     Who::Known(case.user())
                 } else {
                     Who::Visitor { history, profile: &nothing_stated }

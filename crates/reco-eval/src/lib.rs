@@ -9,7 +9,7 @@
 //! ```
 //! use reco_core::testing::{Feedback, checkerboard};
 //! use reco_core::{Case, DeviceChoice, Interaction, Interactions, Run, Seen, Silent, Target};
-//! use reco_eval::{EvaluateConfig, Known, Task, evaluate};
+//! use reco_eval::{Ask, EvaluateConfig, Known, Task, evaluate};
 //!
 //! let board = checkerboard(20, Feedback::Events);
 //! let mut test = Interactions::builder(0);
@@ -24,7 +24,7 @@
 //! let seen = Seen::by_user(20, [&board.train.fit]);
 //! let known = Known::new(&board.train.fit, &board.train.catalogue);
 //! let config = EvaluateConfig::default();
-//! let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 1 };
+//! let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 1, held_out: Ask::AsVisitors };
 //! let evaluation = evaluate(&*popularity, &task)?;
 //! assert_eq!(evaluation.n_users, 20);
 //! let ndcg = evaluation.metric("ndcg@10").expect("every user has a relevant item");
@@ -52,7 +52,7 @@ mod summary;
 
 pub use config::EvaluateConfig;
 pub use error::EvalError;
-pub use evaluate::{Task, evaluate};
+pub use evaluate::{Ask, Task, evaluate};
 pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail, UserValues};
 pub use group::{Gap, Group, GroupValues, gaps, groups};
 pub use history::History;

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use reco_core::testing::Assigned;
 use reco_core::{Case, DeviceChoice, Run, Seen, Silent, Train};
-use reco_eval::{EvaluateConfig, Evaluation, Known, Task, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Evaluation, Known, Task, evaluate};
 
 struct Data {
     train: Train,
@@ -57,7 +57,15 @@ fn measured(name: &str, data: &Data) -> Result<Evaluation> {
     // Every test rating is relevant, whatever its stars.
     let config = EvaluateConfig { relevance_threshold: 0.0, ..EvaluateConfig::default() };
     let known = Known::new(&data.train.fit, &data.train.catalogue);
-    let task = Task { cases: &data.cases, seen: &data.seen, known: &known, config: &config, context: &[], seed: 42 };
+    let task = Task {
+        cases: &data.cases,
+        seen: &data.seen,
+        known: &known,
+        config: &config,
+        context: &[],
+        seed: 42,
+        held_out: Ask::AsVisitors,
+    };
     Ok(evaluate(&*fitted, &task)?)
 }
 

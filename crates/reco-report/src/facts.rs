@@ -7,7 +7,7 @@
 use reco_core::{LayerGraph, TrainingLog};
 use serde::{Deserialize, Serialize};
 
-use crate::Grid;
+use crate::{Grid, Results};
 
 /// The `[report]` part of an experiment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +31,12 @@ pub struct Facts {
     pub evaluation: Vec<(String, String)>,
     /// What each metric means, by its name.
     pub metrics: Vec<(String, String)>,
+    /// Names of metrics by what they are about, with the title of each family; empty for one table of all.
+    pub families: Vec<(String, Vec<String>)>,
     /// Bounds of metrics.
     pub bounds: Vec<Bounds>,
+    /// How each approach serves groups of users.
+    pub groups: Vec<GroupFacts>,
     /// What there is to draw of the ratings.
     pub counts: Option<Counts>,
     /// The approaches, in the order of the results.
@@ -47,6 +51,31 @@ pub struct Facts {
     pub provenance: Provenance,
 }
 
+/// How to read the table of groups.
+pub(crate) const GROUPS: &str = "Each group's own value, and how far it lies from that of all other users, with its 95 % interval \
+                                 (Welch): an interval without 0 says that the approach serves the group better, or worse, than the others.";
+
+/// How to read the shares of variance.
+pub(crate) const SHARES: &str = "Of the variance of one run's number, which share is due to what the repetitions differ in, the rest being due \
+                                 to which users are in the test: near 0 % another seed matters little, near 100 % one seed says little.";
+
+/// The metrics of `results` by families, those first that `facts` names, then what is left.
+pub(crate) fn families<'a>(results: &'a Results, facts: &Facts) -> Vec<(String, Vec<&'a str>)> {
+    let names = results.metric_names();
+    let mut families: Vec<(String, Vec<&str>)> = Vec::new();
+    for (title, of_family) in &facts.families {
+        families.push((
+            title.clone(),
+            names.iter().copied().filter(|name| of_family.iter().any(|one| one == name)).collect(),
+        ));
+    }
+    let is_left = |name: &&str| !families.iter().any(|(_, names)| names.contains(name));
+    let left = names.iter().copied().filter(is_left).collect();
+    families.push((String::new(), left));
+    families.retain(|(_, names)| !names.is_empty());
+    families
+}
+
 /// Between which bounds a metric of an approach lies, 95 times in 100.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bounds {
@@ -58,6 +87,32 @@ pub struct Bounds {
     pub low: f64,
     /// The upper bound.
     pub high: f64,
+}
+
+/// How an approach serves a group of users.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GroupFacts {
+    /// The approach's name in the results.
+    pub approach: String,
+    /// What the group has in common: `gender`, `activity`.
+    pub attribute: String,
+    /// The group: `F`, `50+`.
+    pub group: String,
+    /// Users with test rows in it.
+    pub n_users: usize,
+    /// Its metrics.
+    pub metrics: Vec<GroupMetric>,
+}
+
+/// A metric of a group of users.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GroupMetric {
+    /// The metric's name in the results.
+    pub metric: String,
+    /// Of these users alone.
+    pub value: f64,
+    /// Less that of all other users, with its lower and upper bound, 95 times in 100.
+    pub gap: Option<[f64; 3]>,
 }
 
 /// An approach beyond its numbers.

@@ -19,11 +19,12 @@
 //! let results = Results {
 //!     experiment: "default".to_owned(),
 //!     dataset: DatasetSummary { name: "ml-100k".to_owned(), n_users: 943, n_items: 1682, n_ratings: 100_000, ..Default::default() },
-//!     split: SplitSummary { kind: "per-user-random".to_owned(), n_train: 80_000, n_valid: 10_000, n_test: 10_000 },
+//!     split: SplitSummary { kind: "per-user-random".to_owned(), n_train: 80_000, n_valid: 10_000, n_fold_in: 0, n_test: 10_000 },
 //!     device: "cpu".to_owned(),
 //!     seed: 42,
 //!     approaches: vec![approach("random", 0.0123), approach("popularity", 0.1234)],
 //!     lower_is_better: vec!["mae".to_owned()],
+//!     neither_is_better: Vec::new(),
 //!     repeat: None,
 //! };
 //! assert!(terminal_table(&results).contains("*0.1234"));
@@ -45,8 +46,8 @@ mod terminal;
 
 pub use diagram::{diagram, mermaid, summary};
 pub use facts::{
-    ApproachFacts, Bounds, ContextCounts, Counts, DetailList, DetailRow, Facts, Provenance, ReportConfig, UserDetail,
-    Work,
+    ApproachFacts, Bounds, ContextCounts, Counts, DetailList, DetailRow, Facts, GroupFacts, GroupMetric, Provenance,
+    ReportConfig, UserDetail, Work,
 };
 pub use figure::Figures;
 pub use grid::Grid;

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use crate::facts::{GROUPS, SHARES, families};
 use crate::terminal::how_repeated;
 use crate::{ApproachResult, BucketResult, Facts, HOW_TO_READ, ReportConfig, Results, UserDetail, cells};
 
@@ -15,6 +16,7 @@ pub fn markdown(results: &Results, facts: &Facts, config: &ReportConfig) -> Stri
     dataset(&mut text, results, facts);
     table_of_results(&mut text, results, facts);
     by_history(&mut text, results);
+    by_group(&mut text, facts, results);
     training(&mut text, results, facts);
     if let Some(detail) = facts.details.first() {
         user(&mut text, detail, config);
@@ -44,10 +46,12 @@ fn dataset(text: &mut String, results: &Results, facts: &Facts) {
         ("split", inline(&split.kind)),
         ("train", cells::count(split.n_train)),
         ("validation", cells::count(split.n_valid)),
+        ("fold-in", cells::count(split.n_fold_in)),
         ("test", cells::count(split.n_test)),
         ("device", inline(&results.device)),
         ("seed", results.seed.to_string()),
     ]);
+    rows.retain(|(label, n)| *label != "fold-in" || n != "0");
     rows.extend(facts.evaluation.iter().map(|(label, value)| (label.as_str(), inline(value))));
     *text += "\n## Data and protocol\n\n";
     table(
@@ -59,23 +63,29 @@ fn dataset(text: &mut String, results: &Results, facts: &Facts) {
 }
 
 fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
-    let names = results.metric_names();
-    let mut header = vec!["approach".to_owned()];
-    header.extend(names.iter().map(|name| format!("{name}{}", if results.is_error(name) { " ↓" } else { "" })));
-    let rows = results.approaches.iter().map(|approach| {
-        let mut row = vec![inline(&approach.name)];
-        row.extend(names.iter().map(|name| {
-            let value = approach.metrics.get(name);
-            let cell = cells::repeated(value, results.deviation(&approach.name, name));
-            if value.is_some() && value == results.best(name) { format!("**{cell}**\\*") } else { cell }
-        }));
-        row
-    });
-    *text += "\n## Results\n\n";
-    table(text, &header, "l", rows);
+    *text += "\n## Results\n";
+    for (family, names) in families(results, facts) {
+        if !family.is_empty() {
+            let _ = writeln!(text, "\n### {}", inline(&family));
+        }
+        *text += "\n";
+        let mut header = vec!["approach".to_owned()];
+        header.extend(names.iter().map(|name| format!("{name}{}", if results.is_error(name) { " ↓" } else { "" })));
+        let rows = results.approaches.iter().map(|approach| {
+            let mut row = vec![inline(&approach.name)];
+            row.extend(names.iter().map(|name| {
+                let value = approach.metrics.get(name);
+                let cell = cells::repeated(value, results.deviation(&approach.name, name));
+                if value.is_some() && value == results.best(name) { format!("**{cell}**\\*") } else { cell }
+            }));
+            row
+        });
+        table(text, &header, "l", rows);
+    }
     let _ = writeln!(text, "\n{}", HOW_TO_READ.replace('*', "\\*"));
     if results.repeat.is_some() {
         let _ = write!(text, "\n{}", inline(&how_repeated(results)));
+        shares(text, results);
     }
     if !facts.metrics.is_empty() {
         *text += "\n";
@@ -83,6 +93,48 @@ fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
             let _ = writeln!(text, "- `{name}`: {}", inline(about));
         }
     }
+}
+
+/// Which share of each main metric's variance the repetitions have.
+fn shares(text: &mut String, results: &Results) {
+    let names = results.main_metrics();
+    let share = |approach: &str, name: &str| {
+        results.share_of_repetitions(approach, name).map(|share| format!("{:.0} %", 100.0 * share))
+    };
+    let rows: Vec<Vec<String>> = (results.approaches.iter())
+        .filter(|approach| names.iter().any(|name| share(&approach.name, name).is_some()))
+        .map(|approach| {
+            let cells =
+                names.iter().map(|name| share(&approach.name, name).unwrap_or_else(|| cells::NOTHING.to_owned()));
+            [inline(&approach.name)].into_iter().chain(cells).collect()
+        })
+        .collect();
+    if !rows.is_empty() {
+        let _ = writeln!(text, "\n### Share of variance due to the repetitions\n\n{SHARES}\n");
+        let header: Vec<&str> = ["approach"].into_iter().chain(names).collect();
+        table(text, &header, "l", rows.into_iter());
+    }
+}
+
+/// How each approach serves groups of users, by the first main metric.
+fn by_group(text: &mut String, facts: &Facts, results: &Results) {
+    let Some(name) = results.main_metrics().first().copied().filter(|_| !facts.groups.is_empty()) else { return };
+    let _ = writeln!(text, "\n## By group\n\n{name}{}. {GROUPS}\n", if results.is_error(name) { " ↓" } else { "" });
+    let rows = facts.groups.iter().filter_map(|group| {
+        let metric = group.metrics.iter().find(|metric| metric.metric == name)?;
+        let gap = metric.gap.map_or_else(
+            || cells::NOTHING.to_owned(),
+            |[difference, low, high]| format!("{difference:+.4} ({low:+.4} to {high:+.4})"),
+        );
+        let cells = [&group.approach, &group.attribute, &group.group].map(|cell| inline(cell));
+        Some(
+            cells
+                .into_iter()
+                .chain([cells::count(group.n_users), cells::metric(Some(metric.value)), gap])
+                .collect::<Vec<_>>(),
+        )
+    });
+    table(text, &["approach", "attribute", "group", "users", name, "less that of all others"], "lll", rows);
 }
 
 /// A table for each main metric, of users and of items: an approach a row, a bucket a column.

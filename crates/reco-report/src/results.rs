@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: written and read again, results are equal, every bit of every number; none is NaN or infinite.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
@@ -28,6 +29,9 @@ pub struct Results {
     /// Names of the metrics that are errors; of all others, more is better.
     #[serde(default)]
     pub lower_is_better: Vec<String>,
+    /// Names of the metrics that say what lists are like: none of their values is better than another.
+    #[serde(default)]
+    pub neither_is_better: Vec<String>,
     /// Of an experiment that was repeated, what each repetition gave; the numbers above are then their means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Vec<RepeatedResult>>,
@@ -66,6 +70,9 @@ pub struct SplitSummary {
     pub n_train: usize,
     /// Rows to stop early by.
     pub n_valid: usize,
+    /// Rows of users held out whole that are given with the question.
+    #[serde(default)]
+    pub n_fold_in: usize,
     /// Rows held out.
     pub n_test: usize,
 }
@@ -85,6 +92,9 @@ pub struct ApproachResult {
     pub ratings_per_second: Option<f64>,
     /// The metrics.
     pub metrics: Metrics,
+    /// Between which bounds each metric lies, 95 times in 100, were the test users others: lower and upper.
+    #[serde(default)]
+    pub intervals: BTreeMap<String, [f64; 2]>,
     /// The metrics of some users only, by how many training ratings they have; empty where nobody asked.
     #[serde(default)]
     pub by_user_history: Vec<BucketResult>,
@@ -200,6 +210,7 @@ impl Results {
             let all: Vec<&ApproachResult> = each.iter().map(|(_, results)| &results.approaches[row]).collect();
             // Another seed or fold puts other users into a bucket: what came out by history stands with each repetition.
             (approach.by_user_history, approach.by_item_history) = (Vec::new(), Vec::new());
+            approach.intervals.clear();
             approach.train_seconds = average(all.iter().map(|one| one.train_seconds).collect());
             let rates: Option<Vec<f64>> = all.iter().map(|one| one.ratings_per_second).collect();
             approach.ratings_per_second = rates.map(average);
@@ -225,6 +236,22 @@ impl Results {
         (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
     }
 
+    /// Of the variance of a metric, which share is due to what the repetitions differ in, such as the seed: s² / (s² + e²), s being
+    /// their standard deviation and e the standard error of one of them, from its interval over users. Near 0, another seed
+    /// matters less than other test users; near 1, one seed says little.
+    pub fn share_of_repetitions(&self, approach: &str, metric: &str) -> Option<f64> {
+        let squares: Vec<f64> = (self.repeat.as_ref()?.iter())
+            .map(|one| {
+                let of = one.approaches.iter().find(|one| one.name == approach)?;
+                let [low, high] = *of.intervals.get(metric)?;
+                // An interval of a normal distribution is 2 · 1.96 standard errors wide.
+                Some(((high - low) / 3.92).powi(2))
+            })
+            .collect::<Option<_>>()?;
+        let (between, within) = (self.deviation(approach, metric)?.powi(2), average(squares));
+        (between + within > 0.0).then(|| between / (between + within))
+    }
+
     /// Names of all metrics that any approach has, in the order of their first appearance.
     pub fn metric_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
@@ -238,6 +265,9 @@ impl Results {
 
     /// The best value of metric `name`, where at least two approaches have one.
     pub fn best(&self, name: &str) -> Option<f64> {
+        if self.neither_is_better.iter().any(|neither| neither == name) {
+            return None;
+        }
         let values: Vec<f64> = self.approaches.iter().filter_map(|approach| approach.metrics.get(name)).collect();
         let better = if self.is_error(name) { f64::min } else { f64::max };
         if values.len() < 2 { None } else { values.into_iter().reduce(better) }
@@ -288,7 +318,13 @@ pub(crate) mod tests {
                 n_items: 1682,
                 n_ratings: 100_000,
             },
-            split: SplitSummary { kind: "per-user-random".to_owned(), n_train: 80_000, n_valid: 9_990, n_test: 10_010 },
+            split: SplitSummary {
+                kind: "per-user-random".to_owned(),
+                n_train: 80_000,
+                n_valid: 9_990,
+                n_fold_in: 0,
+                n_test: 10_010,
+            },
             device: "cpu".to_owned(),
             seed: 42,
             approaches: vec![
@@ -307,6 +343,7 @@ pub(crate) mod tests {
                 ),
             ],
             lower_is_better: vec!["mae".to_owned(), "rmse".to_owned()],
+            neither_is_better: Vec::new(),
             repeat: None,
         }
     }
@@ -416,5 +453,26 @@ pub(crate) mod tests {
         assert_eq!(results.best("ndcg@10"), Some(0.1 + 0.2));
         let lone = Results { approaches: results.approaches[..2].to_vec(), ..results };
         assert_eq!(lone.best("mae"), None, "one value alone is no best");
+        let neither = Results { neither_is_better: vec!["ndcg@10".to_owned()], ..sample() };
+        assert_eq!(neither.best("ndcg@10"), None);
+    }
+
+    #[test]
+    fn the_share_of_the_seed_is_its_variance_against_that_of_users() {
+        let with = |value, half: f64| {
+            let mut results = sample();
+            results.approaches[1].metrics.0[2].1 = Some(value);
+            results.approaches[1].intervals.insert("ndcg@10".to_owned(), [value - half, value + half]);
+            results
+        };
+        // Seeds have a variance of 0.02², users one of 0.01².
+        let mean = Results::mean(vec![
+            ("seed=0".to_owned(), with(0.25 - 0.02, 0.0196)),
+            ("seed=1".to_owned(), with(0.25, 0.0196)),
+            ("seed=2".to_owned(), with(0.25 + 0.02, 0.0196)),
+        ]);
+        assert!((mean.share_of_repetitions("neural", "ndcg@10").unwrap() - 0.8).abs() < 1e-9);
+        assert_eq!(mean.share_of_repetitions("neural", "mae"), None, "it has no interval");
+        assert_eq!(sample().share_of_repetitions("neural", "ndcg@10"), None);
     }
 }

@@ -45,6 +45,32 @@ pub enum RunError {
     /// Writing the results.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// An approach that knows only its users, asked about users who were held out whole.
+    #[error(
+        "`{approach}` has no answer for users who were held out whole: it was never trained on them\nhint: leave it out with `--approach`, or split so that every user is in train, as `per-user-random` does"
+    )]
+    CannotFoldIn {
+        /// The approach.
+        approach: String,
+    },
+    /// A repeated experiment, of which one repetition has to be named.
+    #[error("the experiment has several repetitions, {}\nhint: name one with `--repetition`: `{known}`", if given.is_empty() { "and scores are for one of them".to_owned() } else { format!("none of which is `{given}`") })]
+    WhichRepetition {
+        /// What was named; empty for nothing.
+        given: String,
+        /// Their labels.
+        known: String,
+    },
+    /// A file of scores that cannot be measured.
+    #[error("the scores in `{path}` cannot be measured: {reason}\nhint: {hint}")]
+    Scores {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+        /// The way out.
+        hint: String,
+    },
     /// The weights cannot be written.
     #[error("cannot write the weights of `{approach}`: {reason}")]
     Save {

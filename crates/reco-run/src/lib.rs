@@ -26,6 +26,7 @@ mod memory;
 mod progress;
 mod registry;
 mod run;
+mod scores;
 mod show;
 mod stage;
 
@@ -38,6 +39,7 @@ pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, d
 pub use progress::{Outcome, Quiet, RunProgress};
 pub use registry::approaches;
 pub use run::{RunOptions, Summary, results, run};
+pub use scores::{ScoredFile, ScoresOptions, measure_scores};
 pub use show::{Shown, show};
 pub use stage::{PAGE, RESULTS, STAGES, StageEntry};
 

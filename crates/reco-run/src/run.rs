@@ -56,15 +56,15 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         (Some(from), None) => &STAGES[position(from)?..],
         (None, None) => STAGES,
     };
-    let RunOptions { raw, out, force, command, progress, .. } = *options;
-    let whole = Context { experiment, raw, out, tables: out, repetition: None, force, command, progress };
+    let RunOptions { out, .. } = *options;
+    let whole = within(experiment, out, out, options);
     let mut work = Vec::new();
     for (row, repetition) in experiment.repetitions.iter().enumerate() {
         let Repetition { label, shares_tables, experiment } = repetition;
         let at = out.join(label);
         let tables = if *shares_tables { out } else { &at };
         let context = Context { experiment, out: &at, tables, repetition: Some(label), ..whole };
-        progress.repetition(label, row + 1, whole.experiment.repetitions.len());
+        options.progress.repetition(label, row + 1, whole.experiment.repetitions.len());
         for stage in stages {
             work.extend((stage.run)(&context)?);
         }
@@ -83,6 +83,17 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         results: reported.then(|| results(out)).transpose()?,
         page: reported.then(|| out.join("report").join(PAGE)),
     })
+}
+
+/// What a stage is given that works in `out`, with tables that lie in `tables`.
+pub(crate) fn within<'a>(
+    experiment: &'a Experiment,
+    out: &'a Path,
+    tables: &'a Path,
+    options: &RunOptions<'a>,
+) -> Context<'a> {
+    let RunOptions { raw, force, command, progress, .. } = *options;
+    Context { experiment, raw, out, tables, repetition: None, force, command, progress }
 }
 
 /// The results that the last run left under `out`.

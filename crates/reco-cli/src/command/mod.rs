@@ -9,6 +9,7 @@ mod doctor;
 mod fetch;
 mod recommend;
 mod run;
+mod scores;
 mod show;
 mod synth;
 
@@ -19,6 +20,7 @@ use crate::text;
 pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
     match parsed {
         Parsed::Stage(stage, args) => run::stage(stage, &args),
+        Parsed::Scores(experiment, file, args) => scores::scores(&experiment, &file, &args),
         Parsed::Command(Command::Run(args)) => run::run(&args),
         Parsed::Command(Command::Recommend(args)) => recommend::recommend(&args),
         Parsed::Command(Command::Describe(args)) => describe::describe(&args),

@@ -21,23 +21,34 @@ pub(crate) fn stage(stage: &str, args: &ExperimentArgs) -> anyhow::Result<()> {
     execute(args, None, Some(stage))
 }
 
-fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> anyhow::Result<()> {
+/// The experiment that was asked for.
+pub(super) fn read(args: &ExperimentArgs) -> anyhow::Result<Experiment> {
     let source = args.experiment.clone().map_or(Source::Default, Source::File);
     let mut experiment = Experiment::read(&source, &args.set, &args.approach)?;
     if let Some(device) = args.device {
         experiment.compute_on(device);
     }
-    let watch = Watch::new(Interrupt::listen()?);
-    let command = text::command_line(std::env::args());
-    let options = RunOptions {
+    Ok(experiment)
+}
+
+/// Where it runs, all stages of it.
+pub(super) fn options<'a>(args: &'a ExperimentArgs, command: &'a str, watch: &'a Watch) -> RunOptions<'a> {
+    RunOptions {
         raw: &args.folders.raw,
         out: &args.folders.out,
-        from,
-        only,
+        from: None,
+        only: None,
         force: args.force,
-        command: &command,
-        progress: &watch,
-    };
+        command,
+        progress: watch,
+    }
+}
+
+fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> anyhow::Result<()> {
+    let experiment = read(args)?;
+    let watch = Watch::new(Interrupt::listen()?);
+    let command = text::command_line(std::env::args());
+    let options = RunOptions { from, only, ..options(args, &command, &watch) };
     let Summary { results, page, .. } = &match reco_run::run(&experiment, &options)? {
         summary if args.json => return text::print_json(&summary),
         summary => summary,

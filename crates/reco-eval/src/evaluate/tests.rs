@@ -12,6 +12,7 @@ use reco_core::testing::catalogue;
 use reco_core::{Interaction, Interactions, ItemIdx, Predicts, Scaling, Target};
 
 use super::*;
+use crate::Ask;
 use crate::BucketValues;
 use crate::metric::{Average, Measure};
 
@@ -87,7 +88,18 @@ impl Told {
         config: &EvaluateConfig,
     ) -> Result<Evaluation, EvalError> {
         let (cases, seen, known) = (self.cases(rows), self.seen(seen), self.known(pairs));
-        evaluate(self, &Task { cases: &cases, seen: &seen, known: &known, config, context: &[], seed: 42 })
+        evaluate(
+            self,
+            &Task {
+                cases: &cases,
+                seen: &seen,
+                known: &known,
+                config,
+                context: &[],
+                seed: 42,
+                held_out: Ask::AsVisitors,
+            },
+        )
     }
 
     /// Training rows that are events of these users and items.
@@ -298,7 +310,15 @@ fn genres_of_a_list_are_set_against_those_of_the_user() {
     let genres: Vec<Vec<String>> = ["ab", "b", "a", ""].map(|all| all.chars().map(String::from).collect()).to_vec();
     let known = told.known(&[(0, 0), (0, 1)]).with_genres(genres.iter().map(Vec::as_slice));
     let (cases, seen, config) = (told.cases(&[(0, 3, Some(5.0))]), told.seen(&[&[0, 1]]), at(2));
-    let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42 };
+    let task = Task {
+        cases: &cases,
+        seen: &seen,
+        known: &known,
+        config: &config,
+        context: &[],
+        seed: 42,
+        held_out: Ask::AsVisitors,
+    };
     // A quarter of the user's is a, three quarters b; the list has a alone.
     let (a, b) = (0.25_f64, 0.75_f64);
     let expected = a * (a / (0.99 + 0.01 * a)).ln() + b * (b / (0.01 * b)).ln();
@@ -342,7 +362,15 @@ fn users_held_out_whole_are_asked_about_as_visitors() {
     };
     let cases = Case::group_with_fold_in(&rows(&[2]), &rows(&[3, 0]), 1);
     let (seen, known, config) = (told.seen(&[&[0, 3]]), told.known(&[(0, 3), (0, 1)]), at(1));
-    let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42 };
+    let task = Task {
+        cases: &cases,
+        seen: &seen,
+        known: &known,
+        config: &config,
+        context: &[],
+        seed: 42,
+        held_out: Ask::AsVisitors,
+    };
     let evaluation = evaluate(&ForVisitors(Told::new(Predicts::Order, &[&[0.0; 4]])), &task).unwrap();
     assert_near(evaluation.metric("hit@1"), 1.0);
     // Their taste is what was given, one of which was rated once: 1/2 on average, against nothing for the list.
@@ -383,7 +411,15 @@ fn refuses_what_it_cannot_measure() {
     assert!(matches!(told.evaluate(&[], SEEN, &at(2)), Err(EvalError::NoCases)));
     assert!(matches!(told.evaluate(ROWS, &[], &at(2)), Err(EvalError::Seen { given: 0, expected: 3 })));
     let (cases, seen, known, config) = (told.cases(ROWS), told.seen(SEEN), told.known(&[]), at(2));
-    let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42 };
+    let task = Task {
+        cases: &cases,
+        seen: &seen,
+        known: &known,
+        config: &config,
+        context: &[],
+        seed: 42,
+        held_out: Ask::AsVisitors,
+    };
     let context = evaluate(&told, &Task { context: &[1.0], ..task });
     assert!(matches!(context, Err(EvalError::Score(ScoreError::Context { given: 1, expected: 0 }))));
     let another = Told::new(Predicts::Order, &[&[0.0]]).known(&[]);
@@ -484,7 +520,7 @@ proptest! {
         let (cases, seen) = (told.cases(&rows), told.seen(&slices(&seen)));
         let known = told.known(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
         let config = EvaluateConfig { sampled_negatives: sampled, ..at(3) };
-        let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42 };
+        let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42, held_out: Ask::AsVisitors };
         let evaluated = |tile| evaluate_in_tiles(&told, &task, tile).unwrap();
         prop_assert_eq!(evaluated(1000), evaluated(tile));
     }

@@ -27,6 +27,9 @@ pub(super) fn data(results: &Results, facts: &Facts, figures: &Figures) -> Marku
         ("validation".to_owned(), cells::count(split.n_valid)),
         ("test".to_owned(), cells::count(split.n_test)),
     ];
+    if split.n_fold_in > 0 {
+        protocol.push(("fold-in".to_owned(), cells::count(split.n_fold_in)));
+    }
     protocol.extend(facts.evaluation.iter().cloned());
     html! {
         div.columns {

@@ -7,12 +7,14 @@
 //! in the section `run` and nowhere else; without its script the page says all the same.
 
 mod data;
+mod groups;
 mod history;
 mod users;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::data::{definitions, table};
+use crate::facts::{SHARES, families};
 use crate::terminal::how_repeated;
 use crate::{ApproachFacts, Drawing, Facts, Figures, HOW_TO_READ, ReportConfig, Results, Work, cells, palette};
 
@@ -62,6 +64,9 @@ pub fn html(results: &Results, facts: &Facts, figures: &Figures, config: &Report
     page.into_string() + "\n"
 }
 
+/// So many metrics are drawn where they are seen at once.
+const FIRST_METRICS: usize = 8;
+
 /// A part of the page.
 struct Section {
     id: &'static str,
@@ -75,6 +80,7 @@ fn sections(results: &Results, facts: &Facts, figures: &Figures, config: &Report
     add("results", "Results", Some(result_table(results, facts)));
     add("metrics", "How sure is that?", (!figures.metrics.is_empty()).then(|| metrics(facts, figures)));
     add("history", "Which approach takes over where", history::by_history(results, figures));
+    add("groups", "Who is served worse", groups::by_group(results, facts));
     add("data", "Data and licence", Some(data::data(results, facts, figures)));
     add("features", "Product features", (!figures.features.is_empty()).then(|| cards(&figures.features, true)));
     add("context", "Context", (!figures.contexts.is_empty()).then(|| cards(&figures.contexts, false)));
@@ -105,15 +111,60 @@ fn subtitle(results: &Results) -> String {
 }
 
 fn result_table(results: &Results, facts: &Facts) -> Markup {
-    let names = results.metric_names();
-    let (shown, absent): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| results.applies(name));
+    let families = families(results, facts);
+    let absent: Vec<&str> = results.metric_names().into_iter().filter(|name| !results.applies(name)).collect();
     html! {
-        div.wide role="region" aria-label="Table of results" tabindex="0" {
+        @for (title, names) in &families {
+            @let shown: Vec<&str> = names.iter().copied().filter(|name| results.applies(name)).collect();
+            @if !shown.is_empty() {
+                @if !title.is_empty() { h3 { (title) } }
+                (table_of(results, title, &shown))
+            }
+        }
+        p.soft { (HOW_TO_READ) }
+        @if results.repeat.is_some() { p.soft { (how_repeated(results)) } (shares(results)) }
+        @if !absent.is_empty() { p.soft { "Of no meaning for these data: " (absent.join(", ")) "." } }
+        @if !facts.metrics.is_empty() {
+            details {
+                summary { "What each metric means" }
+                (definitions(&facts.metrics))
+            }
+        }
+    }
+}
+
+/// Which share of each main metric's variance the repetitions have.
+fn shares(results: &Results) -> Markup {
+    let names = results.main_metrics();
+    let share = |approach: &str, name: &str| {
+        let share = results.share_of_repetitions(approach, name);
+        share.map_or_else(|| cells::NOTHING.to_owned(), |share| format!("{:.0} %", 100.0 * share))
+    };
+    let row = |approach: &crate::ApproachResult| {
+        let shares = names.iter().map(|name| share(&approach.name, name));
+        [approach.name.clone()].into_iter().chain(shares).collect::<Vec<_>>()
+    };
+    let rows = results.approaches.iter().map(row);
+    let rows: Vec<Vec<String>> = rows.filter(|row| row[1..].iter().any(|cell| cell != cells::NOTHING)).collect();
+    let header: Vec<&str> = ["approach"].into_iter().chain(names.iter().copied()).collect();
+    html! {
+        @if !rows.is_empty() {
+            h3 { "Share of variance due to the repetitions" }
+            p { (SHARES) }
+            (table(&header, 1, rows.into_iter()))
+        }
+    }
+}
+
+fn table_of(results: &Results, title: &str, shown: &[&str]) -> Markup {
+    let label = if title.is_empty() { "Table of results".to_owned() } else { format!("Table of results: {title}") };
+    html! {
+        div.wide role="region" aria-label=(label) tabindex="0" {
             table.results {
                 thead {
                     tr {
                         th scope="col" { "approach" }
-                        @for name in &shown {
+                        @for name in shown {
                             th.number scope="col" { (breakable(name)) @if results.is_error(name) { abbr title="lower is better" { " ↓" } } }
                         }
                     }
@@ -122,7 +173,7 @@ fn result_table(results: &Results, facts: &Facts) -> Markup {
                     @for approach in &results.approaches {
                         tr {
                             th scope="row" { (approach.name) }
-                            @for name in &shown {
+                            @for name in shown {
                                 @let value = approach.metrics.get(name);
                                 @let cell = cells::repeated(value, results.deviation(&approach.name, name));
                                 @if value.is_some() && value == results.best(name) {
@@ -134,15 +185,6 @@ fn result_table(results: &Results, facts: &Facts) -> Markup {
                         }
                     }
                 }
-            }
-        }
-        p.soft { (HOW_TO_READ) }
-        @if results.repeat.is_some() { p.soft { (how_repeated(results)) } }
-        @if !absent.is_empty() { p.soft { "Of no meaning for these data: " (absent.join(", ")) "." } }
-        @if !facts.metrics.is_empty() {
-            details {
-                summary { "What each metric means" }
-                (definitions(&facts.metrics))
             }
         }
     }
@@ -166,7 +208,15 @@ fn metrics(facts: &Facts, figures: &Figures) -> Markup {
                 "Another split or another seed is another matter."
             }
         }
-        (cards(&figures.metrics, false))
+        // A page of thirty figures is read by nobody.
+        @let (first, further) = figures.metrics.split_at(figures.metrics.len().min(FIRST_METRICS));
+        (cards(first, false))
+        @if !further.is_empty() {
+            details {
+                summary { "Further metrics" }
+                (cards(further, false))
+            }
+        }
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn counts(dataset: &Dataset) -> Counts {
 }
 
 fn parts(dataset: &Dataset) -> impl Iterator<Item = &Interactions> {
-    [&dataset.fit].into_iter().chain(&dataset.validation).chain([&dataset.test])
+    [&dataset.fit].into_iter().chain(&dataset.validation).chain(&dataset.fold_in).chain([&dataset.test])
 }
 
 /// One entry per context: a column of numbers by its values, the columns of a text (`device=tv`) by the text's values.

@@ -4,17 +4,26 @@
 //!
 //! **Invariant**: words about metrics are those of their registry; words about a user are those of the evaluation.
 
-use reco_eval::metric::Better;
+use reco_eval::metric::{Better, Family};
 use reco_eval::{Evaluation, MetricEntry};
-use reco_features::Dataset;
+use reco_features::{Dataset, Info, SplitInfo};
 use reco_report::{DetailList, DetailRow, UserDetail};
 
 use crate::Experiment;
 
-/// Which of `columns` are errors.
-pub(super) fn lower_is_better(columns: &[String]) -> Vec<String> {
-    let is_error = |column: &&String| MetricEntry::of_column(column).is_some_and(|entry| entry.better == Better::Lower);
-    columns.iter().filter(is_error).cloned().collect()
+/// Those of `columns` of which such values are the better ones.
+pub(super) fn those(columns: &[String], better: Better) -> Vec<String> {
+    let is_such = |column: &&String| MetricEntry::of_column(column).is_some_and(|entry| entry.better == better);
+    columns.iter().filter(is_such).cloned().collect()
+}
+
+/// `columns` by what they are about, families without any left out.
+pub(super) fn families(columns: &[String]) -> Vec<(String, Vec<String>)> {
+    let of = |family: Family| {
+        let is_such = |column: &&String| MetricEntry::of_column(column).is_some_and(|entry| entry.family == family);
+        (family.title().to_owned(), columns.iter().filter(is_such).cloned().collect::<Vec<_>>())
+    };
+    Family::ALL.into_iter().map(of).filter(|(_, columns)| !columns.is_empty()).collect()
 }
 
 /// What each metric of `columns` means, each once.
@@ -29,19 +38,51 @@ pub(super) fn meanings(columns: &[String]) -> Vec<(String, String)> {
 }
 
 /// How it was judged.
-pub(super) fn protocol(experiment: &Experiment, evaluation: Option<&Evaluation>) -> Vec<(String, String)> {
-    let config = &experiment.evaluate;
+pub(super) fn protocol(experiment: &Experiment, info: &Info, evaluation: Option<&Evaluation>) -> Vec<(String, String)> {
+    let (config, split) = (&experiment.evaluate, &info.split);
     let mut lines = vec![("relevant from".to_owned(), format!("{} stars", config.relevance_threshold))];
     if !config.context.is_empty() {
         let stated = config.context.iter().map(|(name, value)| format!("{name} = {value}"));
         lines.push(("predicted for".to_owned(), stated.collect::<Vec<_>>().join(", ")));
     }
+    let mut count = |what: &str, n: usize| lines.push((what.to_owned(), n.to_string()));
+    if split.n_test_dropped > 0 {
+        count("test rows of untrained items, dropped", split.n_test_dropped);
+    }
+    count("test users without a train row", split.n_test_users_without_train);
+    count("test items without a train row", split.n_test_items_without_train);
     if let Some(evaluation) = evaluation {
-        lines.push(("test users".to_owned(), evaluation.n_users.to_string()));
-        lines.push(("of them without a relevant item".to_owned(), evaluation.n_users_without_relevant.to_string()));
-        lines.push(("of them in the article's metrics".to_owned(), evaluation.n_users_article.to_string()));
+        count("test users", evaluation.n_users);
+        count("of them without a relevant item", evaluation.n_users_without_relevant);
+        count("of them in the article's metrics", evaluation.n_users_article);
+        lines.push(("masked".to_owned(), masked(split, evaluation)));
+        lines.push(("ranked among".to_owned(), ranked_among(info, evaluation)));
+        if config.sampled_negatives > 0 {
+            let why =
+                "a few candidates drawn by chance make an easier task, and can turn the order of approaches around";
+            lines.push(("sampled metrics".to_owned(), format!("{why}: do not compare them with a full ranking's")));
+        }
     }
     lines
+}
+
+/// What no list may hold.
+fn masked(split: &SplitInfo, evaluation: &Evaluation) -> String {
+    let parts = [("train", split.n_train), ("validation", split.n_valid), ("fold-in", split.n_fold_in)];
+    let parts: Vec<&str> = parts.into_iter().filter(|(_, n)| *n > 0).map(|(part, _)| part).collect();
+    let pairs = evaluation.n_masked as f64 / evaluation.n_users.max(1) as f64;
+    format!("the user's own {} items, {pairs:.1} for a test user", parts.join(" and "))
+}
+
+/// Which candidates lists are drawn from.
+fn ranked_among(info: &Info, evaluation: &Evaluation) -> String {
+    let candidates = evaluation.n_candidates as f64 / evaluation.n_users.max(1) as f64;
+    match evaluation.sampled_negatives {
+        0 => format!("all {} items but those masked, {candidates:.1} for a test user", info.n_items),
+        n => {
+            format!("{n} sampled items and the test items, {candidates:.1} for a test user: SAMPLED, not the catalogue")
+        }
+    }
 }
 
 /// Users from close by, as each approach sees their held-out ratings: the one that the experiment names, then the others.
@@ -110,7 +151,10 @@ mod tests {
     #[test]
     fn columns_find_their_metric() {
         let columns = ["rmse", "mrr@10", "mrr@5", "mrr"].map(str::to_owned);
-        assert_eq!(lower_is_better(&columns), ["rmse"]);
+        assert_eq!(those(&columns, Better::Lower), ["rmse"]);
+        let families = families(&columns);
+        assert_eq!(families[0], ("Rankings".to_owned(), vec!["mrr@10".to_owned(), "mrr@5".to_owned()]));
+        assert_eq!(families.iter().map(|(_, columns)| columns.len()).sum::<usize>(), 4);
         let names: Vec<String> = meanings(&columns).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["rmse", "mrr@k", "mrr"]);
     }

@@ -4,15 +4,21 @@
 //!
 //! **Invariant**: a model is judged from its artifact, as anyone would load it, by held-out rows it never saw.
 
-use reco_core::Catalogue;
+use reco_core::{Case, Catalogue, Recommender, ScoreError, Seen};
 use reco_data::table::{Column, Table};
-use reco_eval::{Evaluation, History};
+use reco_eval::{
+    Ask, EvalError, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate, gaps, groups, intervals,
+};
+use reco_features::Dataset;
 use serde_json::json;
 
 use super::{Context, StageEntry, features, own_version, train};
 use crate::artifact::{Artifact, ids};
 use crate::folder::{Folder, Made, write_json};
 use crate::{Outcome, RunError};
+
+/// What the file of users' values is called, after the approach.
+pub(crate) const USERS: &str = ".users.parquet";
 
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "evaluate",
@@ -25,32 +31,113 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let experiment = context.experiment;
     let folder = folder(context)?;
     let outcome = context.work(&folder, None, |at| {
-        let dataset = reco_features::Dataset::read(&context.at("features"))?;
-        let (cases, seen) = (dataset.cases(), dataset.seen());
-        let history = History::of(&dataset.fit, &dataset.catalogue);
-        let moment = reco_features::context_vector(&dataset.catalogue, &experiment.evaluate.context)?;
+        let ruler = Ruler::new(context)?;
         let mut devices = Vec::new();
         for configured in &experiment.approaches {
             if context.progress.train().interrupted() {
                 return Err(RunError::Interrupted);
             }
             let artifact = Artifact::load(&context.at("models").join(&configured.name), experiment.device)?;
-            let model = artifact.model.as_ref();
-            let evaluation = reco_eval::evaluate(model, &cases, &seen, &history, &experiment.evaluate, &moment)?;
+            let evaluation = ruler
+                .measure(artifact.model.as_ref(), Ask::AsVisitors)
+                .map_err(|error| cannot(&configured.name, error))?;
             write_json(&at.join(format!("{}.json", configured.name)), &evaluation)?;
-            let table = predictions(&evaluation, &dataset.catalogue, &configured.name)?;
+            let table = predictions(&evaluation, &ruler.dataset.catalogue, &configured.name)?;
             table.write(&at.join(format!("{}.parquet", configured.name)))?;
+            users(&evaluation, &configured.name)?.write(&at.join(format!("{}{USERS}", configured.name)))?;
             let device = artifact.model.device();
             if !devices.contains(&device) {
                 devices.push(device);
             }
         }
-        Ok(Made { device: Some(devices.join(", ")), notes: json!({ "n_users": cases.len() }) })
+        Ok(Made { device: Some(devices.join(", ")), notes: json!({ "n_users": ruler.cases.len() }) })
     })?;
     Ok(vec![outcome])
 }
 
-/// Every rated test row with what was predicted for it: `user_id`, `item_id` (as the ratings file writes them), `y` (the
+/// Whoever can't answer what the protocol asks is named.
+fn cannot(name: &str, error: RunError) -> RunError {
+    match error {
+        RunError::Eval(EvalError::Score(ScoreError::Visitor { .. })) => {
+            RunError::CannotFoldIn { approach: name.to_owned() }
+        }
+        other => other,
+    }
+}
+
+/// What every recommender is measured by: the held-out rows of one data set, and the rules of one experiment.
+pub(crate) struct Ruler<'a> {
+    config: &'a EvaluateConfig,
+    seed: u64,
+    pub(crate) dataset: Dataset,
+    cases: Vec<Case>,
+    seen: Vec<Seen>,
+    known: Known,
+    groups: Vec<Group>,
+    moment: Vec<f32>,
+}
+
+impl<'a> Ruler<'a> {
+    /// Reads what the stage `features` left.
+    pub(crate) fn new(context: &Context<'a>) -> Result<Self, RunError> {
+        let experiment = context.experiment;
+        let dataset = Dataset::read(&context.at("features"))?;
+        let genres = dataset.details.iter().map(|item| item.genres.as_slice());
+        Ok(Self {
+            config: &experiment.evaluate,
+            seed: experiment.seed,
+            cases: dataset.cases(),
+            seen: dataset.seen(),
+            known: Known::new(&dataset.fit, &dataset.catalogue).with_genres(genres),
+            groups: groups(&dataset.catalogue),
+            moment: reco_features::context_vector(&dataset.catalogue, &experiment.evaluate.context)?,
+            dataset,
+        })
+    }
+
+    /// What each user met before the test, one entry per user of the catalogue.
+    pub(crate) fn seen(&self) -> &[Seen] {
+        &self.seen
+    }
+
+    /// Measures `recommender`, with the bounds of each metric and the gaps between groups of users.
+    pub(crate) fn measure(&self, recommender: &dyn Recommender, held_out: Ask) -> Result<Evaluation, RunError> {
+        let Self { config, seed, cases, seen, known, moment, .. } = self;
+        let task = Task { cases, seen, known, config, context: moment, seed: *seed, held_out };
+        let mut evaluation = evaluate(recommender, &task)?;
+        evaluation.intervals = intervals(&evaluation, *seed);
+        evaluation.by_group = gaps(&evaluation, &self.dataset.catalogue, &self.groups, &config.buckets);
+        Ok(evaluation)
+    }
+}
+
+/// What every user's share in the metrics is: `user_id` (as the ratings file writes it), `n_train` (ratings that were known),
+/// `n_test`, `n_rated`, `n_relevant`, and a column for each metric that has a value for some user; missing where a user is left
+/// out of it.
+pub(crate) fn users(evaluation: &Evaluation, name: &str) -> Result<Table, RunError> {
+    let users = &evaluation.per_user;
+    let mut table = Table::new().with_metadata("model", name);
+    table.push("user_id", ids(users.iter().map(|user| user.user.0.clone()).collect()))?;
+    let counts: [(&str, fn(&UserValues) -> usize); 4] = [
+        ("n_train", |user| user.n_train),
+        ("n_test", |user| user.n_test),
+        ("n_rated", |user| user.n_rated),
+        ("n_relevant", |user| user.n_relevant),
+    ];
+    for (name, count) in counts {
+        // There are fewer rows than 2^63.
+        table.push(name, Column::I64(users.iter().map(|user| Some(count(user) as i64)).collect()))?;
+    }
+    for (at, (name, _)) in evaluation.metrics.iter().enumerate() {
+        let values: Vec<Option<f64>> = users.iter().map(|user| user.values[at]).collect();
+        if values.iter().any(Option::is_some) {
+            table.push(name, Column::F64(values))?;
+        }
+    }
+    Ok(table)
+}
+
+/// Every rated test row that has a score, with what was predicted for it: `user_id`, `item_id` (as the ratings file writes them), `y` (the
 /// rating after scaling) and `yhat` (on the same scale; a raw score where the recommender gives an order only).
 fn predictions(evaluation: &Evaluation, catalogue: &Catalogue, name: &str) -> Result<Table, RunError> {
     let rows = &evaluation.predictions;
@@ -74,7 +161,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let names: Vec<&str> = experiment.approaches.iter().map(|one| one.name.as_str()).collect();
     Ok(Folder {
         stage: ENTRY.name,
-        version: 3,
+        version: 4,
         path: context.at("evaluation"),
         part: json!({
             "evaluate": experiment.part(&experiment.evaluate),

@@ -11,7 +11,7 @@ mod evaluate;
 mod features;
 mod ingest;
 mod repeated;
-mod report;
+pub(crate) mod report;
 mod train;
 
 use std::collections::BTreeMap;
@@ -24,6 +24,7 @@ use crate::folder::{Folder, Made};
 use crate::manifest::{Digests, Manifest};
 use crate::{Experiment, Outcome, RunError, RunProgress};
 
+pub(crate) use evaluate::{Ruler, users};
 pub(crate) use repeated::repeated;
 pub use report::{PAGE, RESULTS};
 

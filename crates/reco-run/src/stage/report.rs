@@ -8,11 +8,12 @@ use std::fs;
 use std::path::Path;
 
 use reco_core::{EpochLog, TrainingLog};
-use reco_eval::{BucketValues, Evaluation, Interval};
+use reco_eval::metric::Better;
+use reco_eval::{BucketValues, Evaluation, Gap, GroupValues, Interval};
 use reco_features::{Dataset, Info};
 use reco_report::{
-    ApproachFacts, ApproachResult, Bounds, BucketResult, DatasetSummary, Facts, Figures, Provenance, ReportConfig,
-    Results, SplitSummary, Work,
+    ApproachFacts, ApproachResult, Bounds, BucketResult, DatasetSummary, Facts, Figures, GroupFacts, GroupMetric,
+    Provenance, ReportConfig, Results, SplitSummary, Work,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use super::{Context, StageEntry, counts, detail, evaluate, features, ingest, own
 use crate::experiment::Configured;
 use crate::folder::{Folder, Made};
 use crate::manifest::{MANIFEST, Manifest, digest};
-use crate::{Outcome, RunError, artifact, registry};
+use crate::{Experiment, Outcome, RunError, artifact, registry};
 
 /// The file of results, in the report's folder.
 pub const RESULTS: &str = "results.json";
@@ -63,7 +64,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     }
     let folder = Folder {
         stage: ENTRY.name,
-        version: 3,
+        version: 4,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "report": experiment.part(&experiment.report) }),
         inputs,
@@ -121,6 +122,16 @@ fn results(context: &Context<'_>, info: &Info, rows: &[Row]) -> Results {
         // What needs no device of its own says nothing about where the others were trained.
         devices.retain(|device| *device != "cpu");
     }
+    let devices = devices.join(", ");
+    Results {
+        device: devices,
+        approaches: rows.iter().map(approach).collect(),
+        ..about(experiment, info, &columns(rows))
+    }
+}
+
+/// All but the approaches of the results of one run.
+fn about(experiment: &Experiment, info: &Info, columns: &[String]) -> Results {
     Results {
         experiment: experiment.name.clone(),
         dataset: DatasetSummary {
@@ -134,14 +145,25 @@ fn results(context: &Context<'_>, info: &Info, rows: &[Row]) -> Results {
             kind: info.split.config.kind.clone(),
             n_train: info.split.n_train,
             n_valid: info.split.n_valid,
+            n_fold_in: info.split.n_fold_in,
             n_test: info.split.n_test,
         },
-        device: devices.join(", "),
         seed: experiment.seed,
-        approaches: rows.iter().map(approach).collect(),
-        lower_is_better: detail::lower_is_better(&columns(rows)),
-        repeat: None,
+        lower_is_better: detail::those(columns, Better::Lower),
+        neither_is_better: detail::those(columns, Better::Neither),
+        ..Results::default()
     }
+}
+
+/// The results of something that was not trained here.
+pub(crate) fn of_one(experiment: &Experiment, info: &Info, name: &str, evaluation: &Evaluation) -> Results {
+    let columns: Vec<String> = evaluation.metrics.iter().map(|(name, _)| name.clone()).collect();
+    let approach = ApproachResult {
+        name: name.to_owned(),
+        metrics: evaluation.metrics.clone().into(),
+        ..ApproachResult::default()
+    };
+    Results { device: "a file of scores".to_owned(), approaches: vec![approach], ..about(experiment, info, &columns) }
 }
 
 /// The metrics that were computed, in their order.
@@ -158,6 +180,7 @@ fn approach(row: &Row) -> ApproachResult {
         train_seconds: row.trained.train_seconds,
         ratings_per_second: row.trained.ratings_per_second,
         metrics: row.evaluation.metrics.clone().into(),
+        intervals: bounds(row).into_iter().map(|Bounds { metric, low, high, .. }| (metric, [low, high])).collect(),
         by_user_history: buckets(&row.evaluation.by_user_history),
         by_item_history: buckets(&row.evaluation.by_item_history),
     }
@@ -186,10 +209,16 @@ fn facts(context: &Context<'_>, info: &Info, rows: &[Row]) -> Result<Facts, RunE
             ("rows rejected".to_owned(), dataset.n_rejected.to_string()),
             ("duplicates left out".to_owned(), dataset.n_duplicates.to_string()),
             ("items dropped".to_owned(), count(info.n_items_dropped)),
+            ("ratings below `min_rating`, dropped".to_owned(), count(info.filtered.n_ratings_below)),
+            ("users with too few ratings, dropped".to_owned(), count(info.filtered.n_users)),
+            ("items with too few ratings, dropped".to_owned(), count(info.filtered.n_items)),
+            ("their ratings, dropped".to_owned(), count(info.filtered.n_ratings)),
         ],
-        evaluation: detail::protocol(context.experiment, rows.first().map(|row| &row.evaluation)),
+        evaluation: detail::protocol(context.experiment, info, rows.first().map(|row| &row.evaluation)),
         metrics: detail::meanings(&columns(rows)),
-        bounds: rows.iter().flat_map(|row| bounds(row, context.experiment.seed)).collect(),
+        families: detail::families(&columns(rows)),
+        bounds: rows.iter().flat_map(bounds).collect(),
+        groups: groups(rows),
         counts: Some(counts::counts(&data)),
         approaches: approaches(context, rows)?,
         details: detail::users(&data, rows.iter().map(|row| (row.name.as_str(), &row.evaluation))),
@@ -217,13 +246,31 @@ fn facts(context: &Context<'_>, info: &Info, rows: &[Row]) -> Result<Facts, RunE
 }
 
 /// Between which bounds each metric of an approach lies.
-fn bounds(row: &Row, seed: u64) -> Vec<Bounds> {
-    let intervals = reco_eval::intervals(&row.evaluation, seed);
-    let bounds = row.evaluation.metrics.iter().zip(intervals).filter_map(|((metric, _), interval)| {
-        let Interval { low, high } = interval?;
+fn bounds(row: &Row) -> Vec<Bounds> {
+    let Evaluation { metrics, intervals, .. } = &row.evaluation;
+    let bounds = metrics.iter().zip(intervals).filter_map(|((metric, _), interval)| {
+        let Interval { low, high } = (*interval)?;
         Some(Bounds { approach: row.name.clone(), metric: metric.clone(), low, high })
     });
     bounds.collect()
+}
+
+/// How each approach serves groups of users.
+fn groups(rows: &[Row]) -> Vec<GroupFacts> {
+    let facts = |row: &Row, group: &GroupValues| {
+        let gap = |((metric, value), gap): (&(String, Option<f64>), &Option<Gap>)| {
+            let gap = gap.map(|Gap { difference, low, high }| [difference, low, high]);
+            Some(GroupMetric { metric: metric.clone(), value: (*value)?, gap })
+        };
+        GroupFacts {
+            approach: row.name.clone(),
+            attribute: group.attribute.clone(),
+            group: group.group.clone(),
+            n_users: group.n_users,
+            metrics: group.metrics.iter().zip(&group.gaps).filter_map(gap).collect(),
+        }
+    };
+    rows.iter().flat_map(|row| row.evaluation.by_group.iter().map(move |group| facts(row, group))).collect()
 }
 
 /// What the registry and the artifact say of each approach.

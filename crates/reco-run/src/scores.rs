@@ -1,0 +1,259 @@
+//! How good are somebody else's scores, by the same ruler?
+//!
+//! Does not know who computed them: a file says which score each pair of a user and an item has.
+//!
+//! **Invariant**: a pair that the file leaves out is never recommended; what the data set does not know is counted, and plays no
+//! part.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use reco_core::{Catalogue, ItemIdx, Predicts, Query, Recommender, ScoreError, Scores, UserIdx, Who};
+use reco_data::{ScoreRows, read_scores};
+use reco_eval::Ask;
+use reco_report::Results;
+use serde::Serialize;
+
+use crate::run::within;
+use crate::stage::{Ruler, report, users};
+use crate::{Experiment, RunError, RunOptions};
+
+/// What came out.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScoredFile {
+    /// Name and value of each metric, at full precision; `null` where it does not apply.
+    pub metrics: BTreeMap<String, Option<f64>>,
+    /// Between which bounds each lies, 95 times in 100, were the test users others.
+    pub intervals: BTreeMap<String, [f64; 2]>,
+    /// Users with test rows.
+    pub n_users: usize,
+    /// Of them without a relevant test row, who are left out of metrics of rankings.
+    pub n_users_without_relevant: usize,
+    /// Test rows.
+    pub n_test: usize,
+    /// Test users for whom the file has no score: their lists are empty.
+    pub n_users_without_scores: usize,
+    /// Pairs of the file that were read.
+    pub n_scores: usize,
+    /// Pairs of the file whose user or item the data set does not have.
+    pub n_unknown: usize,
+    /// Pairs of the file that were not ranked, because the user had met the item.
+    pub n_masked: usize,
+    /// How many candidates were drawn for each user beside the test items; 0 where the whole catalogue was ranked.
+    pub sampled_negatives: usize,
+    /// Whether scores were replaced by their places for each user, because single precision could not tell them apart.
+    pub scores_became_places: bool,
+    /// The same for people.
+    #[serde(skip)]
+    pub results: Results,
+}
+
+/// Which scores, and what they are.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoresOptions<'a> {
+    /// The file: CSV, TSV, JSON lines or Parquet, with the columns `user`, `item` and `score` or `rank`.
+    pub path: &'a Path,
+    /// Whether scores are stars, so that errors are measured; else an order only.
+    pub are_stars: bool,
+    /// Which repetition of a repeated experiment they are for.
+    pub repetition: Option<&'a str>,
+    /// Where each user's values are written, as Parquet.
+    pub per_user: Option<&'a Path>,
+}
+
+/// Measures the scores of a file on the held-out rows of `experiment`, whose tables and features are made where they are missing.
+///
+/// # Errors
+/// Whatever stops the stages up to `features`; a file that is not a table of scores; no pair of it known; stars for which a rated
+/// test row is missing; a repeated experiment without a repetition named.
+pub fn measure_scores(
+    experiment: &Experiment,
+    options: &RunOptions<'_>,
+    scores: &ScoresOptions<'_>,
+) -> Result<ScoredFile, RunError> {
+    let (experiment, out, tables) = one_of(experiment, options, scores.repetition)?;
+    let context = within(experiment, &out, &tables, options);
+    for stage in crate::STAGES.iter().take_while(|stage| stage.name != "train") {
+        (stage.run)(&context)?;
+    }
+    let ruler = Ruler::new(&context)?;
+    let rows = read_scores(scores.path)?;
+    let name = scores.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let (table, n_unknown) = ScoreTable::new(&rows, &ruler.dataset.catalogue, scores)?;
+    let evaluation = ruler.measure(&table, Ask::ById)?;
+    if let Some(path) = scores.per_user {
+        users(&evaluation, &name)?.write(path)?;
+    }
+    let test_users = || evaluation.per_user.iter().filter_map(|user| ruler.dataset.catalogue.users.get(&user.user));
+    let seen = ruler.seen();
+    let n_masked = |user: UserIdx| table.of(user).filter(|(item, _)| seen[user.index()].contains(*item)).count();
+    let intervals = evaluation.metrics.iter().zip(&evaluation.intervals);
+    let intervals = intervals.filter_map(|((name, _), interval)| Some((name.clone(), (*interval)?)));
+    Ok(ScoredFile {
+        metrics: evaluation.metrics.iter().cloned().collect(),
+        intervals: intervals.map(|(name, interval)| (name, [interval.low, interval.high])).collect(),
+        n_users: evaluation.n_users,
+        n_users_without_relevant: evaluation.n_users_without_relevant,
+        n_test: evaluation.n_test,
+        n_users_without_scores: test_users().filter(|user| table.of(*user).next().is_none()).count(),
+        n_scores: rows.users.len(),
+        n_unknown,
+        n_masked: test_users().map(n_masked).sum(),
+        sampled_negatives: evaluation.sampled_negatives,
+        scores_became_places: table.became_places,
+        results: report::of_one(experiment, &ruler.dataset.info, &name, &evaluation),
+    })
+}
+
+/// The experiment itself, or the one of its repetitions that is named, and where they lie.
+fn one_of<'a>(
+    experiment: &'a Experiment,
+    options: &RunOptions<'_>,
+    repetition: Option<&str>,
+) -> Result<(&'a Experiment, std::path::PathBuf, std::path::PathBuf), RunError> {
+    let out = options.out.to_owned();
+    let labels = || experiment.repetitions.iter().map(|one| one.label.as_str()).collect::<Vec<_>>().join("`, `");
+    match repetition {
+        None if experiment.repetitions.is_empty() => Ok((experiment, out.clone(), out)),
+        None => Err(RunError::WhichRepetition { given: String::new(), known: labels() }),
+        Some(label) => {
+            let found = experiment.repetitions.iter().find(|one| one.label == label);
+            let found = found.ok_or_else(|| RunError::WhichRepetition { given: label.to_owned(), known: labels() })?;
+            let at = out.join(&found.label);
+            let tables = if found.shares_tables { out } else { at.clone() };
+            Ok((&found.experiment, at, tables))
+        }
+    }
+}
+
+/// A recommender that was told its scores.
+struct ScoreTable {
+    catalogue: Arc<Catalogue>,
+    predicts: Predicts,
+    /// Where the pairs of each user of the catalogue end.
+    ends: Vec<usize>,
+    pairs: Vec<(ItemIdx, f32)>,
+    became_places: bool,
+}
+
+impl ScoreTable {
+    /// The pairs of `rows` that the catalogue knows, and how many it does not.
+    fn new(
+        rows: &ScoreRows,
+        catalogue: &Arc<Catalogue>,
+        options: &ScoresOptions<'_>,
+    ) -> Result<(Self, usize), RunError> {
+        let refuse = |reason: String, hint: &str| RunError::Scores {
+            path: options.path.display().to_string(),
+            reason,
+            hint: hint.to_owned(),
+        };
+        if options.are_stars && rows.are_ranks {
+            return Err(refuse("it has ranks, which are no stars".to_owned(), "leave out `--stars`, or give `score`"));
+        }
+        let known = |row: usize| {
+            Some((catalogue.users.get(&rows.users[row])?, catalogue.items.get(&rows.items[row])?, rows.scores[row]))
+        };
+        let mut known: Vec<(UserIdx, ItemIdx, f64)> = (0..rows.users.len()).filter_map(known).collect();
+        if known.is_empty() {
+            let hint = "ids are those of the ratings file, not numbers that a library gave them";
+            let first = (&rows.users[0], &rows.items[0]);
+            return Err(refuse(
+                format!(
+                    "the data set has none of its pairs, of which the first is user `{}` and item `{}`",
+                    first.0, first.1
+                ),
+                hint,
+            ));
+        }
+        let n_unknown = rows.users.len() - known.len();
+        known.sort_unstable_by_key(|(user, item, _)| (*user, *item));
+        let mut ends = vec![0; catalogue.n_users()];
+        known.iter().for_each(|(user, ..)| ends[user.index()] += 1);
+        let mut end = 0;
+        for one in &mut ends {
+            end += *one;
+            *one = end;
+        }
+        let by_user = || known.chunk_by(|a, b| a.0 == b.0);
+        let single = |value: f64| value as f32;
+        let is_told_apart = |pairs: &[(UserIdx, ItemIdx, f64)]| {
+            let mut values: Vec<f64> = pairs.iter().map(|(.., value)| *value).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            values.windows(2).all(|two| two[0] == two[1] || single(two[0]) != single(two[1]))
+                && values.iter().all(|value| single(*value).is_finite())
+        };
+        // Two scores that single precision makes equal would be a tie that nobody meant.
+        let became_places = !options.are_stars && !by_user().all(is_told_apart);
+        let pairs = if became_places {
+            by_user().flat_map(places).collect()
+        } else {
+            known.iter().map(|(_, item, value)| (*item, single(*value))).collect()
+        };
+        let predicts = if options.are_stars { Predicts::Stars } else { Predicts::Order };
+        Ok((Self { catalogue: Arc::clone(catalogue), predicts, ends, pairs, became_places }, n_unknown))
+    }
+
+    fn of(&self, user: UserIdx) -> impl Iterator<Item = (ItemIdx, f32)> + '_ {
+        let start = if user.index() == 0 { 0 } else { self.ends[user.index() - 1] };
+        self.pairs[start..self.ends[user.index()]].iter().copied()
+    }
+}
+
+/// One user's items, each with the negative number of greater scores; equal scores stay equal.
+fn places(pairs: &[(UserIdx, ItemIdx, f64)]) -> Vec<(ItemIdx, f32)> {
+    let mut values: Vec<f64> = pairs.iter().map(|(.., value)| *value).collect();
+    values.sort_unstable_by(|a, b| b.total_cmp(a));
+    values.dedup();
+    let place = |value: f64| values.partition_point(|greater| *greater > value);
+    // A catalogue has fewer items than single precision has whole numbers, 2^24.
+    pairs.iter().map(|(_, item, value)| (*item, -(place(*value) as f32))).collect()
+}
+
+impl Recommender for ScoreTable {
+    fn predicts(&self) -> Predicts {
+        self.predicts
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.catalogue.n_items());
+        let mut row = vec![Scores::ABSENT; self.catalogue.n_items()];
+        for (query, scores) in queries.iter().zip(out.rows_mut()) {
+            let Who::Known(user) = query.who else {
+                return Err(ScoreError::Visitor { approach: "a file of scores" });
+            };
+            row.fill(Scores::ABSENT);
+            self.of(user).for_each(|(item, score)| row[item.index()] = score);
+            query.candidates.write(scores, |item| row[item]);
+        }
+        Ok(())
+    }
+}
+
+impl ScoredFile {
+    /// What one should know before quoting the numbers, a line each.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let mut remark = |n: usize, what: &str| {
+            if n > 0 {
+                remarks.push(format!("{n} {what}"));
+            }
+        };
+        remark(self.n_unknown, "pairs of unknown users or items were passed over");
+        remark(self.n_masked, "scored pairs were met in training and not ranked");
+        remark(self.n_users_without_scores, "test users have no score: their lists are empty, and count");
+        remark(
+            self.n_users_without_relevant,
+            "test users without a relevant item were left out of metrics of rankings",
+        );
+        if self.scores_became_places {
+            remarks.push("scores closer than single precision were replaced by each user's places".to_owned());
+        }
+        remarks
+    }
+}
