@@ -6,7 +6,7 @@
 //! number of threads changes a bit of a result.
 
 use reco_core::{
-    Candidates, Case, Catalogue, ItemIdx, Query, Recommender, ScoreError, Scores, Seen, UserId, Who, parallel,
+    Candidates, Case, Catalogue, ItemIdx, Profile, Query, Recommender, ScoreError, Scores, Seen, UserId, Who, parallel,
 };
 
 use crate::history::Buckets;
@@ -89,6 +89,7 @@ pub(crate) fn evaluate_in_tiles(
     let mut detail = None;
     let mut details = vec![None; further.len()];
     let mut scores = Scores::new();
+    let nothing_stated = Profile::default();
     for (first, cases) in (0..).step_by(tile).zip(cases.chunks(tile)) {
         let seen_by = |case: &Case| &seen[case.user().index()];
         let sampled: Vec<Vec<ItemIdx>> = match config.sampled_negatives {
@@ -97,11 +98,18 @@ pub(crate) fn evaluate_in_tiles(
         };
         let among =
             |row: usize| sampled.get(row).map_or(Among::AllExcept(seen_by(&cases[row])), |few| Among::These(few));
+        let histories: Vec<_> = cases.iter().map(Case::history).collect();
         let queries: Vec<Query<'_>> = cases
             .iter()
+            .zip(&histories)
             .enumerate()
-            .map(|(row, case)| Query {
-                who: Who::Known(case.user()),
+            .map(|(row, (case, history))| Query {
+                // Whoever was held out whole is someone new, who brings what is given of them.
+                who: if history.is_empty() {
+                    Who::Known(case.user())
+                } else {
+                    Who::Visitor { history, profile: &nothing_stated }
+                },
                 context,
                 candidates: match among(row) {
                     Among::AllExcept(seen) => Candidates::AllExcept(seen),
@@ -129,7 +137,7 @@ pub(crate) fn evaluate_in_tiles(
             let added = Added {
                 judged: &judged,
                 list: &list,
-                n_train: known.history().users()[case.user().index()],
+                n_train: known.history().users()[case.user().index()] + case.fold_in().len(),
                 n_candidates,
                 n_masked: met.items().len(),
                 n_test_masked: case.rows().items().iter().filter(|item| met.contains(**item)).count(),

@@ -190,7 +190,8 @@ impl Judge<'_> {
             Among::These(items) => items.binary_search(item).is_ok(),
         };
         let popular = self.known.popular().iter().filter(is_candidate).take(list.len()).copied().collect();
-        let profile = self.known.profile(case.user());
+        let given = case.fold_in().items();
+        let profile = if given.is_empty() { self.known.profile(case.user()) } else { given };
         Some(Listed { list, hits, popular, profile })
     }
 

@@ -75,6 +75,8 @@ proptest! {
                 prop_assert_eq!(two.info.split.n_test_dropped, n_untrained);
             } else {
                 prop_assert_eq!(pairs(&two.test).into_iter().collect::<BTreeSet<_>>(), held_out(&one));
+                prop_assert_eq!(&one.source_rows.validation, &two.source_rows.validation, "{}", entry.name);
+                prop_assert_eq!(&one.source_rows.fold_in, &two.source_rows.fold_in, "{}", entry.name);
             }
         }
     }

@@ -77,20 +77,12 @@ impl ParquetRows {
 ///
 /// # Errors
 /// A file that is not there, or is no Parquet file.
-pub fn parquet_columns(path: &Path) -> Result<Vec<String>, DataError> {
+pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<String>, DataError> {
     let file = File::open(path).map_err(DataError::io("read", path))?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder =
         ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(DataError::parquet(path))?;
     Ok(builder.schema().fields().iter().map(|field| field.name().clone()).collect())
-}
-
-/// The rows of anyone's Parquet file, of which the columns `wanted` are read, as text.
-///
-/// # Errors
-/// A file that is not there, is no Parquet file, or lacks one of the columns; a column of values that have no text.
-pub fn parquet_rows(path: &Path, wanted: &[String]) -> Result<Box<dyn Records>, DataError> {
-    Ok(Box::new(ParquetRows::open(path, wanted, "|")?))
 }
 
 fn is_known(data_type: &DataType) -> bool {

@@ -305,6 +305,51 @@ fn genres_of_a_list_are_set_against_those_of_the_user() {
     assert_near(evaluate(&told, &task).unwrap().metric("miscalibration@2"), expected);
 }
 
+/// A recommender that tells the same to everyone who brings a history, and nothing to its users.
+struct ForVisitors(Told);
+
+impl Recommender for ForVisitors {
+    fn predicts(&self) -> Predicts {
+        Predicts::Order
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.0.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.0.catalogue.n_items());
+        for (row, query) in queries.iter().enumerate() {
+            let Who::Visitor { history, .. } = query.who else { return Err(ScoreError::Visitor { approach: "none" }) };
+            // Items that were not given come first, those with the greatest row first.
+            let given = |item: usize| history.iter().any(|(one, _)| one.index() == item);
+            query.candidates.write(out.row_mut(row), |item| if given(item) { -1.0 } else { item as f32 });
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn users_held_out_whole_are_asked_about_as_visitors() {
+    let told = Told::new(Predicts::Order, &[&[0.0; 4]]);
+    let rows = |items: &[usize]| {
+        let mut rows = Interactions::builder(0);
+        for &item in items {
+            let (user, item) = (told.catalogue.users.at(0).unwrap(), told.item(item));
+            rows.push(Interaction { user, item, rating: None, target: Target::EVENT, timestamp: None, context: &[] });
+        }
+        rows.finish()
+    };
+    let cases = Case::group_with_fold_in(&rows(&[2]), &rows(&[3, 0]), 1);
+    let (seen, known, config) = (told.seen(&[&[0, 3]]), told.known(&[(0, 3), (0, 1)]), at(1));
+    let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42 };
+    let evaluation = evaluate(&ForVisitors(Told::new(Predicts::Order, &[&[0.0; 4]])), &task).unwrap();
+    assert_near(evaluation.metric("hit@1"), 1.0);
+    // Their taste is what was given, one of which was rated once: 1/2 on average, against nothing for the list.
+    assert_near(evaluation.metric("popularity_lift@1"), -1.0);
+    assert_eq!(evaluation.per_user[0].n_train, 2 + 2);
+}
+
 #[test]
 fn few_candidates_are_an_easier_task_under_another_name() {
     let scores: Vec<f32> = (0..100).map(|n| 100.0 - n as f32).collect();

@@ -4,11 +4,7 @@
 //!
 //! **Invariant**: every line of the file is given out once, or is an error that names it.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
-
-use reco_data::{Records, Row, parquet_columns, parquet_rows};
+use reco_data::{DataError, Records, Row, open_table, table_columns};
 
 use super::super::Part;
 use super::{COLUMNS, COUNTED};
@@ -39,17 +35,13 @@ pub(super) enum Place {
 /// The lines of the file, one after another.
 pub(super) struct Lines<'a> {
     config: &'a SplitConfig,
-    cells: Cells,
+    records: Box<dyn Records>,
+    row: Row,
+    is_parquet: bool,
     /// Where the row, or the user and the item, stand.
     key: (usize, Option<usize>),
     place: usize,
     is_fold: bool,
-}
-
-/// The cells of either kind of file.
-enum Cells {
-    Csv { reader: csv::Reader<File>, record: csv::StringRecord },
-    Parquet { records: Box<dyn Records>, row: Row },
 }
 
 impl<'a> Lines<'a> {
@@ -60,29 +52,22 @@ impl<'a> Lines<'a> {
     pub(super) fn open(config: &'a SplitConfig) -> Result<Self, FeaturesError> {
         // `file` answers with a path for this split, whose configuration this is.
         let path = config.file()?.unwrap_or_default();
-        let is_parquet = is_parquet(&path).map_err(|error| {
-            let hint = "`split.path` is relative to the folder that the command runs in";
-            match error.kind() {
-                io::ErrorKind::NotFound => config.refuse("there is no such file".to_owned(), hint),
-                _ => config.refuse(format!("it cannot be read: {error}"), hint),
-            }
-        })?;
-        if is_parquet {
-            let names = parquet_columns(&path)?;
-            let columns = Columns::of(&names, config)?;
-            let wanted: Vec<String> = columns.all().map(|column| names[column].clone()).collect();
-            let cells = Cells::Parquet { records: parquet_rows(&path, &wanted)?, row: Row::default() };
-            // What is wanted stands in this order in each row, and nothing else does.
-            let key = (0, columns.key.1.map(|_| 1));
-            return Ok(Self { config, cells, key, place: wanted.len() - 1, is_fold: columns.is_fold });
+        let hint = "`split.path` is relative to the folder that the command runs in";
+        if !path.is_file() {
+            return Err(config.refuse("there is no such file".to_owned(), hint));
         }
-        let unread = |error: csv::Error| config.refuse(error.to_string(), COLUMNS);
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(&path).map_err(unread)?;
-        // Spreadsheets put a byte order mark before the first name.
-        let bare = |name: &str| name.trim_start_matches('\u{feff}').to_owned();
-        let names: Vec<String> = reader.headers().map_err(unread)?.iter().map(bare).collect();
-        let Columns { key, place, is_fold } = Columns::of(&names, config)?;
-        Ok(Self { config, cells: Cells::Csv { reader, record: csv::StringRecord::new() }, key, place, is_fold })
+        let unread =
+            |error: DataError| config.refuse(error.to_string().lines().collect::<Vec<_>>().join("; "), COLUMNS);
+        let names = table_columns(&path).map_err(unread)?;
+        let names = names.ok_or_else(|| config.refuse("JSON lines name no columns".to_owned(), COLUMNS))?;
+        let columns = Columns::of(&names, config)?;
+        let wanted: Vec<String> = columns.all().map(|column| names[column].clone()).collect();
+        let records = open_table(&path, &wanted, "|").map_err(unread)?;
+        let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
+        // What is wanted stands in this order in each row, and nothing else does.
+        let key = (0, columns.key.1.map(|_| 1));
+        let place = wanted.len() - 1;
+        Ok(Self { config, records, row: Row::default(), is_parquet, key, place, is_fold: columns.is_fold })
     }
 
     /// Whether lines name rows by their users and items.
@@ -96,8 +81,14 @@ impl<'a> Lines<'a> {
     /// A line that cannot be read, or says what is no row, part or fold.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, FeaturesError> {
         let Self { config, key, place, is_fold, .. } = *self;
-        let Some(name) = self.cells.advance(config)? else { return Ok(None) };
-        let cell = |column: usize| self.cells.get(column);
+        if !self.records.read(&mut self.row)? {
+            return Ok(None);
+        }
+        let name = format!("{} {}", if self.is_parquet { "record" } else { "line" }, self.row.line());
+        if let Some(problem) = self.row.problem() {
+            return Err(config.refuse(format!("{name}: {problem}"), COLUMNS));
+        }
+        let cell = |column: usize| self.row.get(column);
         let count = |what: &str, column: usize| {
             let refuse =
                 |_| config.refuse(format!("{name}: {what} `{}` is no whole number from 0", cell(column)), COUNTED);
@@ -119,27 +110,6 @@ impl<'a> Lines<'a> {
             }
         };
         Ok(Some(Line { name, key, place }))
-    }
-}
-
-impl Cells {
-    /// Reads the next line and says how messages name it.
-    fn advance(&mut self, config: &SplitConfig) -> Result<Option<String>, FeaturesError> {
-        match self {
-            Self::Csv { reader, record } => {
-                let more = reader.read_record(record).map_err(|error| config.refuse(error.to_string(), COLUMNS))?;
-                let line = record.position().map_or(0, csv::Position::line);
-                Ok(more.then(|| format!("line {line}")))
-            }
-            Self::Parquet { records, row } => Ok(records.read(row)?.then(|| format!("record {}", row.line()))),
-        }
-    }
-
-    fn get(&self, column: usize) -> &str {
-        match self {
-            Self::Csv { record, .. } => record.get(column).unwrap_or_default(),
-            Self::Parquet { row, .. } => row.get(column),
-        }
     }
 }
 
@@ -178,11 +148,4 @@ impl Columns {
     fn all(&self) -> impl Iterator<Item = usize> {
         [Some(self.key.0), self.key.1, Some(self.place)].into_iter().flatten()
     }
-}
-
-/// Whether the file says so by its name or by its first bytes.
-fn is_parquet(path: &Path) -> io::Result<bool> {
-    let mut first = Vec::new();
-    File::open(path)?.take(4).read_to_end(&mut first)?;
-    Ok(first == b"PAR1" || path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")))
 }
