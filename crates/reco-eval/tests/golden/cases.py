@@ -115,7 +115,7 @@ CASES = [
     drawn("constant ratings of which none is relevant", 16, 8, 20, of_256ths(1, 5), predicts="stars", stars=(3,)),
     drawn("a scale from zero", 17, 10, 20, of_256ths(0, 5), predicts="stars", stars=(0, 0, 1, 2, 5), scale=(0, 5), relevance_threshold=0, n_test=12),
     drawn("a scale around zero", 18, 10, 20, of_256ths(-10, 10), predicts="stars", stars=(-10, -2.5, -1, 3.25, 10), scale=(-10, 10), relevance_threshold=-2.5, n_test=12),
-    drawn("predictions far from the scale", 19, 8, 20, of_256ths(4000, 4005), predicts="stars", n_test=12),
+    drawn("predictions far from the scale", 19, 8, 20, of_256ths(65000, 65005), predicts="stars", n_test=12),
     drawn("one test row per user", 20, 12, 30, of_256ths(0, 1), stars=(5,), n_test=1),
     drawn("no features", 21, 6, 15, of_256ths(0, 1), featured=False),
     drawn("features, but no genres", 22, 6, 15, of_256ths(0, 1), genres=()),
