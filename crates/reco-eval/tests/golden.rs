@@ -111,8 +111,9 @@ impl Given {
         let mut test = Interactions::builder(0);
         for &(at, of, stars) in &self.test {
             let rating = stars.map(|stars| catalogue.scale.rating(stars)).transpose()?;
-            let target = rating.map_or(Target::EVENT, |rating| catalogue.scaling.target(item(of).unwrap(), rating));
-            test.push(row(user(at)?, item(of)?, rating, target));
+            let of = item(of)?;
+            let target = rating.map_or(Target::EVENT, |rating| catalogue.scaling.target(of, rating));
+            test.push(row(user(at)?, of, rating, target));
         }
         let mut train = Interactions::builder(0);
         for &(at, of) in &self.train {

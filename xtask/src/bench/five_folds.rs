@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use super::{Arguments, peers};
+use super::Arguments;
 use crate::process::{Workspace, answer, shown, succeed};
+use crate::python::python;
 
 const FOLDS: &str = "splits/surprise_folds.csv";
 const RATINGS: &str = "data/raw/ml-100k/ml-100k.inter";
@@ -47,7 +48,7 @@ pub(super) fn ours(workspace: &Workspace, arguments: &Arguments) -> Result<Strin
 /// Surprise's, asked for the test rows.
 pub(super) fn surprise(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     let (ratings, folds) = files(workspace, arguments)?;
-    let python = peers::python(workspace, "surprise", SURPRISE)?;
+    let python = python(workspace, "surprise", SURPRISE)?;
     let mut command = workspace.command(&python);
     command.arg("xtask/src/bench/peers/surprise_five_folds.py").args([&ratings, &folds]);
     let models = models(&answer(&mut command)?)?;

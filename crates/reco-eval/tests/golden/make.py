@@ -25,7 +25,9 @@ import ranx
 import scipy.stats
 from sklearn import metrics as sk
 
-from cases import CASES, Case
+# The cases are read once: what Python would keep of them is in the way of git.
+sys.dont_write_bytecode = True
+from cases import CASES, Case  # noqa: E402
 
 # Where each value comes from; `@k` at each length of the case.
 SOURCES = {
