@@ -26,18 +26,3 @@ pub(crate) fn python(workspace: &Workspace, name: &str, packages: &[&str]) -> Re
     fs::write(&made, packages.join("\n")).with_context(|| format!("cannot write `{}`", made.display()))?;
     Ok(python)
 }
-
-/// What a file of requirements names, a line each.
-pub(crate) fn packages(requirements: &str) -> Vec<&str> {
-    requirements.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn comments_are_no_packages() {
-        assert_eq!(packages("# these\nnumpy==2.4.6\n\n ranx==0.3.21\n"), ["numpy==2.4.6", "ranx==0.3.21"]);
-    }
-}

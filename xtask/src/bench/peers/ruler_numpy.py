@@ -22,7 +22,7 @@ import numpy as np
 
 K = 10
 TILE = 256
-REPEATS = 7
+REPEATS = 25
 
 
 class Given:
