@@ -64,7 +64,7 @@ pub(crate) fn any_config() -> impl Strategy<Value = SplitConfig> {
 pub(crate) fn dataset(tables: &Tables, config: &SplitConfig, kind: &str, seed: u64) -> Option<Dataset> {
     let mut config = SplitConfig { kind: kind.to_owned(), ..config.clone() };
     // The file that says of every third row that it tests; it lives as long as the split needs it.
-    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let mut file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
     writeln!(file, "row,part").unwrap();
     for row in &tables.ratings.source_row {
         writeln!(file, "{row},{}", if row % 3 == 2 { "test" } else { "train" }).unwrap();
