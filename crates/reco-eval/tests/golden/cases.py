@@ -78,7 +78,8 @@ def drawn(name, seed, n_users, n_items, score, *, stars=(1, 2, 3, 4, 5), n_test=
     return Case(name, scores, test, train, seen, **options)
 
 
-def of_256ths(low, high):
+def fractions(low, high):
+    """Whole multiples of 1/256."""
     return lambda rng: int(rng.integers(256 * low, 256 * high + 1)) / 256
 
 
@@ -97,28 +98,28 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 CASES = [
-    drawn("predicted stars", 1, 12, 40, of_256ths(1, 5), predicts="stars", k=(1, 5, 10)),
+    drawn("predicted stars", 1, 12, 40, fractions(1, 5), predicts="stars", k=(1, 5, 10)),
     drawn("an order, with all bits of single precision", 2, 12, 40, single(-1, 1), k=(2, 10, 20)),
     drawn("predicted stars, with all bits of single precision", 3, 10, 20, single(0.5, 5.5), predicts="stars", n_test=12),
-    drawn("ratings with halves", 4, 12, 30, of_256ths(0, 5), predicts="stars", stars=HALVES, scale=(0.5, 5), relevance_threshold=3.5),
+    drawn("ratings with halves", 4, 12, 30, fractions(0, 5), predicts="stars", stars=HALVES, scale=(0.5, 5), relevance_threshold=3.5),
     drawn("scores of three levels", 5, 12, 40, of_levels(0.25, 0.5, 0.75), k=(1, 5, 10)),
     drawn("stars of three levels", 6, 12, 40, of_levels(3.0, 3.5, 4.0), predicts="stars", k=(1, 5, 10), n_test=14),
     drawn("all scores equal", 7, 9, 40, of_levels(3.0), predicts="stars", k=(1, 5, 10), n_test=12),
-    drawn("lists longer than the catalogue", 8, 8, 9, of_256ths(0, 1), k=(5, 9, 10, 50)),
-    drawn("two items", 9, 10, 2, of_256ths(0, 1), k=(1, 2, 3), n_test=2, relevance_threshold=2),
-    drawn("negative scores", 10, 10, 25, of_256ths(-9, -1), k=(1, 5, 10)),
+    drawn("lists longer than the catalogue", 8, 8, 9, fractions(0, 1), k=(5, 9, 10, 50)),
+    drawn("two items", 9, 10, 2, fractions(0, 1), k=(1, 2, 3), n_test=2, relevance_threshold=2),
+    drawn("negative scores", 10, 10, 25, fractions(-9, -1), k=(1, 5, 10)),
     drawn("zero and minus zero tie", 11, 10, 25, of_levels(0.0, -0.0, TINY, -TINY), k=(1, 5, 10)),
     drawn("the largest numbers", 12, 8, 20, of_levels(-LARGEST, LARGEST, 0.0), k=(1, 5, 10)),
-    drawn("events alone", 13, 10, 25, of_256ths(0, 1), predicts="stars", events=1.0),
-    drawn("events among ratings", 14, 10, 25, of_256ths(1, 5), predicts="stars", events=0.3, n_test=12),
-    drawn("constant ratings", 15, 8, 20, of_256ths(1, 5), predicts="stars", stars=(4,), n_test=12),
-    drawn("constant ratings of which none is relevant", 16, 8, 20, of_256ths(1, 5), predicts="stars", stars=(3,)),
-    drawn("a scale from zero", 17, 10, 20, of_256ths(0, 5), predicts="stars", stars=(0, 0, 1, 2, 5), scale=(0, 5), relevance_threshold=0, n_test=12),
-    drawn("a scale around zero", 18, 10, 20, of_256ths(-10, 10), predicts="stars", stars=(-10, -2.5, -1, 3.25, 10), scale=(-10, 10), relevance_threshold=-2.5, n_test=12),
-    drawn("predictions far from the scale", 19, 8, 20, of_256ths(65000, 65005), predicts="stars", n_test=12),
-    drawn("one test row per user", 20, 12, 30, of_256ths(0, 1), stars=(5,), n_test=1),
-    drawn("no features", 21, 6, 15, of_256ths(0, 1), featured=False),
-    drawn("features, but no genres", 22, 6, 15, of_256ths(0, 1), genres=()),
+    drawn("events alone", 13, 10, 25, fractions(0, 1), predicts="stars", events=1.0),
+    drawn("events among ratings", 14, 10, 25, fractions(1, 5), predicts="stars", events=0.3, n_test=12),
+    drawn("constant ratings", 15, 8, 20, fractions(1, 5), predicts="stars", stars=(4,), n_test=12),
+    drawn("constant ratings of which none is relevant", 16, 8, 20, fractions(1, 5), predicts="stars", stars=(3,)),
+    drawn("a scale from zero", 17, 10, 20, fractions(0, 5), predicts="stars", stars=(0, 0, 1, 2, 5), scale=(0, 5), relevance_threshold=0, n_test=12),
+    drawn("a scale around zero", 18, 10, 20, fractions(-10, 10), predicts="stars", stars=(-10, -2.5, -1, 3.25, 10), scale=(-10, 10), relevance_threshold=-2.5, n_test=12),
+    drawn("predictions far from the scale", 19, 8, 20, fractions(65000, 65005), predicts="stars", n_test=12),
+    drawn("one test row per user", 20, 12, 30, fractions(0, 1), stars=(5,), n_test=1),
+    drawn("no features", 21, 6, 15, fractions(0, 1), featured=False),
+    drawn("features, but no genres", 22, 6, 15, fractions(0, 1), genres=()),
     drawn("an order without some items", 23, 10, 20, of_levels(None, None, 0.25, 0.5), k=(1, 5, 10), n_test=12),
     drawn("stars of some items only", 24, 10, 20, of_levels(None, 3.0, 4.0, 4.5), predicts="stars", n_test=12),
     drawn("no item has a score", 25, 5, 12, of_levels(None), n_test=12),
