@@ -9,6 +9,7 @@ mod five_folds;
 mod machine;
 mod page;
 mod peers;
+mod ruler;
 
 use std::fs;
 use std::process::ExitCode;
@@ -31,7 +32,7 @@ Examples:
 pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn, ingest
     cases: Vec<String>,
-    /// Those that run others' programs as well: keras, surprise
+    /// Those that run others' programs as well: keras, surprise, ruler
     #[arg(long)]
     peers: bool,
     /// Seeds that a peer's training is repeated with

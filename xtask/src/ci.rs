@@ -18,6 +18,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 
 use self::count::Count;
+use crate::golden;
 use crate::process::{Workspace, is_installed, shown, succeed};
 use crate::tidy;
 
@@ -160,6 +161,10 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("doc", Work::Run(doc)));
     steps.extend(HEAVY.iter().map(test));
     steps.push(step("fixture twice", Work::Own(fixture::run)));
+    // Evaluators of many megabytes are fetched for it, and what they say of pinned versions does not change: on request alone.
+    if env::var_os("RECO_REMAKE_GOLDEN").is_some() {
+        steps.push(step("golden", Work::Own(golden::check)));
+    }
     steps.push(step("package", Work::Run(cargo(&[PACKAGE, &["--no-verify"]].concat()))));
     steps.push(step("package and compile", Work::Own(packages::run)));
     for package in &workspace.metadata.packages {

@@ -1,4 +1,4 @@
-//! Which chores does the workspace have? `cargo xtask pipeline | ci | tidy | bench`.
+//! Which chores does the workspace have? `cargo xtask pipeline | ci | tidy | golden | bench`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -8,8 +8,10 @@
 
 mod bench;
 mod ci;
+mod golden;
 mod pipeline;
 mod process;
+mod python;
 mod tidy;
 
 use std::process::ExitCode;
@@ -34,6 +36,8 @@ enum Task {
     Ci(ci::Arguments),
     /// What no compiler checks: arrows between crates, homes of outside crates, file headers, banned marks
     Tidy,
+    /// Make anew what reco-eval's tests expect, by evaluators in Python, and compare it with what is committed
+    Golden(golden::Arguments),
     /// Measure, and write the measurements into docs/results.md
     Bench(bench::Arguments),
 }
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Task::Pipeline(arguments) => pipeline::run(&workspace, arguments),
         Task::Ci(arguments) => ci::run(&workspace, &arguments),
         Task::Tidy => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Golden(arguments) => golden::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Task::Bench(arguments) => bench::run(&workspace, &arguments),
     });
     match done {

@@ -90,15 +90,19 @@ impl Judge<'_> {
         rating.stars() >= self.relevance_threshold
     }
 
+    /// How long the longest list is that a metric looks at.
+    fn longest(&self) -> NonZeroUsize {
+        self.columns.iter().map(|column| column.k).max().unwrap_or(NonZeroUsize::MIN)
+    }
+
     /// Ranks the candidates of `case` once for all that is asked of them.
     ///
     /// # Errors
     /// A score of a candidate that is not finite.
     pub(crate) fn rank(&self, case: &Case, answer: &Answer<'_>, ranker: &mut Ranker) -> Result<Ranking, ScoreError> {
         // The row is ranked for every user, so that a score that is not finite never goes unnoticed.
-        let longest = self.columns.iter().map(|column| column.k).max().unwrap_or(NonZeroUsize::MIN);
         let relevant = self.relevant(case);
-        let ranked = ranker.rank(answer, self.catalogue, &relevant, longest)?;
+        let ranked = ranker.rank(answer, self.catalogue, &relevant, self.longest())?;
         Ok(Ranking { relevant, ranked })
     }
 
@@ -148,6 +152,7 @@ impl Judge<'_> {
         let targets: Vec<(ItemIdx, Pair)> = rated.iter().map(|row| (row.item, self.target_pair(row))).collect();
         let pairs: Vec<Pair> = targets.iter().map(|(_, pair)| *pair).collect();
         let enough = targets.len() >= self.article_min_rows;
+        let lacks_a_score = enough && pairs.iter().any(|pair| !pair.yhat.is_finite());
         let five = TopFive::new(&targets).filter(|_| enough);
         let whole = Whole { placed: &placed, n_relevant: ideal.len(), n_candidates: ranking.ranked.n_candidates };
 
@@ -160,7 +165,7 @@ impl Judge<'_> {
             Measure::Exposure(_) | Measure::Sums(_) | Measure::Judgements(_) => Outcome::LeftOut,
             Measure::Stars(..) if rated.is_empty() => Outcome::LeftOut,
             Measure::Stars(metric, _) => Outcome::of_predictions(stars.as_deref().and_then(metric)),
-            Measure::Targets(_) if self.predicts == Predicts::Order => Outcome::DoesNotApply,
+            Measure::Targets(_) if self.predicts == Predicts::Order || lacks_a_score => Outcome::DoesNotApply,
             Measure::Targets(_) if !enough => Outcome::LeftOut,
             Measure::Targets(metric) => Outcome::of_predictions(metric(&pairs)),
             Measure::TopFive(metric) => Outcome::of_list(five.as_ref().map(metric)),
@@ -189,7 +194,8 @@ impl Judge<'_> {
             Among::AllExcept(seen) => !seen.contains(**item),
             Among::These(items) => items.binary_search(item).is_ok(),
         };
-        let popular = self.known.popular().iter().filter(is_candidate).take(list.len()).copied().collect();
+        // Not as many as the list has: it is short where candidates have no score, and these may be popular.
+        let popular = self.known.popular().iter().filter(is_candidate).take(self.longest().get()).copied().collect();
         let given = case.fold_in().items();
         let profile = if given.is_empty() { self.known.profile(case.user()) } else { given };
         Some(Listed { list, hits, popular, profile })
@@ -241,7 +247,7 @@ impl Listed<'_> {
         (n > 0).then(|| List {
             items: &self.list[..n],
             hits: self.hits.as_ref().map(|hits| &hits[..n]),
-            popular: &self.popular[..n.min(self.popular.len())],
+            popular: &self.popular[..k.get().min(self.popular.len())],
             profile: self.profile,
             k,
             known: judge.known,

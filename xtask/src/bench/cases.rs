@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{Arguments, Case, five_folds, peers};
+use super::{Arguments, Case, five_folds, peers, ruler};
 use crate::process::{Cost, Workspace, measure, shown, succeed};
 
 /// All cases, in the order they run. To add one, add a line.
@@ -47,6 +47,7 @@ pub(super) const CASES: &[Case] = &[
         measure: five_folds::ours,
     },
     Case { name: "surprise", about: "The same five folds in Surprise", peer: true, measure: five_folds::surprise },
+    Case { name: "ruler", about: "An evaluation, here and in Python", peer: true, measure: ruler::run },
     Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest },
 ];
 

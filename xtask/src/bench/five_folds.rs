@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use super::{Arguments, peers};
+use super::Arguments;
 use crate::process::{Workspace, answer, shown, succeed};
+use crate::python::python;
 
 const FOLDS: &str = "splits/surprise_folds.csv";
 const RATINGS: &str = "data/raw/ml-100k/ml-100k.inter";
@@ -33,7 +34,7 @@ struct OfModel {
 
 /// Ours, asked for every item of the catalogue.
 pub(super) fn ours(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let (ratings, _) = files(workspace, arguments)?;
+    let (ratings, _) = files(workspace, arguments, FOLDS)?;
     let mut command = workspace.cargo(&["run", "--quiet", "--package", "reco-classic", "--example", "five_folds"]);
     if arguments.release {
         command.arg("--release");
@@ -46,8 +47,8 @@ pub(super) fn ours(workspace: &Workspace, arguments: &Arguments) -> Result<Strin
 
 /// Surprise's, asked for the test rows.
 pub(super) fn surprise(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let (ratings, folds) = files(workspace, arguments)?;
-    let python = peers::python(workspace, "surprise", SURPRISE)?;
+    let (ratings, folds) = files(workspace, arguments, FOLDS)?;
+    let python = python(workspace, "surprise", SURPRISE)?;
     let mut command = workspace.command(&python);
     command.arg("xtask/src/bench/peers/surprise_five_folds.py").args([&ratings, &folds]);
     let models = models(&answer(&mut command)?)?;
@@ -58,18 +59,18 @@ pub(super) fn surprise(workspace: &Workspace, arguments: &Arguments) -> Result<S
     Ok(section(&shown, &scored, &models))
 }
 
-/// The ratings and the folds; the ratings are fetched if they are not there.
-fn files(workspace: &Workspace, arguments: &Arguments) -> Result<(PathBuf, PathBuf)> {
-    let folds = env::var_os("RECO_EXTRA_DATA").map(|folder| PathBuf::from(folder).join(FOLDS));
-    let folds = folds.filter(|path| path.is_file()).with_context(|| {
-        format!("Surprise's folds are not there\nhint: set RECO_EXTRA_DATA to the folder that has {FOLDS}")
-    })?;
+/// The ratings and how `split` parts them, both in the order of the ratings; the ratings are fetched if they are not there.
+pub(super) fn files(workspace: &Workspace, arguments: &Arguments, split: &str) -> Result<(PathBuf, PathBuf)> {
+    let parts = env::var_os("RECO_EXTRA_DATA").map(|folder| PathBuf::from(folder).join(split));
+    let parts = parts
+        .filter(|path| path.is_file())
+        .with_context(|| format!("the split is not there\nhint: set RECO_EXTRA_DATA to the folder that has {split}"))?;
     let ratings = env::var_os("RECO_ML100K").map_or_else(|| workspace.root().join(RATINGS), PathBuf::from);
     if !ratings.is_file() {
         let reco = workspace.build_reco(arguments.release)?;
         succeed(workspace.command(reco).args(["fetch", "ml-100k"]))?;
     }
-    Ok((ratings, folds))
+    Ok((ratings, parts))
 }
 
 fn models(lines: &str) -> Result<Vec<OfModel>> {

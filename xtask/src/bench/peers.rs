@@ -5,14 +5,14 @@
 //! **Invariant**: an environment pins its versions, and the section says them.
 
 use std::env;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use super::Arguments;
-use crate::process::{Workspace, answer, shown, succeed};
+use crate::process::{Workspace, answer, shown};
+use crate::python::python;
 
 const KERAS: &[&str] = &["keras==3.15.1", "tensorflow-cpu==2.21.0", "pandas==3.1.1", "openpyxl==3.1.5"];
 
@@ -75,19 +75,4 @@ fn deviation(seeds: &[OfSeed], figure: fn(&OfSeed) -> f64) -> f64 {
     let mean = mean(seeds, figure);
     let squares: f64 = seeds.iter().map(|one| (figure(one) - mean).powi(2)).sum();
     (squares / (seeds.len() - 1) as f64).sqrt()
-}
-
-/// The Python of an environment with `packages`, made on first use.
-pub(super) fn python(workspace: &Workspace, name: &str, packages: &[&str]) -> Result<PathBuf> {
-    let folder = workspace.target().join("bench").join(format!("{name}-python"));
-    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let made = folder.join("packages.txt");
-    if fs::read_to_string(&made).ok().as_deref() == Some(packages.join("\n").as_str()) {
-        return Ok(python);
-    }
-    let run = |program: &Path, arguments: &[&str]| succeed(workspace.command(program).args(arguments));
-    run(Path::new("python3"), &["-m", "venv", "--clear", &folder.display().to_string()])?;
-    run(&python, &[&["-m", "pip", "install", "--quiet"], packages].concat())?;
-    fs::write(&made, packages.join("\n")).with_context(|| format!("cannot write `{}`", made.display()))?;
-    Ok(python)
 }

@@ -12,5 +12,5 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
     about: "share of the ratings' variance that predictions explain, a constant error aside",
     family: Family::Ratings,
     better: Better::Higher,
-    measure: Measure::Sums(|sums| Some(1.0 - (sums.error_squared - sums.error * sums.error / sums.n) / sums.spread()?)),
+    measure: Measure::Sums(|sums| Some(1.0 - sums.error_spread() / sums.spread()?)),
 };

@@ -151,17 +151,16 @@ pub(super) fn mean(pairs: &[Pair], number: impl Fn(&Pair) -> f64) -> f64 {
     pairs.iter().map(number).sum::<f64>() / pairs.len() as f64
 }
 
-/// What is left of pairs when only sums are kept.
+/// What is left of pairs when only sums are kept. Squares are taken around the mean: of predictions far from the scale, the
+/// difference of two large sums would keep few digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sums {
     /// How many pairs.
     pub n: f64,
-    /// Σ y
-    pub y: f64,
-    /// Σ y²
-    pub y_squared: f64,
-    /// Σ (y - ŷ)
-    pub error: f64,
+    /// The y and their mean.
+    y: Spread,
+    /// The y - ŷ and their mean.
+    error: Spread,
     /// Σ (y - ŷ)²
     pub error_squared: f64,
 }
@@ -171,28 +170,52 @@ impl Sums {
     pub fn of(pairs: &[Pair]) -> Self {
         let mut sums = Self::default();
         for Pair { y, yhat } in pairs {
-            sums.add(
-                &Self { n: 1.0, y: *y, y_squared: y * y, error: y - yhat, error_squared: (y - yhat).powi(2) },
-                1.0,
-            );
+            let error = y - yhat;
+            let [y, error] = [*y, error].map(|mean| Spread { mean, squares: 0.0 });
+            sums.add(&Self { n: 1.0, y, error, error_squared: error.mean.powi(2) }, 1.0);
         }
         sums
     }
 
     /// Adds `other`, so many `times`.
     pub fn add(&mut self, other: &Self, times: f64) {
-        self.n += other.n * times;
-        self.y += other.y * times;
-        self.y_squared += other.y_squared * times;
-        self.error += other.error * times;
-        self.error_squared += other.error_squared * times;
+        let n = other.n * times;
+        if n > 0.0 {
+            let weights = (self.n, n, times);
+            self.y.add(other.y, weights);
+            self.error.add(other.error, weights);
+            self.n += n;
+            self.error_squared += other.error_squared * times;
+        }
     }
 
     /// Σ (y - ȳ)²; `None` where all y are equal, or there is none.
     pub fn spread(&self) -> Option<f64> {
-        let spread = self.y_squared - self.y * self.y / self.n;
-        // Of equal numbers, the two terms may differ by their last bits.
-        (spread > self.y_squared * 1e-12).then_some(spread)
+        Some(self.y.squares).filter(|squares| *squares > 0.0)
+    }
+
+    /// The same of y - ŷ, which may be 0.
+    pub fn error_spread(&self) -> f64 {
+        self.error.squares
+    }
+}
+
+/// A mean, and the squared distances from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Spread {
+    mean: f64,
+    /// Σ (x - x̄)²
+    squares: f64,
+}
+
+impl Spread {
+    /// Of both together (Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances").
+    /// `weights` are how many numbers there are here, how many come, and how many times those of `other` are among these.
+    fn add(&mut self, other: Self, (n, n_added, times): (f64, f64, f64)) {
+        let apart = other.mean - self.mean;
+        let share = n_added / (n + n_added);
+        self.squares += other.squares * times + apart * apart * n * share;
+        self.mean += apart * share;
     }
 }
 

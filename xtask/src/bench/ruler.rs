@@ -1,0 +1,96 @@
+//! How long does an evaluation take, here and in Python, scores being ready?
+//!
+//! Does not know metrics: it runs a program of each on the same files, which print the same lines.
+//!
+//! **Invariant**: all measure the lists of the same users, one program after the other.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use super::{Arguments, five_folds};
+use crate::golden;
+use crate::process::{Workspace, answer, shown, succeed};
+
+const SPLIT: &str = "splits/ratio811.csv";
+
+/// The columns that are shown of each evaluator.
+const SHOWN: [&str; 4] = ["recall@10", "ndcg@10", "mrr@10", "hit@10"];
+
+/// What each program prints for an evaluator.
+#[derive(Deserialize)]
+struct OfEvaluator {
+    evaluator: String,
+    n_users: usize,
+    n_items: usize,
+    /// Of the fastest evaluation.
+    seconds: f64,
+    median: f64,
+    /// Of the first one in the process.
+    first: f64,
+    values: BTreeMap<String, f64>,
+}
+
+pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let (ratings, split) = five_folds::files(workspace, arguments, SPLIT)?;
+    let folder = workspace.target().join("bench/ruler");
+    let python = golden::evaluators(workspace)?;
+    let inputs = |script: &str| {
+        let mut command = workspace.command(&python);
+        command.arg(format!("xtask/src/bench/peers/{script}"));
+        command
+    };
+    succeed(inputs("ruler_inputs.py").args([&ratings, &split, &folder]))?;
+    let mut ours = workspace.cargo(&["run", "--quiet", "--package", "reco-eval", "--example", "ruler"]);
+    if arguments.release {
+        ours.arg("--release");
+    }
+    ours.arg("--").arg(&folder);
+    let mut theirs = inputs("ruler_numpy.py");
+    theirs.arg(&folder);
+    let lines = [answer(&mut ours)?, answer(&mut theirs)?].concat();
+    let target = format!("{}/", workspace.target().display());
+    let commands = [ours, theirs].map(|command| format!("`{}`", shown(&command).replace(&target, "target/")));
+    section(&commands.join(" and "), &evaluators(&lines)?)
+}
+
+fn evaluators(lines: &str) -> Result<Vec<OfEvaluator>> {
+    let read = |line: &str| serde_json::from_str(line).with_context(|| format!("the program answered `{line}`"));
+    lines.lines().map(read).collect()
+}
+
+fn section(commands: &str, evaluators: &[OfEvaluator]) -> Result<String> {
+    let Some(OfEvaluator { n_users, n_items, .. }) = evaluators.first() else { bail!("the programs answered nothing") };
+    let mut text = format!(
+        "{commands}, with {}: popularity on MovieLens 100K, the split of {SPLIT}, {n_users} users and {n_items} items; every test \
+         row is relevant. Milliseconds of masking, ranking and measuring, scores being ready: reco on all cores, NumPy on one. \
+         `first` is the first evaluation of the process. Values differ where a program takes any of the items that tie.\n\n\
+         | evaluator | fastest | median | first | {} |\n| --- | ---: | ---: | ---: |{}\n",
+        golden::PACKAGES.join(", "),
+        SHOWN.join(" | "),
+        " ---: |".repeat(SHOWN.len()),
+    );
+    for one in evaluators {
+        let milliseconds = [one.seconds, one.median, one.first].map(|seconds| format!("{:.1}", seconds * 1e3));
+        let values =
+            SHOWN.map(|name| one.values.get(name).map_or_else(|| "–".to_owned(), |value| format!("{value:.4}")));
+        text += &format!("| {} | {} | {} |\n", one.evaluator, milliseconds.join(" | "), values.join(" | "));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_become_a_table_and_nothing_is_no_measurement() {
+        let line = r#"{"evaluator":"ranx","n_users":943,"n_items":1682,"seconds":0.0601,"median":0.0625,"first":14.1,"values":{"recall@10":0.12752,"ndcg@10":0.16,"hit@10":1}}"#;
+        let text = section("`a` and `b`", &evaluators(line).unwrap()).unwrap();
+        assert!(text.ends_with("| ranx | 60.1 | 62.5 | 14100.0 | 0.1275 | 0.1600 | – | 1.0000 |\n"), "{text}");
+        assert!(text.contains("943 users and 1682 items"), "{text}");
+        assert_eq!(section("", &[]).err().unwrap().to_string(), "the programs answered nothing");
+        assert_eq!(evaluators("no").err().unwrap().to_string(), "the program answered `no`");
+    }
+}

@@ -1,0 +1,143 @@
+//! Do independent evaluators still say what reco-eval's tests expect of them? `cargo xtask golden`.
+//!
+//! Does not know metrics: it runs a script, and compares what it writes with what is committed.
+//!
+//! **Invariant**: without `--write`, nothing that is committed changes; no two numbers that differ by more than 1e-12 pass.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::process::{Workspace, succeed};
+use crate::python::python;
+
+/// Has the script, what it needs, and what it wrote.
+const FOLDER: &str = "crates/reco-eval/tests/golden";
+
+/// As the script's own `requirements.txt` has them, which a test compares.
+pub(crate) const PACKAGES: &[&str] = &["numpy==2.4.6", "ranx==0.3.21", "scikit-learn==1.9.1", "scipy==1.17.1"];
+
+/// Absolute below 1, relative above.
+const TOLERANCE: f64 = 1e-12;
+
+/// How many differences are shown.
+const SHOWN: usize = 10;
+
+/// Arguments of `cargo xtask golden`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Overwrite what is committed, instead of comparing with it
+    #[arg(long)]
+    write: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let committed = workspace.root().join(FOLDER).join("golden.json");
+    if arguments.write {
+        return make(workspace, &committed);
+    }
+    check(workspace)
+}
+
+/// Makes the values anew, and fails if they are others.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let made = workspace.target().join("golden.json");
+    make(workspace, &made)?;
+    let (committed, made) = (read(&workspace.root().join(FOLDER).join("golden.json"))?, read(&made)?);
+    let mut found = Vec::new();
+    differences(&committed, &made, "golden.json", &mut found);
+    for difference in found.iter().take(SHOWN) {
+        eprintln!("golden: {difference}");
+    }
+    if !found.is_empty() {
+        bail!(
+            "{} golden values differ from what evaluators say now\nhint: `cargo xtask golden --write`, and read the difference",
+            found.len()
+        );
+    }
+    Ok(())
+}
+
+/// The Python of an environment with these evaluators.
+pub(crate) fn evaluators(workspace: &Workspace) -> Result<PathBuf> {
+    python(workspace, "evaluators", PACKAGES)
+}
+
+fn make(workspace: &Workspace, to: &Path) -> Result<()> {
+    succeed(workspace.command(evaluators(workspace)?).arg(format!("{FOLDER}/make.py")).arg(to))
+}
+
+fn read(path: &Path) -> Result<Value> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("`{}` is not JSON", path.display()))
+}
+
+/// Where two values differ, each as a sentence.
+fn differences(committed: &Value, made: &Value, place: &str, found: &mut Vec<String>) {
+    match (committed, made) {
+        (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {
+            for (key, value) in a {
+                differences(value, &b[key], &format!("{place}/{key}"), found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (at, (a, b)) in a.iter().zip(b).enumerate() {
+                differences(a, b, &format!("{place}/{at}"), found);
+            }
+        }
+        (Value::Number(a), Value::Number(b)) if near(a.as_f64(), b.as_f64()) => {}
+        (a, b) if a == b => {}
+        (a, b) => found.push(format!("`{place}` is `{}`, and `{}` is committed", brief(b), brief(a))),
+    }
+}
+
+fn near(a: Option<f64>, b: Option<f64>) -> bool {
+    matches!((a, b), (Some(a), Some(b)) if (a - b).abs() <= TOLERANCE * a.abs().max(1.0))
+}
+
+/// The value where it is one, and not a whole table.
+fn brief(value: &Value) -> String {
+    match value {
+        Value::Array(values) => format!("a list of {}", values.len()),
+        Value::Object(values) => format!("a table of {}", values.len()),
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_environment_is_what_the_script_requires() {
+        let requirements = Workspace::find().unwrap().root().join(FOLDER).join("requirements.txt");
+        let requirements = fs::read_to_string(requirements).unwrap();
+        assert_eq!(requirements.lines().collect::<Vec<_>>(), PACKAGES);
+    }
+
+    #[test]
+    fn only_the_last_bits_of_a_number_may_differ() {
+        let found = |committed: Value, made: Value| {
+            let mut found = Vec::new();
+            differences(&committed, &made, "golden.json", &mut found);
+            found
+        };
+        let committed = json!({ "cases": [{ "mae": 0.5, "r2": null, "large": 2e38, "none": -0.0 }] });
+        let near = json!({ "cases": [{ "mae": 0.500_000_000_000_9, "r2": null, "large": 2.000_000_000_000_1e38, "none": 0 }] });
+        assert_eq!(found(committed.clone(), near), [""; 0]);
+        let other = json!({ "cases": [{ "mae": 0.500_000_000_001_1, "r2": 0.0, "large": 2e38, "none": 0.0 }] });
+        assert_eq!(
+            found(committed.clone(), other),
+            [
+                "`golden.json/cases/0/mae` is `0.5000000000011`, and `0.5` is committed",
+                "`golden.json/cases/0/r2` is `0.0`, and `null` is committed"
+            ]
+        );
+        let fewer = json!({ "cases": [] });
+        assert_eq!(found(committed, fewer), ["`golden.json/cases` is `a list of 0`, and `a list of 1` is committed"]);
+    }
+}
