@@ -16,7 +16,7 @@ use reco_core::testing::catalogue;
 use reco_core::{
     Case, Catalogue, Interaction, Interactions, Predicts, Query, Recommender, ScoreError, Scores, Seen, Target, Who,
 };
-use reco_eval::{EvaluateConfig, Evaluation, Known, Task, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Evaluation, Known, Task, evaluate};
 use serde_json::{Map, Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -40,7 +40,15 @@ fn main() -> Result<()> {
     let few = METRICS.map(str::to_owned).to_vec();
     for (evaluator, metrics) in [("reco", few), ("reco, all metrics", Vec::new())] {
         let config = EvaluateConfig { metrics, buckets: Vec::new(), detail_users: 0, ..EvaluateConfig::default() };
-        let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 1 };
+        let task = Task {
+            cases: &cases,
+            seen: &seen,
+            known: &known,
+            config: &config,
+            context: &[],
+            seed: 1,
+            held_out: Ask::AsVisitors,
+        };
         let mut seconds = Vec::new();
         let mut values = Map::new();
         for _ in 0..REPEATS {

@@ -139,7 +139,15 @@ impl Given {
             relevance_threshold: self.relevance_threshold,
             ..EvaluateConfig::default()
         };
-        let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 1 };
+        let task = Task {
+            cases: &cases,
+            seen: &seen,
+            known: &known,
+            config: &config,
+            context: &[],
+            seed: 1,
+            held_out: Ask::AsVisitors,
+        };
         Ok(evaluate(&told, &task)?)
     }
 
