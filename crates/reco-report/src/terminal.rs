@@ -12,6 +12,9 @@ use crate::{HOW_TO_READ, Results, cells};
 /// Characters that a line of the table may have.
 const WIDTH: usize = 116;
 
+/// So many metrics that have no room are named.
+const NAMED: usize = 8;
+
 /// The approaches as rows and their metrics as columns, the best marked, with a heading and a line that says how to
 /// read it. Ends with a newline.
 pub fn terminal_table(results: &Results) -> String {
@@ -36,7 +39,10 @@ pub fn terminal_table(results: &Results) -> String {
     text += &format!("\n{HOW_TO_READ}\n");
     text += &how_repeated(results);
     if !left_out.is_empty() {
-        text += &format!("Only in report.md: {}\n", left_out.join(", "));
+        let more = left_out.len().saturating_sub(NAMED);
+        left_out.truncate(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        text += &format!("In the report: {}{more}\n", left_out.join(", "));
     }
     text
 }
