@@ -1,0 +1,119 @@
+//! What does a comparison look like on a terminal?
+//!
+//! Does not know colours.
+//!
+//! **Invariant**: no line of a table is wider than a table of results; every verdict that is significant has a mark.
+
+use super::{ComparedMetric, ComparedPair, Comparison, SelfCheckPlan, interval, probability, share, signed, who};
+use crate::cells;
+use crate::terminal::{Column, render};
+
+/// One table per pair, the groups that stand out, and how to read it. Ends with a newline.
+pub fn comparison_table(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    for pair in &comparison.pairs {
+        let ComparedPair { a, b, metrics, .. } = pair;
+        text += &format!("B = {} against A = {}: {}\n", b.label, a.label, who(pair).join("; "));
+        if metrics.is_empty() {
+            text += "No metric has values of both.\n\n";
+            continue;
+        }
+        text += &render(&columns(metrics));
+        text += "\n";
+        text += &groups(metrics);
+        if let Some(plan) = &comparison.self_check {
+            text += &self_check(metrics, plan);
+        }
+        text += "\n";
+    }
+    for note in &comparison.notes {
+        text += &format!("{note}\n");
+    }
+    text += &format!(
+        "The paired t test over users decides, after Holm's correction, at {}. * not chance, ↓ lower is better.\n\
+         {TWO_MODELS} Effect sizes and all tests: --html, --json\n",
+        comparison.alpha
+    );
+    text
+}
+
+/// What [`super::ASSUMPTIONS`] say of seeds, in a line.
+const TWO_MODELS: &str = "One fitted model each: two seeds of one approach are two models too, and may well differ.";
+
+fn columns(metrics: &[ComparedMetric]) -> Vec<Column> {
+    let column = |header: &str, cell: &dyn Fn(&ComparedMetric) -> String| Column::new(header, metrics.iter().map(cell));
+    let name =
+        |one: &ComparedMetric| if one.lower_is_better { format!("{} ↓", one.metric) } else { one.metric.clone() };
+    vec![
+        column("metric", &name),
+        column("users", &|one| cells::count(one.n)),
+        column("A", &|one| cells::metric(Some(one.mean_a))),
+        column("B", &|one| cells::metric(Some(one.mean_b))),
+        column("B - A", &|one| signed(one.difference)),
+        column("95 %", &|one| interval(one.low, one.high)),
+        column("p (t)", &|one| probability(one.t.map(|test| test.p))),
+        column("Holm", &|one| probability(one.t.map(|test| test.p_holm))),
+        column("p (ranks)", &|one| probability(one.wilcoxon.map(|test| test.p))),
+        column("B is", &|one| {
+            format!("{}{}", if one.verdict.is_significant() { "*" } else { "" }, one.verdict.words())
+        }),
+    ]
+}
+
+/// Groups of users for whom the difference is no chance, and who gains how often.
+fn groups(metrics: &[ComparedMetric]) -> String {
+    let mut text = String::new();
+    for one in metrics {
+        let shares = [(one.n_gain, "gain"), (one.n_lose, "lose"), (one.n_stay, "stay")];
+        let shares = shares.map(|(n, what)| format!("{} {what}", share(n, one.n)));
+        text += &format!("{}: {}", one.metric, shares.join(", "));
+        let found: Vec<String> = one
+            .groups
+            .iter()
+            .filter(|group| group.verdict.is_significant())
+            .map(|group| {
+                let (word, difference) = (group.verdict.words(), signed(group.difference));
+                format!("{}={} {word} {difference} ({})", group.attribute, group.group, cells::count(group.n))
+            })
+            .collect();
+        if !found.is_empty() {
+            text += &format!("; not chance: {}", found.join(", "));
+        }
+        text += "\n";
+    }
+    text
+}
+
+fn self_check(metrics: &[ComparedMetric], plan: &SelfCheckPlan) -> String {
+    let SelfCheckPlan { n_rounds, expected_least, expected_most } = plan;
+    let mut text = format!(
+        "Self-check: of {n_rounds} random exchanges of A and B, user by user, a sound test rejects {expected_least} to {expected_most}\n"
+    );
+    for one in metrics {
+        let Some(check) = &one.self_check else {
+            text += &format!("  {}: nothing to exchange\n", one.metric);
+            continue;
+        };
+        let planted = check.planted.map_or_else(
+            || "too few users to plant a difference".to_owned(),
+            |shift| {
+                format!(
+                    "a planted {} found {} / {} / {}",
+                    signed(shift),
+                    check.t_found,
+                    check.wilcoxon_found,
+                    check.sign_found
+                )
+            },
+        );
+        text += &format!(
+            "  {}: t {}, ranks {}, sign {}; {planted}{}\n",
+            one.metric,
+            check.t,
+            check.wilcoxon,
+            check.sign,
+            if check.is_sound { "" } else { "  NOT SOUND" }
+        );
+    }
+    text
+}
