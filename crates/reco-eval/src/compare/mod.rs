@@ -18,7 +18,7 @@
 //! use reco_eval::metric::Better;
 //!
 //! let run = |shift: f64| RunValues {
-//!     users: (0..40).map(|n| UserRow { user: n.into(), n_train: 5, n_test: 3, n_rated: 3, n_relevant: 2 }).collect(),
+//!     users: (0..40).map(|n| UserRow { user: n.into(), n_train: 5, n_test: 3, n_rated: 3, n_relevant: 2, test_rows: None }).collect(),
 //!     metrics: vec![MetricValues {
 //!         name: "ndcg@10".to_owned(),
 //!         better: Better::Higher,

@@ -37,6 +37,8 @@ pub struct UserRow {
     pub n_rated: usize,
     /// Test rows that are relevant.
     pub n_relevant: usize,
+    /// The same number for the same test rows, where they are known.
+    pub test_rows: Option<u64>,
 }
 
 /// One metric of each user.
@@ -83,28 +85,32 @@ pub struct Grouping {
 }
 
 impl Pair {
-    /// `a` and `b` with the users that they share and the metrics that both have for at least one of them.
-    pub fn join(a: &RunValues, b: &RunValues) -> Self {
+    /// `run_a` and `run_b` with the users that they share and the metrics that both have for at least one of them.
+    pub fn join(run_a: &RunValues, run_b: &RunValues) -> Self {
         let place = |run: &RunValues| -> BTreeMap<UserId, usize> {
             run.users.iter().enumerate().map(|(row, user)| (user.user.clone(), row)).collect()
         };
-        let (in_a, in_b) = (place(a), place(b));
+        let (in_a, in_b) = (place(run_a), place(run_b));
         let shared: Vec<(usize, usize)> =
             in_a.iter().filter_map(|(user, row)| Some((*row, *in_b.get(user)?))).collect();
-        let test = |row: &UserRow| (row.n_test, row.n_rated, row.n_relevant);
+        let differs = |&(a, b): &(usize, usize)| {
+            let (a, b) = (&run_a.users[a], &run_b.users[b]);
+            let counts = |row: &UserRow| (row.n_test, row.n_rated, row.n_relevant);
+            counts(a) != counts(b) || a.test_rows.zip(b.test_rows).is_some_and(|(a, b)| a != b)
+        };
         let paired = |ours: &MetricValues| {
-            let theirs = b.metrics.iter().find(|theirs| theirs.name == ours.name)?;
+            let theirs = run_b.metrics.iter().find(|theirs| theirs.name == ours.name)?;
             let values: Vec<Option<(f64, f64)>> =
                 shared.iter().map(|&(a, b)| ours.values[a].zip(theirs.values[b])).collect();
             let any = values.iter().any(Option::is_some);
             any.then(|| PairedMetric { name: ours.name.clone(), better: ours.better, values })
         };
         Self {
-            metrics: a.metrics.iter().filter_map(paired).collect(),
+            metrics: run_a.metrics.iter().filter_map(paired).collect(),
             n_only_a: in_a.len() - shared.len(),
             n_only_b: in_b.len() - shared.len(),
-            n_different_tests: shared.iter().filter(|&&(ra, rb)| test(&a.users[ra]) != test(&b.users[rb])).count(),
-            users: shared.iter().map(|&(row, _)| a.users[row].clone()).collect(),
+            n_different_tests: shared.iter().filter(|rows| differs(rows)).count(),
+            users: shared.iter().map(|&(row, _)| run_a.users[row].clone()).collect(),
         }
     }
 
@@ -135,8 +141,8 @@ impl Pair {
         self.n_only_b
     }
 
-    /// Shared users with another number of test rows, of rated ones or of relevant ones in B than in A: they were not measured
-    /// on the same test.
+    /// Shared users with other test rows in B than in A, or with another number of rated or of relevant ones: they were not
+    /// measured on the same test.
     pub fn n_different_tests(&self) -> usize {
         self.n_different_tests
     }

@@ -90,7 +90,14 @@ fn tests_effects_and_intervals_are_those_of_scipy() {
 
 /// Users 0, 1, … with these values of `ndcg@10`.
 fn run(values: &[Option<f64>]) -> RunValues {
-    let user = |n: usize| UserRow { user: (n as i64).into(), n_train: n, n_test: 2, n_rated: 2, n_relevant: 1 };
+    let user = |n: usize| UserRow {
+        user: (n as i64).into(),
+        n_train: n,
+        n_test: 2,
+        n_rated: 2,
+        n_relevant: 1,
+        test_rows: None,
+    };
     RunValues {
         users: (0..values.len()).map(user).collect(),
         metrics: vec![MetricValues { name: "ndcg@10".to_owned(), better: Better::Higher, values: values.to_vec() }],
@@ -140,6 +147,11 @@ fn who_stands_in_one_run_only_is_left_out_and_other_tests_are_counted() {
     let pair = Pair::join(&a, &b);
     assert_eq!((pair.n_only_a(), pair.n_only_b(), pair.n_different_tests()), (1, 1, 1));
     assert_eq!(pair.metrics().len(), 1, "B has no rmse");
+    a.users[2].n_relevant = 1;
+    (a.users[0].test_rows, a.users[1].test_rows) = (Some(7), Some(8));
+    assert_eq!(Pair::join(&a, &b).n_different_tests(), 0, "of B the rows are not known");
+    (b.users[0].test_rows, b.users[1].test_rows) = (Some(9), Some(7));
+    assert_eq!(Pair::join(&a, &b).n_different_tests(), 1, "as many rows, and others");
     assert_eq!(pair.metrics()[0].values, [Some((0.1, 0.3)), Some((0.2, 0.2)), None]);
     assert_eq!(pair.with_metrics(|name| name == "rmse").metrics().len(), 0);
 }
