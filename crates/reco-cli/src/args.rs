@@ -71,7 +71,7 @@ Examples:
   reco describe neural --mermaid >> notes.md"
     )]
     Describe(DescribeArgs),
-    /// Compare runs or approaches user by user, with tests that say which differences could be luck
+    /// Compare runs or approaches user by user, and say which differences could be luck
     #[command(
         display_order = 20,
         after_help = "\

@@ -129,6 +129,7 @@ impl Differences {
     fn moments(&self) -> Moments {
         let n = self.values.len() as f64;
         let mean = self.values.iter().sum::<f64>() / n;
+        let mean = if mean.abs() <= self.tie { 0.0 } else { mean };
         let squares: f64 = self.values.iter().map(|d| (d - mean) * (d - mean)).sum();
         let deviation = (squares / (n - 1.0)).sqrt();
         let deviation = if deviation <= self.tie { 0.0 } else { deviation };

@@ -166,9 +166,9 @@ impl ComparisonVerdict {
         match self {
             Self::Better => "better",
             Self::Worse => "worse",
-            Self::Unclear => "may be chance",
+            Self::Unclear => "unclear",
             Self::Equal => "the same",
-            Self::TooFew => "too few users",
+            Self::TooFew => "too few",
         }
     }
 
@@ -210,9 +210,14 @@ pub struct SelfCheckOutcome {
     pub is_sound: bool,
 }
 
-/// A difference with its sign, four decimals.
+/// A difference with its sign, four decimals; without either where there is none.
 fn signed(value: f64) -> String {
-    if value == 0.0 { "0".to_owned() } else { format!("{value:+.4}") }
+    match value {
+        0.0 => "0".to_owned(),
+        // No sign of what is not shown.
+        small if small.abs() < 5e-5 => "0.0000".to_owned(),
+        value => format!("{value:+.4}"),
+    }
 }
 
 /// From one end of an interval to the other.

@@ -59,19 +59,22 @@ fn overview(comparison: &Comparison) -> Markup {
             names.push(&one.metric);
         }
     }
+    // Where all are measured against one, it is named once.
+    let against = comparison.pairs.first().map(|pair| &pair.a.label);
+    let against = against.filter(|label| comparison.pairs.iter().all(|pair| pair.a.label == **label));
     html! {
         div.wide role="region" aria-label="All differences" tabindex="0" {
             table.results {
                 thead {
                     tr {
-                        th scope="col" { "B against A" }
+                        th scope="col" { @match against { Some(label) => { "against " (label) }, None => "B against A" } }
                         @for name in &names { th.number scope="col" { (breakable(name)) } }
                     }
                 }
                 tbody {
                     @for pair in &comparison.pairs {
                         tr {
-                            th scope="row" { (pair.b.label) " against " (pair.a.label) }
+                            th scope="row" { (pair.b.label) @if against.is_none() { " against " (pair.a.label) } }
                             @for name in &names {
                                 @match pair.metrics.iter().find(|one| one.metric == *name) {
                                     None => td.number { (cells::NOTHING) },
@@ -102,7 +105,8 @@ fn mark(verdict: ComparisonVerdict) -> Markup {
 
 fn marks(comparison: &Comparison) -> String {
     format!(
-        "* B is better and × B is worse than chance explains, by the paired t test after Holm's correction, at {}.",
+        "* B is better and × B is worse than chance explains, by the paired t test after Holm's correction, at {}; \
+         unclear: chance would do.",
         comparison.alpha
     )
 }
@@ -119,11 +123,10 @@ fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
                 thead {
                     tr {
                         th scope="col" { "metric" }
-                        @for name in ["users", "A", "B", "B − A", "95 %"] { th.number scope="col" { (name) } }
-                        th scope="col" { "B lower | B higher" }
-                        th.number scope="col" { "p (t)" }
-                        th.number scope="col" { "Holm" }
+                        th.number scope="col" { "B − A" }
                         th scope="col" { "B is" }
+                        th scope="col" { "lower | higher" }
+                        @for name in ["95 %", "p (t)", "Holm", "A", "B", "users"] { th.number scope="col" { (name) } }
                     }
                 }
                 tbody {
@@ -131,15 +134,15 @@ fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
                         @let test = one.t.or(one.wilcoxon);
                         tr {
                             th scope="row" { (name(one)) }
-                            td.number { (cells::count(one.n)) }
-                            td.number { (cells::metric(Some(one.mean_a))) }
-                            td.number { (cells::metric(Some(one.mean_b))) }
                             td.number { (signed(one.difference)) }
-                            td.number { (interval(one.low, one.high)) }
+                            (verdict(one.verdict))
                             td { (PreEscaped(forest(&one.metric, one.difference, one.low.zip(one.high), one.verdict, scale(&one.metric)).inline())) }
+                            td.number { (interval(one.low, one.high)) }
                             td.number { (probability(test.map(|test| test.p))) }
                             td.number { (probability(test.map(|test| test.p_holm))) }
-                            (verdict(one.verdict))
+                            td.number { (cells::metric(Some(one.mean_a))) }
+                            td.number { (cells::metric(Some(one.mean_b))) }
+                            td.number { (cells::count(one.n)) }
                         }
                     }
                 }
@@ -222,11 +225,10 @@ fn group_table(one: &ComparedMetric) -> Markup {
             thead {
                 tr {
                     th scope="col" { "group" }
-                    @for name in ["users", "A", "B", "B − A", "95 %"] { th.number scope="col" { (name) } }
-                    th scope="col" { "B lower | B higher" }
-                    th.number scope="col" { "p" }
-                    th.number scope="col" { "Holm" }
+                    th.number scope="col" { "B − A" }
                     th scope="col" { "B is" }
+                    th scope="col" { "lower | higher" }
+                    @for name in ["95 %", "p", "Holm", "A", "B", "users"] { th.number scope="col" { (name) } }
                 }
             }
             tbody {
@@ -234,15 +236,15 @@ fn group_table(one: &ComparedMetric) -> Markup {
                     @let title = format!("{}, {} {}", one.metric, group.attribute, group.group);
                     tr {
                         th scope="row" { (group.attribute) " " (group.group) }
-                        td.number { (cells::count(group.n)) }
-                        td.number { (cells::metric(Some(group.mean_a))) }
-                        td.number { (cells::metric(Some(group.mean_b))) }
                         td.number { (signed(group.difference)) }
-                        td.number { (interval(group.low, group.high)) }
+                        (verdict(group.verdict))
                         td { (PreEscaped(forest(&title, group.difference, group.low.zip(group.high), group.verdict, scale).inline())) }
+                        td.number { (interval(group.low, group.high)) }
                         td.number { (probability(group.p)) }
                         td.number { (probability(group.p_holm)) }
-                        (verdict(group.verdict))
+                        td.number { (cells::metric(Some(group.mean_a))) }
+                        td.number { (cells::metric(Some(group.mean_b))) }
+                        td.number { (cells::count(group.n)) }
                     }
                 }
             }

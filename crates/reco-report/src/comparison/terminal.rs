@@ -2,7 +2,7 @@
 //!
 //! Does not know colours.
 //!
-//! **Invariant**: no line of a table is wider than a table of results; every verdict that is significant has a mark.
+//! **Invariant**: every verdict that is significant has a mark; no number is shown that JSON does not have.
 
 use super::{ComparedMetric, ComparedPair, Comparison, SelfCheckPlan, interval, probability, share, signed, who};
 use crate::cells;
@@ -30,7 +30,7 @@ pub fn comparison_table(comparison: &Comparison) -> String {
         text += &format!("{note}\n");
     }
     text += &format!(
-        "The paired t test over users decides, after Holm's correction, at {}. * not chance, ↓ lower is better.\n\
+        "The paired t test over users decides, after Holm's correction, at {}. * not chance, unclear: chance would do.\n\
          {TWO_MODELS} Effect sizes and all tests: --html, --json\n",
         comparison.alpha
     );

@@ -161,7 +161,8 @@ fn the_page_says_all_of_it_escapes_names_and_asks_nothing_of_a_network() {
         "3 to 19 times",
         "NOT sound",
         "two seeds of the same approach",
-        "too few users",
+        "too few",
+        "against popularity",
         "more than 12 values",
         "42.4 %",
     ] {
@@ -198,5 +199,5 @@ fn a_line_stands_where_its_number_is() {
 fn small_numbers_keep_their_size() {
     let shown = [Some(0.05), Some(1e-5), Some(1e-120), Some(0.0), Some(1.0), None].map(probability);
     assert_eq!(shown, ["0.0500", "1e-5", "<1e-99", "<1e-99", "1.0000", "–"]);
-    assert_eq!([0.0, 0.01, -0.01].map(signed), ["0", "+0.0100", "-0.0100"]);
+    assert_eq!([0.0, 0.01, -0.01, -1e-9].map(signed), ["0", "+0.0100", "-0.0100", "0.0000"]);
 }

@@ -11,10 +11,12 @@ mod groups;
 mod operands;
 mod values;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::num::NonZeroUsize;
 
 use reco_core::options::did_you_mean;
-use reco_eval::compare::{self, Grouping, Method, Pair, Paired, Verdict};
+use reco_eval::compare::{self, Grouping, Method, Pair, Paired, RunValues, Verdict};
 use reco_eval::metric::Better;
 use reco_report::{
     ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict, SelfCheckOutcome, SelfCheckPlan,
@@ -24,6 +26,7 @@ use reco_report::{
 pub use error::CompareError;
 use groups::Attributes;
 use operands::Operand;
+use values::TestRows;
 
 use crate::RunError;
 
@@ -60,10 +63,22 @@ pub fn compare(runs: &[String], options: &CompareOptions<'_>) -> Result<Comparis
     }
     let mut notes = Vec::new();
     let mut joined = Vec::new();
+    // What is measured against is read once, however much is measured against it.
+    let (mut tests, mut base) = (TestRows::default(), None::<(Operand, RunValues)>);
+    let mut known = BTreeMap::new();
     for (a, b) in operands::pairs(runs, options.against, &mut notes)? {
-        let pair = Pair::join(&values::read(&a, &mut notes)?, &values::read(&b, &mut notes)?);
+        let base_values = match base.take().filter(|(operand, _)| *operand == a) {
+            Some((_, values)) => values,
+            None => values::read(&a, &mut tests, &mut notes)?,
+        };
+        let pair = Pair::join(&base_values, &values::read(&b, &mut tests, &mut notes)?);
+        base = Some((a.clone(), base_values));
         check(&pair, &a, &b, options)?;
-        let groupings = Attributes::read(&a.run, &mut notes)?.groupings(&pair, options.groups, &mut notes)?;
+        let attributes = match known.entry(a.run.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Attributes::read(&a.run, &mut notes)?),
+        };
+        let groupings = attributes.groupings(&pair, options.groups, &mut notes)?;
         joined.push((a, b, pair, groupings));
     }
     select_metrics(&mut joined, options.metrics, &mut notes)?;

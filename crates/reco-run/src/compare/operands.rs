@@ -108,9 +108,9 @@ fn parse(text: &str) -> (PathBuf, Option<String>) {
 /// All approaches of a run against one of them.
 fn within(run: &Path, against: Option<&str>) -> Result<Vec<(Operand, Operand)>, RunError> {
     let names = approaches(run)?;
-    let against = against.unwrap_or(&names[0]);
-    let a = operand(run, against)?;
-    let others: Vec<String> = names.into_iter().filter(|name| name != against).collect();
+    let against = against.unwrap_or(&names[0]).to_owned();
+    let a = operand(run, &against)?;
+    let others: Vec<String> = names.into_iter().filter(|name| *name != against).collect();
     if others.is_empty() {
         let reason = "it has one approach alone";
         let hint = "evaluate another one beside it, or name another run";

@@ -70,8 +70,8 @@ fn one_run_is_compared_with_its_first_approach_or_with_the_one_that_is_named() {
     assert_eq!(
         comparison.notes,
         [
-            format!("`{}` is not there: users are parted by `activity` alone", at("one/features")),
             "`future` is no metric that this reco knows, left out".to_owned(),
+            format!("`{}` is not there: users are parted by `activity` alone", at("one/features")),
         ]
     );
 

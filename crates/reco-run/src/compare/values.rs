@@ -4,8 +4,9 @@
 //!
 //! **Invariant**: every user stands once; every value is finite.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use reco_core::UserId;
 use reco_core::random::keyed_hash;
@@ -20,13 +21,27 @@ use crate::RunError;
 /// The columns that are no metrics, besides the user's id.
 const COUNTS: [&str; 4] = ["n_train", "n_test", "n_rated", "n_relevant"];
 
+/// The tests of runs that were read already, by their folders.
+#[derive(Default)]
+pub(super) struct TestRows(BTreeMap<PathBuf, BTreeMap<UserId, (usize, u64)>>);
+
+impl TestRows {
+    /// What [`test_rows`] says of `run`.
+    fn of(&mut self, run: &Path) -> Result<&BTreeMap<UserId, (usize, u64)>, RunError> {
+        Ok(match self.0.entry(run.to_owned()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(test_rows(run)?),
+        })
+    }
+}
+
 /// Reads what one approach of one run was worth to each user, and what was in the test of each.
-pub(super) fn read(operand: &Operand, notes: &mut Vec<String>) -> Result<RunValues, RunError> {
+pub(super) fn read(operand: &Operand, tests: &mut TestRows, notes: &mut Vec<String>) -> Result<RunValues, RunError> {
     let path = operand.file();
     let values = Values { table: Table::read(&path)?, path: &path };
     let [n_train, n_test, n_rated, n_relevant] = COUNTS.map(|column| values.counts(column));
     let (n_train, n_test, n_rated, n_relevant) = (n_train?, n_test?, n_rated?, n_relevant?);
-    let tests = test_rows(&operand.run)?;
+    let tests = tests.of(&operand.run)?;
     let row = |(at, user): (usize, UserId)| UserRow {
         // A split that was made anew after the evaluation says nothing about it.
         test_rows: tests.get(&user).filter(|(n, _)| *n == n_test[at]).map(|(_, rows)| *rows),
