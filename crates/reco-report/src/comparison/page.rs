@@ -22,8 +22,8 @@ pub fn comparison_page(comparison: &Comparison) -> String {
     if comparison.pairs.len() > 1 {
         add("overview", "All at a glance", overview(comparison));
     }
-    add("differences", "Differences", pairs(comparison, differences));
-    add("tests", "All tests and effect sizes", pairs(comparison, tests));
+    add("differences", "Differences", with_notes(comparison));
+    add("tests", "All tests and effect sizes", html! { (pairs(comparison, tests)) p.soft { (EFFECTS) } });
     if comparison.pairs.iter().flat_map(|pair| &pair.metrics).any(|one| !one.groups.is_empty()) {
         add("groups", "By groups of users", pairs(comparison, groups));
     }
@@ -47,9 +47,21 @@ fn pairs(comparison: &Comparison, body: fn(&ComparedPair, &Comparison) -> Markup
                 (body(pair, comparison))
             }
         }
-        @for note in &comparison.notes { p.soft { (note) } }
     }
 }
+
+/// The differences of every pair, how to read them, and what was left out.
+fn with_notes(comparison: &Comparison) -> Markup {
+    html! {
+        p.soft { (marks(comparison)) " A metric's lines are of one scale in all tables." }
+        (pairs(comparison, differences))
+        @for note in &comparison.notes { p.soft { (note) "." } }
+    }
+}
+
+/// What the effect sizes are.
+const EFFECTS: &str = "d_z: the mean difference in standard deviations of the differences (Cohen). Rank-biserial: the ranks that are \
+    up less those that are down, −1 to 1. Gain, lose, stay: the share of users for whom B is better, worse, the same.";
 
 /// Pairs as rows and metrics as columns.
 fn overview(comparison: &Comparison) -> Markup {
@@ -148,7 +160,6 @@ fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
                 }
             }
         }
-        p.soft { (marks(comparison)) " A metric's lines are of one scale in all tables." }
     }
 }
 
@@ -189,10 +200,6 @@ fn tests(pair: &ComparedPair, _: &Comparison) -> Markup {
                     }
                 }
             }
-        }
-        p.soft {
-            "d_z: the mean difference in standard deviations of the differences (Cohen). Rank-biserial: the ranks that are up "
-            "less those that are down, −1 to 1. Gain, lose, stay: the share of users for whom B is better, worse, the same."
         }
     }
 }
