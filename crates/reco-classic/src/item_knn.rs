@@ -14,7 +14,7 @@ use std::sync::Arc;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
-    Recommender, Run, ScoreError, Scores, Term, Train,
+    Recommender, Run, ScoreError, Scores, Term, Train, parallel,
 };
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ use crate::error::ClassicError;
 use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, mean};
 use crate::stars::{Asker, Entry, Stars};
 use crate::terms::{self, part};
-use crate::{parallel, weights};
+use crate::weights;
 
 const NAME: &str = "item-knn";
 

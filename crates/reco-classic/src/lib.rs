@@ -36,7 +36,6 @@ mod error;
 mod item_knn;
 mod k_means;
 mod neighbours;
-mod parallel;
 mod popularity;
 mod profile;
 mod random;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
-    Recommender, Run, ScoreError, Scores, Term, Train,
+    Recommender, Run, ScoreError, Scores, Term, Train, parallel,
 };
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ use crate::baseline::Biases;
 use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, at_place, mean, place};
 use crate::stars::{Asker, Entry, Lists, Stars};
 use crate::terms::{self, part};
-use crate::{parallel, weights};
+use crate::weights;
 
 const NAME: &str = "user-knn";
 

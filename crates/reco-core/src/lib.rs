@@ -21,6 +21,7 @@ mod id;
 mod layers;
 mod matrix;
 pub mod options;
+pub mod parallel;
 mod profile;
 mod query;
 pub mod random;
@@ -30,6 +31,7 @@ mod recommender;
 mod rows;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod top_k;
 mod vocab;
 
 pub use explanation::{Cause, Choice, Explanation, Term, Without};
@@ -45,4 +47,5 @@ pub use recommender::{
     ScoreError, Silent, TrainingLog,
 };
 pub use rows::{Case, Catalogue, Interaction, Interactions, InteractionsBuilder, Seen, Train};
+pub use top_k::top_k;
 pub use vocab::{Indexed, Items, Users, Vocab, VocabError};

@@ -4,16 +4,16 @@
 //!
 //! **Invariant**: a [`Ranking`] has distinct items, best first, ties in catalogue order; [`Relevant`] is not empty.
 
-use std::cmp::Reverse;
 use std::num::NonZeroUsize;
 
 use crate::rating::Score;
-use crate::{Candidates, ItemIdx, Query, ScoreError};
+use crate::{Candidates, ItemIdx, Query, ScoreError, top_k};
 
 /// Scores for many queries: one row per query, one number per candidate.
 ///
 /// For [`Candidates::AllExcept`] a row has one number per item of the catalogue, seen items included: who ranks leaves
-/// them out. For [`Candidates::These`] it has one number per item named, in the order named.
+/// them out. For [`Candidates::These`] it has one number per item named, in the order named. [`Scores::ABSENT`] stands where
+/// there is no score.
 #[derive(Clone, Debug, Default)]
 pub struct Scores {
     values: Vec<f32>,
@@ -21,6 +21,9 @@ pub struct Scores {
 }
 
 impl Scores {
+    /// Stands for a candidate without a score, which is never recommended: one that somebody else's list leaves out.
+    pub const ABSENT: f32 = f32::NEG_INFINITY;
+
     /// An empty answer, whose memory is reused from call to call.
     pub fn new() -> Self {
         Self::default()
@@ -60,6 +63,11 @@ impl Scores {
         })
     }
 
+    /// Whether a recommender may answer so: a finite number, or [`Scores::ABSENT`].
+    pub fn is_answer(score: f32) -> bool {
+        score < f32::INFINITY
+    }
+
     /// How many queries are answered.
     pub fn n_rows(&self) -> usize {
         self.ends.len()
@@ -75,7 +83,8 @@ impl Scores {
 pub struct Ranking(Vec<(ItemIdx, Score)>);
 
 impl Ranking {
-    /// The best `k` of a scored row: highest score first, ties in catalogue order, seen items left out.
+    /// The best `k` of a scored row: highest score first, ties in catalogue order, seen items and those without a score left
+    /// out.
     ///
     /// `items` is the whole catalogue in order; `scores` is the row that a recommender wrote for `candidates`.
     ///
@@ -87,35 +96,31 @@ impl Ranking {
         scores: &[f32],
         k: NonZeroUsize,
     ) -> Result<Self, ScoreError> {
-        let scored = |(item, &value): (ItemIdx, &f32)| match Score::new(value) {
-            Some(score) => Ok((item, score)),
-            None => Err(ScoreError::NotFinite { item: item.index(), value }),
-        };
-        let mut row = match candidates {
+        // In catalogue order, so that of equal scores the first wins.
+        let (items, scores): (Vec<ItemIdx>, Vec<f32>) = match candidates {
             Candidates::AllExcept(seen) => {
                 let mut masked = seen.items().iter().copied().peekable();
                 items
-                    .zip(scores)
+                    .zip(scores.iter().copied())
                     .filter(|(item, _)| masked.next_if(|seen| seen == item).is_none())
-                    .map(scored)
-                    .collect::<Result<Vec<_>, _>>()?
+                    .unzip()
             }
-            Candidates::These(named) => named.iter().copied().zip(scores).map(scored).collect::<Result<Vec<_>, _>>()?,
+            Candidates::These(named) => {
+                let mut row: Vec<(ItemIdx, f32)> = named.iter().copied().zip(scores.iter().copied()).collect();
+                row.sort_by_key(|(item, _)| *item);
+                if let Some(pair) = row.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+                    return Err(ScoreError::CandidateTwice { item: pair[0].0.index() });
+                }
+                row.into_iter().unzip()
+            }
         };
-        let best_first = |(item, score): &(ItemIdx, Score)| (Reverse(*score), *item);
-        if k.get() < row.len() {
-            row.select_nth_unstable_by_key(k.get() - 1, best_first);
-            row.truncate(k.get());
+        if let Some((item, &value)) = items.iter().zip(&scores).find(|(_, score)| !Scores::is_answer(**score)) {
+            return Err(ScoreError::NotFinite { item: item.index(), value });
         }
-        row.sort_unstable_by_key(best_first);
-        if let Candidates::These(named) = candidates {
-            let mut distinct = named.to_vec();
-            distinct.sort_unstable();
-            if let Some(pair) = distinct.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(ScoreError::CandidateTwice { item: pair[0].index() });
-            }
-        }
-        Ok(Self(row))
+        let mut best = Vec::new();
+        top_k(&scores, k.get(), &mut best);
+        let entry = |(score, place): (f32, u32)| Some((items[place as usize], Score::new(score)?));
+        Ok(Self(best.into_iter().filter_map(entry).collect()))
     }
 
     /// The items and their scores, best first.

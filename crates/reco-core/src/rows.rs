@@ -184,22 +184,39 @@ pub struct Train {
 pub struct Case {
     user: UserIdx,
     rows: Interactions,
+    fold_in: Interactions,
 }
 
 impl Case {
     /// The held-out rows grouped by user, users and rows in the order of their first appearance in `rows`.
     pub fn group(rows: &Interactions, n_users: usize) -> Vec<Self> {
+        Self::group_with_fold_in(rows, &Interactions::default(), n_users)
+    }
+
+    /// As [`Case::group`]; each case carries those rows of `fold_in`, in their order, that are its user's. Rows of users
+    /// without a held-out row have no case, and are left.
+    pub fn group_with_fold_in(rows: &Interactions, fold_in: &Interactions, n_users: usize) -> Vec<Self> {
         let mut slot = vec![usize::MAX; n_users];
-        let mut groups: Vec<(UserIdx, Vec<usize>)> = Vec::new();
+        let mut groups: Vec<(UserIdx, Vec<usize>, Vec<usize>)> = Vec::new();
         for (row, &user) in rows.users().iter().enumerate() {
             let entry = &mut slot[user.index()];
             if *entry == usize::MAX {
                 *entry = groups.len();
-                groups.push((user, Vec::new()));
+                groups.push((user, Vec::new(), Vec::new()));
             }
             groups[*entry].1.push(row);
         }
-        groups.into_iter().map(|(user, members)| Self { user, rows: rows.select(&members) }).collect()
+        for (row, user) in fold_in.users().iter().enumerate() {
+            if let Some((_, _, given)) = groups.get_mut(slot[user.index()]) {
+                given.push(row);
+            }
+        }
+        let case = |(user, asked, given): (UserIdx, Vec<usize>, Vec<usize>)| Self {
+            user,
+            rows: rows.select(&asked),
+            fold_in: fold_in.select(&given),
+        };
+        groups.into_iter().map(case).collect()
     }
 
     /// Whose rows they are.
@@ -210,6 +227,17 @@ impl Case {
     /// The held-out rows; at least one.
     pub fn rows(&self) -> &Interactions {
         &self.rows
+    }
+
+    /// What is given of the user when the question is asked, and was never learned from; empty unless the split holds out
+    /// whole users.
+    pub fn fold_in(&self) -> &Interactions {
+        &self.fold_in
+    }
+
+    /// The rows given, as the history of a [`Who::Visitor`](crate::Who::Visitor).
+    pub fn history(&self) -> Vec<(ItemIdx, Target)> {
+        self.fold_in.items().iter().copied().zip(self.fold_in.targets().iter().copied()).collect()
     }
 }
 
@@ -247,5 +275,46 @@ impl Seen {
     /// The items, ascending and distinct.
     pub fn items(&self) -> &[ItemIdx] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows `(user, item, target)` of three users and four items.
+    fn rows(rows: &[(usize, usize, f32)]) -> Interactions {
+        let users = Users::new((0..3).map(Into::into).collect()).unwrap();
+        let items = Items::new((0..4).map(Into::into).collect()).unwrap();
+        let mut builder = Interactions::builder(1);
+        for &(user, item, target) in rows {
+            builder.push(Interaction {
+                user: users.at(user).unwrap(),
+                item: items.at(item).unwrap(),
+                rating: None,
+                target: Target::new(target).unwrap(),
+                timestamp: None,
+                context: &[target],
+            });
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn a_case_carries_its_own_users_given_rows() {
+        let test = rows(&[(2, 0, 1.0), (0, 1, 2.0), (2, 3, 3.0)]);
+        // User 1 is given something and asked nothing, user 0 the other way round.
+        let given = rows(&[(1, 0, 4.0), (2, 2, 5.0), (2, 1, 0.5)]);
+        let cases = Case::group_with_fold_in(&test, &given, 3);
+        assert_eq!(cases.iter().map(|case| case.user().index()).collect::<Vec<_>>(), [2, 0]);
+        let history = |case: &Case| -> Vec<(usize, f32)> {
+            case.history().iter().map(|(item, target)| (item.index(), target.get())).collect()
+        };
+        assert_eq!(history(&cases[0]), [(2, 5.0), (1, 0.5)]);
+        assert_eq!(cases[0].fold_in().contexts().values(), [5.0, 0.5]);
+        assert!(history(&cases[1]).is_empty() && cases[1].fold_in().is_empty());
+        let (alone, with) = (Case::group(&test, 3), cases);
+        assert!(alone.iter().zip(&with).all(|(a, b)| a.rows().iter().eq(b.rows().iter()) && a.user() == b.user()));
+        assert!(alone.iter().all(|case| case.fold_in().is_empty()));
     }
 }

@@ -5,6 +5,7 @@
 //! **Invariant**: every data line gives exactly one [`Row`], in order, good or bad, so that the n-th row is the n-th data
 //! line however often a file is read.
 
+mod any_table;
 mod delimited;
 mod double_colon;
 mod json_lines;
@@ -15,10 +16,11 @@ use std::path::Path;
 
 use crate::DataError;
 
+pub use any_table::{is_table, open_table, table_columns};
 pub(crate) use delimited::{Delimited, Dialect, header};
 pub(crate) use double_colon::DoubleColon;
 pub(crate) use json_lines::JsonLines;
-pub(crate) use parquet_rows::ParquetRows;
+pub(crate) use parquet_rows::{ParquetRows, parquet_columns};
 pub(crate) use sheet::Sheet;
 
 /// A reader of rows.

@@ -20,6 +20,10 @@ pub struct EvaluateConfig {
     pub k: Vec<NonZeroUsize>,
     /// In stars: a test row at or above it is relevant. An implicit event is always relevant.
     pub relevance_threshold: f32,
+    /// 0 ranks all of the catalogue. Above 0, each user's test items are ranked among so many others that the user never met,
+    /// drawn by chance (He et al. 2017 take 99): a far easier task whose numbers can turn the order of models around (Krichene
+    /// and Rendle 2020). Its metrics have names of their own, `sampled99_ndcg@10`.
+    pub sampled_negatives: usize,
     /// Names of metrics, `ndcg@k` for every length or `ndcg@10` for one; empty for all.
     pub metrics: Vec<String>,
     /// The moment of the predictions, by the names of contexts; those not stated are 0.
@@ -42,6 +46,7 @@ impl Default for EvaluateConfig {
         Self {
             k: vec![positive(10)],
             relevance_threshold: 4.0,
+            sampled_negatives: 0,
             metrics: Vec::new(),
             context: BTreeMap::new(),
             detail_user: String::new(),
@@ -50,6 +55,21 @@ impl Default for EvaluateConfig {
             buckets: [1, 5, 10, 50].map(positive).to_vec(),
         }
     }
+}
+
+/// What the buckets that begin at 0 and at each of `starts` are called: `0`, `1-4`, `50+`; none without starts.
+pub(crate) fn bucket_names(starts: &[NonZeroUsize]) -> Vec<String> {
+    if starts.is_empty() {
+        return Vec::new();
+    }
+    let firsts = std::iter::once(0).chain(starts.iter().map(|start| start.get()));
+    let lasts = starts.iter().map(|start| Some(start.get() - 1)).chain([None]);
+    let name = |(first, last): (usize, Option<usize>)| match last {
+        Some(last) if last == first => first.to_string(),
+        Some(last) => format!("{first}-{last}"),
+        None => format!("{first}+"),
+    };
+    firsts.zip(lasts).map(name).collect()
 }
 
 /// One column of a table of results.
@@ -80,30 +100,31 @@ impl EvaluateConfig {
         if !self.relevance_threshold.is_finite() {
             return Err(EvalError::Threshold { value: self.relevance_threshold });
         }
-        let mut columns: Vec<Column> = Vec::new();
+        // A column, and what it is called where nothing is sampled.
+        let mut columns: Vec<(Column, String)> = Vec::new();
         for entry in METRICS {
-            match entry.name.strip_suffix("@k") {
-                None => columns.push(Column { name: entry.name.to_owned(), entry, k: NonZeroUsize::MIN }),
-                Some(stem) => {
-                    for &k in &self.k {
-                        let name = format!("{stem}@{k}");
-                        if columns.iter().all(|column| column.name != name) {
-                            columns.push(Column { name, entry, k });
-                        }
-                    }
+            let lengths = if entry.name.ends_with("@k") { self.k.as_slice() } else { &[NonZeroUsize::MIN] };
+            for &k in lengths {
+                let name = entry.column(k, self.sampled_negatives);
+                if columns.iter().all(|(column, _)| column.name != name) {
+                    columns.push((Column { name, entry, k }, entry.column(k, 0)));
                 }
             }
         }
         for name in &self.metrics {
-            let mut known = METRICS.iter().map(|entry| entry.name).chain(columns.iter().map(|c| c.name.as_str()));
+            let of_columns = columns.iter().flat_map(|(column, plain)| [column.name.as_str(), plain]);
+            let mut known = METRICS.iter().map(|entry| entry.name).chain(of_columns);
             if !known.clone().any(|known| known == name) {
                 return Err(EvalError::UnknownMetric { name: name.clone(), hint: did_you_mean(name, &mut known) });
             }
         }
+        let wanted = |(column, plain): &(Column, String)| {
+            self.metrics.iter().any(|name| [column.name.as_str(), plain, column.entry.name].contains(&name.as_str()))
+        };
         if !self.metrics.is_empty() {
-            columns.retain(|column| self.metrics.iter().any(|name| *name == column.name || name == column.entry.name));
+            columns.retain(wanted);
         }
-        Ok(columns)
+        Ok(columns.into_iter().map(|(column, _)| column).collect())
     }
 }
 
@@ -127,6 +148,14 @@ mod tests {
             names(json!({ "k": [5, 10, 5], "metrics": ["ndcg@k", "rmse", "recall@10"] })).unwrap(),
             ["rmse", "recall@10", "ndcg@5", "ndcg@10"]
         );
+        assert_eq!(
+            names(json!({ "sampled_negatives": 99, "metrics": ["ndcg@10", "sampled99_hit@10", "rmse"] })).unwrap(),
+            ["rmse", "sampled99_ndcg@10", "sampled99_hit@10"]
+        );
+        for column in ["ndcg@10", "sampled99_ndcg@10"] {
+            assert_eq!(MetricEntry::of_column(column).unwrap().name, "ndcg@k");
+        }
+        assert_eq!(MetricEntry::of_column("sampled99_user_auc").unwrap().name, "user_auc");
     }
 
     #[test]
@@ -134,6 +163,8 @@ mod tests {
         let error = names(json!({ "metrics": ["ndgc@10"] })).unwrap_err().to_string();
         assert_eq!(error, "unknown metric `ndgc@10` in [evaluate]\nhint: did you mean `ndcg@10`?");
         assert!(names(json!({ "metrics": ["ndcg@20"] })).is_err());
+        let sampled = json!({ "sampled_negatives": 99, "metrics": ["ndcg@10", "sampled99_hit@k", "rmse"] });
+        assert!(names(sampled).unwrap_err().to_string().contains("`sampled99_hit@k`"));
         let nan = EvaluateConfig { relevance_threshold: f32::NAN, ..Default::default() };
         assert!(nan.columns().unwrap_err().to_string().contains("`NaN`"));
         let zero = options::parse::<EvaluateConfig>("[evaluate]", &json!({ "k": [0] }));

@@ -1,63 +1,172 @@
-//! How are all users asked about, and how do their values become one number?
+//! How are all users asked about?
 //!
 //! Does not know what a metric looks at: [`Judge`] does.
 //!
-//! **Invariant**: memory is one tile of users by all items, never all users by all items; the size of a tile changes no bit of
-//! a result.
+//! **Invariant**: memory is one tile of users by all items, never all users by all items; neither the size of a tile nor the
+//! number of threads changes a bit of a result.
 
-use reco_core::{Candidates, Case, Catalogue, ItemIdx, Query, Recommender, ScoreError, Scores, Seen, UserId, Who};
-
-use crate::config::Column;
-use crate::history::Buckets;
-use crate::judge::{Judge, Judged, Outcome};
-use crate::metric::{Average, Pair, TopFive, best_first};
-use crate::{
-    BucketValues, DetailRow, EvalError, EvaluateConfig, Evaluation, History, Prediction, UserDetail, UserValues, metric,
+use reco_core::{
+    Candidates, Case, Catalogue, ItemIdx, Profile, Query, Recommender, ScoreError, Scores, Seen, UserId, Who, parallel,
 };
 
-/// Asks `recommender` for scores of the whole catalogue for the user of every case, and measures them by the metrics that
-/// `config` names.
-///
-/// Lists `@k` are ranked over the whole catalogue without what the user has seen: `seen` has one entry per user of the
-/// catalogue. A relevant item that was seen stays in |T| and cannot be hit: a split that does not put a pair into two parts
-/// has none. `context` is the moment of the predictions, one number per context of the catalogue; empty for zeros. Test rows'
-/// own contexts are not granted. `history` counts the rows that the recommender was fitted on: users and test rows are judged
-/// once more by it, bucket by bucket, without asking for a score again.
-///
-/// # Errors
-/// An unknown metric; buckets that do not ascend; no cases; seen items or training rows for another catalogue; a user to show in detail who has no rated test row;
-/// a recommender that fails or answers with a number that is not finite.
-pub fn evaluate(
-    recommender: &dyn Recommender,
-    cases: &[Case],
-    seen: &[Seen],
-    history: &History,
-    config: &EvaluateConfig,
-    context: &[f32],
-) -> Result<Evaluation, EvalError> {
-    // Few enough users at a time that their scores stay within some 16 MiB.
-    let tile = (4_000_000 / recommender.catalogue().n_items().max(1)).clamp(1, 256);
-    evaluate_in_tiles(recommender, cases, seen, history, config, context, tile)
+use crate::history::Buckets;
+use crate::judge::{Judge, Judged};
+use crate::metric::{TopFive, best_first};
+use crate::rank::{Among, Answer, Ranker};
+use crate::sample;
+use crate::summary::{Added, Summary};
+use crate::{DetailRow, EvalError, EvaluateConfig, Evaluation, Known, UserDetail, metric};
+
+/// What an evaluation asks of every recommender alike.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    /// Whose test rows there are.
+    pub cases: &'a [Case],
+    /// What each user has met and is not recommended again: one entry per user of the catalogue. A relevant item that was met
+    /// stays in |T| and cannot be hit: a split that does not put a pair into two parts has none.
+    pub seen: &'a [Seen],
+    /// What was known before the test: users and test rows are judged once more by how much it was, bucket by bucket, without
+    /// asking for a score again.
+    pub known: &'a Known,
+    /// Which metrics, which items are relevant.
+    pub config: &'a EvaluateConfig,
+    /// The moment of the predictions, one number per context of the catalogue; empty for zeros. Test rows' own contexts are not
+    /// granted.
+    pub context: &'a [f32],
+    /// Sampled candidates follow from it; nothing else does.
+    pub seed: u64,
 }
 
-fn evaluate_in_tiles(
+/// Asks `recommender` for scores of the candidates of the user of every case, and measures them by the metrics that the task's
+/// configuration names.
+///
+/// Lists `@k` are ranked over the whole catalogue without what the user has seen, unless candidates are sampled.
+///
+/// # Errors
+/// An unknown metric; buckets that do not ascend; no cases; seen items or training rows for another catalogue; a user to show in
+/// detail who has no rated test row; a recommender that fails or answers with a number that is not finite.
+pub fn evaluate(recommender: &dyn Recommender, task: &Task<'_>) -> Result<Evaluation, EvalError> {
+    // Few enough users at a time that their scores stay within some 16 MiB.
+    let tile = (4_000_000 / recommender.catalogue().n_items().max(1)).clamp(1, 256);
+    evaluate_in_tiles(recommender, task, tile)
+}
+
+pub(crate) fn evaluate_in_tiles(
     recommender: &dyn Recommender,
-    cases: &[Case],
-    seen: &[Seen],
-    history: &History,
-    config: &EvaluateConfig,
-    context: &[f32],
+    task: &Task<'_>,
     tile: usize,
 ) -> Result<Evaluation, EvalError> {
-    let catalogue = recommender.catalogue();
+    let Task { cases, seen, known, config, context, seed } = *task;
+    let catalogue = &**recommender.catalogue();
     let columns = config.columns()?;
     let buckets = Buckets::new(&config.buckets)?;
+    check(task, catalogue)?;
+    let detailed = detailed(cases, catalogue, &config.detail_user)?;
+    let further = further(cases, detailed, config.detail_users);
+    let judge = Judge {
+        catalogue,
+        predicts: recommender.predicts(),
+        known,
+        columns: &columns,
+        relevance_threshold: config.relevance_threshold,
+        article_min_rows: config.article_min_rows.get(),
+    };
+    let of_item = |item: ItemIdx| buckets.of(known.n_ratings(item));
+    let judge_user = |case: &Case, answer: &Answer<'_>, ranker: &mut Ranker| -> Result<User, ScoreError> {
+        let ranking = judge.rank(case, answer, ranker)?;
+        let judged = judge.judge(case, answer, &ranking)?;
+        let mut by_item_history = Vec::new();
+        for bucket in 0..buckets.len() {
+            if case.rows().items().iter().any(|item| of_item(*item) == bucket) {
+                let wanted = |item| of_item(item) == bucket;
+                by_item_history.push((bucket, judge.judge_some(case, wanted, answer, &ranking)?));
+            }
+        }
+        Ok(User { judged, by_item_history, list: ranking.ranked.list, n_candidates: ranking.ranked.n_candidates })
+    };
+
+    let mut summary = Summary::new(&columns, &buckets, catalogue, judge.article_min_rows);
+    let mut detail = None;
+    let mut details = vec![None; further.len()];
+    let mut scores = Scores::new();
+    let nothing_stated = Profile::default();
+    for (first, cases) in (0..).step_by(tile).zip(cases.chunks(tile)) {
+        let seen_by = |case: &Case| &seen[case.user().index()];
+        let sampled: Vec<Vec<ItemIdx>> = match config.sampled_negatives {
+            0 => Vec::new(),
+            n => cases.iter().map(|case| sample::candidates(case, seen_by(case), catalogue, n, seed)).collect(),
+        };
+        let among =
+            |row: usize| sampled.get(row).map_or(Among::AllExcept(seen_by(&cases[row])), |few| Among::These(few));
+        let histories: Vec<_> = cases.iter().map(Case::history).collect();
+        let queries: Vec<Query<'_>> = cases
+            .iter()
+            .zip(&histories)
+            .enumerate()
+            .map(|(row, (case, history))| Query {
+                // Whoever was held out whole is someone new, who brings what is given of them.
+                who: if history.is_empty() {
+                    Who::Known(case.user())
+                } else {
+                    Who::Visitor { history, profile: &nothing_stated }
+                },
+                context,
+                candidates: match among(row) {
+                    Among::AllExcept(seen) => Candidates::AllExcept(seen),
+                    Among::These(items) => Candidates::These(items),
+                },
+            })
+            .collect();
+        recommender.score(&queries, &mut scores)?;
+
+        let mut users: Vec<Option<Result<User, ScoreError>>> = cases.iter().map(|_| None).collect();
+        let rows: Vec<_> = cases.iter().enumerate().zip(&mut users).collect();
+        parallel::each(rows, Ranker::default, |ranker, ((row, case), user)| {
+            let answer = Answer { among: among(row), scores: scores.row(row) };
+            *user = Some(judge_user(case, &answer, ranker));
+        });
+        for ((row, case), user) in cases.iter().enumerate().zip(users) {
+            let User { judged, by_item_history, list, n_candidates } = user.expect("every row is worked on")?;
+            if detailed == Some(first + row) {
+                detail = user_detail(&judged, catalogue);
+            }
+            if let Some(place) = further.iter().position(|case| *case == first + row) {
+                details[place] = user_detail(&judged, catalogue);
+            }
+            let met = seen_by(case);
+            let added = Added {
+                judged: &judged,
+                list: &list,
+                n_train: known.history().users()[case.user().index()] + case.fold_in().len(),
+                n_candidates,
+                n_masked: met.items().len(),
+                n_test_masked: case.rows().items().iter().filter(|item| met.contains(**item)).count(),
+            };
+            summary.add(&added, catalogue);
+            by_item_history.iter().for_each(|(bucket, judged)| summary.add_items(*bucket, judged));
+        }
+    }
+    let details = details.into_iter().flatten().collect();
+    Ok(Evaluation { detail, details, sampled_negatives: config.sampled_negatives, ..summary.finish() })
+}
+
+/// One user, judged by all test rows and by some.
+struct User {
+    judged: Judged,
+    by_item_history: Vec<(usize, Judged)>,
+    list: Vec<ItemIdx>,
+    n_candidates: usize,
+}
+
+fn check(task: &Task<'_>, catalogue: &Catalogue) -> Result<(), EvalError> {
+    let Task { cases, seen, known, context, .. } = *task;
     if cases.is_empty() {
         return Err(EvalError::NoCases);
     }
     if seen.len() != catalogue.n_users() {
         return Err(EvalError::Seen { given: seen.len(), expected: catalogue.n_users() });
     }
+    let history = known.history();
     for (what, given, expected) in
         [("users", history.users().len(), catalogue.n_users()), ("items", history.items().len(), catalogue.n_items())]
     {
@@ -68,202 +177,7 @@ fn evaluate_in_tiles(
     if !context.is_empty() && context.len() != catalogue.contexts.len() {
         return Err(ScoreError::Context { given: context.len(), expected: catalogue.contexts.len() }.into());
     }
-    let detailed = detailed(cases, catalogue, &config.detail_user)?;
-    let further = further(cases, detailed, config.detail_users);
-    let judge = Judge {
-        catalogue,
-        predicts: recommender.predicts(),
-        columns: &columns,
-        relevance_threshold: config.relevance_threshold,
-        article_min_rows: config.article_min_rows.get(),
-    };
-
-    let of_item = |item: ItemIdx| buckets.of(history.items()[item.index()]);
-    let mut summary = Summary::new(&columns, &buckets);
-    let mut detail = None;
-    let mut details = vec![None; further.len()];
-    let mut scores = Scores::new();
-    for (first, cases) in (0..).step_by(tile).zip(cases.chunks(tile)) {
-        let queries: Vec<Query<'_>> = cases
-            .iter()
-            .map(|case| Query {
-                who: Who::Known(case.user()),
-                context,
-                candidates: Candidates::AllExcept(&seen[case.user().index()]),
-            })
-            .collect();
-        recommender.score(&queries, &mut scores)?;
-        for (row, case) in cases.iter().enumerate() {
-            let answer = judge.answer(&seen[case.user().index()], scores.row(row))?;
-            let judged = judge.judge(case, |_| true, &answer)?;
-            if detailed == Some(first + row) {
-                detail = user_detail(&judged, catalogue);
-            }
-            if let Some(place) = further.iter().position(|case| *case == first + row) {
-                details[place] = user_detail(&judged, catalogue);
-            }
-            summary.add(&judged, catalogue, history, judge.article_min_rows);
-            for bucket in 0..buckets.len() {
-                if case.rows().items().iter().any(|item| of_item(*item) == bucket) {
-                    summary.add_items(bucket, &judge.judge(case, |item| of_item(item) == bucket, &answer)?);
-                }
-            }
-        }
-    }
-    Ok(Evaluation { detail, details: details.into_iter().flatten().collect(), ..summary.finish() })
-}
-
-/// Collects users' values.
-struct Summary<'a> {
-    columns: &'a [Column],
-    buckets: &'a Buckets<'a>,
-    /// Per column, whether the metric has a meaning for the scores.
-    applies: Vec<bool>,
-    n_users_article: usize,
-    per_user: Vec<UserValues>,
-    by_item_history: Vec<Tally>,
-    predictions: Vec<Prediction>,
-}
-
-impl<'a> Summary<'a> {
-    fn new(columns: &'a [Column], buckets: &'a Buckets<'a>) -> Self {
-        Self {
-            columns,
-            buckets,
-            applies: vec![true; columns.len()],
-            n_users_article: 0,
-            per_user: Vec::new(),
-            by_item_history: vec![Tally::new(columns); buckets.len()],
-            predictions: Vec::new(),
-        }
-    }
-
-    /// A user, by all test rows.
-    fn add(&mut self, judged: &Judged, catalogue: &Catalogue, history: &History, article_min_rows: usize) {
-        let n_rated = judged.rated.len();
-        self.n_users_article += usize::from(n_rated >= article_min_rows);
-        for (applies, outcome) in self.applies.iter_mut().zip(&judged.outcomes) {
-            *applies &= *outcome != Outcome::DoesNotApply;
-        }
-        let rated = judged.rated.iter();
-        self.predictions.extend(rated.map(|&(item, Pair { y, yhat })| Prediction { user: judged.user, item, y, yhat }));
-        self.per_user.push(UserValues {
-            user: catalogue.users.id(judged.user).clone(),
-            n_train: history.users()[judged.user.index()],
-            n_test: judged.n_test,
-            n_rated,
-            n_relevant: judged.n_relevant,
-            values: judged.outcomes.iter().map(|outcome| outcome.value()).collect(),
-        });
-    }
-
-    /// The same user, by the test rows whose items lie in `bucket`; at least one.
-    fn add_items(&mut self, bucket: usize, judged: &Judged) {
-        let values = judged.outcomes.iter().map(|outcome| outcome.value());
-        self.by_item_history[bucket].add(judged.n_test, judged.n_relevant, judged.rated.len(), values);
-    }
-
-    /// All but the users shown in detail.
-    fn finish(mut self) -> Evaluation {
-        let mut total = Tally::new(self.columns);
-        let mut by_user_history = vec![Tally::new(self.columns); self.buckets.len()];
-        for user in &mut self.per_user {
-            // What does not apply to one user is not shown for the others either: an average over some would mislead.
-            user.values.iter_mut().zip(&self.applies).filter(|(_, applies)| !**applies).for_each(|(v, _)| *v = None);
-            let bucket = by_user_history.get_mut(self.buckets.of(user.n_train));
-            for tally in [Some(&mut total), bucket].into_iter().flatten() {
-                tally.add(user.n_test, user.n_relevant, user.n_rated, user.values.iter().copied());
-            }
-        }
-        let named = |tallies: Vec<Tally>| {
-            let tallies = self.buckets.names().zip(tallies);
-            tallies.map(|(bucket, tally)| tally.bucket(bucket, self.columns, &self.applies)).collect()
-        };
-        Evaluation {
-            n_users: total.n_users,
-            n_test: total.n_test,
-            n_users_without_relevant: total.n_users_without_relevant,
-            n_users_article: self.n_users_article,
-            metrics: total.metrics(self.columns, &self.applies),
-            by_user_history: named(by_user_history),
-            by_item_history: named(self.by_item_history),
-            per_user: self.per_user,
-            detail: None,
-            details: Vec::new(),
-            predictions: self.predictions,
-        }
-    }
-}
-
-/// Users' values on their way to one number per metric.
-#[derive(Clone)]
-struct Tally {
-    n_users: usize,
-    n_test: usize,
-    n_users_without_relevant: usize,
-    means: Vec<Mean>,
-}
-
-impl Tally {
-    fn new(columns: &[Column]) -> Self {
-        let means = columns.iter().map(|column| Mean { how: column.entry.average, sum: 0.0, weights: 0.0 }).collect();
-        Self { n_users: 0, n_test: 0, n_users_without_relevant: 0, means }
-    }
-
-    fn add(&mut self, n_test: usize, n_relevant: usize, n_rated: usize, values: impl Iterator<Item = Option<f64>>) {
-        self.n_users += 1;
-        self.n_test += n_test;
-        self.n_users_without_relevant += usize::from(n_relevant == 0);
-        for (mean, value) in self.means.iter_mut().zip(values) {
-            if let Some(value) = value {
-                mean.add(value, n_rated as f64);
-            }
-        }
-    }
-
-    fn metrics(&self, columns: &[Column], applies: &[bool]) -> Vec<(String, Option<f64>)> {
-        let means = self.means.iter().zip(applies).map(|(mean, applies)| mean.finish().filter(|_| *applies));
-        columns.iter().map(|column| column.name.clone()).zip(means).collect()
-    }
-
-    fn bucket(&self, bucket: String, columns: &[Column], applies: &[bool]) -> BucketValues {
-        BucketValues {
-            bucket,
-            n_users: self.n_users,
-            n_test: self.n_test,
-            n_users_without_relevant: self.n_users_without_relevant,
-            metrics: self.metrics(columns, applies),
-        }
-    }
-}
-
-/// One number of users' values and their numbers of rated rows.
-#[derive(Clone, Copy)]
-struct Mean {
-    how: Average,
-    sum: f64,
-    weights: f64,
-}
-
-impl Mean {
-    fn add(&mut self, value: f64, n_rated: f64) {
-        let (term, weight) = match self.how {
-            Average::OverUsers => (value, 1.0),
-            Average::OverRows => (value * n_rated, n_rated),
-            Average::RootMeanSquareOverRows => (value * value * n_rated, n_rated),
-        };
-        self.sum += term;
-        self.weights += weight;
-    }
-
-    /// `None` without users.
-    fn finish(&self) -> Option<f64> {
-        let mean = (self.weights > 0.0).then(|| self.sum / self.weights);
-        match self.how {
-            Average::OverUsers | Average::OverRows => mean,
-            Average::RootMeanSquareOverRows => mean.map(f64::sqrt),
-        }
-    }
+    Ok(())
 }
 
 /// The `n` cases with the most rated rows, but for the one shown first, ties in the order of the cases.
@@ -301,8 +215,9 @@ fn detailed(cases: &[Case], catalogue: &Catalogue, named: &str) -> Result<Option
 }
 
 fn user_detail(judged: &Judged, catalogue: &Catalogue) -> Option<UserDetail> {
-    let five = TopFive::new(&judged.rated)?;
-    let mut rows = judged.rated.clone();
+    // What has no score cannot be shown beside one.
+    let mut rows: Vec<_> = judged.rated.iter().copied().filter(|(_, pair)| pair.yhat.is_finite()).collect();
+    let five = TopFive::new(&rows)?;
     rows.sort_by(|a, b| best_first((a.0, a.1.yhat), (b.0, b.1.yhat)));
     let ids = |items: &[_]| items.iter().map(|item| catalogue.items.id(*item).clone()).collect();
     Some(UserDetail {

@@ -7,6 +7,9 @@
 use reco_core::{ItemId, ItemIdx, UserId, UserIdx};
 use serde::{Deserialize, Serialize};
 
+use crate::metric::Sums;
+use crate::{GroupValues, Interval};
+
 /// The metrics of one recommender on one test set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -21,7 +24,23 @@ pub struct Evaluation {
     pub n_users_without_relevant: usize,
     /// Users with enough rated test rows for the article's metrics.
     pub n_users_article: usize,
-    /// The values that the metrics are averages of, in the order of the cases.
+    /// Candidates that were ranked, over all users with test rows.
+    pub n_candidates: usize,
+    /// How many candidates were drawn for each user beside the test items; 0 where all of the catalogue were ranked.
+    pub sampled_negatives: usize,
+    /// Pairs of a user with test rows and an item that were not ranked because the user had met the item.
+    pub n_masked: usize,
+    /// Test rows among these: they cannot be hit.
+    pub n_test_masked: usize,
+    /// Between which bounds each metric lies, in the order of `metrics`; empty until [`intervals`](crate::intervals) were asked
+    /// for.
+    #[serde(default)]
+    pub intervals: Vec<Option<Interval>>,
+    /// The metrics of groups of users, against all other users; empty until [`gaps`](crate::gaps) were asked for.
+    #[serde(default)]
+    pub by_group: Vec<GroupValues>,
+    /// The values that the metrics are averages of, in the order of the cases. Not serialised: a table holds them better.
+    #[serde(skip)]
     pub per_user: Vec<UserValues>,
     /// The same metrics of some users only, by how many training ratings they have; every user is in one bucket.
     #[serde(default)]
@@ -35,7 +54,7 @@ pub struct Evaluation {
     /// Further users, those with the most rated test rows first, ties in catalogue order.
     #[serde(default)]
     pub details: Vec<UserDetail>,
-    /// All rated test rows, in the order of the cases. Not serialised: a table holds them better.
+    /// All rated test rows that have a score, in the order of the cases. Not serialised: a table holds them better.
     #[serde(skip)]
     pub predictions: Vec<Prediction>,
 }
@@ -54,12 +73,11 @@ pub struct Prediction {
 }
 
 /// One user's share in the metrics.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UserValues {
     /// Who.
     pub user: UserId,
-    /// Training ratings.
-    #[serde(default)]
+    /// Ratings that the recommender knew of: in training, or given with the question.
     pub n_train: usize,
     /// Test rows.
     pub n_test: usize,
@@ -67,7 +85,9 @@ pub struct UserValues {
     pub n_rated: usize,
     /// Relevant test rows.
     pub n_relevant: usize,
-    /// One value per metric; `None` where the metric does not apply or this user is left out of it.
+    /// What metrics of all users' rows together are made of; `None` where the scores have no way to stars.
+    pub sums: Option<Sums>,
+    /// One value per metric; `None` where the metric does not apply, has no value of one user, or leaves this user out.
     pub values: Vec<Option<f64>>,
 }
 

@@ -11,6 +11,7 @@ use std::num::NonZeroUsize;
 use reco_core::{Catalogue, Interactions};
 
 use crate::EvalError;
+use crate::config::bucket_names;
 
 /// Training rows of each user and of each item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,14 +69,8 @@ impl<'a> Buckets<'a> {
     }
 
     /// What each is called: `0`, `1-4`, `50+`.
-    pub(crate) fn names(&self) -> impl Iterator<Item = String> + '_ {
-        let starts = std::iter::once(0).chain(self.0.iter().map(|start| start.get()));
-        let ends = self.0.iter().map(|start| Some(start.get() - 1)).chain([None]);
-        starts.zip(ends).take(self.len()).map(|(start, end)| match end {
-            Some(end) if end == start => start.to_string(),
-            Some(end) => format!("{start}-{end}"),
-            None => format!("{start}+"),
-        })
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> + use<'_> {
+        bucket_names(self.0).into_iter()
     }
 }
 

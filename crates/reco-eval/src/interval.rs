@@ -2,14 +2,15 @@
 //!
 //! The percentile bootstrap (Efron 1979, "Bootstrap Methods: Another Look at the Jackknife"): users are drawn with
 //! replacement, each with all of their test rows, and the metric is averaged again over those drawn. Does not know
-//! recommenders: it reads an [`Evaluation`]. Says nothing about another seed or another split.
+//! recommenders: it reads an [`Evaluation`]. Metrics of all users' lists or rows together (`coverage@k`, `auc`) have none. Says nothing about another seed or another split.
 //!
 //! **Invariant**: the same values and seed give the same bounds, to the last bit; two evaluations of the same users are
 //! averaged over the same draws, so that their bounds can be compared.
 
 use reco_core::random::unit_interval;
+use serde::{Deserialize, Serialize};
 
-use crate::metric::Average;
+use crate::metric::{Average, Measure, Sums};
 use crate::{Evaluation, MetricEntry, UserValues};
 
 /// How often users are drawn anew, while there are not too many of them.
@@ -22,7 +23,7 @@ const MOST_USERS_DRAWN: usize = 20_000_000;
 const LEAST_DRAWS: usize = 200;
 
 /// Bounds of a metric: the 2.5th and the 97.5th percentile of its bootstrap averages.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// The lower bound.
     pub low: f64,
@@ -38,7 +39,7 @@ pub fn intervals(evaluation: &Evaluation, seed: u64) -> Vec<Option<Interval>> {
         .metrics
         .iter()
         .enumerate()
-        .map(|(at, (name, value))| value.and(Column::new(MetricEntry::of_column(name)?.average, at, users)))
+        .map(|(at, (name, value))| value.and(Column::new(MetricEntry::of_column(name)?.measure, at, users)))
         .collect();
     let n_draws = (MOST_USERS_DRAWN / users.len().max(1)).clamp(LEAST_DRAWS, DRAWS);
     let mut averages: Vec<Vec<f64>> = vec![Vec::with_capacity(n_draws); columns.len()];
@@ -58,34 +59,44 @@ pub fn intervals(evaluation: &Evaluation, seed: u64) -> Vec<Option<Interval>> {
 }
 
 /// One metric's values of all users.
-struct Column {
-    how: Average,
+enum Column {
     /// What is averaged, and its weight; 0 and 0 of those left out.
-    terms: Vec<(f64, f64)>,
+    Mean(Average, Vec<(f64, f64)>),
+    /// What is added up.
+    Sums(fn(&Sums) -> Option<f64>, Vec<Sums>),
 }
 
 impl Column {
-    /// The `at`-th metric; `None` where fewer than two users have a value.
-    fn new(how: Average, at: usize, users: &[UserValues]) -> Option<Self> {
-        let term = |user: &UserValues| match (user.values[at], how) {
-            (None, _) => (0.0, 0.0),
-            (Some(value), Average::OverUsers) => (value, 1.0),
-            (Some(value), Average::OverRows) => (value, user.n_rated as f64),
-            (Some(value), Average::RootMeanSquareOverRows) => (value * value, user.n_rated as f64),
-        };
+    /// The `at`-th metric; `None` where fewer than two users have a value, or users have none of their own.
+    fn new(measure: Measure, at: usize, users: &[UserValues]) -> Option<Self> {
+        if let Measure::Sums(metric) = measure {
+            let sums: Vec<Sums> = users.iter().map(|user| user.sums.unwrap_or_default()).collect();
+            return (sums.iter().filter(|sums| sums.n > 0.0).count() > 1).then_some(Self::Sums(metric, sums));
+        }
+        let average = measure.average()?;
+        let term =
+            |user: &UserValues| user.values[at].map_or((0.0, 0.0), |value| average.term(value, user.n_rated as f64));
         let terms: Vec<(f64, f64)> = users.iter().map(term).collect();
-        (terms.iter().filter(|(_, weight)| *weight > 0.0).count() > 1).then_some(Self { how, terms })
+        (terms.iter().filter(|(_, weight)| *weight > 0.0).count() > 1).then_some(Self::Mean(average, terms))
     }
 
     /// Over users of whom each was drawn so many `times`; `None` where none of them has a value.
     fn average(&self, times: &[f64]) -> Option<f64> {
-        let (mut sum, mut weights) = (0.0, 0.0);
-        for ((value, weight), times) in self.terms.iter().zip(times) {
-            sum += value * weight * times;
-            weights += weight * times;
+        match self {
+            Self::Mean(average, terms) => {
+                let (mut sum, mut weights) = (0.0, 0.0);
+                for ((value, weight), times) in terms.iter().zip(times) {
+                    sum += value * weight * times;
+                    weights += weight * times;
+                }
+                (weights > 0.0).then(|| average.of_mean(sum / weights))
+            }
+            Self::Sums(metric, all) => {
+                let mut sums = Sums::default();
+                all.iter().zip(times).for_each(|(one, times)| sums.add(one, *times));
+                if sums.n > 0.0 { metric(&sums) } else { None }
+            }
         }
-        let mean = (weights > 0.0).then(|| sum / weights);
-        if self.how == Average::RootMeanSquareOverRows { mean.map(f64::sqrt) } else { mean }
     }
 }
 
@@ -114,17 +125,18 @@ impl Chance {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Users with those values of `metric` and numbers of rated rows.
-    fn evaluation(metric: &str, values: &[(Option<f64>, usize)]) -> Evaluation {
+    pub(crate) fn evaluation(metric: &str, values: &[(Option<f64>, usize)]) -> Evaluation {
         let user = |(n, &(value, n_rated)): (usize, &(Option<f64>, usize))| UserValues {
             user: (n as i64).into(),
             n_train: 0,
             n_test: n_rated,
             n_rated,
             n_relevant: 1,
+            sums: None,
             values: vec![value],
         };
         let known = values.iter().any(|(value, _)| value.is_some());
@@ -134,6 +146,12 @@ mod tests {
             n_test: values.len(),
             n_users_without_relevant: 0,
             n_users_article: 0,
+            n_candidates: 0,
+            sampled_negatives: 0,
+            n_masked: 0,
+            n_test_masked: 0,
+            intervals: Vec::new(),
+            by_group: Vec::new(),
             by_user_history: Vec::new(),
             by_item_history: Vec::new(),
             per_user: values.iter().enumerate().map(user).collect(),
@@ -154,6 +172,21 @@ mod tests {
         let Interval { low, high } = interval("ndcg@10", &values).unwrap();
         assert!((low - 0.451).abs() < 0.005 && (high - 0.549).abs() < 0.005, "{low} to {high}");
         assert_eq!(interval("ndcg@10", &values), interval("recall@5", &values), "the same draws");
+    }
+
+    #[test]
+    fn a_metric_of_sums_has_bounds_as_well() {
+        let users: Vec<_> = (0..50).map(|_| (None, 2)).collect();
+        let mut with_sums = evaluation("r2", &users);
+        with_sums.metrics[0].1 = Some(0.5);
+        for (n, user) in with_sums.per_user.iter_mut().enumerate() {
+            // Two ratings of 1 and 3, predicted with errors of 0 for some users and of 1 for the others.
+            let off = f64::from(u8::from(n % 2 == 0));
+            let pair = |y: f64| crate::metric::Pair { y, yhat: y + off };
+            user.sums = Some(Sums::of(&[pair(1.0), pair(3.0)]));
+        }
+        let bounds = intervals(&with_sums, 42)[0].unwrap();
+        assert!(bounds.low > 0.2 && bounds.low < 0.45 && bounds.high > 0.55 && bounds.high < 0.8, "{bounds:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What are one user's values, given the scores of the whole catalogue for that user?
+//! What are one user's values, given the scores of the candidates for that user?
 //!
 //! Does not know recommenders: it is handed a row of scores, and what kind of scores they are.
 //!
@@ -6,29 +6,21 @@
 
 use std::num::NonZeroUsize;
 
-use reco_core::{
-    Candidates, Case, Catalogue, Interaction, ItemIdx, Predicts, Ranking, Rating, Relevant, ScoreError, Seen, Target,
-    UserIdx,
-};
+use reco_core::{Case, Catalogue, Interaction, ItemIdx, Predicts, Rating, ScoreError, Scores, Target, UserIdx};
 
+use crate::Known;
 use crate::config::Column;
-use crate::metric::{OfUser, Pair, TopFive, TopK};
+use crate::metric::{Judgement, List, Measure, Pair, Placed, Sums, TopFive, TopK, Whole};
+use crate::rank::{Among, Answer, Ranked, Ranker};
 
 /// What is judged, and by which rules.
 pub(crate) struct Judge<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) predicts: Predicts,
+    pub(crate) known: &'a Known,
     pub(crate) columns: &'a [Column],
     pub(crate) relevance_threshold: f32,
     pub(crate) article_min_rows: usize,
-}
-
-/// What a recommender answers one user.
-pub(crate) struct Answer<'a> {
-    /// One for each item of the catalogue.
-    scores: &'a [f32],
-    /// As long as the longest list that a metric looks at.
-    ranking: Ranking,
 }
 
 /// One user, judged.
@@ -40,6 +32,10 @@ pub(crate) struct Judged {
     pub(crate) outcomes: Vec<Outcome>,
     /// The rated test rows, as the article compares them.
     pub(crate) rated: Vec<(ItemIdx, Pair)>,
+    /// The rated test rows in stars; `None` where the scores have no way to stars.
+    pub(crate) sums: Option<Sums>,
+    /// The rated test rows as right or wrong.
+    pub(crate) judgements: Vec<Judgement>,
 }
 
 /// One metric of one user.
@@ -60,6 +56,14 @@ impl Outcome {
             Self::LeftOut | Self::DoesNotApply => None,
         }
     }
+
+    fn of_list(value: Option<f64>) -> Self {
+        value.map_or(Self::LeftOut, Self::Value)
+    }
+
+    fn of_predictions(value: Option<f64>) -> Self {
+        value.map_or(Self::DoesNotApply, Self::Value)
+    }
 }
 
 /// A test row with a rating, and the score of its item.
@@ -71,70 +75,130 @@ struct Rated {
 }
 
 impl Judge<'_> {
-    /// Ranks `scores`, one for each item of the catalogue, once for all that is asked of them.
+    /// The relevant items of `case`, ascending, each with its gain.
+    fn relevant(&self, case: &Case) -> Vec<(ItemIdx, f64)> {
+        let stars = |row: Interaction<'_>| row.rating.map_or(1.0, |rating| f64::from(rating.stars()).max(0.0));
+        let rows = case.rows().iter();
+        let relevant = rows.filter(|row| row.rating.is_none_or(|rating| self.is_relevant(rating)));
+        let mut relevant: Vec<(ItemIdx, f64)> = relevant.map(|row| (row.item, stars(row))).collect();
+        relevant.sort_by_key(|(item, _)| *item);
+        relevant.dedup_by_key(|(item, _)| *item);
+        relevant
+    }
+
+    fn is_relevant(&self, rating: Rating) -> bool {
+        rating.stars() >= self.relevance_threshold
+    }
+
+    /// Ranks the candidates of `case` once for all that is asked of them.
     ///
     /// # Errors
     /// A score of a candidate that is not finite.
-    pub(crate) fn answer<'a>(&self, seen: &Seen, scores: &'a [f32]) -> Result<Answer<'a>, ScoreError> {
+    pub(crate) fn rank(&self, case: &Case, answer: &Answer<'_>, ranker: &mut Ranker) -> Result<Ranking, ScoreError> {
         // The row is ranked for every user, so that a score that is not finite never goes unnoticed.
         let longest = self.columns.iter().map(|column| column.k).max().unwrap_or(NonZeroUsize::MIN);
-        let candidates = Candidates::AllExcept(seen);
-        Ok(Answer { scores, ranking: Ranking::top(self.catalogue.items.indices(), &candidates, scores, longest)? })
+        let relevant = self.relevant(case);
+        let ranked = ranker.rank(answer, self.catalogue, &relevant, longest)?;
+        Ok(Ranking { relevant, ranked })
     }
 
-    /// Judges an answer against those rows of `case` whose item is `wanted`.
+    /// Judges an answer against all rows of `case`.
     ///
     /// # Errors
     /// A score of a test item that is not finite.
-    pub(crate) fn judge(
+    pub(crate) fn judge(&self, case: &Case, answer: &Answer<'_>, ranking: &Ranking) -> Result<Judged, ScoreError> {
+        let list = self.list(case, answer, ranking);
+        self.outcomes(case, |_| true, answer, ranking, list.as_ref())
+    }
+
+    /// Judges an answer against those rows of `case` whose item is `wanted`. Metrics of lists alone have no value: the list is
+    /// the same, whichever rows are looked at.
+    ///
+    /// # Errors
+    /// A score of a test item that is not finite.
+    pub(crate) fn judge_some(
         &self,
         case: &Case,
         wanted: impl Fn(ItemIdx) -> bool,
         answer: &Answer<'_>,
+        ranking: &Ranking,
+    ) -> Result<Judged, ScoreError> {
+        self.outcomes(case, wanted, answer, ranking, None)
+    }
+
+    fn outcomes(
+        &self,
+        case: &Case,
+        wanted: impl Fn(ItemIdx) -> bool,
+        answer: &Answer<'_>,
+        ranking: &Ranking,
+        list: Option<&Listed<'_>>,
     ) -> Result<Judged, ScoreError> {
         let rows = || case.rows().iter().filter(|row| wanted(row.item));
-        let relevant = Relevant::new(
-            rows()
-                .filter(|row| row.rating.is_none_or(|rating| rating.stars() >= self.relevance_threshold))
-                .map(|row| row.item)
-                .collect(),
-        );
-        let is_hit = |item| relevant.as_ref().is_some_and(|relevant| relevant.contains(item));
-        let hits: Vec<bool> = answer.ranking.items().map(is_hit).collect();
+        let of = |pairs: &[(ItemIdx, Placed)]| -> Vec<Placed> {
+            pairs.iter().filter(|(item, _)| wanted(*item)).map(|(_, placed)| *placed).collect()
+        };
+        let placed = of(&ranking.ranked.relevant);
+        let mut ideal: Vec<f64> =
+            ranking.relevant.iter().filter(|(item, _)| wanted(*item)).map(|(_, gain)| *gain).collect();
+        ideal.sort_unstable_by(|a, b| b.total_cmp(a));
 
-        let rated = rated(rows(), answer.scores)?;
+        let rated = rated(rows(), answer)?;
         let stars = self.stars(&rated);
         let targets: Vec<(ItemIdx, Pair)> = rated.iter().map(|row| (row.item, self.target_pair(row))).collect();
         let pairs: Vec<Pair> = targets.iter().map(|(_, pair)| *pair).collect();
         let enough = targets.len() >= self.article_min_rows;
         let five = TopFive::new(&targets).filter(|_| enough);
+        let whole = Whole { placed: &placed, n_relevant: ideal.len(), n_candidates: ranking.ranked.n_candidates };
 
-        let outcomes = self.columns.iter().map(|column| match column.entry.of_user {
-            OfUser::Ranking(metric) => match &relevant {
-                Some(relevant) => Outcome::Value(metric(&TopK::new(&hits, relevant, column.k))),
-                None => Outcome::LeftOut,
-            },
-            OfUser::Stars(_) if rated.is_empty() => Outcome::LeftOut,
-            OfUser::Stars(metric) => {
-                stars.as_deref().map_or(Outcome::DoesNotApply, |pairs| Outcome::Value(metric(pairs)))
-            }
-            OfUser::Targets(_) if self.predicts == Predicts::Order => Outcome::DoesNotApply,
-            OfUser::Targets(_) if !enough => Outcome::LeftOut,
-            OfUser::Targets(metric) => metric(&pairs).map_or(Outcome::DoesNotApply, Outcome::Value),
-            OfUser::TopFive(metric) => five.as_ref().map_or(Outcome::LeftOut, |five| Outcome::Value(metric(five))),
+        let outcomes = self.columns.iter().map(|column| match column.entry.measure {
+            Measure::TopK(_) | Measure::Whole(_) if ideal.is_empty() => Outcome::LeftOut,
+            Measure::TopK(metric) => Outcome::of_list(metric(&TopK::new(&placed, &ideal, column.k))),
+            Measure::Whole(metric) => Outcome::of_list(metric(&whole)),
+            Measure::List(metric) => Outcome::of_list(list.and_then(|list| metric(&list.first(self, column.k)?))),
+            Measure::Sums(_) if stars.is_none() => Outcome::DoesNotApply,
+            Measure::Exposure(_) | Measure::Sums(_) | Measure::Judgements(_) => Outcome::LeftOut,
+            Measure::Stars(..) if rated.is_empty() => Outcome::LeftOut,
+            Measure::Stars(metric, _) => Outcome::of_predictions(stars.as_deref().and_then(metric)),
+            Measure::Targets(_) if self.predicts == Predicts::Order => Outcome::DoesNotApply,
+            Measure::Targets(_) if !enough => Outcome::LeftOut,
+            Measure::Targets(metric) => Outcome::of_predictions(metric(&pairs)),
+            Measure::TopFive(metric) => Outcome::of_list(five.as_ref().map(metric)),
         });
+        let judgement = |row: &Rated| Judgement { score: row.score, is_relevant: self.is_relevant(row.rating) };
         Ok(Judged {
             user: case.user(),
             n_test: rows().count(),
-            n_relevant: relevant.as_ref().map_or(0, Relevant::n),
+            n_relevant: ideal.len(),
             outcomes: outcomes.collect(),
+            sums: stars.as_deref().map(Sums::of),
+            judgements: rated.iter().map(judgement).collect(),
             rated: targets,
         })
+    }
+
+    /// The list of `case` with all that a metric may want to know of it; `None` where nothing was recommended, or no metric asks.
+    fn list<'a>(&'a self, case: &'a Case, answer: &Answer<'_>, ranking: &'a Ranking) -> Option<Listed<'a>> {
+        let list = ranking.ranked.list.as_slice();
+        if list.is_empty() || !self.columns.iter().any(|column| matches!(column.entry.measure, Measure::List(_))) {
+            return None;
+        }
+        let is_relevant = |item: &ItemIdx| ranking.relevant.binary_search_by_key(item, |(item, _)| *item).is_ok();
+        let hits = (!ranking.relevant.is_empty()).then(|| list.iter().map(is_relevant).collect());
+        let is_candidate = |item: &&ItemIdx| match answer.among {
+            Among::AllExcept(seen) => !seen.contains(**item),
+            Among::These(items) => items.binary_search(item).is_ok(),
+        };
+        let popular = self.known.popular().iter().filter(is_candidate).take(list.len()).copied().collect();
+        let given = case.fold_in().items();
+        let profile = if given.is_empty() { self.known.profile(case.user()) } else { given };
+        Some(Listed { list, hits, popular, profile })
     }
 
     /// Ratings and predictions in stars; `None` where the scores, or one of them, have no way to stars.
     fn stars(&self, rated: &[Rated]) -> Option<Vec<Pair>> {
         let in_stars = |row: &Rated| match self.predicts {
+            _ if row.score == Scores::ABSENT => None,
             Predicts::Stars => Some(row.score),
             Predicts::Targets => self.catalogue.scaling.stars(row.item, row.score),
             Predicts::Order => None,
@@ -155,10 +219,42 @@ impl Judge<'_> {
     }
 }
 
-fn rated<'a>(rows: impl Iterator<Item = Interaction<'a>>, scores: &[f32]) -> Result<Vec<Rated>, ScoreError> {
+/// One user's candidates ranked, and what was to be found.
+pub(crate) struct Ranking {
+    /// Ascending, candidates or not.
+    relevant: Vec<(ItemIdx, f64)>,
+    pub(crate) ranked: Ranked,
+}
+
+/// A list as long as the longest asked for.
+struct Listed<'a> {
+    list: &'a [ItemIdx],
+    hits: Option<Vec<bool>>,
+    popular: Vec<ItemIdx>,
+    profile: &'a [ItemIdx],
+}
+
+impl Listed<'_> {
+    /// The first `k` of it.
+    fn first<'a>(&'a self, judge: &'a Judge<'_>, k: NonZeroUsize) -> Option<List<'a>> {
+        let n = k.get().min(self.list.len());
+        (n > 0).then(|| List {
+            items: &self.list[..n],
+            hits: self.hits.as_ref().map(|hits| &hits[..n]),
+            popular: &self.popular[..n.min(self.popular.len())],
+            profile: self.profile,
+            k,
+            known: judge.known,
+            catalogue: judge.catalogue,
+        })
+    }
+}
+
+/// A test item without a score keeps [`Scores::ABSENT`].
+fn rated<'a>(rows: impl Iterator<Item = Interaction<'a>>, answer: &Answer<'_>) -> Result<Vec<Rated>, ScoreError> {
     rows.filter_map(|row| Some((row.item, row.rating?, row.target)))
-        .map(|(item, rating, target)| match scores[item.index()] {
-            score if score.is_finite() => Ok(Rated { item, rating, target, score }),
+        .map(|(item, rating, target)| match answer.score(item).unwrap_or(Scores::ABSENT) {
+            score if Scores::is_answer(score) => Ok(Rated { item, rating, target, score }),
             value => Err(ScoreError::NotFinite { item: item.index(), value }),
         })
         .collect()

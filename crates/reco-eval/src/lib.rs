@@ -9,7 +9,7 @@
 //! ```
 //! use reco_core::testing::{Feedback, checkerboard};
 //! use reco_core::{Case, DeviceChoice, Interaction, Interactions, Run, Seen, Silent, Target};
-//! use reco_eval::{EvaluateConfig, History, evaluate};
+//! use reco_eval::{EvaluateConfig, Known, Task, evaluate};
 //!
 //! let board = checkerboard(20, Feedback::Events);
 //! let mut test = Interactions::builder(0);
@@ -22,8 +22,10 @@
 //!
 //! let cases = Case::group(&test.finish(), 20);
 //! let seen = Seen::by_user(20, [&board.train.fit]);
-//! let history = History::of(&board.train.fit, &board.train.catalogue);
-//! let evaluation = evaluate(&*popularity, &cases, &seen, &history, &EvaluateConfig::default(), &[])?;
+//! let known = Known::new(&board.train.fit, &board.train.catalogue);
+//! let config = EvaluateConfig::default();
+//! let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 1 };
+//! let evaluation = evaluate(&*popularity, &task)?;
 //! assert_eq!(evaluation.n_users, 20);
 //! let ndcg = evaluation.metric("ndcg@10").expect("every user has a relevant item");
 //! assert!(ndcg > 0.0 && ndcg < 1.0);
@@ -39,15 +41,22 @@ mod config;
 mod error;
 mod evaluate;
 mod evaluation;
+mod group;
 mod history;
 mod interval;
 mod judge;
+mod known;
 pub mod metric;
+mod rank;
+mod sample;
+mod summary;
 
 pub use config::EvaluateConfig;
 pub use error::EvalError;
-pub use evaluate::evaluate;
+pub use evaluate::{Task, evaluate};
 pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail, UserValues};
+pub use group::{Gap, Group, GroupValues, gaps, groups};
 pub use history::History;
 pub use interval::{Interval, intervals};
+pub use known::Known;
 pub use metric::{METRICS, MetricEntry};

@@ -1,35 +1,54 @@
-//! Which metrics are there, and what is each given to look at?
+//! Which metrics are there, and how does each become one number?
 //!
-//! Does not know recommenders or users' ids: a metric sees one user's answer and says how good it is; averages are taken
-//! elsewhere, as [`Average`] states.
+//! Does not know recommenders: a metric sees what `given` hands it, most of them one user's answer, and says how good that
+//! is; averages are taken elsewhere, as [`Average`] states.
 //!
 //! **Invariant**: names are distinct; those that end in `@k` are measured at each length of list that the experiment names.
 
 mod article_accuracy;
 mod article_mrr;
+mod auc;
+mod average_popularity_at_k;
+mod capped_recall_at_k;
+mod coverage_at_k;
+mod diversity_at_k;
+mod entropy_at_k;
+mod explained_variance;
+mod gini_at_k;
+mod given;
+mod graded_ndcg_at_k;
 mod hit_at_k;
 mod hit_share;
 #[cfg(test)]
 mod laws;
 mod mae;
 mod map_at_k;
+mod mape;
+mod miscalibration_at_k;
 mod mrr;
 mod mrr_at_k;
 mod ndcg_at_k;
+mod novelty_at_k;
+mod popularity_lift_at_k;
 mod precision_at_k;
+mod r2;
+mod r_precision;
 mod recall_at_k;
 mod rmse;
 mod scaled_mae;
 mod scaled_mape;
+mod serendipity_at_k;
+mod uncapped_map_at_k;
+mod user_auc;
 
-use std::cmp::Ordering;
-use std::num::NonZeroUsize;
-
-use reco_core::{ItemIdx, Relevant};
+pub use self::given::{Exposure, Judgement, List, Pair, Placed, Sums, TopFive, TopK, Whole};
 
 pub(crate) use self::article_accuracy::article_accuracy;
 pub(crate) use self::article_mrr::article_mrr;
+pub(crate) use self::given::best_first;
 pub(crate) use self::mrr::mrr;
+
+use self::given::mean;
 
 /// All metrics, in the order in which tables show them.
 pub static METRICS: &[MetricEntry] = &[
@@ -41,6 +60,24 @@ pub static METRICS: &[MetricEntry] = &[
     mrr_at_k::ENTRY,
     hit_at_k::ENTRY,
     map_at_k::ENTRY,
+    capped_recall_at_k::ENTRY,
+    graded_ndcg_at_k::ENTRY,
+    uncapped_map_at_k::ENTRY,
+    r_precision::ENTRY,
+    user_auc::ENTRY,
+    coverage_at_k::ENTRY,
+    gini_at_k::ENTRY,
+    entropy_at_k::ENTRY,
+    novelty_at_k::ENTRY,
+    diversity_at_k::ENTRY,
+    serendipity_at_k::ENTRY,
+    average_popularity_at_k::ENTRY,
+    popularity_lift_at_k::ENTRY,
+    miscalibration_at_k::ENTRY,
+    mape::ENTRY,
+    r2::ENTRY,
+    explained_variance::ENTRY,
+    auc::ENTRY,
     scaled_mae::ENTRY,
     scaled_mape::ENTRY,
     hit_share::ENTRY,
@@ -56,19 +93,62 @@ pub struct MetricEntry {
     pub name: &'static str,
     /// One line for help and reports.
     pub about: &'static str,
+    /// Among which others it is shown.
+    pub family: Family,
     /// Which of two values is the better one.
     pub better: Better,
-    /// How one number is made of all users' values.
-    pub average: Average,
-    /// The value of one user.
-    pub of_user: OfUser,
+    /// What it looks at, and how.
+    pub measure: Measure,
 }
 
+/// What stands before the name of a metric of rankings among sampled candidates: `sampled99_ndcg@10`.
+const SAMPLED: &str = "sampled";
+
 impl MetricEntry {
-    /// The metric that a column of results is of: `ndcg@k` for `ndcg@10`.
+    /// The metric that a column of results is of: `ndcg@k` for `ndcg@10` and for `sampled99_ndcg@10`.
     pub fn of_column(column: &str) -> Option<&'static Self> {
+        let column =
+            column.strip_prefix(SAMPLED).and_then(|rest| rest.split_once('_')).map_or(column, |(_, name)| name);
         let name = column.split_once('@').map_or_else(|| column.to_owned(), |(stem, _)| format!("{stem}@k"));
         METRICS.iter().find(|entry| entry.name == name)
+    }
+
+    /// What its column is called, `k` being the length of lists and `sampled` the number of candidates that each user's
+    /// relevant items are ranked among, 0 for all of the catalogue.
+    pub fn column(&self, k: impl std::fmt::Display, sampled: usize) -> String {
+        let name = match self.name.strip_suffix("@k") {
+            Some(stem) => format!("{stem}@{k}"),
+            None => self.name.to_owned(),
+        };
+        if sampled > 0 && self.measure.ranks() { format!("{SAMPLED}{sampled}_{name}") } else { name }
+    }
+}
+
+/// Among which others a metric is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// How far predictions are from ratings.
+    Ratings,
+    /// Whether what is relevant comes first.
+    Rankings,
+    /// What lists are like, beside being right.
+    BeyondAccuracy,
+    /// The article's own.
+    Article,
+}
+
+impl Family {
+    /// All, in the order of reports.
+    pub const ALL: [Self; 4] = [Self::Rankings, Self::BeyondAccuracy, Self::Ratings, Self::Article];
+
+    /// What a report calls it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Ratings => "Ratings",
+            Self::Rankings => "Rankings",
+            Self::BeyondAccuracy => "Beyond accuracy",
+            Self::Article => "The article's",
+        }
     }
 }
 
@@ -79,6 +159,8 @@ pub enum Better {
     Higher,
     /// The smaller one.
     Lower,
+    /// Neither: it says what lists are like.
+    Neither,
 }
 
 /// How one number is made of all users' values.
@@ -92,14 +174,26 @@ pub enum Average {
     RootMeanSquareOverRows,
 }
 
-/// The value of one user, by what the metric looks at.
+/// What a metric looks at, and how. A user for whom a function has no value is left out of the average, but for those of
+/// predictions: these apply to all users or to none.
 #[derive(Clone, Copy, Debug)]
-pub enum OfUser {
-    /// The first `k` of the ranking of the whole catalogue, seen items left out. Users without relevant items are left out.
-    Ranking(fn(&TopK<'_>) -> f64),
+pub enum Measure {
+    /// The first `k` of the ranking of all candidates, judged. Users without relevant items are left out.
+    TopK(fn(&TopK<'_>) -> Option<f64>),
+    /// The places of all relevant items in the ranking of all candidates. Users without relevant items are left out.
+    Whole(fn(&Whole<'_>) -> Option<f64>),
+    /// The first `k` of the ranking themselves: what kind of items they are.
+    List(fn(&List<'_>) -> Option<f64>),
+    /// The lists of `k` of all users together; no user has a value.
+    Exposure(fn(&Exposure<'_>) -> Option<f64>),
     /// Ratings and predictions in stars, a prediction beyond the scale as it is; one pair at least. Does not apply to a
-    /// recommender that gives an order only, nor where an item's scaling has no way back to stars.
-    Stars(fn(&[Pair]) -> f64),
+    /// recommender that gives an order only, nor where an item's scaling has no way back to stars, nor where there is no value
+    /// for the pairs of some user.
+    Stars(fn(&[Pair]) -> Option<f64>, Average),
+    /// The same pairs of all users together, by their sums; no user has a value.
+    Sums(fn(&Sums) -> Option<f64>),
+    /// The scores of all users' rated test rows together, relevant and not, in any order; no user has a value.
+    Judgements(fn(&mut [Judgement]) -> Option<f64>),
     /// Targets and predictions after scaling, rounded to 1e-6; one pair at least. Does not apply to a recommender that gives
     /// an order only, nor where the metric has no value for the pairs of some user. Users with too few rated test rows for
     /// the article's metrics are left out.
@@ -108,112 +202,19 @@ pub enum OfUser {
     TopFive(fn(&TopFive) -> f64),
 }
 
-/// The first `k` of a ranking, judged.
-#[derive(Clone, Copy, Debug)]
-pub struct TopK<'a> {
-    hits: &'a [bool],
-    relevant: &'a Relevant,
-    k: NonZeroUsize,
-}
-
-impl<'a> TopK<'a> {
-    /// The first `k` places of a ranking: `hits` says of each of its items, best first, whether it is among `relevant`; it
-    /// is shorter than `k` where fewer items were left to recommend, and longer where a longer list was judged.
-    pub fn new(hits: &'a [bool], relevant: &'a Relevant, k: NonZeroUsize) -> Self {
-        Self { hits: &hits[..k.get().min(hits.len())], relevant, k }
+impl Measure {
+    /// Whether it looks at a ranking of candidates, so that it matters which those are.
+    pub fn ranks(&self) -> bool {
+        matches!(self, Self::TopK(_) | Self::Whole(_) | Self::List(_) | Self::Exposure(_))
     }
 
-    /// The length of the list, whether or not there were as many items to recommend.
-    pub fn k(&self) -> f64 {
-        self.k.get() as f64
+    /// How one number is made of users' values; `None` where users have none.
+    pub fn average(&self) -> Option<Average> {
+        match self {
+            Self::TopK(_) | Self::Whole(_) | Self::List(_) | Self::TopFive(_) => Some(Average::OverUsers),
+            Self::Stars(_, average) => Some(*average),
+            Self::Targets(_) => Some(Average::OverRows),
+            Self::Exposure(_) | Self::Sums(_) | Self::Judgements(_) => None,
+        }
     }
-
-    /// |T|: how many items are relevant, found or not.
-    pub fn n_relevant(&self) -> f64 {
-        self.relevant.n() as f64
-    }
-
-    /// min(k, |T|): how many hits the best list of this length has.
-    pub fn most_hits(&self) -> usize {
-        self.k.get().min(self.relevant.n())
-    }
-
-    /// The places of the hits, counted from 1.
-    pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
-        self.hits.iter().zip(1..).filter(|(hit, _)| **hit).map(|(_, place)| place)
-    }
-
-    /// How many of the first `k` are relevant.
-    pub fn n_hits(&self) -> f64 {
-        self.places().count() as f64
-    }
-}
-
-/// One true number and the one predicted.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pair {
-    /// What the test row says.
-    pub y: f64,
-    /// What the recommender says.
-    pub yhat: f64,
-}
-
-impl Pair {
-    /// |y - ŷ|
-    pub fn error(&self) -> f64 {
-        (self.y - self.yhat).abs()
-    }
-}
-
-/// The mean of one number per pair, of which there is one at least.
-fn mean(pairs: &[Pair], number: impl Fn(&Pair) -> f64) -> f64 {
-    pairs.iter().map(number).sum::<f64>() / pairs.len() as f64
-}
-
-/// The items rated best and the items predicted best among one user's rated test items: at most five each, best first, ties
-/// in catalogue order. They are equally long, and not empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopFive {
-    y_test: Vec<ItemIdx>,
-    predicted: Vec<ItemIdx>,
-}
-
-impl TopFive {
-    /// How many items the article compares.
-    pub const LENGTH: usize = 5;
-
-    /// The lists over `rows`, in any order; `None` if there are none.
-    pub fn new(rows: &[(ItemIdx, Pair)]) -> Option<Self> {
-        let best = |number: fn(&Pair) -> f64| {
-            let mut rows: Vec<_> = rows.iter().map(|(item, pair)| (*item, number(pair))).collect();
-            rows.sort_by(|a, b| best_first(*a, *b));
-            rows.into_iter().map(|(item, _)| item).take(Self::LENGTH).collect()
-        };
-        (!rows.is_empty()).then(|| Self { y_test: best(|pair| pair.y), predicted: best(|pair| pair.yhat) })
-    }
-
-    /// The items rated best.
-    pub fn y_test(&self) -> &[ItemIdx] {
-        &self.y_test
-    }
-
-    /// The items predicted best.
-    pub fn predicted(&self) -> &[ItemIdx] {
-        &self.predicted
-    }
-
-    /// Items in both lists.
-    pub fn n_hits(&self) -> usize {
-        self.predicted.iter().filter(|item| self.y_test.contains(item)).count()
-    }
-
-    /// The length of either list; at least 1.
-    fn len(&self) -> f64 {
-        self.y_test.len() as f64
-    }
-}
-
-/// The order of two scored items: the greater number first, equal numbers (0 and -0 among them) in catalogue order.
-pub(crate) fn best_first(a: (ItemIdx, f64), b: (ItemIdx, f64)) -> Ordering {
-    (b.1 + 0.0).total_cmp(&(a.1 + 0.0)).then(a.0.cmp(&b.0))
 }

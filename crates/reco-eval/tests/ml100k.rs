@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use reco_core::testing::Assigned;
 use reco_core::{Case, DeviceChoice, Run, Seen, Silent, Train};
-use reco_eval::{EvaluateConfig, Evaluation, History, evaluate};
+use reco_eval::{EvaluateConfig, Evaluation, Known, Task, evaluate};
 
 struct Data {
     train: Train,
@@ -56,8 +56,9 @@ fn measured(name: &str, data: &Data) -> Result<Evaluation> {
     let fitted = (entry.configure)(&(entry.defaults)())?.fit(&data.train, &run)?;
     // Every test rating is relevant, whatever its stars.
     let config = EvaluateConfig { relevance_threshold: 0.0, ..EvaluateConfig::default() };
-    let history = History::of(&data.train.fit, &data.train.catalogue);
-    Ok(evaluate(&*fitted, &data.cases, &data.seen, &history, &config, &[])?)
+    let known = Known::new(&data.train.fit, &data.train.catalogue);
+    let task = Task { cases: &data.cases, seen: &data.seen, known: &known, config: &config, context: &[], seed: 42 };
+    Ok(evaluate(&*fitted, &task)?)
 }
 
 fn variable(name: &str) -> Option<PathBuf> {

@@ -32,13 +32,11 @@ pub(crate) struct ItemSide {
     pub(crate) items: Items,
     pub(crate) features: Features,
     pub(crate) details: Vec<ItemDetails>,
-    /// Ids of items that the tables list and that were dropped.
-    pub(crate) dropped: BTreeSet<ItemId>,
     /// Texts with too many values to be a feature.
     pub(crate) left_out: Vec<String>,
 }
 
-/// The users.
+/// The users that are kept.
 pub(crate) struct UserSide {
     pub(crate) users: Users,
     pub(crate) features: Features,
@@ -46,21 +44,13 @@ pub(crate) struct UserSide {
     pub(crate) left_out: Vec<String>,
 }
 
-/// Vocabulary, features and details of the items. Features are `old` (the year is known and before 2000; there if any
-/// year is known), the genres sorted by name, if the experiment asks for them the decades, and the
+/// Vocabulary, features and details of the items at the rows `kept`. Features are `old` (the year is known and before 2000;
+/// there if any year is known), the genres sorted by name, if the experiment asks for them the decades, and the
 /// items' other attributes.
 ///
 /// # Errors
-/// An item to drop that is not there; an id that stands twice; features that clash.
-pub(crate) fn item_side(rows: &ItemRows, config: &FeaturesConfig) -> Result<ItemSide, FeaturesError> {
-    if let Some(item) = config.drop_items.iter().find(|item| !rows.item_id.contains(item)) {
-        return Err(FeaturesError::NothingToDrop { item: item.clone() });
-    }
-    let keep = |&row: &usize| {
-        let has_genres = !config.drop_items_without_genres || rows.genres[row].is_some();
-        has_genres && !config.drop_items.contains(&rows.item_id[row])
-    };
-    let (kept, dropped): (Vec<usize>, Vec<usize>) = (0..rows.item_id.len()).partition(keep);
+/// An id that stands twice; features that clash.
+pub(crate) fn item_side(rows: &ItemRows, kept: &[usize], config: &FeaturesConfig) -> Result<ItemSide, FeaturesError> {
     let items = Items::new(kept.iter().map(|&row| rows.item_id[row].clone()).collect())
         .map_err(|source| FeaturesError::Vocab { table: "items", source })?;
     let details: Vec<_> = kept
@@ -91,22 +81,19 @@ pub(crate) fn item_side(rows: &ItemRows, config: &FeaturesConfig) -> Result<Item
             columns.push(format!("{start}s"), details.iter().map(in_it).collect())?;
         }
     }
-    let left_out = columns.push_attributes(&rows.attributes, &kept)?;
-    Ok(ItemSide {
-        items,
-        features: columns.into_features(),
-        details,
-        dropped: dropped.into_iter().map(|row| rows.item_id[row].clone()).collect(),
-        left_out,
-    })
+    let left_out = columns.push_attributes(&rows.attributes, kept)?;
+    Ok(ItemSide { items, features: columns.into_features(), details, left_out })
 }
 
-/// Vocabulary and features of the users.
-pub(crate) fn user_side(rows: &UserRows) -> Result<UserSide, FeaturesError> {
-    let users = Users::new(rows.user_id.clone()).map_err(|source| FeaturesError::Vocab { table: "users", source })?;
+/// Vocabulary and features of the users at the rows `kept`.
+///
+/// # Errors
+/// An id that stands twice; features that clash.
+pub(crate) fn user_side(rows: &UserRows, kept: &[usize]) -> Result<UserSide, FeaturesError> {
+    let users = Users::new(kept.iter().map(|&row| rows.user_id[row].clone()).collect())
+        .map_err(|source| FeaturesError::Vocab { table: "users", source })?;
     let mut columns = Columns::new("user features", users.len());
-    let all: Vec<usize> = (0..users.len()).collect();
-    let left_out = columns.push_attributes(&rows.attributes, &all)?;
+    let left_out = columns.push_attributes(&rows.attributes, kept)?;
     Ok(UserSide { users, features: columns.into_features(), left_out })
 }
 
@@ -139,7 +126,7 @@ pub fn find_item(catalogue: &Catalogue, details: &[ItemDetails], id: &str) -> Re
 }
 
 /// Which ids there are, for who asked for `id`.
-fn known(ids: &[impl std::fmt::Display], what: &str, id: &str) -> String {
+pub(crate) fn known(ids: &[impl std::fmt::Display], what: &str, id: &str) -> String {
     match ids {
         [] => format!("the catalogue has no {what}"),
         [first, .., last] if ids.len() > 10 => {

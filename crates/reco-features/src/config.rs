@@ -12,6 +12,7 @@ use crate::FeaturesError;
 
 /// `[features]` of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FeaturesConfig {
     /// The zone, by its IANA name, in which `daytime` and `weekend` are read off a rating's time.
     pub time_zone: String,
@@ -20,6 +21,14 @@ pub struct FeaturesConfig {
     pub drop_items_without_genres: bool,
     /// Ids of further items to drop, in the same way.
     pub drop_items: Vec<ItemId>,
+    /// Drops the ratings below it, in stars, before users and items are counted: `4` keeps four stars and five. An event
+    /// without stars stays. An experiment that extends one with a bound undoes it by one that no rating is below, `0`.
+    pub min_rating: Option<f32>,
+    /// Drops the users with fewer ratings than this, and the ratings of theirs, again and again until both this and
+    /// `min_ratings_per_item` hold (the core of the ratings). They leave the catalogue, too; so does, at 1, who has none.
+    pub min_ratings_per_user: usize,
+    /// The same of items: one with fewer ratings is no candidate any more. At 0 all of them stay, rated or not.
+    pub min_ratings_per_item: usize,
     /// Whether the decade of an item, `1990s`, is one of its features, beside `old` and the genres, where its year is known.
     pub decades: bool,
     /// From stars to targets.
@@ -32,8 +41,20 @@ impl Default for FeaturesConfig {
             time_zone: "UTC".to_owned(),
             drop_items_without_genres: false,
             drop_items: Vec::new(),
+            min_rating: None,
+            min_ratings_per_user: 0,
+            min_ratings_per_item: 0,
             decades: false,
             scaling: ScalingConfig::default(),
+        }
+    }
+}
+
+impl FeaturesConfig {
+    pub(crate) fn check(&self) -> Result<(), FeaturesError> {
+        match self.min_rating {
+            Some(value) if !value.is_finite() => Err(FeaturesError::MinRating { value }),
+            _ => self.scaling.check(),
         }
     }
 }
@@ -56,7 +77,7 @@ impl Default for ScalingConfig {
 }
 
 impl ScalingConfig {
-    pub(crate) fn check(self) -> Result<(), FeaturesError> {
+    fn check(self) -> Result<(), FeaturesError> {
         let (from, to) = self.to;
         if from.is_finite() && to.is_finite() && from < to {
             Ok(())
@@ -93,23 +114,45 @@ pub enum ScalingFit {
 
 /// `[split]` of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SplitConfig {
     /// An entry of [`SPLITS`](crate::SPLITS).
     pub kind: String,
     /// The share of ratings to stop training by, in [0, 1); 0 for none. `leave-last-out` reads only whether it is 0;
-    /// `article` has no validation part, and `file` has what its file names.
+    /// `article`, `k-fold` and `held-out-users` have no validation part, and `file` has what its file names.
     pub validation: f64,
-    /// The share of ratings to hold out, in (0, 1). `article`, `leave-last-out` and `file` do not read it.
+    /// The share of ratings to hold out, in (0, 1); of users for `held-out-users`. `article`, `k-fold`, `leave-last-out` and
+    /// `file` do not read it.
     pub test: f64,
-    /// Read by `file` alone: the CSV file that says where each row goes. `$NAME` in it is the environment's.
+    /// Read by `file` alone: the CSV or Parquet file that says where each row goes. `$NAME` in it is the environment's.
     pub path: String,
-    /// Read by `file` alone, where its file numbers folds: the one that tests, while all others train.
+    /// Read by `k-fold`, and by `file` where its file numbers folds: the one that tests, while all others train.
     pub fold: u64,
+    /// Read by `k-fold` alone: how many folds there are, at least 2.
+    pub folds: u64,
+    /// Read by `held-out-users` alone: the share of each held-out user's ratings that is given at the query, in (0, 1).
+    pub fold_in: f64,
+    /// Whether the validation part is learned from as well, as protocols do that train once more on all before the test.
+    /// Nothing is left to stop training by.
+    pub refit: bool,
+    /// Whether test rows whose item has no train row are left out, and counted apart. Models that know an item by its
+    /// ratings alone have nothing to say of it.
+    pub drop_untrained_items: bool,
 }
 
 impl Default for SplitConfig {
     fn default() -> Self {
-        Self { kind: "per-user-random".to_owned(), validation: 0.1, test: 0.1, path: String::new(), fold: 0 }
+        Self {
+            kind: "per-user-random".to_owned(),
+            validation: 0.1,
+            test: 0.1,
+            path: String::new(),
+            fold: 0,
+            folds: 5,
+            fold_in: 0.8,
+            refit: false,
+            drop_untrained_items: false,
+        }
     }
 }
 
@@ -121,6 +164,9 @@ impl SplitConfig {
         }
         if !(self.validation >= 0.0 && self.validation < 1.0) {
             return refuse("validation", self.validation, "a share is 0 or lies between 0 and 1, as in `0.1`");
+        }
+        if !(self.fold_in > 0.0 && self.fold_in < 1.0) {
+            return refuse("fold_in", self.fold_in, "a share lies between 0 and 1, as in `0.8`");
         }
         if self.test + self.validation >= 1.0 {
             return refuse("validation", self.validation, "`split.validation` and `split.test` together stay below 1");

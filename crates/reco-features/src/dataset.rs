@@ -2,19 +2,20 @@
 //!
 //! Does not know files: `store` writes and reads a [`Dataset`].
 //!
-//! **Invariant**: every rating of a kept item is in exactly one part; the rows of each part are in user-major,
+//! **Invariant**: every kept rating is in exactly one part, unless the split leaves it out and counts it; the rows of each part are in user-major,
 //! item-ascending order, each with its line in the raw file; the same tables in any row order give the same data set.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reco_core::{Case, Catalogue, Interaction, Interactions, Matrix, Rating, Seen, Target, Train};
+use reco_core::{Case, Catalogue, Interaction, Interactions, Items, Matrix, Rating, Seen, Target, Train, Users};
 use reco_data::{DatasetInfo, Ratings, Tables};
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{ItemSide, item_side, user_side};
+use crate::catalogue::{item_side, user_side};
 use crate::columns::Columns;
 use crate::context::{Clock, Moment};
+use crate::filter::{Edge, Filtered, Kept, filter};
 use crate::scaling::fit_scaling;
 use crate::split::{Part, SplitRow, SplitRows, find_split, split};
 use crate::{FeaturesConfig, FeaturesError, ItemDetails, SplitConfig};
@@ -30,6 +31,8 @@ pub struct Dataset {
     pub fit: Interactions,
     /// The rows to stop training by.
     pub validation: Option<Interactions>,
+    /// The rows given of held-out users when they are asked about, and never learned from.
+    pub fold_in: Option<Interactions>,
     /// The rows held out.
     pub test: Interactions,
     /// Where each row stands in the raw file.
@@ -45,6 +48,8 @@ pub struct SourceRows {
     pub fit: Vec<u64>,
     /// For [`Dataset::validation`]; empty without one.
     pub validation: Vec<u64>,
+    /// For [`Dataset::fold_in`]; empty without one.
+    pub fold_in: Vec<u64>,
     /// For [`Dataset::test`].
     pub test: Vec<u64>,
 }
@@ -62,12 +67,15 @@ pub struct Info {
     pub n_users: usize,
     /// Items of the catalogue, with or without ratings.
     pub n_items: usize,
-    /// Rows of all parts together.
+    /// Rows of all parts together, and those that the split leaves out of its test.
     pub n_ratings: usize,
-    /// Items dropped because their genres cell is empty.
+    /// Items dropped because their genres cell is empty, or by name.
     pub n_items_dropped: usize,
-    /// Ratings dropped with their items.
+    /// Ratings dropped with these items.
     pub n_ratings_dropped: usize,
+    /// What the filters of `[features]` dropped of the rest.
+    #[serde(default)]
+    pub filtered: Filtered,
     /// Ratings without a time, in a table where others have one: their `daytime` and `weekend` are 0.
     pub n_without_time: usize,
     /// Attributes with too many values to be features: `zip_code`.
@@ -85,8 +93,14 @@ pub struct SplitInfo {
     pub n_train: usize,
     /// Rows of the validation part.
     pub n_valid: usize,
+    /// Rows given of held-out users.
+    #[serde(default)]
+    pub n_fold_in: usize,
     /// Rows of the test part.
     pub n_test: usize,
+    /// Rows of no part: they would test, or be given, and no train row has their item.
+    #[serde(default)]
+    pub n_test_dropped: usize,
     /// Users with a test row.
     pub n_test_users: usize,
     /// Test users without a train row.
@@ -109,14 +123,15 @@ pub fn prepare(
     split_config: &SplitConfig,
     seed: u64,
 ) -> Result<Dataset, FeaturesError> {
-    features.scaling.check()?;
+    features.check()?;
     find_split(&split_config.kind)?;
     split_config.check()?;
     let clock = Clock::new(&features.time_zone)?;
 
-    let users = user_side(&tables.users)?;
-    let items = item_side(&tables.items, features)?;
-    let sorted = sort_rows(&tables.ratings, &users.users, &items)?;
+    let kept = filter(tables, features)?;
+    let users = user_side(&tables.users, &kept.users)?;
+    let items = item_side(&tables.items, &kept.items, features)?;
+    let sorted = sort_rows(&tables.ratings, &kept, &users.users, &items.items)?;
     let ratings = sorted
         .iter()
         .map(|(row, at)| match tables.ratings.rating[*at] {
@@ -160,17 +175,33 @@ pub fn prepare(
     };
     let (fit, fit_rows) = part(Part::Train);
     let (validation, validation_rows) = part(Part::Validation);
+    let (fold_in, fold_in_rows) = part(Part::FoldIn);
     let (test, test_rows) = part(Part::Test);
+    let n_test_dropped = assignment.parts.iter().filter(|part| **part == Part::Untrained).count();
 
+    let [n_test_users, n_test_users_without_train, n_test_items_without_train] = coverage(&catalogue, &fit, &test);
     let info = Info {
         dataset: tables.dataset.clone(),
         features: features.clone(),
-        split: split_info(split_config, seed, &catalogue, [&fit, &validation, &test], assignment.cuts),
+        split: SplitInfo {
+            config: split_config.clone(),
+            seed,
+            n_train: fit.len(),
+            n_valid: validation.len(),
+            n_fold_in: fold_in.len(),
+            n_test: test.len(),
+            n_test_dropped,
+            cuts: assignment.cuts,
+            n_test_users,
+            n_test_users_without_train,
+            n_test_items_without_train,
+        },
         n_users: catalogue.n_users(),
         n_items: catalogue.n_items(),
         n_ratings: rows.len(),
-        n_items_dropped: items.dropped.len(),
-        n_ratings_dropped: tables.ratings.item_id.len() - rows.len(),
+        n_items_dropped: kept.n_items_dropped,
+        n_ratings_dropped: kept.n_ratings_dropped,
+        filtered: kept.filtered,
         n_without_time: contexts.n_without_time,
         left_out: [users.left_out, items.left_out].concat(),
     };
@@ -179,8 +210,9 @@ pub fn prepare(
         details: items.details,
         fit,
         validation: (!validation.is_empty()).then_some(validation),
+        fold_in: (!fold_in.is_empty()).then_some(fold_in),
         test,
-        source_rows: SourceRows { fit: fit_rows, validation: validation_rows, test: test_rows },
+        source_rows: SourceRows { fit: fit_rows, validation: validation_rows, fold_in: fold_in_rows, test: test_rows },
         info,
     })
 }
@@ -191,43 +223,41 @@ impl Dataset {
         Train { catalogue: Arc::clone(&self.catalogue), fit: self.fit.clone(), validation: self.validation.clone() }
     }
 
-    /// What an evaluation asks about: the test rows by user.
+    /// What an evaluation asks about: the test rows by user, each with what is given of that user.
     pub fn cases(&self) -> Vec<Case> {
-        Case::group(&self.test, self.catalogue.n_users())
+        match &self.fold_in {
+            Some(fold_in) => Case::group_with_fold_in(&self.test, fold_in, self.catalogue.n_users()),
+            None => Case::group(&self.test, self.catalogue.n_users()),
+        }
     }
 
-    /// What each user has met before the test: train and validation. One entry per user of the catalogue.
+    /// What each user has met before the test: train, validation, and what is given of them. One entry per user of the
+    /// catalogue.
     pub fn seen(&self) -> Vec<Seen> {
-        Seen::by_user(self.catalogue.n_users(), [&self.fit].into_iter().chain(&self.validation))
+        let parts = [&self.fit].into_iter().chain(&self.validation).chain(&self.fold_in);
+        Seen::by_user(self.catalogue.n_users(), parts)
     }
 }
 
-/// The ratings of kept items, each with its row in the table, by user and then by item.
+/// The kept ratings, each with its row in the table, by user and then by item.
 fn sort_rows(
     ratings: &Ratings,
-    users: &reco_core::Users,
-    items: &ItemSide,
+    kept: &Kept,
+    users: &Users,
+    items: &Items,
 ) -> Result<Vec<(SplitRow, usize)>, FeaturesError> {
-    let mut sorted = Vec::with_capacity(ratings.item_id.len());
-    for (at, (user_id, item_id)) in ratings.user_id.iter().zip(&ratings.item_id).enumerate() {
-        let source_row = ratings.source_row[at];
-        let not_listed = |kind, id: &dyn ToString| FeaturesError::NotListed { kind, id: id.to_string(), source_row };
-        let user = users.get(user_id).ok_or_else(|| not_listed("user", user_id))?;
-        match items.items.get(item_id) {
-            Some(item) => sorted.push((SplitRow { user, item, timestamp: ratings.timestamp[at], source_row }, at)),
-            None if items.dropped.contains(item_id) => {}
-            None => return Err(not_listed("item", item_id)),
-        }
-    }
-    if sorted.is_empty() {
-        let (n_ratings, n_dropped) = (ratings.item_id.len(), ratings.item_id.len());
-        let hint = if n_ratings == 0 {
-            "look at the rejected rows: `rejects.parquet`"
-        } else {
-            "set `features.drop_items_without_genres = false`"
+    // A catalogue has the kept rows of a table in their order, so that the place among them is the row there.
+    let place = |kept: &[usize], row| kept.binary_search(&row).expect("a kept rating is of a kept user and item");
+    let split_row = |edge: &Edge| {
+        let row = SplitRow {
+            user: users.at(place(&kept.users, edge.user())).expect("the catalogue has every kept user"),
+            item: items.at(place(&kept.items, edge.item())).expect("the catalogue has every kept item"),
+            timestamp: ratings.timestamp[edge.rating],
+            source_row: ratings.source_row[edge.rating],
         };
-        return Err(FeaturesError::NoRatings { n_ratings, n_dropped, hint });
-    }
+        (row, edge.rating)
+    };
+    let mut sorted: Vec<_> = kept.ratings.iter().map(split_row).collect();
     sorted.sort_unstable_by_key(|(row, _)| (row.user, row.item, row.source_row));
     if let Some(pair) =
         sorted.windows(2).find(|pair| (pair[0].0.user, pair[0].0.item) == (pair[1].0.user, pair[1].0.item))
@@ -235,7 +265,7 @@ fn sort_rows(
         let (first, second) = (pair[0].0, pair[1].0);
         return Err(FeaturesError::PairTwice {
             user: users.id(first.user).to_string(),
-            item: items.items.id(first.item).to_string(),
+            item: items.id(first.item).to_string(),
             first: first.source_row,
             second: second.source_row,
         });
@@ -271,13 +301,8 @@ fn contexts(ratings: &Ratings, sorted: &[(SplitRow, usize)], clock: &Clock) -> R
     Ok(Contexts { names, matrix, n_without_time: if n_timed > 0 { sorted.len() - n_timed } else { 0 } })
 }
 
-fn split_info(
-    config: &SplitConfig,
-    seed: u64,
-    catalogue: &Catalogue,
-    [fit, validation, test]: [&Interactions; 3],
-    cuts: BTreeMap<String, i64>,
-) -> SplitInfo {
+/// Users with a test row, and users and items of the test that train does not know.
+fn coverage(catalogue: &Catalogue, fit: &Interactions, test: &Interactions) -> [usize; 3] {
     let mark = |n, indices: &mut dyn Iterator<Item = usize>| {
         let mut marks = vec![false; n];
         indices.for_each(|index| marks[index] = true);
@@ -287,15 +312,6 @@ fn split_info(
     let items = |rows: &Interactions| mark(catalogue.n_items(), &mut rows.items().iter().map(|item| item.index()));
     let missing = |of: &[bool], among: &[bool]| of.iter().zip(among).filter(|(of, among)| **of && !**among).count();
     let test_users = users(test);
-    SplitInfo {
-        config: config.clone(),
-        seed,
-        n_train: fit.len(),
-        n_valid: validation.len(),
-        n_test: test.len(),
-        n_test_users: test_users.iter().filter(|is| **is).count(),
-        n_test_users_without_train: missing(&test_users, &users(fit)),
-        n_test_items_without_train: missing(&items(test), &items(fit)),
-        cuts,
-    }
+    let n_test_users = test_users.iter().filter(|is| **is).count();
+    [n_test_users, missing(&test_users, &users(fit)), missing(&items(test), &items(fit))]
 }

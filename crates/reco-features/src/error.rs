@@ -77,6 +77,22 @@ pub enum FeaturesError {
         /// What helps.
         hint: &'static str,
     },
+    /// No rating passes a filter.
+    #[error("`{filter}` leaves none of `{n_ratings}` ratings\nhint: {hint}")]
+    FilteredAway {
+        /// The key and its value.
+        filter: String,
+        /// The ratings that it was asked about.
+        n_ratings: usize,
+        /// What helps.
+        hint: &'static str,
+    },
+    /// A bound that no rating can be compared with.
+    #[error("`features.min_rating` is `{value}`\nhint: it is a number of stars, as in `4`")]
+    MinRating {
+        /// The bound given.
+        value: f32,
+    },
     /// A time zone that the bundled time-zone data does not have.
     #[error("unknown time zone `{name}` in `features.time_zone`\nhint: {hint}")]
     TimeZone {
@@ -146,12 +162,22 @@ pub enum FeaturesError {
     /// A share that is no share.
     #[error("`split.{key}` is `{value}`\nhint: {hint}")]
     Share {
-        /// `test` or `validation`.
+        /// `test`, `validation` or `fold_in`.
         key: &'static str,
         /// The number given.
         value: f64,
         /// The bounds.
         hint: &'static str,
+    },
+    /// Folds that are none.
+    #[error("`split.{key}` is `{value}`\nhint: {hint}")]
+    Fold {
+        /// `fold` or `folds`.
+        key: &'static str,
+        /// The number given.
+        value: u64,
+        /// The bounds.
+        hint: String,
     },
     /// A split by time, without times.
     #[error(

@@ -4,8 +4,9 @@
 //! [`Dataset`], which gives out what may be learned from ([`Dataset::train`]) and what is asked about
 //! ([`Dataset::cases`]) as two different types.
 //!
-//! **Invariant**: no test row is in train; what is fitted to ratings is fitted to train alone, unless the experiment says
-//! `fit = "all"`; the same tables, choices and seed give the same bytes, on any machine and in any row order.
+//! **Invariant**: no row that is held out, or given of a held-out user, is in train; what is fitted to ratings is fitted to
+//! train alone, unless the experiment says `fit = "all"`; the same tables, choices and seed give the same bytes, on any
+//! machine and in any row order.
 //!
 //! ```
 //! use reco_core::RatingScale;
@@ -51,6 +52,7 @@ mod config;
 mod context;
 mod dataset;
 mod error;
+mod filter;
 mod scaling;
 mod split;
 mod store;
@@ -60,5 +62,6 @@ pub use config::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitCo
 pub use context::{Stated, context_vector};
 pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare};
 pub use error::FeaturesError;
+pub use filter::Filtered;
 pub use split::{Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows};
 pub use store::read_catalogue;

@@ -20,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, Info, SourceRows};
 use crate::{FeaturesError, ItemDetails};
 
-/// Changes with the files' layout.
-const VERSION: u32 = 1;
+/// Changes with the layout of the catalogue's files.
+const CATALOGUE_VERSION: u32 = 1;
+/// Changes with the layout of `dataset.json` and of the parts. At 2 there is a part `fold_in.parquet`.
+const DATASET_VERSION: u32 = 2;
 
 const FEATURE: &str = "feature:";
 const CONTEXT: &str = "context:";
@@ -65,21 +67,26 @@ struct DatasetFile {
 }
 
 impl Dataset {
-    /// Writes `dir`: the catalogue's files, `dataset.json`, `train.parquet`, `test.parquet` and, if there is a validation
-    /// part, `validation.parquet`. Columns of a part: `user` and `item` (rows of the catalogue), `rating` (stars, missing
+    /// Writes `dir`: the catalogue's files, `dataset.json`, `train.parquet`, `test.parquet` and, if there are such parts,
+    /// `validation.parquet` and `fold_in.parquet`. Columns of a part: `user` and `item` (rows of the catalogue), `rating` (stars, missing
     /// for an event), `target`, `timestamp` (UTC seconds), `source_row`, and `context:…` for each context.
     ///
     /// # Errors
     /// A folder that can't be written.
     pub fn write(&self, dir: &Path) -> Result<(), FeaturesError> {
         self.write_catalogue(dir)?;
-        write_json(&dir.join("dataset.json"), &DatasetFile { version: VERSION, info: self.info.clone() })?;
+        write_json(&dir.join("dataset.json"), &DatasetFile { version: DATASET_VERSION, info: self.info.clone() })?;
         let contexts = &self.catalogue.contexts;
         write_part(&dir.join("train.parquet"), "train", contexts, &self.fit, &self.source_rows.fit)?;
         write_part(&dir.join("test.parquet"), "test", contexts, &self.test, &self.source_rows.test)?;
-        if let Some(validation) = &self.validation {
-            let path = dir.join("validation.parquet");
-            write_part(&path, "validation", contexts, validation, &self.source_rows.validation)?;
+        let source_rows = &self.source_rows;
+        for (name, part, source_rows) in [
+            ("validation", &self.validation, &source_rows.validation),
+            ("fold_in", &self.fold_in, &source_rows.fold_in),
+        ] {
+            if let Some(rows) = part {
+                write_part(&dir.join(format!("{name}.parquet")), name, contexts, rows, source_rows)?;
+            }
         }
         Ok(())
     }
@@ -98,7 +105,7 @@ impl Dataset {
         };
         let (n_users, n_items) = (users.len(), items.len());
         let file = CatalogueFile {
-            version: VERSION,
+            version: CATALOGUE_VERSION,
             n_users,
             n_items,
             contexts: contexts.clone(),
@@ -136,16 +143,19 @@ impl Dataset {
     /// A file that is missing, damaged, of another version, or does not fit the others.
     pub fn read(dir: &Path) -> Result<Self, FeaturesError> {
         let (catalogue, details) = read_catalogue(dir)?;
-        let DatasetFile { info, .. } = read_json(&dir.join("dataset.json"))?;
+        let DatasetFile { info, .. } = read_json(&dir.join("dataset.json"), DATASET_VERSION)?;
         let part = |name, n| read_part(&dir.join(name), &catalogue, n);
         let (fit, fit_rows) = part("train.parquet", info.split.n_train)?;
         let (test, test_rows) = part("test.parquet", info.split.n_test)?;
-        let (validation, validation_rows) = match info.split.n_valid {
-            0 => (None, Vec::new()),
-            n => part("validation.parquet", n).map(|(rows, source_rows)| (Some(rows), source_rows))?,
+        let optional = |name, n| match n {
+            0 => Ok((None, Vec::new())),
+            n => part(name, n).map(|(rows, source_rows)| (Some(rows), source_rows)),
         };
-        let source_rows = SourceRows { fit: fit_rows, validation: validation_rows, test: test_rows };
-        Ok(Self { catalogue, details, fit, validation, test, source_rows, info })
+        let (validation, validation_rows) = optional("validation.parquet", info.split.n_valid)?;
+        let (fold_in, fold_in_rows) = optional("fold_in.parquet", info.split.n_fold_in)?;
+        let source_rows =
+            SourceRows { fit: fit_rows, validation: validation_rows, fold_in: fold_in_rows, test: test_rows };
+        Ok(Self { catalogue, details, fit, validation, fold_in, test, source_rows, info })
     }
 }
 
@@ -154,7 +164,7 @@ impl Dataset {
 /// # Errors
 /// A file that is missing, damaged, of another version, or does not fit the others.
 pub fn read_catalogue(dir: &Path) -> Result<(Arc<Catalogue>, Vec<ItemDetails>), FeaturesError> {
-    let file: CatalogueFile = read_json(&dir.join("catalogue.json"))?;
+    let file: CatalogueFile = read_json(&dir.join("catalogue.json"), CATALOGUE_VERSION)?;
 
     let reader = Reader::open(dir.join("users.parquet"), file.n_users)?;
     let users: Users = reader.vocab("user_id", UserId)?;
@@ -263,7 +273,7 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FeaturesError> 
     std::fs::write(path, text + "\n").map_err(io)
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, FeaturesError> {
+fn read_json<T: DeserializeOwned>(path: &Path, reads: u32) -> Result<T, FeaturesError> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u32,
@@ -271,8 +281,8 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, FeaturesError> {
     let damaged = |reason: String| FeaturesError::Damaged { path: path.to_owned(), reason };
     let text = std::fs::read_to_string(path).map_err(|source| FeaturesError::Io { path: path.to_owned(), source })?;
     let Versioned { version } = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
-    if version != VERSION {
-        return Err(damaged(format!("its version is `{version}` and this program reads `{VERSION}`")));
+    if version != reads {
+        return Err(damaged(format!("its version is `{version}` and this program reads `{reads}`")));
     }
     serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))
 }

@@ -6,77 +6,17 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 
+mod any;
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 
+use any::{N_ITEMS, N_USERS, any_config, any_tables, dataset, pairs, parts, parts_and_given};
 use common::tables;
 use proptest::prelude::*;
 use reco_core::Interactions;
 use reco_data::{Ratings, Tables};
-use reco_features::{Dataset, FeaturesConfig, FeaturesError, SPLITS, SplitConfig, prepare};
-
-const N_USERS: i64 = 6;
-const N_ITEMS: i64 = 9;
-
-/// Distinct pairs with few different times, so that many tie.
-fn any_tables() -> impl Strategy<Value = Tables> {
-    let pairs = proptest::collection::btree_map((0..N_USERS, 0..N_ITEMS), (1..=10_u8, 0..12_i64), 1..54);
-    pairs.shuffled_rows().prop_map(|rows| {
-        let ratings: Vec<_> = rows
-            .into_iter()
-            .map(|((user, item), (halves, time))| (user, item, f32::from(halves) / 2.0, Some(time * 100)))
-            .collect();
-        tables(N_USERS, N_ITEMS, &ratings)
-    })
-}
-
-/// Maps come sorted; source files do not.
-trait ShuffleRows {
-    type Row;
-    fn shuffled_rows(self) -> impl Strategy<Value = Vec<Self::Row>>;
-}
-
-impl<S, K: Clone + std::fmt::Debug, V: Clone + std::fmt::Debug> ShuffleRows for S
-where
-    S: Strategy<Value = BTreeMap<K, V>>,
-{
-    type Row = (K, V);
-    fn shuffled_rows(self) -> impl Strategy<Value = Vec<(K, V)>> {
-        self.prop_map(|rows| rows.into_iter().collect::<Vec<_>>()).prop_shuffle()
-    }
-}
-
-fn any_config() -> impl Strategy<Value = SplitConfig> {
-    (prop_oneof![Just(0.0), 0.05..0.5], 0.05..0.5).prop_map(|(validation, test)| SplitConfig {
-        kind: String::new(),
-        validation,
-        test,
-        ..SplitConfig::default()
-    })
-}
-
-/// The data set, or nothing where a part that was asked for would be empty: any other error fails the test.
-fn dataset(tables: &Tables, config: &SplitConfig, kind: &str, seed: u64) -> Option<Dataset> {
-    let mut config = SplitConfig { kind: kind.to_owned(), ..config.clone() };
-    // The file that says of every third row that it tests; it lives as long as the split needs it.
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    writeln!(file, "row,part").unwrap();
-    for row in &tables.ratings.source_row {
-        writeln!(file, "{row},{}", if row % 3 == 2 { "test" } else { "train" }).unwrap();
-    }
-    config.path = file.path().to_str().unwrap().to_owned();
-    match prepare(tables, &FeaturesConfig::default(), &config, seed) {
-        Ok(mut dataset) => {
-            // The file has another name each time.
-            dataset.info.split.config.path.clear();
-            Some(dataset)
-        }
-        Err(FeaturesError::EmptyPart { .. }) => None,
-        Err(error) => panic!("{kind}: {error}"),
-    }
-}
+use reco_features::{FeaturesConfig, SPLITS, SplitConfig, prepare};
 
 /// The same tables with the ratings in the order `order`.
 fn reordered(tables: &Tables, order: &[usize]) -> Tables {
@@ -92,19 +32,6 @@ fn reordered(tables: &Tables, order: &[usize]) -> Tables {
     Tables { ratings, ..tables.clone() }
 }
 
-fn pairs(rows: &Interactions) -> Vec<(usize, usize)> {
-    rows.users().iter().zip(rows.items()).map(|(user, item)| (user.index(), item.index())).collect()
-}
-
-/// The three parts as (name, rows, source rows).
-fn parts(dataset: &Dataset) -> Vec<(&'static str, Interactions, Vec<u64>)> {
-    vec![
-        ("train", dataset.fit.clone(), dataset.source_rows.fit.clone()),
-        ("validation", dataset.validation.clone().unwrap_or_default(), dataset.source_rows.validation.clone()),
-        ("test", dataset.test.clone(), dataset.source_rows.test.clone()),
-    ]
-}
-
 /// The times of a user's rows, with their source rows.
 fn times(rows: &Interactions, source_rows: &[u64], user: usize) -> Vec<(i64, u64)> {
     let rows = rows.iter().zip(source_rows).filter(|(row, _)| row.user.index() == user);
@@ -117,7 +44,7 @@ proptest! {
         for entry in SPLITS {
             let Some(dataset) = dataset(&tables, &config, entry.name, seed) else { continue };
             let mut met = BTreeSet::new();
-            for (name, rows, source_rows) in parts(&dataset) {
+            for (name, rows, source_rows) in parts_and_given(&dataset) {
                 prop_assert_eq!(rows.len(), source_rows.len());
                 prop_assert!(pairs(&rows).is_sorted(), "{}: {} is not user-major", entry.name, name);
                 for (row, source_row) in rows.iter().zip(&source_rows) {
@@ -131,6 +58,7 @@ proptest! {
             }
             prop_assert_eq!(met.len(), tables.ratings.len(), "{} loses rows", entry.name);
             prop_assert!(!dataset.fit.is_empty() && !dataset.test.is_empty());
+            prop_assert_eq!(dataset.info.split.n_test_dropped, 0);
             prop_assert_eq!(dataset.validation.is_some(), entry.validates && config.validation > 0.0);
         }
     }
@@ -143,19 +71,26 @@ proptest! {
             let Some(dataset) = dataset(&tables, &config, entry.name, seed) else { continue };
             let train = dataset.train();
             let learned: BTreeSet<_> = pairs(&train.fit).into_iter().chain(train.validation.iter().flat_map(pairs)).collect();
+            let given: BTreeSet<_> = dataset.fold_in.iter().flat_map(pairs).collect();
+            prop_assert!(given.is_disjoint(&learned), "{} trains on what is given at the query", entry.name);
             let seen = dataset.seen();
             let seen: BTreeSet<_> = dataset.catalogue.users.indices()
                 .flat_map(|user| seen[user.index()].items().iter().map(move |item| (user.index(), item.index())))
                 .collect();
-            prop_assert_eq!(&seen, &learned);
-            let mut asked = 0;
+            prop_assert_eq!(&seen, &learned.union(&given).copied().collect());
+            let (mut asked, mut told) = (0, 0);
             for case in dataset.cases() {
+                for pair in pairs(case.fold_in()) {
+                    prop_assert!(pair.0 == case.user().index() && given.contains(&pair), "{}: {:?}", entry.name, pair);
+                    told += 1;
+                }
                 for pair in pairs(case.rows()) {
                     prop_assert!(!learned.contains(&pair), "{} trains on its test row {:?}", entry.name, pair);
                     asked += 1;
                 }
             }
             prop_assert_eq!(asked, dataset.test.len());
+            prop_assert_eq!(told, given.len());
         }
     }
 
@@ -173,9 +108,25 @@ proptest! {
             let two = dataset(&reordered(&tables, &order), &config, entry.name, seed).unwrap();
             prop_assert_eq!(&one.source_rows, &two.source_rows, "{}", entry.name);
             prop_assert_eq!(&one.info, &two.info);
-            for ((_, one, _), (_, two, _)) in parts(&one).into_iter().zip(parts(&two)) {
+            for ((_, one, _), (_, two, _)) in parts_and_given(&one).into_iter().zip(parts_and_given(&two)) {
                 prop_assert!(one.iter().eq(two.iter()));
             }
+        }
+    }
+
+    #[test]
+    fn per_item_random_gives_each_item_the_exact_shares(tables in any_tables(), seed: u64) {
+        let Some(dataset) = dataset(&tables, &SplitConfig::default(), "per-item-random", seed) else { return Ok(()) };
+        for item in 0..N_ITEMS as usize {
+            let counts: Vec<usize> =
+                parts(&dataset).iter().map(|(_, rows, _)| rows.items().iter().filter(|i| i.index() == item).count()).collect();
+            // At most six ratings an item.
+            let expected = match counts.iter().sum::<usize>() {
+                n @ (0 | 1) => [n, 0, 0],
+                2 => [1, 0, 1],
+                n => [n - 2, 1, 1],
+            };
+            prop_assert_eq!(counts, expected);
         }
     }
 
@@ -272,7 +223,8 @@ fn seeds_move_random_splits_only() {
     for entry in SPLITS {
         let of = |seed| dataset(&tables, &SplitConfig::default(), entry.name, seed).unwrap().source_rows;
         assert_eq!(of(1), of(1), "{}", entry.name);
-        assert_eq!(of(1) != of(2), entry.name.contains("random"), "{}", entry.name);
+        let is_drawn = entry.name.contains("random") || ["k-fold", "held-out-users"].contains(&entry.name);
+        assert_eq!(of(1) != of(2), is_drawn, "{}", entry.name);
     }
     let of_user_0 = |rows: &[u64]| rows.iter().copied().filter(|row| *row < 20).collect::<Vec<_>>();
     let alone = common::tables(20, 20, &ratings[..20]);

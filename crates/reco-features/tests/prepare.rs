@@ -209,6 +209,13 @@ fn options_keep_their_defaults_and_know_their_keys() {
     let given = serde_json::json!({ "scaling": { "kind": "item-min-max" } });
     let features = parse("[features]", &given).unwrap();
     assert_eq!((features.scaling.kind, features.scaling.to), (ScalingKind::ItemMinMax, (0.5, 1.0)));
+    let given = serde_json::json!({ "min_rating": 3, "min_ratings_per_item": 5 });
+    let features = parse("[features]", &given).unwrap();
+    assert_eq!((features.min_rating, features.min_ratings_per_user, features.min_ratings_per_item), (Some(3.0), 0, 5));
+    // TOML has no null: a bound that is not there is not written, and reads back as none.
+    let mut written = serde_json::to_value(FeaturesConfig::default()).unwrap();
+    assert!(written.as_object_mut().unwrap().remove("min_rating").unwrap().is_null());
+    assert_eq!(parse("[features]", &written).unwrap(), FeaturesConfig::default());
     let error = parse("[features]", &serde_json::json!({ "timezone": "UTC" })).unwrap_err().to_string();
     assert_eq!(error, "unknown key `timezone` in [features]\nhint: did you mean `time_zone`?");
     let error = parse("[features]", &serde_json::json!({ "scaling": { "fit": "test" } })).unwrap_err().to_string();

@@ -8,8 +8,12 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::tables;
+use reco_core::UserId;
 use reco_data::Tables;
+use reco_data::table::{Column, Table};
 use reco_features::{Dataset, FeaturesConfig, SplitConfig, prepare};
 
 /// Two users who rated the same three items: rows 0 to 5.
@@ -20,9 +24,14 @@ fn six_rows() -> Tables {
 
 /// The data set that the file `text` makes of `tables`, or what is wrong with it, with `FILE` for its path.
 fn split(tables: &Tables, text: &str, fold: u64) -> Result<Dataset, String> {
+    split_by(tables, "split.csv", |path| std::fs::write(path, text).unwrap(), fold)
+}
+
+/// The same of the file that `write` makes, called `name`.
+fn split_by(tables: &Tables, name: &str, write: impl Fn(&Path), fold: u64) -> Result<Dataset, String> {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("split.csv");
-    std::fs::write(&path, text).unwrap();
+    let path = folder.path().join(name);
+    write(&path);
     let path = path.to_str().unwrap().to_owned();
     let config = SplitConfig { kind: "file".to_owned(), path: path.clone(), fold, ..SplitConfig::default() };
     prepare(tables, &FeaturesConfig::default(), &config, 0).map_err(|error| error.to_string().replace(&path, "FILE"))
@@ -49,15 +58,16 @@ fn one_fold_tests_and_the_others_train() {
 #[test]
 fn a_file_that_is_wrong_is_refused_by_name() {
     let refused = |text: &str| split(&six_rows(), text, 3).unwrap_err();
-    let columns = "it is a CSV file with the columns `row` and `part`, or `row` and `fold`";
-    let counted = "rows are counted from 0, after the header of the raw ratings; rejected rows, duplicates and ratings of dropped items have no place in it";
+    let columns = "it is a CSV or Parquet file with a column `row`, or the columns `user` and `item`, and with a column `part` or `fold`";
+    let counted = "rows are counted from 0, after the header of the raw ratings; rejected rows, duplicates and ratings that `[features]` drops have no place in it";
     for (text, reason, hint) in [
-        ("", "it has no column `row`, and has ``", columns),
-        ("line,part\n0,test\n", "it has no column `row`, and has `line`, `part`", columns),
+        ("", "`FILE` has no rows; hint: it may have been cut short; fetch or copy it again", columns),
+        ("row,part\n0\n", "line 2: it has `1` fields, not `2`", columns),
+        ("line,part\n0,test\n", "it has no column `row`, nor `user` and `item`, and has `line`, `part`", columns),
         ("row,kind\n0,test\n", "it has no column `part` or `fold`, and has `row`, `kind`", columns),
         ("row,part,fold\n", "it has both `part` and `fold`", "remove or rename one of them"),
-        ("row,part\n0,learn\n", "line 2: unknown part `learn`", "a part is `train`, `validation` or `test`"),
-        ("row,part\n0,\n", "line 2: unknown part ``", "a part is `train`, `validation` or `test`"),
+        ("row,part\n0,learn\n", "line 2: unknown part `learn`", "a part is `train`, `validation`, `fold-in` or `test`"),
+        ("row,part\n0,\n", "line 2: unknown part ``", "a part is `train`, `validation`, `fold-in` or `test`"),
         ("row,part\n0,train\nx,test\n", "line 3: row `x` is no whole number from 0", counted),
         ("row,fold\n0,-1\n", "line 2: fold `-1` is no whole number from 0", counted),
         ("row,part\n0,train\n1,test\n0,test\n", "line 4: row `0` stands there twice", "keep one line for each row"),
@@ -75,8 +85,6 @@ fn a_file_that_is_wrong_is_refused_by_name() {
     ] {
         assert_eq!(refused(text), format!("the split's file `FILE`: {reason}\nhint: {hint}"), "{text}");
     }
-    let uneven = refused("row,part\n0\n");
-    assert!(uneven.starts_with("the split's file `FILE`: CSV error: ") && uneven.contains("line: 2"), "{uneven}");
     for (part, text) in [("test", "train"), ("train", "test")] {
         let all: String = (0..6).map(|row| format!("{row},{text}\n")).collect();
         let empty = refused(&format!("row,part\n{all}"));
@@ -122,4 +130,118 @@ fn a_missing_file_and_an_unset_variable_are_told_apart() {
     assert!(
         refused("").starts_with("the split's file ``: none is named\nhint: name it: `split.path = \"folds.csv\"`; ")
     );
+}
+
+/// Users `0` and `ann`, items 0 to 2.
+fn named_users() -> Tables {
+    let mut tables = six_rows();
+    let ann = UserId::parse("ann");
+    tables.users.user_id[1] = ann.clone();
+    tables.ratings.user_id[3..].fill(ann);
+    tables
+}
+
+#[test]
+fn rows_go_by_their_users_and_items_too() {
+    let text =
+        "item,user,stars,part\n2,ann,3,test\n0,0,3,train\n1,0,3,valid\n2,0,3,test\n0,ann,3,train\n1,ann,3,train\n";
+    let rows = split(&named_users(), text, 0).unwrap().source_rows;
+    assert_eq!((rows.fit, rows.validation, rows.test), (vec![0, 3, 4], vec![1], vec![2, 5]));
+    let text = "user,item,fold\n0,0,0\n0,1,7\n0,2,4\nann,0,7\nann,1,4\nann,2,0\n";
+    assert_eq!(split(&named_users(), text, 7).unwrap().source_rows.test, [1, 3]);
+}
+
+#[test]
+fn a_user_is_given_rows_or_learned_from() {
+    let text = "row,part\n0,train\n1,train\n2,train\n3,fold-in\n4,fold-in\n5,test\n";
+    let dataset = split(&six_rows(), text, 0).unwrap();
+    assert_eq!((&dataset.source_rows.fold_in, dataset.info.split.n_fold_in), (&vec![3, 4], 2));
+    let cases = dataset.cases();
+    assert_eq!((cases.len(), cases[0].history().len(), cases[0].rows().len()), (1, 2, 1));
+    assert_eq!(dataset.seen()[1].items().len(), 2);
+    for (part, text) in [
+        ("train", "row,part\n0,train\n1,train\n2,train\n3,fold-in\n4,train\n5,test\n"),
+        ("validation", "row,part\n0,train\n1,train\n2,train\n3,valid\n4,fold-in\n5,test\n"),
+    ] {
+        assert_eq!(
+            split(&six_rows(), text, 0).unwrap_err(),
+            format!(
+                "the split's file `FILE`: user `1` has rows of the part `fold-in` and of the part `{part}`\nhint: what is given of a user at the query is all that is known of them: their other rows test"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_file_of_pairs_that_is_wrong_is_refused_by_name() {
+    let mut tables = named_users();
+    tables.ratings.user_id.pop();
+    tables.ratings.item_id.pop();
+    tables.ratings.rating.pop();
+    tables.ratings.timestamp.pop();
+    tables.ratings.source_row.pop();
+    let columns = "it is a CSV or Parquet file with a column `row`, or the columns `user` and `item`, and with a column `part` or `fold`";
+    for (text, reason, hint) in [
+        ("user,part\n", "it has no column `item`, and has `user`, `part`", columns),
+        ("item,part\n", "it has no column `user`, and has `item`, `part`", columns),
+        ("user,item,part\n0,0,train\nanne,1,test\n", "line 3: unknown user `anne`", "did you mean `ann`?"),
+        ("user,item,part\n0,00,train\n", "line 2: unknown item `00`", "did you mean `0`?"),
+        (
+            "user,item,part\nann,2,test\n",
+            "line 2: the tables have no rating of item `2` by user `ann`",
+            "ids are those of the raw ratings; rejected rows and ratings that `[features]` drops have no place in it",
+        ),
+        (
+            "user,item,part\n0,1,test\n0,0,train\n0,1,train\n",
+            "line 4: the pair of user `0` and item `1` stands there twice",
+            "keep one line for each row",
+        ),
+        (
+            "user,item,part\n0,0,train\n0,1,test\nann,1,train\n",
+            "it says nothing of `2` of `5` rows, the first of them the pair of user `0` and item `2`",
+            "say of each row where it goes; none is dropped in silence",
+        ),
+    ] {
+        let error = split(&tables, text, 0).unwrap_err();
+        assert_eq!(error, format!("the split's file `FILE`: {reason}\nhint: {hint}"), "{text}");
+    }
+}
+
+fn texts(texts: &[&str]) -> Column {
+    Column::Text(texts.iter().map(|text| Some((*text).to_owned())).collect())
+}
+
+#[test]
+fn a_parquet_file_says_the_same() {
+    let write = |columns: &[(&str, Column)]| {
+        let mut table = Table::new();
+        columns.iter().for_each(|(name, column)| table.push(name, column.clone()).unwrap());
+        move |path: &Path| table.write(path).unwrap()
+    };
+    // Further columns are not read.
+    let rows = write(&[
+        ("note", Column::F64(vec![None; 6])),
+        ("fold", Column::U32(vec![1, 2, 3, 1, 2, 3])),
+        ("row", Column::I64((0..6).map(Some).collect())),
+    ]);
+    for (fold, test) in [(1, [0, 3]), (2, [1, 4]), (3, [2, 5])] {
+        assert_eq!(split_by(&six_rows(), "folds.parquet", &rows, fold).unwrap().source_rows.test, test);
+    }
+    let pairs = write(&[
+        ("item", Column::I64([2, 1, 0, 2, 1, 0].map(Some).to_vec())),
+        ("part", texts(&["test", "train", "train", "test", "fold-in", "fold-in"])),
+        ("user", texts(&["0", "0", "0", "ann", "ann", "ann"])),
+    ]);
+    let rows = split_by(&named_users(), "parts.parquet", &pairs, 0).unwrap().source_rows;
+    assert_eq!((rows.fit, rows.fold_in, rows.test), (vec![0, 1], vec![3, 4], vec![2, 5]));
+
+    let unknown = write(&[("row", Column::U32(vec![0, 1])), ("part", texts(&["train", "tset"]))]);
+    let error = split_by(&six_rows(), "parts.parquet", &unknown, 0).unwrap_err();
+    assert!(error.starts_with("the split's file `FILE`: record 2: unknown part `tset`\nhint: "), "{error}");
+    let missing = write(&[("line", Column::U32(vec![0])), ("part", texts(&["train"]))]);
+    let error = split_by(&six_rows(), "parts.parquet", &missing, 0).unwrap_err();
+    assert!(error.contains("it has no column `row`, nor `user` and `item`, and has `line`, `part`"), "{error}");
+    let no_parquet = |path: &Path| std::fs::write(path, "row,part\n0,test\n").unwrap();
+    let error = split_by(&six_rows(), "parts.parquet", no_parquet, 0).unwrap_err();
+    assert!(error.contains("`FILE` is no readable Parquet file: "), "{error}");
 }

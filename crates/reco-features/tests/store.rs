@@ -15,6 +15,11 @@ use reco_data::{NamedColumn, Values};
 use reco_features::{Dataset, FeaturesConfig, ScalingConfig, ScalingKind, SplitConfig, prepare, read_catalogue};
 
 fn example(kind: ScalingKind, validation: f64) -> Dataset {
+    let split = SplitConfig { validation, ..SplitConfig::default() };
+    example_of(kind, &split, FeaturesConfig::default())
+}
+
+fn example_of(kind: ScalingKind, split: &SplitConfig, features: FeaturesConfig) -> Dataset {
     let rating = |user: i64, item: i64| (user, item, ((user + 3 * item) % 10 + 1) as f32 / 2.0, Some(user + item));
     let ratings: Vec<_> = (0..5).flat_map(|user| (0..7).map(move |item| rating(user, item))).collect();
     let mut tables = tables(5, 7, &ratings);
@@ -30,9 +35,7 @@ fn example(kind: ScalingKind, validation: f64) -> Dataset {
     tables.ratings.user_id.iter_mut().filter(|user| **user == renamed).for_each(|user| *user = ann.clone());
 
     let scaling = ScalingConfig { kind, ..ScalingConfig::default() };
-    let features = FeaturesConfig { scaling, ..FeaturesConfig::default() };
-    let split = SplitConfig { validation, ..SplitConfig::default() };
-    prepare(&tables, &features, &split, 1).expect("the example is complete")
+    prepare(&tables, &FeaturesConfig { scaling, ..features }, split, 1).expect("the example is complete")
 }
 
 fn assert_equal(one: &Dataset, two: &Dataset) {
@@ -40,8 +43,12 @@ fn assert_equal(one: &Dataset, two: &Dataset) {
     assert_eq!(one.details, two.details);
     assert_eq!(one.source_rows, two.source_rows);
     assert_eq!(one.info, two.info);
-    assert_eq!(one.validation.is_some(), two.validation.is_some());
-    let rows = |of: &Dataset| [of.fit.clone(), of.validation.clone().unwrap_or_default(), of.test.clone()];
+    let are_there = |of: &Dataset| (of.validation.is_some(), of.fold_in.is_some());
+    assert_eq!(are_there(one), are_there(two));
+    let rows = |of: &Dataset| {
+        let parts = [Some(&of.fit), of.validation.as_ref(), of.fold_in.as_ref(), Some(&of.test)];
+        parts.map(|part| part.cloned().unwrap_or_default())
+    };
     for (one, two) in rows(one).iter().zip(&rows(two)) {
         assert!(one.iter().eq(two.iter()));
     }
@@ -67,6 +74,28 @@ fn a_data_set_is_read_back_equal() {
             assert_equal(&dataset, &Dataset::read(dir.path()).unwrap());
         }
     }
+}
+
+#[test]
+fn what_is_given_of_held_out_users_and_what_was_dropped_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let split = SplitConfig {
+        kind: "held-out-users".to_owned(),
+        test: 0.4,
+        drop_untrained_items: true,
+        ..SplitConfig::default()
+    };
+    let features = FeaturesConfig { min_rating: Some(1.5), min_ratings_per_user: 2, ..FeaturesConfig::default() };
+    let dataset = example_of(ScalingKind::ItemMinMax, &split, features);
+    assert!(dataset.fold_in.is_some() && dataset.info.filtered.n_ratings_below > 0, "{:?}", dataset.info);
+    dataset.write(dir.path()).unwrap();
+    let read = Dataset::read(dir.path()).unwrap();
+    assert_equal(&dataset, &read);
+    assert_eq!(read.cases().len(), dataset.info.split.n_test_users);
+    assert!(read.cases().iter().all(|case| !case.history().is_empty()));
+    std::fs::remove_file(dir.path().join("fold_in.parquet")).unwrap();
+    let missing = Dataset::read(dir.path()).unwrap_err().to_string();
+    assert!(missing.contains("fold_in.parquet"), "{missing}");
 }
 
 #[test]
@@ -118,6 +147,12 @@ fn files_that_were_changed_are_refused() {
         })
     };
     assert!(edit("\"version\": 1", "\"version\": 9").contains("its version is `9` and this program reads `1`"));
+    let old = refuse(&|dir| {
+        let path = dir.join("dataset.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, text.replace("\"version\": 2", "\"version\": 1")).unwrap();
+    });
+    assert!(old.contains("dataset.json` is not what") && old.contains("its version is `1` and this program reads `2`"));
     assert!(edit("\"delay\"", "\"dela\"").contains("its contexts are not those of `catalogue.json`"));
     assert!(edit("\"n_users\": 5", "\"n_users\": 4").contains("users.parquet` is not what"));
     assert!(edit("\"max\": 5.0", "\"max\": 3.0").contains("is outside the scale"));

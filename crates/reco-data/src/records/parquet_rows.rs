@@ -73,6 +73,18 @@ impl ParquetRows {
     }
 }
 
+/// The names of a Parquet file's columns, in order.
+///
+/// # Errors
+/// A file that is not there, or is no Parquet file.
+pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<String>, DataError> {
+    let file = File::open(path).map_err(DataError::io("read", path))?;
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(DataError::parquet(path))?;
+    Ok(builder.schema().fields().iter().map(|field| field.name().clone()).collect())
+}
+
 fn is_known(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(item) => item.data_type() == &DataType::Utf8,

@@ -7,60 +7,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{Extra, Facts, Files, RawItem, RawItems, RawUser, RawUsers, Source};
-use super::{genres, has_extension, lines};
-use crate::records::{Delimited, Dialect, JsonLines, ParquetRows, Records, Row};
+use super::{genres, lines};
+use crate::records::{Records, is_table, open_table};
 use crate::{DataConfig, DataError};
 
 pub(super) struct OwnTable;
-
-/// Extensions, and what they say.
-const EXTENSIONS: [(&str, Format); 6] = [
-    ("csv", Format::Csv),
-    ("tsv", Format::Tsv),
-    ("tab", Format::Tsv),
-    ("jsonl", Format::JsonLines),
-    ("ndjson", Format::JsonLines),
-    ("parquet", Format::Parquet),
-];
-
-#[derive(Clone, Copy)]
-enum Format {
-    Csv,
-    Tsv,
-    JsonLines,
-    Parquet,
-}
-
-fn format(path: &Path) -> Option<Format> {
-    EXTENSIONS.iter().find(|(extension, _)| has_extension(path, extension)).map(|(_, format)| *format)
-}
-
-fn open(path: &Path, wanted: &[String], list_separator: &str) -> Result<Box<dyn Records>, DataError> {
-    Ok(match format(path) {
-        Some(Format::Csv) => Box::new(Delimited::with_header(path, Dialect::CSV, wanted, |name| name)?),
-        Some(Format::Tsv) => Box::new(Delimited::with_header(path, Dialect::TSV, wanted, |name| name)?),
-        Some(Format::JsonLines) => Box::new(JsonLines::open(path, wanted, list_separator)?),
-        Some(Format::Parquet) => Box::new(ParquetRows::open(path, wanted, list_separator)?),
-        None => {
-            let known: Vec<&str> = EXTENSIONS.iter().map(|(extension, _)| *extension).collect();
-            return Err(DataError::Format {
-                path: path.to_owned(),
-                reason: "its name does not end as a table's does".to_owned(),
-                hint: format!("known endings are `{}`", known.join("`, `")),
-            });
-        }
-    })
-}
-
-impl Records for Box<dyn Records> {
-    fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
-        (**self).read(row)
-    }
-
-    fn position(&self) -> u64 {
-        (**self).position()
-    }
-}
 
 /// The file that the experiment names beside the ratings.
 fn beside(ratings: &Path, name: &str) -> Result<Option<PathBuf>, DataError> {
@@ -98,7 +49,7 @@ impl Source for OwnTable {
     }
 
     fn detect(&self, path: &Path) -> bool {
-        path.is_file() && format(path).is_some()
+        path.is_file() && is_table(path)
     }
 
     fn files(&self, path: &Path, config: &DataConfig) -> Result<Files, DataError> {
@@ -132,7 +83,7 @@ impl Source for OwnTable {
         wanted.extend(
             [&columns.context, &columns.user_attributes, &columns.item_attributes].into_iter().flatten().cloned(),
         );
-        open(&files.ratings, &wanted, "|")
+        open_table(&files.ratings, &wanted, "|")
     }
 
     fn items(&self, files: &Files, config: &DataConfig) -> Result<RawItems, DataError> {
@@ -140,7 +91,7 @@ impl Source for OwnTable {
         let table = &config.columns.item_table;
         let mut wanted = vec![stated("columns.item_table.id", &table.id)?, table.title.clone(), table.genres.clone()];
         wanted.extend(table.attributes.iter().cloned());
-        let lines = lines(open(path, &wanted, &table.genre_separator)?, |row| {
+        let lines = lines(open_table(path, &wanted, &table.genre_separator)?, |row| {
             Ok(RawItem {
                 id: row.get(0).to_owned(),
                 title: row.get(1).to_owned(),
@@ -156,7 +107,7 @@ impl Source for OwnTable {
         let table = &config.columns.user_table;
         let mut wanted = vec![stated("columns.user_table.id", &table.id)?];
         wanted.extend(table.attributes.iter().cloned());
-        let lines = lines(open(path, &wanted, "|")?, |row| {
+        let lines = lines(open_table(path, &wanted, "|")?, |row| {
             let attributes = (1..wanted.len()).map(|index| row.get(index).to_owned()).collect();
             Ok(RawUser { id: row.get(0).to_owned(), attributes })
         })?;

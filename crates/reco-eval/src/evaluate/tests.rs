@@ -12,6 +12,8 @@ use reco_core::testing::catalogue;
 use reco_core::{Interaction, Interactions, ItemIdx, Predicts, Scaling, Target};
 
 use super::*;
+use crate::BucketValues;
+use crate::metric::{Average, Measure};
 
 /// A recommender that was told its scores.
 struct Told {
@@ -33,7 +35,8 @@ impl Recommender for Told {
         out.reset(queries, self.catalogue.n_items());
         for (row, query) in queries.iter().enumerate() {
             let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: "told" }) };
-            out.row_mut(row).copy_from_slice(&self.scores[user.index()]);
+            let told = &self.scores[user.index()];
+            query.candidates.write(out.row_mut(row), |item| told[item]);
         }
         Ok(())
     }
@@ -73,11 +76,22 @@ impl Told {
     }
 
     fn evaluate(&self, rows: &[Row], seen: &[&[usize]], config: &EvaluateConfig) -> Result<Evaluation, EvalError> {
-        evaluate(self, &self.cases(rows), &self.seen(seen), &self.history(&[]), config, &[])
+        self.evaluate_after(rows, seen, &[], config)
+    }
+
+    fn evaluate_after(
+        &self,
+        rows: &[Row],
+        seen: &[&[usize]],
+        pairs: &[(usize, usize)],
+        config: &EvaluateConfig,
+    ) -> Result<Evaluation, EvalError> {
+        let (cases, seen, known) = (self.cases(rows), self.seen(seen), self.known(pairs));
+        evaluate(self, &Task { cases: &cases, seen: &seen, known: &known, config, context: &[], seed: 42 })
     }
 
     /// Training rows that are events of these users and items.
-    fn history(&self, pairs: &[(usize, usize)]) -> History {
+    fn known(&self, pairs: &[(usize, usize)]) -> Known {
         let mut builder = Interactions::builder(0);
         for &(user, item) in pairs {
             let (user, item) = (self.catalogue.users.at(user).unwrap(), self.item(item));
@@ -90,7 +104,7 @@ impl Told {
                 context: &[],
             });
         }
-        History::of(&builder.finish(), &self.catalogue)
+        Known::new(&builder.finish(), &self.catalogue)
     }
 }
 
@@ -135,7 +149,12 @@ fn three_users_by_hand() {
     assert_eq!(counts, (3, 1, 0, 6));
     let third = &evaluation.per_user[2];
     assert_eq!((third.user.to_string().as_str(), third.n_test, third.n_relevant), ("3", 1, 0));
-    assert!(third.values.iter().all(Option::is_none));
+    // Who has nothing to find has a list all the same.
+    let columns = at(2).column_names().unwrap();
+    for (column, value) in columns.iter().zip(&third.values) {
+        let of_lists = ["novelty@2", "diversity@2", "average_popularity@2"].contains(&column.as_str());
+        assert_eq!(value.is_some(), of_lists, "{column}");
+    }
 
     // Every row counts at a threshold of 1, and the third user comes in.
     let config = EvaluateConfig { relevance_threshold: 1.0, ..at(2) };
@@ -240,15 +259,135 @@ fn further_users_are_those_with_the_most_rated_rows() {
 }
 
 #[test]
+fn what_lists_are_like_by_hand() {
+    // Item 1 has two training ratings, item 2 one; user 0 rated item 1, user 1 both. Lists of one: 2, then 0, then 0.
+    let told = Told::new(Predicts::Order, &[&[0.5, 0.9, 0.8], &[0.9, 0.2, 0.1], &[0.3, 0.2, 0.1]]);
+    let (seen, pairs) = ([&[1][..], &[1, 2], &[]], [(0, 1), (1, 1), (1, 2)]);
+    let rows: &[Row] = &[(0, 2, Some(5.0)), (1, 0, Some(4.0)), (2, 1, Some(1.0))];
+    let evaluation = told.evaluate_after(rows, &seen, &pairs, &at(1)).unwrap();
+    for (name, expected) in [
+        ("coverage@1", 2.0 / 3.0),
+        // Two lists have item 0 and one has item 2: 0, 1 and 2 times.
+        ("gini@1", (-2.0 * 0.0 + 0.0 * 1.0 + 2.0 * 2.0) / (3.0 * 3.0)),
+        ("entropy@1", -(2.0_f64 / 3.0 * (2.0_f64 / 3.0).ln() + (1.0 / 3.0_f64).ln() / 3.0)),
+        // Two training users: one of them rated item 2; item 0, which nobody rated, counts as rated by one.
+        ("novelty@1", 1.0),
+        ("average_popularity@1", (0.5 + 0.0 + 0.0) / 3.0),
+        // Of the first user 0.5 against 1, of the second 0 against 0.75; the third has no taste.
+        ("popularity_lift@1", (-0.5 - 1.0) / 2.0),
+        // Both hits are the most popular item that is left.
+        ("serendipity@1", 0.0),
+        ("precision@1", 1.0),
+        ("r_precision", 1.0),
+        ("user_auc", 1.0),
+    ] {
+        assert_near(evaluation.metric(name), expected);
+    }
+    for name in ["diversity@1", "miscalibration@1"] {
+        assert_eq!(evaluation.metric(name), None, "one item has no pair, and no item has a genre");
+    }
+    assert_eq!((evaluation.n_candidates, evaluation.n_masked, evaluation.n_test_masked), (2 + 1 + 3, 3, 0));
+    // A hit that is not the most popular item left.
+    let other = told.evaluate_after(&[(2, 0, Some(5.0))], &seen, &pairs, &at(1)).unwrap();
+    assert_near(other.metric("serendipity@1"), 1.0);
+}
+
+#[test]
+fn genres_of_a_list_are_set_against_those_of_the_user() {
+    let told = Told::new(Predicts::Order, &[&[0.0, 0.0, 0.9, 0.8]]);
+    let genres: Vec<Vec<String>> = ["ab", "b", "a", ""].map(|all| all.chars().map(String::from).collect()).to_vec();
+    let known = told.known(&[(0, 0), (0, 1)]).with_genres(genres.iter().map(Vec::as_slice));
+    let (cases, seen, config) = (told.cases(&[(0, 3, Some(5.0))]), told.seen(&[&[0, 1]]), at(2));
+    let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42 };
+    // A quarter of the user's is a, three quarters b; the list has a alone.
+    let (a, b) = (0.25_f64, 0.75_f64);
+    let expected = a * (a / (0.99 + 0.01 * a)).ln() + b * (b / (0.01 * b)).ln();
+    assert_near(evaluate(&told, &task).unwrap().metric("miscalibration@2"), expected);
+}
+
+/// A recommender that tells the same to everyone who brings a history, and nothing to its users.
+struct ForVisitors(Told);
+
+impl Recommender for ForVisitors {
+    fn predicts(&self) -> Predicts {
+        Predicts::Order
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.0.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.0.catalogue.n_items());
+        for (row, query) in queries.iter().enumerate() {
+            let Who::Visitor { history, .. } = query.who else { return Err(ScoreError::Visitor { approach: "none" }) };
+            // Items that were not given come first, those with the greatest row first.
+            let given = |item: usize| history.iter().any(|(one, _)| one.index() == item);
+            query.candidates.write(out.row_mut(row), |item| if given(item) { -1.0 } else { item as f32 });
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn users_held_out_whole_are_asked_about_as_visitors() {
+    let told = Told::new(Predicts::Order, &[&[0.0; 4]]);
+    let rows = |items: &[usize]| {
+        let mut rows = Interactions::builder(0);
+        for &item in items {
+            let (user, item) = (told.catalogue.users.at(0).unwrap(), told.item(item));
+            rows.push(Interaction { user, item, rating: None, target: Target::EVENT, timestamp: None, context: &[] });
+        }
+        rows.finish()
+    };
+    let cases = Case::group_with_fold_in(&rows(&[2]), &rows(&[3, 0]), 1);
+    let (seen, known, config) = (told.seen(&[&[0, 3]]), told.known(&[(0, 3), (0, 1)]), at(1));
+    let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42 };
+    let evaluation = evaluate(&ForVisitors(Told::new(Predicts::Order, &[&[0.0; 4]])), &task).unwrap();
+    assert_near(evaluation.metric("hit@1"), 1.0);
+    // Their taste is what was given, one of which was rated once: 1/2 on average, against nothing for the list.
+    assert_near(evaluation.metric("popularity_lift@1"), -1.0);
+    assert_eq!(evaluation.per_user[0].n_train, 2 + 2);
+}
+
+#[test]
+fn few_candidates_are_an_easier_task_under_another_name() {
+    let scores: Vec<f32> = (0..100).map(|n| 100.0 - n as f32).collect();
+    let told = Told::new(Predicts::Stars, &[&scores]);
+    let rows: &[Row] = &[(0, 50, Some(5.0))];
+    let seen: &[&[usize]] = &[&[0, 1]];
+    let config = EvaluateConfig { sampled_negatives: 9, ..at(10) };
+    let evaluation = told.evaluate(rows, seen, &config).unwrap();
+    assert_near(evaluation.metric("sampled9_hit@10"), 1.0);
+    assert_eq!((evaluation.metric("hit@10"), evaluation.sampled_negatives, evaluation.n_candidates), (None, 9, 10));
+    assert_near(evaluation.metric("mae"), 45.0);
+    assert_near(told.evaluate(rows, seen, &at(10)).unwrap().metric("hit@10"), 0.0);
+}
+
+#[test]
+fn what_has_no_score_is_never_recommended() {
+    let told = Told::new(Predicts::Stars, &[&[Scores::ABSENT, 3.0, Scores::ABSENT, 1.0]]);
+    let rows: &[Row] = &[(0, 0, Some(5.0)), (0, 1, Some(5.0))];
+    let evaluation = told.evaluate(rows, &[&[]], &at(4)).unwrap();
+    assert_near(evaluation.metric("recall@4"), 0.5);
+    assert_eq!(evaluation.metric("mae"), None, "an error of half of the rows would be a lie");
+    // Item 0 is tied with item 2 below all others: of four pairs, item 1 wins two and item 0 half of one.
+    assert_near(evaluation.metric("user_auc"), 2.5 / 4.0);
+    assert_eq!(evaluation.predictions.len(), 1);
+    assert_eq!(evaluation.detail.unwrap().rows.len(), 1);
+}
+
+#[test]
 fn refuses_what_it_cannot_measure() {
     let told = Told::new(Predicts::Order, THREE);
     assert!(matches!(told.evaluate(&[], SEEN, &at(2)), Err(EvalError::NoCases)));
     assert!(matches!(told.evaluate(ROWS, &[], &at(2)), Err(EvalError::Seen { given: 0, expected: 3 })));
-    let (cases, seen, history) = (told.cases(ROWS), told.seen(SEEN), told.history(&[]));
-    let context = evaluate(&told, &cases, &seen, &history, &at(2), &[1.0]);
+    let (cases, seen, known, config) = (told.cases(ROWS), told.seen(SEEN), told.known(&[]), at(2));
+    let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42 };
+    let context = evaluate(&told, &Task { context: &[1.0], ..task });
     assert!(matches!(context, Err(EvalError::Score(ScoreError::Context { given: 1, expected: 0 }))));
-    let another = Told::new(Predicts::Order, &[&[0.0]]).history(&[]);
-    let error = evaluate(&told, &cases, &seen, &another, &at(2), &[]).unwrap_err().to_string();
+    let another = Told::new(Predicts::Order, &[&[0.0]]).known(&[]);
+    let error = evaluate(&told, &Task { known: &another, ..task }).unwrap_err().to_string();
     assert_eq!(error, "training rows are counted for `1` users and the catalogue has `3`");
     let descending = EvaluateConfig { buckets: [5, 1].map(|n| n.try_into().unwrap()).to_vec(), ..at(2) };
     let error = told.evaluate(ROWS, SEEN, &descending).unwrap_err().to_string();
@@ -269,10 +408,12 @@ fn buckets_of_users_and_items_by_hand() {
     let told = Told::new(Predicts::Stars, &[&[4.0, 3.0, 3.5], &[2.0, 4.0, 1.0]]);
     let rows: &[Row] = &[(0, 0, Some(5.0)), (0, 1, Some(1.0)), (1, 1, Some(4.0))];
     // The first user has two training rows, the second none; item 0 has none, item 1 one, item 2 another.
-    let history = told.history(&[(0, 1), (0, 2)]);
+    let pairs = [(0, 1), (0, 2)];
+    let known = told.known(&pairs);
+    let history = known.history();
     assert_eq!((history.users(), history.items()), (&[2, 0][..], &[0, 1, 1][..]));
     let config = EvaluateConfig { buckets: [1, 2].map(|n| n.try_into().unwrap()).to_vec(), ..at(1) };
-    let evaluation = evaluate(&told, &told.cases(rows), &told.seen(&[&[], &[]]), &history, &config, &[]).unwrap();
+    let evaluation = told.evaluate_after(rows, &[&[], &[]], &pairs, &config).unwrap();
     let shown = |buckets: &[BucketValues], name: &str| -> Vec<_> {
         let value = |bucket: &BucketValues| bucket.metrics.iter().find(|(known, _)| known == name).unwrap().1;
         buckets.iter().map(|one| (one.bucket.clone(), one.n_users, one.n_test, value(one))).collect()
@@ -297,9 +438,8 @@ fn buckets_of_users_and_items_by_hand() {
 fn a_bucket_shows_no_metric_that_does_not_apply_to_all() {
     let scaling = Scaling::ItemMinMax { from: vec![(1.0, 5.0), (4.0, 4.0)], to: (0.5, 1.0) };
     let told = Told::new(Predicts::Targets, &[&[0.75, 0.5], &[0.75, 0.5]]).scaled(scaling);
-    let (cases, seen) = (told.cases(&[(0, 0, Some(3.0)), (1, 1, Some(4.0))]), told.seen(&[&[], &[]]));
-    let history = told.history(&[(0, 0)]);
-    let evaluation = evaluate(&told, &cases, &seen, &history, &at(1), &[]).unwrap();
+    let rows = [(0, 0, Some(3.0)), (1, 1, Some(4.0))];
+    let evaluation = told.evaluate_after(&rows, &[&[], &[]], &[(0, 0)], &at(1)).unwrap();
     for bucket in evaluation.by_user_history.iter().chain(&evaluation.by_item_history) {
         assert_eq!(bucket.metrics[0], ("mae".to_owned(), None), "{}", bucket.bucket);
     }
@@ -311,7 +451,8 @@ fn an_evaluation_reads_back_as_written() {
     let json = serde_json::to_string(&evaluation).unwrap();
     assert!(evaluation.predictions.len() > 1);
     let read = serde_json::from_str::<Evaluation>(&json).unwrap();
-    assert_eq!(read, Evaluation { predictions: Vec::new(), ..evaluation }, "predictions go to a table of their own");
+    let kept = Evaluation { predictions: Vec::new(), per_user: Vec::new(), ..evaluation };
+    assert_eq!(read, kept, "predictions and users' values go to tables of their own");
 }
 
 /// A table of scores, rows and seen items over a few users and items. Scores are few, so that ties are common.
@@ -338,11 +479,13 @@ fn slices(seen: &[Vec<usize>]) -> Vec<&[usize]> {
 
 proptest! {
     #[test]
-    fn the_size_of_a_tile_changes_no_bit((scores, rows, seen) in worlds(), tile in 1..9_usize) {
+    fn the_size_of_a_tile_changes_no_bit((scores, rows, seen) in worlds(), tile in 1..9_usize, sampled in 0..4_usize) {
         let told = told(&scores);
         let (cases, seen) = (told.cases(&rows), told.seen(&slices(&seen)));
-        let history = told.history(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
-        let evaluated = |tile| evaluate_in_tiles(&told, &cases, &seen, &history, &at(3), &[], tile).unwrap();
+        let known = told.known(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
+        let config = EvaluateConfig { sampled_negatives: sampled, ..at(3) };
+        let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42 };
+        let evaluated = |tile| evaluate_in_tiles(&told, &task, tile).unwrap();
         prop_assert_eq!(evaluated(1000), evaluated(tile));
     }
 
@@ -358,8 +501,7 @@ proptest! {
         let pairs: Vec<_> = pairs.iter().map(|(u, i)| (u % scores.len(), i % scores[0].len())).collect();
         let buckets = starts.into_iter().map(|start| start.try_into().unwrap()).collect();
         let config = EvaluateConfig { buckets, article_min_rows: std::num::NonZeroUsize::MIN, ..at(3) };
-        let (cases, seen) = (told.cases(&rows), told.seen(&slices(&seen)));
-        let whole = evaluate(&told, &cases, &seen, &told.history(&pairs), &config, &[]).unwrap();
+        let whole = told.evaluate_after(&rows, &slices(&seen), &pairs, &config).unwrap();
         let (users, items) = (&whole.by_user_history, &whole.by_item_history);
         prop_assert_eq!(users.len(), config.buckets.len() + 1);
         prop_assert_eq!(users.iter().map(|bucket| bucket.n_users).sum::<usize>(), whole.n_users);
@@ -384,11 +526,11 @@ proptest! {
                 (one, other) => one == other,
             };
             let total = whole.metrics[at].1;
-            if let metric::OfUser::Ranking(_) = column.entry.of_user {
+            if let Measure::TopK(_) = column.entry.measure {
                 let found = weighted(users, &|bucket| bucket.n_users - bucket.n_users_without_relevant);
                 prop_assert!(near(found, total), "`{}`: {found:?}, {total:?}", column.name);
             }
-            if column.entry.average == Average::OverRows && all_rated {
+            if column.entry.measure.average() == Some(Average::OverRows) && all_rated {
                 for buckets in [users, items] {
                     let found = weighted(buckets, &|bucket| bucket.n_test);
                     prop_assert!(near(found, total), "`{}`: {found:?}, {total:?}", column.name);
@@ -401,9 +543,8 @@ proptest! {
     fn hits_of_item_buckets_add_up_to_those_of_the_whole((scores, rows, seen) in worlds()) {
         // Each hit is an item of one bucket; a user's precision is hits / k in any of them.
         let told = told(&scores);
-        let (cases, seen) = (told.cases(&rows), told.seen(&slices(&seen)));
-        let history = told.history(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
-        let whole = evaluate(&told, &cases, &seen, &history, &at(3), &[]).unwrap();
+        let pairs: Vec<_> = rows.iter().map(|row| (row.0, row.1)).collect();
+        let whole = told.evaluate_after(&rows, &slices(&seen), &pairs, &at(3)).unwrap();
         let found = |n_users: usize, without: usize, metrics: &[(String, Option<f64>)]| {
             let precision = metrics.iter().find(|(name, _)| name == "precision@3").unwrap().1;
             precision.unwrap_or(0.0) * (n_users - without) as f64
@@ -412,6 +553,35 @@ proptest! {
         let items = whole.by_item_history.iter();
         let parts: f64 = items.map(|one| found(one.n_users, one.n_users_without_relevant, &one.metrics)).sum();
         prop_assert!((parts - total).abs() < 1e-9, "{parts}, {total}");
+    }
+
+    #[test]
+    fn every_metric_keeps_its_bounds(
+        (scores, rows, seen) in worlds(), pairs in vec((0..8_usize, 0..12_usize), 0..60), sampled in 0..4_usize,
+    ) {
+        let told = told(&scores);
+        let pairs: std::collections::BTreeSet<_> =
+            pairs.iter().map(|(u, i)| (u % scores.len(), i % scores[0].len())).collect();
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        let config = EvaluateConfig { sampled_negatives: sampled, article_min_rows: std::num::NonZeroUsize::MIN, ..at(3) };
+        let evaluation = told.evaluate_after(&rows, &slices(&seen), &pairs, &config).unwrap();
+        for (name, value) in &evaluation.metrics {
+            let Some(value) = value else { continue };
+            let entry = crate::MetricEntry::of_column(name).unwrap();
+            let (low, high) = match entry.name {
+                "r2" | "explained_variance" => (f64::NEG_INFINITY, 1.0),
+                "popularity_lift@k" => (-1.0, f64::INFINITY),
+                "novelty@k" | "entropy@k" | "miscalibration@k" | "mae" | "rmse" | "mape" | "scaled_mae" | "scaled_mape" => {
+                    (0.0, f64::INFINITY)
+                }
+                _ => (0.0, 1.0 + 1e-12),
+            };
+            prop_assert!((low..=high).contains(value), "`{name}` is {value}");
+        }
+        prop_assert!(evaluation.metric("serendipity@3") <= evaluation.metric("precision@3"));
+        prop_assert!(evaluation.metric("recall@3") <= evaluation.metric("capped_recall@3"));
+        prop_assert!(evaluation.metric("uncapped_map@3") <= evaluation.metric("map@3"));
+        prop_assert!(evaluation.metric("r2") <= evaluation.metric("explained_variance"));
     }
 
     #[test]

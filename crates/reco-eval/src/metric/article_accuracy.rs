@@ -5,14 +5,14 @@
 //!
 //! **Invariant**: in [0, 1]; 1 for predictions in the order of the ratings; never more than `hit_share`.
 
-use super::{Average, Better, MetricEntry, OfUser, TopFive};
+use super::{Better, Family, Measure, MetricEntry, TopFive};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "article_accuracy",
     about: "the article's accuracy: share of five places where best rated and best predicted are the same item",
+    family: Family::Article,
     better: Better::Higher,
-    average: Average::OverUsers,
-    of_user: OfUser::TopFive(article_accuracy),
+    measure: Measure::TopFive(article_accuracy),
 };
 
 pub(crate) fn article_accuracy(five: &TopFive) -> f64 {

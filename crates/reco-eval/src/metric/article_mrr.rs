@@ -5,14 +5,14 @@
 //!
 //! **Invariant**: in [0, 1]; no list does better than predictions in the order of the ratings.
 
-use super::{Average, Better, MetricEntry, OfUser, TopFive};
+use super::{Better, Family, Measure, MetricEntry, TopFive};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "article_mrr",
     about: "the article's mrr: 1 / place among the five predicted best, averaged over the five best test items",
+    family: Family::Article,
     better: Better::Higher,
-    average: Average::OverUsers,
-    of_user: OfUser::TopFive(article_mrr),
+    measure: Measure::TopFive(article_mrr),
 };
 
 pub(crate) fn article_mrr(five: &TopFive) -> f64 {

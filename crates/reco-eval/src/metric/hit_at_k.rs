@@ -4,12 +4,12 @@
 //!
 //! **Invariant**: 0 or 1.
 
-use super::{Average, Better, MetricEntry, OfUser};
+use super::{Better, Family, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "hit@k",
     about: "share of users with a relevant item among the k recommended",
+    family: Family::Rankings,
     better: Better::Higher,
-    average: Average::OverUsers,
-    of_user: OfUser::Ranking(|top| if top.places().next().is_some() { 1.0 } else { 0.0 }),
+    measure: Measure::TopK(|top| Some(if top.places().next().is_some() { 1.0 } else { 0.0 })),
 };

@@ -5,12 +5,12 @@
 //!
 //! **Invariant**: in [0, 1]; 1 for predictions in the order of the ratings.
 
-use super::{Average, Better, MetricEntry, OfUser};
+use super::{Better, Family, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "hit_share",
     about: "the article's share of a user's five best test items that are among the five predicted best",
+    family: Family::Article,
     better: Better::Higher,
-    average: Average::OverUsers,
-    of_user: OfUser::TopFive(|five| five.n_hits() as f64 / five.len()),
+    measure: Measure::TopFive(|five| five.n_hits() as f64 / five.len()),
 };

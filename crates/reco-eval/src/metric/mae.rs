@@ -5,12 +5,12 @@
 //!
 //! **Invariant**: 0 for perfect predictions, never less.
 
-use super::{Average, Better, MetricEntry, OfUser, mean};
+use super::{Average, Better, Family, Measure, MetricEntry, mean};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "mae",
     about: "mean absolute error in stars",
+    family: Family::Ratings,
     better: Better::Lower,
-    average: Average::OverRows,
-    of_user: OfUser::Stars(|pairs| mean(pairs, |pair| pair.error())),
+    measure: Measure::Stars(|pairs| Some(mean(pairs, |pair| pair.error())), Average::OverRows),
 };

@@ -1,21 +1,16 @@
 //! How precise is a list at each of its hits?
 //!
 //! Mean average precision: the precision at the place of every hit among the first k, summed and divided by min(k, |T|), as
-//! RecBole does; others divide by |T|. Does not know how many stars a relevant item has.
+//! RecBole does; `uncapped_map@k` divides by |T|. Does not know how many stars a relevant item has.
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if no list of k items does better.
 
-use super::{Average, Better, MetricEntry, OfUser, TopK};
+use super::{Better, Family, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "map@k",
     about: "mean of the precisions at the relevant items among the k recommended",
+    family: Family::Rankings,
     better: Better::Higher,
-    average: Average::OverUsers,
-    of_user: OfUser::Ranking(average_precision),
+    measure: Measure::TopK(|top| Some(top.sum_of_precisions() / top.most_hits() as f64)),
 };
-
-fn average_precision(top: &TopK<'_>) -> f64 {
-    let precisions: f64 = top.places().zip(1..).map(|(place, hits)| f64::from(hits) / place as f64).sum();
-    precisions / top.most_hits() as f64
-}

@@ -5,14 +5,14 @@
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if the item predicted best is among the five rated best.
 
-use super::{Average, Better, MetricEntry, OfUser, TopFive};
+use super::{Better, Family, Measure, MetricEntry, TopFive};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "mrr",
     about: "1 / place of the first of the five best test items among the five predicted best",
+    family: Family::Article,
     better: Better::Higher,
-    average: Average::OverUsers,
-    of_user: OfUser::TopFive(mrr),
+    measure: Measure::TopFive(mrr),
 };
 
 pub(crate) fn mrr(five: &TopFive) -> f64 {

@@ -5,12 +5,12 @@
 //!
 //! **Invariant**: in [0, 1]; at most min(k, |T|) / k.
 
-use super::{Average, Better, MetricEntry, OfUser};
+use super::{Better, Family, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "precision@k",
     about: "share of the k items recommended that are relevant",
+    family: Family::Rankings,
     better: Better::Higher,
-    average: Average::OverUsers,
-    of_user: OfUser::Ranking(|top| top.n_hits() / top.k()),
+    measure: Measure::TopK(|top| Some(top.n_hits() / top.k())),
 };

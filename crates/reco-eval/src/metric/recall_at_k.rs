@@ -5,12 +5,12 @@
 //!
 //! **Invariant**: in [0, 1]; at most min(k, |T|) / |T|.
 
-use super::{Average, Better, MetricEntry, OfUser};
+use super::{Better, Family, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "recall@k",
     about: "share of all relevant items that are among the k recommended",
+    family: Family::Rankings,
     better: Better::Higher,
-    average: Average::OverUsers,
-    of_user: OfUser::Ranking(|top| top.n_hits() / top.n_relevant()),
+    measure: Measure::TopK(|top| Some(top.n_hits() / top.n_relevant())),
 };

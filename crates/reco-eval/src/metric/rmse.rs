@@ -5,12 +5,15 @@
 //!
 //! **Invariant**: 0 for perfect predictions, and never less than `mae`.
 
-use super::{Average, Better, MetricEntry, OfUser, mean};
+use super::{Average, Better, Family, Measure, MetricEntry, mean};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "rmse",
     about: "root mean square error in stars",
+    family: Family::Ratings,
     better: Better::Lower,
-    average: Average::RootMeanSquareOverRows,
-    of_user: OfUser::Stars(|pairs| mean(pairs, |pair| pair.error().powi(2)).sqrt()),
+    measure: Measure::Stars(
+        |pairs| Some(mean(pairs, |pair| pair.error().powi(2)).sqrt()),
+        Average::RootMeanSquareOverRows,
+    ),
 };

@@ -6,12 +6,12 @@
 //!
 //! **Invariant**: 0 for perfect predictions, never less.
 
-use super::{Average, Better, MetricEntry, OfUser, mean};
+use super::{Better, Family, Measure, MetricEntry, mean};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "scaled_mae",
     about: "the article's mean absolute error, of scaled ratings",
+    family: Family::Article,
     better: Better::Lower,
-    average: Average::OverRows,
-    of_user: OfUser::Targets(|pairs| Some(mean(pairs, |pair| pair.error()))),
+    measure: Measure::Targets(|pairs| Some(mean(pairs, |pair| pair.error()))),
 };

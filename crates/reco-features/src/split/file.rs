@@ -1,17 +1,23 @@
 //! How does somebody else's split become ours?
 //!
-//! Does not know how the file came to be. A CSV file with a column `row`, the data line of the raw ratings from zero, and
-//! either `part` (`train`, `validation` or `valid`, `test`) or `fold`, a number: the rows of the fold `split.fold` test, all
-//! others train. Further columns are not read.
+//! Does not know how the file came to be. A CSV or Parquet file that names each row by `row`, the data line of the raw ratings
+//! from zero, or by `user` and `item`, their ids as the raw ratings write them; and that says in `part` where it goes (`train`,
+//! `validation` or `valid`, `fold-in`, `test`), or in `fold`, a number: the rows of the fold `split.fold` test, all others
+//! train. Further columns are not read.
 //!
 //! **Invariant**: the file names each row of the tables once and no other; a row that it forgets would be dropped in
-//! silence, and is an error.
+//! silence, and is an error. No user of whom something is given at the query is learned from.
+
+mod lines;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::PathBuf;
 
-use super::{Assignment, Part, SplitEntry, SplitRows};
+use reco_core::{ItemId, UserId};
+
+use self::lines::{Key, Line, Lines, Place};
+use super::{Assignment, Part, SplitEntry, SplitRow, SplitRows};
+use crate::catalogue::known;
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
@@ -21,8 +27,10 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
     assign,
 };
 
-const COLUMNS: &str = "it is a CSV file with the columns `row` and `part`, or `row` and `fold`";
-const COUNTED: &str = "rows are counted from 0, after the header of the raw ratings; rejected rows, duplicates and ratings of dropped items have no place in it";
+const COLUMNS: &str = "it is a CSV or Parquet file with a column `row`, or the columns `user` and `item`, and with a column `part` or `fold`";
+const COUNTED: &str = "rows are counted from 0, after the header of the raw ratings; rejected rows, duplicates and ratings that `[features]` drops have no place in it";
+const PAIRED: &str =
+    "ids are those of the raw ratings; rejected rows and ratings that `[features]` drops have no place in it";
 
 impl SplitConfig {
     /// The file that the split reads, variables expanded; `None` for a split that reads none.
@@ -49,9 +57,9 @@ impl SplitConfig {
 }
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    let places: BTreeMap<u64, usize> = rows.rows.iter().enumerate().map(|(at, row)| (row.source_row, at)).collect();
-    let mut parts: Vec<Option<Part>> = vec![None; rows.rows.len()];
     let mut lines = Lines::open(config)?;
+    let names = Names::of(rows, lines.are_pairs());
+    let mut parts: Vec<Option<Part>> = vec![None; rows.rows.len()];
     let mut folds = BTreeSet::new();
     while let Some(line) = lines.next()? {
         let part = match line.place {
@@ -61,17 +69,9 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
                 if fold == config.fold { Part::Test } else { Part::Train }
             }
         };
-        let Some(&at) = places.get(&line.row) else {
-            let reason = format!(
-                "line {}: row `{}` is not among the `{}` of the tables",
-                line.number,
-                line.row,
-                rows.rows.len()
-            );
-            return Err(config.refuse(reason, COUNTED));
-        };
+        let at = names.find(&line, config)?;
         if parts[at].replace(part).is_some() {
-            let reason = format!("line {}: row `{}` stands there twice", line.number, line.row);
+            let reason = format!("{}: {} stands there twice", line.name, names.name(at));
             return Err(config.refuse(reason, "keep one line for each row"));
         }
     }
@@ -81,12 +81,13 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
         let reason = format!("no row is of fold `{}`", config.fold);
         return Err(config.refuse(reason, format!("`split.fold` is one of its folds, `{first}` to `{last}`")));
     }
-    let forgotten = || rows.rows.iter().zip(&parts).filter(|(_, part)| part.is_none()).map(|(row, _)| row.source_row);
-    if let Some(first) = forgotten().min() {
+    let forgotten = || (0..parts.len()).filter(|at| parts[*at].is_none());
+    if let Some(first) = forgotten().min_by_key(|at| rows.rows[*at].source_row) {
         let reason = format!(
-            "it says nothing of `{}` of `{}` rows, the first of them row `{first}`",
+            "it says nothing of `{}` of `{}` rows, the first of them {}",
             forgotten().count(),
-            rows.rows.len()
+            parts.len(),
+            names.name(first)
         );
         return Err(config.refuse(reason, "say of each row where it goes; none is dropped in silence"));
     }
@@ -101,87 +102,67 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
             });
         }
     }
+    for range in rows.by_user() {
+        let of_user = &parts[range.clone()];
+        let learned = [(Part::Train, "train"), (Part::Validation, "validation")];
+        if of_user.contains(&Part::FoldIn)
+            && let Some((_, name)) = learned.iter().find(|(part, _)| of_user.contains(part))
+        {
+            let user = rows.users.id(rows.rows[range.start].user);
+            let reason = format!("user `{user}` has rows of the part `fold-in` and of the part `{name}`");
+            let hint = "what is given of a user at the query is all that is known of them: their other rows test";
+            return Err(config.refuse(reason, hint));
+        }
+    }
     Ok(Assignment::without_cuts(parts))
 }
 
-/// One line of the file.
-struct Line {
-    number: u64,
-    row: u64,
-    place: Place,
+/// How the file names the rows.
+struct Names<'a> {
+    rows: &'a SplitRows<'a>,
+    /// The place of each source row, where they are named so.
+    places: Option<BTreeMap<u64, usize>>,
 }
 
-/// What a line says of its row.
-enum Place {
-    Part(Part),
-    Fold(u64),
-}
-
-/// The lines of the file, one after another.
-struct Lines<'a> {
-    config: &'a SplitConfig,
-    reader: csv::Reader<std::fs::File>,
-    record: csv::StringRecord,
-    row: usize,
-    place: usize,
-    is_fold: bool,
-}
-
-impl<'a> Lines<'a> {
-    fn open(config: &'a SplitConfig) -> Result<Self, FeaturesError> {
-        // `file` answers with a path for this split, whose configuration this is.
-        let path = config.file()?.unwrap_or_default();
-        let file = std::fs::File::open(&path).map_err(|error| {
-            let hint = "`split.path` is relative to the folder that the command runs in";
-            match error.kind() {
-                io::ErrorKind::NotFound => config.refuse("there is no such file".to_owned(), hint),
-                _ => config.refuse(format!("it cannot be read: {error}"), hint),
-            }
-        })?;
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
-        let header = reader.headers().map_err(|error| config.refuse(error.to_string(), COLUMNS))?.clone();
-        // Spreadsheets put a byte order mark before the first name.
-        let column = |name: &str| header.iter().position(|cell| cell.trim_start_matches('\u{feff}') == name);
-        let missing = |name: &str| {
-            let known = header.iter().collect::<Vec<_>>().join("`, `");
-            config.refuse(format!("it has no column {name}, and has `{known}`"), COLUMNS)
-        };
-        let row = column("row").ok_or_else(|| missing("`row`"))?;
-        let (place, is_fold) = match (column("part"), column("fold")) {
-            (Some(place), None) => (place, false),
-            (None, Some(place)) => (place, true),
-            (None, None) => return Err(missing("`part` or `fold`")),
-            (Some(_), Some(_)) => {
-                return Err(config.refuse("it has both `part` and `fold`".to_owned(), "remove or rename one of them"));
-            }
-        };
-        Ok(Self { config, reader, record: csv::StringRecord::new(), row, place, is_fold })
+impl<'a> Names<'a> {
+    fn of(rows: &'a SplitRows<'a>, are_pairs: bool) -> Self {
+        let places = || rows.rows.iter().enumerate().map(|(at, row)| (row.source_row, at)).collect();
+        Self { rows, places: (!are_pairs).then(places) }
     }
 
-    fn next(&mut self) -> Result<Option<Line>, FeaturesError> {
-        let config = self.config;
-        let more = self.reader.read_record(&mut self.record);
-        if !more.map_err(|error| config.refuse(error.to_string(), COLUMNS))? {
-            return Ok(None);
+    /// As messages name the row at `at`.
+    fn name(&self, at: usize) -> String {
+        let SplitRow { user, item, source_row, .. } = self.rows.rows[at];
+        match self.places {
+            Some(_) => format!("row `{source_row}`"),
+            None => format!("the pair of user `{}` and item `{}`", self.rows.users.id(user), self.rows.items.id(item)),
         }
-        let number = self.record.position().map_or(0, csv::Position::line);
-        let cell = |column: usize| self.record.get(column).unwrap_or_default();
-        let count = |name: &str, column: usize| {
-            cell(column).parse().map_err(|_| {
-                config.refuse(format!("line {number}: {name} `{}` is no whole number from 0", cell(column)), COUNTED)
-            })
-        };
-        let row = count("row", self.row)?;
-        let place = match (self.is_fold, cell(self.place)) {
-            (true, _) => Place::Fold(count("fold", self.place)?),
-            (false, "train") => Place::Part(Part::Train),
-            (false, "validation" | "valid") => Place::Part(Part::Validation),
-            (false, "test") => Place::Part(Part::Test),
-            (false, other) => {
-                let reason = format!("line {number}: unknown part `{other}`");
-                return Err(config.refuse(reason, "a part is `train`, `validation` or `test`"));
+    }
+
+    /// Where the row that `line` names stands.
+    ///
+    /// # Errors
+    /// A row that is not among the tables'.
+    fn find(&self, line: &Line<'_>, config: &SplitConfig) -> Result<usize, FeaturesError> {
+        let SplitRows { users, items, rows, .. } = *self.rows;
+        let refuse = |reason: String, hint: String| config.refuse(format!("{}: {reason}", line.name), hint);
+        match line.key {
+            Key::Row(row) => self.places.as_ref().and_then(|places| places.get(&row)).copied().ok_or_else(|| {
+                refuse(format!("row `{row}` is not among the `{}` of the tables", rows.len()), COUNTED.to_owned())
+            }),
+            Key::Pair(user_id, item_id) => {
+                let unknown = |what, id, hint| refuse(format!("unknown {what} `{id}`"), hint);
+                let user = users
+                    .get(&UserId::parse(user_id))
+                    .ok_or_else(|| unknown("user", user_id, known(users.ids(), "users", user_id)))?;
+                let item = items
+                    .get(&ItemId::parse(item_id))
+                    .ok_or_else(|| unknown("item", item_id, known(items.ids(), "items", item_id)))?;
+                rows.binary_search_by_key(&(user, item), |row| (row.user, row.item)).map_err(|_| {
+                    let reason = format!("the tables have no rating of item `{item_id}` by user `{user_id}`");
+                    refuse(reason, PAIRED.to_owned())
+                })
             }
-        };
-        Ok(Some(Line { number, row, place }))
+        }
     }
 }

@@ -3,11 +3,15 @@
 //! Does not know ratings: a split sees who, what, when and where in the source, never how many stars.
 //!
 //! **Invariant**: every row is in exactly one part; the same rows in any source order, on any machine, are split alike;
-//! chance is [`keyed_hash`](reco_core::random::keyed_hash) of (seed, user, item) and nothing else.
+//! chance is [`keyed_hash`](reco_core::random::keyed_hash) of (seed, user, item), or
+//! [`keyed_user_hash`](reco_core::random::keyed_user_hash) of (seed, user), and nothing else.
 
 mod article;
 mod file;
+mod held_out_users;
+mod k_fold;
 mod leave_last_out;
+mod per_item_random;
 mod per_user_last;
 mod per_user_random;
 mod random;
@@ -26,10 +30,13 @@ use crate::{FeaturesError, SplitConfig};
 pub static SPLITS: &[SplitEntry] = &[
     article::ENTRY,
     random::ENTRY,
+    k_fold::ENTRY,
     per_user_random::ENTRY,
+    per_item_random::ENTRY,
     per_user_last::ENTRY,
     leave_last_out::ENTRY,
     temporal::ENTRY,
+    held_out_users::ENTRY,
     file::ENTRY,
 ];
 
@@ -79,8 +86,12 @@ pub enum Part {
     Train,
     /// Stops the training.
     Validation,
+    /// Given of a held-out user when the question is asked, and never learned from.
+    FoldIn,
     /// Held out.
     Test,
+    /// Held out and not asked about, where the experiment says so: no train row has its item.
+    Untrained,
 }
 
 /// A split's answer.
@@ -109,14 +120,14 @@ pub(crate) fn find_split(kind: &str) -> Result<&'static SplitEntry, FeaturesErro
     })
 }
 
-/// Splits `rows` as `config` says.
+/// Splits `rows` as `config` says: the split's own answer, then `refit`, then `drop_untrained_items`.
 ///
 /// # Errors
 /// An unknown kind, a share that is none, a split by time without times, a part that stays empty although it was asked for.
 pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
     let entry = find_split(&config.kind)?;
     config.check()?;
-    let assignment = (entry.assign)(rows, config)?;
+    let mut assignment = (entry.assign)(rows, config)?;
     let wanted = [
         (Part::Test, "test", true, "raise `split.test`, use more ratings, or choose another `split.kind`"),
         (Part::Train, "train", true, "lower `split.test`, use more ratings, or choose another `split.kind`"),
@@ -127,13 +138,36 @@ pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assign
             "raise `split.validation`, set it to 0 to do without, or use more ratings",
         ),
     ];
+    let empty = |part, hint| FeaturesError::EmptyPart { kind: entry.name, part, n_rows: rows.rows.len(), hint };
     for (part, name, wanted, hint) in wanted {
         if wanted && !assignment.parts.contains(&part) {
-            return Err(FeaturesError::EmptyPart { kind: entry.name, part: name, n_rows: rows.rows.len(), hint });
+            // All that the split would ask about may have been taken from it already.
+            let hint = match part {
+                Part::Test if assignment.parts.contains(&Part::Untrained) => NONE_TRAINED,
+                _ => hint,
+            };
+            return Err(empty(name, hint));
+        }
+    }
+    if config.refit {
+        assignment.parts.iter_mut().filter(|part| **part == Part::Validation).for_each(|part| *part = Part::Train);
+    }
+    if config.drop_untrained_items {
+        let is_trained = rows.trained_items(&assignment.parts);
+        for (part, row) in assignment.parts.iter_mut().zip(rows.rows) {
+            if *part == Part::Test && !is_trained[row.item.index()] {
+                *part = Part::Untrained;
+            }
+        }
+        if !assignment.parts.contains(&Part::Test) {
+            return Err(empty("test", NONE_TRAINED));
         }
     }
     Ok(assignment)
 }
+
+const NONE_TRAINED: &str =
+    "no item of the test has a train row: set `split.drop_untrained_items = false`, or choose another `split.kind`";
 
 /// How many rows each part gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,11 +182,16 @@ impl Sizes {
     /// nothing takes one row from train, test first, as long as train keeps one. This is the rule of `RecBole`'s ratio split:
     /// at 8:1:1, one row trains; two give 1, 0, 1 (train, validation, test); three to nine give n-2, 1, 1; ten give 8, 1, 1.
     fn of(n: usize, config: &SplitConfig) -> Self {
+        Self::of_shares(n, config.validation, config.test)
+    }
+
+    /// The same of shares that no configuration names so.
+    fn of_shares(n: usize, validation_share: f64, test_share: f64) -> Self {
         // The small addition undoes what binary fractions lose: 0.29 × 100 is 28.999…
         let share = |share: f64| (share * n as f64 + 1e-9) as usize;
-        let (mut validation, mut test) = (share(config.validation), share(config.test));
+        let (mut validation, mut test) = (share(validation_share), share(test_share));
         let mut train = n.saturating_sub(validation + test);
-        for (size, share) in [(&mut test, config.test), (&mut validation, config.validation)] {
+        for (size, share) in [(&mut test, test_share), (&mut validation, validation_share)] {
             if *size == 0 && share > 0.0 && train > 1 {
                 *size = 1;
                 train -= 1;
@@ -190,9 +229,18 @@ impl SplitRows<'_> {
         keyed_hash(self.seed, self.users.id(user), self.items.id(item))
     }
 
-    /// `range` in the order of the draws.
-    fn shuffled(&self, range: Range<usize>) -> Vec<usize> {
-        let mut drawn: Vec<_> = range.map(|row| (self.hash(row), self.rows[row].source_row, row)).collect();
+    /// Which items of the catalogue have a row of `parts` to learn from.
+    fn trained_items(&self, parts: &[Part]) -> Vec<bool> {
+        let mut is_trained = vec![false; self.items.len()];
+        for (row, _) in self.rows.iter().zip(parts).filter(|(_, part)| **part == Part::Train) {
+            is_trained[row.item.index()] = true;
+        }
+        is_trained
+    }
+
+    /// `rows` in the order of the draws.
+    fn shuffled(&self, rows: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let mut drawn: Vec<_> = rows.into_iter().map(|row| (self.hash(row), self.rows[row].source_row, row)).collect();
         drawn.sort_unstable();
         drawn.into_iter().map(|(_, _, row)| row).collect()
     }

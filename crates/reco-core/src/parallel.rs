@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 /// Calls `work` on each of `rows`, with something of its own for each thread, which `scratch` makes.
-pub(crate) fn each<Row: Send, Scratch>(
+pub fn each<Row: Send, Scratch>(
     rows: Vec<Row>,
     scratch: impl Fn() -> Scratch + Sync,
     work: impl Fn(&mut Scratch, Row) + Sync,

@@ -1,0 +1,90 @@
+//! Which are the greatest of many numbers?
+//!
+//! Does not know items or users. Most numbers are looked at once, in blocks that a compiler turns into vector instructions:
+//! only a block that holds one above the worst of the best so far is looked at number by number.
+//!
+//! **Invariant**: the answer is that of sorting all numbers, the greatest first, equal ones (0 and -0 among them) in the order
+//! of their places.
+
+use std::cmp::Ordering;
+
+/// Numbers that are compared at once.
+const BLOCK: usize = 64;
+
+/// The `k` greatest of `scores` with their places, the greatest first, into `best`, which is emptied before; fewer where
+/// there are fewer. [`Scores::ABSENT`](crate::Scores::ABSENT) is passed over. NaN must not be among them.
+pub fn top_k(scores: &[f32], k: usize, best: &mut Vec<(f32, u32)>) {
+    best.clear();
+    if k == 0 {
+        return;
+    }
+    let room = 2 * k.min(scores.len());
+    // What is not above it cannot be among the best: of equal numbers the earlier ones win.
+    let mut threshold = f32::NEG_INFINITY;
+    for (block, first) in scores.chunks(BLOCK).zip((0_u32..).step_by(BLOCK)) {
+        if !block.iter().fold(false, |any, score| any | (*score > threshold)) {
+            continue;
+        }
+        for (&score, place) in block.iter().zip(first..) {
+            if score > threshold {
+                best.push((score, place));
+                if best.len() >= room && best.len() > k {
+                    best.select_nth_unstable_by(k - 1, order);
+                    best.truncate(k);
+                    threshold = best[k - 1].0;
+                }
+            }
+        }
+    }
+    if best.len() > k {
+        best.select_nth_unstable_by(k - 1, order);
+        best.truncate(k);
+    }
+    best.sort_unstable_by(order);
+}
+
+fn order(a: &(f32, u32), b: &(f32, u32)) -> Ordering {
+    (b.0 + 0.0).total_cmp(&(a.0 + 0.0)).then(a.1.cmp(&b.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::unit_interval;
+
+    fn sorted(scores: &[f32], k: usize) -> Vec<u32> {
+        let mut all: Vec<(f32, u32)> = scores.iter().copied().zip(0..).collect();
+        all.retain(|(score, _)| *score > f32::NEG_INFINITY);
+        all.sort_by(order);
+        all.into_iter().map(|(_, place)| place).take(k).collect()
+    }
+
+    #[test]
+    fn it_is_the_head_of_the_sorted_numbers() {
+        let mut best = Vec::new();
+        for n in [0, 1, 5, 63, 64, 65, 500] {
+            for levels in [1.0, 3.0, 1e6] {
+                // Odd multipliers of a 64-bit hash: numbers without a pattern, the same in every run.
+                let number = |at: u64| unit_interval(at.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31));
+                let mut scores: Vec<f32> = (0..n).map(|at| (number(at) * levels).floor() as f32 - 1.0).collect();
+                scores.iter_mut().step_by(7).for_each(|score| *score = f32::NEG_INFINITY);
+                scores.iter_mut().skip(1).step_by(5).for_each(|score| *score = -*score * 0.0);
+                for k in [0, 1, 2, 10, 64, 1000] {
+                    top_k(&scores, k, &mut best);
+                    let places: Vec<u32> = best.iter().map(|(_, place)| *place).collect();
+                    assert_eq!(places, sorted(&scores, k), "{k} of {n} with {levels} levels");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rising_and_falling_numbers_are_no_trap() {
+        let (mut best, rising) = (Vec::new(), (0..1000).map(|n| n as f32).collect::<Vec<_>>());
+        top_k(&rising, 3, &mut best);
+        assert_eq!(best, [(999.0, 999), (998.0, 998), (997.0, 997)]);
+        let falling: Vec<f32> = rising.iter().map(|n| -n).collect();
+        top_k(&falling, 3, &mut best);
+        assert_eq!(best, [(-0.0, 0), (-1.0, 1), (-2.0, 2)]);
+    }
+}

@@ -1,0 +1,227 @@
+//! Are some users served worse than others?
+//!
+//! Does not know recommenders: it reads users' values. A group is set against all other users, so that the question is the same
+//! for two groups and for twenty (Ekstrand et al. 2018, "All the cool kids, how do they fit in?", compare groups by age and
+//! gender in this way).
+//!
+//! **Invariant**: a gap is the group's value minus that of the others; its bounds are those of a normal distribution with the
+//! standard error of Welch 1947, weighted means by their linear approximation (the delta method).
+
+use reco_core::{Catalogue, UserIdx};
+use serde::{Deserialize, Serialize};
+
+use crate::config::bucket_names;
+use crate::metric::Measure;
+use crate::{Evaluation, MetricEntry};
+
+/// Attributes with more values than this make no groups: too many, too small.
+const MOST_VALUES: usize = 12;
+
+/// 97.5 % of a normal distribution lie below it.
+const NORMAL: f64 = 1.959_963_984_540_054;
+
+/// Users who have something in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// `gender`, `activity`.
+    pub attribute: String,
+    /// `F`, `50+`.
+    pub name: String,
+    /// Whether each user of the catalogue is one of them.
+    pub members: Vec<bool>,
+}
+
+/// The metrics of a group of users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupValues {
+    /// See [`Group::attribute`].
+    pub attribute: String,
+    /// See [`Group::name`].
+    pub group: String,
+    /// Users with test rows in it.
+    pub n_users: usize,
+    /// As [`Evaluation::metrics`], of these users alone; `None` also for metrics of all users together.
+    pub metrics: Vec<(String, Option<f64>)>,
+    /// How far each lies from that of all other users; `None` where a group or the others have fewer than two users with a
+    /// value.
+    pub gaps: Vec<Option<Gap>>,
+}
+
+/// How far a group's metric lies from that of all other users, and between which bounds, 95 times in 100.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The group's value minus the others'.
+    pub difference: f64,
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+/// The groups of the catalogue's users: one for each value of an attribute that has at most twelve, two for one that is a number,
+/// divided at its median.
+pub fn groups(catalogue: &Catalogue) -> Vec<Group> {
+    let features = &catalogue.user_features;
+    let attribute = |column: usize| features.names()[column].split_once('=').map(|(attribute, _)| attribute);
+    let mut groups: Vec<Group> = Vec::new();
+    for (column, name) in features.names().iter().enumerate() {
+        let values = || (0..catalogue.n_users()).map(|user| features.matrix().row(user)[column]);
+        let group = |attribute: &str, name: String, is: &dyn Fn(f32) -> bool| Group {
+            attribute: attribute.to_owned(),
+            name,
+            members: values().map(is).collect(),
+        };
+        if let Some((of, value)) = name.split_once('=') {
+            if (0..features.names().len()).filter(|other| attribute(*other) == Some(of)).count() <= MOST_VALUES {
+                groups.push(group(of, value.to_owned(), &|value| value > 0.0));
+            }
+        } else if features.spans().contains_key(name) {
+            let mut sorted: Vec<f32> = values().collect();
+            sorted.sort_unstable_by(f32::total_cmp);
+            let Some(&median) = sorted.get(sorted.len() / 2) else { continue };
+            let Some(number) = features.unscaled(column, median) else { continue };
+            let number = (number * 1000.0).round() / 1000.0;
+            groups.push(group(name, format!("below {number}"), &|value| value < median));
+            groups.push(group(name, format!("{number} and above"), &|value| value >= median));
+        }
+    }
+    groups
+}
+
+/// The metrics of each of `groups`, and of users by how much was known of them (`starts` as `buckets` in [evaluate]), in the order
+/// given; without groups that have no user with test rows.
+pub fn gaps(
+    evaluation: &Evaluation,
+    catalogue: &Catalogue,
+    groups: &[Group],
+    starts: &[std::num::NonZeroUsize],
+) -> Vec<GroupValues> {
+    let rows: Vec<Option<UserIdx>> = evaluation.per_user.iter().map(|user| catalogue.users.get(&user.user)).collect();
+    let of_attribute = groups.iter().map(|group| {
+        let is_member = |row: &Option<UserIdx>| row.is_some_and(|user| group.members[user.index()]);
+        (group.attribute.clone(), group.name.clone(), rows.iter().map(is_member).collect::<Vec<bool>>())
+    });
+    let of_activity = bucket_names(starts).into_iter().enumerate().map(|(bucket, name)| {
+        let bucket_of = |n: usize| starts.partition_point(|start| start.get() <= n);
+        let members = evaluation.per_user.iter().map(|user| bucket_of(user.n_train) == bucket).collect();
+        ("activity".to_owned(), name, members)
+    });
+    let all = of_attribute.chain(of_activity).filter(|(.., members)| members.contains(&true));
+    all.map(|(attribute, group, members)| values(evaluation, attribute, group, &members)).collect()
+}
+
+fn values(evaluation: &Evaluation, attribute: String, group: String, members: &[bool]) -> GroupValues {
+    let (mut metrics, mut gaps) = (Vec::new(), Vec::new());
+    for (at, (name, value)) in evaluation.metrics.iter().enumerate() {
+        let measure = MetricEntry::of_column(name).map(|entry| entry.measure).filter(|_| value.is_some());
+        let estimate = |wanted: bool| Estimate::new(evaluation, measure?, at, |row| members[row] == wanted);
+        let (inside, outside) = (estimate(true), estimate(false));
+        metrics.push((name.clone(), inside.map(|inside| inside.value)));
+        gaps.push(inside.zip(outside).and_then(|(inside, outside)| {
+            let difference = inside.value - outside.value;
+            let half = NORMAL * (inside.variance? + outside.variance?).sqrt();
+            Some(Gap { difference, low: difference - half, high: difference + half })
+        }));
+    }
+    GroupValues { attribute, group, n_users: members.iter().filter(|is| **is).count(), metrics, gaps }
+}
+
+/// A metric of some users.
+#[derive(Clone, Copy)]
+struct Estimate {
+    value: f64,
+    /// Of the value, were other users drawn; `None` for one user, and for metrics without users' values.
+    variance: Option<f64>,
+}
+
+impl Estimate {
+    /// Of the users for whose row `wanted` is true; `None` where none of them has a value.
+    fn new(evaluation: &Evaluation, measure: Measure, at: usize, wanted: impl Fn(usize) -> bool) -> Option<Self> {
+        let users = || evaluation.per_user.iter().enumerate().filter(|(row, _)| wanted(*row)).map(|(_, user)| user);
+        let Some(average) = measure.average() else {
+            let Measure::Sums(metric) = measure else { return None };
+            let mut sums = crate::metric::Sums::default();
+            users().for_each(|user| sums.add(&user.sums.unwrap_or_default(), 1.0));
+            return (sums.n > 0.0).then(|| metric(&sums)).flatten().map(|value| Self { value, variance: None });
+        };
+        let terms = || users().filter_map(|user| Some(average.term(user.values[at]?, user.n_rated as f64)));
+        let (sum, weights, n) =
+            terms().fold((0.0, 0.0, 0.0), |(s, w, n), (term, weight)| (s + term * weight, w + weight, n + 1.0));
+        if weights <= 0.0 {
+            return None;
+        }
+        let mean = sum / weights;
+        let squares: f64 = terms().map(|(term, weight)| (weight * (term - mean)).powi(2)).sum();
+        let of_mean = (n > 1.0).then(|| n / (n - 1.0) * squares / (weights * weights));
+        let value = average.of_mean(mean);
+        // The slope of the metric at the mean, squared: 1, or that of a root.
+        let slope = if average == crate::metric::Average::RootMeanSquareOverRows {
+            0.25 / mean.max(f64::MIN_POSITIVE)
+        } else {
+            1.0
+        };
+        Some(Self { value, variance: of_mean.map(|variance| variance * slope) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use reco_core::testing::catalogue;
+    use reco_core::{Features, Matrix, Span};
+
+    use super::*;
+    use crate::interval::tests::evaluation;
+
+    fn named(metric: &str, values: &[(Option<f64>, usize)], members: &[bool]) -> GroupValues {
+        let catalogue = catalogue(values.len(), 1);
+        let group = Group { attribute: "side".to_owned(), name: "left".to_owned(), members: members.to_vec() };
+        let mut evaluation = evaluation(metric, values);
+        for (user, id) in evaluation.per_user.iter_mut().zip(catalogue.users.ids()) {
+            user.user = id.clone();
+        }
+        gaps(&evaluation, &catalogue, &[group], &[]).remove(0)
+    }
+
+    #[test]
+    fn a_gap_has_the_bounds_of_welch() {
+        let values: Vec<_> = [1.0, 2.0, 3.0, 6.0, 8.0].map(|value| (Some(value), 1)).to_vec();
+        let group = named("ndcg@10", &values, &[true, true, true, false, false]);
+        assert_eq!((group.n_users, group.metrics[0].1), (3, Some(2.0)));
+        // Variances 1 and 2 of 3 and 2 users.
+        let (gap, half) = (group.gaps[0].unwrap(), NORMAL * (1.0_f64 / 3.0 + 2.0 / 2.0).sqrt());
+        assert_eq!(gap.difference, -5.0);
+        assert!((gap.low - (-5.0 - half)).abs() < 1e-12 && (gap.high - (-5.0 + half)).abs() < 1e-12, "{gap:?}");
+    }
+
+    #[test]
+    fn rows_weigh_in_errors_and_small_groups_have_no_bounds() {
+        let values = [(Some(1.0), 3), (Some(3.0), 1), (Some(2.0), 2), (None, 0)];
+        let group = named("mae", &values, &[true, true, false, false]);
+        assert_eq!((group.metrics[0].1, group.gaps[0]), (Some(1.5), None));
+        let root = named("rmse", &values, &[true, true, false, false]);
+        assert_eq!(root.metrics[0].1, Some(((1.0 * 3.0 + 9.0) / 4.0_f64).sqrt()));
+        assert_eq!(named("ndcg@10", &values, &[false, false, false, true]).metrics[0].1, None);
+    }
+
+    #[test]
+    fn groups_are_values_of_attributes_and_halves_of_numbers() {
+        let names = ["age", "gender=F", "gender=M"].map(str::to_owned).to_vec();
+        let matrix = Matrix::new(3, 3, vec![0.0, 1.0, 0.0, 0.5, 0.0, 1.0, 1.0, 0.0, 0.0]).unwrap();
+        let span = BTreeMap::from([("age".to_owned(), Span { low: 20.0, high: 40.0 })]);
+        let user_features = Features::new(names, matrix).unwrap().with_spans(span);
+        let found = groups(&Catalogue { user_features, ..catalogue(3, 1) });
+        let found: Vec<_> =
+            found.iter().map(|one| (one.attribute.as_str(), one.name.as_str(), one.members.as_slice())).collect();
+        assert_eq!(
+            found,
+            [
+                ("age", "below 30", &[true, false, false][..]),
+                ("age", "30 and above", &[false, true, true]),
+                ("gender", "F", &[true, false, false]),
+                ("gender", "M", &[false, true, false]),
+            ]
+        );
+    }
+}

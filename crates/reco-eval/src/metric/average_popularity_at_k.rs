@@ -1,0 +1,20 @@
+//! How popular are the items of a list?
+//!
+//! The mean over its items of the share of training users who rated them (average recommendation popularity; Yin et al. 2012,
+//! "Challenging the long tail recommendation", there as a count). Says what lists are like, not how good they are.
+//!
+//! **Invariant**: in [0, 1].
+
+use super::{Better, Family, List, Measure, MetricEntry};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "average_popularity@k",
+    about: "mean share of training users who rated the k recommended",
+    family: Family::BeyondAccuracy,
+    better: Better::Neither,
+    measure: Measure::List(average_popularity),
+};
+
+fn average_popularity(list: &List<'_>) -> Option<f64> {
+    Some(list.known.average_popularity(list.items))
+}

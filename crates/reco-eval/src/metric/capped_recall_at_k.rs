@@ -1,0 +1,17 @@
+//! Which share of what a list of k could find does it find?
+//!
+//! Hits among the first k, divided by min(k, |T|) (Liang et al. 2018, "Variational Autoencoders for Collaborative
+//! Filtering", section 4.2, which calls it Recall@R). Greater than `recall@k` wherever |T| is above k: the two must not be
+//! compared. Does not know the order within the list.
+//!
+//! **Invariant**: in [0, 1]; 1 exactly if no list of k items finds more; never less than `recall@k`.
+
+use super::{Better, Family, Measure, MetricEntry};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "capped_recall@k",
+    about: "hits among the k recommended, divided by min(k, relevant items): the recall of Mult-VAE's tables",
+    family: Family::Rankings,
+    better: Better::Higher,
+    measure: Measure::TopK(|top| Some(top.n_hits() / top.most_hits() as f64)),
+};

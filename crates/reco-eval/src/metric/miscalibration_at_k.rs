@@ -1,0 +1,27 @@
+//! How far are the genres of a list from those that the user rates?
+//!
+//! Steck 2018, "Calibrated Recommendations", equations 2 to 5: KL(p || (1 - α) q + α p) in nats with α = 0.01, p being the genres of
+//! the user's training items and q those of the list; each item spreads a weight of 1 evenly over its genres. Training items
+//! weigh alike (the paper's w = 1). Items without genres play no part; a user without a genre on either side is left out, and
+//! without genres the metric does not apply.
+//!
+//! **Invariant**: at least 0, for equal shares; at most ln 100.
+
+use super::{Better, Family, List, Measure, MetricEntry};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "miscalibration@k",
+    about: "divergence (nats, Steck 2018) of the genres of the k recommended from those of the user's training items",
+    family: Family::BeyondAccuracy,
+    better: Better::Lower,
+    measure: Measure::List(miscalibration),
+};
+
+const ALPHA: f64 = 0.01;
+
+fn miscalibration(list: &List<'_>) -> Option<f64> {
+    let wanted = list.known.genre_shares(list.profile)?;
+    let given = list.known.genre_shares(list.items)?;
+    let terms = wanted.iter().zip(&given).filter(|(p, _)| **p > 0.0);
+    Some(terms.map(|(p, q)| p * (p / ((1.0 - ALPHA) * q + ALPHA * p)).ln()).sum::<f64>().max(0.0))
+}

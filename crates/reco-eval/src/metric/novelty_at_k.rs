@@ -1,0 +1,23 @@
+//! How little known are the items of a list?
+//!
+//! Mean self-information of its items in bits, -log₂ of the share of training users who rated the item (Zhou et al. 2010,
+//! "Solving the apparent diversity-accuracy dilemma of recommender systems", equation 5). An item that nobody rated counts as
+//! rated by one. Does not know what the user knows.
+//!
+//! **Invariant**: at least 0; 0 where everybody rated everything in the list.
+
+use super::{Better, Family, List, Measure, MetricEntry};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "novelty@k",
+    about: "mean self-information (bits) of the k recommended, by who rated them in training",
+    family: Family::BeyondAccuracy,
+    better: Better::Higher,
+    measure: Measure::List(novelty),
+};
+
+fn novelty(list: &List<'_>) -> Option<f64> {
+    let n_users = list.known.n_train_users().max(1) as f64;
+    let bits = |item: &reco_core::ItemIdx| (n_users / list.known.n_ratings(*item).max(1) as f64).log2();
+    Some(list.items.iter().map(bits).sum::<f64>() / list.items.len() as f64)
+}

@@ -1,0 +1,23 @@
+//! How much more popular are recommendations than what the user rates by themselves?
+//!
+//! (average popularity of the list - that of the user's training items) / that of the user's training items (Abdollahpouri et
+//! al. 2019, "The unfairness of popularity bias in recommendation", whose group average popularity this is, user by user). 0 where
+//! a list is as popular as the user's taste, above 0 where it amplifies popularity. Users without training ratings are left
+//! out.
+//!
+//! **Invariant**: at least -1.
+
+use super::{Better, Family, List, Measure, MetricEntry};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "popularity_lift@k",
+    about: "by which share the k recommended are more popular than the user's training items",
+    family: Family::BeyondAccuracy,
+    better: Better::Neither,
+    measure: Measure::List(lift),
+};
+
+fn lift(list: &List<'_>) -> Option<f64> {
+    let taste = list.known.average_popularity(list.profile);
+    (!list.profile.is_empty() && taste > 0.0).then(|| list.known.average_popularity(list.items) / taste - 1.0)
+}

@@ -1,0 +1,21 @@
+//! Which share of the relevant items would a list find that is just long enough for them?
+//!
+//! Hits among the first |T|, divided by |T| (Manning, Raghavan, Schütze 2008, "Introduction to Information Retrieval",
+//! section 8.4). Does not know k.
+//!
+//! **Invariant**: in [0, 1]; 1 exactly if all relevant items come before all others.
+
+use super::{Better, Family, Measure, MetricEntry, Whole};
+
+pub(super) const ENTRY: MetricEntry = MetricEntry {
+    name: "r_precision",
+    about: "share of relevant items in a list that is as long as there are relevant items",
+    family: Family::Rankings,
+    better: Better::Higher,
+    measure: Measure::Whole(r_precision),
+};
+
+fn r_precision(whole: &Whole<'_>) -> Option<f64> {
+    let found = |placed: &&super::Placed| placed.place.is_some_and(|place| place.get() <= whole.n_relevant);
+    Some(whole.placed.iter().filter(found).count() as f64 / whole.n_relevant as f64)
+}

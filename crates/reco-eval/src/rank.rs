@@ -1,0 +1,174 @@
+//! Where do a user's relevant items stand among all candidates, and which come first?
+//!
+//! Does not know metrics. Nothing is sorted but the first few: the place of a relevant item is a count of scores above its
+//! own, which a compiler turns into vector instructions.
+//!
+//! **Invariant**: greater scores first, equal ones in catalogue order; the memory of a ranking is one row of scores.
+
+use std::num::NonZeroUsize;
+
+use reco_core::{Catalogue, ItemIdx, ScoreError, Scores, Seen, top_k};
+
+use crate::metric::Placed;
+
+/// Among which items a user's are ranked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Among<'a> {
+    /// The whole catalogue, one score for each item, but these.
+    AllExcept(&'a Seen),
+    /// These, ascending, one score for each.
+    These(&'a [ItemIdx]),
+}
+
+/// One user's scores.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer<'a> {
+    pub(crate) among: Among<'a>,
+    pub(crate) scores: &'a [f32],
+}
+
+impl Answer<'_> {
+    /// The score of `item`, candidate or not; `None` where it has none.
+    pub(crate) fn score(&self, item: ItemIdx) -> Option<f32> {
+        let at = match self.among {
+            Among::AllExcept(_) => item.index(),
+            Among::These(items) => items.binary_search(&item).ok()?,
+        };
+        Some(self.scores[at]).filter(|score| *score != Scores::ABSENT)
+    }
+}
+
+/// One user's candidates, ranked.
+#[derive(Debug, Default)]
+pub(crate) struct Ranked {
+    /// The first ones.
+    pub(crate) list: Vec<ItemIdx>,
+    /// The relevant ones by their places, those without one last; each with its item.
+    pub(crate) relevant: Vec<(ItemIdx, Placed)>,
+    /// How many there are.
+    pub(crate) n_candidates: usize,
+}
+
+/// Memory that is used again for every user.
+#[derive(Default)]
+pub(crate) struct Ranker {
+    candidates: Vec<f32>,
+    best: Vec<(f32, u32)>,
+}
+
+impl Ranker {
+    /// Ranks an answer. `relevant` are items, ascending, and their gains; the list is `longest` items long where there are as
+    /// many.
+    ///
+    /// # Errors
+    /// A candidate's score that is not finite.
+    pub(crate) fn rank(
+        &mut self,
+        answer: &Answer<'_>,
+        catalogue: &Catalogue,
+        relevant: &[(ItemIdx, f64)],
+        longest: NonZeroUsize,
+    ) -> Result<Ranked, ScoreError> {
+        self.candidates.clear();
+        self.candidates.extend_from_slice(answer.scores);
+        let mut n_candidates = self.candidates.len();
+        if let Among::AllExcept(seen) = answer.among {
+            n_candidates -= seen.items().len();
+            seen.items().iter().for_each(|item| self.candidates[item.index()] = Scores::ABSENT);
+        }
+        let item = |place: usize| match answer.among {
+            Among::AllExcept(_) => catalogue.items.at(place).expect("a recommender scores items of its catalogue"),
+            Among::These(items) => items[place],
+        };
+        if !self.candidates.iter().fold(true, |all, score| all & Scores::is_answer(*score)) {
+            let place = self.candidates.iter().position(|score| !Scores::is_answer(*score)).unwrap_or_default();
+            return Err(ScoreError::NotFinite { item: item(place).index(), value: self.candidates[place] });
+        }
+        top_k(&self.candidates, longest.get(), &mut self.best);
+        let list = self.best.iter().map(|(_, place)| item(*place as usize)).collect();
+
+        let n_scored = count(&self.candidates, |score| score > Scores::ABSENT);
+        let place_of = |item: ItemIdx| match answer.among {
+            Among::AllExcept(seen) => (!seen.contains(item)).then(|| item.index()),
+            Among::These(items) => items.binary_search(&item).ok(),
+        };
+        let candidates = relevant.iter().filter_map(|(item, gain)| Some((*item, *gain, place_of(*item)?)));
+        let mut relevant: Vec<(ItemIdx, Placed)> = candidates
+            .map(|(item, gain, at)| {
+                let score = self.candidates[at];
+                if score == Scores::ABSENT {
+                    return (item, Placed { place: None, gain, below: 0, equal: n_candidates - n_scored - 1 });
+                }
+                let above = count(&self.candidates, |other| other > score);
+                let (before, after) = self.candidates.split_at(at);
+                let tied_before = count(before, |other| other == score);
+                let equal = tied_before + count(&after[1..], |other| other == score);
+                let below = n_candidates - above - equal - 1;
+                (item, Placed { place: NonZeroUsize::new(1 + above + tied_before), gain, below, equal })
+            })
+            .collect();
+        relevant.sort_by_key(|(item, placed)| (placed.place.is_none(), placed.place, *item));
+        Ok(Ranked { list, relevant, n_candidates })
+    }
+}
+
+/// How many of `scores` are such.
+fn count(scores: &[f32], is: impl Fn(f32) -> bool) -> usize {
+    // Sums of 32 bits, as wide as the numbers themselves, of pieces that cannot overflow them.
+    scores.chunks(1 << 20).map(|piece| piece.iter().map(|score| u32::from(is(*score))).sum::<u32>() as usize).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use reco_core::testing::catalogue;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn places_and_lists_are_those_of_a_sorted_row(
+            scores in vec(prop::option::weighted(0.8, 0..4_u8), 1..30),
+            seen in vec(any::<prop::sample::Index>(), 0..5),
+            relevant in vec(any::<prop::sample::Index>(), 0..8),
+            longest in 1..9_usize, some in any::<bool>(),
+        ) {
+            let catalogue = catalogue(1, scores.len());
+            let all: Vec<ItemIdx> = catalogue.items.indices().collect();
+            let scores: Vec<f32> = scores.into_iter().map(|n| n.map_or(Scores::ABSENT, |n| f32::from(n) - 1.0)).collect();
+            let seen = Seen::new(seen.iter().map(|index| all[index.index(all.len())]).collect());
+            let mut relevant: Vec<ItemIdx> = relevant.iter().map(|index| all[index.index(all.len())]).collect();
+            relevant.sort_unstable();
+            relevant.dedup();
+            let relevant: Vec<(ItemIdx, f64)> = relevant.into_iter().map(|item| (item, 2.0)).collect();
+            let candidates: Vec<ItemIdx> = all.iter().copied().filter(|item| !seen.contains(*item)).collect();
+            let of_candidates: Vec<f32> = candidates.iter().map(|item| scores[item.index()]).collect();
+            let answer = if some {
+                Answer { among: Among::These(&candidates), scores: &of_candidates }
+            } else {
+                Answer { among: Among::AllExcept(&seen), scores: &scores }
+            };
+            let k = NonZeroUsize::new(longest).unwrap();
+            let ranked = Ranker::default().rank(&answer, &catalogue, &relevant, k).unwrap();
+
+            let mut sorted: Vec<ItemIdx> =
+                candidates.iter().copied().filter(|item| scores[item.index()] > Scores::ABSENT).collect();
+            sorted.sort_by(|a, b| scores[b.index()].total_cmp(&scores[a.index()]).then(a.cmp(b)));
+            prop_assert_eq!(&ranked.list, &sorted.iter().copied().take(longest).collect::<Vec<_>>());
+            prop_assert_eq!(ranked.n_candidates, candidates.len());
+            let expected = relevant.iter().filter(|(item, _)| candidates.contains(item)).count();
+            prop_assert_eq!(ranked.relevant.len(), expected);
+            for (item, placed) in &ranked.relevant {
+                let place = sorted.iter().position(|other| other == item).map(|place| place + 1);
+                prop_assert_eq!(placed.place.map(NonZeroUsize::get), place);
+                let score = scores[item.index()];
+                let others = || candidates.iter().filter(|other| *other != item).map(|other| scores[other.index()]);
+                prop_assert_eq!(placed.below, others().filter(|other| *other < score).count());
+                prop_assert_eq!(placed.equal, others().filter(|other| *other == score).count());
+                prop_assert_eq!(answer.score(*item).is_some(), place.is_some());
+            }
+            prop_assert!(ranked.relevant.is_sorted_by_key(|(_, placed)| placed.place.map_or(usize::MAX, NonZeroUsize::get)));
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! How do users' values become one number per metric?
+//!
+//! Does not know what a metric looks at, nor scores.
+//!
+//! **Invariant**: users are added in the order of the cases, whoever judged them, so that no sum depends on threads.
+
+use std::num::NonZeroUsize;
+
+use reco_core::{Catalogue, ItemIdx};
+
+use crate::config::Column;
+use crate::history::Buckets;
+use crate::judge::{Judged, Outcome};
+use crate::metric::{Average, Exposure, Judgement, Measure, Pair, Sums};
+use crate::{BucketValues, Evaluation, Prediction, UserValues};
+
+/// Collects users' values.
+pub(crate) struct Summary<'a> {
+    columns: &'a [Column],
+    buckets: &'a Buckets<'a>,
+    /// Per column, whether the metric has a meaning for the scores.
+    applies: Vec<bool>,
+    article_min_rows: usize,
+    n_users_article: usize,
+    per_user: Vec<UserValues>,
+    total: Tally,
+    by_user_history: Vec<Tally>,
+    by_item_history: Vec<Tally>,
+    predictions: Vec<Prediction>,
+    n_candidates: usize,
+    n_masked: usize,
+    n_test_masked: usize,
+}
+
+/// What is known of a user beside the values.
+pub(crate) struct Added<'a> {
+    pub(crate) judged: &'a Judged,
+    /// As long as the longest that a metric looks at.
+    pub(crate) list: &'a [ItemIdx],
+    pub(crate) n_train: usize,
+    pub(crate) n_candidates: usize,
+    pub(crate) n_masked: usize,
+    pub(crate) n_test_masked: usize,
+}
+
+impl<'a> Summary<'a> {
+    pub(crate) fn new(
+        columns: &'a [Column],
+        buckets: &'a Buckets<'a>,
+        catalogue: &Catalogue,
+        article_min_rows: usize,
+    ) -> Self {
+        let tally = Tally::new(columns, catalogue.n_items());
+        Self {
+            columns,
+            buckets,
+            applies: vec![true; columns.len()],
+            article_min_rows,
+            n_users_article: 0,
+            per_user: Vec::new(),
+            by_user_history: vec![tally.clone(); buckets.len()],
+            // Lists are the same, whichever test rows are looked at: by items they have no values of their own.
+            by_item_history: vec![Tally::new(columns, 0); buckets.len()],
+            total: tally,
+            predictions: Vec::new(),
+            n_candidates: 0,
+            n_masked: 0,
+            n_test_masked: 0,
+        }
+    }
+
+    /// A user, by all test rows.
+    pub(crate) fn add(&mut self, added: &Added<'_>, catalogue: &Catalogue) {
+        let Added { judged, list, n_train, n_candidates, n_masked, n_test_masked } = *added;
+        let n_rated = judged.rated.len();
+        self.n_users_article += usize::from(n_rated >= self.article_min_rows);
+        self.n_candidates += n_candidates;
+        self.n_masked += n_masked;
+        self.n_test_masked += n_test_masked;
+        for (applies, outcome) in self.applies.iter_mut().zip(&judged.outcomes) {
+            *applies &= *outcome != Outcome::DoesNotApply;
+        }
+        let scored = judged.rated.iter().filter(|(_, pair)| pair.yhat.is_finite());
+        self.predictions.extend(scored.map(|&(item, Pair { y, yhat })| Prediction {
+            user: judged.user,
+            item,
+            y,
+            yhat,
+        }));
+        self.total.add(judged, list);
+        if let Some(tally) = self.by_user_history.get_mut(self.buckets.of(n_train)) {
+            tally.add(judged, list);
+        }
+        self.per_user.push(UserValues {
+            user: catalogue.users.id(judged.user).clone(),
+            n_train,
+            n_test: judged.n_test,
+            n_rated,
+            n_relevant: judged.n_relevant,
+            sums: judged.sums,
+            values: judged.outcomes.iter().map(|outcome| outcome.value()).collect(),
+        });
+    }
+
+    /// The same user, by the test rows whose items lie in `bucket`; at least one.
+    pub(crate) fn add_items(&mut self, bucket: usize, judged: &Judged) {
+        self.by_item_history[bucket].add(judged, &[]);
+    }
+
+    /// All but the users shown in detail.
+    pub(crate) fn finish(mut self) -> Evaluation {
+        for user in &mut self.per_user {
+            // What does not apply to one user is not shown for the others either: an average over some would mislead.
+            user.values.iter_mut().zip(&self.applies).filter(|(_, applies)| !**applies).for_each(|(v, _)| *v = None);
+        }
+        let (columns, buckets, applies) = (self.columns, self.buckets, &self.applies);
+        let named = |tallies: Vec<Tally>| {
+            let tallies = buckets.names().zip(tallies);
+            tallies.map(|(bucket, tally)| tally.bucket(bucket, columns, applies)).collect()
+        };
+        Evaluation {
+            n_users: self.total.n_users,
+            n_test: self.total.n_test,
+            n_users_without_relevant: self.total.n_users_without_relevant,
+            n_users_article: self.n_users_article,
+            n_candidates: self.n_candidates,
+            sampled_negatives: 0,
+            n_masked: self.n_masked,
+            n_test_masked: self.n_test_masked,
+            intervals: Vec::new(),
+            by_group: Vec::new(),
+            by_user_history: named(self.by_user_history),
+            by_item_history: named(self.by_item_history),
+            metrics: self.total.metrics(columns, applies),
+            per_user: self.per_user,
+            detail: None,
+            details: Vec::new(),
+            predictions: self.predictions,
+        }
+    }
+}
+
+/// Users' values on their way to one number per metric.
+#[derive(Clone)]
+struct Tally {
+    n_users: usize,
+    n_test: usize,
+    n_users_without_relevant: usize,
+    means: Vec<Option<Mean>>,
+    sums: Sums,
+    /// Kept only where a metric asks.
+    judgements: Option<Vec<Judgement>>,
+    /// In how many lists of each length each item is, for the lengths that a metric asks for.
+    exposures: Vec<(NonZeroUsize, Vec<u64>)>,
+}
+
+impl Tally {
+    fn new(columns: &[Column], n_items: usize) -> Self {
+        let mean = |column: &Column| column.entry.measure.average().map(Mean::new);
+        let mut exposures: Vec<(NonZeroUsize, Vec<u64>)> = Vec::new();
+        for column in columns.iter().filter(|column| matches!(column.entry.measure, Measure::Exposure(_))) {
+            if exposures.iter().all(|(k, _)| *k != column.k) {
+                exposures.push((column.k, vec![0; n_items]));
+            }
+        }
+        let judges = columns.iter().any(|column| matches!(column.entry.measure, Measure::Judgements(_)));
+        Self {
+            n_users: 0,
+            n_test: 0,
+            n_users_without_relevant: 0,
+            means: columns.iter().map(mean).collect(),
+            sums: Sums::default(),
+            judgements: judges.then(Vec::new),
+            exposures,
+        }
+    }
+
+    fn add(&mut self, judged: &Judged, list: &[ItemIdx]) {
+        self.n_users += 1;
+        self.n_test += judged.n_test;
+        self.n_users_without_relevant += usize::from(judged.n_relevant == 0);
+        for (mean, outcome) in self.means.iter_mut().zip(&judged.outcomes) {
+            if let (Some(mean), Some(value)) = (mean, outcome.value()) {
+                mean.add(value, judged.rated.len() as f64);
+            }
+        }
+        self.sums.add(&judged.sums.unwrap_or_default(), 1.0);
+        if let Some(judgements) = &mut self.judgements {
+            judgements.extend(&judged.judgements);
+        }
+        for (k, counts) in &mut self.exposures {
+            list.iter().take(k.get()).for_each(|item| counts[item.index()] += 1);
+        }
+    }
+
+    fn metrics(&mut self, columns: &[Column], applies: &[bool]) -> Vec<(String, Option<f64>)> {
+        let mut values = Vec::with_capacity(columns.len());
+        for (at, column) in columns.iter().enumerate() {
+            let value = match column.entry.measure {
+                Measure::Exposure(metric) => {
+                    let counts = self.exposures.iter().find(|(k, _)| *k == column.k);
+                    counts.and_then(|(_, counts)| metric(&Exposure { counts }))
+                }
+                Measure::Sums(metric) => Some(self.sums).filter(|sums| sums.n > 0.0).as_ref().and_then(metric),
+                Measure::Judgements(metric) => self.judgements.as_mut().and_then(|rows| metric(rows)),
+                _ => self.means[at].and_then(Mean::finish),
+            };
+            values.push((column.name.clone(), value.filter(|_| applies[at])));
+        }
+        values
+    }
+
+    fn bucket(mut self, bucket: String, columns: &[Column], applies: &[bool]) -> BucketValues {
+        BucketValues {
+            bucket,
+            n_users: self.n_users,
+            n_test: self.n_test,
+            n_users_without_relevant: self.n_users_without_relevant,
+            metrics: self.metrics(columns, applies),
+        }
+    }
+}
+
+/// One number of users' values and their numbers of rated rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Mean {
+    how: Average,
+    sum: f64,
+    weights: f64,
+}
+
+impl Mean {
+    /// Of nobody yet.
+    pub(crate) fn new(how: Average) -> Self {
+        Self { how, sum: 0.0, weights: 0.0 }
+    }
+
+    /// A user's value.
+    pub(crate) fn add(&mut self, value: f64, n_rated: f64) {
+        let (term, weight) = self.how.term(value, n_rated);
+        self.sum += term * weight;
+        self.weights += weight;
+    }
+
+    /// `None` without users.
+    pub(crate) fn finish(self) -> Option<f64> {
+        (self.weights > 0.0).then(|| self.how.of_mean(self.sum / self.weights))
+    }
+}
+
+impl Average {
+    /// What is averaged of a user's value, and its weight.
+    pub(crate) fn term(self, value: f64, n_rated: f64) -> (f64, f64) {
+        match self {
+            Self::OverUsers => (value, 1.0),
+            Self::OverRows => (value, n_rated),
+            Self::RootMeanSquareOverRows => (value * value, n_rated),
+        }
+    }
+
+    /// The metric, of the weighted mean of the terms.
+    pub(crate) fn of_mean(self, mean: f64) -> f64 {
+        match self {
+            Self::OverUsers | Self::OverRows => mean,
+            Self::RootMeanSquareOverRows => mean.sqrt(),
+        }
+    }
+}

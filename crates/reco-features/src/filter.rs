@@ -1,0 +1,260 @@
+//! Which ratings, users and items of the tables does an experiment keep?
+//!
+//! Does not know features or splits: it counts, before anything else is.
+//!
+//! **Invariant**: every kept rating is of a kept user and a kept item; each kept user and item has at least the ratings that
+//! the experiment asks for; what is kept does not depend on the order of the rows.
+
+use reco_core::{Items, Users};
+use reco_data::Tables;
+use serde::{Deserialize, Serialize};
+
+use crate::{FeaturesConfig, FeaturesError};
+
+/// What the filters of `[features]` dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filtered {
+    /// Ratings of kept items below `min_rating`.
+    pub n_ratings_below: usize,
+    /// Users with fewer ratings than `min_ratings_per_user`, once nothing more had to go.
+    pub n_users: usize,
+    /// Items with fewer ratings than `min_ratings_per_item`, once nothing more had to go.
+    pub n_items: usize,
+    /// Ratings that went with these users and items.
+    pub n_ratings: usize,
+}
+
+/// What stays of the tables.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Rows of the users' table, ascending.
+    pub(crate) users: Vec<usize>,
+    /// Rows of the items' table, ascending.
+    pub(crate) items: Vec<usize>,
+    /// The ratings, in the order of their table.
+    pub(crate) ratings: Vec<Edge>,
+    /// Items that `drop_items_without_genres` and `drop_items` dropped.
+    pub(crate) n_items_dropped: usize,
+    /// Ratings that went with these items.
+    pub(crate) n_ratings_dropped: usize,
+    /// What the filters that count dropped.
+    pub(crate) filtered: Filtered,
+}
+
+/// What `config` keeps of `tables`.
+///
+/// # Errors
+/// An item to drop that is not there; an id that stands twice; a rating of someone or something that is not listed; filters
+/// that leave no rating.
+pub(crate) fn filter(tables: &Tables, config: &FeaturesConfig) -> Result<Kept, FeaturesError> {
+    let (ratings, items) = (&tables.ratings, &tables.items);
+    if let Some(item) = config.drop_items.iter().find(|item| !items.item_id.contains(item)) {
+        return Err(FeaturesError::NothingToDrop { item: item.clone() });
+    }
+    let vocab = |table| move |source| FeaturesError::Vocab { table, source };
+    let users = Users::new(tables.users.user_id.clone()).map_err(vocab("users"))?;
+    let items_by_id = Items::new(items.item_id.clone()).map_err(vocab("items"))?;
+    let mut item_stays: Vec<bool> = (0..items.item_id.len())
+        .map(|row| {
+            let has_genres = !config.drop_items_without_genres || items.genres[row].is_some();
+            has_genres && !config.drop_items.contains(&items.item_id[row])
+        })
+        .collect();
+    let n_items_dropped = item_stays.iter().filter(|stays| !**stays).count();
+
+    // The rows that stay, each with the rows of its user and its item.
+    let mut rows: Vec<Edge> = Vec::with_capacity(ratings.len());
+    let (mut n_ratings_dropped, mut n_ratings_below) = (0, 0);
+    for (rating, (user_id, item_id)) in ratings.user_id.iter().zip(&ratings.item_id).enumerate() {
+        let not_listed = |kind, id: &dyn ToString| FeaturesError::NotListed {
+            kind,
+            id: id.to_string(),
+            source_row: ratings.source_row[rating],
+        };
+        let user = users.get(user_id).ok_or_else(|| not_listed("user", user_id))?.get();
+        let item = items_by_id.get(item_id).ok_or_else(|| not_listed("item", item_id))?.get();
+        let stars = ratings.rating[rating];
+        if !item_stays[item as usize] {
+            n_ratings_dropped += 1;
+        } else if config.min_rating.zip(stars).is_some_and(|(least, stars)| stars < least) {
+            n_ratings_below += 1;
+        } else {
+            rows.push(Edge { rating, user, item });
+        }
+    }
+    let mut filtered = Filtered { n_ratings_below, ..Filtered::default() };
+    let mut user_stays = vec![true; users.len()];
+    let n_before = rows.len();
+    if config.min_ratings_per_user > 0 || config.min_ratings_per_item > 0 {
+        let core = core(&rows, &user_stays, &item_stays, config);
+        let lost = |before: &[bool], after: &[bool]| before.iter().zip(after).filter(|(b, a)| **b && !**a).count();
+        filtered.n_users = lost(&user_stays, &core.user_stays);
+        filtered.n_items = lost(&item_stays, &core.item_stays);
+        (user_stays, item_stays) = (core.user_stays, core.item_stays);
+        rows.retain(|row| user_stays[row.user()] && item_stays[row.item()]);
+        filtered.n_ratings = n_before - rows.len();
+    }
+    if rows.is_empty() {
+        return Err(nothing_left(ratings.len(), n_ratings_dropped, n_before, config));
+    }
+    let staying = |stays: &[bool]| (0..stays.len()).filter(|row| stays[*row]).collect();
+    Ok(Kept {
+        users: staying(&user_stays),
+        items: staying(&item_stays),
+        ratings: rows,
+        n_items_dropped,
+        n_ratings_dropped,
+        filtered,
+    })
+}
+
+/// Which filter left no rating, and what helps.
+fn nothing_left(n_ratings: usize, n_dropped: usize, n_before_core: usize, config: &FeaturesConfig) -> FeaturesError {
+    if n_ratings == n_dropped {
+        let hint = if n_ratings == 0 {
+            "look at the rejected rows: `rejects.parquet`"
+        } else {
+            "set `features.drop_items_without_genres = false`"
+        };
+        return FeaturesError::NoRatings { n_ratings, n_dropped, hint };
+    }
+    let FeaturesConfig { min_ratings_per_user, min_ratings_per_item, .. } = config;
+    match config.min_rating {
+        Some(min_rating) if n_before_core == 0 => FeaturesError::FilteredAway {
+            filter: format!("features.min_rating = {min_rating}"),
+            n_ratings: n_ratings - n_dropped,
+            hint: "lower it: it is in the stars of the ratings, and one that equals it stays",
+        },
+        _ => FeaturesError::FilteredAway {
+            filter: format!(
+                "features.min_ratings_per_user = {min_ratings_per_user}` with `features.min_ratings_per_item = {min_ratings_per_item}"
+            ),
+            n_ratings: n_before_core,
+            hint: "lower them: who goes takes ratings along, until each user and item that stays has enough",
+        },
+    }
+}
+
+/// A rating that joins a user and an item, all by their rows in the tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edge {
+    pub(crate) rating: usize,
+    user: u32,
+    item: u32,
+}
+
+impl Edge {
+    /// The row in the users' table.
+    pub(crate) fn user(self) -> usize {
+        self.user as usize
+    }
+
+    /// The row in the items' table.
+    pub(crate) fn item(self) -> usize {
+        self.item as usize
+    }
+}
+
+/// Who stays of each side.
+struct Core {
+    user_stays: Vec<bool>,
+    item_stays: Vec<bool>,
+}
+
+/// The largest sets of users and items in which each has its least number of ratings by the other: the (p, q)-core of the
+/// bipartite graph (Seidman 1983 for p = q). There is one only, so that it can be peeled in any order; here each rating is
+/// looked at twice.
+fn core(edges: &[Edge], user_stays: &[bool], item_stays: &[bool], config: &FeaturesConfig) -> Core {
+    let n_users = user_stays.len();
+    // Users and items are nodes of one graph, users first.
+    let mut stays = [user_stays, item_stays].concat();
+    let least = |node: usize| if node < n_users { config.min_ratings_per_user } else { config.min_ratings_per_item };
+    let neighbours = Neighbours::of(edges, n_users, stays.len());
+    let mut degrees: Vec<usize> = (0..stays.len()).map(|node| neighbours.degree(node)).collect();
+    let mut leaving: Vec<usize> = (0..stays.len()).filter(|&node| stays[node] && degrees[node] < least(node)).collect();
+    leaving.iter().for_each(|&node| stays[node] = false);
+    while let Some(node) = leaving.pop() {
+        for other in neighbours.of_node(node) {
+            degrees[other] -= 1;
+            if stays[other] && degrees[other] < least(other) {
+                stays[other] = false;
+                leaving.push(other);
+            }
+        }
+    }
+    let item_stays = stays.split_off(n_users);
+    Core { user_stays: stays, item_stays }
+}
+
+/// The other end of each node's edges, node after node: of a user rows of items, of an item rows of users.
+struct Neighbours {
+    n_users: usize,
+    starts: Vec<usize>,
+    rows: Vec<u32>,
+}
+
+impl Neighbours {
+    fn of(edges: &[Edge], n_users: usize, n_nodes: usize) -> Self {
+        let mut starts = vec![0; n_nodes + 1];
+        for edge in edges {
+            starts[edge.user() + 1] += 1;
+            starts[n_users + edge.item() + 1] += 1;
+        }
+        for node in 0..n_nodes {
+            starts[node + 1] += starts[node];
+        }
+        let mut free = starts.clone();
+        let mut rows = vec![0; 2 * edges.len()];
+        for edge in edges {
+            for (from, to) in [(edge.user(), edge.item), (n_users + edge.item(), edge.user)] {
+                rows[free[from]] = to;
+                free[from] += 1;
+            }
+        }
+        Self { n_users, starts, rows }
+    }
+
+    fn degree(&self, node: usize) -> usize {
+        self.starts[node + 1] - self.starts[node]
+    }
+
+    /// The nodes at the other end.
+    fn of_node(&self, node: usize) -> impl Iterator<Item = usize> {
+        let first = if node < self.n_users { self.n_users } else { 0 };
+        self.rows[self.starts[node]..self.starts[node + 1]].iter().map(move |row| first + *row as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn core_of(pairs: &[(u32, u32)], sizes: (usize, usize), least: (usize, usize)) -> (Vec<bool>, Vec<bool>) {
+        let edges: Vec<Edge> =
+            pairs.iter().enumerate().map(|(rating, &(user, item))| Edge { rating, user, item }).collect();
+        let config = FeaturesConfig {
+            min_ratings_per_user: least.0,
+            min_ratings_per_item: least.1,
+            ..FeaturesConfig::default()
+        };
+        let core = core(&edges, &vec![true; sizes.0], &vec![true; sizes.1], &config);
+        (core.user_stays, core.item_stays)
+    }
+
+    #[test]
+    fn who_goes_takes_others_along() {
+        // A square of users 0, 1 and items 0, 1, with a tail: item 2 hangs on user 1 and user 2, who has it alone.
+        let pairs = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 2)];
+        assert_eq!(core_of(&pairs, (3, 3), (2, 2)), (vec![true, true, false], vec![true, true, false]));
+        assert_eq!(core_of(&pairs, (3, 3), (1, 1)), (vec![true; 3], vec![true; 3]));
+        // User 1 alone has three ratings, and no item has two of such users.
+        assert_eq!(core_of(&pairs, (3, 3), (3, 2)), (vec![false; 3], vec![false; 3]));
+        // Items are not asked: they stay without a rating.
+        assert_eq!(core_of(&pairs, (3, 3), (3, 0)), (vec![false, true, false], vec![true; 3]));
+        // User 3 and item 3 have no rating.
+        let (users, items) = core_of(&pairs, (4, 4), (1, 1));
+        assert_eq!((users[3], items[3]), (false, false));
+        let (users, items) = core_of(&pairs, (4, 4), (1, 0));
+        assert_eq!((users[3], items[3]), (false, true));
+    }
+}

@@ -1,0 +1,151 @@
+//! What does each line of a split's file say?
+//!
+//! Does not know the rows that are split: only which columns there are, and what may stand in them.
+//!
+//! **Invariant**: every line of the file is given out once, or is an error that names it.
+
+use reco_data::{DataError, Records, Row, open_table, table_columns};
+
+use super::super::Part;
+use super::{COLUMNS, COUNTED};
+use crate::{FeaturesError, SplitConfig};
+
+/// One line of the file.
+pub(super) struct Line<'a> {
+    /// As messages name it: `line 3`, and for a Parquet file, which has no lines, `record 3`.
+    pub(super) name: String,
+    pub(super) key: Key<'a>,
+    pub(super) place: Place,
+}
+
+/// How a line names its row.
+pub(super) enum Key<'a> {
+    /// The data line of the raw ratings, from zero.
+    Row(u64),
+    /// The ids of the user and the item, as the raw ratings write them.
+    Pair(&'a str, &'a str),
+}
+
+/// What a line says of its row.
+pub(super) enum Place {
+    Part(Part),
+    Fold(u64),
+}
+
+/// The lines of the file, one after another.
+pub(super) struct Lines<'a> {
+    config: &'a SplitConfig,
+    records: Box<dyn Records>,
+    row: Row,
+    is_parquet: bool,
+    /// Where the row, or the user and the item, stand.
+    key: (usize, Option<usize>),
+    place: usize,
+    is_fold: bool,
+}
+
+impl<'a> Lines<'a> {
+    /// Opens the file of `config`, whose columns say how it names rows and what it says of them.
+    ///
+    /// # Errors
+    /// A file that is not there or cannot be read; columns that are missing, or of which there are too many.
+    pub(super) fn open(config: &'a SplitConfig) -> Result<Self, FeaturesError> {
+        // `file` answers with a path for this split, whose configuration this is.
+        let path = config.file()?.unwrap_or_default();
+        let hint = "`split.path` is relative to the folder that the command runs in";
+        if !path.is_file() {
+            return Err(config.refuse("there is no such file".to_owned(), hint));
+        }
+        let unread =
+            |error: DataError| config.refuse(error.to_string().lines().collect::<Vec<_>>().join("; "), COLUMNS);
+        let names = table_columns(&path).map_err(unread)?;
+        let names = names.ok_or_else(|| config.refuse("JSON lines name no columns".to_owned(), COLUMNS))?;
+        let columns = Columns::of(&names, config)?;
+        let wanted: Vec<String> = columns.all().map(|column| names[column].clone()).collect();
+        let records = open_table(&path, &wanted, "|").map_err(unread)?;
+        let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
+        // What is wanted stands in this order in each row, and nothing else does.
+        let key = (0, columns.key.1.map(|_| 1));
+        let place = wanted.len() - 1;
+        Ok(Self { config, records, row: Row::default(), is_parquet, key, place, is_fold: columns.is_fold })
+    }
+
+    /// Whether lines name rows by their users and items.
+    pub(super) fn are_pairs(&self) -> bool {
+        self.key.1.is_some()
+    }
+
+    /// The next line; `None` after the last.
+    ///
+    /// # Errors
+    /// A line that cannot be read, or says what is no row, part or fold.
+    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, FeaturesError> {
+        let Self { config, key, place, is_fold, .. } = *self;
+        if !self.records.read(&mut self.row)? {
+            return Ok(None);
+        }
+        let name = format!("{} {}", if self.is_parquet { "record" } else { "line" }, self.row.line());
+        if let Some(problem) = self.row.problem() {
+            return Err(config.refuse(format!("{name}: {problem}"), COLUMNS));
+        }
+        let cell = |column: usize| self.row.get(column);
+        let count = |what: &str, column: usize| {
+            let refuse =
+                |_| config.refuse(format!("{name}: {what} `{}` is no whole number from 0", cell(column)), COUNTED);
+            cell(column).parse().map_err(refuse)
+        };
+        let key = match key {
+            (user, Some(item)) => Key::Pair(cell(user), cell(item)),
+            (row, None) => Key::Row(count("row", row)?),
+        };
+        let place = match (is_fold, cell(place)) {
+            (true, _) => Place::Fold(count("fold", place)?),
+            (false, "train") => Place::Part(Part::Train),
+            (false, "validation" | "valid") => Place::Part(Part::Validation),
+            (false, "fold-in") => Place::Part(Part::FoldIn),
+            (false, "test") => Place::Part(Part::Test),
+            (false, other) => {
+                let hint = "a part is `train`, `validation`, `fold-in` or `test`";
+                return Err(config.refuse(format!("{name}: unknown part `{other}`"), hint));
+            }
+        };
+        Ok(Some(Line { name, key, place }))
+    }
+}
+
+/// Where the columns that are read stand.
+struct Columns {
+    key: (usize, Option<usize>),
+    place: usize,
+    is_fold: bool,
+}
+
+impl Columns {
+    /// Those of a file with the columns `names`. Where it has `row`, it need not have `user` and `item`.
+    fn of(names: &[String], config: &SplitConfig) -> Result<Self, FeaturesError> {
+        let column = |name: &str| names.iter().position(|known| known == name);
+        let missing =
+            |name: &str| config.refuse(format!("it has no column {name}, and has `{}`", names.join("`, `")), COLUMNS);
+        let key = match (column("row"), column("user"), column("item")) {
+            (Some(row), _, _) => (row, None),
+            (None, Some(user), Some(item)) => (user, Some(item)),
+            (None, None, None) => return Err(missing("`row`, nor `user` and `item`")),
+            (None, Some(_), None) => return Err(missing("`item`")),
+            (None, None, Some(_)) => return Err(missing("`user`")),
+        };
+        let (place, is_fold) = match (column("part"), column("fold")) {
+            (Some(place), None) => (place, false),
+            (None, Some(place)) => (place, true),
+            (None, None) => return Err(missing("`part` or `fold`")),
+            (Some(_), Some(_)) => {
+                return Err(config.refuse("it has both `part` and `fold`".to_owned(), "remove or rename one of them"));
+            }
+        };
+        Ok(Self { key, place, is_fold })
+    }
+
+    /// All of them, that of the place last.
+    fn all(&self) -> impl Iterator<Item = usize> {
+        [Some(self.key.0), self.key.1, Some(self.place)].into_iter().flatten()
+    }
+}

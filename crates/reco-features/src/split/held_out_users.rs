@@ -1,0 +1,58 @@
+//! How well does a model know users whom it never learned from, once it is told a part of what they did? Strong
+//! generalisation (Marlin 2004; Liang, Krishnan, Hoffman and Jebara 2018, *Variational Autoencoders for Collaborative
+//! Filtering*, section 4.3).
+//!
+//! Does not know times, and makes no validation part: where the paper stops training by further users that are held out,
+//! models here train without. `split.test` is a share of users, `split.fold_in` one of each held-out user's rows.
+//!
+//! **Invariant**: a user who is given anything or tested has no train row, and has at least one row of both kinds, unless
+//! rows without a trained item are dropped: the test is then the share of what is left, and who is left with one row is
+//! asked nothing. A drawn user with one row has nothing to divide, and trains.
+
+use std::ops::Range;
+
+use reco_core::random::keyed_user_hash;
+
+use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use crate::{FeaturesError, SplitConfig};
+
+pub(super) const ENTRY: SplitEntry = SplitEntry {
+    name: "held-out-users",
+    about: "the share of users held out whole: `split.fold_in` of their ratings is given at the query, the others test; no validation",
+    validates: false,
+    assign,
+};
+
+fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
+    let mut users: Vec<(u64, Range<usize>)> = rows
+        .by_user()
+        .map(|range| (keyed_user_hash(rows.seed, rows.users.id(rows.rows[range.start].user)), range))
+        .collect();
+    users.sort_unstable_by_key(|(hash, range)| (*hash, range.start));
+    let n_held_out = Sizes::of_shares(users.len(), 0.0, config.test).test;
+    let held_out = users.into_iter().take(n_held_out).map(|(_, range)| range).filter(|range| range.len() > 1);
+    let held_out: Vec<Range<usize>> = held_out.collect();
+
+    let mut parts = vec![Part::Train; rows.rows.len()];
+    for range in &held_out {
+        parts[range.clone()].fill(Part::FoldIn);
+    }
+    if config.drop_untrained_items {
+        // As the paper's code does it: what no model can know is gone before a user's rows are divided.
+        let is_trained = rows.trained_items(&parts);
+        for row in held_out.iter().cloned().flatten() {
+            if !is_trained[rows.rows[row].item.index()] {
+                parts[row] = Part::Untrained;
+            }
+        }
+    }
+    for range in held_out {
+        let given: Vec<usize> = range.filter(|row| parts[*row] == Part::FoldIn).collect();
+        // Something is given even where the share is next to nothing.
+        let n_given = Sizes::of_shares(given.len(), 0.0, 1.0 - config.fold_in).train.max(1);
+        for row in rows.shuffled(given).into_iter().skip(n_given) {
+            parts[row] = Part::Test;
+        }
+    }
+    Ok(Assignment::without_cuts(parts))
+}

@@ -1,0 +1,37 @@
+//! How much does what a model is worth depend on which rows were held out? One fold of cross-validation.
+//!
+//! Does not know users, items or times, and reads no share: `split.folds` says how many folds there are, `split.fold` which
+//! of them tests. It makes no validation part.
+//!
+//! **Invariant**: at one seed the folds from 0 to `split.folds` - 1 test every row exactly once; their sizes differ by at
+//! most one.
+
+use super::{Assignment, Part, SplitEntry, SplitRows};
+use crate::{FeaturesError, SplitConfig};
+
+pub(super) const ENTRY: SplitEntry = SplitEntry {
+    name: "k-fold",
+    about: "all ratings in `split.folds` folds by chance, of which `split.fold` tests and the others train; no validation",
+    validates: false,
+    assign,
+};
+
+fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
+    let SplitConfig { folds, fold, .. } = *config;
+    if folds < 2 {
+        let hint = "one fold tests while the others train, so that there are at least `2`".to_owned();
+        return Err(FeaturesError::Fold { key: "folds", value: folds, hint });
+    }
+    if fold >= folds {
+        let hint = format!("with `split.folds = {folds}` it lies between `0` and `{}`", folds - 1);
+        return Err(FeaturesError::Fold { key: "fold", value: fold, hint });
+    }
+    let n = rows.rows.len();
+    let mut parts = vec![Part::Train; n];
+    for (position, row) in rows.shuffled(0..n).into_iter().enumerate() {
+        if position as u64 % folds == fold {
+            parts[row] = Part::Test;
+        }
+    }
+    Ok(Assignment::without_cuts(parts))
+}

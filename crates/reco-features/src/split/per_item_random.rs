@@ -1,0 +1,32 @@
+//! How well does a model know items of whose ratings it has seen a part, drawn by chance?
+//!
+//! Does not know users or times: some users may have no train row. `python_stratified_split` of Microsoft's recommenders does
+//! so with `filter_by="item"`.
+//!
+//! **Invariant**: every item's own rows have exactly the sizes of the shares, rounded as for one user in `per-user-random`; so
+//! an item with one rating is in train alone, and every test item has a train row.
+
+use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use crate::{FeaturesError, SplitConfig};
+
+pub(super) const ENTRY: SplitEntry = SplitEntry {
+    name: "per-item-random",
+    about: "the shares of each item's ratings, drawn by chance; an item with one rating is in train alone",
+    validates: true,
+    assign,
+};
+
+fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
+    let mut by_item: Vec<Vec<usize>> = vec![Vec::new(); rows.items.len()];
+    for (at, row) in rows.rows.iter().enumerate() {
+        by_item[row.item.index()].push(at);
+    }
+    let mut parts = vec![Part::Train; rows.rows.len()];
+    for of_item in by_item {
+        let sizes = Sizes::of(of_item.len(), config);
+        for (position, row) in rows.shuffled(of_item).into_iter().enumerate() {
+            parts[row] = sizes.part(position);
+        }
+    }
+    Ok(Assignment::without_cuts(parts))
+}
