@@ -45,8 +45,8 @@ mod sheet;
 mod terminal;
 
 pub use comparison::{
-    ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict, SelfCheckOutcome, SelfCheckPlan, Side,
-    TestOutcome, comparison_page, comparison_table,
+    BetterValue, ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict, SelfCheckOutcome,
+    SelfCheckPlan, Side, TestOutcome, comparison_page, comparison_table,
 };
 pub use diagram::{diagram, mermaid, summary};
 pub use facts::{

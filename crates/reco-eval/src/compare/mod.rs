@@ -93,6 +93,10 @@ pub enum Verdict {
     Better,
     /// B is worse for these users than chance explains.
     Worse,
+    /// B is above A by more than chance explains, in a metric that calls neither the better one.
+    Higher,
+    /// B is below A by more than chance explains, in a metric that calls neither the better one.
+    Lower,
     /// There is a difference, and chance alone would do.
     Unclear,
     /// No user has any difference.
@@ -162,11 +166,31 @@ fn difference(metric: &PairedMetric, groupings: &[Grouping], alpha: f64) -> Opti
 }
 
 fn verdict(paired: &Paired, better: Better, p: Option<f64>, alpha: f64) -> Verdict {
+    let is_up = paired.difference > 0.0;
     match p {
         None => Verdict::TooFew,
         Some(_) if paired.n_same == paired.n => Verdict::Equal,
         Some(p) if p > alpha => Verdict::Unclear,
-        Some(_) if (paired.difference > 0.0) == (better == Better::Higher) => Verdict::Better,
-        Some(_) => Verdict::Worse,
+        Some(_) if better == Better::Higher => {
+            if is_up {
+                Verdict::Better
+            } else {
+                Verdict::Worse
+            }
+        }
+        Some(_) if better == Better::Lower => {
+            if is_up {
+                Verdict::Worse
+            } else {
+                Verdict::Better
+            }
+        }
+        Some(_) => {
+            if is_up {
+                Verdict::Higher
+            } else {
+                Verdict::Lower
+            }
+        }
     }
 }

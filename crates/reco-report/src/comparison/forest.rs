@@ -6,7 +6,7 @@
 
 use super::{ComparisonVerdict, interval, signed};
 use crate::Drawing;
-use crate::palette::{ACCENT, AXIS, GRID, SECOND, SOFT};
+use crate::palette::{ACCENT, AXIS, GRID, INK, SECOND, SOFT};
 use crate::sheet::Sheet;
 
 const WIDTH: f64 = 150.0;
@@ -25,6 +25,7 @@ pub(super) fn forest(
     let colour = match verdict {
         ComparisonVerdict::Better => ACCENT,
         ComparisonVerdict::Worse => SECOND,
+        ComparisonVerdict::Higher | ComparisonVerdict::Lower => INK,
         _ => SOFT,
     };
     let across = |value: f64| WIDTH / 2.0 + HALF * if reach > 0.0 { (value / reach).clamp(-1.0, 1.0) } else { 0.0 };

@@ -64,8 +64,8 @@ pub struct Side {
 pub struct ComparedMetric {
     /// Its column: `ndcg@10`.
     pub metric: String,
-    /// Whether it is an error.
-    pub lower_is_better: bool,
+    /// Which of two values is the better one.
+    pub better: BetterValue,
     /// Users who have a value of both.
     pub n: usize,
     /// The mean of A over them.
@@ -88,12 +88,12 @@ pub struct ComparedMetric {
     pub d_z: Option<f64>,
     /// The matched-pairs rank-biserial correlation.
     pub rank_biserial: Option<f64>,
-    /// Users for whom B is better.
-    pub n_gain: usize,
-    /// Users for whom B is worse.
-    pub n_lose: usize,
+    /// Users for whom B is above A.
+    pub n_up: usize,
+    /// Users for whom B is below A.
+    pub n_down: usize,
     /// Users for whom both are the same.
-    pub n_stay: usize,
+    pub n_same: usize,
     /// What follows.
     pub verdict: ComparisonVerdict,
     /// The same by groups of users.
@@ -101,6 +101,31 @@ pub struct ComparedMetric {
     /// How the tests did on exchanged values; `null` where nobody asked, or no two users differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_check: Option<SelfCheckOutcome>,
+}
+
+impl ComparedMetric {
+    /// For how many users B is better, worse and the same, or higher, lower and the same where neither is better; in words.
+    pub(crate) fn shares(&self) -> [(usize, &'static str); 3] {
+        let Self { n_up, n_down, n_same, .. } = *self;
+        match self.better {
+            BetterValue::Higher => [(n_up, "gain"), (n_down, "lose"), (n_same, "stay")],
+            BetterValue::Lower => [(n_down, "gain"), (n_up, "lose"), (n_same, "stay")],
+            BetterValue::Neither => [(n_up, "higher"), (n_down, "lower"), (n_same, "stay")],
+        }
+    }
+}
+
+/// Which of two values of a metric is the better one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BetterValue {
+    /// The greater one.
+    #[default]
+    Higher,
+    /// The smaller one.
+    Lower,
+    /// Neither: it says what lists are like.
+    Neither,
 }
 
 /// What came of a test.
@@ -151,6 +176,10 @@ pub enum ComparisonVerdict {
     Better,
     /// Worse than chance explains.
     Worse,
+    /// Higher than chance explains, where neither is better.
+    Higher,
+    /// Lower than chance explains, where neither is better.
+    Lower,
     /// Chance would do.
     Unclear,
     /// No user has any difference.
@@ -166,6 +195,8 @@ impl ComparisonVerdict {
         match self {
             Self::Better => "better",
             Self::Worse => "worse",
+            Self::Higher => "higher",
+            Self::Lower => "lower",
             Self::Unclear => "unclear",
             Self::Equal => "the same",
             Self::TooFew => "too few",
@@ -174,7 +205,7 @@ impl ComparisonVerdict {
 
     /// Whether chance alone does not explain it.
     pub(crate) fn is_significant(self) -> bool {
-        matches!(self, Self::Better | Self::Worse)
+        matches!(self, Self::Better | Self::Worse | Self::Higher | Self::Lower)
     }
 }
 

@@ -9,8 +9,8 @@ use maud::{Markup, PreEscaped, html};
 
 use super::forest::{forest, reach};
 use super::{
-    ASSUMPTIONS, ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict, SelfCheckPlan,
-    TestOutcome, interval, probability, share, signed, who,
+    ASSUMPTIONS, BetterValue, ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict,
+    SelfCheckPlan, TestOutcome, interval, probability, share, signed, who,
 };
 use crate::cells;
 use crate::html::{Section, breakable, page};
@@ -110,6 +110,7 @@ fn mark(verdict: ComparisonVerdict) -> Markup {
         @match verdict {
             ComparisonVerdict::Better => abbr title="better than chance explains" { " *" },
             ComparisonVerdict::Worse => abbr title="worse than chance explains" { " ×" },
+            ComparisonVerdict::Higher | ComparisonVerdict::Lower => abbr title="more than chance explains" { " ≠" },
             _ => "",
         }
     }
@@ -117,7 +118,7 @@ fn mark(verdict: ComparisonVerdict) -> Markup {
 
 fn marks(comparison: &Comparison) -> String {
     format!(
-        "* B is better and × B is worse than chance explains, by the paired t test after Holm's correction, at {}; \
+        "* B is better, × worse, and ≠ other where neither is better, than chance explains, by the paired t test after Holm's correction, at {}; \
          unclear: chance would do.",
         comparison.alpha
     )
@@ -164,7 +165,7 @@ fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
 }
 
 fn name(one: &ComparedMetric) -> Markup {
-    html! { (breakable(&one.metric)) @if one.lower_is_better { abbr title="lower is better" { " ↓" } } }
+    html! { (breakable(&one.metric)) @if one.better == BetterValue::Lower { abbr title="lower is better" { " ↓" } } }
 }
 
 fn verdict(verdict: ComparisonVerdict) -> Markup {
@@ -185,7 +186,10 @@ fn tests(pair: &ComparedPair, _: &Comparison) -> Markup {
         let mut cells = Vec::new();
         cells.extend([one.t, one.wilcoxon, one.sign].into_iter().flat_map(pair_of));
         cells.extend([number(one.d_z), number(one.rank_biserial)]);
-        cells.extend([one.n_gain, one.n_lose, one.n_stay].map(|n| share(n, one.n)));
+        cells.extend(one.shares().map(|(n, word)| match one.better {
+            BetterValue::Neither => format!("{} {word}", share(n, one.n)),
+            _ => share(n, one.n),
+        }));
         cells
     };
     let header =
@@ -216,12 +220,14 @@ fn groups(pair: &ComparedPair, _: &Comparison) -> Markup {
 }
 
 fn found(groups: &[ComparedGroup]) -> String {
-    let of = |verdict| groups.iter().filter(|group| group.verdict == verdict).count();
-    match (of(ComparisonVerdict::Better), of(ComparisonVerdict::Worse)) {
-        (0, 0) => "no group stands out".to_owned(),
-        (better, 0) => format!("better for {better} of {} groups", groups.len()),
-        (0, worse) => format!("worse for {worse} of {} groups", groups.len()),
-        (better, worse) => format!("better for {better}, worse for {worse} of {} groups", groups.len()),
+    let verdicts =
+        [ComparisonVerdict::Better, ComparisonVerdict::Worse, ComparisonVerdict::Higher, ComparisonVerdict::Lower];
+    let counts = verdicts.map(|verdict| (verdict, groups.iter().filter(|group| group.verdict == verdict).count()));
+    let told: Vec<String> =
+        counts.iter().filter(|(_, n)| *n > 0).map(|(verdict, n)| format!("{} for {n}", verdict.words())).collect();
+    match told.as_slice() {
+        [] => "no group stands out".to_owned(),
+        told => format!("{} of {} groups", told.join(", "), groups.len()),
     }
 }
 

@@ -4,7 +4,9 @@
 //!
 //! **Invariant**: every verdict that is significant has a mark; no number is shown that JSON does not have.
 
-use super::{ComparedMetric, ComparedPair, Comparison, SelfCheckPlan, interval, probability, share, signed, who};
+use super::{
+    BetterValue, ComparedMetric, ComparedPair, Comparison, SelfCheckPlan, interval, probability, share, signed, who,
+};
 use crate::cells;
 use crate::terminal::{Column, render};
 
@@ -42,8 +44,9 @@ const TWO_MODELS: &str = "One fitted model each: two seeds of one approach are t
 
 fn columns(metrics: &[ComparedMetric]) -> Vec<Column> {
     let column = |header: &str, cell: &dyn Fn(&ComparedMetric) -> String| Column::new(header, metrics.iter().map(cell));
-    let name =
-        |one: &ComparedMetric| if one.lower_is_better { format!("{} ↓", one.metric) } else { one.metric.clone() };
+    let name = |one: &ComparedMetric| {
+        if one.better == BetterValue::Lower { format!("{} ↓", one.metric) } else { one.metric.clone() }
+    };
     vec![
         column("metric", &name),
         column("users", &|one| cells::count(one.n)),
@@ -64,8 +67,7 @@ fn columns(metrics: &[ComparedMetric]) -> Vec<Column> {
 fn groups(metrics: &[ComparedMetric]) -> String {
     let mut text = String::new();
     for one in metrics {
-        let shares = [(one.n_gain, "gain"), (one.n_lose, "lose"), (one.n_stay, "stay")];
-        let shares = shares.map(|(n, what)| format!("{} {what}", share(n, one.n)));
+        let shares = one.shares().map(|(n, what)| format!("{} {what}", share(n, one.n)));
         text += &format!("{}: {}", one.metric, shares.join(", "));
         let found: Vec<String> = one
             .groups

@@ -41,9 +41,9 @@ fn sample() -> Comparison {
         sign: test(0.02),
         d_z: Some(0.14),
         rank_biserial: Some(0.11),
-        n_gain: 400,
-        n_lose: 300,
-        n_stay: 243,
+        n_up: 400,
+        n_down: 300,
+        n_same: 243,
         verdict: ComparisonVerdict::Better,
         groups: vec![
             group("F", 0.03, ComparisonVerdict::Better),
@@ -64,7 +64,7 @@ fn sample() -> Comparison {
     };
     let rmse = ComparedMetric {
         metric: "rmse".to_owned(),
-        lower_is_better: true,
+        better: BetterValue::Lower,
         n: 940,
         mean_a: 0.95,
         mean_b: 0.97,
@@ -76,8 +76,8 @@ fn sample() -> Comparison {
         sign: test(0.6),
         d_z: Some(0.05),
         rank_biserial: Some(0.02),
-        n_gain: 440,
-        n_lose: 500,
+        n_down: 440,
+        n_up: 500,
         verdict: ComparisonVerdict::Worse,
         self_check: Some(SelfCheckOutcome { t: 30, ..SelfCheckOutcome::default() }),
         ..ComparedMetric::default()
@@ -94,19 +94,27 @@ fn sample() -> Comparison {
         sign: test(1.0),
         d_z: Some(0.0),
         rank_biserial: Some(0.0),
-        n_stay: 943,
+        n_same: 943,
         verdict: ComparisonVerdict::Equal,
         ..ComparedMetric::default()
     };
     let one_user = ComparedMetric {
         metric: "mae".to_owned(),
-        lower_is_better: true,
+        better: BetterValue::Lower,
         n: 1,
         mean_a: 0.7,
         mean_b: 0.6,
         difference: -0.1,
-        n_gain: 1,
+        n_down: 1,
         ..ComparedMetric::default()
+    };
+    let novelty = ComparedMetric {
+        metric: "novelty@10".to_owned(),
+        better: BetterValue::Neither,
+        verdict: ComparisonVerdict::Higher,
+        self_check: None,
+        groups: Vec::new(),
+        ..ndcg.clone()
     };
     let pair = ComparedPair {
         a: side("popularity"),
@@ -122,7 +130,7 @@ fn sample() -> Comparison {
         n_different_tests: 17,
         n_only_a: 0,
         n_only_b: 0,
-        metrics: vec![ComparedMetric { verdict: ComparisonVerdict::Unclear, t: test(0.4), ..ndcg }, one_user],
+        metrics: vec![ComparedMetric { verdict: ComparisonVerdict::Unclear, t: test(0.4), ..ndcg }, one_user, novelty],
         ..pair.clone()
     };
     Comparison {
@@ -165,6 +173,8 @@ fn the_page_says_all_of_it_escapes_names_and_asks_nothing_of_a_network() {
         "against popularity",
         "more than 12 values",
         "42.4 %",
+        "42.4 % higher",
+        "higher<",
     ] {
         assert!(page.contains(part), "{part}");
     }

@@ -19,8 +19,8 @@ use reco_core::options::did_you_mean;
 use reco_eval::compare::{self, Grouping, Method, Pair, Paired, RunValues, Verdict};
 use reco_eval::metric::Better;
 use reco_report::{
-    ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict, SelfCheckOutcome, SelfCheckPlan,
-    TestOutcome,
+    BetterValue, ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict, SelfCheckOutcome,
+    SelfCheckPlan, TestOutcome,
 };
 
 pub use error::CompareError;
@@ -164,14 +164,18 @@ fn select_metrics(joined: &mut [Joined], wanted: &[String], notes: &mut Vec<Stri
 fn metric(difference: compare::Difference) -> ComparedMetric {
     let compare::Difference { metric, better, paired, t_holm, wilcoxon_holm, sign_holm, verdict, groups } = difference;
     let Paired { n, mean_a, mean_b, difference, interval, t, wilcoxon, sign, d_z, n_up, n_down, n_same } = paired;
-    let lower_is_better = better == Better::Lower;
-    let (n_gain, n_lose) = if lower_is_better { (n_down, n_up) } else { (n_up, n_down) };
     let outcome = |result: Option<(f64, f64, bool)>, p_holm: Option<f64>| {
         result.zip(p_holm).map(|((statistic, p, exact), p_holm)| TestOutcome { statistic, p, p_holm, exact })
     };
     ComparedMetric {
         metric,
-        lower_is_better,
+        better: if better == Better::Higher {
+            BetterValue::Higher
+        } else if better == Better::Lower {
+            BetterValue::Lower
+        } else {
+            BetterValue::Neither
+        },
         n,
         mean_a,
         mean_b,
@@ -183,9 +187,9 @@ fn metric(difference: compare::Difference) -> ComparedMetric {
         sign: outcome(sign.map(|p| (n_up as f64, p, true)), sign_holm),
         d_z,
         rank_biserial: wilcoxon.map(|test| test.rank_biserial),
-        n_gain,
-        n_lose,
-        n_stay: n_same,
+        n_up,
+        n_down,
+        n_same,
         verdict: word(verdict),
         groups: groups.into_iter().map(group).collect(),
         self_check: None,
@@ -213,6 +217,8 @@ fn word(verdict: Verdict) -> ComparisonVerdict {
     match verdict {
         Verdict::Better => ComparisonVerdict::Better,
         Verdict::Worse => ComparisonVerdict::Worse,
+        Verdict::Higher => ComparisonVerdict::Higher,
+        Verdict::Lower => ComparisonVerdict::Lower,
         Verdict::Unclear => ComparisonVerdict::Unclear,
         Verdict::Equal => ComparisonVerdict::Equal,
         Verdict::TooFew => ComparisonVerdict::TooFew,

@@ -64,7 +64,7 @@ fn one_run_is_compared_with_its_first_approach_or_with_the_one_that_is_named() {
     assert_eq!(comparison.pairs[0].a.label, "random");
     let ndcg = &comparison.pairs[0].metrics[0];
     assert_eq!((ndcg.metric.as_str(), ndcg.n, ndcg.verdict), ("ndcg@10", 40, ComparisonVerdict::Better));
-    assert_eq!((ndcg.n_gain, ndcg.n_lose, ndcg.n_stay), (40, 0, 0));
+    assert_eq!((ndcg.n_up, ndcg.n_down, ndcg.n_same), (40, 0, 0));
     assert_eq!(comparison.pairs[0].metrics.len(), 1, "random has no rmse");
     assert_eq!(ndcg.groups.iter().map(|group| group.n).collect::<Vec<_>>(), [1, 4, 5, 30], "by activity");
     assert_eq!(
@@ -78,8 +78,8 @@ fn one_run_is_compared_with_its_first_approach_or_with_the_one_that_is_named() {
     let against = compare(&[at("one")], &CompareOptions { against: Some("neural"), ..ALL }).unwrap();
     assert_eq!(labels(&against), [("neural", "random"), ("neural", "popularity")]);
     let rmse = &against.pairs[1].metrics[1];
-    assert!(rmse.lower_is_better && rmse.difference > 0.0, "{rmse:?}");
-    assert_eq!((rmse.verdict, rmse.n_gain, rmse.n_lose), (ComparisonVerdict::Worse, 0, 40));
+    assert!(rmse.better == BetterValue::Lower && rmse.difference > 0.0, "{rmse:?}");
+    assert_eq!((rmse.verdict, rmse.n_up, rmse.n_down), (ComparisonVerdict::Worse, 40, 0));
 
     let named = format!("{}:popularity", at("one"));
     let one = compare(std::slice::from_ref(&named), &CompareOptions { against: Some("neural"), ..ALL }).unwrap();
