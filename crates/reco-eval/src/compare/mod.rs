@@ -171,26 +171,11 @@ fn verdict(paired: &Paired, better: Better, p: Option<f64>, alpha: f64) -> Verdi
         None => Verdict::TooFew,
         Some(_) if paired.n_same == paired.n => Verdict::Equal,
         Some(p) if p > alpha => Verdict::Unclear,
-        Some(_) if better == Better::Higher => {
-            if is_up {
-                Verdict::Better
-            } else {
-                Verdict::Worse
-            }
-        }
-        Some(_) if better == Better::Lower => {
-            if is_up {
-                Verdict::Worse
-            } else {
-                Verdict::Better
-            }
-        }
-        Some(_) => {
-            if is_up {
-                Verdict::Higher
-            } else {
-                Verdict::Lower
-            }
-        }
+        Some(_) => match (better, is_up) {
+            (Better::Higher, true) | (Better::Lower, false) => Verdict::Better,
+            (Better::Higher, false) | (Better::Lower, true) => Verdict::Worse,
+            (Better::Neither, true) => Verdict::Higher,
+            (Better::Neither, false) => Verdict::Lower,
+        },
     }
 }

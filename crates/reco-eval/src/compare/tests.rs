@@ -169,16 +169,18 @@ fn lower_is_better_where_it_is_said_and_holm_covers_all_pairs() {
     assert_eq!((both[0][0].verdict, both[1][0].verdict), (Verdict::Better, Verdict::Worse));
     assert_eq!(first.t_holm, first.paired.t.map(|t| t.p), "one test needs no correction");
     assert_eq!(both[0][0].t_holm, first.t_holm.map(|p| 2.0 * p));
-    errors = Pair::join(&lower(run_of(&a)), &lower(run_of(&b)));
-    assert_eq!(compare(&[(&errors, &[])], 0.05)[0][0].verdict, Verdict::Worse);
+    for (better, expected) in [(Better::Lower, Verdict::Worse), (Better::Neither, Verdict::Higher)] {
+        errors = Pair::join(&judged(run_of(&a), better), &judged(run_of(&b), better));
+        assert_eq!(compare(&[(&errors, &[])], 0.05)[0][0].verdict, expected);
+    }
 }
 
 fn run_of(values: &[f64]) -> RunValues {
     run(&values.iter().copied().map(Some).collect::<Vec<_>>())
 }
 
-fn lower(mut run: RunValues) -> RunValues {
-    run.metrics[0].better = Better::Lower;
+fn judged(mut run: RunValues, better: Better) -> RunValues {
+    run.metrics[0].better = better;
     run
 }
 

@@ -169,12 +169,10 @@ fn metric(difference: compare::Difference) -> ComparedMetric {
     };
     ComparedMetric {
         metric,
-        better: if better == Better::Higher {
-            BetterValue::Higher
-        } else if better == Better::Lower {
-            BetterValue::Lower
-        } else {
-            BetterValue::Neither
+        better: match better {
+            Better::Higher => BetterValue::Higher,
+            Better::Lower => BetterValue::Lower,
+            Better::Neither => BetterValue::Neither,
         },
         n,
         mean_a,
