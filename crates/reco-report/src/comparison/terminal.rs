@@ -32,8 +32,10 @@ pub fn comparison_table(comparison: &Comparison) -> String {
         text += &format!("{note}\n");
     }
     text += &format!(
-        "The paired t test over users decides, after Holm's correction, at {}. * not chance, unclear: chance would do.\n\
-         {TWO_MODELS} Effect sizes and all tests: --html, --json\n",
+        "The paired t test over users decides, after Holm's correction, at {}. A and B are means over users.\n\
+         * not chance; unclear: chance would do; ↓ lower is better.\n\
+         Effect sizes and all tests: --html, --json.\n\
+         {TWO_MODELS}\n",
         comparison.alpha
     );
     text
@@ -63,25 +65,24 @@ fn columns(metrics: &[ComparedMetric]) -> Vec<Column> {
     ]
 }
 
-/// Groups of users for whom the difference is no chance, and who gains how often.
+/// Who gains how often, and the groups of users for whom the difference is no chance: a line for each attribute.
 fn groups(metrics: &[ComparedMetric]) -> String {
     let mut text = String::new();
     for one in metrics {
         let shares = one.shares().map(|(n, what)| format!("{} {what}", share(n, one.n)));
-        text += &format!("{}: {}", one.metric, shares.join(", "));
-        let found: Vec<String> = one
-            .groups
-            .iter()
-            .filter(|group| group.verdict.is_significant())
-            .map(|group| {
-                let (word, difference) = (group.verdict.words(), signed(group.difference));
-                format!("{}={} {word} {difference} ({})", group.attribute, group.group, cells::count(group.n))
-            })
-            .collect();
-        if !found.is_empty() {
-            text += &format!("; not chance: {}", found.join(", "));
+        text += &format!("{}: {}\n", one.metric, shares.join(", "));
+        let mut attribute = "";
+        for group in one.groups.iter().filter(|group| group.verdict.is_significant()) {
+            if attribute == group.attribute {
+                text.insert_str(text.len() - 1, ", ");
+            } else {
+                attribute = &group.attribute;
+                text += &format!("  not chance by {attribute}: \n");
+            }
+            let (word, difference) = (group.verdict.words(), signed(group.difference));
+            let told = format!("{} {word} {difference} ({})", group.group, cells::count(group.n));
+            text.insert_str(text.len() - 1, &told);
         }
-        text += "\n";
     }
     text
 }
