@@ -69,13 +69,14 @@ fn heading(results: &Results) -> String {
     )
 }
 
-struct Column {
+/// A column of a table on a terminal.
+pub(crate) struct Column {
     header: String,
     cells: Vec<String>,
 }
 
 impl Column {
-    fn new(header: &str, cells: impl Iterator<Item = String>) -> Self {
+    pub(crate) fn new(header: &str, cells: impl Iterator<Item = String>) -> Self {
         Self { header: header.to_owned(), cells: cells.collect() }
     }
 
@@ -99,7 +100,8 @@ fn metric_column(results: &Results, name: &str) -> Column {
     )
 }
 
-fn render(columns: &[Column]) -> String {
+/// Columns side by side, all but the first aligned to the right. Ends without a newline.
+pub(crate) fn render(columns: &[Column]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     table.set_header(columns.iter().map(|column| &column.header));
