@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{finished, reco, write_values};
+use common::{finished, reco};
 use serde_json::Value;
 
 /// Names under which systems install the browser.
@@ -155,7 +155,6 @@ fn a_comparison_is_shown_as_well_as_a_report() {
     let Some(browser) = browser() else { return };
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("comparison.html");
-    write_values(finished());
     let run = finished().to_str().unwrap();
     reco(["compare", run, "--self-check", "20", "--html", page.to_str().unwrap()]).ok();
     let Seen { dom, console, requests } = open(browser, &page, folder.path());

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use common::{files, finished, people, reco, run, write_values};
+use common::{files, finished, people, reco, run};
 use serde_json::Value;
 
 /// Approaches that are trained at once.
@@ -23,7 +23,6 @@ fn runs() -> &'static [PathBuf; 2] {
         let made = |name: &str, more: &[&str]| {
             let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("compare-{name}-{}", std::process::id()));
             run(&out, &[&[CHEAP], more].concat()).ok();
-            write_values(&out);
             out
         };
         [made("a", &[]), made("b", &["--set=seed=7"])]
@@ -132,7 +131,6 @@ fn the_tests_keep_their_promise_on_trained_runs_exchanged_at_random() {
 #[test]
 fn users_are_parted_by_what_is_known_of_them() {
     let out = people().parent().unwrap();
-    write_values(out);
     let sides = [format!("{}:random", at(out)), format!("{}:user-knn", at(out))];
     let groups = |more: &[&str]| {
         let answer = compare(&[&[sides[0].as_str(), &sides[1], "--json"], more].concat()).ok().json();
@@ -160,7 +158,6 @@ fn users_are_parted_by_what_is_known_of_them() {
 #[test]
 fn the_page_is_one_file_and_the_same_each_time() {
     let out = finished();
-    write_values(out);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("comparison.html");
     let done = compare(&[at(out), "--html", at(&file)]).ok();

@@ -5,14 +5,15 @@
 //! **Invariant**: every number is read from a run of `reco` that the section names.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::Arguments;
 use super::cases::{empty, read_json, section, subsection};
-use crate::process::{Workspace, shown, succeed};
+use crate::process::{Workspace, answer, shown, succeed};
 
 /// The presets, and what makes them run on MovieLens 100K where they are about other data.
 const PRESETS: [(&str, &[&str]); 8] = [
@@ -50,7 +51,10 @@ pub(super) fn presets(workspace: &Workspace, arguments: &Arguments) -> Result<St
             let table = subsection(&results, family);
             // What applies to no approach is no result.
             if table.lines().skip(2).any(|line| line.contains("0.") || line.contains("1.")) {
-                text += &format!("\n{family}:\n\n{}\n", table.lines().filter(|line| line.starts_with('|')).collect::<Vec<_>>().join("\n"));
+                text += &format!(
+                    "\n{family}:\n\n{}\n",
+                    table.lines().filter(|line| line.starts_with('|')).collect::<Vec<_>>().join("\n")
+                );
             }
         }
         text += "\n";
@@ -60,7 +64,10 @@ pub(super) fn presets(workspace: &Workspace, arguments: &Arguments) -> Result<St
 
 /// What the report says of data and protocol; of a repeated experiment, the report of its first repetition does.
 fn protocol(report: &str, out: &Path) -> Result<String> {
-    let first = fs::read_dir(out)?.filter_map(|entry| Some(entry.ok()?.path().join("report/report.md"))).filter(|path| path.is_file()).min();
+    let first = fs::read_dir(out)?
+        .filter_map(|entry| Some(entry.ok()?.path().join("report/report.md")))
+        .filter(|path| path.is_file())
+        .min();
     let text = match first {
         Some(path) => section(&fs::read_to_string(path)?, "Data and protocol"),
         None => section(report, "Data and protocol"),
@@ -73,7 +80,7 @@ fn protocol(report: &str, out: &Path) -> Result<String> {
 fn run(workspace: &Workspace, reco: &Path, experiment: &str, sets: &[&str], out: &Path) -> Result<String> {
     let mut command = workspace.command(reco);
     command.args(["run", &format!("data/experiments/{experiment}.toml")]);
-    sets.iter().for_each(|set| drop(command.args(["--set", set])));
+    command.args(sets.iter().flat_map(|set| ["--set", set]));
     let shown = shown(&command).replace(&format!("{}/", workspace.target().display()), "target/");
     succeed(command.arg("--out").arg(out))?;
     Ok(shown)
@@ -93,13 +100,13 @@ const CHOICES: [Choice; 12] = [
     ("each user's last tenth tests", "ratio-811", &["split.kind=per-user-last"], "recall@20"),
     ("each user's last rating tests", "ratio-811", &["split.kind=leave-last-out"], "recall@20"),
     ("the last tenth of all ratings tests", "ratio-811", &["split.kind=temporal"], "recall@20"),
-    ("a quarter of each item's ratings tests", "ratio-811", &["split.kind=per-item-random", "split.validation=0", "split.test=0.25"], "recall@20"),
     (
-        "users held out whole",
+        "a quarter of each item's ratings tests",
         "ratio-811",
-        &["split.kind=held-out-users", "split.validation=0"],
+        &["split.kind=per-item-random", "split.validation=0", "split.test=0.25"],
         "recall@20",
     ),
+    ("users held out whole", "ratio-811", &["split.kind=held-out-users", "split.validation=0"], "recall@20"),
 ];
 
 /// The same two models under one choice after another.
@@ -112,7 +119,7 @@ pub(super) fn choices(workspace: &Workspace, arguments: &Arguments) -> Result<St
         let out = empty(workspace, &format!("choices/{row}"))?;
         let mut command = workspace.command(&reco);
         command.args(["run", &format!("data/experiments/{experiment}.toml"), "--approach", &approaches.join(",")]);
-        sets.iter().for_each(|set| drop(command.args(["--set", set])));
+        command.args(sets.iter().flat_map(|set| ["--set", set]));
         succeed(command.arg("--out").arg(&out))?;
         let results = read_json(&out.join("report/results.json"))?;
         let [popular, knn] = approaches.map(|name| value(&results, name, column));
@@ -128,21 +135,30 @@ fn value(results: &Value, approach: &str, metric: &str) -> Option<f64> {
     approaches.iter().find(|one| one["name"] == approach)?["metrics"][metric].as_f64()
 }
 
-/// Two seeds of one network, two networks, and what is left when their users' values are exchanged at random.
+/// Two seeds of one network and two models, and what is left when two runs' values are exchanged user by user.
 pub(super) fn compare(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     let reco = workspace.build_reco(arguments.release)?;
-    let mut outs: Vec<PathBuf> = Vec::new();
+    let folder = empty(workspace, "compare")?;
+    let shown = |command: &Command| shown(command).replace(&format!("{}/", workspace.target().display()), "target/");
     let mut text = String::new();
     for seed in [42, 43] {
-        let out = empty(workspace, &format!("compare/{seed}"))?;
         let mut command = workspace.command(&reco);
-        // The split is drawn by the first seed for both: what differs is the network alone.
+        // The split has a seed of its own: what differs is the network alone.
         command.args(["run", "data/experiments/ratio-811.toml", "--approach", "popularity,item-knn,neural"]);
-        command.args(["--set", &format!("approach.neural.seed={seed}")]);
-        text += &format!("`{}`\n\n", shown(&command).replace(&format!("{}/", workspace.target().display()), "target/"));
-        succeed(command.arg("--out").arg(&out))?;
-        outs.push(out);
+        command.args(["--set", "split.seed=42", "--set", &format!("seed={seed}"), "--out"]);
+        text += &format!("- `{}`\n", shown(command.arg(folder.join(format!("seed-{seed}")))));
+        succeed(&mut command)?;
     }
-    let _ = (&outs, &reco);
+    let run = |seed: u32, approach: &str| format!("{}:{approach}", folder.join(format!("seed-{seed}")).display());
+    let metrics = ["ndcg@10", "recall@10", "mrr@10", "rmse"].join(",");
+    for (what, a, b) in [
+        ("Two seeds of one network", run(42, "neural"), run(43, "neural")),
+        ("Two models", run(42, "item-knn"), run(42, "neural")),
+    ] {
+        let mut command = workspace.command(&reco);
+        command.args(["compare", &a, &b, "--groups", "activity", "--self-check", "200", "--metrics", &metrics]);
+        let answer = answer(&mut command)?.replace(&format!("{}/", workspace.target().display()), "target/");
+        text += &format!("\n### {what}\n\n`{}`\n\n```text\n{}\n```\n", shown(&command), answer.trim_end());
+    }
     Ok(text)
 }

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use reco_data::table::{Column, Table};
 use serde_json::Value;
 
 /// Options that make a run of the fixture short.
@@ -136,29 +135,6 @@ pub(crate) fn people() -> &'static Path {
         reco(["run", &at(&file), "--out", &at(&folder.join("out"))]).ok();
         folder.join("out/models")
     })
-}
-
-/// Writes what every approach of the run under `out` was worth to each user, where `reco evaluate` did not.
-pub(crate) fn write_values(out: &Path) {
-    let folder = out.join("evaluation");
-    for file in files(&folder).iter().filter(|file| file.extension().is_some_and(|ending| ending == "json")) {
-        let approach = file.file_stem().unwrap().to_str().unwrap();
-        let to = folder.join(format!("{approach}.users.parquet"));
-        let evaluation: Value = serde_json::from_slice(&fs::read(folder.join(file)).unwrap()).unwrap();
-        let Some(users) = evaluation["per_user"].as_array().filter(|_| !to.exists()) else { continue };
-        let mut table = Table::new();
-        for (column, name) in [("user_id", "user"), ("n_train", "n_train"), ("n_test", "n_test")]
-            .into_iter()
-            .chain([("n_rated", "n_rated"), ("n_relevant", "n_relevant")])
-        {
-            table.push(column, Column::I64(users.iter().map(|user| user[name].as_i64()).collect())).unwrap();
-        }
-        for (at, metric) in evaluation["metrics"].as_array().unwrap().iter().enumerate() {
-            let values = users.iter().map(|user| user["values"][at].as_f64()).collect();
-            table.push(metric[0].as_str().unwrap(), Column::F64(values)).unwrap();
-        }
-        table.write(&to).unwrap();
-    }
 }
 
 /// A copy of one trained model of [`finished`], under `models`.

@@ -12,10 +12,8 @@ use reco_core::options::did_you_mean;
 use reco_report::Side;
 
 use super::CompareError;
+use crate::stage::USERS;
 use crate::{RESULTS, RunError, registry, results};
-
-/// What the files of values end in, after the approach's name.
-const ENDING: &str = ".users.parquet";
 
 /// One approach of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +33,7 @@ impl fmt::Display for Operand {
 impl Operand {
     /// The file of its values.
     pub(super) fn file(&self) -> PathBuf {
-        evaluation(&self.run).join(format!("{}{ENDING}", self.approach))
+        evaluation(&self.run).join(format!("{}{USERS}", self.approach))
     }
 
     /// How it is called beside `all` that are compared: by its approach in one run, by its run if all have one approach.
@@ -166,7 +164,7 @@ fn approaches(run: &Path) -> Result<Vec<String>, RunError> {
     let mut names: Vec<String> = fs::read_dir(&folder)
         .map_err(|_| no_values())?
         .filter_map(Result::ok)
-        .filter_map(|entry| entry.file_name().to_string_lossy().strip_suffix(ENDING).map(str::to_owned))
+        .filter_map(|entry| entry.file_name().to_string_lossy().strip_suffix(USERS).map(str::to_owned))
         .collect();
     if names.is_empty() {
         return Err(no_values().into());
