@@ -15,10 +15,10 @@ use super::CompareError;
 use crate::stage::USERS;
 use crate::{RESULTS, RunError, registry, results};
 
-/// One approach of one run.
+/// One approach of one run, or a file of one's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Operand {
-    /// The run's folder.
+    /// The run's folder, or the file.
     pub(super) run: PathBuf,
     /// The approach.
     pub(super) approach: String,
@@ -33,6 +33,9 @@ impl fmt::Display for Operand {
 impl Operand {
     /// The file of its values.
     pub(super) fn file(&self) -> PathBuf {
+        if self.run.is_file() {
+            return self.run.clone();
+        }
         evaluation(&self.run).join(format!("{}{USERS}", self.approach))
     }
 
@@ -93,8 +96,14 @@ pub(super) fn pairs(
     }
 }
 
-/// `FOLDER` or `FOLDER:APPROACH`; a folder whose name has a colon is a folder.
+/// `FOLDER` or `FOLDER:APPROACH`; a folder whose name has a colon is a folder. A file is one approach, called as the file is.
 fn parse(text: &str) -> (PathBuf, Option<String>) {
+    let path = Path::new(text);
+    if path.is_file() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.strip_suffix(USERS).or_else(|| name.strip_suffix(".parquet")).unwrap_or(&name);
+        return (path.to_owned(), Some(name.to_owned()));
+    }
     match text.rsplit_once(':') {
         Some((run, approach)) if !run.is_empty() && !approach.contains(['/', '\\']) && !Path::new(text).is_dir() => {
             (run.into(), Some(approach.to_owned()))
@@ -146,6 +155,9 @@ fn between<'a>(
 }
 
 fn operand(run: &Path, approach: &str) -> Result<Operand, RunError> {
+    if run.is_file() {
+        return Ok(Operand { run: run.to_owned(), approach: approach.to_owned() });
+    }
     let known = approaches(run)?;
     if !known.iter().any(|name| name == approach) {
         let hint = did_you_mean(approach, known.iter().map(String::as_str));
