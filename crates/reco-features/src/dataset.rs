@@ -123,6 +123,7 @@ pub fn prepare(
     split_config: &SplitConfig,
     seed: u64,
 ) -> Result<Dataset, FeaturesError> {
+    let seed = split_config.seed.unwrap_or(seed);
     features.check()?;
     find_split(&split_config.kind)?;
     split_config.check()?;
