@@ -30,8 +30,23 @@ pub struct DataConfig {
     pub rating_scale: Vec<f32>,
     /// The share of a file's rows that may be bad.
     pub max_reject_share: f64,
+    /// Which of several ratings of one item by one user stays.
+    pub duplicates: Duplicates,
     /// The columns of one's own files, for the source `table`.
     pub columns: Columns,
+}
+
+/// Which of several ratings of one item by one user stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicates {
+    /// The latest one; of the same time, or without times, the last in the file.
+    #[default]
+    Latest,
+    /// The earliest one; of the same time, or without times, the first in the file.
+    First,
+    /// None: a file that has any is refused.
+    Refuse,
 }
 
 /// A place where the data may lie.
@@ -111,6 +126,7 @@ impl Default for DataConfig {
             rows: 0,
             rating_scale: Vec::new(),
             max_reject_share: 0.001,
+            duplicates: Duplicates::Latest,
             columns: Columns::default(),
         }
     }

@@ -71,6 +71,14 @@ pub enum DataError {
         /// The nearest known one.
         hint: String,
     },
+    /// Ratings of the same user and item, where none are to be.
+    #[error("`{}` rates `{n}` pairs of a user and an item again\nhint: `data.duplicates` says which rating stays: `latest` or `first`", path.display())]
+    Duplicates {
+        /// Which file.
+        path: PathBuf,
+        /// Ratings that would have given way.
+        n: u64,
+    },
     /// A raw file has no data row.
     #[error("`{}` has no rows\nhint: it may have been cut short; fetch or copy it again", path.display())]
     Empty {

@@ -25,7 +25,7 @@ use crate::locate::{self, Found};
 use crate::records::{Records, Row};
 use crate::source::Extra;
 use crate::tables::{DatasetInfo, ITEMS, RATINGS, USERS};
-use crate::{DataConfig, DataError};
+use crate::{DataConfig, DataError, Duplicates};
 
 use check::Checks;
 use dedupe::{Dedupe, RowSet};
@@ -108,7 +108,7 @@ pub fn ingest(
             checks,
             users,
             items,
-            dedupe: Dedupe::new(out_dir),
+            dedupe: Dedupe::new(out_dir, config.duplicates),
             rejects,
             dropped: RowSet::default(),
             n_rows: 0,
@@ -129,6 +129,9 @@ pub fn ingest(
     }
     rejects.end(n_rows)?;
     let n_duplicates = dedupe.finish(&mut dropped)?;
+    if n_duplicates > 0 && config.duplicates == Duplicates::Refuse {
+        return Err(DataError::Duplicates { path: path.clone(), n: n_duplicates });
+    }
     let n_ratings = n_kept - n_duplicates;
     if n_ratings == 0 {
         return Err(DataError::Empty { path: path.clone() });

@@ -34,7 +34,7 @@ pub mod table;
 mod tables;
 mod title;
 
-pub use config::{Columns, DataConfig, ItemTable, Place, UserTable};
+pub use config::{Columns, DataConfig, Duplicates, ItemTable, Place, UserTable};
 pub use error::{DataError, Reject, Rejects};
 pub use ingest::{IngestProgress, IngestSummary, SilentIngest, ingest};
 pub use locate::{Located, expand, locate};

@@ -146,6 +146,14 @@ fn duplicates_give_way_and_are_counted() {
     assert_eq!((ingested.summary.n_rows, ingested.summary.n_ratings), (5, 3));
     assert_eq!(ingested.tables.ratings.source_row, [0, 3, 4], "the later of two times, the last of equal ones");
     assert_eq!(ingested.tables.ratings.rating, [Some(4.0), Some(3.0), Some(2.0)]);
+    let first = ingest_path(movielens(ratings.as_bytes(), MOVIES).path(), json!({ "duplicates": "first" })).unwrap();
+    assert_eq!(first.tables.ratings.rating, [Some(1.0), Some(5.0), Some(3.0)]);
+    let error = ingest_path(movielens(ratings.as_bytes(), MOVIES).path(), json!({ "duplicates": "refuse" }));
+    let error = error.err().unwrap().to_string();
+    assert!(
+        error.contains("ratings.csv` rates `2` pairs of a user and an item again\nhint: `data.duplicates`"),
+        "{error}"
+    );
 }
 
 #[test]

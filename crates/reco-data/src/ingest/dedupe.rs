@@ -3,7 +3,7 @@
 //! Does not know what is in a row beyond its key and its time.
 //!
 //! **Invariant**: of the rows of one key exactly one stays: reading them in order, a row takes the place of the one before
-//! unless both have times and its own is earlier. Memory is bounded by one partition, whatever the number of rows.
+//! unless both have times and its own is earlier, or, where the first is to stay, only if they have and it is. Memory is bounded by one partition, whatever the number of rows.
 //!
 //! Rows are spread over partitions by their user and spilled to nameless files; each partition is then sorted by itself.
 
@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::DataError;
+use crate::{DataError, Duplicates};
 
 const N_PARTITIONS: usize = 64;
 /// Bytes of a partition that are kept in memory before they are spilled.
@@ -44,6 +44,7 @@ impl RowSet {
 pub(super) struct Dedupe {
     /// Where files are spilled to.
     dir: PathBuf,
+    keep: Duplicates,
     partitions: Vec<Partition>,
     buffer: usize,
 }
@@ -63,13 +64,13 @@ struct Record {
 
 impl Dedupe {
     /// Spills into `dir`, once there is much to remember.
-    pub(super) fn new(dir: &Path) -> Self {
-        Self::with_buffer(dir, BUFFER)
+    pub(super) fn new(dir: &Path, keep: Duplicates) -> Self {
+        Self::with_buffer(dir, keep, BUFFER)
     }
 
-    fn with_buffer(dir: &Path, buffer: usize) -> Self {
+    fn with_buffer(dir: &Path, keep: Duplicates, buffer: usize) -> Self {
         let partitions = std::iter::repeat_with(Partition::default).take(N_PARTITIONS).collect();
-        Self { dir: dir.to_owned(), partitions, buffer }
+        Self { dir: dir.to_owned(), keep, partitions, buffer }
     }
 
     /// Remembers a row. Rows come in ascending order.
@@ -96,7 +97,8 @@ impl Dedupe {
                 let mut winner = same[0];
                 for &record in &same[1..] {
                     let is_earlier = record.time != NO_TIME && winner.time != NO_TIME && record.time < winner.time;
-                    let loser = if is_earlier { record } else { std::mem::replace(&mut winner, record) };
+                    let stays = is_earlier == (self.keep == Duplicates::First);
+                    let loser = if stays { std::mem::replace(&mut winner, record) } else { record };
                     losers.insert(loser.row);
                     n_losers += 1;
                 }
@@ -155,8 +157,12 @@ mod tests {
     type Event = (u32, u32, Option<i64>);
 
     fn losers(events: &[Event], buffer: usize) -> (Vec<u64>, u64) {
+        losers_of(events, Duplicates::Latest, buffer)
+    }
+
+    fn losers_of(events: &[Event], keep: Duplicates, buffer: usize) -> (Vec<u64>, u64) {
         let dir = tempfile::tempdir().unwrap();
-        let mut dedupe = Dedupe::with_buffer(dir.path(), buffer);
+        let mut dedupe = Dedupe::with_buffer(dir.path(), keep, buffer);
         for (row, &(user, item, time)) in (0..).zip(events) {
             dedupe.push(user, item, time, row).unwrap();
         }
@@ -191,6 +197,17 @@ mod tests {
         assert_eq!(one(&[None, None]), [0]);
         assert_eq!(one(&[Some(9), None, Some(3)]), [0, 1]);
         assert_eq!(losers(&[(1, 2, None), (2, 1, None)], BUFFER), (vec![], 0));
+    }
+
+    #[test]
+    fn the_first_stays_where_it_is_asked_for() {
+        let one = |times: &[Option<i64>]| {
+            let events: Vec<Event> = times.iter().map(|&time| (1, 1, time)).collect();
+            losers_of(&events, Duplicates::First, BUFFER).0
+        };
+        assert_eq!(one(&[Some(5), Some(9), Some(3)]), [0, 1]);
+        assert_eq!(one(&[Some(5), Some(5)]), [1]);
+        assert_eq!(one(&[None, None]), [1]);
     }
 
     proptest! {
