@@ -252,6 +252,7 @@ fn the_help_of_every_command() {
         "recommend",
         "describe",
         "report",
+        "check",
         "run",
         "show",
         "doctor",

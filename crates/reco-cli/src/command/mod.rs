@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: a command prints its answer and nothing else to stdout.
 
+mod check;
 mod describe;
 mod doctor;
 mod fetch;
@@ -24,6 +25,7 @@ pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
         Parsed::Command(Command::Run(args)) => run::run(&args),
         Parsed::Command(Command::Recommend(args)) => recommend::recommend(&args),
         Parsed::Command(Command::Describe(args)) => describe::describe(&args),
+        Parsed::Command(Command::Check(args)) => check::check(&args),
         Parsed::Command(Command::Fetch(args)) => fetch::fetch(&args),
         Parsed::Command(Command::Synth(args)) => synth::synth(&args),
         Parsed::Command(Command::Show(args)) => show::show(&args),
