@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use anyhow::bail;
-use reco_run::{Checked, Experiment, Finding, Severity, Source};
+use reco_run::{Checked, Experiment, Finding, Severity, Source, Unchecked};
 
 use crate::args::CheckArgs;
 use crate::text;
@@ -25,7 +25,7 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<()> {
     if args.strict && checked.is_too_good() {
         let [leaks, optimistic] = [Severity::Leak, Severity::Optimistic].map(|severity| checked.count(severity));
         bail!(
-            "the numbers of `{}` are too good: `{leaks}` leaks, `{optimistic}` optimistic findings\nhint: each one names its remedy",
+            "the numbers of `{}` are too good; leaks: `{leaks}`, optimistic findings: `{optimistic}`\nhint: each of them names its remedy",
             checked.experiment
         );
     }
@@ -61,21 +61,19 @@ fn describe(checked: &Checked) -> String {
             let _ = writeln!(shown, "  {check}: {found}\n    why: {why}\n    remedy: {remedy}");
         }
     }
+    let row = |check: &str, about: &str| vec![format!("  {check}"), about.to_owned()];
     if !checked.fine.is_empty() {
-        let row = |check: &str, about: &str| vec![format!("  {check}"), about.to_owned()];
         let rows: Vec<_> = checked.fine.iter().map(|fine| row(fine.check, fine.about)).collect();
         let _ = write!(shown, "fine: looked for, and not found\n{}", text::columns(&rows, &[]));
     }
     // Checks that wait for the same thing stand together, with the one command that makes it.
-    let mut rest = checked.unchecked.as_slice();
-    while let Some(first) = rest.first() {
-        let (why, command) = (&first.why, &first.command);
-        let _ = writeln!(shown, "not checked: {why}");
-        let n = rest.iter().take_while(|one| one.why == *why && one.command == *command).count();
-        let (of, others) = rest.split_at(n);
-        let rows: Vec<_> = of.iter().map(|one| vec![format!("  {}", one.check), one.about.to_owned()]).collect();
-        let _ = write!(shown, "{}", text::columns(&rows, &[]));
-        if let Some(command) = command {
+    let mut rest: Vec<&Unchecked> = checked.unchecked.iter().collect();
+    while let Some(&first) = rest.first() {
+        let (of, others): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|one| one.why == first.why && one.command == first.command);
+        let rows: Vec<_> = of.iter().map(|one| row(one.check, one.about)).collect();
+        let _ = write!(shown, "not checked: {}\n{}", first.why, text::columns(&rows, &[]));
+        if let Some(command) = &first.command {
             let _ = writeln!(shown, "  hint: `{command}` makes it");
         }
         rest = others;

@@ -6,8 +6,9 @@
 //! **Invariant**: an approach without these options is not looked at.
 
 use reco_core::Approach;
+use reco_features::Dataset;
 
-use super::{CheckEntry, Finding, Severity, Subject, Unknown, Verdict};
+use super::{CheckEntry, Finding, Severity, Subject, Unknown, Verdict, counts};
 
 pub(super) const ENTRY: CheckEntry = CheckEntry {
     name: "early-stopping",
@@ -16,31 +17,58 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 };
 
 fn look(subject: &Subject<'_>) -> Verdict {
+    let networks = subject.experiment.approaches.iter().filter_map(|one| {
+        let (patience, share) = stops(one.approach.as_ref())?;
+        Some((one.name.as_str(), patience, share))
+    });
     let mut findings = Vec::new();
-    for one in &subject.experiment.approaches {
-        let Some((patience, share)) = stops(one.approach.as_ref()) else { continue };
-        let name = &one.name;
-        if share > 0.0 {
-            let percent = 100.0 * share;
-            findings.push(Finding::new(
-                Severity::Note,
-                format!(
-                    "`{name}` leaves out the last {percent} % of the train rows (`validation_split = {share}`): \
-                     the rows of the last users, who are then not learned from; validation rows of the split are not looked at"
-                ),
-                "rows are in the order of users, so that the loss it is judged by is that of strangers, and test users among them are unknown to it",
-                format!("set `approach.{name}.validation_split = 0` and `split.validation = 0.1`, which takes some rows of many users"),
-            ));
-        } else if patience > 0 && !subject.has_validation().ok_or(Unknown::Dataset)? {
-            findings.push(Finding::new(
-                Severity::Note,
-                format!("`{name}` has `patience = {patience}` and nothing to stop by: it trains all epochs and keeps the last"),
-                "whoever then picks the number of epochs by the test has tuned on it",
-                "let a split with a validation part stop it: `split.validation = 0.1`, `split.refit = false`",
-            ));
+    // Those of one share are one finding.
+    let mut cuts: Vec<(f64, Vec<&str>)> = Vec::new();
+    let mut patient = Vec::new();
+    for (name, patience, share) in networks {
+        match cuts.iter_mut().find(|(other, _)| *other == share) {
+            _ if share == 0.0 => patient.extend((patience > 0).then_some(name)),
+            Some((_, names)) => names.push(name),
+            None => cuts.push((share, vec![name])),
         }
     }
+    for (share, names) in cuts {
+        let strangers = subject.dataset.as_ref().map(|dataset| strangers(dataset, share)).unwrap_or_default();
+        findings.push(Finding::new(
+            Severity::Note,
+            format!(
+                "`validation_split = {share}` of `{}` leaves out the last rows of train, those of the last users{strangers}; validation \
+                 rows of the split are not looked at",
+                names.join("`, `")
+            ),
+            "the loss they are judged by is that of users without train rows, and so is their test",
+            "set `validation_split = 0` there and `split.validation = 0.1`, which takes some rows of many users",
+        ));
+    }
+    if !patient.is_empty() && !subject.has_validation().ok_or(Unknown::Dataset)? {
+        findings.push(Finding::new(
+            Severity::Note,
+            format!(
+                "`patience` of `{}` has nothing to stop by: all epochs are trained, and the last is kept",
+                patient.join("`, `")
+            ),
+            "whoever then picks the number of epochs by the test has tuned on it",
+            "let a split with a validation part stop them: `split.validation = 0.1`, `split.refit = false`",
+        ));
+    }
     Ok(findings)
+}
+
+/// How many test users have no row before the last `share` of train rows.
+fn strangers(dataset: &Dataset, share: f64) -> String {
+    let n = dataset.fit.len();
+    let cut = (n as f64 * (1.0 - share)) as usize;
+    let n_users = dataset.catalogue.n_users();
+    let learned = counts(n_users, dataset.fit.users()[..cut].iter().map(|user| user.index()));
+    let asked = counts(n_users, dataset.test.users().iter().map(|user| user.index()));
+    let n_strangers = asked.iter().zip(&learned).filter(|(asked, learned)| **asked > 0 && **learned == 0).count();
+    let n_asked = asked.iter().filter(|n| **n > 0).count();
+    format!("; {} have no row left that is learned from", super::share(n_strangers, n_asked, "test users"))
 }
 
 /// `patience` and `validation_split` of an approach that has them.
@@ -64,12 +92,12 @@ mod tests {
     fn patience_without_rows_to_stop_by_stops_nothing() {
         for sets in [["split.validation=0"], ["split.refit=true"], ["split.kind=k-fold"]] {
             let texts = texts(&sets);
-            assert!(texts[0].contains("`patience = 3` and nothing to stop by"), "{sets:?}: {texts:?}");
+            assert!(texts[0].starts_with("`patience` of `neural` has nothing to stop by"), "{sets:?}: {texts:?}");
         }
         let file = of(NEURAL, &["split.kind=file", "split.path=mine.csv"]);
         assert_eq!(unknown(&ENTRY, &subject(&file)), Unknown::Dataset);
         let mut data = dataset(&[(1, 1, 4, 0), (1, 2, 4, 0)], &[(1, 3, 4, 0)]);
-        let with = |data: &reco_features::Dataset| Subject { dataset: Some(data.clone()), ..subject(&file) };
+        let with = |data: &Dataset| Subject { dataset: Some(data.clone()), ..subject(&file) };
         assert_eq!(found(&ENTRY, &with(&data)).len(), 1);
         data.validation = Some(rows(&data, &[(1, 2, 4, 0)]));
         assert!(found(&ENTRY, &with(&data)).is_empty());
@@ -77,8 +105,15 @@ mod tests {
 
     #[test]
     fn the_last_share_of_train_rows_is_that_of_the_last_users() {
-        let texts = texts(&["approach.neural.validation_split=0.25"]);
-        assert!(texts[0].contains("the last 25 % of the train rows"), "{texts:?}");
+        let two = "[[approach]]\nname = \"neural\"\nvalidation_split = 0.25\n[[approach]]\nname = \"hybrid\"\nvalidation_split = 0.25";
+        let experiment = of(two, &[]);
+        // Of four train rows the last is left out: the only one of user 2.
+        let data = dataset(&[(1, 1, 4, 0), (1, 2, 4, 0), (1, 3, 4, 0), (2, 1, 4, 0)], &[(1, 4, 4, 0), (2, 2, 4, 0)]);
+        let found = found(&ENTRY, &Subject { dataset: Some(data), ..subject(&experiment) });
+        assert_eq!(found.len(), 1);
+        let said = &found[0].found;
+        assert!(said.starts_with("`validation_split = 0.25` of `neural`, `hybrid` leaves out"), "{said}");
+        assert!(said.contains("1 of 2 test users (50.0 %) have no row left"), "{said}");
     }
 
     #[test]

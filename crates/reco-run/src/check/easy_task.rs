@@ -39,7 +39,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
     if let Some(chance) = random.filter(|chance| *chance >= HALF * most) {
         findings.push(Finding::new(
             Severity::Optimistic,
-            format!("chance reaches {chance:.4} of `{metric}`, the best approach, `{best}`, {most:.4}"),
+            format!("`{metric}` of chance is {chance:.4}, and of `{best}`, the best of the others, {most:.4}"),
             "most of the number is what the task gives to anyone: few candidates, or many of them relevant",
             "rank the whole catalogue, `evaluate.sampled_negatives = 0`, and quote what is above chance",
         ));
@@ -47,7 +47,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
     if let Some(popular) = popularity.filter(|popular| *popular >= NEAR * most) {
         findings.push(Finding::new(
             Severity::Note,
-            format!("`popularity` reaches {popular:.4} of `{metric}`, the best of the others, `{best}`, {most:.4}"),
+            format!("`{metric}` of `popularity` is {popular:.4}, and of `{best}`, the best of the others, {most:.4}"),
             "what is measured is mostly popularity: the same list for everyone does as well",
             "quote `popularity` beside it, and read novelty and the metrics by items' history",
         ));

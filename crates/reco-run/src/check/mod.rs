@@ -255,11 +255,11 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
     let (mut no_dataset, mut no_results) = (String::new(), String::new());
     match ready_dataset(&context) {
         Ok(dataset) => subject.dataset = Some(dataset),
-        Err(error) => no_dataset = first_line(&error),
+        Err(error) => no_dataset = format!("the data set cannot be looked at: {}", first_line(&error)),
     }
     match ready_results(&context) {
         Ok(results) => subject.results = Some(results),
-        Err(error) => no_results = first_line(&error),
+        Err(error) => no_results = format!("the results cannot be looked at: {}", first_line(&error)),
     }
     let command = |words: String| Some(words.trim_end().to_owned());
     let explain = |unknown| match unknown {
@@ -322,7 +322,11 @@ mod tests {
             Some("reco ingest mine.toml --out out && reco features mine.toml --out out")
         );
         assert_eq!(of("easy-task").command.as_deref(), Some("reco run mine.toml --out out"));
-        assert!(of("row-twice").why.starts_with("there is no `"), "{}", of("row-twice").why);
+        assert!(
+            of("row-twice").why.starts_with("the data set cannot be looked at: there is no `"),
+            "{}",
+            of("row-twice").why
+        );
         assert!(!empty.path().join("out").exists(), "it never writes");
     }
 

@@ -33,9 +33,9 @@ fn look(subject: &Subject<'_>) -> Verdict {
     Ok(vec![Finding::new(
         Severity::Note,
         format!(
-            "`evaluate.relevance_threshold` is `{threshold}` and the lowest rating {lowest}: every held-out rating is a good answer, \
-             though {} lie below the middle of the scale, {middle} stars",
-            share(disliked, stars.len(), "of them"),
+            "`evaluate.relevance_threshold` is `{threshold}` and the lowest rating {lowest}: every held-out rating is a good answer; \
+             {} lie below the middle of the scale, {middle} stars",
+            share(disliked, stars.len(), "ratings"),
         ),
         "what is measured is what people meet, not what they like",
         "set `evaluate.relevance_threshold = 4`, in stars, unless a protocol is to be repeated that takes ratings as events",
@@ -62,7 +62,7 @@ mod tests {
         let test = [(1, 2, 5, 0), (1, 3, 1, 0), (1, 4, 2, 0), (1, 5, 3, 0)];
         for threshold in ["0", "1"] {
             let texts = at(&[&format!("evaluate.relevance_threshold={threshold}")], &test);
-            assert!(texts[0].contains("2 of 4 of them (50.0 %)"), "{texts:?}");
+            assert!(texts[0].contains("2 of 4 ratings (50.0 %)"), "{texts:?}");
         }
         assert!(at(&["evaluate.relevance_threshold=2"], &test).is_empty());
         assert!(at(&[], &test).is_empty());
