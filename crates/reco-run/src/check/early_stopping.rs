@@ -41,7 +41,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
                  rows of the split are not looked at",
                 names.join("`, `")
             ),
-            "the loss they are judged by is that of users without train rows, and so is their test",
+            "the loss is that of users without train rows, and of test users among them the network has learned nothing",
             "set `validation_split = 0` there and `split.validation = 0.1`, which takes some rows of many users",
         ));
     }

@@ -269,7 +269,7 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
         Unknown::Results => (no_results.clone(), command(format!("reco run {arguments}"))),
         Unknown::Untellable(why) => (why, None),
     };
-    let repetition = first.map(|first| first.label.clone());
+    let repetition = first.filter(|_| subject.dataset.is_some()).map(|first| first.label.clone());
     Ok(Checked { repetition, ..walk(&subject, explain) })
 }
 
