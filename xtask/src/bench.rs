@@ -9,6 +9,7 @@ mod five_folds;
 mod machine;
 mod page;
 mod peers;
+mod protocols;
 mod ruler;
 
 use std::fs;

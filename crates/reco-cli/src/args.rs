@@ -86,6 +86,17 @@ Examples:
   reco check mine.toml --strict   exit code 1 where numbers are too good"
     )]
     Check(CheckArgs),
+    /// Compare runs or approaches user by user, and say which differences could be luck
+    #[command(
+        display_order = 20,
+        after_help = "\
+Examples:
+  reco compare data --against popularity
+  reco compare data/a data/b --html comparison.html
+  reco compare data:neural data:hybrid --metrics ndcg@10,rmse --groups gender,activity
+  reco compare data/a:neural data/b:neural --self-check 200"
+    )]
+    Compare(CompareArgs),
     /// Fetch a public data set into the folder of raw files
     #[command(
         display_order = 2,
@@ -301,6 +312,39 @@ pub(crate) struct DescribeArgs {
     /// Write the diagram into this file
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct CompareArgs {
+    /// The folder of a run, what `--out` was, or `FOLDER:APPROACH`; each is compared with the first, approaches of one name with
+    /// each other, and all approaches of a single folder with one of them
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<String>,
+    /// What the approaches of a single run are compared with; left out, the first of its results
+    #[arg(long, value_name = "NAME")]
+    pub(crate) against: Option<String>,
+    /// Only these metrics; left out, all that have values in both
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) metrics: Vec<String>,
+    /// What users are parted by: attributes of theirs, and `activity`, how many ratings there were to learn from; left out, that
+    /// and every attribute of at most 12 values
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) groups: Vec<String>,
+    /// The level of the tests, after Holm's correction
+    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    pub(crate) alpha: f64,
+    /// Compare runs that were not measured on the same test rows too
+    #[arg(long)]
+    pub(crate) different_tests: bool,
+    /// Try the tests themselves: exchange the values of both at random, so many times, and plant a difference
+    #[arg(long, value_name = "N")]
+    pub(crate) self_check: Option<NonZeroUsize>,
+    /// Write a page with all tests, intervals and groups into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -251,6 +251,7 @@ fn the_help_of_every_command() {
         "evaluate",
         "recommend",
         "describe",
+        "compare",
         "report",
         "check",
         "run",

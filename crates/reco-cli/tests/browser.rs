@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::finished;
+use common::{finished, reco};
 use serde_json::Value;
 
 /// Names under which systems install the browser.
@@ -147,6 +147,19 @@ fn no_text_overlaps_and_nothing_is_over_the_edge_from_a_phone_to_a_desk() {
     let Some(browser) = browser() else { return };
     let folder = tempfile::tempdir().unwrap();
     let page = finished().join("report/report.html").canonicalize().unwrap();
+    assert_eq!(look(browser, &page, folder.path()), "");
+}
+
+#[test]
+fn a_comparison_is_shown_as_well_as_a_report() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("comparison.html");
+    let run = finished().to_str().unwrap();
+    reco(["compare", run, "--self-check", "20", "--html", page.to_str().unwrap()]).ok();
+    let Seen { dom, console, requests } = open(browser, &page, folder.path());
+    assert_eq!((console, requests), (Vec::new(), Vec::new()));
+    assert!(dom.matches("<svg").count() > 50, "a line for every metric of every pair");
     assert_eq!(look(browser, &page, folder.path()), "");
 }
 

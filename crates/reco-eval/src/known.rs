@@ -116,13 +116,16 @@ impl<T: Copy> Lists<T> {
         let mut ends = vec![0; n_rows];
         pairs.clone().for_each(|(row, _)| ends[row] += 1);
         let mut n = 0;
+        // Where each row begins; writing a value moves it on, until it is where the row ends.
         for end in &mut ends {
-            n += *end;
-            *end = n;
+            n += std::mem::replace(end, n);
         }
-        let mut ordered: Vec<(usize, T)> = pairs.collect();
-        ordered.sort_by_key(|(row, _)| *row);
-        Self { ends, values: ordered.into_iter().map(|(_, value)| value).collect() }
+        let mut values: Vec<T> = pairs.clone().next().map_or_else(Vec::new, |(_, any)| vec![any; n]);
+        for (row, value) in pairs {
+            values[ends[row]] = value;
+            ends[row] += 1;
+        }
+        Self { ends, values }
     }
 
     fn of(&self, row: usize) -> &[T] {

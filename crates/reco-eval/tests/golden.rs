@@ -15,7 +15,7 @@ use reco_core::{
     Case, Catalogue, Features, Interaction, Interactions, ItemIdx, Matrix, Predicts, Query, RatingScale, Recommender,
     ScoreError, Scores, Seen, Target, UserIdx, Who,
 };
-use reco_eval::{EvaluateConfig, Evaluation, Known, METRICS, MetricEntry, Task, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Evaluation, Known, METRICS, MetricEntry, Task, evaluate};
 use serde::Deserialize;
 
 /// What `make.py` writes.

@@ -118,6 +118,9 @@ pub enum ScalingFit {
 pub struct SplitConfig {
     /// An entry of [`SPLITS`](crate::SPLITS).
     pub kind: String,
+    /// All chance of the split follows from it; left out, from the experiment's seed. With one of its own, experiments of several
+    /// seeds have the same test rows, and can be compared row by row.
+    pub seed: Option<u64>,
     /// The share of ratings to stop training by, in [0, 1); 0 for none. `leave-last-out` reads only whether it is 0;
     /// `article`, `k-fold` and `held-out-users` have no validation part, and `file` has what its file names.
     pub validation: f64,
@@ -144,6 +147,7 @@ impl Default for SplitConfig {
     fn default() -> Self {
         Self {
             kind: "per-user-random".to_owned(),
+            seed: None,
             validation: 0.1,
             test: 0.1,
             path: String::new(),

@@ -112,7 +112,7 @@ pub struct SplitInfo {
     pub cuts: BTreeMap<String, i64>,
 }
 
-/// Makes a data set of `tables`. Chance is keyed with `seed`.
+/// Makes a data set of `tables`. Chance is keyed with the split's own seed, or with `seed` where it has none.
 ///
 /// # Errors
 /// Choices that are none (see [`FeaturesConfig`], [`SplitConfig`]), tables that do not fit together, a split that leaves a

@@ -189,3 +189,15 @@ fn prepared(tables: &Tables, kind: ScalingKind) -> Dataset {
     let split = SplitConfig { kind: "held-out-users".to_owned(), test: 0.3, ..SplitConfig::default() };
     prepare(tables, &features, &split, 5).unwrap()
 }
+
+#[test]
+fn a_split_may_have_a_seed_of_its_own() {
+    let tables = tables(6, 9, &(0..54).map(|n| (n / 9, n % 9, 3.0, Some(n))).collect::<Vec<_>>());
+    let test = |own: Option<u64>, seed: u64| {
+        let config = SplitConfig { seed: own, test: 0.3, ..SplitConfig::default() };
+        prepare(&tables, &FeaturesConfig::default(), &config, seed).unwrap().source_rows.test
+    };
+    assert_eq!(test(Some(7), 1), test(Some(7), 2));
+    assert_eq!(test(None, 7), test(Some(7), 1));
+    assert_ne!(test(None, 1), test(None, 2));
+}

@@ -33,6 +33,7 @@
 //! ```
 
 mod cells;
+mod comparison;
 mod diagram;
 mod facts;
 mod figure;
@@ -44,6 +45,10 @@ mod results;
 mod sheet;
 mod terminal;
 
+pub use comparison::{
+    BetterValue, ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict, SelfCheckOutcome,
+    SelfCheckPlan, Side, TestOutcome, comparison_page, comparison_table,
+};
 pub use diagram::{diagram, mermaid, summary};
 pub use facts::{
     ApproachFacts, Bounds, ContextCounts, Counts, DetailList, DetailRow, Facts, GroupFacts, GroupMetric, Provenance,

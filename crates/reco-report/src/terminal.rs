@@ -12,6 +12,9 @@ use crate::{HOW_TO_READ, Results, cells};
 /// Characters that a line of the table may have.
 const WIDTH: usize = 116;
 
+/// So many metrics that have no room are named.
+const NAMED: usize = 8;
+
 /// The approaches as rows and their metrics as columns, the best marked, with a heading and a line that says how to
 /// read it. Ends with a newline.
 pub fn terminal_table(results: &Results) -> String {
@@ -36,7 +39,10 @@ pub fn terminal_table(results: &Results) -> String {
     text += &format!("\n{HOW_TO_READ}\n");
     text += &how_repeated(results);
     if !left_out.is_empty() {
-        text += &format!("Only in report.md: {}\n", left_out.join(", "));
+        let more = left_out.len().saturating_sub(NAMED);
+        left_out.truncate(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        text += &format!("In the report: {}{more}\n", left_out.join(", "));
     }
     text
 }
@@ -63,13 +69,14 @@ fn heading(results: &Results) -> String {
     )
 }
 
-struct Column {
+/// A column of a table on a terminal.
+pub(crate) struct Column {
     header: String,
     cells: Vec<String>,
 }
 
 impl Column {
-    fn new(header: &str, cells: impl Iterator<Item = String>) -> Self {
+    pub(crate) fn new(header: &str, cells: impl Iterator<Item = String>) -> Self {
         Self { header: header.to_owned(), cells: cells.collect() }
     }
 
@@ -93,7 +100,8 @@ fn metric_column(results: &Results, name: &str) -> Column {
     )
 }
 
-fn render(columns: &[Column]) -> String {
+/// Columns side by side, all but the first aligned to the right. Ends without a newline.
+pub(crate) fn render(columns: &[Column]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     table.set_header(columns.iter().map(|column| &column.header));

@@ -13,7 +13,7 @@ use reco_eval::EvalError;
 use reco_features::FeaturesError;
 use reco_report::ReportError;
 
-use crate::{ExperimentError, ManifestError};
+use crate::{CompareError, ExperimentError, ManifestError};
 
 /// Why a run, or an answer of a trained model, failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,9 @@ pub enum RunError {
     /// Evaluating.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// Runs that cannot be compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// Writing the results.
     #[error(transparent)]
     Report(#[from] ReportError),

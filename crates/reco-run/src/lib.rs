@@ -18,6 +18,7 @@ mod answer;
 mod artifact;
 mod auto;
 mod check;
+mod compare;
 mod doctor;
 mod error;
 mod experiment;
@@ -34,6 +35,7 @@ mod stage;
 pub use answer::{Answer, Asker, Reason, ReasonCause, Reasons, Visitor, WithoutFeature, find_for_visitor};
 pub use artifact::{Artifact, ArtifactConfig, Recommendation, describe, find};
 pub use check::{CHECKS, CheckEntry, Checked, Finding, Fine, Severity, Unchecked, check};
+pub use compare::{CompareError, CompareOptions, compare};
 pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;
 pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatConfig, Repetition, Source};
@@ -46,4 +48,6 @@ pub use show::{Shown, show};
 pub use stage::{PAGE, RESULTS, STAGES, StageEntry};
 
 pub use reco_data::{IngestProgress, fetch, synth};
-pub use reco_report::{Results, diagram, mermaid, summary, terminal_table};
+pub use reco_report::{
+    Comparison, Results, comparison_page, comparison_table, diagram, mermaid, summary, terminal_table,
+};

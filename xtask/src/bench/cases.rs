@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{Arguments, Case, five_folds, peers, ruler};
+use super::{Arguments, Case, five_folds, peers, protocols, ruler};
 use crate::process::{Cost, Workspace, measure, shown, succeed};
 
 /// All cases, in the order they run. To add one, add a line.
@@ -48,6 +48,20 @@ pub(super) const CASES: &[Case] = &[
     },
     Case { name: "surprise", about: "The same five folds in Surprise", peer: true, measure: five_folds::surprise },
     Case { name: "ruler", about: "An evaluation, here and in Python", peer: true, measure: ruler::run },
+    Case {
+        name: "full-ranking",
+        about: "A full ranking of 138,000 users and 27,000 items",
+        peer: false,
+        measure: ruler::large,
+    },
+    Case { name: "protocols", about: "Every preset on MovieLens 100K", peer: false, measure: protocols::presets },
+    Case {
+        name: "choices",
+        about: "One number under one choice after another",
+        peer: false,
+        measure: protocols::choices,
+    },
+    Case { name: "compare", about: "Two runs, user by user", peer: false, measure: protocols::compare },
     Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest },
 ];
 
@@ -60,7 +74,7 @@ struct Row {
 }
 
 /// An empty folder for one case.
-fn empty(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+pub(super) fn empty(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let folder = workspace.target().join("bench").join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty `{}`", folder.display()))?;
@@ -189,7 +203,7 @@ fn ingest(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     Ok(format!("{text}\nThe generated files have {size}.\n"))
 }
 
-fn read_json(path: &Path) -> Result<Value> {
+pub(super) fn read_json(path: &Path) -> Result<Value> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("`{}` is not JSON", path.display()))
 }
@@ -200,9 +214,15 @@ fn seconds_of_training(results: &Value) -> f64 {
 }
 
 /// The text under `## heading`, up to the next heading of that level.
-fn section(report: &str, heading: &str) -> String {
+pub(super) fn section(report: &str, heading: &str) -> String {
     let lines = report.lines().skip_while(|line| line.strip_prefix("## ") != Some(heading)).skip(1);
     lines.take_while(|line| !line.starts_with("## ")).collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// The text under `### heading` of a section, up to the next heading.
+pub(super) fn subsection(section: &str, heading: &str) -> String {
+    let lines = section.lines().skip_while(|line| line.strip_prefix("### ") != Some(heading)).skip(1);
+    lines.take_while(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
 fn size_of(folder: &Path) -> Result<u64> {

@@ -5,13 +5,16 @@
 //! **Invariant**: all measure the lists of the same users, one program after the other.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use super::cases::empty;
+use super::machine::bytes;
 use super::{Arguments, five_folds};
 use crate::golden;
-use crate::process::{Workspace, answer, shown, succeed};
+use crate::process::{Workspace, answer, measure, shown, succeed};
 
 const SPLIT: &str = "splits/ratio811.csv";
 
@@ -53,6 +56,45 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     let target = format!("{}/", workspace.target().display());
     let commands = [ours, theirs].map(|command| format!("`{}`", shown(&command).replace(&target, "target/")));
     section(&commands.join(" and "), &evaluators(&lines)?)
+}
+
+/// The whole job at the size of MovieLens 20M, scoring included, optimised; and a half of it each way, to see how the cost grows.
+pub(super) fn large(workspace: &Workspace, _: &Arguments) -> Result<String> {
+    let folder = empty(workspace, "full-ranking")?;
+    let mut build =
+        workspace.cargo(&["build", "--quiet", "--release", "--package", "reco-eval", "--example", "full_ranking"]);
+    succeed(&mut build)?;
+    let program = workspace.target().join("release/examples/full_ranking");
+    let mut text = "`cargo run --release -p reco-eval --example full_ranking -- USERS ITEMS FACTORS`: generated embeddings and test rows, \
+                    every metric. `score` is the time of dot products alone, `evaluate` that of scoring, masking, ranking and measuring.\n\n\
+                    | users | items | factors | test rows | score s | evaluate s | whole process s | peak memory |\n\
+                    | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        .to_owned();
+    for (users, items) in [(138_000, 27_000), (69_000, 27_000), (138_000, 13_500)] {
+        let mut command = workspace.command(&program);
+        let file = folder.join(format!("{users}-{items}.json"));
+        command.args([users, items, 64].map(|n: u32| n.to_string())).arg(&file);
+        let cost = measure(&mut command)?;
+        let line = fs::read_to_string(&file)?;
+        let one: Large = serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))?;
+        text += &format!(
+            "| {users} | {items} | 64 | {} | {:.1} | {:.1} | {:.1} | {} |\n",
+            one.n_test,
+            one.score,
+            one.evaluate,
+            cost.wall.as_secs_f64(),
+            cost.peak.map_or_else(|| "–".to_owned(), bytes),
+        );
+    }
+    Ok(text)
+}
+
+/// What the program of the large ranking prints.
+#[derive(Deserialize)]
+struct Large {
+    n_test: usize,
+    score: f64,
+    evaluate: f64,
 }
 
 fn evaluators(lines: &str) -> Result<Vec<OfEvaluator>> {

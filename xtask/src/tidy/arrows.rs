@@ -36,6 +36,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("calamine", &["reco-data"]),
     ("ureq", &["reco-data"]),
     ("jiff", &["reco-features"]),
+    ("statrs", &["reco-eval"]),
     ("comfy-table", &["reco-report"]),
     ("svg", &["reco-report"]),
     ("maud", &["reco-report"]),

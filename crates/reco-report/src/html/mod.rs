@@ -24,6 +24,12 @@ const SCRIPT: &str = include_str!("page.js");
 /// The text of report.html.
 pub fn html(results: &Results, facts: &Facts, figures: &Figures, config: &ReportConfig) -> String {
     let sections = sections(results, facts, figures, config);
+    let footer = "Numbers are rounded for reading; results.json has every bit.";
+    page(&results.experiment, &subtitle(results), &sections, footer)
+}
+
+/// A page of these sections that needs nothing else, with what is said below all of them.
+pub(crate) fn page(title: &str, subtitle: &str, sections: &[Section], footer: &str) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -33,30 +39,30 @@ pub fn html(results: &Results, facts: &Facts, figures: &Figures, config: &Report
                 meta name="generator" content=(concat!("reco ", env!("CARGO_PKG_VERSION")));
                 // No icon, so that a browser asks for none.
                 link rel="icon" href="data:,";
-                title { (results.experiment) " · reco" }
+                title { (title) " · reco" }
                 style { (PreEscaped(palette::page_css())) (PreEscaped(STYLE)) }
             }
             body {
                 a.skip href="#main" { "To the results" }
                 header {
                     div.line {
-                        h1 { (results.experiment) }
+                        h1 { (title) }
                         button #theme type="button" hidden { "Light / dark" }
                     }
-                    p { (subtitle(results)) }
+                    p { (subtitle) }
                     nav aria-label="Sections" {
-                        ul { @for section in &sections { li { a href={ "#" (section.id) } { (section.title) } } } }
+                        ul { @for section in sections { li { a href={ "#" (section.id) } { (section.title) } } } }
                     }
                 }
                 main #main {
-                    @for section in &sections {
+                    @for section in sections {
                         section id=(section.id) aria-labelledby={ (section.id) "-title" } {
                             h2 id={ (section.id) "-title" } { (section.title) }
                             (section.body)
                         }
                     }
                 }
-                footer { p { "Written by reco " (env!("CARGO_PKG_VERSION")) ". Numbers are rounded for reading; results.json has every bit." } }
+                footer { p { "Written by reco " (env!("CARGO_PKG_VERSION")) ". " (footer) } }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
@@ -68,10 +74,10 @@ pub fn html(results: &Results, facts: &Facts, figures: &Figures, config: &Report
 const FIRST_METRICS: usize = 8;
 
 /// A part of the page.
-struct Section {
-    id: &'static str,
-    title: &'static str,
-    body: Markup,
+pub(crate) struct Section {
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) body: Markup,
 }
 
 fn sections(results: &Results, facts: &Facts, figures: &Figures, config: &ReportConfig) -> Vec<Section> {
@@ -191,7 +197,7 @@ fn table_of(results: &Results, title: &str, shown: &[&str]) -> Markup {
 }
 
 /// A name that may go on in the next line where it has a joint.
-fn breakable(name: &str) -> Markup {
+pub(crate) fn breakable(name: &str) -> Markup {
     let parts = name.split_inclusive('_').flat_map(|part| {
         let (stem, k) = part.split_at(part.find('@').unwrap_or(part.len()));
         [stem, k].into_iter().filter(|part| !part.is_empty())

@@ -19,7 +19,7 @@ const WHY: &str =
     "the best of several on the test rows is best partly by chance: its number is higher than it would be on new rows";
 
 /// What can be repeated over without a choice: the beginnings of keys.
-const NO_CHOICE: [&str; 6] = ["seed", "split.fold", "data", "device", "name", "report"];
+const NO_CHOICE: [&str; 7] = ["seed", "split.seed", "split.fold", "data", "device", "name", "report"];
 
 fn look(subject: &Subject<'_>) -> Verdict {
     let experiment = subject.experiment;
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn repeating_over_options_is_a_choice_and_over_seeds_is_none() {
         let values = "repeat.values=[1, 2]";
-        for over in ["seed", "split.fold", "data.rows"] {
+        for over in ["seed", "split.seed", "split.fold", "data.rows"] {
             let repeated = experiment(&[&format!("repeat.over={over}"), values]);
             assert!(found(&ENTRY, &subject(&repeated)).is_empty(), "{over}");
         }

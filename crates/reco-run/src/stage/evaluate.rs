@@ -23,7 +23,7 @@ pub(crate) const USERS: &str = ".users.parquet";
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "evaluate",
     about: "Judges every trained model by the held-out ratings",
-    example: "  reco evaluate --set 'evaluate.k=[5, 10]'",
+    example: "  reco evaluate --set 'evaluate.k=[5, 10]'\n  reco evaluate --experiment data/experiments/ratio-811.toml --scores mine.parquet --json",
     run,
 };
 
@@ -118,7 +118,8 @@ pub(crate) fn users(evaluation: &Evaluation, name: &str) -> Result<Table, RunErr
     let users = &evaluation.per_user;
     let mut table = Table::new().with_metadata("model", name);
     table.push("user_id", ids(users.iter().map(|user| user.user.0.clone()).collect()))?;
-    let counts: [(&str, fn(&UserValues) -> usize); 4] = [
+    type Count = (&'static str, fn(&UserValues) -> usize);
+    let counts: [Count; 4] = [
         ("n_train", |user| user.n_train),
         ("n_test", |user| user.n_test),
         ("n_rated", |user| user.n_rated),

@@ -26,7 +26,7 @@ use crate::folder::{Folder, Made};
 use crate::manifest::{Digests, Manifest};
 use crate::{Experiment, Outcome, RunError, RunProgress, results};
 
-pub(crate) use evaluate::{Ruler, users};
+pub(crate) use evaluate::{Ruler, USERS, users};
 pub(crate) use repeated::repeated;
 pub use report::{PAGE, RESULTS};
 

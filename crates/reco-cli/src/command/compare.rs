@@ -1,0 +1,28 @@
+//! `reco compare`: which run is better, and could it be luck?
+//!
+//! Does not know statistics: reco-run asks those who do.
+//!
+//! **Invariant**: the page is written whole or not at all; the answer goes to stdout.
+
+use reco_run::{CompareOptions, comparison_page, comparison_table};
+
+use crate::args::CompareArgs;
+use crate::text;
+
+/// `reco compare`
+pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<()> {
+    let options = CompareOptions {
+        against: args.against.as_deref(),
+        metrics: &args.metrics,
+        groups: &args.groups,
+        alpha: args.alpha,
+        different_tests: args.different_tests,
+        self_check: args.self_check,
+    };
+    let comparison = reco_run::compare(&args.runs, &options)?;
+    if let Some(file) = &args.html {
+        text::write_file(file, &comparison_page(&comparison))?;
+        text::say(&format!("comparison: {}", file.display()));
+    }
+    if args.json { text::print_json(&comparison) } else { text::print(&comparison_table(&comparison)) }
+}

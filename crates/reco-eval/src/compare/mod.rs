@@ -1,0 +1,181 @@
+//! Which of two recommenders is better for the same users, and could the difference be luck?
+//!
+//! Every user is worth one value to each recommender, and the tests are paired: they look at what each user gains or loses.
+//! Does not know where the values come from, nor what a metric means, only whether more of it is better.
+//!
+//! **Invariant**: a difference is always B less A; every number is finite, and what cannot be said is `None`; the order of
+//! users changes nothing.
+//!
+//! The paired t test decides. It asks about the mean over users, the number that tables show, keeps its level on the bounded
+//! and skewed values of rankings from a few dozen users on, and finds what there is to find (Smucker, Allan, Carterette 2007,
+//! "A Comparison of Statistical Significance Tests for Information Retrieval Evaluation"; Urbano, Lima, Hanjalic 2019,
+//! "Statistical Significance Testing in Information Retrieval"). The signed-rank and the sign test ask other questions, and
+//! stand beside it so that one sees when a few users carry a mean. Only where all users differ by the same amount, so that
+//! there is no spread to judge by, does the signed-rank test decide instead.
+//!
+//! ```
+//! use reco_eval::compare::{MetricValues, Pair, RunValues, UserRow, Verdict, compare};
+//! use reco_eval::metric::Better;
+//!
+//! let run = |shift: f64| RunValues {
+//!     users: (0..40).map(|n| UserRow { user: n.into(), n_train: 5, n_test: 3, n_rated: 3, n_relevant: 2, test_rows: None }).collect(),
+//!     metrics: vec![MetricValues {
+//!         name: "ndcg@10".to_owned(),
+//!         better: Better::Higher,
+//!         values: (0..40).map(|n| Some(0.2 + 0.01 * f64::from(n % 7) + shift * f64::from(n % 3))).collect(),
+//!     }],
+//! };
+//! let pair = Pair::join(&run(0.0), &run(0.05));
+//! let compared = compare(&[(&pair, &[])], 0.05);
+//! let ndcg = &compared[0][0];
+//! assert_eq!(ndcg.verdict, Verdict::Better);
+//! assert!(ndcg.paired.interval.is_some_and(|interval| interval.low > 0.0));
+//! ```
+
+mod distribution;
+mod holm;
+mod pair;
+mod paired;
+mod self_check;
+#[cfg(test)]
+mod tests;
+mod wilcoxon;
+
+pub use pair::{Grouping, MetricValues, Pair, PairedMetric, RunValues, UserRow};
+pub use paired::{Paired, TestResult};
+pub use self_check::{Planted, Rejections, SelfCheck, self_check};
+pub use wilcoxon::{Method, SignedRank};
+
+use holm::holm;
+
+use crate::metric::Better;
+
+/// What one metric says about two recommenders.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// The metric's column: `ndcg@10`.
+    pub metric: String,
+    /// Which of two values is the better one.
+    pub better: Better,
+    /// Means, tests and effect sizes over all users who have a value of both.
+    pub paired: Paired,
+    /// p of the paired t test after Holm's correction over all t tests of the comparison.
+    pub t_holm: Option<f64>,
+    /// The same of the signed-rank test, over all signed-rank tests.
+    pub wilcoxon_holm: Option<f64>,
+    /// The same of the sign test, over all sign tests.
+    pub sign_holm: Option<f64>,
+    /// What follows.
+    pub verdict: Verdict,
+    /// The same difference within each group of users.
+    pub groups: Vec<GroupDifference>,
+}
+
+/// What one metric says about two recommenders in one group of users.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupDifference {
+    /// What the users are parted by: `gender`.
+    pub attribute: String,
+    /// Their group: `F`.
+    pub group: String,
+    /// As for all users, over those of the group.
+    pub paired: Paired,
+    /// p of the test that decides, after Holm's correction over all groups of this metric and pair.
+    pub p_holm: Option<f64>,
+    /// What follows for the group.
+    pub verdict: Verdict,
+}
+
+/// What a test says of B, seen from A.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// B is better for these users than chance explains.
+    Better,
+    /// B is worse for these users than chance explains.
+    Worse,
+    /// B is above A by more than chance explains, in a metric that calls neither the better one.
+    Higher,
+    /// B is below A by more than chance explains, in a metric that calls neither the better one.
+    Lower,
+    /// There is a difference, and chance alone would do.
+    Unclear,
+    /// No user has any difference.
+    Equal,
+    /// Fewer than two users: nothing can be said.
+    TooFew,
+}
+
+/// All metrics of all pairs, each pair's in the order of [`Pair::metrics`].
+///
+/// `alpha` is the level of the verdicts, after Holm's correction over every metric of every pair (Holm 1979): the chance that
+/// any verdict of the whole comparison is wrong is at most `alpha` if the recommenders are equally good for the population
+/// that users are drawn from.
+pub fn compare(pairs: &[(&Pair, &[Grouping])], alpha: f64) -> Vec<Vec<Difference>> {
+    let mut compared: Vec<Vec<Difference>> = pairs
+        .iter()
+        .map(|(pair, groupings)| {
+            pair.metrics().iter().filter_map(|metric| difference(metric, groupings, alpha)).collect()
+        })
+        .collect();
+    let corrected = |p: fn(&Paired) -> Option<f64>| {
+        holm(&compared.iter().flatten().map(|difference| p(&difference.paired)).collect::<Vec<_>>())
+    };
+    let t = corrected(|paired| paired.t.map(|test| test.p));
+    let wilcoxon = corrected(|paired| paired.wilcoxon.map(|test| test.p));
+    let sign = corrected(|paired| paired.sign);
+    for (at, difference) in compared.iter_mut().flatten().enumerate() {
+        (difference.t_holm, difference.wilcoxon_holm, difference.sign_holm) = (t[at], wilcoxon[at], sign[at]);
+        let decides = difference.t_holm.or(difference.wilcoxon_holm);
+        difference.verdict = verdict(&difference.paired, difference.better, decides, alpha);
+    }
+    compared
+}
+
+/// One metric, its groups included, before the correction over all metrics; `None` where no user has a value of both.
+fn difference(metric: &PairedMetric, groupings: &[Grouping], alpha: f64) -> Option<Difference> {
+    let all: Vec<(f64, f64)> = metric.values.iter().copied().flatten().collect();
+    let mut groups = Vec::new();
+    for Grouping { attribute, groups: names, of_user } in groupings {
+        for (at, group) in names.iter().enumerate() {
+            let values = metric.values.iter().zip(of_user).filter(|(_, of)| **of == Some(at));
+            let values: Vec<(f64, f64)> = values.filter_map(|(values, _)| *values).collect();
+            groups.extend(Paired::of(&values).map(|paired| GroupDifference {
+                attribute: attribute.clone(),
+                group: group.clone(),
+                paired,
+                p_holm: None,
+                verdict: Verdict::TooFew,
+            }));
+        }
+    }
+    let corrected = holm(&groups.iter().map(|group| group.paired.deciding_p()).collect::<Vec<_>>());
+    for (group, p_holm) in groups.iter_mut().zip(corrected) {
+        group.p_holm = p_holm;
+        group.verdict = verdict(&group.paired, metric.better, p_holm, alpha);
+    }
+    Some(Difference {
+        metric: metric.name.clone(),
+        better: metric.better,
+        paired: Paired::of(&all)?,
+        t_holm: None,
+        wilcoxon_holm: None,
+        sign_holm: None,
+        verdict: Verdict::TooFew,
+        groups,
+    })
+}
+
+fn verdict(paired: &Paired, better: Better, p: Option<f64>, alpha: f64) -> Verdict {
+    let is_up = paired.difference > 0.0;
+    match p {
+        None => Verdict::TooFew,
+        Some(_) if paired.n_same == paired.n => Verdict::Equal,
+        Some(p) if p > alpha => Verdict::Unclear,
+        Some(_) => match (better, is_up) {
+            (Better::Higher, true) | (Better::Lower, false) => Verdict::Better,
+            (Better::Higher, false) | (Better::Lower, true) => Verdict::Worse,
+            (Better::Neither, true) => Verdict::Higher,
+            (Better::Neither, false) => Verdict::Lower,
+        },
+    }
+}

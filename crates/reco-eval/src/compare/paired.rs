@@ -1,0 +1,162 @@
+//! What do two values of each of some users say?
+//!
+//! Does not know metrics: up is up, not better.
+//!
+//! **Invariant**: every number is finite; `n_up + n_down + n_same = n`; A and B exchanged give the same p and the other signs.
+
+use super::distribution::{binomial_at_most, t_quantile, t_two_sided};
+use super::wilcoxon::{SignedRank, signed_rank};
+use crate::Interval;
+
+/// Values that differ by less than this share of the largest of them differ by arithmetic alone: 0.3 - 0.2 is not 0.2 - 0.1.
+const ARITHMETIC: f64 = 1e-12;
+
+/// Two samples of the same users.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Paired {
+    /// Users who have a value of both.
+    pub n: usize,
+    /// The mean of A.
+    pub mean_a: f64,
+    /// The mean of B.
+    pub mean_b: f64,
+    /// The mean of B - A.
+    pub difference: f64,
+    /// Its 95 % interval by Student's t; `None` for a single user.
+    pub interval: Option<Interval>,
+    /// The paired t test (Student 1908), two-sided; `None` for a single user, and where all users have the same difference
+    /// that is not zero.
+    pub t: Option<TestResult>,
+    /// The signed-rank test; `None` for a single user.
+    pub wilcoxon: Option<SignedRank>,
+    /// p of the sign test (Dixon, Mood 1946), two-sided, exact; `None` for a single user.
+    pub sign: Option<f64>,
+    /// Cohen's d_z (Cohen 1988): the mean difference in standard deviations of the differences; `None` where there is no t.
+    pub d_z: Option<f64>,
+    /// Users for whom B is above A.
+    pub n_up: usize,
+    /// Users for whom B is below A.
+    pub n_down: usize,
+    /// Users for whom both are the same.
+    pub n_same: usize,
+}
+
+/// A statistic and how likely it is that chance goes at least as far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TestResult {
+    /// The statistic.
+    pub statistic: f64,
+    /// Two-sided.
+    pub p: f64,
+}
+
+impl Paired {
+    /// What (A, B) of each user say; `None` without users.
+    pub fn of(values: &[(f64, f64)]) -> Option<Self> {
+        let n = values.len();
+        if n == 0 {
+            return None;
+        }
+        let mean = |part: fn(&(f64, f64)) -> f64| values.iter().map(part).sum::<f64>() / n as f64;
+        let differences = Differences::new(values);
+        let moments = differences.moments();
+        let tests = differences.tests(&moments);
+        let half = moments.error.map(|error| error * t_quantile(0.05, n as f64 - 1.0));
+        let count = |is: fn(&&f64) -> bool| differences.values.iter().filter(is).count();
+        Some(Self {
+            n,
+            mean_a: mean(|(a, _)| *a),
+            mean_b: mean(|(_, b)| *b),
+            difference: moments.mean,
+            interval: half.map(|half| Interval { low: moments.mean - half, high: moments.mean + half }),
+            t: tests.t,
+            wilcoxon: tests.wilcoxon,
+            sign: tests.sign,
+            d_z: tests.t.map(|t| t.statistic / (n as f64).sqrt()),
+            n_up: count(|d| **d > 0.0),
+            n_down: count(|d| **d < 0.0),
+            n_same: count(|d| **d == 0.0),
+        })
+    }
+
+    /// p of the test that decides: the paired t test, or the signed-rank test where there is no spread to judge by.
+    pub fn deciding_p(&self) -> Option<f64> {
+        self.t.map(|test| test.p).or(self.wilcoxon.map(|test| test.p))
+    }
+}
+
+/// B - A of each user.
+pub(super) struct Differences {
+    pub(super) values: Vec<f64>,
+    /// Sizes that are no further apart are one.
+    tie: f64,
+}
+
+/// The three tests.
+pub(super) struct Tests {
+    pub(super) t: Option<TestResult>,
+    pub(super) wilcoxon: Option<SignedRank>,
+    pub(super) sign: Option<f64>,
+}
+
+/// Mean and spread of differences.
+pub(super) struct Moments {
+    pub(super) mean: f64,
+    /// The standard error of the mean, 0 where all differences are the same; `None` for a single one.
+    error: Option<f64>,
+}
+
+impl Differences {
+    pub(super) fn new(values: &[(f64, f64)]) -> Self {
+        let largest = values.iter().fold(0.0_f64, |largest, (a, b)| largest.max(a.abs()).max(b.abs()));
+        Self::tied_within(values.iter().map(|(a, b)| b - a), ARITHMETIC * largest)
+    }
+
+    fn tied_within(values: impl Iterator<Item = f64>, tie: f64) -> Self {
+        Self { values: values.map(|d| if d.abs() <= tie { 0.0 } else { d }).collect(), tie }
+    }
+
+    /// The same with other values, tied as these are.
+    pub(super) fn with(&self, values: impl Iterator<Item = f64>) -> Self {
+        Self::tied_within(values, self.tie)
+    }
+
+    /// The standard deviation, 0 where all are the same; `None` for a single one.
+    pub(super) fn deviation(&self) -> Option<f64> {
+        self.moments().error.map(|error| error * (self.values.len() as f64).sqrt())
+    }
+
+    fn moments(&self) -> Moments {
+        let n = self.values.len() as f64;
+        let mean = self.values.iter().sum::<f64>() / n;
+        let mean = if mean.abs() <= self.tie { 0.0 } else { mean };
+        let squares: f64 = self.values.iter().map(|d| (d - mean) * (d - mean)).sum();
+        let deviation = (squares / (n - 1.0)).sqrt();
+        let deviation = if deviation <= self.tie { 0.0 } else { deviation };
+        Moments { mean, error: (self.values.len() > 1).then(|| deviation / n.sqrt()) }
+    }
+
+    /// All three tests of these differences.
+    pub(super) fn all_tests(&self) -> Tests {
+        self.tests(&self.moments())
+    }
+
+    fn tests(&self, moments: &Moments) -> Tests {
+        let Moments { mean, error: Some(error) } = *moments else {
+            return Tests { t: None, wilcoxon: None, sign: None };
+        };
+        let n = self.values.len();
+        let t = match (error > 0.0, mean == 0.0) {
+            (true, _) => {
+                let statistic = mean / error;
+                Some(TestResult { statistic, p: t_two_sided(statistic, n as f64 - 1.0) })
+            }
+            (false, true) => Some(TestResult { statistic: 0.0, p: 1.0 }),
+            (false, false) => None,
+        };
+        let (up, down) =
+            (self.values.iter().filter(|d| **d > 0.0).count(), self.values.iter().filter(|d| **d < 0.0).count());
+        let sign = (2.0 * binomial_at_most(up.min(down), up + down, 0.5)).min(1.0);
+        Tests { t, wilcoxon: Some(signed_rank(&self.values, self.tie)), sign: Some(sign) }
+    }
+}

@@ -1,0 +1,213 @@
+//! Does a comparison read as it should, on a terminal, on a page and in JSON?
+//!
+//! **Invariant**: what is awkward in a name is escaped.
+
+use super::*;
+
+fn test(p: f64) -> Option<TestOutcome> {
+    Some(TestOutcome { statistic: 2.0, p, p_holm: (3.0 * p).min(1.0), exact: false })
+}
+
+fn group(group: &str, difference: f64, verdict: ComparisonVerdict) -> ComparedGroup {
+    ComparedGroup {
+        attribute: "gender".to_owned(),
+        group: group.to_owned(),
+        n: 273,
+        mean_a: 0.1,
+        mean_b: 0.1 + difference,
+        difference,
+        low: Some(difference - 0.01),
+        high: Some(difference + 0.01),
+        p: Some(0.004),
+        p_holm: Some(0.008),
+        verdict,
+    }
+}
+
+/// Two pairs with every kind of outcome.
+fn sample() -> Comparison {
+    let side =
+        |label: &str| Side { label: label.to_owned(), run: format!("runs/{label}"), approach: "neural".to_owned() };
+    let ndcg = ComparedMetric {
+        metric: "ndcg@10".to_owned(),
+        n: 943,
+        mean_a: 0.1234,
+        mean_b: 0.1434,
+        difference: 0.02,
+        low: Some(0.011),
+        high: Some(0.029),
+        t: test(1.25e-5),
+        wilcoxon: test(0.0004),
+        sign: test(0.02),
+        d_z: Some(0.14),
+        rank_biserial: Some(0.11),
+        n_up: 400,
+        n_down: 300,
+        n_same: 243,
+        verdict: ComparisonVerdict::Better,
+        groups: vec![
+            group("F", 0.03, ComparisonVerdict::Better),
+            group("M", 0.002, ComparisonVerdict::Unclear),
+            group("<i>X</i>", -0.04, ComparisonVerdict::Worse),
+        ],
+        self_check: Some(SelfCheckOutcome {
+            t: 9,
+            wilcoxon: 11,
+            sign: 8,
+            planted: Some(0.0412),
+            t_found: 200,
+            wilcoxon_found: 199,
+            sign_found: 170,
+            is_sound: true,
+        }),
+        ..ComparedMetric::default()
+    };
+    let rmse = ComparedMetric {
+        metric: "rmse".to_owned(),
+        better: BetterValue::Lower,
+        n: 940,
+        mean_a: 0.95,
+        mean_b: 0.97,
+        difference: 0.02,
+        low: Some(0.001),
+        high: Some(0.039),
+        t: test(0.0123),
+        wilcoxon: test(0.2),
+        sign: test(0.6),
+        d_z: Some(0.05),
+        rank_biserial: Some(0.02),
+        n_down: 440,
+        n_up: 500,
+        verdict: ComparisonVerdict::Worse,
+        self_check: Some(SelfCheckOutcome { t: 30, ..SelfCheckOutcome::default() }),
+        ..ComparedMetric::default()
+    };
+    let equal = ComparedMetric {
+        metric: "recall@10".to_owned(),
+        n: 943,
+        mean_a: 0.5,
+        mean_b: 0.5,
+        low: Some(0.0),
+        high: Some(0.0),
+        t: test(1.0),
+        wilcoxon: test(1.0),
+        sign: test(1.0),
+        d_z: Some(0.0),
+        rank_biserial: Some(0.0),
+        n_same: 943,
+        verdict: ComparisonVerdict::Equal,
+        ..ComparedMetric::default()
+    };
+    let one_user = ComparedMetric {
+        metric: "mae".to_owned(),
+        better: BetterValue::Lower,
+        n: 1,
+        mean_a: 0.7,
+        mean_b: 0.6,
+        difference: -0.1,
+        n_down: 1,
+        ..ComparedMetric::default()
+    };
+    let novelty = ComparedMetric {
+        metric: "novelty@10".to_owned(),
+        better: BetterValue::Neither,
+        verdict: ComparisonVerdict::Higher,
+        self_check: None,
+        groups: Vec::new(),
+        ..ndcg.clone()
+    };
+    let pair = ComparedPair {
+        a: side("popularity"),
+        b: side("neural"),
+        n_users: 943,
+        n_only_a: 1,
+        n_only_b: 1200,
+        n_different_tests: 0,
+        metrics: vec![ndcg.clone(), rmse, equal],
+    };
+    let other = ComparedPair {
+        b: side("<b>hybrid</b>"),
+        n_different_tests: 17,
+        n_only_a: 0,
+        n_only_b: 0,
+        metrics: vec![ComparedMetric { verdict: ComparisonVerdict::Unclear, t: test(0.4), ..ndcg }, one_user, novelty],
+        ..pair.clone()
+    };
+    Comparison {
+        alpha: 0.05,
+        pairs: vec![pair, other],
+        notes: vec!["`age` has more than 12 values and parts no groups".to_owned()],
+        self_check: Some(SelfCheckPlan { n_rounds: 200, expected_least: 3, expected_most: 19 }),
+    }
+}
+
+#[test]
+fn on_a_terminal() {
+    let text = comparison_table(&sample());
+    for line in text.lines().filter(|line| line.starts_with([' ', '═', '─'])) {
+        assert!(line.chars().count() <= 116, "{} wide: {line}", line.chars().count());
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn written_and_read_again_it_is_the_same() {
+    let text = serde_json::to_string_pretty(&sample()).unwrap();
+    assert_eq!(serde_json::from_str::<Comparison>(&text).unwrap(), sample());
+    assert!(text.contains("\"verdict\": \"too-few\"") && text.contains("\"low\": null"), "{text}");
+}
+
+#[test]
+fn the_page_says_all_of_it_escapes_names_and_asks_nothing_of_a_network() {
+    let page = comparison_page(&sample());
+    for part in [
+        "neural against popularity",
+        "+0.0110 to +0.0290",
+        "1e-5",
+        "better for 1, worse for 1 of 3 groups",
+        "17 users with other test rows",
+        "3 to 19 times",
+        "NOT sound",
+        "two seeds of the same approach",
+        "too few",
+        "against popularity",
+        "more than 12 values",
+        "42.4 %",
+        "42.4 % higher",
+        "higher<",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("<b>hybrid") && !page.contains("<i>X"), "a name became markup");
+    assert!(page.contains("&lt;b&gt;hybrid"));
+    assert_eq!(page.matches("<script").count(), 1);
+    for mark in ["http://", "https://", "src=", "url(", "@import", "NaN", ">inf"] {
+        let found = page.match_indices(mark).find(|(at, _)| !page[*at..].starts_with("http://www.w3.org/2000/svg"));
+        assert_eq!(found, None, "{mark} in the page");
+    }
+    // Every metric and every group has its line.
+    let rows: usize = sample().pairs.iter().flat_map(|pair| &pair.metrics).map(|one| 1 + one.groups.len()).sum();
+    assert_eq!(page.matches("<svg").count(), rows);
+    assert_eq!(page, comparison_page(&sample()));
+    let one = Comparison { pairs: sample().pairs[..1].to_vec(), self_check: None, ..sample() };
+    let page = comparison_page(&one);
+    assert!(!page.contains("id=\"overview\"") && !page.contains("id=\"self-check\""));
+}
+
+#[test]
+fn a_line_stands_where_its_number_is() {
+    let svg = forest::forest("x", 0.5, Some((0.0, 4.0)), ComparisonVerdict::Better, 1.0).inline();
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    let dot = document.descendants().find(|node| node.has_tag_name("circle")).unwrap();
+    assert_eq!(dot.attribute("cx"), Some("109.5"), "half of the way from the middle to the end");
+    assert!(svg.contains("M75 10L144 10"), "an interval beyond the scale ends at its edge: {svg}");
+    let nothing = forest::forest("x", 0.0, None, ComparisonVerdict::Equal, 0.0).inline();
+    assert!(nothing.contains("cx=\"75\"") && !nothing.contains("NaN"), "{nothing}");
+}
+
+#[test]
+fn small_numbers_keep_their_size() {
+    let shown = [Some(0.05), Some(1e-5), Some(1e-120), Some(0.0), Some(1.0), None].map(probability);
+    assert_eq!(shown, ["0.0500", "1e-5", "<1e-99", "<1e-99", "1.0000", "–"]);
+    assert_eq!([0.0, 0.01, -0.01, -1e-9].map(signed), ["0", "+0.0100", "-0.0100", "0.0000"]);
+}
