@@ -76,6 +76,16 @@ Examples:
   reco describe neural --mermaid >> notes.md"
     )]
     Describe(DescribeArgs),
+    /// Look for what makes an experiment's numbers too good: leaks, and tasks that are easier than they look
+    #[command(
+        display_order = 16,
+        after_help = "\
+Examples:
+  reco check data/experiments/article.toml
+  reco check --out data
+  reco check mine.toml --strict   exit code 1 where numbers are too good"
+    )]
+    Check(CheckArgs),
     /// Compare runs or approaches user by user, and say which differences could be luck
     #[command(
         display_order = 20,
@@ -202,6 +212,27 @@ pub(crate) struct RunArgs {
     /// Run this stage only
     #[arg(long, value_name = "STAGE", value_parser = stage_names())]
     pub(crate) only: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    /// The experiment's file; left out, the built-in one: MovieLens 100K, all approaches
+    pub(crate) experiment: Option<PathBuf>,
+    /// Override a key of the experiment, as `seed=3`, `split.kind=temporal`, `approach.neural.epochs=3`
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Only these approaches, as they were run
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) approach: Vec<String>,
+    /// Where it was run, if it was: its data set and its results are looked at as well
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) out: PathBuf,
+    /// Fail where a number is too good: a leak, or a task that is easier than it looks
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

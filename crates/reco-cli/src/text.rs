@@ -87,14 +87,18 @@ pub(crate) fn columns(rows: &[Vec<String>], right: &[bool]) -> String {
     text
 }
 
-/// The command line as one types it: `reco` and its arguments, quoted where a shell would part or change them.
+/// The command line as one types it: `reco` and its arguments.
 pub(crate) fn command_line(words: impl Iterator<Item = String>) -> String {
+    quoted(std::iter::once("reco".to_owned()).chain(words.skip(1)))
+}
+
+/// Words as one types them, quoted where a shell would part or change them.
+pub(crate) fn quoted(words: impl Iterator<Item = String>) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=,:@%+".contains(c);
     let quoted = |word: String| {
         if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
     };
-    let words = std::iter::once("reco".to_owned()).chain(words.skip(1).map(quoted));
-    words.collect::<Vec<_>>().join(" ")
+    words.map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

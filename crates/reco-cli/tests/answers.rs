@@ -253,6 +253,7 @@ fn the_help_of_every_command() {
         "describe",
         "compare",
         "report",
+        "check",
         "run",
         "show",
         "doctor",

@@ -63,5 +63,5 @@ pub use context::{Stated, context_vector};
 pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare};
 pub use error::FeaturesError;
 pub use filter::Filtered;
-pub use split::{Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows};
+pub use split::{Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows, find_split};
 pub use store::read_catalogue;

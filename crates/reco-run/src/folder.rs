@@ -157,7 +157,8 @@ fn remove(folder: &Path) -> Result<(), RunError> {
     }
 }
 
-fn first_line(error: &impl ToString) -> String {
+/// An error without its hints.
+pub(crate) fn first_line(error: &impl ToString) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 

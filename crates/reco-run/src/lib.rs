@@ -17,6 +17,7 @@
 mod answer;
 mod artifact;
 mod auto;
+mod check;
 mod compare;
 mod doctor;
 mod error;
@@ -33,6 +34,7 @@ mod stage;
 
 pub use answer::{Answer, Asker, Reason, ReasonCause, Reasons, Visitor, WithoutFeature, find_for_visitor};
 pub use artifact::{Artifact, ArtifactConfig, Recommendation, describe, find};
+pub use check::{CHECKS, CheckEntry, Checked, Finding, Fine, Severity, Unchecked, check};
 pub use compare::{CompareError, CompareOptions, compare};
 pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;

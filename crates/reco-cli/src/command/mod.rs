@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: a command prints its answer and nothing else to stdout.
 
+mod check;
 mod compare;
 mod describe;
 mod doctor;
@@ -25,6 +26,7 @@ pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
         Parsed::Command(Command::Run(args)) => run::run(&args),
         Parsed::Command(Command::Recommend(args)) => recommend::recommend(&args),
         Parsed::Command(Command::Describe(args)) => describe::describe(&args),
+        Parsed::Command(Command::Check(args)) => check::check(&args),
         Parsed::Command(Command::Compare(args)) => compare::compare(&args),
         Parsed::Command(Command::Fetch(args)) => fetch::fetch(&args),
         Parsed::Command(Command::Synth(args)) => synth::synth(&args),

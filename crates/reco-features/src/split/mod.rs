@@ -113,7 +113,7 @@ impl Assignment {
 ///
 /// # Errors
 /// A name that is not in [`SPLITS`].
-pub(crate) fn find_split(kind: &str) -> Result<&'static SplitEntry, FeaturesError> {
+pub fn find_split(kind: &str) -> Result<&'static SplitEntry, FeaturesError> {
     SPLITS.iter().find(|entry| entry.name == kind).ok_or_else(|| FeaturesError::UnknownSplit {
         kind: kind.to_owned(),
         hint: did_you_mean(kind, SPLITS.iter().map(|entry| entry.name)),

@@ -18,11 +18,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use reco_core::options::did_you_mean;
+use reco_features::Dataset;
+use reco_report::Results;
 use serde_json::Value;
 
 use crate::folder::{Folder, Made};
 use crate::manifest::{Digests, Manifest};
-use crate::{Experiment, Outcome, RunError, RunProgress};
+use crate::{Experiment, Outcome, RunError, RunProgress, results};
 
 pub(crate) use evaluate::{Ruler, USERS, users};
 pub(crate) use repeated::repeated;
@@ -118,6 +120,24 @@ impl Folder {
             manifest.outputs.iter().map(|(name, digest)| (format!("{prefix}/{name}"), digest.clone())).collect();
         Ok((manifest, files))
     }
+}
+
+/// The data set that the stage `features` left.
+///
+/// # Errors
+/// None there; one that is damaged or was made for another experiment.
+pub(crate) fn ready_dataset(context: &Context<'_>) -> Result<Dataset, RunError> {
+    features::folder(context)?.ready("features")?;
+    Ok(Dataset::read(&context.at("features"))?)
+}
+
+/// The results of a run of all stages.
+///
+/// # Errors
+/// As [`ready_dataset`].
+pub(crate) fn ready_results(context: &Context<'_>) -> Result<Results, RunError> {
+    report::folder(context)?.ready("report")?;
+    results(context.out)
 }
 
 /// What did the work of a stage without Burn.

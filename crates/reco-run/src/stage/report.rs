@@ -55,22 +55,8 @@ struct Row {
 
 fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let experiment = context.experiment;
-    let (features, feature_files) = features::folder(context)?.ready("features")?;
-    let (_, mut inputs) = evaluate::folder(context)?.ready("evaluation")?;
-    inputs.extend(feature_files.clone());
-    for configured in &experiment.approaches {
-        let folder = train::folder(context, configured, &feature_files);
-        inputs.insert(format!("models/{}/{MANIFEST}", configured.name), digest(&folder.path.join(MANIFEST))?);
-    }
-    let folder = Folder {
-        stage: ENTRY.name,
-        version: 4,
-        path: context.at("report"),
-        part: json!({ "name": experiment.name, "report": experiment.part(&experiment.report) }),
-        inputs,
-        versions: own_version(),
-        seed: experiment.seed,
-    };
+    let folder = folder(context)?;
+    let features = Manifest::read(&context.at("features"), "`reco features` makes it")?;
     let outcome = context.work(&folder, None, |at| {
         let info: Info = from_notes(&context.at("features"), &features.notes)?;
         let rows: Vec<Row> =
@@ -81,6 +67,27 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
         Ok(Made::default())
     })?;
     Ok(vec![outcome])
+}
+
+/// The folder, as it is to be for this experiment.
+pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
+    let experiment = context.experiment;
+    let (_, feature_files) = features::folder(context)?.ready("features")?;
+    let (_, mut inputs) = evaluate::folder(context)?.ready("evaluation")?;
+    inputs.extend(feature_files.clone());
+    for configured in &experiment.approaches {
+        let folder = train::folder(context, configured, &feature_files);
+        inputs.insert(format!("models/{}/{MANIFEST}", configured.name), digest(&folder.path.join(MANIFEST))?);
+    }
+    Ok(Folder {
+        stage: ENTRY.name,
+        version: 4,
+        path: context.at("report"),
+        part: json!({ "name": experiment.name, "report": experiment.part(&experiment.report) }),
+        inputs,
+        versions: own_version(),
+        seed: experiment.seed,
+    })
 }
 
 /// Writes everything that a report's folder has.
