@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use super::report::write_all;
-use super::{Context, own_version};
+use super::{Context, detail, own_version};
 use crate::folder::{Folder, Made};
 use crate::manifest::{Digests, MANIFEST, digest};
 use crate::{Outcome, RunError, results};
@@ -27,7 +27,7 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
     let labels: Vec<&str> = experiment.repetitions.iter().map(|repetition| repetition.label.as_str()).collect();
     let folder = Folder {
         stage: super::report::ENTRY.name,
-        version: 3,
+        version: 4,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "repetitions": labels }),
         inputs,
@@ -45,7 +45,9 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
             experiment: experiment.to_toml(),
             ..Provenance::default()
         };
-        write_all(at, &mean, &Facts { provenance, ..Facts::default() }, &experiment.report)?;
+        let columns: Vec<String> = mean.metric_names().into_iter().map(str::to_owned).collect();
+        let (metrics, families) = (detail::meanings(&columns), detail::families(&columns));
+        write_all(at, &mean, &Facts { metrics, families, provenance, ..Facts::default() }, &experiment.report)?;
         Ok(Made::default())
     })
 }
