@@ -88,7 +88,7 @@ pub fn groups(catalogue: &Catalogue) -> Vec<Group> {
     groups
 }
 
-/// The metrics of each of `groups`, and of users by how much was known of them (`starts` as `buckets` in [evaluate]), in the order
+/// The metrics of each of `groups`, and of users by how much was known of them (`starts` as `buckets` in an experiment), in the order
 /// given; without groups that have no user with test rows.
 pub fn gaps(
     evaluation: &Evaluation,

@@ -146,7 +146,8 @@ mod tests {
             assert!(line.chars().count() <= WIDTH, "{} wide: {line}", line.chars().count());
         }
         let below = text.lines().last().unwrap();
-        assert!(below.starts_with("Only in report.md: precision@") && below.ends_with("precision@20"), "{below}");
+        assert!(below.starts_with("In the report: precision@") && below.ends_with(" more"), "{below}");
+        assert_eq!(below.matches("precision@").count(), NAMED, "{below}");
         assert!(text.contains(" precision@1 ") && !below.contains("precision@1,"), "{text}");
     }
 }
