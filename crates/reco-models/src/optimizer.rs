@@ -22,9 +22,9 @@ use burn::tensor::{Device, Gradients, IndexingUpdateOp, Int, Tensor, TensorData,
 use crate::OptimizerKind;
 use crate::modules::EmbeddingTable;
 
-const BETA_1: f64 = 0.9;
-const BETA_2: f64 = 0.999;
-const EPSILON: f64 = 1e-7;
+pub(crate) const BETA_1: f64 = 0.9;
+pub(crate) const BETA_2: f64 = 0.999;
+pub(crate) const EPSILON: f64 = 1e-7;
 
 /// After this step `β₂ᵗ` no longer matters to an `f32` step size.
 const STEADY_STEP: usize = 20_000;
@@ -56,7 +56,7 @@ impl Adam {
     }
 
     /// Whether untouched rows owe anything.
-    fn is_dense(&self) -> bool {
+    pub(crate) fn is_dense(&self) -> bool {
         self.kind == OptimizerKind::Adam
     }
 
@@ -66,7 +66,7 @@ impl Adam {
     }
 
     /// `S₀, S₁, S₂` for a row last updated at step `last` that missed `missed` steps since.
-    fn debt(&self, last: usize, missed: usize) -> [f64; TERMS] {
+    pub(crate) fn debt(&self, last: usize, missed: usize) -> [f64; TERMS] {
         let tail = |i: usize, s: usize| self.tails[i][s.min(STEADY_STEP)];
         let sum = |i: usize| tail(i, last) - ratio(i).powi(missed as i32) * tail(i, last + missed);
         let [b0, b1, b2] = std::array::from_fn(sum);
