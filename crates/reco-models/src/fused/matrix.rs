@@ -96,18 +96,32 @@ pub(super) fn vectors<S: Simd>(n: usize) -> usize {
     n.div_ceil(S::F32_LANES)
 }
 
-/// `out = start + a · b`: the first `n` rows of `a`, `[n, k]`; `b`: `[k, d]`; `start`: `[d]`, in every row.
+/// `n` rows of a matrix, from the one numbered so.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<M> {
+    pub(super) matrix: M,
+    pub(super) from: usize,
+}
+
+/// `out = start + a · b` for `n` rows: `a`: `[n, k]`; `b`: `[k, d]`; `start`: `[d]`, in every row; `out`: `[n, d]`.
 #[inline(always)]
-pub(super) fn product<S: Simd>(simd: S, n: usize, a: &Padded, b: &Padded, start: &[f32], out: &mut Padded) {
+pub(super) fn product<S: Simd>(
+    simd: S,
+    n: usize,
+    a: Rows<&Padded>,
+    b: &Padded,
+    start: &[f32],
+    mut out: Rows<&mut Padded>,
+) {
     let width = vectors::<S>(b.n_columns);
     let (start, _) = S::as_simd_f32s(start);
     let mut from = 0;
     while from < width {
         match width - from {
-            1 => product_panel::<S, 1>(simd, n, a, b, start, out, from),
-            2 => product_panel::<S, 2>(simd, n, a, b, start, out, from),
-            3 => product_panel::<S, 3>(simd, n, a, b, start, out, from),
-            _ => product_panel::<S, 4>(simd, n, a, b, start, out, from),
+            1 => product_panel::<S, 1>(simd, n, a, b, start, &mut out, from),
+            2 => product_panel::<S, 2>(simd, n, a, b, start, &mut out, from),
+            3 => product_panel::<S, 3>(simd, n, a, b, start, &mut out, from),
+            _ => product_panel::<S, 4>(simd, n, a, b, start, &mut out, from),
         }
         from += 4;
     }
@@ -117,18 +131,18 @@ pub(super) fn product<S: Simd>(simd: S, n: usize, a: &Padded, b: &Padded, start:
 fn product_panel<S: Simd, const P: usize>(
     simd: S,
     n: usize,
-    a: &Padded,
+    a: Rows<&Padded>,
     b: &Padded,
     start: &[S::f32s],
-    out: &mut Padded,
+    out: &mut Rows<&mut Padded>,
     from: usize,
 ) {
-    let (k, stride) = (a.n_columns, b.stride / S::F32_LANES);
+    let (k, stride) = (a.matrix.n_columns, b.stride / S::F32_LANES);
     let (b, _) = S::as_simd_f32s(&b.values);
     let start: [S::f32s; P] = std::array::from_fn(|p| start[from + p]);
     let mut row = 0;
     while row + ROWS <= n {
-        let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &a.row(row + r)[..k]);
+        let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &a.matrix.row(a.from + row + r)[..k]);
         let mut sums = [start; ROWS];
         for at in 0..k {
             let weights = &b[at * stride + from..][..P];
@@ -140,29 +154,29 @@ fn product_panel<S: Simd, const P: usize>(
             }
         }
         for (r, sums) in sums.iter().enumerate() {
-            let (out, _) = S::as_mut_simd_f32s(out.row_mut(row + r));
+            let (out, _) = S::as_mut_simd_f32s(out.matrix.row_mut(out.from + row + r));
             out[from..][..P].copy_from_slice(sums);
         }
         row += ROWS;
     }
     while row < n {
         let mut sums = start;
-        for (at, x) in a.row(row)[..k].iter().enumerate() {
+        for (at, x) in a.matrix.row(a.from + row)[..k].iter().enumerate() {
             let weights = &b[at * stride + from..][..P];
             let x = simd.splat_f32s(*x);
             for p in 0..P {
                 sums[p] = simd.mul_add_e_f32s(x, weights[p], sums[p]);
             }
         }
-        let (out, _) = S::as_mut_simd_f32s(out.row_mut(row));
+        let (out, _) = S::as_mut_simd_f32s(out.matrix.row_mut(out.from + row));
         out[from..][..P].copy_from_slice(&sums);
         row += 1;
     }
 }
 
-/// `out += aᵀ · b` over the first `n` rows: `a`: `[n, k]`, `b`: `[n, d]`, `out`: `[k, d]`.
+/// `out += aᵀ · b` over `n` rows of `a` and the first of `b`: `a`: `[n, k]`, `b`: `[n, d]`, `out`: `[k, d]`.
 #[inline(always)]
-pub(super) fn add_transposed_product<S: Simd>(simd: S, n: usize, a: &Padded, b: &Padded, out: &mut Padded) {
+pub(super) fn add_transposed_product<S: Simd>(simd: S, n: usize, a: Rows<&Padded>, b: &Padded, out: &mut Padded) {
     let width = vectors::<S>(b.n_columns);
     let mut from = 0;
     while from < width {
@@ -177,8 +191,15 @@ pub(super) fn add_transposed_product<S: Simd>(simd: S, n: usize, a: &Padded, b: 
 }
 
 #[inline(always)]
-fn transposed_panel<S: Simd, const P: usize>(simd: S, n: usize, a: &Padded, b: &Padded, out: &mut Padded, from: usize) {
-    let k = a.n_columns;
+fn transposed_panel<S: Simd, const P: usize>(
+    simd: S,
+    n: usize,
+    a: Rows<&Padded>,
+    b: &Padded,
+    out: &mut Padded,
+    from: usize,
+) {
+    let k = a.matrix.n_columns;
     let mut at = 0;
     while at < k {
         if at + ROWS <= k {
@@ -195,7 +216,7 @@ fn transposed_panel<S: Simd, const P: usize>(simd: S, n: usize, a: &Padded, b: &
 fn transposed_tile<S: Simd, const R: usize, const P: usize>(
     simd: S,
     n: usize,
-    a: &Padded,
+    a: Rows<&Padded>,
     b: &Padded,
     out: &mut Padded,
     at: usize,
@@ -208,7 +229,7 @@ fn transposed_tile<S: Simd, const R: usize, const P: usize>(
     let (b_vectors, _) = S::as_simd_f32s(&b.values);
     let stride = b.stride / S::F32_LANES;
     for row in 0..n {
-        let xs = &a.row(row)[at..][..R];
+        let xs = &a.matrix.row(a.from + row)[at..][..R];
         let others = &b_vectors[row * stride + from..][..P];
         for r in 0..R {
             let x = simd.splat_f32s(xs[r]);
@@ -248,9 +269,10 @@ mod tests {
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
             if self.transposed {
-                add_transposed_product(simd, self.n, self.a, self.b, self.out);
+                add_transposed_product(simd, self.n, Rows { matrix: self.a, from: 0 }, self.b, self.out);
             } else {
-                product(simd, self.n, self.a, self.b, self.start, self.out);
+                let out = Rows { matrix: self.out, from: 0 };
+                product(simd, self.n, Rows { matrix: self.a, from: 0 }, self.b, self.start, out);
             }
         }
     }

@@ -12,8 +12,8 @@
 //!
 //! Does not know Burn's autodiff: the network's own `forward` with it stays the definition, and tests hold this against it.
 //!
-//! **Invariant**: gradients are summed over blocks of [`BLOCK`] rows, then over blocks in their order, and over the places of an
-//! embedding row in theirs: the result does not depend on how many threads there are.
+//! **Invariant**: a batch is divided into shares by its length alone; gradients are summed row by row within a share, then over shares
+//! in their order, and over the places of an embedding row in theirs: the result does not depend on how many threads there are.
 
 mod adam;
 mod matrix;
@@ -23,19 +23,24 @@ mod tests;
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
+use pulp::Arch;
+use rayon::prelude::*;
 use reco_core::{FitError, Run};
 
 use self::adam::{Side as Rows, Table};
 use self::matrix::{Padded, padded};
-use self::step::{Block, Layer, Output, Step};
+use self::step::{Gradients, Layer, Output, Share, Touch, UpdateDense, UpdateRows};
 use crate::batches::Columns;
 use crate::network::{Network, Side};
 use crate::optimizer::Adam;
 use crate::options::NetworkOptions;
 use crate::training::Data;
 
-/// Rows whose gradients are summed together.
+/// Rows that are worked on together: what they need stays in the nearest cache.
 const BLOCK: usize = 32;
+
+/// Shares of a batch, at most: so many threads can work on it.
+const SHARES: usize = 16;
 
 /// Rows between two looks at whether to stop.
 const ROWS_BETWEEN_LOOKS: usize = 8_192;
@@ -51,11 +56,11 @@ pub(crate) struct Fused {
     output: Output,
     /// `[n_items, n_features]`, where a layer reads them.
     features: Padded,
-    blocks: Vec<Block>,
+    shares: Vec<Share>,
+    /// Where the shares' dense gradients are added up.
+    total: Option<Share>,
     /// A row of zeros, as wide as any layer.
     zeros: Vec<f32>,
-    /// The gradient of the embedding row at hand.
-    gradient: Vec<f32>,
     adam: Adam,
     step: u32,
 }
@@ -98,9 +103,9 @@ impl Fused {
             layers,
             output,
             features,
-            blocks: Vec::new(),
+            shares: Vec::new(),
+            total: None,
             zeros: zeros(layers_width),
-            gradient: Vec::new(),
             adam: Adam::new(options.learning_rate, options.optimizer),
             step: 0,
         })
@@ -117,7 +122,18 @@ impl Fused {
         batch_size: usize,
         run: &Run<'_>,
     ) -> Result<(f64, f64), FitError> {
-        let arch = pulp::Arch::new();
+        // By a thread of the pool: one from outside would sleep and be woken twice in every step.
+        rayon::scope(|_| self.epoch_in_pool(columns, order, batch_size, run))
+    }
+
+    fn epoch_in_pool(
+        &mut self,
+        columns: &Columns,
+        order: &[u32],
+        batch_size: usize,
+        run: &Run<'_>,
+    ) -> Result<(f64, f64), FitError> {
+        let arch = Arch::new();
         let (mut error, mut share, mut waiting) = (0.0, 0.0, 0);
         for rows in order.chunks(batch_size) {
             if waiting >= ROWS_BETWEEN_LOOKS {
@@ -128,8 +144,7 @@ impl Fused {
                 return Err(FitError::Interrupted);
             }
             waiting += rows.len();
-            self.step += 1;
-            let sums = arch.dispatch(Step { fused: self, columns, rows });
+            let sums = self.step(arch, columns, rows);
             error += sums[0];
             share += sums[1];
         }
@@ -138,9 +153,44 @@ impl Fused {
         Ok((error / n, share / n * 100.0))
     }
 
+    /// One step; the batch's absolute errors and their shares of the targets, summed.
+    fn step(&mut self, arch: Arch, columns: &Columns, rows: &[u32]) -> [f64; 2] {
+        self.step += 1;
+        arch.dispatch(Touch { fused: self, columns, rows });
+        // Whole blocks, and as many shares as there can be threads.
+        let n_per_share = rows.len().div_ceil(BLOCK).div_ceil(SHARES) * BLOCK;
+        let n_shares = rows.len().div_ceil(n_per_share);
+        let mut all = std::mem::take(&mut self.shares);
+        all.retain(|share| share.room() >= n_per_share);
+        while all.len() < n_shares {
+            all.push(Share::new(self, n_per_share));
+        }
+        let mut total = self.total.take().unwrap_or_else(|| Share::new(self, 0));
+        let weight = 1.0 / rows.len() as f32;
+        let shares = &mut all[..n_shares];
+        shares.par_iter_mut().zip(rows.par_chunks(n_per_share)).for_each(|(share, rows)| {
+            arch.dispatch(Gradients { fused: self, columns, rows, weight, share });
+        });
+        let shares = &*shares;
+
+        let Self { tables, sides, users, items, layers, output, adam, step, .. } = self;
+        let rate = adam.rate(*step as usize) as f32;
+        let dense = || arch.dispatch(UpdateDense { layers, output, total: &mut total, shares, rate });
+        let rows = || {
+            tables.par_iter_mut().zip(sides.par_iter()).enumerate().for_each(|(at, (table, side))| {
+                let met = if *side == Side::User { &*users } else { &*items };
+                arch.dispatch(UpdateRows { table, at, met, shares, n_per_share, rate });
+            });
+        };
+        rayon::join(dense, rows);
+        let sums = shares.iter().map(Share::sums).fold([0.0; 2], |sum, one| [sum[0] + one[0], sum[1] + one[1]]);
+        (self.shares, self.total) = (all, Some(total));
+        sums
+    }
+
     /// Catches every row up and puts all numbers into `network`; training can go on.
     pub(crate) fn write<N: Network>(&mut self, network: &mut N, device: &Device) {
-        pulp::Arch::new().dispatch(step::Settle { fused: self });
+        Arch::new().dispatch(step::Settle { fused: self });
         self.put(0, network, device);
     }
 

@@ -2,12 +2,12 @@
 //!
 //! The equations stand in the head of `mod.rs`. Does not know epochs.
 //!
-//! **Invariant**: a block's gradients depend on its own rows alone.
+//! **Invariant**: a share's gradients depend on its own rows alone.
 
 use pulp::{Simd, WithSimd};
 
 use super::adam::{self, Table};
-use super::matrix::{Padded, add_transposed_product, product};
+use super::matrix::{Padded, Rows, add_transposed_product, product};
 use super::{BLOCK, Fused, zeros};
 use crate::batches::Columns;
 use crate::network::Side;
@@ -97,12 +97,14 @@ impl Output {
     }
 }
 
-/// What a block of rows computes: gradients of its own rows' embeddings, and its share of those of all that is dense.
+/// What a share of a batch computes: gradients of its own rows' embeddings, and its part of those of all that is dense.
 #[derive(Debug)]
-pub(super) struct Block {
-    /// One per table, `[BLOCK, embedding_size]`.
-    rows: Vec<Padded>,
-    layers: Vec<BlockLayer>,
+pub(super) struct Share {
+    /// Rows that it has room for: whole blocks.
+    room: usize,
+    /// Of the first pair of tables, `[room, embedding_size]`.
+    rows: [Padded; 2],
+    layers: Vec<ShareOfLayer>,
     /// Of the cosine's weight and the bias.
     pair: Vec<f32>,
     /// Σ |ŷ - y| and Σ |ŷ - y| / |y|.
@@ -110,8 +112,8 @@ pub(super) struct Block {
 }
 
 #[derive(Debug)]
-struct BlockLayer {
-    /// `[BLOCK, d_input]`
+struct ShareOfLayer {
+    /// `[room, d_input]`: what the layer reads, then, of embeddings, the gradient of it.
     input: Padded,
     /// `[BLOCK, d_output]`: what the rectifier lets through, then the gradient before it.
     hidden: Padded,
@@ -122,52 +124,162 @@ struct BlockLayer {
     output: Vec<f32>,
 }
 
-impl Block {
-    fn new(fused: &Fused) -> Self {
-        let layer = |layer: &Layer| BlockLayer {
-            input: Padded::zeros(BLOCK, layer.d_input()),
+impl Share {
+    /// Room for `n` rows of a batch of `fused`.
+    pub(super) fn new(fused: &Fused, n: usize) -> Self {
+        let room = n.div_ceil(BLOCK) * BLOCK;
+        let layer = |layer: &Layer| ShareOfLayer {
+            input: Padded::zeros(room, layer.d_input()),
             hidden: Padded::zeros(BLOCK, layer.d_output()),
             weight: Padded::zeros(layer.d_input(), layer.d_output()),
             bias: zeros(layer.d_output()),
             output: zeros(layer.d_output()),
         };
+        let width = fused.tables[0].width();
         Self {
-            rows: fused.tables.iter().map(|table| Padded::zeros(BLOCK, table.width())).collect(),
+            room,
+            rows: [Padded::zeros(room, width), Padded::zeros(room, width)],
             layers: fused.layers.iter().map(layer).collect(),
             pair: zeros(2),
             sums: [0.0; 2],
         }
     }
+
+    pub(super) fn room(&self) -> usize {
+        self.room
+    }
+
+    pub(super) fn sums(&self) -> [f64; 2] {
+        self.sums
+    }
+
+    #[inline(always)]
+    fn clear(&mut self) {
+        self.pair.fill(0.0);
+        self.sums = [0.0; 2];
+        for layer in &mut self.layers {
+            layer.weight.values_mut().fill(0.0);
+            layer.bias.fill(0.0);
+            layer.output.fill(0.0);
+        }
+    }
 }
 
-/// One step over some rows of `columns`.
-pub(super) struct Step<'a> {
+/// Finds the distinct rows of a batch and catches them up.
+pub(super) struct Touch<'a> {
     pub(super) fused: &'a mut Fused,
     pub(super) columns: &'a Columns,
     pub(super) rows: &'a [u32],
 }
 
-impl WithSimd for Step<'_> {
-    type Output = [f64; 2];
+impl WithSimd for Touch<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> [f64; 2] {
-        let Self { fused, columns, rows } = self;
-        fused.touch(simd, columns, rows);
-        while fused.blocks.len() * BLOCK < rows.len() {
-            let block = Block::new(fused);
-            fused.blocks.push(block);
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Fused { tables, sides, users, items, adam, step, .. } = self.fused;
+        for (side, met, of) in [(Side::User, users, &self.columns.users), (Side::Item, items, &self.columns.items)] {
+            let batch = self.rows.iter().map(|row| of[*row as usize]);
+            met.touch(batch, *step, adam, |row, debt| {
+                let own = tables.iter_mut().zip(sides.iter()).filter(|(_, of)| **of == side);
+                own.for_each(|(table, _)| table.pay(simd, row, debt));
+            });
         }
-        let mut blocks = std::mem::take(&mut fused.blocks);
-        let n = rows.len();
-        for (block, rows) in blocks.iter_mut().zip(rows.chunks(BLOCK)) {
-            fused.gradients(simd, columns, rows, 1.0 / n as f32, block);
+    }
+}
+
+/// Forward and backward over a share of a batch; each row's error weighs `weight`.
+pub(super) struct Gradients<'a> {
+    pub(super) fused: &'a Fused,
+    pub(super) columns: &'a Columns,
+    pub(super) rows: &'a [u32],
+    pub(super) weight: f32,
+    pub(super) share: &'a mut Share,
+}
+
+impl WithSimd for Gradients<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.share.clear();
+        for (rows, block) in self.rows.chunks(BLOCK).zip(0..) {
+            self.fused.gradients(simd, self.columns, rows, self.weight, block * BLOCK, self.share);
         }
-        let used = n.div_ceil(BLOCK);
-        fused.update(simd, &mut blocks[..used]);
-        let sums = blocks[..used].iter().fold([0.0; 2], |sum, block| [sum[0] + block.sums[0], sum[1] + block.sums[1]]);
-        fused.blocks = blocks;
-        sums
+    }
+}
+
+/// Adam on all that is dense.
+pub(super) struct UpdateDense<'a> {
+    pub(super) layers: &'a mut [Layer],
+    pub(super) output: &'a mut Output,
+    /// Where the shares' gradients are added up.
+    pub(super) total: &'a mut Share,
+    pub(super) shares: &'a [Share],
+    pub(super) rate: f32,
+}
+
+impl WithSimd for UpdateDense<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { layers, output, total, shares, rate } = self;
+        total.clear();
+        for share in shares {
+            add(simd, &mut total.pair, &share.pair);
+            for (total, share) in total.layers.iter_mut().zip(&share.layers) {
+                add(simd, total.weight.values_mut(), share.weight.values());
+                add(simd, &mut total.bias, &share.bias);
+                add(simd, &mut total.output, &share.output);
+            }
+        }
+        let state = |[w, m, v]: &mut [Vec<f32>; 3], gradient: &[f32]| adam::step(simd, [w, m, v], gradient, rate);
+        state(&mut output.pair, &total.pair);
+        for ((total, own), output) in total.layers.iter().zip(layers).zip(&mut output.layers) {
+            let [w, m, v] = &mut own.weight;
+            adam::step(simd, [w.values_mut(), m.values_mut(), v.values_mut()], total.weight.values(), rate);
+            state(&mut own.bias, &total.bias);
+            state(output, &total.output);
+            own.weight[0].transpose_into(&mut own.transposed);
+        }
+    }
+}
+
+/// Adam on the rows of one table that the batch met.
+pub(super) struct UpdateRows<'a> {
+    pub(super) table: &'a mut Table,
+    /// Which of the network's tables it is.
+    pub(super) at: usize,
+    pub(super) met: &'a adam::Side,
+    pub(super) shares: &'a [Share],
+    /// Rows of each share but the last.
+    pub(super) n_per_share: usize,
+    pub(super) rate: f32,
+}
+
+impl WithSimd for UpdateRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { table, at, met, shares, n_per_share, rate } = self;
+        let width = table.width();
+        let mut gradient = zeros(width);
+        for (row, distinct) in met.distinct.iter().zip(0..) {
+            gradient.fill(0.0);
+            for place in met.places(distinct) {
+                let (share, row) = (&shares[place / n_per_share], place % n_per_share);
+                // The second pair lies side by side, as the layer above it read them.
+                let from = match at {
+                    0 | 1 => share.rows[at].row(row),
+                    2 => &share.layers[0].input.row(row)[..width],
+                    _ => &share.layers[0].input.row(row)[width..2 * width],
+                };
+                gradient.iter_mut().zip(from).for_each(|(sum, one)| *sum += one);
+            }
+            table.update(simd, *row, &gradient, rate);
+        }
     }
 }
 
@@ -192,38 +304,29 @@ impl WithSimd for Settle<'_> {
 }
 
 impl Fused {
-    /// Finds the distinct rows of the batch and catches them up.
+    /// Forward and backward over at most [`BLOCK`] rows, which are rows `from` and on of the share; each row's error weighs
+    /// `weight`.
     #[inline(always)]
-    fn touch<S: Simd>(&mut self, simd: S, columns: &Columns, rows: &[u32]) {
-        let Self { tables, sides, users, items, adam, step, .. } = self;
-        for (side, met, of) in [(Side::User, users, &columns.users), (Side::Item, items, &columns.items)] {
-            let batch = rows.iter().map(|row| of[*row as usize]);
-            met.touch(batch, *step, adam, |row, debt| {
-                let own = tables.iter_mut().zip(sides.iter()).filter(|(_, of)| **of == side);
-                own.for_each(|(table, _)| table.pay(simd, row, debt));
-            });
-        }
-    }
-
-    /// Forward and backward over at most [`BLOCK`] rows; each row's error weighs `weight`.
-    #[inline(always)]
-    fn gradients<S: Simd>(&self, simd: S, columns: &Columns, rows: &[u32], weight: f32, block: &mut Block) {
+    fn gradients<S: Simd>(
+        &self,
+        simd: S,
+        columns: &Columns,
+        rows: &[u32],
+        weight: f32,
+        from: usize,
+        share: &mut Share,
+    ) {
         let n = rows.len();
-        let Block { rows: gradients, layers, pair, sums } = block;
+        let Share { rows: [of_user, of_item], layers, pair, sums, .. } = share;
         for (layer, (own, at)) in layers.iter_mut().zip(self.layers.iter().zip(0..)) {
-            for (row, to) in rows.iter().zip(0..) {
+            for (row, to) in rows.iter().zip(from..) {
                 self.input(at, columns, *row as usize, layer.input.row_mut(to));
             }
-            product(simd, n, &layer.input, &own.weight[0], &own.bias[0], &mut layer.hidden);
-            layer.weight.values_mut().fill(0.0);
-            layer.bias.fill(0.0);
-            layer.output.fill(0.0);
+            let hidden = Rows { matrix: &mut layer.hidden, from: 0 };
+            product(simd, n, Rows { matrix: &layer.input, from }, &own.weight[0], &own.bias[0], hidden);
         }
-        pair.fill(0.0);
-        *sums = [0.0; 2];
         let (cosine_weight, bias) = (self.output.pair[0][0], self.output.pair[0][1]);
         let zero = simd.splat_f32s(0.0);
-        let (of_user, of_item) = gradients.split_at_mut(1);
         for (at, row) in rows.iter().enumerate() {
             let row = *row as usize;
             let [a, b] = [(&self.tables[0], columns.users[row]), (&self.tables[1], columns.items[row])]
@@ -244,7 +347,7 @@ impl Fused {
             sums[1] += f64::from(error.abs() / y.abs().max(1e-7));
             pair[0] += slope * cosine.value;
             pair[1] += slope;
-            cosine.back(simd, a, b, slope * cosine_weight, of_user[0].row_mut(at), of_item[0].row_mut(at));
+            cosine.back(simd, a, b, slope * cosine_weight, of_user.row_mut(from + at), of_item.row_mut(from + at));
             let slope = simd.splat_f32s(slope);
             for (layer, own) in layers.iter_mut().zip(&self.output.layers) {
                 let weights = S::as_simd_f32s(&own[0]).0;
@@ -260,9 +363,10 @@ impl Fused {
             }
         }
         for (layer, (own, at)) in layers.iter_mut().zip(self.layers.iter().zip(0..)) {
-            add_transposed_product(simd, n, &layer.input, &layer.hidden, &mut layer.weight);
+            add_transposed_product(simd, n, Rows { matrix: &layer.input, from }, &layer.hidden, &mut layer.weight);
             if self.reads_embeddings(at) {
-                product(simd, n, &layer.hidden, &own.transposed, &self.zeros, &mut layer.input);
+                let back = Rows { matrix: &mut layer.input, from };
+                product(simd, n, Rows { matrix: &layer.hidden, from: 0 }, &own.transposed, &self.zeros, back);
             }
         }
     }
@@ -286,69 +390,6 @@ impl Fused {
             let contexts = columns.contexts.row(row);
             to[..contexts.len()].copy_from_slice(contexts);
         }
-    }
-
-    /// Adam on all that is dense, and on the embedding rows that the batch met.
-    #[inline(always)]
-    fn update<S: Simd>(&mut self, simd: S, blocks: &mut [Block]) {
-        let rate = self.adam.rate(self.step as usize) as f32;
-        let (first, others) = blocks.split_at_mut(1);
-        let all = &mut first[0];
-        for block in others.iter() {
-            add(simd, &mut all.pair, &block.pair);
-            for (all, block) in all.layers.iter_mut().zip(&block.layers) {
-                add(simd, all.weight.values_mut(), block.weight.values());
-                add(simd, &mut all.bias, &block.bias);
-                add(simd, &mut all.output, &block.output);
-            }
-        }
-        let state = |state: &mut [Vec<f32>; 3], gradient: &[f32]| {
-            let [w, m, v] = state;
-            adam::step(simd, [w, m, v], gradient, rate);
-        };
-        state(&mut self.output.pair, &all.pair);
-        for ((layer, own), output) in all.layers.iter().zip(&mut self.layers).zip(&mut self.output.layers) {
-            let [w, m, v] = &mut own.weight;
-            adam::step(simd, [w.values_mut(), m.values_mut(), v.values_mut()], layer.weight.values(), rate);
-            state(&mut own.bias, &layer.bias);
-            state(output, &layer.output);
-            own.weight[0].transpose_into(&mut own.transposed);
-        }
-        let Self { tables, sides, users, items, gradient, .. } = self;
-        for ((table, of), at) in tables.iter_mut().zip(sides.iter()).zip(0..) {
-            let met = if *of == Side::User { &*users } else { &*items };
-            update_rows(simd, table, at, met, blocks, gradient, rate);
-        }
-    }
-}
-
-/// Adam on the rows of one table that the batch met.
-#[inline(always)]
-fn update_rows<S: Simd>(
-    simd: S,
-    table: &mut Table,
-    at: usize,
-    met: &adam::Side,
-    blocks: &[Block],
-    gradient: &mut Vec<f32>,
-    rate: f32,
-) {
-    let width = table.width();
-    gradient.clear();
-    gradient.resize(super::padded(width), 0.0);
-    for (row, distinct) in met.distinct.iter().zip(0..) {
-        gradient.fill(0.0);
-        for place in met.places(distinct) {
-            let (block, row) = (&blocks[place / BLOCK], place % BLOCK);
-            // The second pair lies side by side, as the layer above it read them.
-            let from = match at {
-                0 | 1 => block.rows[at].row(row),
-                2 => &block.layers[0].input.row(row)[..width],
-                _ => &block.layers[0].input.row(row)[width..2 * width],
-            };
-            gradient.iter_mut().zip(from).for_each(|(sum, one)| *sum += one);
-        }
-        table.update(simd, *row, gradient, rate);
     }
 }
 
