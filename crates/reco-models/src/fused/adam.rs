@@ -138,6 +138,7 @@ impl Side {
 
     /// Finds the distinct rows of a batch, which is read and then updated at `step`, counted from 1; calls `pay` on those that
     /// owe something.
+    #[inline(always)]
     pub(super) fn touch(
         &mut self,
         batch: impl Iterator<Item = u32>,
@@ -173,6 +174,7 @@ impl Side {
     }
 
     /// Calls `pay` on every row that owes something after `step`.
+    #[inline(always)]
     pub(super) fn settle(&mut self, step: u32, adam: &Adam, mut pay: impl FnMut(u32, &Debt)) {
         for (last, row) in self.last.iter_mut().zip(0..) {
             if let Some(debt) = debt(*last, step + 1, adam) {
@@ -202,6 +204,6 @@ fn debt(last: u32, step: u32, adam: &Adam) -> Option<Debt> {
     let missed = if last == 0 { 0 } else { step - 1 - last };
     (adam.is_dense() && missed > 0).then(|| Debt {
         series: adam.debt(last as usize, missed as usize).map(|s| s as f32),
-        decay: [BETA_1, BETA_2].map(|beta| beta.powi(missed as i32) as f32),
+        decay: adam.decay(missed as usize).map(|decay| decay as f32),
     })
 }

@@ -8,8 +8,8 @@
 
 use pulp::Simd;
 
-/// Numbers that every row is padded to a multiple of: the widest vector of any CPU that is dispatched to.
-const LANES: usize = 16;
+/// Numbers that every row is padded to a multiple of: the widest vector of any CPU that is dispatched to (AVX2).
+const LANES: usize = 8;
 
 /// Rows of a tile. Three rows of four vectors, four vectors of the other matrix and one number fill sixteen registers.
 const ROWS: usize = 3;
@@ -31,7 +31,7 @@ impl Padded {
 
     /// Those numbers, row by row.
     pub(super) fn of(values: &[f32], n_columns: usize) -> Self {
-        let n_rows = if n_columns == 0 { 0 } else { values.len() / n_columns };
+        let n_rows = values.len().checked_div(n_columns).unwrap_or(0);
         let mut matrix = Self::zeros(n_rows, n_columns);
         for row in 0..n_rows {
             matrix.row_mut(row)[..n_columns].copy_from_slice(&values[row * n_columns..][..n_columns]);
@@ -137,40 +137,45 @@ fn product_panel<S: Simd, const P: usize>(
     out: &mut Rows<&mut Padded>,
     from: usize,
 ) {
-    let (k, stride) = (a.matrix.n_columns, b.stride / S::F32_LANES);
-    let (b, _) = S::as_simd_f32s(&b.values);
     let start: [S::f32s; P] = std::array::from_fn(|p| start[from + p]);
     let mut row = 0;
     while row + ROWS <= n {
-        let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &a.matrix.row(a.from + row + r)[..k]);
-        let mut sums = [start; ROWS];
-        for at in 0..k {
-            let weights = &b[at * stride + from..][..P];
-            for r in 0..ROWS {
-                let x = simd.splat_f32s(rows[r][at]);
-                for p in 0..P {
-                    sums[r][p] = simd.mul_add_e_f32s(x, weights[p], sums[r][p]);
-                }
-            }
-        }
-        for (r, sums) in sums.iter().enumerate() {
-            let (out, _) = S::as_mut_simd_f32s(out.matrix.row_mut(out.from + row + r));
-            out[from..][..P].copy_from_slice(sums);
-        }
+        product_tile::<S, ROWS, P>(simd, row, a, b, start, out, from);
         row += ROWS;
     }
-    while row < n {
-        let mut sums = start;
-        for (at, x) in a.matrix.row(a.from + row)[..k].iter().enumerate() {
-            let weights = &b[at * stride + from..][..P];
-            let x = simd.splat_f32s(*x);
+    match n - row {
+        0 => {}
+        1 => product_tile::<S, 1, P>(simd, row, a, b, start, out, from),
+        _ => product_tile::<S, 2, P>(simd, row, a, b, start, out, from),
+    }
+}
+
+#[inline(always)]
+fn product_tile<S: Simd, const R: usize, const P: usize>(
+    simd: S,
+    row: usize,
+    a: Rows<&Padded>,
+    b: &Padded,
+    start: [S::f32s; P],
+    out: &mut Rows<&mut Padded>,
+    from: usize,
+) {
+    let (k, stride) = (a.matrix.n_columns, b.stride / S::F32_LANES);
+    let (b, _) = S::as_simd_f32s(&b.values);
+    let rows: [&[f32]; R] = std::array::from_fn(|r| &a.matrix.row(a.from + row + r)[..k]);
+    let mut sums = [start; R];
+    for at in 0..k {
+        let weights = &b[at * stride + from..][..P];
+        for r in 0..R {
+            let x = simd.splat_f32s(rows[r][at]);
             for p in 0..P {
-                sums[p] = simd.mul_add_e_f32s(x, weights[p], sums[p]);
+                sums[r][p] = simd.mul_add_e_f32s(x, weights[p], sums[r][p]);
             }
         }
-        let (out, _) = S::as_mut_simd_f32s(out.matrix.row_mut(out.from + row));
-        out[from..][..P].copy_from_slice(&sums);
-        row += 1;
+    }
+    for (r, sums) in sums.iter().enumerate() {
+        let (out, _) = S::as_mut_simd_f32s(out.matrix.row_mut(out.from + row + r));
+        out[from..][..P].copy_from_slice(sums);
     }
 }
 

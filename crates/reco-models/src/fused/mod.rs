@@ -21,6 +21,8 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::time::{Duration, Instant};
+
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use pulp::Arch;
@@ -61,6 +63,7 @@ pub(crate) struct Fused {
     total: Option<Share>,
     /// A row of zeros, as wide as any layer.
     zeros: Vec<f32>,
+    pace: Pace,
     adam: Adam,
     step: u32,
 }
@@ -106,6 +109,7 @@ impl Fused {
             shares: Vec::new(),
             total: None,
             zeros: zeros(layers_width),
+            pace: Pace::default(),
             adam: Adam::new(options.learning_rate, options.optimizer),
             step: 0,
         })
@@ -144,7 +148,8 @@ impl Fused {
                 return Err(FitError::Interrupted);
             }
             waiting += rows.len();
-            let sums = self.step(arch, columns, rows);
+            let on_all_cores = self.pace.next();
+            let sums = self.step(arch, columns, rows, on_all_cores);
             error += sums[0];
             share += sums[1];
         }
@@ -154,7 +159,7 @@ impl Fused {
     }
 
     /// One step; the batch's absolute errors and their shares of the targets, summed.
-    fn step(&mut self, arch: Arch, columns: &Columns, rows: &[u32]) -> [f64; 2] {
+    fn step(&mut self, arch: Arch, columns: &Columns, rows: &[u32], on_all_cores: bool) -> [f64; 2] {
         self.step += 1;
         arch.dispatch(Touch { fused: self, columns, rows });
         // Whole blocks, and as many shares as there can be threads.
@@ -168,21 +173,27 @@ impl Fused {
         let mut total = self.total.take().unwrap_or_else(|| Share::new(self, 0));
         let weight = 1.0 / rows.len() as f32;
         let shares = &mut all[..n_shares];
-        shares.par_iter_mut().zip(rows.par_chunks(n_per_share)).for_each(|(share, rows)| {
-            arch.dispatch(Gradients { fused: self, columns, rows, weight, share });
-        });
+        let gradients = |(share, rows)| arch.dispatch(Gradients { fused: self, columns, rows, weight, share });
+        if on_all_cores {
+            shares.par_iter_mut().zip(rows.par_chunks(n_per_share)).for_each(gradients);
+        } else {
+            shares.iter_mut().zip(rows.chunks(n_per_share)).for_each(gradients);
+        }
         let shares = &*shares;
 
         let Self { tables, sides, users, items, layers, output, adam, step, .. } = self;
         let rate = adam.rate(*step as usize) as f32;
-        let dense = || arch.dispatch(UpdateDense { layers, output, total: &mut total, shares, rate });
-        let rows = || {
-            tables.par_iter_mut().zip(sides.par_iter()).enumerate().for_each(|(at, (table, side))| {
-                let met = if *side == Side::User { &*users } else { &*items };
-                arch.dispatch(UpdateRows { table, at, met, shares, n_per_share, rate });
-            });
+        let mut dense = || arch.dispatch(UpdateDense { layers, output, total: &mut total, shares, rate });
+        let rows = |(at, (table, side)): (usize, (&mut Table, &Side))| {
+            let met = if *side == Side::User { &*users } else { &*items };
+            arch.dispatch(UpdateRows { table, at, met, shares, n_per_share, rate });
         };
-        rayon::join(dense, rows);
+        if on_all_cores {
+            rayon::join(dense, || tables.par_iter_mut().zip(sides.par_iter()).enumerate().for_each(rows));
+        } else {
+            dense();
+            tables.iter_mut().zip(sides.iter()).enumerate().for_each(rows);
+        }
         let sums = shares.iter().map(Share::sums).fold([0.0; 2], |sum, one| [sum[0] + one[0], sum[1] + one[1]]);
         (self.shares, self.total) = (all, Some(total));
         sums
@@ -217,6 +228,46 @@ impl Fused {
             let bias = Tensor::<1>::from_data(TensorData::new(bias, [width]), device);
             to.bias = Some(Param::initialized(id, bias));
         }
+    }
+}
+
+/// Whether a step is worth being divided among cores, found by trying: it gives the same bytes either way, and what waking the
+/// others costs depends on the machine and on what else runs on it.
+#[derive(Debug, Default)]
+struct Pace {
+    steps: usize,
+    began: Option<Instant>,
+    /// Of the steps tried: on one core, and on all.
+    took: [Duration; 2],
+}
+
+impl Pace {
+    /// Steps of each trial.
+    const TRIED: usize = 8;
+
+    /// Steps from one trial to the next: a machine is not always as free as it was.
+    const PERIOD: usize = 2_000;
+
+    /// Whether the next step takes all cores.
+    fn next(&mut self) -> bool {
+        let is_trying = self.steps <= 2 * Self::TRIED;
+        let now = is_trying.then(Instant::now);
+        let took = now.zip(std::mem::replace(&mut self.began, now)).map(|(now, began)| now - began);
+        self.after(took)
+    }
+
+    /// The same, the step before having taken so long.
+    fn after(&mut self, took: Option<Duration>) -> bool {
+        if self.steps == Self::PERIOD {
+            *self = Self { began: self.began, ..Self::default() };
+        }
+        // Turn by turn, so that what the machine does besides strikes both alike.
+        let is_on_all_cores = |step: usize| step % 2 == 1;
+        if let (Some(took), Some(last)) = (took, self.steps.checked_sub(1)) {
+            self.took[usize::from(is_on_all_cores(last))] += took;
+        }
+        self.steps += 1;
+        if self.steps > 2 * Self::TRIED { self.took[1] < self.took[0] } else { is_on_all_cores(self.steps - 1) }
     }
 }
 

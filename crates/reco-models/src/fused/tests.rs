@@ -184,3 +184,18 @@ fn what_is_written_is_what_was_taken() {
     assert_eq!(before.0, after.0);
     assert_eq!(network.num_params(), before.0.iter().map(Vec::len).sum::<usize>());
 }
+
+#[test]
+fn all_cores_are_taken_where_they_are_faster() {
+    for (all, one, expected) in [(3, 5, true), (5, 3, false)] {
+        let mut pace = Pace::default();
+        let mut last = pace.after(None);
+        for step in 1..Pace::PERIOD {
+            let on_all_cores = pace.after(Some(Duration::from_micros(if last { all } else { one })));
+            if step > 2 * Pace::TRIED {
+                assert_eq!(on_all_cores, expected, "step {step}");
+            }
+            last = on_all_cores;
+        }
+    }
+}
