@@ -17,6 +17,7 @@ mod content;
 mod device;
 mod error;
 mod fitted;
+mod fused;
 mod hybrid;
 mod modules;
 mod network;
@@ -36,7 +37,7 @@ pub use fitted::FittedNetwork;
 pub use hybrid::Hybrid;
 pub use network::{Batch, Network, Side, Sizes};
 pub use neural::Neural;
-pub use options::{NetworkOptions, OptimizerKind, Shuffle, UntrainedRows};
+pub use options::{NetworkOptions, OptimizerKind, Shuffle, TrainingStep, UntrainedRows};
 
 /// The article's approaches, in its order. An approach is one file and one line here.
 pub static APPROACHES: &[ApproachEntry] =

@@ -22,12 +22,15 @@ use burn::tensor::{Device, Gradients, IndexingUpdateOp, Int, Tensor, TensorData,
 use crate::OptimizerKind;
 use crate::modules::EmbeddingTable;
 
-const BETA_1: f64 = 0.9;
-const BETA_2: f64 = 0.999;
-const EPSILON: f64 = 1e-7;
+pub(crate) const BETA_1: f64 = 0.9;
+pub(crate) const BETA_2: f64 = 0.999;
+pub(crate) const EPSILON: f64 = 1e-7;
 
 /// After this step `β₂ᵗ` no longer matters to an `f32` step size.
 const STEADY_STEP: usize = 20_000;
+
+/// Powers are found in a table up to this one.
+const POWERS: usize = 4_096;
 
 /// How many terms of the series are kept.
 const TERMS: usize = 3;
@@ -39,6 +42,8 @@ pub(crate) struct Adam {
     kind: OptimizerKind,
     /// For each `i`, over steps `s`: `Σ_{j ≥ 1} α_{s+j}/α (β₁ qⁱ)ʲ`.
     tails: [Vec<f64>; TERMS],
+    /// For each `i`, over steps missed `n`: `(β₁ qⁱ)ⁿ`; then `β₁ⁿ` and `β₂ⁿ`.
+    powers: Vec<[f64; TERMS + 2]>,
 }
 
 impl Adam {
@@ -52,11 +57,12 @@ impl Adam {
             }
             tail
         });
-        Self { learning_rate, kind, tails }
+        let powers = (0..POWERS).map(powers).collect();
+        Self { learning_rate, kind, tails, powers }
     }
 
     /// Whether untouched rows owe anything.
-    fn is_dense(&self) -> bool {
+    pub(crate) fn is_dense(&self) -> bool {
         self.kind == OptimizerKind::Adam
     }
 
@@ -65,13 +71,33 @@ impl Adam {
         self.learning_rate * correction(step)
     }
 
+    /// By what the moments of a row decay that missed so many steps.
+    pub(crate) fn decay(&self, missed: usize) -> [f64; 2] {
+        let powers = self.powers(missed);
+        [powers[TERMS], powers[TERMS + 1]]
+    }
+
+    fn powers(&self, missed: usize) -> [f64; TERMS + 2] {
+        self.powers.get(missed).copied().unwrap_or_else(|| powers(missed))
+    }
+
     /// `S₀, S₁, S₂` for a row last updated at step `last` that missed `missed` steps since.
-    fn debt(&self, last: usize, missed: usize) -> [f64; TERMS] {
+    pub(crate) fn debt(&self, last: usize, missed: usize) -> [f64; TERMS] {
         let tail = |i: usize, s: usize| self.tails[i][s.min(STEADY_STEP)];
-        let sum = |i: usize| tail(i, last) - ratio(i).powi(missed as i32) * tail(i, last + missed);
+        let powers = self.powers(missed);
+        let sum = |i: usize| tail(i, last) - powers[i] * tail(i, last + missed);
         let [b0, b1, b2] = std::array::from_fn(sum);
         [b0, b0 - b1, b0 - 2.0 * b1 + b2].map(|s| self.learning_rate * s)
     }
+}
+
+/// For each `i` `(β₁ qⁱ)ⁿ`, then `β₁ⁿ` and `β₂ⁿ`.
+fn powers(n: usize) -> [f64; TERMS + 2] {
+    std::array::from_fn(|i| match i {
+        TERMS => BETA_1.powi(n as i32),
+        i if i > TERMS => BETA_2.powi(n as i32),
+        i => ratio(i).powi(n as i32),
+    })
 }
 
 /// `α_t / α`.
@@ -151,8 +177,7 @@ impl Clock {
             let missed = if last == 0 { 0 } else { step - 1 - last };
             any |= missed > 0;
             table.extend(adam.debt(last, missed).map(|s| s as f32));
-            table.push(BETA_1.powi(missed as i32) as f32);
-            table.push(BETA_2.powi(missed as i32) as f32);
+            table.extend(adam.decay(missed).map(|decay| decay as f32));
         }
         any.then(|| Tensor::from_data(TensorData::new(table, [n, TERMS + 2]), device))
     }

@@ -23,6 +23,8 @@ pub struct NetworkOptions {
     pub optimizer: OptimizerKind,
     /// Whether every epoch meets the rows in an order of its own.
     pub shuffle: Shuffle,
+    /// How a step is computed.
+    pub training_step: TrainingStep,
     /// What stands for a user or item that no training row has.
     pub untrained_rows: UntrainedRows,
     /// Keras' own validation: this last share of the training rows is left out of the fit. 0: the split's validation rows.
@@ -52,6 +54,16 @@ pub enum Shuffle {
     Once,
 }
 
+/// How a step is computed. Both are the same mathematics; their sums differ in the last bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrainingStep {
+    /// As one piece of code, on the CPU; other devices take the plain one.
+    Fused,
+    /// By autodiff over Burn's tensors: the definition.
+    Plain,
+}
+
 /// The embedding of a user or item that no training row has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -71,6 +83,7 @@ impl Default for NetworkOptions {
             learning_rate: 1e-3,
             optimizer: OptimizerKind::Adam,
             shuffle: Shuffle::EveryEpoch,
+            training_step: TrainingStep::Fused,
             untrained_rows: UntrainedRows::Mean,
             validation_split: 0.0,
             patience: 0,

@@ -10,10 +10,11 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use reco_core::{EpochLog, FitError, Run, TrainingLog};
 
 use crate::batches::{Columns, shuffled};
+use crate::fused::Fused;
 use crate::modules::EmbeddingTable;
 use crate::network::{Batch, Network, Side};
 use crate::optimizer::{Adam, Clock, DenseState, TableState, Touched, hide};
-use crate::options::{NetworkOptions, Shuffle, UntrainedRows};
+use crate::options::{NetworkOptions, Shuffle, TrainingStep, UntrainedRows};
 
 /// Rows that validation scores at a time.
 const VALIDATION_ROWS: usize = 8_192;
@@ -37,7 +38,7 @@ pub(crate) fn train<N: Network>(
     run: &Run<'_>,
     started: Instant,
 ) -> Result<(N, TrainingLog), FitError> {
-    let mut trainer = Trainer::new(network, data, options, device);
+    let mut learner = Learner::new(network, data, options, device)?;
     let mut log =
         TrainingLog { n_train: data.fit.len(), n_validation: data.validation.len(), ..TrainingLog::default() };
     let stand_in = StandIn::new(data, options.untrained_rows, device);
@@ -48,11 +49,9 @@ pub(crate) fn train<N: Network>(
             Shuffle::EveryEpoch => shuffled(data.fit.len(), run.seed, epoch),
             Shuffle::Once => shuffled(data.fit.len(), run.seed, 1),
         };
-        let (train_loss, train_mape) = trainer.epoch(data, &order, options.batch_size, run)?;
-        let judged = (data.validation.len() > 0).then(|| {
-            trainer.settle();
-            validate(&stand_in.placed(trainer.network.valid()), data, device)
-        });
+        let (train_loss, train_mape) = learner.epoch(data, &order, options.batch_size, run)?;
+        let current = (data.validation.len() > 0).then(|| learner.network());
+        let judged = current.as_ref().map(|network| validate(&stand_in.placed(network.clone()), data, device));
         let entry = EpochLog {
             epoch,
             train_loss,
@@ -70,7 +69,7 @@ pub(crate) fn train<N: Network>(
         log.best_epoch = epoch;
         if let (true, Some((loss, _))) = (options.patience > 0, judged) {
             if best.as_ref().is_none_or(|(lowest, _)| loss < *lowest) {
-                best = Some((loss, trainer.network.valid()));
+                best = current.map(|network| (loss, network));
             }
             log.best_epoch = best_epoch(&log);
             if epoch - log.best_epoch >= options.patience {
@@ -79,15 +78,60 @@ pub(crate) fn train<N: Network>(
         }
     }
     run.progress.end();
-    trainer.settle();
     let network = match best {
         Some((_, network)) => network,
-        None => trainer.network.valid(),
+        None => learner.network(),
     };
     let network = stand_in.placed(network);
     device.sync().map_err(|error| FitError::Other(format!("the device failed while training: {error}").into()))?;
     log.train_seconds = started.elapsed().as_secs_f64();
     Ok((network, log))
+}
+
+/// What takes the steps of a training.
+enum Learner<'a, N> {
+    /// By autodiff, on any device: the definition.
+    Plain(Box<Trainer<'a, N>>),
+    /// By code of its own, on the CPU.
+    Fused { network: Box<N>, fused: Box<Fused>, device: &'a Device },
+}
+
+impl<'a, N: Network> Learner<'a, N> {
+    fn new(mut network: N, data: &Data<'_>, options: &NetworkOptions, device: &'a Device) -> Result<Self, FitError> {
+        if options.training_step == TrainingStep::Fused && *device == Device::flex() {
+            let fused = Box::new(Fused::new(&mut network, data, options)?);
+            return Ok(Self::Fused { network: Box::new(network), fused, device });
+        }
+        Ok(Self::Plain(Box::new(Trainer::new(network, data, options, device))))
+    }
+
+    /// One pass over the rows in `order`; the mean absolute error and mean absolute percentage error of its batches.
+    fn epoch(
+        &mut self,
+        data: &Data<'_>,
+        order: &[u32],
+        batch_size: usize,
+        run: &Run<'_>,
+    ) -> Result<(f64, f64), FitError> {
+        match self {
+            Self::Plain(trainer) => trainer.epoch(data, order, batch_size, run),
+            Self::Fused { fused, .. } => fused.epoch(data.fit, order, batch_size, run),
+        }
+    }
+
+    /// The network as it stands, every row caught up; training can go on.
+    fn network(&mut self) -> N {
+        match self {
+            Self::Plain(trainer) => {
+                trainer.settle();
+                trainer.network.valid()
+            }
+            Self::Fused { network, fused, device } => {
+                fused.write(network.as_mut(), device);
+                N::clone(network)
+            }
+        }
+    }
 }
 
 /// What stands for rows of embedding tables that no training row has.
@@ -139,7 +183,7 @@ fn best_epoch(log: &TrainingLog) -> usize {
 }
 
 /// A network with all that its optimizer keeps.
-struct Trainer<'a, N> {
+pub(crate) struct Trainer<'a, N> {
     network: N,
     tables: Vec<TableState>,
     dense: Vec<DenseState>,
@@ -151,7 +195,7 @@ struct Trainer<'a, N> {
 }
 
 impl<'a, N: Network> Trainer<'a, N> {
-    fn new(mut network: N, data: &Data<'_>, options: &NetworkOptions, device: &'a Device) -> Self {
+    pub(crate) fn new(mut network: N, data: &Data<'_>, options: &NetworkOptions, device: &'a Device) -> Self {
         let tables = network.tables_mut().into_iter().map(|table| TableState::take(table, device)).collect();
         let dense = network.dense_mut().into_iter().map(DenseState::track).collect();
         Self {
@@ -167,7 +211,7 @@ impl<'a, N: Network> Trainer<'a, N> {
     }
 
     /// One pass over the rows in `order`; the mean absolute error and mean absolute percentage error of its batches.
-    fn epoch(
+    pub(crate) fn epoch(
         &mut self,
         data: &Data<'_>,
         order: &[u32],
@@ -219,7 +263,7 @@ impl<'a, N: Network> Trainer<'a, N> {
     }
 
     /// Catches every row up and puts the tables back into the network, to be looked at; training can go on.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let users = self.users.settle(self.step, &self.adam, self.device);
         let items = self.items.settle(self.step, &self.adam, self.device);
         for (table, &side) in self.tables.iter_mut().zip(N::TABLES) {

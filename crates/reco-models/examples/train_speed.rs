@@ -1,0 +1,74 @@
+//! How many ratings a second does a network learn from?
+//!
+//! `cargo run --release -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP [EPOCHS]` trains on as many ratings,
+//! users and items as MovieLens 100K's train part has, drawn by chance, and prints a JSON line. Does not know how good the network
+//! gets: there is nothing to learn.
+//!
+//! **Invariant**: the seconds are those of the whole fit, less what the first, unmeasured fit has warmed.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use reco_core::random::unit_interval;
+use reco_core::testing::catalogue;
+use reco_core::{Catalogue, DeviceChoice, Features, Interaction, Interactions, Matrix, Run, Silent, Target, Train};
+use serde_json::json;
+
+const N_RATINGS: u64 = 80_000;
+const N_USERS: usize = 943;
+const N_ITEMS: usize = 1_682;
+const N_FEATURES: usize = 19;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [approach, batch_size, optimizer, step, ..] = words.as_slice() else {
+        return Err("which approach, batch size, optimizer and step? `neural 128 lazy-adam fused`".into());
+    };
+    let epochs: usize = words.get(4).map_or(Ok(5), |word| word.parse())?;
+    let batch_size: usize = batch_size.parse()?;
+    let entry = reco_models::APPROACHES.iter().find(|entry| entry.name == approach).ok_or("no such approach")?;
+    let options = |epochs: usize| json!({ "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "training_step": step });
+    let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
+    let train = train()?;
+    (entry.configure)(&options(1))?.fit(&train, &run)?;
+    let fitted = (entry.configure)(&options(epochs))?.fit(&train, &run)?;
+    let log = fitted.training().ok_or("it is not trained by epochs")?;
+    let line = json!({
+        "approach": approach,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "step": step,
+        "ratings_per_second": log.ratings_per_second(),
+        "loss": log.epochs.last().map(|epoch| epoch.train_loss),
+    });
+    std::io::stdout().write_all(format!("{line}\n").as_bytes())?;
+    Ok(())
+}
+
+/// A number in [0, 1) for each `at`.
+fn chance(at: u64) -> f64 {
+    let mixed = (at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    unit_interval(mixed ^ (mixed >> 31))
+}
+
+fn train() -> Result<Train, Box<dyn Error>> {
+    let features = (0..N_ITEMS * N_FEATURES).map(|at| f32::from(u8::from(chance(at as u64) < 0.1))).collect();
+    let matrix = Matrix::new(N_ITEMS, N_FEATURES, features).ok_or("a number for each feature")?;
+    let names = (0..N_FEATURES).map(|at| format!("genre {at}")).collect();
+    let item_features = Features::new(names, matrix).ok_or("a name for each")?;
+    let contexts = vec!["daytime".to_owned(), "weekend".to_owned()];
+    let catalogue = Catalogue { item_features, contexts, ..catalogue(N_USERS, N_ITEMS) };
+    let mut rows = Interactions::builder(2);
+    for at in 0..N_RATINGS {
+        // Some users and items have many ratings, most have few.
+        let pick = |draw: u64, n: usize| (chance(3 * at + draw).powi(2) * n as f64) as usize;
+        let user = catalogue.users.at(pick(0, N_USERS)).ok_or("a user")?;
+        let item = catalogue.items.at(pick(1, N_ITEMS)).ok_or("an item")?;
+        let target = Target::new((0.5 + 0.5 * chance(3 * at + 2)) as f32).ok_or("a target")?;
+        let moment = [(at % 2) as f32, (at % 7 / 5) as f32];
+        rows.push(Interaction { user, item, rating: None, target, timestamp: None, context: &moment });
+    }
+    Ok(Train { catalogue: Arc::new(catalogue), fit: rows.finish(), validation: None })
+}

@@ -1,0 +1,209 @@
+//! How does Adam move rows, and pay what they owe, without a tensor?
+//!
+//! The equations are those of `optimizer.rs`, which is their definition. Does not know networks.
+//!
+//! **Invariant**: padding stays 0: a weight whose gradient and moments are 0 does not move.
+
+use pulp::Simd;
+
+use super::matrix::padded;
+use crate::optimizer::{Adam, BETA_1, BETA_2, EPSILON};
+
+/// An embedding table with its moments: each row's weight, first and second moment side by side.
+#[derive(Debug)]
+pub(super) struct Table {
+    width: usize,
+    stride: usize,
+    values: Vec<f32>,
+}
+
+impl Table {
+    /// `weight`: `[n_rows, width]`; moments of 0.
+    pub(super) fn of(weight: &[f32], width: usize) -> Self {
+        let stride = padded(width);
+        let mut values = vec![0.0; weight.len() / width * 3 * stride];
+        for (row, weight) in values.chunks_mut(3 * stride).zip(weight.chunks(width)) {
+            row[..width].copy_from_slice(weight);
+        }
+        Self { width, stride, values }
+    }
+
+    /// Numbers of a row.
+    #[inline(always)]
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The weight, 0, or one of its moments, row by row: `[n_rows, width]`.
+    pub(super) fn numbers(&self, which: usize) -> Vec<f32> {
+        let rows = self.values.chunks(3 * self.stride);
+        rows.flat_map(|row| row[which * self.stride..][..self.width].iter().copied()).collect()
+    }
+
+    /// The weight of a row, padded.
+    #[inline(always)]
+    pub(super) fn row(&self, row: u32) -> &[f32] {
+        &self.values[row as usize * 3 * self.stride..][..self.stride]
+    }
+
+    /// Weight, first and second moment of a row.
+    #[inline(always)]
+    fn state(&mut self, row: u32) -> [&mut [f32]; 3] {
+        let all = &mut self.values[row as usize * 3 * self.stride..][..3 * self.stride];
+        let (w, moments) = all.split_at_mut(self.stride);
+        let (m, v) = moments.split_at_mut(self.stride);
+        [w, m, v]
+    }
+
+    /// One step on a row whose gradient is `gradient`.
+    #[inline(always)]
+    pub(super) fn update<S: Simd>(&mut self, simd: S, row: u32, gradient: &[f32], rate: f32) {
+        let [w, m, v] = self.state(row);
+        step(simd, [w, m, v], gradient, rate);
+    }
+
+    /// Catches a row up with the steps that it missed.
+    #[inline(always)]
+    pub(super) fn pay<S: Simd>(&mut self, simd: S, row: u32, debt: &Debt) {
+        let [s0, s1, s2, decay_m, decay_v] =
+            [debt.series[0], debt.series[1], debt.series[2], debt.decay[0], debt.decay[1]].map(|x| simd.splat_f32s(x));
+        let epsilon = simd.splat_f32s(EPSILON as f32);
+        let [w, m, v] = self.state(row);
+        let vectors = S::as_mut_simd_f32s(w).0.iter_mut().zip(S::as_mut_simd_f32s(m).0).zip(S::as_mut_simd_f32s(v).0);
+        for ((w, m), v) in vectors {
+            let root = simd.sqrt_f32s(*v);
+            let denominator = simd.add_f32s(root, epsilon);
+            let rho = simd.div_f32s(root, denominator);
+            let series = simd.mul_add_e_f32s(simd.mul_add_e_f32s(rho, s2, s1), rho, s0);
+            *w = simd.sub_f32s(*w, simd.mul_f32s(simd.div_f32s(*m, denominator), series));
+            *m = simd.mul_f32s(*m, decay_m);
+            *v = simd.mul_f32s(*v, decay_v);
+        }
+    }
+}
+
+/// What a row owes for the steps that it missed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Debt {
+    series: [f32; 3],
+    decay: [f32; 2],
+}
+
+/// One step of Adam on `[weight, first moment, second moment]`, all of one padded length.
+#[inline(always)]
+pub(super) fn step<S: Simd>(simd: S, [w, m, v]: [&mut [f32]; 3], gradient: &[f32], rate: f32) {
+    let [beta_1, rest_1, beta_2, rest_2, epsilon, rate] =
+        [BETA_1, 1.0 - BETA_1, BETA_2, 1.0 - BETA_2, EPSILON, f64::from(rate)].map(|x| simd.splat_f32s(x as f32));
+    let gradients = S::as_simd_f32s(gradient).0;
+    let vectors = S::as_mut_simd_f32s(w).0.iter_mut().zip(S::as_mut_simd_f32s(m).0).zip(S::as_mut_simd_f32s(v).0);
+    for (((w, m), v), g) in vectors.zip(gradients) {
+        *m = simd.mul_add_e_f32s(*m, beta_1, simd.mul_f32s(*g, rest_1));
+        *v = simd.mul_add_e_f32s(*v, beta_2, simd.mul_f32s(simd.mul_f32s(*g, *g), rest_2));
+        let denominator = simd.add_f32s(simd.sqrt_f32s(*v), epsilon);
+        *w = simd.sub_f32s(*w, simd.div_f32s(simd.mul_f32s(*m, rate), denominator));
+    }
+}
+
+/// The rows of one side: when each was last updated, and which a batch meets.
+#[derive(Debug)]
+pub(super) struct Side {
+    /// In steps; 0 for never.
+    last: Vec<u32>,
+    /// The step at which a row was met in the batch at hand, and as which of the distinct rows.
+    stamp: Vec<u32>,
+    place: Vec<u32>,
+    /// The distinct rows of the batch, in the order of their first appearance.
+    pub(super) distinct: Vec<u32>,
+    /// The places in the batch where each of them stands, chained: the first, and after each place the next.
+    first: Vec<u32>,
+    last_place: Vec<u32>,
+    next: Vec<u32>,
+}
+
+/// Ends a chain.
+const NONE: u32 = u32::MAX;
+
+impl Side {
+    pub(super) fn new(n_rows: usize) -> Self {
+        Self {
+            last: vec![0; n_rows],
+            stamp: vec![0; n_rows],
+            place: vec![0; n_rows],
+            distinct: Vec::new(),
+            first: Vec::new(),
+            last_place: Vec::new(),
+            next: Vec::new(),
+        }
+    }
+
+    /// Finds the distinct rows of a batch, which is read and then updated at `step`, counted from 1; calls `pay` on those that
+    /// owe something.
+    #[inline(always)]
+    pub(super) fn touch(
+        &mut self,
+        batch: impl Iterator<Item = u32>,
+        step: u32,
+        adam: &Adam,
+        mut pay: impl FnMut(u32, &Debt),
+    ) {
+        self.distinct.clear();
+        self.first.clear();
+        self.last_place.clear();
+        self.next.clear();
+        for (row, at) in batch.zip(0_u32..) {
+            let slot = row as usize;
+            self.next.push(NONE);
+            if self.stamp[slot] == step {
+                let distinct = self.place[slot] as usize;
+                self.next[self.last_place[distinct] as usize] = at;
+                self.last_place[distinct] = at;
+            } else {
+                self.stamp[slot] = step;
+                self.place[slot] = self.distinct.len() as u32;
+                self.distinct.push(row);
+                self.first.push(at);
+                self.last_place.push(at);
+            }
+        }
+        for &row in &self.distinct {
+            if let Some(debt) = debt(self.last[row as usize], step, adam) {
+                pay(row, &debt);
+            }
+            self.last[row as usize] = step;
+        }
+    }
+
+    /// Calls `pay` on every row that owes something after `step`.
+    #[inline(always)]
+    pub(super) fn settle(&mut self, step: u32, adam: &Adam, mut pay: impl FnMut(u32, &Debt)) {
+        for (last, row) in self.last.iter_mut().zip(0..) {
+            if let Some(debt) = debt(*last, step + 1, adam) {
+                pay(row, &debt);
+                *last = step;
+            }
+        }
+    }
+
+    /// The places in the batch where the `distinct`-th distinct row stands, ascending.
+    #[inline(always)]
+    pub(super) fn places(&self, distinct: usize) -> impl Iterator<Item = usize> + '_ {
+        let mut at = self.first[distinct];
+        std::iter::from_fn(move || {
+            let found = at;
+            (found != NONE).then(|| {
+                at = self.next[found as usize];
+                found as usize
+            })
+        })
+    }
+}
+
+/// What a row owes that was last updated at step `last` and is read at `step`.
+fn debt(last: u32, step: u32, adam: &Adam) -> Option<Debt> {
+    // A row that was never updated has moments of zero and owes nothing.
+    let missed = if last == 0 { 0 } else { step - 1 - last };
+    (adam.is_dense() && missed > 0).then(|| Debt {
+        series: adam.debt(last as usize, missed as usize).map(|s| s as f32),
+        decay: adam.decay(missed as usize).map(|decay| decay as f32),
+    })
+}

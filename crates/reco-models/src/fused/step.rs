@@ -1,0 +1,443 @@
+//! What happens in one step?
+//!
+//! The equations stand in the head of `mod.rs`. Does not know epochs.
+//!
+//! **Invariant**: a share's gradients depend on its own rows alone.
+
+use pulp::{Simd, WithSimd};
+
+use super::adam::{self, Table};
+use super::matrix::{Padded, Rows, add_transposed_product, product};
+use super::{BLOCK, Fused, zeros};
+use crate::batches::Columns;
+use crate::network::Side;
+
+/// A squared length is at least this.
+const LEAST_SQUARE: f32 = 1e-12;
+
+/// A dense layer before a rectifier, with its moments.
+#[derive(Debug)]
+pub(super) struct Layer {
+    /// `[d_input, d_output]`: weight, first and second moment.
+    weight: [Padded; 3],
+    /// `[d_output, d_input]`: the weight again, to go back through.
+    transposed: Padded,
+    /// `[d_output]`, as the weight.
+    bias: [Vec<f32>; 3],
+}
+
+impl Layer {
+    pub(super) fn new(weight: &[f32], bias: &[f32], d_input: usize, d_output: usize) -> Self {
+        let mut padded_bias = zeros(d_output);
+        padded_bias[..d_output].copy_from_slice(bias);
+        let moments = || Padded::zeros(d_input, d_output);
+        let mut layer = Self {
+            weight: [Padded::of(weight, d_output), moments(), moments()],
+            transposed: Padded::zeros(d_output, d_input),
+            bias: [padded_bias, zeros(d_output), zeros(d_output)],
+        };
+        layer.weight[0].transpose_into(&mut layer.transposed);
+        layer
+    }
+
+    pub(super) fn d_input(&self) -> usize {
+        self.weight[0].n_rows()
+    }
+
+    pub(super) fn d_output(&self) -> usize {
+        self.weight[0].n_columns()
+    }
+
+    /// The weight, 0, or one of its moments.
+    pub(super) fn weight(&self, which: usize) -> Vec<f32> {
+        self.weight[which].to_vec()
+    }
+
+    /// The bias, 0, or one of its moments.
+    pub(super) fn bias(&self, which: usize) -> Vec<f32> {
+        self.bias[which][..self.d_output()].to_vec()
+    }
+}
+
+/// The unit that joins the branches, with its moments: the cosine's weight, the bias, and each layer's weights.
+#[derive(Debug)]
+pub(super) struct Output {
+    /// The cosine's weight and the bias: weight, first and second moment.
+    pair: [Vec<f32>; 3],
+    /// One per layer, `[d_output]`.
+    layers: Vec<[Vec<f32>; 3]>,
+    widths: Vec<usize>,
+}
+
+impl Output {
+    pub(super) fn new(weight: &[f32], bias: f32, widths: &[usize]) -> Self {
+        let state = |values: &[f32]| {
+            let mut first = zeros(values.len());
+            first[..values.len()].copy_from_slice(values);
+            [first, zeros(values.len()), zeros(values.len())]
+        };
+        let mut rest = &weight[1..];
+        let layers = widths.iter().map(|width| {
+            let (own, others) = rest.split_at(*width);
+            rest = others;
+            state(own)
+        });
+        Self { layers: layers.collect(), pair: state(&[weight[0], bias]), widths: widths.to_vec() }
+    }
+
+    /// The weight, 0, or one of its moments.
+    pub(super) fn weight(&self, which: usize) -> Vec<f32> {
+        let layers = self.layers.iter().zip(&self.widths).flat_map(|(layer, width)| &layer[which][..*width]);
+        std::iter::once(&self.pair[which][0]).chain(layers).copied().collect()
+    }
+
+    /// The bias, 0, or one of its moments.
+    pub(super) fn bias(&self, which: usize) -> f32 {
+        self.pair[which][1]
+    }
+}
+
+/// What a share of a batch computes: gradients of its own rows' embeddings, and its part of those of all that is dense.
+#[derive(Debug)]
+pub(super) struct Share {
+    /// Rows that it has room for: whole blocks.
+    room: usize,
+    /// Of the first pair of tables, `[room, embedding_size]`.
+    rows: [Padded; 2],
+    layers: Vec<ShareOfLayer>,
+    /// Of the cosine's weight and the bias.
+    pair: Vec<f32>,
+    /// Σ |ŷ - y| and Σ |ŷ - y| / |y|.
+    sums: [f64; 2],
+}
+
+#[derive(Debug)]
+struct ShareOfLayer {
+    /// `[room, d_input]`: what the layer reads, then, of embeddings, the gradient of it.
+    input: Padded,
+    /// `[BLOCK, d_output]`: what the rectifier lets through, then the gradient before it.
+    hidden: Padded,
+    /// `[d_input, d_output]`
+    weight: Padded,
+    bias: Vec<f32>,
+    /// Of this layer's weights in the joining unit.
+    output: Vec<f32>,
+}
+
+impl Share {
+    /// Room for `n` rows of a batch of `fused`.
+    pub(super) fn new(fused: &Fused, n: usize) -> Self {
+        let room = n.div_ceil(BLOCK) * BLOCK;
+        let layer = |layer: &Layer| ShareOfLayer {
+            input: Padded::zeros(room, layer.d_input()),
+            hidden: Padded::zeros(BLOCK, layer.d_output()),
+            weight: Padded::zeros(layer.d_input(), layer.d_output()),
+            bias: zeros(layer.d_output()),
+            output: zeros(layer.d_output()),
+        };
+        let width = fused.tables[0].width();
+        Self {
+            room,
+            rows: [Padded::zeros(room, width), Padded::zeros(room, width)],
+            layers: fused.layers.iter().map(layer).collect(),
+            pair: zeros(2),
+            sums: [0.0; 2],
+        }
+    }
+
+    pub(super) fn room(&self) -> usize {
+        self.room
+    }
+
+    pub(super) fn sums(&self) -> [f64; 2] {
+        self.sums
+    }
+
+    #[inline(always)]
+    fn clear(&mut self) {
+        self.pair.fill(0.0);
+        self.sums = [0.0; 2];
+        for layer in &mut self.layers {
+            layer.weight.values_mut().fill(0.0);
+            layer.bias.fill(0.0);
+            layer.output.fill(0.0);
+        }
+    }
+}
+
+/// Finds the distinct rows of a batch and catches them up.
+pub(super) struct Touch<'a> {
+    pub(super) fused: &'a mut Fused,
+    pub(super) columns: &'a Columns,
+    pub(super) rows: &'a [u32],
+}
+
+impl WithSimd for Touch<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Fused { tables, sides, users, items, adam, step, .. } = self.fused;
+        for (side, met, of) in [(Side::User, users, &self.columns.users), (Side::Item, items, &self.columns.items)] {
+            let batch = self.rows.iter().map(|row| of[*row as usize]);
+            met.touch(batch, *step, adam, |row, debt| {
+                let own = tables.iter_mut().zip(sides.iter()).filter(|(_, of)| **of == side);
+                own.for_each(|(table, _)| table.pay(simd, row, debt));
+            });
+        }
+    }
+}
+
+/// Forward and backward over a share of a batch; each row's error weighs `weight`.
+pub(super) struct Gradients<'a> {
+    pub(super) fused: &'a Fused,
+    pub(super) columns: &'a Columns,
+    pub(super) rows: &'a [u32],
+    pub(super) weight: f32,
+    pub(super) share: &'a mut Share,
+}
+
+impl WithSimd for Gradients<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.share.clear();
+        for (rows, block) in self.rows.chunks(BLOCK).zip(0..) {
+            self.fused.gradients(simd, self.columns, rows, self.weight, block * BLOCK, self.share);
+        }
+    }
+}
+
+/// Adam on all that is dense.
+pub(super) struct UpdateDense<'a> {
+    pub(super) layers: &'a mut [Layer],
+    pub(super) output: &'a mut Output,
+    /// Where the shares' gradients are added up.
+    pub(super) total: &'a mut Share,
+    pub(super) shares: &'a [Share],
+    pub(super) rate: f32,
+}
+
+impl WithSimd for UpdateDense<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { layers, output, total, shares, rate } = self;
+        total.clear();
+        for share in shares {
+            add(simd, &mut total.pair, &share.pair);
+            for (total, share) in total.layers.iter_mut().zip(&share.layers) {
+                add(simd, total.weight.values_mut(), share.weight.values());
+                add(simd, &mut total.bias, &share.bias);
+                add(simd, &mut total.output, &share.output);
+            }
+        }
+        let state = |[w, m, v]: &mut [Vec<f32>; 3], gradient: &[f32]| adam::step(simd, [w, m, v], gradient, rate);
+        state(&mut output.pair, &total.pair);
+        for ((total, own), output) in total.layers.iter().zip(layers).zip(&mut output.layers) {
+            let [w, m, v] = &mut own.weight;
+            adam::step(simd, [w.values_mut(), m.values_mut(), v.values_mut()], total.weight.values(), rate);
+            state(&mut own.bias, &total.bias);
+            state(output, &total.output);
+            own.weight[0].transpose_into(&mut own.transposed);
+        }
+    }
+}
+
+/// Adam on the rows of one table that the batch met.
+pub(super) struct UpdateRows<'a> {
+    pub(super) table: &'a mut Table,
+    /// Which of the network's tables it is.
+    pub(super) at: usize,
+    pub(super) met: &'a adam::Side,
+    pub(super) shares: &'a [Share],
+    /// Rows of each share but the last.
+    pub(super) n_per_share: usize,
+    pub(super) rate: f32,
+}
+
+impl WithSimd for UpdateRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { table, at, met, shares, n_per_share, rate } = self;
+        let width = table.width();
+        let mut gradient = zeros(width);
+        for (row, distinct) in met.distinct.iter().zip(0..) {
+            gradient.fill(0.0);
+            for place in met.places(distinct) {
+                let (share, row) = (&shares[place / n_per_share], place % n_per_share);
+                // The second pair lies side by side, as the layer above it read them.
+                let from = match at {
+                    0 | 1 => share.rows[at].row(row),
+                    2 => &share.layers[0].input.row(row)[..width],
+                    _ => &share.layers[0].input.row(row)[width..2 * width],
+                };
+                gradient.iter_mut().zip(from).for_each(|(sum, one)| *sum += one);
+            }
+            table.update(simd, *row, &gradient, rate);
+        }
+    }
+}
+
+/// Catches every row of every table up.
+pub(super) struct Settle<'a> {
+    pub(super) fused: &'a mut Fused,
+}
+
+impl WithSimd for Settle<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Fused { tables, sides, users, items, adam, step, .. } = self.fused;
+        for (side, rows) in [(Side::User, users), (Side::Item, items)] {
+            rows.settle(*step, adam, |row, debt| {
+                let own = tables.iter_mut().zip(sides.iter()).filter(|(_, of)| **of == side);
+                own.for_each(|(table, _)| table.pay(simd, row, debt));
+            });
+        }
+    }
+}
+
+impl Fused {
+    /// Forward and backward over at most [`BLOCK`] rows, which are rows `from` and on of the share; each row's error weighs
+    /// `weight`.
+    #[inline(always)]
+    fn gradients<S: Simd>(
+        &self,
+        simd: S,
+        columns: &Columns,
+        rows: &[u32],
+        weight: f32,
+        from: usize,
+        share: &mut Share,
+    ) {
+        let n = rows.len();
+        let Share { rows: [of_user, of_item], layers, pair, sums, .. } = share;
+        for (layer, (own, at)) in layers.iter_mut().zip(self.layers.iter().zip(0..)) {
+            for (row, to) in rows.iter().zip(from..) {
+                self.input(at, columns, *row as usize, layer.input.row_mut(to));
+            }
+            let hidden = Rows { matrix: &mut layer.hidden, from: 0 };
+            product(simd, n, Rows { matrix: &layer.input, from }, &own.weight[0], &own.bias[0], hidden);
+        }
+        let (cosine_weight, bias) = (self.output.pair[0][0], self.output.pair[0][1]);
+        let zero = simd.splat_f32s(0.0);
+        for (at, row) in rows.iter().enumerate() {
+            let row = *row as usize;
+            let [a, b] = [(&self.tables[0], columns.users[row]), (&self.tables[1], columns.items[row])]
+                .map(|(t, row)| t.row(row));
+            let cosine = Cosine::of(simd, a, b);
+            let mut joined = zero;
+            for (layer, own) in layers.iter_mut().zip(&self.output.layers) {
+                let weights = S::as_simd_f32s(&own[0]).0;
+                for (h, w) in S::as_mut_simd_f32s(layer.hidden.row_mut(at)).0.iter_mut().zip(weights) {
+                    *h = simd.max_f32s(*h, zero);
+                    joined = simd.mul_add_e_f32s(*h, *w, joined);
+                }
+            }
+            let y = columns.targets[row];
+            let error = cosine_weight * cosine.value + simd.reduce_sum_f32s(joined) + bias - y;
+            let slope = if error == 0.0 { 0.0 } else { weight * error.signum() };
+            sums[0] += f64::from(error.abs());
+            sums[1] += f64::from(error.abs() / y.abs().max(1e-7));
+            pair[0] += slope * cosine.value;
+            pair[1] += slope;
+            cosine.back(simd, a, b, slope * cosine_weight, of_user.row_mut(from + at), of_item.row_mut(from + at));
+            let slope = simd.splat_f32s(slope);
+            for (layer, own) in layers.iter_mut().zip(&self.output.layers) {
+                let weights = S::as_simd_f32s(&own[0]).0;
+                let outputs = S::as_mut_simd_f32s(&mut layer.output).0;
+                let biases = S::as_mut_simd_f32s(&mut layer.bias).0;
+                let hidden = S::as_mut_simd_f32s(layer.hidden.row_mut(at)).0;
+                for (((h, w), output), bias) in hidden.iter_mut().zip(weights).zip(outputs).zip(biases) {
+                    *output = simd.mul_add_e_f32s(slope, *h, *output);
+                    let passes = simd.greater_than_f32s(*h, zero);
+                    *h = simd.select_f32s(passes, simd.mul_f32s(slope, *w), zero);
+                    *bias = simd.add_f32s(*bias, *h);
+                }
+            }
+        }
+        for (layer, (own, at)) in layers.iter_mut().zip(self.layers.iter().zip(0..)) {
+            add_transposed_product(simd, n, Rows { matrix: &layer.input, from }, &layer.hidden, &mut layer.weight);
+            if self.reads_embeddings(at) {
+                let back = Rows { matrix: &mut layer.input, from };
+                product(simd, n, Rows { matrix: &layer.hidden, from: 0 }, &own.transposed, &self.zeros, back);
+            }
+        }
+    }
+
+    /// Whether the layer numbered `layer` reads the second pair of embeddings.
+    #[inline(always)]
+    fn reads_embeddings(&self, layer: usize) -> bool {
+        layer == 0 && self.tables.len() > 2
+    }
+
+    /// Writes what the layer numbered `layer` reads of a row.
+    #[inline(always)]
+    fn input(&self, layer: usize, columns: &Columns, row: usize, to: &mut [f32]) {
+        if self.reads_embeddings(layer) {
+            let width = self.tables[2].width();
+            to[..width].copy_from_slice(&self.tables[2].row(columns.users[row])[..width]);
+            to[width..2 * width].copy_from_slice(&self.tables[3].row(columns.items[row])[..width]);
+        } else if layer == usize::from(self.tables.len() > 2) && self.features.n_columns() > 0 {
+            to.copy_from_slice(self.features.row(columns.items[row] as usize));
+        } else {
+            let contexts = columns.contexts.row(row);
+            to[..contexts.len()].copy_from_slice(contexts);
+        }
+    }
+}
+
+/// `sums += others`
+#[inline(always)]
+fn add<S: Simd>(simd: S, sums: &mut [f32], others: &[f32]) {
+    for (sum, other) in S::as_mut_simd_f32s(sums).0.iter_mut().zip(S::as_simd_f32s(others).0) {
+        *sum = simd.add_f32s(*sum, *other);
+    }
+}
+
+/// The cosine of two rows, and what it takes to go back.
+#[derive(Clone, Copy)]
+struct Cosine {
+    value: f32,
+    /// 1 / √(max(a·a, ε) max(b·b, ε))
+    scale: f32,
+    /// `value / a·a` and `value / b·b`; 0 where a length is too small to count.
+    shrink: [f32; 2],
+}
+
+impl Cosine {
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> Self {
+        let zero = simd.splat_f32s(0.0);
+        let (mut dot, mut aa, mut bb) = (zero, zero, zero);
+        for (a, b) in S::as_simd_f32s(a).0.iter().zip(S::as_simd_f32s(b).0) {
+            dot = simd.mul_add_e_f32s(*a, *b, dot);
+            aa = simd.mul_add_e_f32s(*a, *a, aa);
+            bb = simd.mul_add_e_f32s(*b, *b, bb);
+        }
+        let [dot, aa, bb] = [dot, aa, bb].map(|sum| simd.reduce_sum_f32s(sum));
+        let scale = 1.0 / (aa.max(LEAST_SQUARE) * bb.max(LEAST_SQUARE)).sqrt();
+        let value = dot * scale;
+        let shrink = [aa, bb].map(|square| if square > LEAST_SQUARE { value / square } else { 0.0 });
+        Self { value, scale, shrink }
+    }
+
+    /// Writes the gradients of both rows, the cosine's own being `slope`.
+    #[inline(always)]
+    fn back<S: Simd>(self, simd: S, a: &[f32], b: &[f32], slope: f32, to_a: &mut [f32], to_b: &mut [f32]) {
+        let [scale, shrink_a, shrink_b] =
+            [slope * self.scale, -slope * self.shrink[0], -slope * self.shrink[1]].map(|x| simd.splat_f32s(x));
+        let rows = S::as_simd_f32s(a).0.iter().zip(S::as_simd_f32s(b).0);
+        let gradients = S::as_mut_simd_f32s(to_a).0.iter_mut().zip(S::as_mut_simd_f32s(to_b).0);
+        for ((a, b), (to_a, to_b)) in rows.zip(gradients) {
+            *to_a = simd.mul_add_e_f32s(*b, scale, simd.mul_f32s(*a, shrink_a));
+            *to_b = simd.mul_add_e_f32s(*a, scale, simd.mul_f32s(*b, shrink_b));
+        }
+    }
+}
