@@ -33,6 +33,7 @@ analysis = RunAnalysis()
 for metric in [Recall, NDCG, RecipRank, Hit, Precision]:
     analysis.add_metric(metric(10))
 for name, kept in [("masked", lists[~taken_out]), ("unmasked", lists)]:
-    kept = ItemListCollection.from_df(kept.drop(columns="rank"), ["user_id"])
+    kept = kept.assign(rank=kept.groupby("user_id").cumcount() + 1)
+    kept = ItemListCollection.from_df(kept, ["user_id"])
     measured = analysis.measure(kept, ItemListCollection.from_df(with_ids(test), ["user_id"]))
     print(json.dumps({name: measured.list_summary()["mean"].to_dict()}))
