@@ -28,5 +28,5 @@ table = {"user": users.user_id.repeat(100), "item": items.item_id.values[best.ra
 pandas.DataFrame(table).to_parquet(file)
 
 # Masked as reco does, and with the validation items left in.
-for name, met in [("masked", pandas.concat([train, validation])), ("unmasked", train)]:
+for name, met in [("validation items left out", pandas.concat([train, validation])), ("validation items ranked", train)]:
     print(json.dumps({name: ranking_metrics_at_k(model, matrix(met), matrix(test), K=10, show_progress=False)}))

@@ -48,4 +48,4 @@ with torch.no_grad():
 table = {"user": user_ids.repeat(len(item_ids)), "item": numpy.tile(item_ids, len(user_ids)), "score": scores.ravel()}
 pandas.DataFrame(table).to_parquet(file)
 
-print(json.dumps(trainer.evaluate(test, load_best_model=False)))
+print(json.dumps({"validation items left out": trainer.evaluate(test, load_best_model=False)}))
