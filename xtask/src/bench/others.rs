@@ -5,6 +5,7 @@
 //! **Invariant**: all learn from the same rows and are measured on the same ones; every number is what a program answered.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -35,6 +36,19 @@ const PACKAGES: &[&str] = &[
 
 /// The columns that are shown of each model.
 const SHOWN: [&str; 6] = ["recall@10", "ndcg@10", "mrr@10", "hit@10", "coverage@10", "novelty@10"];
+
+/// What is shown of each way to write a file.
+const TRAPS: [&str; 7] = ["recall@10", "ndcg@10", "ndcg@20", "user_auc", "n_scores", "n_unknown", "n_masked"];
+
+/// The files that the script of traps writes.
+const WRITTEN: [&str; 6] = [
+    "all items",
+    "items unseen in training",
+    "the 100 best of these",
+    "the 10 best of these",
+    "row numbers for ids",
+    "two decimals",
+];
 
 /// Somebody else's model.
 struct Peer {
@@ -112,6 +126,8 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         let (metrics, seconds) = ranking.peer(workspace, peer, &folder, &[], "", &mut agreements)?;
         models += &row(&format!("{} ({})", peer.name, peer.model), &metrics, seconds);
     }
+    let traps =
+        ranking.traps(workspace, &folder.join(format!("{}.parquet", PEERS[0].script)), &folder.join("traps"))?;
     let out = folder.join("stars");
     for stage in ["ingest", "features"] {
         succeed(workspace.command(&reco).args([stage, STARS, "--out"]).arg(&out))?;
@@ -125,7 +141,9 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
          Models have the defaults of their library, and are not tuned.\n\n\
          | model | {} | seconds |\n| --- |{} ---: |\n{models}\n\
          ### Their own ruler and ours\n\n\
-         {}",
+         {}\n\
+         ### One file of scores, written in several ways\n\n\
+         RecBole's, by `xtask/src/bench/peers/others_traps.py`.\n\n{traps}",
         PACKAGES.join(", "),
         SHOWN.join(" | "),
         " ---: |".repeat(SHOWN.len()),
@@ -167,6 +185,32 @@ impl Ground<'_> {
         let metrics = answered["metrics"].clone();
         agreements.extend(agree(peer, &lines, &metrics)?);
         Ok((metrics, seconds))
+    }
+
+    /// What `reco evaluate --scores` answers.
+    fn evaluate(&self, workspace: &Workspace, file: &Path, flags: &[&str]) -> Result<Value> {
+        let mut command = workspace.command(self.reco);
+        command.args(["evaluate", "--json", "--experiment", self.experiment, "--out"]).arg(&self.out);
+        let answered = answer(command.arg("--scores").arg(file).args(flags))?;
+        serde_json::from_str(&answered).with_context(|| format!("`{}` answered `{answered}`", shown(&command)))
+    }
+
+    /// The scores of a file, written in ways of which some are wrong.
+    fn traps(&self, workspace: &Workspace, file: &Path, to: &Path) -> Result<String> {
+        fs::create_dir(to).with_context(|| format!("cannot make `{}`", to.display()))?;
+        let mut script = workspace.command(self.python);
+        succeed(script.arg("xtask/src/bench/peers/others_traps.py").args([&self.out, file, to]))?;
+        let mut text = format!("| the file has | {} |\n| --- |{}\n", TRAPS.join(" | "), " ---: |".repeat(TRAPS.len()));
+        for name in WRITTEN {
+            let answered = self.evaluate(workspace, &to.join(format!("{name}.parquet")), &[])?;
+            let cell = |column: &str| match (answered["metrics"][column].as_f64(), answered[column].as_u64()) {
+                (Some(value), _) => format!("{value:.4}"),
+                (None, Some(count)) => count.to_string(),
+                (None, None) => "–".to_owned(),
+            };
+            text += &format!("| {name} | {} |\n", TRAPS.map(cell).join(" | "));
+        }
+        Ok(text)
     }
 }
 
