@@ -137,7 +137,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     Ok(format!(
         "`reco run {RANKING}` for reco's own; for each of the others its script `xtask/src/bench/peers/others_*.py`, which writes \
          scores, and then `reco evaluate --scores`; with {}. Seconds are those of the whole process: of the others loading the \
-         library, learning, scoring and writing, and measuring themselves; of reco everything from the raw ratings to the report. \
+         library, learning, scoring and writing, and measuring themselves, with OPENBLAS_NUM_THREADS=1; of reco everything from the raw ratings to the report. \
          Models have the defaults of their library, and are not tuned.\n\n\
          | model | {} | seconds |\n| --- |{} ---: |\n{models}\n\
          ### Their own ruler and ours\n\n\
@@ -174,7 +174,8 @@ impl Ground<'_> {
         let mut script = workspace.command(self.python);
         script.arg(format!("xtask/src/bench/peers/{}.py", peer.script)).arg(self.out.join(repetition)).arg(&file);
         let begun = Instant::now();
-        let lines = answer(script.env("PYTHONWARNINGS", "ignore"))?;
+        // implicit asks for one thread, and its factors depend on how many there are.
+        let lines = answer(script.env("PYTHONWARNINGS", "ignore").env("OPENBLAS_NUM_THREADS", "1"))?;
         let seconds = begun.elapsed().as_secs_f64();
         let mut evaluate = workspace.command(self.reco);
         evaluate.args(["evaluate", "--json", "--experiment", self.experiment, "--out"]).arg(&self.out);
@@ -263,6 +264,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_guide_shows_the_scripts_as_they_are() {
+        let root = Workspace::find().unwrap().root().to_owned();
+        let guide = fs::read_to_string(root.join("docs/others.md")).unwrap();
+        let scripts: Vec<String> = PEERS
+            .iter()
+            .chain([&SURPRISE])
+            .map(|peer| fs::read_to_string(root.join(format!("xtask/src/bench/peers/{}.py", peer.script))).unwrap())
+            .collect();
+        let shown: Vec<&str> =
+            guide.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        assert_eq!(shown.len(), scripts.len());
+        for code in shown {
+            assert!(scripts.iter().any(|script| script.contains(code)), "no script has\n{code}");
+        }
+        for package in PACKAGES {
+            assert!(guide.contains(package), "the guide does not install {package}");
+        }
+    }
 
     #[test]
     fn what_a_script_prints_stands_beside_our_column() {
