@@ -1,6 +1,6 @@
 """Surprise's SVD with its defaults, learnt from the training rows of one of reco's folds: stars of the test rows.
 
-Arguments: the folder of the fold, as `data/surprise-5fold/split.fold=0`, and the Parquet file to write. Prints what Surprise
+Arguments: the folder of the fold, as `target/five/split.fold=0`, and the Parquet file to write. Prints what Surprise
 measures itself.
 """
 
