@@ -7,6 +7,7 @@
 mod cases;
 mod five_folds;
 mod machine;
+mod others;
 mod page;
 mod peers;
 mod protocols;
@@ -33,7 +34,7 @@ Examples:
 pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn, ingest
     cases: Vec<String>,
-    /// Those that run others' programs as well: keras, surprise, ruler
+    /// Those that run others' programs as well: keras, surprise, ruler, others
     #[arg(long)]
     peers: bool,
     /// Seeds that a peer's training is repeated with

@@ -1,0 +1,305 @@
+//! How good are others' recommenders by our ruler, and does their own ruler say the same?
+//!
+//! Does not know the libraries: a script beside this file has each of them write scores and print what it measures itself.
+//!
+//! **Invariant**: all learn from the same rows and are measured on the same ones; every number is what a program answered.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::Arguments;
+use super::cases::{empty, read_json};
+use crate::process::{Workspace, answer, measure, shown, succeed};
+use crate::python::python;
+
+const RANKING: &str = "data/experiments/ratio-811.toml";
+const STARS: &str = "data/experiments/surprise-5fold.toml";
+const FOLD: &str = "split.fold=0";
+
+/// One environment for all: RecBole wants the old NumPy, its Ray the old setuptools, and both LensKit and that NumPy this pyarrow.
+const PACKAGES: &[&str] = &[
+    "recbole==1.2.1",
+    "implicit==0.7.3",
+    "lenskit==2025.8.1",
+    "scikit-surprise==1.1.5",
+    "torch==2.5.1",
+    "numpy==1.26.4",
+    "pandas==2.2.3",
+    "pyarrow==20.0.0",
+    "setuptools==80.9.0",
+];
+
+/// The columns that are shown of each model.
+const SHOWN: [&str; 6] = ["recall@10", "ndcg@10", "mrr@10", "hit@10", "coverage@10", "novelty@10"];
+
+/// What is shown of each way to write a file.
+const TRAPS: [&str; 7] = ["recall@10", "ndcg@10", "ndcg@20", "user_auc", "n_scores", "n_unknown", "n_masked"];
+
+/// The files that the script of traps writes.
+const WRITTEN: [&str; 6] = [
+    "all items",
+    "items unseen in training",
+    "the 100 best of these",
+    "the 10 best of these",
+    "row numbers for ids",
+    "two decimals",
+];
+
+/// Somebody else's model.
+struct Peer {
+    name: &'static str,
+    script: &'static str,
+    model: &'static str,
+    /// What its own ruler calls a number, and which column of ours has that name or comes next to it.
+    own: &'static [(&'static str, &'static str)],
+}
+
+const PEERS: [Peer; 3] = [
+    Peer {
+        name: "RecBole",
+        script: "others_recbole",
+        model: "BPR, 50 epochs",
+        own: &[
+            ("recall@10", "recall@10"),
+            ("ndcg@10", "ndcg@10"),
+            ("mrr@10", "mrr@10"),
+            ("hit@10", "hit@10"),
+            ("map@10", "map@10"),
+            ("precision@10", "precision@10"),
+        ],
+    },
+    Peer {
+        name: "implicit",
+        script: "others_implicit",
+        model: "ALS, the 100 best",
+        own: &[("ndcg", "ndcg@10"), ("map", "map@10"), ("precision", "precision@10")],
+    },
+    Peer {
+        name: "LensKit",
+        script: "others_lenskit",
+        model: "item neighbours",
+        own: &[
+            ("Recall@10", "recall@10"),
+            ("Recall@10", "capped_recall@10"),
+            ("NDCG@10", "ndcg@10"),
+            ("NDCG+1@10", "ndcg@10"),
+            ("RecipRank@10", "mrr@10"),
+            ("Hit@10", "hit@10"),
+            ("Precision@10", "precision@10"),
+        ],
+    },
+];
+
+const SURPRISE: Peer =
+    Peer { name: "Surprise", script: "others_surprise", model: "SVD", own: &[("rmse", "rmse"), ("mae", "mae")] };
+
+/// A line of the table of agreement.
+struct Agreement {
+    library: &'static str,
+    /// What was measured, in the script's words.
+    what: String,
+    theirs: (&'static str, f64),
+    ours: (&'static str, f64),
+}
+
+pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let reco = workspace.build_reco(arguments.release)?;
+    let folder = empty(workspace, "others")?;
+    let python = python(workspace, "others", PACKAGES)?;
+    let (mut models, mut agreements) = (String::new(), Vec::new());
+    for approach in ["popularity", "item-knn"] {
+        let out = folder.join(approach);
+        let mut command = workspace.command(&reco);
+        command.args(["run", RANKING, "--approach", approach, "--out"]).arg(&out);
+        let cost = measure(&mut command)?;
+        let results = read_json(&out.join("report/results.json"))?;
+        models += &row(&format!("reco `{approach}`"), &results["approaches"][0]["metrics"], cost.wall.as_secs_f64());
+    }
+    // Any run has the split; the first one's is what others learn from.
+    let ranking = Ground { reco: &reco, python: &python, experiment: RANKING, out: folder.join("popularity") };
+    for peer in &PEERS {
+        let (metrics, seconds) = ranking.peer(workspace, peer, &folder, &[], "", &mut agreements)?;
+        models += &row(&format!("{} ({})", peer.name, peer.model), &metrics, seconds);
+    }
+    let traps =
+        ranking.traps(workspace, &folder.join(format!("{}.parquet", PEERS[0].script)), &folder.join("traps"))?;
+    let out = folder.join("stars");
+    for stage in ["ingest", "features"] {
+        succeed(workspace.command(&reco).args([stage, STARS, "--out"]).arg(&out))?;
+    }
+    let stars = Ground { reco: &reco, python: &python, experiment: STARS, out };
+    stars.peer(workspace, &SURPRISE, &folder, &["--stars", "--repetition", FOLD], FOLD, &mut agreements)?;
+    Ok(format!(
+        "`reco run {RANKING}` for reco's own; for each of the others its script `xtask/src/bench/peers/others_*.py`, which writes \
+         scores, and then `reco evaluate --scores`; with {}. Seconds are those of the whole process: of the others loading the \
+         library, learning, scoring and writing, and measuring themselves, with OPENBLAS_NUM_THREADS=1; of reco everything from the raw ratings to the report. \
+         Models have the defaults of their library, and are not tuned.\n\n\
+         | model | {} | seconds |\n| --- |{} ---: |\n{models}\n\
+         ### Their own ruler and ours\n\n\
+         {}\n\
+         ### One file of scores, written in several ways\n\n\
+         RecBole's, by `xtask/src/bench/peers/others_traps.py`.\n\n{traps}",
+        PACKAGES.join(", "),
+        SHOWN.join(" | "),
+        " ---: |".repeat(SHOWN.len()),
+        agreement(&agreements),
+    ))
+}
+
+/// Whose split is learnt from, and who measures.
+struct Ground<'a> {
+    reco: &'a Path,
+    python: &'a Path,
+    experiment: &'static str,
+    out: PathBuf,
+}
+
+impl Ground<'_> {
+    /// What our ruler says of a peer, and the seconds of its script; what its own says goes to `agreements`.
+    fn peer(
+        &self,
+        workspace: &Workspace,
+        peer: &Peer,
+        folder: &Path,
+        flags: &[&str],
+        repetition: &str,
+        agreements: &mut Vec<Agreement>,
+    ) -> Result<(Value, f64)> {
+        let file = folder.join(format!("{}.parquet", peer.script));
+        let mut script = workspace.command(self.python);
+        script.arg(format!("xtask/src/bench/peers/{}.py", peer.script)).arg(self.out.join(repetition)).arg(&file);
+        let begun = Instant::now();
+        // implicit asks for one thread, and its factors depend on how many there are.
+        let lines = answer(script.env("PYTHONWARNINGS", "ignore").env("OPENBLAS_NUM_THREADS", "1"))?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let mut evaluate = workspace.command(self.reco);
+        evaluate.args(["evaluate", "--json", "--experiment", self.experiment, "--out"]).arg(&self.out);
+        evaluate.arg("--scores").arg(&file).args(flags);
+        let answered = answer(&mut evaluate)?;
+        let answered: Value =
+            serde_json::from_str(&answered).with_context(|| format!("`{}` answered `{answered}`", shown(&evaluate)))?;
+        let metrics = answered["metrics"].clone();
+        agreements.extend(agree(peer, &lines, &metrics)?);
+        Ok((metrics, seconds))
+    }
+
+    /// What `reco evaluate --scores` answers.
+    fn evaluate(&self, workspace: &Workspace, file: &Path, flags: &[&str]) -> Result<Value> {
+        let mut command = workspace.command(self.reco);
+        command.args(["evaluate", "--json", "--experiment", self.experiment, "--out"]).arg(&self.out);
+        let answered = answer(command.arg("--scores").arg(file).args(flags))?;
+        serde_json::from_str(&answered).with_context(|| format!("`{}` answered `{answered}`", shown(&command)))
+    }
+
+    /// The scores of a file, written in ways of which some are wrong.
+    fn traps(&self, workspace: &Workspace, file: &Path, to: &Path) -> Result<String> {
+        fs::create_dir(to).with_context(|| format!("cannot make `{}`", to.display()))?;
+        let mut script = workspace.command(self.python);
+        succeed(script.arg("xtask/src/bench/peers/others_traps.py").args([&self.out, file, to]))?;
+        let mut text = format!("| the file has | {} |\n| --- |{}\n", TRAPS.join(" | "), " ---: |".repeat(TRAPS.len()));
+        for name in WRITTEN {
+            let answered = self.evaluate(workspace, &to.join(format!("{name}.parquet")), &[])?;
+            let cell = |column: &str| match (answered["metrics"][column].as_f64(), answered[column].as_u64()) {
+                (Some(value), _) => format!("{value:.4}"),
+                (None, Some(count)) => count.to_string(),
+                (None, None) => "–".to_owned(),
+            };
+            text += &format!("| {name} | {} |\n", TRAPS.map(cell).join(" | "));
+        }
+        Ok(text)
+    }
+}
+
+/// Each number that the script printed, beside the column of ours.
+fn agree(peer: &Peer, lines: &str, metrics: &Value) -> Result<Vec<Agreement>> {
+    let mut agreements = Vec::new();
+    for line in lines.lines() {
+        let said: BTreeMap<String, BTreeMap<String, f64>> =
+            serde_json::from_str(line).with_context(|| format!("`{}` answered `{line}`", peer.script))?;
+        for (what, values) in said {
+            for (theirs, ours) in peer.own {
+                let value = values.get(*theirs).with_context(|| format!("`{}` has no `{theirs}`", peer.script))?;
+                let column = metrics[*ours].as_f64().with_context(|| format!("reco has no `{ours}`"))?;
+                agreements.push(Agreement {
+                    library: peer.name,
+                    what: what.clone(),
+                    theirs: (theirs, *value),
+                    ours: (ours, column),
+                });
+            }
+        }
+    }
+    Ok(agreements)
+}
+
+fn row(model: &str, metrics: &Value, seconds: f64) -> String {
+    let cell = |name| metrics[name].as_f64().map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+    format!("| {model} | {} | {seconds:.1} |\n", SHOWN.map(cell).join(" | "))
+}
+
+fn agreement(agreements: &[Agreement]) -> String {
+    let mut text = "| library | measured on | its number | | reco's column | | difference |\n\
+                    | --- | --- | --- | ---: | --- | ---: | ---: |\n"
+        .to_owned();
+    for Agreement { library, what, theirs, ours } in agreements {
+        text += &format!(
+            "| {library} | {what} | {} | {:.10} | `{}` | {:.10} | {:.1e} |\n",
+            theirs.0,
+            theirs.1,
+            ours.0,
+            ours.1,
+            (theirs.1 - ours.1).abs(),
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_guide_shows_the_scripts_as_they_are() {
+        let root = Workspace::find().unwrap().root().to_owned();
+        let guide = fs::read_to_string(root.join("docs/others.md")).unwrap();
+        let scripts: Vec<String> = PEERS
+            .iter()
+            .chain([&SURPRISE])
+            .map(|peer| fs::read_to_string(root.join(format!("xtask/src/bench/peers/{}.py", peer.script))).unwrap())
+            .collect();
+        let shown: Vec<&str> =
+            guide.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        assert_eq!(shown.len(), scripts.len());
+        for code in shown {
+            assert!(scripts.iter().any(|script| script.contains(code)), "no script has\n{code}");
+        }
+        for package in PACKAGES {
+            assert!(guide.contains(package), "the guide does not install {package}");
+        }
+    }
+
+    #[test]
+    fn what_a_script_prints_stands_beside_our_column() {
+        let metrics = json!({ "rmse": 0.93, "mae": 0.75, "recall@10": null });
+        let lines = r#"{"stars": {"rmse": 0.9300000000001, "mae": 0.5}}"#;
+        let text = agreement(&agree(&SURPRISE, lines, &metrics).unwrap());
+        assert!(
+            text.contains("| Surprise | stars | rmse | 0.9300000000 | `rmse` | 0.9300000000 | 1.0e-13 |\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("| mae | 0.5000000000 | `mae` | 0.7500000000 | 2.5e-1 |\n"), "{text}");
+        let error = |lines| agree(&SURPRISE, lines, &metrics).err().unwrap().to_string();
+        assert_eq!(error(r#"{"stars": {"rmse": 1}}"#), "`others_surprise` has no `mae`");
+        assert_eq!(error("warning"), "`others_surprise` answered `warning`");
+        let none = agree(&SURPRISE, lines, &json!({ "rmse": null })).err().unwrap().to_string();
+        assert_eq!(none, "reco has no `rmse`");
+        assert_eq!(row("x", &metrics, 1.25), "| x | – | – | – | – | – | – | 1.2 |\n");
+    }
+}
