@@ -129,6 +129,12 @@ fn what_cannot_be_measured_is_refused() {
     );
     let missing = folder.path().join("none.csv");
     evaluate(&missing, &[]).fails(1, &["none.csv"]);
-    evaluate(&missing, &["--repetition", "seed=1"]).fails(1, &["seed=1"]);
+    evaluate(&missing, &["--repetition", "seed=1"]).fails(1, &["not repeated", "no repetition `seed=1`"]);
+    refuse("user,item,score\n1,1,4\n", &["--stars"], &["rated test rows have no prediction", "leave out `--stars`"]);
+    refuse(
+        "user,item,score\n1,1,4\n",
+        &["--per-user", "no/such/folder/x.parquet"],
+        &["no/such/folder", "no such folder"],
+    );
     reco(["evaluate", "--stars"]).fails(2, &["--scores"]);
 }

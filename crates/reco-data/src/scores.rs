@@ -25,7 +25,7 @@ pub struct ScoreRows {
     pub are_ranks: bool,
 }
 
-const HINT: &str = "a table of scores has the columns `user`, `item` and `score`, or `user`, `item` and `rank`";
+const HINT: &str = "a table of scores has the columns `user`, `item` and `score`, or `user`, `item` and `rank`; a pair without a score is left out";
 
 /// Reads a table of scores: CSV, TSV, JSON lines or Parquet.
 ///

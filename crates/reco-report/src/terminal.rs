@@ -32,7 +32,10 @@ pub fn terminal_table(results: &Results) -> String {
             left_out.push(name);
         }
     }
-    columns.push(seconds);
+    // What was not trained here took no time.
+    if results.approaches.iter().any(|approach| approach.train_seconds > 0.0) {
+        columns.push(seconds);
+    }
 
     let mut text = heading(results);
     text += &render(&columns);

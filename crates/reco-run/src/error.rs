@@ -56,8 +56,8 @@ pub enum RunError {
         /// The approach.
         approach: String,
     },
-    /// A repeated experiment, of which one repetition has to be named.
-    #[error("the experiment has several repetitions, {}\nhint: name one with `--repetition`: `{known}`", if given.is_empty() { "and scores are for one of them".to_owned() } else { format!("none of which is `{given}`") })]
+    /// A repeated experiment, of which one repetition has to be named, or one named that there is not.
+    #[error("{}", which_repetition(given, known))]
     WhichRepetition {
         /// What was named; empty for nothing.
         given: String,
@@ -186,5 +186,21 @@ impl RunError {
     pub(crate) fn writing(path: &Path) -> impl Fn(io::Error) -> Self {
         let path = path.display().to_string();
         move |error| Self::Write { path: path.clone(), reason: error.to_string() }
+    }
+}
+
+fn which_repetition(given: &str, known: &str) -> String {
+    match (given, known) {
+        (given, "") => {
+            format!(
+                "the experiment is not repeated, so that there is no repetition `{given}`\nhint: leave out `--repetition`"
+            )
+        }
+        ("", known) => format!(
+            "the experiment has several repetitions, and scores are for one of them\nhint: name one with `--repetition`: `{known}`"
+        ),
+        (given, known) => {
+            format!("the experiment has no repetition `{given}`\nhint: name one with `--repetition`: `{known}`")
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::{Catalogue, ItemIdx, Predicts, Query, Recommender, ScoreError, Scores, UserIdx, Who};
+use reco_core::{Catalogue, Interactions, ItemIdx, Predicts, Query, Recommender, ScoreError, Scores, UserIdx, Who};
 use reco_data::{ScoreRows, read_scores};
 use reco_eval::Ask;
 use reco_report::Results;
@@ -77,10 +77,19 @@ pub fn measure_scores(
     for stage in crate::STAGES.iter().take_while(|stage| stage.name != "train") {
         (stage.run)(&context)?;
     }
+    if let Some(folder) = scores.per_user.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())
+        && !folder.is_dir()
+    {
+        let (path, reason) = (folder.display().to_string(), "there is no such folder".to_owned());
+        return Err(RunError::Write { path, reason });
+    }
     let ruler = Ruler::new(&context)?;
     let rows = read_scores(scores.path)?;
     let name = scores.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let (table, n_unknown) = ScoreTable::new(&rows, &ruler.dataset.catalogue, scores)?;
+    if scores.are_stars {
+        all_are_there(&table, &ruler.dataset.test, scores)?;
+    }
     let evaluation = ruler.measure(&table, Ask::ById)?;
     if let Some(path) = scores.per_user {
         users(&evaluation, &name)?.write(path)?;
@@ -103,6 +112,24 @@ pub fn measure_scores(
         sampled_negatives: evaluation.sampled_negatives,
         scores_became_places: table.became_places,
         results: report::of_one(experiment, &ruler.dataset.info, &name, &evaluation),
+    })
+}
+
+/// Stars for some rows would make an error over some rows.
+fn all_are_there(table: &ScoreTable, test: &Interactions, options: &ScoresOptions<'_>) -> Result<(), RunError> {
+    let rated = || test.iter().filter(|row| row.rating.is_some());
+    let missing = || rated().filter(|row| !table.of(row.user).any(|(item, _)| item == row.item));
+    let Some(first) = missing().next() else { return Ok(()) };
+    let (user, item) = (table.catalogue.users.id(first.user), table.catalogue.items.id(first.item));
+    Err(RunError::Scores {
+        path: options.path.display().to_string(),
+        reason: format!(
+            "`{}` of `{}` rated test rows have no prediction, the first is user `{user}` and item `{item}`",
+            missing().count(),
+            rated().count()
+        ),
+        hint: "predict every test row, of this repetition; or leave out `--stars`, and lists alone are measured"
+            .to_owned(),
     })
 }
 
@@ -245,12 +272,19 @@ impl ScoredFile {
             }
         };
         remark(self.n_unknown, "pairs of unknown users or items were passed over");
-        remark(self.n_masked, "scored pairs were met in training and not ranked");
+        remark(
+            self.n_masked,
+            "scored pairs are of the user's own train, validation or fold-in rows, and were not ranked",
+        );
         remark(self.n_users_without_scores, "test users have no score: their lists are empty, and count");
         remark(
             self.n_users_without_relevant,
             "test users without a relevant item were left out of metrics of rankings",
         );
+        if self.metrics.values().all(Option::is_none) {
+            let hint = "if the scores are stars, say `--stars`";
+            remarks.push(format!("no metric of this experiment applies to an order: {hint}"));
+        }
         if self.scores_became_places {
             remarks.push("scores closer than single precision were replaced by each user's places".to_owned());
         }
