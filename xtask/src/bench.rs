@@ -12,6 +12,7 @@ mod page;
 mod peers;
 mod protocols;
 mod ruler;
+mod train;
 
 use std::fs;
 use std::process::ExitCode;

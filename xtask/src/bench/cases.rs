@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{Arguments, Case, five_folds, others, peers, protocols, ruler};
+use super::{Arguments, Case, five_folds, others, peers, protocols, ruler, train};
 use crate::process::{Cost, Workspace, measure, shown, succeed};
 
 /// All cases, in the order they run. To add one, add a line.
@@ -63,6 +63,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case { name: "compare", about: "Two runs, user by user", peer: false, measure: protocols::compare },
     Case { name: "others", about: "Others' recommenders by our ruler", peer: true, measure: others::run },
+    Case { name: "train", about: "How fast the networks learn", peer: false, measure: train::run },
     Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest },
 ];
 
