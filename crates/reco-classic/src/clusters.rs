@@ -338,6 +338,8 @@ mod tests {
     fn an_option_that_cannot_be_is_refused() {
         let refuse = |given| configure(&given).unwrap_err().to_string();
         assert_eq!(refuse(json!({ "reg": -1.0 })), "[[approach]] clusters: `reg` is `-1`\nhint: it is a number from 0");
-        assert!(refuse(json!({ "n_clusters": 0 })).starts_with("[[approach]] clusters: invalid value"));
+        assert!(
+            refuse(json!({ "n_clusters": 0 })).starts_with("[[approach]] clusters `n_clusters`: `0`: invalid value")
+        );
     }
 }

@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn options_beyond_their_bounds_are_refused() {
         let refuse = |given| Knn::parse("user-knn", &given).unwrap_err().to_string();
-        assert!(refuse(json!({ "k": 0 })).starts_with("[[approach]] user-knn: invalid value"));
+        assert!(refuse(json!({ "k": 0 })).starts_with("[[approach]] user-knn `k`: `0`: invalid value"));
         assert!(refuse(json!({ "variant": "with-z-score" })).contains("`with-means`"));
         assert!(refuse(json!({ "shrinkage": -1 })).contains("`shrinkage` is `-1`\nhint: "));
         assert!(refuse(json!({ "baseline": { "reg_i": -2 } })).starts_with("[[approach]] user-knn.baseline: `reg_i`"));

@@ -175,7 +175,7 @@ pub(crate) struct ExperimentArgs {
 pub(crate) struct ScoresArgs {
     /// Measure this file instead of trained models: CSV, TSV, JSON lines or Parquet with the columns user, item and score (more
     /// is better) or rank (from 1); pairs left out are never recommended, ties are in catalogue order
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "approach")]
     pub(crate) scores: Option<PathBuf>,
     /// The experiment's file, as if it were given without a name
     #[arg(long = "experiment", value_name = "FILE", conflicts_with = "experiment")]

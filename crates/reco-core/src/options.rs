@@ -39,8 +39,25 @@ pub fn parse<T: DeserializeOwned + Serialize + Default>(place: &str, given: &Val
     let mut merged = serde_json::to_value(T::default())
         .map_err(|error| OptionsError::Value { place: place.to_owned(), reason: error.to_string() })?;
     merge(place, &mut merged, given)?;
-    serde_json::from_value(merged)
-        .map_err(|error| OptionsError::Value { place: place.to_owned(), reason: error.to_string() })
+    serde_json::from_value(merged).map_err(|error| {
+        let (place, value) = culprit::<T>(place, given);
+        let value = value.map_or_else(String::new, |value| format!("`{value}`: "));
+        OptionsError::Value { place, reason: format!("{value}{error}") }
+    })
+}
+
+/// The one key of `given` that `T` does not take by itself, with its value; of several wrong ones the first.
+fn culprit<'a, T: DeserializeOwned + Serialize + Default>(
+    place: &str,
+    given: &'a Value,
+) -> (String, Option<&'a Value>) {
+    let alone = |key: &str, value: &Value| {
+        let mut merged = serde_json::to_value(T::default()).unwrap_or_default();
+        let one = Value::Object([(key.to_owned(), value.clone())].into_iter().collect());
+        merge(place, &mut merged, &one).is_ok() && serde_json::from_value::<T>(merged).is_ok()
+    };
+    let found = given.as_object().and_then(|given| given.iter().find(|(key, value)| !alone(key, value)));
+    found.map_or_else(|| (place.to_owned(), None), |(key, value)| (format!("{place} `{key}`"), Some(value)))
 }
 
 fn merge(place: &str, into: &mut Value, given: &Value) -> Result<(), OptionsError> {

@@ -13,7 +13,22 @@ pub fn each<Row: Send, Scratch>(
     scratch: impl Fn() -> Scratch + Sync,
     work: impl Fn(&mut Scratch, Row) + Sync,
 ) {
-    let n_threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(rows.len());
+    each_on(threads(), rows, scratch, work);
+}
+
+/// How many threads the machine runs at once.
+pub fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// As [`each`], on at most so many threads.
+pub fn each_on<Row: Send, Scratch>(
+    n_threads: usize,
+    rows: Vec<Row>,
+    scratch: impl Fn() -> Scratch + Sync,
+    work: impl Fn(&mut Scratch, Row) + Sync,
+) {
+    let n_threads = n_threads.min(rows.len());
     if n_threads < 2 {
         let mut scratch = scratch();
         return rows.into_iter().for_each(|row| work(&mut scratch, row));

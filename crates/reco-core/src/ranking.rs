@@ -13,7 +13,7 @@ use crate::{Candidates, ItemIdx, Query, ScoreError, top_k};
 ///
 /// For [`Candidates::AllExcept`] a row has one number per item of the catalogue, seen items included: who ranks leaves
 /// them out. For [`Candidates::These`] it has one number per item named, in the order named. [`Scores::ABSENT`] stands where
-/// there is no score.
+/// there is no score, from a recommender that says so ([`Recommender::leaves_out`](crate::Recommender::leaves_out)).
 #[derive(Clone, Debug, Default)]
 pub struct Scores {
     values: Vec<f32>,
@@ -63,11 +63,6 @@ impl Scores {
         })
     }
 
-    /// Whether a recommender may answer so: a finite number, or [`Scores::ABSENT`].
-    pub fn is_answer(score: f32) -> bool {
-        score < f32::INFINITY
-    }
-
     /// How many queries are answered.
     pub fn n_rows(&self) -> usize {
         self.ends.len()
@@ -83,8 +78,7 @@ impl Scores {
 pub struct Ranking(Vec<(ItemIdx, Score)>);
 
 impl Ranking {
-    /// The best `k` of a scored row: highest score first, ties in catalogue order, seen items and those without a score left
-    /// out.
+    /// The best `k` of a scored row: highest score first, ties in catalogue order, seen items left out.
     ///
     /// `items` is the whole catalogue in order; `scores` is the row that a recommender wrote for `candidates`.
     ///
@@ -114,7 +108,7 @@ impl Ranking {
                 row.into_iter().unzip()
             }
         };
-        if let Some((item, &value)) = items.iter().zip(&scores).find(|(_, score)| !Scores::is_answer(**score)) {
+        if let Some((item, &value)) = items.iter().zip(&scores).find(|(_, score)| !score.is_finite()) {
             return Err(ScoreError::NotFinite { item: item.index(), value });
         }
         let mut best = Vec::new();

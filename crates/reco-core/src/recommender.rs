@@ -23,6 +23,12 @@ pub trait Recommender: Send + Sync {
     /// The users, items and features that the indices in queries and answers refer to.
     fn catalogue(&self) -> &Arc<Catalogue>;
 
+    /// Whether it answers [`Scores::ABSENT`] for candidates that it has no score for. One that does not, and gives such a number,
+    /// has failed.
+    fn leaves_out(&self) -> bool {
+        false
+    }
+
     /// Scores for many queries at once, written into `out`, one row per query (see [`Scores`]).
     ///
     /// # Errors

@@ -70,7 +70,8 @@ pub fn read_scores(path: &Path) -> Result<ScoreRows, DataError> {
         rows.scores.push(if are_ranks { -value } else { value });
     }
     if rows.users.is_empty() {
-        return Err(DataError::Empty { path: path.to_owned() });
+        let (reason, hint) = ("it has no row".to_owned(), HINT.to_owned());
+        return Err(DataError::Format { path: path.to_owned(), reason, hint });
     }
     let mut order: Vec<usize> = (0..rows.users.len()).collect();
     order.sort_unstable_by_key(|row| (&rows.users[*row], &rows.items[*row]));
@@ -120,7 +121,7 @@ mod tests {
     fn rubbish_is_refused_by_name() {
         for (text, expected) in [
             ("", "has no rows"),
-            ("user,item,score\n", "has no rows"),
+            ("user,item,score\n", "it has no row\nhint: a table of scores has"),
             (
                 "user,item,stars\n1,2,3\n",
                 "has no column `score`\nhint: it has `user`, `item`, `stars`; a table of scores",

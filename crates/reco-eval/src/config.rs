@@ -11,6 +11,7 @@ use reco_core::ContextValue;
 use reco_core::options::did_you_mean;
 use serde::{Deserialize, Serialize};
 
+use crate::history::Buckets;
 use crate::{EvalError, METRICS, MetricEntry};
 
 /// The table `[evaluate]` of an experiment.
@@ -90,6 +91,16 @@ impl EvaluateConfig {
     /// A name that no metric has; a threshold that is not finite.
     pub fn column_names(&self) -> Result<Vec<String>, EvalError> {
         Ok(self.columns()?.into_iter().map(|column| column.name).collect())
+    }
+
+    /// Whether an evaluation can be made of it.
+    ///
+    /// # Errors
+    /// As [`EvaluateConfig::column_names`]; buckets that do not ascend.
+    pub fn check(&self) -> Result<(), EvalError> {
+        self.columns()?;
+        Buckets::new(&self.buckets)?;
+        Ok(())
     }
 
     /// The columns asked for, in the order of [`METRICS`].

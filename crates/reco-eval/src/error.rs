@@ -23,6 +23,16 @@ pub enum EvalError {
         /// The threshold.
         value: f32,
     },
+    /// More sampled candidates than there are items.
+    #[error(
+        "`sampled_negatives` in [evaluate] is `{n}`, and the catalogue has `{n_items}` items\nhint: 0 ranks all of them; the protocols that sample take 99 or 100"
+    )]
+    Sampled {
+        /// How many are to be drawn.
+        n: usize,
+        /// How many items there are.
+        n_items: usize,
+    },
     /// No held-out rows.
     #[error("there are no test rows to evaluate on\nhint: check the split: it left nothing in test")]
     NoCases,

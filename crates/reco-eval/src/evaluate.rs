@@ -59,19 +59,21 @@ pub enum Ask {
 pub fn evaluate(recommender: &dyn Recommender, task: &Task<'_>) -> Result<Evaluation, EvalError> {
     // Few enough users at a time that their scores stay within some 16 MiB.
     let tile = (4_000_000 / recommender.catalogue().n_items().max(1)).clamp(1, 256);
-    evaluate_in_tiles(recommender, task, tile)
+    evaluate_in_tiles(recommender, task, tile, parallel::threads())
 }
 
 pub(crate) fn evaluate_in_tiles(
     recommender: &dyn Recommender,
     task: &Task<'_>,
     tile: usize,
+    n_threads: usize,
 ) -> Result<Evaluation, EvalError> {
     let Task { cases, seen, known, config, context, seed, held_out } = *task;
     let catalogue = &**recommender.catalogue();
     let columns = config.columns()?;
     let buckets = Buckets::new(&config.buckets)?;
     check(task, catalogue)?;
+    let leaves_out = recommender.leaves_out();
     let detailed = detailed(cases, catalogue, &config.detail_user)?;
     let further = further(cases, detailed, config.detail_users);
     let judge = Judge {
@@ -132,8 +134,8 @@ pub(crate) fn evaluate_in_tiles(
 
         let mut users: Vec<Option<Result<User, ScoreError>>> = cases.iter().map(|_| None).collect();
         let rows: Vec<_> = cases.iter().enumerate().zip(&mut users).collect();
-        parallel::each(rows, Ranker::default, |ranker, ((row, case), user)| {
-            let answer = Answer { among: among(row), scores: scores.row(row) };
+        parallel::each_on(n_threads, rows, Ranker::default, |ranker, ((row, case), user)| {
+            let answer = Answer { among: among(row), scores: scores.row(row), leaves_out };
             *user = Some(judge_user(case, &answer, ranker));
         });
         for ((row, case), user) in cases.iter().enumerate().zip(users) {
@@ -173,6 +175,10 @@ fn check(task: &Task<'_>, catalogue: &Catalogue) -> Result<(), EvalError> {
     let Task { cases, seen, known, context, .. } = *task;
     if cases.is_empty() {
         return Err(EvalError::NoCases);
+    }
+    let n = task.config.sampled_negatives;
+    if n > 0 && n >= catalogue.n_items() {
+        return Err(EvalError::Sampled { n, n_items: catalogue.n_items() });
     }
     if seen.len() != catalogue.n_users() {
         return Err(EvalError::Seen { given: seen.len(), expected: catalogue.n_users() });

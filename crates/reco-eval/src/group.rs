@@ -10,7 +10,7 @@
 use reco_core::{Catalogue, UserIdx};
 use serde::{Deserialize, Serialize};
 
-use crate::config::bucket_names;
+use crate::history::Buckets;
 use crate::metric::Measure;
 use crate::{Evaluation, MetricEntry};
 
@@ -43,7 +43,7 @@ pub struct GroupValues {
     /// As [`Evaluation::metrics`], of these users alone; `None` also for metrics of all users together.
     pub metrics: Vec<(String, Option<f64>)>,
     /// How far each lies from that of all other users; `None` where a group or the others have fewer than two users with a
-    /// value.
+    /// value, and for metrics of which users have none of their own (`r2`).
     pub gaps: Vec<Option<Gap>>,
 }
 
@@ -101,9 +101,11 @@ pub fn gaps(
         let is_member = |row: &Option<UserIdx>| row.is_some_and(|user| group.members[user.index()]);
         (group.attribute.clone(), group.name.clone(), rows.iter().map(is_member).collect::<Vec<bool>>())
     });
-    let of_activity = bucket_names(starts).into_iter().enumerate().map(|(bucket, name)| {
-        let bucket_of = |n: usize| starts.partition_point(|start| start.get() <= n);
-        let members = evaluation.per_user.iter().map(|user| bucket_of(user.n_train) == bucket).collect();
+    // An evaluation that was made has buckets that ascend.
+    let buckets = Buckets::new(starts).ok();
+    let buckets = buckets.iter().flat_map(|buckets| buckets.names().enumerate().map(move |bucket| (buckets, bucket)));
+    let of_activity = buckets.map(|(buckets, (bucket, name))| {
+        let members = evaluation.per_user.iter().map(|user| buckets.of(user.n_train) == bucket).collect();
         ("activity".to_owned(), name, members)
     });
     let all = of_attribute.chain(of_activity).filter(|(.., members)| members.contains(&true));

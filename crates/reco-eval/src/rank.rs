@@ -25,9 +25,16 @@ pub(crate) enum Among<'a> {
 pub(crate) struct Answer<'a> {
     pub(crate) among: Among<'a>,
     pub(crate) scores: &'a [f32],
+    /// Whether some may be [`Scores::ABSENT`].
+    pub(crate) leaves_out: bool,
 }
 
 impl Answer<'_> {
+    /// Whether it may hold such a number: a finite one, or that of what was left out.
+    pub(crate) fn may_hold(&self, score: f32) -> bool {
+        score.is_finite() || (self.leaves_out && score == Scores::ABSENT)
+    }
+
     /// The score of `item`, candidate or not; `None` where it has none.
     pub(crate) fn score(&self, item: ItemIdx) -> Option<f32> {
         let at = match self.among {
@@ -71,18 +78,24 @@ impl Ranker {
     ) -> Result<Ranked, ScoreError> {
         self.candidates.clear();
         self.candidates.extend_from_slice(answer.scores);
+        // What is seen has no say, whatever its number is.
+        let lowest = if answer.leaves_out { f32::NEG_INFINITY } else { f32::MIN };
         let mut n_candidates = self.candidates.len();
-        if let Among::AllExcept(seen) = answer.among {
-            n_candidates -= seen.items().len();
-            seen.items().iter().for_each(|item| self.candidates[item.index()] = Scores::ABSENT);
-        }
         let item = |place: usize| match answer.among {
             Among::AllExcept(_) => catalogue.items.at(place).expect("a recommender scores items of its catalogue"),
             Among::These(items) => items[place],
         };
-        if !self.candidates.iter().fold(true, |all, score| all & Scores::is_answer(*score)) {
-            let place = self.candidates.iter().position(|score| !Scores::is_answer(*score)).unwrap_or_default();
+        if let Among::AllExcept(seen) = answer.among {
+            n_candidates -= seen.items().len();
+            seen.items().iter().for_each(|item| self.candidates[item.index()] = f32::MIN);
+        }
+        let is_answer = |score: f32| score >= lowest && score <= f32::MAX;
+        if !self.candidates.iter().fold(true, |all, score| all & is_answer(*score)) {
+            let place = self.candidates.iter().position(|score| !is_answer(*score)).unwrap_or_default();
             return Err(ScoreError::NotFinite { item: item(place).index(), value: self.candidates[place] });
+        }
+        if let Among::AllExcept(seen) = answer.among {
+            seen.items().iter().for_each(|item| self.candidates[item.index()] = Scores::ABSENT);
         }
         top_k(&self.candidates, longest.get(), &mut self.best);
         let list = self.best.iter().map(|(_, place)| item(*place as usize)).collect();
@@ -145,9 +158,9 @@ mod tests {
             let candidates: Vec<ItemIdx> = all.iter().copied().filter(|item| !seen.contains(*item)).collect();
             let of_candidates: Vec<f32> = candidates.iter().map(|item| scores[item.index()]).collect();
             let answer = if some {
-                Answer { among: Among::These(&candidates), scores: &of_candidates }
+                Answer { among: Among::These(&candidates), scores: &of_candidates, leaves_out: true }
             } else {
-                Answer { among: Among::AllExcept(&seen), scores: &scores }
+                Answer { among: Among::AllExcept(&seen), scores: &scores, leaves_out: true }
             };
             let k = NonZeroUsize::new(longest).unwrap();
             let ranked = Ranker::default().rank(&answer, &catalogue, &relevant, k).unwrap();

@@ -186,6 +186,10 @@ impl Recommender for Told {
         self.predicts
     }
 
+    fn leaves_out(&self) -> bool {
+        true
+    }
+
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }

@@ -97,7 +97,7 @@ fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
 
 /// Which share of each main metric's variance the repetitions have.
 fn shares(text: &mut String, results: &Results) {
-    let names = results.main_metrics();
+    let names = results.metrics_with_shares();
     let share = |approach: &str, name: &str| {
         results.share_of_repetitions(approach, name).map(|share| format!("{:.0} %", 100.0 * share))
     };

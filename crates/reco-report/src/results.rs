@@ -252,6 +252,12 @@ impl Results {
         (between + within > 0.0).then(|| between / (between + within))
     }
 
+    /// Metrics of which some approach has a share of the repetitions.
+    pub fn metrics_with_shares(&self) -> Vec<&str> {
+        let has = |name: &&str| self.approaches.iter().any(|one| self.share_of_repetitions(&one.name, name).is_some());
+        self.metric_names().into_iter().filter(has).collect()
+    }
+
     /// Names of all metrics that any approach has, in the order of their first appearance.
     pub fn metric_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();

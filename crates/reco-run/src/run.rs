@@ -56,6 +56,10 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         (Some(from), None) => &STAGES[position(from)?..],
         (None, None) => STAGES,
     };
+    // What is wrong with the last stage is said before the first one works.
+    for experiment in [experiment].into_iter().chain(experiment.repetitions.iter().map(|one| &one.experiment)) {
+        experiment.evaluate.check()?;
+    }
     let RunOptions { out, .. } = *options;
     let whole = within(experiment, out, out, options);
     let mut work = Vec::new();

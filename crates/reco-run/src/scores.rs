@@ -32,6 +32,8 @@ pub struct ScoredFile {
     pub n_users_without_relevant: usize,
     /// Test rows.
     pub n_test: usize,
+    /// Test rows of items that their users had met before: they cannot be hit.
+    pub n_test_masked: usize,
     /// Test users for whom the file has no score: their lists are empty.
     pub n_users_without_scores: usize,
     /// Pairs of the file that were read.
@@ -73,15 +75,20 @@ pub fn measure_scores(
     scores: &ScoresOptions<'_>,
 ) -> Result<ScoredFile, RunError> {
     let (experiment, out, tables) = one_of(experiment, options, scores.repetition)?;
-    let context = within(experiment, &out, &tables, options);
-    for stage in crate::STAGES.iter().take_while(|stage| stage.name != "train") {
-        (stage.run)(&context)?;
+    if !scores.path.is_file() {
+        let (path, reason) = (scores.path.display().to_string(), "there is no such file".to_owned());
+        let hint = "it is relative to the folder that the command runs in".to_owned();
+        return Err(RunError::Scores { path, reason, hint });
     }
     if let Some(folder) = scores.per_user.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())
         && !folder.is_dir()
     {
         let (path, reason) = (folder.display().to_string(), "there is no such folder".to_owned());
         return Err(RunError::Write { path, reason });
+    }
+    let context = within(experiment, &out, &tables, options);
+    for stage in crate::STAGES.iter().take_while(|stage| stage.name != "train") {
+        (stage.run)(&context)?;
     }
     let ruler = Ruler::new(&context)?;
     let rows = read_scores(scores.path)?;
@@ -105,6 +112,7 @@ pub fn measure_scores(
         n_users: evaluation.n_users,
         n_users_without_relevant: evaluation.n_users_without_relevant,
         n_test: evaluation.n_test,
+        n_test_masked: evaluation.n_test_masked,
         n_users_without_scores: test_users().filter(|user| table.of(*user).next().is_none()).count(),
         n_scores: rows.users.len(),
         n_unknown,
@@ -241,6 +249,10 @@ fn places(pairs: &[(UserIdx, ItemIdx, f64)]) -> Vec<(ItemIdx, f32)> {
 impl Recommender for ScoreTable {
     fn predicts(&self) -> Predicts {
         self.predicts
+    }
+
+    fn leaves_out(&self) -> bool {
+        true
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {

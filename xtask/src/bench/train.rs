@@ -4,14 +4,21 @@
 //!
 //! **Invariant**: what is compared runs turn by turn, several times, so that the machine's mood strikes both alike; medians are shown.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::Arguments;
 use crate::process::{Workspace, answer, succeed};
+use crate::python::python;
 
 /// Turns of each.
 const TURNS: usize = 5;
+
+/// The same where others take part, who take their time.
+const PEER_TURNS: usize = 3;
 
 /// Approach, batch size, optimizer.
 const CASES: [(&str, &str, &str); 6] = [
@@ -29,24 +36,14 @@ struct Line {
 }
 
 pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let mut build = workspace.cargo(&["build", "--quiet", "--package", "reco-models", "--example", "train_speed"]);
-    let profile = if arguments.release {
-        build.arg("--release");
-        "release"
-    } else {
-        "debug"
-    };
-    succeed(&mut build)?;
-    let program = workspace.target().join(profile).join("examples/train_speed");
-    let measured = |words: [&str; 4], threads: Option<&str>| -> Result<f64> {
+    let program = build(workspace, arguments)?;
+    let measured = |words: [&str; 4], threads: Option<&str>| {
         let mut command = workspace.command(&program);
         command.args(words);
         threads.into_iter().for_each(|threads| {
             command.env("RAYON_NUM_THREADS", threads);
         });
-        let line = answer(&mut command)?;
-        let line: Line = serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))?;
-        Ok(line.ratings_per_second)
+        speed(&mut command)
     };
     let mut text = format!(
         "`cargo run -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP`: 80,000 ratings an epoch of 943 users \
@@ -71,6 +68,68 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         text += &format!("| {approach} | {batch} | `{optimizer}` | {plain} | {one} | {all} | {ratio:.1} |\n");
     }
     Ok(text)
+}
+
+const KERAS: &[&str] = &["keras==3.15.1", "tensorflow-cpu==2.21.0"];
+const TORCH: &[&str] = &["torch==2.5.1", "numpy==1.26.4"];
+
+/// The neural network in reco, Keras and PyTorch, turn by turn in one run.
+pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let program = build(workspace, arguments)?;
+    let (keras, torch) = (python(workspace, "train-keras", KERAS)?, python(workspace, "train-torch", TORCH)?);
+    let mut text = format!(
+        "The article's neural network, 80,000 ratings an epoch of 943 users and 1,682 items, on two cores: reco by \
+         `crates/reco-models/examples/train_speed.rs`, the others by `xtask/src/bench/peers/train_*.py` with {}. Thousands of ratings a \
+         second, medians of {PEER_TURNS} turns; in brackets how many times as fast reco's `adam` is, which has dense Adam's trajectory as the dense \
+         ones have; `lazy-adam` is what SparseAdam does.\n\n\
+         | batch | reco `adam` | reco `lazy-adam` | Keras Adam | PyTorch fused Adam | PyTorch SparseAdam |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        [KERAS, TORCH].concat().join(", "),
+    );
+    for batch in ["128", "1024", "8192"] {
+        let script = |python: &Path, name: &str, more: &[&str]| {
+            let mut command = workspace.command(python);
+            command.arg(format!("xtask/src/bench/peers/{name}")).arg(batch).args(more);
+            speed(&mut command)
+        };
+        let ours = |optimizer: &str| speed(workspace.command(&program).args(["neural", batch, optimizer, "fused"]));
+        let mut turns: [Vec<f64>; 5] = Default::default();
+        for _ in 0..PEER_TURNS {
+            turns[0].push(ours("adam")?);
+            turns[1].push(ours("lazy-adam")?);
+            turns[2].push(script(&keras, "train_keras.py", &[])?);
+            turns[3].push(script(&torch, "train_torch.py", &["dense"])?);
+            turns[4].push(script(&torch, "train_torch.py", &["sparse"])?);
+        }
+        let medians = turns.map(|mut turns| {
+            turns.sort_unstable_by(f64::total_cmp);
+            turns[PEER_TURNS / 2]
+        });
+        let theirs = medians[2..].iter().map(|theirs| format!("{} ({:.0} ×)", thousands(*theirs), medians[0] / theirs));
+        let cells: Vec<String> = medians[..2].iter().map(|ours| thousands(*ours)).chain(theirs).collect();
+        text += &format!("| {batch} | {} |\n", cells.join(" | "));
+    }
+    Ok(text)
+}
+
+/// Builds the program that trains.
+fn build(workspace: &Workspace, arguments: &Arguments) -> Result<PathBuf> {
+    let mut build = workspace.cargo(&["build", "--quiet", "--package", "reco-models", "--example", "train_speed"]);
+    let profile = if arguments.release {
+        build.arg("--release");
+        "release"
+    } else {
+        "debug"
+    };
+    succeed(&mut build)?;
+    Ok(workspace.target().join(profile).join("examples/train_speed"))
+}
+
+/// The ratings a second that a program says it learned from.
+fn speed(command: &mut Command) -> Result<f64> {
+    let line = answer(command)?;
+    let line: Line = serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))?;
+    Ok(line.ratings_per_second)
 }
 
 fn thousands(number: f64) -> String {

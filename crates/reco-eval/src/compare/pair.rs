@@ -5,15 +5,12 @@
 //! **Invariant**: shared users stand in the order of their ids, each once; every metric has one place for each of them.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 
 use reco_core::UserId;
 
+use crate::EvaluateConfig;
 use crate::history::Buckets;
 use crate::metric::Better;
-
-/// Where the buckets of [`Pair::by_activity`] begin, besides at 0.
-const ACTIVITY: [usize; 4] = [1, 5, 10, 50];
 
 /// What one recommender was worth to each user.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -149,7 +146,7 @@ impl Pair {
 
     /// The shared users by how many rows A had to learn from: 0, 1-4, 5-9, 10-49, 50+.
     pub fn by_activity(&self) -> Grouping {
-        let starts = ACTIVITY.map(|start| NonZeroUsize::new(start).expect("none of them is zero"));
+        let starts = EvaluateConfig::default().buckets;
         let buckets = Buckets::new(&starts).expect("they ascend");
         Grouping {
             attribute: "activity".to_owned(),

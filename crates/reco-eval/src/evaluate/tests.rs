@@ -22,11 +22,16 @@ struct Told {
     catalogue: Arc<Catalogue>,
     predicts: Predicts,
     scores: Vec<Vec<f32>>,
+    leaves_out: bool,
 }
 
 impl Recommender for Told {
     fn predicts(&self) -> Predicts {
         self.predicts
+    }
+
+    fn leaves_out(&self) -> bool {
+        self.leaves_out
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -50,7 +55,7 @@ type Row = (usize, usize, Option<f32>);
 impl Told {
     fn new(predicts: Predicts, scores: &[&[f32]]) -> Self {
         let catalogue = Arc::new(catalogue(scores.len(), scores[0].len()));
-        Self { catalogue, predicts, scores: scores.iter().map(|row| row.to_vec()).collect() }
+        Self { catalogue, predicts, scores: scores.iter().map(|row| row.to_vec()).collect(), leaves_out: true }
     }
 
     fn scaled(mut self, scaling: Scaling) -> Self {

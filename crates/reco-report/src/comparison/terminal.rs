@@ -90,7 +90,7 @@ fn groups(metrics: &[ComparedMetric]) -> String {
 fn self_check(metrics: &[ComparedMetric], plan: &SelfCheckPlan) -> String {
     let SelfCheckPlan { n_rounds, expected_least, expected_most } = plan;
     let mut text = format!(
-        "Self-check: of {n_rounds} random exchanges of A and B, user by user, a sound test rejects {expected_least} to {expected_most}\n"
+        "Self-check: of {n_rounds} random exchanges of A and B, user by user, a sound test rejects {expected_least} to {expected_most} (99 %)\n"
     );
     for one in metrics {
         let Some(check) = &one.self_check else {

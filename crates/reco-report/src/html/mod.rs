@@ -141,7 +141,7 @@ fn result_table(results: &Results, facts: &Facts) -> Markup {
 
 /// Which share of each main metric's variance the repetitions have.
 fn shares(results: &Results) -> Markup {
-    let names = results.main_metrics();
+    let names = results.metrics_with_shares();
     let share = |approach: &str, name: &str| {
         let share = results.share_of_repetitions(approach, name);
         share.map_or_else(|| cells::NOTHING.to_owned(), |share| format!("{:.0} %", 100.0 * share))

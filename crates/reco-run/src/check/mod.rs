@@ -263,9 +263,16 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
     }
     let command = |words: String| Some(words.trim_end().to_owned());
     let explain = |unknown| match unknown {
-        Unknown::Dataset => {
-            (no_dataset.clone(), command(format!("reco ingest {arguments} && reco features {arguments}")))
-        }
+        Unknown::Dataset => (
+            no_dataset.clone(),
+            command(
+                ["reco ingest", arguments, "&& reco features", arguments]
+                    .into_iter()
+                    .filter(|word| !word.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            ),
+        ),
         Unknown::Results => (no_results.clone(), command(format!("reco run {arguments}"))),
         Unknown::Untellable(why) => (why, None),
     };

@@ -55,6 +55,9 @@ pub(super) fn protocol(experiment: &Experiment, info: &Info, evaluation: Option<
         count("test users", evaluation.n_users);
         count("of them without a relevant item", evaluation.n_users_without_relevant);
         count("of them in the article's metrics", evaluation.n_users_article);
+        if evaluation.n_test_masked > 0 {
+            count("test rows of items met before, which cannot be hit", evaluation.n_test_masked);
+        }
         lines.push(("masked".to_owned(), masked(split, evaluation)));
         lines.push(("ranked among".to_owned(), ranked_among(info, evaluation)));
         if config.sampled_negatives > 0 {

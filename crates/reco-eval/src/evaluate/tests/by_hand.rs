@@ -314,6 +314,12 @@ fn refuses_what_it_cannot_measure() {
         assert!(error.contains("item row `1` is `NaN`"), "{error}");
     }
     nan.evaluate(&[(0, 0, Some(5.0))], &[&[1]], &at(1)).expect("an item that is neither has no say");
+    // Nothing is left out but by one who says so: of others, the number of what is left out is a failure.
+    let mut absent = Told::new(Predicts::Order, &[&[1.0, Scores::ABSENT, 2.0]]);
+    absent.evaluate(&[(0, 0, Some(5.0))], &[&[]], &at(1)).expect("it says that it leaves out");
+    absent.leaves_out = false;
+    let error = absent.evaluate(&[(0, 0, Some(5.0))], &[&[]], &at(1)).unwrap_err().to_string();
+    assert!(error.contains("item row `1` is `-inf`"), "{error}");
 }
 
 #[test]

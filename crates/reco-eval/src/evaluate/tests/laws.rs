@@ -33,14 +33,17 @@ fn slices(seen: &[Vec<usize>]) -> Vec<&[usize]> {
 
 proptest! {
     #[test]
-    fn the_size_of_a_tile_changes_no_bit((scores, rows, seen) in worlds(), tile in 1..9_usize, sampled in 0..4_usize) {
+    fn neither_tiles_nor_threads_change_a_bit((scores, rows, seen) in worlds(), tile in 1..9_usize, sampled in 0..4_usize) {
         let told = told(&scores);
         let (cases, seen) = (told.cases(&rows), told.seen(&slices(&seen)));
         let known = told.known(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
-        let config = EvaluateConfig { sampled_negatives: sampled, ..at(3) };
+        let config = EvaluateConfig { sampled_negatives: sampled.min(scores[0].len() - 1), ..at(3) };
         let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42, held_out: Ask::AsVisitors };
-        let evaluated = |tile| evaluate_in_tiles(&told, &task, tile).unwrap();
-        prop_assert_eq!(evaluated(1000), evaluated(tile));
+        let evaluated = |tile, n_threads| evaluate_in_tiles(&told, &task, tile, n_threads).unwrap();
+        let one = evaluated(1000, 1);
+        for n_threads in [1, 2, 5] {
+            prop_assert_eq!(&one, &evaluated(tile, n_threads));
+        }
     }
 
     #[test]
@@ -117,7 +120,9 @@ proptest! {
         let pairs: std::collections::BTreeSet<_> =
             pairs.iter().map(|(u, i)| (u % scores.len(), i % scores[0].len())).collect();
         let pairs: Vec<_> = pairs.into_iter().collect();
-        let config = EvaluateConfig { sampled_negatives: sampled, article_min_rows: std::num::NonZeroUsize::MIN, ..at(3) };
+        let sampled_negatives = sampled.min(scores[0].len() - 1);
+        let article_min_rows = std::num::NonZeroUsize::MIN;
+        let config = EvaluateConfig { sampled_negatives, article_min_rows, ..at(3) };
         let evaluation = told.evaluate_after(&rows, &slices(&seen), &pairs, &config).unwrap();
         for (name, value) in &evaluation.metrics {
             let Some(value) = value else { continue };
