@@ -33,9 +33,10 @@ Examples:
   cargo xtask bench ingest --rows 1000000     one of them, smaller
   cargo xtask bench keras                     what others do, in a Python environment made for it")]
 pub(crate) struct Arguments {
-    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn, ingest
+    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn,
+    /// full-ranking, protocols, choices, compare, train, ingest
     cases: Vec<String>,
-    /// Those that run others' programs as well: keras, surprise, ruler, others
+    /// Those that run others' programs as well: keras, surprise, ruler, train-peers, others; and full-ranking beside NumPy
     #[arg(long)]
     peers: bool,
     /// Seeds that a peer's training is repeated with

@@ -14,7 +14,7 @@ use super::cases::empty;
 use super::machine::bytes;
 use super::{Arguments, five_folds};
 use crate::golden;
-use crate::process::{Workspace, answer, measure, shown, succeed};
+use crate::process::{Cost, Workspace, answer, measure, shown, succeed};
 
 const SPLIT: &str = "splits/ratio811.csv";
 
@@ -59,7 +59,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
 }
 
 /// The whole job at the size of MovieLens 20M, scoring included, optimised; and a half of it each way, to see how the cost grows.
-pub(super) fn large(workspace: &Workspace, _: &Arguments) -> Result<String> {
+pub(super) fn large(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     let folder = empty(workspace, "full-ranking")?;
     let mut build =
         workspace.cargo(&["build", "--quiet", "--release", "--package", "reco-eval", "--example", "full_ranking"]);
@@ -67,8 +67,8 @@ pub(super) fn large(workspace: &Workspace, _: &Arguments) -> Result<String> {
     let program = workspace.target().join("release/examples/full_ranking");
     let mut text = "`cargo run --release -p reco-eval --example full_ranking -- USERS ITEMS FACTORS`: generated embeddings and test rows, \
                     every metric. `score` is the time of dot products alone, `evaluate` that of scoring, masking, ranking and measuring.\n\n\
-                    | users | items | factors | test rows | score s | evaluate s | whole process s | peak memory |\n\
-                    | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+                    | evaluator | users | items | factors | test rows | score s | evaluate s | whole process s | peak memory |\n\
+                    | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
         .to_owned();
     for (users, items) in [(138_000, 27_000), (69_000, 27_000), (138_000, 13_500)] {
         let mut command = workspace.command(&program);
@@ -77,16 +77,32 @@ pub(super) fn large(workspace: &Workspace, _: &Arguments) -> Result<String> {
         let cost = measure(&mut command)?;
         let line = fs::read_to_string(&file)?;
         let one: Large = serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))?;
-        text += &format!(
-            "| {users} | {items} | 64 | {} | {:.1} | {:.1} | {:.1} | {} |\n",
-            one.n_test,
-            one.score,
-            one.evaluate,
-            cost.wall.as_secs_f64(),
-            cost.peak.map_or_else(|| "–".to_owned(), bytes),
-        );
+        text += &large_row("reco, all metrics", users, items, &one, &cost);
+    }
+    if arguments.peers {
+        // The same in NumPy, the largest one: beside ours in one run.
+        let (users, items) = (138_000, 27_000);
+        let mut command = workspace.command(golden::evaluators(workspace)?);
+        let file = folder.join("numpy.json");
+        command.arg("xtask/src/bench/peers/full_ranking_numpy.py");
+        command.args([users, items, 64].map(|n: u32| n.to_string())).arg(&file);
+        let cost = measure(&mut command)?;
+        let line = fs::read_to_string(&file)?;
+        let one: Large = serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))?;
+        text += &large_row("NumPy, six metrics of lists of ten", users, items, &one, &cost);
     }
     Ok(text)
+}
+
+fn large_row(evaluator: &str, users: u32, items: u32, one: &Large, cost: &Cost) -> String {
+    format!(
+        "| {evaluator} | {users} | {items} | 64 | {} | {:.1} | {:.1} | {:.1} | {} |\n",
+        one.n_test,
+        one.score,
+        one.evaluate,
+        cost.wall.as_secs_f64(),
+        cost.peak.map_or_else(|| "–".to_owned(), bytes),
+    )
 }
 
 /// What the program of the large ranking prints.
