@@ -14,11 +14,27 @@ use crate::history::Buckets;
 use crate::metric::Measure;
 use crate::{Evaluation, MetricEntry};
 
-/// Attributes with more values than this make no groups: too many, too small.
-const MOST_VALUES: usize = 12;
+/// Attributes with more groups than these part nobody unless asked to: too many, too small.
+pub const MOST_VALUES: usize = 12;
+
+/// Into how many groups a number of many values is parted.
+const BANDS: usize = 4;
 
 /// 97.5 % of a normal distribution lie below it.
 const NORMAL: f64 = 1.959_963_984_540_054;
+
+/// What users are parted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// `gender`, `age`.
+    pub name: String,
+    /// What each is called.
+    pub groups: Vec<String>,
+    /// The group of each user of the catalogue; `None` where nothing is stated.
+    pub of_user: Vec<Option<usize>>,
+    /// How many values were parted into groups.
+    pub n_values: usize,
+}
 
 /// Users who have something in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,34 +74,76 @@ pub struct Gap {
     pub high: f64,
 }
 
-/// The groups of the catalogue's users: one for each value of an attribute that has at most twelve, two for one that is a number,
-/// divided at its median.
+/// The groups of the catalogue's users: those of every attribute that has at most [`MOST_VALUES`] of them.
 pub fn groups(catalogue: &Catalogue) -> Vec<Group> {
+    let few = attributes(catalogue).into_iter().filter(|attribute| attribute.groups.len() <= MOST_VALUES);
+    let groups = few.flat_map(|Attribute { name, groups, of_user, .. }| {
+        let group = move |(at, group): (usize, String)| Group {
+            attribute: name.clone(),
+            name: group,
+            members: of_user.iter().map(|of_user| *of_user == Some(at)).collect(),
+        };
+        groups.into_iter().enumerate().map(group)
+    });
+    groups.collect()
+}
+
+/// What the catalogue's users can be parted by, in the order of their features: one-hot columns, `gender=F`, by what they say before
+/// the equals sign; other columns are numbers, which are parted into quarters where they have many values.
+pub fn attributes(catalogue: &Catalogue) -> Vec<Attribute> {
     let features = &catalogue.user_features;
-    let attribute = |column: usize| features.names()[column].split_once('=').map(|(attribute, _)| attribute);
-    let mut groups: Vec<Group> = Vec::new();
+    let mut attributes: Vec<Attribute> = Vec::new();
     for (column, name) in features.names().iter().enumerate() {
         let values = || (0..catalogue.n_users()).map(|user| features.matrix().row(user)[column]);
-        let group = |attribute: &str, name: String, is: &dyn Fn(f32) -> bool| Group {
-            attribute: attribute.to_owned(),
-            name,
-            members: values().map(is).collect(),
+        let Some((name, value)) = name.split_once('=') else {
+            // Scaled numbers are single-precision: what was 34 is 34 again to a thousandth.
+            let number = |value: f32| (features.unscaled(column, value).unwrap_or_default() * 1e3).round() / 1e3;
+            attributes.push(numbers(name, &values().map(number).collect::<Vec<_>>()));
+            continue;
         };
-        if let Some((of, value)) = name.split_once('=') {
-            if (0..features.names().len()).filter(|other| attribute(*other) == Some(of)).count() <= MOST_VALUES {
-                groups.push(group(of, value.to_owned(), &|value| value > 0.0));
-            }
-        } else if features.spans().contains_key(name) {
-            let mut sorted: Vec<f32> = values().collect();
-            sorted.sort_unstable_by(f32::total_cmp);
-            let Some(&median) = sorted.get(sorted.len() / 2) else { continue };
-            let Some(number) = features.unscaled(column, median) else { continue };
-            let number = (number * 1000.0).round() / 1000.0;
-            groups.push(group(name, format!("below {number}"), &|value| value < median));
-            groups.push(group(name, format!("{number} and above"), &|value| value >= median));
+        let at = attributes.iter().position(|attribute| attribute.name == name).unwrap_or_else(|| {
+            let of_user = vec![None; catalogue.n_users()];
+            attributes.push(Attribute { name: name.to_owned(), groups: Vec::new(), of_user, n_values: 0 });
+            attributes.len() - 1
+        });
+        let attribute = &mut attributes[at];
+        for (of_user, _) in attribute.of_user.iter_mut().zip(values()).filter(|(_, is_it)| *is_it > 0.0) {
+            *of_user = Some(attribute.groups.len());
         }
+        attribute.groups.push(value.to_owned());
+        attribute.n_values += 1;
     }
-    groups
+    attributes
+}
+
+/// A number's values as groups, or its quarters where there are many.
+fn numbers(name: &str, numbers: &[f64]) -> Attribute {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let mut values = sorted.clone();
+    values.dedup();
+    let starts: Vec<f64> = if values.len() <= MOST_VALUES {
+        values.clone()
+    } else {
+        let mut starts: Vec<f64> = (0..BANDS).map(|band| sorted[band * sorted.len() / BANDS]).collect();
+        starts.dedup();
+        starts
+    };
+    let of_user = |number: &f64| starts.partition_point(|start| start <= number).checked_sub(1);
+    let last = |band: usize| {
+        let end = starts.get(band + 1).copied().unwrap_or(f64::INFINITY);
+        values.iter().copied().rfind(|value| *value < end).unwrap_or(starts[band])
+    };
+    let label = |(band, start): (usize, &f64)| {
+        let last = last(band);
+        if last > *start { format!("{start}-{last}") } else { start.to_string() }
+    };
+    Attribute {
+        name: name.to_owned(),
+        groups: starts.iter().enumerate().map(label).collect(),
+        of_user: numbers.iter().map(of_user).collect(),
+        n_values: values.len(),
+    }
 }
 
 /// The metrics of each of `groups`, and of users by how much was known of them (`starts` as `buckets` in an experiment), in the order
@@ -208,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_values_of_attributes_and_halves_of_numbers() {
+    fn groups_are_values_of_attributes_and_quarters_of_numbers() {
         let names = ["age", "gender=F", "gender=M"].map(str::to_owned).to_vec();
         let matrix = Matrix::new(3, 3, vec![0.0, 1.0, 0.0, 0.5, 0.0, 1.0, 1.0, 0.0, 0.0]).unwrap();
         let span = BTreeMap::from([("age".to_owned(), Span { low: 20.0, high: 40.0 })]);
@@ -219,11 +277,24 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("age", "below 30", &[true, false, false][..]),
-                ("age", "30 and above", &[false, true, true]),
+                ("age", "20", &[true, false, false][..]),
+                ("age", "30", &[false, true, false]),
+                ("age", "40", &[false, false, true]),
                 ("gender", "F", &[true, false, false]),
                 ("gender", "M", &[false, true, false]),
             ]
         );
+    }
+
+    #[test]
+    fn few_numbers_are_groups_and_many_are_quarters() {
+        let few = numbers("rooms", &[2.0, 1.0, 2.0, 3.5]);
+        assert_eq!((few.groups.as_slice(), few.n_values), (&["1", "2", "3.5"].map(str::to_owned)[..], 3));
+        assert_eq!(few.of_user, [Some(1), Some(0), Some(1), Some(2)]);
+        let ages: Vec<f64> = (20..60).map(f64::from).collect();
+        let many = numbers("age", &ages);
+        assert_eq!(many.groups, ["20-29", "30-39", "40-49", "50-59"]);
+        assert_eq!((many.of_user[9], many.of_user[10], many.of_user[39]), (Some(0), Some(1), Some(3)));
+        assert_eq!(many.n_values, 40);
     }
 }

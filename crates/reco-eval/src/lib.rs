@@ -55,7 +55,7 @@ pub use config::EvaluateConfig;
 pub use error::EvalError;
 pub use evaluate::{Ask, Task, evaluate};
 pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail, UserValues};
-pub use group::{Gap, Group, GroupValues, gaps, groups};
+pub use group::{Attribute, Gap, Group, GroupValues, MOST_VALUES, attributes, gaps, groups};
 pub use history::History;
 pub use interval::{Interval, intervals};
 pub use known::Known;
