@@ -30,3 +30,10 @@ pub fn catalogue(n_users: usize, n_items: usize) -> Catalogue {
         scaling: Scaling::None,
     }
 }
+
+/// A number in [0, 1) for each `at`, without a pattern and the same in every run: what generated data are drawn from.
+pub fn chance(at: u64) -> f64 {
+    let mixed = (at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    crate::random::unit_interval(mixed ^ (mixed >> 31))
+}

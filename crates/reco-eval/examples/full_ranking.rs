@@ -11,8 +11,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use reco_core::random::unit_interval;
-use reco_core::testing::catalogue;
+use reco_core::testing::{catalogue, chance};
 use reco_core::{
     Candidates, Case, Catalogue, Interaction, Interactions, Predicts, Query, Recommender, ScoreError, Scores, Seen,
     Target, Who, parallel,
@@ -83,13 +82,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => std::io::stdout().write_all(format!("{line}\n").as_bytes())?,
     }
     Ok(())
-}
-
-/// A number in [0, 1) for each `at`.
-fn chance(at: u64) -> f64 {
-    let mixed = (at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    unit_interval(mixed ^ (mixed >> 31))
 }
 
 /// `n` items of each user, few of them popular ones and most of the tail; those of part 0 and of part 1 are distinct.

@@ -260,9 +260,7 @@ impl Listed<'_> {
 fn rated<'a>(rows: impl Iterator<Item = Interaction<'a>>, answer: &Answer<'_>) -> Result<Vec<Rated>, ScoreError> {
     rows.filter_map(|row| Some((row.item, row.rating?, row.target)))
         .map(|(item, rating, target)| match answer.score(item).unwrap_or(Scores::ABSENT) {
-            score if answer.may_hold(score) || answer.score(item).is_none() => {
-                Ok(Rated { item, rating, target, score })
-            }
+            score if score.is_finite() || score == Scores::ABSENT => Ok(Rated { item, rating, target, score }),
             value => Err(ScoreError::NotFinite { item: item.index(), value }),
         })
         .collect()

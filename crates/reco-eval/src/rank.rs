@@ -30,11 +30,6 @@ pub(crate) struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// Whether it may hold such a number: a finite one, or that of what was left out.
-    pub(crate) fn may_hold(&self, score: f32) -> bool {
-        score.is_finite() || (self.leaves_out && score == Scores::ABSENT)
-    }
-
     /// The score of `item`, candidate or not; `None` where it has none.
     pub(crate) fn score(&self, item: ItemIdx) -> Option<f32> {
         let at = match self.among {
@@ -78,29 +73,32 @@ impl Ranker {
     ) -> Result<Ranked, ScoreError> {
         self.candidates.clear();
         self.candidates.extend_from_slice(answer.scores);
-        // What is seen has no say, whatever its number is.
-        let lowest = if answer.leaves_out { f32::NEG_INFINITY } else { f32::MIN };
         let mut n_candidates = self.candidates.len();
         let item = |place: usize| match answer.among {
             Among::AllExcept(_) => catalogue.items.at(place).expect("a recommender scores items of its catalogue"),
             Among::These(items) => items[place],
         };
         if let Among::AllExcept(seen) = answer.among {
+            // What is seen has no say, whatever its number is.
             n_candidates -= seen.items().len();
-            seen.items().iter().for_each(|item| self.candidates[item.index()] = f32::MIN);
-        }
-        let is_answer = |score: f32| score >= lowest && score <= f32::MAX;
-        if !self.candidates.iter().fold(true, |all, score| all & is_answer(*score)) {
-            let place = self.candidates.iter().position(|score| !is_answer(*score)).unwrap_or_default();
-            return Err(ScoreError::NotFinite { item: item(place).index(), value: self.candidates[place] });
-        }
-        if let Among::AllExcept(seen) = answer.among {
             seen.items().iter().for_each(|item| self.candidates[item.index()] = Scores::ABSENT);
+        }
+        let n_scored = count(&self.candidates, |score| score > Scores::ABSENT && score <= f32::MAX);
+        let n_absent = count(&self.candidates, |score| score == Scores::ABSENT);
+        let n_masked = self.candidates.len() - n_candidates;
+        // Whatever is neither is no number to rank; nor is what is absent and not masked, of one who leaves nothing out.
+        if n_scored + n_absent < self.candidates.len() || (!answer.leaves_out && n_absent > n_masked) {
+            let is_masked = |place: usize| matches!(answer.among, Among::AllExcept(seen) if seen.contains(item(place)));
+            let is_wrong = |(place, score): &(usize, &f32)| match **score {
+                Scores::ABSENT => !answer.leaves_out && !is_masked(*place),
+                score => !score.is_finite(),
+            };
+            let (place, value) = self.candidates.iter().enumerate().find(is_wrong).expect("one was counted");
+            return Err(ScoreError::NotFinite { item: item(place).index(), value: *value });
         }
         top_k(&self.candidates, longest.get(), &mut self.best);
         let list = self.best.iter().map(|(_, place)| item(*place as usize)).collect();
 
-        let n_scored = count(&self.candidates, |score| score > Scores::ABSENT);
         let place_of = |item: ItemIdx| match answer.among {
             Among::AllExcept(seen) => (!seen.contains(item)).then(|| item.index()),
             Among::These(items) => items.binary_search(&item).ok(),

@@ -10,8 +10,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::sync::Arc;
 
-use reco_core::random::unit_interval;
-use reco_core::testing::catalogue;
+use reco_core::testing::{catalogue, chance};
 use reco_core::{Catalogue, DeviceChoice, Features, Interaction, Interactions, Matrix, Run, Silent, Target, Train};
 use serde_json::json;
 
@@ -44,13 +43,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     std::io::stdout().write_all(format!("{line}\n").as_bytes())?;
     Ok(())
-}
-
-/// A number in [0, 1) for each `at`.
-fn chance(at: u64) -> f64 {
-    let mixed = (at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    unit_interval(mixed ^ (mixed >> 31))
 }
 
 fn train() -> Result<Train, Box<dyn Error>> {

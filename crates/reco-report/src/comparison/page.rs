@@ -133,15 +133,7 @@ fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
         p.soft { (who(pair).join("; ")) "." }
         div.wide role="region" aria-label={ "Differences of " (pair.b.label) } tabindex="0" {
             table.results {
-                thead {
-                    tr {
-                        th scope="col" { "metric" }
-                        th.number scope="col" { "B − A" }
-                        th scope="col" { "B is" }
-                        th scope="col" { "lower | higher" }
-                        @for name in ["95 %", "p (t)", "Holm", "A", "B", "users"] { th.number scope="col" { (name) } }
-                    }
-                }
+                (head("metric", "p (t)"))
                 tbody {
                     @for one in &pair.metrics {
                         @let test = one.t.or(one.wilcoxon);
@@ -231,19 +223,26 @@ fn found(groups: &[ComparedGroup]) -> String {
     }
 }
 
+/// The columns of a table of differences, of which `what` is a row and `p` the test.
+fn head(what: &str, p: &str) -> Markup {
+    html! {
+        thead {
+            tr {
+                th scope="col" { (what) }
+                th.number scope="col" { "B − A" }
+                th scope="col" { "B is" }
+                th scope="col" { "lower | higher" }
+                @for name in ["95 %", p, "Holm", "A", "B", "users"] { th.number scope="col" { (name) } }
+            }
+        }
+    }
+}
+
 fn group_table(one: &ComparedMetric) -> Markup {
     let scale = reach(one.groups.iter().flat_map(|group| [group.low, group.high, Some(group.difference)]).flatten());
     html! {
         table.results {
-            thead {
-                tr {
-                    th scope="col" { "group" }
-                    th.number scope="col" { "B − A" }
-                    th scope="col" { "B is" }
-                    th scope="col" { "lower | higher" }
-                    @for name in ["95 %", "p", "Holm", "A", "B", "users"] { th.number scope="col" { (name) } }
-                }
-            }
+            (head("group", "p"))
             tbody {
                 @for group in &one.groups {
                     @let title = format!("{}, {} {}", one.metric, group.attribute, group.group);
