@@ -58,7 +58,7 @@ pub enum Shuffle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrainingStep {
-    /// As one piece of code, on the CPU; other devices take the plain one.
+    /// As one piece of code on the CPU, by two kernels on a GPU.
     Fused,
     /// By autodiff over Burn's tensors: the definition.
     Plain,

@@ -92,14 +92,15 @@ pub(crate) fn train<N: Network>(
 enum Learner<'a, N> {
     /// By autodiff, on any device: the definition.
     Plain(Box<Trainer<'a, N>>),
-    /// By code of its own, on the CPU.
-    Fused { network: Box<N>, fused: Box<Fused>, device: &'a Device },
+    /// By code of its own.
+    Fused { network: Box<N>, fused: Fused, device: &'a Device },
 }
 
 impl<'a, N: Network> Learner<'a, N> {
     fn new(mut network: N, data: &Data<'_>, options: &NetworkOptions, device: &'a Device) -> Result<Self, FitError> {
-        if options.training_step == TrainingStep::Fused && *device == Device::flex() {
-            let fused = Box::new(Fused::new(&mut network, data, options)?);
+        if options.training_step == TrainingStep::Fused
+            && let Some(fused) = Fused::new(&mut network, data, options, device)?
+        {
             return Ok(Self::Fused { network: Box::new(network), fused, device });
         }
         Ok(Self::Plain(Box::new(Trainer::new(network, data, options, device))))

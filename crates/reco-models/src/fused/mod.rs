@@ -1,8 +1,8 @@
-//! How fast can the CPU train a network over embeddings?
+//! How fast can a network over embeddings be trained?
 //!
-//! Forward, backward and row-sparse Adam of one batch as one piece of code, outside autodiff. All networks here have one shape: the
-//! cosine of a pair of embeddings, beside dense layers over a second pair, over item features and over contexts, joined by one
-//! dense unit:
+//! Forward, backward and row-sparse Adam of one batch as one piece of code, outside autodiff: on the CPU (`cpu/`) and on any GPU
+//! (`gpu/`). All networks here have one shape: the cosine of a pair of embeddings, beside dense layers over a second pair, over item
+//! features and over contexts, joined by one dense unit:
 //!
 //! ```text
 //! c = a·b / √(max(a·a, 1e-12) max(b·b, 1e-12))        h_k = relu(x_k W_k + z_k)
@@ -12,64 +12,35 @@
 //!
 //! Does not know Burn's autodiff: the network's own `forward` with it stays the definition, and tests hold this against it.
 //!
-//! **Invariant**: a batch is divided into shares by its length alone; gradients are summed row by row within a share, then over shares
-//! in their order, and over the places of an embedding row in theirs: the result does not depend on how many threads there are.
+//! **Invariant**: sums run in an order that follows from the batch's length alone: the same bytes on the same device, whatever runs when.
 
-mod adam;
-mod matrix;
-mod step;
+mod cpu;
+mod debt;
+mod gpu;
 #[cfg(test)]
 mod tests;
 
-use std::time::{Duration, Instant};
-
-use burn::module::Param;
-use burn::tensor::{Device, Tensor, TensorData};
-use pulp::Arch;
-use rayon::prelude::*;
+use burn::tensor::{Device, Tensor};
 use reco_core::{FitError, Run};
 
-use self::adam::{Side as Rows, Table};
-use self::matrix::{Padded, padded};
-use self::step::{Gradients, Layer, Output, Share, Touch, UpdateDense, UpdateRows};
+use self::cpu::OnCpu;
+use self::gpu::OnGpu;
 use crate::batches::Columns;
-use crate::network::{Network, Side};
-use crate::optimizer::Adam;
+use crate::network::Network;
 use crate::options::NetworkOptions;
 use crate::training::Data;
 
-/// Rows that are worked on together: what they need stays in the nearest cache.
-const BLOCK: usize = 32;
-
-/// Shares of a batch, at most: so many threads can work on it.
-const SHARES: usize = 16;
-
-/// Rows between two looks at whether to stop.
-const ROWS_BETWEEN_LOOKS: usize = 8_192;
-
-/// A network's numbers, laid out for the CPU, with all that the optimizer keeps.
-pub(crate) struct Fused {
-    tables: Vec<Table>,
-    sides: Vec<Side>,
-    users: Rows,
-    items: Rows,
-    /// Over the second pair of embeddings, item features, contexts: those that the network has.
-    layers: Vec<Layer>,
-    output: Output,
-    /// `[n_items, n_features]`, where a layer reads them.
-    features: Padded,
-    shares: Vec<Share>,
-    /// Where the shares' dense gradients are added up.
-    total: Option<Share>,
-    /// A row of zeros, as wide as any layer.
-    zeros: Vec<f32>,
-    pace: Pace,
-    adam: Adam,
-    step: u32,
+/// A network that is trained by code of its own.
+pub(crate) enum Fused {
+    /// On the CPU.
+    Cpu(Box<OnCpu>),
+    /// By kernels on a GPU.
+    Gpu(Box<OnGpu>),
 }
 
 impl Fused {
-    /// Takes the numbers of `network` over; those it has are stale until [`Fused::write`].
+    /// Takes the numbers of `network`, which lie on `device`, over; those it has are stale until [`Fused::write`]. `None` where `device`
+    /// can only do it by autodiff.
     ///
     /// # Errors
     /// A device that fails.
@@ -77,48 +48,18 @@ impl Fused {
         network: &mut N,
         data: &Data<'_>,
         options: &NetworkOptions,
-    ) -> Result<Self, FitError> {
-        let mut tables = Vec::new();
-        for table in network.tables_mut() {
-            let width = table.weight.dims()[1];
-            tables.push(Table::of(&numbers(table.weight.val())?, width));
+        device: &Device,
+    ) -> Result<Option<Self>, FitError> {
+        if *device == Device::flex() {
+            return Ok(Some(Self::Cpu(Box::new(OnCpu::new(network, data, options)?))));
         }
-        let features = match data.item_features {
-            Some(features) => Padded::of(&numbers(features.clone())?, features.dims()[1]),
-            None => Padded::default(),
-        };
-        let mut dense = network.dense_mut();
-        let output = dense.pop().expect("every network ends in the unit that joins its branches");
-        let bias = |linear: &burn::nn::Linear| numbers(linear.bias.as_ref().expect("it has one").val());
-        let mut layers = Vec::new();
-        for linear in dense {
-            let [d_input, d_output] = linear.weight.dims();
-            layers.push(Layer::new(&numbers(linear.weight.val())?, &bias(linear)?, d_input, d_output));
-        }
-        let layers_width = layers.iter().map(Layer::d_input).max().unwrap_or(0);
-        let widths: Vec<usize> = layers.iter().map(Layer::d_output).collect();
-        let output = Output::new(&numbers(output.weight.val())?, bias(output)?[0], &widths);
-        Ok(Self {
-            tables,
-            sides: N::TABLES.to_vec(),
-            users: Rows::new(data.n_users),
-            items: Rows::new(data.n_items),
-            layers,
-            output,
-            features,
-            shares: Vec::new(),
-            total: None,
-            zeros: zeros(layers_width),
-            pace: Pace::default(),
-            adam: Adam::new(options.learning_rate, options.optimizer),
-            step: 0,
-        })
+        Ok(OnGpu::new(network, data, options, device)?.map(|on_gpu| Self::Gpu(Box::new(on_gpu))))
     }
 
     /// One pass over the rows in `order`; the mean absolute error and the mean absolute percentage error of its batches.
     ///
     /// # Errors
-    /// An interruption.
+    /// An interruption, or a device that fails.
     pub(crate) fn epoch(
         &mut self,
         columns: &Columns,
@@ -126,148 +67,27 @@ impl Fused {
         batch_size: usize,
         run: &Run<'_>,
     ) -> Result<(f64, f64), FitError> {
-        // By a thread of the pool: one from outside would sleep and be woken twice in every step.
-        rayon::scope(|_| self.epoch_in_pool(columns, order, batch_size, run))
-    }
-
-    fn epoch_in_pool(
-        &mut self,
-        columns: &Columns,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError> {
-        let arch = Arch::new();
-        let (mut error, mut share, mut waiting) = (0.0, 0.0, 0);
-        for rows in order.chunks(batch_size) {
-            if waiting >= ROWS_BETWEEN_LOOKS {
-                run.progress.advance(waiting);
-                waiting = 0;
-            }
-            if waiting == 0 && run.progress.interrupted() {
-                return Err(FitError::Interrupted);
-            }
-            waiting += rows.len();
-            let on_all_cores = self.pace.next();
-            let sums = self.step(arch, columns, rows, on_all_cores);
-            error += sums[0];
-            share += sums[1];
+        match self {
+            Self::Cpu(on_cpu) => on_cpu.epoch(columns, order, batch_size, run),
+            Self::Gpu(on_gpu) => on_gpu.epoch(columns, order, batch_size, run),
         }
-        run.progress.advance(waiting);
-        let n = order.len() as f64;
-        Ok((error / n, share / n * 100.0))
-    }
-
-    /// One step; the batch's absolute errors and their shares of the targets, summed.
-    fn step(&mut self, arch: Arch, columns: &Columns, rows: &[u32], on_all_cores: bool) -> [f64; 2] {
-        self.step += 1;
-        arch.dispatch(Touch { fused: self, columns, rows });
-        // Whole blocks, and as many shares as there can be threads.
-        let n_per_share = rows.len().div_ceil(BLOCK).div_ceil(SHARES) * BLOCK;
-        let n_shares = rows.len().div_ceil(n_per_share);
-        let mut all = std::mem::take(&mut self.shares);
-        all.retain(|share| share.room() >= n_per_share);
-        while all.len() < n_shares {
-            all.push(Share::new(self, n_per_share));
-        }
-        let mut total = self.total.take().unwrap_or_else(|| Share::new(self, 0));
-        let weight = 1.0 / rows.len() as f32;
-        let shares = &mut all[..n_shares];
-        let gradients = |(share, rows)| arch.dispatch(Gradients { fused: self, columns, rows, weight, share });
-        if on_all_cores {
-            shares.par_iter_mut().zip(rows.par_chunks(n_per_share)).for_each(gradients);
-        } else {
-            shares.iter_mut().zip(rows.chunks(n_per_share)).for_each(gradients);
-        }
-        let shares = &*shares;
-
-        let Self { tables, sides, users, items, layers, output, adam, step, .. } = self;
-        let rate = adam.rate(*step as usize) as f32;
-        let mut dense = || arch.dispatch(UpdateDense { layers, output, total: &mut total, shares, rate });
-        let rows = |(at, (table, side)): (usize, (&mut Table, &Side))| {
-            let met = if *side == Side::User { &*users } else { &*items };
-            arch.dispatch(UpdateRows { table, at, met, shares, n_per_share, rate });
-        };
-        if on_all_cores {
-            rayon::join(dense, || tables.par_iter_mut().zip(sides.par_iter()).enumerate().for_each(rows));
-        } else {
-            dense();
-            tables.iter_mut().zip(sides.iter()).enumerate().for_each(rows);
-        }
-        let sums = shares.iter().map(Share::sums).fold([0.0; 2], |sum, one| [sum[0] + one[0], sum[1] + one[1]]);
-        (self.shares, self.total) = (all, Some(total));
-        sums
     }
 
     /// Catches every row up and puts all numbers into `network`; training can go on.
     pub(crate) fn write<N: Network>(&mut self, network: &mut N, device: &Device) {
-        Arch::new().dispatch(step::Settle { fused: self });
-        self.put(0, network, device);
+        match self {
+            Self::Cpu(on_cpu) => on_cpu.write(network, device),
+            Self::Gpu(on_gpu) => on_gpu.write(network),
+        }
     }
 
     /// Puts the first moments into `network`, as if they were its weights.
     #[cfg(test)]
     fn write_moments<N: Network>(&self, network: &mut N, device: &Device) {
-        self.put(1, network, device);
-    }
-
-    /// Puts the weights, 0, or one of their moments into `network`.
-    fn put<N: Network>(&self, which: usize, network: &mut N, device: &Device) {
-        let tensor = |values: Vec<f32>, width: usize| {
-            let n = values.len() / width;
-            Tensor::<2>::from_data(TensorData::new(values, [n, width]), device)
-        };
-        for (table, to) in self.tables.iter().zip(network.tables_mut()) {
-            to.weight = Param::initialized(to.weight.id, tensor(table.numbers(which), table.width()));
+        match self {
+            Self::Cpu(on_cpu) => on_cpu.write_moments(network, device),
+            Self::Gpu(on_gpu) => on_gpu.write_moments(network),
         }
-        let output = (self.output.weight(which), vec![self.output.bias(which)], 1);
-        let layers = self.layers.iter().map(|layer| (layer.weight(which), layer.bias(which), layer.d_output()));
-        for ((weight, bias, width), to) in layers.chain([output]).zip(network.dense_mut()) {
-            to.weight = Param::initialized(to.weight.id, tensor(weight, width));
-            let id = to.bias.as_ref().expect("every layer has a bias").id;
-            let bias = Tensor::<1>::from_data(TensorData::new(bias, [width]), device);
-            to.bias = Some(Param::initialized(id, bias));
-        }
-    }
-}
-
-/// Whether a step is worth being divided among cores, found by trying: it gives the same bytes either way, and what waking the
-/// others costs depends on the machine and on what else runs on it.
-#[derive(Debug, Default)]
-struct Pace {
-    steps: usize,
-    began: Option<Instant>,
-    /// Of the steps tried: on one core, and on all.
-    took: [Duration; 2],
-}
-
-impl Pace {
-    /// Steps of each trial.
-    const TRIED: usize = 8;
-
-    /// Steps from one trial to the next: a machine is not always as free as it was.
-    const PERIOD: usize = 2_000;
-
-    /// Whether the next step takes all cores.
-    fn next(&mut self) -> bool {
-        let is_trying = self.steps <= 2 * Self::TRIED;
-        let now = is_trying.then(Instant::now);
-        let took = now.zip(std::mem::replace(&mut self.began, now)).map(|(now, began)| now - began);
-        self.after(took)
-    }
-
-    /// The same, the step before having taken so long.
-    fn after(&mut self, took: Option<Duration>) -> bool {
-        if self.steps == Self::PERIOD {
-            *self = Self { began: self.began, ..Self::default() };
-        }
-        // Turn by turn, so that what the machine does besides strikes both alike.
-        let is_on_all_cores = |step: usize| step % 2 == 1;
-        if let (Some(took), Some(last)) = (took, self.steps.checked_sub(1)) {
-            self.took[usize::from(is_on_all_cores(last))] += took;
-        }
-        self.steps += 1;
-        if self.steps > 2 * Self::TRIED { self.took[1] < self.took[0] } else { is_on_all_cores(self.steps - 1) }
     }
 }
 
@@ -275,9 +95,4 @@ impl Pace {
 fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, FitError> {
     let values = tensor.into_data().try_into_vec::<f32>();
     values.map_err(|error| FitError::Other(format!("the device failed while training: {error}").into()))
-}
-
-/// A row of zeros as long as `n` numbers are when padded.
-fn zeros(n: usize) -> Vec<f32> {
-    vec![0.0; padded(n)]
 }

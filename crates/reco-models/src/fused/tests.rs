@@ -2,10 +2,10 @@
 //!
 //! Does not know a gradient by hand: the plain path is the definition.
 //!
-//! **Invariant**: every network, both optimizers, batches that end in the middle of a block.
+//! **Invariant**: every network, both optimizers, batches that end in the middle of a block; on the CPU, and on wgpu where there is a driver.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::Gradients;
+use burn::tensor::{Gradients, TensorData};
 use reco_core::testing::{Feedback, checkerboard};
 use reco_core::{DeviceChoice, Silent};
 
@@ -28,9 +28,13 @@ struct World {
 }
 
 impl World {
-    fn new<N: Network>(embedding_size: usize, batch_size: usize, optimizer: OptimizerKind) -> Self {
+    fn new<N: Network>(
+        device: &ComputeDevice,
+        embedding_size: usize,
+        batch_size: usize,
+        optimizer: OptimizerKind,
+    ) -> Self {
         let train = checkerboard(24, Feedback::Stars).train;
-        let device = ComputeDevice::cpu();
         let mut columns = Columns::of(&train.fit, 0..train.fit.len());
         let mut sizes = sizes(&train.catalogue, embedding_size);
         sizes.n_contexts = 2;
@@ -38,10 +42,10 @@ impl World {
         columns.contexts = reco_core::Matrix::new(columns.len(), 2, moments).unwrap();
         // Targets far from each other, so that signs differ.
         columns.targets.iter_mut().enumerate().for_each(|(at, y)| *y += (at % 3) as f32 - 1.0);
-        let features = item_features::<N>(&train.catalogue, &device);
+        let features = item_features::<N>(&train.catalogue, device);
         let options =
             NetworkOptions { embedding_size, batch_size, optimizer, learning_rate: 0.01, ..NetworkOptions::default() };
-        Self { columns, sizes, features, device, options }
+        Self { columns, sizes, features, device: device.clone(), options }
     }
 
     fn data<'a>(&'a self, validation: &'a Columns) -> Data<'a> {
@@ -94,15 +98,15 @@ fn first_moments<N: Network>(fused: &Fused, network: &mut N, device: &Device) ->
     moments.0.into_iter().map(|moment| moment.into_iter().map(|m| m / 0.1).collect()).collect()
 }
 
-fn gradients_agree<N: Network>() {
+fn gradients_agree<N: Network>(device: &ComputeDevice) {
     for (embedding_size, n) in [(8, 50), (50, 37), (3, 5), (17, 33)] {
-        let world = World::new::<N>(embedding_size, n, OptimizerKind::LazyAdam);
+        let world = World::new::<N>(device, embedding_size, n, OptimizerKind::LazyAdam);
         let (none, device) = (Columns::default(), &world.device.device);
         let data = world.data(&none);
         let order = shuffled(world.columns.len(), 9, 1);
 
         let mut network = world.init::<N>();
-        let mut fused = Fused::new(&mut network, &data, &world.options).unwrap();
+        let mut fused = Fused::new(&mut network, &data, &world.options, device).unwrap().unwrap();
         let loss = fused.epoch(&world.columns, &order[..n], n, &run()).unwrap().0;
         let ours = first_moments(&fused, &mut network, device);
 
@@ -124,14 +128,14 @@ fn gradients_agree<N: Network>() {
     }
 }
 
-fn trajectories_agree<N: Network>() {
+fn trajectories_agree<N: Network>(device: &ComputeDevice) {
     for optimizer in [OptimizerKind::Adam, OptimizerKind::LazyAdam] {
         for batch_size in [1, 7, 50, 1000] {
-            let world = World::new::<N>(10, batch_size, optimizer);
+            let world = World::new::<N>(device, 10, batch_size, optimizer);
             let (none, device) = (Columns::default(), &world.device.device);
             let data = world.data(&none);
             let mut network = world.init::<N>();
-            let mut fused = Fused::new(&mut network, &data, &world.options).unwrap();
+            let mut fused = Fused::new(&mut network, &data, &world.options, device).unwrap().unwrap();
             let mut plain = Trainer::new(world.init::<N>(), &data, &world.options, device);
             let steps = 50.min(world.columns.len() / batch_size.min(100) * 4);
             for step in 1..=steps {
@@ -152,50 +156,75 @@ fn trajectories_agree<N: Network>() {
     }
 }
 
+/// The CPU, and wgpu where it has an adapter: tests/devices.rs says so where it has none.
+fn devices() -> Vec<ComputeDevice> {
+    [ComputeDevice::cpu()].into_iter().chain(ComputeDevice::find(DeviceChoice::Wgpu)).collect()
+}
+
+fn agrees<N: Network>() {
+    for device in devices() {
+        gradients_agree::<N>(&device);
+        trajectories_agree::<N>(&device);
+    }
+}
+
 #[test]
 fn collaborative_agrees_with_autodiff() {
-    gradients_agree::<Collaborative>();
-    trajectories_agree::<Collaborative>();
+    agrees::<Collaborative>();
 }
 
 #[test]
 fn neural_agrees_with_autodiff() {
-    gradients_agree::<Neural>();
-    trajectories_agree::<Neural>();
+    agrees::<Neural>();
 }
 
 #[test]
 fn hybrid_agrees_with_autodiff() {
-    gradients_agree::<Hybrid>();
-    trajectories_agree::<Hybrid>();
+    agrees::<Hybrid>();
 }
 
 #[test]
 fn what_is_written_is_what_was_taken() {
-    let world = World::new::<Hybrid>(50, 64, OptimizerKind::Adam);
-    let none = Columns::default();
-    let mut network = world.init::<Hybrid>();
-    let mut before = Weights(Vec::new());
-    network.visit(&mut before);
-    let mut fused = Fused::new(&mut network, &world.data(&none), &world.options).unwrap();
-    fused.write(&mut network, &world.device.device);
-    let mut after = Weights(Vec::new());
-    network.visit(&mut after);
-    assert_eq!(before.0, after.0);
-    assert_eq!(network.num_params(), before.0.iter().map(Vec::len).sum::<usize>());
+    for device in devices() {
+        let world = World::new::<Hybrid>(&device, 50, 64, OptimizerKind::Adam);
+        let none = Columns::default();
+        let mut network = world.init::<Hybrid>();
+        let weights = |network: &Hybrid| {
+            let mut weights = Weights(Vec::new());
+            network.visit(&mut weights);
+            weights.0
+        };
+        let before = weights(&network);
+        let mut fused = Fused::new(&mut network, &world.data(&none), &world.options, &device.device).unwrap().unwrap();
+        fused.write(&mut network, &device.device);
+        assert_eq!(before, weights(&network), "{}", device.name());
+        assert_eq!(network.num_params(), before.iter().map(Vec::len).sum::<usize>());
+
+        // What was written stays as it is while training goes on.
+        let order = shuffled(world.columns.len(), 9, 1);
+        fused.epoch(&world.columns, &order, 64, &run()).unwrap();
+        assert_eq!(before, weights(&network), "{}", device.name());
+    }
 }
 
 #[test]
-fn all_cores_are_taken_where_they_are_faster() {
-    for (all, one, expected) in [(3, 5, true), (5, 3, false)] {
-        let mut pace = Pace::default();
-        let mut last = pace.after(None);
-        for step in 1..Pace::PERIOD {
-            let on_all_cores = pace.after(Some(Duration::from_micros(if last { all } else { one })));
-            if step > 2 * Pace::TRIED {
-                assert_eq!(on_all_cores, expected, "step {step}");
+fn the_same_seed_gives_the_same_bytes() {
+    for device in devices() {
+        let trained = || {
+            let world = World::new::<Hybrid>(&device, 50, 100, OptimizerKind::Adam);
+            let none = Columns::default();
+            let mut network = world.init::<Hybrid>();
+            let mut fused =
+                Fused::new(&mut network, &world.data(&none), &world.options, &device.device).unwrap().unwrap();
+            for epoch in 1..=3 {
+                let order = shuffled(world.columns.len(), 9, epoch);
+                fused.epoch(&world.columns, &order, 100, &run()).unwrap();
             }
-            last = on_all_cores;
-        }
+            fused.write(&mut network, &device.device);
+            let mut weights = Weights(Vec::new());
+            network.visit(&mut weights);
+            weights.0
+        };
+        assert_eq!(trained(), trained(), "{}", device.name());
     }
 }

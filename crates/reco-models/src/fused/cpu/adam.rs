@@ -7,6 +7,7 @@
 use pulp::Simd;
 
 use super::matrix::padded;
+use crate::fused::debt::Debt;
 use crate::optimizer::{Adam, BETA_1, BETA_2, EPSILON};
 
 /// An embedding table with its moments: each row's weight, first and second moment side by side.
@@ -80,13 +81,6 @@ impl Table {
             *v = simd.mul_f32s(*v, decay_v);
         }
     }
-}
-
-/// What a row owes for the steps that it missed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Debt {
-    series: [f32; 3],
-    decay: [f32; 2],
 }
 
 /// One step of Adam on `[weight, first moment, second moment]`, all of one padded length.
@@ -166,7 +160,7 @@ impl Side {
             }
         }
         for &row in &self.distinct {
-            if let Some(debt) = debt(self.last[row as usize], step, adam) {
+            if let Some(debt) = Debt::of(self.last[row as usize], step, adam) {
                 pay(row, &debt);
             }
             self.last[row as usize] = step;
@@ -177,7 +171,7 @@ impl Side {
     #[inline(always)]
     pub(super) fn settle(&mut self, step: u32, adam: &Adam, mut pay: impl FnMut(u32, &Debt)) {
         for (last, row) in self.last.iter_mut().zip(0..) {
-            if let Some(debt) = debt(*last, step + 1, adam) {
+            if let Some(debt) = Debt::of(*last, step + 1, adam) {
                 pay(row, &debt);
                 *last = step;
             }
@@ -196,14 +190,4 @@ impl Side {
             })
         })
     }
-}
-
-/// What a row owes that was last updated at step `last` and is read at `step`.
-fn debt(last: u32, step: u32, adam: &Adam) -> Option<Debt> {
-    // A row that was never updated has moments of zero and owes nothing.
-    let missed = if last == 0 { 0 } else { step - 1 - last };
-    (adam.is_dense() && missed > 0).then(|| Debt {
-        series: adam.debt(last as usize, missed as usize).map(|s| s as f32),
-        decay: adam.decay(missed as usize).map(|decay| decay as f32),
-    })
 }

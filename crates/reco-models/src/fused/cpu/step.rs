@@ -1,6 +1,6 @@
 //! What happens in one step?
 //!
-//! The equations stand in the head of `mod.rs`. Does not know epochs.
+//! The equations stand in the head of `fused/mod.rs`. Does not know epochs.
 //!
 //! **Invariant**: a share's gradients depend on its own rows alone.
 
@@ -8,7 +8,7 @@ use pulp::{Simd, WithSimd};
 
 use super::adam::{self, Table};
 use super::matrix::{Padded, Rows, add_transposed_product, product};
-use super::{BLOCK, Fused, zeros};
+use super::{BLOCK, OnCpu, zeros};
 use crate::batches::Columns;
 use crate::network::Side;
 
@@ -126,7 +126,7 @@ struct ShareOfLayer {
 
 impl Share {
     /// Room for `n` rows of a batch of `fused`.
-    pub(super) fn new(fused: &Fused, n: usize) -> Self {
+    pub(super) fn new(fused: &OnCpu, n: usize) -> Self {
         let room = n.div_ceil(BLOCK) * BLOCK;
         let layer = |layer: &Layer| ShareOfLayer {
             input: Padded::zeros(room, layer.d_input()),
@@ -167,7 +167,7 @@ impl Share {
 
 /// Finds the distinct rows of a batch and catches them up.
 pub(super) struct Touch<'a> {
-    pub(super) fused: &'a mut Fused,
+    pub(super) fused: &'a mut OnCpu,
     pub(super) columns: &'a Columns,
     pub(super) rows: &'a [u32],
 }
@@ -177,7 +177,7 @@ impl WithSimd for Touch<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Fused { tables, sides, users, items, adam, step, .. } = self.fused;
+        let OnCpu { tables, sides, users, items, adam, step, .. } = self.fused;
         for (side, met, of) in [(Side::User, users, &self.columns.users), (Side::Item, items, &self.columns.items)] {
             let batch = self.rows.iter().map(|row| of[*row as usize]);
             met.touch(batch, *step, adam, |row, debt| {
@@ -190,7 +190,7 @@ impl WithSimd for Touch<'_> {
 
 /// Forward and backward over a share of a batch; each row's error weighs `weight`.
 pub(super) struct Gradients<'a> {
-    pub(super) fused: &'a Fused,
+    pub(super) fused: &'a OnCpu,
     pub(super) columns: &'a Columns,
     pub(super) rows: &'a [u32],
     pub(super) weight: f32,
@@ -285,7 +285,7 @@ impl WithSimd for UpdateRows<'_> {
 
 /// Catches every row of every table up.
 pub(super) struct Settle<'a> {
-    pub(super) fused: &'a mut Fused,
+    pub(super) fused: &'a mut OnCpu,
 }
 
 impl WithSimd for Settle<'_> {
@@ -293,7 +293,7 @@ impl WithSimd for Settle<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Fused { tables, sides, users, items, adam, step, .. } = self.fused;
+        let OnCpu { tables, sides, users, items, adam, step, .. } = self.fused;
         for (side, rows) in [(Side::User, users), (Side::Item, items)] {
             rows.settle(*step, adam, |row, debt| {
                 let own = tables.iter_mut().zip(sides.iter()).filter(|(_, of)| **of == side);
@@ -303,7 +303,7 @@ impl WithSimd for Settle<'_> {
     }
 }
 
-impl Fused {
+impl OnCpu {
     /// Forward and backward over at most [`BLOCK`] rows, which are rows `from` and on of the share; each row's error weighs
     /// `weight`.
     #[inline(always)]

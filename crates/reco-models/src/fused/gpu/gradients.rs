@@ -1,0 +1,300 @@
+//! Forward and backward over a batch, on a GPU.
+//!
+//! The equations stand in the head of `fused/mod.rs`. A cube takes a share of the batch, tile by tile. Of a tile its units first fetch
+//! what the ratings read into shared memory, and then each computes its part of every array, with `x_r` and `h_r` a rating's inputs and
+//! hidden units, `δ_r = g w [h_r > 0]`:
+//!
+//! ```text
+//! h_r = relu(x_r W + z)      ŷ_r = w₀ c_r + w·h_r + z₀      ∂L/∂W += Σ_r x_rᵀ δ_r      ∂L/∂x_r = δ_r Wᵀ
+//! ```
+//!
+//! Does not know Adam, nor which rows a batch meets twice.
+//!
+//! **Invariant**: every number is summed by one unit, over ratings in their order, and written by no other: the result does not depend on
+//! when units run.
+
+use cubecl::prelude::*;
+
+use super::shape::{Layer, Shape};
+
+/// Writes the gradient of each rating's embeddings, and of each share's part of all that is dense.
+///
+/// # Shapes
+/// - order: rows of the columns, in the order of training; the batch is `from .. from + n`
+/// - ids: `[n_rows, 2]`, user and item; numbers: `[n_rows, 1 + n_contexts]`, target and contexts
+/// - tables: `[n, 3, embedding_size]`, weight and moments; features: `[n_items, n_features]`
+/// - dense: `[4, n_dense]`, weight, moments, and the weight with its layers transposed
+/// - of_rows: `[n, n_tables, embedding_size]`; of_dense: `[n_shares, n_dense + 2]`, the last two Σ |ŷ - y| and Σ |ŷ - y| / |y|
+#[cube(launch)]
+#[expect(clippy::too_many_arguments, reason = "a kernel has no structures to put them into")]
+pub(super) fn gradients(
+    order: &[u32],
+    ids: &[u32],
+    numbers: &[f32],
+    user_cosine: &[f32],
+    item_cosine: &[f32],
+    user_dense: &[f32],
+    item_dense: &[f32],
+    features: &[f32],
+    dense: &[f32],
+    of_rows: &mut [f32],
+    of_dense: &mut [f32],
+    from: usize,
+    n: usize,
+    n_tiles: usize,
+    #[comptime] shape: Shape,
+) {
+    let tile = comptime!(shape.tile);
+    let size = comptime!(shape.embedding_size);
+    let d_input = comptime!(shape.d_input);
+    let d_hidden = comptime!(shape.d_hidden);
+    let units = comptime!(shape.units);
+    let unit = UNIT_POS as usize;
+    let share = CUBE_POS;
+    let sums = share * comptime!(shape.n_dense + 2);
+
+    // Of each rating of the tile: its row, user and item.
+    let mut met = Shared::<[u32]>::new_slice(comptime!(3 * shape.tile));
+    let mut a = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.embedding_size));
+    let mut b = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.embedding_size));
+    let mut x = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.d_input.max(1)));
+    let mut h = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.d_hidden.max(1)));
+    let mut delta = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.d_hidden.max(1)));
+    // Of each rating: g, c, and what the gradients of `a` and `b` are made with.
+    let mut slope = Shared::<[f32]>::new_slice(comptime!(5 * shape.tile));
+    let mut loss = Shared::<[f32]>::new_slice(comptime!(2 * shape.tile));
+    if unit < tile {
+        loss[2 * unit] = 0.0;
+        loss[2 * unit + 1] = 0.0;
+    }
+
+    for number in 0..n_tiles {
+        let first = (share * n_tiles + number) * tile;
+        if unit < tile {
+            // Beyond the batch stands its last rating again, with a slope of 0.
+            let row = order[from + usize::min(first + unit, n - 1)];
+            met[3 * unit] = row;
+            met[3 * unit + 1] = ids[2 * row as usize];
+            met[3 * unit + 2] = ids[2 * row as usize + 1];
+        }
+        sync_cube();
+
+        for at in range_stepped(unit, tile * size, units) {
+            let rating = at / size;
+            let column = at % size;
+            let user = met[3 * rating + 1] as usize * (3 * size) + column;
+            let item = met[3 * rating + 2] as usize * (3 * size) + column;
+            a[at] = user_cosine[user];
+            b[at] = item_cosine[item];
+            if comptime!(shape.n_tables > 2) {
+                x[rating * d_input + column] = user_dense[user];
+                x[rating * d_input + size + column] = item_dense[item];
+            }
+        }
+        let width = comptime!(shape.features.d_input);
+        let place = comptime!(shape.features.x);
+        for at in range_stepped(unit, tile * width, units) {
+            let rating = at / comptime!(shape.features.d_input.max(1));
+            let column = at % comptime!(shape.features.d_input.max(1));
+            x[rating * d_input + place + column] = features[met[3 * rating + 2] as usize * width + column];
+        }
+        let width = comptime!(shape.contexts.d_input);
+        let place = comptime!(shape.contexts.x);
+        for at in range_stepped(unit, tile * width, units) {
+            let rating = at / comptime!(shape.contexts.d_input.max(1));
+            let column = at % comptime!(shape.contexts.d_input.max(1));
+            x[rating * d_input + place + column] = numbers[met[3 * rating] as usize * (width + 1) + 1 + column];
+        }
+        sync_cube();
+
+        forward(&x, &mut h, dense, unit, comptime!(shape.pair), comptime!(shape.clone()));
+        forward(&x, &mut h, dense, unit, comptime!(shape.features), comptime!(shape.clone()));
+        forward(&x, &mut h, dense, unit, comptime!(shape.contexts), comptime!(shape.clone()));
+        // The last units have the least to do.
+        if unit >= units - tile {
+            cosine(&a, &b, &mut slope, units - 1 - unit, size);
+        }
+        sync_cube();
+
+        if unit < tile {
+            let weight = comptime!(shape.output);
+            let c = slope[5 * unit + 1];
+            let mut predicted = dense[weight] * c + dense[weight + 1 + d_hidden];
+            for hidden in 0..d_hidden {
+                predicted += dense[weight + 1 + hidden] * h[unit * d_hidden + hidden];
+            }
+            let y = numbers[met[3 * unit] as usize * comptime!(shape.contexts.d_input + 1)];
+            let error = predicted - y;
+            let mut g = 0.0;
+            if first + unit < n {
+                let size_of_error = f32::abs(error);
+                loss[2 * unit] += size_of_error;
+                loss[2 * unit + 1] += size_of_error / f32::max(f32::abs(y), 1e-7);
+                let one = 1.0 / n as f32;
+                if error > 0.0 {
+                    g = one;
+                }
+                if error < 0.0 {
+                    g = -one;
+                }
+            }
+            slope[5 * unit] = g;
+            let back = g * dense[weight];
+            slope[5 * unit + 2] *= back;
+            slope[5 * unit + 3] *= back;
+            slope[5 * unit + 4] *= back;
+        }
+        sync_cube();
+
+        for at in range_stepped(unit, tile * d_hidden, units) {
+            let rating = at / comptime!(shape.d_hidden.max(1));
+            let hidden = at % comptime!(shape.d_hidden.max(1));
+            let mut passes = 0.0;
+            if h[at] > 0.0 {
+                passes = slope[5 * rating] * dense[comptime!(shape.output + 1) + hidden];
+            }
+            delta[at] = passes;
+        }
+        sync_cube();
+
+        backward(&x, &delta, of_dense, sums, number, unit, comptime!(shape.pair), comptime!(shape.clone()));
+        backward(&x, &delta, of_dense, sums, number, unit, comptime!(shape.features), comptime!(shape.clone()));
+        backward(&x, &delta, of_dense, sums, number, unit, comptime!(shape.contexts), comptime!(shape.clone()));
+        for at in range_stepped(unit, d_hidden + 2, units) {
+            let mut sum = 0.0;
+            for rating in 0..tile {
+                let mut factor = 1.0;
+                if at == 0 {
+                    factor = slope[5 * rating + 1];
+                }
+                if at > 0 && at <= d_hidden {
+                    factor = h[rating * d_hidden + at - 1];
+                }
+                sum += slope[5 * rating] * factor;
+            }
+            add(of_dense, sums + comptime!(shape.output) + at, sum, number);
+        }
+
+        let columns = comptime!(shape.n_tables * shape.embedding_size);
+        for at in range_stepped(unit, tile * size, units) {
+            let rating = at / size;
+            if first + rating < n {
+                let to = (first + rating) * columns + at % size;
+                let scale = slope[5 * rating + 2];
+                of_rows[to] = b[at] * scale - a[at] * slope[5 * rating + 3];
+                of_rows[to + size] = a[at] * scale - b[at] * slope[5 * rating + 4];
+            }
+        }
+        let width = comptime!(shape.pair.d_input);
+        let transposed = comptime!(3 * shape.n_dense + shape.pair.weight);
+        for at in range_stepped(unit, tile * width, units) {
+            let rating = at / comptime!(shape.pair.d_input.max(1));
+            let column = at % comptime!(shape.pair.d_input.max(1));
+            if first + rating < n {
+                let mut sum = 0.0;
+                for hidden in 0..comptime!(shape.pair.d_output) {
+                    sum += delta[rating * d_hidden + hidden] * dense[transposed + hidden * width + column];
+                }
+                of_rows[(first + rating) * columns + 2 * size + column] = sum;
+            }
+        }
+        sync_cube();
+    }
+
+    if unit < 2 {
+        let mut sum = 0.0;
+        for rating in 0..tile {
+            sum += loss[2 * rating + unit];
+        }
+        of_dense[sums + comptime!(shape.n_dense) + unit] = sum;
+    }
+}
+
+/// `relu(x W + z)` of one layer, for the ratings of a tile.
+#[cube]
+fn forward(x: &[f32], h: &mut [f32], dense: &[f32], unit: usize, #[comptime] layer: Layer, #[comptime] shape: Shape) {
+    let width = comptime!(layer.d_output.max(1));
+    let bias = comptime!(layer.weight + layer.d_input * layer.d_output);
+    for at in range_stepped(unit, comptime!(shape.tile * layer.d_output), comptime!(shape.units)) {
+        let rating = at / width;
+        let hidden = at % width;
+        let input = rating * comptime!(shape.d_input) + comptime!(layer.x);
+        let mut sum = dense[bias + hidden];
+        for column in 0..comptime!(layer.d_input) {
+            sum += x[input + column] * dense[comptime!(layer.weight) + column * width + hidden];
+        }
+        h[rating * comptime!(shape.d_hidden) + comptime!(layer.h) + hidden] = f32::max(sum, 0.0);
+    }
+}
+
+/// Adds a tile's part of the gradient of one layer's weights and bias to its share's.
+#[cube]
+#[expect(clippy::too_many_arguments, reason = "a kernel has no structures to put them into")]
+fn backward(
+    x: &[f32],
+    delta: &[f32],
+    of_dense: &mut [f32],
+    sums: usize,
+    number: usize,
+    unit: usize,
+    #[comptime] layer: Layer,
+    #[comptime] shape: Shape,
+) {
+    let width = comptime!(layer.d_output.max(1));
+    let n_weights = comptime!(layer.d_input * layer.d_output);
+    // The bias is one more row of weights, whose input is 1.
+    for at in range_stepped(unit, comptime!(n_weights + layer.d_output), comptime!(shape.units)) {
+        let column = at / width;
+        let hidden = at % width + comptime!(layer.h);
+        let mut sum = 0.0;
+        for rating in 0..comptime!(shape.tile) {
+            let mut input = 1.0;
+            if at < n_weights {
+                input = x[rating * comptime!(shape.d_input) + comptime!(layer.x) + column];
+            }
+            sum += input * delta[rating * comptime!(shape.d_hidden) + hidden];
+        }
+        add(of_dense, sums + comptime!(layer.weight) + at, sum, number);
+    }
+}
+
+/// `sums[at] += sum`, from 0 at the first tile.
+#[cube]
+fn add(sums: &mut [f32], at: usize, sum: f32, number: usize) {
+    if number == 0 {
+        sums[at] = sum;
+    } else {
+        sums[at] += sum;
+    }
+}
+
+/// The cosine of a rating's first pair, and what it takes to go back but for the slope: `1 / (|a| |b|)`, `c / a·a`, `c / b·b`; the last two
+/// are 0 where a length is too small to count.
+#[cube]
+fn cosine(a: &[f32], b: &[f32], slope: &mut [f32], rating: usize, #[comptime] size: usize) {
+    let mut ab = 0.0;
+    let mut aa = 0.0;
+    let mut bb = 0.0;
+    for column in 0..size {
+        let one = a[rating * size + column];
+        let other = b[rating * size + column];
+        ab += one * other;
+        aa += one * one;
+        bb += other * other;
+    }
+    let least = 1e-12;
+    let scale = 1.0 / f32::sqrt(f32::max(aa, least) * f32::max(bb, least));
+    let c = ab * scale;
+    slope[5 * rating + 1] = c;
+    slope[5 * rating + 2] = scale;
+    let mut shrink_a = 0.0;
+    if aa > least {
+        shrink_a = c / aa;
+    }
+    let mut shrink_b = 0.0;
+    if bb > least {
+        shrink_b = c / bb;
+    }
+    slope[5 * rating + 3] = shrink_a;
+    slope[5 * rating + 4] = shrink_b;
+}

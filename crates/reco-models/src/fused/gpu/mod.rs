@@ -1,0 +1,342 @@
+//! The fused step on a GPU.
+//!
+//! Two kernels a step, by CubeCL for whatever the device speaks: `gradients`, then `update`. Columns lie on the device from the start;
+//! an epoch's order, and which rows its steps meet, are uploaded in parts of [`PART`] ratings. Does not know which GPU it is.
+//!
+//! **Invariant**: nothing is read back within an epoch, and nothing is added by two units: the same bytes each time.
+
+mod gradients;
+mod plan;
+mod shape;
+mod update;
+
+use burn::module::Param;
+use burn::tensor::{Device, Int, Tensor, TensorData, s};
+use burn_wgpu::{CubeTensor, Wgpu};
+use cubecl::prelude::*;
+use cubecl::{calculate_cube_count_elemwise, client::Client};
+use reco_core::{FitError, Run};
+
+use self::plan::{Plan, Rows};
+use self::shape::Shape;
+use super::numbers;
+use crate::batches::Columns;
+use crate::network::Network;
+use crate::optimizer::Adam;
+use crate::options::NetworkOptions;
+use crate::training::Data;
+
+/// Ratings whose steps are planned and uploaded together.
+const PART: usize = 1 << 20;
+
+/// Shares of a batch, at most: so many cubes work on it, and so many partial sums of all that is dense are added up.
+const SHARES: usize = 512;
+
+/// Units of a cube.
+const UNITS: usize = 128;
+
+/// A network's numbers on a GPU, with all that the optimizer keeps.
+pub(crate) struct OnGpu {
+    client: Client,
+    shape: Shape,
+    /// `[n_rows, 3, embedding_size]` each: weight and moments. Those that the network lacks have one number.
+    tables: [CubeTensor; 4],
+    /// `[4, n_dense]`: weight, moments, and the weight with its layers transposed.
+    dense: CubeTensor,
+    /// `[n_items, n_features]`
+    features: CubeTensor,
+    /// `[n_rows, 2]`: users and items of the training rows.
+    ids: CubeTensor,
+    /// `[n_rows, 1 + n_contexts]`: their targets and contexts.
+    numbers: CubeTensor,
+    /// What a batch needs, for as many ratings as the longest so far: gradients of its rows, and of all that is dense.
+    room: Option<(usize, [CubeTensor; 2])>,
+    rows: [Rows; 2],
+    adam: Adam,
+    step: u32,
+    device: Device,
+}
+
+impl OnGpu {
+    /// Takes the numbers of `network` over; those it has are stale until [`OnGpu::write`]. `None` where kernels cannot run on `device`,
+    /// or one rating does not fit into the memory that a cube shares.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub(super) fn new<N: Network>(
+        network: &mut N,
+        data: &Data<'_>,
+        options: &NetworkOptions,
+        device: &Device,
+    ) -> Result<Option<Self>, FitError> {
+        let Some(probe) = cube(Tensor::<1>::zeros([1], device)) else { return Ok(None) };
+        let client = probe.client.clone();
+        let n_tables = network.tables().len();
+        let mut dense = network.dense_mut();
+        let output = dense.pop().expect("every network ends in the unit that joins its branches");
+        let has_features = N::FEATURES && data.item_features.is_some();
+        let n_contexts = data.fit.contexts.n_columns();
+        let has_contexts = N::CONTEXTS && n_contexts > 0;
+        let mut linears = dense.iter();
+        let layers = [n_tables > 2, has_features, has_contexts]
+            .map(|is_there| is_there.then(|| linears.next().expect("a layer for each branch").weight.dims()))
+            .map(Option::unwrap_or_default);
+        let hardware = &client.properties().hardware;
+        let units = UNITS.min(hardware.max_units_per_cube as usize);
+        let Some(shape) = Shape::new(options.embedding_size, n_tables, layers, units, hardware.max_shared_memory_size)
+        else {
+            return Ok(None);
+        };
+
+        let bias = |linear: &burn::nn::Linear| numbers(linear.bias.as_ref().expect("it has one").val());
+        let mut state = vec![0.0; 4 * shape.n_dense];
+        let mut at = 0;
+        for linear in dense.iter().map(|linear| &**linear).chain([&*output]) {
+            for values in [numbers(linear.weight.val())?, bias(linear)?] {
+                state[at..at + values.len()].copy_from_slice(&values);
+                at += values.len();
+            }
+        }
+        let pair = shape.pair;
+        for column in 0..pair.d_input {
+            for hidden in 0..pair.d_output {
+                state[3 * shape.n_dense + pair.weight + hidden * pair.d_input + column] =
+                    state[pair.weight + column * pair.d_output + hidden];
+            }
+        }
+
+        let upload = Upload { device };
+        let none = || upload.floats(vec![0.0]);
+        let mut tables = network.tables().into_iter().map(|table| {
+            let weight = table.weight.val();
+            let moments = weight.zeros_like();
+            raw(Tensor::cat(vec![weight, moments.clone(), moments], 1))
+        });
+        let tables = std::array::from_fn(|_| tables.next().unwrap_or_else(none));
+        let features = match data.item_features {
+            // Another place of its own: what a network reads is not to be moved by it.
+            Some(features) if has_features => raw(features.clone() * 1.0),
+            _ => none(),
+        };
+        let columns = data.fit;
+        let ids = columns.users.iter().zip(&columns.items).flat_map(|(user, item)| [*user as i32, *item as i32]);
+        let mut values = Vec::with_capacity(columns.len() * (1 + shape.contexts.d_input));
+        for (row, target) in columns.targets.iter().enumerate() {
+            values.push(*target);
+            if has_contexts {
+                values.extend_from_slice(columns.contexts.row(row));
+            }
+        }
+        Ok(Some(Self {
+            tables,
+            dense: upload.floats(state),
+            features,
+            ids: upload.ints(ids.collect()),
+            numbers: upload.floats(values),
+            room: None,
+            rows: [Rows::new(data.n_users), Rows::new(data.n_items)],
+            adam: Adam::new(options.learning_rate, options.optimizer),
+            step: 0,
+            device: device.clone(),
+            client,
+            shape,
+        }))
+    }
+
+    /// One pass over the rows in `order`; the mean absolute error and the mean absolute percentage error of its batches.
+    ///
+    /// # Errors
+    /// An interruption, or a device that fails.
+    pub(super) fn epoch(
+        &mut self,
+        columns: &Columns,
+        order: &[u32],
+        batch_size: usize,
+        run: &Run<'_>,
+    ) -> Result<(f64, f64), FitError> {
+        let mut losses = Vec::new();
+        for part in order.chunks(batch_size * (PART / batch_size).max(1)) {
+            let plan = Plan::new(&mut self.rows, columns, part, batch_size, self.step, &self.adam);
+            // The part before may still run; two of them at a time lie on the device.
+            if losses.len() > 1 {
+                self.device.sync().map_err(|error| failed(&error))?;
+            }
+            losses.push(self.part(part, &plan, run)?);
+        }
+        let mut sums = [0.0; 2];
+        for losses in losses {
+            for pair in numbers::<1>(Tensor::from_primitive::<Wgpu>(losses))?.chunks_exact(2) {
+                sums[0] += f64::from(pair[0]);
+                sums[1] += f64::from(pair[1]);
+            }
+        }
+        let n = order.len().max(1) as f64;
+        Ok((sums[0] / n, sums[1] / n * 100.0))
+    }
+
+    /// The steps of a plan; `[n_steps, 2]`, their losses.
+    fn part(&mut self, order: &[u32], plan: &Plan, run: &Run<'_>) -> Result<CubeTensor, FitError> {
+        let device = self.device.clone();
+        let upload = Upload { device: &device };
+        let (shape, size) = (self.shape.clone(), self.shape.embedding_size);
+        let order = upload.ints(order.iter().map(|row| *row as i32).collect());
+        let (slots, places) = (upload.ints(plan.slots.clone()), upload.ints(plan.places.clone()));
+        let losses = upload.floats(vec![0.0; 2 * plan.steps.len()]);
+        let pays = self.adam.is_dense();
+        let debts = upload.floats(if pays { plan.debts.clone() } else { vec![0.0] });
+        for (side, first) in plan.first.iter().enumerate().filter(|(_, first)| !first.is_empty()) {
+            let first = upload.floats(first.clone());
+            for table in self.tables[..shape.n_tables].iter().skip(side).step_by(2) {
+                let n = table.meta.shape().num_elements() / 3;
+                let (count, dim) = self.elementwise(n);
+                update::pay_all::launch(&self.client, count, dim, arg(table), arg(&first), size);
+            }
+        }
+        for (number, step) in plan.steps.iter().enumerate() {
+            if number % 16 == 0 && run.progress.interrupted() {
+                return Err(FitError::Interrupted);
+            }
+            self.step += 1;
+            let n_tiles = step.n.div_ceil(shape.tile);
+            let n_tiles_per_share = n_tiles.div_ceil(SHARES);
+            let n_shares = n_tiles.div_ceil(n_tiles_per_share);
+            let [of_rows, of_dense] = self.room(step.n, n_shares);
+            let [user_cosine, item_cosine, user_dense, item_dense] = self.tables.each_ref();
+            gradients::gradients::launch(
+                &self.client,
+                CubeCount::Static(n_shares as u32, 1, 1),
+                CubeDim::new_1d(shape.units as u32),
+                arg(&order),
+                arg(&self.ids),
+                arg(&self.numbers),
+                arg(user_cosine),
+                arg(item_cosine),
+                arg(user_dense),
+                arg(item_dense),
+                arg(&self.features),
+                arg(&self.dense),
+                arg(&of_rows),
+                arg(&of_dense),
+                step.from,
+                step.n,
+                n_tiles_per_share,
+                shape.clone(),
+            );
+            let n = (step.n_users + step.n_items) * shape.n_tables / 2 * size + shape.n_dense + 2;
+            let (count, dim) = self.elementwise(n);
+            update::update::launch(
+                &self.client,
+                count,
+                dim,
+                arg(&of_rows),
+                arg(&of_dense),
+                arg(&slots),
+                arg(&places),
+                arg(&debts),
+                arg(user_cosine),
+                arg(item_cosine),
+                arg(user_dense),
+                arg(item_dense),
+                arg(&self.dense),
+                arg(&losses),
+                step.slot,
+                step.n_users,
+                step.n_items,
+                n_shares,
+                number,
+                self.adam.rate(self.step as usize) as f32,
+                shape.clone(),
+                pays,
+            );
+            run.progress.advance(step.n);
+        }
+        Ok(losses)
+    }
+
+    /// Cubes for `n` numbers, each of them by one unit.
+    fn elementwise(&self, n: usize) -> (CubeCount, CubeDim) {
+        let dim = CubeDim::new_1d(self.shape.units as u32);
+        (calculate_cube_count_elemwise(&self.client, n, dim), dim)
+    }
+
+    /// Room for the gradients of a batch of `n` ratings in `n_shares`.
+    fn room(&mut self, n: usize, n_shares: usize) -> [CubeTensor; 2] {
+        if self.room.as_ref().is_none_or(|(enough, _)| *enough < n) {
+            let zeros = |n: usize| raw(Tensor::<1>::zeros([n], &self.device));
+            let of_rows = zeros(n * self.shape.n_tables * self.shape.embedding_size);
+            self.room = Some((n, [of_rows, zeros(SHARES.min(n_shares.max(1)) * (self.shape.n_dense + 2))]));
+        }
+        self.room.as_ref().expect("it was just made").1.clone()
+    }
+
+    /// Puts all numbers into `network`; training can go on. Every row is caught up at the end of an epoch.
+    pub(super) fn write<N: Network>(&self, network: &mut N) {
+        self.put(0, network);
+    }
+
+    /// Puts the first moments into `network`, as if they were its weights.
+    #[cfg(test)]
+    pub(super) fn write_moments<N: Network>(&self, network: &mut N) {
+        self.put(1, network);
+    }
+
+    /// Puts the weights, 0, or one of their moments into `network`.
+    fn put<N: Network>(&self, which: usize, network: &mut N) {
+        let size = self.shape.embedding_size;
+        for (table, to) in self.tables.iter().zip(network.tables_mut()) {
+            let state = Tensor::<2>::from_primitive::<Wgpu>(table.clone());
+            // A slice may be a view of what the next step overwrites: the product is a place of its own.
+            let weight = state.slice(s![.., which * size..(which + 1) * size]) * 1.0;
+            to.weight = Param::initialized(to.weight.id, weight);
+        }
+        let dense = Tensor::<1>::from_primitive::<Wgpu>(self.dense.clone());
+        let mut at = which * self.shape.n_dense;
+        let mut take = |n: usize| {
+            at += n;
+            dense.clone().slice(s![at - n..at]) * 1.0
+        };
+        for to in network.dense_mut() {
+            let [d_input, d_output] = to.weight.dims();
+            to.weight = Param::initialized(to.weight.id, take(d_input * d_output).reshape([d_input, d_output]));
+            let id = to.bias.as_ref().expect("every layer has a bias").id;
+            to.bias = Some(Param::initialized(id, take(d_output)));
+        }
+    }
+}
+
+/// Puts numbers onto a device.
+struct Upload<'a> {
+    device: &'a Device,
+}
+
+impl Upload<'_> {
+    fn floats(&self, values: Vec<f32>) -> CubeTensor {
+        let n = values.len();
+        raw(Tensor::<1>::from_data(TensorData::new(values, [n]), self.device))
+    }
+
+    fn ints(&self, values: Vec<i32>) -> CubeTensor {
+        let n = values.len();
+        let tensor = Tensor::<1, Int>::from_data(TensorData::new(values, [n]), self.device);
+        tensor.try_into_primitive::<Wgpu>().expect("`new` has seen that kernels run on this device")
+    }
+}
+
+/// What a kernel reads or writes.
+fn arg(tensor: &CubeTensor) -> BufferArg {
+    tensor.clone().into_buffer_arg()
+}
+
+/// A tensor for kernels, where they run on its device.
+fn cube<const D: usize>(tensor: Tensor<D>) -> Option<CubeTensor> {
+    tensor.try_into_primitive::<Wgpu>().ok()
+}
+
+/// The same on a device where kernels are known to run.
+fn raw<const D: usize>(tensor: Tensor<D>) -> CubeTensor {
+    cube(tensor).expect("`new` has seen that kernels run on this device")
+}
+
+fn failed(error: &impl std::fmt::Display) -> FitError {
+    FitError::Other(format!("the device failed while training: {error}").into())
+}

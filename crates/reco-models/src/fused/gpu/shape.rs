@@ -1,0 +1,82 @@
+//! Where does everything of a network stand on a GPU?
+//!
+//! Does not know numbers. Kernels are compiled for one shape.
+//!
+//! **Invariant**: layers lie side by side, in the order in which the network lists them; what a network lacks has a width of 0.
+
+/// Ratings of a tile, at most.
+const TILE: usize = 8;
+
+/// A dense layer before a rectifier; all 0 where the network has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Layer {
+    pub(super) d_input: usize,
+    pub(super) d_output: usize,
+    /// Where its input begins among all inputs of a rating.
+    pub(super) x: usize,
+    /// Where its output begins among all hidden units.
+    pub(super) h: usize,
+    /// Where its weights `[d_input, d_output]` begin among all that is dense; its bias follows.
+    pub(super) weight: usize,
+}
+
+/// A network's shape, and how a cube works on it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Shape {
+    pub(super) embedding_size: usize,
+    /// 2: the cosine's; 4: the second pair's as well.
+    pub(super) n_tables: usize,
+    /// Over the second pair of embeddings, item features and contexts.
+    pub(super) pair: Layer,
+    pub(super) features: Layer,
+    pub(super) contexts: Layer,
+    /// Over all layers.
+    pub(super) d_input: usize,
+    pub(super) d_hidden: usize,
+    /// Where the joining unit's weights begin: the cosine's, one for each hidden unit, and the bias.
+    pub(super) output: usize,
+    pub(super) n_dense: usize,
+    /// Ratings that a cube works on together.
+    pub(super) tile: usize,
+    /// Units of a cube.
+    pub(super) units: usize,
+}
+
+impl Shape {
+    /// `layers`: `[d_input, d_output]` over the second pair, features and contexts, 0 for what is not there. `None` where not even one
+    /// rating fits into `shared_memory`, in bytes.
+    pub(super) fn new(
+        embedding_size: usize,
+        n_tables: usize,
+        layers: [[usize; 2]; 3],
+        units: usize,
+        shared_memory: usize,
+    ) -> Option<Self> {
+        let (mut d_input, mut d_hidden, mut n_dense) = (0, 0, 0);
+        let [pair, features, contexts] = layers.map(|[width, d_output]| {
+            let layer = Layer { d_input: width, d_output, x: d_input, h: d_hidden, weight: n_dense };
+            d_input += width;
+            d_hidden += d_output;
+            n_dense += width * d_output + d_output;
+            layer
+        });
+        let output = n_dense;
+        n_dense += d_hidden + 2;
+        // What `gradients` keeps of a rating.
+        let per_rating = size_of::<f32>() * (2 * embedding_size + d_input.max(1) + 2 * d_hidden.max(1) + 10);
+        let tile = [TILE, TILE / 2, TILE / 4, 1].into_iter().find(|tile| tile * per_rating <= shared_memory)?;
+        Some(Self {
+            embedding_size,
+            n_tables,
+            pair,
+            features,
+            contexts,
+            d_input,
+            d_hidden,
+            output,
+            n_dense,
+            tile,
+            units,
+        })
+    }
+}
