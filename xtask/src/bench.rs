@@ -11,6 +11,7 @@ mod others;
 mod page;
 mod peers;
 mod protocols;
+mod quality;
 mod ruler;
 mod train;
 
@@ -34,7 +35,7 @@ Examples:
   cargo xtask bench keras                     what others do, in a Python environment made for it")]
 pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn,
-    /// full-ranking, protocols, choices, compare, train, ingest
+    /// full-ranking, protocols, choices, compare, train, quality, ingest
     cases: Vec<String>,
     /// Those that run others' programs as well: keras, surprise, ruler, train-peers, others; and full-ranking beside NumPy
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! How many ratings a second does a network learn from?
 //!
-//! `cargo run --release -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP [EPOCHS]` trains on as many ratings,
-//! users and items as MovieLens 100K's train part has, drawn by chance, and prints a JSON line. Does not know how good the network
+//! `cargo run --release -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP [DEVICE [EPOCHS [RATINGS]]]` trains on as many ratings,
+//! users and items as MovieLens 100K's train part has unless told otherwise, drawn by chance, and prints a JSON line. Does not know how good the network
 //! gets: there is nothing to learn.
 //!
 //! **Invariant**: the seconds are those of the whole fit, less what the first, unmeasured fit has warmed.
@@ -24,12 +24,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [approach, batch_size, optimizer, step, ..] = words.as_slice() else {
         return Err("which approach, batch size, optimizer and step? `neural 128 lazy-adam fused`".into());
     };
-    let epochs: usize = words.get(4).map_or(Ok(5), |word| word.parse())?;
+    let device: DeviceChoice =
+        words.get(4).map_or(Ok(DeviceChoice::Cpu), |word| serde_json::from_value(json!(word)))?;
+    let epochs: usize = words.get(5).map_or(Ok(5), |word| word.parse())?;
     let batch_size: usize = batch_size.parse()?;
     let entry = reco_models::APPROACHES.iter().find(|entry| entry.name == approach).ok_or("no such approach")?;
     let options = |epochs: usize| json!({ "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "training_step": step });
-    let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
-    let train = train()?;
+    let run = Run { seed: 1, device, progress: &Silent };
+    let n_ratings = words.get(6).map_or(Ok(N_RATINGS), |word| word.parse())?;
+    let train = train(n_ratings)?;
     (entry.configure)(&options(1))?.fit(&train, &run)?;
     let fitted = (entry.configure)(&options(epochs))?.fit(&train, &run)?;
     let log = fitted.training().ok_or("it is not trained by epochs")?;
@@ -45,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn train() -> Result<Train, Box<dyn Error>> {
+fn train(n_ratings: u64) -> Result<Train, Box<dyn Error>> {
     let features = (0..N_ITEMS * N_FEATURES).map(|at| f32::from(u8::from(chance(at as u64) < 0.1))).collect();
     let matrix = Matrix::new(N_ITEMS, N_FEATURES, features).ok_or("a number for each feature")?;
     let names = (0..N_FEATURES).map(|at| format!("genre {at}")).collect();
@@ -53,7 +56,7 @@ fn train() -> Result<Train, Box<dyn Error>> {
     let contexts = vec!["daytime".to_owned(), "weekend".to_owned()];
     let catalogue = Catalogue { item_features, contexts, ..catalogue(N_USERS, N_ITEMS) };
     let mut rows = Interactions::builder(2);
-    for at in 0..N_RATINGS {
+    for at in 0..n_ratings {
         // Some users and items have many ratings, most have few.
         let pick = |draw: u64, n: usize| (chance(3 * at + draw).powi(2) * n as f64) as usize;
         let user = catalogue.users.at(pick(0, N_USERS)).ok_or("a user")?;

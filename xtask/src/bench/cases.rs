@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{Arguments, Case, five_folds, others, peers, protocols, ruler, train};
+use super::{Arguments, Case, five_folds, others, peers, protocols, quality, ruler, train};
 use crate::process::{Cost, Workspace, measure, shown, succeed};
 
 /// All cases, in the order they run. To add one, add a line.
@@ -65,6 +65,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "others", about: "Others' recommenders by our ruler", peer: true, measure: others::run },
     Case { name: "train", about: "How fast the networks learn", peer: false, measure: train::run },
     Case { name: "train-peers", about: "The same in Keras and PyTorch", peer: true, measure: train::peers },
+    Case { name: "quality", about: "What the fast training step learns", peer: false, measure: quality::run },
     Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest },
 ];
 

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Arguments;
 use crate::process::{Workspace, answer, succeed};
@@ -28,6 +29,17 @@ const CASES: [(&str, &str, &str); 6] = [
     ("neural", "128", "adam"),
     ("hybrid", "128", "lazy-adam"),
     ("collaborative", "128", "lazy-adam"),
+];
+
+/// Ratings that are trained on on wgpu: a software driver takes its time.
+const GPU_RATINGS: &str = "8192";
+
+/// Approach, batch size, optimizer on wgpu.
+const GPU_CASES: [(&str, &str, &str); 4] = [
+    ("neural", "128", "lazy-adam"),
+    ("neural", "128", "adam"),
+    ("hybrid", "128", "adam"),
+    ("neural", "1024", "lazy-adam"),
 ];
 
 #[derive(Deserialize)]
@@ -66,6 +78,42 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
             cells.map(|(median, fastest)| format!("{} k ({} k)", thousands(median), thousands(fastest)));
         let ratio = cells[2].0 / cells[0].0;
         text += &format!("| {approach} | {batch} | `{optimizer}` | {plain} | {one} | {all} | {ratio:.1} |\n");
+    }
+    text += &on_wgpu(workspace, &program)?;
+    Ok(text)
+}
+
+/// The same on wgpu, by kernels and by autodiff, where there is an adapter.
+fn on_wgpu(workspace: &Workspace, program: &Path) -> Result<String> {
+    let doctor = workspace.build_reco(false)?;
+    let doctor: Value = serde_json::from_str(&answer(workspace.command(doctor).args(["doctor", "--json"]))?)?;
+    let devices = doctor["devices"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let Some(adapter) = devices.iter().find(|device| device["backend"] != "flex") else {
+        return Ok("\nwgpu has no adapter on this machine.\n".to_owned());
+    };
+    let mut text = format!(
+        "\nOn wgpu, {}: milliseconds a step, over {GPU_RATINGS} ratings, medians of {PEER_TURNS} turns.\n\n\
+         | approach | batch | optimizer | autodiff (`plain`) | fused: two kernels | plain / fused |\n\
+         | --- | ---: | --- | ---: | ---: | ---: |\n",
+        adapter["name"].as_str().unwrap_or("an adapter"),
+    );
+    for (approach, batch, optimizer) in GPU_CASES {
+        let measured = |step: &str| {
+            let words = [approach, batch, optimizer, step, "wgpu", "1", GPU_RATINGS];
+            speed(workspace.command(program).args(words))
+        };
+        let mut turns: [Vec<f64>; 2] = Default::default();
+        for _ in 0..PEER_TURNS {
+            turns[0].push(measured("plain")?);
+            turns[1].push(measured("fused")?);
+        }
+        let ratings: f64 = batch.parse()?;
+        let [plain, fused] = turns.map(|mut turns| {
+            turns.sort_unstable_by(f64::total_cmp);
+            1e3 * ratings / turns[PEER_TURNS / 2]
+        });
+        let ratio = plain / fused;
+        text += &format!("| {approach} | {batch} | `{optimizer}` | {plain:.1} | {fused:.1} | {ratio:.1} |\n");
     }
     Ok(text)
 }

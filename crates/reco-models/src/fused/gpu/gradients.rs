@@ -24,7 +24,8 @@ use super::shape::{Layer, Shape};
 /// - ids: `[n_rows, 2]`, user and item; numbers: `[n_rows, 1 + n_contexts]`, target and contexts
 /// - tables: `[n, 3, embedding_size]`, weight and moments; features: `[n_items, n_features]`
 /// - dense: `[4, n_dense]`, weight, moments, and the weight with its layers transposed
-/// - of_rows: `[n, n_tables, embedding_size]`; of_dense: `[n_shares, n_dense + 2]`, the last two Σ |ŷ - y| and Σ |ŷ - y| / |y|
+/// - of_rows: `[n, n_tables, embedding_size]`; of_dense: `[n_shares, n_dense + 2]`, layers transposed, the last two Σ |ŷ - y| and
+///   Σ |ŷ - y| / |y|
 #[cube(launch)]
 #[expect(clippy::too_many_arguments, reason = "a kernel has no structures to put them into")]
 pub(super) fn gradients(
@@ -157,9 +158,51 @@ pub(super) fn gradients(
         }
         sync_cube();
 
-        backward(&x, &delta, of_dense, sums, number, unit, comptime!(shape.pair), comptime!(shape.clone()));
-        backward(&x, &delta, of_dense, sums, number, unit, comptime!(shape.features), comptime!(shape.clone()));
-        backward(&x, &delta, of_dense, sums, number, unit, comptime!(shape.contexts), comptime!(shape.clone()));
+        let n_left = n - usize::min(first, n);
+        let columns = comptime!(shape.n_tables * shape.embedding_size);
+        let to = first * columns + 2 * size;
+        backward(
+            &x,
+            &delta,
+            dense,
+            of_dense,
+            of_rows,
+            sums,
+            number,
+            unit,
+            to,
+            n_left,
+            comptime!(shape.pair),
+            comptime!(shape.clone()),
+        );
+        backward(
+            &x,
+            &delta,
+            dense,
+            of_dense,
+            of_rows,
+            sums,
+            number,
+            unit,
+            to,
+            n_left,
+            comptime!(shape.features),
+            comptime!(shape.clone()),
+        );
+        backward(
+            &x,
+            &delta,
+            dense,
+            of_dense,
+            of_rows,
+            sums,
+            number,
+            unit,
+            to,
+            n_left,
+            comptime!(shape.contexts),
+            comptime!(shape.clone()),
+        );
         for at in range_stepped(unit, d_hidden + 2, units) {
             let mut sum = 0.0;
             for rating in 0..tile {
@@ -175,7 +218,6 @@ pub(super) fn gradients(
             add(of_dense, sums + comptime!(shape.output) + at, sum, number);
         }
 
-        let columns = comptime!(shape.n_tables * shape.embedding_size);
         for at in range_stepped(unit, tile * size, units) {
             let rating = at / size;
             if first + rating < n {
@@ -183,19 +225,6 @@ pub(super) fn gradients(
                 let scale = slope[5 * rating + 2];
                 of_rows[to] = b[at] * scale - a[at] * slope[5 * rating + 3];
                 of_rows[to + size] = a[at] * scale - b[at] * slope[5 * rating + 4];
-            }
-        }
-        let width = comptime!(shape.pair.d_input);
-        let transposed = comptime!(3 * shape.n_dense + shape.pair.weight);
-        for at in range_stepped(unit, tile * width, units) {
-            let rating = at / comptime!(shape.pair.d_input.max(1));
-            let column = at % comptime!(shape.pair.d_input.max(1));
-            if first + rating < n {
-                let mut sum = 0.0;
-                for hidden in 0..comptime!(shape.pair.d_output) {
-                    sum += delta[rating * d_hidden + hidden] * dense[transposed + hidden * width + column];
-                }
-                of_rows[(first + rating) * columns + 2 * size + column] = sum;
             }
         }
         sync_cube();
@@ -210,51 +239,98 @@ pub(super) fn gradients(
     }
 }
 
-/// `relu(x W + z)` of one layer, for the ratings of a tile.
+/// `relu(x W + z)` of one layer, for the ratings of a tile: a unit has a hidden unit of all of them, so that each weight is read once.
 #[cube]
 fn forward(x: &[f32], h: &mut [f32], dense: &[f32], unit: usize, #[comptime] layer: Layer, #[comptime] shape: Shape) {
-    let width = comptime!(layer.d_output.max(1));
+    let tile = comptime!(shape.tile);
+    let width = comptime!(layer.d_output);
     let bias = comptime!(layer.weight + layer.d_input * layer.d_output);
-    for at in range_stepped(unit, comptime!(shape.tile * layer.d_output), comptime!(shape.units)) {
-        let rating = at / width;
-        let hidden = at % width;
-        let input = rating * comptime!(shape.d_input) + comptime!(layer.x);
-        let mut sum = dense[bias + hidden];
-        for column in 0..comptime!(layer.d_input) {
-            sum += x[input + column] * dense[comptime!(layer.weight) + column * width + hidden];
+    for hidden in range_stepped(unit, width, comptime!(shape.units)) {
+        let mut sums = Array::<f32>::new(tile);
+        #[unroll]
+        for rating in 0..tile {
+            sums[rating] = dense[bias + hidden];
         }
-        h[rating * comptime!(shape.d_hidden) + comptime!(layer.h) + hidden] = f32::max(sum, 0.0);
+        for column in 0..comptime!(layer.d_input) {
+            let weight = dense[comptime!(layer.weight) + column * width + hidden];
+            #[unroll]
+            for rating in 0..tile {
+                sums[rating] += x[rating * comptime!(shape.d_input) + comptime!(layer.x) + column] * weight;
+            }
+        }
+        #[unroll]
+        for rating in 0..tile {
+            h[rating * comptime!(shape.d_hidden) + comptime!(layer.h) + hidden] = f32::max(sums[rating], 0.0);
+        }
     }
 }
 
-/// Adds a tile's part of the gradient of one layer's weights and bias to its share's.
+/// Goes back through one layer: adds a tile's part of the gradient of its weights, transposed, and of its bias to those of the share, and
+/// where it reads embeddings writes their gradients from `to` on, for the `n_left` ratings that there are. A unit has an input of all
+/// ratings; the bias is one more input, which is 1.
 #[cube]
 #[expect(clippy::too_many_arguments, reason = "a kernel has no structures to put them into")]
 fn backward(
     x: &[f32],
     delta: &[f32],
+    dense: &[f32],
     of_dense: &mut [f32],
+    of_rows: &mut [f32],
     sums: usize,
     number: usize,
     unit: usize,
+    to: usize,
+    n_left: usize,
     #[comptime] layer: Layer,
     #[comptime] shape: Shape,
 ) {
-    let width = comptime!(layer.d_output.max(1));
+    let tile = comptime!(shape.tile);
+    let width = comptime!(layer.d_input);
     let n_weights = comptime!(layer.d_input * layer.d_output);
-    // The bias is one more row of weights, whose input is 1.
-    for at in range_stepped(unit, comptime!(n_weights + layer.d_output), comptime!(shape.units)) {
-        let column = at / width;
-        let hidden = at % width + comptime!(layer.h);
-        let mut sum = 0.0;
-        for rating in 0..comptime!(shape.tile) {
-            let mut input = 1.0;
-            if at < n_weights {
-                input = x[rating * comptime!(shape.d_input) + comptime!(layer.x) + column];
+    let transposed = comptime!(3 * shape.n_dense + layer.weight);
+    let n_columns = comptime!(if layer.d_output > 0 { layer.d_input + 1 } else { 0 });
+    for column in range_stepped(unit, n_columns, comptime!(shape.units)) {
+        let is_bias = column == width;
+        let mut inputs = Array::<f32>::new(tile);
+        let mut back = Array::<f32>::new(tile);
+        #[unroll]
+        for rating in 0..tile {
+            back[rating] = 0.0;
+            inputs[rating] = 1.0;
+            if !is_bias {
+                inputs[rating] = x[rating * comptime!(shape.d_input) + comptime!(layer.x) + column];
             }
-            sum += input * delta[rating * comptime!(shape.d_hidden) + hidden];
         }
-        add(of_dense, sums + comptime!(layer.weight) + at, sum, number);
+        for hidden in 0..comptime!(layer.d_output) {
+            let mut weight = 0.0;
+            let mut at = n_weights + hidden;
+            if !is_bias {
+                at = hidden * width + column;
+                if comptime!(layer.reads_embeddings) {
+                    weight = dense[transposed + at];
+                }
+            }
+            let mut sum = 0.0;
+            #[unroll]
+            for rating in 0..tile {
+                let slope = delta[rating * comptime!(shape.d_hidden) + comptime!(layer.h) + hidden];
+                sum += inputs[rating] * slope;
+                if comptime!(layer.reads_embeddings) {
+                    back[rating] += slope * weight;
+                }
+            }
+            add(of_dense, sums + comptime!(layer.weight) + at, sum, number);
+        }
+        if comptime!(layer.reads_embeddings) {
+            if !is_bias {
+                #[unroll]
+                for rating in 0..tile {
+                    if rating < n_left {
+                        of_rows[to + rating * comptime!(shape.n_tables * shape.embedding_size) + column] = back[rating];
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Layer {
     pub(super) h: usize,
     /// Where its weights `[d_input, d_output]` begin among all that is dense; its bias follows.
     pub(super) weight: usize,
+    /// Whether what it reads is trained as well.
+    pub(super) reads_embeddings: bool,
 }
 
 /// A network's shape, and how a cube works on it.
@@ -53,13 +55,15 @@ impl Shape {
         shared_memory: usize,
     ) -> Option<Self> {
         let (mut d_input, mut d_hidden, mut n_dense) = (0, 0, 0);
-        let [pair, features, contexts] = layers.map(|[width, d_output]| {
-            let layer = Layer { d_input: width, d_output, x: d_input, h: d_hidden, weight: n_dense };
+        let [mut pair, features, contexts] = layers.map(|[width, d_output]| {
+            let (x, h, weight) = (d_input, d_hidden, n_dense);
+            let layer = Layer { d_input: width, d_output, x, h, weight, reads_embeddings: false };
             d_input += width;
             d_hidden += d_output;
             n_dense += width * d_output + d_output;
             layer
         });
+        pair.reads_embeddings = pair.d_input > 0;
         let output = n_dense;
         n_dense += d_hidden + 2;
         // What `gradients` keeps of a rating.

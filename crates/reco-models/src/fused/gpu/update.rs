@@ -14,7 +14,7 @@
 
 use cubecl::prelude::*;
 
-use super::shape::Shape;
+use super::shape::{Layer, Shape};
 use crate::fused::debt::DEBT;
 use crate::optimizer::{BETA_1, BETA_2, EPSILON};
 
@@ -95,19 +95,30 @@ pub(super) fn update(
                 sum += of_dense[share * (n_dense + 2) + at];
             }
             if at < n_dense {
-                adam(dense, at, n_dense, sum, rate);
-                // The layer over the second pair once more, to go back through.
-                let own = at - comptime!(shape.pair.weight);
-                if own < comptime!(shape.pair.d_input * shape.pair.d_output) {
-                    let width = comptime!(shape.pair.d_output.max(1));
-                    let transposed = own % width * comptime!(shape.pair.d_input) + own / width;
-                    dense[3 * n_dense + comptime!(shape.pair.weight) + transposed] = dense[at];
-                }
+                let mut to = at;
+                to = untransposed(at, to, comptime!(shape.pair));
+                to = untransposed(at, to, comptime!(shape.features));
+                to = untransposed(at, to, comptime!(shape.contexts));
+                adam(dense, to, n_dense, sum, rate);
+                dense[3 * n_dense + at] = dense[to];
             } else {
                 losses[2 * step + at - n_dense] = sum;
             }
         }
     }
+}
+
+/// Where a number stands whose gradient stands at `at`, if it is a weight of `layer`; else `to`.
+#[cube]
+fn untransposed(at: usize, to: usize, #[comptime] layer: Layer) -> usize {
+    let mut place = to;
+    let end = comptime!(layer.weight + layer.d_input * layer.d_output);
+    if at >= comptime!(layer.weight) && at < end {
+        let own = at - comptime!(layer.weight);
+        let width = comptime!(layer.d_input.max(1));
+        place = comptime!(layer.weight) + own % width * comptime!(layer.d_output) + own / width;
+    }
+    place
 }
 
 /// Pays what every row of a table owes before it is first met.

@@ -1,0 +1,109 @@
+//! Does the fast training step learn what autodiff does?
+//!
+//! Does not know networks: it runs experiments with `training_step` set either way, seed by seed.
+//!
+//! **Invariant**: both steps meet the same rows from the same weights in the same order, so that differences are paired by seed.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::Arguments;
+use super::cases::{empty, read_json};
+use crate::process::{Workspace, shown, succeed};
+
+/// Seeds, from 0 on.
+const SEEDS: usize = 10;
+
+/// Student's t, 9 degrees of freedom: beyond it lies one difference in twenty, if there is none.
+const LIMIT: f64 = 2.262;
+
+const NETWORKS: [&str; 3] = ["collaborative", "neural", "hybrid"];
+
+/// Experiments, and the metrics that they are judged by.
+const EXPERIMENTS: [(&str, &[&str]); 2] =
+    [("article", &["scaled_mae", "article_mrr"]), ("default", &["mae", "rmse", "ndcg@10", "user_auc"])];
+
+/// A table of paired differences.
+pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let reco = workspace.build_reco(arguments.release)?;
+    let mut text = String::new();
+    for (experiment, metrics) in EXPERIMENTS {
+        // By step and seed: each network's metrics.
+        let mut values = [Vec::new(), Vec::new()];
+        let mut last = String::new();
+        for seed in 0..SEEDS {
+            let out = empty(workspace, &format!("quality/{experiment}"))?;
+            for (step, values) in ["plain", "fused"].iter().zip(&mut values) {
+                let mut command = workspace.command(&reco);
+                command.args(["run", &format!("data/experiments/{experiment}.toml")]);
+                command.args(["--set", &format!("seed={seed}")]);
+                for network in NETWORKS {
+                    command.args(["--set", &format!("approach.{network}.training_step={step}")]);
+                }
+                last = shown(&command);
+                succeed(command.arg("--out").arg(&out))?;
+                values.push(metrics_of(&out, metrics)?);
+            }
+        }
+        text += &format!(
+            "`{last}`, and so on: seeds 0 to {}, each with both steps. `difference` is the mean of fused less plain, by \
+             seed, ± its standard error; `spread` is the standard deviation of plain over the seeds.\n\n\
+             | approach | metric | plain | fused | difference | t | spread | within chance |\n\
+             | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n",
+            SEEDS - 1
+        );
+        let [plain, fused] = &values;
+        for (row, network) in NETWORKS.iter().enumerate() {
+            for (column, metric) in metrics.iter().enumerate() {
+                let of = |runs: &[Vec<Vec<f64>>]| runs.iter().map(|run| run[row][column]).collect::<Vec<f64>>();
+                let (plain, fused) = (of(plain), of(fused));
+                let differences: Vec<f64> = fused.iter().zip(&plain).map(|(a, b)| a - b).collect();
+                let ([mean_plain, spread], [mean_fused, _]) = (mean_and_spread(&plain), mean_and_spread(&fused));
+                let [difference, own] = mean_and_spread(&differences);
+                let standard_error = own / (SEEDS as f64).sqrt();
+                let t = if standard_error > 0.0 { difference / standard_error } else { 0.0 };
+                let verdict = if t.abs() < LIMIT { "yes" } else { "no" };
+                text += &format!(
+                    "| {network} | {metric} | {mean_plain:.4} | {mean_fused:.4} | {difference:+.5} ± {standard_error:.5} | {t:+.2} | \
+                     {spread:.4} | {verdict} |\n"
+                );
+            }
+        }
+        text += "\n";
+    }
+    Ok(text)
+}
+
+/// Of each network of a run, these metrics.
+fn metrics_of(out: &Path, metrics: &[&str]) -> Result<Vec<Vec<f64>>> {
+    let results = read_json(&out.join("report/results.json"))?;
+    let approaches = results["approaches"].as_array().context("results.json has no approaches")?;
+    let of = |network: &str| {
+        let approach = approaches.iter().find(|approach| approach["name"] == network);
+        let approach = approach.with_context(|| format!("results.json has no `{network}`"))?;
+        let value = |metric: &&str| {
+            approach["metrics"][*metric].as_f64().with_context(|| format!("`{network}` has no `{metric}`"))
+        };
+        metrics.iter().map(value).collect()
+    };
+    NETWORKS.into_iter().map(of).collect()
+}
+
+/// The mean, and the standard deviation with n - 1.
+fn mean_and_spread(values: &[f64]) -> [f64; 2] {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    [mean, (squares / (n - 1.0)).sqrt()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_and_spread_by_hand() {
+        assert_eq!(mean_and_spread(&[1.0, 2.0, 3.0, 6.0]), [3.0, (14.0_f64 / 3.0).sqrt()]);
+    }
+}
