@@ -291,6 +291,11 @@ fn backward(
     let n_columns = comptime!(if layer.d_output > 0 { layer.d_input + 1 } else { 0 });
     for column in range_stepped(unit, n_columns, comptime!(shape.units)) {
         let is_bias = column == width;
+        // How many ratings have an embedding here.
+        let mut n_back = 0;
+        if !is_bias {
+            n_back = n_left;
+        }
         let mut inputs = Array::<f32>::new(tile);
         let mut back = Array::<f32>::new(tile);
         #[unroll]
@@ -322,12 +327,10 @@ fn backward(
             add(of_dense, sums + comptime!(layer.weight) + at, sum, number);
         }
         if comptime!(layer.reads_embeddings) {
-            if !is_bias {
-                #[unroll]
-                for rating in 0..tile {
-                    if rating < n_left {
-                        of_rows[to + rating * comptime!(shape.n_tables * shape.embedding_size) + column] = back[rating];
-                    }
+            #[unroll]
+            for rating in 0..tile {
+                if rating < n_back {
+                    of_rows[to + rating * comptime!(shape.n_tables * shape.embedding_size) + column] = back[rating];
                 }
             }
         }
