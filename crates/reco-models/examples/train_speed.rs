@@ -1,4 +1,4 @@
-//! How many ratings a second does a network learn from?
+//! How many ratings a second does a network learn from, and how long does it take to rank every item for every user?
 //!
 //! `cargo run --release -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP [DEVICE [EPOCHS [RATINGS]]]` trains on as many ratings,
 //! users and items as MovieLens 100K's train part has unless told otherwise, drawn by chance, and prints a JSON line. Does not know how good the network
@@ -8,16 +8,24 @@
 
 use std::error::Error;
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Instant;
 
 use reco_core::testing::{catalogue, chance};
-use reco_core::{Catalogue, DeviceChoice, Features, Interaction, Interactions, Matrix, Run, Silent, Target, Train};
+use reco_core::{
+    Candidates, Catalogue, DeviceChoice, Features, Interaction, Interactions, Matrix, Query, Run, Seen, Silent, Target,
+    Train, Who,
+};
 use serde_json::json;
 
 const N_RATINGS: u64 = 80_000;
 const N_USERS: usize = 943;
 const N_ITEMS: usize = 1_682;
 const N_FEATURES: usize = 19;
+
+/// Rankings of everything, of which the median is told.
+const RANKINGS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -35,6 +43,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let train = train(n_ratings)?;
     (entry.configure)(&options(1))?.fit(&train, &run)?;
     let fitted = (entry.configure)(&options(epochs))?.fit(&train, &run)?;
+    let queries: Vec<Query<'_>> = train
+        .catalogue
+        .users
+        .indices()
+        .map(|user| Query { who: Who::Known(user), context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) })
+        .collect();
+    let k = NonZeroUsize::new(10).ok_or("ten")?;
+    let mut ranked = Vec::new();
+    for _ in 0..RANKINGS {
+        let began = Instant::now();
+        fitted.recommend(&queries, k)?;
+        ranked.push(began.elapsed().as_secs_f64());
+    }
+    ranked.sort_unstable_by(f64::total_cmp);
     let log = fitted.training().ok_or("it is not trained by epochs")?;
     let line = json!({
         "approach": approach,
@@ -42,6 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "optimizer": optimizer,
         "step": step,
         "ratings_per_second": log.ratings_per_second(),
+        "ranking_seconds": ranked[RANKINGS / 2],
         "loss": log.epochs.last().map(|epoch| epoch.train_loss),
     });
     std::io::stdout().write_all(format!("{line}\n").as_bytes())?;

@@ -24,6 +24,7 @@ use burn::tensor::{Device, Tensor};
 use reco_core::{FitError, Run};
 
 use self::cpu::OnCpu;
+pub(crate) use self::cpu::pairwise_relu;
 use self::gpu::OnGpu;
 use crate::batches::Columns;
 use crate::network::Network;

@@ -7,6 +7,7 @@
 
 mod adam;
 mod matrix;
+mod pairs;
 mod step;
 
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use reco_core::{FitError, Run};
 
 use self::adam::{Side as Rows, Table};
 use self::matrix::{Padded, padded};
+pub(crate) use self::pairs::pairwise_relu;
 use self::step::{Gradients, Layer, Output, Share, Touch, UpdateDense, UpdateRows};
 use super::numbers;
 use crate::batches::Columns;
