@@ -10,6 +10,7 @@ mod machine;
 mod others;
 mod page;
 mod peers;
+mod plot;
 mod protocols;
 mod quality;
 mod ruler;

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Arguments;
+use super::plot::{self, Bar};
 use crate::process::{Workspace, answer, succeed};
 use crate::python::python;
 
@@ -30,6 +31,9 @@ const CASES: [(&str, &str, &str); 6] = [
     ("hybrid", "128", "lazy-adam"),
     ("collaborative", "128", "lazy-adam"),
 ];
+
+/// Who takes part, in the order of the table.
+const WHO: [&str; 5] = ["reco adam", "reco lazy-adam", "Keras Adam", "PyTorch fused Adam", "PyTorch SparseAdam"];
 
 /// Ratings that are trained on on wgpu: a software driver takes its time.
 const GPU_RATINGS: &str = "8192";
@@ -147,6 +151,7 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
          | ---: | ---: | ---: | ---: | ---: | ---: |\n",
         [KERAS, TORCH].concat().join(", "),
     );
+    let mut bars = Vec::new();
     for batch in ["128", "1024", "8192"] {
         let script = |python: &Path, name: &str, more: &[&str]| {
             let mut command = workspace.command(python);
@@ -166,10 +171,16 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
             turns.sort_unstable_by(f64::total_cmp);
             turns[PEER_TURNS / 2]
         });
+        for (who, value) in WHO.iter().zip(medians) {
+            let (label, shown) = (format!("{who}, batch {batch}"), format!("{} k", thousands(value)));
+            bars.push(Bar { label, value, shown, is_ours: who.starts_with("reco") });
+        }
         let theirs = medians[2..].iter().map(|theirs| format!("{} ({:.0} ×)", thousands(*theirs), medians[0] / theirs));
         let cells: Vec<String> = medians[..2].iter().map(|ours| thousands(*ours)).chain(theirs).collect();
         text += &format!("| {batch} | {} |\n", cells.join(" | "));
     }
+    let title = "Ratings a second, thousands: the article's neural network on two cores";
+    text += &format!("\n{}", plot::bars(workspace, "train-peers", title, &bars)?);
     Ok(text)
 }
 

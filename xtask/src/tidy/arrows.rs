@@ -38,7 +38,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jiff", &["reco-features"]),
     ("statrs", &["reco-eval"]),
     ("comfy-table", &["reco-report"]),
-    ("svg", &["reco-report"]),
+    ("svg", &["reco-report", "xtask"]),
     ("maud", &["reco-report"]),
     ("clap*", &["reco-cli", "xtask"]),
     ("ctrlc", &["reco-cli"]),
