@@ -7,7 +7,7 @@
 use std::num::NonZeroUsize;
 
 use crate::rating::Score;
-use crate::{Candidates, ItemIdx, Query, ScoreError, top_k};
+use crate::{Candidates, ItemIdx, Items, Query, ScoreError, top_k};
 
 /// Scores for many queries: one row per query, one number per candidate.
 ///
@@ -117,6 +117,12 @@ impl Ranking {
         Ok(Self(best.into_iter().filter_map(entry).collect()))
     }
 
+    /// The scores and rows that [`top_k`] gives, of a catalogue's items.
+    pub(crate) fn of_best(items: &Items, best: &[(f32, u32)]) -> Self {
+        let entry = |&(score, row): &(f32, u32)| Some((items.at(row as usize)?, Score::new(score)?));
+        Self(best.iter().filter_map(entry).collect())
+    }
+
     /// The items and their scores, best first.
     pub fn entries(&self) -> &[(ItemIdx, Score)] {
         &self.0
@@ -169,7 +175,7 @@ impl Relevant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Items, Seen};
+    use crate::Seen;
 
     fn top(seen: &[usize], scores: &[f32], k: usize) -> Vec<usize> {
         let items = Items::new((0..scores.len() as i64).map(Into::into).collect()).unwrap();

@@ -14,33 +14,71 @@ const BLOCK: usize = 64;
 /// The `k` greatest of `scores` with their places, the greatest first, into `best`, which is emptied before; fewer where
 /// there are fewer. [`Scores::ABSENT`](crate::Scores::ABSENT) is passed over. NaN must not be among them.
 pub fn top_k(scores: &[f32], k: usize, best: &mut Vec<(f32, u32)>) {
-    best.clear();
-    if k == 0 {
-        return;
+    let mut so_far = Best::reusing(std::mem::take(best), k, scores.len());
+    so_far.offer(scores, 0);
+    *best = so_far.finish();
+}
+
+/// The best so far of numbers that come part by part, in the order of their places.
+pub(crate) struct Best {
+    k: usize,
+    /// Entries that are held before the worse ones are dropped.
+    room: usize,
+    /// What is not above it cannot be among the best: of equal numbers the earlier ones win.
+    threshold: f32,
+    entries: Vec<(f32, u32)>,
+}
+
+impl Best {
+    /// The best `k` of `n` numbers.
+    pub(crate) fn new(k: usize, n: usize) -> Self {
+        Self::reusing(Vec::new(), k, n)
     }
-    let room = 2 * k.min(scores.len());
-    // What is not above it cannot be among the best: of equal numbers the earlier ones win.
-    let mut threshold = f32::NEG_INFINITY;
-    for (block, first) in scores.chunks(BLOCK).zip((0_u32..).step_by(BLOCK)) {
-        if !block.iter().fold(false, |any, score| any | (*score > threshold)) {
-            continue;
+
+    /// The same, in memory that is there already.
+    fn reusing(mut entries: Vec<(f32, u32)>, k: usize, n: usize) -> Self {
+        entries.clear();
+        Self { k, room: 2 * k.min(n), threshold: f32::NEG_INFINITY, entries }
+    }
+
+    /// Looks at the numbers whose places begin with `first`, all of them beyond the places looked at before.
+    pub(crate) fn offer(&mut self, scores: &[f32], first: u32) {
+        if self.k == 0 {
+            return;
         }
+        for (block, first) in scores.chunks(BLOCK).zip((first..).step_by(BLOCK)) {
+            let threshold = self.threshold;
+            if block.iter().fold(false, |any, score| any | (*score > threshold)) {
+                self.look(block, first);
+            }
+        }
+    }
+
+    fn look(&mut self, block: &[f32], first: u32) {
         for (&score, place) in block.iter().zip(first..) {
-            if score > threshold {
-                best.push((score, place));
-                if best.len() >= room && best.len() > k {
-                    best.select_nth_unstable_by(k - 1, order);
-                    best.truncate(k);
-                    threshold = best[k - 1].0;
+            if score > self.threshold {
+                self.entries.push((score, place));
+                if self.entries.len() >= self.room && self.entries.len() > self.k {
+                    self.drop_worse();
+                    self.threshold = self.entries[self.k - 1].0;
                 }
             }
         }
     }
-    if best.len() > k {
-        best.select_nth_unstable_by(k - 1, order);
-        best.truncate(k);
+
+    /// The best, the greatest first.
+    pub(crate) fn finish(mut self) -> Vec<(f32, u32)> {
+        if self.entries.len() > self.k {
+            self.drop_worse();
+        }
+        self.entries.sort_unstable_by(order);
+        self.entries
     }
-    best.sort_unstable_by(order);
+
+    fn drop_worse(&mut self) {
+        self.entries.select_nth_unstable_by(self.k - 1, order);
+        self.entries.truncate(self.k);
+    }
 }
 
 fn order(a: &(f32, u32), b: &(f32, u32)) -> Ordering {

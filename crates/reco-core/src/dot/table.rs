@@ -1,0 +1,308 @@
+//! How is an item table kept, and how small?
+//!
+//! Does not know who asks. Items stand in panels of sixteen: the first factor of all sixteen, then the second, as the product reads
+//! them. Besides 32-bit numbers a table can hold 16-bit ones (IEEE 754 binary16), or 8-bit integers with one scale per item, the largest
+//! number of the item becoming 127 (symmetric quantisation, Jacob et al. 2018, without a zero point). Either is turned back into 32 bits
+//! block by block, once for all users of a tile.
+//!
+//! **Invariant**: what is beyond the last item is 0; a table that was written is read back to the bit.
+
+use std::fmt;
+
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
+use pulp::{Arch, Simd, WithSimd};
+use serde::{Deserialize, Serialize};
+
+use crate::{ItemIdx, Matrix};
+
+/// Items of a panel: a vector of the widest registers there are, two of AVX2's.
+pub(super) const PANEL: usize = 16;
+
+/// Items of a block: with 64 factors they take 64 KiB.
+pub(super) const BLOCK: usize = 256;
+
+/// What the numbers of an item table are kept as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TableFormat {
+    /// 32 bits, as they were learned.
+    #[default]
+    F32,
+    /// 16 bits: half the memory, 11 bits of precision.
+    F16,
+    /// 8 bits and a scale per item: a quarter of the memory.
+    Int8,
+}
+
+impl fmt::Display for TableFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Int8 => "int8",
+        })
+    }
+}
+
+/// The items of a model of dot products: an embedding and a bias each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemTable {
+    n_items: usize,
+    n_factors: usize,
+    panels: Panels,
+    /// Whole panels.
+    biases: Vec<f32>,
+    /// Scores are moved into it.
+    range: (f32, f32),
+    /// The largest number of all embeddings, and the largest bias, without their signs.
+    largest: (f32, f32),
+}
+
+/// `[n_panels, n_factors, PANEL]`
+#[derive(Clone, Debug, PartialEq)]
+enum Panels {
+    F32(Vec<f32>),
+    F16(Vec<f16>),
+    Int8 {
+        codes: Vec<i8>,
+        /// One per item, whole panels.
+        scales: Vec<f32>,
+    },
+}
+
+impl ItemTable {
+    /// A table of `embeddings`, `[n_items, n_factors]`, kept as `format`, with a bias for each item, or none at all. `None` for another
+    /// number of biases, and where a number is not finite, or not in that format.
+    pub fn new(embeddings: &Matrix, biases: Option<&[f32]>, format: TableFormat) -> Option<Self> {
+        let (n_items, n_factors) = (embeddings.n_rows(), embeddings.n_columns());
+        let padded = n_items.div_ceil(PANEL) * PANEL;
+        let mut panels = vec![0.0; padded * n_factors];
+        for item in 0..n_items {
+            for (factor, value) in embeddings.row(item).iter().enumerate() {
+                panels[place(n_factors, item, factor)] = *value;
+            }
+        }
+        let mut padded_biases = vec![0.0; padded];
+        if let Some(biases) = biases {
+            padded_biases[..n_items].copy_from_slice((biases.len() == n_items).then_some(biases)?);
+        }
+        let panels = match format {
+            TableFormat::F32 => Panels::F32(panels),
+            TableFormat::F16 => Panels::F16(panels.iter().map(|value| f16::from_f32(*value)).collect()),
+            TableFormat::Int8 => Panels::quantised(&panels, padded, n_factors),
+        };
+        Self::checked(n_items, n_factors, panels, padded_biases)
+    }
+
+    /// The same table; scores below `low` become `low`, and those above `high` become `high`.
+    pub fn clamped(self, low: f32, high: f32) -> Self {
+        Self { range: (low, high), ..self }
+    }
+
+    fn checked(n_items: usize, n_factors: usize, panels: Panels, biases: Vec<f32>) -> Option<Self> {
+        let range = (f32::NEG_INFINITY, f32::INFINITY);
+        let mut table = Self { n_items, n_factors, panels, biases, range, largest: (0.0, 0.0) };
+        let mut scratch = Vec::new();
+        let mut largest = 0.0_f32;
+        for panel in 0..table.n_panels() {
+            let values = table.panels(panel..panel + 1, Arch::new(), &mut scratch);
+            largest = values.iter().fold(largest, |largest, value| larger(largest, *value));
+        }
+        table.largest = (largest, table.biases.iter().fold(0.0, |largest, value| larger(largest, *value)));
+        (table.largest.0.is_finite() && table.largest.1.is_finite()).then_some(table)
+    }
+
+    /// How many items there are.
+    pub fn n_items(&self) -> usize {
+        self.n_items
+    }
+
+    /// Numbers of an embedding.
+    pub fn n_factors(&self) -> usize {
+        self.n_factors
+    }
+
+    /// What the numbers are kept as.
+    pub fn format(&self) -> TableFormat {
+        match self.panels {
+            Panels::F32(_) => TableFormat::F32,
+            Panels::F16(_) => TableFormat::F16,
+            Panels::Int8 { .. } => TableFormat::Int8,
+        }
+    }
+
+    /// Bytes of embeddings, scales and biases.
+    pub fn n_bytes(&self) -> usize {
+        let panels = match &self.panels {
+            Panels::F32(values) => 4 * values.len(),
+            Panels::F16(values) => 2 * values.len(),
+            Panels::Int8 { codes, scales } => codes.len() + 4 * scales.len(),
+        };
+        panels + 4 * self.biases.len()
+    }
+
+    /// The embedding of an item, as it is computed with, into `out`, `[n_factors]`.
+    pub fn embedding(&self, item: ItemIdx, out: &mut [f32]) {
+        for (factor, out) in out[..self.n_factors].iter_mut().enumerate() {
+            let at = place(self.n_factors, item.index(), factor);
+            *out = match &self.panels {
+                Panels::F32(values) => values[at],
+                Panels::F16(values) => values[at].to_f32(),
+                Panels::Int8 { codes, scales } => f32::from(codes[at]) * scales[item.index()],
+            };
+        }
+    }
+
+    /// The bias of an item.
+    pub fn bias(&self, item: ItemIdx) -> f32 {
+        self.biases[item.index()]
+    }
+
+    /// Everything but the range, little-endian: embeddings panel by panel, scales, biases.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.n_bytes());
+        let floats = |bytes: &mut Vec<u8>, values: &[f32]| {
+            values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+        };
+        match &self.panels {
+            Panels::F32(values) => floats(&mut bytes, values),
+            Panels::F16(values) => values.iter().for_each(|value| bytes.extend(value.to_le_bytes())),
+            Panels::Int8 { codes, scales } => {
+                codes.iter().for_each(|code| bytes.extend(code.to_le_bytes()));
+                floats(&mut bytes, scales);
+            }
+        }
+        floats(&mut bytes, &self.biases);
+        bytes
+    }
+
+    /// What [`ItemTable::to_bytes`] made, of a table of that shape and format; `None` for anything else.
+    pub fn from_bytes(bytes: &[u8], n_items: usize, n_factors: usize, format: TableFormat) -> Option<Self> {
+        let padded = n_items.div_ceil(PANEL) * PANEL;
+        let n = padded * n_factors;
+        let width = match format {
+            TableFormat::F32 => 4,
+            TableFormat::F16 => 2,
+            TableFormat::Int8 => 1,
+        };
+        let (values, rest) = bytes.split_at_checked(n * width)?;
+        let floats = |bytes: &[u8]| -> Vec<f32> {
+            bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
+        };
+        let (panels, rest) = match format {
+            TableFormat::F32 => (Panels::F32(floats(values)), rest),
+            TableFormat::F16 => {
+                let two = |two: &[u8]| f16::from_le_bytes([two[0], two[1]]);
+                (Panels::F16(values.chunks_exact(2).map(two).collect()), rest)
+            }
+            TableFormat::Int8 => {
+                let (scales, rest) = rest.split_at_checked(4 * padded)?;
+                let codes = values.iter().map(|code| i8::from_le_bytes([*code])).collect();
+                (Panels::Int8 { codes, scales: floats(scales) }, rest)
+            }
+        };
+        (rest.len() == 4 * padded).then(|| Self::checked(n_items, n_factors, panels, floats(rest)))?
+    }
+
+    pub(super) fn n_panels(&self) -> usize {
+        self.n_items.div_ceil(PANEL)
+    }
+
+    pub(super) fn range(&self) -> (f32, f32) {
+        self.range
+    }
+
+    /// One per item of these panels.
+    pub(super) fn biases(&self, panels: std::ops::Range<usize>) -> &[f32] {
+        &self.biases[panels.start * PANEL..panels.end * PANEL]
+    }
+
+    /// These panels in 32 bits: as they are kept, or in `scratch`.
+    pub(super) fn panels<'a>(
+        &'a self,
+        panels: std::ops::Range<usize>,
+        arch: Arch,
+        scratch: &'a mut Vec<f32>,
+    ) -> &'a [f32] {
+        let per_panel = self.n_factors * PANEL;
+        let numbers = panels.start * per_panel..panels.end * per_panel;
+        if let Panels::F32(values) = &self.panels {
+            return &values[numbers];
+        }
+        scratch.resize(numbers.len(), 0.0);
+        match &self.panels {
+            Panels::F32(_) => {}
+            Panels::F16(values) => values[numbers].convert_to_f32_slice(scratch),
+            Panels::Int8 { codes, scales } => {
+                let scales = &scales[panels.start * PANEL..panels.end * PANEL];
+                arch.dispatch(Scaled { codes: &codes[numbers], scales, n_factors: self.n_factors, out: scratch });
+            }
+        }
+        scratch
+    }
+
+    /// Whether no score of someone with that embedding and start can be beyond what 32 bits hold.
+    pub(super) fn is_bounded(&self, user: &[f32], start: f32) -> bool {
+        let length: f32 = user.iter().map(|value| value.abs()).sum();
+        // A sum of sums is rounded; half of the largest number leaves room for that.
+        let bound = start.abs() + self.largest.1 + length * self.largest.0;
+        bound < f32::MAX / 2.0
+    }
+}
+
+impl Panels {
+    fn quantised(panels: &[f32], padded: usize, n_factors: usize) -> Self {
+        let largest = |item: usize| {
+            let values = (0..n_factors).map(|factor| panels[place(n_factors, item, factor)]);
+            values.fold(0.0, larger)
+        };
+        let scales: Vec<f32> = (0..padded).map(|item| largest(item) / 127.0).collect();
+        let mut codes = vec![0; panels.len()];
+        for (item, scale) in scales.iter().enumerate().filter(|(_, scale)| **scale > 0.0) {
+            for factor in 0..n_factors {
+                let at = place(n_factors, item, factor);
+                // Beyond 127 by rounding alone; casts stop there.
+                codes[at] = (panels[at] / scale).round().max(-127.0) as i8;
+            }
+        }
+        Self::Int8 { codes, scales }
+    }
+}
+
+/// Where a number of an item stands.
+fn place(n_factors: usize, item: usize, factor: usize) -> usize {
+    ((item / PANEL) * n_factors + factor) * PANEL + item % PANEL
+}
+
+/// The larger one without signs; NaN and infinity stay.
+fn larger(largest: f32, value: f32) -> f32 {
+    let value = value.abs();
+    if value > largest || value.is_nan() { value } else { largest }
+}
+
+/// Codes become numbers.
+struct Scaled<'a> {
+    codes: &'a [i8],
+    scales: &'a [f32],
+    n_factors: usize,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Scaled<'_> {
+    type Output = ();
+
+    // Plain loops over sixteen: inside the dispatch a compiler turns them into the vectors of the CPU.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let per_panel = self.n_factors * PANEL;
+        let panels = self.codes.chunks_exact(per_panel).zip(self.out.chunks_exact_mut(per_panel));
+        for ((codes, out), scales) in panels.zip(self.scales.chunks_exact(PANEL)) {
+            for (codes, out) in codes.chunks_exact(PANEL).zip(out.chunks_exact_mut(PANEL)) {
+                for ((code, out), scale) in codes.iter().zip(out).zip(scales) {
+                    *out = f32::from(*code) * scale;
+                }
+            }
+        }
+    }
+}
