@@ -1,6 +1,6 @@
 //! How fast, and how well, do the models of stars predict MovieLens 100K over Surprise's five folds?
 //!
-//! `cargo run -p reco-classic --example five_folds` prints a JSON line per model: errors in stars, seconds of all five fits,
+//! `cargo run -p reco-classic --example five_folds -- [APPROACH…]` prints a JSON line per model: errors in stars, seconds of all five fits,
 //! and seconds of scoring the whole catalogue for every user of every fold. Does not know how others do.
 //!
 //! **Invariant**: reading the ratings is not in the seconds; all that a model computes is.
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 fn main() -> Result<()> {
     let folds = folds()?.ok_or("there is nothing to measure")?;
     let knn = |name, variant: &str, similarity: &str| (name, json!({ "variant": variant, "similarity": similarity }));
-    let models: [(&str, Value); 8] = [
+    let models: [(&str, Value); 9] = [
         ("baseline", json!({})),
         knn("user-knn", "basic", "msd"),
         knn("user-knn", "with-means", "msd"),
@@ -22,9 +22,12 @@ fn main() -> Result<()> {
         knn("user-knn", "with-baseline", "pearson-baseline"),
         knn("item-knn", "with-baseline", "msd"),
         knn("item-knn", "with-baseline", "pearson-baseline"),
+        ("svd", json!({})),
         ("clusters", json!({})),
     ];
-    for (name, options) in models {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    for (name, options) in models.into_iter().filter(|(name, _)| wanted(name)) {
         let found = measured(name, &options, &folds, Scored::Catalogue)?;
         let text = |key: &str| options[key].as_str().unwrap_or("–").to_owned();
         let line = json!({

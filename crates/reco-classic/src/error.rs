@@ -5,6 +5,7 @@
 //! **Invariant**: each message names the approach and the value, and ends with a remedy.
 
 use reco_core::FitError;
+use reco_core::dot::TableFormat;
 
 /// Why a model of this crate cannot be fitted.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,16 @@ pub(crate) enum ClassicError {
         n_missing: usize,
         /// All training rows.
         n_rows: usize,
+    },
+    /// Numbers that were learned, and that an item table cannot hold.
+    #[error(
+        "`{approach}` learned numbers that an item table of `{format}` cannot hold\nhint: set `item_table` to `f32`, or train with a lower `learning_rate`"
+    )]
+    NotHeld {
+        /// The approach.
+        approach: &'static str,
+        /// What the table was to be kept as.
+        format: TableFormat,
     },
     /// A table of pairs that no memory holds.
     #[error(

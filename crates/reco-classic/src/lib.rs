@@ -33,6 +33,7 @@
 mod baseline;
 mod clusters;
 mod error;
+mod factors;
 mod item_knn;
 mod k_means;
 mod neighbours;
@@ -41,6 +42,7 @@ mod profile;
 mod random;
 mod similarity;
 mod stars;
+mod svd;
 mod terms;
 mod top_rated;
 mod user_knn;
@@ -59,5 +61,6 @@ pub static APPROACHES: &[ApproachEntry] = &[
     baseline::ENTRY,
     user_knn::ENTRY,
     item_knn::ENTRY,
+    svd::ENTRY,
     clusters::ENTRY,
 ];

@@ -38,10 +38,33 @@ pub(crate) fn save<T: Serialize>(
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let (n_users, n_items) = (catalogue.n_users(), catalogue.n_items());
     let envelope = Envelope { approach: approach.to_owned(), version: VERSION, n_users, n_items, weights };
-    let path = folder.join(FILE);
-    let bytes = serde_json::to_vec(&envelope)?;
+    save_file(folder, FILE, &serde_json::to_vec(&envelope)?)
+}
+
+/// Writes `bytes` into the file `name` of `folder`: many numbers, beside the weights.
+///
+/// # Errors
+/// A file that cannot be written.
+pub(crate) fn save_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let path = folder.join(name);
     fs::write(&path, bytes).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))?;
     Ok(())
+}
+
+/// Reads back what [`save_file`] wrote; `read` gives `None` for bytes that are something else.
+///
+/// # Errors
+/// [`LoadError::Weights`] for a file that is missing or damaged.
+pub(crate) fn load_file<T>(
+    folder: &Path,
+    name: &str,
+    approach: &'static str,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Result<T, LoadError> {
+    let path = folder.join(name);
+    let refuse = |reason| LoadError::Weights { path: path.display().to_string(), approach, reason };
+    let bytes = fs::read(&path).map_err(|error| refuse(error.to_string()))?;
+    read(&bytes).ok_or_else(|| refuse(format!("its `{}` bytes are not the numbers of this catalogue", bytes.len())))
 }
 
 /// Reads back what [`save`] wrote.

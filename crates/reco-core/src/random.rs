@@ -36,6 +36,25 @@ fn keyed_pair(seed: u64, a: u32, b: u32) -> u64 {
     xxh3_64_with_seed(&bytes, seed)
 }
 
+/// Standard normal numbers for row `row` of the table numbered `table`, without end: Box and Muller (1958) over SplitMix64 (Steele et
+/// al. 2014), which starts at XXH3-64, seeded with `seed`, of the two, four little-endian bytes each.
+pub fn normals(seed: u64, table: u32, row: u32) -> impl Iterator<Item = f32> {
+    let mut state = keyed_pair(seed, table, row);
+    let mut next = move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        unit_interval(mixed ^ (mixed >> 31))
+    };
+    std::iter::from_fn(move || {
+        // 1 less a number below 1 is above 0, and has a logarithm.
+        let length = (-2.0 * (1.0 - next()).ln()).sqrt();
+        let (sine, cosine) = (std::f64::consts::TAU * next()).sin_cos();
+        Some([(length * cosine) as f32, (length * sine) as f32])
+    })
+    .flatten()
+}
+
 /// A hash as a number in [0, 1), from its upper 53 bits.
 pub fn unit_interval(hash: u64) -> f64 {
     (hash >> 11) as f64 / (1_u64 << 53) as f64
@@ -53,6 +72,13 @@ mod tests {
         assert_ne!(keyed_user_hash(42, &7.into()), keyed_hash(42, &7.into(), &ItemId::parse("")));
         let mean = (0..1000).map(|i| unit_interval(keyed_hash(0, &1.into(), &ItemId::from(i)))).sum::<f64>() / 1000.0;
         assert!((mean - 0.5).abs() < 0.05, "{mean}");
+        let drawn: Vec<f64> = normals(1, 0, 7).take(10_000).map(f64::from).collect();
+        let moment = |power: i32| drawn.iter().map(|x| x.powi(power)).sum::<f64>() / drawn.len() as f64;
+        let found = [moment(1), moment(2) - 1.0, moment(3), moment(4) - 3.0];
+        assert!(found.iter().zip([0.05, 0.05, 0.15, 0.4]).all(|(found, off)| found.abs() < off), "{found:?}");
+        assert!(
+            normals(1, 1, 7).next() != normals(1, 0, 7).next() && normals(1, 0, 8).next() != normals(1, 0, 7).next()
+        );
         assert_eq!(unit_interval(0), 0.0);
         assert!(unit_interval(u64::MAX) < 1.0);
     }

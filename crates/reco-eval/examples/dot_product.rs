@@ -89,8 +89,6 @@ fn embeddings(n: usize, n_factors: usize, from: u64) -> Matrix {
 
 /// What each user has seen, those at the front of the catalogue more often.
 fn seen(n_users: usize, items: &[ItemIdx]) -> Vec<Seen> {
-    let place = |user: usize, draw: usize| {
-        (chance((user * 1000 + draw) as u64).powi(2) * items.len() as f64) as usize
-    };
+    let place = |user: usize, draw: usize| (chance((user * 1000 + draw) as u64).powi(2) * items.len() as f64) as usize;
     (0..n_users).map(|user| Seen::new((0..SEEN).map(|draw| items[place(user, draw)]).collect())).collect()
 }

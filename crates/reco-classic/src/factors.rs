@@ -1,0 +1,405 @@
+//! How are two tables learned whose rows' dot products say what mean and biases leave?
+//!
+//! Stochastic gradient descent over all ratings, one at a time (Funk 2006, "Netflix Update: Try This at Home"; Koren, Bell, Volinsky
+//! 2009, "Matrix Factorization Techniques for Recommender Systems", equation 5 and the updates below it), as Surprise's `SVD`: with
+//! `e = r_ui - (mean + b_u + b_i + q_i · p_u)`, each of `b_u, b_i, p_u, q_i` moves by `learning_rate · (e · x - reg · itself)`, where `x`
+//! is 1 for a bias, the old `q_i` for `p_u` and the old `p_u` for `q_i`. Users come in catalogue order, and each one's ratings.
+//!
+//! Many ratings are dealt into blocks of users × blocks of items; blocks that share neither are learned from at once, on all cores, one
+//! diagonal after the other (Gemulla et al. 2011, "Large-Scale Matrix Factorization with Distributed Stochastic Gradient Descent").
+//! Does not know scales, nor who asks.
+//!
+//! **Invariant**: how many blocks there are follows from the number of ratings alone, so that the number of threads changes no bit; a
+//! row without ratings is 0.
+
+use pulp::{Arch, Simd, WithSimd};
+use reco_core::random::normals;
+use reco_core::{FitError, Matrix, Progress, parallel};
+
+use crate::stars::Stars;
+
+/// Numbers that a row is padded to a multiple of: the widest vector of any CPU that is dispatched to (AVX2).
+const LANES: usize = 8;
+
+/// How the descent goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Descent {
+    pub(crate) embedding_size: usize,
+    pub(crate) epochs: usize,
+    /// Standard deviation of the numbers that it starts from.
+    pub(crate) init_std: f32,
+    pub(crate) learning_rate: f32,
+    pub(crate) reg: f32,
+}
+
+/// What was learned.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Factors {
+    /// Of all stars.
+    pub(crate) mean: f32,
+    pub(crate) users: Side,
+    pub(crate) items: Side,
+}
+
+/// A row and a bias for each user, or for each item.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Side {
+    /// `[n, embedding_size]`
+    pub(crate) embeddings: Matrix,
+    /// `[n]`
+    pub(crate) biases: Vec<f32>,
+}
+
+/// Learns from `stars`.
+///
+/// # Errors
+/// A loss that is not finite, an interruption.
+pub(crate) fn fit(
+    stars: &Stars,
+    descent: Descent,
+    seed: u64,
+    approach: &'static str,
+    progress: &dyn Progress,
+) -> Result<Factors, FitError> {
+    Plan { n_blocks: n_blocks(stars.len()), n_threads: parallel::threads() }
+        .fit(stars, descent, seed, approach, progress)
+}
+
+/// How the work is shared out.
+struct Plan {
+    /// Of users, and of items: changes in which order ratings are learned from.
+    n_blocks: usize,
+    /// Changes nothing.
+    n_threads: usize,
+}
+
+impl Plan {
+    fn fit(
+        &self,
+        stars: &Stars,
+        descent: Descent,
+        seed: u64,
+        approach: &'static str,
+        progress: &dyn Progress,
+    ) -> Result<Factors, FitError> {
+        let n_blocks = self.n_blocks;
+        let mut users = blocks(stars.by_user.len(), n_blocks, descent, seed, 0);
+        let mut items = blocks(stars.by_item.len(), n_blocks, descent, seed, 1);
+        let mut ratings: Vec<Vec<Vec<Rated>>> = vec![vec![Vec::new(); n_blocks]; n_blocks];
+        for (user, list) in stars.by_user.iter() {
+            for entry in list {
+                let (item, rating) = (entry.index(), entry.value);
+                let rated = Rated { user: (user / n_blocks) as u32, item: (item / n_blocks) as u32, rating };
+                ratings[user % n_blocks][item % n_blocks].push(rated);
+            }
+        }
+        let arch = Arch::new();
+        progress.begin(approach, descent.epochs, stars.len());
+        for epoch in 1..=descent.epochs {
+            let mut losses = vec![0.0; n_blocks * n_blocks];
+            for (diagonal, losses) in losses.chunks_mut(n_blocks).enumerate() {
+                if progress.interrupted() {
+                    return Err(FitError::Interrupted);
+                }
+                // Items have moved on by `diagonal` blocks, so that each user block meets the next one.
+                let pairs = users.iter_mut().zip(&mut items).zip(losses).enumerate();
+                let pairs = pairs.map(|(at, ((users, items), loss))| {
+                    let ratings = ratings[at][(at + diagonal) % n_blocks].as_slice();
+                    (Pass { users, items, ratings, mean: stars.mean as f32, descent, items_learn: true }, loss)
+                });
+                parallel::each_on(
+                    self.n_threads,
+                    pairs.collect(),
+                    || (),
+                    |(), (pass, loss)| *loss = arch.dispatch(pass),
+                );
+                items.rotate_left(1);
+            }
+            let loss = losses.iter().sum::<f64>() / stars.len() as f64;
+            if !loss.is_finite() {
+                return Err(FitError::Diverged { approach, epoch, loss });
+            }
+            progress.advance(stars.len());
+        }
+        progress.end();
+        let mut factors = Factors {
+            mean: stars.mean as f32,
+            users: joined(&users, stars.by_user.len(), descent.embedding_size),
+            items: joined(&items, stars.by_item.len(), descent.embedding_size),
+        };
+        stars.by_user.iter().for_each(|(user, list)| factors.users.forget_unless(!list.is_empty(), user));
+        stars.by_item.iter().for_each(|(item, list)| factors.items.forget_unless(!list.is_empty(), item));
+        Ok(factors)
+    }
+}
+
+/// The row and the bias of someone new with those ratings, `(row of items, rating)`: the same descent from zeros, `items` staying as
+/// they are.
+pub(crate) fn fold_in(mean: f32, items: &Side, ratings: &[f32], descent: Descent) -> (Vec<f32>, f32) {
+    let mut items = Block::of(items);
+    let mut user = Block { rows: vec![0.0; stride(descent.embedding_size)], biases: vec![0.0] };
+    let rated = |(item, rating): (u32, &f32)| Rated { user: 0, item, rating: *rating };
+    let ratings: Vec<Rated> = (0..).zip(ratings).map(rated).collect();
+    for _ in 0..descent.epochs {
+        let (users, items) = (&mut user, &mut items);
+        Arch::new().dispatch(Pass { users, items, ratings: &ratings, mean, descent, items_learn: false });
+    }
+    user.rows.truncate(descent.embedding_size);
+    (user.rows, user.biases[0])
+}
+
+/// Blocks of users, and of items. A thread that waits for another on a busy machine waits for milliseconds, so that few ratings, which
+/// take one core less than half a second, are one block.
+fn n_blocks(n_ratings: usize) -> usize {
+    match n_ratings {
+        ..400_000 => 1,
+        400_000..4_000_000 => 4,
+        _ => 8,
+    }
+}
+
+/// Every `n`-th row, with the biases.
+struct Block {
+    /// `[n, stride]`, zeros beyond a row.
+    rows: Vec<f32>,
+    biases: Vec<f32>,
+}
+
+impl Block {
+    fn of(side: &Side) -> Self {
+        let stride = stride(side.embeddings.n_columns());
+        let mut rows = vec![0.0; side.embeddings.n_rows() * stride];
+        for (at, row) in rows.chunks_exact_mut(stride).enumerate() {
+            row[..side.embeddings.n_columns()].copy_from_slice(side.embeddings.row(at));
+        }
+        Self { rows, biases: side.biases.clone() }
+    }
+}
+
+impl Side {
+    fn forget_unless(&mut self, known: bool, row: usize) {
+        if !known {
+            self.embeddings.row_mut(row).fill(0.0);
+            self.biases[row] = 0.0;
+        }
+    }
+}
+
+fn stride(embedding_size: usize) -> usize {
+    embedding_size.next_multiple_of(LANES)
+}
+
+/// `n` rows dealt into blocks: chance for each number, 0 for each bias.
+fn blocks(n: usize, n_blocks: usize, descent: Descent, seed: u64, table: u32) -> Vec<Block> {
+    let stride = stride(descent.embedding_size);
+    let block = |at: usize| {
+        let n = (n + n_blocks - 1 - at) / n_blocks;
+        Block { rows: vec![0.0; n * stride], biases: vec![0.0; n] }
+    };
+    let mut blocks: Vec<Block> = (0..n_blocks).map(block).collect();
+    let rows = blocks.iter_mut().enumerate().flat_map(|(block, blocks)| {
+        let rows = blocks.rows.chunks_exact_mut(stride).enumerate();
+        rows.map(move |(at, row)| ((at * n_blocks + block) as u32, row))
+    });
+    parallel::each(
+        rows.collect(),
+        || (),
+        |(), (at, row)| {
+            let values = row[..descent.embedding_size].iter_mut();
+            values.zip(normals(seed, table, at)).for_each(|(value, normal)| *value = descent.init_std * normal);
+        },
+    );
+    blocks
+}
+
+/// The way back from [`blocks`].
+fn joined(blocks: &[Block], n: usize, embedding_size: usize) -> Side {
+    let mut side = Side { embeddings: Matrix::zeros(n, embedding_size), biases: vec![0.0; n] };
+    for row in 0..n {
+        let (block, at) = (&blocks[row % blocks.len()], row / blocks.len());
+        side.embeddings.row_mut(row).copy_from_slice(&block.rows[at * stride(embedding_size)..][..embedding_size]);
+        side.biases[row] = block.biases[at];
+    }
+    side
+}
+
+/// A rating, by rows of blocks.
+#[derive(Clone, Copy)]
+struct Rated {
+    user: u32,
+    item: u32,
+    rating: f32,
+}
+
+/// All ratings of two blocks, once; gives the sum of the errors without their signs, each before its step.
+struct Pass<'a> {
+    users: &'a mut Block,
+    items: &'a mut Block,
+    ratings: &'a [Rated],
+    mean: f32,
+    descent: Descent,
+    items_learn: bool,
+}
+
+impl WithSimd for Pass<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let Descent { learning_rate, reg, embedding_size, .. } = self.descent;
+        let width = stride(embedding_size) / S::F32_LANES;
+        let (users, _) = S::as_mut_simd_f32s(&mut self.users.rows);
+        let (items, _) = S::as_mut_simd_f32s(&mut self.items.rows);
+        // x + rate · (e · y - reg · x) = (1 - rate · reg) · x + rate · e · y
+        let keep = 1.0 - learning_rate * reg;
+        let kept = simd.splat_f32s(keep);
+        let mut loss = 0.0;
+        for Rated { user, item, rating } in self.ratings {
+            let (user, item) = (*user as usize, *item as usize);
+            let (user_bias, item_bias) = (&mut self.users.biases[user], &mut self.items.biases[item]);
+            let p = &mut users[user * width..][..width];
+            let q = &mut items[item * width..][..width];
+            let error = rating - (self.mean + *user_bias + *item_bias + dot(simd, p, q));
+            loss += f64::from(error.abs());
+            let step = learning_rate * error;
+            *user_bias = keep * *user_bias + step;
+            let step_vector = simd.splat_f32s(step);
+            if self.items_learn {
+                *item_bias = keep * *item_bias + step;
+                for (p, q) in p.iter_mut().zip(q) {
+                    let (old_p, old_q) = (*p, *q);
+                    *p = simd.mul_add_e_f32s(step_vector, old_q, simd.mul_f32s(kept, old_p));
+                    *q = simd.mul_add_e_f32s(step_vector, old_p, simd.mul_f32s(kept, old_q));
+                }
+            } else {
+                for (p, q) in p.iter_mut().zip(q) {
+                    *p = simd.mul_add_e_f32s(step_vector, *q, simd.mul_f32s(kept, *p));
+                }
+            }
+        }
+        loss
+    }
+}
+
+/// `a · b`, in four sums that do not wait for each other.
+#[inline(always)]
+fn dot<S: Simd>(simd: S, a: &[S::f32s], b: &[S::f32s]) -> f32 {
+    let zero = simd.splat_f32s(0.0);
+    let mut sums = [zero; 4];
+    let (a_fours, b_fours) = (a.chunks_exact(4), b.chunks_exact(4));
+    for (a, b) in a_fours.remainder().iter().zip(b_fours.remainder()) {
+        sums[0] = simd.mul_add_e_f32s(*a, *b, sums[0]);
+    }
+    for (a, b) in a_fours.zip(b_fours) {
+        for at in 0..4 {
+            sums[at] = simd.mul_add_e_f32s(a[at], b[at], sums[at]);
+        }
+    }
+    let [w, x, y, z] = sums;
+    simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(w, x), simd.add_f32s(y, z)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stars::tests::train;
+    use reco_core::Silent;
+
+    const DESCENT: Descent = Descent { embedding_size: 11, epochs: 30, init_std: 0.1, learning_rate: 0.02, reg: 0.02 };
+
+    /// Users and items of two kinds: one's own kind gets five stars, the other two, and every seventh pair is unknown.
+    fn stars() -> Stars {
+        let pairs = (0..40).flat_map(|user| (0..30).map(move |item| (user, item)));
+        let rows: Vec<_> = pairs
+            .filter(|(user, item)| (user + item) % 7 != 0 && *user != 5 && *item != 4)
+            .map(|(user, item)| (user, item, if user % 3 % 2 == item % 5 % 2 { 5.0 } else { 2.0 }))
+            .collect();
+        Stars::new(&train(40, 30, &rows), "x").unwrap()
+    }
+
+    fn fit(n_blocks: usize, n_threads: usize, descent: Descent) -> Factors {
+        Plan { n_blocks, n_threads }.fit(&stars(), descent, 3, "x", &Silent).unwrap()
+    }
+
+    fn predicted(factors: &Factors, user: usize, item: usize) -> f32 {
+        let (users, items) = (&factors.users, &factors.items);
+        let pairs = users.embeddings.row(user).iter().zip(items.embeddings.row(item));
+        factors.mean + users.biases[user] + items.biases[item] + pairs.map(|(p, q)| p * q).sum::<f32>()
+    }
+
+    #[test]
+    fn threads_change_no_bit_and_blocks_only_the_order() {
+        for n_blocks in [1, 2, 3, 8] {
+            let one = fit(n_blocks, 1, DESCENT);
+            for n_threads in [2, 3, 8] {
+                assert_eq!(fit(n_blocks, n_threads, DESCENT), one, "{n_blocks} blocks on {n_threads} threads");
+            }
+            // Pairs that nobody rated, of one's own kind and of the other.
+            let (own, other) = (predicted(&one, 7, 21), predicted(&one, 7, 0));
+            assert!(own > 4.5 && other < 2.5, "{n_blocks} blocks: {own} and {other}");
+        }
+        assert_eq!([399_999, 400_000, 25_000_000].map(n_blocks), [1, 4, 8]);
+    }
+
+    #[test]
+    fn two_steps_by_hand() {
+        // User 0 gave item 0 five stars and item 1 one: the mean is 3. All starts at 0 but the rows.
+        let stars = Stars::new(&train(1, 2, &[(0, 0, 5.0), (0, 1, 1.0)]), "x").unwrap();
+        let descent = Descent { embedding_size: 1, epochs: 1, init_std: 1.0, learning_rate: 0.1, reg: 0.5 };
+        let [mut p, mut q, mut r] = [(0, 0), (1, 0), (1, 1)].map(|(table, row)| normals(3, table, row).next().unwrap());
+        let (mut user, mut items) = (0.0, [0.0; 2]);
+        let error = 5.0 - (3.0 + p * q);
+        (user, items[0]) = (user + 0.1 * error, items[0] + 0.1 * error);
+        (p, q) = (p + 0.1 * (error * q - 0.5 * p), q + 0.1 * (error * p - 0.5 * q));
+        let error = 1.0 - (3.0 + user + p * r);
+        (user, items[1]) = (user + 0.1 * (error - 0.5 * user), items[1] + 0.1 * error);
+        (p, r) = (p + 0.1 * (error * r - 0.5 * p), r + 0.1 * (error * p - 0.5 * r));
+        let found = Plan { n_blocks: 1, n_threads: 1 }.fit(&stars, descent, 3, "x", &Silent).unwrap();
+        let numbers = [
+            (found.mean, 3.0),
+            (found.users.biases[0], user),
+            (found.items.biases[0], items[0]),
+            (found.items.biases[1], items[1]),
+            (found.users.embeddings.row(0)[0], p),
+            (found.items.embeddings.row(0)[0], q),
+            (found.items.embeddings.row(1)[0], r),
+        ];
+        assert!(numbers.iter().all(|(found, expected)| (found - expected).abs() < 1e-6), "{numbers:?}");
+    }
+
+    #[test]
+    fn what_nobody_rated_is_zero_and_what_flies_off_is_said() {
+        let factors = fit(2, 2, DESCENT);
+        let zero =
+            |side: &Side, row: usize| side.biases[row] == 0.0 && side.embeddings.row(row).iter().all(|x| *x == 0.0);
+        assert!(zero(&factors.users, 5) && zero(&factors.items, 4));
+        assert!(!zero(&factors.users, 6) && !zero(&factors.items, 5));
+        let plan = Plan { n_blocks: 1, n_threads: 1 };
+        let wild = Descent { learning_rate: 50.0, ..DESCENT };
+        let error = plan.fit(&stars(), wild, 3, "x", &Silent).unwrap_err();
+        assert!(matches!(error, FitError::Diverged { approach: "x", .. }), "{error}");
+    }
+
+    #[test]
+    fn someone_new_is_answered_as_those_who_rated_alike() {
+        let factors = fit(1, 1, DESCENT);
+        let rated: Vec<usize> = (0..30).filter(|item| (7 + item) % 7 != 0 && *item != 4).collect();
+        let mut items = Side { embeddings: Matrix::zeros(rated.len(), 11), biases: Vec::new() };
+        for (row, item) in rated.iter().enumerate() {
+            items.embeddings.row_mut(row).copy_from_slice(factors.items.embeddings.row(*item));
+            items.biases.push(factors.items.biases[*item]);
+        }
+        let ratings: Vec<f32> = rated.iter().map(|item| if 7 % 3 % 2 == item % 5 % 2 { 5.0 } else { 2.0 }).collect();
+        let (row, bias) = fold_in(factors.mean, &items, &ratings, DESCENT);
+        for item in 0..30 {
+            let pairs = row.iter().zip(factors.items.embeddings.row(item));
+            let new = factors.mean + bias + factors.items.biases[item] + pairs.map(|(p, q)| p * q).sum::<f32>();
+            let known = predicted(&factors, 7, item);
+            assert!((new - known).abs() < 0.3, "{item}: {new} and {known}");
+        }
+        assert_eq!(
+            fold_in(3.0, &Side { embeddings: Matrix::zeros(0, 11), biases: vec![] }, &[], DESCENT),
+            (vec![0.0; 11], 0.0)
+        );
+    }
+}

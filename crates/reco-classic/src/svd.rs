@@ -1,0 +1,320 @@
+//! Which tastes, of a hundred that nobody has named, do the user and the item share?
+//!
+//! Does not know features, contexts or what an item is. A score is `mean + b_u + b_i + q_i · p_u`, moved onto the scale (Koren, Bell,
+//! Volinsky 2009, "Matrix Factorization Techniques for Recommender Systems", equation 4; Funk 2006); how the numbers are learned stands
+//! in `factors.rs`. The name is the field's, and Surprise's, whose defaults these are: no singular values are computed.
+//!
+//! **Invariant**: a user or an item without training rows is 0 in all it adds; a ranking's scores are those of `score`, to the bit.
+
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use reco_core::dot::{ItemTable, TableFormat};
+use reco_core::options::{self, OptionsError};
+use reco_core::{
+    Approach, ApproachEntry, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix,
+    Predicts, Query, Ranking, Recommender, Run, ScoreError, Scores, Train, Who,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::baseline::not_negative;
+use crate::error::ClassicError;
+use crate::factors::{self, Descent, Factors, Side};
+use crate::stars::{Stars, in_stars};
+use crate::terms::part;
+use crate::weights;
+
+const NAME: &str = "svd";
+
+/// Rows of users, then their biases: 32-bit numbers, little-endian.
+const USERS: &str = "users.bin";
+/// The item table.
+const ITEMS: &str = "items.bin";
+
+pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
+    name: NAME,
+    about: "stars: mean, biases and tastes learned as numbers (matrix factorisation)",
+    defaults: || json!(Svd::default()),
+    configure: |given| Ok(Box::new(configure(given)?)),
+};
+
+fn configure(given: &Value) -> Result<Svd, OptionsError> {
+    let place = "[[approach]] svd";
+    let options: Svd = options::parse(place, given)?;
+    not_negative(place, "init_std", options.init_std.into())?;
+    not_negative(place, "learning_rate", options.learning_rate.into())?;
+    not_negative(place, "reg", options.reg.into())?;
+    Ok(options)
+}
+
+/// Options of `svd`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Svd {
+    /// Numbers of a user, and of an item, besides their biases.
+    embedding_size: NonZeroUsize,
+    /// How often all ratings are learned from.
+    epochs: usize,
+    /// Standard deviation of the numbers that learning starts from; biases start at 0.
+    init_std: f32,
+    learning_rate: f32,
+    /// How strongly everything learned is drawn to 0, per rating.
+    reg: f32,
+    /// What the items' numbers are kept as once they are learned: `f32`, `f16` or `int8`.
+    item_table: TableFormat,
+}
+
+impl Default for Svd {
+    fn default() -> Self {
+        Self {
+            embedding_size: NonZeroUsize::new(100).expect("100 is not 0"),
+            epochs: 20,
+            init_std: 0.1,
+            learning_rate: 0.005,
+            reg: 0.02,
+            item_table: TableFormat::F32,
+        }
+    }
+}
+
+impl Svd {
+    fn descent(&self) -> Descent {
+        let Self { embedding_size, epochs, init_std, learning_rate, reg, .. } = *self;
+        Descent { embedding_size: embedding_size.get(), epochs, init_std, learning_rate, reg }
+    }
+}
+
+impl Approach for Svd {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn options(&self) -> Value {
+        json!(self)
+    }
+
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        let stars = Stars::new(train, NAME)?;
+        let Factors { mean, users, items } = factors::fit(&stars, self.descent(), run.seed, NAME, run.progress)?;
+        let format = self.item_table;
+        let table = ItemTable::new(&items.embeddings, Some(&items.biases), format);
+        let table = table.ok_or(ClassicError::NotHeld { approach: NAME, format })?;
+        Ok(Box::new(Model::new(self.descent(), mean, users, table, &train.catalogue)))
+    }
+
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        let Saved { mean, embedding_size, item_table } = weights::load(folder, NAME, catalogue)?;
+        let users =
+            weights::load_file(folder, USERS, NAME, |bytes| users_of(bytes, catalogue.n_users(), embedding_size))?;
+        let table = weights::load_file(folder, ITEMS, NAME, |bytes| {
+            ItemTable::from_bytes(bytes, catalogue.n_items(), embedding_size, item_table)
+        })?;
+        let descent = Descent { embedding_size, ..self.descent() };
+        Ok(Box::new(Model::new(descent, mean, users, table, catalogue)))
+    }
+}
+
+/// What `weights.json` holds.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    mean: f32,
+    embedding_size: usize,
+    item_table: TableFormat,
+}
+
+fn users_of(bytes: &[u8], n_users: usize, embedding_size: usize) -> Option<Side> {
+    let numbers = |bytes: &[u8]| -> Vec<f32> {
+        bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
+    };
+    let (embeddings, biases) = bytes.split_at_checked(4 * n_users * embedding_size)?;
+    let embeddings = Matrix::new(n_users, embedding_size, numbers(embeddings))?;
+    let side = Side { embeddings, biases: numbers(biases) };
+    let finite = side.embeddings.values().iter().chain(&side.biases).all(|number| number.is_finite());
+    (finite && biases.len() == 4 * n_users).then_some(side)
+}
+
+struct Model {
+    descent: Descent,
+    mean: f32,
+    users: Side,
+    /// Its scores are clamped to the scale.
+    items: ItemTable,
+    catalogue: Arc<Catalogue>,
+}
+
+impl Model {
+    fn new(descent: Descent, mean: f32, users: Side, items: ItemTable, catalogue: &Arc<Catalogue>) -> Self {
+        let scale = catalogue.scale;
+        Self { descent, mean, users, items: items.clamped(scale.min(), scale.max()), catalogue: Arc::clone(catalogue) }
+    }
+
+    /// Writes the numbers of who asks into `embedding`, and gives the bias.
+    fn asker(&self, who: &Who<'_>, embedding: &mut [f32]) -> f32 {
+        match who {
+            Who::Known(user) => {
+                embedding.copy_from_slice(self.users.embeddings.row(user.index()));
+                self.users.biases[user.index()]
+            }
+            Who::Visitor { history, .. } => {
+                let rated = in_stars(history, &self.catalogue);
+                let mut items = Side {
+                    embeddings: Matrix::zeros(rated.len(), self.descent.embedding_size),
+                    biases: vec![0.0; rated.len()],
+                };
+                for (row, entry) in rated.iter().enumerate() {
+                    let item = self.catalogue.items.at(entry.index()).expect("a history names items of the catalogue");
+                    self.items.embedding(item, items.embeddings.row_mut(row));
+                    items.biases[row] = self.items.bias(item);
+                }
+                let stars: Vec<f32> = rated.iter().map(|entry| entry.value).collect();
+                let (row, bias) = factors::fold_in(self.mean, &items, &stars, self.descent);
+                embedding.copy_from_slice(&row);
+                bias
+            }
+        }
+    }
+}
+
+impl Recommender for Model {
+    fn predicts(&self) -> Predicts {
+        Predicts::Stars
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        self.items.score(queries, out, |query, embedding| Ok(self.mean + self.asker(&query.who, embedding)))
+    }
+
+    fn recommend(&self, queries: &[Query<'_>], k: NonZeroUsize) -> Result<Vec<Ranking>, ScoreError> {
+        let user = |query: &Query<'_>, embedding: &mut [f32]| Ok(self.mean + self.asker(&query.who, embedding));
+        self.items.recommend(&self.catalogue.items, queries, k, user)
+    }
+
+    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        let mut user = vec![0.0; self.descent.embedding_size];
+        let user_bias = self.asker(&query.who, &mut user);
+        let mut scores = Scores::new();
+        self.score(&[Query { candidates: Candidates::These(items), ..*query }], &mut scores)?;
+        let mut embedding = vec![0.0; self.descent.embedding_size];
+        let explain = |(item, score): (&ItemIdx, &f32)| {
+            self.items.embedding(*item, &mut embedding);
+            let pairs = user.iter().zip(&embedding);
+            let tastes: f64 = pairs.map(|(p, q)| f64::from(*p) * f64::from(*q)).sum();
+            let parts = [
+                ("global mean", self.mean.into()),
+                ("user bias", user_bias.into()),
+                ("item bias", self.items.bias(*item).into()),
+                ("tastes", tastes),
+            ];
+            let expected: f64 = parts.iter().map(|(_, effect)| effect).sum();
+            let mut terms: Vec<_> = parts.into_iter().map(|(name, effect)| part(name, effect)).collect();
+            if self.catalogue.scale.clamp(expected as f32) != expected as f32 {
+                terms.push(part("clipping", f64::from(*score) - expected));
+            }
+            Explanation { score: *score, terms, without: Vec::new() }
+        };
+        Ok(Some(items.iter().zip(scores.row(0)).map(explain).collect()))
+    }
+}
+
+impl Fitted for Model {
+    fn n_parameters(&self) -> usize {
+        let rows = self.users.biases.len() + self.items.n_items();
+        1 + rows * (1 + self.descent.embedding_size)
+    }
+
+    fn device(&self) -> String {
+        "cpu".to_owned()
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let (embedding_size, item_table) = (self.descent.embedding_size, self.items.format());
+        weights::save(folder, NAME, &self.catalogue, Saved { mean: self.mean, embedding_size, item_table })?;
+        let numbers = self.users.embeddings.values().iter().chain(&self.users.biases);
+        weights::save_file(folder, USERS, &numbers.flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())?;
+        weights::save_file(folder, ITEMS, &self.items.to_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stars::tests::{self, query, scores_of, three_users, visitor_like};
+
+    fn fit(options: Value) -> Box<dyn Fitted> {
+        tests::fit(&ENTRY, &options, &three_users().1)
+    }
+
+    #[test]
+    fn whoever_rated_nothing_gets_the_mean_and_the_items() {
+        let fitted = fit(json!({}));
+        let dan = scores_of(&*fitted, 3);
+        let explained = fitted.explain(&query(&*fitted, 3), &fitted.catalogue().items.indices().collect::<Vec<_>>());
+        for (explanation, score) in explained.unwrap().unwrap().iter().zip(&dan) {
+            assert_eq!(
+                (explanation.score, explanation.terms[1].effect, explanation.terms[3].effect),
+                (*score, 0.0, 0.0)
+            );
+        }
+        // Nor has item 4 anything to add.
+        assert_eq!(dan[4], (28.0_f64 / 9.0) as f32);
+        assert_eq!(visitor_like(&*fitted, &three_users().0, 3), dan);
+        assert_eq!(fitted.n_parameters(), 1 + (4 + 5) * 101);
+    }
+
+    #[test]
+    fn a_visitor_is_learned_from_what_they_rated() {
+        let (rows, _) = three_users();
+        let fitted = fit(json!({ "epochs": 300, "learning_rate": 0.02 }));
+        let ann = visitor_like(&*fitted, &rows, 0);
+        assert!(ann.iter().zip([1.0, 3.0, 5.0]).all(|(found, given)| (found - given).abs() < 0.5), "{ann:?}");
+    }
+
+    #[test]
+    fn what_is_clipped_is_said() {
+        let fitted = fit(json!({ "epochs": 1, "learning_rate": 1e-6, "init_std": 1.0 }));
+        let items: Vec<ItemIdx> = fitted.catalogue().items.indices().collect();
+        // Chance alone is far off the scale.
+        let mut n_clipped = 0;
+        for user in 0..3 {
+            for explanation in fitted.explain(&query(&*fitted, user), &items).unwrap().unwrap() {
+                n_clipped += usize::from(explanation.terms.len() == 5);
+                let sum: f32 = explanation.terms.iter().map(|term| term.effect).sum();
+                assert!((sum - explanation.score).abs() < 1e-4 && (1.0..=5.0).contains(&explanation.score));
+            }
+        }
+        assert!(n_clipped > 3, "{n_clipped}");
+    }
+
+    #[test]
+    fn smaller_item_tables_are_near_and_load_as_they_were() {
+        let exact = scores_of(&*fit(json!({})), 0);
+        let folder = std::env::temp_dir().join(format!("reco-svd-{}", std::process::id()));
+        for format in ["f16", "int8"] {
+            let options = json!({ "item_table": format });
+            let fitted = fit(options.clone());
+            let scores = scores_of(&*fitted, 0);
+            assert!(scores != exact && scores.iter().zip(&exact).all(|(a, b)| (a - b).abs() < 0.01), "{scores:?}");
+            std::fs::create_dir_all(&folder).unwrap();
+            fitted.save(&folder).unwrap();
+            let run = Run { seed: 1, device: reco_core::DeviceChoice::Auto, progress: &reco_core::Silent };
+            let loaded = configure(&options).unwrap().load(&folder, fitted.catalogue(), &run).unwrap();
+            assert_eq!(scores_of(&*loaded, 0), scores);
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+    }
+
+    #[test]
+    fn options_that_cannot_be_are_refused() {
+        let refuse = |given| configure(&given).err().unwrap().to_string();
+        assert!(refuse(json!({ "reg": -1 })).starts_with("[[approach]] svd: `reg` is `-1`\nhint: "));
+        assert!(refuse(json!({ "item_table": "f8" })).contains("`int8`"));
+        assert!(refuse(json!({ "n_factors": 8 })).starts_with("unknown key `n_factors`"));
+    }
+}
