@@ -5,6 +5,7 @@
 //! **Invariant**: docs/results.md changes only in the sections of the cases that ran; each says its commands and machine.
 
 mod cases;
+mod dot_product;
 mod five_folds;
 mod machine;
 mod others;
@@ -36,9 +37,9 @@ Examples:
   cargo xtask bench keras                     what others do, in a Python environment made for it")]
 pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn,
-    /// full-ranking, protocols, choices, compare, train, quality, ingest
+    /// full-ranking, dot-product, protocols, choices, compare, train, quality, ingest
     cases: Vec<String>,
-    /// Those that run others' programs as well: keras, surprise, ruler, train-peers, others; and full-ranking beside NumPy
+    /// Those that run others' programs as well: keras, surprise, ruler, train-peers, others; full-ranking and dot-product beside others
     #[arg(long)]
     peers: bool,
     /// Seeds that a peer's training is repeated with

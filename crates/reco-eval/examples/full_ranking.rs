@@ -11,10 +11,11 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use reco_core::dot::{ItemTable, TableFormat};
 use reco_core::testing::{catalogue, chance};
 use reco_core::{
-    Candidates, Case, Catalogue, Interaction, Interactions, Predicts, Query, Recommender, ScoreError, Scores, Seen,
-    Target, Who, parallel,
+    Candidates, Case, Catalogue, Interaction, Interactions, Matrix, Predicts, Query, Recommender, ScoreError, Scores,
+    Seen, Target, Who,
 };
 use reco_eval::{Ask, EvaluateConfig, Known, Task, evaluate};
 use serde_json::json;
@@ -24,16 +25,13 @@ const TRAIN: usize = 116;
 /// Ratings that a user has in the test.
 const TEST: usize = 29;
 
-/// Items that are scored for a user before the next user's turn: with their embeddings they stay in the cache.
-const BLOCK: usize = 512;
-
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
     let mut number = |what: &str| {
         words.next().ok_or_else(|| format!("how many {what}?"))?.parse::<usize>().map_err(|e| e.to_string())
     };
     let (n_users, n_items, n_factors) = (number("users")?, number("items")?, number("factors")?);
-    let model = Embeddings::new(n_users, n_items, n_factors);
+    let model = Embeddings::new(n_users, n_items, n_factors).ok_or("chance is finite")?;
     let test = rows(&model.catalogue, TEST, 1);
     let cases = Case::group(&test, n_users);
     let n_test = test.len();
@@ -108,22 +106,18 @@ fn rows(catalogue: &Catalogue, n: usize, part: usize) -> Interactions {
 /// Dot products of users' and items' embeddings.
 struct Embeddings {
     catalogue: Arc<Catalogue>,
-    n_factors: usize,
-    /// `[n_users, n_factors]`
-    users: Vec<f32>,
-    /// `[n_factors, n_items]`: the factor of one item beside that of the next.
-    items: Vec<f32>,
+    users: Matrix,
+    items: ItemTable,
 }
 
 impl Embeddings {
-    fn new(n_users: usize, n_items: usize, n_factors: usize) -> Self {
-        let numbers = |n: usize, from: u64| (0..n as u64).map(|at| chance(at + from) as f32 - 0.5).collect();
-        Self {
-            catalogue: Arc::new(catalogue(n_users, n_items)),
-            n_factors,
-            users: numbers(n_users * n_factors, 0),
-            items: numbers(n_items * n_factors, 1 << 40),
-        }
+    fn new(n_users: usize, n_items: usize, n_factors: usize) -> Option<Self> {
+        let numbers = |n: usize, from: u64| {
+            let values = (0..(n * n_factors) as u64).map(|at| chance(at + from) as f32 - 0.5).collect();
+            Matrix::new(n, n_factors, values)
+        };
+        let items = ItemTable::new(&numbers(n_items, 1 << 40)?, None, TableFormat::F32)?;
+        Some(Self { catalogue: Arc::new(catalogue(n_users, n_items)), users: numbers(n_users, 0)?, items })
     }
 }
 
@@ -137,47 +131,10 @@ impl Recommender for Embeddings {
     }
 
     fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        let n_items = self.catalogue.n_items();
-        out.reset(queries, n_items);
-        let mut rows: Vec<(&[f32], &mut [f32])> = Vec::with_capacity(queries.len());
-        for (query, scores) in queries.iter().zip(out.rows_mut()) {
+        self.items.score(queries, out, |query, embedding| {
             let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: "embeddings" }) };
-            rows.push((&self.users[user.index() * self.n_factors..][..self.n_factors], scores));
-        }
-        // A few users at a time, block of items by block of items.
-        let mut groups: Vec<Vec<(&[f32], &mut [f32])>> = Vec::new();
-        for row in rows {
-            match groups.last_mut() {
-                Some(group) if group.len() < 32 => group.push(row),
-                _ => groups.push(vec![row]),
-            }
-        }
-        parallel::each(
-            groups,
-            || (),
-            |(), mut group| {
-                for start in (0..n_items).step_by(BLOCK) {
-                    let end = (start + BLOCK).min(n_items);
-                    for (user, scores) in &mut group {
-                        let scores = &mut scores[start..end];
-                        // Four factors in one pass over the block, so that it is read and written a quarter as often.
-                        for (factor, user) in (0..).step_by(4).zip(user.chunks(4)) {
-                            let row = |at: usize| &self.items[(factor + at) * n_items..][start..end];
-                            if let [a, b, c, d] = *user {
-                                let items = row(0).iter().zip(row(1)).zip(row(2)).zip(row(3));
-                                for (score, (((w, x), y), z)) in scores.iter_mut().zip(items) {
-                                    *score += a * w + b * x + c * y + d * z;
-                                }
-                            } else {
-                                for (at, factor) in user.iter().enumerate() {
-                                    scores.iter_mut().zip(row(at)).for_each(|(score, item)| *score += factor * item);
-                                }
-                            }
-                        }
-                    }
-                }
-            },
-        );
-        Ok(())
+            embedding.copy_from_slice(self.users.row(user.index()));
+            Ok(0.0)
+        })
     }
 }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{Arguments, Case, five_folds, others, peers, protocols, quality, ruler, train};
+use super::{Arguments, Case, dot_product, five_folds, others, peers, protocols, quality, ruler, train};
 use crate::process::{Cost, Workspace, measure, shown, succeed};
 
 /// All cases, in the order they run. To add one, add a line.
@@ -54,6 +54,7 @@ pub(super) const CASES: &[Case] = &[
         peer: false,
         measure: ruler::large,
     },
+    Case { name: "dot-product", about: "Everyone's best ten by dot products", peer: false, measure: dot_product::run },
     Case { name: "protocols", about: "Every preset on MovieLens 100K", peer: false, measure: protocols::presets },
     Case {
         name: "choices",

@@ -11,7 +11,7 @@ import sys
 import time
 
 import numpy
-from surprise import BaselineOnly, Dataset, KNNBaseline, KNNBasic, KNNWithMeans, Reader
+from surprise import SVD, BaselineOnly, Dataset, KNNBaseline, KNNBasic, KNNWithMeans, Reader
 
 ratings, folds = sys.argv[1:3]
 with open(ratings) as lines:
@@ -36,6 +36,7 @@ MODELS = [
     ("user-knn", "with-baseline", "pearson-baseline", knn(KNNBaseline, "pearson_baseline", True)),
     ("item-knn", "with-baseline", "msd", knn(KNNBaseline, "msd", False)),
     ("item-knn", "with-baseline", "pearson-baseline", knn(KNNBaseline, "pearson_baseline", False)),
+    ("svd", "–", "–", lambda: SVD(random_state=0)),
 ]
 for name, variant, similarity, make in MODELS:
     rmse, mae, fit, score = [], [], 0.0, 0.0

@@ -1,0 +1,166 @@
+//! How long does it take to find everyone's best ten by dot products, and what does a smaller item table cost?
+//!
+//! Does not know how scores are made: it runs programs that print one line each, ours and others'.
+//!
+//! **Invariant**: ours and others' rank as many users, items and factors, with masks of one size, and report the median of their turns.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::cases::empty;
+use super::machine::bytes;
+use super::{Arguments, five_folds};
+use crate::process::{Cost, Workspace, answer, measure, shown, succeed};
+use crate::python::python;
+
+const SPLIT: &str = "splits/ratio811.csv";
+const PEERS: &[&str] = &["implicit==0.7.3", "numpy==1.26.4", "scipy==1.13.1"];
+
+/// Users, items, factors: MovieLens 20M.
+const SIZE: [&str; 3] = ["138000", "27000", "64"];
+const FORMATS: [&str; 3] = ["f32", "f16", "int8"];
+
+/// What each program writes of the large ranking.
+#[derive(Deserialize)]
+struct Lists {
+    fastest: f64,
+    median: f64,
+    table_bytes: Option<u64>,
+    overlap: Option<f64>,
+}
+
+/// What the program of item tables prints for each format.
+#[derive(Deserialize)]
+struct OfFormat {
+    format: String,
+    table_bytes: u64,
+    fastest: f64,
+    median: f64,
+    overlap: f64,
+    metrics: Metrics,
+}
+
+#[derive(Deserialize)]
+struct Metrics {
+    rmse: f64,
+    #[serde(rename = "ndcg@10")]
+    ndcg: f64,
+    user_auc: f64,
+}
+
+pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let mut text = "### Lists of ten for everyone\n\n\
+                    `cargo run --release -p reco-eval --example dot_product -- USERS ITEMS FACTORS FORMAT`: scores, masks and lists of ten \
+                    from generated embeddings, 144 items seen by each user (fewer where chance repeats). Seconds are those of three turns; \
+                    memory is that of the whole process, embeddings and masks included; the overlap is that with the lists of `f32`.\n\n\
+                    | program | users | items | factors | fastest s | median s | peak memory | item table | overlap@10 |\n\
+                    | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        .to_owned();
+    let folder = empty(workspace, "dot-product")?;
+    succeed(&mut workspace.cargo(&[
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "reco-eval",
+        "--example",
+        "dot_product",
+    ]))?;
+    let program = workspace.target().join("release/examples/dot_product");
+    for format in FORMATS {
+        let file = folder.join(format!("{format}.json"));
+        let mut command = workspace.command(&program);
+        command.args(SIZE).arg(format).arg(&file);
+        text += &row(&format!("reco, `{format}`"), &mut command, &file)?;
+    }
+    if arguments.peers {
+        let python = python(workspace, "dot-product", PEERS)?;
+        for (peer, name) in [("numpy", "NumPy with OpenBLAS"), ("implicit", "implicit's `topk`")] {
+            let file = folder.join(format!("{peer}.json"));
+            let mut command = workspace.command(&python);
+            command.args(["xtask/src/bench/peers/dot_product.py", peer]).args(SIZE).arg(&file);
+            text += &row(name, &mut command, &file)?;
+        }
+        text += &format!("\nOthers by `xtask/src/bench/peers/dot_product.py`, with {}.\n", PEERS.join(", "));
+    }
+    text += &item_tables(workspace, arguments)?;
+    Ok(text)
+}
+
+fn row(program: &str, command: &mut Command, file: &PathBuf) -> Result<String> {
+    let Cost { peak, .. } = measure(command)?;
+    let line = fs::read_to_string(file)?;
+    let Lists { fastest, median, table_bytes, overlap } =
+        serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))?;
+    let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
+    Ok(format!(
+        "| {program} | {} | {fastest:.1} | {median:.1} | {} | {} | {} |\n",
+        SIZE.join(" | "),
+        or_nothing(peak.map(bytes)),
+        or_nothing(table_bytes.map(kibibytes)),
+        or_nothing(overlap.map(|overlap| format!("{overlap:.4}"))),
+    ))
+}
+
+/// What smaller tables of a model that was learned lose.
+fn item_tables(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let (ratings, split) = five_folds::files(workspace, arguments, SPLIT)?;
+    let mut command = workspace.cargo(&["run", "--quiet", "--package", "reco-eval", "--example", "item_tables"]);
+    if arguments.release {
+        command.arg("--release");
+    }
+    let shown = format!("{} -- RATINGS SPLIT", shown(&command));
+    command.arg("--").args([&ratings, &split]);
+    tables(&shown, &answer(&mut command)?)
+}
+
+fn tables(command: &str, lines: &str) -> Result<String> {
+    let read = |line: &str| serde_json::from_str(line).with_context(|| format!("the program answered `{line}`"));
+    let formats: Vec<OfFormat> = lines.lines().map(read).collect::<Result<_>>()?;
+    let exact = formats.first().context("the program answered nothing")?;
+    let mut text = format!(
+        "\n### Item tables of `svd`\n\n`{command}`: `svd` learned from MovieLens 100K, the split of {SPLIT}. Milliseconds of the lists of ten of \
+         all test users, of 25 turns; differences are those from `f32`.\n\n\
+         | `item_table` | item table | fastest ms | median ms | overlap@10 | ndcg@10 | difference | user_auc | rmse | difference |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+    );
+    for OfFormat { format, table_bytes, fastest, median, overlap, metrics: Metrics { rmse, ndcg, user_auc } } in
+        &formats
+    {
+        let (of_ndcg, of_rmse) = (ndcg - exact.metrics.ndcg, rmse - exact.metrics.rmse);
+        text += &format!(
+            "| {format} | {} | {:.1} | {:.1} | {overlap:.4} | {ndcg:.4} | {of_ndcg:+.5} | {user_auc:.4} | {rmse:.4} | {of_rmse:+.6} |\n",
+            kibibytes(*table_bytes),
+            fastest * 1e3,
+            median * 1e3,
+        );
+    }
+    Ok(text)
+}
+
+fn kibibytes(bytes: u64) -> String {
+    format!("{:.0} KiB", bytes as f64 / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_become_a_table_and_nothing_is_no_measurement() {
+        let line = |format: &str, ndcg: f64| {
+            format!(
+                r#"{{"format":"{format}","table_bytes":2048,"fastest":0.0021,"median":0.003,"overlap":0.99,"metrics":{{"rmse":0.9,"ndcg@10":{ndcg},"user_auc":0.7}}}}"#
+            )
+        };
+        let text = tables("a", &[line("f32", 0.06), line("int8", 0.0599)].join("\n")).unwrap();
+        let last = "| int8 | 2 KiB | 2.1 | 3.0 | 0.9900 | 0.0599 | -0.00010 | 0.7000 | 0.9000 | +0.000000 |\n";
+        assert!(text.ends_with(last), "{text}");
+        assert_eq!(tables("", "").err().unwrap().to_string(), "the program answered nothing");
+        assert_eq!(tables("", "no").err().unwrap().to_string(), "the program answered `no`");
+    }
+}
