@@ -312,9 +312,13 @@ mod tests {
         let pairs = (0..40).flat_map(|user| (0..30).map(move |item| (user, item)));
         let rows: Vec<_> = pairs
             .filter(|(user, item)| (user + item) % 7 != 0 && *user != 5 && *item != 4)
-            .map(|(user, item)| (user, item, if user % 3 % 2 == item % 5 % 2 { 5.0 } else { 2.0 }))
+            .map(|(user, item)| (user, item, given(user, item)))
             .collect();
         Stars::new(&train(40, 30, &rows), "x").unwrap()
+    }
+
+    fn given(user: usize, item: usize) -> f32 {
+        if user % 3 % 2 == item % 5 % 2 { 5.0 } else { 2.0 }
     }
 
     fn fit(n_blocks: usize, n_threads: usize, descent: Descent) -> Factors {
@@ -389,7 +393,7 @@ mod tests {
             items.embeddings.row_mut(row).copy_from_slice(factors.items.embeddings.row(*item));
             items.biases.push(factors.items.biases[*item]);
         }
-        let ratings: Vec<f32> = rated.iter().map(|item| if 7 % 3 % 2 == item % 5 % 2 { 5.0 } else { 2.0 }).collect();
+        let ratings: Vec<f32> = rated.iter().map(|item| given(7, *item)).collect();
         let (row, bias) = fold_in(factors.mean, &items, &ratings, DESCENT);
         for item in 0..30 {
             let pairs = row.iter().zip(factors.items.embeddings.row(item));

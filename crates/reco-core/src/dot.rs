@@ -218,7 +218,7 @@ impl Scratch {
     /// Takes back the user added last.
     fn forget_last(&mut self) {
         self.starts.pop();
-        if self.starts.len() % GROUP == 0 {
+        if self.starts.len().is_multiple_of(GROUP) {
             self.users.truncate(self.starts.len() / GROUP * self.embedding.len() * GROUP);
         }
     }
@@ -230,7 +230,7 @@ fn unanswered(n: usize) -> Vec<Result<(), ScoreError>> {
 
 /// Parts that threads take turns with: small enough that each thread has several, large enough that a read of the table is shared.
 fn tiles<Asked>(asked: Vec<Asked>) -> Vec<Vec<Asked>> {
-    let n = asked.len().div_ceil(4 * parallel::threads()).next_multiple_of(GROUP).min(TILE).max(GROUP);
+    let n = asked.len().div_ceil(4 * parallel::threads()).next_multiple_of(GROUP).clamp(GROUP, TILE);
     let mut asked = asked.into_iter();
     std::iter::from_fn(|| Some(asked.by_ref().take(n).collect::<Vec<_>>()).filter(|tile| !tile.is_empty())).collect()
 }

@@ -34,6 +34,7 @@ mod tests {
                 "baseline",
                 "user-knn",
                 "item-knn",
+                "svd",
                 "clusters",
                 "content",
                 "collaborative",
