@@ -65,7 +65,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "compare", about: "Two runs, user by user", peer: false, measure: protocols::compare },
     Case { name: "others", about: "Others' recommenders by our ruler", peer: true, measure: others::run },
     Case { name: "train", about: "How fast the networks learn", peer: false, measure: train::run },
-    Case { name: "train-peers", about: "The same in Keras and PyTorch", peer: true, measure: train::peers },
+    Case { name: "train-peers", about: "The same in Keras, PyTorch and RecBole", peer: true, measure: train::peers },
     Case { name: "quality", about: "What the fast training step learns", peer: false, measure: quality::run },
     Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest },
 ];

@@ -33,7 +33,8 @@ const CASES: [(&str, &str, &str); 6] = [
 ];
 
 /// Who takes part, in the order of the table.
-const WHO: [&str; 5] = ["reco adam", "reco lazy-adam", "Keras Adam", "PyTorch fused Adam", "PyTorch SparseAdam"];
+const WHO: [&str; 6] =
+    ["reco adam", "reco lazy-adam", "Keras Adam", "PyTorch fused Adam", "PyTorch SparseAdam", "RecBole's NeuMF"];
 
 /// Ratings that are trained on on wgpu: a software driver takes its time.
 const GPU_RATINGS: &str = "8192";
@@ -136,7 +137,8 @@ fn on_wgpu(workspace: &Workspace, program: &Path) -> Result<String> {
 }
 
 const KERAS: &[&str] = &["keras==3.15.1", "tensorflow-cpu==2.21.0"];
-const TORCH: &[&str] = &["torch==2.5.1", "numpy==1.26.4"];
+/// RecBole wants the old NumPy, and its Ray the old setuptools.
+const TORCH: &[&str] = &["torch==2.5.1", "numpy==1.26.4", "recbole==1.2.1", "pandas==2.2.3", "setuptools==80.9.0"];
 
 /// The neural network in reco, Keras and PyTorch, turn by turn in one run.
 pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
@@ -146,9 +148,10 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
         "The article's neural network, 80,000 ratings an epoch of 943 users and 1,682 items, on two cores: reco by \
          `crates/reco-models/examples/train_speed.rs`, the others by `xtask/src/bench/peers/train_*.py` with {}. Thousands of ratings a \
          second, medians of {PEER_TURNS} turns; in brackets how many times as fast reco's `adam` is, which has dense Adam's trajectory as the dense \
-         ones have; `lazy-adam` is what SparseAdam does.\n\n\
-         | batch | reco `adam` | reco `lazy-adam` | Keras Adam | PyTorch fused Adam | PyTorch SparseAdam |\n\
-         | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+         ones have; `lazy-adam` is what SparseAdam does. RecBole has another network of the same size, draws a negative beside each rating, and both \
+         count.\n\n\
+         | batch | reco `adam` | reco `lazy-adam` | Keras Adam | PyTorch fused Adam | PyTorch SparseAdam | RecBole's NeuMF |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
         [KERAS, TORCH].concat().join(", "),
     );
     let mut bars = Vec::new();
@@ -159,13 +162,14 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
             speed(&mut command)
         };
         let ours = |optimizer: &str| speed(workspace.command(&program).args(["neural", batch, optimizer, "fused"]));
-        let mut turns: [Vec<f64>; 5] = Default::default();
+        let mut turns: [Vec<f64>; 6] = Default::default();
         for _ in 0..PEER_TURNS {
             turns[0].push(ours("adam")?);
             turns[1].push(ours("lazy-adam")?);
             turns[2].push(script(&keras, "train_keras.py", &[])?);
             turns[3].push(script(&torch, "train_torch.py", &["dense"])?);
             turns[4].push(script(&torch, "train_torch.py", &["sparse"])?);
+            turns[5].push(script(&torch, "train_recbole.py", &[])?);
         }
         let medians = turns.map(|mut turns| {
             turns.sort_unstable_by(f64::total_cmp);
