@@ -4,7 +4,9 @@
 //!
 //! **Invariant**: docs/results.md changes only in the sections of the cases that ran; each says its commands and machine.
 
+mod build;
 mod cases;
+mod doctor;
 mod dot_product;
 mod five_folds;
 mod machine;
@@ -37,7 +39,7 @@ Examples:
   cargo xtask bench keras                     what others do, in a Python environment made for it")]
 pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn,
-    /// full-ranking, dot-product, protocols, choices, compare, train, quality, ingest
+    /// full-ranking, dot-product, protocols, choices, compare, train, quality, ingest, doctor
     cases: Vec<String>,
     /// Those that run others' programs as well: keras, surprise, ruler, train-peers, others; full-ranking and dot-product beside others
     #[arg(long)]

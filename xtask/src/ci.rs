@@ -18,9 +18,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 
 use self::count::Count;
-use crate::golden;
 use crate::process::{Workspace, is_installed, shown, succeed};
-use crate::tidy;
+use crate::{golden, instructions, tidy};
 
 /// Arguments of `cargo xtask ci`.
 #[derive(clap::Args)]
@@ -160,6 +159,9 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     doc.env("RUSTDOCFLAGS", "--deny warnings");
     steps.push(step("doc", Work::Run(doc)));
     steps.extend(HEAVY.iter().map(test));
+    // What the tests have built: only its examples are compiled for it.
+    let count = instructions::lacking().map_or(Work::Own(instructions::check), Work::LeftOut);
+    steps.push(step("instructions", count));
     steps.push(step("fixture twice", Work::Own(fixture::run)));
     // Evaluators of many megabytes are fetched for it, and what they say of pinned versions does not change: on request alone.
     if env::var_os("RECO_REMAKE_GOLDEN").is_some() {

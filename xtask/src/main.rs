@@ -1,4 +1,4 @@
-//! Which chores does the workspace have? `cargo xtask pipeline | ci | tidy | golden | bench`.
+//! Which chores does the workspace have? `cargo xtask pipeline | ci | tidy | golden | instructions | bench`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -9,6 +9,7 @@
 mod bench;
 mod ci;
 mod golden;
+mod instructions;
 mod pipeline;
 mod process;
 mod python;
@@ -38,6 +39,8 @@ enum Task {
     Tidy,
     /// Make anew what reco-eval's tests expect, by evaluators in Python, and compare it with what is committed
     Golden(golden::Arguments),
+    /// Count the instructions of the hot loops, and compare them with what is committed; needs valgrind
+    Instructions(instructions::Arguments),
     /// Measure, and write the measurements into docs/results.md
     Bench(bench::Arguments),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::Ci(arguments) => ci::run(&workspace, &arguments),
         Task::Tidy => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Golden(arguments) => golden::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Task::Instructions(arguments) => instructions::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Task::Bench(arguments) => bench::run(&workspace, &arguments),
     });
     match done {

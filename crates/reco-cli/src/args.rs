@@ -124,13 +124,31 @@ Examples:
   reco show data/features/train.parquet --rows 20 --json"
     )]
     Show(ShowArgs),
-    /// Show devices, drivers, versions and paths
+    /// Show devices, drivers, versions and paths; with --bench, what the machine can do at most
     #[command(
         display_order = 21,
         after_help = "\
+Measured by --bench, each several times; on the CPU by one thread, then by all:
+  read-memory     bytes a second: adding up an array that no cache holds
+  triad-memory    bytes a second: a = b + 2 c over such arrays, 12 bytes a number
+  read-cache      bytes a second: adding up 128 KiB
+  compare         numbers a second: counting those above another
+  gather-memory   rows of 64 floats a second, at random places of an array that no cache holds
+  gather-cache    the same of 256 KiB
+  root-quotient   numbers a second: a / √b, as Adam divides
+  multiply-add    fused multiply-adds a second, two operations each, by the widest vectors reco uses
+and on each device that networks can compute on, by the operations they use:
+  launch          seconds of one small operation of many in a row
+  answer          seconds of one small operation and of reading its number back
+  add-memory      bytes a second: a = b + c over arrays of 64 MiB, 12 bytes a number
+  gather-memory   rows of 64 floats a second, at random places of 64 MiB
+  matrix-product  multiply-adds a second of a product of square matrices
+  upload          bytes a second to a device with memory of its own; read-back: from it
+
 Examples:
   reco doctor
-  reco doctor --json"
+  reco doctor --json
+  reco doctor --bench"
     )]
     Doctor(DoctorArgs),
     /// Print shell completions
@@ -403,6 +421,9 @@ pub(crate) struct ShowArgs {
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) folders: Folders,
+    /// Measure what each device can do at most: some ten seconds, during which nothing else should run
+    #[arg(long)]
+    pub(crate) bench: bool,
     /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -201,8 +201,31 @@ fn doctor_tells_what_this_machine_has() {
     let paths = found["paths"].as_array().unwrap();
     let exists = |what: &str| paths.iter().find(|path| path["what"] == what).unwrap()["exists"].clone();
     assert_eq!((exists("models"), exists("RECO_EXTRA_DATA")), (true.into(), false.into()));
+    assert_eq!(found.get("ceilings"), None, "measured on request alone");
     let words = reco(["doctor"]).ok().stdout;
     assert!(words.contains("auto means") && words.contains("not set"), "{words}");
+}
+
+#[test]
+fn doctor_measures_what_each_device_can_do_at_most() {
+    let found = reco(["doctor", "--bench", "--json"]).ok();
+    assert!(found.stderr.contains("measuring what each device can do at most"), "{}", found.stderr);
+    let found = found.json();
+    let devices = found["ceilings"].as_array().unwrap();
+    assert!(devices.len() >= 2, "the cores, and Burn on them");
+    for ceiling in devices.iter().flat_map(|device| device["ceilings"].as_array().unwrap()) {
+        let number = |key: &str| ceiling[key].as_f64().filter(|number| number.is_finite() && *number > 0.0).unwrap();
+        let (median, ends) = (number("median"), [number("slowest"), number("fastest")]);
+        assert!(ends[0].min(ends[1]) <= median && median <= ends[0].max(ends[1]), "{ceiling}");
+        let units = ["bytes/s", "multiply-adds/s", "numbers/s", "rows/s", "s"];
+        assert!(units.iter().any(|unit| ceiling["unit"] == *unit), "{ceiling}");
+    }
+    let names = |threads: u64| {
+        let ceilings = devices[0]["ceilings"].as_array().unwrap().iter();
+        ceilings.filter(|ceiling| ceiling["threads"] == threads).map(|one| one["name"].clone()).collect::<Vec<_>>()
+    };
+    let n_threads = found["threads"].as_u64().unwrap();
+    assert!(names(1).len() >= 8 && names(n_threads) == names(1), "{:?}", names(1));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //!
 //! **Invariant**: the seconds are those of the whole fit, less what the first, unmeasured fit has warmed.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -65,10 +66,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         "step": step,
         "ratings_per_second": log.ratings_per_second(),
         "ranking_seconds": ranked[RANKINGS / 2],
+        "rows_per_rating": rows_per_rating(&train, batch_size),
         "loss": log.epochs.last().map(|epoch| epoch.train_loss),
     });
     std::io::stdout().write_all(format!("{line}\n").as_bytes())?;
     Ok(())
+}
+
+/// Users and items that a batch meets, for each of its ratings: 2 if none came twice.
+fn rows_per_rating(train: &Train, batch_size: usize) -> f64 {
+    // They are drawn one by one, so that those beside each other are as good as a shuffled batch.
+    let distinct = |columns: &[u32]| {
+        let batches = columns.chunks(batch_size);
+        batches.map(|batch| batch.iter().collect::<BTreeSet<_>>().len()).sum::<usize>() as f64
+    };
+    let users: Vec<u32> = train.fit.users().iter().map(|user| user.get()).collect();
+    let items: Vec<u32> = train.fit.items().iter().map(|item| item.get()).collect();
+    (distinct(&users) + distinct(&items)) / users.len() as f64
 }
 
 fn train(n_ratings: u64) -> Result<Train, Box<dyn Error>> {

@@ -12,6 +12,7 @@
 
 mod approach;
 mod batches;
+mod ceilings;
 mod collaborative;
 mod content;
 mod device;
@@ -29,6 +30,7 @@ mod training;
 use reco_core::ApproachEntry;
 
 pub use approach::network_entry;
+pub use ceilings::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use collaborative::Collaborative;
 pub use content::Content;
 pub use device::{ComputeDevice, DeviceInfo, devices, versions};

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use reco_core::DeviceChoice;
-use reco_models::DeviceInfo;
+use reco_models::{DeviceCeilings, DeviceInfo};
 use serde::Serialize;
 
 /// The environment variable that names a folder with further data.
@@ -28,6 +28,9 @@ pub struct Doctor {
     pub auto: String,
     /// Where things lie.
     pub paths: Vec<KnownPath>,
+    /// What each device can do at most, where that was measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ceilings: Vec<DeviceCeilings>,
 }
 
 /// A place that reco reads or writes.
@@ -65,5 +68,6 @@ pub fn doctor(raw: &Path, out: &Path) -> Doctor {
             Err(error) => error.to_string(),
         },
         paths,
+        ceilings: Vec::new(),
     }
 }

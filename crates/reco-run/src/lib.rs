@@ -48,6 +48,7 @@ pub use show::{Shown, show};
 pub use stage::{PAGE, RESULTS, STAGES, StageEntry};
 
 pub use reco_data::{IngestProgress, fetch, synth};
+pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use reco_report::{
     Comparison, Results, comparison_page, comparison_table, diagram, mermaid, summary, terminal_table,
 };

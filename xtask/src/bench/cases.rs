@@ -12,12 +12,12 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{Arguments, Case, dot_product, five_folds, others, peers, protocols, quality, ruler, train};
+use super::{Arguments, Case, build, doctor, dot_product, five_folds, others, peers, protocols, quality, ruler, train};
 use crate::process::{Cost, Workspace, measure, shown, succeed};
 
 /// All cases, in the order they run. To add one, add a line.
 pub(super) const CASES: &[Case] = &[
-    Case { name: "build", about: "A clean build", peer: false, measure: build },
+    Case { name: "build", about: "A clean build", peer: false, measure: build::run },
     Case {
         name: "ml-100k",
         about: "The default experiment: MovieLens 100K",
@@ -68,6 +68,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "train-peers", about: "The same in Keras, PyTorch and RecBole", peer: true, measure: train::peers },
     Case { name: "quality", about: "What the fast training step learns", peer: false, measure: quality::run },
     Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest },
+    Case { name: "doctor", about: "Ceilings of the machine, and floors", peer: false, measure: doctor::run },
 ];
 
 /// What a program cost, by its command.
@@ -103,21 +104,6 @@ fn table(workspace: &Workspace, rows: &[Row]) -> String {
         );
     }
     text
-}
-
-fn build(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let folder = empty(workspace, "build")?;
-    // What is compiled is measured, not what is downloaded.
-    succeed(&mut workspace.cargo(&["fetch", "--locked"]))?;
-    let mut command = workspace.cargo(&["build", "--locked", "--package", "reco-cli"]);
-    if arguments.release {
-        command.arg("--release");
-    }
-    command.env("CARGO_TARGET_DIR", &folder);
-    let cost = measure(&mut command)?;
-    let text = table(workspace, &[Row { command: shown(&command), cost: Cost { peak: None, ..cost }, n_rows: None }]);
-    fs::remove_dir_all(&folder)?;
-    Ok(text)
 }
 
 fn experiment(workspace: &Workspace, arguments: &Arguments, name: &str, file: &str) -> Result<String> {

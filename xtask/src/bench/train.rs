@@ -47,12 +47,16 @@ const GPU_CASES: [(&str, &str, &str); 4] = [
     ("neural", "1024", "lazy-adam"),
 ];
 
-#[derive(Deserialize)]
-struct Line {
-    ratings_per_second: f64,
+/// What a program prints.
+#[derive(Clone, Copy, Deserialize)]
+pub(super) struct Line {
+    pub(super) ratings_per_second: f64,
+    /// Users and items that a batch meets for each of its ratings; ours alone says it.
+    #[serde(default)]
+    pub(super) rows_per_rating: f64,
     /// Others do not rank.
     #[serde(default)]
-    ranking_seconds: f64,
+    pub(super) ranking_seconds: f64,
 }
 
 pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
@@ -189,7 +193,7 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
 }
 
 /// Builds the program that trains.
-fn build(workspace: &Workspace, arguments: &Arguments) -> Result<PathBuf> {
+pub(super) fn build(workspace: &Workspace, arguments: &Arguments) -> Result<PathBuf> {
     let mut build = workspace.cargo(&["build", "--quiet", "--package", "reco-models", "--example", "train_speed"]);
     let profile = if arguments.release {
         build.arg("--release");
@@ -206,7 +210,8 @@ fn speed(command: &mut Command) -> Result<f64> {
     Ok(line(command)?.ratings_per_second)
 }
 
-fn line(command: &mut Command) -> Result<Line> {
+/// All that a program says.
+pub(super) fn line(command: &mut Command) -> Result<Line> {
     let line = answer(command)?;
     serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))
 }

@@ -1,0 +1,86 @@
+//! How long does it take from a clone to a program, how large is that, and how soon does it answer?
+//!
+//! Does not know what is compiled.
+//!
+//! **Invariant**: everything is compiled in an empty folder, nothing is downloaded while the clock runs, and processor seconds are those
+//! of all compilers together, so that a machine that does something else besides lengthens the wall time alone.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use super::Arguments;
+use super::cases::empty;
+use super::machine::bytes;
+use crate::process::{Workspace, answer, children_seconds, is_installed, measure, shown, succeed};
+
+/// Starts of a program; the median is shown.
+const STARTS: usize = 20;
+
+/// An experiment of seconds that leaves something to describe and to ask.
+const EXPERIMENT: &str = "data/experiments/fixture.toml";
+
+pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let folder = empty(workspace, "build")?;
+    // What is compiled is measured, not what is downloaded.
+    succeed(&mut workspace.cargo(&["fetch", "--locked"]))?;
+    let mut text = "| command | seconds | processor seconds |\n| --- | ---: | ---: |\n".to_owned();
+    for package in ["xtask", "reco-cli"] {
+        let mut command = workspace.cargo(&["build", "--locked", "--package", package]);
+        if arguments.release && package == "reco-cli" {
+            command.arg("--release");
+        }
+        command.env("CARGO_TARGET_DIR", &folder).env("CARGO_INCREMENTAL", "0");
+        let before = children_seconds();
+        let wall = measure(&mut command)?.wall.as_secs_f64();
+        let took = children_seconds().zip(before).map(|(after, before)| format!("{:.0}", after - before));
+        text += &format!("| `{}` | {wall:.0} | {} |\n", shown(&command), took.unwrap_or_else(|| "–".to_owned()));
+    }
+    let profile = if arguments.release { "release" } else { "debug" };
+    let reco = folder.join(profile).join(format!("reco{}", std::env::consts::EXE_SUFFIX));
+    text += &format!("\n`reco` has {}", bytes(fs::metadata(&reco).context("there is no `reco`")?.len()));
+    if is_installed("strip", &[]) {
+        let stripped = folder.join("stripped");
+        succeed(workspace.command("strip").arg("-o").arg(&stripped).arg(&reco))?;
+        text += &format!(", {} without its symbols", bytes(fs::metadata(&stripped)?.len()));
+    }
+    text += &format!(
+        ".\n\n| command | milliseconds, median of {STARTS} | fastest | slowest |\n| --- | ---: | ---: | ---: |\n"
+    );
+    let out = folder.join("out");
+    succeed(
+        workspace
+            .command(&reco)
+            .args(["run", EXPERIMENT, "--json", "--out"])
+            .arg(&out)
+            .stdout(std::process::Stdio::null()),
+    )?;
+    let models = out.join("models").display().to_string();
+    let models = models.as_str();
+    for words in [
+        &["--version"][..],
+        &["describe", "neural", "--models", models],
+        &["recommend", "--user", "1", "--approach", "popularity", "--models", models],
+        &["recommend", "--user", "1", "--approach", "neural", "--device", "cpu", "--models", models],
+    ] {
+        let [fastest, median, slowest] = starts(workspace, &reco, words)?;
+        let command = words.join(" ").replace(models, "data/models");
+        text += &format!("| `reco {command}` | {median:.1} | {fastest:.1} | {slowest:.1} |\n");
+    }
+    fs::remove_dir_all(&folder)?;
+    Ok(text)
+}
+
+/// Milliseconds of the fastest, the median and the slowest start.
+fn starts(workspace: &Workspace, reco: &Path, words: &[&str]) -> Result<[f64; 3]> {
+    let mut took = Vec::new();
+    for _ in 0..STARTS {
+        let begun = Instant::now();
+        answer(workspace.command(reco).args(words))?;
+        took.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    took.sort_unstable_by(f64::total_cmp);
+    Ok([took[0], took[STARTS / 2], took[STARTS - 1]])
+}
