@@ -5,13 +5,19 @@
 //! **Invariant**: memory is bounded by the number of users and items, never by the number of ratings; every value is
 //! checked once, here, whatever source it comes from; nothing is written outside of the given folder.
 //!
-//! The ratings are read twice. The first pass checks each row, numbers users and items, and finds the rows that give way to
-//! a later one of the same user and item; the second writes what stays.
+//! Delimited text is read once, on all cores (`blocks`). Whatever else there is, is read row by row, and twice (`rows`): the first
+//! pass checks each row, numbers users and items, and finds the rows that give way to a later one of the same user and item;
+//! the second writes what stays.
 
+mod blocks;
 mod check;
 mod dedupe;
 mod ids;
+mod known;
+#[cfg(test)]
+mod laws;
 mod rejects;
+mod rows;
 mod side;
 mod write;
 
@@ -21,17 +27,16 @@ use std::path::Path;
 use reco_core::RatingScale;
 use serde::{Deserialize, Serialize};
 
-use crate::locate::{self, Found};
-use crate::records::{Records, Row};
-use crate::source::Extra;
-use crate::tables::{DatasetInfo, ITEMS, RATINGS, USERS};
+use crate::locate;
+use crate::tables::{DatasetInfo, ITEMS, USERS};
 use crate::{DataConfig, DataError, Duplicates};
 
+use blocks::Guess;
 use check::Checks;
-use dedupe::{Dedupe, RowSet};
 use ids::Ids;
+use known::Known;
 use rejects::RejectLog;
-use side::Attributes;
+use rows::{First, Reading};
 
 /// Who is told how far reading has come.
 pub trait IngestProgress: Sync {
@@ -76,7 +81,8 @@ pub struct IngestSummary {
 
 /// Reads the raw files that `config` stands for, and writes `ratings.parquet`, `items.parquet`, `users.parquet` and
 /// `rejects.parquet` into `out_dir`, which exists. On an error the folder holds files that are not to be used: give a
-/// temporary one, and rename it at the end.
+/// temporary one, and rename it at the end. `progress` is told to begin again where a file has to be read from its beginning
+/// once more.
 ///
 /// # Errors
 /// Files that are missing, empty, in another encoding, or lack a column; more bad rows than `config` allows; an
@@ -87,96 +93,116 @@ pub fn ingest(
     out_dir: &Path,
     progress: &dyn IngestProgress,
 ) -> Result<IngestSummary, DataError> {
-    let found = locate::find(config, raw)?;
-    let facts = found.source.facts(&found.files);
-    let stated = config.stated_scale()?.or(facts.scale);
-    let extra = found.source.extra(config);
-    let mut rejects = RejectLog::create(out_dir, config.allowed_rejects()?)?;
-    let (mut items, mut users) = (Ids::default(), Ids::default());
-    let item_rows = side::items(&found, config, &mut items, &mut rejects)?;
-    let user_rows = side::users(&found, config, &mut users, &mut rejects)?;
+    ingest_guessing(config, raw, out_dir, progress, Guess::default())
+}
 
-    let path = &found.files.ratings;
-    let length = std::fs::metadata(path).map_err(DataError::io("read", path))?.len();
-    progress.begin(2 * length);
-    rejects.begin(path);
-    // The digest takes a second core while the first reads.
-    let (pass, sha256) = std::thread::scope(|scope| {
-        let digest = scope.spawn(|| locate::sha256(path, facts.digest_skips_header));
-        let checks = Checks { scale: stated, is_rated: facts.is_rated };
-        let mut pass = Pass {
-            checks,
-            users,
-            items,
-            dedupe: Dedupe::new(out_dir, config.duplicates),
-            rejects,
-            dropped: RowSet::default(),
-            n_rows: 0,
-            n_kept: 0,
-            observed: None,
-            user_attributes: Attributes::new(&extra.user_attributes),
-            item_attributes: Attributes::new(&extra.item_attributes),
-            contexts_are_numbers: vec![true; extra.contexts.len()],
+fn ingest_guessing(
+    config: &DataConfig,
+    raw: &Path,
+    out_dir: &Path,
+    progress: &dyn IngestProgress,
+    mut guess: Guess,
+) -> Result<IngestSummary, DataError> {
+    let task = Task { config, raw, out_dir, progress };
+    loop {
+        guess = match task.attempt(guess)? {
+            Ok(summary) => return Ok(summary),
+            Err(better) => better,
         };
-        let read = each_row(&found, config, progress, length, |row| pass.take(row, &extra));
-        let sha256 = digest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        read.map(|()| (pass, sha256))
-    })?;
-    let sha256 = sha256?;
-    let Pass { users, items, dedupe, mut rejects, mut dropped, n_rows, n_kept, observed, .. } = pass;
-    if n_rows == 0 {
-        return Err(DataError::Empty { path: path.clone() });
     }
-    rejects.end(n_rows)?;
-    let n_duplicates = dedupe.finish(&mut dropped)?;
-    if n_duplicates > 0 && config.duplicates == Duplicates::Refuse {
-        return Err(DataError::Duplicates { path: path.clone(), n: n_duplicates });
-    }
-    let n_ratings = n_kept - n_duplicates;
-    if n_ratings == 0 {
-        return Err(DataError::Empty { path: path.clone() });
-    }
+}
 
-    let scale = match (stated, observed) {
-        (Some(scale), _) => scale,
-        (None, Some((min, max))) => RatingScale::new(min, max).map_err(DataError::Scale)?,
-        (None, None) => RatingScale::new(0.0, 1.0).map_err(DataError::Scale)?,
-    };
-    let (licence, citation) = side::terms(&found, &facts)?;
-    let dataset = DatasetInfo {
-        name: found.name.clone(),
-        source: found.source.name().to_owned(),
-        sha256,
-        licence,
-        citation,
-        n_rejected: rejects.n_total(),
-        n_duplicates,
-    };
-    let summary =
-        IngestSummary { dataset, n_rows, n_ratings, n_users: users.len() as u64, n_items: items.len() as u64, scale };
-    let metadata = |table: &str| metadata(&summary, table);
+/// What is to be read, and where it goes to.
+struct Task<'a> {
+    config: &'a DataConfig,
+    raw: &'a Path,
+    out_dir: &'a Path,
+    progress: &'a dyn IngestProgress,
+}
 
-    let writing = write::Ratings {
-        path: &out_dir.join(RATINGS),
-        users_are_integers: users.are_integers(),
-        items_are_integers: items.are_integers(),
-        contexts: extra.contexts.iter().cloned().zip(pass.contexts_are_numbers).collect(),
-        metadata: metadata("ratings"),
-    };
-    writing.write(|sink| {
-        let mut number = 0;
-        each_row(&found, config, progress, length, |row| {
-            number += 1;
-            if dropped.contains(number - 1) { Ok(()) } else { sink.push(number - 1, row) }
-        })
-    })?;
-    progress.end();
-    let item_rows = item_rows.complete(items, pass.item_attributes);
-    crate::tables::items_table(item_rows)?.with_all_metadata(metadata("items")).write(&out_dir.join(ITEMS))?;
-    let user_rows = user_rows.complete(users, pass.user_attributes);
-    crate::tables::users_table(user_rows)?.with_all_metadata(metadata("users")).write(&out_dir.join(USERS))?;
-    rejects.finish(&metadata("rejects"))?;
-    Ok(summary)
+impl Task<'_> {
+    /// Reads and writes everything; or finds what has to be known from the beginning.
+    fn attempt(&self, guess: Guess) -> Result<Result<IngestSummary, Guess>, DataError> {
+        let Self { config, raw, out_dir, progress } = *self;
+        let found = locate::find(config, raw)?;
+        let facts = found.source.facts(&found.files);
+        let stated = config.stated_scale()?.or(facts.scale);
+        let extra = found.source.extra(config);
+        let mut rejects = RejectLog::create(out_dir, config.allowed_rejects()?)?;
+        let (mut items, mut users) = (Ids::default(), Ids::default());
+        let item_rows = side::items(&found, config, &mut items, &mut rejects)?;
+        let user_rows = side::users(&found, config, &mut users, &mut rejects)?;
+
+        let path = &found.files.ratings;
+        let length = std::fs::metadata(path).map_err(DataError::io("read", path))?.len();
+        rejects.begin(path);
+        let checks = Checks { scale: stated, is_rated: facts.is_rated };
+        let known = Known { users, items, rejects, n_rows: 0, n_kept: 0, observed: None };
+        let reading = Reading { found: &found, config, checks, extra: &extra, length, progress, out_dir };
+        // The digest takes a core of its own.
+        let (read, sha256) = std::thread::scope(|scope| {
+            let digest = scope.spawn(|| locate::sha256(path, facts.digest_skips_header));
+            let read = reading.first(known, &guess);
+            let sha256 = digest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            read.map(|read| (read, sha256))
+        })?;
+        let sha256 = sha256?;
+        let First { known, dedupe, noted, mut dropped, writer } = match read {
+            Ok(first) => first,
+            Err(change) => return Ok(Err(guess.changed(change))),
+        };
+        let Known { users, items, mut rejects, n_rows, n_kept, observed } = known;
+        if n_rows == 0 {
+            return Err(DataError::Empty { path: path.clone() });
+        }
+        rejects.end(n_rows)?;
+        let n_found = dedupe.map_or(Ok(0), |dedupe| dedupe.finish(&mut dropped))?;
+        let n_duplicates = n_found + guess.found.as_ref().map_or(0, |(_, n)| *n);
+        if n_duplicates > 0 && config.duplicates == Duplicates::Refuse {
+            return Err(DataError::Duplicates { path: path.clone(), n: n_duplicates });
+        }
+        if n_found > 0 && writer.is_some() {
+            return Ok(Err(Guess { found: Some((dropped, n_found)), ..guess }));
+        }
+        let n_ratings = n_kept - n_duplicates;
+        if n_ratings == 0 {
+            return Err(DataError::Empty { path: path.clone() });
+        }
+
+        let scale = match (stated, observed) {
+            (Some(scale), _) => scale,
+            (None, Some((min, max))) => RatingScale::new(min, max).map_err(DataError::Scale)?,
+            (None, None) => RatingScale::new(0.0, 1.0).map_err(DataError::Scale)?,
+        };
+        let (licence, citation) = side::terms(&found, &facts)?;
+        let dataset = DatasetInfo {
+            name: found.name.clone(),
+            source: found.source.name().to_owned(),
+            sha256,
+            licence,
+            citation,
+            n_rejected: rejects.n_total(),
+            n_duplicates,
+        };
+        let (n_users, n_items) = (users.len() as u64, items.len() as u64);
+        let summary = IngestSummary { dataset, n_rows, n_ratings, n_users, n_items, scale };
+        let metadata = |table: &str| metadata(&summary, table);
+
+        match writer {
+            Some(writer) => writer.finish(&metadata("ratings"))?,
+            None => {
+                let are_integers = [users.are_integers(), items.are_integers()];
+                reading.second(are_integers, &noted, &dropped, &metadata("ratings"))?;
+            }
+        }
+        progress.end();
+        let item_rows = item_rows.complete(items, noted.item_attributes);
+        crate::tables::items_table(item_rows)?.with_all_metadata(metadata("items")).write(&out_dir.join(ITEMS))?;
+        let user_rows = user_rows.complete(users, noted.user_attributes);
+        crate::tables::users_table(user_rows)?.with_all_metadata(metadata("users")).write(&out_dir.join(USERS))?;
+        rejects.finish(&metadata("rejects"))?;
+        Ok(Ok(summary))
+    }
 }
 
 fn metadata(summary: &IngestSummary, table: &str) -> BTreeMap<String, String> {
@@ -194,82 +220,4 @@ fn metadata(summary: &IngestSummary, table: &str) -> BTreeMap<String, String> {
         ("scale_max", summary.scale.max().to_string()),
     ];
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
-/// Calls `take` with every data row that the experiment wants, in order.
-fn each_row(
-    found: &Found,
-    config: &DataConfig,
-    progress: &dyn IngestProgress,
-    length: u64,
-    mut take: impl FnMut(&Row) -> Result<(), DataError>,
-) -> Result<(), DataError> {
-    /// Rows between two reports.
-    const REPORT: u64 = 1 << 15;
-    let mut records = found.source.ratings(&found.files, config)?;
-    let limit = if config.rows == 0 { u64::MAX } else { config.rows };
-    let (mut n_rows, mut reported) = (0, 0);
-    let mut row = Row::default();
-    while n_rows < limit && records.read(&mut row)? {
-        take(&row)?;
-        n_rows += 1;
-        if n_rows % REPORT == 0 {
-            let position = records.position().min(length);
-            progress.advance(position - reported);
-            reported = position;
-            if progress.interrupted() {
-                return Err(DataError::Interrupted);
-            }
-        }
-    }
-    progress.advance(length - reported);
-    Ok(())
-}
-
-/// The first pass: what is learned from all rows before any is written.
-struct Pass {
-    checks: Checks,
-    users: Ids,
-    items: Ids,
-    dedupe: Dedupe,
-    rejects: RejectLog,
-    /// Data rows that are not written: bad ones, and those that give way.
-    dropped: RowSet,
-    n_rows: u64,
-    n_kept: u64,
-    /// The lowest and the highest rating.
-    observed: Option<(f32, f32)>,
-    user_attributes: Attributes,
-    item_attributes: Attributes,
-    contexts_are_numbers: Vec<bool>,
-}
-
-impl Pass {
-    fn take(&mut self, row: &Row, extra: &Extra) -> Result<(), DataError> {
-        let number = self.n_rows;
-        self.n_rows += 1;
-        let checked = match self.checks.check(row) {
-            Ok(checked) => checked,
-            Err(reason) => {
-                self.dropped.insert(number);
-                return self.rejects.push(row.line(), reason);
-            }
-        };
-        self.n_kept += 1;
-        let (user, _) = self.users.intern(row.get(check::USER));
-        let (item, _) = self.items.intern(row.get(check::ITEM));
-        self.dedupe.push(user, item, checked.timestamp, number)?;
-        if let Some(rating) = checked.rating {
-            let (min, max) = self.observed.unwrap_or((rating, rating));
-            self.observed = Some((min.min(rating), max.max(rating)));
-        }
-        let mut field = check::EXTRA;
-        for is_number in &mut self.contexts_are_numbers {
-            *is_number &= row.get(field).is_empty() || check::finite(row.get(field)).is_some();
-            field += 1;
-        }
-        self.user_attributes.note(user, row, field);
-        self.item_attributes.note(item, row, field + extra.user_attributes.len());
-        Ok(())
-    }
 }

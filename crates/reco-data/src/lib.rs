@@ -38,7 +38,7 @@ pub use config::{Columns, DataConfig, Duplicates, ItemTable, Place, UserTable};
 pub use error::{DataError, Reject, Rejects};
 pub use ingest::{IngestProgress, IngestSummary, SilentIngest, ingest};
 pub use locate::{Located, expand, locate};
-pub use records::{Records, Row, is_table, open_table, table_columns};
+pub use records::{Layout, Records, Row, is_table, open_table, table_columns};
 pub use scores::{ScoreRows, read_scores};
 pub use source::{Extra, Facts, Files, RawItem, RawItems, RawLine, RawUser, RawUsers, SOURCES, Source};
 pub use tables::{DatasetInfo, ItemRows, NamedColumn, Ratings, Tables, UserRows, Values};

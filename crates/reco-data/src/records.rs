@@ -17,6 +17,7 @@ use std::path::Path;
 use crate::DataError;
 
 pub use any_table::{is_table, open_table, table_columns};
+pub use delimited::Layout;
 pub(crate) use delimited::{Delimited, Dialect, header};
 pub(crate) use double_colon::DoubleColon;
 pub(crate) use json_lines::JsonLines;
@@ -33,6 +34,12 @@ pub trait Records {
 
     /// How many bytes of the file lie behind, for a progress bar; 0 where that is not known.
     fn position(&self) -> u64;
+
+    /// How the file is laid out, if it is text with one character between fields, of which no row has been read: such text
+    /// can be read by many threads at once.
+    fn layout(&self) -> Option<&Layout> {
+        None
+    }
 }
 
 /// The wanted fields of one line. Its memory is used again for the next.

@@ -209,17 +209,29 @@ impl IngestProgress for StopsAfter {
     }
 }
 
+/// Stops reading after each of those reports.
+fn interrupted_after(config: &reco_data::DataConfig, reports: &[u32]) {
+    for &reports in reports {
+        let out = tempfile::tempdir().unwrap();
+        let progress = StopsAfter { reports, so_far: Default::default() };
+        let stopped = ingest(config, std::path::Path::new("no-raw-folder"), out.path(), &progress);
+        assert!(matches!(stopped, Err(DataError::Interrupted)), "{reports}");
+        assert_eq!(progress.so_far.into_inner(), reports);
+    }
+}
+
 #[test]
 fn an_interruption_stops_either_pass_at_once() {
     let rows: String = (0..200_000).map(|n| format!("{},{},4,10\n", n % 1000, n / 1000)).collect();
     let raw = movielens(format!("{HEADER}{rows}").as_bytes(), MOVIES);
-    let config = config(json!({ "path": raw.path().to_str().unwrap() }));
-    // Each pass over these rows reports seven times.
-    for reports in [1, 9] {
-        let out = tempfile::tempdir().unwrap();
-        let progress = StopsAfter { reports, so_far: Default::default() };
-        let stopped = ingest(&config, std::path::Path::new("no-raw-folder"), out.path(), &progress);
-        assert!(matches!(stopped, Err(DataError::Interrupted)), "{reports}");
-        assert_eq!(progress.so_far.into_inner(), reports);
-    }
+    // Where not all rows are wanted, they are read one by one, and each pass over these rows reports seven times.
+    interrupted_after(&config(json!({ "path": raw.path().to_str().unwrap(), "rows": 200_000 })), &[1, 9]);
+}
+
+#[test]
+fn an_interruption_stops_reading_on_all_cores_at_once() {
+    // Fourteen megabytes and a user who comes back: four blocks, read up to the first and then all.
+    let rows: String = (0..800_000).map(|n| format!("{},{},4,1000000000\n", 1000 + n % 1000, n / 1000)).collect();
+    let raw = movielens(format!("{HEADER}{rows}").as_bytes(), MOVIES);
+    interrupted_after(&config(json!({ "path": raw.path().to_str().unwrap() })), &[1, 2, 4, 5]);
 }

@@ -6,7 +6,7 @@
 //! chunks wait between them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use reco_core::RawId;
@@ -18,36 +18,44 @@ use crate::table::{Column, Table, TableWriter};
 use crate::tables::RATING_COLUMNS;
 
 /// Rows of one chunk.
-const CHUNK: usize = 1 << 16;
+pub(super) const CHUNK: usize = 1 << 16;
 
 /// A file of ratings that is to be written.
-pub(super) struct Ratings<'a> {
-    pub(super) path: &'a Path,
+pub(super) struct Ratings {
+    pub(super) path: PathBuf,
     pub(super) users_are_integers: bool,
     pub(super) items_are_integers: bool,
     /// Names of contexts, and whether their values are numbers.
     pub(super) contexts: Vec<(String, bool)>,
-    pub(super) metadata: BTreeMap<String, String>,
 }
 
 /// Takes the rows.
 pub(super) struct Sink<'a> {
-    ratings: &'a Ratings<'a>,
+    ratings: &'a Ratings,
     columns: Vec<Column>,
     chunks: SyncSender<Table>,
 }
 
-impl Ratings<'_> {
+impl Ratings {
+    /// The file without any rows.
+    pub(super) fn create(&self) -> Result<TableWriter, DataError> {
+        TableWriter::create(&self.path, &self.table(self.columns())?)
+    }
+
     /// Writes the rows that `produce` pushes.
-    pub(super) fn write(&self, produce: impl FnOnce(&mut Sink<'_>) -> Result<(), DataError>) -> Result<(), DataError> {
-        let mut writer = TableWriter::create(self.path, &self.table(self.columns())?)?;
+    pub(super) fn write(
+        &self,
+        metadata: &BTreeMap<String, String>,
+        produce: impl FnOnce(&mut Sink<'_>) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        let mut writer = self.create()?;
         std::thread::scope(|scope| {
             let (chunks, received) = sync_channel(2);
             let writing = scope.spawn(move || {
                 for chunk in received {
                     writer.write(&chunk)?;
                 }
-                writer.finish(&self.metadata)
+                writer.finish(metadata)
             });
             let mut sink = Sink { ratings: self, columns: self.columns(), chunks };
             let produced = produce(&mut sink).and_then(|()| sink.send());
@@ -117,7 +125,7 @@ impl Sink<'_> {
         // A failed send means that the writer has given up; its own error is the one to show.
         self.chunks.send(self.ratings.table(columns)?).map_err(|_| DataError::Io {
             action: "write",
-            path: self.ratings.path.to_owned(),
+            path: self.ratings.path.clone(),
             source: std::io::ErrorKind::BrokenPipe.into(),
         })
     }

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::{Delimited, Dialect, JsonLines, ParquetRows, Records, Row, header, parquet_columns};
+use super::{Delimited, Dialect, JsonLines, Layout, ParquetRows, Records, Row, header, parquet_columns};
 use crate::DataError;
 use crate::source::has_extension;
 
@@ -85,5 +85,9 @@ impl Records for Box<dyn Records> {
 
     fn position(&self) -> u64 {
         (**self).position()
+    }
+
+    fn layout(&self) -> Option<&Layout> {
+        (**self).layout()
     }
 }

@@ -1,0 +1,188 @@
+//! How are delimited ratings read on all cores?
+//!
+//! Does not know sources; reads any [`Layout`] of user, item, rating and time, in whatever order they stand.
+//!
+//! **Invariant**: the tables, the rejects and every error are those of reading row by row, whatever the number of threads:
+//! parts are read at the same time and put together in their order. Memory is bounded by a few blocks, a row group, and what users
+//! and items take.
+//!
+//! The file is read once, and rows are written while it is. What can only be known at its end is guessed: that ids
+//! which are integers so far stay so, that a user's rows stand together, that no pair of user and item comes again.
+//! Where a guess turns out wrong, all begins again with what is known by then ([`Change`]).
+
+mod cut;
+mod digits;
+mod piece;
+mod staging;
+mod stitch;
+
+use arrow::array::ArrayRef;
+use rayon::prelude::*;
+
+use super::IngestProgress;
+use super::check::Checks;
+use super::dedupe::{Dedupe, RowSet};
+use super::known::Known;
+use crate::DataError;
+use crate::records::Layout;
+use crate::table::TableWriter;
+use cut::{Block, Blocks};
+use piece::{Parser, Piece};
+use stitch::{Repeats, Stitch, Together};
+
+/// Bytes that are read at once, and bytes of a part that one thread takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub(super) block: usize,
+    pub(super) part: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { block: 1 << 22, part: 1 << 18 }
+    }
+}
+
+/// What is taken for granted until a row says otherwise.
+#[derive(Default)]
+pub(super) struct Guess {
+    pub(super) sizes: Sizes,
+    /// No part can be read by itself.
+    pub(super) row_by_row: bool,
+    /// There are ids of users that are no integers.
+    pub(super) users_are_texts: bool,
+    /// There are ids of items that are no integers.
+    pub(super) items_are_texts: bool,
+    /// A user's rows do not stand together, or there is a pair of user and item that comes again.
+    pub(super) anywhere: bool,
+    /// The rows that give way, and how many they are.
+    pub(super) found: Option<(RowSet, u64)>,
+}
+
+/// Which guess was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    RowByRow,
+    UsersAreTexts,
+    ItemsAreTexts,
+    Anywhere,
+}
+
+impl Guess {
+    /// The same, but for what was wrong.
+    pub(super) fn changed(mut self, change: Change) -> Self {
+        match change {
+            // Rows that give way are found anew, with all others.
+            Change::RowByRow => (self.row_by_row, self.found) = (true, None),
+            Change::UsersAreTexts => self.users_are_texts = true,
+            Change::ItemsAreTexts => self.items_are_texts = true,
+            Change::Anywhere => self.anywhere = true,
+        }
+        self
+    }
+}
+
+/// What is read, and where it goes to.
+pub(super) struct Job<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) checks: &'a Checks,
+    pub(super) guess: &'a Guess,
+    /// What users' and items' files say.
+    pub(super) known: Known,
+    /// Takes the rows if users do not stand together.
+    pub(super) dedupe: Dedupe,
+    /// Its columns of ids are of the kinds that are guessed.
+    pub(super) writer: TableWriter,
+    pub(super) are_integers: [bool; 2],
+    pub(super) progress: &'a dyn IngestProgress,
+}
+
+/// What was read and written.
+pub(super) struct Read {
+    pub(super) known: Known,
+    /// Finds the rows that give way, if there can be any and they are not known.
+    pub(super) dedupe: Option<Dedupe>,
+    /// The file, to be ended.
+    pub(super) writer: TableWriter,
+}
+
+/// Whether rows of that layout can be read so.
+pub(super) fn can_read(layout: &Layout, checks: &Checks) -> bool {
+    Parser::new(layout, checks).is_some()
+}
+
+/// Reads all rows and writes those that stay; or says what has to be done otherwise.
+pub(super) fn read(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
+    // Within the pool, so that threads do not fall asleep between blocks.
+    let mut result = None;
+    rayon::scope(|_| result = Some(read_blocks(job)));
+    result.expect("the scope has run what it was given")
+}
+
+fn read_blocks(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
+    let Job { layout, checks, guess, known, dedupe, mut writer, are_integers, progress } = job;
+    let Some(parser) = Parser::new(layout, checks) else { return Ok(Err(Change::RowByRow)) };
+    let repeats = match &guess.found {
+        Some((losers, _)) => Repeats::Found(losers),
+        None if guess.anywhere => Repeats::Anywhere(dedupe),
+        None => Repeats::Together(Together::default()),
+    };
+    let mut blocks = Blocks::open(layout, guess.sizes.block)?;
+    let mut stitch = Stitch::new(known, repeats, layout.start.line(), are_integers);
+    // What names the columns counts with the first block.
+    let mut header = layout.start.byte();
+    // While one block is read, the one before is parsed, that before is put together, and that before is written.
+    let (mut block, mut pieces, mut chunks) = (None, Vec::new(), Vec::new());
+    loop {
+        let given = (std::mem::take(&mut pieces), std::mem::take(&mut chunks));
+        let ((next, parsed), (stitched, written)) = rayon::join(
+            || rayon::join(|| blocks.next(), || parse(&parser, block.as_ref(), guess.sizes.part)),
+            || rayon::join(|| put_together(&mut stitch, &given.0), || write(&mut writer, &given.1)),
+        );
+        written?;
+        chunks = match stitched? {
+            Ok(chunks) => chunks,
+            Err(change) => return Ok(Err(change)),
+        };
+        let is_over = block.is_none() && given.0.is_empty() && chunks.is_empty();
+        pieces = parsed;
+        if let Some(block) = block.take() {
+            let Block { end, .. } = block;
+            progress.advance(end as u64 + std::mem::take(&mut header));
+            if progress.interrupted() {
+                return Err(DataError::Interrupted);
+            }
+        }
+        block = match next? {
+            Some(Some(block)) => Some(block),
+            Some(None) => return Ok(Err(Change::RowByRow)),
+            None if is_over && pieces.is_empty() => break,
+            None => None,
+        };
+    }
+    let (known, chunks, dedupe) = stitch.finish();
+    write(&mut writer, &chunks)?;
+    Ok(Ok(Read { known, dedupe, writer }))
+}
+
+fn parse(parser: &Parser<'_>, block: Option<&Block>, part: usize) -> Vec<Piece> {
+    let Some(block) = block else { return Vec::new() };
+    cut::parts(&block.text[..block.end], part).into_par_iter().map(|part| parser.read(block, part)).collect()
+}
+
+type Chunks = Vec<Vec<ArrayRef>>;
+
+fn put_together(stitch: &mut Stitch<'_>, pieces: &[Piece]) -> Result<Result<Chunks, Change>, DataError> {
+    let mut chunks = Vec::new();
+    for piece in pieces {
+        match stitch.take(piece)? {
+            Ok(more) => chunks.extend(more),
+            Err(change) => return Ok(Err(change)),
+        }
+    }
+    Ok(Ok(chunks))
+}
+
+fn write(writer: &mut TableWriter, chunks: &[Vec<ArrayRef>]) -> Result<(), DataError> {
+    chunks.iter().try_for_each(|chunk| writer.write_arrays(chunk))
+}

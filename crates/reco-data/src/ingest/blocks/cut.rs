@@ -1,0 +1,119 @@
+//! Where may a text be cut, so that its parts can be read at the same time?
+//!
+//! Does not know quotes: who reads a part finds that a record goes beyond it.
+//!
+//! **Invariant**: without quotes, a part begins where a record ends, at the place where one reader of the whole text would stand, so that
+//! numbers of lines come out the same: behind a line feed, or between a carriage return and its line feed, and never among
+//! empty lines.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+use crate::DataError;
+use crate::records::Layout;
+
+/// How many times as long a block may become, looking for the end of a line.
+const LONGEST: usize = 8;
+
+/// A part of the text.
+pub(super) struct Block {
+    /// The bytes, and behind them one that shows whether a record ended with them; the last block has none.
+    pub(super) text: Vec<u8>,
+    /// How many bytes there are but for that.
+    pub(super) end: usize,
+    /// Whether the file begins here.
+    pub(super) is_first: bool,
+}
+
+/// Reads a file block by block.
+pub(super) struct Blocks<'a> {
+    layout: &'a Layout,
+    file: File,
+    length: usize,
+    /// What has been read and not given out.
+    rest: Vec<u8>,
+    is_first: bool,
+    is_over: bool,
+}
+
+impl<'a> Blocks<'a> {
+    /// Blocks of about `length` bytes.
+    pub(super) fn open(layout: &'a Layout, length: usize) -> Result<Self, DataError> {
+        let mut file = File::open(&layout.path).map_err(DataError::io("read", &layout.path))?;
+        file.seek(SeekFrom::Start(layout.start.byte())).map_err(DataError::io("read", &layout.path))?;
+        let is_first = layout.start.byte() == 0;
+        Ok(Self { layout, file, length, rest: Vec::new(), is_first, is_over: false })
+    }
+
+    /// The next block, if there is one. `Some(None)`: a line is too long.
+    pub(super) fn next(&mut self) -> Result<Option<Option<Block>>, DataError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let mut text = Vec::with_capacity(self.length + self.rest.len() + 1);
+        text.append(&mut self.rest);
+        while text.len() <= LONGEST * self.length {
+            let wanted = (&mut self.file).take(self.length as u64);
+            let n = { wanted }.read_to_end(&mut text).map_err(DataError::io("read", &self.layout.path))?;
+            self.is_over = n < self.length;
+            let end = if self.is_over { Some(text.len()) } else { last(&text) };
+            if let Some(end) = end {
+                let is_first = std::mem::take(&mut self.is_first);
+                if !self.is_over {
+                    self.rest.extend_from_slice(&text[end..]);
+                    text.truncate(end);
+                    text.push(b'x');
+                }
+                return Ok(Some(Some(Block { text, end, is_first })));
+            }
+        }
+        Ok(Some(None))
+    }
+}
+
+/// The parts of `text`, of `length` bytes or a little more.
+pub(super) fn parts(text: &[u8], length: usize) -> Vec<(usize, usize)> {
+    let mut parts = Vec::new();
+    let mut begin = 0;
+    while begin < text.len() {
+        let feeds = memchr::memchr_iter(b'\n', text.get(begin + length..).unwrap_or_default());
+        let end = { feeds }.find_map(|at| place(text, begin + length + at)).unwrap_or(text.len());
+        parts.push((begin, end));
+        begin = end;
+    }
+    parts
+}
+
+/// The last place to cut at.
+fn last(text: &[u8]) -> Option<usize> {
+    memchr::memrchr_iter(b'\n', text).find_map(|at| place(text, at))
+}
+
+/// Where to cut at the line feed that stands at `feed`; nowhere if its line is empty.
+fn place(text: &[u8], feed: usize) -> Option<usize> {
+    let before = |n| feed.checked_sub(n).map_or(b'\n', |at| text[at]);
+    let is_end = |byte| matches!(byte, b'\n' | b'\r');
+    match before(1) {
+        b'\n' => None,
+        b'\r' if is_end(before(2)) => None,
+        b'\r' => Some(feed),
+        _ => Some(feed + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_behind_a_line_and_never_among_empty_ones() {
+        let cut =
+            |text: &str| parts(text.as_bytes(), 1).iter().map(|&(a, b)| text[a..b].to_owned()).collect::<Vec<_>>();
+        assert_eq!(cut("a,b\nc\n\n\nd\ne"), ["a,b\n", "c\n", "\n\nd\n", "e"]);
+        assert_eq!(cut("a\r\nbc\r\n\r\nd\r\n"), ["a\r", "\nbc\r", "\n\r\nd\r", "\n"]);
+        assert_eq!(cut("\n\n"), ["\n\n"]);
+        assert_eq!(last(b"a\nb"), Some(2));
+        assert_eq!(last(b"a\n\n"), Some(2));
+        assert_eq!(last(b"abc"), None);
+    }
+}

@@ -1,0 +1,194 @@
+//! What follows from the rows of all parts together: numbers of ids, lines, rows that give way?
+//!
+//! Does not know how parts are read, nor how rows are written.
+//!
+//! **Invariant**: parts come in the file's order, and each row has the effect that it has where rows are read one by one.
+
+use arrow::array::ArrayRef;
+
+use super::Change;
+use super::piece::{IdColumn, NO_TIME, Piece};
+use super::staging::Staging;
+use crate::DataError;
+use crate::ingest::dedupe::{Dedupe, RowSet};
+use crate::ingest::ids::Ids;
+use crate::ingest::known::Known;
+
+/// How rows of one user and item are found.
+pub(super) enum Repeats<'a> {
+    /// Each user's rows stand together: it is enough to know who rated an item last.
+    Together(Together),
+    /// They may stand anywhere.
+    Anywhere(Dedupe),
+    /// They have been found: these rows give way.
+    Found(&'a RowSet),
+}
+
+/// Users and items of rows in which no user comes back.
+#[derive(Default)]
+pub(super) struct Together {
+    current: Option<u32>,
+    /// Who has been there.
+    been: Vec<bool>,
+    /// Who rated each item last, and one.
+    last: Vec<u32>,
+}
+
+impl Together {
+    /// Notes a row; whether its user has come back, or rated the item before.
+    #[inline]
+    fn is_broken_by(&mut self, user: u32, item: u32) -> bool {
+        if self.current != Some(user) {
+            self.current = Some(user);
+            if std::mem::replace(at(&mut self.been, user), true) {
+                return true;
+            }
+        }
+        std::mem::replace(at(&mut self.last, item), user + 1) == user + 1
+    }
+}
+
+/// The value at `index`, which is made if need be.
+#[inline]
+fn at<T: Clone + Default>(values: &mut Vec<T>, index: u32) -> &mut T {
+    let index = index as usize;
+    if index >= values.len() {
+        values.resize((index + 1).next_power_of_two(), T::default());
+    }
+    &mut values[index]
+}
+
+/// Puts parts together.
+pub(super) struct Stitch<'a> {
+    pub(super) known: Known,
+    repeats: Repeats<'a>,
+    staging: Staging,
+    /// The line that the next part begins in.
+    line: u64,
+    users_are_integers: bool,
+    items_are_integers: bool,
+    /// The numbers of a part's users and items.
+    numbers: [Vec<u32>; 2],
+}
+
+impl<'a> Stitch<'a> {
+    /// Begins in `line`.
+    pub(super) fn new(known: Known, repeats: Repeats<'a>, line: u64, are_integers: [bool; 2]) -> Self {
+        let [users_are_integers, items_are_integers] = are_integers;
+        let staging = Staging::new(users_are_integers, items_are_integers);
+        let numbers = [Vec::new(), Vec::new()];
+        Self { known, repeats, staging, line, users_are_integers, items_are_integers, numbers }
+    }
+
+    /// Adds the next part. Gives the chunks that are full, or what has to be done otherwise from the beginning.
+    pub(super) fn take(&mut self, piece: &Piece) -> Result<Result<Vec<Vec<ArrayRef>>, Change>, DataError> {
+        if piece.is_odd {
+            return Ok(Err(Change::RowByRow));
+        }
+        if self.users_are_integers && matches!(piece.users, IdColumn::Texts { .. }) {
+            return Ok(Err(Change::UsersAreTexts));
+        }
+        if self.items_are_integers && matches!(piece.items, IdColumn::Texts { .. }) {
+            return Ok(Err(Change::ItemsAreTexts));
+        }
+        for bad in &piece.rejects {
+            self.known.rejects.push(self.line + bad.line, bad.reason.clone())?;
+        }
+        piece.users.number(&mut self.known.users, &mut self.numbers[0]);
+        piece.items.number(&mut self.known.items, &mut self.numbers[1]);
+        piece.ratings.iter().filter(|rating| !rating.is_nan()).for_each(|rating| self.known.observe(*rating));
+        if let Some(change) = self.repeats(piece)? {
+            return Ok(Err(change));
+        }
+        let first = self.known.n_rows;
+        for (from, n, row) in runs(piece) {
+            match self.repeats {
+                Repeats::Found(losers) => {
+                    for at in (0..n).filter(|at| !losers.contains(first + row + *at as u64)) {
+                        self.staging.extend(piece, from + at, 1, first + row + at as u64);
+                    }
+                }
+                _ => self.staging.extend(piece, from, n, first + row),
+            }
+        }
+        self.known.n_rows += piece.n_rows;
+        self.known.n_kept += piece.ratings.len() as u64;
+        self.line += piece.n_lines;
+        Ok(Ok(self.staging.take()))
+    }
+
+    /// Looks for rows of a user and an item that have been met.
+    fn repeats(&mut self, piece: &Piece) -> Result<Option<Change>, DataError> {
+        let [users, items] = &self.numbers;
+        match &mut self.repeats {
+            Repeats::Found(_) => {}
+            Repeats::Together(together) => {
+                if users.iter().zip(items).any(|(&user, &item)| together.is_broken_by(user, item)) {
+                    return Ok(Some(Change::Anywhere));
+                }
+            }
+            Repeats::Anywhere(dedupe) => {
+                for (from, n, row) in runs(piece) {
+                    for at in 0..n {
+                        let time = Some(piece.times[from + at]).filter(|time| *time != NO_TIME);
+                        let row = self.known.n_rows + row + at as u64;
+                        dedupe.push(users[from + at], items[from + at], time, row)?;
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is known of all rows, the last chunk, and who finds the rows that give way, if that is still to do.
+    pub(super) fn finish(self) -> (Known, Vec<Vec<ArrayRef>>, Option<Dedupe>) {
+        let dedupe = match self.repeats {
+            Repeats::Anywhere(dedupe) => Some(dedupe),
+            Repeats::Together(_) | Repeats::Found(_) => None,
+        };
+        (self.known, self.staging.finish(), dedupe)
+    }
+}
+
+/// The stretches of good rows between bad ones: the first one's place among the good ones, how many they are, and the first
+/// one's place among all rows of the part.
+fn runs(piece: &Piece) -> impl Iterator<Item = (usize, usize, u64)> {
+    let bad = piece.rejects.iter().map(|bad| bad.row).chain([piece.n_rows]);
+    let (mut from, mut row) = (0, 0);
+    bad.map(move |bad| {
+        let n = (bad - row) as usize;
+        let run = (from, n, row);
+        (from, row) = (from + n, bad + 1);
+        run
+    })
+}
+
+impl IdColumn {
+    /// The text at a place, of a column of texts.
+    pub(super) fn text(&self, at: usize) -> &str {
+        match self {
+            Self::Integers(_) => "",
+            Self::Texts { text, ends } => &text[at.checked_sub(1).map_or(0, |before| ends[before])..ends[at]],
+        }
+    }
+
+    /// Puts the ids' numbers into `numbers`, instead of what was there.
+    fn number(&self, ids: &mut Ids, numbers: &mut Vec<u32>) {
+        numbers.clear();
+        match self {
+            // The rows of one user mostly stand together.
+            Self::Integers(column) => {
+                let mut before = None;
+                numbers.extend(column.iter().map(|&id| match before {
+                    Some((same, number)) if same == id => number,
+                    _ => {
+                        let number = ids.intern_integer(id).0;
+                        before = Some((id, number));
+                        number
+                    }
+                }));
+            }
+            Self::Texts { ends, .. } => numbers.extend((0..ends.len()).map(|at| ids.intern(self.text(at)).0)),
+        }
+    }
+}

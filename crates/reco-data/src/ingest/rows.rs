@@ -1,0 +1,183 @@
+//! How are ratings read that stand in no delimited text?
+//!
+//! Does not know formats, nor whether there are too many bad rows.
+//!
+//! **Invariant**: both passes see the same rows in the same order.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::IngestProgress;
+use super::blocks::{self, Change, Guess};
+use super::check::{self, Checks};
+use super::dedupe::{Dedupe, RowSet};
+use super::known::Known;
+use super::side::Attributes;
+use super::write;
+use crate::locate::Found;
+use crate::records::{Records, Row};
+use crate::source::Extra;
+use crate::table::TableWriter;
+use crate::tables::RATINGS;
+use crate::{DataConfig, DataError};
+
+/// The ratings that are to be read.
+pub(super) struct Reading<'a> {
+    pub(super) found: &'a Found,
+    pub(super) config: &'a DataConfig,
+    pub(super) checks: Checks,
+    pub(super) extra: &'a Extra,
+    /// Bytes of the file.
+    pub(super) length: u64,
+    pub(super) progress: &'a dyn IngestProgress,
+    pub(super) out_dir: &'a Path,
+}
+
+/// What is known once all rows have been read.
+pub(super) struct First {
+    pub(super) known: Known,
+    /// Finds the rows that give way, if that is still to do.
+    pub(super) dedupe: Option<Dedupe>,
+    pub(super) noted: Noted,
+    /// Rows that are not to be written because they are bad.
+    pub(super) dropped: RowSet,
+    /// The file, if rows were written while they were read.
+    pub(super) writer: Option<TableWriter>,
+}
+
+/// What rows say beyond user, item, rating and time.
+pub(super) struct Noted {
+    pub(super) user_attributes: Attributes,
+    pub(super) item_attributes: Attributes,
+    contexts_are_numbers: Vec<bool>,
+}
+
+impl Reading<'_> {
+    /// Reads all rows, on all cores where that is possible; or says what has to be done otherwise.
+    pub(super) fn first(&self, known: Known, guess: &Guess) -> Result<Result<First, Change>, DataError> {
+        let records = self.found.source.ratings(&self.found.files, self.config)?;
+        let dedupe = Dedupe::new(self.out_dir, self.config.duplicates);
+        let noted = Noted {
+            user_attributes: Attributes::new(&self.extra.user_attributes),
+            item_attributes: Attributes::new(&self.extra.item_attributes),
+            contexts_are_numbers: vec![true; self.extra.contexts.len()],
+        };
+        let layout = records.layout().filter(|layout| blocks::can_read(layout, &self.checks));
+        if let Some(layout) = layout.filter(|_| !guess.row_by_row && self.config.rows == 0) {
+            let users_are_integers = known.users.are_integers() && !guess.users_are_texts;
+            let are_integers = [users_are_integers, known.items.are_integers() && !guess.items_are_texts];
+            let writer = self.file(are_integers, &noted).create()?;
+            let (checks, progress) = (&self.checks, self.progress);
+            progress.begin(self.length);
+            let read =
+                blocks::read(blocks::Job { layout, checks, guess, known, dedupe, writer, are_integers, progress })?;
+            return Ok(read.map(|blocks::Read { known, dedupe, writer }| First {
+                known,
+                dedupe,
+                noted,
+                dropped: RowSet::default(),
+                writer: Some(writer),
+            }));
+        }
+        self.progress.begin(2 * self.length);
+        let mut pass =
+            Pass { checks: &self.checks, extra: self.extra, known, dedupe, noted, dropped: RowSet::default() };
+        self.each_row(records, |row| pass.take(row))?;
+        let Pass { known, dedupe, noted, dropped, .. } = pass;
+        Ok(Ok(First { known, dedupe: Some(dedupe), noted, dropped, writer: None }))
+    }
+
+    /// Writes the rows that are not `dropped`.
+    pub(super) fn second(
+        &self,
+        are_integers: [bool; 2],
+        noted: &Noted,
+        dropped: &RowSet,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), DataError> {
+        let records = self.found.source.ratings(&self.found.files, self.config)?;
+        self.file(are_integers, noted).write(metadata, |sink| {
+            let mut number = 0;
+            self.each_row(records, |row| {
+                number += 1;
+                if dropped.contains(number - 1) { Ok(()) } else { sink.push(number - 1, row) }
+            })
+        })
+    }
+
+    fn file(&self, [users_are_integers, items_are_integers]: [bool; 2], noted: &Noted) -> write::Ratings {
+        let are_numbers = noted.contexts_are_numbers.iter().copied();
+        write::Ratings {
+            path: self.out_dir.join(RATINGS),
+            users_are_integers,
+            items_are_integers,
+            contexts: self.extra.contexts.iter().cloned().zip(are_numbers).collect(),
+        }
+    }
+
+    /// Calls `take` with every data row that the experiment wants, in order.
+    fn each_row(
+        &self,
+        mut records: impl Records,
+        mut take: impl FnMut(&Row) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        /// Rows between two reports.
+        const REPORT: u64 = 1 << 15;
+        let limit = if self.config.rows == 0 { u64::MAX } else { self.config.rows };
+        let (mut n_rows, mut reported) = (0, 0);
+        let mut row = Row::default();
+        while n_rows < limit && records.read(&mut row)? {
+            take(&row)?;
+            n_rows += 1;
+            if n_rows % REPORT == 0 {
+                let position = records.position().min(self.length);
+                self.progress.advance(position - reported);
+                reported = position;
+                if self.progress.interrupted() {
+                    return Err(DataError::Interrupted);
+                }
+            }
+        }
+        self.progress.advance(self.length - reported);
+        Ok(())
+    }
+}
+
+/// The first pass: what is learned from all rows before any is written.
+struct Pass<'a> {
+    checks: &'a Checks,
+    extra: &'a Extra,
+    known: Known,
+    dedupe: Dedupe,
+    noted: Noted,
+    /// Bad rows, which are not written.
+    dropped: RowSet,
+}
+
+impl Pass<'_> {
+    fn take(&mut self, row: &Row) -> Result<(), DataError> {
+        let known = &mut self.known;
+        let number = known.n_rows;
+        known.n_rows += 1;
+        let checked = match self.checks.check(row) {
+            Ok(checked) => checked,
+            Err(reason) => {
+                self.dropped.insert(number);
+                return known.rejects.push(row.line(), reason);
+            }
+        };
+        known.n_kept += 1;
+        let (user, _) = known.users.intern(row.get(check::USER));
+        let (item, _) = known.items.intern(row.get(check::ITEM));
+        self.dedupe.push(user, item, checked.timestamp, number)?;
+        checked.rating.into_iter().for_each(|rating| known.observe(rating));
+        let mut field = check::EXTRA;
+        for is_number in &mut self.noted.contexts_are_numbers {
+            *is_number &= row.get(field).is_empty() || check::finite(row.get(field)).is_some();
+            field += 1;
+        }
+        self.noted.user_attributes.note(user, row, field);
+        self.noted.item_attributes.note(item, row, field + self.extra.user_attributes.len());
+        Ok(())
+    }
+}
