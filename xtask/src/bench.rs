@@ -9,6 +9,7 @@ mod cases;
 mod doctor;
 mod dot_product;
 mod five_folds;
+mod ingest;
 mod machine;
 mod others;
 mod page;
@@ -41,13 +42,13 @@ pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn,
     /// full-ranking, dot-product, protocols, choices, compare, train, quality, ingest, doctor
     cases: Vec<String>,
-    /// Those that run others' programs as well: keras, surprise, ruler, train-peers, others; full-ranking and dot-product beside others
+    /// Those that run others' programs as well: keras, surprise, ruler, train-peers, others, ingest-peers; full-ranking and dot-product beside others
     #[arg(long)]
     peers: bool,
     /// Seeds that a peer's training is repeated with
     #[arg(long, default_value_t = 12)]
     seeds: u32,
-    /// Rows that the case `ingest` generates and reads
+    /// Rows that the cases `ingest` and `ingest-peers` generate and read
     #[arg(long, default_value_t = 25_000_000)]
     rows: u64,
     /// Measure the release profile instead of the one that `pipeline` uses

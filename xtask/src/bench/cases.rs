@@ -12,7 +12,9 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{Arguments, Case, build, doctor, dot_product, five_folds, others, peers, protocols, quality, ruler, train};
+use super::{
+    Arguments, Case, build, doctor, dot_product, five_folds, ingest, others, peers, protocols, quality, ruler, train,
+};
 use crate::process::{Cost, Workspace, measure, shown, succeed};
 
 /// All cases, in the order they run. To add one, add a line.
@@ -67,16 +69,17 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "train", about: "How fast the networks learn", peer: false, measure: train::run },
     Case { name: "train-peers", about: "The same in Keras, PyTorch and RecBole", peer: true, measure: train::peers },
     Case { name: "quality", about: "What the fast training step learns", peer: false, measure: quality::run },
-    Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest },
+    Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest::run },
+    Case { name: "ingest-peers", about: "The same in polars and DuckDB", peer: true, measure: ingest::peers },
     Case { name: "doctor", about: "Ceilings of the machine, and floors", peer: false, measure: doctor::run },
 ];
 
 /// What a program cost, by its command.
-struct Row {
-    command: String,
-    cost: Cost,
+pub(super) struct Row {
+    pub(super) command: String,
+    pub(super) cost: Cost,
     /// Rows of data that went through, where that is the point.
-    n_rows: Option<u64>,
+    pub(super) n_rows: Option<u64>,
 }
 
 /// An empty folder for one case.
@@ -89,7 +92,7 @@ pub(super) fn empty(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn table(workspace: &Workspace, rows: &[Row]) -> String {
+pub(super) fn table(workspace: &Workspace, rows: &[Row]) -> String {
     let mut text = "| command | seconds | peak memory | rows a second |\n| --- | ---: | ---: | ---: |\n".to_owned();
     // Where this machine keeps its build is nobody's business.
     let target = format!("{}/", workspace.target().display());
@@ -166,34 +169,6 @@ fn article_choices(workspace: &Workspace, arguments: &Arguments) -> Result<Strin
     Ok(text)
 }
 
-fn ingest(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let reco = workspace.build_reco(arguments.release)?;
-    let folder = empty(workspace, "ingest")?;
-    let raw = folder.join("raw");
-    let rows = arguments.rows;
-    let mut synth = workspace.command(&reco);
-    // About as many users and items per rating as MovieLens 25M has.
-    let (users, items) = ((rows / 154).max(100), (rows / 400).clamp(100, 62_000));
-    synth.args(["synth", "--ratings", &rows.to_string(), "--users", &users.to_string(), "--items", &items.to_string()]);
-    synth.arg("--out").arg(&raw);
-    let made = measure(&mut synth)?;
-    let mut ingest = workspace.command(&reco);
-    ingest.args(["ingest", "--set", "data.name=synthetic", "--set", "data.fetch="]);
-    ingest.arg("--set").arg(format!("data.path={}", raw.display()));
-    ingest.arg("--out").arg(folder.join("out"));
-    let read = measure(&mut ingest)?;
-    let text = table(
-        workspace,
-        &[
-            Row { command: shown(&synth), cost: made, n_rows: Some(rows) },
-            Row { command: shown(&ingest), cost: read, n_rows: Some(rows) },
-        ],
-    );
-    let size = bytes(size_of(&raw)?);
-    fs::remove_dir_all(&folder)?;
-    Ok(format!("{text}\nThe generated files have {size}.\n"))
-}
-
 pub(super) fn read_json(path: &Path) -> Result<Value> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("`{}` is not JSON", path.display()))
@@ -214,14 +189,6 @@ pub(super) fn section(report: &str, heading: &str) -> String {
 pub(super) fn subsection(section: &str, heading: &str) -> String {
     let lines = section.lines().skip_while(|line| line.strip_prefix("### ") != Some(heading)).skip(1);
     lines.take_while(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n").trim().to_owned()
-}
-
-fn size_of(folder: &Path) -> Result<u64> {
-    let mut size = 0;
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
-        size += entry?.metadata()?.len();
-    }
-    Ok(size)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use rayon::prelude::*;
 
 use super::IngestProgress;
 use super::check::Checks;
-use super::dedupe::{Dedupe, RowSet};
+use super::dedupe::{Dedupe, Keys, RowSet};
 use super::known::Known;
 use crate::DataError;
 use crate::records::Layout;
@@ -53,8 +53,10 @@ pub(super) struct Guess {
     pub(super) users_are_texts: bool,
     /// There are ids of items that are no integers.
     pub(super) items_are_texts: bool,
-    /// A user's rows do not stand together, or there is a pair of user and item that comes again.
+    /// A user's rows do not stand together.
     pub(super) anywhere: bool,
+    /// There is a pair of user and item that comes again.
+    pub(super) repeated: bool,
     /// The rows that give way, and how many they are.
     pub(super) found: Option<(RowSet, u64)>,
 }
@@ -66,6 +68,7 @@ pub(super) enum Change {
     UsersAreTexts,
     ItemsAreTexts,
     Anywhere,
+    Repeated,
 }
 
 impl Guess {
@@ -77,6 +80,7 @@ impl Guess {
             Change::UsersAreTexts => self.users_are_texts = true,
             Change::ItemsAreTexts => self.items_are_texts = true,
             Change::Anywhere => self.anywhere = true,
+            Change::Repeated => self.repeated = true,
         }
         self
     }
@@ -89,8 +93,10 @@ pub(super) struct Job<'a> {
     pub(super) guess: &'a Guess,
     /// What users' and items' files say.
     pub(super) known: Known,
-    /// Takes the rows if users do not stand together.
+    /// Takes the rows if some have to give way.
     pub(super) dedupe: Dedupe,
+    /// Takes pairs if users do not stand together.
+    pub(super) keys: Keys,
     /// Its columns of ids are of the kinds that are guessed.
     pub(super) writer: TableWriter,
     pub(super) are_integers: [bool; 2],
@@ -120,11 +126,12 @@ pub(super) fn read(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
 }
 
 fn read_blocks(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
-    let Job { layout, checks, guess, known, dedupe, mut writer, are_integers, progress } = job;
+    let Job { layout, checks, guess, known, dedupe, keys, mut writer, are_integers, progress } = job;
     let Some(parser) = Parser::new(layout, checks) else { return Ok(Err(Change::RowByRow)) };
     let repeats = match &guess.found {
         Some((losers, _)) => Repeats::Found(losers),
-        None if guess.anywhere => Repeats::Anywhere(dedupe),
+        None if guess.repeated => Repeats::Some(dedupe),
+        None if guess.anywhere => Repeats::Anywhere(keys),
         None => Repeats::Together(Together::default()),
     };
     let mut blocks = Blocks::open(layout, guess.sizes.block)?;
@@ -160,7 +167,15 @@ fn read_blocks(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
             None => None,
         };
     }
-    let (known, chunks, dedupe) = stitch.finish();
+    let (known, chunks, repeats) = stitch.finish();
+    let dedupe = match repeats {
+        Repeats::Some(dedupe) => Some(dedupe),
+        Repeats::Anywhere(keys) => match keys.any_repeats()? {
+            true => return Ok(Err(Change::Repeated)),
+            false => None,
+        },
+        Repeats::Together(_) | Repeats::Found(_) => None,
+    };
     write(&mut writer, &chunks)?;
     Ok(Ok(Read { known, dedupe, writer }))
 }

@@ -3,19 +3,21 @@
 //! Does not know what is in a row beyond its key and its time.
 //!
 //! **Invariant**: of the rows of one key exactly one stays: reading them in order, a row takes the place of the one before
-//! unless both have times and its own is earlier, or, where the first is to stay, only if they have and it is. Memory is bounded by one partition, whatever the number of rows.
+//! unless both have times and its own is earlier, or, where the first is to stay, only if they have and it is. Memory is
+//! bounded by a partition for each core, whatever the number of rows.
 //!
-//! Rows are spread over partitions by their user and spilled to nameless files; each partition is then sorted by itself.
+//! Rows are spread over partitions by their user and spilled to nameless files; each partition is then sorted by itself, several
+//! at the same time.
 
-use std::fs::File;
-use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+mod keys;
+mod spill;
+
+use std::path::Path;
 
 use crate::{DataError, Duplicates};
+pub(super) use keys::Keys;
+use spill::{BUFFER, Spill};
 
-const N_PARTITIONS: usize = 64;
-/// Bytes of a partition that are kept in memory before they are spilled.
-const BUFFER: usize = 1 << 18;
 const RECORD: usize = 24;
 /// What stands for a missing time; a row's own time is never negative.
 const NO_TIME: i64 = -1;
@@ -42,17 +44,8 @@ impl RowSet {
 
 /// Finds the rows that give way.
 pub(super) struct Dedupe {
-    /// Where files are spilled to.
-    dir: PathBuf,
     keep: Duplicates,
-    partitions: Vec<Partition>,
-    buffer: usize,
-}
-
-#[derive(Default)]
-struct Partition {
-    buffer: Vec<u8>,
-    spilled: Option<File>,
+    spill: Spill<RECORD>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,84 +62,47 @@ impl Dedupe {
     }
 
     fn with_buffer(dir: &Path, keep: Duplicates, buffer: usize) -> Self {
-        let partitions = std::iter::repeat_with(Partition::default).take(N_PARTITIONS).collect();
-        Self { dir: dir.to_owned(), keep, partitions, buffer }
+        Self { keep, spill: Spill::new(dir, buffer) }
     }
 
     /// Remembers a row. Rows come in ascending order.
     pub(super) fn push(&mut self, user: u32, item: u32, time: Option<i64>, row: u64) -> Result<(), DataError> {
-        // Users are numbered without gaps, so that the remainder spreads them evenly.
-        let partition = &mut self.partitions[user as usize % N_PARTITIONS];
-        let key = u64::from(user) << 32 | u64::from(item);
-        partition.buffer.extend_from_slice(&key.to_le_bytes());
-        partition.buffer.extend_from_slice(&row.to_le_bytes());
-        partition.buffer.extend_from_slice(&time.unwrap_or(NO_TIME).to_le_bytes());
-        if partition.buffer.len() >= self.buffer {
-            partition.spill(&self.dir)?;
-        }
-        Ok(())
+        let mut record = [0; RECORD];
+        record[..8].copy_from_slice(&spill::key(user, item));
+        record[8..16].copy_from_slice(&row.to_le_bytes());
+        record[16..].copy_from_slice(&time.unwrap_or(NO_TIME).to_le_bytes());
+        self.spill.push(user, &record)
     }
 
     /// Puts the rows that give way into `losers`, and counts them.
     pub(super) fn finish(self, losers: &mut RowSet) -> Result<u64, DataError> {
-        let mut n_losers = 0;
-        for partition in self.partitions {
-            let mut records = partition.records(&self.dir)?;
+        let keep = self.keep;
+        let found = self.spill.finish(|bytes| {
+            let mut records: Vec<Record> = bytes.as_chunks().0.iter().map(decode).collect();
+            drop(bytes);
             records.sort_unstable();
+            let mut rows = Vec::new();
             for same in records.chunk_by(|one, other| one.key == other.key) {
                 let mut winner = same[0];
                 for &record in &same[1..] {
                     let is_earlier = record.time != NO_TIME && winner.time != NO_TIME && record.time < winner.time;
-                    let stays = is_earlier == (self.keep == Duplicates::First);
+                    let stays = is_earlier == (keep == Duplicates::First);
                     let loser = if stays { std::mem::replace(&mut winner, record) } else { record };
-                    losers.insert(loser.row);
-                    n_losers += 1;
+                    rows.push(loser.row);
                 }
             }
-        }
-        Ok(n_losers)
+            rows
+        })?;
+        found.iter().flatten().for_each(|row| losers.insert(*row));
+        Ok(found.iter().map(|rows| rows.len() as u64).sum())
     }
 }
 
-impl Partition {
-    fn spill(&mut self, dir: &Path) -> Result<(), DataError> {
-        let file = match &mut self.spilled {
-            Some(file) => file,
-            None => self.spilled.insert(tempfile::tempfile_in(dir).map_err(DataError::io("create a file in", dir))?),
-        };
-        file.write_all(&self.buffer).map_err(DataError::io("write to a file in", dir))?;
-        self.buffer.clear();
-        Ok(())
-    }
-
-    fn records(self, dir: &Path) -> Result<Vec<Record>, DataError> {
-        let mut records = Vec::new();
-        if let Some(mut file) = self.spilled {
-            let length = file.stream_position().map_err(DataError::io("read a file in", dir))?;
-            records.reserve_exact(length as usize / RECORD + self.buffer.len() / RECORD);
-            file.rewind().map_err(DataError::io("read a file in", dir))?;
-            // Any multiple of a record's length.
-            let mut chunk = vec![0; RECORD << 10];
-            let mut left = length as usize;
-            while left > 0 {
-                let n = left.min(chunk.len());
-                file.read_exact(&mut chunk[..n]).map_err(DataError::io("read a file in", dir))?;
-                decode(&chunk[..n], &mut records);
-                left -= n;
-            }
-        }
-        decode(&self.buffer, &mut records);
-        Ok(records)
-    }
-}
-
-fn decode(bytes: &[u8], records: &mut Vec<Record>) {
-    records.extend(bytes.chunks_exact(RECORD).map(|record| {
-        let word = |at: usize| {
-            u64::from_le_bytes(record[at..at + 8].try_into().expect("eight bytes of the twenty-four of a record"))
-        };
-        Record { key: word(0), row: word(8), time: word(16).cast_signed() }
-    }));
+fn decode(record: &[u8; RECORD]) -> Record {
+    let word = |at: usize| {
+        u64::from_le_bytes(record[at..at + 8].try_into().expect("eight bytes of the twenty-four of a record"))
+    };
+    Record { key: word(0), row: word(8), time: word(16).cast_signed() }
 }
 
 #[cfg(test)]
@@ -211,6 +167,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn keys_know_whether_any_comes_again(
+            pairs in prop::collection::vec((0_u32..200, 0_u32..9), 0..60),
+            buffer in prop::sample::select(vec![8, 40, BUFFER]),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let mut keys = Keys::with_buffer(dir.path(), buffer);
+            pairs.iter().for_each(|&(user, item)| keys.push(user, item).unwrap());
+            let distinct: std::collections::BTreeSet<_> = pairs.iter().collect();
+            prop_assert_eq!(keys.any_repeats().unwrap(), distinct.len() < pairs.len());
+        }
+
         #[test]
         fn agrees_with_the_naive_way(
             events in prop::collection::vec((0_u32..150, 0_u32..4, prop::option::of(0_i64..5)), 0..400),

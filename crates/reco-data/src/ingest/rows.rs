@@ -10,7 +10,7 @@ use std::path::Path;
 use super::IngestProgress;
 use super::blocks::{self, Change, Guess};
 use super::check::{self, Checks};
-use super::dedupe::{Dedupe, RowSet};
+use super::dedupe::{Dedupe, Keys, RowSet};
 use super::known::Known;
 use super::side::Attributes;
 use super::write;
@@ -67,10 +67,19 @@ impl Reading<'_> {
             let users_are_integers = known.users.are_integers() && !guess.users_are_texts;
             let are_integers = [users_are_integers, known.items.are_integers() && !guess.items_are_texts];
             let writer = self.file(are_integers, &noted).create()?;
-            let (checks, progress) = (&self.checks, self.progress);
+            let (checks, progress, keys) = (&self.checks, self.progress, Keys::new(self.out_dir));
             progress.begin(self.length);
-            let read =
-                blocks::read(blocks::Job { layout, checks, guess, known, dedupe, writer, are_integers, progress })?;
+            let read = blocks::read(blocks::Job {
+                layout,
+                checks,
+                guess,
+                known,
+                dedupe,
+                keys,
+                writer,
+                are_integers,
+                progress,
+            })?;
             return Ok(read.map(|blocks::Read { known, dedupe, writer }| First {
                 known,
                 dedupe,

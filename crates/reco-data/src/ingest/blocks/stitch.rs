@@ -10,7 +10,7 @@ use super::Change;
 use super::piece::{IdColumn, NO_TIME, Piece};
 use super::staging::Staging;
 use crate::DataError;
-use crate::ingest::dedupe::{Dedupe, RowSet};
+use crate::ingest::dedupe::{Dedupe, Keys, RowSet};
 use crate::ingest::ids::Ids;
 use crate::ingest::known::Known;
 
@@ -18,8 +18,10 @@ use crate::ingest::known::Known;
 pub(super) enum Repeats<'a> {
     /// Each user's rows stand together: it is enough to know who rated an item last.
     Together(Together),
-    /// They may stand anywhere.
-    Anywhere(Dedupe),
+    /// They may stand anywhere: it is asked whether there are any.
+    Anywhere(Keys),
+    /// There are some: it is asked which give way.
+    Some(Dedupe),
     /// They have been found: these rows give way.
     Found(&'a RowSet),
 }
@@ -35,16 +37,17 @@ pub(super) struct Together {
 }
 
 impl Together {
-    /// Notes a row; whether its user has come back, or rated the item before.
+    /// Notes a row. Says so if its user has come back, or has rated the item before.
     #[inline]
-    fn is_broken_by(&mut self, user: u32, item: u32) -> bool {
+    fn note(&mut self, user: u32, item: u32) -> Result<(), Change> {
         if self.current != Some(user) {
             self.current = Some(user);
             if std::mem::replace(at(&mut self.been, user), true) {
-                return true;
+                return Err(Change::Anywhere);
             }
         }
-        std::mem::replace(at(&mut self.last, item), user + 1) == user + 1
+        let before = std::mem::replace(at(&mut self.last, item), user + 1);
+        if before == user + 1 { Err(Change::Repeated) } else { Ok(()) }
     }
 }
 
@@ -123,11 +126,12 @@ impl<'a> Stitch<'a> {
         match &mut self.repeats {
             Repeats::Found(_) => {}
             Repeats::Together(together) => {
-                if users.iter().zip(items).any(|(&user, &item)| together.is_broken_by(user, item)) {
-                    return Ok(Some(Change::Anywhere));
-                }
+                return Ok(users.iter().zip(items).find_map(|(&user, &item)| together.note(user, item).err()));
             }
-            Repeats::Anywhere(dedupe) => {
+            Repeats::Anywhere(keys) => {
+                users.iter().zip(items).try_for_each(|(&user, &item)| keys.push(user, item))?;
+            }
+            Repeats::Some(dedupe) => {
                 for (from, n, row) in runs(piece) {
                     for at in 0..n {
                         let time = Some(piece.times[from + at]).filter(|time| *time != NO_TIME);
@@ -140,13 +144,9 @@ impl<'a> Stitch<'a> {
         Ok(None)
     }
 
-    /// What is known of all rows, the last chunk, and who finds the rows that give way, if that is still to do.
-    pub(super) fn finish(self) -> (Known, Vec<Vec<ArrayRef>>, Option<Dedupe>) {
-        let dedupe = match self.repeats {
-            Repeats::Anywhere(dedupe) => Some(dedupe),
-            Repeats::Together(_) | Repeats::Found(_) => None,
-        };
-        (self.known, self.staging.finish(), dedupe)
+    /// What is known of all rows, the last chunk, and who knows of rows that give way.
+    pub(super) fn finish(self) -> (Known, Vec<Vec<ArrayRef>>, Repeats<'a>) {
+        (self.known, self.staging.finish(), self.repeats)
     }
 }
 
@@ -188,7 +188,17 @@ impl IdColumn {
                     }
                 }));
             }
-            Self::Texts { ends, .. } => numbers.extend((0..ends.len()).map(|at| ids.intern(self.text(at)).0)),
+            Self::Texts { ends, .. } => {
+                let mut before = None;
+                numbers.extend((0..ends.len()).map(|at| match before {
+                    Some((same, number)) if same == self.text(at) => number,
+                    _ => {
+                        let number = ids.intern(self.text(at)).0;
+                        before = Some((self.text(at), number));
+                        number
+                    }
+                }));
+            }
         }
     }
 }

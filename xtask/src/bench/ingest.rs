@@ -1,0 +1,215 @@
+//! How fast are many ratings read, checked and written, here and elsewhere?
+//!
+//! Does not know the work of others: `peers/ingest_*.py` says what each does.
+//!
+//! **Invariant**: what is compared runs turn by turn on one generated file, whose pages the system has in memory from being written; what
+//! others count is what the generator made, or the case fails.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use super::Arguments;
+use super::cases::{Row, empty, table};
+use super::machine::bytes;
+use crate::process::{Workspace, answer, measure, shown, succeed};
+use crate::python::python;
+
+/// Turns of each.
+const TURNS: usize = 3;
+
+const PACKAGES: &[&str] = &["polars==2.1.0", "duckdb==2.0.1"];
+
+/// Who takes part: the name, the script, and what it is asked for. Ours comes before them.
+const PEERS: [(&str, &str, &str); 4] = [
+    ("polars, checked", "ingest_polars.py", "checked"),
+    ("DuckDB, checked", "ingest_duckdb.py", "checked"),
+    ("polars, CSV to Parquet alone", "ingest_polars.py", "bare"),
+    ("DuckDB, CSV to Parquet alone", "ingest_duckdb.py", "bare"),
+];
+
+/// What a script prints.
+#[derive(Deserialize)]
+struct Line {
+    seconds: f64,
+    peak: u64,
+    n_rows: Option<u64>,
+    n_users: Option<u64>,
+    n_bad: Option<u64>,
+    n_duplicates: Option<u64>,
+}
+
+/// How many users and items are generated: about as many per rating as MovieLens 25M has.
+fn users_and_items(rows: u64) -> (u64, u64) {
+    ((rows / 154).max(100), (rows / 400).clamp(100, 62_000))
+}
+
+/// The command that generates `rows` ratings in `raw`.
+fn synth(workspace: &Workspace, reco: &Path, rows: u64, raw: &Path) -> std::process::Command {
+    let (users, items) = users_and_items(rows);
+    let mut command = workspace.command(reco);
+    command.args([
+        "synth",
+        "--ratings",
+        &rows.to_string(),
+        "--users",
+        &users.to_string(),
+        "--items",
+        &items.to_string(),
+    ]);
+    command.arg("--out").arg(raw);
+    command
+}
+
+/// A stage that works on what is generated in `raw`.
+fn stage(workspace: &Workspace, reco: &Path, stage: &str, raw: &Path, out: &Path) -> std::process::Command {
+    let mut command = workspace.command(reco);
+    command.args([stage, "--set", "data.name=synthetic", "--set", "data.fetch="]);
+    command.arg("--set").arg(format!("data.path={}", raw.display()));
+    command.arg("--out").arg(out);
+    command
+}
+
+/// Our own: the generator, and the two stages that go over every rating.
+pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let reco = workspace.build_reco(arguments.release)?;
+    let folder = empty(workspace, "ingest")?;
+    let (raw, out) = (folder.join("raw"), folder.join("out"));
+    let commands = [
+        synth(workspace, &reco, arguments.rows, &raw),
+        stage(workspace, &reco, "ingest", &raw, &out),
+        stage(workspace, &reco, "features", &raw, &out),
+    ];
+    let mut rows = Vec::new();
+    for mut command in commands {
+        let cost = measure(&mut command)?;
+        rows.push(Row { command: shown(&command), cost, n_rows: Some(arguments.rows) });
+    }
+    let text = table(workspace, &rows);
+    let size = bytes(size_of(&raw)?);
+    fs::remove_dir_all(&folder)?;
+    Ok(format!("{text}\nThe generated files have {size}.\n"))
+}
+
+/// What one took: seconds of each turn, the largest peak memory, bytes written.
+#[derive(Default)]
+struct Taken {
+    seconds: Vec<f64>,
+    peak: u64,
+    written: u64,
+}
+
+/// Ours and others', turn by turn, on rows by user and on the same rows by time.
+pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    let reco = workspace.build_reco(arguments.release)?;
+    let python = python(workspace, "ingest", PACKAGES)?;
+    let folder = empty(workspace, "ingest-peers")?;
+    let by_user = folder.join("by-user");
+    succeed(&mut synth(workspace, &reco, arguments.rows, &by_user))?;
+    let by_time = folder.join("by-time");
+    fs::create_dir(&by_time)?;
+    for file in ["movies.csv", "dataset.toml"] {
+        fs::copy(by_user.join(file), by_time.join(file)).with_context(|| format!("cannot copy `{file}`"))?;
+    }
+    let mut sort = workspace.command(&python);
+    sort.arg("xtask/src/bench/peers/ingest_by_time.py")
+        .arg(by_user.join("ratings.csv"))
+        .arg(by_time.join("ratings.csv"));
+    succeed(&mut sort)?;
+
+    let mut text = format!(
+        "{} million generated ratings in MovieLens' CSV, {} of it, on both cores; medians of {TURNS} turns, one after the other. \
+         `reco ingest` is the whole command: SHA-256 of the file, which is also what tells later whether it has changed; every field checked \
+         and every bad row named with its line; ids numbered; of rows of one user and item the latest kept; users and items written too; \
+         all of it put on disk for certain. The others (`xtask/src/bench/peers/ingest_*.py` with {}, both with zstd at level 1 as ours) are timed without \
+         starting Python. `checked` counts rows whose rating is not from 0.5 to 5 or whose time is negative or which lack a field, users, items and \
+         pairs that come again, numbers the rows and writes them all; a field that is no number stops them.\n",
+        arguments.rows / 1_000_000,
+        bytes(fs::metadata(by_user.join("ratings.csv"))?.len()),
+        PACKAGES.join(", "),
+    );
+    for (order, raw) in [("by user, as MovieLens' are", by_user), ("by time", by_time)] {
+        text += &format!("\n### Rows {order}\n\n{}", compare(workspace, arguments, &reco, &python, &folder, &raw)?);
+    }
+    fs::remove_dir_all(&folder)?;
+    Ok(text)
+}
+
+fn compare(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    reco: &Path,
+    python: &Path,
+    folder: &Path,
+    raw: &Path,
+) -> Result<String> {
+    let (out, file): (PathBuf, PathBuf) = (folder.join("out"), folder.join("out.parquet"));
+    let mut all: [Taken; 1 + PEERS.len()] = Default::default();
+    for _ in 0..TURNS {
+        let (ours, others) = all.split_first_mut().context("there is ours")?;
+        let cost = measure(&mut stage(workspace, reco, "ingest", raw, &out))?;
+        ours.add(cost.wall.as_secs_f64(), cost.peak.unwrap_or_default(), &out.join("tables/ratings.parquet"))?;
+        fs::remove_dir_all(&out)?;
+        for ((name, script, mode), taken) in PEERS.iter().zip(others) {
+            let mut command = workspace.command(python);
+            command.arg(format!("xtask/src/bench/peers/{script}")).arg(mode).arg(raw.join("ratings.csv")).arg(&file);
+            let line = answer(&mut command)?;
+            let line: Line =
+                serde_json::from_str(line.trim()).with_context(|| format!("the script answered `{line}`"))?;
+            if *mode == "checked" {
+                let counted = [line.n_rows, line.n_users, line.n_bad, line.n_duplicates];
+                let made = [arguments.rows, users_and_items(arguments.rows).0, 0, 0].map(Some);
+                ensure!(counted == made, "{name} counts `{counted:?}`, not `{made:?}`");
+            }
+            taken.add(line.seconds, line.peak, &file)?;
+            fs::remove_file(&file)?;
+        }
+    }
+    let mut text = "| who | seconds | from – to | million rows a second | beside ours | peak memory | written |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        .to_owned();
+    let names = ["`reco ingest`"].into_iter().chain(PEERS.map(|(name, ..)| name));
+    let ours = all[0].median();
+    for (name, taken) in names.zip(&all) {
+        let median = taken.median();
+        text += &format!(
+            "| {name} | {median:.2} | {:.2} – {:.2} | {:.1} | {:.2} | {} | {} |\n",
+            taken.sorted()[0],
+            taken.sorted()[TURNS - 1],
+            arguments.rows as f64 / median / 1e6,
+            median / ours,
+            bytes(taken.peak),
+            bytes(taken.written),
+        );
+    }
+    Ok(text)
+}
+
+impl Taken {
+    fn add(&mut self, seconds: f64, peak: u64, file: &Path) -> Result<()> {
+        self.seconds.push(seconds);
+        self.peak = self.peak.max(peak);
+        self.written = fs::metadata(file).with_context(|| format!("`{}` was not written", file.display()))?.len();
+        Ok(())
+    }
+
+    fn sorted(&self) -> Vec<f64> {
+        let mut sorted = self.seconds.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        sorted
+    }
+
+    fn median(&self) -> f64 {
+        self.sorted()[TURNS / 2]
+    }
+}
+
+fn size_of(folder: &Path) -> Result<u64> {
+    let mut size = 0;
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
+        size += entry?.metadata()?.len();
+    }
+    Ok(size)
+}
