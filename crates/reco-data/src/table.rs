@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use rayon::prelude::*;
 
 use crate::DataError;
 pub(crate) use stream::TableWriter;
@@ -128,6 +130,12 @@ impl Table {
         self.columns.iter().find(|(known, _)| known == name).map(|(_, column)| column)
     }
 
+    /// Takes the column called `name` out, if there is one, so that it need not be copied; the others stay as they are.
+    pub fn take(&mut self, name: &str) -> Option<Column> {
+        let at = self.columns.iter().position(|(known, _)| known == name)?;
+        Some(self.columns.remove(at).1)
+    }
+
     /// The error of a column that is missing, or does not hold what is `expected`.
     pub fn no_column(&self, name: &str, expected: &'static str) -> DataError {
         let found: Vec<String> =
@@ -189,18 +197,25 @@ impl Table {
     /// As [`Table::read`].
     pub fn read_first(path: &Path, limit: usize) -> Result<(Self, u64), DataError> {
         let file = File::open(path).map_err(DataError::io("read", path))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(DataError::parquet(path))?;
-        let metadata = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
+        let known = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(DataError::parquet(path))?;
+        let of_file = known.metadata().file_metadata();
+        let metadata = of_file.key_value_metadata().into_iter().flatten();
         let metadata = metadata.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
-        let mut columns = convert::empty(builder.schema()).map_err(DataError::parquet(path))?;
-        let n_rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
-        let batches = builder.with_batch_size(limit.clamp(1, 1 << 16)).with_limit(limit);
-        for batch in batches.build().map_err(DataError::parquet(path))? {
-            let batch = batch.map_err(DataError::parquet(path))?;
-            for ((_, column), array) in columns.iter_mut().zip(batch.columns()) {
-                convert::append(column, array.as_ref()).map_err(DataError::parquet(path))?;
+        let mut columns = convert::empty(known.schema()).map_err(DataError::parquet(path))?;
+        let n_rows = u64::try_from(of_file.num_rows()).unwrap_or_default();
+        // Each column by itself, on all cores.
+        columns.par_iter_mut().enumerate().try_for_each(|(at, (_, column))| {
+            let file = File::open(path).map_err(DataError::io("read", path))?;
+            let one = ProjectionMask::roots(of_file.schema_descr(), [at]);
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, known.clone());
+            let batches = builder.with_projection(one).with_batch_size(limit.clamp(1, 1 << 16)).with_limit(limit);
+            convert::reserve(column, usize::try_from(n_rows).unwrap_or_default().min(limit));
+            for batch in batches.build().map_err(DataError::parquet(path))? {
+                let batch = batch.map_err(DataError::parquet(path))?;
+                convert::append(column, batch.column(0).as_ref()).map_err(DataError::parquet(path))?;
             }
-        }
+            Ok::<(), DataError>(())
+        })?;
         Ok((Self { columns, metadata }, n_rows))
     }
 }

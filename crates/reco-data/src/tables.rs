@@ -157,7 +157,7 @@ impl Tables {
     /// # Errors
     /// A file that is missing, damaged, or not one of ours.
     pub fn read(dir: &Path) -> Result<Self, DataError> {
-        let ratings = Table::read(&dir.join(RATINGS))?;
+        let mut ratings = Table::read(&dir.join(RATINGS))?;
         let items = Table::read(&dir.join(ITEMS))?;
         let users = Table::read(&dir.join(USERS))?;
         let path = dir.join(RATINGS);
@@ -182,21 +182,27 @@ impl Tables {
             n_rejected: number("n_rejected")? as u64,
             n_duplicates: number("n_duplicates")? as u64,
         };
-        Ok(Self {
-            ratings: Ratings {
-                user_id: ids(&ratings, "user_id")?.into_iter().map(UserId).collect(),
-                item_id: ids(&ratings, "item_id")?.into_iter().map(ItemId).collect(),
-                rating: match ratings.column("rating")? {
-                    Column::F32(values) => values.clone(),
-                    _ => return Err(ratings.no_column("rating", "single-precision numbers")),
-                },
-                timestamp: integers(&ratings, "timestamp")?.clone(),
-                source_row: integers(&ratings, "source_row")?
-                    .iter()
-                    .map(|row| row.unwrap_or_default() as u64)
-                    .collect(),
-                contexts: further(&ratings, &RATING_COLUMNS)?,
+        // What is missing or of another kind is said of the whole table; then columns leave it one by one, and are not copied.
+        if !matches!(ratings.column("rating")?, Column::F32(_)) {
+            return Err(ratings.no_column("rating", "single-precision numbers"));
+        }
+        integers(&ratings, "timestamp")?;
+        let ratings = Ratings {
+            contexts: further(&ratings, &RATING_COLUMNS)?,
+            source_row: integers(&ratings, "source_row")?.iter().map(|row| row.unwrap_or_default() as u64).collect(),
+            user_id: ids(&ratings, "user_id").map(|ids| ids.into_iter().map(UserId).collect())?,
+            item_id: ids(&ratings, "item_id").map(|ids| ids.into_iter().map(ItemId).collect())?,
+            rating: match ratings.take("rating") {
+                Some(Column::F32(values)) => values,
+                _ => Vec::new(),
             },
+            timestamp: match ratings.take("timestamp") {
+                Some(Column::I64(values)) => values,
+                _ => Vec::new(),
+            },
+        };
+        Ok(Self {
+            ratings,
             items: ItemRows {
                 item_id: ids(&items, "item_id")?.into_iter().map(ItemId).collect(),
                 title: texts(&items, "title")?,

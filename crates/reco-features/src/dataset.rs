@@ -132,9 +132,12 @@ pub fn prepare(
     let kept = filter(tables, features)?;
     let users = user_side(&tables.users, &kept.users)?;
     let items = item_side(&tables.items, &kept.items, features)?;
-    let sorted = sort_rows(&tables.ratings, &kept, &users.users, &items.items)?;
-    let ratings = sorted
+    // The kept ratings, and the row in the table of each.
+    let (rows, table_rows): (Vec<SplitRow>, Vec<usize>) =
+        sort_rows(&tables.ratings, &kept, &users.users, &items.items)?.into_iter().unzip();
+    let ratings = rows
         .iter()
+        .zip(&table_rows)
         .map(|(row, at)| match tables.ratings.rating[*at] {
             None => Ok(None),
             Some(stars) => tables
@@ -144,9 +147,8 @@ pub fn prepare(
                 .map_err(|source| FeaturesError::Rating { source_row: row.source_row, source }),
         })
         .collect::<Result<Vec<Option<Rating>>, _>>()?;
-    let contexts = contexts(&tables.ratings, &sorted, &clock)?;
+    let contexts = contexts(&tables.ratings, &rows, &table_rows, &clock)?;
 
-    let rows: Vec<SplitRow> = sorted.iter().map(|(row, _)| *row).collect();
     let split_rows = SplitRows { users: &users.users, items: &items.items, rows: &rows, seed };
     let assignment = split(&split_rows, split_config)?;
     let rated = rows.iter().zip(&ratings).zip(&assignment.parts);
@@ -248,11 +250,16 @@ fn sort_rows(
     items: &Items,
 ) -> Result<Vec<(SplitRow, usize)>, FeaturesError> {
     // A catalogue has the kept rows of a table in their order, so that the place among them is the row there.
-    let place = |kept: &[usize], row| kept.binary_search(&row).expect("a kept rating is of a kept user and item");
+    let places = |kept: &[usize]| {
+        let mut places = vec![usize::MAX; kept.last().map_or(0, |last| last + 1)];
+        kept.iter().enumerate().for_each(|(place, row)| places[*row] = place);
+        places
+    };
+    let (user_places, item_places) = (places(&kept.users), places(&kept.items));
     let split_row = |edge: &Edge| {
         let row = SplitRow {
-            user: users.at(place(&kept.users, edge.user())).expect("the catalogue has every kept user"),
-            item: items.at(place(&kept.items, edge.item())).expect("the catalogue has every kept item"),
+            user: users.at(user_places[edge.user()]).expect("a kept rating is of a kept user"),
+            item: items.at(item_places[edge.item()]).expect("a kept rating is of a kept item"),
             timestamp: ratings.timestamp[edge.rating],
             source_row: ratings.source_row[edge.rating],
         };
@@ -282,24 +289,28 @@ struct Contexts {
 }
 
 /// `daytime` and `weekend` if any row has a time, then the declared contexts.
-fn contexts(ratings: &Ratings, sorted: &[(SplitRow, usize)], clock: &Clock) -> Result<Contexts, FeaturesError> {
-    let mut columns = Columns::new("contexts", sorted.len());
-    let n_timed = sorted.iter().filter(|(row, _)| row.timestamp.is_some()).count();
+fn contexts(
+    ratings: &Ratings,
+    rows: &[SplitRow],
+    table_rows: &[usize],
+    clock: &Clock,
+) -> Result<Contexts, FeaturesError> {
+    let mut columns = Columns::new("contexts", rows.len());
+    let n_timed = rows.iter().filter(|row| row.timestamp.is_some()).count();
     if n_timed > 0 {
         let moment = |row: &SplitRow| match row.timestamp {
             None => Ok(Moment::default()),
             Some(seconds) => clock.moment(seconds).ok_or(FeaturesError::Time { seconds, source_row: row.source_row }),
         };
-        let moments = sorted.iter().map(|(row, _)| moment(row)).collect::<Result<Vec<_>, _>>()?;
+        let moments = rows.iter().map(moment).collect::<Result<Vec<_>, _>>()?;
         let column =
             |read: fn(&Moment) -> bool| moments.iter().map(|moment| f32::from(u8::from(read(moment)))).collect();
         columns.push("daytime".to_owned(), column(|moment| moment.daytime))?;
         columns.push("weekend".to_owned(), column(|moment| moment.weekend))?;
     }
-    let table_rows: Vec<usize> = sorted.iter().map(|(_, at)| *at).collect();
-    columns.push_contexts(&ratings.contexts, &table_rows)?;
+    columns.push_contexts(&ratings.contexts, table_rows)?;
     let (names, matrix) = columns.into_parts();
-    Ok(Contexts { names, matrix, n_without_time: if n_timed > 0 { sorted.len() - n_timed } else { 0 } })
+    Ok(Contexts { names, matrix, n_without_time: if n_timed > 0 { rows.len() - n_timed } else { 0 } })
 }
 
 /// Users with a test row, and users and items of the test that train does not know.

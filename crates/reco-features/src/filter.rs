@@ -5,7 +5,7 @@
 //! **Invariant**: every kept rating is of a kept user and a kept item; each kept user and item has at least the ratings that
 //! the experiment asks for; what is kept does not depend on the order of the rows.
 
-use reco_core::{Items, Users};
+use reco_core::{Items, RawId, Users};
 use reco_data::Tables;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,7 @@ pub(crate) fn filter(tables: &Tables, config: &FeaturesConfig) -> Result<Kept, F
 
     // The rows that stay, each with the rows of its user and its item.
     let mut rows: Vec<Edge> = Vec::with_capacity(ratings.len());
+    let (users_at, items_at) = (Places::of(&tables.users.user_id, |id| &id.0), Places::of(&items.item_id, |id| &id.0));
     let (mut n_ratings_dropped, mut n_ratings_below) = (0, 0);
     for (rating, (user_id, item_id)) in ratings.user_id.iter().zip(&ratings.item_id).enumerate() {
         let not_listed = |kind, id: &dyn ToString| FeaturesError::NotListed {
@@ -71,8 +72,10 @@ pub(crate) fn filter(tables: &Tables, config: &FeaturesConfig) -> Result<Kept, F
             id: id.to_string(),
             source_row: ratings.source_row[rating],
         };
-        let user = users.get(user_id).ok_or_else(|| not_listed("user", user_id))?.get();
-        let item = items_by_id.get(item_id).ok_or_else(|| not_listed("item", item_id))?.get();
+        let user = users_at.get(&user_id.0).or_else(|| Some(users.get(user_id)?.get()));
+        let item = items_at.get(&item_id.0).or_else(|| Some(items_by_id.get(item_id)?.get()));
+        let user = user.ok_or_else(|| not_listed("user", user_id))?;
+        let item = item.ok_or_else(|| not_listed("item", item_id))?;
         let stars = ratings.rating[rating];
         if !item_stays[item as usize] {
             n_ratings_dropped += 1;
@@ -132,6 +135,38 @@ fn nothing_left(n_ratings: usize, n_dropped: usize, n_before_core: usize, config
             n_ratings: n_before_core,
             hint: "lower them: who goes takes ratings along, until each user and item that stays has enough",
         },
+    }
+}
+
+/// The rows of ids that are small integers, as most are: a look into a table instead of a hash for every rating.
+struct Places(Vec<u32>);
+
+impl Places {
+    /// Larger integers are left to the vocabulary.
+    const MOST: usize = 1 << 22;
+
+    fn of<Id>(ids: &[Id], raw: fn(&Id) -> &RawId) -> Self {
+        let mut places = Vec::new();
+        for (row, id) in (0_u32..).zip(ids) {
+            if let Some(at) = Self::place(raw(id)) {
+                if at >= places.len() {
+                    places.resize((at + 1).next_power_of_two(), u32::MAX);
+                }
+                places[at] = row;
+            }
+        }
+        Self(places)
+    }
+
+    fn get(&self, id: &RawId) -> Option<u32> {
+        self.0.get(Self::place(id)?).copied().filter(|row| *row != u32::MAX)
+    }
+
+    fn place(id: &RawId) -> Option<usize> {
+        match id {
+            RawId::Integer(id) => usize::try_from(*id).ok().filter(|at| *at < Self::MOST),
+            RawId::Text(_) => None,
+        }
     }
 }
 

@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use arrow::array::builder::{ListBuilder, StringBuilder};
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, Float32Array, Float64Array, Int64Array, StringArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, Float32Array, Float64Array, Int64Array, PrimitiveArray, StringArray,
+    UInt32Array,
+};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type, Schema, UInt32Type};
 
 use super::Column;
@@ -81,18 +84,43 @@ pub(super) fn empty(schema: &Schema) -> Result<Vec<(String, Column)>, String> {
         .collect()
 }
 
+/// Makes room for `n` rows.
+pub(super) fn reserve(column: &mut Column, n: usize) {
+    match column {
+        Column::I64(values) => values.reserve_exact(n),
+        Column::U32(values) => values.reserve_exact(n),
+        Column::F32(values) => values.reserve_exact(n),
+        Column::F64(values) => values.reserve_exact(n),
+        Column::Text(values) => values.reserve_exact(n),
+        Column::TextList(values) => values.reserve_exact(n),
+        Column::OptionalTextList(values) => values.reserve_exact(n),
+    }
+}
+
+/// Adds numbers, each of which is there if none is missing.
+fn extend<T: ArrowPrimitiveType>(values: &mut Vec<Option<T::Native>>, array: &PrimitiveArray<T>) {
+    if array.null_count() == 0 {
+        values.extend(array.values().iter().map(|value| Some(*value)));
+    } else {
+        values.extend(array);
+    }
+}
+
 /// Adds an array's values to the column that [`empty`] made for its field.
 pub(super) fn append(column: &mut Column, array: &dyn Array) -> Result<(), String> {
     let other = || format!("a chunk holds `{}`", array.data_type());
     match column {
-        Column::I64(values) => values.extend(array.as_primitive_opt::<Int64Type>().ok_or_else(other)?),
+        Column::I64(values) => extend(values, array.as_primitive_opt::<Int64Type>().ok_or_else(other)?),
         Column::U32(values) => {
-            values.extend(
-                array.as_primitive_opt::<UInt32Type>().ok_or_else(other)?.iter().map(Option::unwrap_or_default),
-            );
+            let numbers = array.as_primitive_opt::<UInt32Type>().ok_or_else(other)?;
+            if numbers.null_count() == 0 {
+                values.extend_from_slice(numbers.values());
+            } else {
+                values.extend(numbers.iter().map(Option::unwrap_or_default));
+            }
         }
-        Column::F32(values) => values.extend(array.as_primitive_opt::<Float32Type>().ok_or_else(other)?),
-        Column::F64(values) => values.extend(array.as_primitive_opt::<Float64Type>().ok_or_else(other)?),
+        Column::F32(values) => extend(values, array.as_primitive_opt::<Float32Type>().ok_or_else(other)?),
+        Column::F64(values) => extend(values, array.as_primitive_opt::<Float64Type>().ok_or_else(other)?),
         Column::Text(values) => {
             let texts = array.as_string_opt::<i32>().ok_or_else(other)?;
             values.extend(texts.iter().map(|text| text.map(str::to_owned)));
