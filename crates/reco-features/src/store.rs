@@ -175,7 +175,7 @@ pub fn read_catalogue(dir: &Path) -> Result<(Arc<Catalogue>, Vec<ItemDetails>), 
     let item_features = reader.features()?.with_spans(file.spans.items);
     let titles = reader.texts("title")?;
     let names = reader.texts("name")?;
-    let years = reader.integers("year")?;
+    let years = reader.integers("year")?.to_vec();
     let genres = reader.lists("genres")?;
     let mut details = Vec::with_capacity(items.len());
     for (((title, name), year), genres) in titles.into_iter().zip(names).zip(years).zip(genres) {
@@ -215,34 +215,36 @@ fn write_part(
 
 fn read_part(path: &Path, catalogue: &Catalogue, n: usize) -> Result<(Interactions, Vec<u64>), FeaturesError> {
     let reader = Reader::open(path.to_owned(), n)?;
-    let users = reader.rows("user", &catalogue.users)?;
-    let items = reader.rows("item", &catalogue.items)?;
-    let Column::F32(ratings) = reader.table.column("rating")? else { return Err(reader.kind("rating")) };
-    let targets = reader.numbers("target")?;
-    let timestamps = reader.integers("timestamp")?;
-    let source_rows = reader
-        .integers("source_row")?
-        .into_iter()
-        .map(|row| row.and_then(|row| u64::try_from(row).ok()).ok_or_else(|| reader.damaged("a missing `source_row`")))
-        .collect::<Result<Vec<u64>, _>>()?;
-    let (names, contexts) = reader.matrix(CONTEXT)?;
+    let (users, items) = (reader.rows("user")?, reader.rows("item")?);
+    let (ratings, targets) = (reader.optional_numbers("rating")?, reader.optional_numbers("target")?);
+    let (timestamps, source_rows) = (reader.integers("timestamp")?, reader.integers("source_row")?);
+    let (names, contexts) = reader.prefixed(CONTEXT)?;
     if names != catalogue.contexts {
         return Err(reader.damaged("its contexts are not those of `catalogue.json`"));
     }
+    let source_row = |row: &Option<i64>| row.and_then(|row| u64::try_from(row).ok());
+    let source_rows = source_rows.iter().map(|row| source_row(row).ok_or_else(|| reader.missing("source_row")));
+    let source_rows = source_rows.collect::<Result<Vec<u64>, _>>()?;
+    // Columns are read where they lie: a part has as many rows as there are ratings.
     let mut builder = Interactions::builder(names.len());
+    let mut context = vec![0.0; names.len()];
     for row in 0..n {
         let rating = ratings[row]
             .map(|stars| catalogue.scale.rating(stars))
             .transpose()
             .map_err(|error| reader.damaged(error.to_string()))?;
-        let target = Target::new(targets[row]).ok_or_else(|| reader.damaged("a `target` that is not finite"))?;
+        let target = targets[row].ok_or_else(|| reader.missing("target"))?;
+        let target = Target::new(target).ok_or_else(|| reader.damaged("a `target` that is not finite"))?;
+        for ((to, column), name) in context.iter_mut().zip(&contexts).zip(&names) {
+            *to = column[row].ok_or_else(|| reader.missing(&format!("{CONTEXT}{name}")))?;
+        }
         builder.push(Interaction {
-            user: users[row],
-            item: items[row],
+            user: reader.at("user", users[row], &catalogue.users)?,
+            item: reader.at("item", items[row], &catalogue.items)?,
             rating,
             target,
             timestamp: timestamps[row],
-            context: contexts.row(row),
+            context: &context,
         });
     }
     Ok((builder.finish(), source_rows))
@@ -287,6 +289,9 @@ fn read_json<T: DeserializeOwned>(path: &Path, reads: u32) -> Result<T, Features
     serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))
 }
 
+/// A column of numbers where it lies, some perhaps missing.
+type Numbers<'a> = &'a [Option<f32>];
+
 /// A table with the path that its errors name.
 struct Reader {
     path: std::path::PathBuf,
@@ -324,26 +329,33 @@ impl Reader {
         Vocab::new(ids.ok_or_else(missing)?).map_err(|error| self.damaged(error.to_string()))
     }
 
-    fn rows<Id: Indexed>(&self, column: &str, vocab: &Vocab<Id>) -> Result<Vec<Id::Idx>, FeaturesError> {
+    fn rows(&self, column: &str) -> Result<&[u32], FeaturesError> {
         let Column::U32(rows) = self.table.column(column)? else { return Err(self.kind(column)) };
-        rows.iter()
-            .map(|&row| {
-                vocab
-                    .at(row as usize)
-                    .ok_or_else(|| self.damaged(format!("{column} row `{row}` is beyond the catalogue")))
-            })
-            .collect()
+        Ok(rows)
+    }
+
+    fn at<Id: Indexed>(&self, column: &str, row: u32, vocab: &Vocab<Id>) -> Result<Id::Idx, FeaturesError> {
+        let beyond = || self.damaged(format!("{column} row `{row}` is beyond the catalogue"));
+        vocab.at(row as usize).ok_or_else(beyond)
+    }
+
+    fn missing(&self, column: &str) -> FeaturesError {
+        self.damaged(format!("a value is missing in column `{column}`"))
+    }
+
+    fn optional_numbers(&self, column: &str) -> Result<Numbers<'_>, FeaturesError> {
+        let Column::F32(numbers) = self.table.column(column)? else { return Err(self.kind(column)) };
+        Ok(numbers)
     }
 
     fn numbers(&self, column: &str) -> Result<Vec<f32>, FeaturesError> {
-        let Column::F32(numbers) = self.table.column(column)? else { return Err(self.kind(column)) };
-        let numbers: Option<Vec<f32>> = numbers.iter().copied().collect();
-        numbers.ok_or_else(|| self.damaged(format!("a number is missing in column `{column}`")))
+        let numbers: Option<Vec<f32>> = self.optional_numbers(column)?.iter().copied().collect();
+        numbers.ok_or_else(|| self.missing(column))
     }
 
-    fn integers(&self, column: &str) -> Result<Vec<Option<i64>>, FeaturesError> {
+    fn integers(&self, column: &str) -> Result<&[Option<i64>], FeaturesError> {
         let Column::I64(integers) = self.table.column(column)? else { return Err(self.kind(column)) };
-        Ok(integers.clone())
+        Ok(integers)
     }
 
     fn texts(&self, column: &str) -> Result<Vec<String>, FeaturesError> {
@@ -357,20 +369,20 @@ impl Reader {
         Ok(lists.clone())
     }
 
-    /// The columns whose names begin with `prefix`, in order, less the prefix.
-    fn matrix(&self, prefix: &str) -> Result<(Vec<String>, Matrix), FeaturesError> {
-        let columns: Vec<&str> = self.table.names().filter(|name| name.starts_with(prefix)).collect();
-        let mut matrix = Matrix::zeros(self.table.n_rows(), columns.len());
-        for (at, column) in columns.iter().enumerate() {
-            for (row, value) in self.numbers(column)?.into_iter().enumerate() {
-                matrix.row_mut(row)[at] = value;
-            }
-        }
-        Ok((columns.into_iter().map(|name| name[prefix.len()..].to_owned()).collect(), matrix))
+    /// The columns whose names begin with `prefix`, in order, and their names less the prefix.
+    fn prefixed(&self, prefix: &str) -> Result<(Vec<String>, Vec<Numbers<'_>>), FeaturesError> {
+        let columns = self.table.names().filter_map(|name| Some((name.strip_prefix(prefix)?, name)));
+        columns.map(|(bare, name)| Ok((bare.to_owned(), self.optional_numbers(name)?))).collect()
     }
 
     fn features(&self) -> Result<Features, FeaturesError> {
-        let (names, matrix) = self.matrix(FEATURE)?;
+        let (names, columns) = self.prefixed(FEATURE)?;
+        let mut matrix = Matrix::zeros(self.table.n_rows(), columns.len());
+        for ((at, column), name) in columns.into_iter().enumerate().zip(&names) {
+            for (row, value) in column.iter().enumerate() {
+                matrix.row_mut(row)[at] = value.ok_or_else(|| self.missing(&format!("{FEATURE}{name}")))?;
+            }
+        }
         Ok(Features::new(names, matrix).expect("the matrix was made with a column for each name"))
     }
 }
