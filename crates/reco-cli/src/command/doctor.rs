@@ -135,9 +135,9 @@ mod tests {
         assert_eq!(
             measured(&device),
             "\
-x86_64 with 2 threads  threads                  median       slowest       fastest  what is done
-some-name                    2             40.0 GFMA/s   20.0 GFMA/s   80.0 GFMA/s  what is done
-some-name                    –  75.0 Mrows/s (19.2 GB/s)  37.5 Mrows/s   150 Mrows/s  what is done
+x86_64 with 2 threads  threads                    median       slowest      fastest  what is done
+some-name                    2               40.0 GFMA/s   20.0 GFMA/s  80.0 GFMA/s  what is done
+some-name                    –  75.0 Mrows/s (19.2 GB/s)  37.5 Mrows/s  150 Mrows/s  what is done
 the device failed: it was pulled out
 "
         );

@@ -1,4 +1,8 @@
 //! Are ceilings numbers that mean something, on each device that is here?
+//!
+//! Does not know how fast they should be: no test here is decided by time.
+//!
+//! **Invariant**: the tests measure next to nothing, so that they take no time either.
 
 use super::*;
 
