@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -14,7 +15,7 @@ use anyhow::{Context as _, Result};
 use super::Arguments;
 use super::cases::empty;
 use super::machine::bytes;
-use crate::process::{Workspace, answer, children_seconds, is_installed, measure, shown, succeed};
+use crate::process::{Workspace, children_seconds, is_installed, measure, shown, succeed};
 
 /// Starts of a program; the median is shown.
 const STARTS: usize = 20;
@@ -50,13 +51,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         ".\n\n| command | milliseconds, median of {STARTS} | fastest | slowest |\n| --- | ---: | ---: | ---: |\n"
     );
     let out = folder.join("out");
-    succeed(
-        workspace
-            .command(&reco)
-            .args(["run", EXPERIMENT, "--json", "--out"])
-            .arg(&out)
-            .stdout(std::process::Stdio::null()),
-    )?;
+    succeed(workspace.command(&reco).args(["run", EXPERIMENT, "--json", "--out"]).arg(&out).stdout(Stdio::null()))?;
     let models = out.join("models").display().to_string();
     let models = models.as_str();
     for words in [
@@ -78,7 +73,7 @@ fn starts(workspace: &Workspace, reco: &Path, words: &[&str]) -> Result<[f64; 3]
     let mut took = Vec::new();
     for _ in 0..STARTS {
         let begun = Instant::now();
-        answer(workspace.command(reco).args(words))?;
+        succeed(workspace.command(reco).args(words).stdout(Stdio::null()).stderr(Stdio::null()))?;
         took.push(begun.elapsed().as_secs_f64() * 1e3);
     }
     took.sort_unstable_by(f64::total_cmp);
