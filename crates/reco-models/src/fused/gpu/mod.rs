@@ -29,9 +29,6 @@ use crate::training::Data;
 /// Ratings whose steps are planned and uploaded together.
 const PART: usize = 1 << 20;
 
-/// Shares of a batch, at most: so many cubes work on it, and so many partial sums of all that is dense are added up.
-const SHARES: usize = 512;
-
 /// Units of a cube.
 const UNITS: usize = 128;
 
@@ -197,10 +194,8 @@ impl OnGpu {
                 return Err(FitError::Interrupted);
             }
             self.step += 1;
-            let n_tiles = step.n.div_ceil(shape.tile);
-            let n_tiles_per_share = n_tiles.div_ceil(SHARES);
-            let n_shares = n_tiles.div_ceil(n_tiles_per_share);
-            let [of_rows, of_dense] = self.room(step.n, n_shares);
+            let (n_shares, n_tiles_per_share) = shape.shares(step.n);
+            let [of_rows, of_dense] = self.room(step.n);
             let [user_cosine, item_cosine, user_dense, item_dense] = self.tables.each_ref();
             gradients::gradients::launch(
                 &self.client,
@@ -259,12 +254,12 @@ impl OnGpu {
         (calculate_cube_count_elemwise(&self.client, n, dim), dim)
     }
 
-    /// Room for the gradients of a batch of `n` ratings in `n_shares`.
-    fn room(&mut self, n: usize, n_shares: usize) -> [CubeTensor; 2] {
+    /// Room for the gradients of a batch of `n` ratings, and of any shorter one.
+    fn room(&mut self, n: usize) -> [CubeTensor; 2] {
         if self.room.as_ref().is_none_or(|(enough, _)| *enough < n) {
             let zeros = |n: usize| raw(Tensor::<1>::zeros([n], &self.device));
             let of_rows = zeros(n * self.shape.n_tables * self.shape.embedding_size);
-            self.room = Some((n, [of_rows, zeros(SHARES.min(n_shares.max(1)) * (self.shape.n_dense + 2))]));
+            self.room = Some((n, [of_rows, zeros(self.shape.most_shares(n) * (self.shape.n_dense + 2))]));
         }
         self.room.as_ref().expect("it was just made").1.clone()
     }

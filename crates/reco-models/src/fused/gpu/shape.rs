@@ -7,6 +7,9 @@
 /// Ratings of a tile, at most.
 const TILE: usize = 8;
 
+/// Shares of a batch, at most: so many cubes work on it, and so many partial sums of all that is dense are added up.
+const SHARES: usize = 512;
+
 /// A dense layer before a rectifier; all 0 where the network has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Layer {
@@ -82,5 +85,37 @@ impl Shape {
             tile,
             units,
         })
+    }
+
+    /// Into how many shares a batch of `n` ratings is divided, and how many tiles each of them has.
+    pub(super) fn shares(&self, n: usize) -> (usize, usize) {
+        let n_tiles = n.div_ceil(self.tile);
+        let n_per_share = n_tiles.div_ceil(SHARES);
+        (n_tiles.div_ceil(n_per_share), n_per_share)
+    }
+
+    /// The most shares that `n` ratings or fewer are divided into: a longer batch can have fewer shares than a shorter one.
+    pub(super) fn most_shares(&self, n: usize) -> usize {
+        n.div_ceil(self.tile).min(SHARES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_for_the_shares_of_every_shorter_batch() {
+        let shape = Shape::new(50, 4, [[100, 25], [0, 0], [0, 0]], 128, 32 << 10).unwrap();
+        let (n_long, per_share) = shape.shares(5_000);
+        assert_eq!((n_long, per_share), (313, 2));
+        assert!(shape.shares(4_096).0 > n_long, "a shorter batch has more shares");
+        let mut most = 0;
+        for n in 1..20_000 {
+            let (n_shares, n_per_share) = shape.shares(n);
+            assert!(n_shares * n_per_share * shape.tile >= n && n_shares <= SHARES);
+            most = most.max(n_shares);
+            assert!(most <= shape.most_shares(n), "{n}");
+        }
     }
 }
