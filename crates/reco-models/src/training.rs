@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: nothing is read back from the device within an epoch; the result follows from seed and device alone.
 
+use std::fmt::Display;
 use std::time::Instant;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -83,7 +84,7 @@ pub(crate) fn train<N: Network>(
         None => learner.network(),
     };
     let network = stand_in.placed(network);
-    device.sync().map_err(|error| FitError::Other(format!("the device failed while training: {error}").into()))?;
+    device.sync().map_err(|error| device_failed(&error))?;
     log.train_seconds = started.elapsed().as_secs_f64();
     Ok((network, log))
 }
@@ -345,11 +346,19 @@ fn sums(errors: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     Tensor::cat(vec![errors.sum(), shares.sum()], 0)
 }
 
+/// A tensor's numbers, read from its device.
+pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, FitError> {
+    tensor.into_data().try_into_vec::<f32>().map_err(|error| device_failed(&error))
+}
+
+/// What a training ends with whose device fails.
+pub(crate) fn device_failed(error: &impl Display) -> FitError {
+    FitError::Other(format!("the device failed while training: {error}").into())
+}
+
 /// The two sums, read from the device, as means over `n` rows; the second in per cent.
 fn read(sums: Tensor<1>, n: usize) -> Result<(f64, f64), FitError> {
-    let values = sums.into_data().try_into_vec::<f32>();
-    let values =
-        values.map_err(|error| FitError::Other(format!("the device failed while training: {error}").into()))?;
+    let values = numbers(sums)?;
     Ok((f64::from(values[0]) / n as f64, f64::from(values[1]) / n as f64 * 100.0))
 }
 

@@ -20,7 +20,7 @@ mod gpu;
 #[cfg(test)]
 mod tests;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use reco_core::{FitError, Run};
 
 use self::cpu::OnCpu;
@@ -90,10 +90,4 @@ impl Fused {
             Self::Gpu(on_gpu) => on_gpu.write_moments(network),
         }
     }
-}
-
-/// A tensor's numbers, read from its device.
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, FitError> {
-    let values = tensor.into_data().try_into_vec::<f32>();
-    values.map_err(|error| FitError::Other(format!("the device failed while training: {error}").into()))
 }

@@ -5,7 +5,7 @@
 //! **Invariant**: every network, both optimizers, batches that end in the middle of a block; on the CPU, and on wgpu where there is a driver.
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Gradients, TensorData};
+use burn::tensor::{Gradients, Tensor, TensorData};
 use reco_core::testing::{Feedback, checkerboard};
 use reco_core::{DeviceChoice, Silent};
 

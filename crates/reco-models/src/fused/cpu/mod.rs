@@ -22,12 +22,11 @@ use self::adam::{Side as Rows, Table};
 use self::matrix::{Padded, padded};
 pub(crate) use self::pairs::pairwise_relu;
 use self::step::{Gradients, Layer, Output, Share, Touch, UpdateDense, UpdateRows};
-use super::numbers;
 use crate::batches::Columns;
 use crate::network::{Network, Side};
 use crate::optimizer::Adam;
 use crate::options::NetworkOptions;
-use crate::training::Data;
+use crate::training::{Data, numbers};
 
 /// Rows that are worked on together: what they need stays in the nearest cache.
 const BLOCK: usize = 32;

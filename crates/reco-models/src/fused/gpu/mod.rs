@@ -19,12 +19,11 @@ use reco_core::{FitError, Run};
 
 use self::plan::{Plan, Rows};
 use self::shape::Shape;
-use super::numbers;
 use crate::batches::Columns;
 use crate::network::Network;
 use crate::optimizer::Adam;
 use crate::options::NetworkOptions;
-use crate::training::Data;
+use crate::training::{Data, device_failed, numbers};
 
 /// Ratings whose steps are planned and uploaded together.
 const PART: usize = 1 << 20;
@@ -156,9 +155,9 @@ impl OnGpu {
             let plan = Plan::new(&mut self.rows, columns, part, batch_size, self.step, &self.adam);
             // The part before may still run; two of them at a time lie on the device.
             if losses.len() > 1 {
-                self.device.sync().map_err(|error| failed(&error))?;
+                self.device.sync().map_err(|error| device_failed(&error))?;
             }
-            losses.push(self.part(part, &plan, run)?);
+            losses.push(self.part(part, plan, run)?);
         }
         let mut sums = [0.0; 2];
         for losses in losses {
@@ -172,24 +171,25 @@ impl OnGpu {
     }
 
     /// The steps of a plan; `[n_steps, 2]`, their losses.
-    fn part(&mut self, order: &[u32], plan: &Plan, run: &Run<'_>) -> Result<CubeTensor, FitError> {
+    fn part(&mut self, order: &[u32], plan: Plan, run: &Run<'_>) -> Result<CubeTensor, FitError> {
         let device = self.device.clone();
         let upload = Upload { device: &device };
         let (shape, size) = (self.shape.clone(), self.shape.embedding_size);
         let order = upload.ints(order.iter().map(|row| *row as i32).collect());
-        let (slots, places) = (upload.ints(plan.slots.clone()), upload.ints(plan.places.clone()));
-        let losses = upload.floats(vec![0.0; 2 * plan.steps.len()]);
+        let Plan { steps, slots, places, debts, first } = plan;
+        let (slots, places) = (upload.ints(slots), upload.ints(places));
+        let losses = upload.floats(vec![0.0; 2 * steps.len()]);
         let pays = self.adam.is_dense();
-        let debts = upload.floats(if pays { plan.debts.clone() } else { vec![0.0] });
-        for (side, first) in plan.first.iter().enumerate().filter(|(_, first)| !first.is_empty()) {
-            let first = upload.floats(first.clone());
+        let debts = upload.floats(if pays { debts } else { vec![0.0] });
+        for (side, first) in first.into_iter().enumerate().filter(|(_, first)| !first.is_empty()) {
+            let first = upload.floats(first);
             for table in self.tables[..shape.n_tables].iter().skip(side).step_by(2) {
                 let n = table.meta.shape().num_elements() / 3;
                 let (count, dim) = self.elementwise(n);
                 update::pay_all::launch(&self.client, count, dim, arg(table), arg(&first), size);
             }
         }
-        for (number, step) in plan.steps.iter().enumerate() {
+        for (number, step) in steps.iter().enumerate() {
             if number % 16 == 0 && run.progress.interrupted() {
                 return Err(FitError::Interrupted);
             }
@@ -330,8 +330,4 @@ fn cube<const D: usize>(tensor: Tensor<D>) -> Option<CubeTensor> {
 /// The same on a device where kernels are known to run.
 fn raw<const D: usize>(tensor: Tensor<D>) -> CubeTensor {
     cube(tensor).expect("`new` has seen that kernels run on this device")
-}
-
-fn failed(error: &impl std::fmt::Display) -> FitError {
-    FitError::Other(format!("the device failed while training: {error}").into())
 }
