@@ -19,6 +19,7 @@ mod protocols;
 mod quality;
 mod ruler;
 mod train;
+mod turns;
 
 use std::fs;
 use std::process::ExitCode;

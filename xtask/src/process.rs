@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// What `cargo metadata --no-deps` says.
 #[derive(Debug, Deserialize)]
@@ -91,6 +92,17 @@ impl Workspace {
         Ok(self.reco(release))
     }
 
+    /// Builds an example, and says where it is.
+    pub(crate) fn build_example(&self, package: &str, example: &str, release: bool) -> Result<PathBuf> {
+        let mut command = self.cargo(&["build", "--quiet", "--package", package, "--example", example]);
+        if release {
+            command.arg("--release");
+        }
+        succeed(&mut command)?;
+        let profile = if release { "release" } else { "debug" };
+        Ok(self.target().join(profile).join("examples").join(example))
+    }
+
     /// Where cargo puts `reco`, built or not.
     pub(crate) fn reco(&self, release: bool) -> PathBuf {
         let profile = if release { "release" } else { "debug" };
@@ -126,6 +138,11 @@ pub(crate) fn answer(command: &mut Command) -> Result<String> {
         command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run `{}`", shown(command)))?;
     check(command, output.status)?;
     String::from_utf8(output.stdout).with_context(|| format!("`{}` answered no text", shown(command)))
+}
+
+/// What a program said in a line of JSON.
+pub(crate) fn parsed<T: DeserializeOwned>(line: &str) -> Result<T> {
+    serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))
 }
 
 fn check(command: &Command, status: ExitStatus) -> Result<()> {

@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 use super::Arguments;
 use super::cases::empty;
 use super::machine::bytes;
+use super::turns::sorted;
 use crate::process::{Workspace, children_seconds, is_installed, measure, shown, succeed};
 
 /// Starts of a program; the median is shown.
@@ -76,6 +77,6 @@ fn starts(workspace: &Workspace, reco: &Path, words: &[&str]) -> Result<[f64; 3]
         succeed(workspace.command(reco).args(words).stdout(Stdio::null()).stderr(Stdio::null()))?;
         took.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    took.sort_unstable_by(f64::total_cmp);
+    let took = sorted(&took);
     Ok([took[0], took[STARTS / 2], took[STARTS - 1]])
 }

@@ -69,6 +69,14 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "doctor", about: "Ceilings of the machine, and floors", peer: false, measure: doctor::run },
 ];
 
+/// The networks of the article.
+pub(super) const NETWORKS: [&str; 3] = ["collaborative", "neural", "hybrid"];
+
+/// One option of all of them, for `--set`.
+pub(super) fn of_networks(key: &str, value: &str) -> Vec<String> {
+    NETWORKS.map(|name| format!("approach.{name}.{key}={value}")).to_vec()
+}
+
 /// What a program cost, by its command.
 pub(super) struct Row {
     pub(super) command: String,
@@ -111,8 +119,8 @@ fn article(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     let out = empty(workspace, "article-lazy-adam")?;
     let mut command = workspace.command(reco);
     command.args(["run", "data/experiments/article.toml"]);
-    for network in ["collaborative", "neural", "hybrid"] {
-        command.args(["--set", &format!("approach.{network}.optimizer=lazy-adam")]);
+    for set in of_networks("optimizer", "lazy-adam") {
+        command.args(["--set", &set]);
     }
     let cost = measure(command.arg("--out").arg(&out))?;
     let trained = seconds_of_training(&read_json(&out.join("report/results.json"))?);
@@ -139,16 +147,13 @@ fn experiment(workspace: &Workspace, arguments: &Arguments, name: &str, file: &s
 
 /// The article's experiment, and the same with one of its choices set right at a time.
 fn article_choices(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let networks = |key: &str, value: &str| {
-        ["collaborative", "neural", "hybrid"].map(|name| format!("approach.{name}.{key}={value}")).to_vec()
-    };
     let split = || vec!["split.kind=per-user-random".to_owned()];
     let none_validates = || vec!["split.validation=0".to_owned()];
-    let own_validation = || [networks("validation_split", "0"), networks("patience", "5")].concat();
+    let own_validation = || [of_networks("validation_split", "0"), of_networks("patience", "5")].concat();
     let choices: Vec<(&str, &str, Vec<String>)> = vec![
         ("As the article", "article", vec![]),
-        ("Untrained rows at the mean of the trained ones", "article", networks("untrained_rows", "mean")),
-        ("All training rows train", "article", networks("validation_split", "0")),
+        ("Untrained rows at the mean of the trained ones", "article", of_networks("untrained_rows", "mean")),
+        ("All training rows train", "article", of_networks("validation_split", "0")),
         ("Scaled by training ratings alone", "article", vec!["features.scaling.fit=train".to_owned()]),
         ("Held-out ratings of all users and products", "article", [split(), none_validates()].concat()),
         ("The same, stopped by rows that are neither train nor test", "article", [split(), own_validation()].concat()),

@@ -132,18 +132,10 @@ fn training(workspace: &Workspace, arguments: &Arguments) -> Result<Vec<Loop>> {
 
 /// A ranking of the whole catalogue, and the products before it.
 fn ranking(workspace: &Workspace) -> Result<Vec<Loop>> {
-    succeed(&mut workspace.cargo(&[
-        "build",
-        "--quiet",
-        "--release",
-        "--package",
-        "reco-eval",
-        "--example",
-        "full_ranking",
-    ]))?;
+    let program = workspace.build_example("reco-eval", "full_ranking", true)?;
     let file = empty(workspace, "doctor")?.join("ranking.json");
     let (n_users, n_items, n_factors) = (20_000.0, 27_000.0, 64.0);
-    let mut command = workspace.command(workspace.target().join("release/examples/full_ranking"));
+    let mut command = workspace.command(program);
     command.args([n_users, n_items, n_factors].map(|n: f64| n.to_string())).arg(&file);
     succeed(&mut command)?;
     let found = read_json(&file)?;

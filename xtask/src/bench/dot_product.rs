@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::cases::empty;
 use super::machine::bytes;
 use super::{Arguments, five_folds};
-use crate::process::{Cost, Workspace, answer, measure, shown, succeed};
+use crate::process::{Cost, Workspace, answer, measure, parsed, shown};
 use crate::python::python;
 
 const SPLIT: &str = "splits/ratio811.csv";
@@ -61,16 +61,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
                     | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
         .to_owned();
     let folder = empty(workspace, "dot-product")?;
-    succeed(&mut workspace.cargo(&[
-        "build",
-        "--quiet",
-        "--release",
-        "--package",
-        "reco-eval",
-        "--example",
-        "dot_product",
-    ]))?;
-    let program = workspace.target().join("release/examples/dot_product");
+    let program = workspace.build_example("reco-eval", "dot_product", true)?;
     for format in FORMATS {
         let file = folder.join(format!("{format}.json"));
         let mut command = workspace.command(&program);
@@ -93,9 +84,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
 
 fn row(program: &str, command: &mut Command, file: &PathBuf) -> Result<String> {
     let Cost { peak, .. } = measure(command)?;
-    let line = fs::read_to_string(file)?;
-    let Lists { fastest, median, table_bytes, overlap } =
-        serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))?;
+    let Lists { fastest, median, table_bytes, overlap } = parsed(&fs::read_to_string(file)?)?;
     let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
     Ok(format!(
         "| {program} | {} | {fastest:.1} | {median:.1} | {} | {} | {} |\n",
@@ -119,8 +108,7 @@ fn item_tables(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
 }
 
 fn tables(command: &str, lines: &str) -> Result<String> {
-    let read = |line: &str| serde_json::from_str(line).with_context(|| format!("the program answered `{line}`"));
-    let formats: Vec<OfFormat> = lines.lines().map(read).collect::<Result<_>>()?;
+    let formats: Vec<OfFormat> = lines.lines().map(parsed).collect::<Result<_>>()?;
     let exact = formats.first().context("the program answered nothing")?;
     let mut text = format!(
         "\n### Item tables of `svd`\n\n`{command}`: `svd` learned from MovieLens 100K, the split of {SPLIT}. Milliseconds of the lists of ten of \

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use super::Arguments;
-use crate::process::{Workspace, answer, shown, succeed};
+use crate::process::{Workspace, answer, parsed, shown, succeed};
 use crate::python::python;
 
 const FOLDS: &str = "splits/surprise_folds.csv";
@@ -74,8 +74,7 @@ pub(super) fn files(workspace: &Workspace, arguments: &Arguments, split: &str) -
 }
 
 fn models(lines: &str) -> Result<Vec<OfModel>> {
-    let read = |line: &str| serde_json::from_str(line).with_context(|| format!("the program answered `{line}`"));
-    let models: Vec<OfModel> = lines.lines().map(read).collect::<Result<_>>()?;
+    let models: Vec<OfModel> = lines.lines().map(parsed).collect::<Result<_>>()?;
     if models.is_empty() {
         bail!("the program answered nothing");
     }

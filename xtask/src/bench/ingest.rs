@@ -14,7 +14,8 @@ use serde::Deserialize;
 use super::Arguments;
 use super::cases::{Row, empty, table};
 use super::machine::bytes;
-use crate::process::{Workspace, answer, measure, shown, succeed};
+use super::turns::{median, sorted};
+use crate::process::{Workspace, answer, measure, parsed, shown, succeed};
 use crate::python::python;
 
 /// Turns of each.
@@ -155,9 +156,7 @@ fn compare(
         for ((name, script, mode), taken) in PEERS.iter().zip(others) {
             let mut command = workspace.command(python);
             command.arg(format!("xtask/src/bench/peers/{script}")).arg(mode).arg(raw.join("ratings.csv")).arg(&file);
-            let line = answer(&mut command)?;
-            let line: Line =
-                serde_json::from_str(line.trim()).with_context(|| format!("the script answered `{line}`"))?;
+            let line: Line = parsed(&answer(&mut command)?)?;
             if *mode == "checked" {
                 let counted = [line.n_rows, line.n_users, line.n_bad, line.n_duplicates];
                 let made = [arguments.rows, users_and_items(arguments.rows).0, 0, 0].map(Some);
@@ -171,13 +170,14 @@ fn compare(
          | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
         .to_owned();
     let names = ["`reco ingest`"].into_iter().chain(PEERS.map(|(name, ..)| name));
-    let ours = all[0].median();
+    let ours = median(&all[0].seconds);
     for (name, taken) in names.zip(&all) {
-        let median = taken.median();
+        let seconds = sorted(&taken.seconds);
+        let median = seconds[TURNS / 2];
         text += &format!(
             "| {name} | {median:.2} | {:.2} – {:.2} | {:.1} | {:.2} | {} | {} |\n",
-            taken.sorted()[0],
-            taken.sorted()[TURNS - 1],
+            seconds[0],
+            seconds[TURNS - 1],
             arguments.rows as f64 / median / 1e6,
             median / ours,
             bytes(taken.peak),
@@ -193,16 +193,6 @@ impl Taken {
         self.peak = self.peak.max(peak);
         self.written = fs::metadata(file).with_context(|| format!("`{}` was not written", file.display()))?.len();
         Ok(())
-    }
-
-    fn sorted(&self) -> Vec<f64> {
-        let mut sorted = self.seconds.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
-        sorted
-    }
-
-    fn median(&self) -> f64 {
-        self.sorted()[TURNS / 2]
     }
 }
 

@@ -11,7 +11,8 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use super::Arguments;
-use crate::process::{Workspace, answer, shown};
+use super::turns::{deviation, mean};
+use crate::process::{Workspace, answer, parsed, shown};
 use crate::python::python;
 
 const KERAS: &[&str] = &["keras==3.15.1", "tensorflow-cpu==2.21.0", "pandas==3.1.1", "openpyxl==3.1.5"];
@@ -39,40 +40,27 @@ pub(super) fn keras_hybrid(workspace: &Workspace, arguments: &Arguments) -> Resu
     let mut command = workspace.command(&python);
     command.args(["xtask/src/bench/peers/keras_article.py".as_ref(), workbook.as_os_str()]);
     command.args(["hybrid", "0", &last]);
-    let seeds: Vec<OfSeed> = answer(&mut command)?
-        .lines()
-        .map(|line| serde_json::from_str(line).with_context(|| format!("the script answered `{line}`")))
-        .collect::<Result<_>>()?;
+    let seeds: Vec<OfSeed> = answer(&mut command)?.lines().map(parsed).collect::<Result<_>>()?;
     if seeds.len() < 2 {
         bail!("`--seeds {}` is too few for a deviation", arguments.seeds);
     }
 
+    let of = |figure: fn(&OfSeed) -> f64| seeds.iter().map(figure).collect::<Vec<f64>>();
     let shown =
         shown(&command).replace(&workbook.display().to_string(), "$RECO_EXTRA_DATA/movielens-seed/data_movies.xlsx");
     let mut text = format!(
         "`{shown}`, with {}, one thread, {:.0} s a seed. Mean absolute errors of scaled ratings after 100 epochs.\n\n\
          | seed | train | validation | test |\n| --- | ---: | ---: | ---: |\n",
         KERAS.join(", "),
-        mean(&seeds, |one| one.seconds),
+        mean(&of(|one| one.seconds)),
     );
     for OfSeed { seed, train, validation, test, .. } in &seeds {
         text += &format!("| {seed} | {train:.4} | {validation:.4} | {test:.4} |\n");
     }
-    let figures: [fn(&OfSeed) -> f64; 3] = [|one| one.train, |one| one.validation, |one| one.test];
-    for (name, of) in [("mean", mean as fn(&[OfSeed], fn(&OfSeed) -> f64) -> f64), ("deviation", deviation)] {
-        let cells = figures.map(|figure| format!("{:.4}", of(&seeds, figure)));
+    let figures = [of(|one| one.train), of(|one| one.validation), of(|one| one.test)];
+    for (name, over) in [("mean", mean as fn(&[f64]) -> f64), ("deviation", deviation)] {
+        let cells = figures.each_ref().map(|figures| format!("{:.4}", over(figures)));
         text += &format!("| {name} | {} |\n", cells.join(" | "));
     }
     Ok(text)
-}
-
-fn mean(seeds: &[OfSeed], figure: fn(&OfSeed) -> f64) -> f64 {
-    seeds.iter().map(figure).sum::<f64>() / seeds.len() as f64
-}
-
-/// Of a sample.
-fn deviation(seeds: &[OfSeed], figure: fn(&OfSeed) -> f64) -> f64 {
-    let mean = mean(seeds, figure);
-    let squares: f64 = seeds.iter().map(|one| (figure(one) - mean).powi(2)).sum();
-    (squares / (seeds.len() - 1) as f64).sqrt()
 }

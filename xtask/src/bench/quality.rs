@@ -9,7 +9,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::Arguments;
-use super::cases::{empty, read_json};
+use super::cases::{NETWORKS, empty, of_networks, read_json};
+use super::turns::{deviation, mean};
 use crate::process::{Workspace, shown, succeed};
 
 /// Seeds, from 0 on.
@@ -17,8 +18,6 @@ const SEEDS: usize = 10;
 
 /// Student's t, 9 degrees of freedom: beyond it lies one difference in twenty, if there is none.
 const LIMIT: f64 = 2.262;
-
-const NETWORKS: [&str; 3] = ["collaborative", "neural", "hybrid"];
 
 /// Experiments, and the metrics that they are judged by.
 const EXPERIMENTS: [(&str, &[&str]); 2] =
@@ -38,8 +37,8 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
                 let mut command = workspace.command(&reco);
                 command.args(["run", &format!("data/experiments/{experiment}.toml")]);
                 command.args(["--set", &format!("seed={seed}")]);
-                for network in NETWORKS {
-                    command.args(["--set", &format!("approach.{network}.training_step={step}")]);
+                for set in of_networks("training_step", step) {
+                    command.args(["--set", &set]);
                 }
                 last = shown(&command);
                 succeed(command.arg("--out").arg(&out))?;
@@ -59,9 +58,9 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
                 let of = |runs: &[Vec<Vec<f64>>]| runs.iter().map(|run| run[row][column]).collect::<Vec<f64>>();
                 let (plain, fused) = (of(plain), of(fused));
                 let differences: Vec<f64> = fused.iter().zip(&plain).map(|(a, b)| a - b).collect();
-                let ([mean_plain, spread], [mean_fused, _]) = (mean_and_spread(&plain), mean_and_spread(&fused));
-                let [difference, own] = mean_and_spread(&differences);
-                let standard_error = own / (SEEDS as f64).sqrt();
+                let (mean_plain, mean_fused, spread) = (mean(&plain), mean(&fused), deviation(&plain));
+                let difference = mean(&differences);
+                let standard_error = deviation(&differences) / (SEEDS as f64).sqrt();
                 let t = if standard_error > 0.0 { difference / standard_error } else { 0.0 };
                 let verdict = if t.abs() < LIMIT { "yes" } else { "no" };
                 text += &format!(
@@ -88,22 +87,4 @@ fn metrics_of(out: &Path, metrics: &[&str]) -> Result<Vec<Vec<f64>>> {
         metrics.iter().map(value).collect()
     };
     NETWORKS.into_iter().map(of).collect()
-}
-
-/// The mean, and the standard deviation with n - 1.
-fn mean_and_spread(values: &[f64]) -> [f64; 2] {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    [mean, (squares / (n - 1.0)).sqrt()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mean_and_spread_by_hand() {
-        assert_eq!(mean_and_spread(&[1.0, 2.0, 3.0, 6.0]), [3.0, (14.0_f64 / 3.0).sqrt()]);
-    }
 }

@@ -7,14 +7,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde::Deserialize;
 
 use super::cases::empty;
 use super::machine::bytes;
 use super::{Arguments, five_folds};
 use crate::golden;
-use crate::process::{Cost, Workspace, answer, measure, shown, succeed};
+use crate::process::{Cost, Workspace, answer, measure, parsed, shown, succeed};
 
 const SPLIT: &str = "splits/ratio811.csv";
 
@@ -61,10 +61,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
 /// The whole job at the size of MovieLens 20M, scoring included, optimised; and a half of it each way, to see how the cost grows.
 pub(super) fn large(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     let folder = empty(workspace, "full-ranking")?;
-    let mut build =
-        workspace.cargo(&["build", "--quiet", "--release", "--package", "reco-eval", "--example", "full_ranking"]);
-    succeed(&mut build)?;
-    let program = workspace.target().join("release/examples/full_ranking");
+    let program = workspace.build_example("reco-eval", "full_ranking", true)?;
     let mut text = "`cargo run --release -p reco-eval --example full_ranking -- USERS ITEMS FACTORS`: generated embeddings and test rows, \
                     every metric. `score` is the time of dot products alone, `evaluate` that of scoring, masking, ranking and measuring.\n\n\
                     | evaluator | users | items | factors | test rows | score s | evaluate s | whole process s | peak memory |\n\
@@ -75,8 +72,7 @@ pub(super) fn large(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
         let file = folder.join(format!("{users}-{items}.json"));
         command.args([users, items, 64].map(|n: u32| n.to_string())).arg(&file);
         let cost = measure(&mut command)?;
-        let line = fs::read_to_string(&file)?;
-        let one: Large = serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))?;
+        let one: Large = parsed(&fs::read_to_string(&file)?)?;
         text += &large_row("reco, all metrics", users, items, &one, &cost);
     }
     if arguments.peers {
@@ -87,8 +83,7 @@ pub(super) fn large(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
         command.arg("xtask/src/bench/peers/full_ranking_numpy.py");
         command.args([users, items, 64].map(|n: u32| n.to_string())).arg(&file);
         let cost = measure(&mut command)?;
-        let line = fs::read_to_string(&file)?;
-        let one: Large = serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))?;
+        let one: Large = parsed(&fs::read_to_string(&file)?)?;
         text += &large_row("NumPy, six metrics of lists of ten", users, items, &one, &cost);
     }
     Ok(text)
@@ -114,8 +109,7 @@ struct Large {
 }
 
 fn evaluators(lines: &str) -> Result<Vec<OfEvaluator>> {
-    let read = |line: &str| serde_json::from_str(line).with_context(|| format!("the program answered `{line}`"));
-    lines.lines().map(read).collect()
+    lines.lines().map(parsed).collect()
 }
 
 fn section(commands: &str, evaluators: &[OfEvaluator]) -> Result<String> {

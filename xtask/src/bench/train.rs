@@ -7,13 +7,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Arguments;
 use super::plot::{self, Bar};
-use crate::process::{Workspace, answer, succeed};
+use super::turns::{median, sorted};
+use crate::process::{Workspace, answer, parsed};
 use crate::python::python;
 
 /// Turns of each.
@@ -31,6 +32,9 @@ const CASES: [(&str, &str, &str); 6] = [
     ("hybrid", "128", "lazy-adam"),
     ("collaborative", "128", "lazy-adam"),
 ];
+
+/// That of them whose ranking of everything is told as well.
+const RANKED: (&str, &str, &str) = ("neural", "1024", "lazy-adam");
 
 /// Who takes part, in the order of the table.
 const WHO: [&str; 6] =
@@ -67,8 +71,9 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         threads.into_iter().for_each(|threads| {
             command.env("RAYON_NUM_THREADS", threads);
         });
-        speed(&mut command)
+        line(&mut command)
     };
+    let mut ranked = Vec::new();
     let mut text = format!(
         "`cargo run -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP`: 80,000 ratings an epoch of 943 users \
          and 1,682 items, embeddings of 50. Ratings a second, medians of {TURNS} turns; in brackets the fastest.\n\n\
@@ -78,12 +83,16 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     for (approach, batch, optimizer) in CASES {
         let mut turns: [Vec<f64>; 3] = Default::default();
         for _ in 0..TURNS {
-            turns[0].push(measured([approach, batch, optimizer, "plain"], None)?);
-            turns[1].push(measured([approach, batch, optimizer, "fused"], Some("1"))?);
-            turns[2].push(measured([approach, batch, optimizer, "fused"], None)?);
+            turns[0].push(measured([approach, batch, optimizer, "plain"], None)?.ratings_per_second);
+            turns[1].push(measured([approach, batch, optimizer, "fused"], Some("1"))?.ratings_per_second);
+            let on_all_cores = measured([approach, batch, optimizer, "fused"], None)?;
+            turns[2].push(on_all_cores.ratings_per_second);
+            if (approach, batch, optimizer) == RANKED {
+                ranked.push(on_all_cores.ranking_seconds);
+            }
         }
-        let cells = turns.each_mut().map(|turns| {
-            turns.sort_unstable_by(f64::total_cmp);
+        let cells = turns.map(|turns| {
+            let turns = sorted(&turns);
             (turns[TURNS / 2], turns[TURNS - 1])
         });
         let [plain, one, all] =
@@ -91,15 +100,10 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         let ratio = cells[2].0 / cells[0].0;
         text += &format!("| {approach} | {batch} | `{optimizer}` | {plain} | {one} | {all} | {ratio:.1} |\n");
     }
-    let mut ranked: Vec<f64> = Vec::new();
-    for _ in 0..TURNS {
-        let line = line(workspace.command(&program).args(["neural", "1024", "lazy-adam", "fused"]))?;
-        ranked.push(line.ranking_seconds);
-    }
-    ranked.sort_unstable_by(f64::total_cmp);
-    let (median, pairs) = (ranked[TURNS / 2], 943.0 * 1682.0 / ranked[TURNS / 2] / 1e6);
+    let seconds = median(&ranked);
+    let pairs = 943.0 * 1682.0 / seconds / 1e6;
     text += &format!(
-        "\nThe best ten of 1,682 items for each of 943 users, by `neural`: {median:.3} s, {pairs:.0} million pairs a second.\n"
+        "\nThe best ten of 1,682 items for each of 943 users, by `neural`: {seconds:.3} s, {pairs:.0} million pairs a second.\n"
     );
     text += &on_wgpu(workspace, &program)?;
     Ok(text)
@@ -108,7 +112,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
 /// The same on wgpu, by kernels and by autodiff, where there is an adapter.
 fn on_wgpu(workspace: &Workspace, program: &Path) -> Result<String> {
     let doctor = workspace.build_reco(false)?;
-    let doctor: Value = serde_json::from_str(&answer(workspace.command(doctor).args(["doctor", "--json"]))?)?;
+    let doctor: Value = parsed(&answer(workspace.command(doctor).args(["doctor", "--json"]))?)?;
     let devices = doctor["devices"].as_array().map(Vec::as_slice).unwrap_or_default();
     let Some(adapter) = devices.iter().find(|device| device["backend"] != "flex") else {
         return Ok("\nwgpu has no adapter on this machine.\n".to_owned());
@@ -130,10 +134,7 @@ fn on_wgpu(workspace: &Workspace, program: &Path) -> Result<String> {
             turns[1].push(measured("fused")?);
         }
         let ratings: f64 = batch.parse()?;
-        let [plain, fused] = turns.map(|mut turns| {
-            turns.sort_unstable_by(f64::total_cmp);
-            1e3 * ratings / turns[PEER_TURNS / 2]
-        });
+        let [plain, fused] = turns.map(|turns| 1e3 * ratings / median(&turns));
         let ratio = plain / fused;
         text += &format!("| {approach} | {batch} | `{optimizer}` | {plain:.1} | {fused:.1} | {ratio:.1} |\n");
     }
@@ -175,10 +176,7 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
             turns[4].push(script(&torch, "train_torch.py", &["sparse"])?);
             turns[5].push(script(&torch, "train_recbole.py", &[])?);
         }
-        let medians = turns.map(|mut turns| {
-            turns.sort_unstable_by(f64::total_cmp);
-            turns[PEER_TURNS / 2]
-        });
+        let medians = turns.map(|turns| median(&turns));
         for (who, value) in WHO.iter().zip(medians) {
             let (label, shown) = (format!("{who}, batch {batch}"), format!("{} k", thousands(value)));
             bars.push(Bar { label, value, shown, is_ours: who.starts_with("reco") });
@@ -194,15 +192,7 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
 
 /// Builds the program that trains.
 pub(super) fn build(workspace: &Workspace, arguments: &Arguments) -> Result<PathBuf> {
-    let mut build = workspace.cargo(&["build", "--quiet", "--package", "reco-models", "--example", "train_speed"]);
-    let profile = if arguments.release {
-        build.arg("--release");
-        "release"
-    } else {
-        "debug"
-    };
-    succeed(&mut build)?;
-    Ok(workspace.target().join(profile).join("examples/train_speed"))
+    workspace.build_example("reco-models", "train_speed", arguments.release)
 }
 
 /// The ratings a second that a program says it learned from.
@@ -212,8 +202,7 @@ fn speed(command: &mut Command) -> Result<f64> {
 
 /// All that a program says.
 pub(super) fn line(command: &mut Command) -> Result<Line> {
-    let line = answer(command)?;
-    serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))
+    parsed(&answer(command)?)
 }
 
 fn thousands(number: f64) -> String {
