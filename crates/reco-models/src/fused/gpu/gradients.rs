@@ -15,7 +15,7 @@
 
 use cubecl::prelude::*;
 
-use super::shape::{Layer, Shape};
+use super::shape::{Layer, N_LAYERS, Shape};
 
 /// Writes the gradient of each rating's embeddings, and of each share's part of all that is dense.
 ///
@@ -108,9 +108,10 @@ pub(super) fn gradients(
         }
         sync_cube();
 
-        forward(&x, &mut h, dense, unit, comptime!(shape.pair), comptime!(shape.clone()));
-        forward(&x, &mut h, dense, unit, comptime!(shape.features), comptime!(shape.clone()));
-        forward(&x, &mut h, dense, unit, comptime!(shape.contexts), comptime!(shape.clone()));
+        #[unroll]
+        for layer in 0..comptime!(N_LAYERS) {
+            forward(&x, &mut h, dense, unit, comptime!(shape.layers()[layer]), comptime!(shape.clone()));
+        }
         // The last units have the least to do.
         if unit >= units - tile {
             cosine(&a, &b, &mut slope, units - 1 - unit, size);
@@ -161,48 +162,24 @@ pub(super) fn gradients(
         let n_left = n - usize::min(first, n);
         let columns = comptime!(shape.n_tables * shape.embedding_size);
         let to = first * columns + 2 * size;
-        backward(
-            &x,
-            &delta,
-            dense,
-            of_dense,
-            of_rows,
-            sums,
-            number,
-            unit,
-            to,
-            n_left,
-            comptime!(shape.pair),
-            comptime!(shape.clone()),
-        );
-        backward(
-            &x,
-            &delta,
-            dense,
-            of_dense,
-            of_rows,
-            sums,
-            number,
-            unit,
-            to,
-            n_left,
-            comptime!(shape.features),
-            comptime!(shape.clone()),
-        );
-        backward(
-            &x,
-            &delta,
-            dense,
-            of_dense,
-            of_rows,
-            sums,
-            number,
-            unit,
-            to,
-            n_left,
-            comptime!(shape.contexts),
-            comptime!(shape.clone()),
-        );
+        #[unroll]
+        for layer in 0..comptime!(N_LAYERS) {
+            let layer = comptime!(shape.layers()[layer]);
+            backward(
+                &x,
+                &delta,
+                dense,
+                of_dense,
+                of_rows,
+                sums,
+                number,
+                unit,
+                to,
+                n_left,
+                layer,
+                comptime!(shape.clone()),
+            );
+        }
         for at in range_stepped(unit, d_hidden + 2, units) {
             let mut sum = 0.0;
             for rating in 0..tile {

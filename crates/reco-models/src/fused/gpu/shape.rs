@@ -10,6 +10,9 @@ const TILE: usize = 8;
 /// Shares of a batch, at most: so many cubes work on it, and so many partial sums of all that is dense are added up.
 const SHARES: usize = 512;
 
+/// Layers of a network, those that it lacks among them.
+pub(super) const N_LAYERS: usize = 3;
+
 /// A dense layer before a rectifier; all 0 where the network has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Layer {
@@ -85,6 +88,11 @@ impl Shape {
             tile,
             units,
         })
+    }
+
+    /// All of them, in the order in which they lie.
+    pub(super) fn layers(&self) -> [Layer; N_LAYERS] {
+        [self.pair, self.features, self.contexts]
     }
 
     /// Into how many shares a batch of `n` ratings is divided, and how many tiles each of them has.

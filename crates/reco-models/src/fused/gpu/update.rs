@@ -14,7 +14,7 @@
 
 use cubecl::prelude::*;
 
-use super::shape::{Layer, Shape};
+use super::shape::{Layer, N_LAYERS, Shape};
 use crate::fused::debt::DEBT;
 use crate::optimizer::{BETA_1, BETA_2, EPSILON};
 
@@ -96,9 +96,10 @@ pub(super) fn update(
             }
             if at < n_dense {
                 let mut to = at;
-                to = untransposed(at, to, comptime!(shape.pair));
-                to = untransposed(at, to, comptime!(shape.features));
-                to = untransposed(at, to, comptime!(shape.contexts));
+                #[unroll]
+                for layer in 0..comptime!(N_LAYERS) {
+                    to = untransposed(at, to, comptime!(shape.layers()[layer]));
+                }
                 adam(dense, to, n_dense, sum, rate);
                 dense[3 * n_dense + at] = dense[to];
             } else {
