@@ -14,12 +14,10 @@
 
 use pulp::{Arch, Simd, WithSimd};
 use reco_core::random::normals;
+use reco_core::vectors::padded;
 use reco_core::{FitError, Matrix, Progress, parallel};
 
 use crate::stars::Stars;
-
-/// Numbers that a row is padded to a multiple of: the widest vector of any CPU that is dispatched to (AVX2).
-const LANES: usize = 8;
 
 /// How the descent goes.
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +135,7 @@ impl Plan {
 /// they are.
 pub(crate) fn fold_in(mean: f32, items: &Side, ratings: &[f32], descent: Descent) -> (Vec<f32>, f32) {
     let mut items = Block::of(items);
-    let mut user = Block { rows: vec![0.0; stride(descent.embedding_size)], biases: vec![0.0] };
+    let mut user = Block { rows: vec![0.0; padded(descent.embedding_size)], biases: vec![0.0] };
     let rated = |(item, rating): (u32, &f32)| Rated { user: 0, item, rating: *rating };
     let ratings: Vec<Rated> = (0..).zip(ratings).map(rated).collect();
     for _ in 0..descent.epochs {
@@ -167,7 +165,7 @@ struct Block {
 
 impl Block {
     fn of(side: &Side) -> Self {
-        let stride = stride(side.embeddings.n_columns());
+        let stride = padded(side.embeddings.n_columns());
         let mut rows = vec![0.0; side.embeddings.n_rows() * stride];
         for (at, row) in rows.chunks_exact_mut(stride).enumerate() {
             row[..side.embeddings.n_columns()].copy_from_slice(side.embeddings.row(at));
@@ -185,13 +183,9 @@ impl Side {
     }
 }
 
-fn stride(embedding_size: usize) -> usize {
-    embedding_size.next_multiple_of(LANES)
-}
-
 /// `n` rows dealt into blocks: chance for each number, 0 for each bias.
 fn blocks(n: usize, n_blocks: usize, descent: Descent, seed: u64, table: u32) -> Vec<Block> {
-    let stride = stride(descent.embedding_size);
+    let stride = padded(descent.embedding_size);
     let block = |at: usize| {
         let n = (n + n_blocks - 1 - at) / n_blocks;
         Block { rows: vec![0.0; n * stride], biases: vec![0.0; n] }
@@ -217,7 +211,7 @@ fn joined(blocks: &[Block], n: usize, embedding_size: usize) -> Side {
     let mut side = Side { embeddings: Matrix::zeros(n, embedding_size), biases: vec![0.0; n] };
     for row in 0..n {
         let (block, at) = (&blocks[row % blocks.len()], row / blocks.len());
-        side.embeddings.row_mut(row).copy_from_slice(&block.rows[at * stride(embedding_size)..][..embedding_size]);
+        side.embeddings.row_mut(row).copy_from_slice(&block.rows[at * padded(embedding_size)..][..embedding_size]);
         side.biases[row] = block.biases[at];
     }
     side
@@ -247,7 +241,7 @@ impl WithSimd for Pass<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let Descent { learning_rate, reg, embedding_size, .. } = self.descent;
-        let width = stride(embedding_size) / S::F32_LANES;
+        let width = padded(embedding_size) / S::F32_LANES;
         let (users, _) = S::as_mut_simd_f32s(&mut self.users.rows);
         let (items, _) = S::as_mut_simd_f32s(&mut self.items.rows);
         // x + rate · (e · y - reg · x) = (1 - rate · reg) · x + rate · e · y

@@ -394,8 +394,8 @@ mod tests {
             assert_eq!(ItemTable::from_bytes(&written, 37, 21, format), None);
             bytes.push(written.len());
         }
-        // 48 items with their padding, 20 factors, a bias each, and a scale each.
-        assert_eq!(bytes, [48 * 84, 48 * 44, 48 * 28]);
+        // 64 items with their padding, 20 factors, a bias each, and a scale each.
+        assert_eq!(bytes, [64 * 84, 64 * 44, 64 * 28]);
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod rows;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod top_k;
+pub mod vectors;
 mod vocab;
 
 pub use explanation::{Cause, Choice, Explanation, Term, Without};

@@ -12,6 +12,9 @@ use super::table::PANEL;
 /// Users that are multiplied at once: six by two vectors of sums fill twelve of sixteen registers.
 pub(super) const GROUP: usize = 6;
 
+/// Vectors of items that they are multiplied with.
+const VECTORS: usize = 2;
+
 /// `clamp(starts_u + biases_i + Σ_f users_uf · panels_fi)` for the users of a group and the items of a block.
 pub(super) struct Product<'a> {
     /// `[n_factors, GROUP]`, of which the first `n_users` columns are looked at.
@@ -51,23 +54,15 @@ impl Product<'_> {
     /// `R` users from the one at `first`.
     #[inline(always)]
     fn some<S: Simd, const R: usize>(&mut self, simd: S, first: usize) {
-        let vectors = PANEL / S::F32_LANES;
-        let mut from = 0;
-        while from < vectors {
-            // Two vectors a panel with AVX2, four with 128 bits; one where vectors are as wide as a panel.
-            if from + 2 <= vectors {
-                self.panels::<S, R, 2>(simd, first, from);
-                from += 2;
-            } else {
-                self.panels::<S, R, 1>(simd, first, from);
-                from += 1;
-            }
+        // All of a panel with AVX-512, a half of it with AVX2, a quarter with 128 bits.
+        for from in (0..PANEL / S::F32_LANES).step_by(VECTORS) {
+            self.panels::<S, R>(simd, first, from);
         }
     }
 
-    /// The vectors from `from` of every panel.
+    /// [`VECTORS`] of every panel, from `from` on.
     #[inline(always)]
-    fn panels<S: Simd, const R: usize, const P: usize>(&mut self, simd: S, first: usize, from: usize) {
+    fn panels<S: Simd, const R: usize>(&mut self, simd: S, first: usize, from: usize) {
         let vectors = PANEL / S::F32_LANES;
         let starts: [f32; R] = std::array::from_fn(|r| self.starts[first + r]);
         let (low, high) = (simd.splat_f32s(self.range.0), simd.splat_f32s(self.range.1));
@@ -75,15 +70,15 @@ impl Product<'_> {
         let panel_len = self.n_factors * PANEL;
         for (panel, biases) in biases.chunks_exact(vectors).enumerate() {
             let (items, _) = S::as_simd_f32s(&self.panels[panel * panel_len..][..panel_len]);
-            let mut sums: [[S::f32s; P]; R] = std::array::from_fn(|r| {
+            let mut sums: [[S::f32s; VECTORS]; R] = std::array::from_fn(|r| {
                 let start = simd.splat_f32s(starts[r]);
                 std::array::from_fn(|p| simd.add_f32s(start, biases[from + p]))
             });
             for (users, items) in self.users.chunks_exact(GROUP).zip(items.chunks_exact(vectors)) {
-                let items: [S::f32s; P] = std::array::from_fn(|p| items[from + p]);
+                let items: [S::f32s; VECTORS] = std::array::from_fn(|p| items[from + p]);
                 for r in 0..R {
                     let user = simd.splat_f32s(users[first + r]);
-                    for p in 0..P {
+                    for p in 0..VECTORS {
                         sums[r][p] = simd.mul_add_e_f32s(user, items[p], sums[r][p]);
                     }
                 }
@@ -91,7 +86,7 @@ impl Product<'_> {
             for (r, sums) in sums.iter().enumerate() {
                 let at = (first + r) * self.stride + panel * PANEL;
                 let (out, _) = S::as_mut_simd_f32s(&mut self.out[at..][..PANEL]);
-                for p in 0..P {
+                for p in 0..VECTORS {
                     out[from + p] = simd.min_f32s(simd.max_f32s(sums[p], low), high);
                 }
             }

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ItemIdx, Matrix};
 
-/// Items of a panel: a vector of the widest registers there are, two of AVX2's.
-pub(super) const PANEL: usize = 16;
+/// Items of a panel: two vectors of the widest registers there are, AVX-512's.
+pub(super) const PANEL: usize = 32;
 
 /// Items of a block: with 64 factors they take 64 KiB.
 pub(super) const BLOCK: usize = 256;

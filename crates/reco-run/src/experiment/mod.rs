@@ -385,13 +385,11 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_experiment_has_every_approach_but_one_and_is_the_one_in_the_data_folder() {
+    fn the_built_in_experiment_has_every_approach_and_is_the_one_in_the_data_folder() {
         let experiment = Experiment::read(&Source::Default, &[], &[]).unwrap();
         assert_eq!(experiment.name, "default");
         let names: Vec<&str> = experiment.approaches.iter().map(|one| one.name.as_str()).collect();
-        // `svd` stands in the experiments that compare predictions of stars.
-        let expected = approaches().map(|entry| entry.name).filter(|name| *name != "svd");
-        assert_eq!(names, expected.collect::<Vec<_>>());
+        assert_eq!(names, approaches().map(|entry| entry.name).collect::<Vec<_>>());
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/experiments/default.toml");
         if let Ok(text) = std::fs::read_to_string(file) {
             assert_eq!(text, DEFAULT, "{file} and reco-run/experiments/default.toml are to be the same");

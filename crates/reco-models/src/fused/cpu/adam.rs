@@ -5,8 +5,8 @@
 //! **Invariant**: padding stays 0: a weight whose gradient and moments are 0 does not move.
 
 use pulp::Simd;
+use reco_core::vectors::padded;
 
-use super::matrix::padded;
 use crate::fused::debt::Debt;
 use crate::optimizer::{Adam, BETA_1, BETA_2, EPSILON};
 
@@ -66,8 +66,9 @@ impl Table {
     /// Catches a row up with the steps that it missed.
     #[inline(always)]
     pub(super) fn pay<S: Simd>(&mut self, simd: S, row: u32, debt: &Debt) {
-        let [s0, s1, s2, decay_m, decay_v] =
-            [debt.series[0], debt.series[1], debt.series[2], debt.decay[0], debt.decay[1]].map(|x| simd.splat_f32s(x));
+        let [s0, s1, s2] = debt.series;
+        let (s0, s1, s2) = (simd.splat_f32s(s0), simd.splat_f32s(s1), simd.splat_f32s(s2));
+        let (decay_m, decay_v) = (simd.splat_f32s(debt.decay[0]), simd.splat_f32s(debt.decay[1]));
         let epsilon = simd.splat_f32s(EPSILON as f32);
         let [w, m, v] = self.state(row);
         let vectors = S::as_mut_simd_f32s(w).0.iter_mut().zip(S::as_mut_simd_f32s(m).0).zip(S::as_mut_simd_f32s(v).0);
@@ -86,8 +87,9 @@ impl Table {
 /// One step of Adam on `[weight, first moment, second moment]`, all of one padded length.
 #[inline(always)]
 pub(super) fn step<S: Simd>(simd: S, [w, m, v]: [&mut [f32]; 3], gradient: &[f32], rate: f32) {
-    let [beta_1, rest_1, beta_2, rest_2, epsilon, rate] =
-        [BETA_1, 1.0 - BETA_1, BETA_2, 1.0 - BETA_2, EPSILON, f64::from(rate)].map(|x| simd.splat_f32s(x as f32));
+    let (beta_1, rest_1) = (simd.splat_f32s(BETA_1 as f32), simd.splat_f32s((1.0 - BETA_1) as f32));
+    let (beta_2, rest_2) = (simd.splat_f32s(BETA_2 as f32), simd.splat_f32s((1.0 - BETA_2) as f32));
+    let (epsilon, rate) = (simd.splat_f32s(EPSILON as f32), simd.splat_f32s(rate));
     let gradients = S::as_simd_f32s(gradient).0;
     let vectors = S::as_mut_simd_f32s(w).0.iter_mut().zip(S::as_mut_simd_f32s(m).0).zip(S::as_mut_simd_f32s(v).0);
     for (((w, m), v), g) in vectors.zip(gradients) {

@@ -7,12 +7,7 @@
 //! **Invariant**: numbers beyond the last column are 0; each number is one sum in one order, whatever the tiles.
 
 use pulp::Simd;
-
-/// Numbers that every row is padded to a multiple of: the widest vector of any CPU that is dispatched to (AVX2).
-const LANES: usize = 8;
-
-/// Rows of a tile. Three rows of four vectors, four vectors of the other matrix and one number fill sixteen registers.
-const ROWS: usize = 3;
+use reco_core::vectors::padded;
 
 /// A matrix, each row padded with zeros.
 #[derive(Clone, Debug, Default)]
@@ -85,11 +80,6 @@ impl Padded {
     }
 }
 
-/// `n` rounded up to whole vectors.
-pub(super) fn padded(n: usize) -> usize {
-    n.div_ceil(LANES) * LANES
-}
-
 /// Vectors that hold `n` numbers.
 #[inline(always)]
 pub(super) fn vectors<S: Simd>(n: usize) -> usize {
@@ -103,6 +93,16 @@ pub(super) struct Rows<M> {
     pub(super) from: usize,
 }
 
+/// How many vectors the next panel of a matrix has, of `rest` that are left: three, or two where a single one would be left over.
+#[inline(always)]
+fn panel(rest: usize) -> usize {
+    match rest {
+        1 => 1,
+        2 | 4 => 2,
+        _ => 3,
+    }
+}
+
 /// `out = start + a · b` for `n` rows: `a`: `[n, k]`; `b`: `[k, d]`; `start`: `[d]`, in every row; `out`: `[n, d]`.
 #[inline(always)]
 pub(super) fn product<S: Simd>(
@@ -114,69 +114,71 @@ pub(super) fn product<S: Simd>(
     mut out: Rows<&mut Padded>,
 ) {
     let width = vectors::<S>(b.n_columns);
-    let (start, _) = S::as_simd_f32s(start);
     let mut from = 0;
     while from < width {
-        match width - from {
-            1 => product_panel::<S, 1>(simd, n, a, b, start, &mut out, from),
-            2 => product_panel::<S, 2>(simd, n, a, b, start, &mut out, from),
-            3 => product_panel::<S, 3>(simd, n, a, b, start, &mut out, from),
-            _ => product_panel::<S, 4>(simd, n, a, b, start, &mut out, from),
+        let n_vectors = panel(width - from);
+        let factors = Factors { a, b, start, from };
+        match n_vectors {
+            1 => product_panel::<S, 8, 1>(simd, n, factors, &mut out),
+            2 => product_panel::<S, 6, 2>(simd, n, factors, &mut out),
+            _ => product_panel::<S, 4, 3>(simd, n, factors, &mut out),
         }
-        from += 4;
+        from += n_vectors;
     }
 }
 
+/// What a panel of a product is made of.
+#[derive(Clone, Copy)]
+struct Factors<'a> {
+    a: Rows<&'a Padded>,
+    b: &'a Padded,
+    start: &'a [f32],
+    /// The first vector of the panel.
+    from: usize,
+}
+
+/// `P` vectors of every row, by tiles of `R` rows while there are so many.
 #[inline(always)]
-fn product_panel<S: Simd, const P: usize>(
+fn product_panel<S: Simd, const R: usize, const P: usize>(
     simd: S,
     n: usize,
-    a: Rows<&Padded>,
-    b: &Padded,
-    start: &[S::f32s],
+    factors: Factors<'_>,
     out: &mut Rows<&mut Padded>,
-    from: usize,
 ) {
-    let start: [S::f32s; P] = std::array::from_fn(|p| start[from + p]);
-    let mut row = 0;
-    while row + ROWS <= n {
-        product_tile::<S, ROWS, P>(simd, row, a, b, start, out, from);
-        row += ROWS;
-    }
-    match n - row {
-        0 => {}
-        1 => product_tile::<S, 1, P>(simd, row, a, b, start, out, from),
-        _ => product_tile::<S, 2, P>(simd, row, a, b, start, out, from),
-    }
+    let row = product_tiles::<S, R, P>(simd, 0, n, factors, out);
+    let row = product_tiles::<S, 2, P>(simd, row, n, factors, out);
+    product_tiles::<S, 1, P>(simd, row, n, factors, out);
 }
 
+/// Tiles of `R` rows from `row` on, as many as fit into `n`; the row after them.
 #[inline(always)]
-fn product_tile<S: Simd, const R: usize, const P: usize>(
+fn product_tiles<S: Simd, const R: usize, const P: usize>(
     simd: S,
-    row: usize,
-    a: Rows<&Padded>,
-    b: &Padded,
-    start: [S::f32s; P],
+    mut row: usize,
+    n: usize,
+    Factors { a, b, start, from }: Factors<'_>,
     out: &mut Rows<&mut Padded>,
-    from: usize,
-) {
+) -> usize {
     let (k, stride) = (a.matrix.n_columns, b.stride / S::F32_LANES);
-    let (b, _) = S::as_simd_f32s(&b.values);
-    let rows: [&[f32]; R] = std::array::from_fn(|r| &a.matrix.row(a.from + row + r)[..k]);
-    let mut sums = [start; R];
-    for at in 0..k {
-        let weights = &b[at * stride + from..][..P];
-        for r in 0..R {
-            let x = simd.splat_f32s(rows[r][at]);
-            for p in 0..P {
-                sums[r][p] = simd.mul_add_e_f32s(x, weights[p], sums[r][p]);
+    let start: &[S::f32s; P] = first(&S::as_simd_f32s(start).0[from..]);
+    let b = &S::as_simd_f32s(&b.values).0[from..];
+    while row + R <= n {
+        let rows: [&[f32]; R] = std::array::from_fn(|r| &a.matrix.row(a.from + row + r)[..k]);
+        let mut sums = [*start; R];
+        // Nothing in here can panic: sums would be kept in memory.
+        for (at, weights) in (0..k).zip(b.chunks(stride)) {
+            let Some(weights) = weights.first_chunk::<P>() else { break };
+            for (sums, row) in sums.iter_mut().zip(&rows) {
+                let Some(x) = row.get(at) else { break };
+                add_times(simd, sums, *x, weights);
             }
         }
+        let stride = out.matrix.stride / S::F32_LANES;
+        let to = &mut S::as_mut_simd_f32s(&mut out.matrix.values).0[(out.from + row) * stride + from..];
+        store(to, stride, &sums);
+        row += R;
     }
-    for (r, sums) in sums.iter().enumerate() {
-        let (out, _) = S::as_mut_simd_f32s(out.matrix.row_mut(out.from + row + r));
-        out[from..][..P].copy_from_slice(sums);
-    }
+    row
 }
 
 /// `out += aᵀ · b` over `n` rows of `a` and the first of `b`: `a`: `[n, k]`, `b`: `[n, d]`, `out`: `[k, d]`.
@@ -185,18 +187,19 @@ pub(super) fn add_transposed_product<S: Simd>(simd: S, n: usize, a: Rows<&Padded
     let width = vectors::<S>(b.n_columns);
     let mut from = 0;
     while from < width {
-        match width - from {
-            1 => transposed_panel::<S, 1>(simd, n, a, b, out, from),
-            2 => transposed_panel::<S, 2>(simd, n, a, b, out, from),
-            3 => transposed_panel::<S, 3>(simd, n, a, b, out, from),
-            _ => transposed_panel::<S, 4>(simd, n, a, b, out, from),
+        let n_vectors = panel(width - from);
+        match n_vectors {
+            1 => transposed_panel::<S, 8, 1>(simd, n, a, b, out, from),
+            2 => transposed_panel::<S, 6, 2>(simd, n, a, b, out, from),
+            _ => transposed_panel::<S, 4, 3>(simd, n, a, b, out, from),
         }
-        from += 4;
+        from += n_vectors;
     }
 }
 
+/// `P` vectors of every row of the product, by tiles of `R` rows while there are so many.
 #[inline(always)]
-fn transposed_panel<S: Simd, const P: usize>(
+fn transposed_panel<S: Simd, const R: usize, const P: usize>(
     simd: S,
     n: usize,
     a: Rows<&Padded>,
@@ -204,49 +207,65 @@ fn transposed_panel<S: Simd, const P: usize>(
     out: &mut Padded,
     from: usize,
 ) {
-    let k = a.matrix.n_columns;
-    let mut at = 0;
-    while at < k {
-        if at + ROWS <= k {
-            transposed_tile::<S, ROWS, P>(simd, n, a, b, out, at, from);
-            at += ROWS;
-        } else {
-            transposed_tile::<S, 1, P>(simd, n, a, b, out, at, from);
-            at += 1;
-        }
-    }
+    let at = transposed_tiles::<S, R, P>(simd, n, a, b, out, 0, from);
+    let at = transposed_tiles::<S, 2, P>(simd, n, a, b, out, at, from);
+    transposed_tiles::<S, 1, P>(simd, n, a, b, out, at, from);
 }
 
+/// Tiles of `R` rows of the product from `at` on, as many as there are; the row after them.
 #[inline(always)]
-fn transposed_tile<S: Simd, const R: usize, const P: usize>(
+fn transposed_tiles<S: Simd, const R: usize, const P: usize>(
     simd: S,
     n: usize,
     a: Rows<&Padded>,
     b: &Padded,
     out: &mut Padded,
-    at: usize,
+    mut at: usize,
     from: usize,
-) {
-    let mut sums: [[S::f32s; P]; R] = std::array::from_fn(|r| {
-        let (row, _) = S::as_simd_f32s(out.row(at + r));
-        std::array::from_fn(|p| row[from + p])
-    });
-    let (b_vectors, _) = S::as_simd_f32s(&b.values);
-    let stride = b.stride / S::F32_LANES;
-    for row in 0..n {
-        let xs = &a.matrix.row(a.from + row)[at..][..R];
-        let others = &b_vectors[row * stride + from..][..P];
-        for r in 0..R {
-            let x = simd.splat_f32s(xs[r]);
-            for p in 0..P {
-                sums[r][p] = simd.mul_add_e_f32s(x, others[p], sums[r][p]);
+) -> usize {
+    let (k, stride) = (a.matrix.n_columns, b.stride / S::F32_LANES);
+    let b = &S::as_simd_f32s(&b.values).0[from..];
+    while at + R <= k {
+        let to = &mut S::as_mut_simd_f32s(&mut out.values).0[at * stride + from..];
+        let mut sums = [[simd.splat_f32s(0.0); P]; R];
+        for (sums, vectors) in sums.iter_mut().zip(to.chunks(stride)) {
+            sums.iter_mut().zip(vectors).for_each(|(sum, vector)| *sum = *vector);
+        }
+        let xs = a.matrix.values[a.from * a.matrix.stride + at..].chunks(a.matrix.stride);
+        // Nothing in here can panic: sums would be kept in memory.
+        for ((xs, others), _) in xs.zip(b.chunks(stride)).zip(0..n) {
+            let (Some(xs), Some(others)) = (xs.first_chunk::<R>(), others.first_chunk::<P>()) else { break };
+            for (sums, x) in sums.iter_mut().zip(xs) {
+                add_times(simd, sums, *x, others);
             }
         }
+        store(to, stride, &sums);
+        at += R;
     }
-    for (r, sums) in sums.iter().enumerate() {
-        let (row, _) = S::as_mut_simd_f32s(out.row_mut(at + r));
-        row[from..][..P].copy_from_slice(sums);
+    at
+}
+
+/// `sums += x · others`
+#[inline(always)]
+fn add_times<S: Simd, const P: usize>(simd: S, sums: &mut [S::f32s; P], x: f32, others: &[S::f32s; P]) {
+    let x = simd.splat_f32s(x);
+    for (sum, other) in sums.iter_mut().zip(others) {
+        *sum = simd.mul_add_e_f32s(x, *other, *sum);
     }
+}
+
+/// Writes sums into rows that begin with `to` and every `stride` vectors.
+#[inline(always)]
+fn store<V: Copy, const R: usize, const P: usize>(to: &mut [V], stride: usize, sums: &[[V; P]; R]) {
+    for (vectors, sums) in to.chunks_mut(stride).zip(sums) {
+        vectors.iter_mut().zip(sums).for_each(|(vector, sum)| *vector = *sum);
+    }
+}
+
+/// The first `P` of `vectors`, which has so many.
+#[inline(always)]
+fn first<V, const P: usize>(vectors: &[V]) -> &[V; P] {
+    vectors.first_chunk().expect("a matrix has whole vectors")
 }
 
 #[cfg(test)]

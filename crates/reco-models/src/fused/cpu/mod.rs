@@ -16,10 +16,11 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use pulp::Arch;
 use rayon::prelude::*;
+use reco_core::vectors::padded;
 use reco_core::{FitError, Run};
 
 use self::adam::{Side as Rows, Table};
-use self::matrix::{Padded, padded};
+use self::matrix::Padded;
 pub(crate) use self::pairs::pairwise_relu;
 use self::step::{Gradients, Layer, Output, Share, Touch, UpdateDense, UpdateRows};
 use crate::batches::Columns;

@@ -421,7 +421,7 @@ impl Cosine {
             aa = simd.mul_add_e_f32s(*a, *a, aa);
             bb = simd.mul_add_e_f32s(*b, *b, bb);
         }
-        let [dot, aa, bb] = [dot, aa, bb].map(|sum| simd.reduce_sum_f32s(sum));
+        let (dot, aa, bb) = (simd.reduce_sum_f32s(dot), simd.reduce_sum_f32s(aa), simd.reduce_sum_f32s(bb));
         let scale = 1.0 / (aa.max(LEAST_SQUARE) * bb.max(LEAST_SQUARE)).sqrt();
         let value = dot * scale;
         let shrink = [aa, bb].map(|square| if square > LEAST_SQUARE { value / square } else { 0.0 });
@@ -431,8 +431,8 @@ impl Cosine {
     /// Writes the gradients of both rows, the cosine's own being `slope`.
     #[inline(always)]
     fn back<S: Simd>(self, simd: S, a: &[f32], b: &[f32], slope: f32, to_a: &mut [f32], to_b: &mut [f32]) {
-        let [scale, shrink_a, shrink_b] =
-            [slope * self.scale, -slope * self.shrink[0], -slope * self.shrink[1]].map(|x| simd.splat_f32s(x));
+        let scale = simd.splat_f32s(slope * self.scale);
+        let (shrink_a, shrink_b) = (simd.splat_f32s(-slope * self.shrink[0]), simd.splat_f32s(-slope * self.shrink[1]));
         let rows = S::as_simd_f32s(a).0.iter().zip(S::as_simd_f32s(b).0);
         let gradients = S::as_mut_simd_f32s(to_a).0.iter_mut().zip(S::as_mut_simd_f32s(to_b).0);
         for ((a, b), (to_a, to_b)) in rows.zip(gradients) {
