@@ -44,6 +44,7 @@ pub(super) const CASES: &[Case] = &[
         measure: five_folds::ours,
     },
     Case { name: "surprise", about: "The same five folds in Surprise", peer: true, measure: five_folds::surprise },
+    Case { name: "lenskit", about: "The same five folds in LensKit", peer: true, measure: five_folds::lenskit },
     Case { name: "ruler", about: "An evaluation, here and in Python", peer: true, measure: ruler::run },
     Case {
         name: "full-ranking",

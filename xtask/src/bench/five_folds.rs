@@ -1,8 +1,8 @@
-//! How do our models of stars, and Surprise's, do over the five folds of its benchmark?
+//! How do our models of stars, Surprise's and LensKit's do over the five folds of Surprise's benchmark?
 //!
-//! Does not know Rust's models, nor Python's: it runs a program of each, which print the same lines.
+//! Does not know Rust's models, nor Python's: it runs a program for each, which print the same lines.
 //!
-//! **Invariant**: both predict the same rows from the same rows; each section says what is in its seconds.
+//! **Invariant**: all predict the same rows from the same rows; each section says what is in its seconds.
 
 use std::env;
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ use crate::python::python;
 const FOLDS: &str = "splits/surprise_folds.csv";
 const RATINGS: &str = "data/raw/ml-100k/ml-100k.inter";
 const SURPRISE: &[&str] = &["scikit-surprise==1.1.5", "numpy==1.26.4"];
+const LENSKIT: &[&str] = &["lenskit==2025.8.1", "torch==2.5.1", "numpy==1.26.4", "pandas==2.2.3", "pyarrow==20.0.0"];
 
 /// What either program prints for each model.
 #[derive(Deserialize)]
@@ -47,15 +48,24 @@ pub(super) fn ours(workspace: &Workspace, arguments: &Arguments) -> Result<Strin
 
 /// Surprise's, asked for the test rows.
 pub(super) fn surprise(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    theirs(workspace, arguments, "surprise", SURPRISE)
+}
+
+/// LensKit's, asked for the test rows: its own models of the same families.
+pub(super) fn lenskit(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+    theirs(workspace, arguments, "lenskit", LENSKIT)
+}
+
+fn theirs(workspace: &Workspace, arguments: &Arguments, who: &str, packages: &[&str]) -> Result<String> {
     let (ratings, folds) = files(workspace, arguments, FOLDS)?;
-    let python = python(workspace, "surprise", SURPRISE)?;
+    let python = python(workspace, who, packages)?;
     let mut command = workspace.command(&python);
-    command.arg("xtask/src/bench/peers/surprise_five_folds.py").args([&ratings, &folds]);
+    command.arg(format!("xtask/src/bench/peers/{who}_five_folds.py")).args([&ratings, &folds]);
     let models = models(&answer(&mut command)?)?;
     let shown = shown(&command)
         .replace(&ratings.display().to_string(), RATINGS)
         .replace(&folds.display().to_string(), &format!("$RECO_EXTRA_DATA/{FOLDS}"));
-    let scored = format!("With {}; `score` is the time of predicting the 100,000 test rows", SURPRISE.join(", "));
+    let scored = format!("With {}; `score` is the time of predicting the 100,000 test rows", packages.join(", "));
     Ok(section(&shown, &scored, &models))
 }
 

@@ -222,26 +222,34 @@ impl OnCpu {
     }
 }
 
-/// Whether a step is worth being divided among cores, found by trying: it gives the same bytes either way, and what waking the
-/// others costs depends on the machine and on what else runs on it.
+/// Whether a step is worth being divided among cores, found by trying: it gives the same bytes either way, and what it costs that a core
+/// reads what another has written depends on the machine and on what else runs on it.
 #[derive(Debug, Default)]
 struct Pace {
     steps: usize,
     began: Option<Instant>,
     /// Of the steps tried: on one core, and on all.
-    took: [Duration; 2],
+    took: [Vec<Duration>; 2],
+    /// What was found.
+    on_all_cores: bool,
 }
 
 impl Pace {
-    /// Steps of each trial.
-    const TRIED: usize = 8;
+    /// Steps of a stretch on one core or on all. They come turn by turn, so that what the machine does besides strikes both alike.
+    const STRETCH: usize = 8;
+
+    /// Steps at the beginning of a stretch that do not count: what they read lies where the stretch before left it.
+    const SETTLING: usize = 2;
+
+    /// Steps of a trial.
+    const TRIED: usize = 4 * Self::STRETCH;
 
     /// Steps from one trial to the next: a machine is not always as free as it was.
     const PERIOD: usize = 2_000;
 
     /// Whether the next step takes all cores.
     fn next(&mut self) -> bool {
-        let is_trying = self.steps <= 2 * Self::TRIED;
+        let is_trying = self.steps <= Self::TRIED;
         let now = is_trying.then(Instant::now);
         let took = now.zip(std::mem::replace(&mut self.began, now)).map(|(now, began)| now - began);
         self.after(took)
@@ -252,14 +260,26 @@ impl Pace {
         if self.steps == Self::PERIOD {
             *self = Self { began: self.began, ..Self::default() };
         }
-        // Turn by turn, so that what the machine does besides strikes both alike.
-        let is_on_all_cores = |step: usize| step % 2 == 1;
-        if let (Some(took), Some(last)) = (took, self.steps.checked_sub(1)) {
-            self.took[usize::from(is_on_all_cores(last))] += took;
+        let is_on_all_cores = |step: usize| step / Self::STRETCH % 2 == 1;
+        if let (Some(took), Some(last)) = (took, self.steps.checked_sub(1))
+            && last % Self::STRETCH >= Self::SETTLING
+        {
+            self.took[usize::from(is_on_all_cores(last))].push(took);
+        }
+        if self.steps == Self::TRIED {
+            // Other cores have to be worth it.
+            let [one, all] = std::mem::take(&mut self.took).map(median);
+            self.on_all_cores = all.mul_f64(1.05) < one;
         }
         self.steps += 1;
-        if self.steps > 2 * Self::TRIED { self.took[1] < self.took[0] } else { is_on_all_cores(self.steps - 1) }
+        if self.steps > Self::TRIED { self.on_all_cores } else { is_on_all_cores(self.steps - 1) }
     }
+}
+
+/// The median of a few turns.
+fn median(mut took: Vec<Duration>) -> Duration {
+    took.sort_unstable();
+    took.get(took.len() / 2).copied().unwrap_or_default()
 }
 
 /// A row of zeros as long as `n` numbers are when padded.
@@ -278,7 +298,7 @@ mod tests {
             let mut last = pace.after(None);
             for step in 1..Pace::PERIOD {
                 let on_all_cores = pace.after(Some(Duration::from_micros(if last { all } else { one })));
-                if step > 2 * Pace::TRIED {
+                if step >= Pace::TRIED {
                     assert_eq!(on_all_cores, expected, "step {step}");
                 }
                 last = on_all_cores;
