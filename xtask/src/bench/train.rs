@@ -152,8 +152,8 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
     let mut text = format!(
         "The article's neural network, 80,000 ratings an epoch of 943 users and 1,682 items, on two cores: reco by \
          `crates/reco-models/examples/train_speed.rs`, the others by `xtask/src/bench/peers/train_*.py` with {}. Thousands of ratings a \
-         second, medians of {PEER_TURNS} turns; in brackets how many times as fast reco's `adam` is, which has dense Adam's trajectory as the dense \
-         ones have; `lazy-adam` is what SparseAdam does. RecBole has another network of the same size, draws a negative beside each rating, and both \
+         second, medians of {PEER_TURNS} turns; in brackets how many times as fast reco's `adam` and `lazy-adam` are: `adam` has dense Adam's \
+         trajectory, as the dense ones have, and `lazy-adam` does what SparseAdam does. RecBole has another network of the same size, draws a negative beside each rating, and both \
          count.\n\n\
          | batch | reco `adam` | reco `lazy-adam` | Keras Adam | PyTorch fused Adam | PyTorch SparseAdam | RecBole's NeuMF |\n\
          | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
@@ -181,7 +181,9 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
             let (label, shown) = (format!("{who}, batch {batch}"), format!("{} k", thousands(value)));
             bars.push(Bar { label, value, shown, is_ours: who.starts_with("reco") });
         }
-        let theirs = medians[2..].iter().map(|theirs| format!("{} ({:.0} ×)", thousands(*theirs), medians[0] / theirs));
+        let theirs = medians[2..].iter().map(|theirs| {
+            format!("{} ({:.1} ×, {:.1} ×)", thousands(*theirs), medians[0] / theirs, medians[1] / theirs)
+        });
         let cells: Vec<String> = medians[..2].iter().map(|ours| thousands(*ours)).chain(theirs).collect();
         text += &format!("| {batch} | {} |\n", cells.join(" | "));
     }
