@@ -209,9 +209,10 @@ fn blocks(n: usize, n_blocks: usize, descent: Descent, seed: u64, table: u32) ->
 /// The way back from [`blocks`].
 fn joined(blocks: &[Block], n: usize, embedding_size: usize) -> Side {
     let mut side = Side { embeddings: Matrix::zeros(n, embedding_size), biases: vec![0.0; n] };
+    let stride = padded(embedding_size);
     for row in 0..n {
         let (block, at) = (&blocks[row % blocks.len()], row / blocks.len());
-        side.embeddings.row_mut(row).copy_from_slice(&block.rows[at * padded(embedding_size)..][..embedding_size]);
+        side.embeddings.row_mut(row).copy_from_slice(&block.rows[at * stride..][..embedding_size]);
         side.biases[row] = block.biases[at];
     }
     side

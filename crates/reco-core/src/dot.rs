@@ -298,7 +298,9 @@ mod tests {
 
     #[test]
     fn scores_are_the_sums_of_three_loops_whoever_asks_beside() {
-        for (n_users, n_items, n_factors) in [(1, 1, 1), (5, 16, 3), (7, 300, 8), (13, 530, 33), (6, 40, 0)] {
+        for (n_users, n_items, n_factors) in
+            [(1, 1, 1), (5, 32, 3), (3, 256, 5), (7, 300, 8), (13, 530, 33), (6, 40, 0)]
+        {
             let world = world(n_users, n_items, n_factors);
             let table = world.table(TableFormat::F32);
             let named = world.every(3);

@@ -19,7 +19,7 @@ const RATINGS: &str = "data/raw/ml-100k/ml-100k.inter";
 const SURPRISE: &[&str] = &["scikit-surprise==1.1.5", "numpy==1.26.4"];
 const LENSKIT: &[&str] = &["lenskit==2025.8.1", "torch==2.5.1", "numpy==1.26.4", "pandas==2.2.3", "pyarrow==20.0.0"];
 
-/// What either program prints for each model.
+/// What each program prints for each model.
 #[derive(Deserialize)]
 struct OfModel {
     approach: String,

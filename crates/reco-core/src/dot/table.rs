@@ -1,6 +1,6 @@
 //! How is an item table kept, and how small?
 //!
-//! Does not know who asks. Items stand in panels of sixteen: the first factor of all sixteen, then the second, as the product reads
+//! Does not know who asks. Items stand in panels of thirty-two: the first factor of all of them, then the second, as the product reads
 //! them. Besides 32-bit numbers a table can hold 16-bit ones (IEEE 754 binary16), or 8-bit integers with one scale per item, the largest
 //! number of the item becoming 127 (symmetric quantisation, Jacob et al. 2018, without a zero point). Either is turned back into 32 bits
 //! block by block, once for all users of a tile.
@@ -292,7 +292,7 @@ struct Scaled<'a> {
 impl WithSimd for Scaled<'_> {
     type Output = ();
 
-    // Plain loops over sixteen: inside the dispatch a compiler turns them into the vectors of the CPU.
+    // Plain loops over a panel: inside the dispatch a compiler turns them into the vectors of the CPU.
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let per_panel = self.n_factors * PANEL;

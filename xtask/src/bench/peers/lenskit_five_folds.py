@@ -18,6 +18,7 @@ from lenskit.batch import predict
 from lenskit.data import ItemListCollection, from_interactions_df
 from lenskit.knn import ItemKNNScorer, UserKNNScorer
 from lenskit.pipeline import predict_pipeline
+from lenskit.training import TrainingOptions
 
 warnings.simplefilter("ignore")
 ratings, folds = sys.argv[1:3]
@@ -40,7 +41,7 @@ for name, variant, similarity, make in MODELS:
         test = ItemListCollection.from_df(rows[fold_of == fold], ["user_id"])
         pipeline = predict_pipeline(make())
         begun = time.perf_counter()
-        pipeline.train(data)
+        pipeline.train(data, TrainingOptions(rng=0))
         fitted = time.perf_counter()
         predictions = predict(pipeline, test, n_jobs=1)
         fit, score = fit + fitted - begun, score + time.perf_counter() - fitted

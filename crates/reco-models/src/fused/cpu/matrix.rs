@@ -82,7 +82,7 @@ impl Padded {
 
 /// Vectors that hold `n` numbers.
 #[inline(always)]
-pub(super) fn vectors<S: Simd>(n: usize) -> usize {
+fn vectors<S: Simd>(n: usize) -> usize {
     n.div_ceil(S::F32_LANES)
 }
 
@@ -114,10 +114,12 @@ pub(super) fn product<S: Simd>(
     mut out: Rows<&mut Padded>,
 ) {
     let width = vectors::<S>(b.n_columns);
+    assert!(b.n_rows() >= a.matrix.n_columns && out.matrix.stride == b.stride, "shapes fit");
     let mut from = 0;
     while from < width {
         let n_vectors = panel(width - from);
         let factors = Factors { a, b, start, from };
+        // Sums, vectors of `b` and one number fill sixteen registers at most; fewer sums than eight would wait for each other.
         match n_vectors {
             1 => product_panel::<S, 8, 1>(simd, n, factors, &mut out),
             2 => product_panel::<S, 6, 2>(simd, n, factors, &mut out),
@@ -185,6 +187,7 @@ fn product_tiles<S: Simd, const R: usize, const P: usize>(
 #[inline(always)]
 pub(super) fn add_transposed_product<S: Simd>(simd: S, n: usize, a: Rows<&Padded>, b: &Padded, out: &mut Padded) {
     let width = vectors::<S>(b.n_columns);
+    assert!(b.n_rows() >= n && a.matrix.n_rows() >= a.from + n && out.stride == b.stride, "shapes fit");
     let mut from = 0;
     while from < width {
         let n_vectors = panel(width - from);
@@ -278,9 +281,18 @@ mod tests {
         (0..n).map(|at| (((at + seed) * 7919) % 23) as f32 / 11.0 - 1.0).collect()
     }
 
+    /// The vectors of this CPU, of those before, and none.
+    fn archs() -> Vec<Arch> {
+        #[cfg(target_arch = "x86_64")]
+        let narrower = pulp::x86::V3::try_new().map(Arch::V3);
+        #[cfg(not(target_arch = "x86_64"))]
+        let narrower = None;
+        [Some(Arch::new()), narrower, Some(Arch::Scalar)].into_iter().flatten().collect()
+    }
+
     struct Products<'a> {
         n: usize,
-        a: &'a Padded,
+        a: Rows<&'a Padded>,
         b: &'a Padded,
         start: &'a [f32],
         out: &'a mut Padded,
@@ -293,26 +305,39 @@ mod tests {
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
             if self.transposed {
-                add_transposed_product(simd, self.n, Rows { matrix: self.a, from: 0 }, self.b, self.out);
+                add_transposed_product(simd, self.n, self.a, self.b, self.out);
             } else {
                 let out = Rows { matrix: self.out, from: 0 };
-                product(simd, self.n, Rows { matrix: self.a, from: 0 }, self.b, self.start, out);
+                product(simd, self.n, self.a, self.b, self.start, out);
             }
         }
     }
 
     #[test]
     fn products_of_every_shape_are_those_of_three_loops() {
-        for (n, k, d) in [(1, 1, 1), (2, 3, 5), (3, 7, 16), (4, 5, 17), (7, 100, 25), (32, 25, 100), (5, 2, 70)] {
-            let (a, b, start) = (numbers(n * k, 1), numbers(k * d, 2), numbers(d, 3));
+        let shapes = [
+            (1, 1, 1),
+            (2, 3, 5),
+            (3, 7, 16),
+            (4, 5, 17),
+            (7, 100, 25),
+            (32, 25, 100),
+            (5, 2, 70),
+            (19, 20, 9),
+            (9, 9, 1),
+        ];
+        for ((n, k, d), from) in shapes.into_iter().flat_map(|shape| [(shape, 0), (shape, 3)]) {
+            let (a, b, start) = (numbers((from + n) * k, 1), numbers(k * d, 2), numbers(d, 3));
             let mut start_padded = start.clone();
             start_padded.resize(padded(d), 0.0);
             let mut out = Padded::zeros(n, d);
             let (pa, pb) = (Padded::of(&a, k), Padded::of(&b, d));
             let all = |arch: Arch, out: &mut Padded, transposed: bool, b: &Padded| {
-                arch.dispatch(Products { n, a: &pa, b, start: &start_padded, out, transposed });
+                let a = Rows { matrix: &pa, from };
+                arch.dispatch(Products { n, a, b, start: &start_padded, out, transposed });
             };
-            for arch in [Arch::new(), Arch::Scalar] {
+            let a = &a[from * k..];
+            for arch in archs() {
                 all(arch, &mut out, false, &pb);
                 for (at, value) in out.to_vec().iter().enumerate() {
                     let (row, column) = (at / d, at % d);

@@ -110,7 +110,10 @@ pub(super) fn gradients(
 
         #[unroll]
         for layer in 0..comptime!(N_LAYERS) {
-            forward(&x, &mut h, dense, unit, comptime!(shape.layers()[layer]), comptime!(shape.clone()));
+            let layer = comptime!(shape.layers()[layer]);
+            if comptime!(layer.d_output > 0) {
+                forward(&x, &mut h, dense, unit, layer, comptime!(shape.clone()));
+            }
         }
         // The last units have the least to do.
         if unit >= units - tile {
@@ -165,20 +168,22 @@ pub(super) fn gradients(
         #[unroll]
         for layer in 0..comptime!(N_LAYERS) {
             let layer = comptime!(shape.layers()[layer]);
-            backward(
-                &x,
-                &delta,
-                dense,
-                of_dense,
-                of_rows,
-                sums,
-                number,
-                unit,
-                to,
-                n_left,
-                layer,
-                comptime!(shape.clone()),
-            );
+            if comptime!(layer.d_output > 0) {
+                backward(
+                    &x,
+                    &delta,
+                    dense,
+                    of_dense,
+                    of_rows,
+                    sums,
+                    number,
+                    unit,
+                    to,
+                    n_left,
+                    layer,
+                    comptime!(shape.clone()),
+                );
+            }
         }
         for at in range_stepped(unit, d_hidden + 2, units) {
             let mut sum = 0.0;
@@ -216,34 +221,47 @@ pub(super) fn gradients(
     }
 }
 
-/// `relu(x W + z)` of one layer, for the ratings of a tile: a unit has a hidden unit of all of them, so that each weight is read once.
+/// `relu(x W + z)` of one layer, for the ratings of a tile: a unit has two hidden units of all of them, so that each weight is read once and
+/// each input once for both.
 #[cube]
 fn forward(x: &[f32], h: &mut [f32], dense: &[f32], unit: usize, #[comptime] layer: Layer, #[comptime] shape: Shape) {
     let tile = comptime!(shape.tile);
     let width = comptime!(layer.d_output);
+    let half = comptime!(layer.d_output.div_ceil(2));
     let bias = comptime!(layer.weight + layer.d_input * layer.d_output);
-    for hidden in range_stepped(unit, width, comptime!(shape.units)) {
+    for hidden in range_stepped(unit, half, comptime!(shape.units)) {
+        // Of an odd number the last has no other: it is computed twice, and written once.
+        let other = usize::min(hidden + half, comptime!(layer.d_output - 1));
         let mut sums = Array::<f32>::new(tile);
+        let mut others = Array::<f32>::new(tile);
         #[unroll]
         for rating in 0..tile {
             sums[rating] = dense[bias + hidden];
+            others[rating] = dense[bias + other];
         }
         for column in 0..comptime!(layer.d_input) {
             let weight = dense[comptime!(layer.weight) + column * width + hidden];
+            let other_weight = dense[comptime!(layer.weight) + column * width + other];
             #[unroll]
             for rating in 0..tile {
-                sums[rating] += x[rating * comptime!(shape.d_input) + comptime!(layer.x) + column] * weight;
+                let input = x[rating * comptime!(shape.d_input) + comptime!(layer.x) + column];
+                sums[rating] += input * weight;
+                others[rating] += input * other_weight;
             }
         }
         #[unroll]
         for rating in 0..tile {
-            h[rating * comptime!(shape.d_hidden) + comptime!(layer.h) + hidden] = f32::max(sums[rating], 0.0);
+            let to = rating * comptime!(shape.d_hidden) + comptime!(layer.h);
+            h[to + hidden] = f32::max(sums[rating], 0.0);
+            if hidden + half < width {
+                h[to + other] = f32::max(others[rating], 0.0);
+            }
         }
     }
 }
 
 /// Goes back through one layer: adds a tile's part of the gradient of its weights, transposed, and of its bias to those of the share, and
-/// where it reads embeddings writes their gradients from `to` on, for the `n_left` ratings that there are. A unit has an input of all
+/// where it reads embeddings writes their gradients from `to` on, for the `n_left` ratings that there are. A unit has two inputs of all
 /// ratings; the bias is one more input, which is 1.
 #[cube]
 #[expect(clippy::too_many_arguments, reason = "a kernel has no structures to put them into")]
@@ -265,49 +283,66 @@ fn backward(
     let width = comptime!(layer.d_input);
     let n_weights = comptime!(layer.d_input * layer.d_output);
     let transposed = comptime!(3 * shape.n_dense + layer.weight);
-    let n_columns = comptime!(if layer.d_output > 0 { layer.d_input + 1 } else { 0 });
-    for column in range_stepped(unit, n_columns, comptime!(shape.units)) {
-        let is_bias = column == width;
-        // How many ratings have an embedding here.
-        let mut n_back = 0;
-        if !is_bias {
-            n_back = n_left;
-        }
+    let n_columns = comptime!(layer.d_input + 1);
+    let half = comptime!((layer.d_input + 1).div_ceil(2));
+    for column in range_stepped(unit, half, comptime!(shape.units)) {
+        // Beside the first half, which never has the bias, the second: of an odd number its last is not there.
+        let second = column + half;
+        let is_bias = second == width;
+        let other = usize::min(second, comptime!(layer.d_input - 1));
         let mut inputs = Array::<f32>::new(tile);
+        let mut others = Array::<f32>::new(tile);
         let mut back = Array::<f32>::new(tile);
+        let mut other_back = Array::<f32>::new(tile);
         #[unroll]
         for rating in 0..tile {
             back[rating] = 0.0;
-            inputs[rating] = 1.0;
-            if !is_bias {
-                inputs[rating] = x[rating * comptime!(shape.d_input) + comptime!(layer.x) + column];
+            other_back[rating] = 0.0;
+            let from = rating * comptime!(shape.d_input) + comptime!(layer.x);
+            inputs[rating] = x[from + column];
+            others[rating] = x[from + other];
+            if is_bias {
+                others[rating] = 1.0;
             }
         }
         for hidden in 0..comptime!(layer.d_output) {
             let mut weight = 0.0;
-            let mut at = n_weights + hidden;
-            if !is_bias {
-                at = hidden * width + column;
-                if comptime!(layer.reads_embeddings) {
-                    weight = dense[transposed + at];
-                }
+            let mut other_weight = 0.0;
+            if comptime!(layer.reads_embeddings) {
+                weight = dense[transposed + hidden * width + column];
+                other_weight = dense[transposed + hidden * width + other];
             }
             let mut sum = 0.0;
+            let mut other_sum = 0.0;
             #[unroll]
             for rating in 0..tile {
                 let slope = delta[rating * comptime!(shape.d_hidden) + comptime!(layer.h) + hidden];
                 sum += inputs[rating] * slope;
+                other_sum += others[rating] * slope;
                 if comptime!(layer.reads_embeddings) {
                     back[rating] += slope * weight;
+                    other_back[rating] += slope * other_weight;
                 }
             }
-            add(of_dense, sums + comptime!(layer.weight) + at, sum, number);
+            let place = sums + comptime!(layer.weight);
+            add(of_dense, place + hidden * width + column, sum, number);
+            if second < n_columns {
+                let mut at = hidden * width + second;
+                if is_bias {
+                    at = n_weights + hidden;
+                }
+                add(of_dense, place + at, other_sum, number);
+            }
         }
         if comptime!(layer.reads_embeddings) {
             #[unroll]
             for rating in 0..tile {
-                if rating < n_back {
-                    of_rows[to + rating * comptime!(shape.n_tables * shape.embedding_size) + column] = back[rating];
+                if rating < n_left {
+                    let to = to + rating * comptime!(shape.n_tables * shape.embedding_size);
+                    of_rows[to + column] = back[rating];
+                    if second < width {
+                        of_rows[to + second] = other_back[rating];
+                    }
                 }
             }
         }

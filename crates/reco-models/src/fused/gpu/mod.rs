@@ -29,7 +29,7 @@ use crate::training::{Data, device_failed, numbers};
 const PART: usize = 1 << 20;
 
 /// Units of a cube.
-const UNITS: usize = 128;
+const UNITS: usize = 64;
 
 /// A network's numbers on a GPU, with all that the optimizer keeps.
 pub(crate) struct OnGpu {
