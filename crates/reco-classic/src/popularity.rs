@@ -151,7 +151,7 @@ mod tests {
         weights::save(&folder, NAME, &catalogue, [1, 2]).unwrap();
         assert!(refusal().contains("`2` counts for `3` items"), "{}", refusal());
         weights::save(&folder, "random", &catalogue, [1, 2, 3]).unwrap();
-        assert!(refusal().contains("version `1` of `random`"), "{}", refusal());
+        assert!(refusal().contains("version `2` of `random`"), "{}", refusal());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }
