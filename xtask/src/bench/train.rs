@@ -12,9 +12,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Arguments;
+use super::cases::empty;
 use super::plot::{self, Bar};
 use super::turns::{median, sorted};
-use crate::process::{Workspace, answer, parsed};
+use crate::process::{Workspace, answer, measure, parsed};
 use crate::python::python;
 
 /// Turns of each.
@@ -138,7 +139,28 @@ fn on_wgpu(workspace: &Workspace, program: &Path) -> Result<String> {
         let ratio = plain / fused;
         text += &format!("| {approach} | {batch} | `{optimizer}` | {plain:.1} | {fused:.1} | {ratio:.1} |\n");
     }
+    if adapter["name"].as_str().is_some_and(|name| name.contains("llvmpipe")) {
+        text += &of_shaders(workspace, program)?;
+    }
     Ok(text)
+}
+
+/// What it is worth that the driver keeps the shaders that it compiled.
+fn of_shaders(workspace: &Workspace, program: &Path) -> Result<String> {
+    let mut turns: [Vec<f64>; 2] = Default::default();
+    for _ in 0..PEER_TURNS {
+        let kept = empty(workspace, "shaders")?;
+        for turn in &mut turns {
+            let mut command = workspace.command(program);
+            command.args(["neural", "128", "lazy-adam", "fused", "wgpu", "1", "128", "0"]);
+            turn.push(measure(command.env("MESA_SHADER_CACHE_DIR", &kept))?.wall.as_secs_f64());
+        }
+    }
+    let [first, second] = turns.map(|turns| median(&turns));
+    Ok(format!(
+        "\nA process that trains on 128 ratings there takes {first:.2} s the first time, and {second:.2} s when the driver has kept its \
+         shaders from the run before.\n"
+    ))
 }
 
 const KERAS: &[&str] = &["keras==3.15.1", "tensorflow-cpu==2.21.0"];
