@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::cases::empty;
 use super::machine::bytes;
+use super::plot::{self, Bar};
 use super::{Arguments, five_folds};
 use crate::process::{Cost, Workspace, answer, measure, parsed, shown};
 use crate::python::python;
@@ -62,11 +63,12 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         .to_owned();
     let folder = empty(workspace, "dot-product")?;
     let program = workspace.build_example("reco-eval", "dot_product", true)?;
+    let mut bars = Vec::new();
     for format in FORMATS {
         let file = folder.join(format!("{format}.json"));
         let mut command = workspace.command(&program);
         command.args(SIZE).arg(format).arg(&file);
-        text += &row(&format!("reco, `{format}`"), &mut command, &file)?;
+        text += &row(&format!("reco, `{format}`"), &mut command, &file, &mut bars)?;
     }
     if arguments.peers {
         let python = python(workspace, "dot-product", PEERS)?;
@@ -74,17 +76,25 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
             let file = folder.join(format!("{peer}.json"));
             let mut command = workspace.command(&python);
             command.args(["xtask/src/bench/peers/dot_product.py", peer]).args(SIZE).arg(&file);
-            text += &row(name, &mut command, &file)?;
+            text += &row(name, &mut command, &file, &mut bars)?;
         }
         text += &format!("\nOthers by `xtask/src/bench/peers/dot_product.py`, with {}.\n", PEERS.join(", "));
+        let title = format!("Seconds, the best ten for everyone, {}: less is better", SIZE.join(" × "));
+        text += &format!("\n{}", plot::bars(workspace, "dot-product", &title, &bars)?);
     }
     text += &item_tables(workspace, arguments)?;
     Ok(text)
 }
 
-fn row(program: &str, command: &mut Command, file: &PathBuf) -> Result<String> {
+fn row(program: &str, command: &mut Command, file: &PathBuf, bars: &mut Vec<Bar>) -> Result<String> {
     let Cost { peak, .. } = measure(command)?;
     let Lists { fastest, median, table_bytes, overlap } = parsed(&fs::read_to_string(file)?)?;
+    bars.push(Bar {
+        label: program.replace('`', ""),
+        value: median,
+        shown: format!("{median:.1} s"),
+        is_ours: program.starts_with("reco"),
+    });
     let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
     Ok(format!(
         "| {program} | {} | {fastest:.1} | {median:.1} | {} | {} | {} |\n",

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::Arguments;
 use super::cases::{Row, empty, table};
 use super::machine::bytes;
+use super::plot::{self, Bar};
 use super::turns::{median, sorted};
 use crate::process::{Workspace, answer, measure, parsed, shown, succeed};
 use crate::python::python;
@@ -131,13 +132,29 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
         bytes(fs::metadata(by_user.join("ratings.csv"))?.len()),
         PACKAGES.join(", "),
     );
-    for (order, raw) in [("by user, as MovieLens' are", by_user), ("by time", by_time)] {
-        text += &format!("\n### Rows {order}\n\n{}", compare(workspace, arguments, &reco, &python, &folder, &raw)?);
+    let mut bars = Vec::new();
+    for (order, what, raw) in [("by user", ", as MovieLens' are", by_user), ("by time", "", by_time)] {
+        let (table, medians) = compare(workspace, arguments, &reco, &python, &folder, &raw)?;
+        text += &format!("\n### Rows {order}{what}\n\n{table}");
+        bars.extend(names().zip(medians).map(|(name, value)| Bar {
+            label: format!("{}, {order}", name.replace('`', "")),
+            value,
+            shown: format!("{value:.2} s"),
+            is_ours: name.contains("reco"),
+        }));
     }
+    let title = format!("Seconds, {} million ratings from CSV to Parquet: less is better", arguments.rows / 1_000_000);
+    text += &format!("\n{}", plot::bars(workspace, "ingest-peers", &title, &bars)?);
     fs::remove_dir_all(&folder)?;
     Ok(text)
 }
 
+/// Who takes part, in the order of the table.
+fn names() -> impl Iterator<Item = &'static str> {
+    ["`reco ingest`"].into_iter().chain(PEERS.map(|(name, ..)| name))
+}
+
+/// The table of all, and the median of the seconds of each.
 fn compare(
     workspace: &Workspace,
     arguments: &Arguments,
@@ -145,7 +162,7 @@ fn compare(
     python: &Path,
     folder: &Path,
     raw: &Path,
-) -> Result<String> {
+) -> Result<(String, Vec<f64>)> {
     let (out, file): (PathBuf, PathBuf) = (folder.join("out"), folder.join("out.parquet"));
     let mut all: [Taken; 1 + PEERS.len()] = Default::default();
     for _ in 0..TURNS {
@@ -169,22 +186,20 @@ fn compare(
     let mut text = "| who | seconds | from – to | million rows a second | beside ours | peak memory | written |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
         .to_owned();
-    let names = ["`reco ingest`"].into_iter().chain(PEERS.map(|(name, ..)| name));
-    let ours = median(&all[0].seconds);
-    for (name, taken) in names.zip(&all) {
+    let medians: Vec<f64> = all.iter().map(|taken| median(&taken.seconds)).collect();
+    for ((name, taken), median) in names().zip(&all).zip(&medians) {
         let seconds = sorted(&taken.seconds);
-        let median = seconds[TURNS / 2];
         text += &format!(
             "| {name} | {median:.2} | {:.2} – {:.2} | {:.1} | {:.2} | {} | {} |\n",
             seconds[0],
             seconds[TURNS - 1],
             arguments.rows as f64 / median / 1e6,
-            median / ours,
+            median / medians[0],
             bytes(taken.peak),
             bytes(taken.written),
         );
     }
-    Ok(text)
+    Ok((text, medians))
 }
 
 impl Taken {
