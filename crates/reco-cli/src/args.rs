@@ -204,7 +204,7 @@ pub(crate) struct ScoresArgs {
     /// Which repetition of a repeated experiment the scores are for, as `split.fold=0`
     #[arg(long, value_name = "KEY=VALUE", requires = "scores")]
     pub(crate) repetition: Option<String>,
-    /// Write each user's values into this Parquet file, for `reco compare`
+    /// Write each user's values into this file, `.parquet` for `reco compare`, or `.csv`
     #[arg(long, value_name = "FILE", requires = "scores")]
     pub(crate) per_user: Option<PathBuf>,
 }
@@ -267,7 +267,7 @@ pub(crate) struct RecommendArgs {
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) visitor: VisitorArgs,
-    /// Where --all writes its Parquet file: user_id, item_id, rank, score, name, genres
+    /// Where --all writes its table, `.csv` or `.parquet`: user_id, item_id, rank, score, name, genres
     #[arg(long, value_name = "FILE", requires = "all")]
     pub(crate) out: Option<PathBuf>,
     /// How many items

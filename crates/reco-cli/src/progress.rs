@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: bars are drawn only where stderr is a terminal; lines about finished work are always written.
 
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -94,6 +95,11 @@ impl RunProgress for Watch {
         let mut state = self.state();
         state.bar.set_prefix(format!("{stage:<9}{:<14}", approach.unwrap_or_default()));
         why.clone_into(&mut state.why);
+    }
+
+    fn set_aside(&self, file: &Path, kept: &Path) {
+        self.clear();
+        say(&format!("`{}` was changed since it was written: it is kept as `{}`", file.display(), kept.display()));
     }
 
     fn ended(&self, outcome: &Outcome) {

@@ -5,11 +5,8 @@
 //! **Invariant**: an answer is written whole before the program reports success; an error is printed once, its remedy last.
 
 use std::error::Error;
-use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 /// Writes an answer to stdout.
@@ -31,15 +28,6 @@ pub(crate) fn print_json(answer: &impl Serialize) -> anyhow::Result<()> {
 pub(crate) fn say(words: &str) {
     // Nobody listening is no reason to stop.
     let _ = writeln!(io::stderr().lock(), "{words}");
-}
-
-/// Writes a file whole: through one of another name, so that an old one is replaced or stays.
-pub(crate) fn write_file(file: &Path, content: &str) -> anyhow::Result<()> {
-    let partial = file.with_added_extension("partial");
-    let written = fs::write(&partial, content).and_then(|()| fs::rename(&partial, file));
-    written.with_context(|| {
-        format!("cannot write `{}`\nhint: is there such a folder, and may you write there?", file.display())
-    })
 }
 
 /// `error: …`, its causes, and what helps.

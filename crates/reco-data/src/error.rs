@@ -25,8 +25,18 @@ pub enum DataError {
         /// What the system answered.
         source: std::io::Error,
     },
+    /// What the user named as an output is not to be written.
+    #[error("cannot write `{}`: {reason}\nhint: {hint}", path.display())]
+    Output {
+        /// As it was named.
+        path: PathBuf,
+        /// What lies there.
+        reason: String,
+        /// What to name instead.
+        hint: String,
+    },
     /// A Parquet file is damaged, or is none.
-    #[error("`{}` is no readable Parquet file: {reason}\nhint: delete it and make it again", path.display())]
+    #[error("`{}` is no readable Parquet file: {reason}\nhint: it may have been cut short; make or copy it again", path.display())]
     Parquet {
         /// Which file.
         path: PathBuf,

@@ -200,16 +200,40 @@ impl Fetch<'_> {
             // It was stopped between the two renames of `publish`.
             fs::rename(&old, &folder).locally("move back to", &folder)?;
         }
+        self.keep_what_is_not_ours(&old)?;
         for leftover in [old, work.join("unpacked"), work.join("pip")] {
             remove(&leftover)?;
         }
         Ok(())
     }
 
+    /// Moves a folder that was replaced beside the new one, unless every file in it is as it was fetched.
+    fn keep_what_is_not_ours(&self, old: &Path) -> Result<(), FetchError> {
+        let is_ours = || FetchRecord::read(old).ok().flatten().is_some_and(|record| record.names_all_of(old));
+        if !exists(old) || is_ours() {
+            return Ok(());
+        }
+        let mut kept = self.raw.join(format!("{}.set-aside", self.dataset.name));
+        while exists(&kept) {
+            kept.add_extension("again");
+        }
+        fs::rename(old, &kept).locally("move aside to", &kept)?;
+        let folder = self.folder();
+        self.progress.message(&format!(
+            "`{}` was not as fetched: it is kept as `{}`",
+            folder.display(),
+            kept.display()
+        ));
+        Ok(())
+    }
+
     /// Removes the hidden folder, except for a broken download. What cannot be removed is only untidy: the fetch is over.
     fn tidy(&self, work: &Path, done: bool) {
         if done {
-            let _ = fs::remove_dir_all(work);
+            // What could not be kept aside stays where it is.
+            if self.clear(work).is_ok() {
+                let _ = fs::remove_dir_all(work);
+            }
         } else {
             let _ = self.clear(work);
             let _ = fs::remove_file(work.join("lock"));

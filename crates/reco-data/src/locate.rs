@@ -52,6 +52,12 @@ pub fn locate(config: &DataConfig, raw: &Path) -> Result<Located, DataError> {
     Ok(Located { name: found.name, source: found.source.name().to_owned(), path: found.path, sha256: ratings, inputs })
 }
 
+/// The files that `config` stands for, without reading them; none where [`locate`] has an error to say.
+pub fn located_files(config: &DataConfig, raw: &Path) -> Vec<PathBuf> {
+    let Ok(Found { path, files, .. }) = find(config, raw) else { return Vec::new() };
+    [Some(path), Some(files.ratings), files.items, files.users].into_iter().flatten().collect()
+}
+
 pub(crate) fn find(config: &DataConfig, raw: &Path) -> Result<Found, DataError> {
     let mut tried = Vec::new();
     for place in config.places() {

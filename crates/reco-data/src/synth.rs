@@ -83,10 +83,11 @@ struct Item {
 /// More ratings than users and items can have, fewer than users; a folder that is there already, or can't be written.
 pub fn synth(config: &SynthConfig, out: &Path) -> Result<(), DataError> {
     config.check()?;
-    if out.exists() {
+    // A link that leads nowhere is there as well.
+    if fs::symlink_metadata(out).is_ok() {
         return Err(DataError::Synth {
             reason: format!("`{}` is there already", out.display()),
-            hint: "name a new folder, or delete that one first".to_owned(),
+            hint: "name a folder that is not there yet".to_owned(),
         });
     }
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

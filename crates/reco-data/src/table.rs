@@ -9,6 +9,7 @@
 //! key-value metadata, so that DuckDB, polars and pandas read them as they are.
 
 mod convert;
+mod csv;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use rayon::prelude::*;
 
 use crate::DataError;
+pub(crate) use csv::write_csv;
 pub(crate) use stream::TableWriter;
 
 /// One column.
@@ -178,7 +180,12 @@ impl Table {
     /// # Errors
     /// If the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), DataError> {
-        let mut writer = TableWriter::create(path, self)?;
+        self.write_into(File::create(path).map_err(DataError::io("create", path))?, path)
+    }
+
+    /// Writes it as Parquet into `file`, which errors call `path`.
+    pub(crate) fn write_into(&self, file: File, path: &Path) -> Result<(), DataError> {
+        let mut writer = TableWriter::new(file, path, self)?;
         writer.write(self)?;
         writer.finish(&self.metadata)
     }

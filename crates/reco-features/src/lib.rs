@@ -47,6 +47,7 @@
 //! ```
 
 mod catalogue;
+mod clock;
 mod columns;
 mod config;
 mod context;
@@ -58,6 +59,7 @@ mod split;
 mod store;
 
 pub use catalogue::{ItemDetails, find_item, find_user};
+pub use clock::now_in_utc;
 pub use config::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig};
 pub use context::{Stated, context_vector};
 pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare};

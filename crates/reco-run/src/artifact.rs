@@ -16,6 +16,7 @@ use reco_core::{
     Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, Query, Ranking, RawId, Run,
     Score, Seen, UserIdx, Who,
 };
+use reco_data::TableOutput;
 use reco_data::table::{Column, Table};
 use reco_features::{ItemDetails, context_vector, find_user, read_catalogue};
 use serde::{Deserialize, Serialize};
@@ -158,13 +159,13 @@ impl Artifact {
         ranking.entries().iter().enumerate().map(line).collect()
     }
 
-    /// Writes the best `top` items of every user to a Parquet file, users in catalogue order, and returns how many rows.
+    /// Writes the best `top` items of every user to a table, users in catalogue order, and returns how many rows.
     ///
     /// Columns: `user_id`, `item_id` (as the ratings file writes them), `rank` (from 1), `score`, `name`, `genres`.
     ///
     /// # Errors
     /// As [`Artifact::recommend`]; a file that cannot be written.
-    pub fn recommend_all(&self, context: &[f32], top: NonZeroUsize, file: &Path) -> Result<usize, RunError> {
+    pub fn recommend_all(&self, context: &[f32], top: NonZeroUsize, to: &TableOutput) -> Result<usize, RunError> {
         let users: Vec<UserIdx> = self.catalogue().users.indices().collect();
         let (mut user_id, mut item_id, mut rank) = (Vec::new(), Vec::new(), Vec::new());
         let (mut score, mut name, mut genres) = (Vec::new(), Vec::new(), Vec::new());
@@ -186,10 +187,7 @@ impl Artifact {
         table.push("score", Column::F32(score))?;
         table.push("name", Column::Text(name))?;
         table.push("genres", Column::TextList(genres))?;
-        // Through a file of another name, so that an old answer is replaced whole.
-        let partial = file.with_added_extension("partial");
-        table.write(&partial)?;
-        fs::rename(&partial, file).map_err(RunError::writing(file))?;
+        to.write(&table)?;
         Ok(n_rows)
     }
 }

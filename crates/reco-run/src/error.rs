@@ -85,6 +85,24 @@ pub enum RunError {
     /// The one who started it asked to stop.
     #[error("interrupted; nothing half-written was left")]
     Interrupted,
+    /// Something that is not ours lies where a run would write.
+    #[error("`{path}` is in the way: {reason}\nhint: {hint}")]
+    InTheWay {
+        /// What lies there.
+        path: String,
+        /// Why it is not replaced.
+        reason: String,
+        /// The way out.
+        hint: String,
+    },
+    /// Another run works in the folder.
+    #[error("`{out}` is in use by {holder}\nhint: wait until that is done, or name another folder with `--out`")]
+    Busy {
+        /// The folder.
+        out: String,
+        /// Its command line, process and host, and since when.
+        holder: String,
+    },
     /// A folder was made for another experiment.
     #[error("`{path}` was not made for this experiment: {why}\nhint: {hint}")]
     Stale {
@@ -176,6 +194,9 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// The way out where something of somebody else's lies in the way.
+    pub(crate) const ELSEWHERE: &str = "name another folder with `--out`, or move it elsewhere";
+
     /// For `map_err`, where `path` is read.
     pub(crate) fn reading(path: &Path) -> impl Fn(io::Error) -> Self {
         let path = path.display().to_string();

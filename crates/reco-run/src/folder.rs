@@ -1,19 +1,19 @@
-//! How does a stage's folder come to be: only when something changed, and whole or not at all?
+//! A stage's folder is made only when something changed, and whole or not at all.
 //!
-//! Does not know what is written into it.
+//! Does not know what is written into it, nor what may be replaced.
 //!
-//! **Invariant**: under its own name a folder is always complete, with its manifest; half-written ones have a name that
-//! begins with a dot and ends in `.partial`, and go when the work fails or the next one starts.
+//! **Invariant**: under its own name a folder is always complete, with its manifest, which names every file in it; half-written
+//! ones have a hidden name, and go when the work fails or the next one starts.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::manifest::{Digests, MANIFEST, Manifest, SCHEMA_VERSION, digests};
+use crate::place::Place;
 use crate::{RunError, memory};
 
 /// One folder that a stage makes, and all that its content depends on.
@@ -85,12 +85,17 @@ impl Folder {
         })
     }
 
-    /// Makes the folder: `make` fills an empty one, which then takes the place of the old one.
-    pub(crate) fn make(&self, make: impl FnOnce(&Path) -> Result<Made, RunError>) -> Result<Manifest, RunError> {
-        let (started, parent) = (Instant::now(), self.path.parent().unwrap_or(Path::new("")));
+    /// Makes the folder at its place: `make` fills an empty one, which then takes the place of the old one.
+    pub(crate) fn make(
+        &self,
+        place: &Place<'_>,
+        make: impl FnOnce(&Path) -> Result<Made, RunError>,
+    ) -> Result<Manifest, RunError> {
+        let started = Instant::now();
         memory::reset_peak();
-        let partial = Partial::create(&self.path)?;
+        let partial = place.begin()?;
         let made = make(&partial.path)?;
+        remove_empty(&partial.path)?;
         let manifest = Manifest {
             schema_version: SCHEMA_VERSION,
             stage: self.stage.to_owned(),
@@ -106,36 +111,22 @@ impl Folder {
             notes: made.notes,
         };
         write_json(&partial.path.join(MANIFEST), &manifest)?;
-        let old = parent.join(hidden(&self.path, "old"));
-        remove(&old)?;
-        if self.path.exists() {
-            fs::rename(&self.path, &old).map_err(RunError::writing(&self.path))?;
-        }
-        fs::rename(&partial.path, &self.path).map_err(RunError::writing(&self.path))?;
-        remove(&old)?;
+        place.publish(partial)?;
         Ok(manifest)
     }
 }
 
-/// A half-written folder, removed when dropped before it was renamed.
-struct Partial {
-    path: PathBuf,
-}
-
-impl Partial {
-    fn create(folder: &Path) -> Result<Self, RunError> {
-        let path = folder.parent().unwrap_or(Path::new("")).join(hidden(folder, "partial"));
-        remove(&path)?;
-        fs::create_dir_all(&path).map_err(RunError::writing(&path))?;
-        Ok(Self { path })
+/// Removes folders without a file: no manifest could name them.
+fn remove_empty(folder: &Path) -> Result<(), RunError> {
+    for entry in fs::read_dir(folder).map_err(RunError::reading(folder))? {
+        let path = entry.map_err(RunError::reading(folder))?.path();
+        if path.is_dir() {
+            remove_empty(&path)?;
+            // Fails where there is a file, which is meant.
+            let _ = fs::remove_dir(&path);
+        }
     }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // After the rename there is nothing left here; a failure to tidy up must not hide the one that led here.
-        let _ = fs::remove_dir_all(&self.path);
-    }
+    Ok(())
 }
 
 /// Writes `value` as indented JSON with a last newline.
@@ -144,17 +135,6 @@ pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(
         .map_err(|error| RunError::Write { path: path.display().to_string(), reason: error.to_string() })?;
     text.push('\n');
     fs::write(path, text).map_err(RunError::writing(path))
-}
-
-fn hidden(folder: &Path, ending: &str) -> String {
-    format!(".{}.{ending}", folder.file_name().unwrap_or_default().to_string_lossy())
-}
-
-fn remove(folder: &Path) -> Result<(), RunError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(RunError::writing(folder)(error)),
-        _ => Ok(()),
-    }
 }
 
 /// An error without its hints.
@@ -182,6 +162,7 @@ fn difference(key: &str, was: &Value, is: &Value) -> Option<(String, String, Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Quiet;
     use serde_json::json;
 
     fn folder(at: &Path) -> Folder {
@@ -196,12 +177,17 @@ mod tests {
         }
     }
 
+    fn place(folder: &Folder) -> Place<'static> {
+        Place::new(folder.path.parent().unwrap(), &folder.path, &Quiet).unwrap()
+    }
+
     fn make(folder: &Folder) {
-        let manifest = folder.make(|at| {
+        let manifest = folder.make(&place(folder), |at| {
+            fs::create_dir_all(at.join("empty/inside")).unwrap();
             fs::write(at.join("x"), "1").unwrap();
             Ok(Made::default())
         });
-        assert_eq!(manifest.unwrap().outputs.len(), 1);
+        assert_eq!(manifest.unwrap().outputs.into_keys().collect::<Vec<_>>(), ["x"]);
     }
 
     #[test]
@@ -225,6 +211,7 @@ mod tests {
         assert!(why(folder()).contains("x` is damaged"));
         make(&folder());
         assert_eq!(folder().why(), None);
+        assert_eq!(fs::read(temporary.path().join("set-aside/features/x")).unwrap(), b"2", "it may be someone's work");
     }
 
     #[test]
@@ -232,7 +219,7 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let folder = folder(temporary.path());
         make(&folder);
-        let failed = folder.make(|at| {
+        let failed = folder.make(&place(&folder), |at| {
             fs::write(at.join("half"), "").unwrap();
             Err(RunError::Interrupted)
         });

@@ -23,8 +23,10 @@ mod doctor;
 mod error;
 mod experiment;
 mod folder;
+mod lock;
 mod manifest;
 mod memory;
+mod place;
 mod progress;
 mod registry;
 mod run;
@@ -47,7 +49,7 @@ pub use scores::{ScoredFile, ScoresOptions, measure_scores};
 pub use show::{Shown, show};
 pub use stage::{PAGE, RESULTS, STAGES, StageEntry};
 
-pub use reco_data::{IngestProgress, fetch, synth};
+pub use reco_data::{IngestProgress, Output, TableOutput, fetch, synth};
 pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use reco_report::{
     Comparison, Results, comparison_page, comparison_table, diagram, mermaid, summary, terminal_table,

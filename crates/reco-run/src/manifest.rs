@@ -1,4 +1,4 @@
-//! What was a folder made from, and is it still as it was made?
+//! A manifest says what a folder was made from, and whether it still is as it was made.
 //!
 //! Does not know what a stage does, nor what its files mean.
 //!
@@ -14,8 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::place::MARKER;
+
 /// A manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
+
+/// What stands for the digest of something that has none.
+const NO_FILE: &str = "it is no file";
 
 /// The version of this format; a folder of another one is made anew, and a model of another one is refused.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -96,7 +101,7 @@ pub enum ManifestError {
         hint: String,
     },
     /// A file that no stage wrote.
-    #[error("`{path}` was not written with the rest of its folder\nhint: remove it, or {hint}")]
+    #[error("`{path}` was not written with the rest of its folder\nhint: move it elsewhere, then {hint}")]
     Added {
         /// The file.
         path: String,
@@ -122,6 +127,9 @@ impl Manifest {
         let path = folder.join(MANIFEST);
         let shown = path.display().to_string();
         let hint = hint.to_owned();
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(ManifestError::Foreign { path: shown, reason: NO_FILE.to_owned(), hint });
+        }
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -165,7 +173,7 @@ impl Manifest {
     }
 }
 
-/// The SHA-256 of every file in `folder` and below it, but for its manifest.
+/// The SHA-256 of every file in `folder` and below it, but for its manifest. A pipe, or a link to no file, is named without one.
 ///
 /// # Errors
 /// A file or folder that cannot be read.
@@ -175,10 +183,11 @@ pub fn digests(folder: &Path) -> Result<Digests, ManifestError> {
         for entry in fs::read_dir(folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if entry.path().is_dir() {
+            if entry.file_type().map_err(unreadable)?.is_dir() {
                 walk(&entry.path(), &format!("{name}/"), into)?;
-            } else if name != MANIFEST {
-                into.insert(name, digest(&entry.path())?);
+            } else if name != MANIFEST && name != MARKER {
+                let is_file = fs::metadata(entry.path()).is_ok_and(|found| found.is_file());
+                into.insert(name, if is_file { digest(&entry.path())? } else { NO_FILE.to_owned() });
             }
         }
         Ok(())
@@ -254,7 +263,9 @@ mod tests {
         assert_eq!(Manifest::read(at, "").unwrap(), manifest);
         manifest.verify(at, "").unwrap();
         fs::write(at.join("weights/b.bin"), "").unwrap();
-        assert!(manifest.verify(at, "train again").unwrap_err().to_string().contains("remove it, or train again"));
+        assert!(
+            manifest.verify(at, "train again").unwrap_err().to_string().contains("move it elsewhere, then train again")
+        );
         fs::remove_file(at.join("weights/b.bin")).unwrap();
         fs::write(at.join("weights/a.bin"), "abd").unwrap();
         let error = manifest.verify(at, "train again").unwrap_err().to_string();

@@ -4,6 +4,8 @@
 //!
 //! **Invariant**: nothing an implementation does changes a result, except that it can stop the run.
 
+use std::path::Path;
+
 use reco_core::Progress;
 use reco_data::IngestProgress;
 use reco_data::fetch::FetchProgress;
@@ -44,6 +46,11 @@ pub trait RunProgress: Send + Sync {
     /// Work begins, for the reason `why`.
     fn began(&self, stage: &str, approach: Option<&str>, why: &str) {
         let _ = (stage, approach, why);
+    }
+
+    /// A file of the run was changed since it was written, and is kept at `kept`.
+    fn set_aside(&self, file: &Path, kept: &Path) {
+        let _ = (file, kept);
     }
 
     /// Work is done, or was skipped.

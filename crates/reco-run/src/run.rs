@@ -1,17 +1,21 @@
-//! How does a whole experiment run?
+//! A whole experiment runs, or a part of it.
 //!
 //! Does not know what a stage does.
 //!
-//! **Invariant**: stages run in the order of [`STAGES`], each after the ones that it reads.
+//! **Invariant**: stages run in the order of [`STAGES`], each after the ones that it reads; before the first of them, the folders of
+//! all are known to hold nothing but ours, and no other run is at work there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use reco_data::located_files;
 use reco_report::Results;
 use serde::Serialize;
 
-use crate::stage::{Context, position, repeated};
-use crate::{Experiment, Outcome, PAGE, RESULTS, Repetition, RunError, RunProgress, STAGES};
+use crate::lock::{self, Lock};
+use crate::place::refuse_inputs_inside;
+use crate::stage::{Context, position, repeated, report};
+use crate::{Experiment, Outcome, PAGE, RESULTS, Repetition, RunError, RunProgress, STAGES, StageEntry};
 
 /// Which part of a run, and where.
 #[derive(Clone, Copy)]
@@ -60,32 +64,56 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     for experiment in [experiment].into_iter().chain(experiment.repetitions.iter().map(|one| &one.experiment)) {
         experiment.evaluate.check()?;
     }
-    let RunOptions { out, .. } = *options;
-    let whole = within(experiment, out, out, options);
-    let mut work = Vec::new();
-    for (row, repetition) in experiment.repetitions.iter().enumerate() {
+    let RunOptions { out, progress, command, .. } = *options;
+    let lock = Lock::of(out);
+    let whole = within(experiment, out, out, &lock, options);
+    let places: Vec<PathBuf> = experiment.repetitions.iter().map(|one| out.join(&one.label)).collect();
+    let mut contexts = Vec::new();
+    for (repetition, at) in experiment.repetitions.iter().zip(&places) {
         let Repetition { label, shares_tables, experiment } = repetition;
-        let at = out.join(label);
-        let tables = if *shares_tables { out } else { &at };
-        let context = Context { experiment, out: &at, tables, repetition: Some(label), ..whole };
-        options.progress.repetition(label, row + 1, whole.experiment.repetitions.len());
+        let tables = if *shares_tables { out } else { at };
+        contexts.push(Context { experiment, out: at, tables, repetition: Some(label), ..whole });
+    }
+    if contexts.is_empty() {
+        contexts.push(whole);
+    }
+    let reports = stages.iter().any(|stage| stage.name == report::ENTRY.name);
+
+    // Nothing is begun that could not be ended, and nothing of anyone else's is touched.
+    let mut of_whole = Vec::new();
+    if reports {
+        of_whole.extend((report::ENTRY.folders)(&whole));
+    }
+    let folders: Vec<(&Context<'_>, PathBuf)> = contexts
+        .iter()
+        .flat_map(|context| folders(context, stages).into_iter().map(move |folder| (context, folder)))
+        .chain(of_whole.into_iter().map(|folder| (&whole, folder)))
+        .collect();
+    let refused = refuse_foreign(&folders);
+    if refused.is_ok() || out.join(lock::FILE).exists() {
+        lock.take(command)?;
+    }
+    refused?;
+    for (context, folder) in &folders {
+        context.place(folder)?.recover()?;
+    }
+
+    let mut work = Vec::new();
+    for (row, context) in contexts.iter().enumerate() {
+        if let Some(label) = context.repetition {
+            progress.repetition(label, row + 1, contexts.len());
+        }
         for stage in stages {
-            work.extend((stage.run)(&context)?);
+            work.extend((stage.run)(context)?);
         }
     }
-    if experiment.repetitions.is_empty() {
-        for stage in stages {
-            work.extend((stage.run)(&whole)?);
-        }
-    }
-    let reported = work.iter().any(|outcome| Some(outcome.stage.as_str()) == STAGES.last().map(|stage| stage.name));
-    if reported && !experiment.repetitions.is_empty() {
+    if reports && !experiment.repetitions.is_empty() {
         work.push(repeated(&whole)?);
     }
     Ok(Summary {
         work,
-        results: reported.then(|| results(out)).transpose()?,
-        page: reported.then(|| out.join("report").join(PAGE)),
+        results: reports.then(|| results(out)).transpose()?,
+        page: reports.then(|| out.join("report").join(PAGE)),
     })
 }
 
@@ -94,10 +122,31 @@ pub(crate) fn within<'a>(
     experiment: &'a Experiment,
     out: &'a Path,
     tables: &'a Path,
+    lock: &'a Lock,
     options: &RunOptions<'a>,
 ) -> Context<'a> {
     let RunOptions { raw, force, command, progress, .. } = *options;
-    Context { experiment, raw, out, tables, repetition: None, force, command, progress }
+    Context { experiment, raw, out, tables, repetition: None, force, command, progress, lock }
+}
+
+/// The folders that `stages` make of `context`.
+pub(crate) fn folders(context: &Context<'_>, stages: &[StageEntry]) -> Vec<PathBuf> {
+    stages.iter().flat_map(|stage| (stage.folders)(context)).collect()
+}
+
+/// Refuses what is not ours in folders that would be replaced, and what is to be read from there.
+///
+/// # Errors
+/// What is in the way.
+pub(crate) fn refuse_foreign(folders: &[(&Context<'_>, PathBuf)]) -> Result<(), RunError> {
+    for (context, folder) in folders {
+        let Context { experiment, raw, .. } = **context;
+        let mut inputs = located_files(&experiment.data, raw);
+        inputs.extend([raw.to_owned()].into_iter().chain(experiment.split.file().ok().flatten()));
+        refuse_inputs_inside(&inputs, folder)?;
+        context.place(folder)?.refuse_foreign()?;
+    }
+    Ok(())
 }
 
 /// The results that the last run left under `out`.

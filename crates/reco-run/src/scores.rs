@@ -10,13 +10,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{Catalogue, Interactions, ItemIdx, Predicts, Query, Recommender, ScoreError, Scores, UserIdx, Who};
-use reco_data::{ScoreRows, read_scores};
+use reco_data::{ScoreRows, TableOutput, read_scores};
 use reco_eval::Ask;
 use reco_report::Results;
 use serde::Serialize;
 
-use crate::run::within;
-use crate::stage::{Ruler, report, users};
+use crate::lock::Lock;
+use crate::run::{folders, refuse_foreign, within};
+use crate::stage::{Ruler, position, report, users};
 use crate::{Experiment, RunError, RunOptions};
 
 /// What came out.
@@ -60,7 +61,7 @@ pub struct ScoresOptions<'a> {
     pub are_stars: bool,
     /// Which repetition of a repeated experiment they are for.
     pub repetition: Option<&'a str>,
-    /// Where each user's values are written, as Parquet.
+    /// Where each user's values are written.
     pub per_user: Option<&'a Path>,
 }
 
@@ -80,14 +81,13 @@ pub fn measure_scores(
         let hint = "it is relative to the folder that the command runs in".to_owned();
         return Err(RunError::Scores { path, reason, hint });
     }
-    if let Some(folder) = scores.per_user.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())
-        && !folder.is_dir()
-    {
-        let (path, reason) = (folder.display().to_string(), "there is no such folder".to_owned());
-        return Err(RunError::Write { path, reason });
-    }
-    let context = within(experiment, &out, &tables, options);
-    for stage in crate::STAGES.iter().take_while(|stage| stage.name != "train") {
+    let per_user = scores.per_user.map(TableOutput::at).transpose()?;
+    let lock = Lock::of(options.out);
+    let context = within(experiment, &out, &tables, &lock, options);
+    let stages = &crate::STAGES[..position("train")?];
+    let replaced: Vec<_> = folders(&context, stages).into_iter().map(|folder| (&context, folder)).collect();
+    refuse_foreign(&replaced)?;
+    for stage in stages {
         (stage.run)(&context)?;
     }
     let ruler = Ruler::new(&context)?;
@@ -98,8 +98,8 @@ pub fn measure_scores(
         all_are_there(&table, &ruler.dataset.test, scores)?;
     }
     let evaluation = ruler.measure(&table, Ask::ById)?;
-    if let Some(path) = scores.per_user {
-        users(&evaluation, &name)?.write(path)?;
+    if let Some(to) = per_user {
+        to.write(&users(&evaluation, &name)?)?;
     }
     let test_users = || evaluation.per_user.iter().filter_map(|user| ruler.dataset.catalogue.users.get(&user.user));
     let seen = ruler.seen();

@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: the page is written whole or not at all; the answer goes to stdout.
 
-use reco_run::{CompareOptions, comparison_page, comparison_table};
+use reco_run::{CompareOptions, Output, comparison_page, comparison_table};
 
 use crate::args::CompareArgs;
 use crate::text;
@@ -19,9 +19,10 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<()> {
         different_tests: args.different_tests,
         self_check: args.self_check,
     };
+    let page = args.html.as_deref().map(Output::at).transpose()?;
     let comparison = reco_run::compare(&args.runs, &options)?;
-    if let Some(file) = &args.html {
-        text::write_file(file, &comparison_page(&comparison))?;
+    if let (Some(page), Some(file)) = (page, &args.html) {
+        page.write_text(&comparison_page(&comparison))?;
         text::say(&format!("comparison: {}", file.display()));
     }
     if args.json { text::print_json(&comparison) } else { text::print(&comparison_table(&comparison)) }

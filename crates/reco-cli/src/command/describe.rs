@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: a picture is written whole or not at all; everything else goes to stdout.
 
-use reco_run::{describe as layers, diagram, mermaid, summary};
+use reco_run::{Output, describe as layers, diagram, mermaid, summary};
 use serde_json::json;
 
 use crate::args::DescribeArgs;
@@ -12,9 +12,10 @@ use crate::text;
 
 /// `reco describe`
 pub(crate) fn describe(args: &DescribeArgs) -> anyhow::Result<()> {
+    let picture = args.svg.as_deref().map(Output::at).transpose()?;
     let (name, graph) = layers(&args.models, args.approach.as_deref())?;
-    if let Some(file) = &args.svg {
-        text::write_file(file, &diagram(&name, &graph).alone())?;
+    if let (Some(picture), Some(file)) = (picture, &args.svg) {
+        picture.write_text(&diagram(&name, &graph).alone())?;
         if !args.mermaid && !args.json {
             text::say(&format!("`{}`: the diagram of {name}", file.display()));
             return Ok(());

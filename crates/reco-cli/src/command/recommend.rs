@@ -10,7 +10,9 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use reco_core::{Predicts, Profile};
-use reco_run::{Answer, Artifact, Asker, Reason, ReasonCause, Reasons, Recommendation, find, find_for_visitor};
+use reco_run::{
+    Answer, Artifact, Asker, Reason, ReasonCause, Reasons, Recommendation, TableOutput, find, find_for_visitor,
+};
 use serde_json::{Value, json};
 
 use crate::args::{RecommendArgs, VisitorArgs};
@@ -21,14 +23,16 @@ const TERMS: usize = 5;
 
 /// `reco recommend`
 pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
+    // What cannot be written is said before a model is asked.
+    let everyone = args.out.as_deref().map(|file| TableOutput::at(file).map(|to| (file, to))).transpose()?;
     let profile = profile(&args.visitor)?;
     let artifact = Artifact::load(&folder(args, &profile)?, args.device)?;
     let stated: BTreeMap<_, _> =
         args.context.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let context = artifact.context(&stated)?;
-    if let Some(file) = &args.out {
+    if let Some((file, to)) = &everyone {
         let model = &artifact.config.name;
-        let n_rows = artifact.recommend_all(&context, args.top, file)?;
+        let n_rows = artifact.recommend_all(&context, args.top, to)?;
         let n_users = artifact.catalogue().n_users();
         if args.json {
             let file = file.display().to_string();

@@ -34,7 +34,7 @@ pub enum FetchError {
     },
     /// A folder that is not known to hold the dataset.
     #[error(
-        "`{}` is in the way: it is not empty and has no `{missing}`\nhint: move it away, or fetch with `--force` to replace it",
+        "`{}` is in the way: it is not empty and has no `{missing}`\nhint: move it elsewhere, or fetch with `--again`, which sets it aside",
         folder.display()
     )]
     InTheWay {
@@ -60,7 +60,7 @@ pub enum FetchError {
         source: io::Error,
     },
     /// An archive placed by hand that is not what it should be.
-    #[error("`{}` lies there but can't be used: {reason}\nhint: remove it, or replace it: {remedy}", path.display())]
+    #[error("`{}` lies there but can't be used: {reason}\nhint: move it elsewhere, or replace it: {remedy}", path.display())]
     PlacedByHand {
         /// The archive.
         path: PathBuf,

@@ -76,6 +76,23 @@ impl FetchRecord {
         self.files.iter().find(|file| !there(file)).map(|file| file.path.as_str())
     }
 
+    /// Whether a folder holds nothing but the files that were fetched, as long as they were, and this record.
+    pub(super) fn names_all_of(&self, folder: &Path) -> bool {
+        fn n_entries(folder: &Path, n: &mut usize) -> io::Result<()> {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                let is_folder = entry.file_type()?.is_dir();
+                if is_folder {
+                    n_entries(&entry.path(), n)?;
+                }
+                *n += usize::from(!is_folder);
+            }
+            Ok(())
+        }
+        let mut n = 0;
+        n_entries(folder, &mut n).is_ok() && n == self.files.len() + 1 && self.missing(folder).is_none()
+    }
+
     /// Whether any digest was compared with another's.
     pub(super) fn any_checked(digests: &[FileDigest]) -> bool {
         digests.iter().any(|digest| digest.check != Check::Unverified)

@@ -46,6 +46,11 @@ pub(crate) struct TableWriter {
 impl TableWriter {
     /// Starts a file whose columns are those of `like`.
     pub(crate) fn create(path: &Path, like: &Table) -> Result<Self, DataError> {
+        Self::new(File::create(path).map_err(DataError::io("create", path))?, path, like)
+    }
+
+    /// Starts to write into `file`, which errors call `path`.
+    pub(crate) fn new(file: File, path: &Path, like: &Table) -> Result<Self, DataError> {
         let fields: Vec<_> = like.columns().map(|(name, column)| convert::field(name, column)).collect();
         let schema = Arc::new(Schema::new(fields));
         let mut properties = WriterProperties::builder()
@@ -63,7 +68,6 @@ impl TableWriter {
             properties =
                 properties.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding);
         }
-        let file = File::create(path).map_err(DataError::io("create", path))?;
         // The Arrow schema is left out: the Parquet one says all of it, and the file's metadata stays our own.
         let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(BufWriter::new(file), schema.clone(), options);
@@ -130,7 +134,11 @@ impl TableWriter {
         }
         let buffer = self.file.into_inner().map_err(cant_write(&self.path))?;
         let file = buffer.into_inner().map_err(|error| DataError::io("write", &self.path)(error.into_error()))?;
-        file.sync_all().map_err(DataError::io("write", &self.path))
+        // A pipe or a device has no disk to be on.
+        match file.metadata() {
+            Ok(of_file) if of_file.is_file() => file.sync_all().map_err(DataError::io("write", &self.path)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -31,6 +31,7 @@ use reco_report::Results;
 use serde::Serialize;
 
 use crate::folder::first_line;
+use crate::lock::Lock;
 use crate::stage::{Context, ready_dataset, ready_results};
 use crate::{Experiment, Quiet, RunError};
 
@@ -251,6 +252,7 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
         force: false,
         command: "",
         progress: &Quiet,
+        lock: &Lock::of(out),
     };
     let (mut no_dataset, mut no_results) = (String::new(), String::new());
     match ready_dataset(&context) {

@@ -24,6 +24,7 @@ pub(super) const ENTRY: StageEntry = StageEntry {
     name: "evaluate",
     about: "Judges every trained model by the held-out ratings",
     example: "  reco evaluate --set 'evaluate.k=[5, 10]'\n  reco evaluate --experiment data/experiments/ratio-811.toml --scores mine.parquet --json",
+    folders: |context| vec![context.at("evaluation")],
     run,
 };
 

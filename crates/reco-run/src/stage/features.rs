@@ -19,6 +19,7 @@ pub(super) const ENTRY: StageEntry = StageEntry {
     name: "features",
     about: "Makes vocabularies, features, context and the split out of the tables",
     example: "  reco features --set split.kind=temporal",
+    folders: |context| vec![context.at("features")],
     run,
 };
 

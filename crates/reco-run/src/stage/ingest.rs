@@ -16,6 +16,7 @@ pub(super) const ENTRY: StageEntry = StageEntry {
     name: "ingest",
     about: "Reads raw files, fetched first if they are not there, into checked Parquet tables",
     example: "  reco ingest --set data.fetch=ml-1m --set data.name=ml-1m",
+    folders: |context| vec![context.tables.join("tables")],
     run,
 };
 

@@ -23,7 +23,9 @@ use reco_report::Results;
 use serde_json::Value;
 
 use crate::folder::{Folder, Made};
+use crate::lock::Lock;
 use crate::manifest::{Digests, Manifest};
+use crate::place::Place;
 use crate::{Experiment, Outcome, RunError, RunProgress, results};
 
 pub(crate) use evaluate::{Ruler, USERS, users};
@@ -38,6 +40,8 @@ pub struct StageEntry {
     pub about: &'static str,
     /// The lines of its help that explain by example.
     pub example: &'static str,
+    /// The folders that it makes.
+    pub(crate) folders: fn(&Context<'_>) -> Vec<PathBuf>,
     /// Does what has to be done.
     pub(crate) run: fn(&Context<'_>) -> Result<Vec<Outcome>, RunError>,
 }
@@ -57,6 +61,7 @@ pub(crate) fn position(name: &str) -> Result<usize, RunError> {
 }
 
 /// All that a stage is given.
+#[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) experiment: &'a Experiment,
     pub(crate) raw: &'a Path,
@@ -70,12 +75,20 @@ pub(crate) struct Context<'a> {
     /// What the report says was typed.
     pub(crate) command: &'a str,
     pub(crate) progress: &'a dyn RunProgress,
+    /// Held while something is made in the folder of the run.
+    pub(crate) lock: &'a Lock,
 }
 
 impl Context<'_> {
     /// A folder of the run.
     pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.out.join(name)
+    }
+
+    /// Where a folder of the run lies, or is to lie.
+    pub(crate) fn place(&self, path: &Path) -> Result<Place<'_>, RunError> {
+        let out = if path.starts_with(self.out) { self.out } else { path.parent().unwrap_or(self.out) };
+        Place::new(out, path, self.progress)
     }
 
     /// Makes `folder` with `make` if it has to be made.
@@ -97,8 +110,9 @@ impl Context<'_> {
             seconds: 0.0,
         };
         if let Some(why) = why {
+            self.lock.take(self.command)?;
             self.progress.began(folder.stage, approach, &why);
-            outcome.seconds = folder.make(make)?.seconds;
+            outcome.seconds = folder.make(&self.place(&folder.path)?, make)?.seconds;
         }
         self.progress.ended(&outcome);
         Ok(outcome)

@@ -37,10 +37,11 @@ const REPORT: &str = "report.md";
 /// The folder of figures that stand alone.
 const FIGURES: &str = "figures";
 
-pub(super) const ENTRY: StageEntry = StageEntry {
+pub(crate) const ENTRY: StageEntry = StageEntry {
     name: "report",
     about: "Writes the results as a page for people and as a file for machines",
     example: "  reco report\n  reco report --json",
+    folders: |context| vec![context.at("report")],
     run,
 };
 

@@ -27,6 +27,7 @@ pub(super) const ENTRY: StageEntry = StageEntry {
     name: "train",
     about: "Trains every approach that changed, each into a folder that stands alone",
     example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json",
+    folders: |context| context.experiment.approaches.iter().map(|one| context.at("models").join(&one.name)).collect(),
     run,
 };
 

@@ -42,7 +42,10 @@ fn a_wrong_archive_that_lies_there_is_refused_and_kept() {
         error.starts_with("`RAW/toy.zip` lies there but can't be used: checksum mismatch: the sha256 of"),
         "{error}"
     );
-    assert!(error.ends_with(&format!("\nhint: remove it, or replace it: download {}", server.mirror())), "{error}");
+    assert!(
+        error.ends_with(&format!("\nhint: move it elsewhere, or replace it: download {}", server.mirror())),
+        "{error}"
+    );
     assert_eq!(world.names(), ["toy.zip"]);
 }
 
@@ -68,6 +71,15 @@ fn a_strange_folder_is_in_the_way_unless_told_to_replace_it() {
     assert_eq!(names(&world.path("toy")), ["notes.txt"]);
     world.run(true).unwrap();
     assert_eq!(names(&world.path("toy")), ["fetched.json", "ratings.csv", "sub", "tags.csv"]);
+    assert_eq!(names(&world.path("toy.set-aside")), ["notes.txt"]);
+    assert!(world.progress.said("it is kept as"));
+    // What was fetched is not anyone's work.
+    world.run(true).unwrap();
+    assert_eq!(names(world.raw.path()), ["toy", "toy.set-aside"]);
+    fs::write(world.path("toy/notes.txt"), "more").unwrap();
+    world.run(true).unwrap();
+    assert_eq!(names(&world.path("toy.set-aside.again")).last().unwrap(), "tags.csv");
+    assert_eq!(fs::read_to_string(world.path("toy.set-aside.again/notes.txt")).unwrap(), "more");
 }
 
 #[test]
@@ -79,6 +91,7 @@ fn a_fetched_folder_that_lost_a_file_is_fetched_again() {
     assert!(world.fetch().unwrap().new);
     assert_eq!(fs::read_to_string(world.path("toy/ratings.csv")).unwrap(), CSV);
     assert!(world.progress.said("has lost `ratings.csv`"));
+    assert_eq!(fs::read_to_string(world.path("toy.set-aside/ratings.csv")).unwrap(), "cut");
 }
 
 #[test]

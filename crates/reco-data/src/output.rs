@@ -1,0 +1,330 @@
+//! A file that the user names is written whole, or not at all; links lead to it, pipes and devices take it as they are.
+//!
+//! Does not know what is written.
+//!
+//! **Invariant**: a regular file has its old content or all of the new one, and keeps its permissions; nothing else that lies at a
+//! path (a link, a pipe, a device, a folder) is ever replaced.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::DataError;
+use crate::table::{Table, write_csv};
+
+/// As many links as may lead from one to the next.
+const MAX_LINKS: usize = 40;
+
+/// A file, pipe or device that the user named, found fit to be written.
+#[derive(Debug)]
+pub struct Output {
+    named: PathBuf,
+    to: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// A regular file, or none yet, at the end of all links.
+    File(PathBuf),
+    /// A pipe or a device.
+    Stream(PathBuf),
+    /// The program's own stdout, where whoever started it made it lead.
+    Stdout,
+    /// Its stderr.
+    Stderr,
+}
+
+impl Output {
+    /// Looks at what lies at `path`, and writes nothing yet.
+    ///
+    /// # Errors
+    /// A folder, a disk, a file that is read-only, links in a circle, a folder that is not there.
+    pub fn at(path: &Path) -> Result<Self, DataError> {
+        let refuse = |reason: String, hint: &str| {
+            Err(DataError::Output { path: path.to_owned(), reason, hint: hint.to_owned() })
+        };
+        let name_a_file = "name a file in a folder that is there";
+        let is_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+        if is_folder || path.file_name().is_none() {
+            return refuse("it is no name of a file".to_owned(), name_a_file);
+        }
+        let mut at = path.to_owned();
+        for _ in 0..MAX_LINKS {
+            if let Some(to) = descriptor(&at) {
+                return Ok(Self { named: path.to_owned(), to });
+            }
+            let folder = folder_of(&at);
+            let found = match fs::symlink_metadata(&at) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => None,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return refuse(format!("there is no folder `{}`", folder.display()), name_a_file);
+                }
+                found => Some(found.map_err(DataError::io("write", path))?),
+            };
+            let to = match found {
+                Some(found) if found.is_symlink() => {
+                    at = folder.join(fs::read_link(&at).map_err(DataError::io("read the link", &at))?);
+                    continue;
+                }
+                Some(found) if found.is_dir() => return refuse("it is a folder".to_owned(), name_a_file),
+                Some(found) if found.is_file() && found.permissions().readonly() => {
+                    return refuse("the file is read-only".to_owned(), "name another one, or let it be written");
+                }
+                Some(found) if is_disk(&found) => return refuse("it is a disk".to_owned(), name_a_file),
+                Some(found) if !found.is_file() => Target::Stream(at),
+                _ => Target::File(at),
+            };
+            return Ok(Self { named: path.to_owned(), to });
+        }
+        refuse("its links lead in a circle".to_owned(), name_a_file)
+    }
+
+    /// Writes what `fill` writes.
+    ///
+    /// # Errors
+    /// Those of `fill`, which leave a regular file as it was; what the system says.
+    pub fn write<T>(&self, fill: impl FnOnce(File) -> Result<T, DataError>) -> Result<T, DataError> {
+        let io = |error| DataError::io("write", &self.named)(error);
+        match &self.to {
+            // Added at the end: what a shell's `>>` opened is not written over.
+            Target::Stream(path) => fill(OpenOptions::new().append(true).open(path).map_err(io)?),
+            Target::Stdout => fill(own(io::stdout()).map_err(io)?),
+            Target::Stderr => fill(own(io::stderr()).map_err(io)?),
+            Target::File(path) => {
+                let partial = beside().tempfile_in(folder_of(path)).map_err(io)?;
+                let done = fill(partial.as_file().try_clone().map_err(io)?)?;
+                if let Ok(old) = fs::metadata(path) {
+                    keep_owner(partial.path(), &old);
+                    fs::set_permissions(partial.path(), old.permissions()).map_err(io)?;
+                }
+                partial.persist(path).map_err(|error| io(error.error))?;
+                Ok(done)
+            }
+        }
+    }
+
+    /// Writes `text`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write_text(&self, text: &str) -> Result<(), DataError> {
+        self.write(|mut file| file.write_all(text.as_bytes()).map_err(DataError::io("write", &self.named)))
+    }
+}
+
+/// A table that the user named a file for, in the format that its ending says.
+#[derive(Debug)]
+pub struct TableOutput {
+    output: Output,
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Csv,
+    Parquet,
+}
+
+impl TableOutput {
+    /// The endings that say how a table is written.
+    pub const ENDINGS: [&str; 2] = ["csv", "parquet"];
+
+    /// Looks at what lies at `path`, and writes nothing yet. A pipe or a device without an ending takes CSV.
+    ///
+    /// # Errors
+    /// As [`Output::at`]; an ending that says no format.
+    pub fn at(path: &Path) -> Result<Self, DataError> {
+        let output = Output::at(path)?;
+        let ending = path.extension().map(OsStr::to_ascii_lowercase);
+        let format = match ending.as_deref().and_then(OsStr::to_str) {
+            Some("csv") => Format::Csv,
+            Some("parquet") => Format::Parquet,
+            None if !matches!(output.to, Target::File(_)) => Format::Csv,
+            _ => {
+                return Err(DataError::Output {
+                    path: path.to_owned(),
+                    reason: "its ending says no format".to_owned(),
+                    hint: format!("let it end in `.{}`", Self::ENDINGS.join("` or `.")),
+                });
+            }
+        };
+        Ok(Self { output, format })
+    }
+
+    /// Writes `table`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&self, table: &Table) -> Result<(), DataError> {
+        let named = &self.output.named;
+        self.output.write(|file| match self.format {
+            Format::Csv => write_csv(table, file).map_err(DataError::io("write", named)),
+            Format::Parquet => table.write_into(file, named),
+        })
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A file beside the one that it will replace, with the permissions of any new file.
+fn beside() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".reco-").suffix(".partial");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder
+}
+
+/// Stdout, stderr or another open file, where `path` stands for one: what the shell opened is written into, as it was opened.
+fn descriptor(path: &Path) -> Option<Target> {
+    let path = path.to_str()?;
+    let own = format!("/proc/{}/fd/", std::process::id());
+    let number = match path {
+        "/dev/stdout" => "1",
+        "/dev/stderr" => "2",
+        _ => ["/dev/fd/", "/proc/self/fd/", &own].iter().find_map(|folder| path.strip_prefix(folder))?,
+    };
+    Some(match number {
+        "1" => Target::Stdout,
+        "2" => Target::Stderr,
+        _ => Target::Stream(path.into()),
+    })
+}
+
+#[cfg(unix)]
+fn own(stream: impl std::os::fd::AsFd) -> io::Result<File> {
+    Ok(stream.as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn own(stream: impl std::os::windows::io::AsHandle) -> io::Result<File> {
+    Ok(stream.as_handle().try_clone_to_owned()?.into())
+}
+
+#[cfg(unix)]
+fn is_disk(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    found.file_type().is_block_device()
+}
+
+#[cfg(not(unix))]
+fn is_disk(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// Whoever owned the old file owns the new one, where the system lets us give it away.
+fn keep_owner(path: &Path, old: &fs::Metadata) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let _ = chown(path, Some(old.uid()), Some(old.gid()));
+    }
+    #[cfg(not(unix))]
+    let _ = (path, old);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Column;
+
+    fn write(path: &Path, text: &str) -> Result<(), String> {
+        Output::at(path).and_then(|output| output.write_text(text)).map_err(|error| error.to_string())
+    }
+
+    fn left(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_stays_where_filling_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.txt");
+        write(&file, "one").unwrap();
+        write(&file, "two").unwrap();
+        let failed = Output::at(&file).unwrap().write(|mut file| {
+            file.write_all(b"half").unwrap();
+            Err::<(), _>(DataError::Interrupted)
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "two");
+        assert_eq!(left(folder.path()), ["x.txt"]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("folder")).unwrap();
+        fs::write(at("kept"), "").unwrap();
+        let mut permissions = fs::metadata(at("kept")).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(at("kept"), permissions).unwrap();
+        for (name, reason) in [
+            ("folder", "it is a folder"),
+            ("new/", "it is no name of a file"),
+            ("nowhere/x", "there is no folder"),
+            ("kept", "the file is read-only"),
+        ] {
+            let error = write(&at(name), "").unwrap_err();
+            assert!(error.contains(reason) && error.contains("\nhint: "), "{error}");
+        }
+        assert_eq!(left(folder.path()), ["folder", "kept"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_to_what_is_written_and_permissions_stay() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("elsewhere")).unwrap();
+        fs::write(at("elsewhere/x"), "old").unwrap();
+        fs::set_permissions(at("elsewhere/x"), fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("elsewhere/x", at("one")).unwrap();
+        symlink("one", at("two")).unwrap();
+        symlink("elsewhere/new", at("dangling")).unwrap();
+        symlink("circle", at("circle")).unwrap();
+        symlink("nowhere/new", at("lost")).unwrap();
+        write(&at("two"), "new").unwrap();
+        write(&at("dangling"), "made").unwrap();
+        assert!(write(&at("circle"), "").unwrap_err().contains("lead in a circle"));
+        assert!(write(&at("lost"), "").unwrap_err().contains("there is no folder"));
+        assert_eq!(fs::read_to_string(at("elsewhere/x")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(at("elsewhere/new")).unwrap(), "made");
+        assert_eq!(fs::metadata(at("elsewhere/x")).unwrap().permissions().mode() & 0o777, 0o640);
+        for link in ["one", "two", "dangling", "circle", "lost"] {
+            assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link}");
+        }
+    }
+
+    #[test]
+    fn endings_say_the_format_of_a_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut table = Table::new();
+        table.push("who", Column::Text(vec![Some("a,\"b\"".to_owned()), None])).unwrap();
+        table.push("n", Column::F32(vec![Some(0.1), Some(4.0)])).unwrap();
+        let genres = vec![vec!["x".to_owned(), "y".to_owned()], Vec::new()];
+        table.push("genres", Column::TextList(genres)).unwrap();
+        let write = |name: &str| TableOutput::at(&at(name)).and_then(|output| output.write(&table));
+        write("x.CSV").unwrap();
+        write("x.parquet").unwrap();
+        assert_eq!(fs::read_to_string(at("x.CSV")).unwrap(), "who,n,genres\n\"a,\"\"b\"\"\",0.1,x|y\n,4,\n");
+        assert_eq!(Table::read(&at("x.parquet")).unwrap(), table);
+        for name in ["x.xlsx", "x", "x.csv.bak"] {
+            let error = write(name).unwrap_err().to_string();
+            assert!(error.contains("hint: let it end in `.csv` or `.parquet`"), "{error}");
+        }
+        assert_eq!(left(folder.path()), ["x.CSV", "x.parquet"]);
+    }
+}

@@ -1,0 +1,34 @@
+//! A table is written as CSV, for spreadsheets and for whoever does not read Parquet.
+//!
+//! Does not know where it goes.
+//!
+//! **Invariant**: one line per row under a line of names; what is missing is empty, and lists are joined by `|`, as ratings files are.
+
+use std::io::{self, Write};
+
+use super::{Column, Table};
+
+/// Writes `table`, quoted where it has to be.
+pub(crate) fn write_csv(table: &Table, to: impl Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(to);
+    writer.write_record(table.names())?;
+    for row in 0..table.n_rows() {
+        writer.write_record(table.columns().map(|(_, column)| cell(column, row)))?;
+    }
+    writer.flush()
+}
+
+fn cell(column: &Column, row: usize) -> String {
+    fn shown<T: ToString>(value: Option<&T>) -> String {
+        value.map(T::to_string).unwrap_or_default()
+    }
+    match column {
+        Column::I64(values) => shown(values[row].as_ref()),
+        Column::U32(values) => values[row].to_string(),
+        Column::F32(values) => shown(values[row].as_ref()),
+        Column::F64(values) => shown(values[row].as_ref()),
+        Column::Text(values) => values[row].clone().unwrap_or_default(),
+        Column::TextList(values) => values[row].join("|"),
+        Column::OptionalTextList(values) => values[row].as_ref().map(|list| list.join("|")).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,325 @@
+//! A folder of a run is replaced only while everything in it is ours.
+//!
+//! Does not know what a stage writes, nor whether it is out of date.
+//!
+//! **Invariant**: nothing is deleted but files that a manifest of ours names with the digest that they still have, and what a run
+//! was still writing when it was killed, which is marked as such; a file of ours that was changed is set aside. At every moment
+//! either the old folder or the new one is there whole, if under its hidden name.
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::manifest::{Digests, MANIFEST, digest};
+use crate::{RunError, RunProgress};
+
+/// Written first into a folder that is being filled, and removed last: whatever lies beside it is unfinished work of ours.
+pub(crate) const MARKER: &str = ".reco-unfinished";
+
+const MARKED: &str =
+    "reco is filling this folder. If no run is at work, it was stopped, and the next one empties it.\n";
+
+/// Where what the user changed goes, in the folder of the run.
+const ASIDE: &str = "set-aside";
+
+/// Where a folder of a run lies, or is to lie.
+pub(crate) struct Place<'a> {
+    /// At the end of all links.
+    path: PathBuf,
+    /// Where files go that were changed.
+    aside: PathBuf,
+    progress: &'a dyn RunProgress,
+}
+
+impl<'a> Place<'a> {
+    /// The place `path` of a run in `out`.
+    ///
+    /// # Errors
+    /// A link that leads nowhere.
+    pub(crate) fn new(out: &Path, path: &Path, progress: &'a dyn RunProgress) -> Result<Self, RunError> {
+        let name = path.strip_prefix(out).ok().filter(|inside| !inside.as_os_str().is_empty());
+        let name = name.unwrap_or_else(|| Path::new(path.file_name().unwrap_or_default()));
+        let linked = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        let (path, beside) = match linked.then(|| fs::canonicalize(path)) {
+            None => (path.to_owned(), out.to_owned()),
+            // On the disk that the folder is on.
+            Some(Ok(led_to)) => (led_to.clone(), led_to.parent().unwrap_or(out).to_owned()),
+            Some(Err(_)) => return Err(in_the_way(path, "it is a link that leads nowhere".to_owned())),
+        };
+        Ok(Self { path, aside: beside.join(ASIDE).join(name), progress })
+    }
+
+    /// Puts in order what a killed run left.
+    ///
+    /// # Errors
+    /// Something under a hidden name of ours that is not ours.
+    pub(crate) fn recover(&self) -> Result<(), RunError> {
+        self.refuse_foreign()?;
+        let (old, partial) = (self.hidden("old"), self.hidden("partial"));
+        if exists(&old) {
+            // It was stopped between the two renames, or while the old folder was emptied.
+            match exists(&self.path) {
+                false => fs::rename(&old, &self.path).map_err(RunError::writing(&self.path))?,
+                true => self.dispose(&old)?,
+            }
+        }
+        if exists(&partial) {
+            fs::remove_dir_all(&partial).map_err(RunError::writing(&partial))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the place is free, or holds nothing but what a manifest of ours names; so, too, its hidden names.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub(crate) fn refuse_foreign(&self) -> Result<(), RunError> {
+        folder_fits(&self.path)?;
+        let (old, partial) = (self.hidden("old"), self.hidden("partial"));
+        for folder in [&self.path, &old, &partial].into_iter().filter(|folder| exists(folder)) {
+            if folder != &partial || !is_marked(folder) {
+                named(folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An empty folder that is marked as unfinished, with its hidden name.
+    ///
+    /// # Errors
+    /// What is in the way; what the system says.
+    pub(crate) fn begin(&self) -> Result<Partial, RunError> {
+        self.recover()?;
+        let path = self.hidden("partial");
+        fs::create_dir_all(&path).map_err(RunError::writing(&path))?;
+        let partial = Partial { path };
+        let marker = partial.path.join(MARKER);
+        fs::write(&marker, MARKED).map_err(RunError::writing(&marker))?;
+        Ok(partial)
+    }
+
+    /// Puts a folder that has its manifest into its place.
+    ///
+    /// # Errors
+    /// What came to lie in the way meanwhile; what the system says.
+    pub(crate) fn publish(&self, partial: Partial) -> Result<(), RunError> {
+        self.refuse_foreign()?;
+        let (old, marker) = (self.hidden("old"), partial.path.join(MARKER));
+        fs::remove_file(&marker).map_err(RunError::writing(&marker))?;
+        let replaces = exists(&self.path);
+        if replaces {
+            fs::rename(&self.path, &old).map_err(RunError::writing(&self.path))?;
+        }
+        if let Err(error) = fs::rename(&partial.path, &self.path) {
+            if replaces {
+                // The first error is the one to tell; the next run tries this again.
+                let _ = fs::rename(&old, &self.path);
+            }
+            return Err(RunError::writing(&self.path)(error));
+        }
+        if replaces { self.dispose(&old) } else { Ok(()) }
+    }
+
+    /// Empties a folder that was replaced, its manifest last, and keeps in `set-aside` whatever is not as we wrote it.
+    fn dispose(&self, old: &Path) -> Result<(), RunError> {
+        let outputs = outputs(old).unwrap_or_default();
+        self.empty(old, "", &outputs)?;
+        let manifest = old.join(MANIFEST);
+        match fs::remove_file(&manifest) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(RunError::writing(&manifest)(error)),
+            _ => fs::remove_dir(old).map_err(RunError::writing(old)),
+        }
+    }
+
+    fn empty(&self, folder: &Path, prefix: &str, outputs: &Digests) -> Result<(), RunError> {
+        for (path, kind) in entries(folder)? {
+            let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
+            if kind.is_dir() && is_folder_of(&name, outputs) {
+                self.empty(&path, &format!("{name}/"), outputs)?;
+                fs::remove_dir(&path).map_err(RunError::writing(&path))?;
+            } else if kind.is_file() && outputs.get(&name).is_some_and(|was| digest(&path).is_ok_and(|is| is == *was)) {
+                fs::remove_file(&path).map_err(RunError::writing(&path))?;
+            } else if name != MANIFEST {
+                let aside = self.free_name(&name)?;
+                fs::rename(&path, &aside).map_err(RunError::writing(&aside))?;
+                self.progress.set_aside(&self.path.join(&name), &aside);
+            }
+        }
+        Ok(())
+    }
+
+    /// A name under `set-aside` that nothing has yet; its folder is made.
+    fn free_name(&self, name: &str) -> Result<PathBuf, RunError> {
+        let wanted = self.aside.join(name);
+        let folder = wanted.parent().unwrap_or(&self.aside);
+        fs::create_dir_all(folder).map_err(RunError::writing(folder))?;
+        let mut free = wanted.clone();
+        for number in 2.. {
+            if !exists(&free) {
+                break;
+            }
+            free = wanted.with_added_extension(number.to_string());
+        }
+        Ok(free)
+    }
+
+    fn hidden(&self, ending: &str) -> PathBuf {
+        let mut name = OsString::from(".");
+        name.push(self.path.file_name().unwrap_or_default());
+        name.push(format!(".{ending}"));
+        self.path.with_file_name(name)
+    }
+}
+
+/// A folder that is being filled, removed when dropped before it has its place.
+pub(crate) struct Partial {
+    pub(crate) path: PathBuf,
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After the rename there is nothing left here; a failure to tidy up must not hide the one that led here.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Refuses a file where `path`, or a folder that it lies in, belongs.
+///
+/// # Errors
+/// The file, or a link that leads nowhere.
+pub(crate) fn folder_fits(path: &Path) -> Result<(), RunError> {
+    let there = path.ancestors().filter(|folder| !folder.as_os_str().is_empty()).find(|folder| exists(folder));
+    match there.map(|folder| (folder, fs::metadata(folder))) {
+        Some((file, Ok(found))) if !found.is_dir() => {
+            Err(in_the_way(file, "it is a file, and a folder belongs there".to_owned()))
+        }
+        Some((link, Err(error))) if error.kind() == io::ErrorKind::NotFound => {
+            Err(in_the_way(link, "it is a link that leads nowhere, and a folder belongs there".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what lies in `folder`, which the run would replace, and is to be read by it.
+///
+/// # Errors
+/// The first of `inputs` that lies there.
+pub(crate) fn refuse_inputs_inside(inputs: &[PathBuf], folder: &Path) -> Result<(), RunError> {
+    let whole = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or(path.to_owned());
+    let replaced = whole(folder);
+    match inputs.iter().find(|input| whole(input).starts_with(&replaced)) {
+        None => Ok(()),
+        Some(input) => Err(RunError::InTheWay {
+            path: input.display().to_string(),
+            reason: format!("it is to be read, and lies in `{}`, which the run replaces", folder.display()),
+            hint: "name another folder with `--out`, or move it elsewhere and name it there".to_owned(),
+        }),
+    }
+}
+
+/// Whether a folder was being filled by us when its process ended.
+fn is_marked(folder: &Path) -> bool {
+    let marker = folder.join(MARKER);
+    let is = |path: &Path, kind: fn(&fs::Metadata) -> bool| fs::symlink_metadata(path).is_ok_and(|found| kind(&found));
+    is(folder, fs::Metadata::is_dir)
+        && is(&marker, fs::Metadata::is_file)
+        && fs::read(&marker).is_ok_and(|text| {
+            // It may have ended while it wrote the mark, before anything else.
+            let alone = || entries(folder).is_ok_and(|entries| entries.len() == 1);
+            text == MARKED.as_bytes() || (MARKED.as_bytes().starts_with(&text) && alone())
+        })
+}
+
+/// What the manifest of `folder` names, where it names everything that is there; nothing, of an empty folder.
+///
+/// # Errors
+/// What is in the way: no folder, no manifest of ours, or something that the manifest does not name.
+fn named(folder: &Path) -> Result<Digests, RunError> {
+    let is_folder = fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir());
+    if !is_folder {
+        return Err(in_the_way(folder, "it is no folder, and a folder of the run goes by this name".to_owned()));
+    }
+    let entries = entries(folder)?;
+    let Some((first, _)) = entries.first() else { return Ok(Digests::new()) };
+    let outputs = match outputs(folder) {
+        Ok(outputs) => outputs,
+        Err(Some(reason)) => {
+            let reason = format!("{reason}, so that nobody knows whose files lie beside it");
+            return Err(in_the_way(&folder.join(MANIFEST), reason));
+        }
+        Err(None) => return Err(foreign(first, folder)),
+    };
+    match stranger(folder, "", &outputs)? {
+        None => Ok(outputs),
+        Some(path) => Err(foreign(&path, folder)),
+    }
+}
+
+/// The digests in the manifest of `folder`, of whatever version; the reason why it is none of ours, or `None` if there is none.
+fn outputs(folder: &Path) -> Result<Digests, Option<String>> {
+    let path = folder.join(MANIFEST);
+    match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(None),
+        Err(error) => return Err(Some(format!("it cannot be read: {error}"))),
+        Ok(found) if !found.is_file() => return Err(Some("it is no file".to_owned())),
+        Ok(_) => {}
+    }
+    let text = fs::read(&path).map_err(|error| Some(format!("it cannot be read: {error}")))?;
+    let read = || {
+        let manifest: Value = serde_json::from_slice(&text).ok()?;
+        let ours = manifest.get("schema_version")?.is_u64() && manifest.get("stage")?.is_string();
+        ours.then(|| serde_json::from_value(manifest.get("outputs")?.clone()).ok())?
+    };
+    read().ok_or_else(|| Some("it is no manifest of reco".to_owned()))
+}
+
+/// The first thing in `folder`, by name, that `outputs` does not: a file, a link, a pipe, a folder without any file of ours.
+fn stranger(folder: &Path, prefix: &str, outputs: &Digests) -> Result<Option<PathBuf>, RunError> {
+    for (path, kind) in entries(folder)? {
+        let name = path.file_name().and_then(|name| name.to_str()).map(|name| format!("{prefix}{name}"));
+        let found = match name {
+            Some(name) if kind.is_dir() && is_folder_of(&name, outputs) => {
+                stranger(&path, &format!("{name}/"), outputs)?
+            }
+            Some(name) if kind.is_file() && (name == MANIFEST || outputs.contains_key(&name)) => None,
+            _ => Some(path),
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn is_folder_of(name: &str, outputs: &Digests) -> bool {
+    let inside = format!("{name}/");
+    outputs.range(inside.clone()..).next().is_some_and(|(file, _)| file.starts_with(&inside))
+}
+
+/// What lies in a folder, by name, links not followed.
+fn entries(folder: &Path) -> Result<Vec<(PathBuf, fs::FileType)>, RunError> {
+    let entry = |entry: io::Result<fs::DirEntry>| entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)));
+    let entries = fs::read_dir(folder).and_then(|entries| entries.map(entry).collect::<io::Result<Vec<_>>>());
+    let mut entries = entries.map_err(RunError::reading(folder))?;
+    entries.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(entries)
+}
+
+/// Whether something is there under that name, if only a link that leads nowhere.
+fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn foreign(path: &Path, folder: &Path) -> RunError {
+    in_the_way(path, format!("reco did not write it, and the run would replace `{}`", folder.display()))
+}
+
+fn in_the_way(path: &Path, reason: String) -> RunError {
+    RunError::InTheWay { path: path.display().to_string(), reason, hint: RunError::ELSEWHERE.to_owned() }
+}
