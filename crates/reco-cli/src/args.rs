@@ -63,7 +63,7 @@ Examples:
   reco recommend --user 1 --approach content --explain
   reco recommend --new-user --likes Sci-Fi,Thriller --age 34 --gender F --occupation writer
   reco recommend --new-user --rated 50=5,172=4
-  reco recommend --all --out recommendations.parquet --approach hybrid"
+  reco recommend --all --out recommendations.csv --approach hybrid"
     )]
     Recommend(RecommendArgs),
     /// Show a trained network layer by layer, with shapes and parameters
