@@ -134,7 +134,7 @@ fn what_cannot_be_measured_is_refused() {
     refuse(
         "user,item,score\n1,1,4\n",
         &["--per-user", "no/such/folder/x.parquet"],
-        &["no/such/folder", "no such folder"],
+        &["there is no folder `no/such/folder`", "hint: "],
     );
     reco(["evaluate", "--stars"]).fails(2, &["--scores"]);
 }

@@ -2,8 +2,8 @@
 //!
 //! Does not know what is written.
 //!
-//! **Invariant**: a regular file has its old content or all of the new one, and keeps its permissions; nothing else that lies at a
-//! path (a link, a pipe, a device, a folder) is ever replaced.
+//! **Invariant**: a regular file has its old content or all of the new one, and keeps its permissions; nothing else
+//! that lies at a path (a link, a pipe, a device, a folder) is ever replaced.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -181,7 +181,8 @@ fn beside() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Stdout, stderr or another open file, where `path` stands for one: what the shell opened is written into, as it was opened.
+/// Stdout, stderr or another open file, where `path` stands for one: what the shell opened is written into, as it was
+/// opened.
 fn descriptor(path: &Path) -> Option<Target> {
     let path = path.to_str()?;
     let own = format!("/proc/{}/fd/", std::process::id());

@@ -2,8 +2,8 @@
 //!
 //! Does not know what is written into it, nor what may be replaced.
 //!
-//! **Invariant**: under its own name a folder is always complete, with its manifest, which names every file in it; half-written
-//! ones have a hidden name, and go when the work fails or the next one starts.
+//! **Invariant**: under its own name a folder is always complete, with its manifest, which names every file in it;
+//! half-written ones have a hidden name, and go when the work fails or the next one starts.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -2,8 +2,8 @@
 //!
 //! Does not know what a run does. Whoever only reads takes no lock.
 //!
-//! **Invariant**: the lock is the system's, and goes with its process however that ends; the file that carries it says who holds it
-//! while it is held and is empty afterwards, and no file of anyone else's is written.
+//! **Invariant**: the lock is the system's, and goes with its process however that ends; the file that carries it says
+//! who holds it while it is held and is empty afterwards, and no file of anyone else's is written.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};

@@ -173,7 +173,8 @@ impl Manifest {
     }
 }
 
-/// The SHA-256 of every file in `folder` and below it, but for its manifest. A pipe, or a link to no file, is named without one.
+/// The SHA-256 of every file in `folder` and below it, but for its manifest. A pipe, or a link to no file, is named
+/// without one.
 ///
 /// # Errors
 /// A file or folder that cannot be read.

@@ -2,9 +2,9 @@
 //!
 //! Does not know what a stage writes, nor whether it is out of date.
 //!
-//! **Invariant**: nothing is deleted but files that a manifest of ours names with the digest that they still have, and what a run
-//! was still writing when it was killed, which is marked as such; a file of ours that was changed is set aside. At every moment
-//! either the old folder or the new one is there whole, if under its hidden name.
+//! **Invariant**: nothing is deleted but files that a manifest of ours names with the digest that they still have, and
+//! what a run was still writing when it was killed, which is marked as such; a file of ours that was changed is set
+//! aside. At every moment either the old folder or the new one is there whole, if under its hidden name.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,8 @@ use serde_json::Value;
 use crate::manifest::{Digests, MANIFEST, digest};
 use crate::{RunError, RunProgress};
 
-/// Written first into a folder that is being filled, and removed last: whatever lies beside it is unfinished work of ours.
+/// Written first into a folder that is being filled, and removed last: whatever lies beside it is unfinished work of
+/// ours.
 pub(crate) const MARKER: &str = ".reco-unfinished";
 
 const MARKED: &str =
@@ -261,7 +262,8 @@ fn named(folder: &Path) -> Result<Digests, RunError> {
     }
 }
 
-/// The digests in the manifest of `folder`, of whatever version; the reason why it is none of ours, or `None` if there is none.
+/// The digests in the manifest of `folder`, of whatever version; the reason why it is none of ours, or `None` if there
+/// is none.
 fn outputs(folder: &Path) -> Result<Digests, Option<String>> {
     let path = folder.join(MANIFEST);
     match fs::symlink_metadata(&path) {
@@ -279,7 +281,8 @@ fn outputs(folder: &Path) -> Result<Digests, Option<String>> {
     read().ok_or_else(|| Some("it is no manifest of reco".to_owned()))
 }
 
-/// The first thing in `folder`, by name, that `outputs` does not: a file, a link, a pipe, a folder without any file of ours.
+/// The first thing in `folder`, by name, that `outputs` does not: a file, a link, a pipe, a folder without any file of
+/// ours.
 fn stranger(folder: &Path, prefix: &str, outputs: &Digests) -> Result<Option<PathBuf>, RunError> {
     for (path, kind) in entries(folder)? {
         let name = path.file_name().and_then(|name| name.to_str()).map(|name| format!("{prefix}{name}"));

@@ -2,8 +2,8 @@
 //!
 //! Does not know what a stage does.
 //!
-//! **Invariant**: stages run in the order of [`STAGES`], each after the ones that it reads; before the first of them, the folders of
-//! all are known to hold nothing but ours, and no other run is at work there.
+//! **Invariant**: stages run in the order of [`STAGES`], each after the ones that it reads; before the first of them,
+//! the folders of all are known to hold nothing but ours, and no other run is at work there.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -257,7 +257,8 @@ fn foreign() -> impl Strategy<Value = Foreign> {
 fn plant(out: &Path, planted: &[(String, Foreign)]) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let before: Vec<PathBuf> = tree(out).into_keys().collect();
     for (path, what) in planted {
-        // An empty folder under a hidden name of ours is what a run leaves that was killed at once: nothing is lost with it.
+        // An empty folder under a hidden name of ours is what a run leaves that was killed at once: nothing is lost
+        // with it.
         if matches!(what, Foreign::Folder) && (path.ends_with(".old") || path.ends_with(".partial")) {
             continue;
         }
