@@ -1,4 +1,4 @@
-//! How fast is it, and how much memory does it take? `cargo xtask bench`.
+//! Measures how fast it is, and how much memory it takes: `cargo xtask bench`.
 //!
 //! Does not know how a case is measured; `CASES` lists those that do.
 //!
@@ -17,6 +17,7 @@ mod peers;
 mod plot;
 mod protocols;
 mod quality;
+pub(crate) mod readme;
 mod ruler;
 mod train;
 mod turns;
@@ -38,7 +39,8 @@ const PAGE: &str = "docs/results.md";
 Examples:
   cargo xtask bench                           every case
   cargo xtask bench ingest --rows 1000000     one of them, smaller
-  cargo xtask bench keras                     what others do, in a Python environment made for it")]
+  cargo xtask bench keras                     what others do, in a Python environment made for it
+  cargo xtask bench readme                    README's table from docs/results.md, as after each other case")]
 pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn,
     /// full-ranking, dot-product, protocols, choices, compare, train, quality, ingest, doctor
@@ -62,6 +64,8 @@ struct Case {
     name: &'static str,
     /// The section's heading.
     about: &'static str,
+    /// Whether it is always built in the release profile, and not in the one that is asked for.
+    release: bool,
     /// Whether it runs others' programs, which takes an environment and time: only when asked for.
     peer: bool,
     /// Measures, and gives the section's text: commands and tables.
@@ -69,6 +73,10 @@ struct Case {
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.cases == ["readme"] {
+        readme::write(workspace.root())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(unknown) = arguments.cases.iter().find(|name| CASES.iter().all(|case| case.name != **name)) {
         let known: Vec<&str> = CASES.iter().map(|case| case.name).collect();
         bail!("there is no case `{unknown}`\nhint: known are `{}`", known.join("`, `"));
@@ -86,7 +94,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
             Ok(text) => {
                 // Read anew each time: a case takes minutes, and someone may edit the page meanwhile.
                 let page = fs::read_to_string(&path).unwrap_or_default();
-                let profile = if arguments.release { "release" } else { "dev" };
+                let profile = if arguments.release || case.release { "release" } else { "dev" };
                 let section = format!("## {}\n\n{machine}; {profile} profile.\n\n{}", case.about, text.trim_end());
                 fs::write(&path, page::with_section(&page, case.name, &section))
                     .with_context(|| format!("cannot write `{PAGE}`"))?;
@@ -98,5 +106,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
             }
         }
     }
+    readme::write(workspace.root())?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

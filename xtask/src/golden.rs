@@ -5,19 +5,16 @@
 //! **Invariant**: without `--write`, nothing that is committed changes; no two numbers that differ by more than 1e-12 pass.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::process::{Workspace, succeed};
-use crate::python::python;
+use crate::python::EVALUATORS;
 
 /// Has the script, what it needs, and what it wrote.
 const FOLDER: &str = "crates/reco-eval/tests/golden";
-
-/// As the script's own `requirements.txt` has them, which a test compares.
-pub(crate) const PACKAGES: &[&str] = &["numpy==2.4.6", "ranx==0.3.21", "scikit-learn==1.9.1", "scipy==1.17.1"];
 
 /// Absolute below 1, relative above.
 const TOLERANCE: f64 = 1e-12;
@@ -60,13 +57,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The Python of an environment with these evaluators.
-pub(crate) fn evaluators(workspace: &Workspace) -> Result<PathBuf> {
-    python(workspace, "evaluators", PACKAGES)
-}
-
 fn make(workspace: &Workspace, to: &Path) -> Result<()> {
-    succeed(workspace.command(evaluators(workspace)?).arg(format!("{FOLDER}/make.py")).arg(to))
+    succeed(EVALUATORS.command(workspace)?.arg(format!("{FOLDER}/make.py")).arg(to))
 }
 
 fn read(path: &Path) -> Result<Value> {
@@ -116,7 +108,7 @@ mod tests {
     fn the_environment_is_what_the_script_requires() {
         let requirements = Workspace::find().unwrap().root().join(FOLDER).join("requirements.txt");
         let requirements = fs::read_to_string(requirements).unwrap();
-        assert_eq!(requirements.lines().collect::<Vec<_>>(), PACKAGES);
+        assert_eq!(requirements.lines().collect::<Vec<_>>(), EVALUATORS.packages);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which chores does the workspace have? `cargo xtask pipeline | ci | tidy | golden | instructions | bench`.
+//! Runs the workspace's chores: `cargo xtask pipeline | ci | tidy | golden | instructions | splits | bench`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -13,6 +13,7 @@ mod instructions;
 mod pipeline;
 mod process;
 mod python;
+mod splits;
 mod tidy;
 
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ enum Task {
     Golden(golden::Arguments),
     /// Count the instructions of the hot loops, and compare them with what is committed; needs valgrind
     Instructions(instructions::Arguments),
+    /// Make the splits of MovieLens 100K that tests and measurements share with other programs, by Surprise and NumPy
+    Splits,
     /// Measure, and write the measurements into docs/results.md
     Bench(bench::Arguments),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Golden(arguments) => golden::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Task::Instructions(arguments) => instructions::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Task::Splits => splits::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Bench(arguments) => bench::run(&workspace, &arguments),
     });
     match done {

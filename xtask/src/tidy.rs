@@ -1,6 +1,6 @@
-//! Does the workspace keep the rules that no compiler checks? `cargo xtask tidy`.
+//! Checks whether the workspace keeps the rules that no compiler checks: `cargo xtask tidy`.
 //!
-//! Does not know what the code does: it reads manifests, file headers and marks.
+//! Does not know what the code does: it reads manifests, file headers, marks and pages.
 //!
 //! **Invariant**: it only reads, needs no network, and takes well under a second.
 
@@ -21,6 +21,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     findings.extend(manifests::check(workspace)?);
     findings.extend(sources::check(workspace.root())?);
     findings.extend(twins::check(workspace.root())?);
+    findings.extend(crate::bench::readme::check(workspace.root())?);
     for finding in &findings {
         eprintln!("tidy: {finding}");
     }

@@ -12,6 +12,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::command;
+use reco_core::testing::left_out;
 use serde_json::Value;
 
 fn read(path: &Path) -> Value {
@@ -27,7 +28,7 @@ fn seed() -> Option<PathBuf> {
 #[test]
 fn the_article_s_exact_numbers() {
     let Some(seed) = seed() else {
-        eprintln!("left out: the article's workbook, RECO_EXTRA_DATA is not set");
+        left_out("the article's exact numbers: RECO_EXTRA_DATA names no folder with its workbook");
         return;
     };
     let reference = read(&seed.join("reference.json"));
@@ -110,7 +111,7 @@ fn of_twelve_seeds() -> Bounds {
 #[test]
 fn the_networks_over_five_seeds_are_those_of_keras() {
     let Some(seed) = seed() else {
-        eprintln!("left out: the article's workbook, RECO_EXTRA_DATA is not set");
+        left_out("the article's networks over five seeds: RECO_EXTRA_DATA names no folder with its workbook");
         return;
     };
     let reference = &read(&seed.join("reference.json"))["keras_after_100_epochs"];

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::{finished, reco};
+use reco_core::testing::left_out;
 use serde_json::Value;
 
 /// Names under which systems install the browser.
@@ -34,7 +35,7 @@ fn browser() -> Option<&'static str> {
         version.is_ok_and(|status| status.success())
     });
     if found.is_none() {
-        eprintln!("left out: there is no Chromium or Chrome");
+        left_out("the report in a browser: there is no Chromium: Debian's `chromium`");
     }
     found
 }

@@ -9,9 +9,11 @@
 mod assigned;
 mod checkerboard;
 pub mod conformance;
+mod left_out;
 
 pub use assigned::Assigned;
 pub use checkerboard::{Checkerboard, Feedback, checkerboard};
+pub use left_out::{left_out, ml_100k};
 
 use crate::{Catalogue, Features, Items, Matrix, RatingScale, Scaling, Users};
 

@@ -1,19 +1,20 @@
 //! Does the article's own workbook give the article's own counts?
 //!
 //! Does not carry the workbook: it is looked for in `movielens-seed/` of the folder that `RECO_EXTRA_DATA` names.
-//! **Invariant**: without that variable the test says that it skipped.
+//! **Invariant**: without that variable the test says that it was left out.
 
 mod support;
 
 use std::path::Path;
 
+use reco_core::testing::left_out;
 use serde_json::json;
 use support::ingest_path;
 
 #[test]
 fn the_workbook_has_the_counts_of_the_article() {
     let Some(extra) = std::env::var_os("RECO_EXTRA_DATA") else {
-        eprintln!("skipped: RECO_EXTRA_DATA is not set, so that the article's workbook is not at hand");
+        left_out("counts of the article's workbook: RECO_EXTRA_DATA is not set");
         return;
     };
     let path = Path::new(&extra).join("movielens-seed/data_movies.xlsx");

@@ -1,7 +1,7 @@
-//! How long does an evaluation of lists of ten take, scores being ready?
+//! Measures how long an evaluation takes, scores being ready.
 //!
 //! `cargo run -p reco-eval --example ruler -- FOLDER` prints a JSON line for the metrics that others have as well, and one for all
-//! metrics. The folder has the NumPy files that `xtask/src/bench/peers/ruler_inputs.py` describes. Does not know how others do:
+//! metrics of the registry: test rows have their stars, items their genres, and scores count as stars, so that none is without a value. The folder has the NumPy files that `xtask/src/bench/peers/ruler_inputs.py` describes. Does not know how others do:
 //! `ruler_numpy.py` beside it does the same work on the same files.
 //!
 //! **Invariant**: reading and grouping are not in the seconds; handing over scores, ranking and measuring are.
@@ -14,7 +14,8 @@ use std::time::Instant;
 
 use reco_core::testing::catalogue;
 use reco_core::{
-    Case, Catalogue, Interaction, Interactions, Predicts, Query, Recommender, ScoreError, Scores, Seen, Target, Who,
+    Case, Catalogue, Features, Interaction, Interactions, Matrix, Predicts, Query, Recommender, ScoreError, Scores,
+    Seen, Target, Who,
 };
 use reco_eval::{Ask, EvaluateConfig, Evaluation, Known, Task, evaluate};
 use serde_json::{Map, Value, json};
@@ -30,16 +31,32 @@ fn main() -> Result<()> {
     let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("which folder?")?);
     let (shape, bytes) = array(&folder.join("scores.npy"), "<f4")?;
     let [n_users, n_items] = *shape.as_slice() else { return Err("`scores.npy` is no matrix".into()) };
-    let told = Told { catalogue: Arc::new(catalogue(n_users, n_items)), scores: numbers(&bytes, f32::from_le_bytes) };
+    let (shape, genres) = array(&folder.join("genres.npy"), "<f4")?;
+    let [_, n_genres] = *shape.as_slice() else { return Err("`genres.npy` is no matrix".into()) };
+    let genres =
+        Matrix::new(n_items, n_genres, numbers(&genres, f32::from_le_bytes)).ok_or("other items in `genres.npy`")?;
+    let names = |row: &[f32]| (0..n_genres).filter(|genre| row[*genre] > 0.0).map(|genre| genre.to_string()).collect();
+    let genres_of: Vec<Vec<String>> = (0..n_items).map(|item| names(genres.row(item))).collect();
+    let item_features =
+        Features::new((0..n_genres).map(|genre| genre.to_string()).collect(), genres).ok_or("a name for each genre")?;
+    let catalogue = Catalogue { item_features, ..catalogue(n_users, n_items) };
+    let told = Told { catalogue: Arc::new(catalogue), scores: numbers(&bytes, f32::from_le_bytes) };
     let relevant = pairs(&folder, "relevant", &told.catalogue)?;
     let met = pairs(&folder, "seen", &told.catalogue)?;
     let seen = Seen::by_user(n_users, [&met]);
     let cases = Case::group(&relevant, n_users);
     // What was only validated on counts as known here: it costs as much, and none of the seven looks at it.
-    let known = Known::new(&met, &told.catalogue);
+    let known = Known::new(&met, &told.catalogue).with_genres(genres_of.iter().map(Vec::as_slice));
     let few = METRICS.map(str::to_owned).to_vec();
     for (evaluator, metrics) in [("reco", few), ("reco, all metrics", Vec::new())] {
-        let config = EvaluateConfig { metrics, buckets: Vec::new(), detail_users: 0, ..EvaluateConfig::default() };
+        // Every test row is relevant, whatever its stars.
+        let config = EvaluateConfig {
+            metrics,
+            relevance_threshold: 0.0,
+            buckets: Vec::new(),
+            detail_users: 0,
+            ..EvaluateConfig::default()
+        };
         let task = Task {
             cases: &cases,
             seen: &seen,
@@ -66,6 +83,7 @@ fn main() -> Result<()> {
             "seconds": seconds[0],
             "median": seconds[REPEATS / 2],
             "first": first,
+            "n_metrics": values.len(),
             "values": values,
         });
         #[expect(clippy::print_stdout, reason = "the lines are what it is for")]
@@ -80,17 +98,20 @@ fn shown(evaluation: &Evaluation) -> Map<String, Value> {
     evaluation.metrics.iter().filter_map(|(name, value)| Some((name.clone(), json!((*value)?)))).collect()
 }
 
-/// Events of the lists called `name`.
+/// Ratings of the lists called `name`.
 fn pairs(folder: &Path, name: &str, catalogue: &Catalogue) -> Result<Interactions> {
     let read = |part: &str| -> Result<Vec<i64>> {
         Ok(numbers(&array(&folder.join(format!("{name}_{part}.npy")), "<i8")?.1, i64::from_le_bytes))
     };
     let (offsets, items) = (read("offsets")?, read("items")?);
+    let stars = numbers(&array(&folder.join(format!("{name}_stars.npy")), "<f4")?.1, f32::from_le_bytes);
     let mut rows = Interactions::builder(0);
     for (user, ends) in catalogue.users.indices().zip(offsets.windows(2)) {
-        for item in &items[usize::try_from(ends[0])?..usize::try_from(ends[1])?] {
-            let item = catalogue.items.at(usize::try_from(*item)?).ok_or("no such item")?;
-            rows.push(Interaction { user, item, rating: None, target: Target::EVENT, timestamp: None, context: &[] });
+        for row in usize::try_from(ends[0])?..usize::try_from(ends[1])? {
+            let item = catalogue.items.at(usize::try_from(items[row])?).ok_or("no such item")?;
+            let rating = Some(catalogue.scale.rating(stars[row])?);
+            let target = Target::new(stars[row]).ok_or("no stars")?;
+            rows.push(Interaction { user, item, rating, target, timestamp: None, context: &[] });
         }
     }
     Ok(rows.finish())
@@ -127,7 +148,7 @@ struct Told {
 
 impl Recommender for Told {
     fn predicts(&self) -> Predicts {
-        Predicts::Order
+        Predicts::Stars
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {

@@ -1,17 +1,16 @@
 //! Do the ranking metrics agree with an independent evaluator on MovieLens 100K?
 //!
-//! Runs where `RECO_EXTRA_DATA` names a folder with `splits/ratio811.csv` (one row per rating: its zero-based number and
-//! `train`, `valid` or `test`) and `RECO_ML100K` a file of ratings in their original order (`u.data`, or RecBole's `.inter`,
-//! which is the same under a header line). Does not know other splits.
+//! Runs where `reco_core::testing::ml_100k` finds the ratings and `ratio811.csv` (one row per rating: its zero-based number and
+//! `train`, `valid` or `test`). Does not know other splits.
 //!
 //! **Invariant**: the expected numbers come from a NumPy program that shares no code with this crate.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use reco_core::testing::Assigned;
+use reco_core::testing::{Assigned, ml_100k};
 use reco_core::{Case, DeviceChoice, Run, Seen, Silent, Train};
 use reco_eval::{Ask, EvaluateConfig, Evaluation, Known, Task, evaluate};
 
@@ -25,11 +24,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[test]
 fn popularity_agrees_with_numpy() -> Result<()> {
-    let (Some(extra), Some(ratings)) = (variable("RECO_EXTRA_DATA"), variable("RECO_ML100K")) else {
-        println!("skipped: RECO_EXTRA_DATA or RECO_ML100K is not set");
-        return Ok(());
-    };
-    let data = read(&ratings, &extra.join("splits/ratio811.csv"))?;
+    let Some((ratings, split)) = ml_100k("ratio811.csv") else { return Ok(()) };
+    let data = read(&ratings, &split)?;
     let clock = Instant::now();
     let evaluation = measured("popularity", &data)?;
     println!("fitted and evaluated in {:.0} ms: {:?}", clock.elapsed().as_secs_f64() * 1e3, evaluation.metrics);
@@ -67,10 +63,6 @@ fn measured(name: &str, data: &Data) -> Result<Evaluation> {
         held_out: Ask::AsVisitors,
     };
     Ok(evaluate(&*fitted, &task)?)
-}
-
-fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from)
 }
 
 fn read(ratings: &Path, split: &Path) -> Result<Data> {

@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 
+use reco_core::testing::left_out;
 use reco_core::{Interaction, Interactions};
 use reco_data::{DataConfig, SilentIngest, Tables};
 use reco_features::{Dataset, FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig, prepare};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 #[test]
 fn the_workbook_gives_the_reference() {
     let Some(extra) = std::env::var_os("RECO_EXTRA_DATA") else {
-        println!("skipped: RECO_EXTRA_DATA does not name a folder with `movielens-seed/`");
+        left_out("features of the article's workbook: RECO_EXTRA_DATA is not set");
         return;
     };
     let folder = PathBuf::from(extra).join("movielens-seed");

@@ -1,8 +1,9 @@
-//! How many ratings a second does a network learn from, and how long does it take to rank every item for every user?
+//! Measures how many ratings a second a network learns from, and how long it takes to rank every item for every user.
 //!
 //! `cargo run --release -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP [DEVICE [EPOCHS [RATINGS [RANKINGS]]]]`
 //! trains on as many ratings, users and items as MovieLens 100K's train part has, unless told otherwise, drawn by chance, and prints a
-//! JSON line. Does not know how good the network gets: there is nothing to learn.
+//! JSON line. RATINGS may also be a folder with `train.tsv` and `valid.tsv` (user, item and target, counted from 0): the line then has
+//! the mean absolute error of the second. Does not know what anybody else reaches.
 //!
 //! **Invariant**: the seconds are those of the whole fit, less what the first, unmeasured fit has warmed.
 
@@ -10,13 +11,14 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use reco_core::testing::{catalogue, chance};
 use reco_core::{
-    Candidates, Catalogue, DeviceChoice, Features, Interaction, Interactions, Matrix, Query, Run, Seen, Silent, Target,
-    Train, Who,
+    Candidates, Case, Catalogue, DeviceChoice, Features, Fitted, Interaction, Interactions, Matrix, Query, RatingScale,
+    Run, Scores, Seen, Silent, Target, Train, Who,
 };
 use serde_json::json;
 
@@ -40,8 +42,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let entry = reco_models::APPROACHES.iter().find(|entry| entry.name == approach).ok_or("no such approach")?;
     let options = |epochs: usize| json!({ "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "training_step": step });
     let run = Run { seed: 1, device, progress: &Silent };
-    let n_ratings = words.get(6).map_or(Ok(N_RATINGS), |word| word.parse())?;
-    let train = train(n_ratings)?;
+    let word = words.get(6).map(String::as_str);
+    let folder = word.map(Path::new).filter(|folder| folder.is_dir());
+    let generated = match word {
+        Some(word) if folder.is_none() => word.parse()?,
+        _ => N_RATINGS,
+    };
+    let (train, valid) = train(folder, generated)?;
     (entry.configure)(&options(1))?.fit(&train, &run)?;
     let fitted = (entry.configure)(&options(epochs))?.fit(&train, &run)?;
     let queries: Vec<Query<'_>> = train
@@ -69,6 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "ranking_seconds": ranked.get(ranked.len() / 2),
         "rows_per_rating": rows_per_rating(&train, batch_size),
         "loss": log.epochs.last().map(|epoch| epoch.train_loss),
+        "error": if valid.is_empty() { None } else { Some(error(&*fitted, &valid)?) },
     });
     std::io::stdout().write_all(format!("{line}\n").as_bytes())?;
     Ok(())
@@ -86,13 +94,56 @@ fn rows_per_rating(train: &Train, batch_size: usize) -> f64 {
     (distinct(&users) + distinct(&items)) / users.len() as f64
 }
 
-fn train(n_ratings: u64) -> Result<Train, Box<dyn Error>> {
+/// The mean absolute error of `rows`.
+fn error(fitted: &dyn Fitted, rows: &Interactions) -> Result<f64, Box<dyn Error>> {
+    let cases = Case::group(rows, fitted.catalogue().n_users());
+    let queries: Vec<Query<'_>> = cases
+        .iter()
+        .map(|case| Query {
+            who: Who::Known(case.user()),
+            context: &[0.0, 0.0],
+            candidates: Candidates::These(case.rows().items()),
+        })
+        .collect();
+    let mut scores = Scores::new();
+    fitted.score(&queries, &mut scores)?;
+    let mut sum = 0.0;
+    for (row, case) in cases.iter().enumerate() {
+        for (score, target) in scores.row(row).iter().zip(case.rows().targets()) {
+            sum += f64::from(score - target.get()).abs();
+        }
+    }
+    Ok(sum / rows.len() as f64)
+}
+
+/// What is learned from, and what is only measured on: nothing of what is generated.
+fn train(folder: Option<&Path>, n_ratings: u64) -> Result<(Train, Interactions), Box<dyn Error>> {
     let features = (0..N_ITEMS * N_FEATURES).map(|at| f32::from(u8::from(chance(at as u64) < 0.1))).collect();
     let matrix = Matrix::new(N_ITEMS, N_FEATURES, features).ok_or("a number for each feature")?;
     let names = (0..N_FEATURES).map(|at| format!("genre {at}")).collect();
     let item_features = Features::new(names, matrix).ok_or("a name for each")?;
     let contexts = vec!["daytime".to_owned(), "weekend".to_owned()];
-    let catalogue = Catalogue { item_features, contexts, ..catalogue(N_USERS, N_ITEMS) };
+    // Targets are stars between a half and 1.
+    let scale = RatingScale::new(0.5, 1.0)?;
+    let catalogue = Catalogue { item_features, contexts, scale, ..catalogue(N_USERS, N_ITEMS) };
+    let read = |name: &str| -> Result<Interactions, Box<dyn Error>> {
+        let mut rows = Interactions::builder(2);
+        for line in
+            folder.map(|folder| std::fs::read_to_string(folder.join(name))).transpose()?.unwrap_or_default().lines()
+        {
+            let mut fields = line.split('\t');
+            let mut field = || fields.next().ok_or("user, item and target");
+            let user = catalogue.users.at(field()?.parse()?).ok_or("a user")?;
+            let item = catalogue.items.at(field()?.parse()?).ok_or("an item")?;
+            let target = Target::new(field()?.parse()?).ok_or("a target")?;
+            rows.push(Interaction { user, item, rating: None, target, timestamp: None, context: &[0.0, 0.0] });
+        }
+        Ok(rows.finish())
+    };
+    if folder.is_some() {
+        let (fit, valid) = (read("train.tsv")?, read("valid.tsv")?);
+        return Ok((Train { catalogue: Arc::new(catalogue), fit, validation: None }, valid));
+    }
     let mut rows = Interactions::builder(2);
     for at in 0..n_ratings {
         // Some users and items have many ratings, most have few.
@@ -103,5 +154,6 @@ fn train(n_ratings: u64) -> Result<Train, Box<dyn Error>> {
         let moment = [(at % 2) as f32, (at % 7 / 5) as f32];
         rows.push(Interaction { user, item, rating: None, target, timestamp: None, context: &moment });
     }
-    Ok(Train { catalogue: Arc::new(catalogue), fit: rows.finish(), validation: None })
+    let train = Train { catalogue: Arc::new(catalogue), fit: rows.finish(), validation: None };
+    Ok((train, Interactions::builder(2).finish()))
 }

@@ -10,7 +10,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use reco_core::testing::{Feedback, checkerboard};
+use reco_core::testing::{Feedback, checkerboard, left_out};
 use reco_core::{Approach, Candidates, DeviceChoice, Fitted, Query, Run, Scores, Seen, Silent, Who};
 use reco_models::{APPROACHES, ComputeDevice};
 use serde_json::json;
@@ -31,7 +31,7 @@ fn has_wgpu() -> bool {
         Err(error) => {
             let error = error.to_string();
             assert!(error.contains("found no adapter") && error.contains("mesa-vulkan-drivers"), "{error}");
-            eprintln!("left out: wgpu, no adapter on this machine");
+            left_out("wgpu beside the CPU: there is no adapter: Debian's `mesa-vulkan-drivers` is one in software");
             false
         }
     }

@@ -1,4 +1,4 @@
-//! What is measured, and how?
+//! Lists what is measured, and how.
 //!
 //! Does not know the page it is written to.
 //!
@@ -19,55 +19,126 @@ use crate::process::{Cost, Workspace, measure, shown, succeed};
 
 /// All cases, in the order they run. To add one, add a line.
 pub(super) const CASES: &[Case] = &[
-    Case { name: "build", about: "A clean build", peer: false, measure: build::run },
+    Case { name: "build", about: "A clean build", peer: false, release: false, measure: build::run },
     Case {
         name: "ml-100k",
         about: "The default experiment: MovieLens 100K",
         peer: false,
+        release: false,
         measure: |workspace, arguments| experiment(workspace, arguments, "ml-100k", "data/experiments/default.toml"),
     },
-    Case { name: "article", about: "The article's experiment", peer: false, measure: article },
+    Case { name: "article", about: "The article's experiment", peer: false, release: false, measure: article },
     Case {
         name: "article-seeds",
         about: "The article's experiment, five seeds",
         peer: false,
+        release: false,
         measure: |workspace, arguments| {
             experiment(workspace, arguments, "article-seeds", "data/experiments/article-seeds.toml")
         },
     },
-    Case { name: "article-choices", about: "The article's choices, one by one", peer: false, measure: article_choices },
-    Case { name: "keras", about: "The article's hybrid network in Keras", peer: true, measure: peers::keras_hybrid },
+    Case {
+        name: "article-choices",
+        about: "The article's choices, one by one",
+        peer: false,
+        release: false,
+        measure: article_choices,
+    },
+    Case {
+        name: "keras",
+        about: "The article's hybrid network in Keras",
+        peer: true,
+        release: false,
+        measure: peers::keras_hybrid,
+    },
     Case {
         name: "knn",
         about: "Baselines and neighbours: five folds of MovieLens 100K",
         peer: false,
+        release: false,
         measure: five_folds::ours,
     },
-    Case { name: "surprise", about: "The same five folds in Surprise", peer: true, measure: five_folds::surprise },
-    Case { name: "lenskit", about: "The same five folds in LensKit", peer: true, measure: five_folds::lenskit },
-    Case { name: "ruler", about: "An evaluation, here and in Python", peer: true, measure: ruler::run },
+    Case {
+        name: "surprise",
+        about: "The same five folds in Surprise",
+        peer: true,
+        release: false,
+        measure: five_folds::surprise,
+    },
+    Case {
+        name: "lenskit",
+        about: "The same five folds in LensKit",
+        peer: true,
+        release: false,
+        measure: five_folds::lenskit,
+    },
+    Case { name: "ruler", about: "An evaluation, here and in Python", peer: true, release: false, measure: ruler::run },
     Case {
         name: "full-ranking",
         about: "A full ranking of 138,000 users and 27,000 items",
         peer: false,
+        release: true,
         measure: ruler::large,
     },
-    Case { name: "dot-product", about: "Everyone's best ten by dot products", peer: false, measure: dot_product::run },
-    Case { name: "protocols", about: "Every preset on MovieLens 100K", peer: false, measure: protocols::presets },
+    Case {
+        name: "dot-product",
+        about: "Everyone's best ten by dot products",
+        peer: false,
+        release: true,
+        measure: dot_product::run,
+    },
+    Case {
+        name: "protocols",
+        about: "Every preset on MovieLens 100K",
+        peer: false,
+        release: false,
+        measure: protocols::presets,
+    },
     Case {
         name: "choices",
         about: "One number under one choice after another",
         peer: false,
+        release: false,
         measure: protocols::choices,
     },
-    Case { name: "compare", about: "Two runs, user by user", peer: false, measure: protocols::compare },
-    Case { name: "others", about: "Others' recommenders by our ruler", peer: true, measure: others::run },
-    Case { name: "train", about: "How fast the networks learn", peer: false, measure: train::run },
-    Case { name: "train-peers", about: "The same in Keras, PyTorch and RecBole", peer: true, measure: train::peers },
-    Case { name: "quality", about: "What the fast training step learns", peer: false, measure: quality::run },
-    Case { name: "ingest", about: "Reading many ratings", peer: false, measure: ingest::run },
-    Case { name: "ingest-peers", about: "The same in polars and DuckDB", peer: true, measure: ingest::peers },
-    Case { name: "doctor", about: "Ceilings of the machine, and floors", peer: false, measure: doctor::run },
+    Case { name: "compare", about: "Two runs, user by user", peer: false, release: false, measure: protocols::compare },
+    Case {
+        name: "others",
+        about: "Others' recommenders by our ruler",
+        peer: true,
+        release: false,
+        measure: others::run,
+    },
+    Case { name: "train", about: "How fast the networks learn", peer: false, release: false, measure: train::run },
+    Case {
+        name: "train-peers",
+        about: "The same in Keras, PyTorch and RecBole",
+        peer: true,
+        release: false,
+        measure: train::peers,
+    },
+    Case {
+        name: "quality",
+        about: "What the fast training step learns",
+        peer: false,
+        release: false,
+        measure: quality::run,
+    },
+    Case { name: "ingest", about: "Reading many ratings", peer: false, release: false, measure: ingest::run },
+    Case {
+        name: "ingest-peers",
+        about: "The same in polars and DuckDB",
+        peer: true,
+        release: false,
+        measure: ingest::peers,
+    },
+    Case {
+        name: "doctor",
+        about: "Ceilings of the machine, and floors",
+        peer: false,
+        release: false,
+        measure: doctor::run,
+    },
 ];
 
 /// The networks of the article.

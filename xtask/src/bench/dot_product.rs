@@ -1,4 +1,4 @@
-//! How long does it take to find everyone's best ten by dot products, and what does a smaller item table cost?
+//! Measures how long it takes to find everyone's best ten by dot products, and what a smaller item table costs.
 //!
 //! Does not know how scores are made: it runs programs that print one line each, ours and others'.
 //!
@@ -11,15 +11,13 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
+use super::Arguments;
 use super::cases::empty;
 use super::machine::bytes;
 use super::plot::{self, Bar};
-use super::{Arguments, five_folds};
 use crate::process::{Cost, Workspace, answer, measure, parsed, shown};
-use crate::python::python;
-
-const SPLIT: &str = "splits/ratio811.csv";
-const PEERS: &[&str] = &["implicit==0.7.3", "numpy==1.26.4", "scipy==1.13.1"];
+use crate::python::IMPLICIT;
+use crate::splits::{self, RATIO};
 
 /// Users, items, factors: MovieLens 20M.
 const SIZE: [&str; 3] = ["138000", "27000", "64"];
@@ -71,18 +69,18 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         text += &row(&format!("reco, `{format}`"), &mut command, &file, &mut bars)?;
     }
     if arguments.peers {
-        let python = python(workspace, "dot-product", PEERS)?;
         for (peer, name) in [("numpy", "NumPy with OpenBLAS"), ("implicit", "implicit's `topk`")] {
             let file = folder.join(format!("{peer}.json"));
-            let mut command = workspace.command(&python);
+            let mut command = IMPLICIT.command(workspace)?;
             command.args(["xtask/src/bench/peers/dot_product.py", peer]).args(SIZE).arg(&file);
             text += &row(name, &mut command, &file, &mut bars)?;
         }
-        text += &format!("\nOthers by `xtask/src/bench/peers/dot_product.py`, with {}.\n", PEERS.join(", "));
+        text +=
+            &format!("\nOthers by `xtask/src/bench/peers/dot_product.py`, with {}.\n", IMPLICIT.packages.join(", "));
         let title = format!("Seconds, the best ten for everyone, {}: less is better", SIZE.join(" × "));
         text += &format!("\n{}", plot::bars(workspace, "dot-product", &title, &bars)?);
     }
-    text += &item_tables(workspace, arguments)?;
+    text += &item_tables(workspace)?;
     Ok(text)
 }
 
@@ -106,12 +104,10 @@ fn row(program: &str, command: &mut Command, file: &PathBuf, bars: &mut Vec<Bar>
 }
 
 /// What smaller tables of a model that was learned lose.
-fn item_tables(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let (ratings, split) = five_folds::files(workspace, arguments, SPLIT)?;
-    let mut command = workspace.cargo(&["run", "--quiet", "--package", "reco-eval", "--example", "item_tables"]);
-    if arguments.release {
-        command.arg("--release");
-    }
+fn item_tables(workspace: &Workspace) -> Result<String> {
+    let (ratings, split) = splits::files(workspace, RATIO)?;
+    let mut command =
+        workspace.cargo(&["run", "--release", "--quiet", "--package", "reco-eval", "--example", "item_tables"]);
     let shown = format!("{} -- RATINGS SPLIT", shown(&command));
     command.arg("--").args([&ratings, &split]);
     tables(&shown, &answer(&mut command)?)
@@ -121,7 +117,7 @@ fn tables(command: &str, lines: &str) -> Result<String> {
     let formats: Vec<OfFormat> = lines.lines().map(parsed).collect::<Result<_>>()?;
     let exact = formats.first().context("the program answered nothing")?;
     let mut text = format!(
-        "\n### Item tables of `svd`\n\n`{command}`: `svd` learned from MovieLens 100K, the split of {SPLIT}. Milliseconds of the lists of ten of \
+        "\n### Item tables of `svd`\n\n`{command}`: `svd` learned from MovieLens 100K, the split of {RATIO}. Milliseconds of the lists of ten of \
          all test users, of 25 turns; differences are those from `f32`.\n\n\
          | `item_table` | item table | fastest ms | median ms | overlap@10 | ndcg@10 | difference | user_auc | rmse | difference |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"

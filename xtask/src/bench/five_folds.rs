@@ -1,26 +1,25 @@
-//! How do our models of stars, Surprise's and LensKit's do over the five folds of Surprise's benchmark?
+//! Measures our models of stars, Surprise's and LensKit's over the five folds of Surprise's benchmark.
 //!
 //! Does not know Rust's models, nor Python's: it runs a program for each, which print the same lines.
 //!
 //! **Invariant**: all predict the same rows from the same rows; each section says what is in its seconds.
 
-use std::env;
-use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde::Deserialize;
 
 use super::Arguments;
-use crate::process::{Workspace, answer, parsed, shown, succeed};
-use crate::python::python;
+use super::turns::median;
+use crate::process::{Workspace, answer, parsed, shown};
+use crate::python::{Environment, SURPRISE, TORCH};
+use crate::splits::{self, FOLDS};
 
-const FOLDS: &str = "splits/surprise_folds.csv";
-const RATINGS: &str = "data/raw/ml-100k/ml-100k.inter";
-const SURPRISE: &[&str] = &["scikit-surprise==1.1.5", "numpy==1.26.4"];
-const LENSKIT: &[&str] = &["lenskit==2025.8.1", "torch==2.5.1", "numpy==1.26.4", "pandas==2.2.3", "pyarrow==20.0.0"];
+/// Turns of each.
+const TURNS: usize = 3;
 
 /// What each program prints for each model.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct OfModel {
     approach: String,
     variant: String,
@@ -31,56 +30,86 @@ struct OfModel {
     fit: f64,
     /// Seconds of all five predictions.
     score: f64,
+    /// What others were set to where they were fastest.
+    #[serde(default)]
+    setting: String,
 }
 
 /// Ours, asked for every item of the catalogue.
 pub(super) fn ours(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let (ratings, _) = files(workspace, arguments, FOLDS)?;
+    let models = models(&answer(&mut our_program(workspace, arguments)?)?)?;
+    let scored = "`score` is the time of scoring the whole catalogue for every user with test rows: 1,682 items each";
+    Ok(section(&shown(&our_program(workspace, arguments)?), scored, &models))
+}
+
+fn our_program(workspace: &Workspace, arguments: &Arguments) -> Result<Command> {
+    let (ratings, _) = splits::files(workspace, FOLDS)?;
     let mut command = workspace.cargo(&["run", "--quiet", "--package", "reco-classic", "--example", "five_folds"]);
     if arguments.release {
         command.arg("--release");
     }
     command.env("RECO_ML100K", &ratings);
-    let models = models(&answer(&mut command)?)?;
-    let scored = "`score` is the time of scoring the whole catalogue for every user with test rows: 1,682 items each";
-    Ok(section(&shown(&command), scored, &models))
+    Ok(command)
 }
 
 /// Surprise's, asked for the test rows.
 pub(super) fn surprise(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    theirs(workspace, arguments, "surprise", SURPRISE)
+    theirs(workspace, arguments, "surprise", &SURPRISE, &["scikit-surprise", "numpy"])
 }
 
 /// LensKit's, asked for the test rows: its own models of the same families.
 pub(super) fn lenskit(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    theirs(workspace, arguments, "lenskit", LENSKIT)
+    theirs(workspace, arguments, "lenskit", &TORCH, &["lenskit", "torch", "numpy", "pandas", "pyarrow"])
 }
 
-fn theirs(workspace: &Workspace, arguments: &Arguments, who: &str, packages: &[&str]) -> Result<String> {
-    let (ratings, folds) = files(workspace, arguments, FOLDS)?;
-    let python = python(workspace, who, packages)?;
-    let mut command = workspace.command(&python);
-    command.arg(format!("xtask/src/bench/peers/{who}_five_folds.py")).args([&ratings, &folds]);
-    let models = models(&answer(&mut command)?)?;
-    let shown = shown(&command)
-        .replace(&ratings.display().to_string(), RATINGS)
-        .replace(&folds.display().to_string(), &format!("$RECO_EXTRA_DATA/{FOLDS}"));
-    let scored = format!("With {}; `score` is the time of predicting the 100,000 test rows", packages.join(", "));
-    Ok(section(&shown, &scored, &models))
-}
-
-/// The ratings and how `split` parts them, both in the order of the ratings; the ratings are fetched if they are not there.
-pub(super) fn files(workspace: &Workspace, arguments: &Arguments, split: &str) -> Result<(PathBuf, PathBuf)> {
-    let parts = env::var_os("RECO_EXTRA_DATA").map(|folder| PathBuf::from(folder).join(split));
-    let parts = parts
-        .filter(|path| path.is_file())
-        .with_context(|| format!("the split is not there\nhint: set RECO_EXTRA_DATA to the folder that has {split}"))?;
-    let ratings = env::var_os("RECO_ML100K").map_or_else(|| workspace.root().join(RATINGS), PathBuf::from);
-    if !ratings.is_file() {
-        let reco = workspace.build_reco(arguments.release)?;
-        succeed(workspace.command(reco).args(["fetch", "ml-100k"]))?;
+/// Theirs and ours in turns, of each the turn with the median of all its seconds.
+fn theirs(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    who: &str,
+    environment: &Environment,
+    packages: &[&str],
+) -> Result<String> {
+    let (ratings, folds) = splits::files(workspace, FOLDS)?;
+    let mut theirs = environment.command(workspace)?;
+    theirs.arg(format!("xtask/src/bench/peers/{who}_five_folds.py")).args([&ratings, &folds]);
+    let mut ours = our_program(workspace, arguments)?;
+    ours.args(["--", "--test-rows"]);
+    // Compiled before the first turn.
+    answer(
+        workspace
+            .cargo(&["build", "--quiet", "--package", "reco-classic", "--example", "five_folds"])
+            .args(arguments.release.then_some("--release")),
+    )?;
+    let mut turns = Vec::new();
+    for _ in 0..TURNS {
+        turns.push([models(&answer(&mut ours)?)?, models(&answer(&mut theirs)?)?]);
     }
-    Ok((ratings, parts))
+    let root = format!("{}/", workspace.root().display());
+    let told = shown(&theirs).replace(&root, "");
+    let scored = format!(
+        "With {}, and `{}` in turn with it: medians of {TURNS} turns. `score` is the time of predicting the 100,000 test rows, of both",
+        environment.of(packages),
+        shown(&ours),
+    );
+    let [ours, theirs] = [0, 1].map(|who| medians(turns.iter().map(|turn| &turn[who])));
+    Ok(format!("{}\n### `reco` in turn with it\n\n{}", section(&told, &scored, &theirs), table(&ours)))
+}
+
+/// Of each model the errors, which are the same in every turn, and the medians of its seconds.
+fn medians<'a>(turns: impl Iterator<Item = &'a Vec<OfModel>>) -> Vec<OfModel> {
+    let turns: Vec<&Vec<OfModel>> = turns.collect();
+    let first = turns[0].iter().enumerate();
+    let of = |at: usize, seconds: fn(&OfModel) -> f64| {
+        median(&turns.iter().map(|turn| seconds(&turn[at])).collect::<Vec<_>>())
+    };
+    first
+        .map(|(at, model)| OfModel {
+            fit: of(at, |model| model.fit),
+            score: of(at, |model| model.score),
+            ..model.clone()
+        })
+        .collect()
 }
 
 fn models(lines: &str) -> Result<Vec<OfModel>> {
@@ -92,14 +121,18 @@ fn models(lines: &str) -> Result<Vec<OfModel>> {
 }
 
 fn section(command: &str, scored: &str, models: &[OfModel]) -> String {
-    let mut text = format!(
-        "`{command}`. {scored}. Errors are means over the five folds, seconds are sums.\n\n\
-         | approach | variant | similarity | rmse | mae | fit | score |\n\
-         | --- | --- | --- | ---: | ---: | ---: | ---: |\n",
-    );
-    for OfModel { approach, variant, similarity, rmse, mae, fit, score } in models {
-        text +=
-            &format!("| {approach} | {variant} | {similarity} | {rmse:.6} | {mae:.6} | {fit:.2} s | {score:.2} s |\n");
+    format!("`{command}`. {scored}. Errors are means over the five folds, seconds are sums.\n\n{}", table(models))
+}
+
+fn table(models: &[OfModel]) -> String {
+    let mut text = "| approach | variant | similarity | rmse | mae | fit | score | at |\n\
+                    | --- | --- | --- | ---: | ---: | ---: | ---: | --- |\n"
+        .to_owned();
+    for OfModel { approach, variant, similarity, rmse, mae, fit, score, setting } in models {
+        let at = if setting.is_empty() { "all cores" } else { setting };
+        text += &format!(
+            "| {approach} | {variant} | {similarity} | {rmse:.6} | {mae:.6} | {fit:.2} s | {score:.2} s | {at} |\n"
+        );
     }
     text
 }
@@ -112,7 +145,10 @@ mod tests {
     fn lines_become_a_table_and_nothing_is_no_measurement() {
         let line = r#"{"approach":"user-knn","variant":"basic","similarity":"msd","rmse":0.97971557,"mae":0.7736,"fit":0.1,"score":0.456}"#;
         let text = section("a", "B", &models(line).unwrap());
-        assert!(text.ends_with("| user-knn | basic | msd | 0.979716 | 0.773600 | 0.10 s | 0.46 s |\n"), "{text}");
+        assert!(
+            text.ends_with("| user-knn | basic | msd | 0.979716 | 0.773600 | 0.10 s | 0.46 s | all cores |\n"),
+            "{text}"
+        );
         assert_eq!(models("").err().unwrap().to_string(), "the program answered nothing");
         assert_eq!(models("no").err().unwrap().to_string(), "the program answered `no`");
     }

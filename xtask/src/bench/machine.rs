@@ -1,4 +1,4 @@
-//! What was it measured on?
+//! Says what it was measured on.
 //!
 //! Does not know what was measured.
 //!
@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::process::Workspace;
 
-/// Processor, cores, memory, compiler and commit, in one line.
+/// Processor, cores, memory, compiler and commit, in one line; a tree with changes is dirty, and no commit.
 pub(super) fn describe(workspace: &Workspace) -> String {
     let mut parts = Vec::new();
     parts.extend(value_of("/proc/cpuinfo", "model name"));
@@ -21,8 +21,10 @@ pub(super) fn describe(workspace: &Workspace) -> String {
     }
     parts.extend(answer(workspace, "rustc", &["--version"]));
     let commit = answer(workspace, "git", &["rev-parse", "--short", "HEAD"]);
-    let changed = answer(workspace, "git", &["status", "--porcelain", "--untracked-files=no"]).is_some();
-    parts.extend(commit.map(|commit| format!("commit {commit}{}", if changed { " and changes" } else { "" })));
+    // What measuring itself writes changes nothing that is measured.
+    let status = ["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs", ":!README.md"];
+    let is_dirty = answer(workspace, "git", &status).is_some();
+    parts.extend(commit.map(|commit| if is_dirty { "dirty tree".to_owned() } else { format!("commit {commit}") }));
     parts.join(", ")
 }
 

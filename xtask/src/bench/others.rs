@@ -15,24 +15,14 @@ use serde_json::Value;
 use super::Arguments;
 use super::cases::{empty, read_json};
 use crate::process::{Workspace, answer, measure, shown, succeed};
-use crate::python::python;
+use crate::python::{Environment, RECBOLE};
 
 const RANKING: &str = "data/experiments/ratio-811.toml";
 const STARS: &str = "data/experiments/surprise-5fold.toml";
 const FOLD: &str = "split.fold=0";
 
-/// One environment for all: RecBole wants the old NumPy, its Ray the old setuptools, and both LensKit and that NumPy this pyarrow.
-const PACKAGES: &[&str] = &[
-    "recbole==1.2.1",
-    "implicit==0.7.3",
-    "lenskit==2025.8.1",
-    "scikit-surprise==1.1.5",
-    "torch==2.5.1",
-    "numpy==1.26.4",
-    "pandas==2.2.3",
-    "pyarrow==20.0.0",
-    "setuptools==80.9.0",
-];
+/// One environment for all.
+const PYTHON: &Environment = &RECBOLE;
 
 /// The columns that are shown of each model.
 const SHOWN: [&str; 6] = ["recall@10", "ndcg@10", "mrr@10", "hit@10", "coverage@10", "novelty@10"];
@@ -110,7 +100,6 @@ struct Agreement {
 pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     let reco = workspace.build_reco(arguments.release)?;
     let folder = empty(workspace, "others")?;
-    let python = python(workspace, "others", PACKAGES)?;
     let (mut models, mut agreements) = (String::new(), Vec::new());
     for approach in ["popularity", "item-knn"] {
         let out = folder.join(approach);
@@ -121,7 +110,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         models += &row(&format!("reco `{approach}`"), &results["approaches"][0]["metrics"], cost.wall.as_secs_f64());
     }
     // Any run has the split; the first one's is what others learn from.
-    let ranking = Ground { reco: &reco, python: &python, experiment: RANKING, out: folder.join("popularity") };
+    let ranking = Ground { reco: &reco, experiment: RANKING, out: folder.join("popularity") };
     for peer in &PEERS {
         let (metrics, seconds) = ranking.peer(workspace, peer, &folder, &[], "", &mut agreements)?;
         models += &row(&format!("{} ({})", peer.name, peer.model), &metrics, seconds);
@@ -132,7 +121,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     for stage in ["ingest", "features"] {
         succeed(workspace.command(&reco).args([stage, STARS, "--out"]).arg(&out))?;
     }
-    let stars = Ground { reco: &reco, python: &python, experiment: STARS, out };
+    let stars = Ground { reco: &reco, experiment: STARS, out };
     stars.peer(workspace, &SURPRISE, &folder, &["--stars", "--repetition", FOLD], FOLD, &mut agreements)?;
     Ok(format!(
         "`reco run {RANKING}` for reco's own; for each of the others its script `xtask/src/bench/peers/others_*.py`, which writes \
@@ -144,7 +133,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
          {}\n\
          ### One file of scores, written in several ways\n\n\
          RecBole's, by `xtask/src/bench/peers/others_traps.py`.\n\n{traps}",
-        PACKAGES.join(", "),
+        PYTHON.packages.join(", "),
         SHOWN.join(" | "),
         " ---: |".repeat(SHOWN.len()),
         agreement(&agreements),
@@ -154,7 +143,6 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
 /// Whose split is learnt from, and who measures.
 struct Ground<'a> {
     reco: &'a Path,
-    python: &'a Path,
     experiment: &'static str,
     out: PathBuf,
 }
@@ -171,7 +159,7 @@ impl Ground<'_> {
         agreements: &mut Vec<Agreement>,
     ) -> Result<(Value, f64)> {
         let file = folder.join(format!("{}.parquet", peer.script));
-        let mut script = workspace.command(self.python);
+        let mut script = PYTHON.command(workspace)?;
         script.arg(format!("xtask/src/bench/peers/{}.py", peer.script)).arg(self.out.join(repetition)).arg(&file);
         let begun = Instant::now();
         // implicit asks for one thread, and its factors depend on how many there are.
@@ -199,7 +187,7 @@ impl Ground<'_> {
     /// The scores of a file, written in ways of which some are wrong.
     fn traps(&self, workspace: &Workspace, file: &Path, to: &Path) -> Result<String> {
         fs::create_dir(to).with_context(|| format!("cannot make `{}`", to.display()))?;
-        let mut script = workspace.command(self.python);
+        let mut script = PYTHON.command(workspace)?;
         succeed(script.arg("xtask/src/bench/peers/others_traps.py").args([&self.out, file, to]))?;
         let mut text = format!("| the file has | {} |\n| --- |{}\n", TRAPS.join(" | "), " ---: |".repeat(TRAPS.len()));
         for name in WRITTEN {
@@ -280,7 +268,7 @@ mod tests {
         for code in shown {
             assert!(scripts.iter().any(|script| script.contains(code)), "no script has\n{code}");
         }
-        for package in PACKAGES {
+        for package in PYTHON.packages {
             assert!(guide.contains(package), "the guide does not install {package}");
         }
     }

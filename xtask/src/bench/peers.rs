@@ -1,4 +1,4 @@
-//! What do others reach, doing the same work?
+//! Measures what others reach, doing the same work.
 //!
 //! Does not know Rust: each peer is a script beside this file, run in a Python environment made for it.
 //!
@@ -13,9 +13,7 @@ use serde::Deserialize;
 use super::Arguments;
 use super::turns::{deviation, mean};
 use crate::process::{Workspace, answer, parsed, shown};
-use crate::python::python;
-
-const KERAS: &[&str] = &["keras==3.15.1", "tensorflow-cpu==2.21.0", "pandas==3.1.1", "openpyxl==3.1.5"];
+use crate::python::KERAS;
 
 /// What the script prints for each seed.
 #[derive(Deserialize)]
@@ -35,9 +33,8 @@ pub(super) fn keras_hybrid(workspace: &Workspace, arguments: &Arguments) -> Resu
         .context(
             "the article's workbook is not there\nhint: set RECO_EXTRA_DATA to the folder that has movielens-seed/",
         )?;
-    let python = python(workspace, "keras", KERAS)?;
     let last = arguments.seeds.saturating_sub(1).to_string();
-    let mut command = workspace.command(&python);
+    let mut command = KERAS.command(workspace)?;
     command.args(["xtask/src/bench/peers/keras_article.py".as_ref(), workbook.as_os_str()]);
     command.args(["hybrid", "0", &last]);
     let seeds: Vec<OfSeed> = answer(&mut command)?.lines().map(parsed).collect::<Result<_>>()?;
@@ -51,7 +48,7 @@ pub(super) fn keras_hybrid(workspace: &Workspace, arguments: &Arguments) -> Resu
     let mut text = format!(
         "`{shown}`, with {}, one thread, {:.0} s a seed. Mean absolute errors of scaled ratings after 100 epochs.\n\n\
          | seed | train | validation | test |\n| --- | ---: | ---: | ---: |\n",
-        KERAS.join(", "),
+        KERAS.packages.join(", "),
         mean(&of(|one| one.seconds)),
     );
     for OfSeed { seed, train, validation, test, .. } in &seeds {

@@ -1,18 +1,16 @@
 //! How do tests and measurements read Surprise's five folds of MovieLens 100K, and compare predictions with them?
 //!
-//! They are on this machine where `RECO_EXTRA_DATA` names a folder with `splits/surprise_folds.csv` (`row,fold`) and MovieLens
-//! 100K is fetched, or `RECO_ML100K` names its ratings in their original order (`u.data`, or RecBole's `.inter`, which is the
-//! same under a header line). Does not know what is expected.
+//! They are on this machine where `reco_core::testing::ml_100k` finds the ratings and `surprise_folds.csv` (`row,fold`). Does not
+//! know what is expected.
 //!
 //! **Invariant**: a fold's test rows are in no other fold's; errors are means over the folds of each fold's error.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reco_classic::APPROACHES;
-use reco_core::testing::Assigned;
+use reco_core::testing::{Assigned, ml_100k};
 use reco_core::{Candidates, Case, DeviceChoice, Query, Run, Scores, Seen, Silent, Train, Who};
 use serde_json::Value;
 
@@ -84,14 +82,7 @@ pub(crate) struct Fold {
 
 /// The five folds, or nothing, after saying so, where they are not on this machine.
 pub(crate) fn folds() -> Result<Option<Vec<Fold>>> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/raw/ml-100k/ml-100k.inter");
-    let ratings = variable("RECO_ML100K").unwrap_or(fetched);
-    let split = variable("RECO_EXTRA_DATA").map(|extra| extra.join("splits/surprise_folds.csv"));
-    let Some(split) = split.filter(|split| split.is_file() && ratings.is_file()) else {
-        eprintln!("skipped: RECO_EXTRA_DATA names no folder with Surprise's folds, or MovieLens 100K is not fetched");
-        return Ok(None);
-    };
+    let Some((ratings, split)) = ml_100k("surprise_folds.csv") else { return Ok(None) };
     let assigned = Assigned::read(&std::fs::read_to_string(ratings)?, &std::fs::read_to_string(split)?)?;
     let catalogue = &assigned.catalogue;
     let fold = |name: &str| {

@@ -4,6 +4,8 @@
 //!
 //! **Invariant**: the tests measure next to nothing, so that they take no time either.
 
+use reco_core::testing::left_out;
+
 use super::*;
 
 fn is_sound(ceiling: &Ceiling) {
@@ -32,7 +34,7 @@ fn the_cores_have_the_same_ceilings_each_alone_and_together() {
 fn every_device_has_the_cost_of_an_operation_and_only_another_memory_one_of_sending() {
     for choice in [DeviceChoice::Cpu, DeviceChoice::Wgpu] {
         let Ok(device) = ComputeDevice::find(choice) else {
-            eprintln!("left out: {choice:?}, no such device on this machine");
+            left_out(&format!("ceilings of {choice:?}: there is no such device"));
             continue;
         };
         let found = tensors::measure(&device, tensors::Size::small(&device), &|_| {});

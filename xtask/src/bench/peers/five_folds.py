@@ -26,15 +26,17 @@ def measure(models, fold_of, of_fold):
     """Prints a JSON line per model, as `cargo run -p reco-classic --example five_folds` does.
 
     `models`: name, variant, similarity, and what makes one; `of_fold(make, fold)` gives the errors of the fold's rows, the
-    seconds of fitting and those of predicting.
+    seconds of fitting and, for each setting that was tried, those of predicting; the setting that is fastest over all folds is told.
     """
     for name, variant, similarity, make in models:
-        rmse, mae, fit, score = [], [], 0.0, 0.0
+        rmse, mae, fit, score = [], [], 0.0, {}
         for fold in sorted(set(fold_of)):
             errors, fitting, predicting = of_fold(make, fold)
-            fit, score = fit + fitting, score + predicting
+            fit += fitting
+            score = {setting: score.get(setting, 0.0) + seconds for setting, seconds in predicting.items()}
             rmse.append(float(numpy.sqrt((errors**2).mean())))
             mae.append(float(numpy.abs(errors).mean()))
+        setting = min(score, key=score.get)
         line = {
             "approach": name,
             "variant": variant,
@@ -42,6 +44,7 @@ def measure(models, fold_of, of_fold):
             "rmse": float(numpy.mean(rmse)),
             "mae": float(numpy.mean(mae)),
             "fit": fit,
-            "score": score,
+            "score": score[setting],
+            "setting": setting,
         }
         print(json.dumps(line), flush=True)

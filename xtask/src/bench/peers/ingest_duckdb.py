@@ -1,6 +1,6 @@
 """Ratings from CSV to Parquet in DuckDB, with the checks of `reco ingest` as far as they can be stated, or without.
 
-Usage: ingest_duckdb.py checked|bare RATINGS.csv OUT.parquet; prints one JSON object. Seconds are those of the work, without
+Usage: ingest_duckdb.py checked|bare RATINGS.csv OUT.parquet "in order"|"in any order"; prints one JSON object. Seconds are those of the work, without
 starting Python and importing DuckDB. Rows are kept in a table, since reading the file twice takes longer; a pair of user and item
 is packed into one integer, and distinct ones are counted as groups, which are the fastest ways tried. `checked` counts what is wrong
 and writes all rows; it does not say in which lines, and refuses none.
@@ -13,7 +13,7 @@ import time
 
 import duckdb
 
-mode, path, out = sys.argv[1:4]
+mode, path, out, order = sys.argv[1:5]
 columns = "{'userId': 'BIGINT', 'movieId': 'BIGINT', 'rating': 'FLOAT', 'timestamp': 'BIGINT'}"
 source = f"read_csv('{path}', header = true, auto_detect = false, delim = ',', columns = {columns})"
 target = f"to '{out}' (format parquet, compression zstd, compression_level 1)"
@@ -21,6 +21,7 @@ target = f"to '{out}' (format parquet, compression zstd, compression_level 1)"
 begun = time.perf_counter()
 counts = {}
 database = duckdb.connect()
+database.execute(f"set preserve_insertion_order = {order == 'in order'}")
 if mode == "bare":
     database.execute(f"copy (select * from {source}) {target}")
 else:

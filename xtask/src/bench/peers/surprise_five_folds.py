@@ -1,4 +1,4 @@
-"""How fast, and how well, does Surprise predict MovieLens 100K over its five folds?
+"""Measures how fast, and how well, Surprise predicts MovieLens 100K over its five folds.
 
 Arguments and lines are those of five_folds.py; `score` is the time of predicting the test rows alone. Training rows are sorted by user and item: of neighbours that are as near, Surprise takes
 those whose rows come first.
@@ -43,7 +43,7 @@ def of_fold(make, fold):
     predictions = model.test(test)
     scored = time.perf_counter()
     errors = numpy.array([prediction.est - prediction.r_ui for prediction in predictions])
-    return errors, fitted - begun, scored - fitted
+    return errors, fitted - begun, {"one core, all it uses": scored - fitted}
 
 
 measure(MODELS, fold_of, of_fold)

@@ -1,35 +1,28 @@
-"""How many ratings a second the article's neural network learns from in PyTorch.
+"""Measures how many ratings a second the article's neural network learns from in PyTorch, and how well.
 
-Usage: train_torch.py BATCH_SIZE dense|sparse [EPOCHS]; prints one JSON object. The work is that of
-crates/reco-models/examples/train_speed.rs: 80,000 ratings an epoch of 943 users and 1,682 items, embeddings of 50; `dense` is fused
-Adam over whole tables, `sparse` SparseAdam for the tables beside fused Adam. Rows are shuffled and sliced, without a DataLoader.
+Usage: train_torch.py FOLDER BATCH_SIZE threads=N [sparse] [compile]; prints one JSON object. Network, data and number of epochs are those of
+crates/reco-models/examples/train_speed.rs. Fused Adam over whole tables, or with `sparse` SparseAdam for the tables beside it; with
+`compile` forward and backward pass are compiled. Rows are shuffled and sliced, without a DataLoader.
 """
-
-import json
-import sys
-import time
 
 import torch
 from torch import nn
+from train_data import N_ITEMS, N_USERS, SIZE, batch_size, measure, read, settings, threads
 
-batch_size, kind = int(sys.argv[1]), sys.argv[2]
-epochs = int(sys.argv[3]) if len(sys.argv) > 3 else 2
-n, n_users, n_items, size = 80_000, 943, 1_682, 50
+torch.set_num_threads(threads())
 torch.manual_seed(1)
-users = (torch.rand(n) ** 2 * n_users).long()
-items = (torch.rand(n) ** 2 * n_items).long()
-targets = 0.5 + 0.5 * torch.rand(n)
-sparse = kind == "sparse"
+users, items, targets = (torch.from_numpy(column) for column in read("train"))
+n, sparse = len(users), "sparse" in settings
 
 
 class Neural(nn.Module):
     def __init__(self):
         super().__init__()
-        tables = [n_users, n_items, n_users, n_items]
-        self.tables = nn.ModuleList(nn.Embedding(rows, size, sparse=sparse) for rows in tables)
+        tables = [N_USERS, N_ITEMS, N_USERS, N_ITEMS]
+        self.tables = nn.ModuleList(nn.Embedding(rows, SIZE, sparse=sparse) for rows in tables)
         for table in self.tables:
             nn.init.uniform_(table.weight, -0.05, 0.05)
-        self.dense, self.out = nn.Linear(2 * size, size // 2), nn.Linear(1 + size // 2, 1)
+        self.dense, self.out = nn.Linear(2 * SIZE, SIZE // 2), nn.Linear(1 + SIZE // 2, 1)
 
     def forward(self, user, item):
         a, b, c, d = (table(rows) for table, rows in zip(self.tables, [user, item, user, item]))
@@ -46,22 +39,26 @@ else:
     optimizers = [torch.optim.Adam(model.parameters(), fused=True)]
 
 
+def error_of(users, items, targets):
+    return nn.functional.l1_loss(model(users, items), targets)
+
+
+if "compile" in settings:
+    error_of = torch.compile(error_of)
+
+
 def epoch():
-    order, loss = torch.randperm(n), 0.0
-    for rows in order.split(batch_size):
+    for rows in torch.randperm(n).split(batch_size):
         for optimizer in optimizers:
             optimizer.zero_grad()
-        error = nn.functional.l1_loss(model(users[rows], items[rows]), targets[rows])
-        error.backward()
+        error_of(users[rows], items[rows], targets[rows]).backward()
         for optimizer in optimizers:
             optimizer.step()
-        loss += error.detach() * len(rows)
-    return loss.item() / n
 
 
-epoch()
-begun = time.perf_counter()
-for _ in range(epochs):
-    loss = epoch()
-seconds = time.perf_counter() - begun
-print(json.dumps({"ratings_per_second": n * epochs / seconds, "loss": loss}))
+@torch.no_grad()
+def predict(users, items):
+    return model(torch.from_numpy(users), torch.from_numpy(items)).numpy()
+
+
+measure(n, epoch, predict)

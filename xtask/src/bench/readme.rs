@@ -1,0 +1,323 @@
+//! Makes README's table of speeds from docs/results.md: `cargo xtask bench readme`.
+//!
+//! Does not know how anything was measured: it copies cells, and divides what it copied.
+//!
+//! **Invariant**: every number in the table stands in docs/results.md or is a quotient of two that do; a table holds one machine's rows; a row
+//! in which we lose says so.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{PAGE, page};
+
+const README: &str = "README.md";
+
+/// The markers' name.
+const NAME: &str = "speed";
+
+/// A comparison: who are rows of tables in results.md, ours first.
+struct Work {
+    what: String,
+    unit: Unit,
+    who: Vec<Row>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Unit {
+    /// More is better.
+    Thousands,
+    /// Less is better; the sum of these columns.
+    Seconds(&'static [&'static str]),
+}
+
+/// Where a row stands.
+struct Row {
+    /// As README calls it.
+    name: String,
+    section: &'static str,
+    heading: String,
+    /// Columns and what they hold in that row.
+    is: Vec<(&'static str, String)>,
+    /// Columns of its quality, and what README calls them.
+    quality: &'static [(&'static str, &'static str)],
+}
+
+/// All that README shows. To show another row, add it here.
+fn works() -> Vec<Work> {
+    let row = |name: &str, section, heading: &str, is: &[(&'static str, &str)], quality| Row {
+        name: name.to_owned(),
+        section,
+        heading: heading.to_owned(),
+        is: is.iter().map(|(column, cell)| (*column, (*cell).to_owned())).collect(),
+        quality,
+    };
+    let mut works = Vec::new();
+    for (heading, who) in [
+        ("Adam over whole tables", ["reco `adam`", "Keras Adam", "PyTorch fused Adam", "RecBole's NeuMF"].as_slice()),
+        ("Adam over the rows of the batch alone", &["reco `lazy-adam`", "PyTorch SparseAdam"]),
+    ] {
+        for batch in ["128", "1024", "8192"] {
+            let who = who
+                .iter()
+                .map(|who| row(who, "train-peers", heading, &[("batch", batch), ("who", who)], &[("error", "error")]));
+            let what = format!("the article's neural network, batches of {batch}, ratings a second");
+            works.push(Work { what, unit: Unit::Thousands, who: who.collect() });
+        }
+    }
+    const ERROR: &[(&str, &str)] = &[("rmse", "RMSE")];
+    const OURS: &str = "`reco` in turn with it";
+    for (approach, what, similarity) in
+        [("svd", "matrix factorisation", "–"), ("item-knn", "item neighbours", "pearson-baseline")]
+    {
+        for (name, section, theirs) in [
+            ("Surprise", "surprise", similarity),
+            ("LensKit", "lenskit", if approach == "svd" { "–" } else { "cosine" }),
+        ] {
+            let is = |similarity| [("approach", approach), ("similarity", similarity)];
+            let variant = if approach == "svd" { "–" } else { "with-baseline" };
+            works.push(Work {
+                what: format!("{what}, five folds of MovieLens 100K, fits and predictions beside {name}'s"),
+                unit: Unit::Seconds(&["fit", "score"]),
+                who: vec![
+                    row(
+                        &format!("reco `{approach}`"),
+                        section,
+                        OURS,
+                        &[is(similarity).as_slice(), &[("variant", variant)]].concat(),
+                        ERROR,
+                    ),
+                    row(name, section, "", &is(theirs), ERROR),
+                ],
+            });
+        }
+    }
+    let lists = ["reco, `f32`", "NumPy with OpenBLAS", "implicit's `topk`"]
+        .map(|who| row(who, "dot-product", "Lists of ten for everyone", &[("program", who)], &[]));
+    works.push(Work {
+        what: "everyone's best ten, 138,000 users × 27,000 items × 64 factors".to_owned(),
+        unit: Unit::Seconds(&["median s"]),
+        who: lists.into(),
+    });
+    let readers = [
+        "`reco ingest`",
+        "polars, checked",
+        "DuckDB, checked",
+        "polars, CSV to Parquet alone",
+        "DuckDB, CSV to Parquet alone",
+    ]
+    .map(|who| {
+        row(who, "ingest-peers", "Rows by user, as MovieLens' are", &[("who", who)], &[("peak memory", "memory")])
+    });
+    works.push(Work {
+        what: "25 million ratings, CSV to Parquet".to_owned(),
+        unit: Unit::Seconds(&["seconds"]),
+        who: readers.into(),
+    });
+    works
+}
+
+/// Writes the table into README.
+pub(crate) fn write(root: &Path) -> Result<()> {
+    let (readme, made) = both(root)?;
+    fs::write(root.join(README), page::with_section(&readme, NAME, &made))
+        .with_context(|| format!("cannot write `{README}`"))
+}
+
+/// What `cargo xtask tidy` says where README is not what it would be.
+pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
+    let (readme, made) = both(root)?;
+    let is_same = page::with_section(&readme, NAME, &made) == readme;
+    Ok(if is_same { vec![] } else { vec![format!("`{README}` and `{PAGE}` differ\nhint: `cargo xtask bench readme`")] })
+}
+
+fn both(root: &Path) -> Result<(String, String)> {
+    let read = |name: &str| fs::read_to_string(root.join(name)).with_context(|| format!("cannot read `{name}`"));
+    let readme = read(README)?;
+    if !readme.contains(&format!("<!-- begin {NAME} -->")) {
+        bail!("`{README}` has no `<!-- begin {NAME} -->`");
+    }
+    Ok((readme, tables(&read(PAGE)?)?))
+}
+
+/// A table for each machine, in the order of the works.
+fn tables(results: &str) -> Result<String> {
+    let mut by_machine: Vec<(String, String)> = Vec::new();
+    for work in works() {
+        // A section that was not measured yet, or before the rule, has no such rows.
+        let Some(found) = work.who.iter().map(|row| find(results, row)).collect::<Result<Option<Vec<Found>>>>()? else {
+            continue;
+        };
+        let machine = &found[0].machine;
+        if found.iter().any(|found| found.machine != *machine) {
+            bail!("`{}` mixes machines in `{PAGE}`", work.what);
+        }
+        let text = lines(&work, &found)?;
+        match by_machine.iter_mut().find(|(known, _)| known == machine) {
+            Some((_, lines)) => *lines += &text,
+            None => by_machine.push((machine.clone(), text)),
+        }
+    }
+    let tables = by_machine.iter().map(|(machine, lines)| {
+        format!(
+            "{machine}:\n\n| work | who | took or did | beside ours | quality | at |\n| --- | --- | ---: | --- | --- | --- |\n{}",
+            lines.trim_end()
+        )
+    });
+    Ok(tables.collect::<Vec<_>>().join("\n\n"))
+}
+
+/// A row of results.md: its cells by column, and the machine of its section, with the build profile.
+struct Found {
+    machine: String,
+    cells: Vec<(String, String)>,
+}
+
+impl Found {
+    fn cell(&self, column: &str) -> Option<&str> {
+        self.cells.iter().find(|(name, _)| name == column).map(|(_, cell)| cell.as_str())
+    }
+
+    fn number(&self, column: &str) -> Result<f64> {
+        let cell = self.cell(column).with_context(|| format!("`{PAGE}` has no column `{column}`"))?;
+        cell.trim_end_matches(" s").parse().with_context(|| format!("`{cell}` in `{PAGE}` is no number"))
+    }
+
+    fn value(&self, unit: Unit) -> Result<f64> {
+        match unit {
+            Unit::Thousands => self.number("thousands a second"),
+            Unit::Seconds(columns) => columns.iter().map(|column| self.number(column)).sum(),
+        }
+    }
+}
+
+fn find(results: &str, row: &Row) -> Result<Option<Found>> {
+    let (begin, end) = (format!("<!-- begin {} -->", row.section), format!("<!-- end {} -->", row.section));
+    let Some((_, rest)) = results.split_once(&begin) else { return Ok(None) };
+    let (section, _) = rest.split_once(&end).with_context(|| format!("`{PAGE}` has no `{end}`"))?;
+    let (mut heading, mut columns, mut machine) = (String::new(), Vec::new(), None);
+    for line in section.lines() {
+        if let Some(named) = line.strip_prefix("### ") {
+            (heading, columns) = (named.to_owned(), Vec::new());
+        } else if let Some((named, profile)) = line.strip_suffix(" profile.").and_then(|line| line.rsplit_once("; ")) {
+            // The compiler and the commit stand in results.md.
+            let named = named.split(", rustc ").next().unwrap_or(named);
+            machine.get_or_insert_with(|| (named.to_owned(), profile.to_owned()));
+        } else if let Some(cells) = line.strip_prefix("| ") {
+            let cells: Vec<&str> = cells.trim_end_matches('|').split(" | ").map(str::trim).collect();
+            if columns.is_empty() {
+                columns = cells.iter().map(|cell| (*cell).to_owned()).collect();
+                continue;
+            }
+            let cells = columns.iter().cloned().zip(cells.iter().map(|cell| (*cell).to_owned())).collect();
+            let (machine, _) =
+                machine.clone().with_context(|| format!("`{PAGE}`: {} names no profile", row.section))?;
+            let found = Found { machine, cells };
+            let is_it = row.is.iter().all(|(column, cell)| found.cell(column) == Some(cell));
+            if heading == row.heading && is_it {
+                return Ok(Some(found));
+            }
+        } else {
+            columns.clear();
+        }
+    }
+    Ok(None)
+}
+
+fn lines(work: &Work, found: &[Found]) -> Result<String> {
+    let ours = found[0].value(work.unit)?;
+    let quality = |row: &Row, found: &Found| {
+        let of =
+            |(column, name): &(&str, &str)| Some(format!("{name} {}", found.cell(column).filter(|cell| *cell != "–")?));
+        row.quality.iter().filter_map(of).collect::<Vec<_>>().join(", ")
+    };
+    let mut text = String::new();
+    for (at, (row, found_here)) in work.who.iter().zip(found).enumerate() {
+        let value = found_here.value(work.unit)?;
+        let shown = match work.unit {
+            Unit::Thousands => format!("{},000", found_here.cell("thousands a second").unwrap_or_default()),
+            Unit::Seconds(_) => format!("{value:.2} s"),
+        };
+        // How many times as fast ours is.
+        let times = if work.unit == Unit::Thousands { ours / value } else { value / ours };
+        let is_better = worse_error(row, &found[0], found_here);
+        let beside = match (at, times < 1.0, is_better) {
+            (0, ..) => String::new(),
+            (_, true, false) => format!("{times:.2}: **ours is slower**"),
+            (_, true, true) => format!("{times:.2}: **ours is slower and has the larger error**"),
+            (_, false, true) => format!("{times:.1} times the time, **ours has the larger error**"),
+            (_, false, false) => format!("{times:.1} times the time"),
+        };
+        let what = if at == 0 { work.what.as_str() } else { "" };
+        let setting = found_here.cell("at").unwrap_or_default();
+        text += &format!("| {what} | {} | {shown} | {beside} | {} | {setting} |\n", row.name, quality(row, found_here));
+    }
+    Ok(text)
+}
+
+/// Whether the other's error is the smaller one, beyond what rounding to four places hides.
+fn worse_error(row: &Row, ours: &Found, theirs: &Found) -> bool {
+    row.quality.iter().any(|(column, name)| {
+        let errors = (ours.number(column), theirs.number(column));
+        *name != "memory" && matches!(errors, (Ok(ours), Ok(theirs)) if theirs < ours - 5e-5)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESULTS: &str = "\
+<!-- begin lenskit -->
+## The same
+
+Some CPU, 2 cores, rustc 1 (x), commit abc; dev profile.
+
+| approach | variant | similarity | rmse | mae | fit | score | at |
+| --- | --- | --- | ---: | ---: | ---: | ---: | --- |
+| svd | BiasedMFScorer | – | 0.916583 | 0.7 | 4.00 s | 4.00 s | n_jobs=2 |
+
+### `reco` in turn with it
+
+| approach | variant | similarity | rmse | mae | fit | score | at |
+| --- | --- | --- | ---: | ---: | ---: | ---: | --- |
+| svd | – | – | 0.937503 | 0.7 | 0.20 s | 0.05 s | all cores |
+<!-- end lenskit -->
+<!-- begin ingest-peers -->
+Other CPU, 2 cores, rustc 1 (x), dirty tree; dev profile.
+
+### Rows by user, as MovieLens' are
+
+| who | seconds | peak memory |
+| --- | ---: | ---: |
+| `reco ingest` | 2.00 | 1 MiB |
+| polars, checked | 4.00 | 2 MiB |
+| DuckDB, checked | 5.00 | 3 MiB |
+| polars, CSV to Parquet alone | 1.80 | 4 MiB |
+| DuckDB, CSV to Parquet alone | 2.60 | 5 MiB |
+<!-- end ingest-peers -->
+";
+
+    #[test]
+    fn each_machine_has_a_table_and_a_row_that_loses_says_so() {
+        let text = tables(RESULTS).unwrap();
+        assert!(text.starts_with("Some CPU, 2 cores:\n\n| work |"), "{text}");
+        let lenskit =
+            "| LensKit | 8.00 s | 32.0 times the time, **ours has the larger error** | RMSE 0.916583 | n_jobs=2 |";
+        assert!(text.contains(lenskit), "{text}");
+        let (_, other) = text.split_once("\n\nOther CPU, 2 cores:\n\n").unwrap();
+        assert!(!other.contains("LensKit"), "{other}");
+        assert!(
+            other.contains("| polars, CSV to Parquet alone | 1.80 s | 0.90: **ours is slower** | memory 4 MiB |  |"),
+            "{other}"
+        );
+        assert!(!other.contains("larger error"), "{other}");
+    }
+
+    #[test]
+    fn rows_of_two_machines_are_never_one_comparison() {
+        let mixed = RESULTS.replace("commit abc; dev profile.", "commit abc");
+        assert_eq!(tables(&mixed).unwrap_err().to_string(), "`docs/results.md`: lenskit names no profile");
+    }
+}
