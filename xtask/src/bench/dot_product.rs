@@ -5,8 +5,6 @@
 //! **Invariant**: ours and others' rank as many users, items and factors, with masks of one size, and report the median of their turns.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -15,12 +13,17 @@ use super::Arguments;
 use super::cases::empty;
 use super::machine::bytes;
 use super::plot::{self, Bar};
+use super::turns::median;
 use crate::process::{Cost, Workspace, answer, measure, parsed, shown};
 use crate::python::IMPLICIT;
 use crate::splits::{self, RATIO};
 
 /// Users, items, factors: MovieLens 20M.
 const SIZE: [&str; 3] = ["138000", "27000", "64"];
+
+/// Turns of each.
+const TURNS: usize = 3;
+
 const FORMATS: [&str; 3] = ["f32", "f16", "int8"];
 
 /// What each program writes of the large ranking.
@@ -54,27 +57,48 @@ struct Metrics {
 pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     let mut text = "### Lists of ten for everyone\n\n\
                     `cargo run --release -p reco-eval --example dot_product -- USERS ITEMS FACTORS FORMAT`: scores, masks and lists of ten \
-                    from generated embeddings, 144 items seen by each user (fewer where chance repeats). Seconds are those of three turns; \
+                    from generated embeddings, 144 items seen by each user (fewer where chance repeats). Each program runs three times in turns with the others and ranks three times each; \
                     memory is that of the whole process, embeddings and masks included; the overlap is that with the lists of `f32`.\n\n\
-                    | program | users | items | factors | fastest s | median s | peak memory | item table | overlap@10 |\n\
-                    | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+                    | program | users | items | factors | fastest s | median s | peak memory | item table | overlap@10 | at |\n\
+                    | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n"
         .to_owned();
     let folder = empty(workspace, "dot-product")?;
     let program = workspace.build_example("reco-eval", "dot_product", true)?;
-    let mut bars = Vec::new();
+    // Each with what it is set to.
+    let mut programs = Vec::new();
     for format in FORMATS {
         let file = folder.join(format!("{format}.json"));
         let mut command = workspace.command(&program);
         command.args(SIZE).arg(format).arg(&file);
-        text += &row(&format!("reco, `{format}`"), &mut command, &file, &mut bars)?;
+        programs.push((format!("reco, `{format}`"), "all cores", command, file));
     }
-    if arguments.peers {
-        for (peer, name) in [("numpy", "NumPy with OpenBLAS"), ("implicit", "implicit's `topk`")] {
+    for (peer, name, at) in [
+        ("numpy", "NumPy with OpenBLAS", "OpenBLAS on all cores"),
+        // It has threads of its own, and asks for this.
+        ("implicit", "implicit's `topk`", "all cores, OPENBLAS_NUM_THREADS=1"),
+    ] {
+        if arguments.peers {
             let file = folder.join(format!("{peer}.json"));
             let mut command = IMPLICIT.command(workspace)?;
             command.args(["xtask/src/bench/peers/dot_product.py", peer]).args(SIZE).arg(&file);
-            text += &row(name, &mut command, &file, &mut bars)?;
+            if peer == "implicit" {
+                command.env("OPENBLAS_NUM_THREADS", "1");
+            }
+            programs.push((name.to_owned(), at, command, file));
         }
+    }
+    let mut turns: Vec<Vec<(Lists, Option<u64>)>> = programs.iter().map(|_| Vec::new()).collect();
+    for _ in 0..TURNS {
+        for ((.., command, file), turns) in programs.iter_mut().zip(&mut turns) {
+            let Cost { peak, .. } = measure(command)?;
+            turns.push((parsed(&fs::read_to_string(file)?)?, peak));
+        }
+    }
+    let mut bars = Vec::new();
+    for ((name, at, ..), turns) in programs.iter().zip(&turns) {
+        text += &row(name, at, turns, &mut bars);
+    }
+    if arguments.peers {
         text +=
             &format!("\nOthers by `xtask/src/bench/peers/dot_product.py`, with {}.\n", IMPLICIT.packages.join(", "));
         let title = format!("Seconds, the best ten for everyone, {}: less is better", SIZE.join(" × "));
@@ -84,9 +108,11 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     Ok(text)
 }
 
-fn row(program: &str, command: &mut Command, file: &PathBuf, bars: &mut Vec<Bar>) -> Result<String> {
-    let Cost { peak, .. } = measure(command)?;
-    let Lists { fastest, median, table_bytes, overlap } = parsed(&fs::read_to_string(file)?)?;
+fn row(program: &str, at: &str, turns: &[(Lists, Option<u64>)], bars: &mut Vec<Bar>) -> String {
+    let median = median(&turns.iter().map(|(lists, _)| lists.median).collect::<Vec<_>>());
+    let fastest = turns.iter().map(|(lists, _)| lists.fastest).fold(f64::INFINITY, f64::min);
+    let peak = turns.iter().filter_map(|(_, peak)| *peak).max();
+    let (table_bytes, overlap) = turns.first().map_or((None, None), |(lists, _)| (lists.table_bytes, lists.overlap));
     bars.push(Bar {
         label: program.replace('`', ""),
         value: median,
@@ -94,13 +120,13 @@ fn row(program: &str, command: &mut Command, file: &PathBuf, bars: &mut Vec<Bar>
         is_ours: program.starts_with("reco"),
     });
     let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
-    Ok(format!(
-        "| {program} | {} | {fastest:.1} | {median:.1} | {} | {} | {} |\n",
+    format!(
+        "| {program} | {} | {fastest:.1} | {median:.1} | {} | {} | {} | {at} |\n",
         SIZE.join(" | "),
         or_nothing(peak.map(bytes)),
         or_nothing(table_bytes.map(kibibytes)),
         or_nothing(overlap.map(|overlap| format!("{overlap:.4}"))),
-    ))
+    )
 }
 
 /// What smaller tables of a model that was learned lose.

@@ -244,10 +244,10 @@ fn lines(work: &Work, found: &[Found]) -> Result<String> {
         let is_better = worse_error(row, &found[0], found_here);
         let beside = match (at, times < 1.0, is_better) {
             (0, ..) => String::new(),
-            (_, true, false) => format!("{times:.2}: **ours is slower**"),
-            (_, true, true) => format!("{times:.2}: **ours is slower and has the larger error**"),
-            (_, false, true) => format!("{times:.1} times the time, **ours has the larger error**"),
-            (_, false, false) => format!("{times:.1} times the time"),
+            (_, true, false) => format!("ours {times:.2} × as fast: **slower**"),
+            (_, true, true) => format!("ours {times:.2} × as fast: **slower, and the larger error**"),
+            (_, false, true) => format!("ours {times:.1} × as fast, **with the larger error**"),
+            (_, false, false) => format!("ours {times:.1} × as fast"),
         };
         let what = if at == 0 { work.what.as_str() } else { "" };
         let setting = found_here.cell("at").unwrap_or_default();
@@ -304,12 +304,14 @@ Other CPU, 2 cores, rustc 1 (x), dirty tree; dev profile.
         let text = tables(RESULTS).unwrap();
         assert!(text.starts_with("Some CPU, 2 cores:\n\n| work |"), "{text}");
         let lenskit =
-            "| LensKit | 8.00 s | 32.0 times the time, **ours has the larger error** | RMSE 0.916583 | n_jobs=2 |";
+            "| LensKit | 8.00 s | ours 32.0 × as fast, **with the larger error** | RMSE 0.916583 | n_jobs=2 |";
         assert!(text.contains(lenskit), "{text}");
         let (_, other) = text.split_once("\n\nOther CPU, 2 cores:\n\n").unwrap();
         assert!(!other.contains("LensKit"), "{other}");
         assert!(
-            other.contains("| polars, CSV to Parquet alone | 1.80 s | 0.90: **ours is slower** | memory 4 MiB |  |"),
+            other.contains(
+                "| polars, CSV to Parquet alone | 1.80 s | ours 0.90 × as fast: **slower** | memory 4 MiB |  |"
+            ),
             "{other}"
         );
         assert!(!other.contains("larger error"), "{other}");
