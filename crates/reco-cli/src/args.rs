@@ -49,9 +49,9 @@ pub(crate) enum Command {
         after_help = "\
 Examples:
   reco run
-  reco run data/experiments/article.toml --set seed=3
+  reco run data/experiments/article.toml --out data/article --set seed=3
   reco run --set data.fetch=ml-1m --set data.name=ml-1m --out data/ml-1m
-  reco run mine.toml --from train --approach neural"
+  reco run mine.toml --out data/mine --from train --approach neural"
     )]
     Run(RunArgs),
     /// Answer for one user, for someone new or for all, from a trained model
@@ -61,6 +61,7 @@ Examples:
 Examples:
   reco recommend --user 1 --context daytime=0,weekend=0 --top 10
   reco recommend --user 1 --approach content --explain
+  reco recommend --user 17 --models data/mine/models
   reco recommend --new-user --likes Sci-Fi,Thriller --age 34 --gender F --occupation writer
   reco recommend --new-user --rated 50=5,172=4
   reco recommend --all --out recommendations.csv --approach hybrid"
@@ -279,8 +280,8 @@ pub(crate) struct RecommendArgs {
     /// The moment, by context names; what is not stated counts as 0
     #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = key_value)]
     pub(crate) context: Vec<(String, String)>,
-    /// Which trained approach answers; left out, the last of `random, popularity, … auto` that was trained, and for a new
-    /// user `auto` by ratings, else `profile` by what is stated, else `popularity`
+    /// Which approach of the last run answers; left out, the one that ranked best on validation (for a new user with ratings: of
+    /// those whose lists follow them), `profile` by what is stated alone, else `popularity`
     #[arg(long, value_name = "NAME")]
     pub(crate) approach: Option<String>,
     /// The folder of trained models
@@ -319,7 +320,7 @@ pub(crate) struct VisitorArgs {
 
 #[derive(Args)]
 pub(crate) struct DescribeArgs {
-    /// The trained approach; left out, the last of `random, popularity, … hybrid` that was trained
+    /// The trained approach; left out, the last network of `collaborative, neural, hybrid` that was trained
     pub(crate) approach: Option<String>,
     /// The folder of trained models
     #[arg(long, value_name = "DIR", default_value = "data/models")]

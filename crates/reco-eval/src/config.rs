@@ -12,6 +12,7 @@ use reco_core::options::did_you_mean;
 use serde::{Deserialize, Serialize};
 
 use crate::history::Buckets;
+use crate::metric::Measure;
 use crate::{EvalError, METRICS, MetricEntry};
 
 /// The table `[evaluate]` of an experiment.
@@ -103,6 +104,25 @@ impl EvaluateConfig {
         Ok(())
     }
 
+    /// The same rules for lists alone, judged as a whole and no user in detail, and the column that says how good they
+    /// are: `ndcg@k` at the first length asked for. `None` where no length is.
+    ///
+    /// # Errors
+    /// As [`EvaluateConfig::column_names`].
+    pub fn of_lists(&self) -> Result<Option<(Self, String)>, EvalError> {
+        let (Some(&k), Some(ndcg)) = (self.k.first(), METRICS.iter().find(|entry| entry.name == "ndcg@k")) else {
+            return Ok(None);
+        };
+        let main = ndcg.column(k, self.sampled_negatives);
+        let columns = self.columns()?.into_iter().filter(|column| matches!(column.entry.measure, Measure::TopK(_)));
+        let mut metrics: Vec<String> = columns.map(|column| column.name).collect();
+        if !metrics.contains(&main) {
+            metrics.push(main.clone());
+        }
+        let config = Self { metrics, buckets: Vec::new(), detail_user: String::new(), detail_users: 0, ..self.clone() };
+        Ok(Some((config, main)))
+    }
+
     /// The columns asked for, in the order of [`METRICS`].
     ///
     /// # Errors
@@ -167,6 +187,21 @@ mod tests {
             assert_eq!(MetricEntry::of_column(column).unwrap().name, "ndcg@k");
         }
         assert_eq!(MetricEntry::of_column("sampled99_user_auc").unwrap().name, "user_auc");
+    }
+
+    #[test]
+    fn lists_alone_are_judged_at_least_by_ndcg_of_the_first_length() {
+        let of_lists = |given: serde_json::Value| {
+            let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
+            config.of_lists().unwrap().map(|(config, main)| (config.column_names().unwrap(), main))
+        };
+        let (columns, main) = of_lists(json!({ "k": [5, 10], "detail_user": "7" })).unwrap();
+        assert_eq!(main, "ndcg@5");
+        assert!(columns.contains(&main) && columns.contains(&"hit@10".to_owned()), "{columns:?}");
+        assert!(!columns.iter().any(|name| name == "rmse" || name == "coverage@5"), "{columns:?}");
+        let (columns, main) = of_lists(json!({ "metrics": ["rmse"], "sampled_negatives": 99 })).unwrap();
+        assert_eq!((columns, main.as_str()), (vec!["sampled99_ndcg@10".to_owned()], "sampled99_ndcg@10"));
+        assert_eq!(of_lists(json!({ "k": [] })), None);
     }
 
     #[test]

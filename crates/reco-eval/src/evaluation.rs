@@ -39,6 +39,9 @@ pub struct Evaluation {
     /// The metrics of groups of users, against all other users; empty until [`gaps`](crate::gaps) were asked for.
     #[serde(default)]
     pub by_group: Vec<GroupValues>,
+    /// Metrics of lists on other rows, those that a choice between recommenders may look at; empty until asked for.
+    #[serde(default)]
+    pub validation: Vec<(String, Option<f64>)>,
     /// The values that the metrics are averages of, in the order of the cases. Not serialised: a table holds them better.
     #[serde(skip)]
     pub per_user: Vec<UserValues>,

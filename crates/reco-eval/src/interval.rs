@@ -152,6 +152,7 @@ pub(crate) mod tests {
             n_test_masked: 0,
             intervals: Vec::new(),
             by_group: Vec::new(),
+            validation: Vec::new(),
             by_user_history: Vec::new(),
             by_item_history: Vec::new(),
             per_user: values.iter().enumerate().map(user).collect(),

@@ -129,6 +129,7 @@ impl<'a> Summary<'a> {
             n_test_masked: self.n_test_masked,
             intervals: Vec::new(),
             by_group: Vec::new(),
+            validation: Vec::new(),
             by_user_history: named(self.by_user_history),
             by_item_history: named(self.by_item_history),
             metrics: self.total.metrics(columns, applies),

@@ -15,6 +15,7 @@ pub fn markdown(results: &Results, facts: &Facts, config: &ReportConfig) -> Stri
     let mut text = format!("# {}\n", inline(&results.experiment));
     dataset(&mut text, results, facts);
     table_of_results(&mut text, results, facts);
+    validation(&mut text, results);
     by_history(&mut text, results);
     by_group(&mut text, facts, results);
     training(&mut text, results, facts);
@@ -93,6 +94,20 @@ fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
             let _ = writeln!(text, "- `{name}`: {}", inline(about));
         }
     }
+}
+
+/// How each approach ranks the validation rows.
+fn validation(text: &mut String, results: &Results) {
+    let Some(first) = results.approaches.iter().map(|one| &one.validation).find(|one| !one.is_empty()) else { return };
+    *text += "\n## On validation rows\n\nTheir lists leave out what training had. Nothing was fitted to these rows, but networks may have \
+              stopped by them; `reco recommend` asks by NDCG here where no approach is named.\n\n";
+    let mut header = vec!["approach".to_owned()];
+    header.extend(first.0.iter().map(|(name, _)| name.clone()));
+    let rows = results.approaches.iter().map(|approach| {
+        let cells = first.0.iter().map(|(name, _)| cells::metric(approach.validation.get(name)));
+        [inline(&approach.name)].into_iter().chain(cells).collect::<Vec<_>>()
+    });
+    table(text, &header, "l", rows);
 }
 
 /// Which share of each main metric's variance the repetitions have.

@@ -92,6 +92,9 @@ pub struct ApproachResult {
     pub ratings_per_second: Option<f64>,
     /// The metrics.
     pub metrics: Metrics,
+    /// Metrics of lists on the validation rows, by which the approach is chosen that answers; empty where there are none.
+    #[serde(default, skip_serializing_if = "Metrics::is_empty")]
+    pub validation: Metrics,
     /// Between which bounds each metric lies, 95 times in 100, were the test users others: lower and upper.
     #[serde(default)]
     pub intervals: BTreeMap<String, [f64; 2]>,
@@ -121,6 +124,11 @@ pub struct BucketResult {
 pub struct Metrics(pub Vec<(String, Option<f64>)>);
 
 impl Metrics {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The value of metric `name`; `None` where it does not apply or is not there.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|(known, _)| known == name).and_then(|(_, value)| *value)
@@ -215,9 +223,14 @@ impl Results {
             let rates: Option<Vec<f64>> = all.iter().map(|one| one.ratings_per_second).collect();
             approach.ratings_per_second = rates.map(average);
             approach.epochs = approach.epochs.filter(|_| all.iter().all(|one| one.epochs == approach.epochs));
-            for (name, value) in &mut approach.metrics.0 {
-                let values: Option<Vec<f64>> = all.iter().map(|one| one.metrics.get(name)).collect();
-                *value = values.map(average);
+            type Of = fn(&ApproachResult) -> &Metrics;
+            let of: [(&mut Metrics, Of); 2] =
+                [(&mut approach.metrics, |one| &one.metrics), (&mut approach.validation, |one| &one.validation)];
+            for (metrics, of) in of {
+                for (name, value) in &mut metrics.0 {
+                    let values: Option<Vec<f64>> = all.iter().map(|one| of(one).get(name)).collect();
+                    *value = values.map(average);
+                }
             }
         }
         let repetitions =

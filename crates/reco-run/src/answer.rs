@@ -8,7 +8,6 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::path::Path;
 
 use reco_core::{
     Candidates, Cause, Choice, Explanation, ItemId, ItemIdx, Profile, Query, ScoreError, Scores, Seen, Target, UserId,
@@ -17,8 +16,8 @@ use reco_core::{
 use reco_features::find_item;
 use serde::Serialize;
 
-use crate::artifact::{Artifact, Recommendation, find};
-use crate::{RunError, approaches};
+use crate::RunError;
+use crate::artifact::{Artifact, Recommendation};
 
 /// The one who asks.
 #[derive(Clone, Debug, PartialEq)]
@@ -228,53 +227,5 @@ impl Artifact {
             terms: terms.into_iter().map(|term| Reason { cause: cause(term.cause), effect: term.effect }).collect(),
             without: without.collect(),
         }
-    }
-}
-
-/// The approach under `models` that a visitor asks who names none: by ratings `auto`, else `content`; by what is stated
-/// `profile`; without either `popularity`, else `top-rated`; the first that was trained, and of the registry's others the last.
-///
-/// # Errors
-/// No model at all.
-pub fn find_for_visitor(models: &Path, has_rated: bool, states: bool) -> Result<std::path::PathBuf, RunError> {
-    let wishes: &[&str] = match (has_rated, states) {
-        (true, _) => &["auto", "content", "profile"],
-        (false, true) => &["profile"],
-        (false, false) => &["popularity", "top-rated", "profile"],
-    };
-    for name in wishes {
-        debug_assert!(approaches().any(|entry| entry.name == *name), "`{name}` is not in the registry");
-        match find(models, Some(name)) {
-            Err(RunError::UnknownModel { .. }) => {}
-            found => return found,
-        }
-    }
-    find(models, None)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(trained: &[&str], has_rated: bool, states: bool) -> String {
-        let models = tempfile::tempdir().unwrap();
-        trained.iter().for_each(|name| std::fs::create_dir(models.path().join(name)).unwrap());
-        let folder = find_for_visitor(models.path(), has_rated, states).unwrap();
-        folder.file_name().unwrap().to_string_lossy().into_owned()
-    }
-
-    #[test]
-    fn a_visitor_is_answered_by_what_reads_what_they_say() {
-        let all = ["random", "popularity", "top-rated", "profile", "content", "hybrid", "auto"];
-        assert_eq!([(true, true), (true, false)].map(|(rated, states)| found(&all, rated, states)), ["auto", "auto"]);
-        assert_eq!(found(&all, false, true), "profile");
-        assert_eq!(found(&all, false, false), "popularity");
-        assert_eq!(found(&["random", "content", "hybrid"], true, false), "content");
-        assert_eq!(found(&["random", "top-rated", "hybrid"], false, false), "top-rated");
-        // Nothing better is there: the last of the registry's order, whose refusal says who would answer.
-        assert_eq!(found(&["random", "hybrid"], false, true), "hybrid");
-        let nothing = tempfile::tempdir().unwrap();
-        let error = find_for_visitor(nothing.path(), false, true).unwrap_err();
-        assert!(matches!(error, RunError::NoModels { .. }), "{error}");
     }
 }

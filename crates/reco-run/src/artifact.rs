@@ -8,10 +8,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::options::did_you_mean;
 use reco_core::{
     Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, Query, Ranking, RawId, Run,
     Score, Seen, UserIdx, Who,
@@ -24,7 +23,7 @@ use serde_json::Value;
 
 use crate::experiment::entry;
 use crate::manifest::Manifest;
-use crate::registry::approaches;
+use crate::models::find_with;
 use crate::{ManifestError, RunError};
 
 pub(crate) const CONFIG: &str = "config.json";
@@ -192,43 +191,13 @@ impl Artifact {
     }
 }
 
-/// The folder of a model under `models`: of the one called `name`, else of the last in the registry's order that is there.
+/// The name and the layers of a network that was trained under `models`: of the one called `name`, else of the last in the registry's
+/// order that has layers.
 ///
 /// # Errors
-/// No model at all, or none of that name.
-pub fn find(models: &Path, name: Option<&str>) -> Result<PathBuf, RunError> {
-    let path = models.display().to_string();
-    let mut names: Vec<String> = match fs::read_dir(models) {
-        Ok(entries) => entries
-            .filter_map(Result::ok)
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .filter(|name| !name.starts_with('.') && models.join(name).is_dir())
-            .collect(),
-        Err(_) => Vec::new(),
-    };
-    let order = |name: &String| approaches().position(|entry| entry.name == *name);
-    names.sort_by_key(|name| (order(name), name.clone()));
-    match name {
-        _ if names.is_empty() => Err(RunError::NoModels { path }),
-        None => Ok(models.join(&names[names.len() - 1])),
-        Some(name) if names.iter().any(|other| other == name) => Ok(models.join(name)),
-        Some(name) if approaches().any(|entry| entry.name == name) => {
-            let hint = format!("train it: `reco train --approach {name}`");
-            Err(RunError::UnknownModel { name: name.to_owned(), path, hint })
-        }
-        Some(name) => {
-            let known = names.iter().map(String::as_str).chain(approaches().map(|entry| entry.name));
-            Err(RunError::UnknownModel { name: name.to_owned(), path, hint: did_you_mean(name, known) })
-        }
-    }
-}
-
-/// The name and the layers of a network that was trained under `models`: of the one called `name`, else as [`find`] does.
-///
-/// # Errors
-/// As [`find`]; a folder that is damaged or foreign; an approach that is no network.
+/// No such model, or none of the last run; a folder that is damaged or foreign; an approach that is no network.
 pub fn describe(models: &Path, name: Option<&str>) -> Result<(String, LayerGraph), RunError> {
-    let folder = find(models, name)?;
+    let folder = find_with(models, name, LAYERS)?;
     Manifest::read(&folder, HINT)?.verify(&folder, HINT)?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let path = folder.join(LAYERS);

@@ -137,6 +137,30 @@ pub enum RunError {
         /// The nearest one, or how to train it.
         hint: String,
     },
+    /// A model that lies there, but not of the last run.
+    #[error("the model `{name}` in `{path}` is not of the last run there: {why}\nhint: {hint}")]
+    NotOfLastRun {
+        /// The approach.
+        name: String,
+        /// The folder.
+        path: String,
+        /// Of what that run was, or what happened since.
+        why: String,
+        /// The way out.
+        hint: String,
+    },
+    /// The last run was repeated, and its models lie elsewhere.
+    #[error(
+        "the last run beside `{path}` was of the experiment `{experiment}`, whose repetitions have models of their own\nhint: name one with `--models`: `{known}`"
+    )]
+    RepeatedModels {
+        /// The folder.
+        path: String,
+        /// The experiment.
+        experiment: String,
+        /// The folders.
+        known: String,
+    },
     /// An approach without layers.
     #[error("`{name}` is no network and has no layers to show\nhint: describe `collaborative`, `neural` or `hybrid`")]
     NoNetwork {

@@ -147,6 +147,13 @@ impl Manifest {
         serde_json::from_value(value).map_err(|error| foreign(error.to_string()))
     }
 
+    /// A digest of what was made, and of what it was made from; times, memory and the device's name aside.
+    pub(crate) fn identity(&self) -> String {
+        let parts = (&self.stage, self.stage_version, &self.experiment, &self.inputs, &self.outputs, self.seed);
+        // Digests, options and numbers: nothing that JSON lacks.
+        hexadecimal(Sha256::digest(serde_json::to_vec(&parts).unwrap_or_default()))
+    }
+
     /// Holds every file of `folder` against its digest.
     ///
     /// # Errors
@@ -213,7 +220,11 @@ pub fn digest(path: &Path) -> Result<String, ManifestError> {
             n => hash.update(&buffer[..n]),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(hash.finalize()))
+}
+
+fn hexadecimal(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn io_error(path: &Path, error: &io::Error) -> ManifestError {

@@ -13,6 +13,7 @@ use reco_report::Results;
 use serde::Serialize;
 
 use crate::lock::{self, Lock};
+use crate::models;
 use crate::place::refuse_inputs_inside;
 use crate::stage::{Context, position, repeated, report};
 use crate::{Experiment, Outcome, PAGE, RESULTS, Repetition, RunError, RunProgress, STAGES, StageEntry};
@@ -89,7 +90,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         .flat_map(|context| folders(context, stages).into_iter().map(move |folder| (context, folder)))
         .chain(of_whole.into_iter().map(|folder| (&whole, folder)))
         .collect();
-    let refused = refuse_foreign(&folders);
+    let refused =
+        refuse_foreign(&folders).and_then(|()| contexts.iter().chain([&whole]).try_for_each(models::refuse_foreign));
     if refused.is_ok() || out.join(lock::FILE).exists() {
         lock.take(command)?;
     }
@@ -106,6 +108,9 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         for stage in stages {
             work.extend((stage.run)(context)?);
         }
+    }
+    if !experiment.repetitions.is_empty() && stages.iter().any(|stage| stage.makes_models()) {
+        models::write_repeated(&whole)?;
     }
     if reports && !experiment.repetitions.is_empty() {
         work.push(repeated(&whole)?);

@@ -144,7 +144,8 @@ pub(crate) fn copy_of(model: &str, models: &Path) -> PathBuf {
     to
 }
 
-fn copy(from: &Path, to: &Path) {
+/// A copy of a whole folder.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -4,18 +4,24 @@
 //!
 //! **Invariant**: a model is judged from its artifact, as anyone would load it, by held-out rows it never saw.
 
+use std::collections::BTreeMap;
+
 use reco_core::{Case, Catalogue, Recommender, ScoreError, Seen};
 use reco_data::table::{Column, Table};
 use reco_eval::{
     Ask, EvalError, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate, gaps, groups, intervals,
 };
-use reco_features::Dataset;
+use reco_features::{Dataset, SplitConfig};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Context, StageEntry, features, own_version, train};
+use super::report::from_notes;
+use super::{Context, StageEntry, features, notes, own_version, train};
 use crate::artifact::{Artifact, ids};
 use crate::folder::{Folder, Made, write_json};
-use crate::{Outcome, RunError};
+use crate::manifest::Manifest;
+use crate::models::{Lists, RankedBy};
+use crate::{Outcome, RunError, models};
 
 /// What the file of users' values is called, after the approach.
 pub(crate) const USERS: &str = ".users.parquet";
@@ -33,15 +39,21 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let folder = folder(context)?;
     let outcome = context.work(&folder, None, |at| {
         let ruler = Ruler::new(context)?;
-        let mut devices = Vec::new();
+        let validation = Validation::new(&ruler, &experiment.split)?;
+        let (mut devices, mut values) = (Vec::new(), BTreeMap::new());
         for configured in &experiment.approaches {
             if context.progress.train().interrupted() {
                 return Err(RunError::Interrupted);
             }
             let artifact = Artifact::load(&context.at("models").join(&configured.name), experiment.device)?;
-            let evaluation = ruler
+            let mut evaluation = ruler
                 .measure(artifact.model.as_ref(), Ask::AsVisitors)
                 .map_err(|error| cannot(&configured.name, error))?;
+            if let Ok(validation) = &validation {
+                evaluation.validation = validation.measure(&ruler, artifact.model.as_ref())?;
+                let value = evaluation.validation.iter().find(|(name, _)| *name == validation.column);
+                values.extend(value.and_then(|(_, value)| Some((configured.name.clone(), (*value)?))));
+            }
             write_json(&at.join(format!("{}.json", configured.name)), &evaluation)?;
             let table = predictions(&evaluation, &ruler.dataset.catalogue, &configured.name)?;
             table.write(&at.join(format!("{}.parquet", configured.name)))?;
@@ -51,10 +63,67 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
                 devices.push(device);
             }
         }
-        Ok(Made { device: Some(devices.join(", ")), notes: json!({ "n_users": ruler.cases.len() }) })
+        let ranked_by = match validation {
+            Ok(validation) => RankedBy::Metric(validation.column),
+            Err(why) => RankedBy::Nothing(why),
+        };
+        let told = EvaluateNotes { n_users: ruler.cases.len(), lists: Lists { ranked_by, values } };
+        Ok(Made { device: Some(devices.join(", ")), notes: notes(&told) })
     })?;
+    let manifest = Manifest::read(&folder.path, "`reco evaluate` makes it")?;
+    let EvaluateNotes { lists, .. } = from_notes(&folder.path, &manifest.notes)?;
+    models::write(context, &lists)?;
     Ok(vec![outcome])
 }
+
+/// What an evaluation's manifest notes.
+#[derive(Debug, Serialize, Deserialize)]
+struct EvaluateNotes {
+    /// Users with test rows.
+    n_users: usize,
+    /// How the approaches rank validation rows.
+    lists: Lists,
+}
+
+/// The validation rows of users that training knows, ranked as the test rows are: by the lists alone, with train rows
+/// as what was met. Trainings may have been stopped by these rows; nothing else was fitted to them.
+struct Validation {
+    cases: Vec<Case>,
+    seen: Vec<Seen>,
+    config: EvaluateConfig,
+    /// Which metric says who ranks best.
+    column: String,
+}
+
+impl Validation {
+    /// What there is to rank, or why there is nothing.
+    fn new(ruler: &Ruler<'_>, split: &SplitConfig) -> Result<Result<Self, String>, RunError> {
+        let dataset = &ruler.dataset;
+        let n_users = dataset.catalogue.n_users();
+        let Some(rows) = &dataset.validation else {
+            let why = if split.refit { "`split.refit` had the validation rows learned from" } else { NO_VALIDATION };
+            return Ok(Err(why.to_owned()));
+        };
+        let Some((config, column)) = ruler.config.of_lists()? else {
+            return Ok(Err("`evaluate.k` names no length of a list".to_owned()));
+        };
+        let is_known = |case: &Case| ruler.known.history().users()[case.user().index()] > 0;
+        let cases: Vec<Case> = Case::group(rows, n_users).into_iter().filter(is_known).collect();
+        if cases.is_empty() {
+            return Ok(Err("training knows none of the validation rows' users".to_owned()));
+        }
+        Ok(Ok(Self { cases, seen: Seen::by_user(n_users, [&dataset.fit]), config, column }))
+    }
+
+    fn measure(&self, ruler: &Ruler<'_>, model: &dyn Recommender) -> Result<Vec<(String, Option<f64>)>, RunError> {
+        let Self { cases, seen, config, .. } = self;
+        let Ruler { known, moment, seed, .. } = ruler;
+        let held_out = Ask::AsVisitors;
+        Ok(evaluate(model, &Task { cases, seen, known, config, context: moment, seed: *seed, held_out })?.metrics)
+    }
+}
+
+const NO_VALIDATION: &str = "the split has no validation part";
 
 /// Whoever can't answer what the protocol asks is named.
 fn cannot(name: &str, error: RunError) -> RunError {
@@ -163,7 +232,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let names: Vec<&str> = experiment.approaches.iter().map(|one| one.name.as_str()).collect();
     Ok(Folder {
         stage: ENTRY.name,
-        version: 5,
+        version: 6,
         path: context.at("evaluation"),
         part: json!({
             "evaluate": experiment.part(&experiment.evaluate),

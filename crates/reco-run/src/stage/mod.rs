@@ -46,6 +46,13 @@ pub struct StageEntry {
     pub(crate) run: fn(&Context<'_>) -> Result<Vec<Outcome>, RunError>,
 }
 
+impl StageEntry {
+    /// Whether models are trained in it.
+    pub(crate) fn makes_models(&self) -> bool {
+        self.name == train::ENTRY.name
+    }
+}
+
 /// Every stage, in the order of a run.
 pub static STAGES: &[StageEntry] = &[ingest::ENTRY, features::ENTRY, train::ENTRY, evaluate::ENTRY, report::ENTRY];
 

@@ -82,7 +82,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     }
     Ok(Folder {
         stage: ENTRY.name,
-        version: 4,
+        version: 5,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "report": experiment.part(&experiment.report) }),
         inputs,
@@ -188,6 +188,7 @@ fn approach(row: &Row) -> ApproachResult {
         train_seconds: row.trained.train_seconds,
         ratings_per_second: row.trained.ratings_per_second,
         metrics: row.evaluation.metrics.clone().into(),
+        validation: row.evaluation.validation.clone().into(),
         intervals: bounds(row).into_iter().map(|Bounds { metric, low, high, .. }| (metric, [low, high])).collect(),
         by_user_history: buckets(&row.evaluation.by_user_history),
         by_item_history: buckets(&row.evaluation.by_item_history),
@@ -320,7 +321,7 @@ fn provenance(context: &Context<'_>, rows: &[Row]) -> Result<Provenance, RunErro
     })
 }
 
-fn from_notes<T: DeserializeOwned>(folder: &Path, notes: &Value) -> Result<T, RunError> {
+pub(super) fn from_notes<T: DeserializeOwned>(folder: &Path, notes: &Value) -> Result<T, RunError> {
     serde_json::from_value(notes.clone()).map_err(|error| json_error(&folder.join(MANIFEST), &error))
 }
 

@@ -21,7 +21,7 @@ use crate::auto::{self, Auto, Part};
 use crate::experiment::Configured;
 use crate::folder::{Folder, Made, write_json};
 use crate::manifest::Digests;
-use crate::{ExperimentError, Outcome, RunError};
+use crate::{ExperimentError, Outcome, RunError, models};
 
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "train",
@@ -68,6 +68,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
         })?;
         outcomes.push(outcome);
     }
+    models::after_training(context)?;
     Ok(outcomes)
 }
 

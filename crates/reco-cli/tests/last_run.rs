@@ -1,0 +1,134 @@
+//! Holds that answers come from the last run's models, and from the one of them that ranked best on validation rows.
+//!
+//! **Invariant**: no test here looks at which approach is good; the file of results says which ranked best.
+
+#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Done, finished, reco, root, run};
+use serde_json::Value;
+
+/// Asks the models under `out`.
+fn recommend(out: &Path, more: &[&str]) -> Done {
+    let models = out.join("models");
+    reco(["recommend", "--device", "cpu", "--models", models.to_str().unwrap()].iter().chain(more))
+}
+
+/// The approaches of a run by their NDCG on validation rows, best first, chance left out.
+fn ranking(out: &Path) -> Vec<(String, f64)> {
+    let results: Value = serde_json::from_slice(&fs::read(out.join("report/results.json")).unwrap()).unwrap();
+    let value =
+        |one: &Value| (one["name"].as_str().unwrap().to_owned(), one["validation"]["ndcg@10"].as_f64().unwrap());
+    let mut ranking: Vec<_> = results["approaches"].as_array().unwrap().iter().map(value).collect();
+    ranking.retain(|(name, _)| name != "random");
+    ranking.sort_by(|one, other| other.1.total_cmp(&one.1));
+    ranking
+}
+
+#[test]
+fn who_names_no_approach_asks_the_best_on_validation_and_is_told_so() {
+    let ranking = ranking(finished());
+    let ((best, value), (second, next)) = (&ranking[0], &ranking[1]);
+    assert!(value > next, "the test cannot tell a tie from an order: {ranking:?}");
+    let answer = recommend(finished(), &["--user", "1", "--json"]).ok().json();
+    assert_eq!((answer["model"].as_str(), answer["chosen"]["metric"].as_str()), (Some(best.as_str()), Some("ndcg@10")));
+    assert_eq!(answer["chosen"]["value"].as_f64(), Some(*value));
+    assert_eq!(answer["chosen"]["next"]["approach"].as_str(), Some(second.as_str()));
+    let told =
+        format!("{best}, which ranked best on validation (ndcg@10 {value:.4}; next {second} {next:.4}), for user 1");
+    let shown = recommend(finished(), &["--user", "1"]).ok();
+    assert!(shown.stderr.starts_with(&told), "{}", shown.stderr);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.parquet");
+    let all = recommend(finished(), &["--all", "--out", file.to_str().unwrap()]).ok();
+    assert!(all.stderr.contains(&format!("by {best}, which ranked best on validation")), "{}", all.stderr);
+    assert_eq!(
+        recommend(finished(), &["--user", "1", "--approach", best, "--json"]).ok().json()["chosen"],
+        Value::Null
+    );
+    let report = fs::read_to_string(finished().join("report/report.md")).unwrap();
+    assert!(report.contains("\n## On validation rows\n") && report.contains(&format!("{value:.4}")));
+}
+
+#[test]
+fn an_earlier_experiments_models_in_the_same_folder_are_refused_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, other) = (folder.path().join("out"), folder.path().join("other.toml"));
+    run(&out, &["--approach", "popularity,top-rated,content,auto"]).ok();
+    let base = root().canonicalize().unwrap().join("data/experiments/fixture.toml");
+    let text = format!(
+        "extends = {:?}\nname = \"other\"\n[split]\nseed = 7\n[[approach]]\nname = \"popularity\"\n[[approach]]\nname = \"content\"\n",
+        base.display().to_string()
+    );
+    fs::write(&other, text).unwrap();
+    let at = |path: &Path| path.display().to_string();
+    reco(["run", &at(&other), "--out", &at(&out)]).ok();
+
+    let answer = recommend(&out, &["--user", "1", "--json"]).ok().json();
+    assert_eq!(answer["model"], ranking(&out)[0].0.as_str());
+    assert!(answer["model"] == "popularity" || answer["model"] == "content", "{answer}");
+    let refusal = [
+        "error: the model `auto` in",
+        "is not of the last run there: that was of the experiment `other`, with `popularity`, `content`",
+        "hint: run the experiment that has it with an `--out` of its own",
+    ];
+    recommend(&out, &["--user", "1", "--approach", "auto"]).fails(1, &refusal);
+    // A new user, whose ratings `auto` would have answered.
+    assert_eq!(recommend(&out, &["--new-user", "--rated", "1=5", "--json"]).ok().json()["model"], "content");
+
+    // Copied elsewhere, the list comes along; alone, a model answers who names it.
+    let copy = folder.path().join("copy");
+    common::copy(&out.join("models"), &copy.join("models"));
+    assert_eq!(recommend(&copy, &["--user", "1", "--json"]).ok().json(), answer);
+    recommend(&copy, &["--user", "1", "--approach", "auto"]).fails(1, &refusal[1..]);
+    fs::remove_file(copy.join("models/answers.json")).unwrap();
+    recommend(&copy, &["--user", "1", "--approach", "auto"]).ok();
+    let unlisted = recommend(&copy, &["--user", "1"]).ok();
+    let told = "popularity, asked because no run left a list of its models (`answers.json`), for user 1";
+    assert!(unlisted.stderr.starts_with(told), "{}", unlisted.stderr);
+
+    // The first experiment again takes its own models as they lie.
+    let again = run(&out, &["--approach", "popularity,top-rated,content,auto"]).ok().json();
+    let work: Vec<&Value> = again["work"].as_array().unwrap().iter().filter(|work| work["stage"] == "train").collect();
+    let skipped = |name: &str| work.iter().find(|work| work["approach"] == name).unwrap()["skipped"].clone();
+    assert_eq!((skipped("auto"), skipped("top-rated")), (true.into(), true.into()));
+    recommend(&out, &["--user", "1", "--approach", "auto"]).ok();
+
+    // One that is repeated has its models elsewhere.
+    let repeat = ["--approach", "popularity", "--set", "repeat.over=seed", "--set", "repeat.values=[1, 2]"];
+    run(&out, &repeat).ok();
+    let elsewhere = format!("`{}`", out.join("seed=2/models").display());
+    recommend(&out, &["--user", "1"])
+        .fails(1, &["of the experiment `fixture`, whose repetitions have models of their own", &elsewhere]);
+    assert!(out.join("models/auto/manifest.json").exists(), "what was trained is kept");
+    recommend(&out.join("seed=2"), &["--user", "1"]).ok();
+}
+
+#[test]
+fn without_honest_validation_popularity_is_asked_and_the_answer_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let few = ["--approach", "popularity,top-rated,content"];
+    let told = |more: &[&str]| {
+        run(folder.path(), &[&few[..], more].concat()).ok();
+        let answer = recommend(folder.path(), &["--user", "1", "--json"]).ok().json();
+        assert_eq!((answer["model"].as_str(), &answer["chosen"]["metric"]), (Some("popularity"), &Value::Null));
+        answer["chosen"]["why"].as_str().unwrap().to_owned()
+    };
+    let refit = told(&["--set", "split.refit=true"]);
+    assert_eq!(refit, "asked because `split.refit` had the validation rows learned from");
+    assert_eq!(told(&["--set", "split.validation=0"]), "asked because the split has no validation part");
+    // Trained anew and not evaluated: what an earlier evaluation said is of other models.
+    run(folder.path(), &few).ok();
+    assert!(recommend(folder.path(), &["--user", "1", "--json"]).ok().json()["chosen"]["value"].is_f64());
+    let out = folder.path().display().to_string();
+    for stage in ["features", "train"] {
+        let options = [stage, "data/experiments/fixture.toml", "--set", "seed=9", "--out", &out];
+        reco([&options[..], &few].concat()).ok();
+    }
+    let shown = recommend(folder.path(), &["--user", "1"]).ok();
+    assert!(shown.stderr.starts_with("popularity, asked because the last run was not evaluated"), "{}", shown.stderr);
+}

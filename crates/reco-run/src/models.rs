@@ -1,0 +1,586 @@
+//! Says which of the models in a folder may answer, and which one does where none is named.
+//!
+//! Does not know how a model answers. A run leaves a list of its models beside them, so that what an earlier experiment
+//! left in the same folder is told apart; a folder without a list is one that somebody put together.
+//!
+//! **Invariant**: where there is a list, no model answers that it does not name or that changed since; who answers
+//! unnamed was chosen by validation rows, or by a fixed order that is told as such, never by test rows.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use reco_core::options::did_you_mean;
+use reco_data::Output;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::RunError;
+use crate::manifest::{Digests, Manifest, SCHEMA_VERSION};
+use crate::registry::approaches;
+use crate::stage::Context;
+
+/// The list of the last run's models, in their folder.
+pub const ANSWERS: &str = "answers.json";
+
+/// Who answers where nothing says who ranks best: what is popular, before what needs to know someone.
+const SIMPLE: &[&str] = &["popularity", "profile", "top-rated"];
+
+/// Whose lists for someone new follow the ratings that are told; `auto` does too, but by another part than for its
+/// users.
+const FOLLOW_RATINGS: &[&str] = &["user-knn", "item-knn", "svd", "clusters", "content"];
+
+/// A yardstick, that answers only where it is asked or alone.
+const CHANCE: &str = "random";
+
+/// The models of the last run, and what is known of their lists.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Answers {
+    schema_version: u32,
+    /// The experiment that was run.
+    experiment: String,
+    /// Of one that was repeated, the folders beside this one that have its models; else empty.
+    repetitions: Vec<String>,
+    ranked_by: RankedBy,
+    approaches: Vec<Model>,
+}
+
+/// What the models of a run are ranked by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RankedBy {
+    /// A metric of the validation rows, the more the better.
+    Metric(String),
+    /// Nothing: why.
+    Nothing(String),
+}
+
+/// What an evaluation says of the lists of validation rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Lists {
+    pub(crate) ranked_by: RankedBy,
+    /// The metric, by approach; nothing of those that it does not apply to.
+    pub(crate) values: BTreeMap<String, f64>,
+}
+
+/// One model of a folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Model {
+    /// The name of its folder.
+    name: String,
+    /// The registry's entry; the name, where no list says.
+    kind: String,
+    /// [`Manifest::identity`].
+    identity: String,
+    /// How good its lists of validation rows were.
+    validation: Option<f64>,
+}
+
+/// Who asks without naming an approach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedBy {
+    /// Users that the models were trained on.
+    Users,
+    /// Someone whom no model was trained on.
+    Visitor {
+        /// Whether ratings are told.
+        has_rated: bool,
+        /// Whether liked features or attributes are stated.
+        states: bool,
+    },
+}
+
+/// The model that answers where none was named.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Chosen {
+    /// Its folder.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// Why it is this one, to stand after its name: `which ranked best on validation (ndcg@10 0.1290; next profile
+    /// 0.1100)`.
+    pub why: String,
+    /// What the models were ranked by; nothing where they were not.
+    pub metric: Option<String>,
+    /// Its value.
+    pub value: Option<f64>,
+    /// The second best.
+    pub next: Option<RunnerUp>,
+}
+
+/// The second best of those that could answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunnerUp {
+    /// Its name.
+    pub approach: String,
+    /// The metric's value.
+    pub value: f64,
+}
+
+/// Writes the list after a training; what stands there is kept where it says the same of these models, and more.
+pub(crate) fn after_training(context: &Context<'_>) -> Result<(), RunError> {
+    let (mine, _) = trained(context)?;
+    // Damaged, or of another version: it is written anew.
+    let old = Answers::read(&context.at("models")).ok().flatten();
+    let same = |old: &Answers| {
+        let knows = |one: &Model| old.approaches.iter().any(|known| (&known.name, &known.identity) == one.key());
+        old.experiment == context.experiment.name && mine.iter().all(knows)
+    };
+    if old.as_ref().is_some_and(same) {
+        return Ok(());
+    }
+    let why = "the last run was not evaluated (`reco evaluate` does)".to_owned();
+    write(context, &Lists { ranked_by: RankedBy::Nothing(why), values: BTreeMap::new() })
+}
+
+/// Writes the list after an evaluation.
+pub(crate) fn write(context: &Context<'_>, lists: &Lists) -> Result<(), RunError> {
+    let models = context.at("models");
+    let (mut mine, inputs) = trained(context)?;
+    mine.iter_mut().for_each(|one| one.validation = lists.values.get(&one.name).copied());
+    // A part of an experiment was run: its other models are still its own, but are not of this run and never chosen
+    // unnamed.
+    let old = Answers::read(&models).ok().flatten().filter(|old| old.experiment == context.experiment.name);
+    for one in old.into_iter().flat_map(|old| old.approaches) {
+        let fresh = || Manifest::read(&models.join(&one.name), "").ok().filter(|found| found.inputs == inputs);
+        if mine.iter().all(|other| other.name != one.name) && fresh().is_some_and(|it| it.identity() == one.identity) {
+            mine.push(Model { validation: None, ..one });
+        }
+    }
+    save(&models, &Answers::of(context, Vec::new(), lists.ranked_by.clone(), mine))
+}
+
+/// Writes, in place of the list of an earlier run, that the last one was repeated.
+pub(crate) fn write_repeated(context: &Context<'_>) -> Result<(), RunError> {
+    let labels: Vec<String> = context.experiment.repetitions.iter().map(|one| one.label.clone()).collect();
+    let nothing = RankedBy::Nothing("the last run was repeated".to_owned());
+    save(&context.at("models"), &Answers::of(context, labels, nothing, Vec::new()))
+}
+
+fn save(models: &Path, answers: &Answers) -> Result<(), RunError> {
+    let path = models.join(ANSWERS);
+    fs::create_dir_all(models).map_err(RunError::writing(models))?;
+    let text = serde_json::to_string_pretty(answers)
+        .map_err(|error| RunError::Write { path: path.display().to_string(), reason: error.to_string() })?;
+    Ok(Output::at(&path)?.write_text(&(text + "\n"))?)
+}
+
+/// Whether nothing lies where the list of `context` is written, or a list of ours.
+///
+/// # Errors
+/// What is in the way.
+pub(crate) fn refuse_foreign(context: &Context<'_>) -> Result<(), RunError> {
+    let path = context.at("models").join(ANSWERS);
+    if fs::symlink_metadata(&path).is_err() {
+        return Ok(());
+    }
+    let found = fs::metadata(&path).is_ok_and(|found| found.is_file()).then(|| fs::read(&path).ok()).flatten();
+    let found: Value = found.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    // By whichever version of reco.
+    if ["schema_version", "approaches"].iter().all(|key| found.get(key).is_some()) {
+        return Ok(());
+    }
+    let reason = "it is no list of models that reco wrote".to_owned();
+    Err(RunError::InTheWay { path: path.display().to_string(), reason, hint: RunError::ELSEWHERE.to_owned() })
+}
+
+/// The models of this experiment, and what they were made from.
+fn trained(context: &Context<'_>) -> Result<(Vec<Model>, Digests), RunError> {
+    let (mut models, mut inputs) = (Vec::new(), Digests::new());
+    for one in &context.experiment.approaches {
+        let manifest = Manifest::read(&context.at("models").join(&one.name), "`reco train` makes it")?;
+        let (name, kind) = (one.name.clone(), one.kind.to_owned());
+        models.push(Model { name, kind, identity: manifest.identity(), validation: None });
+        inputs = manifest.inputs;
+    }
+    Ok((models, inputs))
+}
+
+impl Model {
+    fn key(&self) -> (&String, &String) {
+        (&self.name, &self.identity)
+    }
+
+    /// Its place in the registry's order.
+    fn place(&self) -> Option<usize> {
+        approaches().position(|entry| entry.name == self.kind)
+    }
+}
+
+impl Answers {
+    fn of(context: &Context<'_>, repetitions: Vec<String>, ranked_by: RankedBy, approaches: Vec<Model>) -> Self {
+        let experiment = context.experiment.name.clone();
+        Self { schema_version: SCHEMA_VERSION, experiment, repetitions, ranked_by, approaches }
+    }
+
+    /// The list in `models`, if there is one.
+    fn read(models: &Path) -> Result<Option<Self>, RunError> {
+        let path = models.join(ANSWERS);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let refuse = |reason: String| RunError::Json {
+            path: path.display().to_string(),
+            reason,
+            hint: "keep it elsewhere, and `reco train` writes a new one".to_owned(),
+        };
+        let text = fs::read_to_string(&path).map_err(RunError::reading(&path))?;
+        let answers: Self = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        match answers.schema_version {
+            SCHEMA_VERSION => Ok(Some(answers)),
+            other => Err(refuse(format!("its schema version is `{other}`, and this reco reads `{SCHEMA_VERSION}`"))),
+        }
+    }
+}
+
+/// What lies in a folder of models.
+struct Shelf {
+    models: PathBuf,
+    answers: Option<Answers>,
+    /// Every folder there.
+    folders: Vec<String>,
+    /// Those that may answer, in the registry's order.
+    available: Vec<Model>,
+}
+
+impl Shelf {
+    fn open(models: &Path) -> Result<Self, RunError> {
+        let answers = Answers::read(models)?;
+        let path = models.display().to_string();
+        if let Some(answers) = answers.as_ref().filter(|answers| !answers.repetitions.is_empty()) {
+            let folder = |label: &String| models.with_file_name(label).join("models").display().to_string();
+            let known = answers.repetitions.iter().map(folder).collect::<Vec<_>>().join("`, `");
+            return Err(RunError::RepeatedModels { path, experiment: answers.experiment.clone(), known });
+        }
+        let folders: Vec<String> = match fs::read_dir(models) {
+            Ok(entries) => entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .filter(|name| !name.starts_with('.') && models.join(name).is_dir())
+                .collect(),
+            Err(_) => Vec::new(),
+        };
+        if folders.is_empty() {
+            return Err(RunError::NoModels { path });
+        }
+        let unlisted =
+            |name: &String| Model { name: name.clone(), kind: name.clone(), identity: String::new(), validation: None };
+        let mut available: Vec<Model> = match &answers {
+            None => folders.iter().map(unlisted).collect(),
+            Some(answers) => answers.approaches.iter().filter(|one| is_same(models, one)).cloned().collect(),
+        };
+        available.sort_by_key(|one| (one.place(), one.name.clone()));
+        Ok(Self { models: models.to_owned(), answers, folders, available })
+    }
+
+    fn find(&self, name: &str) -> Result<PathBuf, RunError> {
+        if self.available.iter().any(|one| one.name == name) {
+            return Ok(self.models.join(name));
+        }
+        let (name, path) = (name.to_owned(), self.models.display().to_string());
+        let in_registry = approaches().any(|entry| entry.name == name);
+        if let (Some(answers), true) = (&self.answers, self.folders.contains(&name)) {
+            return Err(answers.refusal(name, path));
+        }
+        let hint = if in_registry {
+            format!("train it: `reco train --approach {name}`")
+        } else {
+            let trained = self.available.iter().map(|one| one.name.as_str());
+            did_you_mean(&name, trained.chain(approaches().map(|entry| entry.name)))
+        };
+        Err(RunError::UnknownModel { name, path, hint })
+    }
+
+    /// The last in the registry's order of those that may answer and that are `such`; of any, where none is.
+    fn last(&self, such: impl Fn(&Path) -> bool) -> Result<PathBuf, RunError> {
+        let folders: Vec<PathBuf> = self.available.iter().map(|one| self.models.join(&one.name)).collect();
+        match folders.iter().rev().find(|folder| such(folder)).or(folders.last()) {
+            Some(last) => Ok(last.clone()),
+            // Others lie there.
+            None => self.find(&self.folders[0]),
+        }
+    }
+
+    fn choose(&self, by: AskedBy) -> Result<Chosen, RunError> {
+        let (wishes, reason): (&[&str], &str) = match by {
+            AskedBy::Users => (SIMPLE, ""),
+            AskedBy::Visitor { has_rated: true, .. } => (&["auto", "content", "profile"], ""),
+            AskedBy::Visitor { states: true, .. } => (&["profile"], "which goes by what is stated"),
+            AskedBy::Visitor { .. } => (SIMPLE, "which needs to know nobody"),
+        };
+        // Among the validated, whoever could answer: of visitors' own words, no validation row says anything.
+        let ranked_by = self.answers.as_ref().map(|answers| &answers.ranked_by);
+        if let (Some(RankedBy::Metric(metric)), true) = (ranked_by, reason.is_empty()) {
+            let can = |one: &&Model| by == AskedBy::Users || FOLLOW_RATINGS.contains(&one.kind.as_str());
+            let value = |one: &Model| Some((one.name.clone(), one.validation?));
+            let candidates = self.available.iter().filter(can).filter(|one| one.kind != CHANCE);
+            let mut best: Vec<(String, f64)> = candidates.filter_map(value).collect();
+            // Stable: of equal ones the earlier in the registry comes first.
+            best.sort_by(|one, other| other.1.total_cmp(&one.1));
+            let mut best = best.into_iter();
+            if let Some((name, value)) = best.next() {
+                let next = best.next().map(|(approach, value)| RunnerUp { approach, value });
+                let than = match (&next, by) {
+                    (Some(RunnerUp { approach, value }), _) => format!("; next {approach} {value:.4}"),
+                    (None, AskedBy::Users) => "; no other was ranked".to_owned(),
+                    (None, _) => "; no other follows ratings".to_owned(),
+                };
+                let among = if by == AskedBy::Users { "" } else { " of those that follow ratings" };
+                let why = format!("which ranked best on validation{among} ({metric} {value:.4}{than})");
+                let folder = self.models.join(name);
+                return Ok(Chosen { folder, why, metric: Some(metric.clone()), value: Some(value), next });
+            }
+        }
+        let wished = wishes.iter().find_map(|kind| self.available.iter().find(|one| one.kind == *kind));
+        let folder = match wished {
+            Some(one) => self.models.join(&one.name),
+            None => self.last(|_| true)?,
+        };
+        let why =
+            if wished.is_some() && !reason.is_empty() { reason.to_owned() } else { self.unranked(wished.is_some()) };
+        Ok(Chosen { folder, why, metric: None, value: None, next: None })
+    }
+
+    /// Why an approach answers that was not ranked.
+    fn unranked(&self, is_wished: bool) -> String {
+        let why = match self.answers.as_ref().map(|answers| &answers.ranked_by) {
+            None => format!("no run left a list of its models (`{ANSWERS}`)"),
+            Some(RankedBy::Nothing(why)) => why.clone(),
+            Some(RankedBy::Metric(_)) => "none that can answer was ranked on validation".to_owned(),
+        };
+        let simple = if is_wished { "" } else { ", and neither is one trained that needs no ranking" };
+        format!("asked because {why}{simple}")
+    }
+}
+
+impl Answers {
+    /// Why a model that lies there does not answer.
+    fn refusal(&self, name: String, path: String) -> RunError {
+        let experiment = &self.experiment;
+        if self.approaches.iter().any(|one| one.name == name) {
+            let why = format!("it changed after the run of `{experiment}` had ended, by one that did not end");
+            let hint = "run to its end the experiment that is to answer; what did not change is not trained again";
+            return RunError::NotOfLastRun { name, path, why, hint: hint.to_owned() };
+        }
+        let names: Vec<&str> = self.approaches.iter().map(|one| one.name.as_str()).collect();
+        let why = format!("that was of the experiment `{experiment}`, with `{}`", names.join("`, `"));
+        let hint = "run the experiment that has it with an `--out` of its own, and ask there with `--models`";
+        RunError::NotOfLastRun { name, path, why, hint: hint.to_owned() }
+    }
+}
+
+/// Whether a model that is listed lies there as it was. One whose manifest cannot be read is: whoever loads it says
+/// what is wrong.
+fn is_same(models: &Path, one: &Model) -> bool {
+    let folder = models.join(&one.name);
+    folder.is_dir() && Manifest::read(&folder, "").map_or(true, |found| found.identity() == one.identity)
+}
+
+/// The folder of the model called `name` under `models`.
+///
+/// # Errors
+/// No model at all, none of that name, or one that is not of the last run there.
+pub fn find(models: &Path, name: &str) -> Result<PathBuf, RunError> {
+    Shelf::open(models)?.find(name)
+}
+
+/// The model under `models` that answers those who name none. Of the last run's models, users ask the one that ranked
+/// best on validation rows; visitors who rated something, the one that did so of those whose lists follow ratings;
+/// visitors who state something, `profile`; visitors of whom nothing is known, what is popular. Where nothing was
+/// ranked, users ask `popularity`, else `profile` or `top-rated`, and visitors who rated something `auto`, `content` or
+/// `profile`. Where none of these was trained, the last of the registry's order answers.
+///
+/// # Errors
+/// No model at all; a last run that was repeated.
+pub fn choose(models: &Path, by: AskedBy) -> Result<Chosen, RunError> {
+    Shelf::open(models)?.choose(by)
+}
+
+/// The folder of the model called `name`, else of the last in the registry's order that has a file `file`.
+pub(crate) fn find_with(models: &Path, name: Option<&str>, file: &str) -> Result<PathBuf, RunError> {
+    let shelf = Shelf::open(models)?;
+    match name {
+        Some(name) => shelf.find(name),
+        None => shelf.last(|folder| folder.join(file).exists()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reco_core::testing::{Feedback, checkerboard};
+    use reco_core::{Candidates, DeviceChoice, Profile, Query, Run, Scores, Seen, Silent, Target, Who};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const RATED: AskedBy = AskedBy::Visitor { has_rated: true, states: false };
+    const STATED: AskedBy = AskedBy::Visitor { has_rated: false, states: true };
+    const SILENT: AskedBy = AskedBy::Visitor { has_rated: false, states: false };
+
+    /// A folder of these models, without a list.
+    fn folder(names: &[&str]) -> TempDir {
+        let models = tempfile::tempdir().unwrap();
+        names.iter().for_each(|name| fs::create_dir(models.path().join(name)).unwrap());
+        models
+    }
+
+    /// The same with a list of them, each with the metric's value.
+    fn listed(ranked_by: RankedBy, models: &[(&str, Option<f64>)]) -> TempDir {
+        let at = folder(&models.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        let model = |&(name, validation): &(&str, Option<f64>)| {
+            let (name, kind) = (name.to_owned(), name.trim_start_matches("my-").to_owned());
+            Model { name, kind, identity: String::new(), validation }
+        };
+        let approaches = models.iter().map(model).collect();
+        let (experiment, repetitions) = ("mine".to_owned(), Vec::new());
+        let schema_version = SCHEMA_VERSION;
+        save(at.path(), &Answers { schema_version, experiment, repetitions, ranked_by, approaches }).unwrap();
+        at
+    }
+
+    fn ranked(models: &[(&str, Option<f64>)]) -> TempDir {
+        listed(RankedBy::Metric("ndcg@10".to_owned()), models)
+    }
+
+    fn chosen(models: &TempDir, by: AskedBy) -> (String, String) {
+        let chosen = choose(models.path(), by).unwrap();
+        (chosen.folder.file_name().unwrap().to_string_lossy().into_owned(), chosen.why)
+    }
+
+    #[test]
+    fn users_ask_the_best_on_validation_and_of_equal_ones_the_earlier() {
+        let models = [("random", 0.9), ("hybrid", 0.02), ("profile", 0.13), ("popularity", 0.13), ("auto", 0.02)];
+        let models = ranked(&models.map(|(name, value)| (name, Some(value))));
+        let (name, why) = chosen(&models, AskedBy::Users);
+        assert_eq!(name, "popularity", "chance is no answer, and popularity stands before profile in the registry");
+        assert_eq!(why, "which ranked best on validation (ndcg@10 0.1300; next profile 0.1300)");
+        let all = choose(models.path(), AskedBy::Users).unwrap();
+        let next = RunnerUp { approach: "profile".to_owned(), value: 0.13 };
+        assert_eq!((all.metric.as_deref(), all.value, all.next), (Some("ndcg@10"), Some(0.13), Some(next)));
+
+        let alone = ranked(&[("popularity", None), ("my-neural", Some(0.01)), ("random", Some(0.5))]);
+        let why = "which ranked best on validation (ndcg@10 0.0100; no other was ranked)";
+        assert_eq!(chosen(&alone, AskedBy::Users), ("my-neural".to_owned(), why.to_owned()));
+    }
+
+    #[test]
+    fn without_validation_users_ask_what_is_popular_and_are_told_why() {
+        let why = RankedBy::Nothing("the split has no validation part".to_owned());
+        let models = listed(why.clone(), &[("top-rated", None), ("popularity", None), ("hybrid", None)]);
+        let asked = "asked because the split has no validation part";
+        assert_eq!(chosen(&models, AskedBy::Users), ("popularity".to_owned(), asked.to_owned()));
+        // None of the simple ones is there: the last of the registry's order, which says so.
+        let (name, told) = chosen(&listed(why, &[("hybrid", None), ("neural", None)]), AskedBy::Users);
+        assert_eq!(name, "hybrid");
+        assert!(told.starts_with(asked) && told.ends_with("neither is one trained that needs no ranking"), "{told}");
+        let (name, told) = chosen(&folder(&["hybrid", "popularity"]), AskedBy::Users);
+        assert_eq!(
+            (name.as_str(), told.as_str()),
+            ("popularity", "asked because no run left a list of its models (`answers.json`)")
+        );
+        let (name, told) = chosen(&ranked(&[("hybrid", None), ("random", Some(0.5))]), AskedBy::Users);
+        assert_eq!((name.as_str(), told.contains("none that can answer was ranked")), ("hybrid", true), "{told}");
+    }
+
+    #[test]
+    fn a_visitor_is_answered_by_what_reads_what_they_say() {
+        let all = [
+            ("popularity", 0.13),
+            ("baseline", 0.06),
+            ("svd", 0.05),
+            ("clusters", 0.07),
+            ("neural", 0.1),
+            ("auto", 0.1),
+        ];
+        let all = ranked(&all.map(|(name, value)| (name, Some(value))));
+        let why = "which ranked best on validation of those that follow ratings (ndcg@10 0.0700; next svd 0.0500)";
+        assert_eq!(chosen(&all, RATED), ("clusters".to_owned(), why.to_owned()));
+        let both = AskedBy::Visitor { has_rated: true, states: true };
+        assert_eq!(chosen(&all, both).0, "clusters");
+
+        let name = |names: &[&str], by| chosen(&folder(names), by).0;
+        let all = ["random", "popularity", "top-rated", "profile", "content", "hybrid", "auto"];
+        assert_eq!([RATED, STATED, SILENT].map(|by| name(&all, by)), ["auto", "profile", "popularity"]);
+        assert_eq!(name(&["random", "content", "hybrid"], RATED), "content");
+        assert_eq!(name(&["random", "top-rated", "hybrid"], SILENT), "top-rated");
+        // Nothing better is there: the last of the registry's order, whose refusal says who would answer.
+        assert_eq!(name(&["random", "hybrid"], STATED), "hybrid");
+        let error = choose(folder(&[]).path(), STATED).unwrap_err();
+        assert!(matches!(error, RunError::NoModels { .. }), "{error}");
+    }
+
+    #[test]
+    fn whose_lists_follow_ratings_is_what_the_registry_says() {
+        let board = checkerboard(12, Feedback::Stars);
+        let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
+        let follows = |name: &&str| {
+            let entry = approaches().find(|entry| entry.name == *name).unwrap();
+            let fitted = (entry.configure)(&(entry.defaults)()).unwrap().fit(&board.train, &run).unwrap();
+            let items: Vec<_> = board.train.catalogue.items.indices().collect();
+            let list = |first: usize| {
+                // Every other item has five stars, the others have one.
+                let stars = |place: usize| Target::new(if place % 2 == first { 5.0 } else { 1.0 }).unwrap();
+                let history: Vec<_> =
+                    items[..8].iter().enumerate().map(|(place, item)| (*item, stars(place))).collect();
+                let who = Who::Visitor { history: &history, profile: &Profile::default() };
+                let query = Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+                let mut scores = Scores::new();
+                fitted.score(&[query], &mut scores).ok()?;
+                let mut order: Vec<usize> = (0..items.len()).collect();
+                order.sort_by(|a, b| scores.row(0)[*b].total_cmp(&scores.row(0)[*a]));
+                Some(order)
+            };
+            list(0) != list(1)
+        };
+        // Chance follows anything, and `auto` its parts.
+        let names = approaches().map(|entry| entry.name).filter(|name| ![CHANCE, "auto"].contains(name));
+        assert_eq!(names.filter(follows).collect::<Vec<_>>(), FOLLOW_RATINGS);
+        for kind in SIMPLE {
+            assert!(approaches().any(|entry| entry.name == *kind), "`{kind}` is not in the registry");
+        }
+    }
+
+    #[test]
+    fn what_the_last_run_did_not_leave_is_refused_with_the_way_out() {
+        let models = ranked(&[("popularity", Some(0.1))]);
+        fs::create_dir(models.path().join("auto")).unwrap();
+        let refused = |name: &str| find(models.path(), name).unwrap_err().to_string();
+        let error = refused("auto");
+        assert!(
+            error.contains("is not of the last run there: that was of the experiment `mine`, with `popularity`"),
+            "{error}"
+        );
+        assert!(error.contains("\nhint: run the experiment that has it with an `--out` of its own"), "{error}");
+        assert!(refused("popularty").contains("hint: did you mean `popularity`?"));
+        assert!(refused("neural").contains("hint: train it: `reco train --approach neural`"));
+        assert_eq!(find(models.path(), "popularity").unwrap(), models.path().join("popularity"));
+
+        // One that was trained by a run that did not end.
+        let mut answers = Answers::read(models.path()).unwrap().unwrap();
+        let manifest = |seed: u64| {
+            format!(
+                "{{\"schema_version\": 1, \"stage\": \"train\", \"stage_version\": 2, \"experiment\": {{}}, \"inputs\": {{}}, \
+             \"outputs\": {{}}, \"versions\": {{}}, \"device\": null, \"seed\": {seed}, \"seconds\": 1.0, \
+             \"peak_memory_bytes\": null, \"notes\": null}}"
+            )
+        };
+        let folder = models.path().join("popularity");
+        fs::write(folder.join(crate::MANIFEST), manifest(1)).unwrap();
+        answers.approaches[0].identity = Manifest::read(&folder, "").unwrap().identity();
+        save(models.path(), &answers).unwrap();
+        assert_eq!(find(models.path(), "popularity").unwrap(), folder);
+        fs::write(folder.join(crate::MANIFEST), manifest(2)).unwrap();
+        assert!(
+            refused("popularity").contains("it changed after the run of `mine` had ended"),
+            "{}",
+            refused("popularity")
+        );
+        assert!(choose(models.path(), AskedBy::Users).unwrap_err().to_string().contains("is not of the last run"));
+
+        answers.repetitions = vec!["seed=1".to_owned(), "seed=2".to_owned()];
+        save(models.path(), &answers).unwrap();
+        let error = choose(models.path(), AskedBy::Users).unwrap_err().to_string();
+        assert!(error.contains("repetitions have models of their own") && error.contains("seed=2/models`"), "{error}");
+        fs::write(models.path().join(ANSWERS), "{}").unwrap();
+        assert!(refused("popularity").contains("hint: keep it elsewhere, and `reco train`"));
+    }
+}
