@@ -23,7 +23,9 @@ fn one_user_gets_names_genres_and_scores_best_first() {
     let lines: Vec<&str> = answer.stdout.lines().collect();
     assert_eq!(lines.len(), 6, "{}", answer.stdout);
     assert!(lines[0].starts_with("rank"), "{}", lines[0]);
-    assert!(answer.stderr.contains("auto for user 1"), "{}", answer.stderr);
+    assert!(answer.stderr.contains(", for user 1; scores are"), "{}", answer.stderr);
+    let auto = recommend(&["--user", "1", "--approach", "auto"]).ok();
+    assert!(auto.stderr.contains("auto for user 1: content answers, 14 ratings"), "{}", auto.stderr);
 
     let answer = recommend(&["--user", "1", "--approach", "popularity", "--json"]).ok().json();
     assert_eq!((&answer["model"], &answer["user"]), (&"popularity".into(), &"1".into()));
@@ -67,7 +69,11 @@ fn someone_new_is_answered_by_what_they_say_of_themselves() {
 
     let likes = ["--new-user", "--likes", "Sci-Fi", "--age", "34", "--gender", "F", "--occupation", "writer"];
     let shown = ask(&[&likes[..], &["--top", "4"]].concat()).ok();
-    assert!(shown.stderr.starts_with("profile for a new user; scores are an order only"), "{}", shown.stderr);
+    assert!(
+        shown.stderr.starts_with("profile, which goes by what is stated, for a new user; scores are"),
+        "{}",
+        shown.stderr
+    );
     let lines: Vec<&str> = shown.stdout.lines().skip(1).collect();
     assert_eq!(lines.len(), 4, "{}", shown.stdout);
     assert!(lines.iter().all(|line| line.contains(" number ") && line.contains("1999")), "{}", shown.stdout);
@@ -77,7 +83,12 @@ fn someone_new_is_answered_by_what_they_say_of_themselves() {
 
 #[test]
 fn someone_new_is_answered_by_what_they_rated() {
-    let answer = ask(&["--new-user", "--rated", "1=5,2=5", "--json", "--top", "100"]).ok().json();
+    // The best on validation of those whose lists follow ratings.
+    let follows = ask(&["--new-user", "--rated", "1=5,2=5", "--json"]).ok().json();
+    assert_eq!((&follows["model"], &follows["choice"]), (&"user-knn".into(), &Value::Null));
+    assert_eq!(genres(&follows)[..2], ["Sci-Fi", "Sci-Fi"], "{follows}");
+    let auto = ["--new-user", "--approach", "auto", "--rated"];
+    let answer = ask(&[&auto[..], &["1=5,2=5", "--json", "--top", "100"]].concat()).ok().json();
     assert_eq!((&answer["model"], &answer["choice"]["approach"]), (&"auto".into(), &"content".into()));
     assert_eq!(answer["choice"]["reason"], "2 ratings, fewer than 10");
     assert_eq!(genres(&answer)[..2], ["Sci-Fi", "Sci-Fi"], "{answer}");
@@ -86,7 +97,7 @@ fn someone_new_is_answered_by_what_they_rated() {
     assert_eq!(ids.len(), 10, "all but the two that were met, however many are asked for");
     assert!(!ids.contains(&1) && !ids.contains(&2), "{ids:?}");
     // Said so where the one who answers does not read it.
-    let both = ask(&["--new-user", "--rated", "1=5", "--gender", "F"]).ok();
+    let both = ask(&[&auto[..], &["1=5", "--gender", "F"]].concat()).ok();
     assert!(both.stderr.contains("`content` does not look at what was stated"), "{}", both.stderr);
     assert!(both.stderr.starts_with("auto for a new user: content answers, 1 ratings"), "{}", both.stderr);
     let stated = ask(&["--new-user", "--rated", "1", "--gender", "F", "--approach", "profile", "--json"]).ok().json();
@@ -97,7 +108,7 @@ fn someone_new_is_answered_by_what_they_rated() {
 #[test]
 fn someone_new_who_says_nothing_gets_what_is_popular_and_is_told_so() {
     let answer = ask(&["--new-user", "--top", "3"]).ok();
-    assert!(answer.stderr.contains("popularity for a new user"), "{}", answer.stderr);
+    assert!(answer.stderr.starts_with("popularity, which needs to know nobody, for a new user;"), "{}", answer.stderr);
     assert!(answer.stderr.contains("nothing is known of the new user: `popularity` answers as"), "{}", answer.stderr);
     assert_eq!(answer.stdout.lines().count(), 4);
     let top_rated = ask(&["--new-user", "--approach", "top-rated", "--json"]).ok().json();

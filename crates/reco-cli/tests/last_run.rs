@@ -132,3 +132,46 @@ fn without_honest_validation_popularity_is_asked_and_the_answer_says_why() {
     let shown = recommend(folder.path(), &["--user", "1"]).ok();
     assert!(shown.stderr.starts_with("popularity, asked because the last run was not evaluated"), "{}", shown.stderr);
 }
+
+#[test]
+fn validation_lists_leave_out_train_alone_and_ask_about_users_that_training_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    // In training item 1 is met by three, 2 by two, 3 by one, 4 by nobody.
+    let rows = [
+        [1, 1, 5, 0],
+        [2, 1, 5, 0],
+        [3, 1, 5, 0],
+        [3, 2, 5, 0],
+        [4, 2, 5, 0],
+        [4, 3, 5, 0],
+        // Of what user 1 has not met in training, 2 stands first; of user 2's, 3 stands behind it, and stays a candidate though it tests.
+        [1, 2, 5, 1],
+        [2, 3, 5, 1],
+        // One star is no good answer, and training knows nobody called 5.
+        [3, 3, 1, 1],
+        [5, 1, 5, 1],
+        [1, 3, 5, 2],
+        [2, 2, 5, 2],
+        [3, 4, 5, 2],
+    ];
+    let (mut ratings, mut parts) = ("user,item,rating\n".to_owned(), "user,item,part\n".to_owned());
+    for [user, item, stars, part] in rows {
+        ratings += &format!("{user},{item},{stars}\n");
+        parts += &format!("{user},{item},{}\n", ["train", "validation", "test"][part]);
+    }
+    fs::write(at("ratings.csv"), ratings).unwrap();
+    fs::write(at("parts.csv"), parts).unwrap();
+    let text = format!(
+        "device = \"cpu\"\n[data]\nname = \"small\"\nsource = \"table\"\npath = {:?}\nrating_scale = [1, 5]\n\
+         columns = {{ user = \"user\", item = \"item\", rating = \"rating\" }}\n\
+         [split]\nkind = \"file\"\npath = {:?}\n[[approach]]\nname = \"popularity\"\n",
+        at("ratings.csv"),
+        at("parts.csv")
+    );
+    fs::write(at("small.toml"), text).unwrap();
+    let results = reco(["run", &at("small.toml"), "--out", &at("out"), "--json"]).ok().json();
+    let ndcg = results["results"]["approaches"][0]["validation"]["ndcg@10"].as_f64().unwrap();
+    let by_hand = (1.0 + 1.0 / 3_f64.log2()) / 2.0;
+    assert!((ndcg - by_hand).abs() < 1e-12, "{ndcg} is not {by_hand}: {results}");
+}

@@ -335,20 +335,25 @@ impl Shelf {
             Some(one) => self.models.join(&one.name),
             None => self.last(|_| true)?,
         };
-        let why =
-            if wished.is_some() && !reason.is_empty() { reason.to_owned() } else { self.unranked(wished.is_some()) };
+        let why = if wished.is_some() && !reason.is_empty() {
+            reason.to_owned()
+        } else {
+            self.unranked(if wished.is_some() { &[] } else { wishes })
+        };
         Ok(Chosen { folder, why, metric: None, value: None, next: None })
     }
 
-    /// Why an approach answers that was not ranked.
-    fn unranked(&self, is_wished: bool) -> String {
+    /// Why an approach answers that was not ranked, and which `missing` ones would have before it.
+    fn unranked(&self, missing: &[&str]) -> String {
         let why = match self.answers.as_ref().map(|answers| &answers.ranked_by) {
             None => format!("no run left a list of its models (`{ANSWERS}`)"),
             Some(RankedBy::Nothing(why)) => why.clone(),
             Some(RankedBy::Metric(_)) => "none that can answer was ranked on validation".to_owned(),
         };
-        let simple = if is_wished { "" } else { ", and neither is one trained that needs no ranking" };
-        format!("asked because {why}{simple}")
+        match missing {
+            [] => format!("asked because {why}"),
+            _ => format!("asked because {why} and none of `{}` was trained", missing.join("`, `")),
+        }
     }
 }
 
@@ -471,7 +476,10 @@ mod tests {
         // None of the simple ones is there: the last of the registry's order, which says so.
         let (name, told) = chosen(&listed(why, &[("hybrid", None), ("neural", None)]), AskedBy::Users);
         assert_eq!(name, "hybrid");
-        assert!(told.starts_with(asked) && told.ends_with("neither is one trained that needs no ranking"), "{told}");
+        assert!(
+            told.starts_with(asked) && told.ends_with(" and none of `popularity`, `profile`, `top-rated` was trained"),
+            "{told}"
+        );
         let (name, told) = chosen(&folder(&["hybrid", "popularity"]), AskedBy::Users);
         assert_eq!(
             (name.as_str(), told.as_str()),
