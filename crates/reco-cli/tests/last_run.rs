@@ -61,7 +61,8 @@ fn an_earlier_experiments_models_in_the_same_folder_are_refused_and_kept() {
     run(&out, &["--approach", "popularity,top-rated,content,auto"]).ok();
     let base = root().canonicalize().unwrap().join("data/experiments/fixture.toml");
     let text = format!(
-        "extends = {:?}\nname = \"other\"\n[split]\nseed = 7\n[[approach]]\nname = \"popularity\"\n[[approach]]\nname = \"content\"\n",
+        "extends = {:?}\nname = \"other\"\n[split]\nseed = 7\n\
+         [[approach]]\nname = \"popularity\"\n[[approach]]\nname = \"content\"\n",
         base.display().to_string()
     );
     fs::write(&other, text).unwrap();

@@ -565,11 +565,13 @@ mod tests {
         // One that was trained by a run that did not end.
         let mut answers = Answers::read(models.path()).unwrap().unwrap();
         let manifest = |seed: u64| {
-            format!(
-                "{{\"schema_version\": 1, \"stage\": \"train\", \"stage_version\": 2, \"experiment\": {{}}, \"inputs\": {{}}, \
-             \"outputs\": {{}}, \"versions\": {{}}, \"device\": null, \"seed\": {seed}, \"seconds\": 1.0, \
-             \"peak_memory_bytes\": null, \"notes\": null}}"
-            )
+            let nothing = serde_json::json!({});
+            serde_json::json!({
+                "schema_version": SCHEMA_VERSION, "stage": "train", "stage_version": 2, "experiment": nothing,
+                "inputs": nothing, "outputs": nothing, "versions": nothing, "device": null, "seed": seed,
+                "seconds": 1.0, "peak_memory_bytes": null, "notes": null,
+            })
+            .to_string()
         };
         let folder = models.path().join("popularity");
         fs::write(folder.join(crate::MANIFEST), manifest(1)).unwrap();
