@@ -90,6 +90,12 @@ pub fn synth(config: &SynthConfig, out: &Path) -> Result<(), DataError> {
             hint: "name a folder that is not there yet".to_owned(),
         });
     }
+    if let Some(file) = out.ancestors().find(|above| above.exists()).filter(|above| !above.is_dir()) {
+        return Err(DataError::Synth {
+            reason: format!("`{}` is a file, and a folder belongs there", file.display()),
+            hint: "name a folder that is not there yet".to_owned(),
+        });
+    }
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(DataError::io("create", parent))?;
     let folder = tempfile::Builder::new()
@@ -303,6 +309,10 @@ mod tests {
             "`11` ratings of `2` users and `10` items can't be drawn\nhint: from one per user to half of the items each: `2` to `10`"
         );
         assert!(refuse(SynthConfig { n_users: 0, ..SynthConfig::default() }, "a").contains("give nothing to rate"));
-        assert!(refuse(SynthConfig::default(), "").contains("is there already\nhint: name a new folder"));
+        assert!(refuse(SynthConfig::default(), "").contains("is there already\nhint: name a folder"));
+        fs::write(dir.path().join("notes"), "mine").unwrap();
+        assert!(refuse(SynthConfig::default(), "notes").contains("is there already"));
+        let inside = refuse(SynthConfig::default(), "notes/a");
+        assert!(inside.contains("notes` is a file, and a folder belongs there\nhint: "), "{inside}");
     }
 }

@@ -11,11 +11,19 @@ use super::{Column, Table};
 /// Writes `table`, quoted where it has to be.
 pub(crate) fn write_csv(table: &Table, to: impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(to);
-    writer.write_record(table.names())?;
+    writer.write_record(table.names()).map_err(of_system)?;
     for row in 0..table.n_rows() {
-        writer.write_record(table.columns().map(|(_, column)| cell(column, row)))?;
+        writer.write_record(table.columns().map(|(_, column)| cell(column, row))).map_err(of_system)?;
     }
     writer.flush()
+}
+
+/// What the system said, as it said it: that a reader went away is no failure to whoever asks for the kind.
+fn of_system(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn cell(column: &Column, row: usize) -> String {

@@ -1,4 +1,6 @@
 //! Whatever lies where a run writes, nothing of anyone else's is lost.
+//!
+//! **Invariant**: what is planted is there afterwards, byte for byte, whether the run succeeds or not.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
