@@ -6,7 +6,7 @@
 //! in it, so that `0 failed` and success are the same.
 
 mod count;
-mod fixture;
+pub(crate) mod fixture;
 mod packages;
 
 use std::env;
@@ -18,6 +18,8 @@ use anyhow::{Context as _, Result, bail};
 
 use self::count::Count;
 use crate::process::{Workspace, is_installed, shown, succeed};
+#[cfg(unix)]
+use crate::torture;
 use crate::{golden, instructions, splits, tidy};
 
 /// Arguments of `cargo xtask ci`.
@@ -173,6 +175,8 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     let count = instructions::lacking().map_or(Work::Own(instructions::check), Work::LeftOut);
     steps.push(step("instructions", count));
     steps.push(step("fixture twice", Work::Own(fixture::run)));
+    #[cfg(unix)]
+    steps.push(step("torture", Work::Own(torture::short)));
     // Evaluators of many megabytes are fetched for it, and what they say of pinned versions does not change: on request alone.
     if env::var_os("RECO_REMAKE_GOLDEN").is_some() {
         steps.push(step("golden", Work::Own(golden::check)));

@@ -1,4 +1,4 @@
-//! Runs the workspace's chores: `cargo xtask pipeline | ci | tidy | golden | instructions | splits | bench`.
+//! Runs the workspace's chores: `cargo xtask pipeline | ci | tidy | golden | instructions | splits | torture | bench`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -15,6 +15,8 @@ mod process;
 mod python;
 mod splits;
 mod tidy;
+#[cfg(unix)]
+mod torture;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,9 @@ enum Task {
     Instructions(instructions::Arguments),
     /// Make the splits of MovieLens 100K that tests and measurements share with other programs, by Surprise and NumPy
     Splits,
+    /// Give `reco` bad inputs, damaged files and kills, and look whether it panics, hangs or loses anything
+    #[cfg(unix)]
+    Torture(torture::Arguments),
     /// Measure, and write the measurements into docs/results.md
     Bench(bench::Arguments),
 }
@@ -56,6 +61,8 @@ fn main() -> ExitCode {
         Task::Golden(arguments) => golden::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Task::Instructions(arguments) => instructions::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Task::Splits => splits::run(&workspace).map(|()| ExitCode::SUCCESS),
+        #[cfg(unix)]
+        Task::Torture(arguments) => torture::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Task::Bench(arguments) => bench::run(&workspace, &arguments),
     });
     match done {

@@ -71,6 +71,24 @@ pub fn fetch_again(name: &str, raw: &Path, progress: &dyn FetchProgress) -> Resu
     Ok(Fetch { dataset: named(name)?, raw, settings: &Settings::from_environment()?, progress }.run(true)?)
 }
 
+/// Unpacks a zip archive into the folder `into`, which exists and is empty, less a top folder that all its entries share.
+///
+/// # Errors
+/// An archive that is damaged, or has an entry that would lie outside of the folder; an interruption; a file that cannot be
+/// written.
+pub fn unpack(archive: &Path, into: &Path, progress: &dyn FetchProgress) -> Result<Vec<FetchedFile>, DataError> {
+    let name = archive.display().to_string();
+    let unpacked = Archive { path: archive, name: &name }.unpack(None, into, &name, progress);
+    Ok(unpacked.map_err(|stop| match stop {
+        Stop::Fetch(error) => error,
+        Stop::Mirror(reason) => FetchError::PlacedByHand {
+            path: archive.to_owned(),
+            reason: Box::new(reason),
+            remedy: "bring the archive once more".to_owned(),
+        },
+    })?)
+}
+
 /// A dataset that is there.
 #[derive(Clone, Debug)]
 pub struct Fetched {

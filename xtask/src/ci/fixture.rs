@@ -41,7 +41,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
 }
 
 /// How many files the two folders have, all of them equal.
-fn compare(first: &Path, second: &Path) -> Result<usize> {
+pub(crate) fn compare(first: &Path, second: &Path) -> Result<usize> {
     let (in_first, in_second) = (files(first)?, files(second)?);
     if let Some(alone) = in_first.symmetric_difference(&in_second).next() {
         bail!("only one of two equal runs left `{}`", alone.display());

@@ -1,0 +1,147 @@
+//! Lists the readers of foreign bytes, each as a function of bytes.
+//!
+//! Does not know where the bytes come from.
+//!
+//! **Invariant**: each goes through a public function of the crates, as `reco` does.
+
+use std::fs;
+use std::io::{Cursor, Write as _};
+use std::path::Path;
+
+use reco_core::options;
+use reco_data::table::Table;
+use reco_data::{Columns, DataConfig, Row, SOURCES, SilentIngest, Source, fetch, ingest, read_scores};
+use serde_json::Value;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+/// A reader.
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    /// Reads bytes, in a folder that it may use.
+    pub(crate) read: fn(&[u8], &Path),
+}
+
+/// All of them.
+pub(crate) const TARGETS: &[Target] = &[
+    Target { name: "csv", read: csv },
+    Target { name: "json-lines", read: |data, folder| table(data, folder, "jsonl") },
+    Target { name: "parquet", read: parquet },
+    Target { name: "workbook", read: workbook },
+    Target { name: "zip", read: archive },
+    Target { name: "toml", read: toml },
+    #[cfg(feature = "experiment")]
+    Target { name: "experiment", read: experiment },
+];
+
+/// The parts of a workbook that have a meaning to a reader.
+pub(crate) const PARTS: [(&str, &str); 6] = [
+    ("_rels/.rels", include_str!("workbook/root.xml")),
+    ("xl/workbook.xml", include_str!("workbook/workbook.xml")),
+    ("xl/_rels/workbook.xml.rels", include_str!("workbook/rels.xml")),
+    ("xl/worksheets/sheet1.xml", include_str!("workbook/users.xml")),
+    ("xl/worksheets/sheet2.xml", include_str!("workbook/products.xml")),
+    ("xl/sharedStrings.xml", include_str!("workbook/strings.xml")),
+];
+
+/// The first byte says how the file is called.
+fn csv(data: &[u8], folder: &Path) {
+    let Some((&first, rest)) = data.split_first() else { return };
+    table(rest, folder, if first.is_multiple_of(2) { "csv" } else { "tsv" });
+}
+
+fn parquet(data: &[u8], folder: &Path) {
+    let path = folder.join("table.parquet");
+    fs::write(&path, data).expect("a temporary file can be written");
+    let _ = Table::read(&path);
+    let _ = Table::read_first(&path, 2);
+    table(data, folder, "parquet");
+}
+
+/// Reads it as ratings and as scores, as the user's own file.
+fn table(data: &[u8], folder: &Path, extension: &str) {
+    let path = folder.join(format!("ratings.{extension}"));
+    fs::write(&path, data).expect("a temporary file can be written");
+    let columns = |timestamp: &str| Columns {
+        user: "user".to_owned(),
+        item: "item".to_owned(),
+        rating: "score".to_owned(),
+        timestamp: timestamp.to_owned(),
+        ..Columns::default()
+    };
+    let out = folder.join("tables");
+    for timestamp in ["time", ""] {
+        let config = DataConfig {
+            source: "table".to_owned(),
+            path: path.display().to_string(),
+            max_reject_share: 1.0,
+            columns: columns(timestamp),
+            ..DataConfig::default()
+        };
+        fs::create_dir_all(&out).expect("a temporary folder can be made");
+        let _ = ingest(&config, folder, &out, &SilentIngest);
+    }
+    let _ = read_scores(&path);
+}
+
+/// The first byte says which part of a sound workbook the rest replaces; above the parts, the rest is the whole file.
+fn workbook(data: &[u8], folder: &Path) {
+    let Some((&first, rest)) = data.split_first() else { return };
+    let path = folder.join("book.xlsx");
+    let bytes = match PARTS.get(usize::from(first)) {
+        Some((part, _)) => zipped(Some((part, rest))),
+        None => rest.to_vec(),
+    };
+    fs::write(&path, bytes).expect("a temporary file can be written");
+    let source = SOURCES.iter().find(|source| source.name() == "article-workbook").expect("it is a source");
+    let _ = read_all(*source, &path);
+}
+
+fn read_all(source: &dyn Source, path: &Path) -> Option<()> {
+    let config = DataConfig::default();
+    let files = source.files(path, &config).ok()?;
+    let _ = source.items(&files, &config);
+    let mut rows = source.ratings(&files, &config).ok()?;
+    let mut row = Row::default();
+    while rows.read(&mut row).ok()? {}
+    Some(())
+}
+
+/// A workbook, one part of it replaced.
+pub(crate) fn zipped(instead: Option<(&str, &[u8])>) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, text) in PARTS {
+        let content = instead.filter(|(part, _)| *part == name).map_or(text.as_bytes(), |(_, content)| content);
+        writer.start_file(name, stored).expect("memory can be written");
+        writer.write_all(content).expect("memory can be written");
+    }
+    writer.finish().expect("memory can be written").into_inner()
+}
+
+fn archive(data: &[u8], folder: &Path) {
+    let (path, into) = (folder.join("archive.zip"), folder.join("unpacked"));
+    fs::write(&path, data).expect("a temporary file can be written");
+    let _ = fs::remove_dir_all(&into);
+    fs::create_dir_all(&into).expect("a temporary folder can be made");
+    let _ = fetch::unpack(&path, &into, &fetch::Silent);
+}
+
+/// The tables of an experiment, by those crates that have no network in them.
+fn toml(data: &[u8], _folder: &Path) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let Ok(table) = text.parse::<toml::Table>() else { return };
+    let Ok(value) = serde_json::to_value(&table) else { return };
+    let of = |key: &str| value.get(key).cloned().unwrap_or(Value::Null);
+    let _ = options::parse::<DataConfig>("[data]", &of("data"));
+    let _ = options::parse::<reco_features::FeaturesConfig>("[features]", &of("features"));
+    let _ = options::parse::<reco_features::SplitConfig>("[split]", &of("split"));
+    let _ = options::parse::<reco_eval::EvaluateConfig>("[evaluate]", &of("evaluate"));
+}
+
+#[cfg(feature = "experiment")]
+fn experiment(data: &[u8], folder: &Path) {
+    let path = folder.join("experiment.toml");
+    fs::write(&path, data).expect("a temporary file can be written");
+    let _ = reco_run::Experiment::read(&reco_run::Source::File(path), &[], &[]);
+}

@@ -1,0 +1,94 @@
+//! Builds the coverage-guided fuzzer of `xtask/fuzz` and lets it run, one reader after the other.
+//!
+//! libFuzzer, which the crate libfuzzer-sys brings as source: it needs a C++ compiler, and no nightly Rust, since stable passes
+//! LLVM's flags on. Without a sanitizer: there is no `unsafe` of ours that it could look into.
+//!
+//! **Invariant**: what it finds stays in `target/torture/fuzz/<target>/`, with the command that repeats it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::process::{Workspace, answer, shown, succeed};
+
+/// Readers, with the longest input worth trying.
+pub(super) const TARGETS: [(&str, u32); 6] =
+    [("csv", 4096), ("json-lines", 4096), ("parquet", 16_384), ("workbook", 8192), ("zip", 4096), ("toml", 8192)];
+
+/// The whole experiment, which brings Burn: built on request alone.
+pub(super) const WHOLE: (&str, u32) = ("experiment", 8192);
+
+/// What makes rustc count which edges were taken, for libFuzzer to see.
+const COUNTERS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=16";
+
+/// Fuzzes each of `only` (all, if it names none) for so many seconds.
+pub(super) fn run(workspace: &Workspace, seconds: u64, only: &[String], seed: u64) -> Result<()> {
+    let known = TARGETS.iter().chain([&WHOLE]);
+    if let Some(unknown) = only.iter().find(|name| !known.clone().any(|(known, _)| known == name)) {
+        let names: Vec<&str> = known.map(|(name, _)| *name).collect();
+        bail!("no reader is called `{unknown}`\nhint: known are `{}`", names.join("`, `"));
+    }
+    let binary = build(workspace, only.iter().any(|name| name == WHOLE.0))?;
+    let mut failed = Vec::new();
+    let wanted = |name: &str| if only.is_empty() { name != WHOLE.0 } else { only.iter().any(|one| one == name) };
+    for (name, length) in known.filter(|(name, _)| wanted(name)) {
+        let place = workspace.target().join("torture/fuzz").join(name);
+        let corpus = place.join("corpus");
+        fs::create_dir_all(&corpus).with_context(|| format!("cannot make `{}`", corpus.display()))?;
+        println!("\n=== {name}: {seconds} s");
+        let mut command = workspace.command(&binary);
+        command
+            .env("RECO_FUZZ_TARGET", name)
+            .env("RECO_FUZZ_SEEDS", &corpus)
+            .arg(&corpus)
+            .arg(format!("-max_total_time={seconds}"))
+            .arg(format!("-max_len={length}"))
+            .arg(format!("-seed={}", seed.max(1) % u64::from(u32::MAX)))
+            .arg(format!("-artifact_prefix={}/", place.display()))
+            .args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=1"]);
+        if let Err(error) = succeed(&mut command) {
+            failed.push(format!("{name}: {error:#}"));
+            for found in findings(&place)? {
+                let mut again = Command::new(&binary);
+                println!("found: RECO_FUZZ_TARGET={name} {}", shown(again.arg(found)));
+            }
+        }
+    }
+    match failed.len() {
+        0 => Ok(()),
+        n => bail!("{n} readers fail: {}", failed.join("; ")),
+    }
+}
+
+/// Compiles the fuzzer with counters, in a target folder of its own.
+fn build(workspace: &Workspace, whole: bool) -> Result<PathBuf> {
+    // A target, even if it is this machine's: without one the flags are for build scripts as well.
+    let version = answer(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("`rustc -vV` names no host")?;
+    let target = workspace.target().join("fuzz");
+    let mut command = workspace.cargo(&["build", "--release", "--target", host, "--target-dir"]);
+    command.arg(&target).env("RUSTFLAGS", COUNTERS).current_dir(workspace.root().join("xtask/fuzz"));
+    if whole {
+        command.args(["--features", "experiment"]);
+    }
+    succeed(&mut command)?;
+    Ok(target.join(host).join("release/readers"))
+}
+
+/// Inputs that libFuzzer left.
+fn findings(place: &Path) -> Result<Vec<PathBuf>> {
+    let context = || format!("cannot read `{}`", place.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(place).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        if path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

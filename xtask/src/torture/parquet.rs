@@ -1,0 +1,87 @@
+//! Damages Parquet files wherever `reco` reads one: the user's table, a run's tables, a model.
+//!
+//! Does not know Parquet beyond its footer; [`super::bytes`] does.
+//!
+//! **Invariant**: a model whose digests were left alone answers as before, or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::Report;
+use super::bytes::damaged_parquet;
+use super::chance::Chance;
+use super::inputs::{files, table};
+use super::prepared::{Prepared, answer, sign};
+use super::trial::{Foreign, How, copy};
+
+/// The damaged file numbered `number`.
+pub(super) fn trial(prepared: &Prepared, number: usize, folder: &Path) -> Result<Report> {
+    let mut chance = Chance::new(prepared.seed, "parquet", number);
+    super::keep_beside(folder)?;
+    let mut expected = None;
+    let (kind, words, ours) = match number % 8 {
+        0 | 1 => ("user's table", table(prepared, &mut chance, folder)?, false),
+        2 => {
+            let among = parquets(&prepared.folder.join("out"))?;
+            let from = &among[chance.below(among.len())];
+            fs::write(folder.join("table.parquet"), damaged_parquet(fs::read(from)?, &mut chance))?;
+            let rows = chance.pick(&["0", "3", "100000000"]);
+            ("shown", ["show", "table.parquet", "--rows", rows].map(str::to_owned).to_vec(), false)
+        }
+        // A run that goes on from damaged tables.
+        3 => {
+            for stage in ["tables", "features", "models/popularity", "models/svd"] {
+                copy(&prepared.folder.join("out").join(stage), &folder.join("out").join(stage))?;
+            }
+            fs::copy(prepared.folder.join("experiment.toml"), folder.join("experiment.toml"))?;
+            let stages =
+                [("tables", "features"), ("features", "train"), ("features", "evaluate"), ("models/svd", "evaluate")];
+            let (stage, from) = stages[chance.below(stages.len())];
+            damage_one(&folder.join("out").join(stage), &mut chance)?;
+            sign(&folder.join("out").join(stage))?;
+            let words = ["run", "experiment.toml", "--out", "out", "--approach", "popularity,svd", "--from", from];
+            ("run's table", words.map(str::to_owned).to_vec(), true)
+        }
+        kind => {
+            let (model, known) = &prepared.answers[chance.below(prepared.answers.len())];
+            let place = Path::new("out/models").join(model);
+            copy(&prepared.folder.join(&place), &folder.join(&place))?;
+            damage_one(&folder.join(&place), &mut chance)?;
+            if kind < 7 {
+                sign(&folder.join(&place))?;
+                ("model, signed anew", answer(model), true)
+            } else {
+                expected = Some(known);
+                ("model", answer(model), true)
+            }
+        }
+    };
+    let foreign = Foreign::of(folder, |path| {
+        ours && path.starts_with("out") && path.file_name().is_some_and(|name| name != "keep.txt")
+    })?;
+    let ended = prepared.reco(folder, &words)?;
+    let mut problems = ended.problems();
+    problems.extend(foreign.changed(folder)?);
+    if ended.how == How::Long {
+        problems.push("it took longer than its limit".to_owned());
+    }
+    if ended.how == How::Code(0) && expected.is_some_and(|answer| *answer != ended.stdout) {
+        problems.push("a tampered model answers otherwise, in silence".to_owned());
+    }
+    Ok(Report { kind, how: ended.how, problems, words, stopping: ended.stopping })
+}
+
+/// Damages one of the Parquet files under `folder`.
+fn damage_one(folder: &Path, chance: &mut Chance) -> Result<()> {
+    let among = parquets(folder)?;
+    let path = &among[chance.below(among.len())];
+    Ok(fs::write(path, damaged_parquet(fs::read(path)?, chance))?)
+}
+
+fn parquets(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = files(folder)?;
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "parquet"));
+    Ok(found)
+}

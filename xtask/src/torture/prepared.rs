@@ -1,0 +1,150 @@
+//! Makes what trials begin with: a finished run of the fixture, what its models answer, and the keys an experiment can have.
+//!
+//! Does not know trials.
+//!
+//! **Invariant**: nothing writes into it once it is made: trials work on copies.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::trial::{self, How};
+use crate::process::{Workspace, succeed};
+
+/// The experiment: seconds long, and nothing to fetch.
+const EXPERIMENT: &str = "data/experiments/fixture.toml";
+
+/// Networks are trained no longer than they have to be.
+const SHORT: [&str; 3] =
+    ["--set=approach.collaborative.epochs=1", "--set=approach.neural.epochs=1", "--set=approach.hybrid.epochs=1"];
+
+/// Options of which a large value asks for much work, not for something impossible.
+const WORK: [&str; 3] = ["epochs", "patience", "n_iterations"];
+
+/// What trials begin with.
+pub(super) struct Prepared {
+    pub(super) reco: PathBuf,
+    /// `target/torture`.
+    pub(super) torture: PathBuf,
+    pub(super) seed: u64,
+    /// The fixture's experiment, of which the path is absolute.
+    pub(super) experiment: toml::Table,
+    /// What its run left: `out`.
+    pub(super) folder: PathBuf,
+    /// Keys of an experiment, as `--set` calls them, with their values.
+    pub(super) keys: Vec<(String, Value)>,
+    /// What each model answers, by its name.
+    pub(super) answers: Vec<(String, Vec<u8>)>,
+}
+
+impl Prepared {
+    /// Runs the fixture's experiment anew.
+    pub(super) fn make(workspace: &Workspace, seed: u64) -> Result<Self> {
+        let reco = workspace.build_reco(false)?;
+        let torture = workspace.target().join("torture");
+        let folder = torture.join("prepared");
+        remove(&folder)?;
+        remove(&torture.join("work"))?;
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        let text =
+            fs::read_to_string(workspace.root().join(EXPERIMENT)).context("cannot read the fixture's experiment")?;
+        let mut experiment: toml::Table = text.parse().context("the fixture's experiment is no TOML")?;
+        if let Some(data) = experiment.get_mut("data").and_then(toml::Value::as_table_mut) {
+            data.insert("path".to_owned(), workspace.root().join("data/fixture").display().to_string().into());
+        }
+        fs::write(folder.join("experiment.toml"), experiment.to_string())?;
+        let mut command = workspace.command(&reco);
+        command.current_dir(&folder).args(["run", "experiment.toml", "--out", "out"]).args(SHORT);
+        succeed(command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()))?;
+
+        let mut prepared = Self { reco, torture, seed, experiment, folder, keys: Vec::new(), answers: Vec::new() };
+        prepared.keys = prepared.known_keys()?;
+        for model in prepared.models() {
+            let ended = prepared.reco(&prepared.folder, &answer(&model))?;
+            if ended.how != How::Code(0) {
+                bail!("`{model}` gives no answer: {}", ended.stderr);
+            }
+            prepared.answers.push((model, ended.stdout));
+        }
+        Ok(prepared)
+    }
+
+    pub(super) fn reco(&self, folder: &Path, words: &[String]) -> Result<trial::Ended> {
+        trial::reco(&self.reco, folder, words, None)
+    }
+
+    /// Names of approaches, in their order.
+    pub(super) fn models(&self) -> Vec<String> {
+        let listed = self.experiment.get("approach").and_then(toml::Value::as_array).into_iter().flatten();
+        listed.filter_map(|one| one.get("name")?.as_str()).map(str::to_owned).collect()
+    }
+
+    /// From what the run wrote down of itself, defaults filled in.
+    fn known_keys(&self) -> Result<Vec<(String, Value)>> {
+        let mut keys = vec![("seed".to_owned(), Value::from(42)), ("name".to_owned(), Value::from("x"))];
+        for stage in ["tables", "features", "evaluation", "report"] {
+            let manifest = json(&self.folder.join("out").join(stage).join("manifest.json"))?;
+            for table in ["data", "features", "split", "evaluate", "report"] {
+                leaves(table, &manifest["experiment"][table], &mut keys);
+            }
+        }
+        for model in self.models() {
+            let config = json(&self.folder.join("out/models").join(&model).join("config.json"))?;
+            leaves(&format!("approach.{model}"), &config["options"], &mut keys);
+        }
+        keys.retain(|(key, _)| !WORK.iter().any(|work| key.ends_with(work)));
+        if keys.len() < 50 {
+            bail!("the run's manifests name only {} keys", keys.len());
+        }
+        Ok(keys)
+    }
+}
+
+/// The question that each model is asked.
+pub(super) fn answer(model: &str) -> Vec<String> {
+    ["recommend", "--user", "1", "--models", "out/models", "--device", "cpu", "--json", "--approach", model]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+fn leaves(place: &str, value: &Value, keys: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            map.iter().for_each(|(key, value)| leaves(&format!("{place}.{key}"), value, keys));
+        }
+        Value::Null if !place.contains('.') => {}
+        _ => keys.push((place.to_owned(), value.clone())),
+    }
+}
+
+/// A file of JSON.
+pub(super) fn json(path: &Path) -> Result<Value> {
+    let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("`{}` is no JSON", path.display()))
+}
+
+/// Writes the digests of a folder's files anew into its manifest, as one would who tampers with it.
+pub(super) fn sign(folder: &Path) -> Result<()> {
+    let path = folder.join("manifest.json");
+    let Ok(mut manifest) = json(&path) else { return Ok(()) };
+    if let Some(outputs) = manifest.get_mut("outputs").and_then(Value::as_object_mut) {
+        for (file, digest) in outputs {
+            if let Ok(bytes) = fs::read(folder.join(file)) {
+                let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+                *digest = hex.into();
+            }
+        }
+    }
+    fs::write(&path, manifest.to_string()).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Removes a folder, if it is there.
+pub(super) fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
+    }
+    Ok(())
+}
