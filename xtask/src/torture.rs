@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// All chance follows from it
     #[arg(long, default_value_t = 12)]
     seed: u64,
+    /// How many trials run at once; left out, one for each core
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Only this trial, as `inputs:17`, `kills:3`; its folder is kept
     #[arg(long, value_name = "PART:NUMBER")]
     only: Option<String>,
@@ -59,7 +62,7 @@ pub(crate) struct Arguments {
 
 /// What CI takes of it: a minute or two on two cores.
 const SHORT: Arguments =
-    Arguments { inputs: 300, kills: 8, parquet: 400, seed: 12, only: None, fuzz: None, readers: Vec::new() };
+    Arguments { inputs: 300, kills: 8, parquet: 400, seed: 12, jobs: None, only: None, fuzz: None, readers: Vec::new() };
 
 /// How a trial went.
 struct Report {

@@ -276,7 +276,9 @@ pub(crate) fn fitted(text: &str, size: f64, width: f64) -> String {
     if text_width(text, size) <= width {
         return text.to_owned();
     }
-    let mut kept = text.to_owned();
+    // No character is narrower than a third of the size: what lies further behind has no room in any case.
+    let most = (width / size * 3.0).max(0.0) as usize;
+    let mut kept: String = text.chars().take(most).collect();
     while kept.pop().is_some() {
         let cut = format!("{}…", kept.trim_end());
         if text_width(&cut, size) <= width {
