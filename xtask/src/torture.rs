@@ -61,8 +61,16 @@ pub(crate) struct Arguments {
 }
 
 /// What CI takes of it: a minute or two on two cores.
-const SHORT: Arguments =
-    Arguments { inputs: 300, kills: 8, parquet: 400, seed: 12, jobs: None, only: None, fuzz: None, readers: Vec::new() };
+const SHORT: Arguments = Arguments {
+    inputs: 300,
+    kills: 8,
+    parquet: 400,
+    seed: 12,
+    jobs: None,
+    only: None,
+    fuzz: None,
+    readers: Vec::new(),
+};
 
 /// How a trial went.
 struct Report {
@@ -72,6 +80,15 @@ struct Report {
     /// The arguments of `reco`.
     words: Vec<String>,
     stopping: Option<Duration>,
+}
+
+/// How trials run.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// Whether their folders stay.
+    keep: bool,
+    /// How many at once.
+    jobs: usize,
 }
 
 /// Trials of a kind, counted.
@@ -113,16 +130,17 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     };
     let untouched = Foreign::of(&prepared.folder, |_| false)?;
     let mut found = Vec::new();
-    let keep = one.is_some();
+    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let how = Manner { keep: one.is_some(), jobs };
     let given = numbers("inputs", arguments.inputs);
-    found.extend(part(&prepared, "inputs", &given, keep, |number, folder| inputs::trial(&prepared, number, folder))?);
+    found.extend(part(&prepared, "inputs", &given, how, |number, folder| inputs::trial(&prepared, number, folder))?);
     let given = numbers("parquet", arguments.parquet);
-    found.extend(part(&prepared, "parquet", &given, keep, |number, folder| parquet::trial(&prepared, number, folder))?);
+    found.extend(part(&prepared, "parquet", &given, how, |number, folder| parquet::trial(&prepared, number, folder))?);
     let given = numbers("kills", arguments.kills);
     if !given.is_empty() {
         let undisturbed = Undisturbed::make(&prepared)?;
         let trial = |number, folder: &Path| kills::trial(&prepared, &undisturbed, number, folder);
-        found.extend(part(&prepared, "kills", &given, keep, trial)?);
+        found.extend(part(&prepared, "kills", &given, how, trial)?);
     }
     found.extend(
         untouched.changed(&prepared.folder)?.into_iter().map(|what| format!("found: in the prepared run, {what}")),
@@ -149,7 +167,7 @@ fn part(
     prepared: &Prepared,
     name: &str,
     numbers: &[usize],
-    keep: bool,
+    Manner { keep, jobs }: Manner,
     trial: impl Fn(usize, &Path) -> Result<Report> + Sync,
 ) -> Result<Vec<String>> {
     let begun = Instant::now();
@@ -186,8 +204,7 @@ fn part(
         }
     };
     thread::scope(|scope| -> Result<()> {
-        let n_workers = thread::available_parallelism().map_or(1, usize::from);
-        let workers: Vec<_> = (0..n_workers).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
         for worker in workers {
             worker.join().map_err(|_| anyhow::anyhow!("a trial of ours panicked"))??;
         }

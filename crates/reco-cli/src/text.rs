@@ -27,7 +27,23 @@ pub(crate) fn print_json(answer: &impl Serialize) -> anyhow::Result<()> {
 /// Says something to whoever watches, on stderr.
 pub(crate) fn say(words: &str) {
     // Nobody listening is no reason to stop.
-    let _ = writeln!(io::stderr().lock(), "{words}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(words));
+}
+
+/// The longest line on stderr, in characters: what is quoted from a file has no end of its own.
+const LONGEST: usize = 1000;
+
+/// Words that a terminal may show, whichever file they quote: no control characters, no endless line.
+fn harmless(words: &str) -> String {
+    let lines = words.split('\n').map(|line| {
+        let visible = |one: char| if one.is_control() { one.escape_default().to_string() } else { one.to_string() };
+        let kept: String = line.chars().take(LONGEST).map(visible).collect();
+        match line.chars().count().saturating_sub(LONGEST) {
+            0 => kept,
+            more => format!("{kept}… and {more} characters more"),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// `error: …`, its causes, and what helps.
@@ -92,6 +108,13 @@ pub(crate) fn quoted(words: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_file_says_reaches_no_terminal_as_it_is() {
+        assert_eq!(harmless("a `\u{1b}[31m\u{7}é`\nhint: b"), "a `\\u{1b}[31m\\u{7}é`\nhint: b");
+        let long = harmless(&"x".repeat(5_000_000));
+        assert!(long.len() < 1100 && long.ends_with("x… and 4999000 characters more"), "{long}");
+    }
 
     #[test]
     fn a_command_line_can_be_typed_again() {

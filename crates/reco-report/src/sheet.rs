@@ -287,3 +287,18 @@ pub(crate) fn fitted(text: &str, size: f64, width: f64) -> String {
     }
     "…".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_to_its_width_however_long_it_is() {
+        assert_eq!(fitted("short", 10.0, 110.0), "short");
+        let cut = fitted(&"long ".repeat(40), 10.0, 110.0);
+        assert!(cut.ends_with('…') && text_width(&cut, 10.0) <= 110.0 && cut.len() > 15, "{cut}");
+        // Character by character from its end, a text of this length would take hours.
+        assert_eq!(fitted(&"long ".repeat(1_000_000), 10.0, 110.0), cut);
+        assert_eq!(fitted("text", 10.0, 0.0), "…");
+    }
+}
