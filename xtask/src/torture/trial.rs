@@ -15,10 +15,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-/// How long a run on a small input may take.
-pub(super) const SECONDS: u64 = 10;
-/// How long it may take to stop where it is asked to.
-const SECONDS_TO_STOP: u64 = 5;
+/// How many seconds of processor time a run on a small input may take: the same on a busy machine.
+const SECONDS: f64 = 10.0;
+/// How many it may take to stop where it is asked to.
+const SECONDS_TO_STOP: f64 = 5.0;
+/// How many times as long it may take by the clock, waiting included.
+const WAITING: f64 = 8.0;
 /// How much memory it may ask for, in KiB: a small input needs a hundredth of it.
 const MEMORY: u64 = 6 << 20;
 /// The largest file that it may write, in blocks of 512 bytes.
@@ -79,26 +81,29 @@ pub(super) fn reco(reco: &Path, folder: &Path, words: &[String], stop: Option<St
         .spawn()
         .context("cannot run `/bin/sh`")?;
     let begun = Instant::now();
-    let limit = stop.map_or(Duration::from_secs(SECONDS), |stop| stop.after);
     let id = child.id();
     let signal = |name: &str| Command::new("/bin/sh").args(["-c", &format!("kill -{name} {id}")]).status();
-    let (mut asked, mut how) = (None, None);
+    let over = |since: Instant, used_before: f64, limit: f64| {
+        used(id) - used_before >= limit || since.elapsed().as_secs_f64() >= limit * WAITING
+    };
+    let is_time = || stop.map_or_else(|| over(begun, 0.0, SECONDS), |stop| begun.elapsed() >= stop.after);
+    let (mut asked, mut how) = (None::<(Instant, f64)>, None);
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
         match asked {
-            None if begun.elapsed() >= limit => {
+            None if is_time() => {
                 if stop.is_none() {
                     how = Some(How::Long);
                 }
                 signal(stop.map_or("INT", |stop| stop.signal))?;
-                asked = Some(Instant::now());
+                asked = Some((Instant::now(), used(id)));
             }
-            Some(since) if since.elapsed() >= Duration::from_secs(SECONDS_TO_STOP) => {
+            Some((since, before)) if over(since, before, SECONDS_TO_STOP) => {
                 how = Some(How::Hang);
                 signal("KILL")?;
-                asked = Some(Instant::now());
+                asked = Some((Instant::now(), used(id)));
             }
             _ => thread::sleep(Duration::from_millis(if begun.elapsed().as_millis() < 200 { 2 } else { 10 })),
         }
@@ -112,8 +117,16 @@ pub(super) fn reco(reco: &Path, folder: &Path, words: &[String], stop: Option<St
         how: how.filter(|_| !broke).unwrap_or(ended),
         stdout: read("stdout")?,
         stderr: String::from_utf8_lossy(&read("stderr")?).into_owned(),
-        stopping: asked.map(|since| since.elapsed()),
+        stopping: asked.map(|(since, _)| since.elapsed()),
     })
+}
+
+/// Seconds of processor time that a process has used so far; 0 where the system does not tell.
+fn used(id: u32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    // After the name, which may hold anything, the fields are numbered from 3: 14 and 15 are ticks, a hundred a second on Linux.
+    let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 impl Ended {
