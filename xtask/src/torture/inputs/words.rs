@@ -17,7 +17,7 @@ use crate::torture::prepared::Prepared;
 fn word(chance: &mut Chance) -> String {
     let sound = chance.one_in(3);
     let word = if sound { chance.below(160).to_string() } else { absurd(chance) };
-    word.replace('\0', "").chars().take(20_000).collect()
+    word.replace('\0', "").chars().take(5_000).collect()
 }
 
 pub(super) fn recommend(prepared: &Prepared, chance: &mut Chance, _folder: &Path) -> Result<Drawn> {
