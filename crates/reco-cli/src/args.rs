@@ -13,7 +13,7 @@ use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use reco_core::DeviceChoice;
 use reco_run::synth::SynthConfig;
-use reco_run::{STAGES, approaches};
+use reco_run::{DATA_KEYS, STAGES, approaches};
 
 const EXAMPLE: &str = "\
 Examples:
@@ -468,10 +468,22 @@ pub(crate) fn command() -> clap::Command {
         let about = command.get_about().cloned();
         ScoresArgs::augment_args(command).about(about.unwrap_or_default())
     });
+    let command = ["run", "ingest"].into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |command| {
+            let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            command.after_long_help(format!("{example}\n\n{}", data_keys()))
+        })
+    });
     command.mut_subcommand("train", |command| {
         let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         command.after_help(format!("Approaches:\n{known}\n\n{example}"))
     })
+}
+
+/// The keys of `[data]`, explained.
+fn data_keys() -> String {
+    let keys = DATA_KEYS.iter().map(|key| format!("  {:<25}{}\n{:27}{}", key.name, key.about, "", key.values));
+    format!("Keys of [data] in an experiment, each with what it can be:\n{}", keys.collect::<Vec<_>>().join("\n"))
 }
 
 /// Reads a command line.

@@ -155,6 +155,10 @@ impl IngestProgress for Watch {
     fn end(&self) {
         self.clear();
     }
+
+    fn said(&self, what: &str) {
+        self.line(what);
+    }
 }
 
 impl FetchProgress for Watch {

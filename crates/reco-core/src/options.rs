@@ -42,7 +42,7 @@ pub fn parse<T: DeserializeOwned + Serialize + Default>(place: &str, given: &Val
     serde_json::from_value(merged).map_err(|error| {
         let (place, value) = culprit::<T>(place, given);
         let value = value.map_or_else(String::new, |value| format!("`{value}`: "));
-        OptionsError::Value { place, reason: format!("{value}{error}") }
+        OptionsError::Value { place, reason: format!("{value}{}", in_words(&error.to_string())) }
     })
 }
 
@@ -58,6 +58,40 @@ fn culprit<'a, T: DeserializeOwned + Serialize + Default>(
     };
     let found = given.as_object().and_then(|given| given.iter().find(|(key, value)| !alone(key, value)));
     found.map_or_else(|| (place.to_owned(), None), |(key, value)| (format!("{place} `{key}`"), Some(value)))
+}
+
+/// What serde says, without the names of Rust's types.
+fn in_words(error: &str) -> String {
+    const WORDS: [(&str, &str); 18] = [
+        ("usize", "a whole number from 0"),
+        ("u64", "a whole number from 0"),
+        ("u32", "a whole number from 0"),
+        ("u16", "a whole number from 0"),
+        ("u8", "a whole number from 0 to 255"),
+        ("a nonzero usize", "a whole number from 1"),
+        ("a nonzero u64", "a whole number from 1"),
+        ("a nonzero u32", "a whole number from 1"),
+        ("isize", "a whole number"),
+        ("i64", "a whole number"),
+        ("i32", "a whole number"),
+        ("f64", "a number"),
+        ("f32", "a number"),
+        ("a string", "a text"),
+        ("a boolean", "`true` or `false`"),
+        ("a sequence", "a list"),
+        ("a map", "a table"),
+        ("struct", "a table of"),
+    ];
+    let mut words = error.replace("invalid type: string ", "invalid type: text ");
+    for (word, plain) in WORDS {
+        let (from, to) = (format!("expected {word}"), format!("expected {plain}"));
+        let ends = |at: usize| words[at + from.len()..].chars().next().is_none_or(|next| !next.is_alphanumeric());
+        if let Some(at) = words.find(&from).filter(|at| ends(*at)) {
+            words.replace_range(at..at + from.len(), &to);
+            break;
+        }
+    }
+    words
 }
 
 fn merge(place: &str, into: &mut Value, given: &Value) -> Result<(), OptionsError> {
@@ -126,6 +160,15 @@ mod tests {
         fn default() -> Self {
             Self { epochs: 100, patience: None, inner: Inner { learning_rate: 1e-3 } }
         }
+    }
+
+    #[test]
+    fn wrong_types_are_named_in_words() {
+        let why = |given| parse::<Options>("[t]", &given).unwrap_err().to_string();
+        let epochs = why(json!({ "epochs": "x" }));
+        assert_eq!(epochs, "[t] `epochs`: `\"x\"`: invalid type: text \"x\", expected a whole number from 0");
+        assert!(why(json!({ "epochs": -1 })).ends_with("integer `-1`, expected a whole number from 0"));
+        assert!(why(json!({ "inner": { "learning_rate": [] } })).ends_with("sequence, expected a number"));
     }
 
     #[test]

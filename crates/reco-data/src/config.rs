@@ -1,4 +1,4 @@
-//! What does an experiment say about its data?
+//! What an experiment says about its data: the keys of `[data]`.
 //!
 //! Does not know which sources there are, nor whether a path exists.
 //!
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use reco_core::RatingScale;
 
 use crate::DataError;
+use crate::values::{Decimal, TimeFormat};
 
 /// The experiment's `[data]` table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,8 +33,167 @@ pub struct DataConfig {
     pub max_reject_share: f64,
     /// Which of several ratings of one item by one user stays.
     pub duplicates: Duplicates,
+    /// What stands between two fields of one's own file.
+    pub delimiter: Delimiter,
+    /// Whether fields of one's own file may stand in quotes.
+    pub quote: Quote,
+    /// What stands before the fraction of a rating in one's own file.
+    pub decimal: Decimal,
+    /// What the bytes of one's own file are.
+    pub encoding: Encoding,
+    /// Whether the first line of one's own file names its columns.
+    pub header: Header,
+    /// How times are written in one's own file.
+    pub time_format: TimeFormat,
     /// The columns of one's own files, for the source `table`.
     pub columns: Columns,
+}
+
+/// A key of `[data]`, as help and documents explain it.
+#[derive(Clone, Copy, Debug)]
+pub struct DataKey {
+    /// The key.
+    pub name: &'static str,
+    /// What it can be; what it is unless stated comes first.
+    pub values: &'static str,
+    /// What it says.
+    pub about: &'static str,
+}
+
+const fn key(name: &'static str, values: &'static str, about: &'static str) -> DataKey {
+    DataKey { name, values, about }
+}
+
+/// All keys of `[data]`, in the order in which they are explained.
+pub const DATA_KEYS: &[DataKey] = &[
+    key("path", "a file or folder", "what is read; `$VARIABLES` are expanded; unless stated, what `fetch` names"),
+    key("source", "\"auto\" or a format", "which kind of files it is; `table` is your own file"),
+    key("name", "text", "what results call the data; unless stated, the file's name"),
+    key("fetch", "\"ml-100k\" or another data set", "what to fetch where `path` says nothing and nothing is there"),
+    key(
+        "from",
+        "a list of { path, source, fetch }",
+        "places tried in order instead of these: the first that exists is read",
+    ),
+    key("columns.user", "a column", "who rated; unless stated, a well-known name such as `user_id` or `customer`"),
+    key("columns.item", "a column", "what was rated; unless stated, a well-known name such as `item_id` or `product`"),
+    key(
+        "columns.rating",
+        "a column",
+        "how many stars; none: every row is an event. Looked for as well where `columns` names nothing",
+    ),
+    key("columns.timestamp", "a column", "when. Looked for as well where `columns` names nothing"),
+    key("columns.context", "a list of columns", "what describes the moment: place, device, search"),
+    key("columns.user_attributes", "a list of columns", "what describes the user; the first value met counts"),
+    key("columns.item_attributes", "a list of columns", "what describes the item; the first value met counts"),
+    key(
+        "columns.item_table",
+        "{ path, id, title, genres, genre_separator, attributes }",
+        "a file about items, beside the ratings",
+    ),
+    key("columns.user_table", "{ path, id, attributes }", "a file about users, beside the ratings"),
+    key("rating_scale", "[lowest, highest]", "the stars that there are; unless stated, those that occur"),
+    key("delimiter", "\"auto\", \",\", \";\", \"tab\", \"|\" or another character", "what stands between two fields"),
+    key("quote", "\"auto\", \"double\" or \"none\"", "whether a field may stand in double quotes"),
+    key("decimal", "\"auto\", \".\" or \",\"", "what stands before the fraction of a number"),
+    key(
+        "encoding",
+        "\"auto\", \"utf-8\", \"utf-16\" or \"windows-1252\"",
+        "what the bytes are; Latin-1 is read as Windows-1252",
+    ),
+    key(
+        "header",
+        "\"auto\", \"yes\" or \"no\"",
+        "whether the first line names the columns; if not, they are called `1`, `2`, …",
+    ),
+    key(
+        "time_format",
+        "\"auto\", \"seconds\", \"milliseconds\", \"microseconds\", \"nanoseconds\", \"iso-8601\", \"year-month-day\", \"day-month-year\", \"month-day-year\" or \"excel-days\"",
+        "how times are written; counts begin with 1970 (UTC)",
+    ),
+    key("rows", "0 or a number", "read only so many rows, from the first; 0: all"),
+    key("duplicates", "\"latest\", \"first\" or \"refuse\"", "which of several ratings of one item by one user stays"),
+    key("max_reject_share", "0.001, from 0 to 1", "the share of a file's rows that may be bad"),
+];
+
+/// What stands between two fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Delimiter {
+    /// Whichever takes the first lines apart evenly.
+    #[default]
+    Auto,
+    /// This character.
+    Byte(u8),
+}
+
+impl TryFrom<String> for Delimiter {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match (text.as_str(), text.as_bytes()) {
+            ("auto", _) => Ok(Self::Auto),
+            ("tab", _) => Ok(Self::Byte(b'\t')),
+            (_, &[byte]) if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n.-".contains(&byte) => {
+                Ok(Self::Byte(byte))
+            }
+            _ => Err("it is `auto`, `tab`, or one character that is no letter, digit, point or quote".to_owned()),
+        }
+    }
+}
+
+impl From<Delimiter> for String {
+    fn from(delimiter: Delimiter) -> Self {
+        match delimiter {
+            Delimiter::Auto => "auto".to_owned(),
+            Delimiter::Byte(b'\t') => "tab".to_owned(),
+            Delimiter::Byte(byte) => char::from(byte).to_string(),
+        }
+    }
+}
+
+/// Whether fields may stand in quotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quote {
+    /// As the first lines show.
+    #[default]
+    Auto,
+    /// In double quotes, and two of them are one.
+    Double,
+    /// A quote is a character as any other.
+    None,
+}
+
+/// What the bytes of a text are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// As the first bytes show.
+    #[default]
+    Auto,
+    /// UTF-8.
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// UTF-16 behind a byte order mark.
+    #[serde(rename = "utf-16")]
+    Utf16,
+    /// Windows-1252, or Latin-1.
+    #[serde(rename = "windows-1252", alias = "latin-1")]
+    Windows1252,
+}
+
+/// Whether the first line names the columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Header {
+    /// As it looks.
+    #[default]
+    Auto,
+    /// It does.
+    Yes,
+    /// It is a row as any other.
+    No,
 }
 
 /// Which of several ratings of one item by one user stays.
@@ -71,7 +231,7 @@ pub struct Columns {
     pub item: String,
     /// How many stars; empty: every row is an implicit event.
     pub rating: String,
-    /// When, in UTC seconds since 1970 (a Parquet timestamp is converted).
+    /// When, written as [`DataConfig::time_format`] says.
     pub timestamp: String,
     /// Columns that describe the moment: place, device, search.
     pub context: Vec<String>,
@@ -127,6 +287,12 @@ impl Default for DataConfig {
             rating_scale: Vec::new(),
             max_reject_share: 0.001,
             duplicates: Duplicates::Latest,
+            delimiter: Delimiter::Auto,
+            quote: Quote::Auto,
+            decimal: Decimal::Auto,
+            encoding: Encoding::Auto,
+            header: Header::Auto,
+            time_format: TimeFormat::Auto,
             columns: Columns::default(),
         }
     }
@@ -181,6 +347,23 @@ impl DataConfig {
         }
     }
 
+    /// Refuses keys that say how one's own file is written where the `source` knows how its files are.
+    pub(crate) fn fits(&self, source: &'static str) -> Result<(), DataError> {
+        let usual = Self::default();
+        let stated = [
+            ("delimiter", self.delimiter != usual.delimiter),
+            ("quote", self.quote != usual.quote),
+            ("decimal", self.decimal != usual.decimal),
+            ("encoding", self.encoding != usual.encoding),
+            ("header", self.header != usual.header),
+            ("time_format", self.time_format != usual.time_format),
+        ];
+        match stated.into_iter().find(|(_, is_stated)| *is_stated && source != "table") {
+            Some((key, _)) => Err(DataError::ForOwnFiles { key, source_name: source }),
+            None => Ok(()),
+        }
+    }
+
     /// The share of bad rows that is allowed.
     pub(crate) fn allowed_rejects(&self) -> Result<f64, DataError> {
         if (0.0..=1.0).contains(&self.max_reject_share) {
@@ -209,6 +392,34 @@ mod tests {
             "unknown key `users` in [data].columns\nhint: did you mean `user`?"
         );
         assert!(parse(json!({ "from": [{ "paht": "x" }] })).contains("unknown field `paht`"));
+    }
+
+    #[test]
+    fn all_keys_are_explained_in_help_and_in_the_document() {
+        let mut keys = Vec::new();
+        for (key, value) in json!(DataConfig::default()).as_object().unwrap() {
+            match value.as_object() {
+                Some(inner) => keys.extend(inner.keys().map(|name| format!("{key}.{name}"))),
+                None => keys.push(key.clone()),
+            }
+        }
+        keys.sort_unstable();
+        let mut explained: Vec<&str> = DATA_KEYS.iter().map(|key| key.name).collect();
+        explained.sort_unstable();
+        assert_eq!(explained, keys);
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/data.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (begin, end) = (text.find("<!-- keys: ").unwrap(), text.find("<!-- end of keys -->").unwrap());
+        let begin = begin + text[begin..].find('\n').unwrap() + 1;
+        let mut table = "| key | what it can be | what it says |\n| --- | --- | --- |\n".to_owned();
+        for key in DATA_KEYS {
+            table += &format!("| `{}` | {} | {} |\n", key.name, key.values, key.about).replace("\"|\"", "\"\\|\"");
+        }
+        if std::env::var("INSTA_UPDATE").is_ok_and(|how| how == "always") {
+            std::fs::write(&path, format!("{}{table}{}", &text[..begin], &text[end..])).unwrap();
+        } else {
+            assert_eq!(&text[begin..end], table);
+        }
     }
 
     #[test]

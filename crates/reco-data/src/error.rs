@@ -127,6 +127,24 @@ pub enum DataError {
         /// What to do.
         hint: String,
     },
+    /// A file of one's own is written in a way that can't be found out, or lacks what is needed.
+    #[error("`{}` can't be read as it is:{obstacles}", path.display())]
+    Obstacles {
+        /// Which file.
+        path: PathBuf,
+        /// All that stands in the way.
+        obstacles: Obstacles,
+    },
+    /// A key of `[data]` that says how one's own file is written, of a file whose format says that.
+    #[error(
+        "`data.{key}` says nothing of the source `{source_name}`, which knows how its files are written\nhint: leave it out, or state `data.source = \"table\"` for a file of your own"
+    )]
+    ForOwnFiles {
+        /// The key.
+        key: &'static str,
+        /// The source.
+        source_name: &'static str,
+    },
     /// More rows of a file were refused than the experiment allows.
     #[error(
         "{n_rejected} of {n_rows} rows of `{}` are bad, more than the share {max_share} that is allowed\n{first}\nhint: mend the file, or raise `data.max_reject_share`",
@@ -147,6 +165,16 @@ pub enum DataError {
     /// The scale of the ratings is not known.
     #[error("the ratings have no scale: {0}\nhint: state `data.rating_scale = [min, max]`")]
     Scale(RatingError),
+    /// All ratings are the same, so that the scale they are on is not known.
+    #[error(
+        "every rating is `{only}`, which says nothing of the scale that ratings are on\nhint: state the lowest and the highest there are, e.g. `data.rating_scale = {example}`; or leave `data.columns.rating` out, so that every row is an event"
+    )]
+    OneRating {
+        /// The rating.
+        only: f32,
+        /// A scale that it lies on.
+        example: String,
+    },
     /// What was asked of the generator can't be had.
     #[error("{reason}\nhint: {hint}")]
     Synth {
@@ -177,10 +205,50 @@ impl DataError {
         move |source| Self::Io { action, path, source }
     }
 
+    /// All ratings are `only`: the usual scale that it lies on is the example.
+    pub(crate) fn one_rating(only: f32) -> Self {
+        let example = match only {
+            0.0..=1.0 => "[0, 1]".to_owned(),
+            1.0..=5.0 => "[1, 5]".to_owned(),
+            5.0..=10.0 => "[0, 10]".to_owned(),
+            only => format!("[{}, {}]", only.min(0.0), only.max(0.0)),
+        };
+        Self::OneRating { only, example }
+    }
+
     /// Names the Parquet file, for `map_err`.
     pub(crate) fn parquet<E: fmt::Display>(path: &Path) -> impl FnOnce(E) -> Self {
         let path = path.to_owned();
         move |error| Self::Parquet { path, reason: error.to_string() }
+    }
+}
+
+/// What stands in the way of reading a file, and the way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What is wrong.
+    pub what: String,
+    /// What to do, mostly which key of `[data]` to state.
+    pub hint: String,
+}
+
+/// All obstacles of a file, shown one a line, with one line of hints.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Obstacles(pub Vec<Obstacle>);
+
+impl fmt::Display for Obstacles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [one] = &self.0[..] {
+            return write!(f, " {}\nhint: {}", one.what, one.hint);
+        }
+        for obstacle in &self.0 {
+            write!(f, "\n  {}", obstacle.what)?;
+        }
+        f.write_str("\nhint: ")?;
+        for (at, obstacle) in self.0.iter().enumerate() {
+            write!(f, "{}{}", if at > 0 { "; " } else { "" }, obstacle.hint)?;
+        }
+        Ok(())
     }
 }
 

@@ -27,7 +27,8 @@ use std::path::Path;
 use reco_core::RatingScale;
 use serde::{Deserialize, Serialize};
 
-use crate::locate;
+use crate::locate::{self, Found};
+use crate::source::Writing;
 use crate::tables::{DatasetInfo, ITEMS, USERS};
 use crate::{DataConfig, DataError, Duplicates};
 
@@ -46,6 +47,10 @@ pub trait IngestProgress: Sync {
     fn advance(&self, bytes: u64);
     /// Reading ends.
     fn end(&self);
+    /// Something was concluded from a file, in words.
+    fn said(&self, what: &str) {
+        let _ = what;
+    }
     /// Whether reading should stop, without a result.
     fn interrupted(&self) -> bool {
         false
@@ -77,6 +82,9 @@ pub struct IngestSummary {
     pub n_items: u64,
     /// The stars that a rating can have.
     pub scale: RatingScale,
+    /// What was concluded from one's own files, in words: separators, columns, times, the scale.
+    #[serde(default)]
+    pub said: Vec<String>,
 }
 
 /// Reads the raw files that `config` stands for, and writes `ratings.parquet`, `items.parquet`, `users.parquet` and
@@ -103,10 +111,17 @@ fn ingest_guessing(
     progress: &dyn IngestProgress,
     mut guess: Guess,
 ) -> Result<IngestSummary, DataError> {
-    let task = Task { config, raw, out_dir, progress };
+    let found = locate::find(config, raw)?;
+    config.fits(found.source.name())?;
+    let writing = found.source.writing(&found.files, config)?;
+    writing.said.iter().for_each(|what| progress.said(what));
+    let task = Task { config, found, writing, out_dir, progress };
     loop {
         guess = match task.attempt(guess)? {
-            Ok(summary) => return Ok(summary),
+            Ok(summary) => {
+                summary.said[task.writing.said.len()..].iter().for_each(|what| progress.said(what));
+                return Ok(summary);
+            }
             Err(better) => better,
         };
     }
@@ -115,7 +130,8 @@ fn ingest_guessing(
 /// What is to be read, and where it goes to.
 struct Task<'a> {
     config: &'a DataConfig,
-    raw: &'a Path,
+    found: Found,
+    writing: Writing,
     out_dir: &'a Path,
     progress: &'a dyn IngestProgress,
 }
@@ -123,22 +139,21 @@ struct Task<'a> {
 impl Task<'_> {
     /// Reads and writes everything; or finds what has to be known from the beginning.
     fn attempt(&self, guess: Guess) -> Result<Result<IngestSummary, Guess>, DataError> {
-        let Self { config, raw, out_dir, progress } = *self;
-        let found = locate::find(config, raw)?;
+        let Self { config, ref found, ref writing, out_dir, progress } = *self;
         let facts = found.source.facts(&found.files);
         let stated = config.stated_scale()?.or(facts.scale);
         let extra = found.source.extra(config);
         let mut rejects = RejectLog::create(out_dir, config.allowed_rejects()?)?;
         let (mut items, mut users) = (Ids::default(), Ids::default());
-        let item_rows = side::items(&found, config, &mut items, &mut rejects)?;
-        let user_rows = side::users(&found, config, &mut users, &mut rejects)?;
+        let item_rows = side::items(found, config, &mut items, &mut rejects)?;
+        let user_rows = side::users(found, config, &mut users, &mut rejects)?;
 
         let path = &found.files.ratings;
         let length = std::fs::metadata(path).map_err(DataError::io("read", path))?.len();
         rejects.begin(path);
-        let checks = Checks { scale: stated, is_rated: facts.is_rated };
+        let checks = Checks { scale: stated, is_rated: facts.is_rated, decimal: writing.decimal, times: writing.times };
         let known = Known { users, items, rejects, n_rows: 0, n_kept: 0, observed: None };
-        let reading = Reading { found: &found, config, checks, extra: &extra, length, progress, out_dir };
+        let reading = Reading { found, config, checks, extra: &extra, length, progress, out_dir };
         // The digest takes a core of its own.
         let (read, sha256) = std::thread::scope(|scope| {
             let digest = scope.spawn(|| locate::sha256(path, facts.digest_skips_header));
@@ -169,12 +184,19 @@ impl Task<'_> {
             return Err(DataError::Empty { path: path.clone() });
         }
 
+        let mut said = writing.said.clone();
         let scale = match (stated, observed) {
             (Some(scale), _) => scale,
-            (None, Some((min, max))) => RatingScale::new(min, max).map_err(DataError::Scale)?,
+            (None, Some((only, max))) if only == max => return Err(DataError::one_rating(only)),
+            (None, Some((min, max))) => {
+                said.push(format!(
+                    "ratings are on the scale that occurs, from {min} to {max}; `data.rating_scale = [{min}, {max}]` states it"
+                ));
+                RatingScale::new(min, max).map_err(DataError::Scale)?
+            }
             (None, None) => RatingScale::new(0.0, 1.0).map_err(DataError::Scale)?,
         };
-        let (licence, citation) = side::terms(&found, &facts)?;
+        let (licence, citation) = side::terms(found, &facts)?;
         let dataset = DatasetInfo {
             name: found.name.clone(),
             source: found.source.name().to_owned(),
@@ -185,7 +207,7 @@ impl Task<'_> {
             n_duplicates,
         };
         let (n_users, n_items) = (users.len() as u64, items.len() as u64);
-        let summary = IngestSummary { dataset, n_rows, n_ratings, n_users, n_items, scale };
+        let summary = IngestSummary { dataset, n_rows, n_ratings, n_users, n_items, scale, said };
         let metadata = |table: &str| metadata(&summary, table);
 
         match writer {

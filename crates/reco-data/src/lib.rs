@@ -22,6 +22,7 @@
 //! ```
 
 mod config;
+mod dialect;
 mod error;
 pub mod fetch;
 mod ingest;
@@ -34,13 +35,19 @@ pub mod synth;
 pub mod table;
 mod tables;
 mod title;
+mod values;
 
-pub use config::{Columns, DataConfig, Duplicates, ItemTable, Place, UserTable};
-pub use error::{DataError, Reject, Rejects};
+pub use config::{
+    Columns, DATA_KEYS, DataConfig, DataKey, Delimiter, Duplicates, Encoding, Header, ItemTable, Place, Quote,
+    UserTable,
+};
+pub use dialect::{Detected, detect, is_table};
+pub use error::{DataError, Obstacle, Obstacles, Reject, Rejects};
 pub use ingest::{IngestProgress, IngestSummary, SilentIngest, ingest};
 pub use locate::{Located, expand, locate, located_files};
 pub use output::{Output, TableOutput};
-pub use records::{Layout, Records, Row, is_table, open_table, table_columns};
+pub use records::{Layout, Records, Row, open_table, table_columns};
 pub use scores::{ScoreRows, read_scores};
-pub use source::{Extra, Facts, Files, RawItem, RawItems, RawLine, RawUser, RawUsers, SOURCES, Source};
+pub use source::{Extra, Facts, Files, RawItem, RawItems, RawLine, RawUser, RawUsers, SOURCES, Source, Writing};
 pub use tables::{DatasetInfo, ItemRows, NamedColumn, Ratings, Tables, UserRows, Values};
+pub use values::{Decimal, TimeFormat, Times};

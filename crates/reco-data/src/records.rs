@@ -11,18 +11,22 @@ mod double_colon;
 mod json_lines;
 mod parquet_rows;
 mod sheet;
+mod splitter;
+mod text;
 
 use std::path::Path;
 
 use crate::DataError;
 
-pub use any_table::{is_table, open_table, table_columns};
+pub use any_table::{open_table, table_columns};
 pub use delimited::Layout;
-pub(crate) use delimited::{Delimited, Dialect, header};
+pub(crate) use delimited::{Bytes, Delimited, Dialect, Quotes, header};
 pub(crate) use double_colon::DoubleColon;
 pub(crate) use json_lines::JsonLines;
 pub(crate) use parquet_rows::{ParquetRows, parquet_columns};
 pub(crate) use sheet::Sheet;
+pub(crate) use splitter::Splitter;
+pub(crate) use text::Text;
 
 /// A reader of rows.
 pub trait Records {
@@ -97,17 +101,28 @@ impl Row {
 
 /// The places of the `wanted` columns among those that are `found`. An empty name wants nothing and gets empty fields.
 pub(crate) fn places(path: &Path, found: &[String], wanted: &[String]) -> Result<Vec<Option<usize>>, DataError> {
-    let place = |name: &String| {
-        if name.is_empty() {
-            return Ok(None);
-        }
-        found.iter().position(|column| column == name).map(Some).ok_or_else(|| DataError::MissingColumn {
+    let place = |name: &String| found.iter().position(|column| column == name);
+    let missing: Vec<&str> =
+        wanted.iter().filter(|name| !name.is_empty() && place(name).is_none()).map(String::as_str).collect();
+    if !missing.is_empty() {
+        return Err(DataError::MissingColumn {
             path: path.to_owned(),
-            column: name.clone(),
-            hint: format!("it has `{}`", found.join("`, `")),
-        })
-    };
-    wanted.iter().map(place).collect()
+            column: missing.join("`, nor `"),
+            hint: format!("it has {}", listed(found)),
+        });
+    }
+    Ok(wanted.iter().map(|name| place(name).filter(|_| !name.is_empty())).collect())
+}
+
+/// Names of columns as messages show them: not all of very many.
+pub(crate) fn listed(names: &[String]) -> String {
+    /// How many are shown.
+    const MOST: usize = 30;
+    let shown = names[..names.len().min(MOST)].join("`, `");
+    match names.len().saturating_sub(MOST) {
+        0 => format!("`{shown}`"),
+        more => format!("`{shown}` and {more} more"),
+    }
 }
 
 /// Refuses files that begin with the mark of UTF-16, which no format here uses, and empty ones.

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use reco_core::RatingScale;
 
 use crate::records::{Records, Row};
-use crate::{DataConfig, DataError};
+use crate::{DataConfig, DataError, Decimal, Times};
 
 /// All sources; `auto` takes the first that recognises a path.
 pub static SOURCES: &[&dyn Source] = &[
@@ -53,6 +53,14 @@ pub trait Source: Sync {
     /// Fields of a rating's row beyond the first four.
     fn extra(&self, _config: &DataConfig) -> Extra {
         Extra::default()
+    }
+
+    /// How the numbers and times of the ratings are written.
+    ///
+    /// # Errors
+    /// A file that can't be read, or whose way of writing can't be found out.
+    fn writing(&self, _files: &Files, _config: &DataConfig) -> Result<Writing, DataError> {
+        Ok(Writing { decimal: Decimal::Point, times: Times::default(), said: Vec::new() })
     }
 
     /// The ratings.
@@ -102,6 +110,17 @@ pub struct Facts {
     pub licence: &'static str,
     /// Whom one cites.
     pub citation: &'static str,
+}
+
+/// How numbers and times are written.
+#[derive(Clone, Debug)]
+pub struct Writing {
+    /// What stands before the fraction of a rating.
+    pub decimal: Decimal,
+    /// How times are written.
+    pub times: Times,
+    /// What was concluded from the file, in words.
+    pub said: Vec<String>,
 }
 
 /// Names of a rating row's further fields, in their order.

@@ -99,7 +99,7 @@ fn a_missing_column_is_named_beside_those_that_are_there() {
     );
     assert!(
         refused(format!("{HEADER}1,1,4,10\n").as_bytes(), b"id;title\n")
-            .contains("has no column `movieId`\nhint: it has `id;title`")
+            .contains("has no column `movieId`, nor `title`, nor `genres`\nhint: it has `id;title`")
     );
     let dir = folder(&[("own.jsonl", b"{\"a\":1,\"b\":2}\n"), ("own.csv", b"a,b\n1,2\n")]);
     for file in ["own.jsonl", "own.csv"] {
@@ -108,7 +108,11 @@ fn a_missing_column_is_named_beside_those_that_are_there() {
         assert!(error.to_string().contains("has no column `item`\nhint: it has `a`, `b`"), "{error}");
     }
     let error = ingest_path(&dir.path().join("own.csv"), json!({})).err().unwrap().to_string();
-    assert_eq!(error, "`data.columns.user`: it is not stated\nhint: the source `table` needs the column's name");
+    assert!(
+        error.contains("own.csv` can't be read as it is:\n  no column is named for the user, and none of its columns"),
+        "{error}"
+    );
+    assert!(error.ends_with("hint: `data.columns.user = \"…\"`; `data.columns.item = \"…\"`"), "{error}");
 }
 
 #[test]
@@ -185,8 +189,11 @@ fn a_scale_that_cannot_be_observed_is_asked_for() {
     let dir = folder(&[("own.csv", b"u,i,r\n1,1,5\n1,2,5\n")]);
     let columns = json!({ "user": "u", "item": "i", "rating": "r" });
     let error = ingest_path(&dir.path().join("own.csv"), json!({ "columns": columns })).err().unwrap().to_string();
-    assert!(error.starts_with("the ratings have no scale: `5` to `5` is no rating scale"), "{error}");
-    assert!(error.ends_with("hint: state `data.rating_scale = [min, max]`"), "{error}");
+    assert!(
+        error.starts_with("every rating is `5`, which says nothing of the scale that ratings are on\nhint: "),
+        "{error}"
+    );
+    assert!(error.contains("e.g. `data.rating_scale = [1, 5]`"), "{error}");
     let stated = json!({ "columns": columns, "rating_scale": [0, 10] });
     let scale = ingest_path(&dir.path().join("own.csv"), stated).unwrap().tables.scale;
     assert_eq!((scale.min(), scale.max()), (0.0, 10.0));

@@ -51,7 +51,7 @@ pub use scores::{ScoredFile, ScoresOptions, measure_scores};
 pub use show::{Shown, show};
 pub use stage::{PAGE, RESULTS, STAGES, StageEntry};
 
-pub use reco_data::{IngestProgress, Output, TableOutput, fetch, synth};
+pub use reco_data::{DATA_KEYS, DataKey, IngestProgress, Output, TableOutput, fetch, synth};
 pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use reco_report::{
     Comparison, Results, comparison_page, comparison_table, diagram, mermaid, summary, terminal_table,

@@ -25,6 +25,9 @@ pub struct Outcome {
     pub skipped: bool,
     /// Wall time of the work, zero where it was skipped.
     pub seconds: f64,
+    /// What the work concluded from one's own files, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<String>,
 }
 
 /// Told of the progress of a run.

@@ -135,9 +135,8 @@ fn read_blocks(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
         None => Repeats::Together(Together::default()),
     };
     let mut blocks = Blocks::open(layout, guess.sizes.block)?;
-    let mut stitch = Stitch::new(known, repeats, layout.start.line(), are_integers);
-    // What names the columns counts with the first block.
-    let mut header = layout.start.byte();
+    let mut stitch = Stitch::new(known, repeats, layout.start.1, are_integers);
+    let mut reported = 0;
     // While one block is read, the one before is parsed, that before is put together, and that before is written.
     let (mut block, mut pieces, mut chunks) = (None, Vec::new(), Vec::new());
     loop {
@@ -154,8 +153,8 @@ fn read_blocks(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
         let is_over = block.is_none() && given.0.is_empty() && chunks.is_empty();
         pieces = parsed;
         if let Some(block) = block.take() {
-            let Block { end, .. } = block;
-            progress.advance(end as u64 + std::mem::take(&mut header));
+            progress.advance(block.position - reported);
+            reported = block.position;
             if progress.interrupted() {
                 return Err(DataError::Interrupted);
             }

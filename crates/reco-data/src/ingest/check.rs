@@ -8,6 +8,7 @@
 use reco_core::RatingScale;
 
 use crate::records::Row;
+use crate::values::{Decimal, Times, finite, is_missing};
 
 /// Where the fields of a rating stand, see [`Source`](crate::Source).
 pub(super) const USER: usize = 0;
@@ -22,6 +23,10 @@ pub(super) struct Checks {
     pub(super) scale: Option<RatingScale>,
     /// Whether a row without a rating is bad.
     pub(super) is_rated: bool,
+    /// How ratings are written.
+    pub(super) decimal: Decimal,
+    /// How times are written.
+    pub(super) times: Times,
 }
 
 /// The numbers of a row that passed.
@@ -37,47 +42,41 @@ impl Checks {
         if let Some(problem) = row.problem() {
             return Err(problem.to_owned());
         }
-        if row.get(USER).is_empty() {
-            return Err("it names no user".to_owned());
+        let (rating, timestamp) = (self.rating(row.get(RATING)), self.times.seconds(row.get(TIMESTAMP)));
+        match (rating, timestamp, row.get(USER).is_empty() || row.get(ITEM).is_empty()) {
+            (Ok(rating), Ok(timestamp), false) => Ok(Checked { rating, timestamp }),
+            (rating, timestamp, _) => {
+                // All that is wrong is said at once.
+                let mut reasons = Vec::new();
+                reasons.extend(row.get(USER).is_empty().then(|| "it names no user".to_owned()));
+                reasons.extend(row.get(ITEM).is_empty().then(|| "it names no item".to_owned()));
+                reasons.extend(rating.err());
+                reasons.extend(timestamp.err());
+                Err(reasons.join("; "))
+            }
         }
-        if row.get(ITEM).is_empty() {
-            return Err("it names no item".to_owned());
-        }
-        Ok(Checked { rating: self.rating(row.get(RATING))?, timestamp: timestamp(row.get(TIMESTAMP))? })
     }
 
-    fn rating(&self, text: &str) -> Result<Option<f32>, String> {
-        if text.is_empty() {
+    /// The number of a context, if it is one, written as ratings are.
+    pub(super) fn context(&self, text: &str) -> Option<f64> {
+        match self.decimal {
+            Decimal::Comma if !text.contains('.') => finite(&text.replacen(',', ".", 1)),
+            _ => finite(text),
+        }
+    }
+
+    /// The stars of a rating, or what is wrong with it.
+    pub(super) fn rating(&self, text: &str) -> Result<Option<f32>, String> {
+        if text.is_empty() || is_missing(text) {
             return if self.is_rated { Err("it has no rating".to_owned()) } else { Ok(None) };
         }
-        let rating: f32 = text.parse().map_err(|_| format!("rating `{text}` is no number"))?;
+        let rating = self.decimal.number(text)?;
         match self.scale {
             Some(scale) => scale.rating(rating).map(|rating| Some(rating.stars())).map_err(|error| error.to_string()),
             None if rating.is_finite() => Ok(Some(rating)),
             None => Err(format!("rating `{text}` is not finite")),
         }
     }
-}
-
-/// Seconds since 1970; a fraction, which some files write, is cut off.
-pub(super) fn timestamp(text: &str) -> Result<Option<i64>, String> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let seconds = text.parse().ok().or_else(|| {
-        let seconds = finite(text)?.floor();
-        (seconds.abs() < i64::MAX as f64).then_some(seconds as i64)
-    });
-    match seconds {
-        None => Err(format!("time `{text}` is no number of seconds since 1970")),
-        Some(seconds) if seconds < 0 => Err(format!("time `{text}` is negative")),
-        Some(seconds) => Ok(Some(seconds)),
-    }
-}
-
-/// The finite number that `text` is.
-pub(super) fn finite(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 #[cfg(test)]
@@ -90,7 +89,7 @@ mod tests {
         for field in fields {
             row.push(field);
         }
-        Checks { scale, is_rated }.check(&row)
+        Checks { scale, is_rated, decimal: Decimal::Point, times: Times::default() }.check(&row)
     }
 
     #[test]
@@ -110,6 +109,10 @@ mod tests {
         assert_eq!(why(["", "2", "4", "0"]), "it names no user");
         assert_eq!(why(["1", " ", "4", "0"]), "it names no item");
         assert_eq!(why(["1", "2", "", "0"]), "it has no rating");
+        assert_eq!(
+            why(["", "2", "four", "now"]),
+            "it names no user; rating `four` is no number; time `now` is no number of seconds since 1970"
+        );
         assert_eq!(why(["1", "2", "four", "0"]), "rating `four` is no number");
         assert_eq!(why(["1", "2", "NaN", "0"]), "rating `NaN` is outside the scale `0.5` to `5`");
         assert_eq!(why(["1", "2", "5.5", "0"]), "rating `5.5` is outside the scale `0.5` to `5`");

@@ -1,4 +1,4 @@
-//! Is reading on all cores the same as reading row by row?
+//! Holds reading on all cores against reading row by row.
 //!
 //! Does not know what is right: `tests/` does. **Invariant**: files are compared byte by byte, and errors by their text.
 
@@ -131,6 +131,46 @@ proptest! {
         let more = json!({ "max_reject_share": share, "duplicates": duplicates });
         let more = if file.starts_with("own") { own(more) } else { more };
         let (row_by_row, at_once) = both(file, &bytes, sizes, more);
+        prop_assert_eq!(row_by_row, at_once);
+    }
+
+    #[test]
+    fn other_dialects_give_the_same_tables_and_errors(
+        rows in prop::collection::vec((
+            prop::sample::select(vec!["1", "2", "27", "\u{e9}", "\"a;b\"", "\\N", "007"]),
+            1_u32..40,
+            prop::sample::select(vec!["4", "4,5", "0,25", "3.5", "", "NA", "x", "\"4,5\"", "1,2,3"]),
+            prop::sample::select(vec![
+                "2024-01-31 18:30:15", "2024-01-31T18:30:15.5+01:00", "\"2023-06-01\"", "2023-02-29", "", "1700000000", "1969-12-31",
+            ]),
+        ), 1..80),
+        crlf in any::<bool>(),
+        how in 0..4,
+        delimiter in prop::sample::select(vec![";", "|", "\t"]),
+        sizes in sizes(),
+    ) {
+        let lines = rows.iter().map(|(user, item, stars, time)| format!("{user};{item};{stars};{time}\n"));
+        let mut text = "u;i;r;t\n".to_owned() + &lines.collect::<String>();
+        text = text.replace(';', delimiter);
+        if crlf {
+            text = text.replace('\n', "\r\n");
+        }
+        let bytes = match how {
+            0 => text.into_bytes(),
+            1 => {
+                let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                std::io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+                packed.finish().unwrap()
+            }
+            2 => std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect(),
+            _ => text.chars().map(|c| u8::try_from(c).unwrap()).collect(),
+        };
+        let delimiter = if delimiter == "\t" { "tab" } else { delimiter };
+        let more = json!({
+            "decimal": ",", "time_format": "iso-8601", "max_reject_share": 1.0, "delimiter": delimiter, "quote": "double",
+            "rating_scale": [0, 10],
+        });
+        let (row_by_row, at_once) = both("own.csv", &bytes, sizes, own(more));
         prop_assert_eq!(row_by_row, at_once);
     }
 

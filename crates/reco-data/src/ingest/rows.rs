@@ -114,9 +114,10 @@ impl Reading<'_> {
         })
     }
 
-    fn file(&self, [users_are_integers, items_are_integers]: [bool; 2], noted: &Noted) -> write::Ratings {
+    fn file(&self, [users_are_integers, items_are_integers]: [bool; 2], noted: &Noted) -> write::Ratings<'_> {
         let are_numbers = noted.contexts_are_numbers.iter().copied();
         write::Ratings {
+            checks: &self.checks,
             path: self.out_dir.join(RATINGS),
             users_are_integers,
             items_are_integers,
@@ -182,7 +183,7 @@ impl Pass<'_> {
         checked.rating.into_iter().for_each(|rating| known.observe(rating));
         let mut field = check::EXTRA;
         for is_number in &mut self.noted.contexts_are_numbers {
-            *is_number &= row.get(field).is_empty() || check::finite(row.get(field)).is_some();
+            *is_number &= row.get(field).is_empty() || self.checks.context(row.get(field)).is_some();
             field += 1;
         }
         self.noted.user_attributes.note(user, row, field);

@@ -11,7 +11,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use reco_core::RawId;
 
-use super::check;
+use super::check::{self, Checks};
 use crate::DataError;
 use crate::records::Row;
 use crate::table::{Column, Table, TableWriter};
@@ -21,7 +21,9 @@ use crate::tables::RATING_COLUMNS;
 pub(super) const CHUNK: usize = 1 << 16;
 
 /// A file of ratings that is to be written.
-pub(super) struct Ratings {
+pub(super) struct Ratings<'a> {
+    /// What the rows were checked by.
+    pub(super) checks: &'a Checks,
     pub(super) path: PathBuf,
     pub(super) users_are_integers: bool,
     pub(super) items_are_integers: bool,
@@ -31,12 +33,12 @@ pub(super) struct Ratings {
 
 /// Takes the rows.
 pub(super) struct Sink<'a> {
-    ratings: &'a Ratings,
+    ratings: &'a Ratings<'a>,
     columns: Vec<Column>,
     chunks: SyncSender<Table>,
 }
 
-impl Ratings {
+impl Ratings<'_> {
     /// The file without any rows.
     pub(super) fn create(&self) -> Result<TableWriter, DataError> {
         TableWriter::create(&self.path, &self.table(self.columns())?)
@@ -103,13 +105,17 @@ impl Sink<'_> {
             match (i, column) {
                 (0, column) => push_id(column, row.get(check::USER)),
                 (1, column) => push_id(column, row.get(check::ITEM)),
-                (2, Column::F32(values)) => values.push(row.get(check::RATING).parse().ok()),
-                (3, Column::I64(values)) => values.push(check::timestamp(row.get(check::TIMESTAMP)).ok().flatten()),
+                (2, Column::F32(values)) => {
+                    values.push(self.ratings.checks.rating(row.get(check::RATING)).ok().flatten())
+                }
+                (3, Column::I64(values)) => {
+                    values.push(self.ratings.checks.times.seconds(row.get(check::TIMESTAMP)).ok().flatten());
+                }
                 (4, Column::I64(values)) => values.push(Some(number as i64)),
                 (_, column) => {
                     let text = Some(row.get(field)).filter(|text| !text.is_empty());
                     match column {
-                        Column::F64(values) => values.push(text.and_then(check::finite)),
+                        Column::F64(values) => values.push(text.and_then(|text| self.ratings.checks.context(text))),
                         Column::Text(values) => values.push(text.map(str::to_owned)),
                         _ => {}
                     }

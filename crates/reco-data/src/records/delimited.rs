@@ -1,38 +1,81 @@
-//! Rows of text files with one character between fields: CSV, TSV, `|`.
+//! Rows of text files with one character between fields: CSV, TSV, `;`, `|`.
 //!
 //! Does not know which fields matter, only where they stand.
 //!
 //! **Invariant**: a line with too few or too many fields, or in another encoding, is one bad row.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::{Records, Row, check_beginning, places};
+use super::splitter::Splitter;
+use super::text::Text;
+use super::{Records, Row, places};
 use crate::DataError;
 
 /// How a delimited file is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dialect {
     /// What stands between two fields.
     pub(crate) delimiter: u8,
     /// Whether `"…"` may hold a delimiter.
-    pub(crate) quoting: bool,
-    /// Whether bytes that are no UTF-8 are read as Latin-1.
-    pub(crate) latin1: bool,
+    pub(crate) quotes: Quotes,
+    /// What its bytes are.
+    pub(crate) encoding: Bytes,
+}
+
+/// Whether a field may stand in quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quotes {
+    /// It may.
+    Double,
+    /// A quote is a character as any other.
+    None,
+    /// No field did, as far as was looked: one that does after all is a bad row.
+    NotSeen,
+}
+
+/// What the bytes of a text are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bytes {
+    /// UTF-8, or UTF-16 behind its mark, which is read as UTF-8.
+    Utf8,
+    /// UTF-8, and Latin-1 in fields that are none: MovieLens' older files.
+    Latin1,
+    /// What Windows writes in Western Europe and America.
+    Windows1252,
+}
+
+/// Windows-1252 from 0x80 to 0x9f; the five bytes that mean nothing there are control characters, as everywhere.
+const WINDOWS_1252: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
+    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+impl Bytes {
+    /// The text of a field; `None` where its bytes are none.
+    pub(crate) fn text(self, field: &[u8]) -> Option<std::borrow::Cow<'_, str>> {
+        let of_page = |page: &dyn Fn(u8) -> char| Some(field.iter().map(|&byte| page(byte)).collect::<String>().into());
+        match (self, std::str::from_utf8(field)) {
+            (Self::Windows1252, Ok(text)) if text.is_ascii() => Some(text.into()),
+            (Self::Windows1252, _) => of_page(&|byte| match byte {
+                0x80..=0x9f => WINDOWS_1252[usize::from(byte - 0x80)],
+                byte => char::from(byte),
+            }),
+            (_, Ok(text)) => Some(text.into()),
+            (Self::Latin1, Err(_)) => of_page(&char::from),
+            (Self::Utf8, Err(_)) => None,
+        }
+    }
 }
 
 impl Dialect {
     /// Comma-separated values in UTF-8.
-    pub(crate) const CSV: Self = Self { delimiter: b',', quoting: true, latin1: false };
+    pub(crate) const CSV: Self = Self { delimiter: b',', quotes: Quotes::Double, encoding: Bytes::Utf8 };
     /// Tab-separated values in UTF-8, without quotes.
-    pub(crate) const TSV: Self = Self { delimiter: b'\t', quoting: false, latin1: false };
+    pub(crate) const TSV: Self = Self { delimiter: b'\t', quotes: Quotes::None, encoding: Bytes::Utf8 };
 
-    /// What reads such text.
-    pub(crate) fn reader(self) -> csv::ReaderBuilder {
-        let mut builder = csv::ReaderBuilder::new();
-        builder.delimiter(self.delimiter).quoting(self.quoting).flexible(true);
-        builder
+    /// Whether quotes are taken off.
+    pub(crate) fn has_quotes(self) -> bool {
+        self.quotes == Quotes::Double
     }
 }
 
@@ -41,18 +84,19 @@ impl Dialect {
 pub struct Layout {
     pub(crate) path: PathBuf,
     pub(crate) dialect: Dialect,
+    pub(crate) may_be_utf16: bool,
     /// Where each wanted field stands; `None`: nowhere.
     pub(crate) places: Vec<Option<usize>>,
     pub(crate) n_fields: usize,
-    /// Where the first record begins.
-    pub(crate) start: csv::Position,
+    /// How many bytes of text stand before the first record, and the line that it begins in or behind.
+    pub(crate) start: (u64, u64),
 }
 
 /// A reader of one file.
 pub(crate) struct Delimited {
     layout: Layout,
-    reader: csv::Reader<BufReader<File>>,
-    record: csv::ByteRecord,
+    text: Text,
+    splitter: Splitter,
 }
 
 impl Delimited {
@@ -63,10 +107,10 @@ impl Delimited {
         wanted: &[String],
         rename: fn(&str) -> &str,
     ) -> Result<Self, DataError> {
-        let (reader, found) = open(path, dialect, true)?;
+        let (text, splitter, found) = open(path, dialect, true, false)?;
         let found: Vec<String> = found.iter().map(|name| rename(name).to_owned()).collect();
         let places = places(path, &found, wanted)?;
-        Ok(Self::new(path, dialect, places, found.len(), reader))
+        Ok(Self::new(path, dialect, false, places, found.len(), text, splitter))
     }
 
     /// Opens a file without a header whose lines have `n_fields` fields; wants those that stand at `places`.
@@ -76,81 +120,98 @@ impl Delimited {
         n_fields: usize,
         places: &[usize],
     ) -> Result<Self, DataError> {
-        let (reader, _) = open(path, dialect, false)?;
         let places = places.iter().copied().map(Some).collect();
-        Ok(Self::new(path, dialect, places, n_fields, reader))
+        let (text, splitter, _) = open(path, dialect, false, false)?;
+        Ok(Self::new(path, dialect, false, places, n_fields, text, splitter))
+    }
+
+    /// Opens a file of which it is known how it is written and where its columns stand.
+    pub(crate) fn at_places(
+        path: &Path,
+        dialect: Dialect,
+        has_header: bool,
+        n_fields: usize,
+        places: Vec<Option<usize>>,
+    ) -> Result<Self, DataError> {
+        let (text, splitter, _) = open(path, dialect, has_header, true)?;
+        Ok(Self::new(path, dialect, true, places, n_fields, text, splitter))
     }
 
     fn new(
         path: &Path,
         dialect: Dialect,
+        may_be_utf16: bool,
         places: Vec<Option<usize>>,
         n_fields: usize,
-        reader: csv::Reader<BufReader<File>>,
+        text: Text,
+        splitter: Splitter,
     ) -> Self {
-        let start = reader.position().clone();
-        let layout = Layout { path: path.to_owned(), dialect, places, n_fields, start };
-        Self { layout, reader, record: csv::ByteRecord::new() }
+        let start = (splitter.position(), splitter.line());
+        let layout = Layout { path: path.to_owned(), dialect, may_be_utf16, places, n_fields, start };
+        Self { layout, text, splitter }
     }
 }
 
 /// The names in a file's first line.
 pub(crate) fn header(path: &Path, dialect: Dialect) -> Result<Vec<String>, DataError> {
-    Ok(open(path, dialect, true)?.1)
+    Ok(open(path, dialect, true, false)?.2)
 }
 
-fn open(path: &Path, dialect: Dialect, header: bool) -> Result<(csv::Reader<BufReader<File>>, Vec<String>), DataError> {
-    let file = File::open(path).map_err(DataError::io("read", path))?;
-    let mut buffer = BufReader::with_capacity(1 << 16, file);
-    check_beginning(path, buffer.fill_buf().map_err(DataError::io("read", path))?)?;
-    let mut reader = dialect.reader().has_headers(header).buffer_capacity(1 << 16).from_reader(buffer);
-    let names = if header {
-        let names = reader.byte_headers().map_err(|error| cant_read(path, error))?;
-        names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect()
-    } else {
-        Vec::new()
-    };
-    Ok((reader, names))
-}
-
-fn cant_read(path: &Path, error: csv::Error) -> DataError {
-    DataError::io("read", path)(std::io::Error::other(error))
+fn open(
+    path: &Path,
+    dialect: Dialect,
+    has_header: bool,
+    may_be_utf16: bool,
+) -> Result<(Text, Splitter, Vec<String>), DataError> {
+    let mut text = Text::open(path, may_be_utf16)?;
+    let mut splitter = Splitter::new(dialect);
+    let mut names = Vec::new();
+    if has_header && splitter.read(&mut text).map_err(DataError::io("read", path))? {
+        names = splitter.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+    }
+    Ok((text, splitter, names))
 }
 
 impl Layout {
-    /// Takes the wanted fields of `record`, which begins at `line`.
-    pub(crate) fn take(&self, record: &csv::ByteRecord, line: u64, row: &mut Row) {
+    /// Takes the wanted fields of a record, which begins at `line`.
+    pub(crate) fn take(&self, record: &Splitter, line: u64, row: &mut Row) {
         row.begin(line);
         if record.len() != self.n_fields {
             row.fail(format!("it has `{}` fields, not `{}`", record.len(), self.n_fields));
             return;
         }
         for place in &self.places {
-            let field = place.and_then(|place| record.get(place)).unwrap_or_default();
-            match std::str::from_utf8(field) {
-                Ok(text) => row.push(text),
-                Err(_) if self.dialect.latin1 => row.push_latin1(field),
-                Err(_) => {
-                    row.fail(format!("`{}` is not UTF-8", String::from_utf8_lossy(field).escape_default()));
-                    return;
-                }
+            let field = place.map(|place| record.get(place)).unwrap_or_default();
+            // What Postgres and MySQL write where nothing stands.
+            if field == b"\\N" {
+                row.push("");
+                continue;
             }
+            let Some(text) = self.dialect.encoding.text(field) else {
+                row.fail(format!("`{}` is not UTF-8", String::from_utf8_lossy(field).escape_default()));
+                return;
+            };
+            if self.dialect.quotes == Quotes::NotSeen && text.len() > 1 && text.starts_with('"') && text.ends_with('"')
+            {
+                row.fail(format!("`{text}` is in quotes, and no field before was; `data.quote` says what they mean"));
+                return;
+            }
+            row.push(&text);
         }
     }
 }
 
 impl Records for Delimited {
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
-        let is_read = self.reader.read_byte_record(&mut self.record);
-        if !is_read.map_err(|error| cant_read(&self.layout.path, error))? {
+        if !self.splitter.read(&mut self.text).map_err(DataError::io("read", &self.layout.path))? {
             return Ok(false);
         }
-        self.layout.take(&self.record, self.record.position().map_or(0, csv::Position::line), row);
+        self.layout.take(&self.splitter, self.splitter.record_line(), row);
         Ok(true)
     }
 
     fn position(&self) -> u64 {
-        self.reader.position().byte()
+        self.text.position()
     }
 
     fn layout(&self) -> Option<&Layout> {

@@ -4,60 +4,79 @@
 //!
 //! **Invariant**: a line that is no JSON object is one bad row; a key that a line lacks is an empty field.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::{Records, Row, check_beginning, places};
+use super::{Records, Row, Text, places};
 use crate::DataError;
 
 /// A reader of one file.
 pub(crate) struct JsonLines {
     path: PathBuf,
-    reader: BufReader<File>,
+    text: Text,
     buffer: Vec<u8>,
     wanted: Vec<String>,
     list_separator: String,
     line: u64,
-    position: u64,
 }
 
 impl JsonLines {
-    /// Opens a file and wants some of its keys, all of which the first line must have. A list becomes one field, with
+    /// Opens a file and wants some of its keys, all of which are among the `known` ones. A list becomes one field, with
     /// `list_separator` between its values.
-    pub(crate) fn open(path: &Path, wanted: &[String], list_separator: &str) -> Result<Self, DataError> {
-        let mut reader = open(path)?;
-        let mut first = Vec::new();
-        reader.read_until(b'\n', &mut first).map_err(DataError::io("read", path))?;
-        places(path, &keys(path, &first)?, wanted)?;
+    pub(crate) fn open(
+        path: &Path,
+        known: &[String],
+        wanted: &[String],
+        list_separator: &str,
+    ) -> Result<Self, DataError> {
+        places(path, known, wanted)?;
         Ok(Self {
             path: path.to_owned(),
-            reader: open(path)?,
+            text: Text::open(path, true)?,
             buffer: Vec::new(),
             wanted: wanted.to_vec(),
             list_separator: list_separator.to_owned(),
             line: 0,
-            position: 0,
         })
     }
-}
 
-fn open(path: &Path) -> Result<BufReader<File>, DataError> {
-    let file = File::open(path).map_err(DataError::io("read", path))?;
-    let mut reader = BufReader::with_capacity(1 << 16, file);
-    check_beginning(path, reader.fill_buf().map_err(DataError::io("read", path))?)?;
-    Ok(reader)
-}
-
-fn keys(path: &Path, line: &[u8]) -> Result<Vec<String>, DataError> {
-    let object: Map<String, Value> = serde_json::from_slice(line).map_err(|error| DataError::Format {
-        path: path.to_owned(),
-        reason: format!("its first line is no JSON object ({error})"),
-        hint: "one object a line, e.g. `{\"user\": 1, \"item\": 2}`".to_owned(),
-    })?;
-    Ok(object.keys().cloned().collect())
+    /// The keys of a file's first lines, in the order of their names.
+    pub(crate) fn keys(path: &Path) -> Result<Vec<String>, DataError> {
+        /// Lines that are looked at: a line may lack a key whose value is missing.
+        const LINES: usize = 1_000;
+        let mut text = Text::open(path, true)?;
+        let mut keys = std::collections::BTreeSet::new();
+        let mut line = Vec::new();
+        let mut first_error = None;
+        for number in 1..=LINES {
+            line.clear();
+            if text.read_until(b'\n', &mut line).map_err(DataError::io("read", path))? == 0 {
+                break;
+            }
+            match serde_json::from_slice::<Map<String, Value>>(&line) {
+                Ok(object) => keys.extend(object.into_iter().map(|(key, _)| key)),
+                Err(_) if line.trim_ascii().is_empty() => {}
+                Err(error) if number == 1 && line.trim_ascii_start().starts_with(b"[") => {
+                    return Err(DataError::Format {
+                        path: path.to_owned(),
+                        reason: format!("it is one list, not one JSON object a line ({error})"),
+                        hint: "`jq -c '.[]' FILE.json > FILE.jsonl` writes one a line".to_owned(),
+                    });
+                }
+                Err(error) => first_error = first_error.or(Some((number, error))),
+            }
+        }
+        match first_error {
+            Some((number, error)) if keys.is_empty() => Err(DataError::Format {
+                path: path.to_owned(),
+                reason: format!("line {number} is no JSON object ({error})"),
+                hint: "one object a line, e.g. `{\"user\": 1, \"item\": 2}`".to_owned(),
+            }),
+            _ => Ok(keys.into_iter().collect()),
+        }
+    }
 }
 
 fn push(row: &mut Row, value: Option<&Value>, separator: &str) {
@@ -80,12 +99,11 @@ impl Records for JsonLines {
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
         loop {
             self.buffer.clear();
-            let n = self.reader.read_until(b'\n', &mut self.buffer).map_err(DataError::io("read", &self.path))?;
+            let n = self.text.read_until(b'\n', &mut self.buffer).map_err(DataError::io("read", &self.path))?;
             if n == 0 {
                 return Ok(false);
             }
             self.line += 1;
-            self.position += n as u64;
             if self.buffer.trim_ascii().is_empty() {
                 continue;
             }
@@ -103,6 +121,6 @@ impl Records for JsonLines {
     }
 
     fn position(&self) -> u64 {
-        self.position
+        self.text.position()
     }
 }

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{
-    DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type,
+    DataType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Float16Type, Float32Type,
+    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
     UInt64Type,
 };
 use parquet::arrow::ProjectionMask;
@@ -52,7 +53,7 @@ impl ParquetRows {
             if !is_known(field.data_type()) {
                 return Err(DataError::Format {
                     path: path.to_owned(),
-                    reason: format!("column `{}` holds `{}`", field.name(), field.data_type()),
+                    reason: format!("column `{}` holds {}", field.name(), kind(field.data_type())),
                     hint: "numbers, texts, times and lists of texts can be read".to_owned(),
                 });
             }
@@ -73,29 +74,42 @@ impl ParquetRows {
     }
 }
 
-/// The names of a Parquet file's columns, in order.
+/// The names of a Parquet file's columns, in order, and whether each holds points in time.
 ///
 /// # Errors
 /// A file that is not there, or is no Parquet file.
-pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<String>, DataError> {
+pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<(String, bool)>, DataError> {
     let file = File::open(path).map_err(DataError::io("read", path))?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder =
         ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(DataError::parquet(path))?;
-    Ok(builder.schema().fields().iter().map(|field| field.name().clone()).collect())
+    let is_time = |kind: &DataType| matches!(kind, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
+    Ok(builder.schema().fields().iter().map(|field| (field.name().clone(), is_time(field.data_type()))).collect())
 }
 
 fn is_known(data_type: &DataType) -> bool {
     match data_type {
-        DataType::List(item) => item.data_type() == &DataType::Utf8,
-        DataType::Timestamp(_, _) => true,
-        other => {
-            other.is_integer()
-                || matches!(
-                    other,
-                    DataType::Boolean | DataType::Float32 | DataType::Float64 | DataType::Utf8 | DataType::Date32
-                )
+        DataType::List(item) | DataType::LargeList(item) => {
+            matches!(item.data_type(), DataType::Utf8 | DataType::LargeUtf8)
         }
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => true,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::Boolean => true,
+        DataType::FixedSizeBinary(length) => *length == 16,
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => true,
+        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) => true,
+        other => other.is_integer(),
+    }
+}
+
+/// What a column holds, in words.
+fn kind(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Struct(_) | DataType::Map(..) => "records".to_owned(),
+        DataType::List(_) | DataType::LargeList(_) => "lists that are not of texts".to_owned(),
+        DataType::Time32(_) | DataType::Time64(_) => "times of day without a date".to_owned(),
+        DataType::Duration(_) | DataType::Interval(_) => "lengths of time".to_owned(),
+        DataType::FixedSizeBinary(_) | DataType::LargeBinary => "bytes".to_owned(),
+        other => format!("values of the kind `{other}`"),
     }
 }
 
@@ -117,6 +131,18 @@ fn write(array: &ArrayRef, row: usize, separator: &str, out: &mut String) {
     }
     match array.data_type() {
         DataType::Utf8 => out.push_str(array.as_string::<i32>().value(row)),
+        DataType::LargeUtf8 => out.push_str(array.as_string::<i64>().value(row)),
+        // Writers that do not say which bytes are text mean text.
+        DataType::Binary => out.push_str(&String::from_utf8_lossy(array.as_binary::<i32>().value(row))),
+        DataType::FixedSizeBinary(_) => {
+            for (at, byte) in array.as_fixed_size_binary().value(row).iter().enumerate() {
+                let dash = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
+                write!(out, "{dash}{byte:02x}").expect("a String takes all text");
+            }
+        }
+        DataType::Decimal32(..) => out.push_str(&array.as_primitive::<Decimal32Type>().value_as_string(row)),
+        DataType::Decimal64(..) => out.push_str(&array.as_primitive::<Decimal64Type>().value_as_string(row)),
+        DataType::Decimal128(..) => out.push_str(&array.as_primitive::<Decimal128Type>().value_as_string(row)),
         DataType::Boolean => out.push_str(if array.as_boolean().value(row) { "1" } else { "0" }),
         DataType::Int8 => number!(Int8Type),
         DataType::Int16 => number!(Int16Type),
@@ -126,26 +152,30 @@ fn write(array: &ArrayRef, row: usize, separator: &str, out: &mut String) {
         DataType::UInt16 => number!(UInt16Type),
         DataType::UInt32 => number!(UInt32Type),
         DataType::UInt64 => number!(UInt64Type),
+        DataType::Float16 => number!(Float16Type),
         DataType::Float32 => number!(Float32Type),
         DataType::Float64 => number!(Float64Type),
         DataType::Date32 => {
             write!(out, "{}", i64::from(array.as_primitive::<Date32Type>().value(row)) * 86_400)
                 .expect("a String takes all text");
         }
+        DataType::Date64 => seconds!(Date64Type, 1_000),
+        DataType::Timestamp(TimeUnit::Second, _) => seconds!(TimestampSecondType, 1),
         DataType::Timestamp(TimeUnit::Millisecond, _) => seconds!(TimestampMillisecondType, 1_000),
         DataType::Timestamp(TimeUnit::Microsecond, _) => seconds!(TimestampMicrosecondType, 1_000_000),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => seconds!(TimestampNanosecondType, 1_000_000_000),
-        DataType::List(_) => {
-            let list = array.as_list::<i32>().value(row);
-            for (i, text) in list.as_string::<i32>().iter().flatten().enumerate() {
-                if i > 0 {
-                    out.push_str(separator);
-                }
-                out.push_str(text);
-            }
-        }
+        DataType::List(_) => push_list(&array.as_list::<i32>().value(row), separator, out),
+        DataType::LargeList(_) => push_list(&array.as_list::<i64>().value(row), separator, out),
         _ => {}
     }
+}
+
+fn push_list(list: &ArrayRef, separator: &str, out: &mut String) {
+    let texts: Vec<&str> = match list.data_type() {
+        DataType::Utf8 => list.as_string::<i32>().iter().flatten().collect(),
+        _ => list.as_string::<i64>().iter().flatten().collect(),
+    };
+    out.push_str(&texts.join(separator));
 }
 
 impl Records for ParquetRows {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::{Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, RawUser, RawUsers, Source};
 use super::{lines, names, required, stars};
-use crate::records::{Delimited, Dialect, Records};
+use crate::records::{Bytes, Delimited, Dialect, Quotes, Records};
 use crate::{DataConfig, DataError};
 
 pub(super) struct Movielens100k;
@@ -36,7 +36,7 @@ const GENRES: [&str; 19] = [
     "Western",
 ];
 
-const PIPES: Dialect = Dialect { delimiter: b'|', quoting: false, latin1: true };
+const PIPES: Dialect = Dialect { delimiter: b'|', quotes: Quotes::None, encoding: Bytes::Latin1 };
 
 impl Source for Movielens100k {
     fn name(&self) -> &'static str {

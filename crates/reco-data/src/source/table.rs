@@ -1,14 +1,15 @@
-//! Anyone's own ratings or events: CSV, TSV, JSON lines or Parquet, whose columns the experiment names.
+//! Anyone's own ratings or events: CSV and its relatives, JSON lines or Parquet.
 //!
-//! Does not guess columns.
+//! Does not know how a file is written: `dialect` finds that out, as far as the experiment does not say it.
 //!
 //! **Invariant**: a column that the experiment names is there, or the error lists those that are.
 
 use std::path::{Path, PathBuf};
 
-use super::{Extra, Facts, Files, RawItem, RawItems, RawUser, RawUsers, Source};
+use super::{Extra, Facts, Files, RawItem, RawItems, RawUser, RawUsers, Source, Writing};
 use super::{genres, lines};
-use crate::records::{Records, is_table, open_table};
+use crate::dialect::{detect, is_table};
+use crate::records::{Records, open_table};
 use crate::{DataConfig, DataError};
 
 pub(super) struct OwnTable;
@@ -45,7 +46,7 @@ impl Source for OwnTable {
     }
 
     fn about(&self) -> &'static str {
-        "your own ratings or events: .csv, .tsv, .jsonl or .parquet, columns named in data.columns"
+        "your own ratings or events: .csv, .tsv, .jsonl (each perhaps .gz) or .parquet, columns named in data.columns"
     }
 
     fn detect(&self, path: &Path) -> bool {
@@ -76,14 +77,16 @@ impl Source for OwnTable {
         }
     }
 
+    fn writing(&self, files: &Files, config: &DataConfig) -> Result<Writing, DataError> {
+        let found = detect(&files.ratings, config)?;
+        Ok(Writing { decimal: found.decimal, times: found.times, said: found.said })
+    }
+
     fn ratings(&self, files: &Files, config: &DataConfig) -> Result<Box<dyn Records>, DataError> {
         let columns = &config.columns;
-        let mut wanted = vec![stated("columns.user", &columns.user)?, stated("columns.item", &columns.item)?];
-        wanted.extend([columns.rating.clone(), columns.timestamp.clone()]);
-        wanted.extend(
-            [&columns.context, &columns.user_attributes, &columns.item_attributes].into_iter().flatten().cloned(),
-        );
-        open_table(&files.ratings, &wanted, "|")
+        let extra = [&columns.context, &columns.user_attributes, &columns.item_attributes];
+        let extra: Vec<String> = extra.into_iter().flatten().cloned().collect();
+        detect(&files.ratings, config)?.open(&files.ratings, &extra, "|")
     }
 
     fn items(&self, files: &Files, config: &DataConfig) -> Result<RawItems, DataError> {

@@ -65,7 +65,7 @@ fn by_name(located: Located) -> Digests {
 fn empty(context: &Context<'_>) -> Folder {
     Folder {
         stage: ENTRY.name,
-        version: 1,
+        version: 2,
         path: context.tables.join("tables"),
         part: json!({ "data": context.experiment.part(&context.experiment.data) }),
         inputs: Digests::new(),

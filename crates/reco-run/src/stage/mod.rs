@@ -115,11 +115,15 @@ impl Context<'_> {
             repetition: self.repetition.map(str::to_owned),
             skipped: why.is_none(),
             seconds: 0.0,
+            said: Vec::new(),
         };
         if let Some(why) = why {
             self.lock.take(self.command)?;
             self.progress.began(folder.stage, approach, &why);
-            outcome.seconds = folder.make(&self.place(&folder.path)?, make)?.seconds;
+            let manifest = folder.make(&self.place(&folder.path)?, make)?;
+            outcome.seconds = manifest.seconds;
+            let said = manifest.notes["said"].as_array().into_iter().flatten();
+            outcome.said = said.filter_map(|what| what.as_str().map(str::to_owned)).collect();
         }
         self.progress.ended(&outcome);
         Ok(outcome)

@@ -6,11 +6,10 @@
 //! numbers of lines come out the same: behind a line feed, or between a carriage return and its line feed, and never among
 //! empty lines.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read};
 
 use crate::DataError;
-use crate::records::Layout;
+use crate::records::{Layout, Text};
 
 /// How many times as long a block may become, looking for the end of a line.
 const LONGEST: usize = 8;
@@ -21,28 +20,27 @@ pub(super) struct Block {
     pub(super) text: Vec<u8>,
     /// How many bytes there are but for that.
     pub(super) end: usize,
-    /// Whether the file begins here.
-    pub(super) is_first: bool,
+    /// How many bytes of the file itself had been read by then.
+    pub(super) position: u64,
 }
 
 /// Reads a file block by block.
 pub(super) struct Blocks<'a> {
     layout: &'a Layout,
-    file: File,
+    text: Text,
     length: usize,
     /// What has been read and not given out.
     rest: Vec<u8>,
-    is_first: bool,
     is_over: bool,
 }
 
 impl<'a> Blocks<'a> {
     /// Blocks of about `length` bytes.
     pub(super) fn open(layout: &'a Layout, length: usize) -> Result<Self, DataError> {
-        let mut file = File::open(&layout.path).map_err(DataError::io("read", &layout.path))?;
-        file.seek(SeekFrom::Start(layout.start.byte())).map_err(DataError::io("read", &layout.path))?;
-        let is_first = layout.start.byte() == 0;
-        Ok(Self { layout, file, length, rest: Vec::new(), is_first, is_over: false })
+        let mut text = Text::open(&layout.path, layout.may_be_utf16)?;
+        let header = io::copy(&mut (&mut text).take(layout.start.0), &mut io::sink());
+        header.map_err(DataError::io("read", &layout.path))?;
+        Ok(Self { layout, text, length, rest: Vec::new(), is_over: false })
     }
 
     /// The next block, if there is one. `Some(None)`: a line is too long.
@@ -53,18 +51,17 @@ impl<'a> Blocks<'a> {
         let mut text = Vec::with_capacity(self.length + self.rest.len() + 1);
         text.append(&mut self.rest);
         while text.len() <= LONGEST * self.length {
-            let wanted = (&mut self.file).take(self.length as u64);
+            let wanted = (&mut self.text).take(self.length as u64);
             let n = { wanted }.read_to_end(&mut text).map_err(DataError::io("read", &self.layout.path))?;
             self.is_over = n < self.length;
             let end = if self.is_over { Some(text.len()) } else { last(&text) };
             if let Some(end) = end {
-                let is_first = std::mem::take(&mut self.is_first);
                 if !self.is_over {
                     self.rest.extend_from_slice(&text[end..]);
                     text.truncate(end);
                     text.push(b'x');
                 }
-                return Ok(Some(Some(Block { text, end, is_first })));
+                return Ok(Some(Some(Block { text, end, position: self.text.position() })));
             }
         }
         Ok(Some(None))

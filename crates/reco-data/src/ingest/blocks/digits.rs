@@ -33,14 +33,14 @@ pub(super) fn integer(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
     (n > 0).then_some((value.cast_signed(), n))
 }
 
-/// The number of stars that begins at `at`, digits with or without a point and further digits, and how many bytes it has.
+/// The number of stars that begins at `at`, digits with or without a `point` and further digits, and how many bytes it has.
 #[inline]
-pub(super) fn stars(bytes: &[u8], at: usize) -> Option<(f32, usize)> {
+pub(super) fn stars(bytes: &[u8], at: usize, point: u8) -> Option<(f32, usize)> {
     let (whole, n_whole) = eight(bytes, at);
     if n_whole == 0 || n_whole > MOST_EXACT {
         return None;
     }
-    if bytes.get(at + n_whole) != Some(&b'.') {
+    if bytes.get(at + n_whole) != Some(&point) {
         return Some((whole as f32, n_whole));
     }
     let (part, n_part) = eight(bytes, at + n_whole + 1);
@@ -89,11 +89,12 @@ mod tests {
         assert_eq!(integer(b"1", 5), None);
         assert_eq!(integer(b"999999999999999999;", 0), Some((999_999_999_999_999_999, 18)));
         assert_eq!(integer(b"1000000000000000000;", 0), None);
-        assert_eq!(stars(b"4.5,10", 0), Some((4.5, 3)));
-        assert_eq!(stars(b"4,10", 0), Some((4.0, 1)));
-        assert_eq!(stars(b"4.,10", 0), None);
-        assert_eq!(stars(b".5,10", 0), None);
-        assert_eq!(stars(b"12345678", 0), None);
+        assert_eq!(stars(b"4.5,10", 0, b'.'), Some((4.5, 3)));
+        assert_eq!(stars(b"4,10", 0, b'.'), Some((4.0, 1)));
+        assert_eq!(stars(b"4.,10", 0, b'.'), None);
+        assert_eq!(stars(b".5,10", 0, b'.'), None);
+        assert_eq!(stars(b"12345678", 0, b'.'), None);
+        assert_eq!(stars(b"4,5;10", 0, b','), Some((4.5, 3)));
     }
 
     proptest! {
@@ -108,7 +109,7 @@ mod tests {
         #[test]
         fn stars_are_those_of_the_parser(text in "[0-9]{1,5}(\\.[0-9]{1,5})?", rest in "[,\n]?[0-9,]{0,9}") {
             prop_assume!(!rest.starts_with(|first: char| first.is_ascii_digit()));
-            let read = stars(format!("{text}{rest}").as_bytes(), 0);
+            let read = stars(format!("{text}{rest}").as_bytes(), 0, b'.');
             if text.len() <= 6 {
                 prop_assert_eq!(read, Some((text.parse().unwrap(), text.len())));
             }

@@ -5,14 +5,13 @@
 //! **Invariant**: row by row what [`Layout::take`] and [`Checks::check`] give, line numbers and reasons included. Fields that are
 //! written as plainly as can be are read here; any other row is read by them.
 
-use std::io::{Cursor, SeekFrom};
-
 use reco_core::RawId;
 
 use super::cut::Block;
 use super::digits;
 use crate::ingest::check::{self, Checks};
-use crate::records::{Layout, Row};
+use crate::records::{Layout, Row, Splitter};
+use crate::values::{Clock, Decimal};
 
 /// What stands for a missing time; no row's own is negative.
 pub(super) const NO_TIME: i64 = -1;
@@ -32,7 +31,7 @@ pub(super) struct Piece {
     pub(super) n_rows: u64,
     /// Line feeds.
     pub(super) n_lines: u64,
-    /// Whether a record goes beyond the part, or begins with a mark that only a whole file may begin with.
+    /// Whether a record goes beyond the part.
     pub(super) is_odd: bool,
 }
 
@@ -101,6 +100,9 @@ pub(super) struct Parser<'a> {
     layout: &'a Layout,
     checks: &'a Checks,
     roles: Vec<Role>,
+    /// What stands in a number that is written plainly.
+    point: u8,
+    clock: Clock,
 }
 
 /// The fields of a row that is written plainly.
@@ -131,19 +133,22 @@ impl<'a> Parser<'a> {
                 _ => return None,
             }
         }
-        Some(Self { layout, checks, roles })
+        let point = match checks.decimal {
+            Decimal::Comma if layout.dialect.delimiter == b',' => b'\0',
+            Decimal::Comma => b',',
+            Decimal::Auto | Decimal::Point => b'.',
+        };
+        Some(Self { layout, checks, roles, point, clock: checks.times.clock() })
     }
 
     /// The rows between two places of a block.
     pub(super) fn read(&self, block: &Block, (begin, end): (usize, usize)) -> Piece {
         let text = &block.text;
         let mut piece = Piece::with_capacity((end - begin) / 20);
-        let mut exact = Exact::new(text);
+        let mut exact = Exact::default();
         let all_lack_rating = self.checks.is_rated && !self.roles.contains(&Role::Rating);
         let mut at = begin;
         loop {
-            // Where one reader of the whole file would stand after the record before.
-            let (record, line) = (at, piece.n_lines);
             while let Some(byte @ (b'\n' | b'\r')) = text[..end].get(at) {
                 piece.n_lines += u64::from(*byte == b'\n');
                 at += 1;
@@ -157,11 +162,9 @@ impl<'a> Parser<'a> {
                 at = next;
                 continue;
             }
-            if text[record..].starts_with(b"\xef\xbb\xbf") && !(block.is_first && record == 0) {
-                piece.is_odd = true;
-                return piece;
-            }
-            let Some((next, next_line)) = exact.read(self.layout, record, line) else { return piece };
+            let line = piece.n_lines;
+            let Some(n) = exact.read(self.layout, &text[at..], line) else { return piece };
+            let next = at + n;
             if next > end {
                 piece.is_odd = true;
                 return piece;
@@ -176,7 +179,8 @@ impl<'a> Parser<'a> {
                 Err(reason) => piece.rejects.push(Bad { row: piece.n_rows, line, reason }),
             }
             piece.n_rows += 1;
-            (at, piece.n_lines) = (next, next_line);
+            piece.n_lines += memchr::memchr_iter(b'\n', &text[at..next]).count() as u64;
+            at = next;
         }
     }
 
@@ -191,18 +195,25 @@ impl<'a> Parser<'a> {
                 Role::User => (plain.user, at) = self.id(text, at)?,
                 Role::Item => (plain.item, at) = self.id(text, at)?,
                 Role::Rating => {
-                    let (stars, n) = digits::stars(text, at)?;
+                    let (stars, n) = digits::stars(text, at, self.point)?;
                     plain.rating = match self.checks.scale {
                         Some(scale) => scale.rating(stars).ok()?.stars(),
                         None => stars,
                     };
                     at += n;
                 }
-                Role::Time => {
-                    let (seconds, n) = digits::integer(text, at)?;
-                    plain.time = seconds;
-                    at += n;
-                }
+                Role::Time => match self.clock {
+                    Clock::Counter(counter) => {
+                        let (number, n) = digits::integer(text, at)?;
+                        plain.time = counter.seconds(number)?;
+                        at += n;
+                    }
+                    Clock::Calendar(format) => {
+                        let field = self.text(text, at);
+                        plain.time = format.seconds(std::str::from_utf8(field).ok()?).filter(|time| *time >= 0)?;
+                        at += field.len();
+                    }
+                },
                 Role::Other => at += self.text(text, at).len(),
             }
             match text.get(at) {
@@ -225,7 +236,7 @@ impl<'a> Parser<'a> {
             return Some((Id::Integer(number), at + n));
         }
         let field = self.text(text, at);
-        let is_plain = !field.is_empty() && field.iter().all(u8::is_ascii_graphic);
+        let is_plain = !field.is_empty() && field.iter().all(u8::is_ascii_graphic) && field != b"\\N";
         let id = std::str::from_utf8(field).ok().filter(|_| is_plain)?;
         Some((Id::Text(id), at + field.len()))
     }
@@ -265,37 +276,23 @@ impl Piece {
 }
 
 /// The reader that knows every way in which a row can be written.
-struct Exact<'a> {
-    text: &'a [u8],
+#[derive(Default)]
+struct Exact {
     /// Made when it is first needed, which takes longer than a row.
-    reader: Option<csv::Reader<Cursor<&'a [u8]>>>,
-    record: csv::ByteRecord,
+    splitter: Option<Splitter>,
     row: Row,
 }
 
-impl<'a> Exact<'a> {
-    fn new(text: &'a [u8]) -> Self {
-        Self { text, reader: None, record: csv::ByteRecord::new(), row: Row::default() }
-    }
-
-    /// Reads the record at `at`, and says where and in which line the next begins; `None` if there is none.
-    fn read(&mut self, layout: &Layout, at: usize, line: u64) -> Option<(usize, u64)> {
-        let text = self.text;
-        let reader = self.reader.get_or_insert_with(|| {
-            layout.dialect.reader().has_headers(false).buffer_capacity(1 << 12).from_reader(Cursor::new(text))
-        });
-        // Its lines begin at 1.
-        if reader.position().byte() != at as u64 || reader.position().line() != line + 1 {
-            let mut position = csv::Position::new();
-            position.set_byte(at as u64).set_line(line + 1);
-            reader.seek_raw(SeekFrom::Start(at as u64), position).ok()?;
-        }
+impl Exact {
+    /// Reads the record that `text` begins with, and says how many bytes it takes; `None` if there is none.
+    fn read(&mut self, layout: &Layout, text: &[u8], line: u64) -> Option<usize> {
+        let splitter = self.splitter.get_or_insert_with(|| Splitter::new(layout.dialect));
+        let mut rest = text;
         // What lies in memory can always be read.
-        if !reader.read_byte_record(&mut self.record).ok()? {
+        if !splitter.read(&mut rest).ok()? {
             return None;
         }
-        layout.take(&self.record, line, &mut self.row);
-        let next = reader.position();
-        usize::try_from(next.byte()).ok().map(|byte| (byte, next.line() - 1))
+        layout.take(splitter, line, &mut self.row);
+        Some(text.len() - rest.len())
     }
 }

@@ -1,0 +1,212 @@
+//! Recognises the columns of user, item, rating and time by names that they often have.
+//!
+//! Does not look at what stands in a column.
+//!
+//! **Invariant**: of two columns that could both be meant, none is taken.
+
+use crate::records::listed;
+use crate::{Columns, Obstacle};
+
+/// Names of a column, in lower case and without `_`, `-`, `.` and spaces.
+pub(super) type Names = &'static [&'static str];
+
+pub(super) const USER: Names = &[
+    "user",
+    "userid",
+    "uid",
+    "username",
+    "customer",
+    "customerid",
+    "custid",
+    "reviewerid",
+    "reviewer",
+    "visitorid",
+    "visitor",
+    "member",
+    "memberid",
+    "account",
+    "accountid",
+    "person",
+    "personid",
+    "client",
+    "clientid",
+    "profileid",
+    "subscriber",
+    "subscriberid",
+    "buyer",
+    "buyerid",
+    "kunde",
+    "kundeid",
+    "kundennr",
+    "kundennummer",
+    "benutzer",
+    "nutzer",
+    "utilisateur",
+    "usuario",
+    "utente",
+];
+pub(super) const ITEM: Names = &[
+    "item",
+    "itemid",
+    "iid",
+    "movie",
+    "movieid",
+    "film",
+    "filmid",
+    "product",
+    "productid",
+    "article",
+    "articleid",
+    "asin",
+    "parentasin",
+    "book",
+    "bookid",
+    "isbn",
+    "song",
+    "songid",
+    "track",
+    "trackid",
+    "artist",
+    "artistid",
+    "game",
+    "gameid",
+    "business",
+    "businessid",
+    "sku",
+    "anime",
+    "animeid",
+    "recipe",
+    "recipeid",
+    "video",
+    "videoid",
+    "course",
+    "courseid",
+    "artikel",
+    "artikelid",
+    "artikelnr",
+    "artikelnummer",
+    "produkt",
+    "produktid",
+    "produit",
+    "producto",
+    "prodotto",
+];
+pub(super) const RATING: Names = &[
+    "rating",
+    "ratings",
+    "stars",
+    "star",
+    "starrating",
+    "score",
+    "overall",
+    "bookrating",
+    "reviewscore",
+    "userrating",
+    "bewertung",
+    "sterne",
+    "punkte",
+    "valoracion",
+    "voto",
+];
+pub(super) const TIME: Names = &[
+    "timestamp",
+    "time",
+    "date",
+    "datetime",
+    "ts",
+    "when",
+    "unixreviewtime",
+    "reviewtime",
+    "createdat",
+    "ratedat",
+    "reviewdate",
+    "eventtime",
+    "unixtime",
+    "zeit",
+    "zeitpunkt",
+    "datum",
+    "zeitstempel",
+    "fecha",
+];
+
+/// What an obstacle begins with where a role has no column.
+pub(super) const NO_COLUMN: &str = "no column is named for the ";
+
+/// The columns that could be meant.
+pub(super) fn candidates(found: &[String], names: Names) -> Vec<String> {
+    let plain = |name: &str| -> String {
+        name.chars().filter(|c| !matches!(c, '_' | '-' | '.' | ' ')).flat_map(char::to_lowercase).collect()
+    };
+    found.iter().filter(|name| names.contains(&plain(name).as_str())).cloned().collect()
+}
+
+/// The columns of user, item, rating and time: those that are stated; the first two are looked for where they are not, the last two only
+/// where nothing is stated at all.
+pub(super) fn choose(found: &[String], columns: &Columns, obstacles: &mut Vec<Obstacle>) -> [String; 4] {
+    let roles = [
+        ("user", &columns.user, USER),
+        ("item", &columns.item, ITEM),
+        ("rating", &columns.rating, RATING),
+        ("timestamp", &columns.timestamp, TIME),
+    ];
+    let none_stated = roles.iter().all(|(_, stated, _)| stated.is_empty());
+    let taken: Vec<&String> = roles.iter().map(|(_, stated, _)| *stated).collect();
+    roles.map(|(role, stated, names)| {
+        let is_needed = matches!(role, "user" | "item");
+        if !stated.is_empty() || !(is_needed || none_stated) {
+            return stated.clone();
+        }
+        let mut candidates = candidates(found, names);
+        candidates.retain(|name| !taken.contains(&name));
+        let line = |name: &str| format!("`data.columns.{role} = \"{name}\"`");
+        match &candidates[..] {
+            [one] => return one.clone(),
+            [] if is_needed => obstacles.push(Obstacle {
+                what: format!("{NO_COLUMN}{role}, and none of its columns has a name that says so: {}", listed(found)),
+                hint: line("…"),
+            }),
+            [] => {}
+            several => obstacles.push(Obstacle {
+                what: format!(
+                    "the {role} could be in {}",
+                    several.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
+                ),
+                hint: several.iter().map(|name| line(name)).collect::<Vec<_>>().join(" or "),
+            }),
+        }
+        String::new()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(found: &[&str], columns: &Columns) -> ([String; 4], Vec<Obstacle>) {
+        let found: Vec<String> = found.iter().map(|name| (*name).to_owned()).collect();
+        let mut obstacles = Vec::new();
+        (choose(&found, columns, &mut obstacles), obstacles)
+    }
+
+    #[test]
+    fn well_known_names_are_taken_in_any_case() {
+        let (chosen, obstacles) =
+            of(&["userId", "MOVIE_ID", "Star Rating", "created_at", "title"], &Columns::default());
+        assert_eq!(chosen, ["userId", "MOVIE_ID", "Star Rating", "created_at"]);
+        assert!(obstacles.is_empty());
+        let (chosen, _) = of(&["user", "item"], &Columns::default());
+        assert_eq!(chosen, ["user", "item", "", ""]);
+        let stated = Columns { user: "user".to_owned(), ..Columns::default() };
+        assert_eq!(of(&["user", "item", "rating"], &stated).0, ["user", "item", "", ""], "events, as stated");
+    }
+
+    #[test]
+    fn of_two_columns_none_is_taken() {
+        let (chosen, obstacles) = of(&["customer", "asin", "parent_asin", "overall"], &Columns::default());
+        assert_eq!(chosen, ["customer", "", "overall", ""]);
+        assert_eq!(obstacles[0].what, "the item could be in `asin` or `parent_asin`");
+        assert_eq!(obstacles[0].hint, "`data.columns.item = \"asin\"` or `data.columns.item = \"parent_asin\"`");
+        let (_, obstacles) = of(&["who", "what"], &Columns::default());
+        assert_eq!(obstacles.len(), 2);
+    }
+}
