@@ -1,9 +1,9 @@
-//! Finds out how a table that anyone brings is written: its separators, its encoding, its columns, its numbers and times.
+//! Finds out how anyone's table is written: its separators, its encoding, its columns, its numbers and times.
 //!
 //! Looks at the beginning of a file only. Does not know what its rows mean for a recommender.
 //!
-//! **Invariant**: what is concluded holds for every row, or that row is refused later, by its line; what can't be concluded is an
-//! obstacle, and all obstacles of a file are said at once.
+//! **Invariant**: what is concluded holds for every row, or that row is refused later, by its line; what can't be
+//! concluded is an obstacle, and all obstacles of a file are said at once.
 
 mod names;
 mod shape;

@@ -204,7 +204,8 @@ impl TimeFormat {
                     .map(|days| days * DAY);
             }
             Self::ExcelDays => {
-                // Day 25569 is the first of 1970; from March 1900 on all spreadsheets agree. Milliseconds are what they keep.
+                // Day 25569 is the first of 1970; from March 1900 on all spreadsheets agree. Milliseconds are what
+                // they keep.
                 let days = finite(text).filter(|days| (61.0..2_958_466.0).contains(days))?;
                 return Some(((days - 25_569.0) * 86_400_000.0).round().div_euclid(1_000.0) as i64);
             }
@@ -302,8 +303,8 @@ fn zone(text: &str) -> Option<i64> {
     (rest.is_empty() && hours < 24 && minutes < 60).then_some(ahead * (hours * 3_600 + minutes * 60))
 }
 
-/// The days from 1970 to a date of the Gregorian calendar, if there is that date. Howard Hinnant's way, "chrono-Compatible
-/// Low-Level Date Algorithms", 2021.
+/// The days from 1970 to a date of the Gregorian calendar, if there is that date. Howard Hinnant's way,
+/// "chrono-Compatible Low-Level Date Algorithms", 2021.
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = match month {

@@ -1,7 +1,9 @@
-//! Files as pandas, polars, DuckDB, Excel, Postgres, R, jq and others write them are read with four names of columns at most.
+//! Files as pandas, polars, DuckDB, Excel, Postgres, R, jq and others write them are read with four names of columns
+//! at most.
 //!
-//! The files in `strangers/` were written by those programs (`make.py` there); those of programs that cost money or a server are spelled
-//! out here, byte by byte. Does not know how detection works. **Invariant**: every rating and every time that comes out is compared.
+//! The files in `strangers/` were written by those programs (`make.py` there); those of programs that cost money or a
+//! server are spelled out here, byte by byte. Does not know how detection works. **Invariant**: every rating and every
+//! time that comes out is compared.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 mod support;

@@ -140,8 +140,8 @@ pub(super) fn candidates(found: &[String], names: Names) -> Vec<String> {
     found.iter().filter(|name| names.contains(&plain(name).as_str())).cloned().collect()
 }
 
-/// The columns of user, item, rating and time: those that are stated; the first two are looked for where they are not, the last two only
-/// where nothing is stated at all.
+/// The columns of user, item, rating and time: those that are stated; the first two are looked for where they are not,
+/// the last two only where nothing is stated at all.
 pub(super) fn choose(found: &[String], columns: &Columns, obstacles: &mut Vec<Obstacle>) -> [String; 4] {
     let roles = [
         ("user", &columns.user, USER),

@@ -1,4 +1,5 @@
-//! Finds out where the fields of a table stand: its format, its separator, quotes, encoding, and whether its first line names columns.
+//! Finds out where the fields of a table stand: its format, its separator, quotes, encoding, and whether its first
+//! line names columns.
 //!
 //! Does not look at numbers and times, but to tell a line of names from one of values.
 //!
@@ -89,7 +90,8 @@ pub fn is_table(path: &Path) -> bool {
 }
 
 impl Shape {
-    /// Finds a table's shape. `wanted` are names of columns that it should have. `None` if obstacles leave none to go on with.
+    /// Finds a table's shape. `wanted` are names of columns that it should have. `None` if obstacles leave none to go
+    /// on with.
     ///
     /// # Errors
     /// A file that is not there, is empty or is damaged.
@@ -355,8 +357,8 @@ fn encoding(head: &Head, text: &Text, stated: Encoding, obstacles: &mut Vec<Obst
     Bytes::Utf8
 }
 
-/// Whether bytes beyond ASCII are letters that stand by themselves or in pairs among others, as in Western Europe's languages;
-/// in those of other alphabets they are whole words.
+/// Whether bytes beyond ASCII are letters that stand by themselves or in pairs among others, as in Western Europe's
+/// languages; in those of other alphabets they are whole words.
 fn is_western(bytes: &[u8]) -> bool {
     bytes.split(u8::is_ascii).all(|run| {
         let is_letter = |byte: &u8| {
@@ -367,7 +369,8 @@ fn is_western(bytes: &[u8]) -> bool {
     })
 }
 
-/// Whether fields stand in quotes. Tabs and bars often stand between fields that are never quoted, in which a quote is a character.
+/// Whether fields stand in quotes. Tabs and bars often stand between fields that are never quoted, in which a quote is
+/// a character.
 fn quotes(head: &Head, delimiter: u8, stated: Quote) -> Quotes {
     match stated {
         Quote::Double => return Quotes::Double,
@@ -431,9 +434,9 @@ fn split(head: &Head, dialect: Dialect) -> Split {
     }
 }
 
-/// Leaves of several ways the one that is better than all others by the first of these: it gives the columns that are wanted; the ending
-/// of the file's name says so; almost all lines have as many fields as the first, which they do not have the other way; or it
-/// leaves commas before fractions.
+/// Leaves of several ways the one that is better than all others by the first of these: it gives the columns that are
+/// wanted; the ending of the file's name says so; almost all lines have as many fields as the first, which they do not
+/// have the other way; or it leaves commas before fractions.
 fn narrow(splits: &mut Vec<Split>, preferred: Option<u8>, wanted: &[&str], encoding: Bytes) {
     let mut keep = |is_better: &dyn Fn(&Split) -> bool| {
         let n = splits.iter().filter(|split| is_better(split)).count();

@@ -2,7 +2,8 @@
 //!
 //! Does not know what a field means, nor its encoding.
 //!
-//! **Invariant**: a record's line is that of its first byte, whichever ends lines have and however many are empty before it.
+//! **Invariant**: a record's line is that of its first byte, whichever ends lines have and however many are empty
+//! before it.
 
 use std::io::{self, BufRead};
 
