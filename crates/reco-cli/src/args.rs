@@ -51,7 +51,9 @@ Examples:
   reco run
   reco run data/experiments/article.toml --out data/article --set seed=3
   reco run --set data.fetch=ml-1m --set data.name=ml-1m --out data/ml-1m
-  reco run mine.toml --out data/mine --from train --approach neural"
+  reco run mine.toml --out data/mine --from train --approach neural
+
+Keys of [data], which say what is read and how: `reco ingest --help`"
     )]
     Run(RunArgs),
     /// Answer for one user, for someone new or for all, from a trained model
@@ -468,11 +470,9 @@ pub(crate) fn command() -> clap::Command {
         let about = command.get_about().cloned();
         ScoresArgs::augment_args(command).about(about.unwrap_or_default())
     });
-    let command = ["run", "ingest"].into_iter().fold(command, |command, name| {
-        command.mut_subcommand(name, |command| {
-            let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            command.after_long_help(format!("{example}\n\n{}", data_keys()))
-        })
+    let command = command.mut_subcommand("ingest", |command| {
+        let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        command.after_help(format!("{}\n\n{example}", data_keys()))
     });
     command.mut_subcommand("train", |command| {
         let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
@@ -480,10 +480,33 @@ pub(crate) fn command() -> clap::Command {
     })
 }
 
-/// The keys of `[data]`, explained.
+/// The keys of `[data]`, explained: under each what it can be.
 fn data_keys() -> String {
-    let keys = DATA_KEYS.iter().map(|key| format!("  {:<25}{}\n{:27}{}", key.name, key.about, "", key.values));
-    format!("Keys of [data] in an experiment, each with what it can be:\n{}", keys.collect::<Vec<_>>().join("\n"))
+    /// Where explanations begin, and where they end.
+    const COLUMNS: (usize, usize) = (27, 98);
+    let mut help = "Keys of [data] in an experiment; what each can be stands under it (docs/data.md):".to_owned();
+    for key in DATA_KEYS {
+        help.push_str(&format!("\n  {:<width$}", key.name, width = COLUMNS.0 - 2));
+        for (n, text) in [key.about, key.values].into_iter().enumerate() {
+            let mut at = COLUMNS.0;
+            if n > 0 {
+                help.push_str(&format!("\n{:at$}", ""));
+            }
+            for (n, word) in text.split(' ').enumerate() {
+                let length = word.chars().count();
+                if n > 0 && at + 1 + length > COLUMNS.1 {
+                    at = COLUMNS.0;
+                    help.push_str(&format!("\n{:at$}", ""));
+                } else if n > 0 {
+                    at += 1;
+                    help.push(' ');
+                }
+                at += length;
+                help.push_str(word);
+            }
+        }
+    }
+    help
 }
 
 /// Reads a command line.
