@@ -18,9 +18,11 @@ use std::path::Path;
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
 use rayon::prelude::*;
 
 use crate::DataError;
+use crate::border::guarded;
 pub(crate) use csv::write_csv;
 pub(crate) use stream::TableWriter;
 
@@ -204,32 +206,45 @@ impl Table {
     /// As [`Table::read`].
     pub fn read_first(path: &Path, limit: usize) -> Result<(Self, u64), DataError> {
         let file = File::open(path).map_err(DataError::io("read", path))?;
-        let known = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(DataError::parquet(path))?;
+        let damaged = |reason: String| DataError::parquet(path)(reason);
+        let known = guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())).map_err(damaged)?;
+        let known = known.map_err(DataError::parquet(path))?;
         let of_file = known.metadata().file_metadata();
         let metadata = of_file.key_value_metadata().into_iter().flatten();
         let metadata = metadata.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
-        let mut columns = convert::empty(known.schema()).map_err(DataError::parquet(path))?;
+        let mut columns = convert::empty(known.schema()).map_err(damaged)?;
         let n_rows = u64::try_from(of_file.num_rows()).unwrap_or_default();
+        let expected = usize::try_from(n_rows).unwrap_or(usize::MAX).min(limit);
         // Each column by itself, on all cores.
         columns.par_iter_mut().enumerate().try_for_each(|(at, (_, column))| {
             let file = File::open(path).map_err(DataError::io("read", path))?;
-            let one = ProjectionMask::roots(of_file.schema_descr(), [at]);
-            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, known.clone());
-            let batches = builder.with_projection(one).with_batch_size(limit.clamp(1, 1 << 16)).with_limit(limit);
-            convert::reserve(column, usize::try_from(n_rows).unwrap_or_default().min(limit));
-            for batch in batches.build().map_err(DataError::parquet(path))? {
-                let batch = batch.map_err(DataError::parquet(path))?;
-                convert::append(column, batch.column(0).as_ref()).map_err(DataError::parquet(path))?;
-            }
-            Ok::<(), DataError>(())
+            let read = || -> Result<(), String> {
+                let words = |error: ParquetError| error.to_string();
+                let one = ProjectionMask::roots(of_file.schema_descr(), [at]);
+                let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, known.clone());
+                let batches = builder.with_projection(one).with_batch_size(limit.clamp(1, 1 << 16)).with_limit(limit);
+                convert::reserve(column, expected);
+                for batch in batches.build().map_err(words)? {
+                    convert::append(column, batch.map_err(|error| error.to_string())?.column(0).as_ref())?;
+                }
+                Ok(())
+            };
+            guarded(read).flatten().map_err(damaged)?;
+            if column.len() == expected { Ok(()) } else { Err(damaged(of_other_lengths(column.len(), expected))) }
         })?;
         Ok((Self { columns, metadata }, n_rows))
     }
 }
 
+/// A column chunk may say of itself what it likes: it has to have as many rows as the file.
+fn of_other_lengths(found: usize, expected: usize) -> String {
+    format!("a column has `{found}` rows where the file has `{expected}`")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::{ParquetRows, Records, Row};
 
     fn example() -> Table {
         let mut table = Table::new().with_metadata("table", "example").with_metadata("source", "test");
@@ -294,5 +309,43 @@ mod tests {
             damaged.contains("cut.parquet` is no readable Parquet file: ") && damaged.contains("hint: "),
             "{damaged}"
         );
+    }
+
+    /// Every byte of a file changed, and the file cut short: what is read is a table, or an error that names the file.
+    #[test]
+    fn no_byte_of_a_damaged_file_makes_it_panic_or_give_columns_of_different_lengths() {
+        let dir = tempfile::tempdir().unwrap();
+        let (whole, path) = (dir.path().join("whole.parquet"), dir.path().join("damaged.parquet"));
+        let mut table = Table::new();
+        table.push("u", Column::U32(vec![0, 7, 3])).unwrap();
+        table.push("t", Column::Text(vec![Some("é".to_owned()), None, Some("é".to_owned())])).unwrap();
+        table.write(&whole).unwrap();
+        let whole = std::fs::read(&whole).unwrap();
+        let mut n_refused = 0;
+        let mut hold = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            match Table::read(&path) {
+                Ok(table) => assert!(table.columns().all(|(_, column)| column.len() == table.n_rows())),
+                Err(error) => {
+                    n_refused += 1;
+                    assert!(error.to_string().contains("damaged.parquet"), "{error}");
+                }
+            }
+            // As anyone's table, whatever its columns have become.
+            let wanted = ["u".to_owned(), "t".to_owned()];
+            if let Ok(mut rows) = ParquetRows::open(&path, &wanted, "|") {
+                let mut row = Row::default();
+                while rows.read(&mut row).unwrap_or(false) && row.line() < 100 {}
+            }
+        };
+        for at in 0..whole.len() {
+            for flip in [0x01, 0x40, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] ^= flip;
+                hold(&bytes);
+            }
+        }
+        hold(&whole[..whole.len() / 2]);
+        assert!(n_refused > whole.len(), "{n_refused}");
     }
 }

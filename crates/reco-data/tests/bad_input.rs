@@ -8,7 +8,7 @@ mod support;
 
 use reco_data::{DataError, IngestProgress, ingest};
 use serde_json::json;
-use support::{config, folder, ingest_path, movielens, workbook};
+use support::{cell, config, folder, ingest_path, movielens, workbook, workbook_of};
 
 const HEADER: &str = "userId,movieId,rating,timestamp\n";
 const MOVIES: &[u8] = b"movieId,title,genres\n1,One (2001),Drama\n2,Two (2002),Comedy\n";
@@ -140,6 +140,32 @@ fn a_file_that_is_missing_or_damaged_is_named() {
     std::fs::write(&path, b"PAR1 cut").unwrap();
     let error = ingest_path(&path, json!({ "columns": { "user": "a", "item": "b" } })).err().unwrap().to_string();
     assert!(error.contains("own.parquet` is no readable Parquet file: "), "{error}");
+}
+
+#[test]
+fn a_sheet_of_two_cells_at_opposite_ends_takes_the_memory_of_two_cells() {
+    let dir = folder(&[]);
+    let path = dir.path().join("data_movies.xlsx");
+    let header = ["userId", "movieId", "rating", "timestamp"];
+    let row = |line: u32, texts: [&str; 4]| {
+        let cells =
+            ["A", "B", "C", "XFD"].iter().zip(texts).map(|(column, text)| cell(&format!("{column}{line}"), text));
+        format!("<row r=\"{line}\">{}</row>", cells.collect::<String>())
+    };
+    let ratings = row(1, header) + &row(1_048_576, ["7", "1", "4", "881250949"]);
+    let products = "<row r=\"1\">".to_owned()
+        + &cell("A1", "movieId")
+        + &cell("B1", "title")
+        + &cell("C1", "genres")
+        + "</row><row r=\"9\">"
+        + &cell("A9", "1")
+        + &cell("B9", "One (2001)")
+        + &cell("C9", "Drama")
+        + "</row>";
+    workbook_of(&path, &[("products", products), ("users", ratings)]);
+    let ingested = ingest_path(&path, json!({})).unwrap();
+    assert_eq!((ingested.summary.n_ratings, ingested.summary.n_items), (1, 1));
+    assert_eq!(ingested.tables.ratings.timestamp, [Some(881_250_949)]);
 }
 
 #[test]

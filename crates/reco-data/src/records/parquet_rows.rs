@@ -21,6 +21,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader,
 
 use super::{Records, Row, places};
 use crate::DataError;
+use crate::border::guarded;
 
 /// A reader of one file.
 pub(crate) struct ParquetRows {
@@ -41,8 +42,7 @@ impl ParquetRows {
         let file = File::open(path).map_err(DataError::io("read", path))?;
         // Without the embedded Arrow schema, pandas' categories are plain texts.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder =
-            ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(DataError::parquet(path))?;
+        let builder = builder(path, file, options)?;
         let found: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
         let in_file = places(path, &found, wanted)?;
         let mut kept: Vec<usize> = in_file.iter().copied().flatten().collect();
@@ -60,7 +60,8 @@ impl ParquetRows {
         }
         let places = in_file.iter().map(|place| place.and_then(|place| kept.binary_search(&place).ok())).collect();
         let mask = ProjectionMask::roots(builder.parquet_schema(), kept);
-        let reader = builder.with_projection(mask).build().map_err(DataError::parquet(path))?;
+        let reader = guarded(|| builder.with_projection(mask).build()).map_err(DataError::parquet(path))?;
+        let reader = reader.map_err(DataError::parquet(path))?;
         Ok(Self {
             path: path.to_owned(),
             reader,
@@ -81,10 +82,18 @@ impl ParquetRows {
 pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<(String, bool)>, DataError> {
     let file = File::open(path).map_err(DataError::io("read", path))?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(DataError::parquet(path))?;
+    let builder = builder(path, file, options)?;
     let is_time = |kind: &DataType| matches!(kind, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
     Ok(builder.schema().fields().iter().map(|field| (field.name().clone(), is_time(field.data_type()))).collect())
+}
+
+fn builder(
+    path: &Path,
+    file: File,
+    options: ArrowReaderOptions,
+) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
+    let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options));
+    builder.map_err(DataError::parquet(path))?.map_err(DataError::parquet(path))
 }
 
 fn is_known(data_type: &DataType) -> bool {
@@ -181,7 +190,8 @@ fn push_list(list: &ArrayRef, separator: &str, out: &mut String) {
 impl Records for ParquetRows {
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
         while self.batch.as_ref().is_none_or(|batch| self.next == batch.num_rows()) {
-            let Some(batch) = self.reader.next() else { return Ok(false) };
+            let batch = guarded(|| self.reader.next()).map_err(DataError::parquet(&self.path))?;
+            let Some(batch) = batch else { return Ok(false) };
             self.batch = Some(batch.map_err(DataError::parquet(&self.path))?);
             self.next = 0;
         }

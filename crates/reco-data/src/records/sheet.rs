@@ -1,21 +1,27 @@
 //! Rows of one sheet of an `.xlsx` workbook.
 //!
-//! Does not know which columns matter, only their names. Holds the whole sheet: a workbook has a million rows at most.
+//! Does not know which columns matter, only their names. Holds the cells that are there: a sheet of two cells at opposite ends has
+//! 17 billion places and two cells.
 //!
 //! **Invariant**: the first row names the columns; a row whose wanted cells are all empty is no row.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::IntoIter;
 use std::path::Path;
 
-use calamine::{Data, DataType, Range, Reader, Xlsx, open_workbook};
+use calamine::{Data, DataRef, DataType, Reader, Xlsx, open_workbook};
 
 use super::{Records, Row, places};
 use crate::DataError;
 
+/// Cells of one row that are not empty, each with its column.
+type Cells = Vec<(u32, Data)>;
+
 /// A reader of one sheet.
 pub(crate) struct Sheet {
-    cells: Range<Data>,
-    places: Vec<Option<usize>>,
-    next: usize,
+    rows: IntoIter<u32, Cells>,
+    /// The sheet's column of each wanted field.
+    places: Vec<Option<u32>>,
 }
 
 impl Sheet {
@@ -34,11 +40,24 @@ impl Sheet {
         if !names.iter().any(|name| name == sheet) {
             return Err(refuse(format!("it has no sheet `{sheet}`, only `{}`", names.join("`, `"))));
         }
-        let cells = workbook.worksheet_range(sheet).map_err(|error| refuse(error.to_string()))?;
-        let Some(header) = cells.rows().next() else { return Err(DataError::Empty { path: path.to_owned() }) };
-        let found: Vec<String> = header.iter().map(|cell| text(cell).trim().to_owned()).collect();
+        let mut cells = workbook.worksheet_cells_reader(sheet).map_err(|error| refuse(error.to_string()))?;
+        // Cells do not have to come in order.
+        let mut rows: BTreeMap<u32, Cells> = BTreeMap::new();
+        while let Some(cell) = cells.next_cell().map_err(|error| refuse(error.to_string()))? {
+            let (row, column) = cell.get_position();
+            match cell.get_value() {
+                DataRef::Empty => {}
+                value => rows.entry(row).or_default().push((column, value.clone().into())),
+            }
+        }
+        let Some((_, header)) = rows.pop_first() else { return Err(DataError::Empty { path: path.to_owned() }) };
+        let mut header: Vec<(u32, String)> =
+            header.iter().map(|(column, cell)| (*column, text(cell).trim().to_owned())).collect();
+        header.sort_by_key(|(column, _)| *column);
+        let found: Vec<String> = header.iter().map(|(_, name)| name.clone()).collect();
         let places = places(path, &found, wanted)?;
-        Ok(Self { cells, places, next: 1 })
+        let places = places.into_iter().map(|place| place.map(|place| header[place].0)).collect();
+        Ok(Self { rows: rows.into_iter(), places })
     }
 }
 
@@ -49,23 +68,17 @@ fn text(cell: &Data) -> String {
 
 impl Records for Sheet {
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
-        let first_line = u64::from(self.cells.start().map_or(0, |(line, _)| line)) + 1;
-        while self.next < self.cells.height() {
-            let cells = &self.cells[self.next];
-            row.begin(first_line + self.next as u64);
-            self.next += 1;
-            let mut empty = true;
+        for (line, cells) in self.rows.by_ref() {
+            row.begin(u64::from(line) + 1);
             for place in &self.places {
-                match place.and_then(|place| cells.get(place)) {
-                    Some(Data::String(text)) => row.push(text),
-                    Some(Data::Empty) | None => row.push(""),
-                    Some(cell) => row.push(&text(cell)),
+                // The last of several in one place, as spreadsheets take it.
+                match place.and_then(|place| cells.iter().rfind(|(column, _)| *column == place)) {
+                    Some((_, Data::String(text))) => row.push(text),
+                    Some((_, cell)) => row.push(&text(cell)),
+                    None => row.push(""),
                 }
             }
-            for index in 0..self.places.len() {
-                empty &= row.get(index).is_empty();
-            }
-            if !empty {
+            if (0..self.places.len()).any(|index| !row.get(index).is_empty()) {
                 return Ok(true);
             }
         }

@@ -84,17 +84,19 @@ pub(super) fn empty(schema: &Schema) -> Result<Vec<(String, Column)>, String> {
         .collect()
 }
 
-/// Makes room for `n` rows.
+/// Makes room for `n` rows where there is as much; how many a damaged file says it has is no reason to end the process.
 pub(super) fn reserve(column: &mut Column, n: usize) {
-    match column {
-        Column::I64(values) => values.reserve_exact(n),
-        Column::U32(values) => values.reserve_exact(n),
-        Column::F32(values) => values.reserve_exact(n),
-        Column::F64(values) => values.reserve_exact(n),
-        Column::Text(values) => values.reserve_exact(n),
-        Column::TextList(values) => values.reserve_exact(n),
-        Column::OptionalTextList(values) => values.reserve_exact(n),
-    }
+    let reserved = match column {
+        Column::I64(values) => values.try_reserve_exact(n),
+        Column::U32(values) => values.try_reserve_exact(n),
+        Column::F32(values) => values.try_reserve_exact(n),
+        Column::F64(values) => values.try_reserve_exact(n),
+        Column::Text(values) => values.try_reserve_exact(n),
+        Column::TextList(values) => values.try_reserve_exact(n),
+        Column::OptionalTextList(values) => values.try_reserve_exact(n),
+    };
+    // Room is made as rows come where it cannot be made at once.
+    drop(reserved);
 }
 
 /// Adds numbers, each of which is there if none is missing.

@@ -65,6 +65,32 @@ pub(crate) fn movielens(ratings: &[u8], movies: &[u8]) -> TempDir {
 
 /// Writes a workbook whose sheets hold texts and, where a cell is one, numbers.
 pub(crate) fn workbook(path: &Path, sheets: &[(&str, &[&[&str]])]) {
+    let data = |rows: &[&[&str]]| {
+        let mut data = String::new();
+        for (line, row) in rows.iter().enumerate() {
+            data += &format!("<row r=\"{}\">", line + 1);
+            for (column, text) in ('A'..).zip(row.iter()) {
+                data += &cell(&format!("{column}{}", line + 1), text);
+            }
+            data += "</row>";
+        }
+        data
+    };
+    let sheets: Vec<(&str, String)> = sheets.iter().map(|(name, rows)| (*name, data(rows))).collect();
+    workbook_of(path, &sheets);
+}
+
+/// The XML of one cell, nothing for an empty one.
+pub(crate) fn cell(at: &str, text: &str) -> String {
+    match text.parse::<f64>() {
+        _ if text.is_empty() => String::new(),
+        Ok(_) => format!("<c r=\"{at}\"><v>{text}</v></c>"),
+        Err(_) => format!("<c r=\"{at}\" t=\"inlineStr\"><is><t>{text}</t></is></c>"),
+    }
+}
+
+/// Writes a workbook of sheets whose rows are XML.
+pub(crate) fn workbook_of(path: &Path, sheets: &[(&str, String)]) {
     let mut zip = zip::ZipWriter::new(File::create(path).unwrap());
     let mut file = |name: &str, text: String| {
         zip.start_file(name, SimpleFileOptions::default()).unwrap();
@@ -86,25 +112,12 @@ pub(crate) fn workbook(path: &Path, sheets: &[(&str, &[&[&str]])]) {
         ),
     );
     let (mut names, mut links) = (String::new(), String::new());
-    for (i, (name, rows)) in sheets.iter().enumerate() {
+    for (i, (name, data)) in sheets.iter().enumerate() {
         names += &format!("<sheet name=\"{name}\" sheetId=\"{0}\" r:id=\"rId{0}\"/>", i + 1);
         links += &format!(
             "<Relationship Id=\"rId{0}\" Type=\"{office}/worksheet\" Target=\"worksheets/sheet{0}.xml\"/>",
             i + 1
         );
-        let mut data = String::new();
-        for (line, row) in rows.iter().enumerate() {
-            data += &format!("<row r=\"{}\">", line + 1);
-            for (column, cell) in ('A'..).zip(row.iter()) {
-                let at = format!("{column}{}", line + 1);
-                data += &match cell.parse::<f64>() {
-                    _ if cell.is_empty() => String::new(),
-                    Ok(_) => format!("<c r=\"{at}\"><v>{cell}</v></c>"),
-                    Err(_) => format!("<c r=\"{at}\" t=\"inlineStr\"><is><t>{cell}</t></is></c>"),
-                };
-            }
-            data += "</row>";
-        }
         file(
             &format!("xl/worksheets/sheet{}.xml", i + 1),
             format!("<worksheet xmlns=\"{main}\"><sheetData>{data}</sheetData></worksheet>"),
