@@ -16,12 +16,13 @@ use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
+    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Progress, Query,
     Recommender, Run, ScoreError, Scores, Term, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::error::Interrupted;
 use crate::stars::{Entry, Stars, in_stars};
 use crate::terms::{self, part};
 use crate::weights;
@@ -92,10 +93,14 @@ pub(crate) struct Biases {
 
 impl Biases {
     /// Fits the biases of `stars`.
-    pub(crate) fn new(stars: &Stars, options: Baseline) -> Self {
+    ///
+    /// # Errors
+    /// An interruption.
+    pub(crate) fn new(stars: &Stars, options: Baseline, progress: &dyn Progress) -> Result<Self, Interrupted> {
         let (users, items) = (vec![0.0; stars.by_user.len()], vec![0.0; stars.by_item.len()]);
         let mut biases = Self { mean: stars.mean, users, items };
         for _ in 0..options.epochs {
+            Interrupted::ask(progress)?;
             for (item, raters) in stars.by_item.iter() {
                 biases.items[item] = bias(raters, options.reg_i, |user| biases.mean + biases.users[user]);
             }
@@ -103,7 +108,7 @@ impl Biases {
                 biases.users[user] = biases.of_user(rated, options);
             }
         }
-        biases
+        Ok(biases)
     }
 
     /// The bias of someone who rated `rated`: the last step of the fit, for the items as they are.
@@ -155,8 +160,8 @@ impl Approach for Baseline {
         json!(self)
     }
 
-    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
-        let biases = Biases::new(&Stars::new(train, NAME)?, *self);
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        let biases = Biases::new(&Stars::new(train, NAME)?, *self, run.progress)?;
         Ok(Box::new(Model { biases, options: *self, catalogue: Arc::clone(&train.catalogue) }))
     }
 

@@ -15,6 +15,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError};
 use reco_core::{
     Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
@@ -83,9 +84,21 @@ impl Approach for Clusters {
         json!(self)
     }
 
+    fn memory(&self, catalogue: &Catalogue) -> Need {
+        let (n_users, n_items) = (catalogue.n_users(), catalogue.n_items());
+        let (n_clusters, n_profile_items) =
+            (self.n_clusters.get().min(n_users), self.n_profile_items.get().min(n_items));
+        Need::default()
+            .and("profiles", &[2, n_users, n_profile_items], 8)
+            .and("clusters' items", &[n_clusters, n_items], 24)
+            .and("centroids", &[2, n_clusters, n_profile_items], 8)
+            .lowered_by("n_clusters")
+            .lowered_by("n_profile_items")
+    }
+
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let stars = Stars::new(train, NAME)?;
-        let biases = Biases::new(&stars, self.baseline);
+        let biases = Biases::new(&stars, self.baseline, run.progress)?;
         let mut kinds = Kinds {
             profile_items: most_rated(&stars, self.n_profile_items.get()),
             centroids: Vec::new(),
@@ -96,7 +109,7 @@ impl Approach for Clusters {
         let profiles: Vec<Option<Vec<f64>>> =
             stars.by_user.iter().map(|(user, rated)| kinds.profile(rated, kinds.biases.users[user])).collect();
         let known: Vec<Vec<f64>> = profiles.iter().flatten().cloned().collect();
-        kinds.centroids = k_means::centroids(&known, self.n_clusters, self.max_iterations, run.seed);
+        kinds.centroids = k_means::centroids(&known, self.n_clusters, self.max_iterations, run.seed, run.progress)?;
         kinds.users = profiles
             .iter()
             .map(|profile| profile.as_ref().and_then(|at| k_means::nearest(at, &kinds.centroids)))

@@ -4,8 +4,8 @@
 //!
 //! **Invariant**: each message names the approach and the value, and ends with a remedy.
 
-use reco_core::FitError;
 use reco_core::dot::TableFormat;
+use reco_core::{FitError, LoadError, Progress};
 
 /// Why a model of this crate cannot be fitted.
 #[derive(Debug, thiserror::Error)]
@@ -32,22 +32,35 @@ pub(crate) enum ClassicError {
         /// What the table was to be kept as.
         format: TableFormat,
     },
-    /// A table of pairs that no memory holds.
-    #[error(
-        "`{approach}` compares every pair of `{n_items}` items, more than the `{max}` that it can hold\nhint: `user-knn` compares no pair before it is asked"
-    )]
-    TooManyItems {
-        /// The approach.
-        approach: &'static str,
-        /// Items of the catalogue.
-        n_items: usize,
-        /// How many it can compare.
-        max: usize,
-    },
 }
 
 impl From<ClassicError> for FitError {
     fn from(error: ClassicError) -> Self {
         Self::Other(Box::new(error))
+    }
+}
+
+/// The one who started it asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted; nothing was written")]
+pub(crate) struct Interrupted;
+
+impl Interrupted {
+    /// # Errors
+    /// Whoever watches asks to stop.
+    pub(crate) fn ask(progress: &dyn Progress) -> Result<(), Self> {
+        if progress.interrupted() { Err(Self) } else { Ok(()) }
+    }
+}
+
+impl From<Interrupted> for FitError {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
+impl From<Interrupted> for LoadError {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
     }
 }

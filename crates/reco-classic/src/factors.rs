@@ -63,6 +63,9 @@ pub(crate) fn fit(
         .fit(stars, descent, seed, approach, progress)
 }
 
+/// Ratings that one thread learns from between two looks at whether to stop.
+const BETWEEN_LOOKS: usize = 1 << 17;
+
 /// How the work is shared out.
 struct Plan {
     /// Of users, and of items: changes in which order ratings are learned from.
@@ -109,8 +112,18 @@ impl Plan {
                     self.n_threads,
                     pairs.collect(),
                     || (),
-                    |(), (pass, loss)| *loss = arch.dispatch(pass),
+                    |(), (Pass { users, items, ratings, .. }, loss)| {
+                        // In parts, between which one may stop: the order is the same.
+                        for ratings in ratings.chunks(BETWEEN_LOOKS).take_while(|_| !progress.interrupted()) {
+                            let (users, items) = (&mut *users, &mut *items);
+                            let mean = stars.mean as f32;
+                            *loss += arch.dispatch(Pass { users, items, ratings, mean, descent, items_learn: true });
+                        }
+                    },
                 );
+                if progress.interrupted() {
+                    return Err(FitError::Interrupted);
+                }
                 items.rotate_left(1);
             }
             let loss = losses.iter().sum::<f64>() / stars.len() as f64;

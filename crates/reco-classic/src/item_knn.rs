@@ -1,8 +1,8 @@
 //! What did you give items like this one?
 //!
 //! Does not know features or contexts. Every pair of items is compared once, before anyone asks (Sarwar et al. 2001,
-//! "Item-based Collaborative Filtering Recommendation Algorithms"): 4 bytes a pair, so that a catalogue of more than 32,768
-//! items is refused. Only the ratings are saved; the pairs are compared again when they are read.
+//! "Item-based Collaborative Filtering Recommendation Algorithms"): 4 bytes a pair, and more pairs than the machine
+//! has memory for are refused. Only the ratings are saved; the pairs are compared again when they are read.
 //!
 //! **Invariant**: a visitor whose history is a user's rows is answered as that user; the number of threads changes no bit of
 //! a similarity or a score.
@@ -11,24 +11,22 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
-    Recommender, Run, ScoreError, Scores, Term, Train, parallel,
+    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Progress,
+    Query, Recommender, Run, ScoreError, Scores, Term, Train, parallel,
 };
 use serde_json::{Value, json};
 
 use crate::baseline::Biases;
-use crate::error::ClassicError;
+use crate::error::Interrupted;
 use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, mean};
 use crate::stars::{Asker, Entry, Stars};
 use crate::terms::{self, part};
 use crate::weights;
 
 const NAME: &str = "item-knn";
-
-/// 4 GiB of pairs.
-const MAX_ITEMS: usize = 32_768;
 
 pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
     name: NAME,
@@ -52,25 +50,24 @@ impl Approach for ItemKnn {
         json!(self.0)
     }
 
-    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn memory(&self, catalogue: &Catalogue) -> Need {
+        let n_items = catalogue.n_items();
+        // A row of sums for each thread beside them.
+        Need::default().and("similarities of items", &[n_items, n_items], 4).and(
+            "sums",
+            &[parallel::threads(), n_items],
+            48,
+        )
+    }
+
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let stars = Stars::new(train, NAME)?;
-        holdable(train.catalogue.n_items())?;
-        Ok(Box::new(Model::new(self.0, stars, &train.catalogue)))
+        Ok(Box::new(Model::new(self.0, stars, &train.catalogue, run.progress)?))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
         let stars = Stars::load(folder, NAME, catalogue)?;
-        holdable(catalogue.n_items()).map_err(|error| weights::refuse(folder, NAME, error.to_string()))?;
-        Ok(Box::new(Model::new(self.0, stars, catalogue)))
-    }
-}
-
-/// # Errors
-/// More items than pairs of them can be held.
-fn holdable(n_items: usize) -> Result<(), ClassicError> {
-    match n_items {
-        ..=MAX_ITEMS => Ok(()),
-        _ => Err(ClassicError::TooManyItems { approach: NAME, n_items, max: MAX_ITEMS }),
+        Ok(Box::new(Model::new(self.0, stars, catalogue, run.progress)?))
     }
 }
 
@@ -104,8 +101,13 @@ struct Scratch {
 }
 
 impl Model {
-    fn new(options: Knn, stars: Stars, catalogue: &Arc<Catalogue>) -> Self {
-        let biases = options.biases(&stars);
+    fn new(
+        options: Knn,
+        stars: Stars,
+        catalogue: &Arc<Catalogue>,
+        progress: &dyn Progress,
+    ) -> Result<Self, Interrupted> {
+        let biases = options.biases(&stars, progress)?;
         let means = stars.by_item.iter().map(|(_, list)| mean(list)).collect();
         let n_items = catalogue.n_items();
         let mut similarities = vec![0.0; n_items * n_items];
@@ -123,11 +125,14 @@ impl Model {
             rows,
             || (),
             |(), (item, row)| {
-                options.measure().row(by_item.of(item), by_user, row);
-                row[item] = 0.0;
+                if !progress.interrupted() {
+                    options.measure().row(by_item.of(item), by_user, row);
+                    row[item] = 0.0;
+                }
             },
         );
-        Self { options, biases, means, similarities, stars, catalogue: Arc::clone(catalogue) }
+        Interrupted::ask(progress)?;
+        Ok(Self { options, biases, means, similarities, stars, catalogue: Arc::clone(catalogue) })
     }
 
     fn asked(&self, query: &Query<'_>) -> Asked<'_> {
@@ -318,12 +323,12 @@ mod tests {
     }
 
     #[test]
-    fn more_items_than_pairs_can_be_held_are_refused() {
-        assert!(holdable(MAX_ITEMS).is_ok());
-        let error = holdable(MAX_ITEMS + 1).unwrap_err().to_string();
-        assert!(
-            error.starts_with("`item-knn` compares every pair of `32769` items, more than the `32768` that"),
-            "{error}"
-        );
+    fn a_million_items_need_the_square_of_that() {
+        let of = |n_items| ItemKnn(Knn::default()).memory(&reco_core::testing::catalogue(1, n_items));
+        let least = of(10_000).bytes();
+        assert!((400_000_000..410_000_000).contains(&least), "{least}");
+        let error = of(1_000_000).check(NAME, 24 << 30).unwrap_err().to_string();
+        assert!(error.starts_with("`item-knn` needs about 3725."), "{error}");
+        assert!(error.contains("similarities of items 1,000,000 × 1,000,000 × 4 bytes"), "{error}");
     }
 }

@@ -11,7 +11,12 @@
 use std::num::NonZeroUsize;
 
 use reco_core::random::{keyed_hash, unit_interval};
-use reco_core::{ItemId, UserId};
+use reco_core::{ItemId, Progress, UserId};
+
+use crate::error::Interrupted;
+
+/// Points between two looks at whether to stop.
+const POINTS: usize = 1024;
 
 /// The means of at most `n` clusters of `points`, which all have the same length.
 pub(crate) fn centroids(
@@ -19,11 +24,16 @@ pub(crate) fn centroids(
     n: NonZeroUsize,
     max_iterations: NonZeroUsize,
     seed: u64,
-) -> Vec<Vec<f64>> {
-    let mut centroids = spread(points, n, seed);
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<f64>>, Interrupted> {
+    let mut centroids = spread(points, n, seed, progress)?;
     let mut of_point: Vec<Option<usize>> = vec![None; points.len()];
     for _ in 0..max_iterations.get() {
-        let now: Vec<Option<usize>> = points.iter().map(|point| nearest(point, &centroids)).collect();
+        let mut now: Vec<Option<usize>> = Vec::with_capacity(points.len());
+        for some in points.chunks(POINTS) {
+            Interrupted::ask(progress)?;
+            now.extend(some.iter().map(|point| nearest(point, &centroids)));
+        }
         if now == of_point {
             break;
         }
@@ -40,7 +50,7 @@ pub(crate) fn centroids(
             *centroid = sum.into_iter().map(|number| number / count).collect();
         }
     }
-    centroids
+    Ok(centroids)
 }
 
 /// The nearest of `centroids`, the first of those as near; `None` without any.
@@ -50,11 +60,17 @@ pub(crate) fn nearest(point: &[f64], centroids: &[Vec<f64>]) -> Option<usize> {
 }
 
 /// At most `n` distinct points far from each other.
-fn spread(points: &[Vec<f64>], n: NonZeroUsize, seed: u64) -> Vec<Vec<f64>> {
+fn spread(
+    points: &[Vec<f64>],
+    n: NonZeroUsize,
+    seed: u64,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<f64>>, Interrupted> {
     let mut centres: Vec<Vec<f64>> = Vec::new();
     // The first is drawn among all alike.
     let mut weights = vec![1.0; points.len()];
     while centres.len() < n.get() {
+        Interrupted::ask(progress)?;
         // Of waiting times at rates that are the weights, the shortest is a draw with those weights (an exponential race), and
         // each is a hash of its own.
         let waits = weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0).map(|(point, weight)| {
@@ -69,7 +85,7 @@ fn spread(points: &[Vec<f64>], n: NonZeroUsize, seed: u64) -> Vec<Vec<f64>> {
         }
         centres.push(points[drawn].clone());
     }
-    centres
+    Ok(centres)
 }
 
 /// Squared.
@@ -80,6 +96,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reco_core::Silent;
 
     fn count(n: usize) -> NonZeroUsize {
         NonZeroUsize::new(n).unwrap()
@@ -93,7 +110,7 @@ mod tests {
     #[test]
     fn heaps_are_found_from_every_seed() {
         for seed in 0..50 {
-            let mut found = centroids(&heaps(), count(2), count(100), seed);
+            let mut found = centroids(&heaps(), count(2), count(100), seed, &Silent).unwrap();
             found.sort_by(|a, b| a[0].total_cmp(&b[0]));
             assert_eq!(found, [[0.0, 1.0], [10.0, 1.0]], "{seed}");
         }
@@ -101,18 +118,18 @@ mod tests {
 
     #[test]
     fn seeds_draw_other_centres_and_the_same_seed_the_same() {
-        let firsts: Vec<_> = (0..20).map(|seed| spread(&heaps(), count(1), seed)).collect();
-        assert_eq!(firsts, (0..20).map(|seed| spread(&heaps(), count(1), seed)).collect::<Vec<_>>());
+        let firsts: Vec<_> = (0..20).map(|seed| spread(&heaps(), count(1), seed, &Silent).unwrap()).collect();
+        assert_eq!(firsts, (0..20).map(|seed| spread(&heaps(), count(1), seed, &Silent).unwrap()).collect::<Vec<_>>());
         assert!(heaps().into_iter().all(|point| firsts.contains(&vec![point])), "twenty draws of six: {firsts:?}");
     }
 
     #[test]
     fn centres_are_distinct_and_no_more_than_there_are_points() {
         let points = vec![vec![1.0], vec![1.0], vec![2.0]];
-        let mut found = centroids(&points, count(5), count(10), 3);
+        let mut found = centroids(&points, count(5), count(10), 3, &Silent).unwrap();
         found.sort_by(|a, b| a[0].total_cmp(&b[0]));
         assert_eq!(found, [[1.0], [2.0]]);
-        assert!(centroids(&[], count(5), count(10), 3).is_empty());
+        assert!(centroids(&[], count(5), count(10), 3, &Silent).unwrap().is_empty());
         assert_eq!(nearest(&[1.5], &found), Some(0), "of two as near the first");
         assert_eq!(nearest(&[1.5], &[]), None);
     }

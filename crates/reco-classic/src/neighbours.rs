@@ -11,11 +11,12 @@
 use std::num::NonZeroUsize;
 
 use reco_core::options::{self, OptionsError};
-use reco_core::{Cause, Explanation, ItemIdx, RatingScale, Term};
+use reco_core::{Cause, Explanation, ItemIdx, Progress, RatingScale, Term};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::baseline::{Baseline, Biases, not_negative};
+use crate::error::Interrupted;
 use crate::similarity::{Measure, Similarity};
 use crate::stars::{Asker, Entry, Stars};
 use crate::terms::{self, part};
@@ -86,9 +87,12 @@ impl Knn {
     }
 
     /// The biases, where anything needs them.
-    pub(crate) fn biases(&self, stars: &Stars) -> Option<Biases> {
+    ///
+    /// # Errors
+    /// An interruption.
+    pub(crate) fn biases(&self, stars: &Stars, progress: &dyn Progress) -> Result<Option<Biases>, Interrupted> {
         let needed = self.compares_residuals() || self.variant == Variant::WithBaseline;
-        needed.then(|| Biases::new(stars, self.baseline))
+        needed.then(|| Biases::new(stars, self.baseline, progress)).transpose()
     }
 
     /// What the one who asks adds to the mean: a user as fitted, a visitor by what they have rated; 0 without biases.

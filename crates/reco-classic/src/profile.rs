@@ -63,8 +63,8 @@ fn configure(given: &Value) -> Result<Profile, OptionsError> {
     if enjoyed.is_some_and(|stars| !stars.is_finite()) {
         return refuse("`enjoyed` is no finite number\nhint: a number of stars, such as `4`".to_owned());
     }
-    if !(prior_people.is_finite() && prior_people > 0.0) {
-        return refuse(format!("`prior_people` is `{prior_people}`\nhint: a number above 0, such as `100`"));
+    if !(1e-15..=1e15).contains(&prior_people) {
+        return refuse(format!("`prior_people` is `{prior_people}`\nhint: a number from 1e-15 to 1e15, such as `100`"));
     }
     if !(like_factor.is_finite() && like_factor >= 1.0) {
         return refuse(format!("`like_factor` is `{like_factor}`\nhint: a number of 1 or more, such as `8`"));
@@ -157,6 +157,8 @@ impl Attribute {
             return Self::Value(enjoyed.lifts(|user| f64::from(value(user))));
         }
         let mut values: Vec<f32> = (0..users.matrix().n_rows()).map(value).collect();
+        // More bands than users end in as many as there are values.
+        let bands = bands.min(values.len());
         values.sort_unstable_by(f32::total_cmp);
         let mut cuts: Vec<f32> = (1..bands).map(|band| values[values.len() * band / bands]).collect();
         cuts.dedup();

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::dot::{ItemTable, TableFormat};
+use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError};
 use reco_core::{
     Approach, ApproachEntry, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix,
@@ -95,12 +96,19 @@ impl Approach for Svd {
         json!(self)
     }
 
+    fn memory(&self, catalogue: &Catalogue) -> Need {
+        let (rows, size) = (catalogue.n_users() + catalogue.n_items(), self.embedding_size.get());
+        // Those that are learned, and those that are kept.
+        Need::default().and("rows of users and items", &[2, rows, size], 4).lowered_by("embedding_size")
+    }
+
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let stars = Stars::new(train, NAME)?;
         let Factors { mean, users, items } = factors::fit(&stars, self.descent(), run.seed, NAME, run.progress)?;
         let format = self.item_table;
         let table = ItemTable::new(&items.embeddings, Some(&items.biases), format);
-        let table = table.ok_or(ClassicError::NotHeld { approach: NAME, format })?;
+        let finite = users.embeddings.values().iter().chain(&users.biases).all(|number| number.is_finite());
+        let table = table.filter(|_| finite).ok_or(ClassicError::NotHeld { approach: NAME, format })?;
         Ok(Box::new(Model::new(self.descent(), mean, users, table, &train.catalogue)))
     }
 
@@ -129,7 +137,7 @@ fn users_of(bytes: &[u8], n_users: usize, embedding_size: usize) -> Option<Side>
     let numbers = |bytes: &[u8]| -> Vec<f32> {
         bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
     };
-    let (embeddings, biases) = bytes.split_at_checked(4 * n_users * embedding_size)?;
+    let (embeddings, biases) = bytes.split_at_checked(n_users.checked_mul(embedding_size)?.checked_mul(4)?)?;
     let embeddings = Matrix::new(n_users, embedding_size, numbers(embeddings))?;
     let side = Side { embeddings, biases: numbers(biases) };
     let finite = side.embeddings.values().iter().chain(&side.biases).all(|number| number.is_finite());

@@ -26,6 +26,8 @@ use crate::weights;
 
 const NAME: &str = "top-rated";
 const SECONDS_A_DAY: f64 = 86_400.0;
+/// Beyond it, a sum of stars no longer has every one of them.
+const MOST_RATINGS: f64 = 1e15;
 
 pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
     name: NAME,
@@ -55,8 +57,10 @@ fn configure(given: &Value) -> Result<TopRated, OptionsError> {
     let options: TopRated = options::parse(place, given)?;
     let refuse = |reason: String| Err(OptionsError::Value { place: place.to_owned(), reason });
     let TopRated { prior_ratings, half_life_days } = options;
-    if !(prior_ratings.is_finite() && prior_ratings >= 0.0) {
-        return refuse(format!("`prior_ratings` is `{prior_ratings}`\nhint: a number of ratings, such as `10`"));
+    if !(0.0..=MOST_RATINGS).contains(&prior_ratings) {
+        return refuse(format!(
+            "`prior_ratings` is `{prior_ratings}`\nhint: a number of ratings from 0 to 1e15, such as `10`"
+        ));
     }
     match half_life_days {
         Some(days) if !(days.is_finite() && days > 0.0) => refuse(format!(

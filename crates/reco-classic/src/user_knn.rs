@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
-    Recommender, Run, ScoreError, Scores, Term, Train, parallel,
+    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Progress,
+    Query, Recommender, Run, ScoreError, Scores, Term, Train, parallel,
 };
 use serde_json::{Value, json};
 
 use crate::baseline::Biases;
+use crate::error::Interrupted;
 use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, at_place, mean, place};
 use crate::stars::{Asker, Entry, Lists, Stars};
 use crate::terms::{self, part};
@@ -49,13 +50,13 @@ impl Approach for UserKnn {
         json!(self.0)
     }
 
-    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
-        Ok(Box::new(Model::new(self.0, Stars::new(train, NAME)?, &train.catalogue)))
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        Ok(Box::new(Model::new(self.0, Stars::new(train, NAME)?, &train.catalogue, run.progress)?))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
         let stars = Stars::load(folder, NAME, catalogue)?;
-        Ok(Box::new(Model::new(self.0, stars, catalogue)))
+        Ok(Box::new(Model::new(self.0, stars, catalogue, run.progress)?))
     }
 }
 
@@ -92,8 +93,13 @@ struct Scratch {
 }
 
 impl Model {
-    fn new(options: Knn, stars: Stars, catalogue: &Arc<Catalogue>) -> Self {
-        let biases = options.biases(&stars);
+    fn new(
+        options: Knn,
+        stars: Stars,
+        catalogue: &Arc<Catalogue>,
+        progress: &dyn Progress,
+    ) -> Result<Self, Interrupted> {
+        let biases = options.biases(&stars, progress)?;
         let compared = match &biases {
             Some(biases) if options.compares_residuals() => stars
                 .by_item
@@ -109,7 +115,7 @@ impl Model {
         let mut model = Self { options, biases, compared, said: stars.by_user.clone(), ranks, means, stars, catalogue };
         let said = model.stars.by_user.map(|user, entry| model.said(user, entry));
         model.said = said.renamed(|item| model.ranks[item]);
-        model
+        Ok(model)
     }
 
     /// What counts of a user's rating.

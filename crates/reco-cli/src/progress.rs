@@ -115,7 +115,10 @@ impl RunProgress for Watch {
 
 impl Progress for Watch {
     fn begin(&self, _: &str, epochs: usize, rows: usize) {
-        self.show("{prefix}{bar:30} {percent:>3} %  {msg}  {rate} ratings/s", Some((epochs * rows) as u64));
+        self.show(
+            "{prefix}{bar:30} {percent:>3} %  {msg}  {rate} ratings/s",
+            Some((epochs as u64).saturating_mul(rows as u64)),
+        );
         self.state().epochs = epochs;
     }
 
@@ -132,6 +135,10 @@ impl Progress for Watch {
 
     fn end(&self) {
         self.clear();
+    }
+
+    fn note(&self, text: &str) {
+        self.line(text);
     }
 
     fn interrupted(&self) -> bool {

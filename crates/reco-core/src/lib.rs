@@ -21,6 +21,7 @@ mod explanation;
 mod id;
 mod layers;
 mod matrix;
+pub mod memory;
 pub mod options;
 pub mod parallel;
 mod profile;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::memory::Need;
 use crate::options::OptionsError;
 use crate::{Catalogue, Choice, Explanation, Features, ItemIdx, LayerGraph, Query, Ranking, Scaling, Scores, Train};
 
@@ -172,6 +173,14 @@ pub trait Approach: Send + Sync {
     /// Its options, defaults filled in.
     fn options(&self) -> Value;
 
+    /// About how much memory it takes to fit this approach over `catalogue`, or to load it, beyond the training rows: the tables whose
+    /// size follows from options or from squares. Whoever fits or loads holds it against [`memory::of_machine`](crate::memory::of_machine)
+    /// first.
+    fn memory(&self, catalogue: &Catalogue) -> Need {
+        let _ = catalogue;
+        Need::default()
+    }
+
     /// Learns from `train`.
     ///
     /// # Errors
@@ -255,6 +264,11 @@ pub trait Progress: Send + Sync {
 
     /// The fit is over.
     fn end(&self) {}
+
+    /// Something to know before the work goes on.
+    fn note(&self, text: &str) {
+        let _ = text;
+    }
 
     /// Whether the fit should stop, without a result.
     fn interrupted(&self) -> bool {
@@ -344,6 +358,9 @@ pub enum LoadError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The one who started it asked to stop.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
     /// Anything else, a missing device for one.
     #[error(transparent)]
     Other(Box<dyn Error + Send + Sync>),

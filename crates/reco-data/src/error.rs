@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use reco_core::RatingError;
+use reco_core::memory::MemoryError;
 
 /// Why data could not be read, checked or written.
 #[derive(Debug, thiserror::Error)]
@@ -175,6 +176,9 @@ pub enum DataError {
         /// A scale that it lies on.
         example: String,
     },
+    /// More memory than the machine has.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// What was asked of the generator can't be had.
     #[error("{reason}\nhint: {hint}")]
     Synth {

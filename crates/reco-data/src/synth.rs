@@ -16,6 +16,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use reco_core::memory::{Need, of_machine};
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
@@ -49,7 +50,7 @@ impl Default for SynthConfig {
 }
 
 impl SynthConfig {
-    fn check(&self) -> Result<(), DataError> {
+    fn check(&self, memory: u64) -> Result<(), DataError> {
         let refuse = |reason: String, hint: String| Err(DataError::Synth { reason, hint });
         if self.n_users == 0 || self.n_items < 2 {
             return refuse(
@@ -67,6 +68,10 @@ impl SynthConfig {
                 format!("from one per user to half of the items each: `{least}` to `{most}`"),
             );
         }
+        let (users, items) = (self.n_users as usize, self.n_items as usize);
+        // What is held while rows are written: items with their vectors, popularities and last users; users' activities.
+        let need = Need::default().and("items", &[items], size_of::<Item>() + 16).and("users", &[users], 12);
+        need.lowered_by("--items").lowered_by("--users").check("synth", memory)?;
         Ok(())
     }
 }
@@ -82,7 +87,7 @@ struct Item {
 /// # Errors
 /// More ratings than users and items can have, fewer than users; a folder that is there already, or can't be written.
 pub fn synth(config: &SynthConfig, out: &Path) -> Result<(), DataError> {
-    config.check()?;
+    config.check(of_machine())?;
     // A link that leads nowhere is there as well.
     if fs::symlink_metadata(out).is_ok() {
         return Err(DataError::Synth {
@@ -314,5 +319,9 @@ mod tests {
         assert!(refuse(SynthConfig::default(), "notes").contains("is there already"));
         let inside = refuse(SynthConfig::default(), "notes/a");
         assert!(inside.contains("notes` is a file, and a folder belongs there\nhint: "), "{inside}");
+        let huge = SynthConfig { n_items: 4_000_000_000, ..SynthConfig::default() };
+        let huge = huge.check(16 << 30).unwrap_err().to_string();
+        assert!(huge.starts_with("`synth` needs about 193.7 GiB: items 4,000,000,000 × 52 bytes"), "{huge}");
+        assert!(huge.ends_with("this machine has `16.0 GiB`\nhint: lower `--items` or `--users`"), "{huge}");
     }
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use reco_core::memory::Need;
 use reco_core::options::{OptionsError, parse};
 use reco_core::{Approach, ApproachEntry, Catalogue, FitError, Fitted, LoadError, Run, Train};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use crate::batches::Columns;
 use crate::device::ComputeDevice;
 use crate::fitted::{FittedNetwork, item_features, sizes};
 use crate::modules::Initial;
-use crate::network::Network;
+use crate::network::{Network, Side};
 use crate::options::NetworkOptions;
 use crate::training::{Data, train};
 
@@ -50,6 +51,20 @@ impl<N: Network> Approach for NetworkApproach<N> {
 
     fn options(&self) -> Value {
         serde_json::to_value(&self.options).expect("plain numbers and names are JSON")
+    }
+
+    fn memory(&self, catalogue: &Catalogue) -> Need {
+        let size = self.options.embedding_size;
+        let rows = |side: Side| match side {
+            Side::User => catalogue.n_users(),
+            Side::Item => catalogue.n_items(),
+        };
+        let rows: usize = N::TABLES.iter().map(|side| rows(*side)).sum();
+        let [d_input, d_output] = N::dense_size(size);
+        // Weights, two moments and gradients while training; the network beside them that is judged, or kept as the best.
+        let need = Need::default().and("embeddings and their moments", &[5, rows, size], 4);
+        let need = if d_input > 0 { need.and("the dense layer", &[5, d_input, d_output], 4) } else { need };
+        need.lowered_by("embedding_size")
     }
 
     fn fit(&self, data: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

@@ -94,6 +94,10 @@ impl Network for Hybrid {
         sum
     }
 
+    fn dense_size(embedding_size: usize) -> [usize; 2] {
+        NeuralCore::dense_size(embedding_size)
+    }
+
     fn width(&self) -> usize {
         self.y_out.weight.val().dims()[0]
     }

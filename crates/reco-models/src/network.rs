@@ -92,6 +92,12 @@ pub trait Network: Module + Send + Sync + 'static {
     /// How many numbers `forward_all` holds at once for each pair.
     fn width(&self) -> usize;
 
+    /// The dense layers that grow with the square of the embedding: how many numbers a user's and an item's share are.
+    fn dense_size(embedding_size: usize) -> [usize; 2] {
+        let _ = embedding_size;
+        [0; 2]
+    }
+
     /// The network as layers.
     fn layers(sizes: &Sizes) -> LayerGraph;
 }

@@ -50,6 +50,11 @@ impl NeuralCore {
         (sizes.embedding_size / 2).max(1)
     }
 
+    /// What the dense layer over the second pair of embeddings reads, and gives.
+    pub(crate) fn dense_size(embedding_size: usize) -> [usize; 2] {
+        [embedding_size.saturating_mul(2), (embedding_size / 2).max(1)]
+    }
+
     pub(crate) fn tables(&self) -> Vec<&EmbeddingTable> {
         vec![&self.cf_xusers_emb, &self.cf_xproducts_emb, &self.nn_xusers_emb, &self.nn_xproducts_emb]
     }
@@ -128,6 +133,10 @@ impl Network for Neural {
     fn forward_all(&self, batch: Batch) -> Tensor<2> {
         let (weight, bias) = weights(&self.y_out);
         self.core.forward_all(batch.rows, weight) + bias
+    }
+
+    fn dense_size(embedding_size: usize) -> [usize; 2] {
+        NeuralCore::dense_size(embedding_size)
     }
 
     fn width(&self) -> usize {

@@ -52,7 +52,10 @@ pub(crate) fn train<N: Network>(
         };
         let (train_loss, train_mape) = learner.epoch(data, &order, options.batch_size, run)?;
         let current = (data.validation.len() > 0).then(|| learner.network());
-        let judged = current.as_ref().map(|network| validate(&stand_in.placed(network.clone()), data, device));
+        let judged = current
+            .as_ref()
+            .map(|network| validate(&stand_in.placed(network.clone()), data, device, run))
+            .transpose()?;
         let entry = EpochLog {
             epoch,
             train_loss,
@@ -284,18 +287,21 @@ impl<'a, N: Network> Trainer<'a, N> {
 }
 
 /// Mean absolute error and mean absolute percentage error over the validation rows.
-fn validate<N: Network>(network: &N, data: &Data<'_>, device: &Device) -> (f64, f64) {
+fn validate<N: Network>(network: &N, data: &Data<'_>, device: &Device, run: &Run<'_>) -> Result<(f64, f64), FitError> {
     let n = data.validation.len();
     let order: Vec<u32> = (0..n as u32).collect();
     let mut total = (0.0, 0.0);
     for rows in order.chunks(VALIDATION_ROWS) {
+        if run.progress.interrupted() {
+            return Err(FitError::Interrupted);
+        }
         let batch = data.validation.gather(rows);
         let targets = column(&batch.targets, device);
         let predicted = predict(network, &batch, data.item_features, device);
         let part = read(sums((predicted - targets.clone()).abs(), targets), n).unwrap_or((f64::NAN, f64::NAN));
         total = (total.0 + part.0, total.1 + part.1);
     }
-    total
+    Ok(total)
 }
 
 /// Predicted targets of rows, `[n, 1]`, without autodiff.

@@ -11,6 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use reco_core::memory::affordable;
 use reco_core::{
     Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, Query, Ranking, RawId, Run,
     Score, Seen, UserIdx, Who,
@@ -102,6 +103,7 @@ impl Artifact {
         let seen = read_seen(&folder.join(SEEN), &catalogue)?;
         let approach = (entry(&path.display().to_string(), &config.kind)?.configure)(&config.options)
             .map_err(|error| foreign(error.to_string()))?;
+        affordable(approach.as_ref(), &catalogue)?;
         let run = Run { seed: config.seed, device, progress: &reco_core::Silent };
         let model = approach.load(&folder.join(WEIGHTS), &catalogue, &run)?;
         Ok(Self { config, manifest, model, details, seen })

@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{
     Approach, ApproachEntry, Candidates, Catalogue, Choice, Explanation, FitError, Fitted, ItemIdx, LoadError,
@@ -187,6 +188,10 @@ impl Approach for Auto {
 
     fn options(&self) -> Value {
         json!(self.options)
+    }
+
+    fn memory(&self, catalogue: &Catalogue) -> Need {
+        self.parts.iter().fold(Need::default(), |need, part| need.with(part.memory(catalogue)))
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

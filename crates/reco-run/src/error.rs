@@ -7,6 +7,7 @@
 use std::io;
 use std::path::Path;
 
+use reco_core::memory::MemoryError;
 use reco_core::{FitError, LoadError, RatingError, ScoreError};
 use reco_data::DataError;
 use reco_eval::EvalError;
@@ -30,6 +31,9 @@ pub enum RunError {
     /// Features or the split.
     #[error(transparent)]
     Features(#[from] FeaturesError),
+    /// More memory than the machine has.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// Training.
     #[error(transparent)]
     Fit(#[from] FitError),

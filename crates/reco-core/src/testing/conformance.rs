@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{Checkerboard, Feedback, checkerboard};
 use crate::{
     Approach, ApproachEntry, Candidates, DeviceChoice, FitError, Fitted, Interactions, ItemIdx, LoadError, Profile,
-    Query, Ranking, Run, ScoreError, Scores, Seen, Silent, Target, Train, Who,
+    Progress, Query, Ranking, Run, ScoreError, Scores, Seen, Silent, Target, Train, Who, memory,
 };
 
 /// Users and items of the checkerboard.
@@ -56,6 +56,56 @@ pub fn check(suite: &Suite<'_>) {
     held.loads_what_it_saved(suite, &*approach);
     held.refuses_another_catalogue(suite, &*approach);
     held.refuses_damaged_files(suite, &*approach);
+    held.takes_or_refuses_any_number(suite);
+    held.stops_when_asked(suite, &*approach);
+}
+
+/// Numbers that someone may put anywhere by mistake.
+const NUMBERS: [&str; 16] = [
+    "0",
+    "1",
+    "-1",
+    "0.5",
+    "2147483648",
+    "4611686018427387904",
+    "9223372036854775807",
+    "18446744073709551615",
+    "5e-324",
+    "1e-308",
+    "1e-30",
+    "1e15",
+    "3e38",
+    "1e300",
+    "1e308",
+    "-1e308",
+];
+
+/// Asks to stop after it was asked so often.
+struct Limited {
+    after: usize,
+    asked: AtomicUsize,
+}
+
+impl Limited {
+    fn new(after: usize) -> Self {
+        Self { after, asked: AtomicUsize::new(0) }
+    }
+}
+
+impl Progress for Limited {
+    fn interrupted(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed) >= self.after
+    }
+}
+
+/// The places of all values below `value` that are no tables, as lists of keys.
+fn leaves(value: &Value) -> Vec<Vec<String>> {
+    let Some(table) = value.as_object() else { return vec![Vec::new()] };
+    let below = |(key, value)| {
+        let key: &String = key;
+        leaves(value).into_iter().map(move |rest| [vec![key.clone()], rest].concat())
+    };
+    table.iter().flat_map(below).collect()
 }
 
 fn configured(suite: &Suite<'_>) -> Box<dyn Approach> {
@@ -269,6 +319,59 @@ impl Held {
                 let catalogue: &Arc<_> = &self.board.train.catalogue;
                 self.refused(approach.load(&folder.0, catalogue, &run(suite)), &format!("`{file}`, {damage}"));
             }
+        }
+    }
+
+    /// Whatever number stands in the place of an option is refused, or makes a model that can be saved, loaded and asked.
+    fn takes_or_refuses_any_number(&self, suite: &Suite<'_>) {
+        let ApproachEntry { name, defaults, configure, .. } = suite.entry;
+        for place in leaves(&defaults()) {
+            for number in NUMBERS {
+                let mut options = suite.options.clone();
+                if defaults().get("epochs").is_some() {
+                    options["epochs"] = json!(2);
+                }
+                // An empty table of defaults has no place.
+                let Some((last, tables)) = place.split_last() else { continue };
+                let mut at = &mut options;
+                for table in tables {
+                    at = &mut at[table];
+                }
+                at[last] = serde_json::from_str(number).expect("a number is JSON");
+                let what = || format!("`{name}` with `{} = {number}`", place.join("."));
+                let Ok(approach) = configure(&options) else { continue };
+                if memory::affordable(&*approach, &self.board.train.catalogue).is_err() {
+                    continue;
+                }
+                let progress = Limited::new(1_000);
+                let Ok(fitted) = approach.fit(&self.board.train, &Run { progress: &progress, ..run(suite) }) else {
+                    continue;
+                };
+                let folder = self.saved(&*fitted);
+                let loaded = approach
+                    .load(&folder.0, &self.board.train.catalogue, &run(suite))
+                    .unwrap_or_else(|error| panic!("{} saves what it cannot load: {error}", what()));
+                let queries = self.queries();
+                let (before, after) = (self.scores(&*fitted, &queries), self.scores(&*loaded, &queries));
+                for row in 0..queries.len() {
+                    assert!(before.row(row).iter().all(|score| score.is_finite()), "{}: not finite", what());
+                    assert_eq!(bits(before.row(row)), bits(after.row(row)), "{}: loading changes a score", what());
+                }
+            }
+        }
+    }
+
+    /// Asked to stop at any of its questions, it stops without a model.
+    fn stops_when_asked(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+        let never = Limited::new(usize::MAX);
+        let fitted = approach.fit(&self.board.train, &Run { progress: &never, ..run(suite) });
+        assert!(fitted.is_ok(), "`{}` stops without being asked", self.name);
+        let n_asked = never.asked.load(Ordering::Relaxed);
+        for after in [0, n_asked / 2, n_asked.saturating_sub(1)].into_iter().filter(|after| *after < n_asked) {
+            let progress = Limited::new(after);
+            let stopped = approach.fit(&self.board.train, &Run { progress: &progress, ..run(suite) });
+            let stopped = stopped.err().unwrap_or_else(|| panic!("`{}` goes on when asked to stop", self.name));
+            assert!(matches!(stopped, FitError::Interrupted), "`{}`: to stop is no other error: {stopped}", self.name);
         }
     }
 

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use reco_core::memory::affordable;
 use reco_core::{Fitted, Run, Train, TrainingLog};
 use reco_data::table::{Column, Table};
 use reco_features::Dataset;
@@ -30,6 +31,9 @@ pub(super) const ENTRY: StageEntry = StageEntry {
     folders: |context| context.experiment.approaches.iter().map(|one| context.at("models").join(&one.name)).collect(),
     run,
 };
+
+/// Bytes that a training needs from which that is said before it begins: 1 GiB.
+const SAID: u128 = 1 << 30;
 
 /// What a model's manifest notes of its training.
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,7 +66,14 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
         let outcome = context.work(&folder, Some(&configured.name), |at| {
             let dataset = match &mut dataset {
                 Some(dataset) => dataset,
-                none => none.insert(Dataset::read(&context.at("features"))?),
+                none => {
+                    let dataset = none.insert(Dataset::read(&context.at("features"))?);
+                    // What cannot be trained is said before anything is.
+                    for one in &context.experiment.approaches {
+                        affordable(one.approach.as_ref(), &dataset.catalogue)?;
+                    }
+                    dataset
+                }
             };
             fit(context, configured, &inputs, dataset, at)
         })?;
@@ -110,6 +121,10 @@ fn fit(
     let experiment = context.experiment;
     let train: Train = dataset.train();
     let run = Run { seed: experiment.seed, device: experiment.device, progress: context.progress.train() };
+    let need = affordable(configured.approach.as_ref(), &dataset.catalogue)?;
+    if need.bytes() >= SAID {
+        run.progress.note(&format!("`{}` needs about {need}", configured.name));
+    }
     let started = Instant::now();
     let fitted = if configured.kind == auto::NAME {
         let place = || configured.name.clone();
