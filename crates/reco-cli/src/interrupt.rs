@@ -1,13 +1,23 @@
-//! What does ctrl-C do?
+//! What ctrl-C does.
 //!
 //! Does not know what is running.
 //!
-//! **Invariant**: the first one only asks: work ends at its next step and tidies up; the second one ends the program.
+//! **Invariant**: the first one asks: work ends at its next step and tidies up. Work that has not ended within [`PATIENCE`], and work at the
+//! second ctrl-C, ends with the program: it leaves what a power cut would, which the next run tidies up, and never a half-written folder
+//! under its own name.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use crate::text::say;
+
+/// How long work may take to its next step: with what a terminal and the system add, an interruption takes a second at most.
+const PATIENCE: Duration = Duration::from_millis(900);
+
+/// The exit code of a program that was interrupted: 128 and the number of the signal.
+const INTERRUPTED: i32 = 130;
 
 /// Whether someone asked to stop.
 #[derive(Clone, Default)]
@@ -20,9 +30,14 @@ impl Interrupt {
         let flag = interrupt.clone();
         ctrlc::set_handler(move || {
             if flag.0.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
+                std::process::exit(INTERRUPTED);
             }
-            say("stopping; once more to stop at once");
+            say("stopping");
+            thread::spawn(|| {
+                thread::sleep(PATIENCE);
+                say("interrupted at once; the next run tidies up");
+                std::process::exit(INTERRUPTED);
+            });
         })?;
         Ok(interrupt)
     }

@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: a [`Column`] names one metric, at one length of list where the metric has one; no column stands twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use reco_core::ContextValue;
@@ -133,11 +133,12 @@ impl EvaluateConfig {
         }
         // A column, and what it is called where nothing is sampled.
         let mut columns: Vec<(Column, String)> = Vec::new();
+        let mut names = BTreeSet::new();
         for entry in METRICS {
             let lengths = if entry.name.ends_with("@k") { self.k.as_slice() } else { &[NonZeroUsize::MIN] };
             for &k in lengths {
                 let name = entry.column(k, self.sampled_negatives);
-                if columns.iter().all(|(column, _)| column.name != name) {
+                if names.insert(name.clone()) {
                     columns.push((Column { name, entry, k }, entry.column(k, 0)));
                 }
             }

@@ -72,6 +72,9 @@ pub enum EvalError {
         /// Someone who has.
         hint: String,
     },
+    /// The one who started it asked to stop.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
     /// The recommender failed, or answered with a number that cannot be ranked.
     #[error(transparent)]
     Score(#[from] ScoreError),

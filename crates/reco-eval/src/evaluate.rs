@@ -6,7 +6,8 @@
 //! number of threads changes a bit of a result.
 
 use reco_core::{
-    Candidates, Case, Catalogue, ItemIdx, Profile, Query, Recommender, ScoreError, Scores, Seen, UserId, Who, parallel,
+    Candidates, Case, Catalogue, ItemIdx, Profile, Progress, Query, Recommender, ScoreError, Scores, Seen, Silent,
+    UserId, Who, parallel,
 };
 
 use crate::history::Buckets;
@@ -57,9 +58,21 @@ pub enum Ask {
 /// An unknown metric; buckets that do not ascend; no cases; seen items or training rows for another catalogue; a user to show in
 /// detail who has no rated test row; a recommender that fails or answers with a number that is not finite.
 pub fn evaluate(recommender: &dyn Recommender, task: &Task<'_>) -> Result<Evaluation, EvalError> {
+    evaluate_watched(recommender, task, &Silent)
+}
+
+/// As [`evaluate`], asking `progress` between users whether to stop.
+///
+/// # Errors
+/// As [`evaluate`]; an interruption.
+pub fn evaluate_watched(
+    recommender: &dyn Recommender,
+    task: &Task<'_>,
+    progress: &dyn Progress,
+) -> Result<Evaluation, EvalError> {
     // Few enough users at a time that their scores stay within some 16 MiB.
     let tile = (4_000_000 / recommender.catalogue().n_items().max(1)).clamp(1, 256);
-    evaluate_in_tiles(recommender, task, tile, parallel::threads())
+    evaluate_in_tiles(recommender, task, tile, parallel::threads(), progress)
 }
 
 pub(crate) fn evaluate_in_tiles(
@@ -67,6 +80,7 @@ pub(crate) fn evaluate_in_tiles(
     task: &Task<'_>,
     tile: usize,
     n_threads: usize,
+    progress: &dyn Progress,
 ) -> Result<Evaluation, EvalError> {
     let Task { cases, seen, known, config, context, seed, held_out } = *task;
     let catalogue = &**recommender.catalogue();
@@ -104,6 +118,9 @@ pub(crate) fn evaluate_in_tiles(
     let mut scores = Scores::new();
     let nothing_stated = Profile::default();
     for (first, cases) in (0..).step_by(tile).zip(cases.chunks(tile)) {
+        if progress.interrupted() {
+            return Err(EvalError::Interrupted);
+        }
         let seen_by = |case: &Case| &seen[case.user().index()];
         let sampled: Vec<Vec<ItemIdx>> = match config.sampled_negatives {
             0 => Vec::new(),

@@ -8,16 +8,20 @@
 //! averaged over the same draws, so that their bounds can be compared.
 
 use reco_core::random::unit_interval;
+use reco_core::{Progress, Silent};
 use serde::{Deserialize, Serialize};
 
 use crate::metric::{Average, Measure, Sums};
-use crate::{Evaluation, MetricEntry, UserValues};
+use crate::{EvalError, Evaluation, MetricEntry, UserValues};
 
 /// How often users are drawn anew, while there are not too many of them.
 const DRAWS: usize = 1000;
 
 /// Users drawn altogether, at most, unless that leaves less than [`LEAST_DRAWS`].
 const MOST_USERS_DRAWN: usize = 20_000_000;
+
+/// Values added up altogether, at most, unless that leaves less than [`LEAST_DRAWS`]: reached by hundreds of columns.
+const MOST_VALUES: usize = 4_000_000_000;
 
 /// Fewer draws say nothing about the 2.5 % at each end.
 const LEAST_DRAWS: usize = 200;
@@ -34,6 +38,18 @@ pub struct Interval {
 /// The 95 % interval of each metric of `evaluation`, in the order of [`Evaluation::metrics`]; `None` where the metric does not
 /// apply, or fewer than two users have a value.
 pub fn intervals(evaluation: &Evaluation, seed: u64) -> Vec<Option<Interval>> {
+    intervals_watched(evaluation, seed, &Silent).unwrap_or_default()
+}
+
+/// As [`intervals`], asking `progress` before each draw whether to stop.
+///
+/// # Errors
+/// An interruption.
+pub fn intervals_watched(
+    evaluation: &Evaluation,
+    seed: u64,
+    progress: &dyn Progress,
+) -> Result<Vec<Option<Interval>>, EvalError> {
     let users = &evaluation.per_user;
     let columns: Vec<Option<Column>> = evaluation
         .metrics
@@ -41,11 +57,15 @@ pub fn intervals(evaluation: &Evaluation, seed: u64) -> Vec<Option<Interval>> {
         .enumerate()
         .map(|(at, (name, value))| value.and(Column::new(MetricEntry::of_column(name)?.measure, at, users)))
         .collect();
-    let n_draws = (MOST_USERS_DRAWN / users.len().max(1)).clamp(LEAST_DRAWS, DRAWS);
+    let n_values = users.len().saturating_mul(columns.iter().flatten().count()).max(1);
+    let n_draws = (MOST_USERS_DRAWN / users.len().max(1)).min(MOST_VALUES / n_values).clamp(LEAST_DRAWS, DRAWS);
     let mut averages: Vec<Vec<f64>> = vec![Vec::with_capacity(n_draws); columns.len()];
     let mut chance = Chance(seed);
     let mut times = vec![0.0; users.len()];
     for _ in 0..n_draws {
+        if progress.interrupted() {
+            return Err(EvalError::Interrupted);
+        }
         times.fill(0.0);
         for _ in users {
             // Below `users.len()`, since the unit interval has no 1.
@@ -55,7 +75,7 @@ pub fn intervals(evaluation: &Evaluation, seed: u64) -> Vec<Option<Interval>> {
             averages.extend(column.as_ref().and_then(|column| column.average(&times)));
         }
     }
-    columns.iter().zip(averages).map(|(column, averages)| column.as_ref().and(bounds(averages))).collect()
+    Ok(columns.iter().zip(averages).map(|(column, averages)| column.as_ref().and(bounds(averages))).collect())
 }
 
 /// One metric's values of all users.

@@ -156,12 +156,13 @@ impl Judge<'_> {
         let five = TopFive::new(&targets).filter(|_| enough);
         let whole = Whole { placed: &placed, n_relevant: ideal.len(), n_candidates: ranking.ranked.n_candidates };
 
-        let outcomes = self.columns.iter().map(|column| match column.entry.measure {
+        let outcome = |column: &Column| match column.entry.measure {
             Measure::TopK(_) | Measure::Whole(_) if ideal.is_empty() => Outcome::LeftOut,
             Measure::TopK(metric) => Outcome::of_list(metric(&TopK::new(&placed, &ideal, column.k))),
             Measure::Whole(metric) => Outcome::of_list(metric(&whole)),
-            Measure::List(metric) => Outcome::of_list(list.and_then(|list| metric(&list.first(self, column.k)?))),
             Measure::Sums(_) if stars.is_none() => Outcome::DoesNotApply,
+            // Lists are judged at all lengths at once.
+            Measure::List(_) => Outcome::LeftOut,
             Measure::Exposure(_) | Measure::Sums(_) | Measure::Judgements(_) => Outcome::LeftOut,
             Measure::Stars(..) if rated.is_empty() => Outcome::LeftOut,
             Measure::Stars(metric, _) => Outcome::of_predictions(stars.as_deref().and_then(metric)),
@@ -169,13 +170,23 @@ impl Judge<'_> {
             Measure::Targets(_) if !enough => Outcome::LeftOut,
             Measure::Targets(metric) => Outcome::of_predictions(metric(&pairs)),
             Measure::TopFive(metric) => Outcome::of_list(five.as_ref().map(metric)),
-        });
+        };
+        let mut outcomes = Vec::with_capacity(self.columns.len());
+        for columns in self.columns.chunk_by(|a, b| a.entry.name == b.entry.name) {
+            match (columns[0].entry.measure, list) {
+                (Measure::List(metric), Some(list)) => {
+                    let lengths: Vec<NonZeroUsize> = columns.iter().map(|column| column.k).collect();
+                    outcomes.extend(metric(&list.given(self), &lengths).into_iter().map(Outcome::of_list));
+                }
+                _ => outcomes.extend(columns.iter().map(outcome)),
+            }
+        }
         let judgement = |row: &Rated| Judgement { score: row.score, is_relevant: self.is_relevant(row.rating) };
         Ok(Judged {
             user: case.user(),
             n_test: rows().count(),
             n_relevant: ideal.len(),
-            outcomes: outcomes.collect(),
+            outcomes,
             sums: stars.as_deref().map(Sums::of),
             judgements: rated.iter().map(judgement).collect(),
             rated: targets,
@@ -241,18 +252,16 @@ struct Listed<'a> {
 }
 
 impl Listed<'_> {
-    /// The first `k` of it.
-    fn first<'a>(&'a self, judge: &'a Judge<'_>, k: NonZeroUsize) -> Option<List<'a>> {
-        let n = k.get().min(self.list.len());
-        (n > 0).then(|| List {
-            items: &self.list[..n],
-            hits: self.hits.as_ref().map(|hits| &hits[..n]),
-            popular: &self.popular[..k.get().min(self.popular.len())],
+    /// As metrics see it.
+    fn given<'a>(&'a self, judge: &'a Judge<'_>) -> List<'a> {
+        List {
+            items: self.list,
+            hits: self.hits.as_deref(),
+            popular: &self.popular,
             profile: self.profile,
-            k,
             known: judge.known,
             catalogue: judge.catalogue,
-        })
+        }
     }
 }
 

@@ -80,26 +80,46 @@ impl Known {
         &self.popular
     }
 
-    /// The mean over `items` of the share of training users who rated them; 0 for no items.
-    pub fn average_popularity(&self, items: &[ItemIdx]) -> f64 {
-        let sum: usize = items.iter().map(|item| self.n_ratings(*item)).sum();
-        sum as f64 / (self.n_train_users.max(1) * items.len().max(1)) as f64
+    /// The mean of the share of training users who rated an item, over the first of `items`, the first two, and so on.
+    pub fn average_popularities(&self, items: &[ItemIdx]) -> Vec<f64> {
+        let n_users = self.n_train_users.max(1);
+        let mut sum = 0;
+        let mean = |(n, item): (usize, &ItemIdx)| {
+            sum += self.n_ratings(*item);
+            sum as f64 / (n_users * n) as f64
+        };
+        (1..).zip(items).map(mean).collect()
     }
 
     /// The share of each genre in `items`, each item spreading a weight of 1 evenly over its genres; `None` where none of them
     /// has a genre.
     pub fn genre_shares(&self, items: &[ItemIdx]) -> Option<Vec<f64>> {
-        let mut shares = vec![0.0; self.n_genres];
+        let mut of_all = None;
+        self.genre_shares_of_firsts(items, |n, shares| {
+            if n == items.len() {
+                of_all = shares();
+            }
+        });
+        of_all
+    }
+
+    /// Tells `take` of the first of `items`, the first two, and so on: how many they are, and [`Known::genre_shares`] of them, computed
+    /// where it is asked for.
+    pub fn genre_shares_of_firsts(
+        &self,
+        items: &[ItemIdx],
+        mut take: impl FnMut(usize, &dyn Fn() -> Option<Vec<f64>>),
+    ) {
+        let mut weights = vec![0.0; self.n_genres];
         let mut n_items = 0.0;
-        for item in items {
+        for (n, item) in (1..).zip(items) {
             let genres = self.genres.of(item.index());
             if !genres.is_empty() {
                 n_items += 1.0;
-                genres.iter().for_each(|genre| shares[*genre] += 1.0 / genres.len() as f64);
+                genres.iter().for_each(|genre| weights[*genre] += 1.0 / genres.len() as f64);
             }
+            take(n, &|| (n_items > 0.0).then(|| weights.iter().map(|weight| weight / n_items).collect()));
         }
-        shares.iter_mut().for_each(|share| *share /= n_items);
-        (n_items > 0.0).then_some(shares)
     }
 }
 
@@ -156,8 +176,8 @@ mod tests {
         let profiles: Vec<_> = catalogue.users.indices().map(|user| rows(known.profile(user))).collect();
         assert_eq!(profiles, [vec![1, 2], vec![], vec![1]]);
         let all: Vec<ItemIdx> = catalogue.items.indices().collect();
-        assert_eq!(known.average_popularity(&all), (2.0 + 1.0) / 2.0 / 3.0);
-        assert_eq!(known.average_popularity(&[]), 0.0);
+        assert_eq!(known.average_popularities(&all).last(), Some(&((2.0 + 1.0) / 2.0 / 3.0)));
+        assert!(known.average_popularities(&[]).is_empty());
         assert_eq!(known.genre_shares(&all), Some(vec![0.25, 0.75]));
         assert_eq!(known.genre_shares(&all[1..2]), None);
     }

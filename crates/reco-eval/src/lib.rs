@@ -53,10 +53,10 @@ mod summary;
 
 pub use config::EvaluateConfig;
 pub use error::EvalError;
-pub use evaluate::{Ask, Task, evaluate};
+pub use evaluate::{Ask, Task, evaluate, evaluate_watched};
 pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail, UserValues};
 pub use group::{Attribute, Gap, Group, GroupValues, MOST_VALUES, attributes, gaps, groups};
 pub use history::History;
-pub use interval::{Interval, intervals};
+pub use interval::{Interval, intervals, intervals_watched};
 pub use known::Known;
 pub use metric::{METRICS, MetricEntry};

@@ -41,6 +41,8 @@ mod serendipity_at_k;
 mod uncapped_map_at_k;
 mod user_auc;
 
+use std::num::NonZeroUsize;
+
 pub use self::given::{Exposure, Judgement, List, Pair, Placed, Sums, TopFive, TopK, Whole};
 
 pub(crate) use self::article_accuracy::article_accuracy;
@@ -182,8 +184,9 @@ pub enum Measure {
     TopK(fn(&TopK<'_>) -> Option<f64>),
     /// The places of all relevant items in the ranking of all candidates. Users without relevant items are left out.
     Whole(fn(&Whole<'_>) -> Option<f64>),
-    /// The first `k` of the ranking themselves: what kind of items they are.
-    List(fn(&List<'_>) -> Option<f64>),
+    /// The first `k` of the ranking themselves: what kind of items they are. One value for each of several `k`, in one pass over the
+    /// longest of them, so that a thousand lengths cost what the longest does.
+    List(fn(&List<'_>, &[NonZeroUsize]) -> Vec<Option<f64>>),
     /// The lists of `k` of all users together; no user has a value.
     Exposure(fn(&Exposure<'_>) -> Option<f64>),
     /// Ratings and predictions in stars, a prediction beyond the scale as it is; one pair at least. Does not apply to a

@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: users are added in the order of the cases, whoever judged them, so that no sum depends on threads.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use reco_core::{Catalogue, ItemIdx};
@@ -151,19 +152,15 @@ struct Tally {
     sums: Sums,
     /// Kept only where a metric asks.
     judgements: Option<Vec<Judgement>>,
-    /// In how many lists of each length each item is, for the lengths that a metric asks for.
-    exposures: Vec<(NonZeroUsize, Vec<u64>)>,
+    /// The lengths that a metric asks for, ascending, and in how many lists each item is within that length and not within the one before.
+    exposures: Vec<(NonZeroUsize, Vec<u32>)>,
 }
 
 impl Tally {
     fn new(columns: &[Column], n_items: usize) -> Self {
         let mean = |column: &Column| column.entry.measure.average().map(Mean::new);
-        let mut exposures: Vec<(NonZeroUsize, Vec<u64>)> = Vec::new();
-        for column in columns.iter().filter(|column| matches!(column.entry.measure, Measure::Exposure(_))) {
-            if exposures.iter().all(|(k, _)| *k != column.k) {
-                exposures.push((column.k, vec![0; n_items]));
-            }
-        }
+        let exposed = columns.iter().filter(|column| matches!(column.entry.measure, Measure::Exposure(_)));
+        let lengths: BTreeSet<NonZeroUsize> = exposed.map(|column| column.k).collect();
         let judges = columns.iter().any(|column| matches!(column.entry.measure, Measure::Judgements(_)));
         Self {
             n_users: 0,
@@ -172,7 +169,7 @@ impl Tally {
             means: columns.iter().map(mean).collect(),
             sums: Sums::default(),
             judgements: judges.then(Vec::new),
-            exposures,
+            exposures: lengths.into_iter().map(|k| (k, vec![0; n_items])).collect(),
         }
     }
 
@@ -189,24 +186,42 @@ impl Tally {
         if let Some(judgements) = &mut self.judgements {
             judgements.extend(&judged.judgements);
         }
+        let mut rest = list;
+        let mut from = 0;
         for (k, counts) in &mut self.exposures {
-            list.iter().take(k.get()).for_each(|item| counts[item.index()] += 1);
+            let (new, further) = rest.split_at((k.get() - from).min(rest.len()));
+            new.iter().for_each(|item| counts[item.index()] += 1);
+            (rest, from) = (further, k.get());
         }
     }
 
     fn metrics(&mut self, columns: &[Column], applies: &[bool]) -> Vec<(String, Option<f64>)> {
         let mut values = Vec::with_capacity(columns.len());
+        let exposed = self.exposed(columns);
         for (at, column) in columns.iter().enumerate() {
             let value = match column.entry.measure {
-                Measure::Exposure(metric) => {
-                    let counts = self.exposures.iter().find(|(k, _)| *k == column.k);
-                    counts.and_then(|(_, counts)| metric(&Exposure { counts }))
-                }
+                Measure::Exposure(_) => exposed[at],
                 Measure::Sums(metric) => Some(self.sums).filter(|sums| sums.n > 0.0).as_ref().and_then(metric),
                 Measure::Judgements(metric) => self.judgements.as_mut().and_then(|rows| metric(rows)),
                 _ => self.means[at].and_then(Mean::finish),
             };
             values.push((column.name.clone(), value.filter(|_| applies[at])));
+        }
+        values
+    }
+
+    /// The values of metrics of all lists together, each in the place of its column.
+    fn exposed(&self, columns: &[Column]) -> Vec<Option<f64>> {
+        let mut values = vec![None; columns.len()];
+        let n_items = self.exposures.first().map_or(0, |(_, counts)| counts.len());
+        let mut counts = vec![0_u64; n_items];
+        for (k, new) in &self.exposures {
+            counts.iter_mut().zip(new).for_each(|(count, new)| *count += u64::from(*new));
+            for (value, column) in values.iter_mut().zip(columns).filter(|(_, column)| column.k == *k) {
+                if let Measure::Exposure(metric) = column.entry.measure {
+                    *value = metric(&Exposure { counts: &counts });
+                }
+            }
         }
         values
     }

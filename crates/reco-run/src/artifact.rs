@@ -13,14 +13,14 @@ use std::sync::Arc;
 
 use reco_core::memory::affordable;
 use reco_core::{
-    Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, Query, Ranking, RawId, Run,
-    Score, Seen, UserIdx, Who,
+    Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, LoadError, Progress, Query,
+    Ranking, RawId, Run, Score, Seen, UserIdx, Who,
 };
 use reco_data::TableOutput;
 use reco_data::table::{Column, Table};
 use reco_features::{ItemDetails, context_vector, find_user, read_catalogue};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::experiment::entry;
 use crate::manifest::Manifest;
@@ -87,8 +87,16 @@ impl Artifact {
     /// Reads the model in `folder`.
     ///
     /// # Errors
-    /// A folder that is missing, damaged, foreign or of another schema version; a missing device.
+    /// A folder that is missing, damaged, foreign or of another schema version; a missing device; more memory than there is.
     pub fn load(folder: &Path, device: DeviceChoice) -> Result<Self, RunError> {
+        Self::load_watched(folder, device, &reco_core::Silent)
+    }
+
+    /// As [`Artifact::load`], where `progress` is asked whether to stop.
+    ///
+    /// # Errors
+    /// As [`Artifact::load`]; an interruption.
+    pub fn load_watched(folder: &Path, device: DeviceChoice, progress: &dyn Progress) -> Result<Self, RunError> {
         let foreign = |reason: String| RunError::ForeignModel { path: folder.display().to_string(), reason };
         let manifest = Manifest::read(folder, HINT)?;
         if manifest.stage != "train" {
@@ -99,13 +107,28 @@ impl Artifact {
         let text = fs::read_to_string(&path).map_err(RunError::reading(&path))?;
         let config: ArtifactConfig =
             serde_json::from_str(&text).map_err(|error| foreign(format!("`{CONFIG}`: {error}")))?;
+        // What a model says of itself and what its manifest says it was made with are one thing.
+        let made = &manifest.experiment;
+        let said = [("name", json!(config.name)), ("kind", json!(config.kind)), ("options", config.options.clone())];
+        if let Some((key, said)) = said.iter().find(|(key, said)| made.get(key) != Some(said)) {
+            return Err(foreign(format!("`{CONFIG}` has `{key}` as `{said}`, and its manifest as `{}`", made[*key])));
+        }
+        if config.seed != manifest.seed {
+            return Err(foreign(format!(
+                "`{CONFIG}` has the seed `{}`, and its manifest `{}`",
+                config.seed, manifest.seed
+            )));
+        }
         let (catalogue, details) = read_catalogue(&folder.join(CATALOGUE))?;
         let seen = read_seen(&folder.join(SEEN), &catalogue)?;
         let approach = (entry(&path.display().to_string(), &config.kind)?.configure)(&config.options)
             .map_err(|error| foreign(error.to_string()))?;
         affordable(approach.as_ref(), &catalogue)?;
-        let run = Run { seed: config.seed, device, progress: &reco_core::Silent };
-        let model = approach.load(&folder.join(WEIGHTS), &catalogue, &run)?;
+        let run = Run { seed: config.seed, device, progress };
+        let model = approach.load(&folder.join(WEIGHTS), &catalogue, &run).map_err(|error| match error {
+            LoadError::Interrupted => RunError::Interrupted,
+            other => other.into(),
+        })?;
         Ok(Self { config, manifest, model, details, seen })
     }
 
@@ -229,9 +252,11 @@ fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<Vec<Seen>, RunError> 
         hint: HINT.to_owned(),
     };
     let table = Table::read(path)?;
-    let (Column::U32(users), Column::U32(items)) = (table.column(SEEN_USER)?, table.column(SEEN_ITEM)?) else {
-        return Err(foreign().into());
+    let column = |name| match table.get(name) {
+        Some(Column::U32(rows)) => Ok(rows),
+        _ => Err(table.no_column(name, "row numbers")),
     };
+    let (users, items) = (column(SEEN_USER)?, column(SEEN_ITEM)?);
     let mut seen = vec![Vec::new(); catalogue.n_users()];
     for (&user, &item) in users.iter().zip(items) {
         let item = catalogue.items.at(item as usize).ok_or_else(foreign)?;

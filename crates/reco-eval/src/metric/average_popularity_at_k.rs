@@ -5,6 +5,8 @@
 //!
 //! **Invariant**: in [0, 1].
 
+use std::num::NonZeroUsize;
+
 use super::{Better, Family, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
@@ -15,6 +17,7 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
     measure: Measure::List(average_popularity),
 };
 
-fn average_popularity(list: &List<'_>) -> Option<f64> {
-    Some(list.known.average_popularity(list.items))
+fn average_popularity(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
+    let popularities = list.known.average_popularities(list.longest(lengths));
+    lengths.iter().map(|k| Some(popularities[list.n(*k) - 1])).collect()
 }

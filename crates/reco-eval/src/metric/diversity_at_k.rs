@@ -6,6 +6,8 @@
 //!
 //! **Invariant**: in [0, 1] for features that are not negative; 0 where all items have the same.
 
+use std::num::NonZeroUsize;
+
 use super::{Better, Family, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
@@ -16,21 +18,41 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
     measure: Measure::List(diversity),
 };
 
-fn diversity(list: &List<'_>) -> Option<f64> {
+/// Longer lists add up their pairs item by item, so that each length goes on from the one before; up to it, pair by pair.
+const PAIR_BY_PAIR: usize = 100;
+
+fn diversity(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
     let features = list.catalogue.item_features.matrix();
-    if features.n_columns() == 0 || list.items.len() < 2 {
-        return None;
+    if features.n_columns() == 0 {
+        return vec![None; lengths.len()];
     }
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    let rows: Vec<(&[f32], f64)> =
-        list.items.iter().map(|item| features.row(item.index())).map(|row| (row, dot(row, row).sqrt())).collect();
-    let mut sum = 0.0;
-    for (at, (a, a_length)) in rows.iter().enumerate() {
-        for (b, b_length) in &rows[at + 1..] {
-            let lengths = a_length * b_length;
-            sum += if lengths > 0.0 { 1.0 - dot(a, b) / lengths } else { 1.0 };
+    let rows: Vec<(&[f32], f64)> = list
+        .longest(lengths)
+        .iter()
+        .map(|item| features.row(item.index()))
+        .map(|row| (row, dot(row, row).sqrt()))
+        .collect();
+    let apart = |(a, a_length): &(&[f32], f64), (b, b_length): &(&[f32], f64)| {
+        let lengths = a_length * b_length;
+        if lengths > 0.0 { 1.0 - dot(a, b) / lengths } else { 1.0 }
+    };
+    // Of the first items, each pair once: `[n, n]`.
+    let n_few = rows.len().min(PAIR_BY_PAIR);
+    let few: Vec<Vec<f64>> =
+        (0..n_few).map(|a| (0..n_few).map(|b| if b > a { apart(&rows[a], &rows[b]) } else { 0.0 }).collect()).collect();
+    let of_few = |n: usize| (0..n).map(|a| few[a][a + 1..n].iter()).flatten().fold(0.0, |sum, apart| sum + apart);
+    let mut sums = Vec::new();
+    if rows.len() > PAIR_BY_PAIR {
+        let mut sum = 0.0;
+        for (at, b) in rows.iter().enumerate() {
+            sum = rows[..at].iter().fold(sum, |sum, a| sum + apart(a, b));
+            sums.push(sum);
         }
     }
-    let n_pairs = rows.len() * (rows.len() - 1) / 2;
-    Some((sum / n_pairs as f64).max(0.0))
+    let of = |n: usize| {
+        let sum = if n <= PAIR_BY_PAIR { of_few(n) } else { sums[n - 1] };
+        (n > 1).then(|| (sum / (n * (n - 1) / 2) as f64).max(0.0))
+    };
+    lengths.iter().map(|k| of(list.n(*k))).collect()
 }

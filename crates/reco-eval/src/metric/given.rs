@@ -97,23 +97,33 @@ pub struct Whole<'a> {
     pub n_candidates: usize,
 }
 
-/// A list of recommendations to one user, and what was known before.
+/// A list of recommendations to one user, as long as the longest asked for, and what was known before.
 #[derive(Clone, Copy, Debug)]
 pub struct List<'a> {
-    /// The items, best first: at most `k`, and one at least.
+    /// The items, best first, and one at least.
     pub items: &'a [ItemIdx],
     /// Which of them are relevant; `None` for a user without relevant items.
     pub hits: Option<&'a [bool]>,
-    /// The candidates that training has most ratings of, at most `k`, best first.
+    /// The candidates that training has most ratings of, best first.
     pub popular: &'a [ItemIdx],
     /// The items that the user was known to have rated.
     pub profile: &'a [ItemIdx],
-    /// The length asked for.
-    pub k: NonZeroUsize,
     /// Counts of training ratings, and what items are like.
     pub known: &'a Known,
     /// Users, items, features.
     pub catalogue: &'a Catalogue,
+}
+
+impl List<'_> {
+    /// How many items the first `k` are.
+    pub fn n(&self, k: NonZeroUsize) -> usize {
+        k.get().min(self.items.len())
+    }
+
+    /// The first `n` items, where the longest of `lengths` ends.
+    pub fn longest(&self, lengths: &[NonZeroUsize]) -> &[ItemIdx] {
+        &self.items[..lengths.iter().map(|k| self.n(*k)).max().unwrap_or(0)]
+    }
 }
 
 /// The lists of all users.

@@ -7,6 +7,8 @@
 //!
 //! **Invariant**: at least 0, for equal shares; at most ln 100.
 
+use std::num::NonZeroUsize;
+
 use super::{Better, Family, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
@@ -19,9 +21,20 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
 
 const ALPHA: f64 = 0.01;
 
-fn miscalibration(list: &List<'_>) -> Option<f64> {
-    let wanted = list.known.genre_shares(list.profile)?;
-    let given = list.known.genre_shares(list.items)?;
-    let terms = wanted.iter().zip(&given).filter(|(p, _)| **p > 0.0);
-    Some(terms.map(|(p, q)| p * (p / ((1.0 - ALPHA) * q + ALPHA * p)).ln()).sum::<f64>().max(0.0))
+fn miscalibration(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
+    let Some(wanted) = list.known.genre_shares(list.profile) else { return vec![None; lengths.len()] };
+    let divergence = |given: Vec<f64>| {
+        let terms = wanted.iter().zip(&given).filter(|(p, _)| **p > 0.0);
+        terms.map(|(p, q)| p * (p / ((1.0 - ALPHA) * q + ALPHA * p)).ln()).sum::<f64>().max(0.0)
+    };
+    let items = list.longest(lengths);
+    let mut wanted_at = vec![false; items.len() + 1];
+    lengths.iter().for_each(|k| wanted_at[list.n(*k)] = true);
+    let mut values = vec![None; items.len() + 1];
+    list.known.genre_shares_of_firsts(items, |n, shares| {
+        if wanted_at[n] {
+            values[n] = shares().map(divergence);
+        }
+    });
+    lengths.iter().map(|k| values[list.n(*k)]).collect()
 }

@@ -6,6 +6,8 @@
 //!
 //! **Invariant**: at least 0; 0 where everybody rated everything in the list.
 
+use std::num::NonZeroUsize;
+
 use super::{Better, Family, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
@@ -16,8 +18,14 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
     measure: Measure::List(novelty),
 };
 
-fn novelty(list: &List<'_>) -> Option<f64> {
+fn novelty(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
     let n_users = list.known.n_train_users().max(1) as f64;
     let bits = |item: &reco_core::ItemIdx| (n_users / list.known.n_ratings(*item).max(1) as f64).log2();
-    Some(list.items.iter().map(bits).sum::<f64>() / list.items.len() as f64)
+    let mut sum = 0.0;
+    let add = |item| {
+        sum += bits(item);
+        sum
+    };
+    let sums: Vec<f64> = list.longest(lengths).iter().map(add).collect();
+    lengths.iter().map(|k| list.n(*k)).map(|n| Some(sums[n - 1] / n as f64)).collect()
 }

@@ -7,6 +7,8 @@
 //!
 //! **Invariant**: at least -1.
 
+use std::num::NonZeroUsize;
+
 use super::{Better, Family, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
@@ -17,7 +19,9 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
     measure: Measure::List(lift),
 };
 
-fn lift(list: &List<'_>) -> Option<f64> {
-    let taste = list.known.average_popularity(list.profile);
-    (!list.profile.is_empty() && taste > 0.0).then(|| list.known.average_popularity(list.items) / taste - 1.0)
+fn lift(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
+    let taste = list.known.average_popularities(list.profile).last().copied().filter(|taste| *taste > 0.0);
+    let Some(taste) = taste else { return vec![None; lengths.len()] };
+    let popularities = list.known.average_popularities(list.longest(lengths));
+    lengths.iter().map(|k| Some(popularities[list.n(*k) - 1] / taste - 1.0)).collect()
 }

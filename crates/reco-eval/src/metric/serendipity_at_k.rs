@@ -6,6 +6,8 @@
 //!
 //! **Invariant**: in [0, 1], never more than `precision@k`; 0 for `popularity`.
 
+use std::num::NonZeroUsize;
+
 use super::{Better, Family, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
@@ -16,8 +18,17 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
     measure: Measure::List(serendipity),
 };
 
-fn serendipity(list: &List<'_>) -> Option<f64> {
-    let hits = list.items.iter().zip(list.hits?).filter(|(_, hit)| **hit);
-    let n = hits.filter(|(item, _)| !list.popular.contains(item)).count();
-    Some(n as f64 / list.k.get() as f64)
+fn serendipity(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
+    let Some(hits) = list.hits else { return vec![None; lengths.len()] };
+    // The place of each hit in the list, and among the most popular.
+    let hits = list.items.iter().zip(hits).enumerate().filter(|(_, (_, hit))| **hit);
+    let places: Vec<(usize, Option<usize>)> =
+        hits.map(|(place, (item, _))| (place, list.popular.iter().position(|popular| popular == item))).collect();
+    let of = |k: &NonZeroUsize| {
+        let k = k.get();
+        let hits = places.iter().take_while(|(place, _)| *place < k);
+        let n = hits.filter(|(_, popular)| popular.is_none_or(|popular| popular >= k)).count();
+        Some(n as f64 / k as f64)
+    };
+    lengths.iter().map(of).collect()
 }

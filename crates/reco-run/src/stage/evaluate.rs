@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use reco_core::{Case, Catalogue, Recommender, ScoreError, Seen};
+use reco_core::{Case, Catalogue, Progress, Recommender, ScoreError, Seen};
 use reco_data::table::{Column, Table};
 use reco_eval::{
-    Ask, EvalError, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate, gaps, groups, intervals,
+    Ask, EvalError, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate_watched, gaps, groups,
+    intervals_watched,
 };
 use reco_features::{Dataset, SplitConfig};
 use serde::{Deserialize, Serialize};
@@ -42,10 +43,9 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
         let validation = Validation::new(&ruler, &experiment.split)?;
         let (mut devices, mut values) = (Vec::new(), BTreeMap::new());
         for configured in &experiment.approaches {
-            if context.progress.train().interrupted() {
-                return Err(RunError::Interrupted);
-            }
-            let artifact = Artifact::load(&context.at("models").join(&configured.name), experiment.device)?;
+            context.go_on()?;
+            let model = context.at("models").join(&configured.name);
+            let artifact = Artifact::load_watched(&model, experiment.device, context.progress.train())?;
             let mut evaluation = ruler
                 .measure(artifact.model.as_ref(), Ask::AsVisitors)
                 .map_err(|error| cannot(&configured.name, error))?;
@@ -145,6 +145,7 @@ pub(crate) struct Ruler<'a> {
     known: Known,
     groups: Vec<Group>,
     moment: Vec<f32>,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Ruler<'a> {
@@ -155,6 +156,7 @@ impl<'a> Ruler<'a> {
         let genres = dataset.details.iter().map(|item| item.genres.as_slice());
         Ok(Self {
             config: &experiment.evaluate,
+            progress: context.progress.train(),
             seed: experiment.seed,
             cases: dataset.cases(),
             seen: dataset.seen(),
@@ -172,10 +174,14 @@ impl<'a> Ruler<'a> {
 
     /// Measures `recommender`, with the bounds of each metric and the gaps between groups of users.
     pub(crate) fn measure(&self, recommender: &dyn Recommender, held_out: Ask) -> Result<Evaluation, RunError> {
-        let Self { config, seed, cases, seen, known, moment, .. } = self;
+        let Self { config, seed, cases, seen, known, moment, progress, .. } = self;
         let task = Task { cases, seen, known, config, context: moment, seed: *seed, held_out };
-        let mut evaluation = evaluate(recommender, &task)?;
-        evaluation.intervals = intervals(&evaluation, *seed);
+        let stopped = |error| match error {
+            EvalError::Interrupted => RunError::Interrupted,
+            other => other.into(),
+        };
+        let mut evaluation = evaluate_watched(recommender, &task, *progress).map_err(stopped)?;
+        evaluation.intervals = intervals_watched(&evaluation, *seed, *progress).map_err(stopped)?;
         evaluation.by_group = gaps(&evaluation, &self.dataset.catalogue, &self.groups, &config.buckets);
         Ok(evaluation)
     }

@@ -32,8 +32,11 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     }
     let outcome = context.work(&folder, None, |at| {
         let tables = Tables::read(&context.tables.join("tables"))?;
+        context.go_on()?;
         let dataset = prepare(&tables, &experiment.features, &experiment.split, experiment.seed)?;
+        context.go_on()?;
         dataset.write(at)?;
+        context.go_on()?;
         Ok(Made { device: None, notes: notes(&dataset.info) })
     })?;
     Ok(vec![outcome])

@@ -98,6 +98,14 @@ impl Context<'_> {
         Place::new(out, path, self.progress)
     }
 
+    /// Asks whether to go on.
+    ///
+    /// # Errors
+    /// The one who started the run asks to stop.
+    pub(crate) fn go_on(&self) -> Result<(), RunError> {
+        if self.progress.train().interrupted() { Err(RunError::Interrupted) } else { Ok(()) }
+    }
+
     /// Makes `folder` with `make` if it has to be made.
     pub(crate) fn work(
         &self,
@@ -105,9 +113,7 @@ impl Context<'_> {
         approach: Option<&str>,
         make: impl FnOnce(&Path) -> Result<Made, RunError>,
     ) -> Result<Outcome, RunError> {
-        if self.progress.train().interrupted() {
-            return Err(RunError::Interrupted);
-        }
+        self.go_on()?;
         let why = folder.why().or_else(|| self.force.then(|| "asked for".to_owned()));
         let mut outcome = Outcome {
             stage: folder.stage.to_owned(),

@@ -64,7 +64,9 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             experiment.approaches.iter().map(|one| row(context, &one.name)).collect::<Result<_, _>>()?;
         let results = results(context, &info, &rows);
         let facts = facts(context, &info, &rows)?;
+        context.go_on()?;
         write_all(at, &results, &facts, &experiment.report)?;
+        context.go_on()?;
         Ok(Made::default())
     })?;
     Ok(vec![outcome])
@@ -106,6 +108,7 @@ pub(super) fn write_all(at: &Path, results: &Results, facts: &Facts, config: &Re
 }
 
 fn row(context: &Context<'_>, name: &str) -> Result<Row, RunError> {
+    context.go_on()?;
     let model = context.at("models").join(name);
     let manifest = Manifest::read(&model, "`reco train` makes it")?;
     let history = model.join(artifact::HISTORY);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use reco_core::memory::affordable;
-use reco_core::{Fitted, Run, Train, TrainingLog};
+use reco_core::{FitError, Fitted, Run, Train, TrainingLog};
 use reco_data::table::{Column, Table};
 use reco_features::Dataset;
 use serde::{Deserialize, Serialize};
@@ -130,9 +130,9 @@ fn fit(
         let place = || configured.name.clone();
         let auto = Auto::new(&configured.approach.options())
             .map_err(|error| ExperimentError::Options { place: place(), error })?;
-        auto.fit_with(&train, &run, &|part| trained(context, part, inputs))?
+        auto.fit_with(&train, &run, &|part| trained(context, part, inputs)).map_err(stopped)?
     } else {
-        configured.approach.fit(&train, &run)?
+        configured.approach.fit(&train, &run).map_err(stopped)?
     };
     let seconds = started.elapsed().as_secs_f64();
     if run.progress.interrupted() {
@@ -172,6 +172,14 @@ fn fit(
             ratings_per_second: log.map(TrainingLog::ratings_per_second),
         }),
     })
+}
+
+/// To be asked to stop is no failure of an approach.
+fn stopped(error: FitError) -> RunError {
+    match error {
+        FitError::Interrupted => RunError::Interrupted,
+        other => other.into(),
+    }
 }
 
 fn save(configured: &Configured, fitted: &dyn Fitted, weights: &Path) -> Result<(), RunError> {

@@ -39,10 +39,34 @@ proptest! {
         let known = told.known(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
         let config = EvaluateConfig { sampled_negatives: sampled.min(scores[0].len() - 1), ..at(3) };
         let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42, held_out: Ask::AsVisitors };
-        let evaluated = |tile, n_threads| evaluate_in_tiles(&told, &task, tile, n_threads).unwrap();
+        let evaluated = |tile, n_threads| evaluate_in_tiles(&told, &task, tile, n_threads, &Silent).unwrap();
         let one = evaluated(1000, 1);
         for n_threads in [1, 2, 5] {
             prop_assert_eq!(&one, &evaluated(tile, n_threads));
+        }
+    }
+
+    #[test]
+    fn many_lengths_of_lists_give_what_each_gives_alone(
+        (scores, rows, seen) in worlds(), pairs in vec((0..8_usize, 0..12_usize), 0..60),
+        lengths in vec(1..15_usize, 1..6),
+    ) {
+        let told = told(&scores);
+        let pairs: Vec<_> = pairs.iter().map(|(u, i)| (u % scores.len(), i % scores[0].len())).collect();
+        let k: Vec<_> = lengths.iter().map(|k| (*k).try_into().unwrap()).collect();
+        let config = EvaluateConfig { k, ..EvaluateConfig::default() };
+        let together = told.evaluate_after(&rows, &slices(&seen), &pairs, &config).unwrap();
+        for k in lengths {
+            let alone = told.evaluate_after(&rows, &slices(&seen), &pairs, &at(k)).unwrap();
+            for (name, value) in &alone.metrics {
+                prop_assert_eq!(together.metric(name).map(f64::to_bits), value.map(f64::to_bits), "{}", name);
+            }
+            for (one, all) in alone.per_user.iter().zip(&together.per_user) {
+                for ((name, _), value) in alone.metrics.iter().zip(&one.values) {
+                    let at = together.metrics.iter().position(|(known, _)| known == name).unwrap();
+                    prop_assert_eq!(all.values[at].map(f64::to_bits), value.map(f64::to_bits), "{}", name);
+                }
+            }
         }
     }
 
