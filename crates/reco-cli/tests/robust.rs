@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{copy_of, files, finished};
+use common::{copy_of, files};
 use reco_core::{DeviceChoice, ItemIdx, Progress};
 use reco_run::fetch::{FetchProgress, Silent};
 use reco_run::{
@@ -137,6 +137,12 @@ impl Progress for Limited {
 }
 
 impl IngestProgress for Limited {
+    fn begin(&self, _: u64) {}
+
+    fn advance(&self, _: u64) {}
+
+    fn end(&self) {}
+
     fn interrupted(&self) -> bool {
         self.ask()
     }
