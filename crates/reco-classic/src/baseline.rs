@@ -17,7 +17,7 @@ use std::sync::Arc;
 use reco_core::options::{self, OptionsError};
 use reco_core::{
     Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Progress, Query,
-    Recommender, Run, ScoreError, Scores, Term, Train, Who,
+    Recommender, Requirement, Run, ScoreError, Scores, Term, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -158,6 +158,10 @@ impl Approach for Baseline {
 
     fn options(&self) -> Value {
         json!(self)
+    }
+
+    fn requires(&self) -> Vec<Requirement> {
+        vec![Requirement::Stars]
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

@@ -19,7 +19,7 @@ use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError};
 use reco_core::{
     Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
-    Recommender, Run, ScoreError, Scores, Train, Who,
+    Recommender, Requirement, Run, ScoreError, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -94,6 +94,10 @@ impl Approach for Clusters {
             .and("centroids", &[2, n_clusters, n_profile_items], 8)
             .lowered_by("n_clusters")
             .lowered_by("n_profile_items")
+    }
+
+    fn requires(&self) -> Vec<Requirement> {
+        vec![Requirement::Stars]
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

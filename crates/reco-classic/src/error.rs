@@ -10,18 +10,6 @@ use reco_core::{FitError, LoadError, Progress};
 /// Why a model of this crate cannot be fitted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClassicError {
-    /// Rows without stars, for a model of stars.
-    #[error(
-        "`{approach}` predicts stars, and `{n_missing}` of `{n_rows}` training rows have none\nhint: leave it out, or name the column of stars in `data.columns.rating`; `popularity` needs none"
-    )]
-    NoStars {
-        /// The approach.
-        approach: &'static str,
-        /// Rows without stars.
-        n_missing: usize,
-        /// All training rows.
-        n_rows: usize,
-    },
     /// Numbers that were learned, and that an item table cannot hold.
     #[error(
         "`{approach}` learned numbers that an item table of `{format}` cannot hold\nhint: set `item_table` to `f32`, or train with a lower `learning_rate`"

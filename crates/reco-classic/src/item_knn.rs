@@ -15,7 +15,7 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Progress,
-    Query, Recommender, Run, ScoreError, Scores, Term, Train, parallel,
+    Query, Recommender, Requirement, Run, ScoreError, Scores, Term, Train, parallel,
 };
 use serde_json::{Value, json};
 
@@ -58,6 +58,10 @@ impl Approach for ItemKnn {
             &[parallel::threads(), n_items],
             48,
         )
+    }
+
+    fn requires(&self) -> Vec<Requirement> {
+        vec![Requirement::Stars]
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

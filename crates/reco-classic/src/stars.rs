@@ -8,10 +8,9 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use reco_core::{Catalogue, FitError, Interactions, ItemIdx, LoadError, Target, Train, UserIdx, Who};
+use reco_core::{Catalogue, FitError, Interactions, ItemIdx, LoadError, Requirement, Target, Train, UserIdx, Who};
 use serde::{Deserialize, Serialize};
 
-use crate::error::ClassicError;
 use crate::weights;
 
 /// The row of a user or an item, and a number: stars, or what is left of them.
@@ -116,10 +115,7 @@ impl Stars {
         if rows.is_empty() {
             return Err(FitError::NoRows { approach });
         }
-        let n_missing = rows.ratings().iter().filter(|rating| rating.is_none()).count();
-        if n_missing > 0 {
-            return Err(ClassicError::NoStars { approach, n_missing, n_rows: rows.len() }.into());
-        }
+        Requirement::Stars.check(approach, train)?;
         let stars = rows.ratings().iter().flatten();
         let pairs = rows.users().iter().zip(rows.items()).zip(stars);
         let mut pairs: Vec<(UserIdx, Entry)> =

@@ -16,7 +16,7 @@ use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError};
 use reco_core::{
     Approach, ApproachEntry, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix,
-    Predicts, Query, Ranking, Recommender, Run, ScoreError, Scores, Train, Who,
+    Predicts, Query, Ranking, Recommender, Requirement, Run, ScoreError, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -100,6 +100,10 @@ impl Approach for Svd {
         let (rows, size) = (catalogue.n_users() + catalogue.n_items(), self.embedding_size.get());
         // Those that are learned, and those that are kept.
         Need::default().and("rows of users and items", &[2, rows, size], 4).lowered_by("embedding_size")
+    }
+
+    fn requires(&self) -> Vec<Requirement> {
+        vec![Requirement::Stars]
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

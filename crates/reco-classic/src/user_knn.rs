@@ -15,7 +15,7 @@ use std::sync::Arc;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Progress,
-    Query, Recommender, Run, ScoreError, Scores, Term, Train, parallel,
+    Query, Recommender, Requirement, Run, ScoreError, Scores, Term, Train, parallel,
 };
 use serde_json::{Value, json};
 
@@ -48,6 +48,10 @@ impl Approach for UserKnn {
 
     fn options(&self) -> Value {
         json!(self.0)
+    }
+
+    fn requires(&self) -> Vec<Requirement> {
+        vec![Requirement::Stars]
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

@@ -46,9 +46,9 @@ pub use query::{Candidates, ContextValue, Query, Who};
 pub use ranking::{Ranking, Relevant, Scores};
 pub use rating::{Rating, RatingError, RatingScale, Scaling, Score, Target};
 pub use recommender::{
-    Approach, ApproachEntry, DeviceChoice, EpochLog, FitError, Fitted, LoadError, Predicts, Progress, Recommender, Run,
-    ScoreError, Silent, TrainingLog,
+    Approach, ApproachEntry, DeviceChoice, EpochLog, FitError, Fitted, LoadError, Predicts, Progress, Recommender,
+    Requirement, Run, ScoreError, Silent, TrainingLog,
 };
-pub use rows::{Case, Catalogue, Interaction, Interactions, InteractionsBuilder, Seen, Train};
+pub use rows::{Case, Catalogue, ContextColumn, Interaction, Interactions, InteractionsBuilder, Seen, Train};
 pub use top_k::top_k;
 pub use vocab::{Indexed, Items, Users, Vocab, VocabError};

@@ -13,7 +13,8 @@ use crate::{ItemIdx, Profile, Seen, Target, UserIdx};
 pub struct Query<'a> {
     /// For whom.
     pub who: Who<'a>,
-    /// The moment, one number per context of the catalogue; empty for a moment not stated, which counts as zeros.
+    /// The moment, one number per context of the catalogue; empty for a moment not stated, which counts as the average one of
+    /// training.
     pub context: &'a [f32],
     /// Among which items.
     pub candidates: Candidates<'a>,

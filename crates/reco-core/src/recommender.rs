@@ -181,6 +181,11 @@ pub trait Approach: Send + Sync {
         Need::default()
     }
 
+    /// What it cannot do without: asked before anything is trained.
+    fn requires(&self) -> Vec<Requirement> {
+        Vec::new()
+    }
+
     /// Learns from `train`.
     ///
     /// # Errors
@@ -192,6 +197,37 @@ pub trait Approach: Send + Sync {
     /// # Errors
     /// A file that is missing, damaged, foreign, or of another shape than the catalogue's.
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
+}
+
+/// What an approach cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// Stars in every training row.
+    Stars,
+    /// Features of items.
+    ItemFeatures,
+    /// Training rows of everyone who asks: it has no answer for a visitor, nor for a user who was held out whole.
+    KnownUsers,
+}
+
+impl Requirement {
+    /// Whether `train` has it. [`Requirement::KnownUsers`] is no matter of the training rows, and always met here.
+    ///
+    /// # Errors
+    /// [`FitError::NoStars`], [`FitError::NoItemFeatures`]
+    pub fn check(self, approach: &'static str, train: &Train) -> Result<(), FitError> {
+        let ratings = train.fit.ratings();
+        match self {
+            Self::Stars => match ratings.iter().filter(|rating| rating.is_none()).count() {
+                0 => Ok(()),
+                n_missing => Err(FitError::NoStars { approach, n_missing, n_rows: ratings.len() }),
+            },
+            Self::ItemFeatures if train.catalogue.item_features.names().is_empty() => {
+                Err(FitError::NoItemFeatures { approach })
+            }
+            Self::ItemFeatures | Self::KnownUsers => Ok(()),
+        }
+    }
 }
 
 /// A recommender with what is known of its training.
@@ -327,6 +363,26 @@ pub enum FitError {
         /// The approach.
         approach: &'static str,
     },
+    /// Rows without stars, for a model of stars.
+    #[error(
+        "`{approach}` predicts stars, and `{n_missing}` of `{n_rows}` training rows have none\nhint: leave it out, or name the column of stars in `data.columns.rating`; `popularity` needs none"
+    )]
+    NoStars {
+        /// The approach.
+        approach: &'static str,
+        /// Rows without stars.
+        n_missing: usize,
+        /// All training rows.
+        n_rows: usize,
+    },
+    /// Items without features, for a model that knows items by them.
+    #[error(
+        "`{approach}` needs item features and the catalogue has none\nhint: give items genres, a year or attributes, or leave the approach out"
+    )]
+    NoItemFeatures {
+        /// The approach.
+        approach: &'static str,
+    },
     /// A loss that is NaN or infinite.
     #[error("the loss of `{approach}` became `{loss}` in epoch `{epoch}`\nhint: lower `learning_rate`")]
     Diverged {
@@ -367,13 +423,13 @@ pub enum LoadError {
 }
 
 impl Query<'_> {
-    /// The context to use: the one stated, or zeros.
+    /// The context to use: the one stated, or the average moment of training.
     ///
     /// # Errors
     /// A context that has neither no number nor one for each of the catalogue's.
-    pub fn context_or_zeros(&self, catalogue: &Catalogue) -> Result<Vec<f32>, ScoreError> {
+    pub fn context_or_average(&self, catalogue: &Catalogue) -> Result<Vec<f32>, ScoreError> {
         match (self.context.len(), catalogue.contexts.len()) {
-            (0, expected) => Ok(vec![0.0; expected]),
+            (0, _) => Ok(catalogue.average_moment()),
             (given, expected) if given == expected => Ok(self.context.to_vec()),
             (given, expected) => Err(ScoreError::Context { given, expected }),
         }

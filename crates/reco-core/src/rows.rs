@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Features, ItemIdx, Items, Matrix, Rating, RatingScale, Scaling, Target, UserIdx, Users};
 
 /// Everything known about users and items before any rating is looked at, and the meaning of numbers.
@@ -19,15 +21,61 @@ pub struct Catalogue {
     pub user_features: Features,
     /// `[n_items, n_features]`: `old` and the genres, for MovieLens.
     pub item_features: Features,
-    /// Names of the columns that describe the moment of a rating: `daytime`, `weekend`.
-    pub contexts: Vec<String>,
+    /// The columns that describe the moment of a rating: `daytime`, `weekend`.
+    pub contexts: Vec<ContextColumn>,
     /// The stars that a rating can have.
     pub scale: RatingScale,
     /// From stars to targets.
     pub scaling: Scaling,
 }
 
+/// One number that describes the moment of a rating, and what it is in the training rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContextColumn {
+    /// `daytime`; `device=mobile` for one value of a text.
+    pub name: String,
+    /// The mean over the training rows: what a moment counts as that is not stated.
+    pub mean: f32,
+    /// The lowest number in the training rows.
+    pub low: f32,
+    /// The highest number in the training rows.
+    pub high: f32,
+}
+
+impl ContextColumn {
+    /// The columns called `names`, with what they are in the rows `train` of `values`, `[n_rows, n_contexts]`. All are 0 where
+    /// there is no such row.
+    pub fn of(names: Vec<String>, values: &Matrix, train: impl Iterator<Item = usize> + Clone) -> Vec<Self> {
+        let column = |(column, name)| {
+            let (mut low, mut high, mut sum, mut n) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0_usize);
+            for number in train.clone().map(|row| values.row(row)[column]) {
+                (low, high, sum, n) = (low.min(number), high.max(number), sum + f64::from(number), n + 1);
+            }
+            match n {
+                0 => Self { name, mean: 0.0, low: 0.0, high: 0.0 },
+                n => Self { name, mean: ((sum / n as f64) as f32).clamp(low, high), low, high },
+            }
+        };
+        names.into_iter().enumerate().map(column).collect()
+    }
+
+    /// The context that the column belongs to: `device` for `device=mobile`.
+    pub fn family(&self) -> &str {
+        self.name.split_once('=').map_or(&self.name, |(family, _)| family)
+    }
+}
+
 impl Catalogue {
+    /// The names of the contexts' columns.
+    pub fn context_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.contexts.iter().map(|column| column.name.as_str())
+    }
+
+    /// The moment that is not stated: the mean of each context over the training rows.
+    pub fn average_moment(&self) -> Vec<f32> {
+        self.contexts.iter().map(|column| column.mean).collect()
+    }
+
     /// How many users there are, with or without ratings.
     pub fn n_users(&self) -> usize {
         self.users.len()

@@ -28,7 +28,7 @@ pub struct EvaluateConfig {
     pub sampled_negatives: usize,
     /// Names of metrics, `ndcg@k` for every length or `ndcg@10` for one; empty for all.
     pub metrics: Vec<String>,
-    /// The moment of the predictions, by the names of contexts; those not stated are 0.
+    /// The moment of the predictions, by the names of contexts; those not stated are the training average.
     pub context: BTreeMap<String, ContextValue>,
     /// The id of the user shown in detail; empty for the catalogue's second (the article's `i = 1`), or the first of the
     /// test set where that one has no rated test row.

@@ -31,7 +31,7 @@ pub struct Task<'a> {
     pub known: &'a Known,
     /// Which metrics, which items are relevant.
     pub config: &'a EvaluateConfig,
-    /// The moment of the predictions, one number per context of the catalogue; empty for zeros. Test rows' own contexts are not
+    /// The moment of the predictions, one number per context of the catalogue; empty for the average moment of training. Test rows' own contexts are not
     /// granted.
     pub context: &'a [f32],
     /// Sampled candidates follow from it; nothing else does.

@@ -1,4 +1,4 @@
-//! In which situation was a rating given, and in which is a prediction asked for?
+//! Reads the moment of a rating off its time, and the moment of a question off what is stated of it.
 //!
 //! Does not know what a context is good for.
 //!
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::{TimeZone, db};
 use reco_core::options::did_you_mean;
-use reco_core::{Catalogue, ContextValue};
+use reco_core::{Catalogue, ContextColumn, ContextValue};
 
 use crate::FeaturesError;
 
@@ -60,42 +60,50 @@ impl Clock {
 /// A moment, stated by the names of its contexts.
 pub type Stated = BTreeMap<String, ContextValue>;
 
-/// The moment stated by name as one number per context of `catalogue`, for [`Query::context`](reco_core::Query). Contexts
-/// not stated are 0. A text context is stated by its name, `device = "mobile"`, which sets the column `device=mobile`.
+/// The moment stated by name as one number per context of `catalogue`, for [`Query::context`](reco_core::Query). A context
+/// that is not stated is its average over the training rows. A text context is stated by its name, `device = "mobile"`, which
+/// sets the column `device=mobile` and clears those of the other devices.
 ///
 /// # Errors
-/// A context that the catalogue does not have, a value that it never had, a number that is not finite.
+/// A context that the catalogue does not have, a value that it never had, a number that is not finite, or one beyond 0 and 1
+/// where the training rows lie between them.
 pub fn context_vector(catalogue: &Catalogue, stated: &Stated) -> Result<Vec<f32>, FeaturesError> {
     let columns = &catalogue.contexts;
-    let mut vector = vec![0.0; columns.len()];
-    for (name, value) in stated {
-        if let Some(column) = columns.iter().position(|column| column == name) {
-            vector[column] = number(value).ok_or_else(|| FeaturesError::ContextValue {
-                name: name.clone(),
-                value: value.to_string(),
-                hint: "it is a number".to_owned(),
-            })?;
-            continue;
-        }
-        let prefix = format!("{name}=");
-        let values: Vec<&str> = columns.iter().filter_map(|column| column.strip_prefix(&prefix)).collect();
-        if values.is_empty() {
-            let names: BTreeSet<&str> =
-                columns.iter().map(|column| column.split_once('=').map_or(column.as_str(), |(name, _)| name)).collect();
-            return Err(FeaturesError::UnknownContext {
-                name: name.clone(),
-                hint: did_you_mean(name, names.into_iter()),
-            });
-        }
-        let column = format!("{prefix}{value}");
-        let column = columns.iter().position(|known| *known == column).ok_or_else(|| FeaturesError::ContextValue {
-            name: name.clone(),
-            value: value.to_string(),
-            hint: did_you_mean(&value.to_string(), values.into_iter()),
-        })?;
-        vector[column] = 1.0;
+    let settings = stated.iter().map(|(name, value)| setting(columns, name, value)).collect::<Result<Vec<_>, _>>()?;
+    let mut vector = catalogue.average_moment();
+    for (stated, _) in &settings {
+        let of_family = |column: &&ContextColumn| column.family() == columns[*stated].family();
+        let cleared = columns.iter().zip(&mut vector).filter(|(column, _)| of_family(column));
+        cleared.for_each(|(_, number)| *number = 0.0);
     }
+    settings.into_iter().for_each(|(column, number)| vector[column] = number);
     Ok(vector)
+}
+
+/// The column that the context `name` with the value `value` sets, and to which number.
+fn setting(columns: &[ContextColumn], name: &str, value: &ContextValue) -> Result<(usize, f32), FeaturesError> {
+    let refuse = |hint| FeaturesError::ContextValue { name: name.to_owned(), value: value.to_string(), hint };
+    if let Some(at) = columns.iter().position(|column| column.name == name) {
+        let number = number(value).ok_or_else(|| refuse("it is a number".to_owned()))?;
+        let within_one = columns[at].low >= 0.0 && columns[at].high <= 1.0;
+        if within_one && !(0.0..=1.0).contains(&number) {
+            return Err(refuse("it lies between `0` and `1`".to_owned()));
+        }
+        return Ok((at, number));
+    }
+    let prefix = format!("{name}=");
+    let values: Vec<&str> = columns.iter().filter_map(|column| column.name.strip_prefix(&prefix)).collect();
+    if values.is_empty() {
+        let names: BTreeSet<&str> = columns.iter().map(ContextColumn::family).collect();
+        let hint = match names.len() {
+            0 => "these data have no context".to_owned(),
+            _ => did_you_mean(name, names.into_iter()),
+        };
+        return Err(FeaturesError::UnknownContext { name: name.to_owned(), hint });
+    }
+    let column = format!("{prefix}{value}");
+    let at = columns.iter().position(|known| known.name == column);
+    at.map(|at| (at, 1.0)).ok_or_else(|| refuse(did_you_mean(&value.to_string(), values.into_iter())))
 }
 
 fn number(value: &ContextValue) -> Option<f32> {
@@ -144,7 +152,9 @@ mod tests {
             items: Items::new(vec![]).unwrap(),
             user_features: Features::none(0),
             item_features: Features::none(0),
-            contexts: ["daytime", "weekend", "device=mobile", "device=tv"].map(str::to_owned).to_vec(),
+            contexts: [("daytime", 0.5), ("weekend", 0.25), ("device=mobile", 0.75), ("device=tv", 0.125)]
+                .map(|(name, mean)| ContextColumn { name: name.to_owned(), mean, low: 0.0, high: 1.0 })
+                .to_vec(),
             scale: RatingScale::new(1.0, 5.0).unwrap(),
             scaling: Scaling::None,
         };
@@ -154,9 +164,12 @@ mod tests {
                 &stated.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             )
         };
-        assert_eq!(vector(&[]).unwrap(), [0.0; 4]);
-        assert_eq!(vector(&[("daytime", "1".into()), ("device", "tv".into())]).unwrap(), [1.0, 0.0, 0.0, 1.0]);
-        assert_eq!(vector(&[("device=mobile", 1.0.into()), ("weekend", 1.0.into())]).unwrap(), [0.0, 1.0, 1.0, 0.0]);
+        // What is not stated is the average; of a text that is stated, no other value counts.
+        assert_eq!(vector(&[]).unwrap(), [0.5, 0.25, 0.75, 0.125]);
+        assert_eq!(vector(&[("daytime", "1".into()), ("device", "tv".into())]).unwrap(), [1.0, 0.25, 0.0, 1.0]);
+        assert_eq!(vector(&[("device=mobile", 1.0.into()), ("weekend", 1.0.into())]).unwrap(), [0.5, 1.0, 1.0, 0.0]);
+        let shares = [("device=mobile", 0.5.into()), ("device=tv", 0.5.into())];
+        assert_eq!(vector(&shares).unwrap()[2..], [0.5, 0.5]);
         let refuse = |name, value: ContextValue| vector(&[(name, value)]).unwrap_err().to_string();
         assert_eq!(refuse("weekday", 1.0.into()), "unknown context `weekday`\nhint: did you mean `weekend`?");
         assert_eq!(
@@ -166,6 +179,10 @@ mod tests {
         assert_eq!(
             refuse("device", "mobil".into()),
             "context `device` cannot be `mobil`\nhint: did you mean `mobile`?"
+        );
+        assert_eq!(
+            refuse("daytime", 17.0.into()),
+            "context `daytime` cannot be `17`\nhint: it lies between `0` and `1`"
         );
         assert_eq!(refuse("daytime", "noon".into()), "context `daytime` cannot be `noon`\nhint: it is a number");
     }

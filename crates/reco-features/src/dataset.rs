@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reco_core::{Case, Catalogue, Interaction, Interactions, Items, Matrix, Rating, Seen, Target, Train, Users};
+use reco_core::{
+    Case, Catalogue, ContextColumn, Interaction, Interactions, Items, Matrix, Rating, Seen, Target, Train, Users,
+};
 use reco_data::{DatasetInfo, Ratings, Tables};
 use serde::{Deserialize, Serialize};
 
@@ -155,12 +157,13 @@ pub fn prepare(
     let rated = rated.filter_map(|((row, rating), part)| Some((row.item, (*rating)?, *part == Part::Train)));
     let scaling = fit_scaling(features.scaling, tables.scale, items.items.len(), rated);
 
+    let in_train = (0..rows.len()).filter(|at| assignment.parts[*at] == Part::Train);
     let catalogue = Catalogue {
         users: users.users,
         items: items.items,
         user_features: users.features,
         item_features: items.features,
-        contexts: contexts.names,
+        contexts: ContextColumn::of(contexts.names, &contexts.matrix, in_train),
         scale: tables.scale,
         scaling,
     };

@@ -38,7 +38,7 @@
 //! let dataset = prepare(&tables, &FeaturesConfig::default(), &split, 42)?;
 //!
 //! assert_eq!(dataset.catalogue.item_features.names(), ["old", "Comedy", "Crime"]);
-//! assert_eq!(dataset.catalogue.contexts, ["daytime", "weekend"]);
+//! assert!(dataset.catalogue.context_names().eq(["daytime", "weekend"]));
 //! let cases = dataset.cases();
 //! assert_eq!(cases.len(), 1); // user 8 has one rating, to learn from
 //! assert_eq!(cases[0].rows().ratings()[0].map(|rating| rating.stars()), Some(4.0)); // user 7's latest

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{
-    Catalogue, Features, Indexed, Interaction, Interactions, ItemId, Items, Matrix, RatingScale, RawId, Scaling, Span,
-    Target, UserId, Users, Vocab,
+    Catalogue, ContextColumn, Features, Indexed, Interaction, Interactions, ItemId, Items, Matrix, RatingScale, RawId,
+    Scaling, Span, Target, UserId, Users, Vocab,
 };
 use reco_data::table::{Column, Table};
 use serde::de::DeserializeOwned;
@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, Info, SourceRows};
 use crate::{FeaturesError, ItemDetails};
 
-/// Changes with the layout of the catalogue's files.
-const CATALOGUE_VERSION: u32 = 1;
+/// Changes with the layout of the catalogue's files. At 2 contexts have their mean and bounds.
+const CATALOGUE_VERSION: u32 = 2;
 /// Changes with the layout of `dataset.json` and of the parts. At 2 there is a part `fold_in.parquet`.
 const DATASET_VERSION: u32 = 2;
 
@@ -34,7 +34,7 @@ struct CatalogueFile {
     version: u32,
     n_users: usize,
     n_items: usize,
-    contexts: Vec<String>,
+    contexts: Vec<ContextColumn>,
     scale: RatingScale,
     scaling: ScalingFile,
     /// The numbers that became 0 and 1, by column; a catalogue of before they were kept has none.
@@ -76,7 +76,8 @@ impl Dataset {
     pub fn write(&self, dir: &Path) -> Result<(), FeaturesError> {
         self.write_catalogue(dir)?;
         write_json(&dir.join("dataset.json"), &DatasetFile { version: DATASET_VERSION, info: self.info.clone() })?;
-        let contexts = &self.catalogue.contexts;
+        let contexts: Vec<String> = self.catalogue.context_names().map(str::to_owned).collect();
+        let contexts = contexts.as_slice();
         write_part(&dir.join("train.parquet"), "train", contexts, &self.fit, &self.source_rows.fit)?;
         write_part(&dir.join("test.parquet"), "test", contexts, &self.test, &self.source_rows.test)?;
         let source_rows = &self.source_rows;
@@ -219,7 +220,7 @@ fn read_part(path: &Path, catalogue: &Catalogue, n: usize) -> Result<(Interactio
     let (ratings, targets) = (reader.optional_numbers("rating")?, reader.optional_numbers("target")?);
     let (timestamps, source_rows) = (reader.integers("timestamp")?, reader.integers("source_row")?);
     let (names, contexts) = reader.prefixed(CONTEXT)?;
-    if names != catalogue.contexts {
+    if !names.iter().map(String::as_str).eq(catalogue.context_names()) {
         return Err(reader.damaged("its contexts are not those of `catalogue.json`"));
     }
     let source_row = |row: &Option<i64>| row.and_then(|row| u64::try_from(row).ok());

@@ -52,7 +52,10 @@ fn features_and_contexts_are_named_and_in_order() {
     assert_eq!(catalogue.item_features.matrix().row(2), [0.0, 0.0, 0.0, 1.0, 0.0]);
     assert_eq!(catalogue.user_features.names(), ["age"]);
     assert_eq!(catalogue.user_features.matrix().values(), [0.0, 0.5, 1.0]);
-    assert_eq!(catalogue.contexts, ["daytime", "weekend", "device=mobile", "device=tv"]);
+    assert!(catalogue.context_names().eq(["daytime", "weekend", "device=mobile", "device=tv"]));
+    // Of the three rows of train below, one each is by day, on a weekend, on a mobile and on a TV.
+    let third = 1.0 / 3.0;
+    assert_eq!(catalogue.average_moment(), [third; 4]);
     // int(0.8 × 3) = 2 columns train. Rows: (user 0, item 0), (0, 1), (2, 0).
     assert_eq!(dataset.source_rows.fit, [2, 1, 0]);
     assert_eq!(dataset.fit.contexts().row(0), [0.0, 0.0, 0.0, 0.0]);
@@ -83,7 +86,7 @@ fn without_times_there_is_no_context_of_time() {
     let mut tables = example();
     tables.ratings.timestamp = vec![None; 4];
     let dataset = prepare(&tables, &FeaturesConfig::default(), &by_columns(), 0).unwrap();
-    assert_eq!(dataset.catalogue.contexts, ["device=mobile", "device=tv"]);
+    assert!(dataset.catalogue.context_names().eq(["device=mobile", "device=tv"]));
     assert_eq!(dataset.info.n_without_time, 0);
 }
 

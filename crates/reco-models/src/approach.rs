@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use reco_core::memory::Need;
 use reco_core::options::{OptionsError, parse};
-use reco_core::{Approach, ApproachEntry, Catalogue, FitError, Fitted, LoadError, Run, Train};
+use reco_core::{Approach, ApproachEntry, Catalogue, FitError, Fitted, LoadError, Requirement, Run, Train};
 use serde_json::Value;
 
 use crate::batches::Columns;
@@ -67,8 +67,13 @@ impl<N: Network> Approach for NetworkApproach<N> {
         need.lowered_by("embedding_size")
     }
 
+    fn requires(&self) -> Vec<Requirement> {
+        vec![Requirement::Stars, Requirement::KnownUsers]
+    }
+
     fn fit(&self, data: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let started = Instant::now();
+        Requirement::Stars.check(N::NAME, data)?;
         let device = ComputeDevice::find(run.device)?;
         let n = data.fit.len();
         let (fit, validation) = match (self.options.validation_split, &data.validation) {

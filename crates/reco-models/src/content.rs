@@ -15,12 +15,12 @@ use burn::tensor::{Tensor, TensorData};
 use reco_core::options::{OptionsError, parse};
 use reco_core::{
     Approach, ApproachEntry, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LayerGraph,
-    LoadError, Predicts, Query, Recommender, Run, Scaling, ScoreError, Scores, Target, Term, Train, Who, Without,
+    LoadError, Predicts, Query, Recommender, Requirement, Run, Scaling, ScoreError, Scores, Target, Term, Train, Who,
+    Without,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ModelError;
 use crate::device::ComputeDevice;
 use crate::fitted::{WEIGHTS, tensor, values};
 
@@ -97,12 +97,9 @@ fn ratings(rows: &[Vec<(ItemIdx, Target)>], n_rows: usize, n_items: usize, devic
 }
 
 impl Content {
-    fn features(catalogue: &Catalogue, device: &ComputeDevice) -> Result<Tensor<2>, ModelError> {
+    fn features(catalogue: &Catalogue, device: &ComputeDevice) -> Option<Tensor<2>> {
         let features = catalogue.item_features.matrix();
-        if features.n_columns() == 0 || features.n_rows() == 0 {
-            return Err(ModelError::NoFeatures { approach: NAME });
-        }
-        Ok(tensor(features, device))
+        (features.n_columns() > 0 && features.n_rows() > 0).then(|| tensor(features, device))
     }
 
     /// The weights of the one who asks, as a row of `[1, n_features]`.
@@ -129,13 +126,17 @@ impl Approach for ContentApproach {
         (ENTRY.defaults)()
     }
 
+    fn requires(&self) -> Vec<Requirement> {
+        vec![Requirement::ItemFeatures]
+    }
+
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         if train.fit.is_empty() {
             return Err(FitError::NoRows { approach: NAME });
         }
         let device = ComputeDevice::find(run.device)?;
         let catalogue = &train.catalogue;
-        let features = Content::features(catalogue, &device)?;
+        let features = Content::features(catalogue, &device).ok_or(FitError::NoItemFeatures { approach: NAME })?;
         let mut rated = vec![Vec::new(); catalogue.n_users()];
         for row in train.fit.iter() {
             rated[row.user.index()].push((row.item, row.target));
@@ -157,12 +158,14 @@ impl Approach for ContentApproach {
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
         let device = ComputeDevice::find(run.device)?;
-        let features = Content::features(catalogue, &device)?;
-        let shape = [catalogue.n_users(), features.dims()[1]];
         let path = folder.join(WEIGHTS);
-        let weights = UserWeights::new(Tensor::zeros(shape, &device.device)).try_load_file(&path).map_err(|error| {
-            LoadError::Weights { path: path.display().to_string(), approach: NAME, reason: error.to_string() }
-        })?;
+        let refuse = |reason: String| LoadError::Weights { path: path.display().to_string(), approach: NAME, reason };
+        let features = Content::features(catalogue, &device)
+            .ok_or_else(|| refuse("the catalogue beside it has no item features".to_owned()))?;
+        let shape = [catalogue.n_users(), features.dims()[1]];
+        let weights = UserWeights::new(Tensor::zeros(shape, &device.device))
+            .try_load_file(&path)
+            .map_err(|error| refuse(error.to_string()))?;
         Ok(Box::new(Content { weights, features, catalogue: Arc::clone(catalogue), device }))
     }
 }

@@ -32,14 +32,6 @@ pub enum ModelError {
         /// What it should be.
         reason: &'static str,
     },
-    /// Content-based filtering without features.
-    #[error(
-        "`{approach}` needs item features and the catalogue has none\nhint: give items genres, a year or attributes, or leave the approach out"
-    )]
-    NoFeatures {
-        /// The approach.
-        approach: &'static str,
-    },
 }
 
 impl From<ModelError> for FitError {

@@ -148,7 +148,7 @@ impl<N: Network> Recommender for FittedNetwork<N> {
         let mut users = Vec::with_capacity(queries.len());
         for query in queries {
             let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: N::NAME }) };
-            users.push((user, query.context_or_zeros(&self.catalogue)?));
+            users.push((user, query.context_or_average(&self.catalogue)?));
         }
         let tile = self.tile_users();
         for (n, chunk) in users.chunks(tile).enumerate() {
@@ -167,7 +167,7 @@ impl<N: Network> Recommender for FittedNetwork<N> {
         if items.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let context = query.context_or_zeros(&self.catalogue)?;
+        let context = query.context_or_average(&self.catalogue)?;
         let mut scores = Scores::new();
         self.score(&[Query { candidates: Candidates::These(items), ..*query }], &mut scores)?;
         let features = self.item_features.as_ref().map(|features| {

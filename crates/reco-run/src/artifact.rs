@@ -137,7 +137,8 @@ impl Artifact {
         self.model.catalogue()
     }
 
-    /// The moment that `stated` describes, one number per context; contexts not stated count as zero.
+    /// The moment that `stated` describes, one number per context; contexts not stated are the
+    /// training average.
     ///
     /// # Errors
     /// A context that the catalogue does not have, or a value that it cannot take.

@@ -16,7 +16,7 @@ use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{
     Approach, ApproachEntry, Candidates, Catalogue, Choice, Explanation, FitError, Fitted, ItemIdx, LoadError,
-    Predicts, Profile, Query, Recommender, Run, ScoreError, Scores, Train, Who,
+    Predicts, Profile, Query, Recommender, Requirement, Run, ScoreError, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -192,6 +192,17 @@ impl Approach for Auto {
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
         self.parts.iter().fold(Need::default(), |need, part| need.with(part.memory(catalogue)))
+    }
+
+    fn requires(&self) -> Vec<Requirement> {
+        // Who knows only its own users gives way to a part that answers visitors.
+        let all = self.parts.iter().flat_map(|part| part.requires()).filter(|one| *one != Requirement::KnownUsers);
+        all.fold(Vec::new(), |mut all, one| {
+            if !all.contains(&one) {
+                all.push(one);
+            }
+            all
+        })
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

@@ -52,14 +52,9 @@ pub enum RunError {
     /// Writing the results.
     #[error(transparent)]
     Report(#[from] ReportError),
-    /// An approach that knows only its users, asked about users who were held out whole.
-    #[error(
-        "`{approach}` has no answer for users who were held out whole: it was never trained on them\nhint: leave it out with `--approach`, or split so that every user is in train, as `per-user-random` does"
-    )]
-    CannotFoldIn {
-        /// The approach.
-        approach: String,
-    },
+    /// What is asked for and these data cannot give, all of it, before anything was trained.
+    #[error("this experiment cannot run on these data:\n{}", .0.join("\n"))]
+    Refused(Vec<String>),
     /// A repeated experiment, of which one repetition has to be named, or one named that there is not.
     #[error("{}", which_repetition(given, known))]
     WhichRepetition {

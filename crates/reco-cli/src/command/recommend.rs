@@ -141,8 +141,7 @@ fn as_json(
     answer: &Answer,
     notes: &[String],
 ) -> Value {
-    let moment: BTreeMap<&str, f32> =
-        artifact.catalogue().contexts.iter().map(String::as_str).zip(context.iter().copied()).collect();
+    let moment: BTreeMap<&str, f32> = artifact.catalogue().context_names().zip(context.iter().copied()).collect();
     let rated: Vec<Value> =
         args.visitor.rated.iter().map(|(id, stars)| json!({ "item_id": id, "rating": stars })).collect();
     let visitor = json!({ "likes": profile.likes, "attributes": profile.attributes, "rated": rated });

@@ -65,7 +65,7 @@ fn parts(dataset: &Dataset) -> impl Iterator<Item = &Interactions> {
 /// One entry per context: a column of numbers by its values, the columns of a text (`device=tv`) by the text's values.
 fn contexts(dataset: &Dataset) -> Vec<ContextCounts> {
     let mut contexts: Vec<ContextCounts> = Vec::new();
-    for (column, name) in dataset.catalogue.contexts.iter().enumerate() {
+    for (column, name) in dataset.catalogue.context_names().enumerate() {
         let mut values: BTreeMap<u32, usize> = BTreeMap::new();
         for part in parts(dataset) {
             let matrix = part.contexts();
@@ -82,7 +82,7 @@ fn contexts(dataset: &Dataset) -> Vec<ContextCounts> {
                     None => contexts.push(ContextCounts { name: name.to_owned(), values: vec![(value.to_owned(), n)] }),
                 }
             }
-            None => contexts.push(ContextCounts { name: name.clone(), values: labelled(&values) }),
+            None => contexts.push(ContextCounts { name: name.to_owned(), values: labelled(&values) }),
         }
     }
     contexts

@@ -6,11 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use reco_core::{Case, Catalogue, Progress, Recommender, ScoreError, Seen};
+use reco_core::{Case, Catalogue, Progress, Recommender, Seen};
 use reco_data::table::{Column, Table};
 use reco_eval::{
-    Ask, EvalError, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate_watched, gaps, groups,
-    intervals_watched,
+    Ask, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate_watched, gaps, groups, intervals_watched,
 };
 use reco_features::{Dataset, SplitConfig};
 use serde::{Deserialize, Serialize};
@@ -22,7 +21,7 @@ use crate::artifact::{Artifact, ids};
 use crate::folder::{Folder, Made, write_json};
 use crate::manifest::Manifest;
 use crate::models::{Lists, RankedBy};
-use crate::{Outcome, RunError, models};
+use crate::{Experiment, Outcome, RunError, models};
 
 /// What the file of users' values is called, after the approach.
 pub(crate) const USERS: &str = ".users.parquet";
@@ -46,9 +45,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             context.go_on()?;
             let model = context.at("models").join(&configured.name);
             let artifact = Artifact::load_watched(&model, experiment.device, context.progress.train())?;
-            let mut evaluation = ruler
-                .measure(artifact.model.as_ref(), Ask::AsVisitors)
-                .map_err(|error| cannot(&configured.name, error))?;
+            let mut evaluation = ruler.measure(artifact.model.as_ref(), Ask::AsVisitors)?;
             if let Ok(validation) = &validation {
                 evaluation.validation = validation.measure(&ruler, artifact.model.as_ref())?;
                 let value = evaluation.validation.iter().find(|(name, _)| *name == validation.column);
@@ -125,14 +122,20 @@ impl Validation {
 
 const NO_VALIDATION: &str = "the split has no validation part";
 
-/// Whoever can't answer what the protocol asks is named.
-fn cannot(name: &str, error: RunError) -> RunError {
-    match error {
-        RunError::Eval(EvalError::Score(ScoreError::Visitor { .. })) => {
-            RunError::CannotFoldIn { approach: name.to_owned() }
-        }
-        other => other,
+/// What the evaluation asks for and `dataset` cannot give: a context that it does not have, a threshold above all ratings.
+pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<String> {
+    let EvaluateConfig { context, relevance_threshold: threshold, .. } = &experiment.evaluate;
+    let moment = reco_features::context_vector(&dataset.catalogue, context);
+    let mut refusals: Vec<String> =
+        moment.err().map(|error| format!("`evaluate.context`: {error}")).into_iter().collect();
+    let highest = dataset.catalogue.scale.max();
+    if *threshold > highest && dataset.test.ratings().iter().any(Option::is_some) {
+        refusals.push(format!(
+            "`evaluate.relevance_threshold` is `{threshold}` and no rating is above `{highest}`: no item would be relevant\n\
+             hint: it is in stars; lower it"
+        ));
     }
+    refusals
 }
 
 /// What every recommender is measured by: the held-out rows of one data set, and the rules of one experiment.
@@ -153,6 +156,10 @@ impl<'a> Ruler<'a> {
     pub(crate) fn new(context: &Context<'a>) -> Result<Self, RunError> {
         let experiment = context.experiment;
         let dataset = Dataset::read(&context.at("features"))?;
+        let refusals = unmeasurable(experiment, &dataset);
+        if !refusals.is_empty() {
+            return Err(RunError::Refused(refusals));
+        }
         let genres = dataset.details.iter().map(|item| item.genres.as_slice());
         Ok(Self {
             config: &experiment.evaluate,

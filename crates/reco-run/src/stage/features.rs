@@ -56,7 +56,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     }
     Ok(Folder {
         stage: ENTRY.name,
-        version: 2,
+        version: 3,
         path,
         part: json!({
             "features": experiment.part(&experiment.features),

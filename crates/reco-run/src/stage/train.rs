@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use reco_core::memory::affordable;
-use reco_core::{FitError, Fitted, Run, Train, TrainingLog};
+use reco_core::{FitError, Fitted, Requirement, Run, Train, TrainingLog};
 use reco_data::table::{Column, Table};
 use reco_features::Dataset;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::evaluate::unmeasurable;
 use super::{Context, StageEntry, features, notes, own_version};
 use crate::artifact::{self, ArtifactConfig};
 use crate::auto::{self, Auto, Part};
@@ -68,10 +69,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
                 Some(dataset) => dataset,
                 none => {
                     let dataset = none.insert(Dataset::read(&context.at("features"))?);
-                    // What cannot be trained is said before anything is.
-                    for one in &context.experiment.approaches {
-                        affordable(one.approach.as_ref(), &dataset.catalogue)?;
-                    }
+                    refuse(context, dataset)?;
                     dataset
                 }
             };
@@ -83,6 +81,28 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     Ok(outcomes)
 }
 
+/// Refuses, before anything is trained, all that the experiment asks for and `dataset` cannot give.
+fn refuse(context: &Context<'_>, dataset: &Dataset) -> Result<(), RunError> {
+    let experiment = context.experiment;
+    let train = dataset.train();
+    let mut refusals: Vec<String> = Vec::new();
+    for Configured { name, approach, .. } in &experiment.approaches {
+        refusals.extend(affordable(approach.as_ref(), &dataset.catalogue).err().map(|error| error.to_string()));
+        for need in approach.requires() {
+            let refusal = match need {
+                Requirement::KnownUsers if dataset.fold_in.is_some() => Some(format!(
+                    "`{name}` has no answer for users who are held out whole: it is never trained on them\nhint: leave it out with \
+                     `--approach`, or split so that every user is in train, as `per-user-random` does"
+                )),
+                need => need.check(approach.name(), &train).err().map(|error| error.to_string()),
+            };
+            refusals.extend(refusal);
+        }
+    }
+    refusals.extend(unmeasurable(experiment, dataset));
+    if refusals.is_empty() { Ok(()) } else { Err(RunError::Refused(refusals)) }
+}
+
 /// The folder of one approach, as it is to be for this experiment.
 pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Digests) -> Folder {
     let experiment = context.experiment;
@@ -90,7 +110,7 @@ pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Di
     versions.extend(reco_models::versions().into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())));
     Folder {
         stage: ENTRY.name,
-        version: 2,
+        version: 3,
         path: context.at("models").join(&configured.name),
         part: json!({
             "name": configured.name,
