@@ -279,7 +279,7 @@ pub(crate) struct RecommendArgs {
     /// Say what each score is made of
     #[arg(long, conflicts_with = "all")]
     pub(crate) explain: bool,
-    /// The moment, by context names; what is not stated counts as 0
+    /// The moment, by context names; what is not stated is the average of training
     #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = key_value)]
     pub(crate) context: Vec<(String, String)>,
     /// Which approach of the last run answers; left out, the one that ranked best on validation (for a new user with ratings: of

@@ -19,10 +19,13 @@ fn main() -> ExitCode {
     let done = match args::parse(std::env::args_os()) {
         Ok(parsed) => command::execute(parsed),
         Err(error) => {
-            // Help and version are no errors: clap prints them to stdout. A closed pipe is the reader's wish.
-            let _ = error.print();
-            let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if wanted { ExitCode::SUCCESS } else { ExitCode::from(2) };
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                // No errors: clap prints them to stdout. A closed pipe is the reader's wish.
+                let _ = error.print();
+                return ExitCode::SUCCESS;
+            }
+            text::say(error.to_string().trim_end());
+            return ExitCode::from(2);
         }
     };
     match done {

@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: an answer is written whole before the program reports success; an error is printed once, its remedy last.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io::{self, Write};
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 /// Writes an answer to stdout.
 pub(crate) fn print(answer: &str) -> anyhow::Result<()> {
+    let answer = visible(answer);
     let mut out = io::stdout().lock();
     out.write_all(answer.as_bytes())?;
     if !answer.ends_with('\n') {
@@ -21,29 +23,45 @@ pub(crate) fn print(answer: &str) -> anyhow::Result<()> {
 
 /// Writes an answer for machines to stdout.
 pub(crate) fn print_json(answer: &impl Serialize) -> anyhow::Result<()> {
-    print(&serde_json::to_string_pretty(answer)?)
+    // What JSON lets pass and a terminal obeys stands in texts alone, where JSON has an escape of its own for it.
+    let text = serde_json::to_string_pretty(answer)?;
+    print(&escaped(&text, |c| format!("\\u{:04x}", u32::from(c))))
 }
 
 /// Says something to whoever watches, on stderr.
 pub(crate) fn say(words: &str) {
     // Nobody listening is no reason to stop.
-    let _ = writeln!(io::stderr().lock(), "{}", harmless(words));
+    let _ = writeln!(io::stderr().lock(), "{}", visible(&shortened(words)));
 }
 
 /// The longest line on stderr, in characters: what is quoted from a file has no end of its own.
 const LONGEST: usize = 1000;
 
-/// Words that a terminal may show, whichever file they quote: no control characters, no endless line.
-fn harmless(words: &str) -> String {
-    let lines = words.split('\n').map(|line| {
-        let visible = |one: char| if one.is_control() { one.escape_default().to_string() } else { one.to_string() };
-        let kept: String = line.chars().take(LONGEST).map(visible).collect();
-        match line.chars().count().saturating_sub(LONGEST) {
-            0 => kept,
-            more => format!("{kept}… and {more} characters more"),
-        }
+/// Words without endless lines.
+fn shortened(words: &str) -> String {
+    let lines = words.split('\n').map(|line| match line.char_indices().nth(LONGEST) {
+        None => line.to_owned(),
+        Some((end, _)) => format!("{}… and {} characters more", &line[..end], line[end..].chars().count()),
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// `text` with what a terminal would obey written out: an id that holds ESC is shown as `\u{1b}`. Ends of lines and tabs stay.
+fn visible(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c.escape_unicode().to_string())
+}
+
+fn escaped(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
+    if !text.chars().any(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|c| if is_obeyed(c) { escape(c) } else { c.to_string() }).collect::<String>().into()
+}
+
+/// Control characters (C0, DEL, C1), those that turn the direction of text, and the other ends of lines.
+fn is_obeyed(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || (c.is_control() && c != '\n' && c != '\t')
 }
 
 /// `error: …`, its causes, and what helps.
@@ -57,7 +75,11 @@ pub(crate) fn error(error: &anyhow::Error) {
             continue;
         }
         for line in message.lines() {
-            if line.starts_with("hint: ") { hints.push(line.to_owned()) } else { lines.push(line.to_owned()) }
+            match line.starts_with("hint: ") {
+                true if hints.iter().any(|hint| hint == line) => {}
+                true => hints.push(line.to_owned()),
+                false => lines.push(line.to_owned()),
+            }
         }
         said.push_str(&message);
     }
@@ -110,10 +132,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_file_says_reaches_no_terminal_as_it_is() {
-        assert_eq!(harmless("a `\u{1b}[31m\u{7}é`\nhint: b"), "a `\\u{1b}[31m\\u{7}é`\nhint: b");
-        let long = harmless(&"x".repeat(5_000_000));
+    fn a_line_of_stderr_ends() {
+        let long = shortened(&"x".repeat(5_000_000));
         assert!(long.len() < 1100 && long.ends_with("x… and 4999000 characters more"), "{long}");
+        assert_eq!(shortened("é\nhint: b"), "é\nhint: b");
+    }
+
+    #[test]
+    fn nothing_reaches_a_terminal_that_it_obeys() {
+        let bad = "a\u{1b}[2J\u{7}\u{9b}31m\u{202e}b\r\u{7f}";
+        assert_eq!(visible(bad), r"a\u{1b}[2J\u{7}\u{9b}31m\u{202e}b\u{d}\u{7f}");
+        let good = "Amélie\t数\n";
+        assert!(matches!(visible(good), Cow::Borrowed(same) if same == good));
+        let json = serde_json::to_string(bad).unwrap();
+        let shown = escaped(&json, |c| format!("\\u{:04x}", u32::from(c)));
+        assert!(!shown.chars().any(is_obeyed), "{shown:?}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), bad, "JSON means the same");
     }
 
     #[test]

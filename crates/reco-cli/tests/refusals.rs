@@ -32,6 +32,12 @@ fn a_wrong_experiment_is_refused_before_any_work() {
         ("[data]\nrow = 3\n", vec!["unknown key `row` in [data]", "did you mean `rows`?"]),
         ("[features]\ntimezone = \"UTC\"\n", vec!["unknown key `timezone` in [features]", "`time_zone`"]),
         ("[evaluate]\nk = [0]\n", vec!["[evaluate]"]),
+        ("[split]\npath = \"x.csv\"\n", vec!["`path` is not read by `per-user-random`", "hint: `file` reads it"]),
+        (
+            "[split]\nkind = \"random\"\nfold = 2\n",
+            vec!["`fold` is not read by `random`", "`k-fold` and `file` read it"],
+        ),
+        ("[evaluate]\nmetrics = [\"ndcg@7\"]\n", vec!["unknown metric `ndcg@7`", "hint: add `7` to `evaluate.k`"]),
         ("[[approach]]\nname = \"nueral\"\n", vec!["unknown approach `nueral`", "hint: did you mean `neural`?"]),
         ("[[approach]]\nname = \"neural\"\nepoch = 3\n", vec!["unknown key `epoch`", "did you mean `epochs`?"]),
         ("[[approach]]\nname = \"neural\"\nepochs = \"many\"\n", vec!["many"]),
@@ -84,6 +90,8 @@ fn an_unknown_user_or_context_is_named() {
     let models = finished().join("models");
     let ask = |more: &[&str]| reco(["recommend", "--models", models.to_str().unwrap()].iter().chain(more));
     ask(&["--user", "no-one"]).fails(1, &["`no-one`", "hint: "]);
+    let beyond = ["context `daytime` cannot be `17`", "hint: it lies between `0` and `1`"];
+    ask(&["--user", "1", "--context", "daytime=17"]).fails(1, &beyond);
     ask(&["--user", "1", "--context", "datyime=0"]).fails(1, &["`datyime`", "did you mean `daytime`?"]);
 }
 
@@ -102,6 +110,7 @@ fn what_a_new_user_says_is_refused_by_name() {
     ask(&["--rated", "7=5,7=4"]).fails(1, &["item `7` is named twice among the ratings", "hint: name it once"]);
     ask(&["--attribute", "sex=F"]).fails(1, &["unknown user attribute `sex`", "hint: known are `age`, `gender`"]);
     ask(&["--gender", "f"]).fails(1, &["user attribute `gender` cannot be `f`", "hint: did you mean `F`?"]);
+    ask(&["--age=-5"]).fails(1, &["user attribute `age` cannot be `-5`", "hint: it is not negative"]);
     ask(&["--age", "old"]).fails(1, &["user attribute `age` cannot be `old`", "hint: it is a number"]);
     let twice = ["attribute `age` is stated as `3` and as `4`", "hint: state it once"];
     ask(&["--age", "3", "--attribute", "age=4"]).fails(1, &twice);
@@ -150,4 +159,124 @@ fn a_damaged_or_foreign_model_is_refused_with_the_reason() {
     ask().fails(1, &["holds no model", "of the stage `features`"]);
     write("{}");
     ask().fails(1, &["is no manifest of reco"]);
+}
+
+/// `reco run` of `n` users' ratings of 20 items, with `columns` (`name=values`) beside `user,item`; `more` follows `[data]` in the file.
+fn run_table(
+    header: &str,
+    row: impl Fn(usize, usize) -> String,
+    columns: &str,
+    more: &str,
+) -> (tempfile::TempDir, common::Done) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = format!("user,item{header}\n");
+    for user in 0..30 {
+        for item in (0..20).filter(|item| (user * 7 + item * 3) % 5 != 0) {
+            table += &format!("u{user},i{item}{}\n", row(user, item));
+        }
+    }
+    fs::write(folder.path().join("mine.csv"), table).unwrap();
+    let file = folder.path().join("mine.toml");
+    let path = folder.path().join("mine.csv");
+    let data = format!(
+        "[data]\nname = \"mine\"\nfetch = \"\"\nsource = \"table\"\npath = \"{}\"\ncolumns = {{ user = \"user\", item = \"item\"{columns} }}\n",
+        path.display()
+    );
+    fs::write(&file, format!("extends = \"default\"\ndevice = \"cpu\"\n{data}{more}")).unwrap();
+    let out = folder.path().join("out");
+    let done = reco(["run", file.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    (folder, done)
+}
+
+fn approaches(names: &[&str]) -> String {
+    names.iter().map(|name| format!("[[approach]]\nname = \"{name}\"\n")).collect()
+}
+
+fn has_models(folder: &tempfile::TempDir) -> bool {
+    fs::read_dir(folder.path().join("out/models")).is_ok_and(|mut models| models.next().is_some())
+}
+
+const RATED: &str = ", rating = \"rating\"";
+
+fn stars(user: usize, item: usize) -> String {
+    format!(",{}", 1 + (user + item) % 5)
+}
+
+#[test]
+fn all_that_cannot_be_trained_is_refused_at_once_and_before_anything_is_trained() {
+    let names = approaches(&["popularity", "svd", "content", "neural", "hybrid"]);
+    let (folder, done) = run_table("", |_, _| String::new(), "", &names);
+    done.fails(
+        1,
+        &[
+            "`svd` predicts stars, and `",
+            "`neural` predicts stars, and `",
+            "`hybrid` predicts stars, and `",
+            "`content` needs item features and the catalogue has none",
+            "hint: leave it out, or name the column of stars in `data.columns.rating`",
+            "hint: the others can: `--approach popularity`",
+        ],
+    );
+    assert!(!has_models(&folder), "nothing is trained of what is refused");
+
+    let held_out =
+        format!("{}[split]\nkind = \"held-out-users\"\nvalidation = 0\n", approaches(&["popularity", "neural"]));
+    let (folder, done) = run_table(",rating", stars, RATED, &held_out);
+    done.fails(1, &["`neural` has no answer for users who are held out whole", "hint: "]);
+    assert!(!has_models(&folder), "nothing is trained of what is refused");
+}
+
+#[test]
+fn an_experiment_that_extends_the_built_in_one_needs_no_times() {
+    let (folder, done) = run_table(",rating", stars, RATED, &approaches(&["popularity", "user-mean"]));
+    done.ok();
+    // What the file itself asks for and its data do not have is refused by name.
+    let asks = format!("{}[evaluate]\ncontext = {{ daytime = 0 }}\n", approaches(&["popularity"]));
+    let (asking, done) = run_table(",rating", stars, RATED, &asks);
+    done.fails(1, &["`evaluate.context`: unknown context `daytime`", "hint: "]);
+    assert!(has_models(&folder) && !has_models(&asking));
+}
+
+#[test]
+fn a_threshold_above_the_scale_is_refused_before_training() {
+    let high = format!("{}[evaluate]\nrelevance_threshold = 9\n", approaches(&["popularity"]));
+    let (folder, done) = run_table(",rating", stars, RATED, &high);
+    done.fails(
+        1,
+        &["`evaluate.relevance_threshold` is `9` and no rating is above `5`", "hint: it is in stars; lower it"],
+    );
+    assert!(!has_models(&folder));
+}
+
+/// A number far from zero, unstated when evaluating, is not taken for zero.
+#[test]
+fn a_context_of_ones_own_does_not_ruin_errors_where_it_is_not_stated() {
+    let network = "[[approach]]\nname = \"user-mean\"\n[[approach]]\nname = \"hybrid\"\nepochs = 8\nbatch_size = 32\n";
+    let row = |user: usize, item: usize| format!("{},{}", stars(user, item), 900 + (user * 31 + item * 17) % 200);
+    let columns = ", rating = \"rating\", context = [\"device\"]";
+    let (folder, done) = run_table(",rating,device", row, columns, network);
+    done.ok();
+    let text = fs::read_to_string(folder.path().join("out/report/results.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rmse = |name: &str| {
+        let of = results["approaches"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap();
+        of["metrics"]["rmse"].as_f64().unwrap()
+    };
+    assert!(rmse("hybrid") < 1.5 * rmse("user-mean"), "{} against {}", rmse("hybrid"), rmse("user-mean"));
+}
+
+#[test]
+fn nothing_from_data_steers_a_terminal() {
+    let done = reco([
+        "recommend",
+        "--user",
+        "\u{1b}[2J\u{7}\u{202e}x",
+        "--models",
+        finished().join("models").to_str().unwrap(),
+    ]);
+    done.fails(1, &[r"`\u{1b}[2J\u{7}\u{202e}x`"]);
+    assert!(!done.stderr.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{:?}", done.stderr);
+    let wrong = reco(["run", "--from", "\u{1b}[2J"]);
+    wrong.fails(2, &[r"\u{1b}[2J"]);
+    assert!(!wrong.stderr.contains('\u{1b}'), "{:?}", wrong.stderr);
 }

@@ -123,19 +123,45 @@ fn merge(place: &str, into: &mut Value, given: &Value) -> Result<(), OptionsErro
     }
 }
 
-/// A remedy for a name that is not known: the nearest known one if it is near, else all of them.
+/// A remedy for a name that is not known: the nearest known one if it is near, else all of them, or the first where they are many.
 pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
+    let near = |candidate: &str| name.len().max(candidate.len()).div_ceil(3);
     let nearest = known
         .iter()
+        // A long name is compared with nothing: the time grows with the product of lengths.
+        .filter(|candidate| name.len().max(candidate.len()) <= NAME)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, candidate)| *distance <= name.len().max(candidate.len()).div_ceil(3));
+        .filter(|(distance, candidate)| *distance <= near(candidate));
     match nearest {
         Some((_, nearest)) => format!("did you mean `{nearest}`?"),
         None if known.is_empty() => "nothing can stand here".to_owned(),
-        None => format!("known are `{}`", known.join("`, `")),
+        None => format!("known are {}", listed(known.into_iter())),
     }
+}
+
+/// Names that a message lists at most, and bytes of each.
+const NAMES: usize = 50;
+const NAME: usize = 200;
+
+/// Names for a message, in backticks: all of few, the first of many, `` `a`, `b` and `999998` more ``; the beginning of a long one.
+pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    let mut more = 0;
+    for (at, name) in names.enumerate() {
+        if at >= NAMES {
+            more += 1;
+            continue;
+        }
+        let (short, dots) = match name.len() {
+            0..=NAME => (name, ""),
+            _ => (&name[..name.floor_char_boundary(NAME)], "…"),
+        };
+        let comma = if at > 0 { ", " } else { "" };
+        text.push_str(&format!("{comma}`{short}{dots}`"));
+    }
+    if more > 0 { format!("{text} and `{more}` more") } else { text }
 }
 
 #[cfg(test)]
@@ -169,6 +195,17 @@ mod tests {
         assert_eq!(epochs, "[t] `epochs`: `\"x\"`: invalid type: text \"x\", expected a whole number from 0");
         assert!(why(json!({ "epochs": -1 })).ends_with("integer `-1`, expected a whole number from 0"));
         assert!(why(json!({ "inner": { "learning_rate": [] } })).ends_with("sequence, expected a number"));
+    }
+
+    #[test]
+    fn a_million_names_are_no_hint_of_megabytes() {
+        let names: Vec<String> = (0..100_000).map(|n| format!("column number {n}")).collect();
+        let hint = did_you_mean("x", names.iter().map(String::as_str));
+        assert!(hint.starts_with("known are `column number 0`, `column number 1`, "), "{hint}");
+        assert!(hint.ends_with("`column number 49` and `99950` more"), "{hint}");
+        let long = "é".repeat(1_000_000);
+        assert!(did_you_mean(&long, [long.as_str(), "b"].into_iter()).len() < 500);
+        assert_eq!(listed(["a", "b"].into_iter()), "`a`, `b`");
     }
 
     #[test]

@@ -62,6 +62,10 @@ fn attribute(catalogue: &Catalogue, name: &str, value: &str) -> Result<(usize, f
     let refuse = |hint: String| ScoreError::StatedValue { name: name.to_owned(), value: value.to_owned(), hint };
     if let Some(column) = columns.iter().position(|column| column == name) {
         let number: f64 = value.trim().parse().map_err(|_| refuse("it is a number".to_owned()))?;
+        // An age is never negative; a difference may be.
+        if number < 0.0 && features.spans().get(name).is_some_and(|span| span.low >= 0.0) {
+            return Err(refuse("it is not negative: no user's in these data is".to_owned()));
+        }
         let scaled = features.scaled(column, number).filter(|scaled| scaled.is_finite());
         return Ok((column, scaled.ok_or_else(|| refuse("it is a finite number".to_owned()))?));
     }
@@ -128,6 +132,11 @@ mod tests {
             (&[], &[("shoe size", "3")], "unknown user attribute `shoe size`\nhint: known are `age`, `gender`"),
             (&[], &[("gender", "f")], "user attribute `gender` cannot be `f`\nhint: did you mean `F`?"),
             (&[], &[("age", "old")], "user attribute `age` cannot be `old`\nhint: it is a number"),
+            (
+                &[],
+                &[("age", "-5")],
+                "user attribute `age` cannot be `-5`\nhint: it is not negative: no user's in these data is",
+            ),
             (&[], &[("age", "inf")], "user attribute `age` cannot be `inf`\nhint: it is a finite number"),
         ] {
             assert_eq!(stated(likes, attributes).unwrap_err(), expected);

@@ -145,9 +145,17 @@ impl EvaluateConfig {
         }
         for name in &self.metrics {
             let of_columns = columns.iter().flat_map(|(column, plain)| [column.name.as_str(), plain]);
-            let mut known = METRICS.iter().map(|entry| entry.name).chain(of_columns);
-            if !known.clone().any(|known| known == name) {
-                return Err(EvalError::UnknownMetric { name: name.clone(), hint: did_you_mean(name, &mut known) });
+            let of_all = || METRICS.iter().map(|entry| entry.name).chain(of_columns.clone());
+            let mut known = of_all();
+            if !of_all().any(|known| known == name) {
+                let length = name.split_once('@').filter(|(metric, k)| {
+                    k.parse::<NonZeroUsize>().is_ok() && known.any(|known| known.split_once("@k") == Some((metric, "")))
+                });
+                let hint = match length {
+                    Some((_, k)) => format!("add `{k}` to `evaluate.k`, the lengths of the lists that are measured"),
+                    None => did_you_mean(name, &mut of_all()),
+                };
+                return Err(EvalError::UnknownMetric { name: name.clone(), hint });
             }
         }
         let wanted = |(column, plain): &(Column, String)| {
@@ -209,7 +217,11 @@ mod tests {
     fn refuses_what_it_does_not_know() {
         let error = names(json!({ "metrics": ["ndgc@10"] })).unwrap_err().to_string();
         assert_eq!(error, "unknown metric `ndgc@10` in [evaluate]\nhint: did you mean `ndcg@10`?");
-        assert!(names(json!({ "metrics": ["ndcg@20"] })).is_err());
+        let length = names(json!({ "metrics": ["ndcg@20"] })).unwrap_err().to_string();
+        assert!(
+            length.ends_with("hint: add `20` to `evaluate.k`, the lengths of the lists that are measured"),
+            "{length}"
+        );
         let sampled = json!({ "sampled_negatives": 99, "metrics": ["ndcg@10", "sampled99_hit@k", "rmse"] });
         assert!(names(sampled).unwrap_err().to_string().contains("`sampled99_hit@k`"));
         let nan = EvaluateConfig { relevance_threshold: f32::NAN, ..Default::default() };

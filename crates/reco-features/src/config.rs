@@ -161,6 +161,24 @@ impl Default for SplitConfig {
 }
 
 impl SplitConfig {
+    /// Refuses a key of one split alone that another split is given.
+    ///
+    /// # Errors
+    /// The key, who does not read it, and who does.
+    pub fn check_keys(&self) -> Result<(), FeaturesError> {
+        let (Self { kind, .. }, plain) = (self, Self::default());
+        let keys: [(&'static str, bool, &[&str], &'static str); 4] = [
+            ("path", self.path != plain.path, &["file"], "`file` reads it"),
+            ("fold", self.fold != plain.fold, &["k-fold", "file"], "`k-fold` and `file` read it"),
+            ("folds", self.folds != plain.folds, &["k-fold"], "`k-fold` reads it"),
+            ("fold_in", self.fold_in != plain.fold_in, &["held-out-users"], "`held-out-users` reads it"),
+        ];
+        match keys.into_iter().find(|(_, is_given, readers, _)| *is_given && !readers.contains(&kind.as_str())) {
+            Some((key, .., readers)) => Err(FeaturesError::UnreadKey { key, kind: kind.clone(), readers }),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), FeaturesError> {
         let refuse = |key, value, hint| Err(FeaturesError::Share { key, value, hint });
         if !(self.test > 0.0 && self.test < 1.0) {

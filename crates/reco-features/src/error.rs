@@ -159,6 +159,16 @@ pub enum FeaturesError {
         /// The nearest name, or all of them.
         hint: String,
     },
+    /// A key of another split.
+    #[error("`{key}` is not read by `{kind}` in [split]\nhint: {readers}: set `split.kind`, or leave the key out")]
+    UnreadKey {
+        /// The key.
+        key: &'static str,
+        /// The split that does not read it.
+        kind: String,
+        /// Those that do.
+        readers: &'static str,
+    },
     /// A share that is no share.
     #[error("`split.{key}` is `{value}`\nhint: {hint}")]
     Share {

@@ -146,7 +146,7 @@ fn files_that_were_changed_are_refused() {
             std::fs::write(path, text.replace(from, to)).unwrap();
         })
     };
-    assert!(edit("\"version\": 1", "\"version\": 9").contains("its version is `9` and this program reads `1`"));
+    assert!(edit("\"version\": 2", "\"version\": 9").contains("its version is `9` and this program reads `2`"));
     let old = refuse(&|dir| {
         let path = dir.join("dataset.json");
         let text = std::fs::read_to_string(&path).unwrap();

@@ -261,6 +261,8 @@ fn inline(data: &str) -> String {
         match character {
             '\n' | '\r' | '\t' => text.push(' '),
             '|' | '*' | '_' | '`' | '<' | '[' | '\\' => text.extend(['\\', character]),
+            // An editor or a terminal would obey it.
+            control if control.is_control() => text.extend(control.escape_unicode()),
             other => text.push(other),
         }
     }

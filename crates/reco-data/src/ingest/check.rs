@@ -43,13 +43,17 @@ impl Checks {
             return Err(problem.to_owned());
         }
         let (rating, timestamp) = (self.rating(row.get(RATING)), self.times.seconds(row.get(TIMESTAMP)));
-        match (rating, timestamp, row.get(USER).is_empty() || row.get(ITEM).is_empty()) {
+        let no_id = |id: &str| id.is_empty() || is_object(id);
+        match (rating, timestamp, no_id(row.get(USER)) || no_id(row.get(ITEM))) {
             (Ok(rating), Ok(timestamp), false) => Ok(Checked { rating, timestamp }),
             (rating, timestamp, _) => {
                 // All that is wrong is said at once.
                 let mut reasons = Vec::new();
                 reasons.extend(row.get(USER).is_empty().then(|| "it names no user".to_owned()));
                 reasons.extend(row.get(ITEM).is_empty().then(|| "it names no item".to_owned()));
+                for (what, id) in [("user", row.get(USER)), ("item", row.get(ITEM))] {
+                    reasons.extend(is_object(id).then(|| format!("{what} `{id}` is a JSON object, not an id")));
+                }
                 reasons.extend(rating.err());
                 reasons.extend(timestamp.err());
                 Err(reasons.join("; "))
@@ -77,6 +81,11 @@ impl Checks {
             None => Err(format!("rating `{text}` is not finite")),
         }
     }
+}
+
+/// Whether a reader wrote out an object that stood where an id is wanted.
+fn is_object(id: &str) -> bool {
+    id.starts_with('{') && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(id).is_ok()
 }
 
 #[cfg(test)]
@@ -108,6 +117,9 @@ mod tests {
         let why = |fields| check(stars, true, fields).unwrap_err();
         assert_eq!(why(["", "2", "4", "0"]), "it names no user");
         assert_eq!(why(["1", " ", "4", "0"]), "it names no item");
+        let object = "user `{\"id\":1}` is a JSON object, not an id";
+        assert_eq!(why(["{\"id\":1}", "2", "4", "0"]), object);
+        assert!(check(stars, true, ["{1}", "2", "4", "0"]).is_ok(), "a text with a brace");
         assert_eq!(why(["1", "2", "", "0"]), "it has no rating");
         assert_eq!(
             why(["", "2", "four", "now"]),

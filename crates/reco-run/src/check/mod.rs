@@ -7,6 +7,7 @@
 //! not looked at is never taken for fine.
 
 mod cold_start;
+mod context;
 mod count_filters;
 mod early_stopping;
 mod easy_task;
@@ -49,6 +50,7 @@ pub static CHECKS: &[CheckEntry] = &[
     easy_task::ENTRY,
     test_items_only::ENTRY,
     relevance_threshold::ENTRY,
+    context::ENTRY,
 ];
 
 /// One suspicion.

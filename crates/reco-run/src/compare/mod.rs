@@ -74,6 +74,7 @@ pub fn compare(runs: &[String], options: &CompareOptions<'_>) -> Result<Comparis
         let pair = Pair::join(&base_values, &values::read(&b, &mut tests, &mut notes)?);
         base = Some((a.clone(), base_values));
         check(&pair, &a, &b, options)?;
+        notes.extend(other_candidates(&pair, &a, &b));
         let attributes = match known.entry(a.run.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(Attributes::read(&a.run, &mut notes)?),
@@ -133,6 +134,18 @@ fn check(pair: &Pair, a: &Operand, b: &Operand, options: &CompareOptions<'_>) ->
         });
     }
     Ok(())
+}
+
+/// Says that two sampled runs had other candidates to rank: these are drawn by the seed of each.
+fn other_candidates(pair: &Pair, a: &Operand, b: &Operand) -> Option<String> {
+    let sampled = pair.metrics().iter().find(|metric| metric.name.starts_with("sampled"))?;
+    let (one, two) = (a.seed()?, b.seed()?);
+    (one != two).then(|| {
+        format!(
+            "`{}` and its like: `{a}` ranked candidates drawn by seed `{one}`, `{b}` others, by seed `{two}`: a part of each difference is of the draw",
+            sampled.name
+        )
+    })
 }
 
 type Joined = (Operand, Operand, Pair, Vec<Grouping>);

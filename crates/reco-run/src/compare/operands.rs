@@ -12,6 +12,7 @@ use reco_core::options::did_you_mean;
 use reco_report::Side;
 
 use super::CompareError;
+use crate::manifest::Manifest;
 use crate::stage::USERS;
 use crate::{RESULTS, RunError, registry, results};
 
@@ -37,6 +38,11 @@ impl Operand {
             return self.run.clone();
         }
         evaluation(&self.run).join(format!("{}{USERS}", self.approach))
+    }
+
+    /// The seed of its evaluation, where its run says so.
+    pub(super) fn seed(&self) -> Option<u64> {
+        Manifest::read(&evaluation(&self.run), "").ok().map(|manifest| manifest.seed)
     }
 
     /// How it is called beside `all` that are compared: by its approach in one run, by its run if all have one approach.

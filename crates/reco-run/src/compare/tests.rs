@@ -185,3 +185,24 @@ fn a_self_check_is_done_where_it_is_asked_for() {
     assert_eq!((nothing.self_check, nothing.pairs[0].metrics[0].verdict), (None, ComparisonVerdict::Equal));
     assert!(nothing.notes.iter().any(|note| note.starts_with("no self-check")));
 }
+
+#[test]
+fn sampled_runs_of_other_seeds_say_that_their_candidates_differ() {
+    let (_folder, at) = runs();
+    let name = "sampled99_ndcg@10";
+    let seeds = |one: u64, two: u64| {
+        for (run, seed) in [("one", one), ("two", two)] {
+            write(Path::new(&at(run)), "neural", &[(name, values(0.0))]);
+            let manifest = serde_json::json!({
+                "schema_version": 1, "stage": "evaluate", "stage_version": 1, "experiment": {}, "inputs": {}, "outputs": {},
+                "versions": {}, "device": null, "seed": seed, "seconds": 1.0, "peak_memory_bytes": null, "notes": {},
+            });
+            fs::write(Path::new(&at(run)).join("evaluation/manifest.json"), manifest.to_string()).unwrap();
+        }
+        let two = [format!("{}:neural", at("one")), format!("{}:neural", at("two"))];
+        compare(&two, &ALL).unwrap().notes.into_iter().find(|note| note.contains("candidates drawn by seed"))
+    };
+    assert_eq!(seeds(1, 1), None);
+    let note = seeds(1, 2).unwrap();
+    assert!(note.contains("drawn by seed `1`") && note.contains("by seed `2`"), "{note}");
+}

@@ -13,7 +13,7 @@ use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{Approach, ApproachEntry, DeviceChoice};
 use reco_data::DataConfig;
 use reco_eval::EvaluateConfig;
-use reco_features::{FeaturesConfig, SplitConfig};
+use reco_features::{FeaturesConfig, FeaturesError, SplitConfig, find_split};
 use reco_report::ReportConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -157,6 +157,14 @@ pub enum ExperimentError {
         /// What is wrong.
         error: OptionsError,
     },
+    /// A key of another split than the one that is asked for.
+    #[error("{place}: {error}")]
+    Split {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        error: Box<FeaturesError>,
+    },
     /// An approach that no registry has.
     #[error("{place}: unknown approach `{kind}`\nhint: {hint}")]
     UnknownApproach {
@@ -264,6 +272,13 @@ impl Experiment {
         let table = Value::Object(table);
         let document: Document = options::parse("the experiment", &table).map_err(options)?;
         let repeat: RepeatConfig = options::parse("[repeat]", &document.repeat).map_err(options)?;
+        let split: SplitConfig = options::parse("[split]", &document.split).map_err(options)?;
+        // Of a kind that there is not, the stage says which there are.
+        if find_split(&split.kind).is_ok() {
+            let split = split.check_keys();
+            split.map_err(|error| ExperimentError::Split { place: place.to_owned(), error: Box::new(error) })?;
+        }
+        let evaluate: EvaluateConfig = options::parse("[evaluate]", &document.evaluate).map_err(options)?;
         let repetitions = repeat::repetitions(&repeat, place, stem, &table, only)?;
         Ok(Self {
             repetitions,
@@ -273,8 +288,8 @@ impl Experiment {
             device: document.device,
             data: options::parse("[data]", &document.data).map_err(options)?,
             features: options::parse("[features]", &document.features).map_err(options)?,
-            split: options::parse("[split]", &document.split).map_err(options)?,
-            evaluate: options::parse("[evaluate]", &document.evaluate).map_err(options)?,
+            split,
+            evaluate,
             report: options::parse("[report]", &document.report).map_err(options)?,
             approaches: configure(place, document.approach, only)?,
         })

@@ -86,7 +86,9 @@ fn refuse(context: &Context<'_>, dataset: &Dataset) -> Result<(), RunError> {
     let experiment = context.experiment;
     let train = dataset.train();
     let mut refusals: Vec<String> = Vec::new();
+    let mut fine: Vec<&str> = Vec::new();
     for Configured { name, approach, .. } in &experiment.approaches {
+        let before = refusals.len();
         refusals.extend(affordable(approach.as_ref(), &dataset.catalogue).err().map(|error| error.to_string()));
         for need in approach.requires() {
             let refusal = match need {
@@ -98,6 +100,12 @@ fn refuse(context: &Context<'_>, dataset: &Dataset) -> Result<(), RunError> {
             };
             refusals.extend(refusal);
         }
+        if refusals.len() == before {
+            fine.push(name);
+        }
+    }
+    if !refusals.is_empty() && !fine.is_empty() {
+        refusals.push(format!("hint: the others can: `--approach {}`", fine.join(",")));
     }
     refusals.extend(unmeasurable(experiment, dataset));
     if refusals.is_empty() { Ok(()) } else { Err(RunError::Refused(refusals)) }
