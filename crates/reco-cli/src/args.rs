@@ -276,7 +276,7 @@ pub(crate) struct RecommendArgs {
     /// How many items
     #[arg(long, value_name = "N", default_value = "10")]
     pub(crate) top: NonZeroUsize,
-    /// Say what each score is made of
+    /// Say why each item; with --json also what each score is made of
     #[arg(long, conflicts_with = "all")]
     pub(crate) explain: bool,
     /// The moment, by context names; what is not stated is the average of training
@@ -363,6 +363,9 @@ pub(crate) struct CompareArgs {
     /// Try the tests themselves: exchange the values of both at random, so many times, and plant a difference
     #[arg(long, value_name = "N")]
     pub(crate) self_check: Option<NonZeroUsize>,
+    /// Print every metric of every pair, and the groups of users that stand out, instead of a summary
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) details: bool,
     /// Write a page with all tests, intervals and groups into this file
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,

@@ -23,6 +23,11 @@ pub(crate) fn seconds(value: f64) -> String {
     if value < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
 }
 
+/// Stars as one writes them: `5`, `3.5`.
+pub(crate) fn stars(value: f64) -> String {
+    format!("{}", (value * 1000.0).round() / 1000.0)
+}
+
 /// A count with its thousands apart: `1,243,321`.
 pub(crate) fn count(n: usize) -> String {
     let digits = n.to_string();
@@ -47,6 +52,7 @@ mod tests {
             [0, 999, 1000, 1_243_321].map(count).each_ref().map(String::as_str)
         );
         assert_eq!([metric(None), metric(Some(0.123_45)), metric(Some(2.0))], ["–", "0.1235", "2.0000"]);
+        assert_eq!([stars(5.0), stars(3.5), stars(0.1 + 0.2)], ["5", "3.5", "0.3"]);
         assert_eq!([seconds(0.001), seconds(99.994), seconds(123.4)], ["0.00", "99.99", "123"]);
     }
 }

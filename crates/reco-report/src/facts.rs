@@ -47,8 +47,25 @@ pub struct Facts {
     pub checksums: Vec<(String, String)>,
     /// Users, looked at closely; the first is the one shown where there is room for one.
     pub details: Vec<UserDetail>,
+    /// How the first of them was chosen, in a sentence.
+    pub chosen_by: String,
+    /// What one user would be told.
+    pub recommended: Option<Recommended>,
+    /// What to try next.
+    pub suggestions: Vec<Suggestion>,
     /// What it takes to do it again.
     pub provenance: Provenance,
+}
+
+impl Facts {
+    /// What the column `metric` means: `ndcg@10` and `sampled99_ndcg@10` as `ndcg@k`.
+    pub(crate) fn meaning(&self, metric: &str) -> Option<&str> {
+        let plain =
+            metric.strip_prefix("sampled").and_then(|rest| rest.split_once('_')).map_or(metric, |(_, name)| name);
+        let name = plain.split_once('@').map_or_else(|| plain.to_owned(), |(stem, _)| format!("{stem}@k"));
+        let found = self.metrics.iter().find(|(known, _)| *known == name || known == metric);
+        found.map(|(_, about)| about.as_str())
+    }
 }
 
 /// How to read the table of groups.
@@ -202,6 +219,47 @@ pub struct DetailRow {
     /// Whether it is among the best predicted.
     pub is_predicted_best: bool,
 }
+
+/// What an approach recommends to one user of the data.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recommended {
+    /// The approach.
+    pub approach: String,
+    /// The user's id as the source file writes it.
+    pub user: String,
+    /// Items that this user has met.
+    pub n_seen: usize,
+    /// A few of them that the user liked best, with stars where they are rated.
+    pub liked: Vec<(String, Option<f64>)>,
+    /// The items, best first.
+    pub items: Vec<RecommendedItem>,
+}
+
+/// One item of [`Recommended`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecommendedItem {
+    /// Its name.
+    pub item: String,
+    /// Its year, where known.
+    pub year: Option<i32>,
+    /// Why, in words a person understands.
+    pub because: String,
+    /// Whether the user met it in the test, which no approach saw, and the stars it got there.
+    pub held_out: Option<Option<f64>>,
+}
+
+/// Something to try next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Suggestion {
+    /// Why.
+    pub words: String,
+    /// What to type; may be empty.
+    pub command: String,
+}
+
+/// What a suggested command needs where a run lies elsewhere.
+pub(crate) const ELSEWHERE: &str = "Commands are those of a run in the folder data. After --out FOLDER, say --models FOLDER/models, and \
+                                    FOLDER instead of data.";
 
 /// What it takes to do it again.
 #[derive(Clone, Debug, Default)]

@@ -22,6 +22,7 @@
 //!     split: SplitSummary { kind: "per-user-random".to_owned(), n_train: 80_000, n_valid: 10_000, n_fold_in: 0, n_test: 10_000 },
 //!     device: "cpu".to_owned(),
 //!     seed: 42,
+//!     summary: None,
 //!     approaches: vec![approach("random", 0.0123), approach("popularity", 0.1234)],
 //!     lower_is_better: vec!["mae".to_owned()],
 //!     neither_is_better: Vec::new(),
@@ -38,6 +39,7 @@ mod diagram;
 mod facts;
 mod figure;
 mod grid;
+mod headline;
 mod html;
 mod markdown;
 mod palette;
@@ -47,15 +49,16 @@ mod terminal;
 
 pub use comparison::{
     BetterValue, ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict, SelfCheckOutcome,
-    SelfCheckPlan, Side, TestOutcome, comparison_page, comparison_table,
+    SelfCheckPlan, Side, TestOutcome, comparison_page, comparison_summary, comparison_table,
 };
 pub use diagram::{diagram, mermaid, summary};
 pub use facts::{
     ApproachFacts, Bounds, ContextCounts, Counts, DetailList, DetailRow, Facts, GroupFacts, GroupMetric, Provenance,
-    ReportConfig, UserDetail, Work,
+    Recommended, RecommendedItem, ReportConfig, Suggestion, UserDetail, Work,
 };
 pub use figure::Figures;
 pub use grid::Grid;
+pub use headline::{Best, BestFor, Headline, Lead, last_words};
 pub use html::html;
 pub use markdown::markdown;
 pub use results::{

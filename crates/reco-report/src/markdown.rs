@@ -6,13 +6,17 @@
 
 use std::fmt::Write as _;
 
-use crate::facts::{GROUPS, SHARES, families};
+use crate::facts::{ELSEWHERE, GROUPS, SHARES, families};
 use crate::terminal::how_repeated;
-use crate::{ApproachResult, BucketResult, Facts, HOW_TO_READ, ReportConfig, Results, UserDetail, cells};
+use crate::{
+    ApproachResult, BucketResult, Facts, HOW_TO_READ, Recommended, ReportConfig, Results, Suggestion, UserDetail,
+    cells, last_words,
+};
 
 /// The text of report.md.
 pub fn markdown(results: &Results, facts: &Facts, config: &ReportConfig) -> String {
     let mut text = format!("# {}\n", inline(&results.experiment));
+    in_short(&mut text, results, facts);
     dataset(&mut text, results, facts);
     table_of_results(&mut text, results, facts);
     validation(&mut text, results);
@@ -20,7 +24,7 @@ pub fn markdown(results: &Results, facts: &Facts, config: &ReportConfig) -> Stri
     by_group(&mut text, facts, results);
     training(&mut text, results, facts);
     if let Some(detail) = facts.details.first() {
-        user(&mut text, detail, config);
+        user(&mut text, detail, &facts.chosen_by, config);
     }
     if !facts.checksums.is_empty() {
         text += "\n## Checksums\n\n";
@@ -32,6 +36,33 @@ pub fn markdown(results: &Results, facts: &Facts, config: &ReportConfig) -> Stri
         );
     }
     text
+}
+
+/// Who is best and how surely, what one user would be told, what to try next.
+fn in_short(text: &mut String, results: &Results, facts: &Facts) {
+    let sentence = last_words(results);
+    if !sentence.is_empty() {
+        let _ = writeln!(text, "\n{}", inline(&sentence));
+    }
+    if let Some(Recommended { approach, user, items, .. }) = &facts.recommended {
+        let _ = writeln!(text, "\n## What {} recommends to user {}\n", inline(approach), inline(user));
+        for (place, one) in items.iter().enumerate() {
+            let held_out = match one.held_out {
+                Some(Some(given)) => format!(" (held out: rated {})", cells::stars(given)),
+                Some(None) => " (held out: met)".to_owned(),
+                None => String::new(),
+            };
+            let _ = writeln!(text, "{}. {}: {}{held_out}", place + 1, inline(&one.item), inline(&one.because));
+        }
+    }
+    if !facts.suggestions.is_empty() {
+        *text += "\n## What to try next\n\n";
+        for Suggestion { words, command } in &facts.suggestions {
+            let command = if command.is_empty() { String::new() } else { format!(" {}", code(command)) };
+            let _ = writeln!(text, "- {}{command}", inline(words));
+        }
+        let _ = writeln!(text, "\n{ELSEWHERE}");
+    }
 }
 
 fn dataset(text: &mut String, results: &Results, facts: &Facts) {
@@ -82,17 +113,23 @@ fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
             row
         });
         table(text, &header, "l", rows);
+        meanings(text, &names, facts);
     }
     let _ = writeln!(text, "\n{}", HOW_TO_READ.replace('*', "\\*"));
     if results.repeat.is_some() {
         let _ = write!(text, "\n{}", inline(&how_repeated(results)));
         shares(text, results);
     }
-    if !facts.metrics.is_empty() {
-        *text += "\n";
-        for (name, about) in &facts.metrics {
-            let _ = writeln!(text, "- `{name}`: {}", inline(about));
-        }
+}
+
+/// What the columns of a table mean, below it.
+fn meanings(text: &mut String, names: &[&str], facts: &Facts) {
+    let mut told: Vec<&str> = Vec::new();
+    for name in names {
+        let Some(about) = facts.meaning(name).filter(|about| !told.contains(about)) else { continue };
+        *text += if told.is_empty() { "\n" } else { "" };
+        told.push(about);
+        let _ = writeln!(text, "- `{name}`: {}", inline(about));
     }
 }
 
@@ -215,9 +252,10 @@ fn training(text: &mut String, results: &Results, facts: &Facts) {
     }
 }
 
-fn user(text: &mut String, detail: &UserDetail, config: &ReportConfig) {
+fn user(text: &mut String, detail: &UserDetail, chosen_by: &str, config: &ReportConfig) {
     let _ = writeln!(text, "\n## User {} in detail", inline(&detail.user));
-    let _ = writeln!(text, "\nRated {} items in training.", cells::count(detail.n_seen));
+    let chosen_by = if chosen_by.is_empty() { String::new() } else { format!(" {}", inline(chosen_by)) };
+    let _ = writeln!(text, "\nRated {} items in training.{chosen_by}", cells::count(detail.n_seen));
     for list in &detail.lists {
         let _ = writeln!(text, "\n### {}: held-out ratings, best prediction first\n", inline(&list.approach));
         let rows = list.rows.iter().take(config.detail_rows).enumerate().map(|(place, row)| {
@@ -279,7 +317,7 @@ mod tests {
 
     use super::*;
     use crate::results::tests::{sample, sample_by_history};
-    use crate::{DetailList, DetailRow};
+    use crate::{DetailList, DetailRow, RecommendedItem};
 
     fn facts() -> Facts {
         let pair = |label: &str, value: &str| (label.to_owned(), value.to_owned());
@@ -323,13 +361,37 @@ mod tests {
                     ..DetailList::default()
                 }],
             }],
+            chosen_by: "The one on whom they differ.".to_owned(),
+            recommended: Some(Recommended {
+                approach: "profile".to_owned(),
+                user: "2".to_owned(),
+                items: vec![
+                    RecommendedItem {
+                        item: "A|B".to_owned(),
+                        because: "because you rated Se7en 5".to_owned(),
+                        held_out: Some(Some(4.5)),
+                        ..RecommendedItem::default()
+                    },
+                    RecommendedItem {
+                        item: "Heat".to_owned(),
+                        because: "rated by 485 people, 4.2 on average".to_owned(),
+                        ..RecommendedItem::default()
+                    },
+                ],
+                ..Recommended::default()
+            }),
+            suggestions: vec![Suggestion {
+                words: "For lists, popularity may be as good.".to_owned(),
+                command: "reco compare data --against popularity".to_owned(),
+            }],
             ..Facts::default()
         }
     }
 
     #[test]
     fn says_all_that_is_known() {
-        insta::assert_snapshot!(markdown(&sample(), &facts(), &ReportConfig { detail_rows: 2 }));
+        let results = Results { summary: Some(crate::headline::tests::headline()), ..sample() };
+        insta::assert_snapshot!(markdown(&results, &facts(), &ReportConfig { detail_rows: 2 }));
     }
 
     #[test]

@@ -11,6 +11,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Headline;
+
 /// All of results.json.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Results {
@@ -24,6 +26,9 @@ pub struct Results {
     pub device: String,
     /// All chance follows from it.
     pub seed: u64,
+    /// Which approach is best, by how much and how surely; `null` in results of before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Headline>,
     /// One per approach, in the experiment's order.
     pub approaches: Vec<ApproachResult>,
     /// Names of the metrics that are errors; of all others, more is better.
@@ -235,7 +240,8 @@ impl Results {
         }
         let repetitions =
             each.into_iter().map(|(repetition, results)| RepeatedResult { repetition, approaches: results.approaches });
-        Self { repeat: Some(repetitions.collect()), ..mean }
+        // Who is best in the mean is another question, which whoever knows the metrics answers.
+        Self { repeat: Some(repetitions.collect()), summary: None, ..mean }
     }
 
     /// The standard deviation (of a sample) of a metric over the repetitions, where there are two or more.
@@ -346,6 +352,7 @@ pub(crate) mod tests {
             },
             device: "cpu".to_owned(),
             seed: 42,
+            summary: None,
             approaches: vec![
                 approach("popularity", 1682, None, &[("mae", None), ("rmse", None), ("ndcg@10", Some(0.1 + 0.2))]),
                 approach(

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::RunError;
 use crate::artifact::{Artifact, Recommendation};
+use crate::reasons::ItemFacts;
 
 /// The one who asks.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +46,8 @@ pub struct Answer {
     pub choice: Option<Choice>,
     /// Why each of the items, where that was asked for and the approach can say.
     pub reasons: Option<Vec<Reasons>>,
+    /// The same in a sentence each.
+    pub because: Option<Vec<String>>,
     /// What the one who asks said that changed nothing: `the ratings`, `what was stated`.
     pub unused: Vec<&'static str>,
     /// How many items there are to recommend, seen ones included.
@@ -172,7 +175,13 @@ impl Artifact {
         } else {
             None
         };
+        let sentence = |(item, reasons): (ItemIdx, &Reasons)| {
+            // An artifact does not keep who gave how many stars.
+            let n_people = self.seen.iter().filter(|seen| seen.contains(item)).count();
+            reasons.sentence(&ItemFacts { n_people, mean: None }, self.catalogue().scale)
+        };
         Ok(Answer {
+            because: reasons.as_ref().map(|reasons| ranking.items().zip(reasons).map(sentence).collect()),
             items: self.describe(&ranking),
             choice: self.model.choice(&query),
             reasons,

@@ -29,6 +29,7 @@ mod memory;
 mod models;
 mod place;
 mod progress;
+mod reasons;
 mod registry;
 mod run;
 mod scores;
@@ -45,6 +46,7 @@ pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatCon
 pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, digest, digests};
 pub use models::{ANSWERS, AskedBy, Chosen, RunnerUp, choose, find};
 pub use progress::{Outcome, Quiet, RunProgress};
+pub use reasons::ItemFacts;
 pub use registry::approaches;
 pub use run::{RunOptions, Summary, results, run};
 pub use scores::{ScoredFile, ScoresOptions, measure_scores};
@@ -54,5 +56,6 @@ pub use stage::{PAGE, RESULTS, STAGES, StageEntry};
 pub use reco_data::{DATA_KEYS, DataKey, IngestProgress, Output, TableOutput, fetch, synth};
 pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use reco_report::{
-    Comparison, Results, comparison_page, comparison_table, diagram, mermaid, summary, terminal_table,
+    Comparison, Results, comparison_page, comparison_summary, comparison_table, diagram, last_words, mermaid, summary,
+    terminal_table,
 };

@@ -158,7 +158,18 @@ pub(super) fn compare(workspace: &Workspace, arguments: &Arguments) -> Result<St
         ("Two models", run(42, "item-knn"), run(42, "neural")),
     ] {
         let mut command = workspace.command(&reco);
-        command.args(["compare", &a, &b, "--groups", "activity", "--self-check", "200", "--metrics", &metrics]);
+        command.args([
+            "compare",
+            &a,
+            &b,
+            "--groups",
+            "activity",
+            "--self-check",
+            "200",
+            "--details",
+            "--metrics",
+            &metrics,
+        ]);
         let answer = answer(&mut command)?.replace(&format!("{}/", workspace.target().display()), "target/");
         text += &format!("\n### {what}\n\n`{}`\n\n```text\n{}\n```\n", shown(&command), answer.trim_end());
     }

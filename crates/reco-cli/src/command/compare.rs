@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: the page is written whole or not at all; the answer goes to stdout.
 
-use reco_run::{CompareOptions, Output, comparison_page, comparison_table};
+use reco_run::{CompareOptions, Output, comparison_page, comparison_summary, comparison_table};
 
 use crate::args::CompareArgs;
 use crate::text;
@@ -25,5 +25,9 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<()> {
         page.write_text(&comparison_page(&comparison))?;
         text::say(&format!("comparison: {}", file.display()));
     }
-    if args.json { text::print_json(&comparison) } else { text::print(&comparison_table(&comparison)) }
+    match (args.json, args.details) {
+        (true, _) => text::print_json(&comparison),
+        (false, true) => text::print(&comparison_table(&comparison)),
+        (false, false) => text::print(&comparison_summary(&comparison)),
+    }
 }

@@ -9,16 +9,11 @@ use std::fmt::Write as _;
 
 use anyhow::bail;
 use reco_core::{Predicts, Profile};
-use reco_run::{
-    Answer, Artifact, AskedBy, Asker, Chosen, Reason, ReasonCause, Reasons, Recommendation, TableOutput, choose, find,
-};
+use reco_run::{Answer, Artifact, AskedBy, Asker, Chosen, Recommendation, TableOutput, choose, find};
 use serde_json::{Value, json};
 
 use crate::args::{RecommendArgs, VisitorArgs};
 use crate::text;
-
-/// Terms shown of one score; the rest is added up.
-const TERMS: usize = 5;
 
 /// `reco recommend`
 pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
@@ -64,8 +59,8 @@ pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut shown = table(&answer.items);
-    for (item, reasons) in answer.items.iter().zip(answer.reasons.iter().flatten()) {
-        shown += &why(item, reasons);
+    for (at, (item, because)) in answer.items.iter().zip(answer.because.iter().flatten()).enumerate() {
+        let _ = writeln!(shown, "{}{}. {}: {because}", if at == 0 { "\n" } else { "" }, item.rank, item.name);
     }
     text::print(&shown)
 }
@@ -150,6 +145,9 @@ fn as_json(
     for (item, reasons) in items.iter_mut().zip(answer.reasons.iter().flatten()) {
         item["explanation"] = json!(reasons);
     }
+    for (item, because) in items.iter_mut().zip(answer.because.iter().flatten()) {
+        item["because"] = json!(because);
+    }
     json!({
         "model": artifact.config.name,
         "chosen": chosen,
@@ -176,38 +174,4 @@ fn table(items: &[Recommendation]) -> String {
         ]
     }));
     text::columns(&rows, &[true, true, true, true, false, false])
-}
-
-/// The terms of one score, the greatest first, and what would change without a feature.
-fn why(item: &Recommendation, reasons: &Reasons) -> String {
-    let mut shown = format!("\n{}. {} {:.4}\n", item.rank, item.name, item.score);
-    let (first, rest) = reasons.terms.split_at(reasons.terms.len().min(TERMS));
-    let mut rows: Vec<Vec<String>> = first.iter().map(|reason| row(reason.effect, describe(reason))).collect();
-    if !rest.is_empty() {
-        let sum = rest.iter().map(|reason| reason.effect).sum();
-        rows.push(row(sum, format!("{} more", rest.len())));
-    }
-    let mut without: Vec<_> = reasons.without.iter().collect();
-    without.sort_by(|one, other| other.change.abs().total_cmp(&one.change.abs()));
-    let without = without.iter().take(TERMS).map(|one| row(one.change, format!("if it had no {}", one.feature)));
-    rows.extend(without);
-    let _ = write!(shown, "{}", text::columns(&rows, &[false, true, false]));
-    shown
-}
-
-fn row(effect: f32, words: String) -> Vec<String> {
-    vec![String::new(), format!("{effect:+.4}"), words]
-}
-
-fn describe(reason: &Reason) -> String {
-    match &reason.cause {
-        ReasonCause::Feature { name, weight } => format!("{name}, liked by {weight:.4}"),
-        ReasonCause::Item { name, similarity, rating, .. } => {
-            format!("{name}, rated {rating} and alike by {similarity:.4}")
-        }
-        ReasonCause::User { user_id, similarity, rating } => {
-            format!("user {user_id}, who rated it {rating} and is alike by {similarity:.4}")
-        }
-        ReasonCause::Part { name } => name.clone(),
-    }
 }

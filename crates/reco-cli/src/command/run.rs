@@ -2,9 +2,9 @@
 //!
 //! Does not know stages: reco-run does.
 //!
-//! **Invariant**: a run that reported ends with the table of results.
+//! **Invariant**: a run that reported ends with the table of results, which approach is best, and where the report lies.
 
-use reco_run::{Experiment, RunOptions, Source, Summary, terminal_table};
+use reco_run::{Experiment, RunOptions, Source, Summary, last_words, terminal_table};
 
 use crate::args::{ExperimentArgs, RunArgs};
 use crate::interrupt::Interrupt;
@@ -55,6 +55,10 @@ fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> any
     };
     if let Some(results) = results {
         text::print(&terminal_table(results))?;
+        match last_words(results).as_str() {
+            "" => {}
+            words => text::print(&format!("\n{words}"))?,
+        }
     }
     if let Some(page) = page {
         text::say(&format!("report: {}", page.display()));

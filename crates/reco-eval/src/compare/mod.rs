@@ -32,6 +32,7 @@
 //! assert!(ndcg.paired.interval.is_some_and(|interval| interval.low > 0.0));
 //! ```
 
+mod averaged;
 mod distribution;
 mod holm;
 mod pair;
@@ -41,6 +42,7 @@ mod self_check;
 mod tests;
 mod wilcoxon;
 
+pub use averaged::{Averaged, Shared};
 pub use pair::{Grouping, MetricValues, Pair, PairedMetric, RunValues, UserRow};
 pub use paired::{Paired, TestResult};
 pub use self_check::{Planted, Rejections, SelfCheck, self_check};

@@ -13,7 +13,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use page::comparison_page;
-pub use terminal::comparison_table;
+pub use terminal::{comparison_summary, comparison_table};
 
 /// Runs side by side.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use super::{
     SelfCheckPlan, TestOutcome, interval, probability, share, signed, who,
 };
 use crate::cells;
-use crate::html::{Section, breakable, page};
+use crate::html::{Section, breakable, page, wide};
 
 /// The text of a page that needs nothing else.
 pub fn comparison_page(comparison: &Comparison) -> String {
@@ -75,7 +75,7 @@ fn overview(comparison: &Comparison) -> Markup {
     let against = comparison.pairs.first().map(|pair| &pair.a.label);
     let against = against.filter(|label| comparison.pairs.iter().all(|pair| pair.a.label == **label));
     html! {
-        div.wide role="region" aria-label="All differences" tabindex="0" {
+        (wide("All differences", &html! {
             table.results {
                 thead {
                     tr {
@@ -99,7 +99,7 @@ fn overview(comparison: &Comparison) -> Markup {
                     }
                 }
             }
-        }
+        }))
         p.soft { "B less A. " (marks(comparison)) }
     }
 }
@@ -131,7 +131,7 @@ fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
     };
     html! {
         p.soft { (who(pair).join("; ")) "." }
-        div.wide role="region" aria-label={ "Differences of " (pair.b.label) } tabindex="0" {
+        (wide(&format!("Differences of {}", pair.b.label), &html! {
             table.results {
                 (head("metric", "p (t)"))
                 tbody {
@@ -152,7 +152,7 @@ fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
                     }
                 }
             }
-        }
+        }))
     }
 }
 
@@ -187,7 +187,7 @@ fn tests(pair: &ComparedPair, _: &Comparison) -> Markup {
     let header =
         ["p (t)", "Holm", "p (ranks)", "Holm", "p (sign)", "Holm", "d_z", "rank-biserial", "gain", "lose", "stay"];
     html! {
-        div.wide role="region" aria-label={ "Tests of " (pair.b.label) } tabindex="0" {
+        (wide(&format!("Tests of {}", pair.b.label), &html! {
             table.results {
                 thead { tr { th scope="col" { "metric" } @for name in header { th.number scope="col" { (name) } } } }
                 tbody {
@@ -196,7 +196,7 @@ fn tests(pair: &ComparedPair, _: &Comparison) -> Markup {
                     }
                 }
             }
-        }
+        }))
     }
 }
 
@@ -205,7 +205,7 @@ fn groups(pair: &ComparedPair, _: &Comparison) -> Markup {
         @for (at, one) in pair.metrics.iter().filter(|one| !one.groups.is_empty()).enumerate() {
             details open[at == 0] {
                 summary { (one.metric) ": " (found(&one.groups)) }
-                div.wide role="region" aria-label={ (one.metric) " by groups" } tabindex="0" { (group_table(one)) }
+                (wide(&format!("{} by groups", one.metric), &html! { (group_table(one)) }))
             }
         }
     }
@@ -275,7 +275,7 @@ fn checks(comparison: &Comparison, plan: &SelfCheckPlan) -> Markup {
         @for pair in &comparison.pairs {
             article {
                 h3 { (pair.b.label) " against " (pair.a.label) }
-                div.wide role="region" aria-label={ "Checks of " (pair.b.label) } tabindex="0" { (check_table(pair)) }
+                (wide(&format!("Checks of {}", pair.b.label), &html! { (check_table(pair)) }))
             }
         }
     }

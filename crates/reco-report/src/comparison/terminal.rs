@@ -1,14 +1,135 @@
-//! What does a comparison look like on a terminal?
+//! Writes a comparison for a terminal: a summary that is seen at once, or all of it.
 //!
 //! Does not know colours.
 //!
-//! **Invariant**: every verdict that is significant has a mark; no number is shown that JSON does not have.
+//! **Invariant**: every verdict that is significant has a mark; no number is shown that JSON does not have; a summary has at most
+//! twenty lines.
 
 use super::{
     BetterValue, ComparedMetric, ComparedPair, Comparison, SelfCheckPlan, interval, probability, share, signed, who,
 };
 use crate::cells;
 use crate::terminal::{Column, render};
+
+/// So many pairs, or metrics of a single pair, are shown in a summary.
+const SUMMARISED: usize = 9;
+
+/// What matters most in at most twenty lines: of one pair its metrics, of several pairs one or two metrics of each, then how many
+/// of the others are better and worse. Ends with a newline.
+pub fn comparison_summary(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    let left_out = match comparison.pairs.as_slice() {
+        [pair] => {
+            text += &format!("B = {} against A = {}: {}\n", pair.b.label, pair.a.label, who(pair).join("; "));
+            one_pair(&mut text, pair)
+        }
+        pairs => several_pairs(&mut text, pairs),
+    };
+    let all = || comparison.pairs.iter().flat_map(|pair| &pair.metrics);
+    let n_groups = all().flat_map(|one| &one.groups).filter(|group| group.verdict.is_significant()).count();
+    if n_groups > 0 {
+        text += &format!("Groups of users for whom a difference is no chance: {}.\n", cells::count(n_groups));
+    }
+    if let Some(SelfCheckPlan { n_rounds, expected_least, expected_most }) = &comparison.self_check {
+        let checks = || all().filter_map(|one| one.self_check);
+        text += &format!(
+            "Self-check: of {n_rounds} random exchanges a sound test rejects {expected_least} to {expected_most}; sound for {} of {} metrics.\n",
+            checks().filter(|check| check.is_sound).count(),
+            checks().count()
+        );
+    }
+    match comparison.notes.as_slice() {
+        [] => {}
+        [note] => text += &format!("{note}\n"),
+        notes => text += &format!("{} (and {} more notes)\n", notes[0], notes.len() - 1),
+    }
+    text += &format!(
+        "* not chance (paired t test over users, Holm, {}); unclear: chance would do; ↓ lower is better.\n",
+        comparison.alpha
+    );
+    let left_out = if left_out.is_empty() { String::new() } else { format!("{left_out}; ") };
+    text += &format!("All of it: {left_out}--details, --html FILE, --json.\n");
+    text
+}
+
+/// The metrics of a pair, those that stand for the others first; says what has no room.
+fn one_pair(text: &mut String, pair: &ComparedPair) -> String {
+    if pair.metrics.is_empty() {
+        *text += "No metric has values of both.\n";
+        return String::new();
+    }
+    let main = main_metrics(std::slice::from_ref(pair));
+    let is_main = |one: &&ComparedMetric| main.contains(&one.metric.as_str());
+    let (first, rest): (Vec<&ComparedMetric>, Vec<&ComparedMetric>) = pair.metrics.iter().partition(is_main);
+    let shown: Vec<ComparedMetric> = first.into_iter().chain(rest).take(SUMMARISED).cloned().collect();
+    *text += &render(&columns(&shown));
+    *text += &format!("\nOf {} metrics {}.\n", pair.metrics.len(), verdicts(&pair.metrics));
+    let n_more = pair.metrics.len() - shown.len();
+    if n_more > 0 { format!("{n_more} more metrics") } else { String::new() }
+}
+
+/// Each pair by the metrics that stand for the others; says what has no room.
+fn several_pairs(text: &mut String, pairs: &[ComparedPair]) -> String {
+    let Some(first) = pairs.first() else { return String::new() };
+    let main = main_metrics(pairs);
+    // Where all are measured against one, it is named once.
+    let against = pairs.iter().all(|pair| pair.a.label == first.a.label).then_some(&first.a.label);
+    let n_users = pairs.iter().map(|pair| pair.n_users).max().unwrap_or(0);
+    let what = against.map_or_else(|| "B against A".to_owned(), |label| format!("B against A = {label}"));
+    *text += &format!("{what}: {} pairs, up to {} users in both\n", pairs.len(), cells::count(n_users));
+    let n_different = pairs.iter().filter(|pair| pair.n_different_tests > 0).count();
+    if n_different > 0 {
+        *text += &format!("NOT measured on the same test: {n_different} of {} pairs\n", pairs.len());
+    }
+    let one = |pair: &ComparedPair, name: &str| pair.metrics.iter().find(|one| one.metric == name).cloned();
+    let column = |header: &str, cell: &dyn Fn(&ComparedPair) -> String| {
+        Column::new(header, pairs.iter().take(SUMMARISED).map(cell))
+    };
+    let mut table = vec![column("B", &|pair| match against {
+        Some(_) => pair.b.label.clone(),
+        None => format!("{} against {}", pair.b.label, pair.a.label),
+    })];
+    for name in &main {
+        let is_error = pairs.iter().filter_map(|pair| one(pair, name)).any(|one| one.better == BetterValue::Lower);
+        let header = format!("{name}{}", if is_error { " ↓" } else { "" });
+        let of = |pair: &ComparedPair, say: fn(&ComparedMetric) -> String| {
+            one(pair, name).map_or_else(|| cells::NOTHING.to_owned(), |one| say(&one))
+        };
+        table.push(column(&header, &|pair| of(pair, |one| cells::metric(Some(one.mean_b)))));
+        table.push(column("B - A", &|pair| of(pair, |one| signed(one.difference))));
+        table.push(column("95 %", &|pair| of(pair, |one| interval(one.low, one.high))));
+        table.push(column("B is", &|pair| of(pair, |one| verdict(one.verdict))));
+    }
+    *text += &render(&table);
+    *text += "\n";
+    let all: Vec<ComparedMetric> = pairs.iter().flat_map(|pair| pair.metrics.clone()).collect();
+    *text += &format!("Over all pairs and metrics, {} comparisons: {}.\n", cells::count(all.len()), verdicts(&all));
+    let n_more = pairs.len().saturating_sub(SUMMARISED);
+    if n_more > 0 { format!("{n_more} more pairs") } else { String::new() }
+}
+
+/// The metrics that stand for the others: of lists the first `ndcg@k`, of errors `rmse`; without either the first one.
+fn main_metrics(pairs: &[ComparedPair]) -> Vec<&str> {
+    let names = || pairs.iter().flat_map(|pair| &pair.metrics).map(|one| one.metric.as_str());
+    let wanted =
+        [names().find(|name| name.contains("ndcg@") && !name.contains("graded")), names().find(|name| *name == "rmse")];
+    let main: Vec<&str> = wanted.into_iter().flatten().collect();
+    if main.is_empty() { names().take(1).collect() } else { main }
+}
+
+/// `3 better, 1 worse, 8 unclear`
+fn verdicts(metrics: &[ComparedMetric]) -> String {
+    use super::ComparisonVerdict::{Better, Equal, Higher, Lower, TooFew, Unclear, Worse};
+    let told = [Better, Worse, Higher, Lower, Unclear, Equal, TooFew].into_iter().filter_map(|verdict| {
+        let n = metrics.iter().filter(|one| one.verdict == verdict).count();
+        (n > 0).then(|| format!("{} {}", cells::count(n), verdict.words()))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn verdict(verdict: super::ComparisonVerdict) -> String {
+    format!("{}{}", if verdict.is_significant() { "*" } else { "" }, verdict.words())
+}
 
 /// One table per pair, the groups that stand out, and how to read it. Ends with a newline.
 pub fn comparison_table(comparison: &Comparison) -> String {
@@ -59,9 +180,7 @@ fn columns(metrics: &[ComparedMetric]) -> Vec<Column> {
         column("p (t)", &|one| probability(one.t.map(|test| test.p))),
         column("Holm", &|one| probability(one.t.map(|test| test.p_holm))),
         column("p (ranks)", &|one| probability(one.wilcoxon.map(|test| test.p))),
-        column("B is", &|one| {
-            format!("{}{}", if one.verdict.is_significant() { "*" } else { "" }, one.verdict.words())
-        }),
+        column("B is", &|one| verdict(one.verdict)),
     ]
 }
 

@@ -151,6 +151,30 @@ fn on_a_terminal() {
 }
 
 #[test]
+fn a_summary_has_at_most_twenty_lines() {
+    let one = Comparison { pairs: sample().pairs[..1].to_vec(), ..sample() };
+    insta::assert_snapshot!(comparison_summary(&one));
+    let mut many = sample();
+    for n in 0..15 {
+        let mut other = sample().pairs[0].clone();
+        other.b.label = format!("other-{n}");
+        other.metrics =
+            (0..30).map(|k| ComparedMetric { metric: format!("recall@{k}"), ..other.metrics[k % 3].clone() }).collect();
+        many.pairs.push(other);
+    }
+    many.notes = (0..40).map(|n| format!("note {n}")).collect();
+    let text = comparison_summary(&many);
+    insta::assert_snapshot!(text);
+    let mut long = one.clone();
+    long.pairs[0].metrics = many.pairs[5].metrics.clone();
+    long.notes = many.notes.clone();
+    for text in [text, comparison_summary(&long), comparison_summary(&one)] {
+        assert!(text.lines().count() <= 20, "{} lines\n{text}", text.lines().count());
+        assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    }
+}
+
+#[test]
 fn written_and_read_again_it_is_the_same() {
     let text = serde_json::to_string_pretty(&sample()).unwrap();
     assert_eq!(serde_json::from_str::<Comparison>(&text).unwrap(), sample());

@@ -10,6 +10,7 @@ mod curves;
 mod dates;
 mod heat;
 mod history;
+mod leads;
 mod metrics;
 mod tail;
 
@@ -20,6 +21,8 @@ use crate::{Counts, Drawing, Facts, Results};
 /// All figures of a report, in the order in which it tells them.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
+    /// How far every other approach is behind the best: one drawing, or none.
+    pub leads: Vec<Drawing>,
     /// One per metric: every approach with its bounds.
     pub metrics: Vec<Drawing>,
     /// One per main metric and side: every approach by how many training ratings there are.
@@ -40,6 +43,7 @@ impl Figures {
     /// Draws whatever `results` and `facts` have.
     pub fn new(results: &Results, facts: &Facts) -> Self {
         let mut figures = Self {
+            leads: results.summary.as_ref().and_then(leads::leads).into_iter().collect(),
             metrics: metrics::metrics(results, &facts.bounds),
             history: history::by_history(results),
             ..Self::default()
@@ -62,7 +66,7 @@ impl Figures {
 
     /// Every drawing, in order.
     pub fn all(&self) -> impl Iterator<Item = &Drawing> {
-        let plain = [&self.metrics, &self.history, &self.ratings, &self.features, &self.contexts];
+        let plain = [&self.leads, &self.metrics, &self.history, &self.ratings, &self.features, &self.contexts];
         let training = self.training.iter().flat_map(|(_, drawings)| drawings);
         plain.into_iter().flatten().chain(self.diagrams.iter().map(|(_, drawing)| drawing)).chain(training)
     }

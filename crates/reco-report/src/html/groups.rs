@@ -6,6 +6,7 @@
 
 use maud::{Markup, html};
 
+use super::wide;
 use crate::facts::GROUPS;
 use crate::{Facts, GroupFacts, GroupMetric, Results, cells};
 
@@ -53,7 +54,7 @@ fn worst(groups: &[&GroupFacts], name: &str, results: &Results) -> String {
 fn table(approach: &str, groups: &[&GroupFacts], names: &[&str], results: &Results) -> Markup {
     let of = |group: &GroupFacts, name: &str| group.metrics.iter().find(|metric| metric.metric == name).cloned();
     html! {
-        div.wide role="region" aria-label={ "Groups of users by " (approach) } tabindex="0" {
+        (wide(&format!("Groups of users by {approach}"), &html! {
             table.results {
                 thead {
                     tr {
@@ -88,7 +89,7 @@ fn table(approach: &str, groups: &[&GroupFacts], names: &[&str], results: &Resul
                     }
                 }
             }
-        }
+        }))
     }
 }
 

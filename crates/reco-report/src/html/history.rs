@@ -6,7 +6,7 @@
 
 use maud::{Markup, html};
 
-use super::cards;
+use super::{cards, wide};
 use crate::figure::Side;
 use crate::{Figures, Results, cells};
 
@@ -45,7 +45,7 @@ fn table(results: &Results, side: Side, metric: &str) -> Markup {
     };
     html! {
         h3 { (metric) @if results.is_error(metric) { " ↓" } " by " (side.name()) "’ training ratings" }
-        div.wide role="region" aria-label={ (metric) " by " (side.name()) } tabindex="0" {
+        (wide(&format!("{metric} by {}", side.name()), &html! {
             table.results {
                 thead { tr { th scope="col" { "approach" } @for &at in &shown { th.number scope="col" { (header(at)) } } } }
                 tbody {
@@ -64,6 +64,6 @@ fn table(results: &Results, side: Side, metric: &str) -> Markup {
                     }
                 }
             }
-        }
+        }))
     }
 }

@@ -9,6 +9,7 @@
 mod data;
 mod groups;
 mod history;
+mod summary;
 mod users;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -83,6 +84,7 @@ pub(crate) struct Section {
 fn sections(results: &Results, facts: &Facts, figures: &Figures, config: &ReportConfig) -> Vec<Section> {
     let mut sections = Vec::new();
     let mut add = |id, title, body: Option<Markup>| sections.extend(body.map(|body| Section { id, title, body }));
+    add("summary", "In short", summary::summary(results, facts, figures));
     add("results", "Results", Some(result_table(results, facts)));
     add("metrics", "How sure is that?", (!figures.metrics.is_empty()).then(|| metrics(facts, figures)));
     add("history", "Which approach takes over where", history::by_history(results, figures));
@@ -91,7 +93,11 @@ fn sections(results: &Results, facts: &Facts, figures: &Figures, config: &Report
     add("features", "Product features", (!figures.features.is_empty()).then(|| cards(&figures.features, true)));
     add("context", "Context", (!figures.contexts.is_empty()).then(|| cards(&figures.contexts, false)));
     add("approaches", "Approaches", (!facts.approaches.is_empty()).then(|| approaches(facts, figures)));
-    add("users", "One user in detail", (!facts.details.is_empty()).then(|| users::users(&facts.details, config)));
+    add(
+        "users",
+        "One user in detail",
+        (!facts.details.is_empty()).then(|| users::users(&facts.details, &facts.chosen_by, config)),
+    );
     add("provenance", "Do it again", Some(provenance(results, facts)));
     add("run", "This run", Some(run(results, facts)));
     sections
@@ -125,16 +131,27 @@ fn result_table(results: &Results, facts: &Facts) -> Markup {
             @if !shown.is_empty() {
                 @if !title.is_empty() { h3 { (title) } }
                 (table_of(results, title, &shown))
+                (meanings(&shown, facts))
             }
         }
         p.soft { (HOW_TO_READ) }
         @if results.repeat.is_some() { p.soft { (how_repeated(results)) } (shares(results)) }
         @if !absent.is_empty() { p.soft { "Of no meaning for these data: " (absent.join(", ")) "." } }
-        @if !facts.metrics.is_empty() {
-            details {
-                summary { "What each metric means" }
-                (definitions(&facts.metrics))
-            }
+    }
+}
+
+/// What the columns of a table mean, each metric once, beside it.
+fn meanings(shown: &[&str], facts: &Facts) -> Markup {
+    let mut told: Vec<(&str, &str)> = Vec::new();
+    for name in shown {
+        let Some(about) = facts.meaning(name) else { continue };
+        if told.iter().all(|(_, known)| *known != about) {
+            told.push((name, about));
+        }
+    }
+    html! {
+        @if !told.is_empty() {
+            dl.meanings { @for (name, about) in told { div { dt { (name) } dd { (about) } } } }
         }
     }
 }
@@ -157,7 +174,19 @@ fn shares(results: &Results) -> Markup {
         @if !rows.is_empty() {
             h3 { "Share of variance due to the repetitions" }
             p { (SHARES) }
-            (table(&header, 1, rows.into_iter()))
+            (wide("Share of variance", &table(&header, 1, rows.into_iter())))
+        }
+    }
+}
+
+/// A table that may be wider than the page: it scrolls by itself, and says so where it does, without a script.
+pub(crate) fn wide(label: &str, table: &Markup) -> Markup {
+    html! {
+        div.wide role="region" aria-label=(label) tabindex="0" {
+            div.all {
+                div.hint aria-hidden="true" { span { "scroll sideways →" } }
+                (table)
+            }
         }
     }
 }
@@ -165,7 +194,7 @@ fn shares(results: &Results) -> Markup {
 fn table_of(results: &Results, title: &str, shown: &[&str]) -> Markup {
     let label = if title.is_empty() { "Table of results".to_owned() } else { format!("Table of results: {title}") };
     html! {
-        div.wide role="region" aria-label=(label) tabindex="0" {
+        (wide(&label, &html! {
             table.results {
                 thead {
                     tr {
@@ -192,7 +221,7 @@ fn table_of(results: &Results, title: &str, shown: &[&str]) -> Markup {
                     }
                 }
             }
-        }
+        }))
     }
 }
 
@@ -276,9 +305,9 @@ fn provenance(results: &Results, facts: &Facts) -> Markup {
         @if !facts.checksums.is_empty() {
             details {
                 summary { "Checksums (SHA-256)" }
-                div.wide role="region" aria-label="Checksums" tabindex="0" {
+                (wide("Checksums", &html! {
                     (table(&["file", "sha256"], 0, facts.checksums.iter().map(|(file, sum)| vec![file.clone(), sum.clone()])))
-                }
+                }))
             }
         }
     }
@@ -301,13 +330,13 @@ fn run(results: &Results, facts: &Facts) -> Markup {
     let header = ["approach", "parameters", "epochs", "best epoch", "seconds", "ratings a second"];
     html! {
         @if !facts.provenance.command.is_empty() { pre tabindex="0" { code { (facts.provenance.command) } } }
-        div.wide role="region" aria-label="Training" tabindex="0" { (table(&header, 1, training)) }
+        (wide("Training", &html! { (table(&header, 1, training)) }))
         @if !facts.provenance.work.is_empty() {
             details {
                 summary { "What each folder took" }
-                div.wide role="region" aria-label="Work" tabindex="0" {
+                (wide("Work", &html! {
                     (table(&["folder", "device", "seconds", "peak memory"], 2, facts.provenance.work.iter().map(work)))
-                }
+                }))
             }
         }
     }
@@ -329,10 +358,10 @@ mod tests {
     use super::*;
     use crate::figure::tests::facts;
     use crate::results::tests::sample;
-    use crate::{DetailList, DetailRow, Provenance, UserDetail};
+    use crate::{DetailList, DetailRow, Provenance, Recommended, RecommendedItem, Suggestion, UserDetail};
 
     fn page(facts: &Facts) -> String {
-        let results = sample();
+        let results = crate::Results { summary: Some(crate::headline::tests::headline()), ..sample() };
         let figures = Figures::new(&results, facts);
         html(&results, facts, &figures, &ReportConfig { detail_rows: 2 })
     }
@@ -361,7 +390,25 @@ mod tests {
         };
         let user =
             |id: &str| UserDetail { user: id.to_owned(), n_seen: 7, lists: vec![list("popularity"), list("neural")] };
+        let told = |item: &str, because: &str, held_out| RecommendedItem {
+            item: item.to_owned(),
+            year: Some(1977),
+            because: because.to_owned(),
+            held_out,
+        };
         Facts {
+            chosen_by: "The one <on whom> they differ.".to_owned(),
+            recommended: Some(Recommended {
+                approach: "profile".to_owned(),
+                user: "<7>".to_owned(),
+                n_seen: 1234,
+                liked: vec![("Fargo".to_owned(), Some(5.0)), ("Heat".to_owned(), Some(4.5))],
+                items: vec![
+                    told("Star Wars", "because you rated Alien 5", Some(Some(4.0))),
+                    told("<i>Contact", "rated by 485 people, 4.2 on average", None),
+                ],
+            }),
+            suggestions: vec![Suggestion { words: "Ask <again>.".to_owned(), command: "reco compare data".to_owned() }],
             details: vec![user("2"), user("<7>")],
             dataset: vec![("licence".to_owned(), "not for <sale>".to_owned())],
             metrics: vec![("ndcg@k".to_owned(), "gain".to_owned())],
@@ -379,7 +426,18 @@ mod tests {
     #[test]
     fn sections_come_in_the_order_in_which_one_asks() {
         let page = page(&detailed());
-        let ids = ["results", "metrics", "data", "features", "context", "approaches", "users", "provenance", "run"];
+        let ids = [
+            "summary",
+            "results",
+            "metrics",
+            "data",
+            "features",
+            "context",
+            "approaches",
+            "users",
+            "provenance",
+            "run",
+        ];
         let places: Vec<usize> = ids.iter().map(|id| page.find(&format!("<section id=\"{id}\"")).unwrap()).collect();
         assert!(places.is_sorted(), "{places:?}");
         for said in
@@ -423,6 +481,43 @@ mod tests {
         assert_eq!(colours(&results), 1);
         let figures = Figures::new(&results, &Facts::default());
         assert!(figures.history[0].inline().contains("11 others"));
+    }
+
+    #[test]
+    fn the_first_section_answers_what_one_asks_first() {
+        let page = page(&detailed());
+        let (from, to) = (page.find("<section id=\"summary\"").unwrap(), page.find("<section id=\"results\"").unwrap());
+        let first = &page[from..to];
+        for said in [
+            "Best for lists",
+            "<p class=\"winner\">profile<",
+            "<strong>NDCG@10 0.1353</strong>",
+            "<small>NDCG@10: how early a list names",
+            "<strong>0.0063</strong> better than popularity (the next): <span class=\"luck\">could be luck</span>",
+            "<small>(95 %: -0.0031 to 0.0157)</small>",
+            "<strong>0.1200</strong> better than user-mean: <span class=\"sure\">surely better</span>",
+            "What profile recommends to user &lt;7&gt;",
+            "Met 1,234 items before, liked best Fargo (5), Heat (4.5).",
+            "Star Wars</strong> (1977)",
+            "held out: rated 4<",
+            "because you rated Alien 5",
+            "rated by 485 people, 4.2 on average",
+            "Ask &lt;again&gt;.",
+            "<code>reco compare data</code>",
+        ] {
+            assert!(first.contains(said), "{said} is not in {first}");
+        }
+        assert_eq!(first.matches("<figure").count(), 1, "one figure");
+        assert!(!page.contains("<i>Contact"), "an item's title became markup");
+    }
+
+    #[test]
+    fn what_a_metric_means_stands_below_its_table() {
+        let page = page(&detailed());
+        let table = page.find("aria-label=\"Table of results\"").unwrap();
+        let meaning = page.find("<dt>ndcg@10</dt><dd>gain</dd>").unwrap();
+        let after = page[table..].find("</table>").unwrap() + table;
+        assert!(meaning > after && meaning < page[after..].find("<table").unwrap() + after, "{table} {meaning}");
     }
 
     #[test]
@@ -475,6 +570,8 @@ mod tests {
     fn what_is_not_known_is_left_out() {
         let page = page(&Facts::default());
         for absent in [
+            "What to try next",
+            "recommends to",
             "id=\"features\"",
             "id=\"context\"",
             "id=\"users\"",

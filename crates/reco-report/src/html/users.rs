@@ -6,11 +6,13 @@
 
 use maud::{Markup, html};
 
+use super::wide;
 use crate::{DetailList, DetailRow, ReportConfig, UserDetail, cells};
 
 /// The section on users, the first of them open.
-pub(super) fn users(details: &[UserDetail], config: &ReportConfig) -> Markup {
+pub(super) fn users(details: &[UserDetail], chosen_by: &str, config: &ReportConfig) -> Markup {
     html! {
+        @if !chosen_by.is_empty() { p { (chosen_by) } }
         p {
             "What each user rated and no approach saw, in the order that each approach gives it: " i { "y" }
             " is the rating after scaling, " i { "ŷ" } " what the approach says (of an approach that gives an order only, a score). "
@@ -41,7 +43,7 @@ fn list_of(list: &DetailList, config: &ReportConfig) -> Markup {
                 (n_hits) " of " (n_best) " true positives (" (share) " %)"
                 @for (name, value) in metrics { " · " (name) " " (format!("{value:.2}")) }
             }
-            div.wide role="region" aria-label={ "Ratings by " (approach) } tabindex="0" {
+            (wide(&format!("Ratings by {approach}"), &html! {
                 table {
                     thead {
                         tr {
@@ -59,7 +61,7 @@ fn list_of(list: &DetailList, config: &ReportConfig) -> Markup {
                         }
                     }
                 }
-            }
+            }))
             @if rows.len() > config.detail_rows { p.soft { "… and " (cells::count(rows.len() - config.detail_rows)) " more" } }
         }
     }

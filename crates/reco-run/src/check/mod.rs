@@ -284,6 +284,15 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
     Ok(Checked { repetition, ..walk(&subject, explain) })
 }
 
+/// What is found in an experiment whose data set and results are at hand.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn findings(experiment: &Experiment, dataset: Dataset, results: Results) -> Result<Vec<Finding>, RunError> {
+    let subject = Subject { dataset: Some(dataset), results: Some(results), ..Subject::new(experiment)? };
+    Ok(walk(&subject, |_| (String::new(), None)).findings)
+}
+
 /// What every check says of `subject`; `explain` gives the reason of one that cannot tell, and the command that helps.
 fn walk(subject: &Subject<'_>, explain: impl Fn(Unknown) -> (String, Option<String>)) -> Checked {
     let experiment = subject.experiment.name.clone();

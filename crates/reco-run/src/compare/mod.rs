@@ -27,6 +27,7 @@ pub use error::CompareError;
 use groups::Attributes;
 use operands::Operand;
 use values::TestRows;
+pub(crate) use values::read_file;
 
 use crate::RunError;
 

@@ -37,19 +37,27 @@ impl TestRows {
 
 /// Reads what one approach of one run was worth to each user, and what was in the test of each.
 pub(super) fn read(operand: &Operand, tests: &mut TestRows, notes: &mut Vec<String>) -> Result<RunValues, RunError> {
-    let path = operand.file();
-    let values = Values { table: Table::read(&path)?, path: &path };
+    let mut values = read_file(&operand.file(), notes)?;
+    let tests = tests.of(&operand.run)?;
+    for row in &mut values.users {
+        // A split that was made anew after the evaluation says nothing about it.
+        row.test_rows = tests.get(&row.user).filter(|(n, _)| *n == row.n_test).map(|(_, rows)| *rows);
+    }
+    Ok(values)
+}
+
+/// Reads what an approach was worth to each user from the file that an evaluation left; not what was in the tests.
+pub(crate) fn read_file(path: &Path, notes: &mut Vec<String>) -> Result<RunValues, RunError> {
+    let values = Values { table: Table::read(path)?, path };
     let [n_train, n_test, n_rated, n_relevant] = COUNTS.map(|column| values.counts(column));
     let (n_train, n_test, n_rated, n_relevant) = (n_train?, n_test?, n_rated?, n_relevant?);
-    let tests = tests.of(&operand.run)?;
     let row = |(at, user): (usize, UserId)| UserRow {
-        // A split that was made anew after the evaluation says nothing about it.
-        test_rows: tests.get(&user).filter(|(n, _)| *n == n_test[at]).map(|(_, rows)| *rows),
         user,
         n_train: n_train[at],
         n_test: n_test[at],
         n_rated: n_rated[at],
         n_relevant: n_relevant[at],
+        test_rows: None,
     };
     let users = values.users()?.into_iter().enumerate().map(row).collect();
     Ok(RunValues { users, metrics: values.metrics(notes)? })

@@ -5,10 +5,12 @@
 //! **Invariant**: a stage reads only folders that earlier ones finished for the same experiment, and never one that is
 //! damaged or was made for another.
 
+mod advice;
 mod counts;
 mod detail;
 mod evaluate;
 mod features;
+mod headline;
 mod ingest;
 mod repeated;
 pub(crate) mod report;

@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use super::report::write_all;
-use super::{Context, detail, own_version};
+use super::{Context, detail, headline, own_version};
 use crate::folder::{Folder, Made};
 use crate::manifest::{Digests, MANIFEST, digest};
 use crate::{Outcome, RunError, results};
@@ -27,7 +27,7 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
     let labels: Vec<&str> = experiment.repetitions.iter().map(|repetition| repetition.label.as_str()).collect();
     let folder = Folder {
         stage: super::report::ENTRY.name,
-        version: 5,
+        version: 6,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "repetitions": labels }),
         inputs,
@@ -39,7 +39,8 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
             .iter()
             .map(|label| Ok(((*label).to_owned(), results(&context.at(label))?)))
             .collect::<Result<Vec<(String, Results)>, RunError>>()?;
-        let mean = Results { seed: experiment.seed, ..Results::mean(each) };
+        let mut mean = Results { seed: experiment.seed, ..Results::mean(each) };
+        mean.summary = Some(headline::of_repetitions(experiment, &mean));
         let provenance = Provenance {
             command: context.command.to_owned(),
             experiment: experiment.to_toml(),

@@ -2,28 +2,30 @@
 //!
 //! Does not know how a table looks: reco-report does.
 //!
-//! **Invariant**: every number comes from a manifest or an evaluation; nothing is computed again.
+//! **Invariant**: every number comes from a manifest or an evaluation; nothing is computed again but how far apart two of them are.
 
 use std::fs;
 use std::path::Path;
 
-use reco_core::{EpochLog, TrainingLog};
+use reco_core::{EpochLog, TrainingLog, UserId};
+use reco_eval::compare::RunValues;
 use reco_eval::metric::Better;
 use reco_eval::{BucketValues, Evaluation, Gap, GroupValues, Interval};
 use reco_features::{Dataset, Info};
 use reco_report::{
-    ApproachFacts, ApproachResult, Bounds, BucketResult, DatasetSummary, Facts, Figures, GroupFacts, GroupMetric,
-    Provenance, ReportConfig, Results, SplitSummary, Work,
+    ApproachFacts, ApproachResult, BestFor, Bounds, BucketResult, DatasetSummary, Facts, Figures, GroupFacts,
+    GroupMetric, Provenance, ReportConfig, Results, SplitSummary, Work,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::train::{self, TrainNotes};
-use super::{Context, StageEntry, counts, detail, evaluate, features, ingest, own_version};
+use super::{Context, StageEntry, USERS, advice, counts, detail, evaluate, features, headline, ingest, own_version};
+use crate::compare::read_file;
 use crate::experiment::Configured;
 use crate::folder::{Folder, Made};
 use crate::manifest::{MANIFEST, Manifest, digest};
-use crate::{Experiment, Outcome, RunError, artifact, registry};
+use crate::{Experiment, Outcome, RunError, artifact, check, registry};
 
 /// The file of results, in the report's folder.
 pub const RESULTS: &str = "results.json";
@@ -62,14 +64,61 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
         let info: Info = from_notes(&context.at("features"), &features.notes)?;
         let rows: Vec<Row> =
             experiment.approaches.iter().map(|one| row(context, &one.name)).collect::<Result<_, _>>()?;
-        let results = results(context, &info, &rows);
-        let facts = facts(context, &info, &rows)?;
+        let mut results = results(context, &info, &rows);
+        let values = rows.iter().map(|row| values(context, &row.name)).collect::<Result<Vec<_>, _>>()?;
+        results.summary = Some(headline::of_run(experiment, &results, &values));
+        let data = Dataset::read(&context.at("features"))?;
+        let mut facts = facts(context, &info, &data, &rows)?;
+        first_minute(context, &results, data, &values, &mut facts)?;
         context.go_on()?;
         write_all(at, &results, &facts, &experiment.report)?;
         context.go_on()?;
         Ok(Made::default())
     })?;
     Ok(vec![outcome])
+}
+
+/// What an approach was worth to each user.
+fn values(context: &Context<'_>, name: &str) -> Result<RunValues, RunError> {
+    // The evaluation is this reco's: whatever is left out of it was left out there.
+    read_file(&context.at("evaluation").join(format!("{name}{USERS}")), &mut Vec::new())
+}
+
+/// Fills in what the first screen tells beside the best: one user, what that user would be told, and what to try next.
+fn first_minute(
+    context: &Context<'_>,
+    results: &Results,
+    data: Dataset,
+    values: &[RunValues],
+    facts: &mut Facts,
+) -> Result<(), RunError> {
+    let Context { experiment, .. } = context;
+    let headline = results.summary.clone().unwrap_or_default();
+    let named = &experiment.evaluate.detail_user;
+    let shown: Vec<UserId> = match facts.details.is_empty() {
+        // Nobody has a rated row; lists of events are for everyone all the same.
+        true => values.first().map(|run| run.users.iter().map(|row| row.user.clone()).collect()).unwrap_or_default(),
+        false => facts.details.iter().map(|detail| UserId::parse(&detail.user)).collect(),
+    };
+    let user = if named.is_empty() {
+        let disputed = headline::most_disputed(results, values, &shown);
+        disputed.map(|(user, how)| {
+            facts.chosen_by = how;
+            user.clone()
+        })
+    } else {
+        Some(UserId::parse(named))
+    };
+    if let Some(at) = user.as_ref().and_then(|user| facts.details.iter().position(|one| one.user == user.to_string())) {
+        facts.details[..=at].rotate_right(1);
+    }
+    if let Some((best, user)) = headline.of(BestFor::Lists).or_else(|| headline.of(BestFor::Stars)).zip(user.as_ref()) {
+        facts.recommended = advice::recommended(context, &data, &best.approach, user)?;
+    }
+    let someone_new = advice::someone_new(&data);
+    let findings = check::findings(experiment, data, results.clone())?;
+    facts.suggestions = advice::suggestions(&headline, &findings, user.as_ref(), someone_new);
+    Ok(())
 }
 
 /// The folder, as it is to be for this experiment.
@@ -84,7 +133,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     }
     Ok(Folder {
         stage: ENTRY.name,
-        version: 5,
+        version: 6,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "report": experiment.part(&experiment.report) }),
         inputs,
@@ -208,11 +257,10 @@ fn buckets(buckets: &[BucketValues]) -> Vec<BucketResult> {
     buckets.iter().map(result).collect()
 }
 
-fn facts(context: &Context<'_>, info: &Info, rows: &[Row]) -> Result<Facts, RunError> {
+fn facts(context: &Context<'_>, info: &Info, data: &Dataset, rows: &[Row]) -> Result<Facts, RunError> {
     let (tables, table_files) = ingest::ready(context)?;
     let dataset = &info.dataset;
     let count = |n: usize| n.to_string();
-    let data = Dataset::read(&context.at("features"))?;
     let mut facts = Facts {
         dataset: vec![
             ("source".to_owned(), dataset.source.clone()),
@@ -231,9 +279,9 @@ fn facts(context: &Context<'_>, info: &Info, rows: &[Row]) -> Result<Facts, RunE
         families: detail::families(&columns(rows)),
         bounds: rows.iter().flat_map(bounds).collect(),
         groups: groups(rows),
-        counts: Some(counts::counts(&data)),
+        counts: Some(counts::counts(data)),
         approaches: approaches(context, rows)?,
-        details: detail::users(&data, rows.iter().map(|row| (row.name.as_str(), &row.evaluation))),
+        details: detail::users(data, rows.iter().map(|row| (row.name.as_str(), &row.evaluation))),
         provenance: provenance(context, rows)?,
         ..Facts::default()
     };

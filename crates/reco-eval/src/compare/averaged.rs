@@ -1,0 +1,150 @@
+//! By how much the number in a table differs between two recommenders, with an interval over the users they share.
+//!
+//! Takes the metric's own average, so that the difference is that of the two numbers shown: over users, or over all users' rated
+//! rows. Does not know metrics.
+//!
+//! **Invariant**: A and B exchanged give the other sign and the same width; every number is finite.
+
+use super::distribution::t_quantile;
+use crate::Interval;
+use crate::metric::Average;
+
+/// What one user is worth to both.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shared {
+    /// Rated test rows.
+    pub n_rated: usize,
+    /// The value of A.
+    pub a: f64,
+    /// The value of B.
+    pub b: f64,
+}
+
+/// The numbers of A and B over the same users, and how far apart they are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Averaged {
+    /// Users.
+    pub n: usize,
+    /// The number of A.
+    pub a: f64,
+    /// The number of B.
+    pub b: f64,
+    /// B - A.
+    pub difference: f64,
+    /// Its 95 % interval by Student's t, the users being drawn with all their rows; `None` for a single user.
+    pub interval: Option<Interval>,
+}
+
+impl Averaged {
+    /// What `users` say; `None` without any, and where none of them weighs anything.
+    ///
+    /// An average over rows is a ratio of two sums over users, and its root a function of it: what each user moves them by is
+    /// taken to first order (the delta method; Cochran 1977, "Sampling Techniques", 6.3).
+    pub fn of(users: &[Shared], average: Average) -> Option<Self> {
+        let weight = |user: &Shared| if average == Average::OverUsers { 1.0 } else { user.n_rated as f64 };
+        let is_root = average == Average::RootMeanSquareOverRows;
+        let summand = |value: f64| if is_root { value * value } else { value };
+        let total: f64 = users.iter().map(weight).sum();
+        if total <= 0.0 {
+            return None;
+        }
+        let mean =
+            |of: fn(&Shared) -> f64| users.iter().map(|user| weight(user) * summand(of(user))).sum::<f64>() / total;
+        let means = [mean(|user| user.a), mean(|user| user.b)];
+        let [a, b] = means.map(|mean| if is_root { mean.sqrt() } else { mean });
+        // The derivative of the root; a root of 0 has none, and nothing to be unsure of.
+        let slope = |root: f64| {
+            if !is_root {
+                1.0
+            } else if root > 0.0 {
+                0.5 / root
+            } else {
+                0.0
+            }
+        };
+        let n = users.len() as f64;
+        let moved = |value: f64, mean: f64, root: f64| slope(root) * (summand(value) - mean);
+        let square = |user: &Shared| {
+            let moved = moved(user.b, means[1], b) - moved(user.a, means[0], a);
+            (weight(user) * n / total * moved).powi(2)
+        };
+        let squares: f64 = users.iter().map(square).sum();
+        let difference = b - a;
+        let interval = (users.len() > 1).then(|| {
+            let half = (squares / (n - 1.0) / n).sqrt() * t_quantile(0.05, n - 1.0);
+            Interval { low: difference - half, high: difference + half }
+        });
+        Some(Self { n: users.len(), a, b, difference, interval })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Paired;
+    use super::*;
+
+    /// Users who differ in rows and in errors.
+    fn users() -> Vec<Shared> {
+        let user = |n: u32| Shared {
+            n_rated: 1 + (n % 9) as usize,
+            a: 0.6 + 0.05 * f64::from(n % 11),
+            b: 0.55 + 0.05 * f64::from(n % 11) + 0.02 * f64::from(n % 7),
+        };
+        (0..200).map(user).collect()
+    }
+
+    #[test]
+    fn over_users_it_is_the_paired_difference() {
+        let averaged = Averaged::of(&users(), Average::OverUsers).unwrap();
+        let paired = Paired::of(&users().iter().map(|user| (user.a, user.b)).collect::<Vec<_>>()).unwrap();
+        let (ours, theirs) = (averaged.interval.unwrap(), paired.interval.unwrap());
+        assert!((averaged.difference - paired.difference).abs() < 1e-12);
+        assert!((ours.low - theirs.low).abs() < 1e-12 && (ours.high - theirs.high).abs() < 1e-12);
+    }
+
+    #[test]
+    fn over_rows_the_numbers_are_those_of_a_table_and_their_interval_is_that_of_users_drawn_again() {
+        let users = users();
+        for average in [Average::OverRows, Average::RootMeanSquareOverRows] {
+            let averaged = Averaged::of(&users, average).unwrap();
+            let of = |users: &[Shared], value: fn(&Shared) -> f64| {
+                let rows: f64 = users.iter().map(|user| user.n_rated as f64).sum();
+                let power = if average == Average::OverRows { 1 } else { 2 };
+                let sum: f64 = users.iter().map(|user| user.n_rated as f64 * value(user).powi(power)).sum();
+                (sum / rows).powf(1.0 / f64::from(power))
+            };
+            assert!((averaged.a - of(&users, |user| user.a)).abs() < 1e-12);
+            assert!((averaged.difference - (averaged.b - averaged.a)).abs() < 1e-15);
+            // Drawn again with replacement, 4,000 times, by a fixed stream.
+            let mut state = 1_u64;
+            let mut drawn: Vec<f64> = (0..4000)
+                .map(|_| {
+                    let again: Vec<Shared> = (0..users.len())
+                        .map(|_| {
+                            state =
+                                state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                            users[(state >> 33) as usize % users.len()]
+                        })
+                        .collect();
+                    of(&again, |user| user.b) - of(&again, |user| user.a)
+                })
+                .collect();
+            drawn.sort_by(f64::total_cmp);
+            let Interval { low, high } = averaged.interval.unwrap();
+            let width = high - low;
+            assert!((drawn[100] - low).abs() < 0.08 * width, "{average:?}: {} and {low}", drawn[100]);
+            assert!((drawn[3899] - high).abs() < 0.08 * width, "{average:?}: {} and {high}", drawn[3899]);
+        }
+    }
+
+    #[test]
+    fn of_nobody_there_is_nothing_and_of_one_no_interval() {
+        assert_eq!(Averaged::of(&[], Average::OverUsers), None);
+        let one = Shared { n_rated: 0, a: 1.0, b: 2.0 };
+        assert_eq!(Averaged::of(&[one], Average::OverRows), None, "no rated row");
+        assert_eq!(Averaged::of(&[one], Average::OverUsers).unwrap().interval, None);
+        let perfect = [Shared { n_rated: 1, a: 0.0, b: 0.0 }; 3];
+        let same = Averaged::of(&perfect, Average::RootMeanSquareOverRows).unwrap();
+        assert_eq!(same.interval, Some(Interval { low: 0.0, high: 0.0 }));
+    }
+}

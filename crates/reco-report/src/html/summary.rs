@@ -1,0 +1,122 @@
+//! The first screen: who is best and how surely, what one user would be told, what to try next.
+//!
+//! Does not know how any of it was found.
+//!
+//! **Invariant**: nothing here needs a word of the field to be known; each that is used is explained where it stands.
+
+use maud::{Markup, html};
+
+use super::cards;
+use crate::facts::ELSEWHERE;
+use crate::headline::{metric_name, number};
+use crate::{Best, BestFor, Facts, Figures, Headline, Lead, Recommended, Results, Suggestion, cells};
+
+/// The section; `None` where nothing tells who is best.
+pub(super) fn summary(results: &Results, facts: &Facts, figures: &Figures) -> Option<Markup> {
+    let headline = results.summary.as_ref().filter(|headline| !headline.best.is_empty())?;
+    Some(html! {
+        div.verdicts { @for best in &headline.best { (verdict(best, headline, facts)) } }
+        div.first {
+            @if !figures.leads.is_empty() { (cards(&figures.leads, false)) }
+            div {
+                @if let Some(recommended) = &facts.recommended { (told(recommended, &facts.chosen_by)) }
+                @if !facts.suggestions.is_empty() { (next(&facts.suggestions)) }
+            }
+        }
+    })
+}
+
+/// One task: its best approach, by how much, and how surely.
+fn verdict(best: &Best, headline: &Headline, facts: &Facts) -> Markup {
+    let Best { task, metric, approach, value, .. } = best;
+    let (task, question) = match task {
+        BestFor::Lists => ("Best for lists", "names items worth a look"),
+        BestFor::Stars => ("Best for stars", "says how a user would rate an item"),
+    };
+    let is_twice = headline.best.len() > 1 && headline.best.iter().all(|one| one.approach == *approach);
+    html! {
+        div.verdict {
+            p.task { (task) " " small { "(" (question) ")" } }
+            p.winner { (approach) @if is_twice { small { " here too" } } small { " " strong { (metric_name(metric)) " " (number(*value)) } } }
+            @if let Some(about) = in_plain_words(metric).or_else(|| facts.meaning(metric)) { p { small { (metric_name(metric)) ": " (about) } } }
+            @if best.leads.is_empty() { p.soft { "Nothing else was asked, so that nothing can be compared." } }
+            ul.leads {
+                @if let Some(lead) = best.next() { li { (words(lead, " (the next)")) } }
+                @if let Some(lead) = best.over_plain() { li { (words(lead, "")) } }
+            }
+        }
+    }
+}
+
+/// What the metrics that tell approaches apart are, for someone who never heard of them.
+fn in_plain_words(metric: &str) -> Option<&'static str> {
+    match metric {
+        "rmse" => Some("how many stars a prediction is off, large errors counting more; 0 is perfect"),
+        "mae" => Some("how many stars a prediction is off; 0 is perfect"),
+        list if list.starts_with("ndcg@") => {
+            Some("how early a list names what the user then rates well, from 0 to 1")
+        }
+        _ => None,
+    }
+}
+
+fn words(lead: &Lead, place: &str) -> Markup {
+    let (class, verdict) = match lead.is_sure() {
+        Some(true) => ("sure", "surely better"),
+        Some(false) => ("luck", "could be luck"),
+        None => ("soft", ""),
+    };
+    let range = lead.low.zip(lead.high).map(|(low, high)| format!("95 %: {} to {}", number(low), number(high)));
+    let range = range.or_else(|| lead.repetitions.map(|[better, n]| format!("in {better} of {n} repetitions")));
+    html! {
+        @if lead.lead == 0.0 { "no better than " } @else { strong { (number(lead.lead)) } " better than " }
+        (lead.over) (place)
+        @if !verdict.is_empty() { ": " span class=(class) { (verdict) } }
+        @if let Some(range) = range { " " small { "(" (range) ")" } }
+    }
+}
+
+fn told(recommended: &Recommended, chosen_by: &str) -> Markup {
+    let Recommended { approach, user, n_seen, liked, items } = recommended;
+    html! {
+        h3 { "What " (approach) " recommends to user " (user) }
+        p.soft {
+            "Met " (cells::count(*n_seen)) " items before"
+            @if !liked.is_empty() {
+                @if liked.iter().any(|(_, stars)| stars.is_some()) { ", liked best " } @else { ", among them " }
+                @for (at, (item, given)) in liked.iter().enumerate() {
+                    @if at > 0 { ", " }
+                    (item) @if let Some(given) = given { " (" (cells::stars(*given)) ")" }
+                }
+            }
+            ". " (chosen_by)
+        }
+        @if items.is_empty() { p { "Nothing is left to recommend: this user has met everything." } }
+        ol.told {
+            @for one in items {
+                li {
+                    strong { (one.item) } @if let Some(year) = one.year { " (" (year) ")" }
+                    @match one.held_out {
+                        Some(Some(given)) => span.hit { "held out: rated " (cells::stars(given)) },
+                        Some(None) => span.hit { "held out: met" },
+                        None => {},
+                    }
+                    br;
+                    small { (one.because) }
+                }
+            }
+        }
+    }
+}
+
+fn next(suggestions: &[Suggestion]) -> Markup {
+    html! {
+        h3 { "What to try next" }
+        ul.next {
+            @for Suggestion { words, command } in suggestions {
+                li { (words) @if !command.is_empty() { br; code { (command) } } }
+            }
+        }
+        p.soft { (ELSEWHERE) }
+    }
+}

@@ -1,0 +1,181 @@
+//! Turns what a score is made of into a sentence for the one who asked.
+//!
+//! Does not know numbers that a person would not: parts of a model without a meaning of their own are left out. Says `you`.
+//!
+//! **Invariant**: a sentence names only terms that speak for the item; where there are none it says what is known of the item.
+
+use reco_core::RatingScale;
+
+use crate::answer::{Reason, ReasonCause, Reasons};
+
+/// So many items or features are named.
+const NAMED: usize = 2;
+
+/// What everyone together says of an item.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ItemFacts {
+    /// How many people have met it in training.
+    pub n_people: usize,
+    /// The mean of the stars that they gave, where known.
+    pub mean: Option<f64>,
+}
+
+impl ItemFacts {
+    /// `rated by 485 people, 4.2 on average`
+    pub fn sentence(&self) -> String {
+        match (self.n_people, self.mean) {
+            (0, _) => "nobody has met it yet".to_owned(),
+            (n, Some(mean)) => format!("rated by {}, {mean:.1} on average", people(n)),
+            (n, None) => format!("met by {}", people(n)),
+        }
+    }
+}
+
+impl Reasons {
+    /// Why, for the one who asked: `because you rated Star Wars 5`, `because you like Sci-Fi`; what everyone together says of
+    /// the item where the terms say nothing to a person.
+    pub fn sentence(&self, item: &ItemFacts, scale: RatingScale) -> String {
+        let speaks_for = |reason: &&Reason| reason.effect > 0.0;
+        let terms = || self.terms.iter().filter(speaks_for);
+        let middle = (scale.min() + scale.max()) / 2.0;
+        // A low rating of something alike is no reason to watch it, whatever it adds to a sum.
+        let rated: Vec<String> = terms()
+            .filter_map(|reason| match &reason.cause {
+                ReasonCause::Item { name, rating, .. } if *rating > middle => {
+                    Some(format!("{name} {}", stars(*rating)))
+                }
+                _ => None,
+            })
+            .take(NAMED)
+            .collect();
+        if !rated.is_empty() {
+            return format!("because you rated {}", rated.join(" and "));
+        }
+        let liked: Vec<&str> = terms()
+            .filter_map(|reason| match &reason.cause {
+                // How long ago an item appeared is a feature by the name of `old`.
+                ReasonCause::Feature { name, .. } if name == "old" => Some("what is older"),
+                ReasonCause::Feature { name, .. } => Some(name.as_str()),
+                _ => None,
+            })
+            .take(NAMED)
+            .collect();
+        if !liked.is_empty() {
+            return format!("because you like {}", liked.join(" and "));
+        }
+        let neighbours: Vec<f64> = (self.terms.iter())
+            .filter_map(|reason| match &reason.cause {
+                ReasonCause::User { rating, similarity, .. } if *similarity > 0.0 => Some(f64::from(*rating)),
+                _ => None,
+            })
+            .collect();
+        if !neighbours.is_empty() {
+            let n = neighbours.len();
+            let mean = neighbours.iter().sum::<f64>() / n as f64;
+            let who = if n == 1 { "one person who rates" } else { "people who rate" };
+            let average = if n == 1 {
+                format!("gave it {mean:.1}")
+            } else {
+                format!("gave it {mean:.1} on average ({n} of them)")
+            };
+            return format!("because {who} as you do {average}");
+        }
+        // Groups of people that one belongs to: the model's own words for them begin so.
+        let groups: Vec<String> = terms()
+            .filter_map(|reason| match &reason.cause {
+                ReasonCause::Part { name } if reason.effect >= WORTH_TELLING => name.strip_prefix("people of "),
+                _ => None,
+            })
+            .take(NAMED)
+            .map(|group| format!("of {}", group.replace('=', " ")))
+            .collect();
+        let known = item.sentence();
+        if !groups.is_empty() {
+            return format!("popular with people {}; {known}", groups.join(", and "));
+        }
+        // A share of people is a logarithm below 0, and speaks for the item all the same.
+        let counts =
+            |reason: &Reason| matches!(&reason.cause, ReasonCause::Part { name } if POPULAR.contains(&name.as_str()));
+        if self.terms.iter().any(counts) { format!("popular with everyone: {known}") } else { known }
+    }
+}
+
+/// From so large an effect on, in logarithms of odds, a group of people likes an item noticeably more than everyone does.
+const WORTH_TELLING: f32 = 0.05;
+
+/// What models call it that count who has met an item.
+const POPULAR: [&str; 2] = ["training rows", "enjoyed by everyone"];
+
+fn people(n: usize) -> String {
+    if n == 1 { "one person".to_owned() } else { format!("{n} people") }
+}
+
+/// `5`, `3.5`
+fn stars(rating: f32) -> String {
+    format!("{}", (f64::from(rating) * 1000.0).round() / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FACTS: ItemFacts = ItemFacts { n_people: 485, mean: Some(4.23) };
+
+    fn sentence(terms: Vec<(ReasonCause, f32)>) -> String {
+        let terms = terms.into_iter().map(|(cause, effect)| Reason { cause, effect }).collect();
+        Reasons { terms, without: Vec::new() }.sentence(&FACTS, RatingScale::new(1.0, 5.0).unwrap())
+    }
+
+    fn part(name: &str) -> ReasonCause {
+        ReasonCause::Part { name: name.to_owned() }
+    }
+
+    fn item(name: &str, rating: f32) -> ReasonCause {
+        ReasonCause::Item { item_id: 1.into(), name: name.to_owned(), similarity: 0.5, rating }
+    }
+
+    fn feature(name: &str) -> ReasonCause {
+        ReasonCause::Feature { name: name.to_owned(), weight: 0.5 }
+    }
+
+    #[test]
+    fn reasons_are_said_as_a_person_would() {
+        let rated = vec![
+            (part("item mean"), 3.0),
+            (item("Heat", 1.0), 0.3),
+            (item("Star Wars", 5.0), 0.2),
+            (item("Alien", 4.5), 0.1),
+            (item("Fargo", 5.0), 0.05),
+        ];
+        assert_eq!(sentence(rated), "because you rated Star Wars 5 and Alien 4.5");
+        assert_eq!(sentence(vec![(feature("old"), 0.3)]), "because you like what is older");
+        let liked = vec![(feature("Sci-Fi"), 0.3), (feature("Drama"), -0.2), (feature("Action"), 0.1)];
+        assert_eq!(sentence(liked), "because you like Sci-Fi and Action");
+        let user = |rating, similarity| ReasonCause::User { user_id: 7.into(), similarity, rating };
+        assert_eq!(
+            sentence(vec![(user(5.0, 0.5), 0.2), (user(4.0, 0.4), 0.1), (user(1.0, -0.4), 0.1)]),
+            "because people who rate as you do gave it 4.5 on average (2 of them)"
+        );
+        assert_eq!(sentence(vec![(user(5.0, 0.5), 0.2)]), "because one person who rates as you do gave it 5.0");
+        assert_eq!(
+            sentence(vec![(part("enjoyed by everyone"), -3.0), (part("people of gender=M"), 0.3)]),
+            "popular with people of gender M; rated by 485 people, 4.2 on average"
+        );
+    }
+
+    #[test]
+    fn parts_without_a_meaning_of_their_own_are_never_named() {
+        let known = "rated by 485 people, 4.2 on average";
+        assert_eq!(sentence(vec![(part("training rows"), 485.0)]), format!("popular with everyone: {known}"));
+        assert_eq!(
+            sentence(vec![(part("enjoyed by everyone"), -2.0), (part("people of gender=M"), -0.3)]),
+            format!("popular with everyone: {known}")
+        );
+        for name in ["cosine", "dense", "tastes", "clipping", "item mean"] {
+            assert_eq!(sentence(vec![(part(name), 0.7)]), known);
+        }
+        assert_eq!(sentence(vec![(item("Heat", 2.0), 0.3), (feature("Drama"), -0.1)]), known, "neither speaks for it");
+        assert_eq!(ItemFacts { n_people: 1, mean: None }.sentence(), "met by one person");
+        assert_eq!(ItemFacts::default().sentence(), "nobody has met it yet");
+    }
+}

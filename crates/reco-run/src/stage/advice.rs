@@ -1,0 +1,166 @@
+//! Says what one user of the data would be recommended, why, and what to try next.
+//!
+//! Does not know which approach is best: it is told.
+//!
+//! **Invariant**: every suggestion follows from this run's data; no path is named, so that equal experiments advise alike.
+
+use std::num::NonZeroUsize;
+
+use reco_core::{ItemIdx, Profile, UserId};
+use reco_features::Dataset;
+use reco_report::{Best, BestFor, Headline, Recommended, RecommendedItem, Suggestion};
+
+use super::Context;
+use crate::answer::Asker;
+use crate::artifact::Artifact;
+use crate::{Finding, ItemFacts, RunError, Severity};
+
+/// So many items are recommended on a page.
+const ITEMS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not zero");
+
+/// So many items that a user liked are named.
+const LIKED: usize = 4;
+
+/// What everyone said of each item before the test.
+fn known(dataset: &Dataset) -> Vec<ItemFacts> {
+    let mut sums = vec![(0_usize, 0_usize, 0.0_f64); dataset.catalogue.n_items()];
+    for part in [&dataset.fit].into_iter().chain(&dataset.validation) {
+        for row in part.iter() {
+            let (n, n_rated, stars) = &mut sums[row.item.index()];
+            *n += 1;
+            if let Some(rating) = row.rating {
+                (*n_rated, *stars) = (*n_rated + 1, *stars + f64::from(rating.stars()));
+            }
+        }
+    }
+    let facts = |(n_people, n_rated, stars): (usize, usize, f64)| ItemFacts {
+        n_people,
+        mean: (n_rated > 0).then(|| stars / n_rated as f64),
+    };
+    sums.into_iter().map(facts).collect()
+}
+
+/// What `approach` recommends to `user`, with what the user liked; `None` for a user whom the data do not have.
+pub(super) fn recommended(
+    context: &Context<'_>,
+    dataset: &Dataset,
+    approach: &str,
+    user: &UserId,
+) -> Result<Option<Recommended>, RunError> {
+    let catalogue = &dataset.catalogue;
+    let Some(user_idx) = catalogue.users.get(user) else { return Ok(None) };
+    let artifact = Artifact::load(&context.at("models").join(approach), context.experiment.device)?;
+    let known = known(dataset);
+    let name = |item: ItemIdx| dataset.details[item.index()].name.clone();
+
+    let stars = |row: &reco_core::Interaction<'_>| row.rating.map(|rating| f64::from(rating.stars()));
+    let given = dataset.fold_in.iter().flat_map(|part| part.iter()).filter(|row| row.user == user_idx);
+    let given: Vec<(String, Option<f32>)> =
+        given.map(|row| (catalogue.items.id(row.item).to_string(), row.rating.map(reco_core::Rating::stars))).collect();
+    // Whoever was held out whole asks as someone new, as in the evaluation.
+    let asker = match given.is_empty() {
+        true => Asker::User(user_idx),
+        false => artifact.visitor(Profile::default(), &given)?,
+    };
+    let moment = artifact.context(&context.experiment.evaluate.context)?;
+    let answer = artifact.answer(&asker, &moment, ITEMS, true)?;
+
+    let parts = [&dataset.fit].into_iter().chain(&dataset.validation).chain(&dataset.fold_in);
+    let mut met: Vec<(ItemIdx, Option<f64>)> = parts
+        .flat_map(|part| part.iter())
+        .filter(|row| row.user == user_idx)
+        .map(|row| (row.item, stars(&row)))
+        .collect();
+    let n_seen = met.len();
+    // Best first, and what most people know before what few do.
+    met.sort_by(|a, b| {
+        let order = |(item, stars): &(ItemIdx, Option<f64>)| (stars.unwrap_or(0.0), known[item.index()].n_people);
+        let (one, other) = (order(a), order(b));
+        other.0.total_cmp(&one.0).then(other.1.cmp(&one.1)).then(a.0.index().cmp(&b.0.index()))
+    });
+    let items = answer.items.iter().enumerate().filter_map(|(place, line)| {
+        let item = catalogue.items.get(&line.item_id)?;
+        let facts = &known[item.index()];
+        let reasons = answer.reasons.as_ref().and_then(|reasons| reasons.get(place));
+        let held_out = dataset.test.iter().find(|row| row.user == user_idx && row.item == item);
+        Some(RecommendedItem {
+            item: line.name.clone(),
+            year: line.year,
+            because: reasons.map_or_else(|| facts.sentence(), |reasons| reasons.sentence(facts, catalogue.scale)),
+            held_out: held_out.map(|row| stars(&row)),
+        })
+    });
+    Ok(Some(Recommended {
+        approach: approach.to_owned(),
+        user: user.to_string(),
+        n_seen,
+        items: items.collect(),
+        liked: met.into_iter().take(LIKED).map(|(item, stars)| (name(item), stars)).collect(),
+    }))
+}
+
+/// What to try next, after a run that came to `headline` and shows `user`.
+pub(super) fn suggestions(
+    headline: &Headline,
+    findings: &[Finding],
+    user: Option<&UserId>,
+    someone_new: Option<Suggestion>,
+) -> Vec<Suggestion> {
+    let mut suggestions = Vec::new();
+    let mut add = |words: String, command: String| suggestions.push(Suggestion { words, command });
+    let bad: Vec<&Finding> = findings.iter().filter(|finding| finding.severity < Severity::Note).collect();
+    if let Some(worst) = bad.first() {
+        let n = bad.len();
+        let things = if n == 1 { "One finding" } else { &format!("{n} findings, the worst") };
+        // The first clause has the numbers; `reco check` says the rest, why, and what helps.
+        let first = worst.found.split(';').next().unwrap_or_default();
+        add(format!("These numbers may be better than they should be. {things}: {first}."), "reco check".to_owned());
+    }
+    for best in &headline.best {
+        let Some(next) = best.next().filter(|next| next.is_sure() == Some(false)) else { continue };
+        let Best { approach, metric, task, .. } = best;
+        let what = if *task == BestFor::Lists { "lists" } else { "stars" };
+        add(
+            format!("For {what}, {} may be as good as {approach}: for whom is which better?", next.over),
+            format!("reco compare data --against {} --metrics {metric} --details", quoted(&next.over)),
+        );
+    }
+    let asked = headline.of(BestFor::Lists).or_else(|| headline.of(BestFor::Stars));
+    if let Some((best, user)) = asked.zip(user) {
+        add(
+            format!("See what {} recommends to any user, and why.", best.approach),
+            format!(
+                "reco recommend --user {} --approach {} --explain",
+                quoted(&user.to_string()),
+                quoted(&best.approach)
+            ),
+        );
+    }
+    suggestions.extend(someone_new);
+    suggestions
+}
+
+/// How to ask as someone new, who liked what most people have met.
+pub(super) fn someone_new(dataset: &Dataset) -> Option<Suggestion> {
+    let catalogue = &dataset.catalogue;
+    let mut n_people = vec![0_usize; catalogue.n_items()];
+    dataset.fit.items().iter().for_each(|item| n_people[item.index()] += 1);
+    let met = catalogue.items.indices().filter(|item| n_people[item.index()] > 0);
+    let item = met.max_by_key(|item| (n_people[item.index()], std::cmp::Reverse(item.index())))?;
+    let is_rated = dataset.fit.iter().any(|row| row.rating.is_some());
+    let stars = if is_rated { format!("={}", catalogue.scale.max()) } else { String::new() };
+    Some(Suggestion {
+        words: format!("Ask as someone new, who liked {}.", dataset.details[item.index()].name),
+        command: format!("reco recommend --new-user --rated {}{stars}", quoted(&catalogue.items.id(item).to_string())),
+    })
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,248 @@
+//! Finds which approach is best for lists and which for stars, by how much, and on whom approaches differ most.
+//!
+//! Does not know how that is said: reco-report does.
+//!
+//! **Invariant**: a lead and its interval are of the numbers that tables show, over the users that both approaches have.
+
+use reco_core::UserId;
+use reco_eval::compare::{Averaged, RunValues, Shared};
+use reco_eval::metric::{Better, Family};
+use reco_eval::{Interval, MetricEntry};
+use reco_report::{Best, BestFor, Headline, Lead, Results};
+
+use crate::Experiment;
+
+/// So many rated test rows make a user's NDCG more than one hit or none.
+const ENOUGH_ROWS: usize = 5;
+
+/// The plainest approach for each task: what everyone knows, and what each user gives on average.
+const PLAIN: [(BestFor, &str); 2] = [(BestFor::Lists, "popularity"), (BestFor::Stars, "user-mean")];
+
+/// The column of `columns` by which approaches are told apart in a task: of lists `ndcg@k`, else the first that looks at what is
+/// relevant; of stars `rmse`, else `mae`.
+fn column(columns: &[String], task: BestFor) -> Option<(&str, &'static MetricEntry)> {
+    let known = || columns.iter().filter_map(|column| Some((column.as_str(), MetricEntry::of_column(column)?)));
+    let named = |name: &str| known().find(|(_, entry)| entry.name == name);
+    match task {
+        BestFor::Lists => named("ndcg@k")
+            .or_else(|| known().find(|(_, entry)| entry.family == Family::Rankings && entry.better == Better::Higher)),
+        BestFor::Stars => named("rmse").or_else(|| named("mae")),
+    }
+}
+
+/// The best of one run, with what each approach was worth to each user, in the order of the results.
+pub(super) fn of_run(experiment: &Experiment, results: &Results, values: &[RunValues]) -> Headline {
+    of(experiment, results, |entry, name, best, other| {
+        let lead = |sign: f64| {
+            let [best, other] = [best, other].map(|row| values.get(row));
+            let averaged = Averaged::of(&shared(best?, other?, name), entry.measure.average()?)?;
+            // B - A, seen from the side that is better.
+            let bounds =
+                averaged.interval.map(|Interval { low, high }| if sign > 0.0 { (low, high) } else { (-high, -low) });
+            Some(bounds?)
+        };
+        let sign = if entry.better == Better::Lower { -1.0 } else { 1.0 };
+        let (low, high) = lead(sign).unzip();
+        Lead { low, high, ..Lead::default() }
+    })
+}
+
+/// The best in the mean of repetitions, and in how many of them it is better.
+pub(super) fn of_repetitions(experiment: &Experiment, results: &Results) -> Headline {
+    of(experiment, results, |entry, name, best, other| {
+        let repeat = results.repeat.iter().flatten();
+        let pairs = repeat.filter_map(|one| {
+            Some([one.approaches.get(best)?.metrics.get(name)?, one.approaches.get(other)?.metrics.get(name)?])
+        });
+        let (mut n_better, mut n) = (0, 0);
+        for [best, other] in pairs {
+            n += 1;
+            n_better += usize::from(if entry.better == Better::Lower { best < other } else { best > other });
+        }
+        Lead { repetitions: (n > 0).then_some([n_better, n]), ..Lead::default() }
+    })
+}
+
+/// The best for each task; `how_sure` fills in how sure the lead of one row over another is.
+fn of(
+    experiment: &Experiment,
+    results: &Results,
+    how_sure: impl Fn(&'static MetricEntry, &str, usize, usize) -> Lead,
+) -> Headline {
+    let columns: Vec<String> = results.metric_names().into_iter().map(str::to_owned).collect();
+    let best_for = |(task, plain): (BestFor, &str)| {
+        let (name, entry) = column(&columns, task)?;
+        let better = |a: f64, b: f64| if entry.better == Better::Lower { a < b } else { a > b };
+        let rows: Vec<(usize, f64)> = (results.approaches.iter().enumerate())
+            .filter_map(|(row, approach)| Some((row, approach.metrics.get(name)?)))
+            .collect();
+        // Of equals the first, which is the plainer one in the order of the registry.
+        let &(best, value) = rows.iter().reduce(|best, row| if better(row.1, best.1) { row } else { best })?;
+        let called = |row: usize| results.approaches[row].name.clone();
+        let mut leads: Vec<Lead> = (rows.iter().filter(|(row, _)| *row != best))
+            .map(|&(row, other)| {
+                let lead = if entry.better == Better::Lower { other - value } else { value - other };
+                Lead { over: called(row), value: other, lead, ..how_sure(entry, name, best, row) }
+            })
+            .collect();
+        leads.sort_by(|a, b| a.lead.total_cmp(&b.lead));
+        let plain = experiment.approaches.iter().find(|one| one.kind == plain).map(|one| one.name.clone());
+        let plain = plain.filter(|name| leads.iter().any(|lead| lead.over == *name));
+        Some(Best { task, metric: name.to_owned(), approach: called(best), value, plain, leads })
+    };
+    Headline { best: PLAIN.into_iter().filter_map(best_for).collect() }
+}
+
+/// What every user whom both have is worth to `other` (A) and to `best` (B).
+fn shared(best: &RunValues, other: &RunValues, metric: &str) -> Vec<Shared> {
+    let of = |run: &RunValues| run.metrics.iter().find(|one| one.name == metric).map(|one| one.values.clone());
+    let (Some(b), Some(a)) = (of(best), of(other)) else { return Vec::new() };
+    // One evaluation asks about the same users in the same order.
+    (best.users.iter().zip(&other.users).zip(b.into_iter().zip(a)))
+        .filter(|((one, other), _)| one.user == other.user)
+        .filter_map(|((user, _), (b, a))| Some(Shared { n_rated: user.n_rated, a: a?, b: b? }))
+        .collect()
+}
+
+/// The user of `among` on whom approaches differ most: the largest spread of the metric that tells them apart, among users with
+/// five test rows or more where there are such; of equals the one with more test rows, then the first. And how that was decided.
+pub(super) fn most_disputed<'a>(
+    results: &Results,
+    values: &[RunValues],
+    among: &'a [UserId],
+) -> Option<(&'a UserId, String)> {
+    let columns: Vec<String> = results.metric_names().into_iter().map(str::to_owned).collect();
+    let (name, _) = column(&columns, BestFor::Lists).or_else(|| column(&columns, BestFor::Stars))?;
+    let first = values.first()?;
+    let place = |user: &UserId| first.users.iter().position(|row| row.user == *user);
+    let spread = |at: usize| {
+        let of_user = values.iter().filter_map(|run| {
+            let metric = run.metrics.iter().find(|metric| metric.name == name)?;
+            *metric.values.get(at)?
+        });
+        let (low, high) =
+            of_user.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), one| (low.min(one), high.max(one)));
+        (high >= low).then_some((low, high))
+    };
+    let known: Vec<_> = (among.iter())
+        .filter_map(|user| {
+            let at = place(user)?;
+            Some((user, first.users[at].n_test, spread(at)?))
+        })
+        .collect();
+    let has_enough = |n_test: usize| n_test >= ENOUGH_ROWS;
+    let any_has = known.iter().any(|(_, n_test, _)| has_enough(*n_test));
+    let candidates: Vec<_> = known.iter().filter(|(_, n_test, _)| !any_has || has_enough(*n_test)).collect();
+    let width = |(low, high): (f64, f64)| high - low;
+    let chosen = candidates.iter().copied().reduce(|best, one| {
+        let order = width(one.2).total_cmp(&width(best.2)).then(one.1.cmp(&best.1));
+        if order.is_gt() { one } else { best }
+    })?;
+    let (user, _, (low, high)) = chosen;
+    let best = results.best(name).map_or_else(String::new, |best| format!("; over all users the best has {best:.2}"));
+    let how = format!(
+        "Of the {} users with the most held-out ratings, the one on whom approaches differ most: {name} from {:.2} to \
+         {high:.2}{best}.",
+        candidates.len(),
+        // Not `-0.00`.
+        low + 0.0
+    );
+    Some((user, how))
+}
+
+#[cfg(test)]
+mod tests {
+    use reco_eval::compare::{MetricValues, UserRow};
+    use reco_report::{ApproachResult, RepeatedResult};
+
+    use super::*;
+    use crate::Source;
+
+    fn experiment() -> Experiment {
+        let only = ["popularity", "user-mean", "svd"].map(str::to_owned);
+        Experiment::read(&Source::Default, &[], &only).unwrap()
+    }
+
+    fn approach(name: &str, ndcg: f64, rmse: Option<f64>) -> ApproachResult {
+        let metrics = vec![("rmse".to_owned(), rmse), ("ndcg@10".to_owned(), Some(ndcg))];
+        ApproachResult { name: name.to_owned(), metrics: metrics.into(), ..ApproachResult::default() }
+    }
+
+    fn results() -> Results {
+        let approaches = vec![
+            approach("popularity", 0.5, None),
+            approach("user-mean", 0.25, Some(1.0)),
+            approach("svd", 0.5, Some(0.5)),
+        ];
+        Results { approaches, ..Results::default() }
+    }
+
+    /// Four users with 2, 5, 6 and 6 test rows, of whom NDCG and RMSE are these.
+    fn values(ndcg: [f64; 4], rmse: Option<[f64; 4]>) -> RunValues {
+        let user = |(n, rows): (i64, usize)| UserRow {
+            user: n.into(),
+            n_train: 9,
+            n_test: rows,
+            n_rated: rows,
+            n_relevant: 1,
+            test_rows: None,
+        };
+        let metric = |name: &str, better, values: [f64; 4]| MetricValues {
+            name: name.to_owned(),
+            better,
+            values: values.map(Some).to_vec(),
+        };
+        let mut metrics = vec![metric("ndcg@10", Better::Higher, ndcg)];
+        metrics.extend(rmse.map(|rmse| metric("rmse", Better::Lower, rmse)));
+        RunValues { users: (1..).zip([2, 5, 6, 6]).map(user).collect(), metrics }
+    }
+
+    #[test]
+    fn the_best_leads_by_what_the_table_shows_and_errors_count_the_other_way() {
+        let runs = [
+            values([1.0, 0.4, 0.3, 0.3], None),
+            values([0.0, 0.4, 0.3, 0.3], Some([1.0; 4])),
+            values([0.2, 0.2, 0.8, 0.8], Some([0.5; 4])),
+        ];
+        let headline = of_run(&experiment(), &results(), &runs);
+        let lists = headline.of(BestFor::Lists).unwrap();
+        assert_eq!((lists.approach.as_str(), lists.metric.as_str()), ("popularity", "ndcg@10"), "of equals the first");
+        assert_eq!(lists.plain, None, "it is the plainest itself");
+        assert_eq!((lists.leads[0].over.as_str(), lists.leads[0].lead), ("svd", 0.0));
+        let stars = headline.of(BestFor::Stars).unwrap();
+        assert_eq!((stars.approach.as_str(), stars.leads.len()), ("svd", 1), "popularity says no stars");
+        let Lead { over, value, lead, low, high, .. } = &stars.leads[0];
+        assert_eq!((over.as_str(), *value, *lead, *low, *high), ("user-mean", 1.0, 0.5, Some(0.5), Some(0.5)));
+        assert_eq!(stars.leads[0].is_sure(), Some(true));
+        assert_eq!(lists.leads[0].is_sure(), Some(false));
+    }
+
+    #[test]
+    fn repetitions_are_counted() {
+        let one = |label: &str, svd| RepeatedResult {
+            repetition: label.to_owned(),
+            approaches: vec![
+                approach("popularity", 0.5, None),
+                approach("user-mean", 0.2, Some(1.0)),
+                approach("svd", 0.3, Some(svd)),
+            ],
+        };
+        let repeated = Results { repeat: Some(vec![one("seed=1", 0.9), one("seed=2", 1.1)]), ..results() };
+        let headline = of_repetitions(&experiment(), &repeated);
+        let lead = &headline.of(BestFor::Stars).unwrap().leads[0];
+        assert_eq!((lead.lead, lead.low, lead.repetitions), (0.5, None, Some([1, 2])));
+    }
+
+    #[test]
+    fn the_user_shown_is_one_on_whom_approaches_differ_with_rows_enough() {
+        let runs = [values([1.0, 0.4, 0.3, 0.9], None), values([0.0, 0.4, 0.8, 0.4], None)];
+        let among: Vec<UserId> = (1..=4).map(UserId::from).collect();
+        let (user, how) = most_disputed(&results(), &runs, &among).unwrap();
+        assert_eq!(*user, 3.into(), "user 1 has two rows, user 4 differs as much and comes later");
+        assert!(how.starts_with("Of the 3 users"), "{how}");
+        assert!(how.ends_with("ndcg@10 from 0.30 to 0.80; over all users the best has 0.50."), "{how}");
+        let (user, _) = most_disputed(&results(), &runs, &among[..1]).unwrap();
+        assert_eq!(*user, 1.into(), "where nobody has enough, anyone");
+        assert_eq!(most_disputed(&results(), &runs, &[]), None);
+    }
+}
