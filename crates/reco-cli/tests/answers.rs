@@ -145,8 +145,9 @@ fn reasons_add_up_to_the_score_and_name_what_they_speak_of() {
         }
     }
     let shown = ask(&likes).ok().stdout;
-    assert!(shown.contains("  +2.0794  Drama, liked by 2.0794\n"), "{shown}");
-    assert!(shown.contains("people of gender=M\n") && shown.contains("  -2.0794  if it had no Drama\n"), "{shown}");
+    assert!(shown.contains(": because you like Drama\n") && !shown.contains("2.0794"), "{shown}");
+    let said = ask(&[&likes[..], &["--json"]].concat()).ok().json();
+    assert_eq!(said["items"][0]["because"], "because you like Drama");
     let neighbours = ask(&["--user", "1", "--approach", "user-knn", "--explain", "--json"]).ok().json();
     let terms = neighbours["items"][0]["explanation"]["terms"].as_array().unwrap();
     let neighbour = terms.iter().find(|term| term["cause"] == "user");
@@ -155,6 +156,22 @@ fn reasons_add_up_to_the_score_and_name_what_they_speak_of() {
     let silent = ask(&["--user", "1", "--approach", "random", "--explain"]).ok();
     assert!(silent.stderr.contains("`random` cannot give reasons"), "{}", silent.stderr);
     assert_eq!(silent.stdout, ask(&["--user", "1", "--approach", "random"]).ok().stdout);
+}
+
+#[test]
+fn whoever_answers_says_why_as_a_person_would() {
+    for entry in fs::read_dir(finished().join("models")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let answer = recommend(&["--user", "1", "--approach", &name, "--explain", "--json", "--top", "5"]).ok().json();
+        let items = answer["items"].as_array().unwrap();
+        let because: Vec<&str> = items.iter().filter_map(|item| item["because"].as_str()).collect();
+        assert_eq!(because.len(), if name == "random" { 0 } else { items.len() }, "{name}: {answer}");
+        for words in because {
+            let known =
+                ["because you ", "because people ", "because one person ", "popular with ", "met by ", "nobody "];
+            assert!(known.iter().any(|start| words.starts_with(start)), "{name}: {words}");
+        }
+    }
 }
 
 #[test]

@@ -107,12 +107,21 @@ fn a_browser_shows_every_figure_and_asks_for_nothing() {
 const LOOK: &str = r#"<!doctype html><body><script>
 addEventListener("load", () => {
   const frame = document.querySelector("iframe"), found = [];
-  for (const width of [360, 768, 1280]) {
+  for (const width of [360, 390, 768, 1280]) {
     frame.style.width = width + "px";
     const page = frame.contentDocument, root = page.documentElement;
+    const verdicts = [...page.querySelectorAll(".verdict")].slice(0, width < 768 ? 1 : 2);
+    for (const one of verdicts) if (one.getBoundingClientRect().bottom > 800) found.push(width + ": the first screen does not answer");
     if (root.scrollWidth > root.clientWidth) {
       const wide = [...page.querySelectorAll("body *")].find(one => !one.closest(".wide, pre") && one.getBoundingClientRect().right > root.clientWidth + 1);
       found.push(width + ": the page is " + root.scrollWidth + " wide, because of " + (wide ? wide.outerHTML.slice(0, 200) : "?"));
+    }
+    for (const box of page.querySelectorAll(".wide")) {
+      for (let up = box; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
+      const name = width + ": `" + box.getAttribute("aria-label") + "` ", goesOn = box.scrollWidth > box.clientWidth + 1;
+      const says = box.querySelector(".hint").getBoundingClientRect().height > 8;
+      if (box.checkVisibility() && goesOn !== says) found.push(name + (goesOn ? "goes on and does not say so" : "says that it goes on"));
+      if (!frame.contentWindow.getComputedStyle(box).backgroundAttachment.includes("local")) found.push(name + "has no shade");
     }
     for (const svg of page.querySelectorAll("svg")) {
       const name = width + ": " + svg.querySelector("title").textContent, edge = svg.getBoundingClientRect();
@@ -135,12 +144,37 @@ addEventListener("load", () => {
 
 /// Looks at `page`, and returns what is wrong with it.
 fn look(browser: &str, page: &Path, folder: &Path) -> String {
+    look_with(LOOK, browser, page, folder)
+}
+
+fn look_with(script: &str, browser: &str, page: &Path, folder: &Path) -> String {
     let look = folder.join("look.html");
-    fs::write(&look, LOOK.replace("PAGE", &format!("file://{}", page.display()))).unwrap();
+    fs::write(&look, script.replace("PAGE", &format!("file://{}", page.display()))).unwrap();
     let Seen { dom, console, .. } = open(browser, &look, folder);
     assert_eq!(console, [""; 0]);
     let body = dom.split("<body>").nth(1).unwrap().split("</body>").next().unwrap().trim();
     body.strip_suffix("that is all").unwrap_or_else(|| panic!("nobody looked: {dom}")).trim().to_owned()
+}
+
+/// Writes what a table at 390 pixels has to say, and whether it still does when it was scrolled to its end.
+const SCROLL: &str = r##"<!doctype html><body><script>
+addEventListener("load", () => {
+  const page = document.querySelector("iframe").contentDocument;
+  const wide = [...page.querySelectorAll("#results .wide")], box = wide.find(one => one.scrollWidth > one.clientWidth);
+  const hint = box.querySelector(".hint"), at = hint.getBoundingClientRect(), edge = box.getBoundingClientRect();
+  box.scrollLeft = 100;
+  const then = hint.getBoundingClientRect();
+  const told = [hint.textContent, at.width === edge.width && at.height > 8, then.left === at.left];
+  document.body.textContent = told.join("|") + "\nthat is all";
+});
+</script><iframe style="width:390px;height:844px;border:0" src="PAGE"></iframe>"##;
+
+#[test]
+fn on_a_phone_a_wide_table_says_that_it_scrolls() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let page = finished().join("report/report.html").canonicalize().unwrap();
+    assert_eq!(look_with(SCROLL, browser, &page, folder.path()), "scroll sideways →|true|true");
 }
 
 #[test]
@@ -171,7 +205,8 @@ fn whatever_a_page_does_wrong_is_seen() {
     let page = folder.path().join("bad.html");
     let bad = r#"<!doctype html><img src="http://elsewhere.invalid/x.png"><div style="width:2000px">wide</div>
         <svg width="90" height="50"><title>bad</title><text x="5" y="20">one</text><text x="9" y="22">two</text>
-        <text x="70" y="45">over the edge</text></svg><script>nothing.there()</script>"#;
+        <text x="70" y="45">over the edge</text></svg><div class="wide" aria-label="table" style="overflow-x:auto;width:90px">
+        <div class="hint"></div><div style="width:500px">far</div></div><script>nothing.there()</script>"#;
     fs::write(&page, bad).unwrap();
     let Seen { console, requests, .. } = open(browser, &page, folder.path());
     assert_eq!(requests, ["http://elsewhere.invalid/x.png"]);
@@ -179,7 +214,13 @@ fn whatever_a_page_does_wrong_is_seen() {
     fs::write(&page, bad.split_once("<script>").unwrap().0.replace("http://elsewhere.invalid/x.png", "data:,"))
         .unwrap();
     let found = look(browser, &page, folder.path());
-    for wrong in ["360: the page is 2", "`one` and `two` overlap", "`over the edge` is over the edge"] {
+    for wrong in [
+        "360: the page is 2",
+        "`one` and `two` overlap",
+        "`over the edge` is over the edge",
+        "360: `table` goes on and does not say so",
+        "360: `table` has no shade",
+    ] {
         assert!(found.contains(wrong), "{wrong}: {found}");
     }
 }

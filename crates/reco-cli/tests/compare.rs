@@ -84,7 +84,13 @@ fn approaches_of_one_run_are_compared_with_the_first_and_chance_is_beaten() {
     let alone = metric(&alone["pairs"][0], "ndcg@10");
     assert_eq!((&alone["verdict"], &alone["t"]["p_holm"]), (&"better".into(), &ndcg["t"]["p"]));
 
-    let table = compare(&[at(one), "--against", "baseline", "--metrics", "rmse"]).ok().stdout;
+    let brief = compare(&[at(one)]).ok().stdout;
+    assert!(brief.lines().count() <= 20 && brief.contains("--details"), "{brief}");
+    assert!(brief.starts_with("B against A = random: 3 pairs") && brief.contains(" popularity "), "{brief}");
+    let details = compare(&[at(one), "--details"]).ok().stdout;
+    assert!(details.lines().count() > 60 && details.contains("B = baseline against A = random: "), "{details}");
+
+    let table = compare(&[at(one), "--against", "baseline", "--metrics", "rmse", "--details"]).ok().stdout;
     assert!(table.contains("B = user-mean against A = baseline: "), "{table}");
     assert!(table.contains("rmse ↓") && !table.contains("ndcg@10"), "{table}");
 }
@@ -125,7 +131,7 @@ fn the_tests_keep_their_promise_on_trained_runs_exchanged_at_random() {
     }
     assert!(check["t_found"].as_u64().unwrap() >= 195 && check["is_sound"] == true, "{check}");
     let table = compare(&[&sides[0], &sides[1], "--self-check", "20"]).ok().stdout;
-    assert!(table.contains("Self-check: of 20 random exchanges"), "{table}");
+    assert!(table.contains("Self-check: of 20 random exchanges") && table.lines().count() <= 20, "{table}");
 }
 
 #[test]

@@ -80,6 +80,53 @@ fn results_have_the_names_that_others_read() {
 }
 
 #[test]
+fn a_run_and_its_reports_say_who_is_best_how_surely_what_one_user_is_told_and_what_is_next() {
+    let at = finished().display().to_string();
+    let fixed = ["report", "data/experiments/fixture.toml", "--out", &at];
+    let shown = reco(fixed.iter().chain(&common::SHORT)).ok();
+    let sentence = shown.stdout.lines().last().unwrap();
+    assert!(sentence.starts_with("Best for lists: ") && sentence.contains("; best for stars: "), "{sentence}");
+    assert!(
+        sentence.contains(", NDCG@10 0.") && sentence.contains(", RMSE ") && sentence.contains(" (95 %: "),
+        "{sentence}"
+    );
+    assert!(shown.stderr.lines().last().unwrap().starts_with("report: "), "{}", shown.stderr);
+    let read = |name: &str| fs::read_to_string(finished().join("report").join(name)).unwrap();
+    assert!(read("report.md").lines().any(|line| line == sentence), "{sentence}");
+
+    let results: Value = serde_json::from_str(&read("results.json")).unwrap();
+    let best = results["summary"]["best"].as_array().unwrap();
+    assert_eq!(best.iter().map(|one| one["for"].as_str().unwrap()).collect::<Vec<_>>(), ["lists", "stars"]);
+    for one in best {
+        let (metric, value) = (one["metric"].as_str().unwrap(), one["value"].as_f64().unwrap());
+        let mut before = 0.0;
+        for lead in one["leads"].as_array().unwrap() {
+            let number = |key: &str| lead[key].as_f64().unwrap();
+            // The lead is that of the two numbers that the table shows, and its interval is around it.
+            assert!(
+                ((value - number("value")).abs() - number("lead")).abs() < 1e-12 && number("lead") >= before,
+                "{metric} {lead}"
+            );
+            let middle = f64::midpoint(number("low"), number("high"));
+            assert!((middle - number("lead")).abs() < 1e-9, "{metric}: {lead}");
+            before = number("lead");
+        }
+    }
+    let page = read("report.html");
+    let first = page.split("<section id=\"summary\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert_eq!(first.matches("<figure").count(), 1);
+    let user = first.split(" recommends to user ").nth(1).unwrap().split('<').next().unwrap();
+    assert!(first.contains(&format!("reco recommend --user {user} --approach ")), "{first}");
+    assert!(first.contains("<ol class=\"told\">") && first.contains("reco recommend --new-user --rated "), "{first}");
+    for word in ["dense", "cosine", "embedding"] {
+        assert!(!first.contains(word), "{word}");
+    }
+    // That user is the first of those shown in detail.
+    let details = page.split("<details class=\"user\" open").nth(1).unwrap();
+    assert!(details.split("</h3>").next().unwrap().ends_with(&format!("<h3>User {user}")), "user {user}");
+}
+
+#[test]
 fn only_what_changed_is_done_again() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path();

@@ -12,7 +12,7 @@ use crate::cells;
 use crate::terminal::{Column, render};
 
 /// So many pairs, or metrics of a single pair, are shown in a summary.
-const SUMMARISED: usize = 9;
+const SUMMARISED: usize = 8;
 
 /// What matters most in at most twenty lines: of one pair its metrics, of several pairs one or two metrics of each, then how many
 /// of the others are better and worse. Ends with a newline.

@@ -179,7 +179,7 @@ fn shares(results: &Results) -> Markup {
     }
 }
 
-/// A table that may be wider than the page: it scrolls by itself, and says so where it does, without a script.
+/// A table, or a diagram, that may be wider than the page: it scrolls by itself, and says so where it does, without a script.
 pub(crate) fn wide(label: &str, table: &Markup) -> Markup {
     html! {
         div.wide role="region" aria-label=(label) tabindex="0" {
@@ -277,7 +277,9 @@ fn approaches(facts: &Facts, figures: &Figures) -> Markup {
                 p { (about) "." }
                 @if let Some((_, diagram)) = figures.diagrams.iter().find(|(known, _)| known == name) {
                     figure.diagram {
-                        div.wide style={ "--width:" (diagram.width()) "px" } role="region" aria-label={ "Diagram of " (name) } tabindex="0" { (PreEscaped(diagram.inline())) }
+                        (wide(&format!("Diagram of {name}"), &html! {
+                            div style={ "--width:" (diagram.width()) "px" } { (PreEscaped(diagram.inline())) }
+                        }))
                     }
                 }
                 @if let Some((_, curves)) = figures.training.iter().find(|(known, _)| known == name) {
@@ -361,7 +363,7 @@ mod tests {
     use crate::{DetailList, DetailRow, Provenance, Recommended, RecommendedItem, Suggestion, UserDetail};
 
     fn page(facts: &Facts) -> String {
-        let results = crate::Results { summary: Some(crate::headline::tests::headline()), ..sample() };
+        let results = Results { summary: Some(crate::headline::tests::headline()), ..sample() };
         let figures = Figures::new(&results, facts);
         html(&results, facts, &figures, &ReportConfig { detail_rows: 2 })
     }
