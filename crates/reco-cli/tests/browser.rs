@@ -111,17 +111,21 @@ addEventListener("load", () => {
     frame.style.width = width + "px";
     const page = frame.contentDocument, root = page.documentElement;
     const verdicts = [...page.querySelectorAll(".verdict")].slice(0, width < 768 ? 1 : 2);
-    for (const one of verdicts) if (one.getBoundingClientRect().bottom > 800) found.push(width + ": the first screen does not answer");
+    for (const one of verdicts)
+      if (one.getBoundingClientRect().bottom > 800) found.push(width + ": the first screen does not answer");
     if (root.scrollWidth > root.clientWidth) {
       const wide = [...page.querySelectorAll("body *")].find(one => !one.closest(".wide, pre") && one.getBoundingClientRect().right > root.clientWidth + 1);
       found.push(width + ": the page is " + root.scrollWidth + " wide, because of " + (wide ? wide.outerHTML.slice(0, 200) : "?"));
     }
     for (const box of page.querySelectorAll(".wide")) {
       for (let up = box; up; up = up.parentElement) if (up.tagName === "DETAILS") up.open = true;
-      const name = width + ": `" + box.getAttribute("aria-label") + "` ", goesOn = box.scrollWidth > box.clientWidth + 1;
+      const name = width + ": `" + box.getAttribute("aria-label") + "` ";
+      const goesOn = box.scrollWidth > box.clientWidth + 1;
       const says = box.querySelector(".hint").getBoundingClientRect().height > 8;
-      if (box.checkVisibility() && goesOn !== says) found.push(name + (goesOn ? "goes on and does not say so" : "says that it goes on"));
-      if (!frame.contentWindow.getComputedStyle(box).backgroundAttachment.includes("local")) found.push(name + "has no shade");
+      if (box.checkVisibility() && goesOn !== says)
+        found.push(name + (goesOn ? "goes on and does not say so" : "says that it goes on"));
+      const shade = frame.contentWindow.getComputedStyle(box).backgroundAttachment;
+      if (!shade.includes("local")) found.push(name + "has no shade");
     }
     for (const svg of page.querySelectorAll("svg")) {
       const name = width + ": " + svg.querySelector("title").textContent, edge = svg.getBoundingClientRect();
@@ -205,7 +209,8 @@ fn whatever_a_page_does_wrong_is_seen() {
     let page = folder.path().join("bad.html");
     let bad = r#"<!doctype html><img src="http://elsewhere.invalid/x.png"><div style="width:2000px">wide</div>
         <svg width="90" height="50"><title>bad</title><text x="5" y="20">one</text><text x="9" y="22">two</text>
-        <text x="70" y="45">over the edge</text></svg><div class="wide" aria-label="table" style="overflow-x:auto;width:90px">
+        <text x="70" y="45">over the edge</text></svg>
+        <div class="wide" aria-label="table" style="overflow-x:auto;width:90px">
         <div class="hint"></div><div style="width:500px">far</div></div><script>nothing.there()</script>"#;
     fs::write(&page, bad).unwrap();
     let Seen { console, requests, .. } = open(browser, &page, folder.path());

@@ -258,7 +258,8 @@ pub struct Suggestion {
 }
 
 /// What a suggested command needs where a run lies elsewhere.
-pub(crate) const ELSEWHERE: &str = "Commands are those of a run in the folder data. After --out FOLDER, say --models FOLDER/models, and \
+pub(crate) const ELSEWHERE: &str = "Commands are those of a run in the folder data. After --out FOLDER, say \
+                                    --models FOLDER/models, and \
                                     FOLDER instead of data.";
 
 /// What it takes to do it again.

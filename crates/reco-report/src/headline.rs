@@ -2,7 +2,8 @@
 //!
 //! Does not know how a difference was made, nor what a metric means.
 //!
-//! **Invariant**: a lead above 0 is the better side of it, of errors too; a lead whose interval holds 0 is said to be maybe luck.
+//! **Invariant**: a lead above 0 is the better side of it, of errors too; a lead whose interval holds 0 is said to be
+//! maybe luck.
 
 use serde::{Deserialize, Serialize};
 
@@ -206,9 +207,9 @@ pub(crate) mod tests {
     fn a_sentence_says_who_is_best_by_how_much_and_how_surely() {
         assert_eq!(
             headline().sentence(),
-            "Best for lists: profile, NDCG@10 0.1353, 0.0063 better than popularity, the next (95 %: -0.0031 to 0.0157, \
-             could be luck); best for stars: neural, RMSE 0.9100, 0.0100 better than hybrid, the next (95 %: 0.0040 to \
-             0.0160), 0.1200 better than user-mean (95 %: 0.1000 to 0.1400)."
+            "Best for lists: profile, NDCG@10 0.1353, 0.0063 better than popularity, the next (95 %: -0.0031 to \
+             0.0157, could be luck); best for stars: neural, RMSE 0.9100, 0.0100 better than hybrid, the next \
+             (95 %: 0.0040 to 0.0160), 0.1200 better than user-mean (95 %: 0.1000 to 0.1400)."
         );
         assert_eq!(Headline::default().sentence(), "");
         let lone = Best { leads: Vec::new(), ..headline().best.remove(0) };

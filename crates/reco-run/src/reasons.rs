@@ -1,8 +1,10 @@
 //! Turns what a score is made of into a sentence for the one who asked.
 //!
-//! Does not know numbers that a person would not: parts of a model without a meaning of their own are left out. Says `you`.
+//! Does not know numbers that a person would not: parts of a model without a meaning of their own are left out. Says
+//! `you`.
 //!
-//! **Invariant**: a sentence names only terms that speak for the item; where there are none it says what is known of the item.
+//! **Invariant**: a sentence names only terms that speak for the item; where there are none it says what is known of
+//! the item.
 
 use reco_core::RatingScale;
 
@@ -32,8 +34,8 @@ impl ItemFacts {
 }
 
 impl Reasons {
-    /// Why, for the one who asked: `because you rated Star Wars 5`, `because you like Sci-Fi`; what everyone together says of
-    /// the item where the terms say nothing to a person.
+    /// Why, for the one who asked: `because you rated Star Wars 5`, `because you like Sci-Fi`; what everyone together
+    /// says of the item where the terms say nothing to a person.
     pub fn sentence(&self, item: &ItemFacts, scale: RatingScale) -> String {
         let speaks_for = |reason: &&Reason| reason.effect > 0.0;
         let terms = || self.terms.iter().filter(speaks_for);
@@ -100,7 +102,8 @@ impl Reasons {
     }
 }
 
-/// From so large an effect on, in logarithms of odds, a group of people likes an item noticeably more than everyone does.
+/// From so large an effect on, in logarithms of odds, a group of people likes an item noticeably more than everyone
+/// does.
 const WORTH_TELLING: f32 = 0.05;
 
 /// What models call it that count who has met an item.

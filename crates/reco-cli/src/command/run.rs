@@ -2,7 +2,8 @@
 //!
 //! Does not know stages: reco-run does.
 //!
-//! **Invariant**: a run that reported ends with the table of results, which approach is best, and where the report lies.
+//! **Invariant**: a run that reported ends with the table of results, which approach is best, and where the report
+//! lies.
 
 use reco_run::{Experiment, RunOptions, Source, Summary, last_words, terminal_table};
 

@@ -1,7 +1,7 @@
 //! By how much the number in a table differs between two recommenders, with an interval over the users they share.
 //!
-//! Takes the metric's own average, so that the difference is that of the two numbers shown: over users, or over all users' rated
-//! rows. Does not know metrics.
+//! Takes the metric's own average, so that the difference is that of the two numbers shown: over users, or over all
+//! users' rated rows. Does not know metrics.
 //!
 //! **Invariant**: A and B exchanged give the other sign and the same width; every number is finite.
 
@@ -38,8 +38,8 @@ pub struct Averaged {
 impl Averaged {
     /// What `users` say; `None` without any, and where none of them weighs anything.
     ///
-    /// An average over rows is a ratio of two sums over users, and its root a function of it: what each user moves them by is
-    /// taken to first order (the delta method; Cochran 1977, "Sampling Techniques", 6.3).
+    /// An average over rows is a ratio of two sums over users, and its root a function of it: what each user moves
+    /// them by is taken to first order (the delta method; Cochran 1977, "Sampling Techniques", 6.3).
     pub fn of(users: &[Shared], average: Average) -> Option<Self> {
         let weight = |user: &Shared| if average == Average::OverUsers { 1.0 } else { user.n_rated as f64 };
         let is_root = average == Average::RootMeanSquareOverRows;

@@ -2,8 +2,8 @@
 //!
 //! Does not know colours.
 //!
-//! **Invariant**: every verdict that is significant has a mark; no number is shown that JSON does not have; a summary has at most
-//! twenty lines.
+//! **Invariant**: every verdict that is significant has a mark; no number is shown that JSON does not have; a summary
+//! has at most twenty lines.
 
 use super::{
     BetterValue, ComparedMetric, ComparedPair, Comparison, SelfCheckPlan, interval, probability, share, signed, who,
@@ -14,8 +14,8 @@ use crate::terminal::{Column, render};
 /// So many pairs, or metrics of a single pair, are shown in a summary.
 const SUMMARISED: usize = 8;
 
-/// What matters most in at most twenty lines: of one pair its metrics, of several pairs one or two metrics of each, then how many
-/// of the others are better and worse. Ends with a newline.
+/// What matters most in at most twenty lines: of one pair its metrics, of several pairs one or two metrics of each,
+/// then how many of the others are better and worse. Ends with a newline.
 pub fn comparison_summary(comparison: &Comparison) -> String {
     let mut text = String::new();
     let left_out = match comparison.pairs.as_slice() {
@@ -33,7 +33,8 @@ pub fn comparison_summary(comparison: &Comparison) -> String {
     if let Some(SelfCheckPlan { n_rounds, expected_least, expected_most }) = &comparison.self_check {
         let checks = || all().filter_map(|one| one.self_check);
         text += &format!(
-            "Self-check: of {n_rounds} random exchanges a sound test rejects {expected_least} to {expected_most}; sound for {} of {} metrics.\n",
+            "Self-check: of {n_rounds} random exchanges a sound test rejects {expected_least} to {expected_most}; \
+             sound for {} of {} metrics.\n",
             checks().filter(|check| check.is_sound).count(),
             checks().count()
         );

@@ -2,7 +2,8 @@
 //!
 //! Does not know how a lead was made.
 //!
-//! **Invariant**: the best is the line at zero; whoever could be as good by luck is drawn in another colour than who is not.
+//! **Invariant**: the best is the line at zero; whoever could be as good by luck is drawn in another colour than who
+//! is not.
 
 use super::chart::{SMALL, TITLE, WIDTH, label};
 use crate::headline::{metric_name, number};

@@ -179,7 +179,8 @@ fn shares(results: &Results) -> Markup {
     }
 }
 
-/// A table, or a diagram, that may be wider than the page: it scrolls by itself, and says so where it does, without a script.
+/// A table, or a diagram, that may be wider than the page: it scrolls by itself, and says so where it does, without a
+/// script.
 pub(crate) fn wide(label: &str, table: &Markup) -> Markup {
     html! {
         div.wide role="region" aria-label=(label) tabindex="0" {

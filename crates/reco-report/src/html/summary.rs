@@ -12,7 +12,8 @@ use crate::headline::{metric_name, number};
 use crate::{Best, BestFor, Facts, Figures, Headline, Lead, Recommended, Results, Suggestion, cells};
 
 /// What is to be known of whoever comes out best.
-const FLATTERED: &str = "Who is best was read off the held-out ratings themselves, which flatters a winner’s lead a little. 95 %: where the lead \
+const FLATTERED: &str = "Who is best was read off the held-out ratings themselves, which flatters a winner’s lead \
+                         a little. 95 %: where the lead \
                          would lie were the users others. The table below has all approaches.";
 
 /// The section; `None` where nothing tells who is best.
@@ -42,8 +43,13 @@ fn verdict(best: &Best, headline: &Headline, facts: &Facts) -> Markup {
     html! {
         div.verdict {
             p.task { (task) " " small { "(" (question) ")" } }
-            p.winner { (approach) @if is_twice { small { " here too" } } small { " " strong { (metric_name(metric)) " " (number(*value)) } } }
-            @if let Some(about) = in_plain_words(metric).or_else(|| facts.meaning(metric)) { p { small { (metric_name(metric)) ": " (about) } } }
+            p.winner {
+                (approach) @if is_twice { small { " here too" } }
+                small { " " strong { (metric_name(metric)) " " (number(*value)) } }
+            }
+            @if let Some(about) = in_plain_words(metric).or_else(|| facts.meaning(metric)) {
+                p { small { (metric_name(metric)) ": " (about) } }
+            }
             @if best.leads.is_empty() { p.soft { "Nothing else was asked, so that nothing can be compared." } }
             ul.leads {
                 @if let Some(lead) = best.next() { li { (words(lead, " (the next)")) } }

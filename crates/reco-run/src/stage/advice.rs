@@ -2,7 +2,8 @@
 //!
 //! Does not know which approach is best: it is told.
 //!
-//! **Invariant**: every suggestion follows from this run's data; no path is named, so that equal experiments advise alike.
+//! **Invariant**: every suggestion follows from this run's data; no path is named, so that equal experiments advise
+//! alike.
 
 use std::num::NonZeroUsize;
 

@@ -2,7 +2,8 @@
 //!
 //! Does not know how that is said: reco-report does.
 //!
-//! **Invariant**: a lead and its interval are of the numbers that tables show, over the users that both approaches have.
+//! **Invariant**: a lead and its interval are of the numbers that tables show, over the users that both approaches
+//! have.
 
 use reco_core::UserId;
 use reco_eval::compare::{Averaged, RunValues, Shared};
@@ -18,8 +19,8 @@ const ENOUGH_ROWS: usize = 5;
 /// The plainest approach for each task: what everyone knows, and what each user gives on average.
 const PLAIN: [(BestFor, &str); 2] = [(BestFor::Lists, "popularity"), (BestFor::Stars, "user-mean")];
 
-/// The column of `columns` by which approaches are told apart in a task: of lists `ndcg@k`, else the first that looks at what is
-/// relevant; of stars `rmse`, else `mae`.
+/// The column of `columns` by which approaches are told apart in a task: of lists `ndcg@k`, else the first that looks
+/// at what is relevant; of stars `rmse`, else `mae`.
 fn column(columns: &[String], task: BestFor) -> Option<(&str, &'static MetricEntry)> {
     let known = || columns.iter().filter_map(|column| Some((column.as_str(), MetricEntry::of_column(column)?)));
     let named = |name: &str| known().find(|(_, entry)| entry.name == name);
@@ -104,8 +105,9 @@ fn shared(best: &RunValues, other: &RunValues, metric: &str) -> Vec<Shared> {
         .collect()
 }
 
-/// The user of `among` on whom approaches differ most: the largest spread of the metric that tells them apart, among users with
-/// five test rows or more where there are such; of equals the one with more test rows, then the first. And how that was decided.
+/// The user of `among` on whom approaches differ most: the largest spread of the metric that tells them apart, among
+/// users with five test rows or more where there are such; of equals the one with more test rows, then the first. And
+/// how that was decided.
 pub(super) fn most_disputed<'a>(
     results: &Results,
     values: &[RunValues],

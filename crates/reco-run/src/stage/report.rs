@@ -2,7 +2,8 @@
 //!
 //! Does not know how a table looks: reco-report does.
 //!
-//! **Invariant**: every number comes from a manifest or an evaluation; nothing is computed again but how far apart two of them are.
+//! **Invariant**: every number comes from a manifest or an evaluation; nothing is computed again but how far apart two
+//! of them are.
 
 use std::fs;
 use std::path::Path;
