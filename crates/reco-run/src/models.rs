@@ -251,7 +251,7 @@ impl Shelf {
             let known = answers.repetitions.iter().map(folder).collect::<Vec<_>>().join("`, `");
             return Err(RunError::RepeatedModels { path, experiment: answers.experiment.clone(), known });
         }
-        let folders: Vec<String> = match fs::read_dir(models) {
+        let mut folders: Vec<String> = match fs::read_dir(models) {
             Ok(entries) => entries
                 .filter_map(Result::ok)
                 .map(|entry| entry.file_name().to_string_lossy().into_owned())
@@ -262,6 +262,7 @@ impl Shelf {
         if folders.is_empty() {
             return Err(RunError::NoModels { path });
         }
+        folders.sort();
         let unlisted =
             |name: &String| Model { name: name.clone(), kind: name.clone(), identity: String::new(), validation: None };
         let mut available: Vec<Model> = match &answers {
