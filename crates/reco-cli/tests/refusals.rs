@@ -37,7 +37,6 @@ fn a_wrong_experiment_is_refused_before_any_work() {
             "[split]\nkind = \"random\"\nfold = 2\n",
             vec!["`fold` is not read by `random`", "`k-fold` and `file` read it"],
         ),
-        ("[evaluate]\nmetrics = [\"ndcg@7\"]\n", vec!["unknown metric `ndcg@7`", "hint: add `7` to `evaluate.k`"]),
         ("[[approach]]\nname = \"nueral\"\n", vec!["unknown approach `nueral`", "hint: did you mean `neural`?"]),
         ("[[approach]]\nname = \"neural\"\nepoch = 3\n", vec!["unknown key `epoch`", "did you mean `epochs`?"]),
         ("[[approach]]\nname = \"neural\"\nepochs = \"many\"\n", vec!["many"]),
@@ -51,6 +50,8 @@ fn a_wrong_experiment_is_refused_before_any_work() {
         all.extend(parts);
         run(&text).fails(1, &all);
     }
+    let length = ["unknown metric `ndcg@7`", "hint: add `7` to `evaluate.k`"];
+    run(&format!("{approach}[evaluate]\nmetrics = [\"ndcg@7\"]\n")).fails(1, &length);
     reco(["run", "nowhere.toml"]).fails(1, &["there is no experiment file `nowhere.toml`", "hint: "]);
     reco(["run", "--set", "split.kind"]).fails(1, &["`--set split.kind` is no override"]);
     reco(["run", "--approach", "hybird"]).fails(1, &["unknown approach `hybird`", "did you mean `hybrid`?"]);

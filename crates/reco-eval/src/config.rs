@@ -149,11 +149,12 @@ impl EvaluateConfig {
             let mut known = of_all();
             if !of_all().any(|known| known == name) {
                 let length = name.split_once('@').filter(|(metric, k)| {
-                    k.parse::<NonZeroUsize>().is_ok() && known.any(|known| known.split_once("@k") == Some((metric, "")))
+                    k.parse::<NonZeroUsize>().is_ok()
+                        && known.any(|known| known.split_once("@k") == Some((*metric, "")))
                 });
                 let hint = match length {
                     Some((_, k)) => format!("add `{k}` to `evaluate.k`, the lengths of the lists that are measured"),
-                    None => did_you_mean(name, &mut of_all()),
+                    None => did_you_mean(name, of_all()),
                 };
                 return Err(EvalError::UnknownMetric { name: name.clone(), hint });
             }
