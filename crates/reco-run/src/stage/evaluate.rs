@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use reco_core::{Case, Catalogue, Progress, Recommender, Seen};
 use reco_data::table::{Column, Table};
 use reco_eval::{
-    Ask, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate_watched, gaps, groups, intervals_watched,
+    Ask, EvalError, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate_watched, gaps, groups, intervals_watched,
 };
 use reco_features::{Dataset, SplitConfig};
 use serde::{Deserialize, Serialize};
@@ -116,11 +116,20 @@ impl Validation {
         let Self { cases, seen, config, .. } = self;
         let Ruler { known, moment, seed, .. } = ruler;
         let held_out = Ask::AsVisitors;
-        Ok(evaluate(model, &Task { cases, seen, known, config, context: moment, seed: *seed, held_out })?.metrics)
+        let task = Task { cases, seen, known, config, context: moment, seed: *seed, held_out };
+        Ok(evaluate_watched(model, &task, ruler.progress).map_err(stopped)?.metrics)
     }
 }
 
 const NO_VALIDATION: &str = "the split has no validation part";
+
+/// To be asked to stop is no failure of an evaluation.
+fn stopped(error: EvalError) -> RunError {
+    match error {
+        EvalError::Interrupted => RunError::Interrupted,
+        other => other.into(),
+    }
+}
 
 /// What the evaluation asks for and `dataset` cannot give: a context that it does not have, a threshold above all ratings.
 pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<String> {
@@ -183,10 +192,6 @@ impl<'a> Ruler<'a> {
     pub(crate) fn measure(&self, recommender: &dyn Recommender, held_out: Ask) -> Result<Evaluation, RunError> {
         let Self { config, seed, cases, seen, known, moment, progress, .. } = self;
         let task = Task { cases, seen, known, config, context: moment, seed: *seed, held_out };
-        let stopped = |error| match error {
-            EvalError::Interrupted => RunError::Interrupted,
-            other => other.into(),
-        };
         let mut evaluation = evaluate_watched(recommender, &task, *progress).map_err(stopped)?;
         evaluation.intervals = intervals_watched(&evaluation, *seed, *progress).map_err(stopped)?;
         evaluation.by_group = gaps(&evaluation, &self.dataset.catalogue, &self.groups, &config.buckets);
