@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use reco_core::{Case, Catalogue, Progress, Recommender, Seen};
 use reco_data::table::{Column, Table};
 use reco_eval::{
-    Ask, EvalError, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate_watched, gaps, groups, intervals_watched,
+    Ask, EvalError, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate_watched, gaps, groups,
+    intervals_watched,
 };
 use reco_features::{Dataset, SplitConfig};
 use serde::{Deserialize, Serialize};
