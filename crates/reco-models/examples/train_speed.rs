@@ -17,8 +17,8 @@ use std::time::Instant;
 
 use reco_core::testing::{catalogue, chance};
 use reco_core::{
-    Candidates, Case, Catalogue, DeviceChoice, Features, Fitted, Interaction, Interactions, Matrix, Query, RatingScale,
-    Run, Scores, Seen, Silent, Target, Train, Who,
+    Candidates, Case, Catalogue, ContextColumn, DeviceChoice, Features, Fitted, Interaction, Interactions, Matrix,
+    Query, RatingScale, Run, Scores, Seen, Silent, Target, Train, Who,
 };
 use serde_json::json;
 
@@ -122,7 +122,9 @@ fn train(folder: Option<&Path>, n_ratings: u64) -> Result<(Train, Interactions),
     let matrix = Matrix::new(N_ITEMS, N_FEATURES, features).ok_or("a number for each feature")?;
     let names = (0..N_FEATURES).map(|at| format!("genre {at}")).collect();
     let item_features = Features::new(names, matrix).ok_or("a name for each")?;
-    let contexts = vec!["daytime".to_owned(), "weekend".to_owned()];
+    let names = vec!["daytime".to_owned(), "weekend".to_owned()];
+    // Every question states its moment, so that there is no average to be known.
+    let contexts = ContextColumn::of(names, &Matrix::zeros(0, 2), 0..0);
     // Targets are stars between a half and 1.
     let scale = RatingScale::new(0.5, 1.0)?;
     let catalogue = Catalogue { item_features, contexts, scale, ..catalogue(N_USERS, N_ITEMS) };
@@ -135,8 +137,9 @@ fn train(folder: Option<&Path>, n_ratings: u64) -> Result<(Train, Interactions),
             let mut field = || fields.next().ok_or("user, item and target");
             let user = catalogue.users.at(field()?.parse()?).ok_or("a user")?;
             let item = catalogue.items.at(field()?.parse()?).ok_or("an item")?;
-            let target = Target::new(field()?.parse()?).ok_or("a target")?;
-            rows.push(Interaction { user, item, rating: None, target, timestamp: None, context: &[0.0, 0.0] });
+            let stars: f32 = field()?.parse()?;
+            let (rating, target) = (Some(scale.rating(stars)?), Target::new(stars).ok_or("a target")?);
+            rows.push(Interaction { user, item, rating, target, timestamp: None, context: &[0.0, 0.0] });
         }
         Ok(rows.finish())
     };
@@ -150,9 +153,10 @@ fn train(folder: Option<&Path>, n_ratings: u64) -> Result<(Train, Interactions),
         let pick = |draw: u64, n: usize| (chance(3 * at + draw).powi(2) * n as f64) as usize;
         let user = catalogue.users.at(pick(0, N_USERS)).ok_or("a user")?;
         let item = catalogue.items.at(pick(1, N_ITEMS)).ok_or("an item")?;
-        let target = Target::new((0.5 + 0.5 * chance(3 * at + 2)) as f32).ok_or("a target")?;
+        let stars = (0.5 + 0.5 * chance(3 * at + 2)) as f32;
+        let (rating, target) = (Some(scale.rating(stars)?), Target::new(stars).ok_or("a target")?);
         let moment = [(at % 2) as f32, (at % 7 / 5) as f32];
-        rows.push(Interaction { user, item, rating: None, target, timestamp: None, context: &moment });
+        rows.push(Interaction { user, item, rating, target, timestamp: None, context: &moment });
     }
     let train = Train { catalogue: Arc::new(catalogue), fit: rows.finish(), validation: None };
     Ok((train, Interactions::builder(2).finish()))

@@ -41,7 +41,7 @@ fn diversity(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
     let n_few = rows.len().min(PAIR_BY_PAIR);
     let few: Vec<Vec<f64>> =
         (0..n_few).map(|a| (0..n_few).map(|b| if b > a { apart(&rows[a], &rows[b]) } else { 0.0 }).collect()).collect();
-    let of_few = |n: usize| (0..n).map(|a| few[a][a + 1..n].iter()).flatten().fold(0.0, |sum, apart| sum + apart);
+    let of_few = |n: usize| (0..n).flat_map(|a| few[a][a + 1..n].iter()).fold(0.0, |sum, apart| sum + apart);
     let mut sums = Vec::new();
     if rows.len() > PAIR_BY_PAIR {
         let mut sum = 0.0;
