@@ -160,8 +160,9 @@ fn reasons_add_up_to_the_score_and_name_what_they_speak_of() {
 
 #[test]
 fn whoever_answers_says_why_as_a_person_would() {
-    for entry in fs::read_dir(finished().join("models")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
+    let entries = fs::read_dir(finished().join("models")).unwrap().map(Result::unwrap);
+    for entry in entries.filter(|entry| entry.path().is_dir()) {
+        let name = entry.file_name().into_string().unwrap();
         let answer = recommend(&["--user", "1", "--approach", &name, "--explain", "--json", "--top", "5"]).ok().json();
         let items = answer["items"].as_array().unwrap();
         let because: Vec<&str> = items.iter().filter_map(|item| item["because"].as_str()).collect();

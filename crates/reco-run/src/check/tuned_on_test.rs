@@ -124,7 +124,8 @@ mod tests {
     fn repeating_over_options_is_a_choice_and_over_seeds_is_none() {
         let values = "repeat.values=[1, 2]";
         for over in ["seed", "split.seed", "split.fold", "data.rows"] {
-            let repeated = experiment(&[&format!("repeat.over={over}"), values]);
+            let kind = if over == "split.fold" { "k-fold" } else { "per-user-random" };
+            let repeated = experiment(&[&format!("repeat.over={over}"), values, &format!("split.kind={kind}")]);
             assert!(found(&ENTRY, &subject(&repeated)).is_empty(), "{over}");
         }
         let options = of("[[approach]]\nname = \"item-knn\"", &["repeat.over=approach.item-knn.k", values]);
