@@ -38,9 +38,7 @@ pub(super) fn of_run(experiment: &Experiment, results: &Results, values: &[RunVa
             let [best, other] = [best, other].map(|row| values.get(row));
             let averaged = Averaged::of(&shared(best?, other?, name), entry.measure.average()?)?;
             // B - A, seen from the side that is better.
-            let bounds =
-                averaged.interval.map(|Interval { low, high }| if sign > 0.0 { (low, high) } else { (-high, -low) });
-            Some(bounds?)
+            averaged.interval.map(|Interval { low, high }| if sign > 0.0 { (low, high) } else { (-high, -low) })
         };
         let sign = if entry.better == Better::Lower { -1.0 } else { 1.0 };
         let (low, high) = lead(sign).unzip();
