@@ -164,7 +164,7 @@ fn a_run_that_was_killed_at_any_moment_leaves_all_that_was_there() {
         let features = out.join("features");
         Place::new(out, &features, &Quiet).unwrap().recover().unwrap();
         let names: Vec<_> = entries(out).unwrap().into_iter().map(|(path, _)| path).collect();
-        assert_eq!(names, [features.clone()]);
+        assert_eq!(names, std::slice::from_ref(&features));
         fs::read_to_string(features.join("a")).unwrap()
     };
     // While it filled the new folder, and before it had written the mark.
