@@ -70,9 +70,7 @@ fn read_chain(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Map<String, Value
         return Err(ExperimentError::Extends { place, value: extends.to_string() });
     };
     if extends == BUILT_IN {
-        let mut merged = parse(&Source::Default.place(), DEFAULT)?;
-        merge(&mut merged, table);
-        return Ok(merged);
+        return Ok(extended(parse(&Source::Default.place(), DEFAULT)?, table));
     }
     let identity = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     chain.push(identity);
@@ -82,9 +80,20 @@ fn read_chain(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Map<String, Value
         let files = chain.iter().chain([&base_identity]).map(|file| format!("`{}`", file.display()));
         return Err(ExperimentError::Cycle { chain: files.collect::<Vec<_>>().join(" extends ") });
     }
-    let mut merged = read_chain(&base, chain)?;
-    merge(&mut merged, table);
-    Ok(merged)
+    Ok(extended(read_chain(&base, chain)?, table))
+}
+
+/// `base` with what `table` says over it. Names are not inherited: another experiment is called otherwise, and so are
+/// other data.
+fn extended(mut base: Map<String, Value>, table: Map<String, Value>) -> Map<String, Value> {
+    base.remove("name");
+    if let (Some(data), Some(other)) = (base.get_mut("data").and_then(Value::as_object_mut), table.get("data"))
+        && ["path", "from", "fetch"].iter().any(|key| other.get(key).is_some())
+    {
+        data.remove("name");
+    }
+    merge(&mut base, table);
+    base
 }
 
 fn parse(place: &str, text: &str) -> Result<Map<String, Value>, ExperimentError> {
@@ -247,7 +256,8 @@ mod tests {
         let folder = folder(&[("mine.toml", "extends = \"default\"\nseed = 7\n[split]\ntest = 0.2")]);
         let mine = read_in(&folder, "mine.toml", &[]).unwrap();
         assert_eq!((&mine["seed"], &mine["split"]["test"]), (&json!(7), &json!(0.2)));
-        assert_eq!((&mine["name"], &mine["split"]["kind"]), (&json!("default"), &json!("per-user-random")));
+        assert_eq!((mine.get("name"), &mine["split"]["kind"]), (None, &json!("per-user-random")));
+        assert_eq!(mine["data"], json!({ "fetch": "ml-100k" }));
     }
 
     #[test]
