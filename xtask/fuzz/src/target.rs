@@ -11,8 +11,8 @@ use std::path::Path;
 use reco_core::options;
 use reco_data::table::Table;
 use reco_data::{
-    Columns, DataConfig, Decimal, Delimiter, Encoding, Header, Quote, Row, SOURCES, SilentIngest, Source, TimeFormat, fetch,
-    ingest, read_scores,
+    Columns, DataConfig, Decimal, Delimiter, Encoding, Header, Quote, Row, SOURCES, SilentIngest, Source, TimeFormat,
+    fetch, ingest, read_scores,
 };
 use serde_json::Value;
 use zip::write::SimpleFileOptions;
