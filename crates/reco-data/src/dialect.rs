@@ -5,6 +5,8 @@
 //! **Invariant**: what is concluded holds for every row, or that row is refused later, by its line; what can't be
 //! concluded is an obstacle, and all obstacles of a file are said at once.
 
+mod delimitation;
+mod encoding;
 mod names;
 mod shape;
 mod values;
@@ -13,7 +15,7 @@ use std::path::Path;
 
 use crate::records::{Records, listed};
 use crate::values::{Decimal, TimeFormat, Times};
-use crate::{DataConfig, DataError, Obstacle, Obstacles};
+use crate::{DataConfig, DataError, Obstacle};
 
 pub use shape::is_table;
 pub(crate) use shape::{Shape, TextKeys};
@@ -51,7 +53,7 @@ pub fn detect(path: &Path, config: &DataConfig) -> Result<Detected, DataError> {
         .filter(|name| !name.is_empty())
         .collect();
     let shape = Shape::find(path, keys, &wanted, &mut obstacles)?;
-    let Some(shape) = shape else { return Err(obstructed(path, obstacles)) };
+    let Some(shape) = shape else { return Err(DataError::obstructed(path, obstacles)) };
     let found = shape.names();
     let missing: Vec<&str> = wanted.iter().copied().filter(|name| !found.iter().any(|column| column == name)).collect();
     if !missing.is_empty() {
@@ -60,16 +62,25 @@ pub fn detect(path: &Path, config: &DataConfig) -> Result<Detected, DataError> {
             hint: shape.naming_hint(),
         });
     }
-    let chosen = names::choose(found, columns, &mut obstacles);
-    if !shape.has_header() && chosen.iter().all(String::is_empty) {
+    let (chosen, missing) = names::choose(found, columns, &mut obstacles);
+    if shape.has_header() || chosen.iter().any(|name| !name.is_empty()) {
+        obstacles.extend(missing);
+    } else {
         // Numbers name columns where nothing else does.
-        obstacles.retain(|obstacle| !obstacle.what.starts_with(names::NO_COLUMN));
         obstacles.push(Obstacle {
             what: format!("its first line `{}` names no columns", shape.first_line()),
             hint: "name them by their places, e.g. `data.columns = { user = \"1\", item = \"2\", rating = \"3\", timestamp = \"4\" }`; or `data.header = \"yes\"`".to_owned(),
         });
     }
-    let there = |name: &String| if found.contains(name) { name.clone() } else { String::new() };
+    let of_use: Vec<&str> = chosen.iter().chain(extra.iter().copied()).map(String::as_str).collect();
+    for (column, kind) in shape.unreadable(&of_use) {
+        obstacles.push(Obstacle {
+            what: format!("column `{column}` holds {kind}"),
+            hint: "numbers, texts, times and lists of texts can be read".to_owned(),
+        });
+    }
+    let is_readable = |name: &String| shape.unreadable(&[name]).is_empty();
+    let there = |name: &String| if found.contains(name) && is_readable(name) { name.clone() } else { String::new() };
     let [rating, time] = [there(&chosen[2]), there(&chosen[3])];
     let is_typed = shape.is_timestamp(&time);
     let time_format = match (is_typed, config.time_format) {
@@ -86,17 +97,12 @@ pub fn detect(path: &Path, config: &DataConfig) -> Result<Detected, DataError> {
     let records = shape.open(path, &[rating.clone(), time.clone()], "|")?;
     let looked = values::look(records, [&rating, &time], config.decimal, time_format, &mut obstacles)?;
     if !obstacles.is_empty() {
-        return Err(obstructed(path, obstacles));
+        return Err(DataError::obstructed(path, obstacles));
     }
-    let (decimal, mut times) = looked;
-    times.is_concluded &= !is_typed;
+    let (decimal, times) = looked;
     let mut detected = Detected { shape, columns: chosen, decimal, times, said: Vec::new() };
     detected.said = detected.say(path, config, is_typed);
     Ok(detected)
-}
-
-fn obstructed(path: &Path, obstacles: Vec<Obstacle>) -> DataError {
-    DataError::Obstacles { path: path.to_owned(), obstacles: Obstacles(obstacles) }
 }
 
 impl Detected {

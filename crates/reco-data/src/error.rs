@@ -209,6 +209,11 @@ impl DataError {
         move |source| Self::Io { action, path, source }
     }
 
+    /// All that stands in the way of reading a file.
+    pub(crate) fn obstructed(path: &Path, obstacles: Vec<Obstacle>) -> Self {
+        Self::Obstacles { path: path.to_owned(), obstacles: Obstacles(obstacles) }
+    }
+
     /// All ratings are `only`: the usual scale that it lies on is the example.
     pub(crate) fn one_rating(only: f32) -> Self {
         let example = match only {
@@ -234,6 +239,15 @@ pub struct Obstacle {
     pub what: String,
     /// What to do, mostly which key of `[data]` to state.
     pub hint: String,
+}
+
+impl Obstacle {
+    /// The error of another file, as an obstacle; nothing of one that has no remedy.
+    pub(crate) fn of(error: DataError) -> Option<Self> {
+        let text = error.to_string();
+        let (what, hint) = text.split_once("\nhint: ")?;
+        Some(Self { what: what.split_whitespace().collect::<Vec<_>>().join(" "), hint: hint.to_owned() })
+    }
 }
 
 /// All obstacles of a file, shown one a line, with one line of hints.

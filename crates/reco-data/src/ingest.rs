@@ -23,6 +23,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reco_core::RatingScale;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,7 @@ use ids::Ids;
 use known::Known;
 use rejects::RejectLog;
 use rows::{First, Reading};
+use side::Joined;
 
 /// Who is told how far reading has come.
 pub trait IngestProgress: Sync {
@@ -152,21 +154,24 @@ impl Task<'_> {
         let length = std::fs::metadata(path).map_err(DataError::io("read", path))?.len();
         rejects.begin(path);
         let checks = Checks { scale: stated, is_rated: facts.is_rated, decimal: writing.decimal, times: writing.times };
-        let known = Known { users, items, rejects, n_rows: 0, n_kept: 0, observed: None };
-        let reading = Reading { found, config, checks, extra: &extra, length, progress, out_dir };
-        // The digest takes a core of its own.
+        let known = Known::new(users, items, rejects);
+        let reading = Reading { found, config, writing, checks, extra: &extra, length, progress, out_dir };
+        // The digest takes a core of its own, and ends where there is nothing to say it of.
+        let is_over = AtomicBool::new(false);
+        let stop = || is_over.load(Ordering::Relaxed) || progress.interrupted();
         let (read, sha256) = std::thread::scope(|scope| {
-            let digest = scope.spawn(|| locate::sha256(path, facts.digest_skips_header));
+            let digest = scope.spawn(|| locate::sha256_unless(path, facts.digest_skips_header, &stop));
             let read = reading.first(known, &guess);
+            is_over.store(!matches!(read, Ok(Ok(_))), Ordering::Relaxed);
             let sha256 = digest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             read.map(|read| (read, sha256))
         })?;
-        let sha256 = sha256?;
         let First { known, dedupe, noted, mut dropped, writer } = match read {
             Ok(first) => first,
             Err(change) => return Ok(Err(guess.changed(change))),
         };
-        let Known { users, items, mut rejects, n_rows, n_kept, observed } = known;
+        let sha256 = sha256?.ok_or(DataError::Interrupted)?;
+        let Known { users, items, mut rejects, n_rows, n_kept, observed, lowest } = known;
         if n_rows == 0 {
             return Err(DataError::Empty { path: path.clone() });
         }
@@ -185,6 +190,21 @@ impl Task<'_> {
         }
 
         let mut said = writing.said.clone();
+        said.extend_from_slice(rejects.said());
+        if n_duplicates > 0 {
+            let which = if config.duplicates == Duplicates::First { "the first" } else { "the latest" };
+            said.push(format!(
+                "{n_duplicates} rows rate a pair of a user and an item again: {which} of each stays (`data.duplicates`)"
+            ));
+        }
+        let joins = [
+            (&found.files.users, "user", user_rows.len(), &users, lowest[0]),
+            (&found.files.items, "item", item_rows.len(), &items, lowest[1]),
+        ];
+        for (path, what, n_known, ids, lowest) in joins {
+            let own = path.as_deref().filter(|_| writing.detected.is_some());
+            said.extend(own.map(|path| Joined { path, what, n_known, ids, lowest }.said()).transpose()?.flatten());
+        }
         let scale = match (stated, observed) {
             (Some(scale), _) => scale,
             (None, Some((only, max))) if only == max => return Err(DataError::one_rating(only)),
@@ -218,9 +238,9 @@ impl Task<'_> {
             }
         }
         progress.end();
-        let item_rows = item_rows.complete(items, noted.item_attributes);
+        let item_rows = item_rows.complete(items, noted.item_attributes, writing.decimal);
         crate::tables::items_table(item_rows)?.with_all_metadata(metadata("items")).write(&out_dir.join(ITEMS))?;
-        let user_rows = user_rows.complete(users, noted.user_attributes);
+        let user_rows = user_rows.complete(users, noted.user_attributes, writing.decimal);
         crate::tables::users_table(user_rows)?.with_all_metadata(metadata("users")).write(&out_dir.join(USERS))?;
         rejects.finish(&metadata("rejects"))?;
         Ok(Ok(summary))

@@ -148,8 +148,17 @@ pub fn expand(path: &str) -> Result<String, String> {
 }
 
 /// SHA-256 of a file, or of all but its first line, in hexadecimal digits.
-pub(crate) fn sha256(path: &Path, skip_header: bool) -> Result<String, DataError> {
+fn sha256(path: &Path, skip_header: bool) -> Result<String, DataError> {
     checksum::sha256(path, skip_header).map_err(DataError::io("read", path))
+}
+
+/// The same, or nothing where it is told to `stop` before the end.
+pub(crate) fn sha256_unless(
+    path: &Path,
+    skip_header: bool,
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<String>, DataError> {
+    checksum::sha256_unless(path, skip_header, stop).map_err(DataError::io("read", path))
 }
 
 #[cfg(test)]
@@ -173,6 +182,7 @@ mod tests {
         std::fs::write(&without, "1\t2\n").unwrap();
         assert_eq!(sha256(&with, true).unwrap(), sha256(&without, false).unwrap());
         assert_ne!(sha256(&with, false).unwrap(), sha256(&without, false).unwrap());
+        assert_eq!(sha256_unless(&with, true, &|| true).unwrap(), None, "told to stop");
         // The digest of no bytes, as every implementation gives it.
         std::fs::write(&with, "").unwrap();
         assert!(sha256(&with, false).unwrap().starts_with("e3b0c44298fc1c149afbf4c8996fb924"));

@@ -14,6 +14,7 @@ mod sheet;
 mod splitter;
 mod text;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::DataError;
@@ -23,9 +24,9 @@ pub use delimited::Layout;
 pub(crate) use delimited::{Bytes, Delimited, Dialect, Quotes, header};
 pub(crate) use double_colon::DoubleColon;
 pub(crate) use json_lines::JsonLines;
-pub(crate) use parquet_rows::{ParquetRows, parquet_columns};
+pub(crate) use parquet_rows::{ParquetColumn, ParquetRows, parquet_columns};
 pub(crate) use sheet::Sheet;
-pub(crate) use splitter::Splitter;
+pub(crate) use splitter::{Splitter, Unread};
 pub(crate) use text::Text;
 
 /// A reader of rows.
@@ -50,15 +51,29 @@ pub trait Records {
 #[derive(Debug, Default)]
 pub struct Row {
     line: u64,
+    /// Line feeds within it.
+    n_feeds: u64,
     problem: Option<String>,
     text: String,
     ends: Vec<usize>,
+    /// Fields that are lists.
+    lists: Vec<usize>,
 }
 
 impl Row {
     /// The line in the file, from 1.
     pub fn line(&self) -> u64 {
         self.line
+    }
+
+    /// How many lines it takes beyond its first: those in its quotes.
+    pub(crate) fn n_feeds(&self) -> u64 {
+        self.n_feeds
+    }
+
+    /// Whether the field numbered `index` was made of a list.
+    pub(crate) fn is_list(&self, index: usize) -> bool {
+        self.lists.contains(&index)
     }
 
     /// Why the line can't be taken apart into fields, if it can't.
@@ -76,9 +91,22 @@ impl Row {
     /// Forgets the fields and begins `line`.
     pub(crate) fn begin(&mut self, line: u64) {
         self.line = line;
+        self.n_feeds = 0;
         self.problem = None;
         self.text.clear();
         self.ends.clear();
+        self.lists.clear();
+    }
+
+    /// Notes the line feeds within the record.
+    pub(crate) fn spans(&mut self, n_feeds: u64) {
+        self.n_feeds = n_feeds;
+    }
+
+    /// Adds a field that was made of a list.
+    pub(crate) fn push_list(&mut self, field: &str) {
+        self.lists.push(self.ends.len());
+        self.push(field);
     }
 
     /// Adds a field.
@@ -114,25 +142,17 @@ pub(crate) fn places(path: &Path, found: &[String], wanted: &[String]) -> Result
     Ok(wanted.iter().map(|name| place(name).filter(|_| !name.is_empty())).collect())
 }
 
-/// Names of columns as messages show them: not all of very many.
+/// Names of columns as messages show them: the first of many, the beginning of long ones.
 pub(crate) fn listed(names: &[String]) -> String {
-    /// How many are shown.
-    const MOST: usize = 30;
-    let shown = names[..names.len().min(MOST)].join("`, `");
-    match names.len().saturating_sub(MOST) {
-        0 => format!("`{shown}`"),
-        more => format!("`{shown}` and {more} more"),
-    }
+    reco_core::options::listed(names.iter().map(String::as_str))
 }
 
-/// Refuses files that begin with the mark of UTF-16, which no format here uses, and empty ones.
-pub(crate) fn check_beginning(path: &Path, beginning: &[u8]) -> Result<(), DataError> {
-    if beginning.is_empty() {
-        return Err(DataError::Empty { path: path.to_owned() });
+/// A value as messages show it: the beginning of a long one.
+pub(crate) fn cut(text: &str) -> Cow<'_, str> {
+    /// Characters that are shown.
+    const MOST: usize = 120;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
     }
-    if beginning.starts_with(&[0xff, 0xfe]) || beginning.starts_with(&[0xfe, 0xff]) {
-        let path = path.to_owned();
-        return Err(DataError::Encoding { path, found: "UTF-16 text", expected: "UTF-8", from: "UTF-16" });
-    }
-    Ok(())
 }

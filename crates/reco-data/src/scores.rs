@@ -34,7 +34,7 @@ const HINT: &str = "a table of scores has the columns `user`, `item` and `score`
 /// number from 1; a pair that stands twice; no rows at all.
 pub fn read_scores(path: &Path) -> Result<ScoreRows, DataError> {
     let columns = table_columns(path)?;
-    let has = |name: &str| columns.as_ref().is_some_and(|columns| columns.iter().any(|column| column == name));
+    let has = |name: &str| columns.iter().any(|column| column == name);
     let are_ranks = has("rank") && !has("score");
     let wanted = ["user", "item", if are_ranks { "rank" } else { "score" }].map(str::to_owned);
     let mut records = open_table(path, &wanted, "|").map_err(|error| match error {

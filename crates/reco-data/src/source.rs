@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use reco_core::RatingScale;
 
 use crate::records::{Records, Row};
-use crate::{DataConfig, DataError, Decimal, Times};
+use crate::{DataConfig, DataError, Decimal, Detected, Times};
 
 /// All sources; `auto` takes the first that recognises a path.
 pub static SOURCES: &[&dyn Source] = &[
@@ -60,14 +60,14 @@ pub trait Source: Sync {
     /// # Errors
     /// A file that can't be read, or whose way of writing can't be found out.
     fn writing(&self, _files: &Files, _config: &DataConfig) -> Result<Writing, DataError> {
-        Ok(Writing { decimal: Decimal::Point, times: Times::default(), said: Vec::new() })
+        Ok(Writing { decimal: Decimal::Point, times: Times::default(), said: Vec::new(), detected: None })
     }
 
-    /// The ratings.
+    /// The ratings, which are written as [`Source::writing`] says.
     ///
     /// # Errors
     /// A file that can't be read, is empty, in another encoding, or lacks a column.
-    fn ratings(&self, files: &Files, config: &DataConfig) -> Result<Box<dyn Records>, DataError>;
+    fn ratings(&self, files: &Files, config: &DataConfig, writing: &Writing) -> Result<Box<dyn Records>, DataError>;
 
     /// The items, if a file describes them.
     ///
@@ -121,6 +121,8 @@ pub struct Writing {
     pub times: Times,
     /// What was concluded from the file, in words.
     pub said: Vec<String>,
+    /// Where the fields stand, of a file of one's own.
+    pub detected: Option<Detected>,
 }
 
 /// Names of a rating row's further fields, in their order.
@@ -157,6 +159,8 @@ pub struct RawUsers {
 pub struct RawLine<T> {
     /// Its number, from 1.
     pub line: u64,
+    /// How many line feeds stand within it.
+    pub n_feeds: u64,
     /// What it says, or why it is bad.
     pub row: Result<T, String>,
 }
@@ -195,7 +199,7 @@ pub(crate) fn lines<T>(
             Some(problem) => Err(problem.to_owned()),
             None => take(&row),
         };
-        lines.push(RawLine { line: row.line(), row: taken });
+        lines.push(RawLine { line: row.line(), n_feeds: row.n_feeds(), row: taken });
     }
     Ok(lines)
 }

@@ -10,8 +10,8 @@ use std::path::Path;
 use reco_core::{ItemId, RatingScale, RawId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::DataError;
 use crate::table::{Column, Table};
+use crate::{DataError, Decimal};
 
 /// File names of the three tables.
 pub(crate) const RATINGS: &str = "ratings.parquet";
@@ -134,8 +134,8 @@ pub enum Values {
 
 impl Values {
     /// Numbers if every text is a finite one, else the texts.
-    pub(crate) fn infer(texts: Vec<Option<String>>) -> Self {
-        let number = |text: &String| text.parse::<f64>().ok().filter(|number| number.is_finite());
+    pub(crate) fn infer(texts: Vec<Option<String>>, decimal: Decimal) -> Self {
+        let number = |text: &String| decimal.finite(text);
         if texts.iter().flatten().all(|text| number(text).is_some()) {
             Self::Number(texts.iter().map(|text| text.as_ref().and_then(number)).collect())
         } else {

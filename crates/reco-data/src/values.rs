@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::records::cut;
+
 const DAY: i64 = 86_400;
 
 /// What stands before the fraction of a rating.
@@ -31,15 +33,26 @@ impl Decimal {
             Self::Comma => text.replacen(',', ".", 1).parse().ok(),
             Self::Auto | Self::Point => text.parse().ok(),
         };
-        number.ok_or_else(|| match self {
-            Self::Comma if text.parse::<f32>().is_ok() => {
-                format!("rating `{text}` has a point, and ratings are read with decimal commas (`data.decimal`)")
+        number.ok_or_else(|| {
+            let shown = cut(text);
+            match self {
+                Self::Comma if text.parse::<f32>().is_ok() => {
+                    format!("rating `{shown}` has a point, and ratings are read with decimal commas (`data.decimal`)")
+                }
+                Self::Auto | Self::Point if Self::Comma.finite(text).is_some() => {
+                    format!("rating `{shown}` has a comma, and ratings are read with decimal points (`data.decimal`)")
+                }
+                _ => format!("rating `{shown}` is no number"),
             }
-            Self::Auto | Self::Point if text.replacen(',', ".", 1).parse::<f32>().is_ok() => {
-                format!("rating `{text}` has a comma, and ratings are read with decimal points (`data.decimal`)")
-            }
-            _ => format!("rating `{text}` is no number"),
         })
+    }
+
+    /// The finite number that `text` is; beside decimal commas, points are read as well.
+    pub(crate) fn finite(self, text: &str) -> Option<f64> {
+        match self {
+            Self::Comma if !text.contains('.') => finite(&text.replacen(',', ".", 1)),
+            _ => finite(text),
+        }
     }
 }
 
@@ -61,7 +74,7 @@ pub enum TimeFormat {
     /// `2024-01-31T18:30:00+01:00` or a part of it; UTC where no zone stands.
     #[serde(rename = "iso-8601")]
     Iso8601,
-    /// `20240131`
+    /// `20240131`, `202401311830` and `20240131183015`
     YearMonthDay,
     /// `31.01.2024 18:30` and `31/01/2024`
     DayMonthYear,
@@ -154,9 +167,9 @@ impl Times {
         };
         match (seconds, self.clock()) {
             (Some(seconds), _) if seconds >= 0 => Ok(Some(seconds)),
-            (Some(_), Clock::Counter(_)) => Err(format!("time `{text}` is negative")),
-            (Some(_), Clock::Calendar(_)) => Err(format!("time `{text}` lies before 1970")),
-            (None, _) => Err(format!("time `{text}` is no {}", self.format.meaning())),
+            (Some(_), Clock::Counter(_)) => Err(format!("time `{}` is negative", cut(text))),
+            (Some(_), Clock::Calendar(_)) => Err(format!("time `{}` lies before 1970", cut(text))),
+            (None, _) => Err(format!("time `{}` is no {}", cut(text), self.format.meaning())),
         }
     }
 }
@@ -185,7 +198,9 @@ impl TimeFormat {
             Self::Microseconds => "times in microseconds since 1970",
             Self::Nanoseconds => "times in nanoseconds since 1970",
             Self::Iso8601 => "times as ISO 8601, in UTC where no zone stands",
-            Self::YearMonthDay => "times as year, month and day without separators, in UTC",
+            Self::YearMonthDay => {
+                "times as year, month and day without separators, and perhaps the time of day, in UTC"
+            }
             Self::DayMonthYear => "times as day, month, year, in UTC where no zone stands",
             Self::MonthDayYear => "times as month, day, year, in UTC where no zone stands",
             Self::ExcelDays => "times as days of a spreadsheet, in UTC",
@@ -199,9 +214,8 @@ impl TimeFormat {
             Self::DayMonthYear => [2, 1, 0],
             Self::MonthDayYear => [2, 0, 1],
             Self::YearMonthDay => {
-                let digits = Some(text).filter(|text| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit()))?;
-                return days(digits[..4].parse().ok()?, digits[4..6].parse().ok()?, digits[6..].parse().ok()?)
-                    .map(|days| days * DAY);
+                let is_written_so = matches!(text.len(), 8 | 12 | 14) && text.bytes().all(|byte| byte.is_ascii_digit());
+                return is_written_so.then(|| without_separators(text.get(..8)?, text.get(8..)?)).flatten();
             }
             Self::ExcelDays => {
                 // Day 25569 is the first of 1970; from March 1900 on all spreadsheets agree. Milliseconds are what
@@ -211,7 +225,11 @@ impl TimeFormat {
             }
             _ => return None,
         };
-        let (date, rest) = date(text)?;
+        let Some((date, rest)) = date(text) else {
+            // ISO 8601 has a way without separators as well: `20240131T183015Z`.
+            let (date, rest) = text.split_once(['T', 't']).filter(|_| self == Self::Iso8601)?;
+            return without_separators(date, rest);
+        };
         let [year, month, day] = order.map(|place: usize| date[place]);
         let is_year = |place: usize| place == order[0];
         // A year has four digits, so that no order is taken for another.
@@ -222,6 +240,26 @@ impl TimeFormat {
         let (second, zone) = time_of_day(rest)?;
         Some(days * DAY + second - zone)
     }
+}
+
+/// The seconds since 1970 of a date of eight digits and a time of day of none, four or six, which a fraction and a zone may
+/// follow.
+fn without_separators(date: &str, time: &str) -> Option<i64> {
+    let number = |digits: &str| match digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => digits.parse().ok(),
+        false => None,
+    };
+    let date = Some(date).filter(|date| date.len() == 8)?;
+    let days = days(number(date.get(..4)?)?, number(date.get(4..6)?)?, number(date.get(6..)?)?)?;
+    let n_digits = time.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, rest) = time.split_at(n_digits);
+    let colons = match n_digits {
+        0 if rest.is_empty() => return Some(days * DAY),
+        4 => format!(" {}:{}{rest}", &digits[..2], &digits[2..]),
+        6 => format!(" {}:{}:{}{rest}", &digits[..2], &digits[2..4], &digits[4..]),
+        _ => return None,
+    };
+    time_of_day(&colons).map(|(second, zone)| days * DAY + second - zone)
 }
 
 /// The three numbers that a date begins with, each with its number of digits, and what follows.
@@ -330,9 +368,9 @@ pub(crate) fn finite(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// Whether a number or a time is one of the words that programs write where nothing stands.
+/// Whether a text is one of the words that programs write where nothing stands.
 pub(crate) fn is_missing(text: &str) -> bool {
-    matches!(text, "NA" | "NULL" | "null" | "None" | "NaT" | "<NA>")
+    matches!(text, "NA" | "NULL" | "null" | "None" | "NaN" | "nan" | "NaT" | "<NA>")
 }
 
 #[cfg(test)]
@@ -358,6 +396,15 @@ mod tests {
             (TimeFormat::Iso8601, "24-02-29", None),
             (TimeFormat::YearMonthDay, "20240229", Some(1_709_164_800)),
             (TimeFormat::YearMonthDay, "20241301", None),
+            (TimeFormat::YearMonthDay, "202402291230", Some(1_709_209_800)),
+            (TimeFormat::YearMonthDay, "20240229123015", Some(1_709_209_815)),
+            (TimeFormat::YearMonthDay, "20240229256000", None),
+            (TimeFormat::YearMonthDay, "2024022912", None),
+            (TimeFormat::Iso8601, "20240229T123015Z", Some(1_709_209_815)),
+            (TimeFormat::Iso8601, "20240229T1330+01", Some(1_709_209_800)),
+            (TimeFormat::Iso8601, "20240229T123015.5", Some(1_709_209_815)),
+            (TimeFormat::Iso8601, "20240229", None),
+            (TimeFormat::Iso8601, "2024é229T12", None),
             (TimeFormat::DayMonthYear, "29.02.2024 12:30", Some(1_709_209_800)),
             (TimeFormat::DayMonthYear, "29/2/2024", Some(1_709_164_800)),
             (TimeFormat::DayMonthYear, "2024-02-29", None),

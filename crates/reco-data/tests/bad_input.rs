@@ -49,7 +49,7 @@ fn bad_rows_are_written_down_with_file_line_and_reason() {
         "1,2,4,10,9",
     ]);
     let expected = [
-        "rating `NaN` is outside the scale `0.5` to `5`",
+        "it has no rating",
         "rating `7` is outside the scale `0.5` to `5`",
         "rating `0` is outside the scale `0.5` to `5`",
         "rating `four` is no number",

@@ -212,6 +212,17 @@ fn texts(texts: &[&str]) -> Column {
 }
 
 #[test]
+fn json_lines_say_the_same() {
+    let lines: String = [0, 1, 0, 1, 0, 1]
+        .iter()
+        .enumerate()
+        .map(|(row, fold)| format!("{{\"row\":{row},\"fold\":{fold}}}\n"))
+        .collect();
+    let rows = |path: &Path| std::fs::write(path, &lines).unwrap();
+    assert_eq!(split_by(&six_rows(), "folds.jsonl", rows, 1).unwrap().source_rows.test, [1, 3, 5]);
+}
+
+#[test]
 fn a_parquet_file_says_the_same() {
     let write = |columns: &[(&str, Column)]| {
         let mut table = Table::new();

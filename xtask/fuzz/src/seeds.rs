@@ -30,6 +30,8 @@ fn of(target: &str, folder: &Path) -> io::Result<Vec<Vec<u8>>> {
             "\0\u{feff}time,score,item,user\n964982703000,5,\u{e9},x\n2000-07-30,1,y,\u{65e5}\n",
             "\x01user\titem\tscore\ttime\n1\t10\t4\t964982703\n1\t\"x\"\"y\"\t4\t964982703\n",
             "\0user|item|score|time\n1|2|3|4\n",
+            "\0sep=;\r\nuser_id;username;item;rating;date\r\n1;\"a\nb\";10;4,5;20240131\r\n2;b;11;3,0;20240131183015\r\n",
+            "\x011\t2\t3\t964982703\r4\t\"x\" y\t5\t964982703\r",
         ]
         .map(|text| text.as_bytes().to_vec())
         .to_vec(),

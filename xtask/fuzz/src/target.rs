@@ -10,7 +10,10 @@ use std::path::Path;
 
 use reco_core::options;
 use reco_data::table::Table;
-use reco_data::{Columns, DataConfig, Row, SOURCES, SilentIngest, Source, fetch, ingest, read_scores};
+use reco_data::{
+    Columns, DataConfig, Decimal, Delimiter, Encoding, Header, Quote, Row, SOURCES, SilentIngest, Source, TimeFormat,
+    fetch, ingest, read_scores,
+};
 use serde_json::Value;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -47,7 +50,35 @@ pub(crate) const PARTS: [(&str, &str); 6] = [
 /// The first byte says how the file is called.
 fn csv(data: &[u8], folder: &Path) {
     let Some((&first, rest)) = data.split_first() else { return };
-    table(rest, folder, if first.is_multiple_of(2) { "csv" } else { "tsv" });
+    let extension = if first.is_multiple_of(2) { "csv" } else { "tsv" };
+    table(rest, folder, extension);
+    let places = Columns {
+        user: "1".to_owned(),
+        item: "2".to_owned(),
+        rating: "3".to_owned(),
+        timestamp: "4".to_owned(),
+        ..Columns::default()
+    };
+    // Columns that are found by their names, and by their places, with what `[data]` may state beside them.
+    let stated = [
+        DataConfig::default(),
+        DataConfig { columns: places.clone(), ..DataConfig::default() },
+        DataConfig { columns: places, header: Header::No, quote: Quote::None, ..DataConfig::default() },
+        DataConfig { decimal: Decimal::Comma, encoding: Encoding::Windows1252, ..DataConfig::default() },
+        DataConfig { time_format: TimeFormat::YearMonthDay, delimiter: Delimiter::Byte(b';'), ..DataConfig::default() },
+    ];
+    for config in stated {
+        ingested(config, &folder.join(format!("ratings.{extension}")), folder);
+    }
+}
+
+/// Reads one's own file as ratings, as `config` states.
+fn ingested(config: DataConfig, path: &Path, folder: &Path) {
+    let out = folder.join("tables");
+    fs::create_dir_all(&out).expect("a temporary folder can be made");
+    let (source, path) = ("table".to_owned(), path.display().to_string());
+    let config = DataConfig { source, path, max_reject_share: 1.0, ..config };
+    let _ = ingest(&config, folder, &out, &SilentIngest);
 }
 
 fn parquet(data: &[u8], folder: &Path) {
@@ -69,17 +100,8 @@ fn table(data: &[u8], folder: &Path, extension: &str) {
         timestamp: timestamp.to_owned(),
         ..Columns::default()
     };
-    let out = folder.join("tables");
     for timestamp in ["time", ""] {
-        let config = DataConfig {
-            source: "table".to_owned(),
-            path: path.display().to_string(),
-            max_reject_share: 1.0,
-            columns: columns(timestamp),
-            ..DataConfig::default()
-        };
-        fs::create_dir_all(&out).expect("a temporary folder can be made");
-        let _ = ingest(&config, folder, &out, &SilentIngest);
+        ingested(DataConfig { columns: columns(timestamp), ..DataConfig::default() }, &path, folder);
     }
     let _ = read_scores(&path);
 }
@@ -101,7 +123,8 @@ fn read_all(source: &dyn Source, path: &Path) -> Option<()> {
     let config = DataConfig::default();
     let files = source.files(path, &config).ok()?;
     let _ = source.items(&files, &config);
-    let mut rows = source.ratings(&files, &config).ok()?;
+    let writing = source.writing(&files, &config).ok()?;
+    let mut rows = source.ratings(&files, &config, &writing).ok()?;
     let mut row = Row::default();
     while rows.read(&mut row).ok()? {}
     Some(())

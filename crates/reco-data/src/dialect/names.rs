@@ -2,9 +2,9 @@
 //!
 //! Does not look at what stands in a column.
 //!
-//! **Invariant**: of two columns that could both be meant, none is taken.
+//! **Invariant**: of two columns that could both be meant, none is taken, but one that is an id beside one that is not.
 
-use crate::records::listed;
+use crate::records::{cut, listed};
 use crate::{Columns, Obstacle};
 
 /// Names of a column, in lower case and without `_`, `-`, `.` and spaces.
@@ -129,20 +129,23 @@ pub(super) const TIME: Names = &[
     "fecha",
 ];
 
-/// What an obstacle begins with where a role has no column.
-pub(super) const NO_COLUMN: &str = "no column is named for the ";
+/// A name in lower case and without what parts its words.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '_' | '-' | '.' | ' ')).flat_map(char::to_lowercase).collect()
+}
 
 /// The columns that could be meant.
 pub(super) fn candidates(found: &[String], names: Names) -> Vec<String> {
-    let plain = |name: &str| -> String {
-        name.chars().filter(|c| !matches!(c, '_' | '-' | '.' | ' ')).flat_map(char::to_lowercase).collect()
-    };
     found.iter().filter(|name| names.contains(&plain(name).as_str())).cloned().collect()
 }
 
 /// The columns of user, item, rating and time: those that are stated; the first two are looked for where they are not,
-/// the last two only where nothing is stated at all.
-pub(super) fn choose(found: &[String], columns: &Columns, obstacles: &mut Vec<Obstacle>) -> [String; 4] {
+/// the last two only where nothing is stated at all. Beside them an obstacle for each that is needed and not there.
+pub(super) fn choose(
+    found: &[String],
+    columns: &Columns,
+    obstacles: &mut Vec<Obstacle>,
+) -> ([String; 4], Vec<Obstacle>) {
     let roles = [
         ("user", &columns.user, USER),
         ("item", &columns.item, ITEM),
@@ -151,31 +154,38 @@ pub(super) fn choose(found: &[String], columns: &Columns, obstacles: &mut Vec<Ob
     ];
     let none_stated = roles.iter().all(|(_, stated, _)| stated.is_empty());
     let taken: Vec<&String> = roles.iter().map(|(_, stated, _)| *stated).collect();
-    roles.map(|(role, stated, names)| {
+    let mut missing = Vec::new();
+    let chosen = roles.map(|(role, stated, names)| {
         let is_needed = matches!(role, "user" | "item");
         if !stated.is_empty() || !(is_needed || none_stated) {
             return stated.clone();
         }
         let mut candidates = candidates(found, names);
         candidates.retain(|name| !taken.contains(&name));
+        let mut ids = candidates.iter().filter(|name| plain(name).ends_with("id"));
+        if let (true, Some(one), None) = (is_needed, ids.next(), ids.next()) {
+            // `user_id` beside `username`.
+            return one.clone();
+        }
         let line = |name: &str| format!("`data.columns.{role} = \"{name}\"`");
         match &candidates[..] {
             [one] => return one.clone(),
-            [] if is_needed => obstacles.push(Obstacle {
-                what: format!("{NO_COLUMN}{role}, and none of its columns has a name that says so: {}", listed(found)),
+            [] if is_needed => missing.push(Obstacle {
+                what: format!(
+                    "no column is named for the {role}, and none of its columns has a name that says so: {}",
+                    listed(found)
+                ),
                 hint: line("…"),
             }),
             [] => {}
             several => obstacles.push(Obstacle {
-                what: format!(
-                    "the {role} could be in {}",
-                    several.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
-                ),
-                hint: several.iter().map(|name| line(name)).collect::<Vec<_>>().join(" or "),
+                what: format!("the {role} could be in {}", listed(several).replace("`, `", "` or `")),
+                hint: several.iter().take(5).map(|name| line(&cut(name))).collect::<Vec<_>>().join(" or "),
             }),
         }
         String::new()
-    })
+    });
+    (chosen, missing)
 }
 
 #[cfg(test)]
@@ -185,7 +195,9 @@ mod tests {
     fn of(found: &[&str], columns: &Columns) -> ([String; 4], Vec<Obstacle>) {
         let found: Vec<String> = found.iter().map(|name| (*name).to_owned()).collect();
         let mut obstacles = Vec::new();
-        (choose(&found, columns, &mut obstacles), obstacles)
+        let (chosen, missing) = choose(&found, columns, &mut obstacles);
+        obstacles.extend(missing);
+        (chosen, obstacles)
     }
 
     #[test]
@@ -198,6 +210,15 @@ mod tests {
         assert_eq!(chosen, ["user", "item", "", ""]);
         let stated = Columns { user: "user".to_owned(), ..Columns::default() };
         assert_eq!(of(&["user", "item", "rating"], &stated).0, ["user", "item", "", ""], "events, as stated");
+    }
+
+    #[test]
+    fn an_id_is_taken_before_a_name() {
+        let (chosen, obstacles) = of(&["user_id", "username", "movie", "movieId", "stars"], &Columns::default());
+        assert_eq!(chosen, ["user_id", "movieId", "stars", ""]);
+        assert!(obstacles.is_empty());
+        let (chosen, obstacles) = of(&["user_id", "customer_id", "item"], &Columns::default());
+        assert_eq!((chosen[0].as_str(), obstacles.len()), ("", 1));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: what could be read in two ways is an obstacle, not a guess.
 
-use crate::records::{Records, Row};
+use crate::records::{Records, Row, cut};
 use crate::values::{
     Decimal, MICROSECONDS_FROM, MILLISECONDS_FROM, NANOSECONDS_FROM, TimeFormat, Times, finite, is_missing,
 };
@@ -56,7 +56,7 @@ struct Seen {
 impl Seen {
     fn note(&mut self, text: &str, line: u64) {
         if self.n == 0 {
-            (self.first, self.line) = (text.to_owned(), line);
+            (self.first, self.line) = (cut(text).into_owned(), line);
         }
         self.n += 1;
     }
@@ -132,11 +132,15 @@ impl Ratings {
 #[derive(Default)]
 struct Ways {
     counts: [Seen; 4],
-    /// Of the counts that could be seconds: calendar dates of eight digits.
-    eight_digits: Seen,
-    /// Of the same: days of a spreadsheet from 1980 on, and those with a fraction.
+    /// Of the counts: dates of eight digits, and of twelve or fourteen with the time of day.
+    dates: Seen,
+    /// Years and months.
+    parts_of_dates: Seen,
+    /// Days of a spreadsheet from 1980 on, and those with a fraction.
     days: Seen,
     parts_of_days: u64,
+    /// Counts that can be nothing else.
+    plain: Seen,
     iso: Seen,
     day_first: Seen,
     month_first: Seen,
@@ -154,20 +158,22 @@ impl Ways {
         const DAYS: std::ops::Range<f64> = 29_221.0..73_051.0;
         if let Some(count) = finite(text) {
             let size = count.abs();
-            let from = [MILLISECONDS_FROM, MICROSECONDS_FROM, NANOSECONDS_FROM];
-            let unit = from.iter().filter(|from| size >= **from as f64).count();
             // Zero is the same in every unit.
             if size > 0.0 {
+                let from = [MILLISECONDS_FROM, MICROSECONDS_FROM, NANOSECONDS_FROM];
+                let unit = from.iter().filter(|from| size >= **from as f64).count();
                 self.counts[unit].note(text, line);
-            }
-            if text.len() == 8
-                && TimeFormat::YearMonthDay.seconds(text).is_some_and(|time| (0..4_102_444_800).contains(&time))
-            {
-                self.eight_digits.note(text, line);
-            }
-            if DAYS.contains(&count) {
-                self.days.note(text, line);
-                self.parts_of_days += u64::from(count.fract() != 0.0);
+                let is_date =
+                    TimeFormat::YearMonthDay.seconds(text).is_some_and(|time| (0..4_102_444_800).contains(&time));
+                match is_date {
+                    true => self.dates.note(text, line),
+                    false if is_part_of_date(text) => self.parts_of_dates.note(text, line),
+                    false if DAYS.contains(&count) => {
+                        self.days.note(text, line);
+                        self.parts_of_days += u64::from(count.fract() != 0.0);
+                    }
+                    false => self.plain.note(text, line),
+                }
             }
             return;
         }
@@ -186,30 +192,13 @@ impl Ways {
 
     fn conclude(&self, column: &str, obstacles: &mut Vec<Obstacle>) -> TimeFormat {
         let n_dates = self.day_first.n + self.month_first.n + self.either.n;
-        let most = self.counts.iter().map(|seen| seen.n).chain([self.iso.n, n_dates, self.others.n]).max();
-        let most = most.unwrap_or_default();
+        let n_counts = self.counts.iter().map(|seen| seen.n).sum();
+        let most = [n_counts, self.iso.n, n_dates, self.others.n].into_iter().max().unwrap_or_default();
         let mut refuse = |what: String, hint: &str| obstacles.push(Obstacle { what, hint: hint.to_owned() });
-        let n_seconds = self.counts[0].n;
         if most == 0 {
             TimeFormat::Seconds
-        } else if n_seconds == most {
-            let are_all = |seen: &Seen| seen.n == n_seconds;
-            if are_all(&self.eight_digits) {
-                return TimeFormat::YearMonthDay;
-            }
-            if are_all(&self.days) && self.parts_of_days > 0 {
-                return TimeFormat::ExcelDays;
-            }
-            if are_all(&self.days) {
-                let what = format!(
-                    "times in `{column}` are days of a spreadsheet or seconds of the first day of 1970: {}",
-                    self.days.shown()
-                );
-                refuse(what, "`data.time_format = \"excel-days\"` or `data.time_format = \"seconds\"`");
-            }
-            TimeFormat::Seconds
-        } else if let Some(unit) = self.counts.iter().position(|seen| seen.n == most) {
-            UNITS[unit]
+        } else if n_counts == most {
+            self.conclude_counts(column, n_counts, &mut refuse)
         } else if self.iso.n == most {
             TimeFormat::Iso8601
         } else if n_dates == most {
@@ -238,6 +227,54 @@ impl Ways {
             TimeFormat::Seconds
         }
     }
+
+    /// How numbers tell times.
+    fn conclude_counts(&self, column: &str, n_counts: u64, refuse: &mut dyn FnMut(String, &str)) -> TimeFormat {
+        let are_all = |seen: &Seen| seen.n == n_counts;
+        let are_most = |seen: &Seen| 2 * seen.n > n_counts;
+        let others = [&self.plain, &self.days, &self.parts_of_dates];
+        let unlike = |seen: &Seen| {
+            let other =
+                others.iter().filter(|other| other.n > 0 && other.first != seen.first).min_by_key(|other| other.line);
+            other.map(|other| format!(", and others are not: {}", other.shown())).unwrap_or_default()
+        };
+        if are_all(&self.dates) {
+            return TimeFormat::YearMonthDay;
+        }
+        if are_all(&self.days) && self.parts_of_days > 0 {
+            return TimeFormat::ExcelDays;
+        }
+        if are_most(&self.dates) {
+            refuse(
+                format!("most times in `{column}` are dates, such as {}{}", self.dates.shown(), unlike(&self.dates)),
+                "`data.time_format = \"year-month-day\"` if all are; rows with others are refused",
+            );
+        } else if are_most(&self.parts_of_dates) {
+            refuse(
+                format!("times in `{column}` look like years or months: {}", self.parts_of_dates.shown()),
+                "write whole dates, e.g. `2024-01-01`; or `data.time_format = \"seconds\"` if they count from 1970",
+            );
+        } else if are_most(&self.days) {
+            refuse(
+                format!(
+                    "times in `{column}` are days of a spreadsheet or seconds of the first day of 1970: {}{}",
+                    self.days.shown(),
+                    unlike(&self.days)
+                ),
+                "`data.time_format = \"excel-days\"` or `data.time_format = \"seconds\"`",
+            );
+        }
+        let unit = self.counts.iter().enumerate().max_by_key(|(unit, seen)| (seen.n, 4 - unit));
+        unit.map_or(TimeFormat::Seconds, |(unit, _)| UNITS[unit])
+    }
+}
+
+/// Whether a number is a year, or a year and a month without a separator.
+fn is_part_of_date(text: &str) -> bool {
+    let year = text.get(..4).and_then(|year| year.parse::<u32>().ok());
+    let month = text.get(4..).and_then(|month| month.parse::<u32>().ok());
+    let is_year = year.is_some_and(|year| (1900..2100).contains(&year));
+    is_year && (text.len() == 4 || text.len() == 6 && month.is_some_and(|month| (1..=12).contains(&month)))
 }
 
 #[cfg(test)]
@@ -272,6 +309,24 @@ mod tests {
         assert_eq!(times(&["01/02/2024", "01/31/2024"]), Ok(TimeFormat::MonthDayYear));
         assert_eq!(times(&["09 13, 2009"]), Ok(TimeFormat::MonthDayYear));
         assert_eq!(times(&[]), Ok(TimeFormat::Seconds));
+        assert_eq!(times(&["20240131183015", "202401311830", "20240131"]), Ok(TimeFormat::YearMonthDay));
+        assert_eq!(times(&["20240131T183000Z"]), Ok(TimeFormat::Iso8601));
+        assert_eq!(times(&["100", "2000", "50000", "300000"]), Ok(TimeFormat::Seconds), "counted from a beginning");
+    }
+
+    #[test]
+    fn one_odd_value_flips_nothing() {
+        let refused = |texts| times(texts).unwrap_err();
+        assert_eq!(
+            refused(&["20240131", "20240230", "20240101"]),
+            "most times in `t` are dates, such as `20240131` (line 2), and others are not: `20240230` (line 3)"
+        );
+        assert_eq!(
+            refused(&["45322.75", "45323", "7"]),
+            "times in `t` are days of a spreadsheet or seconds of the first day of 1970: `45322.75` (line 2), and others are not: `7` (line 4)"
+        );
+        assert_eq!(refused(&["2019", "2020"]), "times in `t` look like years or months: `2019` (line 2)");
+        assert_eq!(refused(&["202401", "202402", "5"]), "times in `t` look like years or months: `202401` (line 2)");
     }
 
     #[test]

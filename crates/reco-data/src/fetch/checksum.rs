@@ -66,6 +66,7 @@ impl Digests {
         each_chunk(File::open(path)?, |chunk| {
             sha256.update(chunk);
             md5.update(chunk);
+            true
         })?;
         Ok(Self { sha256: hexadecimal(&sha256.finalize()), md5: hexadecimal(&md5.finalize()) })
     }
@@ -73,13 +74,21 @@ impl Digests {
 
 /// The sha256 of a file, or of all but its first line.
 pub(crate) fn sha256(path: &Path, skip_header: bool) -> io::Result<String> {
+    sha256_unless(path, skip_header, &|| false).map(Option::unwrap_or_default)
+}
+
+/// The same, or nothing where it is told to `stop` before the end.
+pub(crate) fn sha256_unless(path: &Path, skip_header: bool, stop: &dyn Fn() -> bool) -> io::Result<Option<String>> {
     let mut reader = BufReader::new(File::open(path)?);
     if skip_header {
         reader.skip_until(b'\n')?;
     }
     let mut digest = Sha256::new();
-    each_chunk(reader, |chunk| digest.update(chunk))?;
-    Ok(hexadecimal(&digest.finalize()))
+    let is_whole = each_chunk(reader, |chunk| {
+        digest.update(chunk);
+        !stop()
+    })?;
+    Ok(is_whole.then(|| hexadecimal(&digest.finalize())))
 }
 
 /// The digest as a record, if it equals the expected one or nothing is expected.
@@ -113,12 +122,14 @@ pub(super) fn parse_md5(text: &str) -> Option<String> {
         .map(str::to_ascii_lowercase)
 }
 
-fn each_chunk(mut reader: impl Read, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+/// Reads to the end, or until `take` wants no more; whether that was the end.
+fn each_chunk(mut reader: impl Read, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<bool> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match reader.read(&mut buffer)? {
-            0 => return Ok(()),
-            n => take(&buffer[..n]),
+            0 => return Ok(true),
+            n if take(&buffer[..n]) => {}
+            _ => return Ok(false),
         }
     }
 }

@@ -6,9 +6,10 @@
 //! a time that is not negative (or none).
 
 use reco_core::RatingScale;
+use serde_json::{Map, Value};
 
-use crate::records::Row;
-use crate::values::{Decimal, Times, finite, is_missing};
+use crate::records::{Row, cut};
+use crate::values::{Decimal, Times, is_missing};
 
 /// Where the fields of a rating stand, see [`Source`](crate::Source).
 pub(super) const USER: usize = 0;
@@ -43,17 +44,14 @@ impl Checks {
             return Err(problem.to_owned());
         }
         let (rating, timestamp) = (self.rating(row.get(RATING)), self.times.seconds(row.get(TIMESTAMP)));
-        let no_id = |id: &str| id.is_empty() || is_object(id);
-        match (rating, timestamp, no_id(row.get(USER)) || no_id(row.get(ITEM))) {
+        let no_id = |field: usize| row.is_list(field) || !is_id(row.get(field));
+        match (rating, timestamp, no_id(USER) || no_id(ITEM)) {
             (Ok(rating), Ok(timestamp), false) => Ok(Checked { rating, timestamp }),
             (rating, timestamp, _) => {
                 // All that is wrong is said at once.
                 let mut reasons = Vec::new();
-                reasons.extend(row.get(USER).is_empty().then(|| "it names no user".to_owned()));
-                reasons.extend(row.get(ITEM).is_empty().then(|| "it names no item".to_owned()));
-                for (what, id) in [("user", row.get(USER)), ("item", row.get(ITEM))] {
-                    reasons.extend(is_object(id).then(|| format!("{what} `{id}` is a JSON object, not an id")));
-                }
+                reasons.extend(id_problem(row, USER, "user"));
+                reasons.extend(id_problem(row, ITEM, "item"));
                 reasons.extend(rating.err());
                 reasons.extend(timestamp.err());
                 Err(reasons.join("; "))
@@ -63,10 +61,7 @@ impl Checks {
 
     /// The number of a context, if it is one, written as ratings are.
     pub(super) fn context(&self, text: &str) -> Option<f64> {
-        match self.decimal {
-            Decimal::Comma if !text.contains('.') => finite(&text.replacen(',', ".", 1)),
-            _ => finite(text),
-        }
+        self.decimal.finite(text)
     }
 
     /// The stars of a rating, or what is wrong with it.
@@ -78,14 +73,40 @@ impl Checks {
         match self.scale {
             Some(scale) => scale.rating(rating).map(|rating| Some(rating.stars())).map_err(|error| error.to_string()),
             None if rating.is_finite() => Ok(Some(rating)),
-            None => Err(format!("rating `{text}` is not finite")),
+            None => Err(format!("rating `{}` is not finite", cut(text))),
         }
     }
 }
 
-/// Whether a reader wrote out an object that stood where an id is wanted.
-fn is_object(id: &str) -> bool {
-    id.starts_with('{') && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(id).is_ok()
+/// Whether a text names anyone or anything: it says something, and is no object or list that stood where an id is wanted.
+pub(super) fn is_id(id: &str) -> bool {
+    match id.as_bytes() {
+        [] => false,
+        [b'{', ..] => serde_json::from_str::<Map<String, Value>>(id).is_err(),
+        [b'[', ..] => serde_json::from_str::<Vec<Value>>(id).is_err(),
+        [b'N' | b'n' | b'<', ..] => !is_missing(id),
+        _ => true,
+    }
+}
+
+/// Why the id at `field` of a row is none, if it is none.
+fn id_problem(row: &Row, field: usize, what: &str) -> Option<String> {
+    match row.get(field) {
+        list if row.is_list(field) && !list.is_empty() => Some(format!("{what} `{}` is a list, not an id", cut(list))),
+        id => no_id(id, what),
+    }
+}
+
+/// Why a text is no id, if it is none.
+pub(super) fn no_id(id: &str, what: &str) -> Option<String> {
+    let shown = cut(id);
+    match id {
+        "" => Some(format!("it names no {what}")),
+        _ if is_id(id) => None,
+        _ if is_missing(id) => Some(format!("{what} `{id}` stands for nothing")),
+        _ if id.starts_with('[') => Some(format!("{what} `{shown}` is a list, not an id")),
+        _ => Some(format!("{what} `{shown}` is a JSON object, not an id")),
+    }
 }
 
 #[cfg(test)]
@@ -126,7 +147,10 @@ mod tests {
             "it names no user; rating `four` is no number; time `now` is no number of seconds since 1970"
         );
         assert_eq!(why(["1", "2", "four", "0"]), "rating `four` is no number");
-        assert_eq!(why(["1", "2", "NaN", "0"]), "rating `NaN` is outside the scale `0.5` to `5`");
+        assert_eq!(why(["1", "2", "NaN", "0"]), "it has no rating");
+        assert_eq!(why(["NA", "<NA>", "4", "0"]), "user `NA` stands for nothing; item `<NA>` stands for nothing");
+        assert_eq!(why(["1", "[2, 3]", "4", "0"]), "item `[2, 3]` is a list, not an id");
+        assert!(check(stars, true, ["Nadia", "[REC] (2007)", "4", "0"]).is_ok());
         assert_eq!(why(["1", "2", "5.5", "0"]), "rating `5.5` is outside the scale `0.5` to `5`");
         assert_eq!(why(["1", "2", "4", "-5"]), "time `-5` is negative");
         assert_eq!(why(["1", "2", "4", "now"]), "time `now` is no number of seconds since 1970");

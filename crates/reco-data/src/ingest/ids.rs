@@ -10,6 +10,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use reco_core::RawId;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::records::cut;
+
 /// Integers below this are looked up in a table, which takes a tenth of a hash map's time and at most 16 MiB.
 const DENSE: usize = 1 << 22;
 
@@ -73,6 +75,11 @@ impl Ids {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.ids.len()
+    }
+
+    /// The id of a number, as messages show it.
+    pub(super) fn shown(&self, number: usize) -> String {
+        self.ids.get(number).map(|id| cut(&id.to_string()).into_owned()).unwrap_or_default()
     }
 
     /// Whether all are integers.

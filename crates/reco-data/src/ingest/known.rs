@@ -16,9 +16,21 @@ pub(super) struct Known {
     pub(super) n_kept: u64,
     /// The lowest and the highest rating.
     pub(super) observed: Option<(f32, f32)>,
+    /// The lowest number of a user and of an item that a good row names: those of files about them come first.
+    pub(super) lowest: [u32; 2],
 }
 
 impl Known {
+    /// Of nothing but what files about users and items say.
+    pub(super) fn new(users: Ids, items: Ids, rejects: RejectLog) -> Self {
+        Self { users, items, rejects, n_rows: 0, n_kept: 0, observed: None, lowest: [u32::MAX; 2] }
+    }
+
+    /// Notes the numbers of a user and an item, or the lowest of several.
+    pub(super) fn meet(&mut self, numbers: [u32; 2]) {
+        self.lowest = [0, 1].map(|of| self.lowest[of].min(numbers[of]));
+    }
+
     /// Notes a rating.
     #[inline]
     pub(super) fn observe(&mut self, rating: f32) {

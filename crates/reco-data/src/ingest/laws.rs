@@ -80,6 +80,13 @@ fn field(plain: &'static str) -> impl Strategy<Value = String> {
         "\u{feff}5",
         "\t",
         "5x",
+        "{}",
+        "[]",
+        "\"[1,2]\"",
+        "NA",
+        "nan",
+        "<NA>",
+        "Na1",
     ]);
     prop_oneof![30 => plain.prop_map(String::from), 1 => odd.prop_map(str::to_owned)]
 }

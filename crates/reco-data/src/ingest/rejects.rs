@@ -26,6 +26,9 @@ pub(super) struct RejectLog {
     file: PathBuf,
     first: Vec<Reject>,
     n_of_file: u64,
+    /// Lines that bad rows of the file take beyond their first: each may have been a row.
+    n_feeds: u64,
+    said: Vec<String>,
 }
 
 fn table(rejects: Vec<Reject>) -> Result<Table, DataError> {
@@ -53,6 +56,8 @@ impl RejectLog {
             file: PathBuf::new(),
             first: Vec::new(),
             n_of_file: 0,
+            n_feeds: 0,
+            said: Vec::new(),
         })
     }
 
@@ -60,17 +65,18 @@ impl RejectLog {
     pub(super) fn begin(&mut self, file: &Path) {
         self.file = file.to_owned();
         self.first.clear();
-        self.n_of_file = 0;
+        (self.n_of_file, self.n_feeds) = (0, 0);
     }
 
-    /// Writes a row down.
-    pub(super) fn push(&mut self, line: u64, reason: String) -> Result<(), DataError> {
+    /// Writes a row down that has so many line feeds within it.
+    pub(super) fn push(&mut self, line: u64, n_feeds: u64, reason: String) -> Result<(), DataError> {
         let file = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let reject = Reject { file, line, reason };
         if self.first.len() < N_SHOWN {
             self.first.push(reject.clone());
         }
         self.n_of_file += 1;
+        self.n_feeds += n_feeds;
         self.n_total += 1;
         self.pending.push(reject);
         if self.pending.len() == CHUNK {
@@ -84,16 +90,30 @@ impl RejectLog {
     /// # Errors
     /// If too many of them were bad.
     pub(super) fn end(&mut self, n_rows: u64) -> Result<(), DataError> {
-        if self.n_of_file as f64 > self.max_share * n_rows as f64 {
+        let (n_rejected, n_rows) = (self.n_of_file + self.n_feeds, n_rows + self.n_feeds);
+        if n_rejected as f64 > self.max_share * n_rows as f64 {
             return Err(DataError::TooManyRejects {
                 path: self.file.clone(),
-                n_rejected: self.n_of_file,
+                n_rejected,
                 n_rows,
                 max_share: self.max_share,
                 first: Rejects(std::mem::take(&mut self.first)),
             });
         }
+        if n_rejected > 0 {
+            let file = self.file.file_name().unwrap_or_default().to_string_lossy();
+            let first = self.first.first().map(|Reject { line, reason, .. }| format!("; line {line}: {reason}"));
+            self.said.push(format!(
+                "{n_rejected} of {n_rows} rows of `{file}` are bad: `tables/rejects.parquet` has them{}",
+                first.unwrap_or_default()
+            ));
+        }
         Ok(())
+    }
+
+    /// What bad rows there are, in words: one line for each file that has some.
+    pub(super) fn said(&self) -> &[String] {
+        &self.said
     }
 
     /// How many rows were refused, of all files.

@@ -16,7 +16,7 @@ use super::side::Attributes;
 use super::write;
 use crate::locate::Found;
 use crate::records::{Records, Row};
-use crate::source::Extra;
+use crate::source::{Extra, Writing};
 use crate::table::TableWriter;
 use crate::tables::RATINGS;
 use crate::{DataConfig, DataError};
@@ -25,6 +25,7 @@ use crate::{DataConfig, DataError};
 pub(super) struct Reading<'a> {
     pub(super) found: &'a Found,
     pub(super) config: &'a DataConfig,
+    pub(super) writing: &'a Writing,
     pub(super) checks: Checks,
     pub(super) extra: &'a Extra,
     /// Bytes of the file.
@@ -55,7 +56,7 @@ pub(super) struct Noted {
 impl Reading<'_> {
     /// Reads all rows, on all cores where that is possible; or says what has to be done otherwise.
     pub(super) fn first(&self, known: Known, guess: &Guess) -> Result<Result<First, Change>, DataError> {
-        let records = self.found.source.ratings(&self.found.files, self.config)?;
+        let records = self.found.source.ratings(&self.found.files, self.config, self.writing)?;
         let dedupe = Dedupe::new(self.out_dir, self.config.duplicates);
         let noted = Noted {
             user_attributes: Attributes::new(&self.extra.user_attributes),
@@ -104,7 +105,7 @@ impl Reading<'_> {
         dropped: &RowSet,
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), DataError> {
-        let records = self.found.source.ratings(&self.found.files, self.config)?;
+        let records = self.found.source.ratings(&self.found.files, self.config, self.writing)?;
         self.file(are_integers, noted).write(metadata, |sink| {
             let mut number = 0;
             self.each_row(records, |row| {
@@ -173,12 +174,13 @@ impl Pass<'_> {
             Ok(checked) => checked,
             Err(reason) => {
                 self.dropped.insert(number);
-                return known.rejects.push(row.line(), reason);
+                return known.rejects.push(row.line(), row.n_feeds(), reason);
             }
         };
         known.n_kept += 1;
         let (user, _) = known.users.intern(row.get(check::USER));
         let (item, _) = known.items.intern(row.get(check::ITEM));
+        known.meet([user, item]);
         self.dedupe.push(user, item, checked.timestamp, number)?;
         checked.rating.into_iter().for_each(|rating| known.observe(rating));
         let mut field = check::EXTRA;

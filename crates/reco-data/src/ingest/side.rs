@@ -9,14 +9,15 @@ use std::path::Path;
 use reco_core::{ItemId, UserId};
 use serde::Deserialize;
 
+use super::check;
 use super::ids::Ids;
 use super::rejects::RejectLog;
 use crate::fetch::FetchRecord;
 use crate::locate::Found;
-use crate::records::Row;
+use crate::records::{Row, cut};
 use crate::source::{Facts, RawItem, RawUser};
 use crate::title;
-use crate::{DataConfig, DataError, ItemRows, NamedColumn, UserRows, Values};
+use crate::{DataConfig, DataError, Decimal, ItemRows, NamedColumn, UserRows, Values};
 
 /// Items of the item file.
 pub(super) struct Items {
@@ -44,7 +45,7 @@ pub(super) fn items(
     for line in raw.lines {
         match line.row.and_then(|item| number(ids, &item.id, "item").map(|()| item)) {
             Ok(item) => rows.push(item),
-            Err(reason) => rejects.push(line.line, reason)?,
+            Err(reason) => rejects.push(line.line, line.n_feeds, reason)?,
         }
     }
     rejects.end(n_lines)?;
@@ -65,7 +66,7 @@ pub(super) fn users(
     for line in raw.lines {
         match line.row.and_then(|user| number(ids, &user.id, "user").map(|()| user)) {
             Ok(user) => rows.push(user),
-            Err(reason) => rejects.push(line.line, reason)?,
+            Err(reason) => rejects.push(line.line, line.n_feeds, reason)?,
         }
     }
     rejects.end(n_lines)?;
@@ -73,18 +74,65 @@ pub(super) fn users(
 }
 
 fn number(ids: &mut Ids, id: &str, what: &str) -> Result<(), String> {
-    if id.is_empty() {
-        return Err(format!("it names no {what}"));
+    if let Some(problem) = check::no_id(id, what) {
+        return Err(problem);
     }
     match ids.intern(id) {
         (_, true) => Ok(()),
-        (_, false) => Err(format!("{what} `{id}` has a line already")),
+        (_, false) => Err(format!("{what} `{}` has a line already", cut(id))),
+    }
+}
+
+/// A file about users or items, as it is joined to the ratings.
+pub(super) struct Joined<'a> {
+    pub(super) path: &'a Path,
+    /// `user` or `item`.
+    pub(super) what: &'static str,
+    /// How many of them the file knows.
+    pub(super) n_known: usize,
+    /// All of them, those of the file first.
+    pub(super) ids: &'a Ids,
+    /// The lowest number of one that ratings name.
+    pub(super) lowest: u32,
+}
+
+impl Joined<'_> {
+    /// What the file lacks, in words, if it lacks anything.
+    ///
+    /// # Errors
+    /// A file that knows none of those that ratings name.
+    pub(super) fn said(&self) -> Result<Option<String>, DataError> {
+        let Self { path, what, n_known, ids, lowest } = *self;
+        let n_unknown = ids.len() - n_known;
+        if n_known == 0 || n_unknown == 0 {
+            return Ok(None);
+        }
+        let rated = ids.shown(n_known);
+        if lowest as usize >= n_known {
+            return Err(DataError::Format {
+                path: path.to_owned(),
+                reason: format!(
+                    "no {what} of the ratings is in it: here one is called `{}`, there `{rated}`",
+                    ids.shown(0)
+                ),
+                hint: format!(
+                    "`data.columns.{what}_table.id` names the column of ids that the ratings have, written alike"
+                ),
+            });
+        }
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Some(format!("`{file}` lacks {n_unknown} {what}s that the ratings name, such as `{rated}`")))
     }
 }
 
 impl Items {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Adds the items that only ratings name, and the attributes that ratings carry.
-    pub(super) fn complete(self, ids: Ids, noted: Attributes) -> ItemRows {
+    pub(super) fn complete(self, ids: Ids, noted: Attributes, decimal: Decimal) -> ItemRows {
         let n_items = ids.len();
         let mut items = ItemRows { item_id: ids.into_ids().into_iter().map(ItemId).collect(), ..ItemRows::default() };
         let mut columns = columns(self.attributes, n_items);
@@ -102,14 +150,19 @@ impl Items {
             items.year.push(None);
             items.genres.push(None);
         }
-        items.attributes = named(columns.into_iter().chain(noted.into_columns(n_items)));
+        items.attributes = named(columns.into_iter().chain(noted.into_columns(n_items)), decimal);
         items
     }
 }
 
 impl Users {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Adds the users that only ratings name, and the attributes that ratings carry.
-    pub(super) fn complete(self, ids: Ids, noted: Attributes) -> UserRows {
+    pub(super) fn complete(self, ids: Ids, noted: Attributes, decimal: Decimal) -> UserRows {
         let n_users = ids.len();
         let mut columns = columns(self.attributes, n_users);
         for (i, row) in self.rows.into_iter().enumerate() {
@@ -117,7 +170,7 @@ impl Users {
         }
         UserRows {
             user_id: ids.into_ids().into_iter().map(UserId).collect(),
-            attributes: named(columns.into_iter().chain(noted.into_columns(n_users))),
+            attributes: named(columns.into_iter().chain(noted.into_columns(n_users)), decimal),
         }
     }
 }
@@ -134,8 +187,8 @@ fn fill(columns: &mut [TextColumn], row: usize, values: Vec<String>) {
     }
 }
 
-fn named(columns: impl Iterator<Item = TextColumn>) -> Vec<NamedColumn> {
-    columns.map(|(name, texts)| NamedColumn { name, values: Values::infer(texts) }).collect()
+fn named(columns: impl Iterator<Item = TextColumn>, decimal: Decimal) -> Vec<NamedColumn> {
+    columns.map(|(name, texts)| NamedColumn { name, values: Values::infer(texts, decimal) }).collect()
 }
 
 /// Attributes of users or items that stand in the rows of ratings: the first value met counts.

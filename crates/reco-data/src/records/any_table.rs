@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use super::{Layout, Records, Row};
+use crate::DataError;
 use crate::dialect::{Shape, TextKeys};
-use crate::{DataError, Obstacles};
 
 /// Opens a CSV, TSV, JSON lines or Parquet file and wants some of its columns, as text; a list becomes one field, with
 /// `list_separator` between its values.
@@ -20,20 +20,19 @@ pub fn open_table(path: &Path, wanted: &[String], list_separator: &str) -> Resul
     shape(path, &names)?.open(path, wanted, list_separator)
 }
 
-/// The names of a table's columns, in order; `None` of JSON lines, each of which names its own.
+/// The names of a table's columns, in order; of JSON lines, the keys of the first ones.
 ///
 /// # Errors
 /// As [`open_table`].
-pub fn table_columns(path: &Path) -> Result<Option<Vec<String>>, DataError> {
-    let shape = shape(path, &[])?;
-    Ok((!matches!(shape, Shape::JsonLines { .. })).then(|| shape.names().to_vec()))
+pub fn table_columns(path: &Path) -> Result<Vec<String>, DataError> {
+    Ok(shape(path, &[])?.names().to_vec())
 }
 
 fn shape(path: &Path, wanted: &[&str]) -> Result<Shape, DataError> {
     let mut obstacles = Vec::new();
     match Shape::find(path, TextKeys::default(), wanted, &mut obstacles)? {
         Some(shape) if obstacles.is_empty() => Ok(shape),
-        _ => Err(DataError::Obstacles { path: path.to_owned(), obstacles: Obstacles(obstacles) }),
+        _ => Err(DataError::obstructed(path, obstacles)),
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::splitter::Splitter;
 use super::text::Text;
-use super::{Records, Row, places};
+use super::{Records, Row, cut, places};
 use crate::DataError;
 
 /// How a delimited file is written.
@@ -84,7 +84,8 @@ impl Dialect {
 pub struct Layout {
     pub(crate) path: PathBuf,
     pub(crate) dialect: Dialect,
-    pub(crate) may_be_utf16: bool,
+    /// Whether the keys of `[data]` say how it is written; then it may be UTF-16.
+    pub(crate) is_own: bool,
     /// Where each wanted field stands; `None`: nowhere.
     pub(crate) places: Vec<Option<usize>>,
     pub(crate) n_fields: usize,
@@ -107,7 +108,7 @@ impl Delimited {
         wanted: &[String],
         rename: fn(&str) -> &str,
     ) -> Result<Self, DataError> {
-        let (text, splitter, found) = open(path, dialect, true, false)?;
+        let (text, splitter, found) = open(path, dialect, (false, true), false)?;
         let found: Vec<String> = found.iter().map(|name| rename(name).to_owned()).collect();
         let places = places(path, &found, wanted)?;
         Ok(Self::new(path, dialect, false, places, found.len(), text, splitter))
@@ -121,52 +122,56 @@ impl Delimited {
         places: &[usize],
     ) -> Result<Self, DataError> {
         let places = places.iter().copied().map(Some).collect();
-        let (text, splitter, _) = open(path, dialect, false, false)?;
+        let (text, splitter, _) = open(path, dialect, (false, false), false)?;
         Ok(Self::new(path, dialect, false, places, n_fields, text, splitter))
     }
 
-    /// Opens a file of which it is known how it is written and where its columns stand.
+    /// Opens a file of which it is known how it is written, whether `lines` that state its separator and the names of its
+    /// columns stand before its rows, and where its columns stand.
     pub(crate) fn at_places(
         path: &Path,
         dialect: Dialect,
-        has_header: bool,
+        lines: (bool, bool),
         n_fields: usize,
         places: Vec<Option<usize>>,
     ) -> Result<Self, DataError> {
-        let (text, splitter, _) = open(path, dialect, has_header, true)?;
+        let (text, splitter, _) = open(path, dialect, lines, true)?;
         Ok(Self::new(path, dialect, true, places, n_fields, text, splitter))
     }
 
     fn new(
         path: &Path,
         dialect: Dialect,
-        may_be_utf16: bool,
+        is_own: bool,
         places: Vec<Option<usize>>,
         n_fields: usize,
         text: Text,
         splitter: Splitter,
     ) -> Self {
         let start = (splitter.position(), splitter.line());
-        let layout = Layout { path: path.to_owned(), dialect, may_be_utf16, places, n_fields, start };
+        let layout = Layout { path: path.to_owned(), dialect, is_own, places, n_fields, start };
         Self { layout, text, splitter }
     }
 }
 
 /// The names in a file's first line.
 pub(crate) fn header(path: &Path, dialect: Dialect) -> Result<Vec<String>, DataError> {
-    Ok(open(path, dialect, true, false)?.2)
+    Ok(open(path, dialect, (false, true), false)?.2)
 }
 
 fn open(
     path: &Path,
     dialect: Dialect,
-    has_header: bool,
-    may_be_utf16: bool,
+    (states_separator, has_header): (bool, bool),
+    is_own: bool,
 ) -> Result<(Text, Splitter, Vec<String>), DataError> {
-    let mut text = Text::open(path, may_be_utf16)?;
+    let mut text = Text::open(path, is_own)?;
     let mut splitter = Splitter::new(dialect);
     let mut names = Vec::new();
-    if has_header && splitter.read(&mut text).map_err(DataError::io("read", path))? {
+    if states_separator {
+        splitter.skip_line(&mut text).map_err(DataError::io("read", path))?;
+    }
+    if has_header && splitter.read(&mut text).map_err(|unread| unread.of(path))? {
         names = splitter.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
     }
     Ok((text, splitter, names))
@@ -176,8 +181,13 @@ impl Layout {
     /// Takes the wanted fields of a record, which begins at `line`.
     pub(crate) fn take(&self, record: &Splitter, line: u64, row: &mut Row) {
         row.begin(line);
+        row.spans(record.n_feeds());
         if record.len() != self.n_fields {
-            row.fail(format!("it has `{}` fields, not `{}`", record.len(), self.n_fields));
+            let lines = match record.n_feeds() {
+                0 => String::new(),
+                more => format!(" in {} lines: a quote may be open", more + 1),
+            };
+            row.fail(format!("it has `{}` fields, not `{}`{lines}", record.len(), self.n_fields));
             return;
         }
         for place in &self.places {
@@ -188,12 +198,17 @@ impl Layout {
                 continue;
             }
             let Some(text) = self.dialect.encoding.text(field) else {
-                row.fail(format!("`{}` is not UTF-8", String::from_utf8_lossy(field).escape_default()));
+                let text = String::from_utf8_lossy(field).escape_default().to_string();
+                let key = if self.is_own { "; `data.encoding` says what a file is" } else { "" };
+                row.fail(format!("`{}` is not UTF-8{key}", cut(&text)));
                 return;
             };
             if self.dialect.quotes == Quotes::NotSeen && text.len() > 1 && text.starts_with('"') && text.ends_with('"')
             {
-                row.fail(format!("`{text}` is in quotes, and no field before was; `data.quote` says what they mean"));
+                row.fail(format!(
+                    "`{}` is in quotes, and no field before was; `data.quote` says what they mean",
+                    cut(&text)
+                ));
                 return;
             }
             row.push(&text);
@@ -203,7 +218,7 @@ impl Layout {
 
 impl Records for Delimited {
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
-        if !self.splitter.read(&mut self.text).map_err(DataError::io("read", &self.layout.path))? {
+        if !self.splitter.read(&mut self.text).map_err(|unread| unread.of(&self.layout.path))? {
             return Ok(false);
         }
         self.layout.take(&self.splitter, self.splitter.record_line(), row);

@@ -5,43 +5,40 @@
 //! **Invariant**: a line with too few or too many fields is one bad row. Bytes that are no UTF-8 are Latin-1: MovieLens 1M
 //! is in that, 10M in UTF-8, and a Latin-1 title that happens to be valid UTF-8 does not occur in either.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::{Records, Row, check_beginning};
+use super::splitter::{LONGEST, Unread};
+use super::text::read_line;
+use super::{Records, Row, Text};
 use crate::DataError;
 
 /// A reader of one file.
 pub(crate) struct DoubleColon {
     path: PathBuf,
-    reader: BufReader<File>,
+    text: Text,
     buffer: Vec<u8>,
     n_fields: usize,
     line: u64,
-    position: u64,
 }
 
 impl DoubleColon {
     /// Opens a file whose lines have `n_fields` fields, all of them wanted.
     pub(crate) fn open(path: &Path, n_fields: usize) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(DataError::io("read", path))?;
-        let mut reader = BufReader::with_capacity(1 << 16, file);
-        check_beginning(path, reader.fill_buf().map_err(DataError::io("read", path))?)?;
-        Ok(Self { path: path.to_owned(), reader, buffer: Vec::new(), n_fields, line: 0, position: 0 })
+        let text = Text::open(path, false)?;
+        Ok(Self { path: path.to_owned(), text, buffer: Vec::new(), n_fields, line: 0 })
     }
 }
 
 impl Records for DoubleColon {
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
         loop {
-            self.buffer.clear();
-            let n = self.reader.read_until(b'\n', &mut self.buffer).map_err(DataError::io("read", &self.path))?;
-            if n == 0 {
-                return Ok(false);
-            }
+            let n = read_line(&mut self.text, &mut self.buffer, LONGEST);
             self.line += 1;
-            self.position += n as u64;
+            match n.map_err(DataError::io("read", &self.path))? {
+                0 => return Ok(false),
+                n if n > LONGEST => return Err(Unread::Long(self.line).of(&self.path)),
+                _ => {}
+            }
             if self.buffer.trim_ascii().is_empty() {
                 continue;
             }
@@ -69,6 +66,6 @@ impl Records for DoubleColon {
     }
 
     fn position(&self) -> u64 {
-        self.position
+        self.text.position()
     }
 }

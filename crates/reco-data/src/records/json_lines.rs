@@ -7,8 +7,10 @@
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
+use super::splitter::{LONGEST, Unread};
+use super::text::read_line;
 use super::{Records, Row, Text, places};
 use crate::DataError;
 
@@ -50,21 +52,24 @@ impl JsonLines {
         let mut keys = std::collections::BTreeSet::new();
         let mut line = Vec::new();
         let mut first_error = None;
+        // A list may be one line, and the whole file.
+        let beginning = text.fill_buf().map_err(DataError::io("read", path))?;
+        if beginning.trim_ascii_start().starts_with(b"[") {
+            return Err(DataError::Format {
+                path: path.to_owned(),
+                reason: "it is one list, not one JSON object a line".to_owned(),
+                hint: "`jq -c '.[]' FILE.json > FILE.jsonl` writes one a line".to_owned(),
+            });
+        }
         for number in 1..=LINES {
-            line.clear();
-            if text.read_until(b'\n', &mut line).map_err(DataError::io("read", path))? == 0 {
-                break;
+            match read_line(&mut text, &mut line, LONGEST).map_err(DataError::io("read", path))? {
+                0 => break,
+                n if n > LONGEST => return Err(Unread::Long(number as u64).of(path)),
+                _ => {}
             }
             match serde_json::from_slice::<Map<String, Value>>(&line) {
                 Ok(object) => keys.extend(object.into_iter().map(|(key, _)| key)),
                 Err(_) if line.trim_ascii().is_empty() => {}
-                Err(error) if number == 1 && line.trim_ascii_start().starts_with(b"[") => {
-                    return Err(DataError::Format {
-                        path: path.to_owned(),
-                        reason: format!("it is one list, not one JSON object a line ({error})"),
-                        hint: "`jq -c '.[]' FILE.json > FILE.jsonl` writes one a line".to_owned(),
-                    });
-                }
                 Err(error) => first_error = first_error.or(Some((number, error))),
             }
         }
@@ -85,10 +90,20 @@ fn push(row: &mut Row, value: Option<&Value>, separator: &str) {
         Some(Value::String(text)) => row.push(text),
         Some(Value::Array(values)) => {
             let texts: Vec<String> = values.iter().map(text).collect();
-            row.push(&texts.join(separator));
+            row.push_list(&texts.join(separator));
         }
+        Some(Value::Number(number)) if !is_exact(number) => row.fail(format!(
+            "number `{number}` is too large to be read exactly; in quotes it is a text, which can be an id"
+        )),
         Some(other) => row.push(&other.to_string()),
     }
+}
+
+/// Whether a number is the one that is written: whole ones beyond 64 bits are rounded.
+fn is_exact(number: &Number) -> bool {
+    /// From here on, not every whole number is one of double precision.
+    const INEXACT: f64 = 9_007_199_254_740_992.0;
+    !number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < INEXACT)
 }
 
 fn text(value: &Value) -> String {
@@ -98,12 +113,13 @@ fn text(value: &Value) -> String {
 impl Records for JsonLines {
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
         loop {
-            self.buffer.clear();
-            let n = self.text.read_until(b'\n', &mut self.buffer).map_err(DataError::io("read", &self.path))?;
-            if n == 0 {
-                return Ok(false);
-            }
+            let n = read_line(&mut self.text, &mut self.buffer, LONGEST);
             self.line += 1;
+            match n.map_err(DataError::io("read", &self.path))? {
+                0 => return Ok(false),
+                n if n > LONGEST => return Err(Unread::Long(self.line).of(&self.path)),
+                _ => {}
+            }
             if self.buffer.trim_ascii().is_empty() {
                 continue;
             }
@@ -111,7 +127,8 @@ impl Records for JsonLines {
             match serde_json::from_slice::<Map<String, Value>>(&self.buffer) {
                 Ok(object) => {
                     for key in &self.wanted {
-                        push(row, object.get(key), &self.list_separator);
+                        // An empty name wants nothing, though a key may be called so.
+                        push(row, object.get(key).filter(|_| !key.is_empty()), &self.list_separator);
                     }
                 }
                 Err(error) => row.fail(format!("it is no JSON object ({error})")),

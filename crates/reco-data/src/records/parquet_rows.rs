@@ -19,7 +19,7 @@ use arrow::datatypes::{
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::{Records, Row, places};
+use super::{Records, Row, cut, places};
 use crate::DataError;
 use crate::border::guarded;
 
@@ -75,16 +75,31 @@ impl ParquetRows {
     }
 }
 
-/// The names of a Parquet file's columns, in order, and whether each holds points in time.
+/// A column of a Parquet file.
+#[derive(Clone, Debug)]
+pub(crate) struct ParquetColumn {
+    pub(crate) name: String,
+    /// Whether it holds points in time.
+    pub(crate) is_time: bool,
+    /// What it holds, if that can't be read.
+    pub(crate) unreadable: Option<String>,
+}
+
+/// The columns of a Parquet file, in order.
 ///
 /// # Errors
 /// A file that is not there, or is no Parquet file.
-pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<(String, bool)>, DataError> {
+pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<ParquetColumn>, DataError> {
     let file = File::open(path).map_err(DataError::io("read", path))?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = builder(path, file, options)?;
     let is_time = |kind: &DataType| matches!(kind, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
-    Ok(builder.schema().fields().iter().map(|field| (field.name().clone(), is_time(field.data_type()))).collect())
+    let columns = builder.schema().fields().iter().map(|field| ParquetColumn {
+        name: field.name().clone(),
+        is_time: is_time(field.data_type()),
+        unreadable: (!is_known(field.data_type())).then(|| kind(field.data_type())),
+    });
+    Ok(columns.collect())
 }
 
 fn builder(
@@ -123,9 +138,12 @@ fn kind(data_type: &DataType) -> String {
 }
 
 /// Appends the value at `row`, as text; nothing if it is missing.
-fn write(array: &ArrayRef, row: usize, separator: &str, out: &mut String) {
+///
+/// # Errors
+/// Bytes that are no text.
+fn write(array: &ArrayRef, row: usize, separator: &str, out: &mut String) -> Result<(), String> {
     if array.is_null(row) {
-        return;
+        return Ok(());
     }
     macro_rules! number {
         ($kind:ty) => {
@@ -142,7 +160,11 @@ fn write(array: &ArrayRef, row: usize, separator: &str, out: &mut String) {
         DataType::Utf8 => out.push_str(array.as_string::<i32>().value(row)),
         DataType::LargeUtf8 => out.push_str(array.as_string::<i64>().value(row)),
         // Writers that do not say which bytes are text mean text.
-        DataType::Binary => out.push_str(&String::from_utf8_lossy(array.as_binary::<i32>().value(row))),
+        DataType::Binary => {
+            let bytes = array.as_binary::<i32>().value(row);
+            let refuse = |_| format!("`{}` is not UTF-8", cut(&bytes.escape_ascii().to_string()));
+            out.push_str(std::str::from_utf8(bytes).map_err(refuse)?);
+        }
         DataType::FixedSizeBinary(_) => {
             for (at, byte) in array.as_fixed_size_binary().value(row).iter().enumerate() {
                 let dash = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
@@ -177,6 +199,7 @@ fn write(array: &ArrayRef, row: usize, separator: &str, out: &mut String) {
         DataType::LargeList(_) => push_list(&array.as_list::<i64>().value(row), separator, out),
         _ => {}
     }
+    Ok(())
 }
 
 fn push_list(list: &ArrayRef, separator: &str, out: &mut String) {
@@ -200,10 +223,18 @@ impl Records for ParquetRows {
         row.begin(self.line);
         for place in &self.places {
             self.field.clear();
-            if let Some(place) = place {
-                write(batch.column(*place), self.next, &self.list_separator, &mut self.field);
+            let Some(place) = place else {
+                row.push("");
+                continue;
+            };
+            let column = batch.column(*place);
+            if let Err(problem) = write(column, self.next, &self.list_separator, &mut self.field) {
+                row.fail(problem);
             }
-            row.push(&self.field);
+            match column.data_type() {
+                DataType::List(_) | DataType::LargeList(_) => row.push_list(&self.field),
+                _ => row.push(&self.field),
+            }
         }
         self.next += 1;
         Ok(true)

@@ -13,6 +13,7 @@ use calamine::{Data, DataRef, DataType, Reader, Xlsx, open_workbook};
 
 use super::{Records, Row, places};
 use crate::DataError;
+use crate::border::guarded;
 
 /// Cells of one row that are not empty, each with its column.
 type Cells = Vec<(u32, Data)>;
@@ -32,6 +33,15 @@ impl Sheet {
             reason,
             hint: "save it again as an `.xlsx` workbook".to_owned(),
         };
+        guarded(|| Self::read_all(path, sheet, wanted, &refuse)).map_err(&refuse)?
+    }
+
+    fn read_all(
+        path: &Path,
+        sheet: &str,
+        wanted: &[String],
+        refuse: &dyn Fn(String) -> DataError,
+    ) -> Result<Self, DataError> {
         let mut workbook: Xlsx<_> = open_workbook(path).map_err(|error: calamine::XlsxError| match error {
             calamine::XlsxError::Io(error) => DataError::io("read", path)(error),
             error => refuse(error.to_string()),

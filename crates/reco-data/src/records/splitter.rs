@@ -3,11 +3,47 @@
 //! Does not know what a field means, nor its encoding.
 //!
 //! **Invariant**: a record's line is that of its first byte, whichever ends lines have and however many are empty
-//! before it.
+//! before it. A record is never longer than [`LONGEST`], and one whose quotes are not closed is none.
 
 use std::io::{self, BufRead};
+use std::path::Path;
 
 use super::delimited::Dialect;
+use crate::DataError;
+
+/// Bytes of a record at most: what is longer is mostly the rest of a file behind a quote that nothing closes.
+pub(crate) const LONGEST: usize = 1 << 25;
+/// Fields of a record at most.
+const MOST_FIELDS: usize = 1 << 20;
+
+/// Why a record can't be taken.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// The file can't be read on.
+    Io(io::Error),
+    /// The text ends within quotes that open in the record of this line.
+    Open(u64),
+    /// The record of this line is longer than any may be.
+    Long(u64),
+}
+
+impl Unread {
+    /// The error, which names the file.
+    pub(crate) fn of(self, path: &Path) -> DataError {
+        let (reason, hint) = match self {
+            Self::Io(error) => return DataError::io("read", path)(error),
+            Self::Open(line) => (
+                format!("a quote that opens in line {line} is never closed"),
+                "close it; in a file of your own, `data.quote = \"none\"` makes quotes characters as any other",
+            ),
+            Self::Long(line) => (
+                format!("what begins in line {line} is longer than {} MiB", LONGEST >> 20),
+                "a quote may be open there, or an end of line may be missing",
+            ),
+        };
+        DataError::Format { path: path.to_owned(), reason, hint: hint.to_owned() }
+    }
+}
 
 /// The reader. Its memory is used again for each record.
 pub(crate) struct Splitter {
@@ -19,6 +55,8 @@ pub(crate) struct Splitter {
     line: u64,
     /// The line of the record.
     record_line: u64,
+    /// Line feeds within the record.
+    n_feeds: u64,
     /// Bytes that lie behind.
     position: u64,
 }
@@ -30,14 +68,38 @@ impl Splitter {
             csv_core::ReaderBuilder::new().delimiter(dialect.delimiter).quoting(dialect.has_quotes()).build();
         // From here on it takes no byte order mark off: who opens a text has done that.
         core.read_record(b"\n", &mut [0; 8], &mut [0; 2]);
-        Self { core, text: vec![0; 256], ends: vec![0; 16], n_fields: 0, line: 1, record_line: 1, position: 0 }
+        Self {
+            core,
+            text: vec![0; 256],
+            ends: vec![0; 16],
+            n_fields: 0,
+            line: 1,
+            record_line: 1,
+            n_feeds: 0,
+            position: 0,
+        }
     }
 
-    /// Takes the next record; `false` if there is none.
-    pub(crate) fn read(&mut self, text: &mut impl BufRead) -> io::Result<bool> {
-        // Empty lines are no records.
+    /// Takes a line that is no record.
+    pub(crate) fn skip_line(&mut self, text: &mut impl BufRead) -> io::Result<()> {
         loop {
             let ready = text.fill_buf()?;
+            let end = memchr::memchr2(b'\n', b'\r', ready);
+            let n = end.unwrap_or(ready.len());
+            let is_over = end.is_some() || ready.is_empty();
+            self.pass(n, 0);
+            text.consume(n);
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes the next record; `false` if there is none. What is known of a record whose quotes are open can be asked for.
+    pub(crate) fn read(&mut self, text: &mut impl BufRead) -> Result<bool, Unread> {
+        // Empty lines are no records.
+        loop {
+            let ready = text.fill_buf().map_err(Unread::Io)?;
             let n = ready.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
             let is_over = n < ready.len() || ready.is_empty();
             self.pass(n, feeds(&ready[..n]));
@@ -49,20 +111,40 @@ impl Splitter {
         self.record_line = self.line;
         self.n_fields = 0;
         let mut n_text = 0;
+        let (mut is_begun, mut is_ended, mut is_open) = (false, false, false);
         loop {
-            let ready = text.fill_buf()?;
+            let ready = text.fill_buf().map_err(Unread::Io)?;
+            // At the end of the text, a line feed shows whether it ends within quotes: there it is a character.
+            let is_probe = ready.is_empty() && is_begun && !is_open;
+            let given = if is_probe { b"\n" } else { ready };
             let (result, n_in, n_out, n_ends) =
-                self.core.read_record(ready, &mut self.text[n_text..], &mut self.ends[self.n_fields..]);
-            let n_lines = feeds(&ready[..n_in]);
-            self.pass(n_in, n_lines);
-            text.consume(n_in);
+                self.core.read_record(given, &mut self.text[n_text..], &mut self.ends[self.n_fields..]);
             n_text += n_out;
             self.n_fields += n_ends;
+            if is_probe {
+                is_open = n_in > 0 && result == csv_core::ReadRecordResult::InputEmpty;
+            } else if let Some(last) = ready[..n_in].last() {
+                (is_begun, is_ended) = (true, *last == b'\n');
+                let n_lines = feeds(&ready[..n_in]);
+                self.pass(n_in, n_lines);
+                text.consume(n_in);
+            }
             match result {
                 csv_core::ReadRecordResult::InputEmpty => {}
-                csv_core::ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len(), 0),
-                csv_core::ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
-                csv_core::ReadRecordResult::Record => return Ok(true),
+                csv_core::ReadRecordResult::OutputFull if n_text < LONGEST => {
+                    self.text.resize(2 * self.text.len(), 0);
+                }
+                csv_core::ReadRecordResult::OutputEndsFull if self.n_fields < MOST_FIELDS => {
+                    self.ends.resize(2 * self.ends.len(), 0);
+                }
+                csv_core::ReadRecordResult::OutputFull | csv_core::ReadRecordResult::OutputEndsFull => {
+                    return Err(Unread::Long(self.record_line));
+                }
+                csv_core::ReadRecordResult::Record if is_open => return Err(Unread::Open(self.record_line)),
+                csv_core::ReadRecordResult::Record => {
+                    self.n_feeds = self.line - self.record_line - u64::from(is_ended);
+                    return Ok(true);
+                }
                 csv_core::ReadRecordResult::End => return Ok(false),
             }
         }
@@ -94,6 +176,11 @@ impl Splitter {
     /// The record's line, from 1.
     pub(crate) fn record_line(&self) -> u64 {
         self.record_line
+    }
+
+    /// How many line feeds the record has within it.
+    pub(crate) fn n_feeds(&self) -> u64 {
+        self.n_feeds
     }
 
     /// The line behind the record, from 1.
@@ -139,6 +226,33 @@ mod tests {
             assert_eq!(read[1], (2, vec!["1\r\n2".to_owned(), String::new()]));
         }
         assert!(records("\r\n\r\n", 1).is_empty());
-        assert_eq!(records("a,\"b", 2), [(1, vec!["a".to_owned(), "b".to_owned()])]);
+        assert_eq!(records("a,\"b\"", 2), [(1, vec!["a".to_owned(), "b".to_owned()])]);
+    }
+
+    #[test]
+    fn quotes_that_nothing_closes_are_an_error_with_their_line() {
+        for capacity in [1, 3, 100] {
+            for (text, line) in [("a,\"b", 1), ("a\n\"b\nc\n", 2), ("a\r\n1,\"\"\"\r\n", 2), ("\"", 1)] {
+                let mut splitter = Splitter::new(Dialect::CSV);
+                let mut reader = io::BufReader::with_capacity(capacity, text.as_bytes());
+                let read = std::iter::from_fn(|| Some(splitter.read(&mut reader))).find(|read| read.is_err());
+                assert!(matches!(read, Some(Err(Unread::Open(found))) if found == line), "{text:?}: {read:?}");
+            }
+            let mut splitter = Splitter::new(Dialect::CSV);
+            let mut reader = io::BufReader::with_capacity(capacity, "1,\"a\nb\n\"\n2,c\n".as_bytes());
+            let mut feeds = Vec::new();
+            while splitter.read(&mut reader).unwrap() {
+                feeds.push(splitter.n_feeds());
+            }
+            assert_eq!(feeds, [2, 0], "{capacity}");
+        }
+    }
+
+    #[test]
+    fn a_record_without_an_end_is_an_error_with_its_line() {
+        let mut splitter = Splitter::new(Dialect::CSV);
+        let mut endless = io::BufReader::new(io::Read::chain("a\nb".as_bytes(), io::repeat(b'x')));
+        assert!(splitter.read(&mut endless).unwrap());
+        assert!(matches!(splitter.read(&mut endless), Err(Unread::Long(2))));
     }
 }

@@ -72,6 +72,9 @@ impl Text {
             None if has_mark => reader.consume(MARK.len()),
             None => {}
         }
+        if ends_lines_by_returns(reader.fill_buf().map_err(read_error())?) {
+            reader = Box::new(BufReader::with_capacity(BUFFER, Feeds(reader)));
+        }
         Ok(Self { reader, raw, is_packed, has_mark, is_utf16: utf16.is_some() })
     }
 
@@ -95,6 +98,30 @@ impl BufRead for Text {
     fn consume(&mut self, n: usize) {
         self.reader.consume(n);
     }
+}
+
+/// Whether lines end with carriage returns alone, as old spreadsheets write them.
+fn ends_lines_by_returns(beginning: &[u8]) -> bool {
+    let at = memchr::memchr2(b'\n', b'\r', beginning);
+    at.is_some_and(|at| beginning[at] == b'\r' && at + 1 < beginning.len())
+        && memchr::memchr(b'\n', beginning).is_none()
+}
+
+/// Makes line feeds of carriage returns, so that lines can be counted by one of them.
+struct Feeds<R>(R);
+
+impl<R: BufRead> Read for Feeds<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.0.read(buffer)?;
+        buffer[..n].iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+        Ok(n)
+    }
+}
+
+/// Reads a line and what ends it: of one that is longer than `longest`, a little more than that.
+pub(crate) fn read_line(text: &mut impl BufRead, line: &mut Vec<u8>, longest: usize) -> io::Result<usize> {
+    line.clear();
+    text.take(longest as u64 + 1).read_until(b'\n', line)
 }
 
 /// Counts the bytes that are read.
@@ -141,11 +168,8 @@ impl<R: BufRead> Utf16<R> {
         let damaged = || io::Error::new(io::ErrorKind::InvalidData, "it is no whole UTF-16 text");
         while self.ready.len() < BUFFER {
             let Some(first) = self.next()? else { return Ok(()) };
-            let mut units = vec![first];
-            if (0xd800..0xdc00).contains(&first) {
-                units.extend(self.next()?);
-            }
-            for character in char::decode_utf16(units) {
+            let second = if (0xd800..0xdc00).contains(&first) { self.next()? } else { None };
+            for character in char::decode_utf16([Some(first), second].into_iter().flatten()) {
                 let character = character.map_err(|_| damaged())?;
                 self.ready.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
             }

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, Source};
+use super::{Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, Source, Writing};
 use super::{genres, has_extension, lines, names, stars, with_extension};
 use crate::records::{Records, Sheet};
 use crate::{DataConfig, DataError};
@@ -52,7 +52,7 @@ impl Source for ArticleWorkbook {
         }
     }
 
-    fn ratings(&self, files: &Files, _config: &DataConfig) -> Result<Box<dyn Records>, DataError> {
+    fn ratings(&self, files: &Files, _config: &DataConfig, _: &Writing) -> Result<Box<dyn Records>, DataError> {
         let wanted = names(&["userId", "movieId", "rating", "timestamp"]);
         Ok(Box::new(Sheet::open(&files.ratings, "users", &wanted)?))
     }

@@ -6,7 +6,9 @@
 
 use std::path::Path;
 
-use super::{Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, RawUser, RawUsers, Source};
+use super::{
+    Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, RawUser, RawUsers, Source, Writing,
+};
 use super::{lines, names, required, stars};
 use crate::records::{Bytes, Delimited, Dialect, Quotes, Records};
 use crate::{DataConfig, DataError};
@@ -69,7 +71,7 @@ impl Source for Movielens100k {
         }
     }
 
-    fn ratings(&self, files: &Files, _config: &DataConfig) -> Result<Box<dyn Records>, DataError> {
+    fn ratings(&self, files: &Files, _config: &DataConfig, _: &Writing) -> Result<Box<dyn Records>, DataError> {
         Ok(Box::new(Delimited::without_header(&files.ratings, Dialect::TSV, 4, &[0, 1, 2, 3])?))
     }
 

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::{Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, Source};
+use super::{Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, Source, Writing};
 use super::{genres, lines, names, required, stars};
 use crate::records::{Delimited, Dialect, Records};
 use crate::{DataConfig, DataError};
@@ -41,7 +41,7 @@ impl Source for MovielensCsv {
         }
     }
 
-    fn ratings(&self, files: &Files, _config: &DataConfig) -> Result<Box<dyn Records>, DataError> {
+    fn ratings(&self, files: &Files, _config: &DataConfig, _: &Writing) -> Result<Box<dyn Records>, DataError> {
         let wanted = names(&["userId", "movieId", "rating", "timestamp"]);
         Ok(Box::new(Delimited::with_header(&files.ratings, Dialect::CSV, &wanted, |name| name)?))
     }

@@ -7,7 +7,9 @@
 
 use std::path::Path;
 
-use super::{Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, RawUser, RawUsers, Source};
+use super::{
+    Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, RawUser, RawUsers, Source, Writing,
+};
 use super::{genres, lines, names, required, stars};
 use crate::records::{DoubleColon, Records};
 use crate::{DataConfig, DataError};
@@ -81,7 +83,7 @@ impl Source for MovielensDat {
         }
     }
 
-    fn ratings(&self, files: &Files, _config: &DataConfig) -> Result<Box<dyn Records>, DataError> {
+    fn ratings(&self, files: &Files, _config: &DataConfig, _: &Writing) -> Result<Box<dyn Records>, DataError> {
         Ok(Box::new(DoubleColon::open(&files.ratings, 4)?))
     }
 

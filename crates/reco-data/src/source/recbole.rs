@@ -6,7 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, RawUser, RawUsers, Source};
+use super::{
+    Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, RawUser, RawUsers, Source, Writing,
+};
 use super::{has_extension, lines, names, stars, with_extension};
 use crate::records::{Delimited, Dialect, Records, header};
 use crate::{DataConfig, DataError};
@@ -84,7 +86,7 @@ impl Source for Recbole {
         }
     }
 
-    fn ratings(&self, files: &Files, _config: &DataConfig) -> Result<Box<dyn Records>, DataError> {
+    fn ratings(&self, files: &Files, _config: &DataConfig, _: &Writing) -> Result<Box<dyn Records>, DataError> {
         let found = columns(&files.ratings)?;
         let mut wanted = names(&["user_id", "item_id"]);
         wanted.extend(["rating", "timestamp"].map(|name| first_of(&found, &[name])));

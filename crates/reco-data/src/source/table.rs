@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::{Extra, Facts, Files, RawItem, RawItems, RawUser, RawUsers, Source, Writing};
 use super::{genres, lines};
 use crate::dialect::{detect, is_table};
-use crate::records::{Records, open_table};
-use crate::{DataConfig, DataError};
+use crate::records::{Records, Row, cut, open_table};
+use crate::{DataConfig, DataError, Obstacle};
 
 pub(super) struct OwnTable;
 
@@ -38,6 +38,14 @@ fn stated(key: &'static str, name: &str) -> Result<String, DataError> {
         });
     }
     Ok(name.to_owned())
+}
+
+/// Refuses a list where an id is wanted.
+fn not_a_list(row: &Row) -> Result<(), String> {
+    match row.is_list(0) {
+        true => Err(format!("`{}` is a list, not an id", cut(row.get(0)))),
+        false => Ok(()),
+    }
 }
 
 impl Source for OwnTable {
@@ -78,15 +86,24 @@ impl Source for OwnTable {
     }
 
     fn writing(&self, files: &Files, config: &DataConfig) -> Result<Writing, DataError> {
-        let found = detect(&files.ratings, config)?;
-        Ok(Writing { decimal: found.decimal, times: found.times, said: found.said })
+        let mut found = detect(&files.ratings, config);
+        if let Err(DataError::Obstacles { obstacles, .. }) = &mut found {
+            // Those of the files beside it are said at once.
+            let beside = [self.items(files, config).err(), self.users(files, config).err()];
+            obstacles.0.extend(beside.into_iter().flatten().filter_map(Obstacle::of));
+        }
+        let found = found?;
+        Ok(Writing { decimal: found.decimal, times: found.times, said: found.said.clone(), detected: Some(found) })
     }
 
-    fn ratings(&self, files: &Files, config: &DataConfig) -> Result<Box<dyn Records>, DataError> {
+    fn ratings(&self, files: &Files, config: &DataConfig, writing: &Writing) -> Result<Box<dyn Records>, DataError> {
         let columns = &config.columns;
         let extra = [&columns.context, &columns.user_attributes, &columns.item_attributes];
         let extra: Vec<String> = extra.into_iter().flatten().cloned().collect();
-        detect(&files.ratings, config)?.open(&files.ratings, &extra, "|")
+        match &writing.detected {
+            Some(detected) => detected.open(&files.ratings, &extra, "|"),
+            None => detect(&files.ratings, config)?.open(&files.ratings, &extra, "|"),
+        }
     }
 
     fn items(&self, files: &Files, config: &DataConfig) -> Result<RawItems, DataError> {
@@ -95,6 +112,7 @@ impl Source for OwnTable {
         let mut wanted = vec![stated("columns.item_table.id", &table.id)?, table.title.clone(), table.genres.clone()];
         wanted.extend(table.attributes.iter().cloned());
         let lines = lines(open_table(path, &wanted, &table.genre_separator)?, |row| {
+            not_a_list(row)?;
             Ok(RawItem {
                 id: row.get(0).to_owned(),
                 title: row.get(1).to_owned(),
@@ -111,6 +129,7 @@ impl Source for OwnTable {
         let mut wanted = vec![stated("columns.user_table.id", &table.id)?];
         wanted.extend(table.attributes.iter().cloned());
         let lines = lines(open_table(path, &wanted, "|")?, |row| {
+            not_a_list(row)?;
             let attributes = (1..wanted.len()).map(|index| row.get(index).to_owned()).collect();
             Ok(RawUser { id: row.get(0).to_owned(), attributes })
         })?;

@@ -37,7 +37,7 @@ pub(super) struct Blocks<'a> {
 impl<'a> Blocks<'a> {
     /// Blocks of about `length` bytes.
     pub(super) fn open(layout: &'a Layout, length: usize) -> Result<Self, DataError> {
-        let mut text = Text::open(&layout.path, layout.may_be_utf16)?;
+        let mut text = Text::open(&layout.path, layout.is_own)?;
         let header = io::copy(&mut (&mut text).take(layout.start.0), &mut io::sink());
         header.map_err(DataError::io("read", &layout.path))?;
         Ok(Self { layout, text, length, rest: Vec::new(), is_over: false })

@@ -10,7 +10,7 @@ use reco_core::RawId;
 use super::cut::Block;
 use super::digits;
 use crate::ingest::check::{self, Checks};
-use crate::records::{Layout, Row, Splitter};
+use crate::records::{Layout, Row, Splitter, Unread};
 use crate::values::{Clock, Decimal};
 
 /// What stands for a missing time; no row's own is negative.
@@ -41,6 +41,8 @@ pub(super) struct Bad {
     pub(super) row: u64,
     /// The line, from the part's first, which is 0.
     pub(super) line: u64,
+    /// Line feeds within it.
+    pub(super) n_feeds: u64,
     pub(super) reason: String,
 }
 
@@ -163,12 +165,16 @@ impl<'a> Parser<'a> {
                 continue;
             }
             let line = piece.n_lines;
-            let Some(n) = exact.read(self.layout, &text[at..], line) else { return piece };
+            let n = match exact.read(self.layout, &text[at..], line) {
+                Ok(Some(n)) if at + n <= end => n,
+                Ok(None) => return piece,
+                // It goes beyond the part, or nothing ends it.
+                Ok(Some(_)) | Err(_) => {
+                    piece.is_odd = true;
+                    return piece;
+                }
+            };
             let next = at + n;
-            if next > end {
-                piece.is_odd = true;
-                return piece;
-            }
             match self.checks.check(&exact.row) {
                 Ok(checked) => {
                     piece.users.push(exact.row.get(check::USER));
@@ -176,7 +182,10 @@ impl<'a> Parser<'a> {
                     piece.ratings.push(checked.rating.unwrap_or(f32::NAN));
                     piece.times.push(checked.timestamp.unwrap_or(NO_TIME));
                 }
-                Err(reason) => piece.rejects.push(Bad { row: piece.n_rows, line, reason }),
+                Err(reason) => {
+                    let n_feeds = exact.row.n_feeds();
+                    piece.rejects.push(Bad { row: piece.n_rows, line, n_feeds, reason });
+                }
             }
             piece.n_rows += 1;
             piece.n_lines += memchr::memchr_iter(b'\n', &text[at..next]).count() as u64;
@@ -236,8 +245,9 @@ impl<'a> Parser<'a> {
             return Some((Id::Integer(number), at + n));
         }
         let field = self.text(text, at);
-        let is_plain = !field.is_empty() && field.iter().all(u8::is_ascii_graphic) && field != b"\\N";
-        let id = std::str::from_utf8(field).ok().filter(|_| is_plain)?;
+        // What could be no id after all is looked at more closely.
+        let is_plain = !matches!(field, [] | [b'{' | b'[' | b'\\', ..]) && field.iter().all(u8::is_ascii_graphic);
+        let id = std::str::from_utf8(field).ok().filter(|id| is_plain && check::is_id(id))?;
         Some((Id::Text(id), at + field.len()))
     }
 
@@ -285,14 +295,13 @@ struct Exact {
 
 impl Exact {
     /// Reads the record that `text` begins with, and says how many bytes it takes; `None` if there is none.
-    fn read(&mut self, layout: &Layout, text: &[u8], line: u64) -> Option<usize> {
+    fn read(&mut self, layout: &Layout, text: &[u8], line: u64) -> Result<Option<usize>, Unread> {
         let splitter = self.splitter.get_or_insert_with(|| Splitter::new(layout.dialect));
         let mut rest = text;
-        // What lies in memory can always be read.
-        if !splitter.read(&mut rest).ok()? {
-            return None;
+        if !splitter.read(&mut rest)? {
+            return Ok(None);
         }
         layout.take(splitter, line, &mut self.row);
-        Some(text.len() - rest.len())
+        Ok(Some(text.len() - rest.len()))
     }
 }

@@ -95,10 +95,11 @@ impl<'a> Stitch<'a> {
             return Ok(Err(Change::ItemsAreTexts));
         }
         for bad in &piece.rejects {
-            self.known.rejects.push(self.line + bad.line, bad.reason.clone())?;
+            self.known.rejects.push(self.line + bad.line, bad.n_feeds, bad.reason.clone())?;
         }
         piece.users.number(&mut self.known.users, &mut self.numbers[0]);
         piece.items.number(&mut self.known.items, &mut self.numbers[1]);
+        self.known.meet([0, 1].map(|ids: usize| self.numbers[ids].iter().copied().min().unwrap_or(u32::MAX)));
         piece.ratings.iter().filter(|rating| !rating.is_nan()).for_each(|rating| self.known.observe(*rating));
         if let Some(change) = self.repeats(piece)? {
             return Ok(Err(change));
