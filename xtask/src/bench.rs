@@ -40,12 +40,13 @@ Examples:
   cargo xtask bench                           every case
   cargo xtask bench ingest --rows 1000000     one of them, smaller
   cargo xtask bench keras                     what others do, in a Python environment made for it
-  cargo xtask bench readme                    README's table from docs/results.md, as after each other case")]
+  cargo xtask bench readme                    README's table from docs/results.md, as after each other case
+Others' programs run in the newest Python that is found; RECO_PYTHON names another")]
 pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn,
-    /// full-ranking, dot-product, protocols, choices, compare, train, quality, ingest, doctor
+    /// protocols, choices, compare, train, quality, ingest, doctor
     cases: Vec<String>,
-    /// Those that run others' programs as well: keras, surprise, ruler, train-peers, others, ingest-peers; full-ranking and dot-product beside others
+    /// Those that run others' programs as well: keras, surprise, lenskit, ruler, full-ranking, dot-product, others, train-peers, ingest-peers
     #[arg(long)]
     peers: bool,
     /// Seeds that a peer's training is repeated with
