@@ -110,3 +110,20 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     readme::write(workspace.root())?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_case_where_it_belongs() {
+        let help = Arguments::augment_args(clap::Command::new("bench")).render_long_help().to_string();
+        let (ours, others) = help.split_once("Those that run others' programs as well").unwrap();
+        for case in CASES {
+            let place = if case.peer { others } else { ours };
+            assert!(place.contains(&format!(" {}", case.name)), "`{}` is not in the help", case.name);
+        }
+    }
+}

@@ -386,3 +386,41 @@ pub(super) fn line(command: &mut Command) -> Result<Line> {
 fn thousands(number: f64) -> String {
     format!("{:.0}", number / 1e3)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::env;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn each_turn_has_a_seed_of_its_own_and_a_setting_that_fails_is_named() {
+        let workspace = Workspace::find().unwrap();
+        let folder = env::temp_dir().join(format!("train-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let program = folder.join("program");
+        // The seed is the error, and one thread is quicker where it does not fail.
+        let script = "#!/bin/sh\n[ \"$3\" = never ] && exit 1\n[ \"$3 $RAYON_NUM_THREADS\" = \"many 1\" ] && exit 1\n\
+                      echo \"{\\\"ratings_per_second\\\": $((9 / RAYON_NUM_THREADS)), \\\"error\\\": $9}\"\n";
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let arena = Arena { workspace: &workspace, program: &program, folder: &folder, begun: Instant::now() };
+        let contender = |name, optimizer| Contender { name, program: Program::Ours(optimizer), settings: &[&[]] };
+        let mut failed = Vec::new();
+        let learned = arena.turns(("128", "4"), &[contender("a", "any")], &mut failed).unwrap();
+        assert_eq!(
+            (learned[0].errors.as_slice(), learned[0].setting.as_str()),
+            ([1.0, 2.0, 3.0].as_slice(), "threads=1")
+        );
+        assert!(failed.is_empty(), "{failed:?}");
+        if thread::available_parallelism().unwrap().get() > 1 {
+            let learned = arena.turns(("128", "4"), &[contender("b", "many")], &mut failed).unwrap();
+            assert_ne!(learned[0].setting, "threads=1");
+            assert_eq!(failed, ["b, batch 128, `threads=1`"]);
+        }
+        let error = arena.turns(("128", "4"), &[contender("c", "never")], &mut failed).err().unwrap().to_string();
+        assert_eq!(error, "c fails with each of its settings");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
