@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let batch_size: usize = batch_size.parse()?;
     let entry = reco_models::APPROACHES.iter().find(|entry| entry.name == approach).ok_or("no such approach")?;
     let options = |epochs: usize| json!({ "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "training_step": step });
-    let seed = words.get(8).map_or(Ok(1), |word| word.parse())?;
+    let seed: u64 = words.get(8).map_or(Ok(1), |word| word.parse())?;
     let run = Run { seed, device, progress: &Silent };
     let word = words.get(6).map(String::as_str);
     let folder = word.map(Path::new).filter(|folder| folder.is_dir());
