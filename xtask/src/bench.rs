@@ -40,12 +40,13 @@ Examples:
   cargo xtask bench                           every case
   cargo xtask bench ingest --rows 1000000     one of them, smaller
   cargo xtask bench keras                     what others do, in a Python environment made for it
-  cargo xtask bench readme                    README's table from docs/results.md, as after each other case")]
+  cargo xtask bench readme                    README's table from docs/results.md, as after each other case
+Others' programs run in the newest Python that is found; RECO_PYTHON names another")]
 pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn,
-    /// full-ranking, dot-product, protocols, choices, compare, train, quality, ingest, doctor
+    /// protocols, choices, compare, train, quality, ingest, doctor
     cases: Vec<String>,
-    /// Those that run others' programs as well: keras, surprise, ruler, train-peers, others, ingest-peers; full-ranking and dot-product beside others
+    /// Those that run others' programs as well: keras, surprise, lenskit, ruler, full-ranking, dot-product, others, train-peers, ingest-peers
     #[arg(long)]
     peers: bool,
     /// Seeds that a peer's training is repeated with
@@ -108,4 +109,21 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     }
     readme::write(workspace.root())?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_case_where_it_belongs() {
+        let help = Arguments::augment_args(clap::Command::new("bench")).render_long_help().to_string();
+        let (ours, others) = help.split_once("Those that run others' programs as well").unwrap();
+        for case in CASES {
+            let place = if case.peer { others } else { ours };
+            assert!(place.contains(&format!(" {}", case.name)), "`{}` is not in the help", case.name);
+        }
+    }
 }

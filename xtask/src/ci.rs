@@ -9,7 +9,6 @@ mod count;
 pub(crate) mod fixture;
 mod packages;
 
-use std::env;
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -50,6 +49,8 @@ const PACKAGE: &[&str] = &["package", "--locked", "--workspace", "--exclude", "x
 enum Work {
     /// Our own code.
     Own(fn(&Workspace) -> Result<()>),
+    /// Our own code, which may say what the machine lacks for it.
+    Maybe(fn(&Workspace) -> Result<Option<String>>),
     /// A program that succeeds or fails.
     Run(Command),
     /// A program whose tests are counted.
@@ -95,6 +96,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
         let failed_before = count.failed;
         let done = match step.work {
             Work::Own(work) => work(workspace),
+            Work::Maybe(work) => match work(workspace) {
+                Ok(None) => Ok(()),
+                Ok(Some(why)) => {
+                    leave_out(&step.name, &why, &mut left_out);
+                    continue;
+                }
+                Err(error) => Err(error),
+            },
             Work::Run(mut command) => succeed(&mut command),
             Work::Test(command) => {
                 let mut said = Vec::new();
@@ -103,8 +112,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
                 done
             }
             Work::LeftOut(why) => {
-                println!("{LEFT_OUT}{why}");
-                left_out.push(format!("{}: {why}", step.name));
+                leave_out(&step.name, &why, &mut left_out);
                 continue;
             }
         };
@@ -121,6 +129,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     Ok(if count.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Says that a step is left out, now and at the end.
+fn leave_out(step: &str, why: &str, left_out: &mut Vec<String>) {
+    println!("{LEFT_OUT}{why}");
+    left_out.push(format!("{step}: {why}"));
+}
+
 /// All steps, the cheapest first.
 fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     let step = |name: &str, work| Step { name: name.to_owned(), work };
@@ -128,6 +142,8 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     let mut steps = vec![
         step("tidy", Work::Own(tidy::run)),
         step("fmt", Work::Run(cargo(&["fmt", "--all", "--check"]))),
+        // A workspace of its own.
+        step("fmt of the fuzzer", Work::Run(cargo(&["fmt", "--manifest-path", "xtask/fuzz/Cargo.toml", "--check"]))),
         step(
             "typos",
             if is_installed("typos", &[]) {
@@ -169,18 +185,19 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     let mut doc = cargo(&["doc", "--locked", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "--deny warnings");
     steps.push(step("doc", Work::Run(doc)));
-    steps.push(step("data", Work::Own(data)));
+    // What MovieLens 100K's tests compare with other programs; where it cannot be had, they say what they lack, too.
+    steps.push(step("data", Work::Maybe(splits::all)));
     steps.extend(HEAVY.iter().map(test));
     // What the tests have built: only its examples are compiled for it.
     let count = instructions::lacking().map_or(Work::Own(instructions::check), Work::LeftOut);
     steps.push(step("instructions", count));
     steps.push(step("fixture twice", Work::Own(fixture::run)));
     #[cfg(unix)]
-    steps.push(step("torture", Work::Own(torture::short)));
-    // Evaluators of many megabytes are fetched for it, and what they say of pinned versions does not change: on request alone.
-    if env::var_os("RECO_REMAKE_GOLDEN").is_some() {
-        steps.push(step("golden", Work::Own(golden::check)));
+    {
+        steps.push(step("torture", Work::Own(torture::short)));
+        steps.push(step("fuzz", torture::lacking().map_or(Work::Own(torture::fuzz), Work::LeftOut)));
     }
+    steps.push(step("golden", golden::lacking().map_or(Work::Own(golden::check), Work::LeftOut)));
     steps.push(step("package", Work::Run(cargo(&[PACKAGE, &["--no-verify"]].concat()))));
     steps.push(step("package and compile", Work::Own(packages::run)));
     for package in &workspace.metadata.packages {
@@ -189,16 +206,6 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
         }
     }
     Ok(steps)
-}
-
-/// Fetches MovieLens 100K and makes the splits that tests compare with other programs on. What cannot be had is no failure: the tests
-/// that lack it say so.
-#[expect(clippy::unnecessary_wraps, reason = "a step is a function that may fail")]
-fn data(workspace: &Workspace) -> Result<()> {
-    if let Err(error) = splits::all(workspace) {
-        eprintln!("warning: {error:#}");
-    }
-    Ok(())
 }
 
 /// Runs tests, shows what they print, counts them, and adds each thing that they left out once.

@@ -5,15 +5,20 @@
 //! **Invariant**: a file that is there is the one that its digest in the script names; nothing that is committed changes.
 
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
 
 use crate::process::{Workspace, succeed};
 use crate::python::SURPRISE;
 
 /// Where they lie, beside what is fetched; `reco_core::testing::ml_100k` looks here.
 const FOLDER: &str = "data/raw/splits";
+
+/// Makes them, and knows their digests.
+const SCRIPT: &str = include_str!("splits.py");
 
 /// The five folds of Surprise's benchmark.
 pub(crate) const FOLDS: &str = "surprise_folds.csv";
@@ -26,34 +31,88 @@ pub(crate) const RATINGS: &str = "data/raw/ml-100k/ml-100k.inter";
 
 /// Makes both anew.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let ratings = ratings(workspace)?;
+    let reco = workspace.build_reco(false)?;
+    let ratings = ratings(workspace, &reco)?;
     succeed(SURPRISE.command(workspace)?.arg("xtask/src/splits.py").arg(ratings).arg(FOLDER))
 }
 
-/// Makes both where one is missing.
-pub(crate) fn all(workspace: &Workspace) -> Result<()> {
-    let is_there = |name: &&str| workspace.root().join(FOLDER).join(name).is_file();
-    if workspace.root().join(RATINGS).is_file() && [FOLDS, RATIO].iter().all(is_there) {
-        return Ok(());
+/// Makes both where one is missing or another than it was. Says what cannot be had here; what is made and is not what it has to be is an
+/// error.
+pub(crate) fn all(workspace: &Workspace) -> Result<Option<String>> {
+    if are_there(workspace)? {
+        return Ok(None);
     }
-    run(workspace)
+    let reco = workspace.build_reco(false)?;
+    let has_all = ratings(workspace, &reco).and_then(|_| SURPRISE.command(workspace));
+    match has_all {
+        Ok(_) => run(workspace).map(|()| None),
+        // The error's hint is a line of its own.
+        Err(error) => Ok(Some(format!("{error:#}").lines().next().unwrap_or_default().to_owned())),
+    }
 }
 
 /// The ratings and the file `name`, which are fetched and made if they are not there.
 pub(crate) fn files(workspace: &Workspace, name: &str) -> Result<(PathBuf, PathBuf)> {
-    all(workspace)?;
-    Ok((ratings(workspace)?, workspace.root().join(FOLDER).join(name)))
+    if !are_there(workspace)? {
+        run(workspace)?;
+    }
+    Ok((place_of_ratings(workspace), workspace.root().join(FOLDER).join(name)))
+}
+
+/// Whether the ratings are there, and the splits as they have to be.
+fn are_there(workspace: &Workspace) -> Result<bool> {
+    Ok(place_of_ratings(workspace).is_file() && are_sound(&workspace.root().join(FOLDER))?)
+}
+
+/// Whether both are there, as they were made.
+fn are_sound(folder: &Path) -> Result<bool> {
+    for name in [FOLDS, RATIO] {
+        let path = folder.join(name);
+        if !path.is_file() {
+            return Ok(false);
+        }
+        let bytes = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if Some(digest.as_str()) != digest_of(name) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The digest that the script wants.
+fn digest_of(name: &str) -> Option<&'static str> {
+    let stated = |line: &'static str| line.trim().strip_prefix(&format!("\"{name}\": \""))?.strip_suffix("\",");
+    SCRIPT.lines().find_map(stated)
+}
+
+fn place_of_ratings(workspace: &Workspace) -> PathBuf {
+    env::var_os("RECO_ML100K").map_or_else(|| workspace.root().join(RATINGS), PathBuf::from)
 }
 
 /// Where the ratings lie, which are fetched if they are not there.
-fn ratings(workspace: &Workspace) -> Result<PathBuf> {
-    if let Some(named) = env::var_os("RECO_ML100K") {
-        return Ok(PathBuf::from(named));
-    }
-    let ratings = workspace.root().join(RATINGS);
-    if !ratings.is_file() {
-        let reco = workspace.build_reco(false)?;
+fn ratings(workspace: &Workspace, reco: &Path) -> Result<PathBuf> {
+    let ratings = place_of_ratings(workspace);
+    if !ratings.is_file() && env::var_os("RECO_ML100K").is_none() {
         succeed(workspace.command(reco).args(["fetch", "ml-100k"]))?;
     }
     Ok(ratings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_what_it_was_is_not_taken_for_it() {
+        let folder = env::temp_dir().join(format!("splits-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        assert!(!are_sound(&folder).unwrap());
+        for name in [FOLDS, RATIO] {
+            assert_eq!(digest_of(name).map(str::len), Some(64), "{name}");
+            fs::write(folder.join(name), "row,fold\n").unwrap();
+        }
+        assert!(!are_sound(&folder).unwrap());
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

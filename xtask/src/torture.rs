@@ -27,7 +27,7 @@ use anyhow::{Context as _, Result, bail};
 
 use self::kills::Undisturbed;
 use self::prepared::{Prepared, remove};
-use self::trial::{Foreign, How};
+use self::trial::{Ended, Foreign, How};
 use crate::process::Workspace;
 
 /// Arguments of `cargo xtask torture`.
@@ -72,6 +72,9 @@ const SHORT: Arguments = Arguments {
     readers: Vec::new(),
 };
 
+/// How long CI fuzzes each reader.
+const FUZZ_SECONDS: u64 = 15;
+
 /// How a trial went.
 struct Report {
     kind: &'static str,
@@ -80,6 +83,30 @@ struct Report {
     /// The arguments of `reco`.
     words: Vec<String>,
     stopping: Option<Duration>,
+}
+
+impl Report {
+    /// Of one call that is no kill: what is wrong with its end, what it did to the user's files, and where it answers otherwise than `expected`.
+    fn of(kind: &'static str, words: Vec<String>, ended: Ended, changed: Vec<String>, judged: &Judged<'_>) -> Self {
+        let mut problems = ended.problems();
+        problems.extend(changed);
+        if ended.how == How::Long && !judged.may_be_long {
+            problems.push("it took longer than its limit".to_owned());
+        }
+        if ended.how == How::Code(0) && judged.answer.is_some_and(|answer| answer != ended.stdout) {
+            problems.push("a tampered model answers otherwise, in silence".to_owned());
+        }
+        Self { kind, how: ended.how, problems, words, stopping: ended.stopping }
+    }
+}
+
+/// By what a call is judged besides its end.
+#[derive(Default)]
+struct Judged<'a> {
+    /// Whether what was asked for may honestly take long.
+    may_be_long: bool,
+    /// What the answer has to be where there is one.
+    answer: Option<&'a [u8]>,
 }
 
 /// How trials run.
@@ -129,26 +156,26 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         Some(_) => Vec::new(),
     };
     let untouched = Foreign::of(&prepared.folder, |_| false)?;
-    let mut found = Vec::new();
+    let listed = inputs::files(&prepared.folder)?;
+    let mut n_found = 0;
     let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let how = Manner { keep: one.is_some(), jobs };
     let given = numbers("inputs", arguments.inputs);
-    found.extend(part(&prepared, "inputs", &given, how, |number, folder| inputs::trial(&prepared, number, folder))?);
+    n_found += part(&prepared, "inputs", &given, how, |number, folder| inputs::trial(&prepared, number, folder))?;
     let given = numbers("parquet", arguments.parquet);
-    found.extend(part(&prepared, "parquet", &given, how, |number, folder| parquet::trial(&prepared, number, folder))?);
+    n_found += part(&prepared, "parquet", &given, how, |number, folder| parquet::trial(&prepared, number, folder))?;
     let given = numbers("kills", arguments.kills);
     if !given.is_empty() {
         let undisturbed = Undisturbed::make(&prepared)?;
         let trial = |number, folder: &Path| kills::trial(&prepared, &undisturbed, number, folder);
-        found.extend(part(&prepared, "kills", &given, how, trial)?);
+        n_found += part(&prepared, "kills", &given, how, trial)?;
     }
-    found.extend(
-        untouched.changed(&prepared.folder)?.into_iter().map(|what| format!("found: in the prepared run, {what}")),
-    );
-    for finding in &found {
-        println!("{finding}");
+    let mut others = untouched.changed(&prepared.folder)?;
+    others.extend(added(&listed, &inputs::files(&prepared.folder)?));
+    for what in &others {
+        println!("found: in the prepared run, {what}");
     }
-    match found.len() {
+    match n_found + others.len() {
         0 => {
             println!("nothing found, seed {}", arguments.seed);
             Ok(())
@@ -162,14 +189,30 @@ pub(crate) fn short(workspace: &Workspace) -> Result<()> {
     run(workspace, &SHORT)
 }
 
-/// Runs trials on all cores, and gives what was found.
+/// A short turn of the fuzzer with each reader, for CI.
+pub(crate) fn fuzz(workspace: &Workspace) -> Result<()> {
+    fuzz::run(workspace, FUZZ_SECONDS, &[], SHORT.seed)
+}
+
+/// What the machine lacks for [`fuzz`].
+pub(crate) fn lacking() -> Option<String> {
+    fuzz::lacking()
+}
+
+/// Files that were not there before, each as a sentence.
+fn added(before: &[PathBuf], now: &[PathBuf]) -> Vec<String> {
+    let new = now.iter().filter(|path| !before.contains(path));
+    new.map(|path| format!("`{}` was not there before", path.display())).collect()
+}
+
+/// Runs trials on all cores, says what was found, and how much; where a trial of ours fails, what was found until then is said first.
 fn part(
     prepared: &Prepared,
     name: &str,
     numbers: &[usize],
     Manner { keep, jobs }: Manner,
     trial: impl Fn(usize, &Path) -> Result<Report> + Sync,
-) -> Result<Vec<String>> {
+) -> Result<usize> {
     let begun = Instant::now();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let findings = Mutex::new(BTreeMap::new());
@@ -203,20 +246,24 @@ fn part(
             progress(name, done, numbers.len(), lock(&findings).len(), begun);
         }
     };
-    thread::scope(|scope| -> Result<()> {
+    let done = thread::scope(|scope| -> Result<()> {
         let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
         for worker in workers {
             worker.join().map_err(|_| anyhow::anyhow!("a trial of ours panicked"))??;
         }
         Ok(())
-    })?;
+    });
     for (kind, tally) in tallies.into_inner().unwrap_or_else(PoisonError::into_inner) {
         let ends: Vec<String> = tally.ends.iter().map(|(end, n)| format!("{n} {end}")).collect();
         let stop =
             tally.slowest_stop.map_or_else(String::new, |stop| format!("; slowest stop {:.2} s", stop.as_secs_f64()));
         println!("{name:<8} {kind:<24} {:>6}: {}{stop}", tally.n, ends.join(", "));
     }
-    Ok(findings.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
+    let findings = findings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for finding in findings.values() {
+        println!("{finding}");
+    }
+    done.map(|()| findings.len())
 }
 
 fn end(how: How) -> &'static str {
@@ -274,7 +321,6 @@ fn keep_beside(folder: &Path) -> Result<()> {
         fs::write(folder.join(name), "years of work\n")
             .with_context(|| format!("cannot write in `{}`", folder.display()))?;
     }
-    #[cfg(unix)]
     std::os::unix::fs::symlink("keep.txt", folder.join("link")).context("cannot make a link")?;
     Ok(())
 }
@@ -282,6 +328,12 @@ fn keep_beside(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_new_in_a_folder_is_named() {
+        let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        assert_eq!(added(&paths(&["a", "b"]), &paths(&["a", "c"])), ["`c` was not there before"]);
+    }
 
     #[test]
     fn ends_have_words() {

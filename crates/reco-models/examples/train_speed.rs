@@ -1,6 +1,6 @@
 //! Measures how many ratings a second a network learns from, and how long it takes to rank every item for every user.
 //!
-//! `cargo run --release -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP [DEVICE [EPOCHS [RATINGS [RANKINGS]]]]`
+//! `cargo run --release -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP [DEVICE [EPOCHS [RATINGS [RANKINGS [SEED]]]]]`
 //! trains on as many ratings, users and items as MovieLens 100K's train part has, unless told otherwise, drawn by chance, and prints a
 //! JSON line. RATINGS may also be a folder with `train.tsv` and `valid.tsv` (user, item and target, counted from 0): the line then has
 //! the mean absolute error of the second. Does not know what anybody else reaches.
@@ -41,7 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let batch_size: usize = batch_size.parse()?;
     let entry = reco_models::APPROACHES.iter().find(|entry| entry.name == approach).ok_or("no such approach")?;
     let options = |epochs: usize| json!({ "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "training_step": step });
-    let run = Run { seed: 1, device, progress: &Silent };
+    let seed: u64 = words.get(8).map_or(Ok(1), |word| word.parse())?;
+    let run = Run { seed, device, progress: &Silent };
     let word = words.get(6).map(String::as_str);
     let folder = word.map(Path::new).filter(|folder| folder.is_dir());
     let generated = match word {

@@ -8,6 +8,8 @@ use std::fs;
 use std::io::{self, Cursor, Write as _};
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use reco_data::table::{Column, Table};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -16,7 +18,14 @@ use crate::target::{PARTS, zipped};
 
 /// Writes the seeds of a target into `into`; `folder` is for what has to be made on the way.
 pub(crate) fn write(target: &str, into: &Path, folder: &Path) -> io::Result<()> {
-    for (row, bytes) in of(target, folder)?.into_iter().enumerate() {
+    let mut seeds = of(target, folder)?;
+    match target {
+        // The first byte is no part of the file.
+        "csv" => seeds.push([&[0], &packed(&seeds[0][1..])?[..]].concat()),
+        "json-lines" => seeds.push(packed(&seeds[0])?),
+        _ => {}
+    }
+    for (row, bytes) in seeds.into_iter().enumerate() {
         fs::write(into.join(format!("seed-{row}")), bytes)?;
     }
     Ok(())
@@ -55,6 +64,13 @@ fn of(target: &str, folder: &Path) -> io::Result<Vec<Vec<u8>>> {
             include_bytes!("../../../data/experiments/surprise-5fold.toml").to_vec(),
         ],
     })
+}
+
+/// Packed with gzip, stored, so that mutations of the text are met and not only those of its packing.
+fn packed(text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(text)?;
+    encoder.finish()
 }
 
 /// Parquet files with every kind of column.

@@ -76,14 +76,14 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "full-ranking",
         about: "A full ranking of 138,000 users and 27,000 items",
-        peer: false,
+        peer: true,
         release: true,
         measure: ruler::large,
     },
     Case {
         name: "dot-product",
         about: "Everyone's best ten by dot products",
-        peer: false,
+        peer: true,
         release: true,
         measure: dot_product::run,
     },

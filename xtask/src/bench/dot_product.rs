@@ -2,18 +2,19 @@
 //!
 //! Does not know how scores are made: it runs programs that print one line each, ours and others'.
 //!
-//! **Invariant**: ours and others' rank as many users, items and factors, with masks of one size, and report the median of their turns.
+//! **Invariant**: ours and others' rank the same users, items and factors with the same masks, and find the same lists, or the case fails.
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use super::Arguments;
 use super::cases::empty;
 use super::machine::bytes;
 use super::plot::{self, Bar};
-use super::turns::median;
+use super::turns::{median, sorted};
 use crate::process::{Cost, Workspace, answer, measure, parsed, shown};
 use crate::python::IMPLICIT;
 use crate::splits::{self, RATIO};
@@ -29,10 +30,11 @@ const FORMATS: [&str; 3] = ["f32", "f16", "int8"];
 /// What each program writes of the large ranking.
 #[derive(Deserialize)]
 struct Lists {
-    fastest: f64,
     median: f64,
     table_bytes: Option<u64>,
     overlap: Option<f64>,
+    /// Of the first users.
+    lists: Vec<Vec<u32>>,
 }
 
 /// What the program of item tables prints for each format.
@@ -54,14 +56,17 @@ struct Metrics {
     user_auc: f64,
 }
 
-pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let mut text = "### Lists of ten for everyone\n\n\
+pub(super) fn run(workspace: &Workspace, _arguments: &Arguments) -> Result<String> {
+    let text = format!(
+        "### Lists of ten for everyone\n\n\
                     `cargo run --release -p reco-eval --example dot_product -- USERS ITEMS FACTORS FORMAT`: scores, masks and lists of ten \
-                    from generated embeddings, 144 items seen by each user (fewer where chance repeats). Each program runs three times in turns with the others and ranks three times each; \
+                    from generated embeddings, 144 items seen by each user (fewer where chance repeats). Each program runs {TURNS} times in turns with the others and ranks three times each, of which the median counts; the others have the same embeddings \
+                    and masks, and the same lists for the first twenty users. `from – to` is over the turns; \
                     memory is that of the whole process, embeddings and masks included; the overlap is that with the lists of `f32`.\n\n\
-                    | program | users | items | factors | fastest s | median s | peak memory | item table | overlap@10 | at |\n\
+                    | program | users | items | factors | median s | from – to | peak memory | item table | overlap@10 | at |\n\
                     | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n"
-        .to_owned();
+    );
+    let mut text = text;
     let folder = empty(workspace, "dot-product")?;
     let program = workspace.build_example("reco-eval", "dot_product", true)?;
     // Each with what it is set to.
@@ -77,15 +82,13 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         // It has threads of its own, and asks for this.
         ("implicit", "implicit's `topk`", "all cores, OPENBLAS_NUM_THREADS=1"),
     ] {
-        if arguments.peers {
-            let file = folder.join(format!("{peer}.json"));
-            let mut command = IMPLICIT.command(workspace)?;
-            command.args(["xtask/src/bench/peers/dot_product.py", peer]).args(SIZE).arg(&file);
-            if peer == "implicit" {
-                command.env("OPENBLAS_NUM_THREADS", "1");
-            }
-            programs.push((name.to_owned(), at, command, file));
+        let file = folder.join(format!("{peer}.json"));
+        let mut command = IMPLICIT.command(workspace)?;
+        command.args(["xtask/src/bench/peers/dot_product.py", peer]).args(SIZE).arg(&file);
+        if peer == "implicit" {
+            command.env("OPENBLAS_NUM_THREADS", "1");
         }
+        programs.push((name.to_owned(), at, command, file));
     }
     let mut turns: Vec<Vec<(Lists, Option<u64>)>> = programs.iter().map(|_| Vec::new()).collect();
     for _ in 0..TURNS {
@@ -94,23 +97,34 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
             turns.push((parsed(&fs::read_to_string(file)?)?, peak));
         }
     }
+    // Ours of 32 bits come first, and its smaller tables may differ.
+    for ((name, ..), others) in programs.iter().zip(&turns).skip(FORMATS.len()) {
+        ensure!(are_same(&turns[0][0].0.lists, &others[0].0.lists), "{name} finds other lists than reco");
+    }
     let mut bars = Vec::new();
     for ((name, at, ..), turns) in programs.iter().zip(&turns) {
         text += &row(name, at, turns, &mut bars);
     }
-    if arguments.peers {
-        text +=
-            &format!("\nOthers by `xtask/src/bench/peers/dot_product.py`, with {}.\n", IMPLICIT.packages.join(", "));
-        let title = format!("Seconds, the best ten for everyone, {}: less is better", SIZE.join(" × "));
-        text += &format!("\n{}", plot::bars(workspace, "dot-product", &title, &bars)?);
-    }
+    text += &format!(
+        "\nOthers by `xtask/src/bench/peers/dot_product.py`, with {}.\n",
+        IMPLICIT.of(workspace, &["implicit", "numpy", "scipy"])
+    );
+    let title = format!("Seconds, the best ten for everyone, {}: less is better", SIZE.join(" × "));
+    text += &format!("\n{}", plot::bars(workspace, "dot-product", &title, &bars)?);
     text += &item_tables(workspace)?;
     Ok(text)
 }
 
+/// Whether lists have the same items: sums in another order may swap two that are as good to the last bit.
+fn are_same(ours: &[Vec<u32>], theirs: &[Vec<u32>]) -> bool {
+    let sets =
+        |lists: &[Vec<u32>]| lists.iter().map(|list| list.iter().copied().collect()).collect::<Vec<BTreeSet<_>>>();
+    !ours.is_empty() && sets(ours) == sets(theirs)
+}
+
 fn row(program: &str, at: &str, turns: &[(Lists, Option<u64>)], bars: &mut Vec<Bar>) -> String {
-    let median = median(&turns.iter().map(|(lists, _)| lists.median).collect::<Vec<_>>());
-    let fastest = turns.iter().map(|(lists, _)| lists.fastest).fold(f64::INFINITY, f64::min);
+    let seconds = sorted(&turns.iter().map(|(lists, _)| lists.median).collect::<Vec<_>>());
+    let median = median(&seconds);
     let peak = turns.iter().filter_map(|(_, peak)| *peak).max();
     let (table_bytes, overlap) = turns.first().map_or((None, None), |(lists, _)| (lists.table_bytes, lists.overlap));
     bars.push(Bar {
@@ -121,8 +135,10 @@ fn row(program: &str, at: &str, turns: &[(Lists, Option<u64>)], bars: &mut Vec<B
     });
     let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
     format!(
-        "| {program} | {} | {fastest:.1} | {median:.1} | {} | {} | {} | {at} |\n",
+        "| {program} | {} | {median:.2} | {:.2} – {:.2} | {} | {} | {} | {at} |\n",
         SIZE.join(" | "),
+        seconds[0],
+        seconds[seconds.len() - 1],
         or_nothing(peak.map(bytes)),
         or_nothing(table_bytes.map(kibibytes)),
         or_nothing(overlap.map(|overlap| format!("{overlap:.4}"))),
@@ -182,5 +198,11 @@ mod tests {
         assert!(text.ends_with(last), "{text}");
         assert_eq!(tables("", "").err().unwrap().to_string(), "the program answered nothing");
         assert_eq!(tables("", "no").err().unwrap().to_string(), "the program answered `no`");
+    }
+    #[test]
+    fn the_same_items_in_another_order_are_the_same_lists_and_none_are_none() {
+        let ours = [vec![1, 2], vec![3]];
+        assert!(are_same(&ours, &[vec![2, 1], vec![3]]));
+        assert!(!are_same(&ours, &[vec![2, 4], vec![3]]) && !are_same(&ours, &ours[..1]) && !are_same(&[], &[]));
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use serde::Deserialize;
 
 use super::Arguments;
-use super::turns::median;
+use super::turns::{median, sorted};
 use crate::process::{Workspace, answer, parsed, shown};
 use crate::python::{Environment, SURPRISE, TORCH};
 use crate::splits::{self, FOLDS};
@@ -33,6 +33,9 @@ struct OfModel {
     /// What others were set to where they were fastest.
     #[serde(default)]
     setting: String,
+    /// Seconds of fits and predictions together in the quickest and the slowest turn, where there were several.
+    #[serde(skip)]
+    spread: Option<(f64, f64)>,
 }
 
 /// Ours, asked for every item of the catalogue.
@@ -89,7 +92,7 @@ fn theirs(
     let told = shown(&theirs).replace(&root, "");
     let scored = format!(
         "With {}, and `{}` in turn with it: medians of {TURNS} turns. `score` is the time of predicting the 100,000 test rows, of both",
-        environment.of(packages),
+        environment.of(workspace, packages),
         shown(&ours),
     );
     let [ours, theirs] = [0, 1].map(|who| medians(turns.iter().map(|turn| &turn[who])));
@@ -99,15 +102,17 @@ fn theirs(
 /// Of each model the errors, which are the same in every turn, and the medians of its seconds.
 fn medians<'a>(turns: impl Iterator<Item = &'a Vec<OfModel>>) -> Vec<OfModel> {
     let turns: Vec<&Vec<OfModel>> = turns.collect();
+    let of = |at: usize, seconds: fn(&OfModel) -> f64| turns.iter().map(|turn| seconds(&turn[at])).collect::<Vec<_>>();
     let first = turns[0].iter().enumerate();
-    let of = |at: usize, seconds: fn(&OfModel) -> f64| {
-        median(&turns.iter().map(|turn| seconds(&turn[at])).collect::<Vec<_>>())
-    };
     first
-        .map(|(at, model)| OfModel {
-            fit: of(at, |model| model.fit),
-            score: of(at, |model| model.score),
-            ..model.clone()
+        .map(|(at, model)| {
+            let both = sorted(&of(at, |model| model.fit + model.score));
+            OfModel {
+                fit: median(&of(at, |model| model.fit)),
+                score: median(&of(at, |model| model.score)),
+                spread: Some((both[0], both[both.len() - 1])),
+                ..model.clone()
+            }
         })
         .collect()
 }
@@ -125,13 +130,14 @@ fn section(command: &str, scored: &str, models: &[OfModel]) -> String {
 }
 
 fn table(models: &[OfModel]) -> String {
-    let mut text = "| approach | variant | similarity | rmse | mae | fit | score | at |\n\
-                    | --- | --- | --- | ---: | ---: | ---: | ---: | --- |\n"
+    let mut text = "| approach | variant | similarity | rmse | mae | fit | score | both, from – to | at |\n\
+                    | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n"
         .to_owned();
-    for OfModel { approach, variant, similarity, rmse, mae, fit, score, setting } in models {
+    for OfModel { approach, variant, similarity, rmse, mae, fit, score, setting, spread } in models {
         let at = if setting.is_empty() { "all cores" } else { setting };
+        let spread = spread.map_or_else(|| "–".to_owned(), |(from, to)| format!("{from:.2} – {to:.2} s"));
         text += &format!(
-            "| {approach} | {variant} | {similarity} | {rmse:.6} | {mae:.6} | {fit:.2} s | {score:.2} s | {at} |\n"
+            "| {approach} | {variant} | {similarity} | {rmse:.6} | {mae:.6} | {fit:.2} s | {score:.2} s | {spread} | {at} |\n"
         );
     }
     text
@@ -146,9 +152,12 @@ mod tests {
         let line = r#"{"approach":"user-knn","variant":"basic","similarity":"msd","rmse":0.97971557,"mae":0.7736,"fit":0.1,"score":0.456}"#;
         let text = section("a", "B", &models(line).unwrap());
         assert!(
-            text.ends_with("| user-knn | basic | msd | 0.979716 | 0.773600 | 0.10 s | 0.46 s | all cores |\n"),
+            text.ends_with("| user-knn | basic | msd | 0.979716 | 0.773600 | 0.10 s | 0.46 s | – | all cores |\n"),
             "{text}"
         );
+        let slower = models(&line.replace("0.456", "0.956")).unwrap();
+        let turns = medians([models(line).unwrap(), slower.clone(), slower].iter());
+        assert!(table(&turns).ends_with("| 0.10 s | 0.96 s | 0.56 – 1.06 s | all cores |\n"), "{}", table(&turns));
         assert_eq!(models("").err().unwrap().to_string(), "the program answered nothing");
         assert_eq!(models("no").err().unwrap().to_string(), "the program answered `no`");
     }

@@ -127,7 +127,7 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
          pairs that come again, numbers the rows and writes them all; a field that is no number stops them.\n",
         arguments.rows / 1_000_000,
         bytes(fs::metadata(by_user.join("ratings.csv"))?.len()),
-        TABLES.packages.join(", "),
+        TABLES.all(workspace),
     );
     let mut bars = Vec::new();
     for (order, what, raw) in [("by user", ", as MovieLens' are", by_user), ("by time", "", by_time)] {

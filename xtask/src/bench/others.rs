@@ -15,14 +15,11 @@ use serde_json::Value;
 use super::Arguments;
 use super::cases::{empty, read_json};
 use crate::process::{Workspace, answer, measure, shown, succeed};
-use crate::python::{Environment, RECBOLE};
+use crate::python::{Environment, IMPLICIT, RECBOLE, SURPRISE as WITH_SURPRISE, TORCH};
 
 const RANKING: &str = "data/experiments/ratio-811.toml";
 const STARS: &str = "data/experiments/surprise-5fold.toml";
 const FOLD: &str = "split.fold=0";
-
-/// One environment for all.
-const PYTHON: &Environment = &RECBOLE;
 
 /// The columns that are shown of each model.
 const SHOWN: [&str; 6] = ["recall@10", "ndcg@10", "mrr@10", "hit@10", "coverage@10", "novelty@10"];
@@ -44,6 +41,9 @@ const WRITTEN: [&str; 6] = [
 struct Peer {
     name: &'static str,
     script: &'static str,
+    python: &'static Environment,
+    /// How many threads OpenBLAS may have, where a library asks for a number: implicit's factors depend on it.
+    threads: Option<&'static str>,
     model: &'static str,
     /// What its own ruler calls a number, and which column of ours has that name or comes next to it.
     own: &'static [(&'static str, &'static str)],
@@ -53,6 +53,8 @@ const PEERS: [Peer; 3] = [
     Peer {
         name: "RecBole",
         script: "others_recbole",
+        python: &RECBOLE,
+        threads: None,
         model: "BPR, 50 epochs",
         own: &[
             ("recall@10", "recall@10"),
@@ -66,12 +68,16 @@ const PEERS: [Peer; 3] = [
     Peer {
         name: "implicit",
         script: "others_implicit",
+        python: &IMPLICIT,
+        threads: Some("1"),
         model: "ALS, the 100 best",
         own: &[("ndcg", "ndcg@10"), ("map", "map@10"), ("precision", "precision@10")],
     },
     Peer {
         name: "LensKit",
         script: "others_lenskit",
+        python: &TORCH,
+        threads: None,
         model: "item neighbours",
         own: &[
             ("Recall@10", "recall@10"),
@@ -85,8 +91,14 @@ const PEERS: [Peer; 3] = [
     },
 ];
 
-const SURPRISE: Peer =
-    Peer { name: "Surprise", script: "others_surprise", model: "SVD", own: &[("rmse", "rmse"), ("mae", "mae")] };
+const SURPRISE: Peer = Peer {
+    name: "Surprise",
+    script: "others_surprise",
+    python: &WITH_SURPRISE,
+    threads: None,
+    model: "SVD",
+    own: &[("rmse", "rmse"), ("mae", "mae")],
+};
 
 /// A line of the table of agreement.
 struct Agreement {
@@ -125,15 +137,16 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     stars.peer(workspace, &SURPRISE, &folder, &["--stars", "--repetition", FOLD], FOLD, &mut agreements)?;
     Ok(format!(
         "`reco run {RANKING}` for reco's own; for each of the others its script `xtask/src/bench/peers/others_*.py`, which writes \
-         scores, and then `reco evaluate --scores`; with {}. Seconds are those of the whole process: of the others loading the \
-         library, learning, scoring and writing, and measuring themselves, with OPENBLAS_NUM_THREADS=1; of reco everything from the raw ratings to the report. \
+         scores, and then `reco evaluate --scores`; with {}. Seconds are those of the whole process, on all cores: of the others loading the \
+         library, learning, scoring and writing, and measuring themselves (implicit with OPENBLAS_NUM_THREADS=1, as it asks); of reco everything from \
+         the raw ratings to the report. They are of one run each. \
          Models have the defaults of their library, and are not tuned.\n\n\
          | model | {} | seconds |\n| --- |{} ---: |\n{models}\n\
          ### Their own ruler and ours\n\n\
          {}\n\
          ### One file of scores, written in several ways\n\n\
          RecBole's, by `xtask/src/bench/peers/others_traps.py`.\n\n{traps}",
-        PYTHON.packages.join(", "),
+        PEERS.iter().chain([&SURPRISE]).map(|peer| peer.python.all(workspace)).collect::<Vec<_>>().join("; "),
         SHOWN.join(" | "),
         " ---: |".repeat(SHOWN.len()),
         agreement(&agreements),
@@ -159,11 +172,13 @@ impl Ground<'_> {
         agreements: &mut Vec<Agreement>,
     ) -> Result<(Value, f64)> {
         let file = folder.join(format!("{}.parquet", peer.script));
-        let mut script = PYTHON.command(workspace)?;
+        let mut script = peer.python.command(workspace)?;
+        if let Some(threads) = peer.threads {
+            script.env("OPENBLAS_NUM_THREADS", threads);
+        }
         script.arg(format!("xtask/src/bench/peers/{}.py", peer.script)).arg(self.out.join(repetition)).arg(&file);
         let begun = Instant::now();
-        // implicit asks for one thread, and its factors depend on how many there are.
-        let lines = answer(script.env("PYTHONWARNINGS", "ignore").env("OPENBLAS_NUM_THREADS", "1"))?;
+        let lines = answer(script.env("PYTHONWARNINGS", "ignore"))?;
         let seconds = begun.elapsed().as_secs_f64();
         let mut evaluate = workspace.command(self.reco);
         evaluate.args(["evaluate", "--json", "--experiment", self.experiment, "--out"]).arg(&self.out);
@@ -187,7 +202,7 @@ impl Ground<'_> {
     /// The scores of a file, written in ways of which some are wrong.
     fn traps(&self, workspace: &Workspace, file: &Path, to: &Path) -> Result<String> {
         fs::create_dir(to).with_context(|| format!("cannot make `{}`", to.display()))?;
-        let mut script = PYTHON.command(workspace)?;
+        let mut script = RECBOLE.command(workspace)?;
         succeed(script.arg("xtask/src/bench/peers/others_traps.py").args([&self.out, file, to]))?;
         let mut text = format!("| the file has | {} |\n| --- |{}\n", TRAPS.join(" | "), " ---: |".repeat(TRAPS.len()));
         for name in WRITTEN {
@@ -268,7 +283,7 @@ mod tests {
         for code in shown {
             assert!(scripts.iter().any(|script| script.contains(code)), "no script has\n{code}");
         }
-        for package in PYTHON.packages {
+        for package in PEERS.iter().chain([&SURPRISE]).flat_map(|peer| peer.python.packages) {
             assert!(guide.contains(package), "the guide does not install {package}");
         }
     }

@@ -48,7 +48,7 @@ pub(super) fn keras_hybrid(workspace: &Workspace, arguments: &Arguments) -> Resu
     let mut text = format!(
         "`{shown}`, with {}, one thread, {:.0} s a seed. Mean absolute errors of scaled ratings after 100 epochs.\n\n\
          | seed | train | validation | test |\n| --- | ---: | ---: | ---: |\n",
-        KERAS.packages.join(", "),
+        KERAS.all(workspace),
         mean(&of(|one| one.seconds)),
     );
     for OfSeed { seed, train, validation, test, .. } in &seeds {

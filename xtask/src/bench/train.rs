@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use super::Arguments;
 use super::cases::empty;
 use super::plot::{self, Bar};
-use super::turns::{median, sorted};
+use super::turns::{mean, median, sorted};
 use crate::process::{Workspace, answer, measure, parsed};
 use crate::python::{Environment, KERAS, RECBOLE, TORCH};
 use crate::splits::{self, RATIO};
@@ -169,7 +170,7 @@ fn of_shaders(workspace: &Workspace, program: &Path) -> Result<String> {
 struct Contender {
     name: &'static str,
     program: Program,
-    /// Threads apart: each is tried with one and with as many as there are cores.
+    /// Threads apart: each is tried with as many as there are cores, and the fastest with one.
     settings: &'static [&'static [&'static str]],
 }
 
@@ -205,12 +206,13 @@ const SPARSE: &[Contender] = &[
     },
 ];
 
-const BATCHES: [&str; 3] = ["128", "1024", "8192"];
+/// Batch sizes, and so many epochs that the fastest learn for a second or so.
+const BATCHES: [(&str, &str); 3] = [("128", "4"), ("1024", "6"), ("8192", "12")];
 
 /// What a contender's turns came to.
 struct Learned {
     speeds: Vec<f64>,
-    error: Option<f64>,
+    errors: Vec<f64>,
     setting: String,
 }
 
@@ -219,37 +221,27 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
     let program = build(workspace, arguments)?;
     let folder = empty(workspace, "train-peers")?;
     let n = write_parts(workspace, &folder)?;
-    let mut text = format!(
-        "The article's neural network on MovieLens 100K, the train part of {RATIO}: {n} ratings of 943 users and 1,682 items, 5 epochs from a \
-         seed. reco by `crates/reco-models/examples/train_speed.rs`, the others by `xtask/src/bench/peers/train_*.py` with {}; {}; RecBole with {}. \
-         Thousands of ratings a second, medians of {PEER_TURNS} turns, compiling and starting not counted. Each runs with one thread and with as many \
-         as there are cores, and with each of its settings, once; the fastest, which the row says, takes part in the turns. `times` is how many \
-         times as fast reco's row is. The error is the mean absolute one of the valid part's ratings, on the scale from a half to 1 that is \
-         trained on. RecBole has another network of the same size, which predicts no stars; it draws a negative beside each rating, \
-         and both count as ratings.\n",
-        KERAS.of(&["keras", "tensorflow-cpu"]),
-        TORCH.of(&["torch", "numpy"]),
-        RECBOLE.of(&["recbole", "torch", "numpy"]),
-    );
-    let mut bars = Vec::new();
+    let arena = Arena { workspace, program: &program, folder: &folder, begun: Instant::now() };
+    let (mut tables, mut failed, mut bars) = (String::new(), Vec::new(), Vec::new());
     for (heading, contenders) in [("Adam over whole tables", DENSE), ("Adam over the rows of the batch alone", SPARSE)]
     {
-        text += &format!(
+        tables += &format!(
             "\n### {heading}\n\n| batch | who | thousands a second | from – to | times | error | at |\n\
              | ---: | --- | ---: | ---: | ---: | ---: | --- |\n"
         );
         for batch in BATCHES {
-            let learned = turns(workspace, &program, &folder, batch, contenders)?;
+            let learned = arena.turns(batch, contenders, &mut failed)?;
+            let (batch, _) = batch;
             let ours = median(&learned[0].speeds);
-            for (Contender { name, .. }, Learned { speeds, error, setting }) in contenders.iter().zip(&learned) {
+            for (Contender { name, .. }, Learned { speeds, errors, setting }) in contenders.iter().zip(&learned) {
                 let (value, sorted) = (median(speeds), sorted(speeds));
-                text += &format!(
-                    "| {batch} | {name} | {} | {} – {} | {:.1} | {} | {setting} |\n",
+                let error = if errors.is_empty() { "–".to_owned() } else { format!("{:.4}", mean(errors)) };
+                tables += &format!(
+                    "| {batch} | {name} | {} | {} – {} | {:.1} | {error} | {setting} |\n",
                     thousands(value),
                     thousands(sorted[0]),
                     thousands(sorted[sorted.len() - 1]),
                     ours / value,
-                    error.map_or_else(|| "–".to_owned(), |error| format!("{error:.4}")),
                 );
                 let (label, shown) =
                     (format!("{}, batch {batch}", name.replace('`', "")), format!("{} k", thousands(value)));
@@ -257,59 +249,103 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
             }
         }
     }
+    let of_batches = BATCHES.map(|(batch, epochs)| format!("{epochs} epochs in batches of {batch}")).join(", ");
+    let mut text = format!(
+        "The article's neural network on MovieLens 100K, the train part of {RATIO}: {n} ratings of 943 users and 1,682 items, {of_batches}. \
+         reco by `crates/reco-models/examples/train_speed.rs`, the others by `xtask/src/bench/peers/train_*.py` with {}; {}; RecBole with {}. \
+         Thousands of ratings a second, medians of {PEER_TURNS} turns, each with a seed of its own; compiling and starting are not counted. Each runs on \
+         all cores with each of its settings, once, and with the fastest of them on one; the fastest of all, which the row says, takes part in \
+         the turns. `times` is how many times as fast reco's row is. The error is the mean absolute one of the valid part's ratings, on the scale \
+         from a half to 1 that is trained on, the mean of the turns. RecBole has another network of the same size, which predicts no stars; it \
+         draws a negative beside each rating, and both count as ratings.\n",
+        KERAS.of(workspace, &["keras", "tensorflow-cpu"]),
+        TORCH.of(workspace, &["torch", "numpy"]),
+        RECBOLE.of(workspace, &["recbole", "torch", "numpy"]),
+    );
+    if !failed.is_empty() {
+        text += &format!("\nSettings that failed here: {}.\n", failed.join("; "));
+    }
     let title = "Ratings a second, thousands: the article's neural network on two cores";
-    text += &format!("\n{}", plot::bars(workspace, "train-peers", title, &bars)?);
-    Ok(text)
+    Ok(format!("{text}{tables}\n{}", plot::bars(workspace, "train-peers", title, &bars)?))
 }
 
-/// Finds the fastest setting of each, then lets them take turns.
-fn turns(
-    workspace: &Workspace,
-    program: &Path,
-    folder: &Path,
-    batch: &str,
-    contenders: &[Contender],
-) -> Result<Vec<Learned>> {
-    let cores = format!("threads={}", thread::available_parallelism()?);
-    let run = |contender: &Contender, words: &[&str]| -> Result<Line> {
-        match contender.program {
+/// Where contenders meet.
+struct Arena<'a> {
+    workspace: &'a Workspace,
+    program: &'a Path,
+    folder: &'a Path,
+    begun: Instant,
+}
+
+impl Arena<'_> {
+    /// One run of a contender, of which it is told how it went.
+    fn run(&self, contender: &Contender, (batch, epochs): (&str, &str), seed: usize, words: &[String]) -> Result<Line> {
+        let mut command = match contender.program {
             Program::Ours(optimizer) => {
-                let mut command = workspace.command(program);
-                let threads = words[0].trim_start_matches("threads=");
-                command.args(["neural", batch, optimizer, "fused", "cpu", "5"]).arg(folder).arg("1");
-                line(command.env("RAYON_NUM_THREADS", threads))
+                let mut command = self.workspace.command(self.program);
+                command.args(["neural", batch, optimizer, "fused", "cpu", epochs]).arg(self.folder);
+                command.args(["1", &seed.to_string()]);
+                command.env("RAYON_NUM_THREADS", words[0].trim_start_matches("threads="));
+                command
             }
             Program::Script(script, environment) => {
-                let mut command = environment.command(workspace)?;
-                line(command.arg(format!("xtask/src/bench/peers/{script}")).arg(folder).arg(batch).args(words))
+                let mut command = environment.command(self.workspace)?;
+                command.arg(format!("xtask/src/bench/peers/{script}")).arg(self.folder).arg(batch).args(words);
+                command.args([format!("seed={seed}"), format!("epochs={epochs}")]);
+                command
             }
-        }
-    };
-    let mut chosen = Vec::new();
-    for contender in contenders {
-        let mut best: Option<(f64, Vec<&str>)> = None;
-        for settings in contender.settings {
-            for threads in ["threads=1", &cores] {
-                let words = [&[threads], *settings].concat();
-                let speed = run(contender, &words)?.ratings_per_second;
-                eprintln!("{}, batch {batch}, {}: {} k", contender.name, words.join(" "), thousands(speed));
-                if best.as_ref().is_none_or(|(fastest, _)| speed > *fastest) {
-                    best = Some((speed, words));
+        };
+        let done = line(&mut command);
+        let how = done.as_ref().map_or("failed".to_owned(), |line| format!("{} k", thousands(line.ratings_per_second)));
+        let (who, seconds) = (contender.name, self.begun.elapsed().as_secs());
+        eprintln!("{seconds:>4} s  {who}, batch {batch}, {}, seed {seed}: {how}", words.join(" "));
+        done
+    }
+
+    /// The fastest way for a contender; what failed is named in `failed`.
+    fn fastest(&self, of: &Contender, batch: (&str, &str), failed: &mut Vec<String>) -> Result<Vec<String>> {
+        let cores = thread::available_parallelism()?;
+        let words = |threads: usize, settings: &[&str]| {
+            [format!("threads={threads}")].into_iter().chain(settings.iter().map(|&word| word.to_owned())).collect()
+        };
+        let mut best: Option<(f64, Vec<String>, &[&str])> = None;
+        let mut meet = |threads: usize, settings| {
+            let words: Vec<String> = words(threads, settings);
+            match self.run(of, batch, 1, &words) {
+                Ok(line) => {
+                    if best.as_ref().is_none_or(|(fastest, ..)| line.ratings_per_second > *fastest) {
+                        best = Some((line.ratings_per_second, words, settings));
+                    }
                 }
+                Err(_) => failed.push(format!("{}, batch {}, `{}`", of.name, batch.0, words.join(" "))),
+            }
+            best.as_ref().map(|(.., settings)| *settings)
+        };
+        let mut fastest = None;
+        for settings in of.settings {
+            fastest = meet(cores.get(), settings);
+        }
+        if let Some(settings) = fastest.filter(|_| cores.get() > 1) {
+            meet(1, settings);
+        }
+        best.map(|(_, words, _)| words).with_context(|| format!("{} fails with each of its settings", of.name))
+    }
+
+    /// Finds the fastest setting of each, then lets them take turns.
+    fn turns(&self, batch: (&str, &str), contenders: &[Contender], failed: &mut Vec<String>) -> Result<Vec<Learned>> {
+        let chosen: Vec<Vec<String>> =
+            contenders.iter().map(|one| self.fastest(one, batch, failed)).collect::<Result<_>>()?;
+        let none = |words: &Vec<String>| Learned { speeds: Vec::new(), errors: Vec::new(), setting: words.join(", ") };
+        let mut learned: Vec<Learned> = chosen.iter().map(none).collect();
+        for turn in 1..=PEER_TURNS {
+            for ((contender, words), learned) in contenders.iter().zip(&chosen).zip(&mut learned) {
+                let Line { ratings_per_second, error, .. } = self.run(contender, batch, turn, words)?;
+                learned.speeds.push(ratings_per_second);
+                learned.errors.extend(error);
             }
         }
-        chosen.push(best.context("nobody has a setting")?.1);
+        Ok(learned)
     }
-    let mut learned: Vec<Learned> =
-        chosen.iter().map(|words| Learned { speeds: Vec::new(), error: None, setting: words.join(", ") }).collect();
-    for _ in 0..PEER_TURNS {
-        for ((contender, words), learned) in contenders.iter().zip(&chosen).zip(&mut learned) {
-            let Line { ratings_per_second, error, .. } = run(contender, words)?;
-            learned.speeds.push(ratings_per_second);
-            learned.error = error;
-        }
-    }
-    Ok(learned)
 }
 
 /// `train.tsv` and `valid.tsv`: users, items and targets, which lie from a half to 1. Returns how many are trained on.
@@ -349,4 +385,42 @@ pub(super) fn line(command: &mut Command) -> Result<Line> {
 
 fn thousands(number: f64) -> String {
     format!("{:.0}", number / 1e3)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::env;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn each_turn_has_a_seed_of_its_own_and_a_setting_that_fails_is_named() {
+        let workspace = Workspace::find().unwrap();
+        let folder = env::temp_dir().join(format!("train-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let program = folder.join("program");
+        // The seed is the error, and one thread is quicker where it does not fail.
+        let script = "#!/bin/sh\n[ \"$3\" = never ] && exit 1\n[ \"$3 $RAYON_NUM_THREADS\" = \"many 1\" ] && exit 1\n\
+                      echo \"{\\\"ratings_per_second\\\": $((9 / RAYON_NUM_THREADS)), \\\"error\\\": $9}\"\n";
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let arena = Arena { workspace: &workspace, program: &program, folder: &folder, begun: Instant::now() };
+        let contender = |name, optimizer| Contender { name, program: Program::Ours(optimizer), settings: &[&[]] };
+        let mut failed = Vec::new();
+        let learned = arena.turns(("128", "4"), &[contender("a", "any")], &mut failed).unwrap();
+        assert_eq!(
+            (learned[0].errors.as_slice(), learned[0].setting.as_str()),
+            ([1.0, 2.0, 3.0].as_slice(), "threads=1")
+        );
+        assert!(failed.is_empty(), "{failed:?}");
+        if thread::available_parallelism().unwrap().get() > 1 {
+            let learned = arena.turns(("128", "4"), &[contender("b", "many")], &mut failed).unwrap();
+            assert_ne!(learned[0].setting, "threads=1");
+            assert_eq!(failed, ["b, batch 128, `threads=1`"]);
+        }
+        let error = arena.turns(("128", "4"), &[contender("c", "never")], &mut failed).err().unwrap().to_string();
+        assert_eq!(error, "c fails with each of its settings");
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -5,13 +5,14 @@
 //!
 //! **Invariant**: what it finds stays in `target/torture/fuzz/<target>/`, with the command that repeats it.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{Workspace, answer, shown, succeed};
+use crate::process::{Workspace, answer, is_installed, shown, succeed};
 
 /// Readers, with the longest input worth trying.
 pub(super) const TARGETS: [(&str, u32); 6] =
@@ -24,6 +25,13 @@ pub(super) const WHOLE: (&str, u32) = ("experiment", 8192);
 const COUNTERS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=16";
+
+/// What the machine lacks for it.
+pub(super) fn lacking() -> Option<String> {
+    let compiler = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
+    let why = || format!("`{compiler}`, a C++ compiler, is not installed: libFuzzer is built with it");
+    (!is_installed(&compiler, &[])).then(why)
+}
 
 /// Fuzzes each of `only` (all, if it names none) for so many seconds.
 pub(super) fn run(workspace: &Workspace, seconds: u64, only: &[String], seed: u64) -> Result<()> {
@@ -70,7 +78,7 @@ fn build(workspace: &Workspace, whole: bool) -> Result<PathBuf> {
     let version = answer(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("`rustc -vV` names no host")?;
     let target = workspace.target().join("fuzz");
-    let mut command = workspace.cargo(&["build", "--release", "--target", host, "--target-dir"]);
+    let mut command = workspace.cargo(&["build", "--locked", "--release", "--target", host, "--target-dir"]);
     command.arg(&target).env("RUSTFLAGS", COUNTERS).current_dir(workspace.root().join("xtask/fuzz"));
     if whole {
         command.args(["--features", "experiment"]);

@@ -18,8 +18,8 @@ use anyhow::{Context as _, Result};
 pub(super) use self::folders::files;
 use super::chance::Chance;
 use super::prepared::Prepared;
-use super::trial::{Foreign, How};
-use super::{Report, keep_beside};
+use super::trial::Foreign;
+use super::{Judged, Report, keep_beside};
 
 /// What a kind of input makes in the trial's folder.
 struct Drawn {
@@ -93,13 +93,6 @@ pub(super) fn trial(prepared: &Prepared, number: usize, folder: &Path) -> Result
     };
     let foreign = Foreign::of(folder, is_ours)?;
     let ended = prepared.reco(folder, &drawn.words)?;
-    let mut problems = ended.problems();
-    problems.extend(foreign.changed(folder)?);
-    if ended.how == How::Long && !drawn.may_be_long {
-        problems.push("it took longer than its limit".to_owned());
-    }
-    if ended.how == How::Code(0) && drawn.answer.is_some_and(|answer| answer != ended.stdout) {
-        problems.push("a tampered model answers otherwise, in silence".to_owned());
-    }
-    Ok(Report { kind, how: ended.how, problems, words: drawn.words, stopping: ended.stopping })
+    let judged = Judged { may_be_long: drawn.may_be_long, answer: drawn.answer.as_deref() };
+    Ok(Report::of(kind, drawn.words, ended, foreign.changed(folder)?, &judged))
 }

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::Report;
 use super::bytes::damaged_parquet;
 use super::chance::Chance;
 use super::inputs::{files, table};
 use super::prepared::{Prepared, answer, sign};
-use super::trial::{Foreign, How, copy};
+use super::trial::{Foreign, copy};
+use super::{Judged, Report};
 
 /// The damaged file numbered `number`.
 pub(super) fn trial(prepared: &Prepared, number: usize, folder: &Path) -> Result<Report> {
@@ -53,7 +53,7 @@ pub(super) fn trial(prepared: &Prepared, number: usize, folder: &Path) -> Result
                 sign(&folder.join(&place))?;
                 ("model, signed anew", answer(model), true)
             } else {
-                expected = Some(known);
+                expected = Some(known.as_slice());
                 ("model", answer(model), true)
             }
         }
@@ -62,15 +62,8 @@ pub(super) fn trial(prepared: &Prepared, number: usize, folder: &Path) -> Result
         ours && path.starts_with("out") && path.file_name().is_some_and(|name| name != "keep.txt")
     })?;
     let ended = prepared.reco(folder, &words)?;
-    let mut problems = ended.problems();
-    problems.extend(foreign.changed(folder)?);
-    if ended.how == How::Long {
-        problems.push("it took longer than its limit".to_owned());
-    }
-    if ended.how == How::Code(0) && expected.is_some_and(|answer| *answer != ended.stdout) {
-        problems.push("a tampered model answers otherwise, in silence".to_owned());
-    }
-    Ok(Report { kind, how: ended.how, problems, words, stopping: ended.stopping })
+    let judged = Judged { may_be_long: false, answer: expected };
+    Ok(Report::of(kind, words, ended, foreign.changed(folder)?, &judged))
 }
 
 /// Damages one of the Parquet files under `folder`.

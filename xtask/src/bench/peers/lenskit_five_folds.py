@@ -1,6 +1,6 @@
 """Measures how fast, and how well, LensKit predicts MovieLens 100K over Surprise's five folds.
 
-Arguments and lines are those of five_folds.py; `score` is the time of predicting the test rows alone, a user at a time, in one process or in one per core. Who cannot be predicted gets LensKit's own fallback, its bias.
+Arguments and lines are those of five_folds.py; `score` is the time of predicting the test rows alone, a user at a time, in one thread or in one per core. Who cannot be predicted gets LensKit's own fallback, its bias.
 """
 
 import os
@@ -9,6 +9,7 @@ import warnings
 
 import numpy
 import pandas
+import structlog
 from five_folds import measure, read
 from lenskit.als import BiasedMFScorer
 from lenskit.basic import BiasScorer
@@ -19,6 +20,8 @@ from lenskit.pipeline import predict_pipeline
 from lenskit.training import TrainingOptions
 
 warnings.simplefilter("ignore")
+# It logs on the output, which is for the lines.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
 rows, fold_of = read()
 rows = pandas.DataFrame(rows, columns=["user_id", "item_id", "rating"])
 

@@ -4,14 +4,19 @@ Arguments: the folder that `reco features --out` was given, and the Parquet file
 """
 
 import json
+import os
 import sys
 
 import pandas
+import structlog
 from lenskit.batch import recommend
 from lenskit.data import ItemListCollection, from_interactions_df
 from lenskit.knn import ItemKNNScorer
 from lenskit.metrics import NDCG, Hit, LogRankWeight, Precision, Recall, RecipRank, RunAnalysis
 from lenskit.pipeline import topn_pipeline
+
+# It logs on the output, which is for the lines.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
 
 folder, file = sys.argv[1:3]
 names = ["train", "validation", "test", "users", "items"]
@@ -24,7 +29,7 @@ def with_ids(rows):
 
 pipeline = topn_pipeline(ItemKNNScorer(k=20, feedback="implicit"))
 pipeline.train(from_interactions_df(with_ids(train)))
-lists = recommend(pipeline, users.user_id.tolist(), n_jobs=1).to_df()
+lists = recommend(pipeline, users.user_id.tolist(), n_jobs=os.cpu_count()).to_df()
 lists.rename(columns={"user_id": "user", "item_id": "item"})[["user", "item", "score"]].to_parquet(file)
 
 # LensKit's lists have items of the validation part, which reco takes out.

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 N_USERS, N_ITEMS, SIZE = 943, 1_682, 50
-EPOCHS = 5
 
 folder, batch_size, settings = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 
@@ -22,19 +21,26 @@ def read(part):
     return users.astype("int32"), items.astype("int32"), targets.astype("float32")
 
 
-def threads():
-    """How many threads `settings` ask for."""
-    return next(int(word.split("=")[1]) for word in settings if word.startswith("threads="))
+def setting(name):
+    """The number that `settings` give as `name=N`."""
+    return next((int(word.split("=")[1]) for word in settings if word.startswith(f"{name}=")), 1)
 
 
-def measure(n, epoch, predict):
-    """`epoch()` goes over `n` ratings once; the first one, which compiles, is learned from and not timed. `predict(users, items)`."""
+threads, seed, epochs = setting("threads"), setting("seed"), setting("epochs")
+
+
+def timed(epoch):
+    """Seconds of all epochs but the first, which compiles, is learned from and not timed."""
     epoch()
     begun = time.perf_counter()
-    for _ in range(EPOCHS - 1):
+    for _ in range(epochs - 1):
         epoch()
-    seconds = time.perf_counter() - begun
-    line = {"ratings_per_second": n * (EPOCHS - 1) / seconds, "error": None}
+    return time.perf_counter() - begun
+
+
+def measured(n, seconds, predict):
+    """Prints what came of going over `n` ratings, all epochs but the first in so many seconds. `predict(users, items)`."""
+    line = {"ratings_per_second": n * (epochs - 1) / seconds, "error": None}
     if predict:
         users, items, targets = read("valid")
         # Ours answers on the scale, too.

@@ -1,16 +1,16 @@
 """Measures how many ratings a second the article's neural network learns from in PyTorch, and how well.
 
-Usage: train_torch.py FOLDER BATCH_SIZE threads=N [sparse] [compile]; prints one JSON object. Network, data and number of epochs are those of
+Usage: train_torch.py FOLDER BATCH_SIZE threads=N seed=N epochs=N [sparse] [compile]; prints one JSON object. Network and data are those of
 crates/reco-models/examples/train_speed.rs. Fused Adam over whole tables, or with `sparse` SparseAdam for the tables beside it; with
 `compile` forward and backward pass are compiled. Rows are shuffled and sliced, without a DataLoader.
 """
 
 import torch
 from torch import nn
-from train_data import N_ITEMS, N_USERS, SIZE, batch_size, measure, read, settings, threads
+from train_data import N_ITEMS, N_USERS, SIZE, batch_size, measured, read, seed, settings, threads, timed
 
-torch.set_num_threads(threads())
-torch.manual_seed(1)
+torch.set_num_threads(threads)
+torch.manual_seed(seed)
 users, items, targets = (torch.from_numpy(column) for column in read("train"))
 n, sparse = len(users), "sparse" in settings
 
@@ -61,4 +61,4 @@ def predict(users, items):
     return model(torch.from_numpy(users), torch.from_numpy(items)).numpy()
 
 
-measure(n, epoch, predict)
+measured(n, timed(epoch), predict)

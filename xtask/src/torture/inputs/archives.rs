@@ -1,4 +1,4 @@
-//! Draws zip archives and workbooks, which are zip archives, damaged inside and out.
+//! Draws zip archives and workbooks, which are zip archives, damaged inside and out; packs text with gzip.
 //!
 //! Writes entries stored, with their true CRC, so that what is damaged inside is met by its reader and not by a checksum.
 //!
@@ -138,6 +138,24 @@ fn zip(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
     [bytes, directory, end].concat()
 }
 
+/// What gzip would make of it, stored, so that damage is met by the reader of what is inside.
+pub(super) fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
+    let mut blocks = bytes.chunks(usize::from(u16::MAX)).peekable();
+    if blocks.peek().is_none() {
+        packed.extend([1, 0, 0, 0xff, 0xff]);
+    }
+    while let Some(block) = blocks.next() {
+        let length = block.len() as u16;
+        packed.push(u8::from(blocks.peek().is_none()));
+        packed.extend([length.to_le_bytes(), (!length).to_le_bytes()].concat());
+        packed.extend(block);
+    }
+    packed.extend(crc32(bytes).to_le_bytes());
+    packed.extend((bytes.len() as u32).to_le_bytes());
+    packed
+}
+
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 })
@@ -150,6 +168,8 @@ mod tests {
 
     #[test]
     fn the_checksum_is_that_of_zip() {
+        assert_eq!(packed(b"a")[10..16], [1, 1, 0, 0xfe, 0xff, b'a']);
+        assert_eq!(packed(&[0; 70_000]).len(), 10 + 2 * 5 + 70_000 + 8);
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         assert!(zip(&[("a".to_owned(), b"b".to_vec())]).starts_with(b"PK\x03\x04\x14\0"));
     }

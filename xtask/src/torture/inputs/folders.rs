@@ -53,10 +53,14 @@ pub(super) fn damaged_run(prepared: &Prepared, chance: &mut Chance, folder: &Pat
     for _ in 0..=chance.below(2) {
         damage(&files[chance.below(files.len())], chance)?;
     }
+    let of_model = stage.starts_with("models");
     if signs {
         sign(&place)?;
+        if of_model {
+            // It says which models are the last run's: one that is signed anew would be refused before it is read.
+            fs::remove_file(out.join("models/answers.json")).context("the prepared run has no `answers.json`")?;
+        }
     }
-    let of_model = stage.starts_with("models");
     if of_model && chance.one_in(2) {
         let known = prepared.answers.iter().find(|(name, _)| name == model);
         let answer_before = known.map(|(_, answer)| answer.clone()).filter(|_| !signs);

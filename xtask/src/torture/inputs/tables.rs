@@ -11,6 +11,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::Drawn;
+use super::archives::packed;
 use crate::torture::bytes::{damaged, damaged_parquet};
 use crate::torture::chance::Chance;
 use crate::torture::prepared::Prepared;
@@ -212,13 +213,28 @@ fn text(names: &[String], rows: &[Vec<String>], file: &str, chance: &mut Chance)
     if chance.one_in(3) { damaged(bytes, chance) } else { bytes }
 }
 
+/// Writes a table, now and then packed with gzip, and then perhaps damaged; the file's name.
+fn write(file: &str, bytes: Vec<u8>, chance: &mut Chance, folder: &Path) -> Result<String> {
+    let (file, bytes) = match chance.below(6) {
+        0 => (format!("{file}.gz"), packed(&bytes)),
+        1 => (format!("{file}.gz"), damaged(packed(&bytes), chance)),
+        // Packed, and not called so; called so, and not packed.
+        2 if chance.one_in(4) => (file.to_owned(), packed(&bytes)),
+        3 if chance.one_in(4) => (format!("{file}.gz"), bytes),
+        _ => (file.to_owned(), bytes),
+    };
+    fs::write(folder.join(&file), bytes)?;
+    Ok(file)
+}
+
 pub(super) fn delimited(prepared: &Prepared, chance: &mut Chance, folder: &Path) -> Result<Drawn> {
     let (names, bad) = header(chance);
     let rows = rows(names.len(), bad, chance);
     let files = ["ratings.csv", "ratings.csv", "ratings.csv", "ratings.tsv", "ratings.tsv", "ratings.dat", "ratings"];
     let file = chance.pick(&files);
-    fs::write(folder.join(file), text(&names, &rows, file, chance))?;
-    reads(prepared, file, chance, folder)
+    let bytes = text(&names, &rows, file, chance);
+    let file = write(file, bytes, chance, folder)?;
+    reads(prepared, &file, chance, folder)
 }
 
 pub(super) fn json_lines(prepared: &Prepared, chance: &mut Chance, folder: &Path) -> Result<Drawn> {
@@ -243,8 +259,8 @@ pub(super) fn json_lines(prepared: &Prepared, chance: &mut Chance, folder: &Path
     }
     let bytes = if chance.one_in(3) { damaged(text.into_bytes(), chance) } else { text.into_bytes() };
     let file = chance.pick(&["ratings.jsonl", "ratings.ndjson"]);
-    fs::write(folder.join(file), bytes)?;
-    reads(prepared, file, chance, folder)
+    let file = write(file, bytes, chance, folder)?;
+    reads(prepared, &file, chance, folder)
 }
 
 /// A damaged table of a run, as the user's own.

@@ -54,7 +54,6 @@ pub(super) fn recommend(prepared: &Prepared, chance: &mut Chance, _folder: &Path
 
 pub(super) fn any_command(prepared: &Prepared, chance: &mut Chance, _folder: &Path) -> Result<Drawn> {
     let out = prepared.folder.join("out").display().to_string();
-    let word = |chance: &mut Chance| word(chance);
     let words: Vec<String> = match chance.below(8) {
         0 => vec!["show".to_owned(), "keep.txt".to_owned(), "--rows".to_owned(), word(chance)],
         1 => vec!["show".to_owned(), format!("{out}/tables/ratings.parquet"), format!("--rows={}", word(chance))],
