@@ -123,7 +123,7 @@ fn each_chunk(mut reader: impl Read, mut take: impl FnMut(&[u8])) -> io::Result<
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
