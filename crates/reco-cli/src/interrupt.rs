@@ -3,8 +3,8 @@
 //! Does not know what is running.
 //!
 //! **Invariant**: the first one asks: work ends at its next step and tidies up. Work that has not ended within
-//! [`PATIENCE`], and work at the second ctrl-C, ends with the program, whether or not anyone reads what it says: it leaves
-//! what a power cut would, which the next run tidies up, and never a half-written folder under its own name.
+//! [`PATIENCE`], and work at the second ctrl-C, ends with the program, whether or not anyone reads what it says: it
+//! leaves what a power cut would, which the next run tidies up, and never a half-written folder under its own name.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use crate::text::say;
 
-/// How long work may take to its next step: with what a terminal and the system add, an interruption takes a second at most.
+/// How long work may take to its next step: with what a terminal and the system add, an interruption takes a second at
+/// most.
 const PATIENCE: Duration = Duration::from_millis(900);
 
 /// How long its last words may take.
@@ -57,8 +58,8 @@ impl Interrupt {
     }
 }
 
-/// Says something in a thread of its own: where nobody reads stderr, that takes for ever. What is given back hears when it
-/// is done.
+/// Says something in a thread of its own: where nobody reads stderr, that takes for ever. What is given back hears when
+/// it is done.
 fn tell(words: &'static str) -> Receiver<()> {
     let (done, heard) = mpsc::channel();
     // Without a thread for it, it is not said.

@@ -140,7 +140,7 @@ pub fn synth_watched(config: &SynthConfig, out: &Path, progress: &dyn Progress) 
     Ok(())
 }
 
-/// Asks whether to go on, with every item and every user.
+/// Asks whether to go on: with every item, with every user, and now and then with one who rates very much.
 fn go_on(progress: &dyn Progress) -> std::io::Result<()> {
     if progress.interrupted() { Err(ErrorKind::Interrupted.into()) } else { Ok(()) }
 }
@@ -191,14 +191,13 @@ fn write_ratings(
     progress: &dyn Progress,
 ) -> std::io::Result<()> {
     let popularity = Popularity::new(config.seed, config.n_items);
-    let n_ratings = activity(config);
+    let n_ratings = activity(config, progress)?;
     // The last user who chose the item, from 1: no user chooses one twice.
     let mut chosen_by = vec![0_u32; items.len()];
     let mut rows = Vec::new();
     let mut line = Vec::new();
     writeln!(file, "userId,movieId,rating,timestamp")?;
     for (user, n_ratings) in (1..).zip(n_ratings) {
-        go_on(progress)?;
         let mut draw = Draw::new(config.seed ^ u64::from(user), "ratings");
         let taste = vector(&mut draw, 1.0);
         let bias = 0.35 * draw.normal();
@@ -206,6 +205,9 @@ fn write_ratings(
         rows.clear();
         let mut n_tries = 0_u64;
         while rows.len() < n_ratings as usize {
+            if n_tries.is_multiple_of(1024) {
+                go_on(progress)?;
+            }
             n_tries += 1;
             let mut item = popularity.draw(&mut draw);
             // One who rates very much has seen all that is popular; then any unseen item will do.
@@ -246,7 +248,7 @@ fn write_ratings(
 }
 
 /// How many ratings each user has: a long tail whose sum is as asked.
-fn activity(config: &SynthConfig) -> Vec<u32> {
+fn activity(config: &SynthConfig, progress: &dyn Progress) -> std::io::Result<Vec<u32>> {
     let mut draw = Draw::new(config.seed, "activity");
     let weights: Vec<f64> = (0..config.n_users).map(|_| 1.0 / (0.06 + f64::from(draw.unit()))).collect();
     let total: f64 = weights.iter().sum();
@@ -258,6 +260,9 @@ fn activity(config: &SynthConfig) -> Vec<u32> {
     let mut sum: u64 = n_ratings.iter().map(|&n| u64::from(n)).sum();
     let mut user = 0;
     while sum != config.n_ratings {
+        if user == 0 {
+            go_on(progress)?;
+        }
         let n = &mut n_ratings[user];
         if sum < config.n_ratings && *n < most {
             *n += 1;
@@ -268,7 +273,7 @@ fn activity(config: &SynthConfig) -> Vec<u32> {
         }
         user = (user + 1) % n_ratings.len();
     }
-    n_ratings
+    Ok(n_ratings)
 }
 
 fn vector(draw: &mut Draw, scale: f32) -> [f32; N_LATENT] {
