@@ -96,6 +96,16 @@ impl Approach for Clusters {
             .lowered_by("n_profile_items")
     }
 
+    fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
+        // The users' profiles are of the fit alone.
+        let (n_clusters, n_items) = (self.n_clusters.get().min(catalogue.n_users()), catalogue.n_items());
+        Need::default()
+            .and("clusters' items", &[2, n_clusters, n_items], 8)
+            .and("centroids", &[2, n_clusters, self.n_profile_items.get().min(n_items)], 8)
+            .lowered_by("n_clusters")
+            .lowered_by("n_profile_items")
+    }
+
     fn requires(&self) -> Vec<Requirement> {
         vec![Requirement::Stars]
     }

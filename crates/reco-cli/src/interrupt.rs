@@ -2,19 +2,24 @@
 //!
 //! Does not know what is running.
 //!
-//! **Invariant**: the first one asks: work ends at its next step and tidies up. Work that has not ended within [`PATIENCE`], and work at the
-//! second ctrl-C, ends with the program: it leaves what a power cut would, which the next run tidies up, and never a half-written folder
-//! under its own name.
+//! **Invariant**: the first one asks: work ends at its next step and tidies up. Work that has not ended within
+//! [`PATIENCE`], and work at the second ctrl-C, ends with the program, whether or not anyone reads what it says: it
+//! leaves what a power cut would, which the next run tidies up, and never a half-written folder under its own name.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
 use crate::text::say;
 
-/// How long work may take to its next step: with what a terminal and the system add, an interruption takes a second at most.
+/// How long work may take to its next step: with what a terminal and the system add, an interruption takes a second at
+/// most.
 const PATIENCE: Duration = Duration::from_millis(900);
+
+/// How long its last words may take.
+const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// The exit code of a program that was interrupted: 128 and the number of the signal.
 const INTERRUPTED: i32 = 130;
@@ -32,12 +37,17 @@ impl Interrupt {
             if flag.0.swap(true, Ordering::SeqCst) {
                 std::process::exit(INTERRUPTED);
             }
-            say("stopping");
-            thread::spawn(|| {
+            let at_last = || {
                 thread::sleep(PATIENCE);
-                say("interrupted at once; the next run tidies up");
+                let said = tell("interrupted at once; the next run tidies up");
+                // Whoever reads gets it; nobody is waited for.
+                let _ = said.recv_timeout(A_MOMENT);
                 std::process::exit(INTERRUPTED);
-            });
+            };
+            if thread::Builder::new().spawn(at_last).is_err() {
+                std::process::exit(INTERRUPTED);
+            }
+            drop(tell("stopping"));
         })?;
         Ok(interrupt)
     }
@@ -46,4 +56,16 @@ impl Interrupt {
     pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
+}
+
+/// Says something in a thread of its own: where nobody reads stderr, that takes for ever. What is given back hears when
+/// it is done.
+fn tell(words: &'static str) -> Receiver<()> {
+    let (done, heard) = mpsc::channel();
+    // Without a thread for it, it is not said.
+    let _ = thread::Builder::new().spawn(move || {
+        say(words);
+        done.send(())
+    });
+    heard
 }

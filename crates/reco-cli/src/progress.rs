@@ -114,9 +114,10 @@ impl RunProgress for Watch {
 }
 
 impl Progress for Watch {
-    fn begin(&self, _: &str, epochs: usize, rows: usize) {
+    fn begin(&self, what: &str, epochs: usize, rows: usize) {
+        let rows_are = if what == "recommend" { "users" } else { "ratings" };
         self.show(
-            "{prefix}{bar:30} {percent:>3} %  {msg}  {rate} ratings/s",
+            &format!("{{prefix}}{{bar:30}} {{percent:>3}} %  {{msg}}  {{rate}} {rows_are}/s"),
             Some((epochs as u64).saturating_mul(rows as u64)),
         );
         self.state().epochs = epochs;

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -114,8 +115,10 @@ pub(crate) fn columns(rows: &[Vec<String>], right: &[bool]) -> String {
 }
 
 /// The command line as one types it: `reco` and its arguments.
-pub(crate) fn command_line(words: impl Iterator<Item = String>) -> String {
-    quoted(std::iter::once("reco".to_owned()).chain(words.skip(1)))
+pub(crate) fn command_line(words: impl Iterator<Item = OsString>) -> String {
+    // What is no text is shown as far as it is.
+    let words = words.skip(1).map(|word| word.to_string_lossy().into_owned());
+    quoted(std::iter::once("reco".to_owned()).chain(words))
 }
 
 /// Words as one types them, quoted where a shell would part or change them.
@@ -153,7 +156,10 @@ mod tests {
     #[test]
     fn a_command_line_can_be_typed_again() {
         let words = ["/bin/reco", "run", "--set", "evaluate.k=[5, 10]", "it's", ""].map(str::to_owned);
-        assert_eq!(command_line(words.into_iter()), "reco run --set 'evaluate.k=[5, 10]' 'it'\\''s' ''");
+        assert_eq!(
+            command_line(words.into_iter().map(OsString::from)),
+            "reco run --set 'evaluate.k=[5, 10]' 'it'\\''s' ''"
+        );
     }
 
     #[test]

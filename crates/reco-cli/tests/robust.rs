@@ -17,7 +17,8 @@ use common::{copy_of, files};
 use reco_core::{DeviceChoice, ItemIdx, Progress};
 use reco_run::fetch::{FetchProgress, Silent};
 use reco_run::{
-    Artifact, Experiment, IngestProgress, MANIFEST, RunError, RunOptions, RunProgress, Source, digests, run,
+    Artifact, Experiment, IngestProgress, MANIFEST, RunError, RunOptions, RunProgress, Source, TableOutput, digests,
+    run,
 };
 use serde_json::{Value, json};
 
@@ -160,6 +161,23 @@ impl RunProgress for Limited {
     fn train(&self) -> &dyn Progress {
         self
     }
+}
+
+#[test]
+fn a_table_for_everyone_that_is_not_finished_is_not_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let artifact = Artifact::load(&copy_of("popularity", &dir.path().join("models")), DeviceChoice::Cpu).unwrap();
+    let context = vec![0.0; artifact.catalogue().contexts.len()];
+    let folder = dir.path().join("new");
+    fs::create_dir(&folder).unwrap();
+    let to = TableOutput::at(&folder.join("all.csv")).unwrap();
+    let top = NonZeroUsize::new(2).unwrap();
+    let stopped = artifact.recommend_all(&context, top, &to, &Limited::default()).unwrap_err();
+    assert!(matches!(stopped, RunError::Interrupted), "{stopped}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    let never = Limited { after: usize::MAX, ..Limited::default() };
+    assert!(artifact.recommend_all(&context, top, &to, &never).unwrap() > 2);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use common::{command, files, finished, reco};
+use reco_core::testing::left_out;
 
 /// A run of the fixture without networks.
 fn run(out: &Path, more: &[&str]) -> common::Done {
@@ -157,6 +158,47 @@ fn two_runs_in_one_folder_are_kept_apart_and_readers_are_not() {
     assert_eq!(fs::read(out.path().join(".reco.lock")).unwrap(), b"");
 }
 
+#[test]
+fn a_repetition_s_folder_is_locked_as_the_whole_run_s_is() {
+    let out = tempfile::tempdir().unwrap();
+    let at = out.path().to_str().unwrap();
+    let fixed = ["run", "data/experiments/fixture.toml", "--approach", "neural", "--out", at];
+    let long = ["--set=approach.neural.epochs=100000", "--set=approach.neural.patience=100000"];
+    let repeat = ["--set=repeat.over=seed", "--set=repeat.values=[1, 2]"];
+    let mut command = command(fixed.iter().chain(&long).chain(&repeat));
+    let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let partial = out.path().join("seed=1/models/.neural.partial");
+    while !partial.exists() {
+        assert!(running.try_wait().unwrap().is_none(), "it ended before it trained");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    for label in ["seed=1", "seed=2"] {
+        let by = format!("{label}` is in use by `reco run data/experiments/fixture.toml");
+        run(&out.path().join(label), &[]).fails(1, &[&by, "hint: wait until that is done"]);
+    }
+    assert!(partial.exists());
+    running.kill().unwrap();
+    running.wait().unwrap();
+    run(&out.path().join("seed=1"), &[]).ok();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_text_is_a_name() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join(OsStr::from_bytes(b"o\xff"));
+    let fixed = ["run", "data/experiments/fixture.toml", "--approach", "popularity", "--out"].map(OsStr::new);
+    reco(fixed.into_iter().chain([out.as_os_str()])).ok();
+    assert!(fs::read_to_string(out.join("report/report.html")).unwrap().contains("o\u{fffd}"));
+    let scores = folder.path().join("scores.csv");
+    fs::write(&scores, "user,item,score\n1,1,1\n").unwrap();
+    let fixed = ["evaluate", "data/experiments/fixture.toml", "--scores"].map(OsStr::new);
+    reco(fixed.into_iter().chain([scores.as_os_str(), OsStr::new("--out"), out.as_os_str()])).ok();
+}
+
 /// `reco recommend --all --out FILE` of a finished run.
 fn recommend(file: &str) -> std::process::Command {
     let models = finished().join("models");
@@ -240,6 +282,6 @@ fn links_pipes_and_devices_are_written_into_as_they_are() {
             assert!(kind("null").is_char_device(), "{arguments:?}");
         }
     } else {
-        println!("left out: writing into a device, which this user may not make");
+        left_out("writing into a device: this user may not make one");
     }
 }

@@ -80,12 +80,22 @@ impl Need {
     }
 }
 
-/// What `approach` needs over `catalogue`, where this machine has it: asked before a fit, and before weights are loaded.
+/// What a fit of `approach` needs over `catalogue`, where this machine has it: asked before it begins.
 ///
 /// # Errors
 /// More bytes than the machine has.
 pub fn affordable(approach: &dyn Approach, catalogue: &Catalogue) -> Result<Need, MemoryError> {
     let need = approach.memory(catalogue);
+    need.check(approach.name(), of_machine())?;
+    Ok(need)
+}
+
+/// What a trained `approach` needs over `catalogue`, where this machine has it: asked before its weights are read.
+///
+/// # Errors
+/// More bytes than the machine has.
+pub fn loadable(approach: &dyn Approach, catalogue: &Catalogue) -> Result<Need, MemoryError> {
+    let need = approach.memory_to_load(catalogue);
     need.check(approach.name(), of_machine())?;
     Ok(need)
 }

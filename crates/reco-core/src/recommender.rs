@@ -173,12 +173,16 @@ pub trait Approach: Send + Sync {
     /// Its options, defaults filled in.
     fn options(&self) -> Value;
 
-    /// About how much memory it takes to fit this approach over `catalogue`, or to load it, beyond the training rows: the tables whose
-    /// size follows from options or from squares. Whoever fits or loads holds it against [`memory::of_machine`](crate::memory::of_machine)
-    /// first.
+    /// About how much memory it takes to fit this approach over `catalogue`, beyond the training rows: the tables whose size follows
+    /// from options or from squares. Whoever fits holds it against [`memory::of_machine`](crate::memory::of_machine) first.
     fn memory(&self, catalogue: &Catalogue) -> Need {
         let _ = catalogue;
         Need::default()
+    }
+
+    /// The same of reading back what was fitted, which another machine may do: no more than of the fit.
+    fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
+        self.memory(catalogue)
     }
 
     /// What it cannot do without: asked before anything is trained.

@@ -14,7 +14,7 @@ use reco_core::memory::MemoryError;
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The one who started it asked to stop.
-    #[error("interrupted while reading; nothing was written")]
+    #[error("interrupted; nothing was written")]
     Interrupted,
     /// The file system said no.
     #[error("can't {action} `{}`: {source}", path.display())]

@@ -136,6 +136,9 @@ fn named(name: &str) -> Result<&'static Dataset, FetchError> {
     })
 }
 
+/// The file in the hidden folder that carries the lock.
+const LOCK: &str = "lock";
+
 struct Fetch<'a> {
     dataset: &'a Dataset,
     raw: &'a Path,
@@ -154,6 +157,7 @@ impl Fetch<'_> {
         self.clear(&work)?;
         // Another process may have been at it until the lock was free.
         if !again && let Some(fetched) = self.already_there()? {
+            self.tidy(&work, lock, true);
             return Ok(fetched);
         }
         self.progress.message(&format!("terms of use of `{}`: {}", self.dataset.name, self.dataset.licence));
@@ -162,8 +166,7 @@ impl Fetch<'_> {
             self.publish(&work)?;
             Ok(Fetched { folder: self.folder(), new: true, record: Some(record) })
         });
-        drop(lock);
-        self.tidy(&work, fetched.is_ok());
+        self.tidy(&work, lock, fetched.is_ok());
         fetched
     }
 
@@ -202,12 +205,12 @@ impl Fetch<'_> {
 
     /// Keeps other processes out until the file is dropped.
     fn lock(&self, work: &Path) -> Result<File, FetchError> {
-        let path = work.join("lock");
+        let path = work.join(LOCK);
         let file = File::create(&path).locally("create", &path)?;
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(FetchError::Busy { name: self.dataset.name.to_owned() }),
-            // A file system without locks is no reason not to fetch.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+            // A file system without locks is no reason not to fetch. The file may have been removed by its last holder.
+            Ok(()) | Err(TryLockError::Error(_)) if path.exists() => Ok(file),
+            _ => Err(FetchError::Busy { name: self.dataset.name.to_owned() }),
         }
     }
 
@@ -245,19 +248,19 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Removes the hidden folder, except for a broken download. What cannot be removed is only untidy: the fetch is over.
-    fn tidy(&self, work: &Path, done: bool) {
-        if done {
-            // What could not be kept aside stays where it is.
-            if self.clear(work).is_ok() {
-                let _ = fs::remove_dir_all(work);
+    /// Removes the hidden folder, except for a broken download, and gives `lock` back when nothing is left to remove. What
+    /// cannot be removed is only untidy: the fetch is over.
+    fn tidy(&self, work: &Path, lock: File, done: bool) {
+        // What could not be kept aside stays where it is.
+        if self.clear(work).is_ok() && done {
+            for mirror in self.dataset.mirrors {
+                let _ = fs::remove_file(work.join(format!("{}.part", mirror.archive)));
             }
-        } else {
-            let _ = self.clear(work);
-            let _ = fs::remove_file(work.join("lock"));
-            // Fails where a download is left, which is meant.
-            let _ = fs::remove_dir(work);
         }
+        let _ = fs::remove_file(work.join(LOCK));
+        drop(lock);
+        // Fails where a download is left, which is meant, and where another process has begun.
+        let _ = fs::remove_dir(work);
     }
 
     /// Gets a checked copy into `work/unpacked`: from an archive placed by hand, or from the first mirror that works.

@@ -94,6 +94,15 @@ impl Output {
             Target::File(path) => {
                 let partial = beside().tempfile_in(folder_of(path)).map_err(io)?;
                 let done = fill(partial.as_file().try_clone().map_err(io)?)?;
+                partial.as_file().sync_all().map_err(io)?;
+                // Somebody may have put something else there meanwhile.
+                if !matches!(Self::at(&self.named)?.to, Target::File(now) if now == *path) {
+                    return Err(DataError::Output {
+                        path: self.named.clone(),
+                        reason: "what lies there became another while this was worked on".to_owned(),
+                        hint: "ask once more, or name another file".to_owned(),
+                    });
+                }
                 if let Ok(old) = fs::metadata(path) {
                     keep_owner(partial.path(), &old);
                     fs::set_permissions(partial.path(), old.permissions()).map_err(io)?;
@@ -306,6 +315,31 @@ mod tests {
         for link in ["one", "two", "dangling", "circle", "lost"] {
             assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_came_to_lie_there_meanwhile_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.txt");
+        let with = |meanwhile: &dyn Fn()| {
+            let output = Output::at(&file).unwrap();
+            let written = output.write(|_| {
+                meanwhile();
+                Ok(())
+            });
+            written.map_err(|error| error.to_string())
+        };
+        let became = |error: &str| assert!(error.contains("became another") && error.contains("\nhint: "), "{error}");
+        let link = || std::os::unix::fs::symlink("elsewhere", &file).unwrap();
+        became(&with(&link).unwrap_err());
+        assert_eq!(fs::read_link(&file).unwrap(), Path::new("elsewhere"));
+        fs::remove_file(&file).unwrap();
+        let made = || fs::create_dir(&file).unwrap();
+        assert!(with(&made).unwrap_err().contains("it is a folder"));
+        assert_eq!(left(folder.path()), ["x.txt"]);
+        fs::remove_dir(&file).unwrap();
+        with(&|| fs::write(&file, "theirs").unwrap()).unwrap();
     }
 
     #[test]

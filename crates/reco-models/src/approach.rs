@@ -44,6 +44,22 @@ fn configure<N: Network>(options: &Value) -> Result<Box<dyn Approach>, OptionsEr
     Ok(Box::new(NetworkApproach::<N> { options, network: PhantomData }))
 }
 
+impl<N: Network> NetworkApproach<N> {
+    /// So many times its weights over `catalogue`, of which those by row are called `tables`.
+    fn copies(&self, n: usize, tables: &str, catalogue: &Catalogue) -> Need {
+        let size = self.options.embedding_size;
+        let rows = |side: Side| match side {
+            Side::User => catalogue.n_users(),
+            Side::Item => catalogue.n_items(),
+        };
+        let rows: usize = N::TABLES.iter().map(|side| rows(*side)).sum();
+        let [d_input, d_output] = N::dense_size(size);
+        let need = Need::default().and(tables, &[n, rows, size], 4);
+        let need = if d_input > 0 { need.and("the dense layer", &[n, d_input, d_output], 4) } else { need };
+        need.lowered_by("embedding_size")
+    }
+}
+
 impl<N: Network> Approach for NetworkApproach<N> {
     fn name(&self) -> &'static str {
         N::NAME
@@ -54,17 +70,13 @@ impl<N: Network> Approach for NetworkApproach<N> {
     }
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
-        let size = self.options.embedding_size;
-        let rows = |side: Side| match side {
-            Side::User => catalogue.n_users(),
-            Side::Item => catalogue.n_items(),
-        };
-        let rows: usize = N::TABLES.iter().map(|side| rows(*side)).sum();
-        let [d_input, d_output] = N::dense_size(size);
         // Weights, two moments and gradients while training; the network beside them that is judged, or kept as the best.
-        let need = Need::default().and("embeddings and their moments", &[5, rows, size], 4);
-        let need = if d_input > 0 { need.and("the dense layer", &[5, d_input, d_output], 4) } else { need };
-        need.lowered_by("embedding_size")
+        self.copies(5, "embeddings and their moments", catalogue)
+    }
+
+    fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
+        // The file's, and those of the network that takes them.
+        self.copies(2, "embeddings", catalogue)
     }
 
     fn requires(&self) -> Vec<Requirement> {
@@ -105,5 +117,24 @@ impl<N: Network> Approach for NetworkApproach<N> {
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
         let device = ComputeDevice::find(run.device)?;
         Ok(Box::new(FittedNetwork::<N>::load(folder, catalogue, self.options.embedding_size, device)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reco_core::testing::{Feedback, checkerboard};
+
+    use super::*;
+    use crate::APPROACHES;
+
+    #[test]
+    fn a_machine_that_holds_a_network_may_load_it() {
+        let catalogue = checkerboard(12, Feedback::Stars).train.catalogue;
+        for entry in APPROACHES.iter().filter(|entry| (entry.defaults)().get("embedding_size").is_some()) {
+            let approach = (entry.configure)(&(entry.defaults)()).unwrap();
+            let [to_load, to_fit] = [approach.memory_to_load(&catalogue), approach.memory(&catalogue)];
+            let [to_load, to_fit] = [to_load.bytes(), to_fit.bytes()];
+            assert!(to_load > 0 && to_load * 5 == to_fit * 2, "{}: {to_load} of {to_fit}", entry.name);
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::memory::affordable;
+use reco_core::memory::loadable;
 use reco_core::{
     Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, LoadError, Progress, Query,
     Ranking, RawId, Run, Score, Seen, UserIdx, Who,
@@ -36,6 +36,9 @@ pub(crate) const SEEN_ITEM: &str = "item_row";
 pub(crate) const HISTORY: &str = "history.json";
 pub(crate) const LAYERS: &str = "layers.json";
 const HINT: &str = "train again: `reco train`";
+
+/// As many users as are answered in a moment, so that whoever asks to stop is heard.
+const USERS_AT_ONCE: usize = 512;
 
 /// What an artifact says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,7 +126,7 @@ impl Artifact {
         let seen = read_seen(&folder.join(SEEN), &catalogue)?;
         let approach = (entry(&path.display().to_string(), &config.kind)?.configure)(&config.options)
             .map_err(|error| foreign(error.to_string()))?;
-        affordable(approach.as_ref(), &catalogue)?;
+        loadable(approach.as_ref(), &catalogue)?;
         let run = Run { seed: config.seed, device, progress };
         let model = approach.load(&folder.join(WEIGHTS), &catalogue, &run).map_err(|error| match error {
             LoadError::Interrupted => RunError::Interrupted,
@@ -184,26 +187,42 @@ impl Artifact {
         ranking.entries().iter().enumerate().map(line).collect()
     }
 
-    /// Writes the best `top` items of every user to a table, users in catalogue order, and returns how many rows.
+    /// Writes the best `top` items of every user to a table, users in catalogue order, and returns how many rows; `progress` is
+    /// told of users and asked whether to stop.
     ///
     /// Columns: `user_id`, `item_id` (as the ratings file writes them), `rank` (from 1), `score`, `name`, `genres`.
     ///
     /// # Errors
-    /// As [`Artifact::recommend`]; a file that cannot be written.
-    pub fn recommend_all(&self, context: &[f32], top: NonZeroUsize, to: &TableOutput) -> Result<usize, RunError> {
+    /// As [`Artifact::recommend`]; a file that cannot be written; an interruption.
+    pub fn recommend_all(
+        &self,
+        context: &[f32],
+        top: NonZeroUsize,
+        to: &TableOutput,
+        progress: &dyn Progress,
+    ) -> Result<usize, RunError> {
         let users: Vec<UserIdx> = self.catalogue().users.indices().collect();
         let (mut user_id, mut item_id, mut rank) = (Vec::new(), Vec::new(), Vec::new());
         let (mut score, mut name, mut genres) = (Vec::new(), Vec::new(), Vec::new());
-        for (&user, ranking) in users.iter().zip(self.recommend(&users, context, top)?) {
-            for line in self.describe(&ranking) {
-                user_id.push(self.catalogue().users.id(user).0.clone());
-                item_id.push(line.item_id.0);
-                rank.push(line.rank as u32);
-                score.push(Some(line.score));
-                name.push(Some(line.name));
-                genres.push(line.genres);
+        progress.begin("recommend", 1, users.len());
+        for users in users.chunks(USERS_AT_ONCE) {
+            if progress.interrupted() {
+                progress.end();
+                return Err(RunError::Interrupted);
             }
+            for (&user, ranking) in users.iter().zip(self.recommend(users, context, top)?) {
+                for line in self.describe(&ranking) {
+                    user_id.push(self.catalogue().users.id(user).0.clone());
+                    item_id.push(line.item_id.0);
+                    rank.push(line.rank as u32);
+                    score.push(Some(line.score));
+                    name.push(Some(line.name));
+                    genres.push(line.genres);
+                }
+            }
+            progress.advance(users.len());
         }
+        progress.end();
         let n_rows = rank.len();
         let mut table = Table::new().with_metadata("model", &self.config.name);
         table.push("user_id", ids(user_id))?;

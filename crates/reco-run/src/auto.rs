@@ -194,6 +194,10 @@ impl Approach for Auto {
         self.parts.iter().fold(Need::default(), |need, part| need.with(part.memory(catalogue)))
     }
 
+    fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
+        self.parts.iter().fold(Need::default(), |need, part| need.with(part.memory_to_load(catalogue)))
+    }
+
     fn requires(&self) -> Vec<Requirement> {
         // Who knows only its own users gives way to a part that answers visitors.
         let all = self.parts.iter().flat_map(|part| part.requires()).filter(|one| *one != Requirement::KnownUsers);

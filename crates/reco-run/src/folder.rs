@@ -6,13 +6,14 @@
 //! half-written ones have a hidden name, and go when the work fails or the next one starts.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::manifest::{Digests, MANIFEST, Manifest, SCHEMA_VERSION, digests};
+use crate::manifest::{Digests, MANIFEST, Manifest, SCHEMA_VERSION, digests, sealed};
 use crate::place::Place;
 use crate::{RunError, memory};
 
@@ -110,7 +111,8 @@ impl Folder {
             peak_memory_bytes: memory::peak_bytes(),
             notes: made.notes,
         };
-        write_json(&partial.path.join(MANIFEST), &manifest)?;
+        let path = partial.path.join(MANIFEST);
+        write(&path, &sealed(&json(&path, &manifest)?))?;
         place.publish(partial)?;
         Ok(manifest)
     }
@@ -131,10 +133,20 @@ fn remove_empty(folder: &Path) -> Result<(), RunError> {
 
 /// Writes `value` as indented JSON with a last newline.
 pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), RunError> {
-    let mut text = serde_json::to_string_pretty(value)
-        .map_err(|error| RunError::Write { path: path.display().to_string(), reason: error.to_string() })?;
-    text.push('\n');
-    fs::write(path, text).map_err(RunError::writing(path))
+    write(path, &json(path, value)?)
+}
+
+fn json(path: &Path, value: &impl serde::Serialize) -> Result<String, RunError> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n")
+        .map_err(|error| RunError::Write { path: path.display().to_string(), reason: error.to_string() })
+}
+
+/// Writes a file that is on the disk before its folder gets its name: after a power cut, an empty one would be nobody's.
+fn write(path: &Path, text: &str) -> Result<(), RunError> {
+    let written =
+        File::create(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(RunError::writing(path))
 }
 
 /// An error without its hints.

@@ -19,78 +19,93 @@ pub(crate) const FILE: &str = ".reco.lock";
 /// How every line of ours in it begins: whatever else it holds is not ours.
 const OURS: &str = "reco: ";
 
-/// The lock of one folder, taken when work begins.
+/// The locks of one folder, or of several that one run fills, taken when work begins.
 pub(crate) struct Lock {
-    out: PathBuf,
-    held: OnceLock<Option<File>>,
+    outs: Vec<PathBuf>,
+    /// One for each folder whose file system has locks.
+    held: OnceLock<Held>,
 }
 
 impl Lock {
     /// The lock of the folder `out`, not taken yet.
     pub(crate) fn of(out: &Path) -> Self {
-        Self { out: out.to_owned(), held: OnceLock::new() }
+        Self { outs: vec![out.to_owned()], held: OnceLock::new() }
     }
 
-    /// Takes it, unless it was taken; `command` is what others are told that is running.
+    /// This and the lock of the folder `out`.
+    pub(crate) fn and(mut self, out: &Path) -> Self {
+        if self.outs.iter().all(|one| one != out) {
+            self.outs.push(out.to_owned());
+        }
+        self
+    }
+
+    /// Takes them, unless they were taken; `command` is what others are told that is running.
     ///
     /// # Errors
-    /// Another process has it, who is named; a file where the folder or the lock belongs.
+    /// Another process has one, who is named; a file where the folder or the lock belongs.
     pub(crate) fn take(&self, command: &str) -> Result<(), RunError> {
         if self.held.get().is_none() {
-            let file = self.locked(command)?;
+            let mut held = Held(Vec::new());
+            for out in &self.outs {
+                held.0.extend(locked(out, command)?);
+            }
             // Nobody else sets it: a lock has one owner.
-            let _ = self.held.set(file);
+            let _ = self.held.set(held);
         }
         Ok(())
     }
-
-    fn locked(&self, command: &str) -> Result<Option<File>, RunError> {
-        folder_fits(&self.out)?;
-        fs::create_dir_all(&self.out).map_err(RunError::writing(&self.out))?;
-        let path = self.out.join(FILE);
-        let in_the_way = || RunError::InTheWay {
-            path: path.display().to_string(),
-            reason: "reco did not write it, and the lock of a run goes by this name".to_owned(),
-            hint: RunError::ELSEWHERE.to_owned(),
-        };
-        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
-            return Err(in_the_way());
-        }
-        let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
-        let mut file = open.map_err(RunError::writing(&path))?;
-        let free = file.try_lock();
-        // A system whose locks keep others from reading says nothing of the holder.
-        let mut holder = Vec::new();
-        let _ = (&mut file).take(4096).read_to_end(&mut holder);
-        if !holder.is_empty() && !holder.starts_with(OURS.as_bytes()) {
-            return Err(in_the_way());
-        }
-        match free {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let holder = String::from_utf8_lossy(&holder);
-                let holder = holder.trim_end().strip_prefix(OURS).unwrap_or("another process");
-                return Err(RunError::Busy { out: self.out.display().to_string(), holder: holder.to_owned() });
-            }
-            // A file system without locks is no reason not to run.
-            Err(TryLockError::Error(_)) => return Ok(None),
-        }
-        let command = if command.is_empty() { "a run" } else { command };
-        let command: String = command.chars().filter(|c| !c.is_control()).take(1000).collect();
-        let (process, host, now) = (std::process::id(), host(), reco_features::now_in_utc());
-        let line = format!("{OURS}`{command}`, process {process} on {host}, since {now}\n");
-        rewrite(&file, line.as_bytes()).map_err(RunError::writing(&path))?;
-        Ok(Some(file))
-    }
 }
 
-impl Drop for Lock {
+/// Files that carry locks of ours.
+struct Held(Vec<File>);
+
+impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(Some(file)) = self.held.get() {
+        for file in &self.0 {
             // A line that stays is written over by the next run; the lock itself goes with the file.
             let _ = rewrite(file, &[]);
         }
     }
+}
+
+fn locked(out: &Path, command: &str) -> Result<Option<File>, RunError> {
+    folder_fits(out)?;
+    fs::create_dir_all(out).map_err(RunError::writing(out))?;
+    let path = out.join(FILE);
+    let in_the_way = || RunError::InTheWay {
+        path: path.display().to_string(),
+        reason: "reco did not write it, and the lock of a run goes by this name".to_owned(),
+        hint: RunError::ELSEWHERE.to_owned(),
+    };
+    if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+        return Err(in_the_way());
+    }
+    let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+    let mut file = open.map_err(RunError::writing(&path))?;
+    let free = file.try_lock();
+    // A system whose locks keep others from reading says nothing of the holder.
+    let mut holder = Vec::new();
+    let _ = (&mut file).take(4096).read_to_end(&mut holder);
+    if !holder.is_empty() && !holder.starts_with(OURS.as_bytes()) {
+        return Err(in_the_way());
+    }
+    match free {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let holder = String::from_utf8_lossy(&holder);
+            let holder = holder.trim_end().strip_prefix(OURS).unwrap_or("another process");
+            return Err(RunError::Busy { out: out.display().to_string(), holder: holder.to_owned() });
+        }
+        // A file system without locks is no reason not to run.
+        Err(TryLockError::Error(_)) => return Ok(None),
+    }
+    let command = if command.is_empty() { "a run" } else { command };
+    let command: String = command.chars().filter(|c| !c.is_control()).take(1000).collect();
+    let (process, host, now) = (std::process::id(), host(), reco_features::now_in_utc());
+    let line = format!("{OURS}`{command}`, process {process} on {host}, since {now}\n");
+    rewrite(&file, line.as_bytes()).map_err(RunError::writing(&path))?;
+    Ok(Some(file))
 }
 
 fn rewrite(mut file: &File, text: &[u8]) -> io::Result<()> {
@@ -127,6 +142,25 @@ mod tests {
         // Left by a process that was killed.
         fs::write(out.join(FILE), format!("{OURS}`reco run`, process 1\n")).unwrap();
         Lock::of(&out).take("").unwrap();
+    }
+
+    #[test]
+    fn several_folders_are_taken_together_or_none_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let [out, one, two] = ["out", "out/seed=1", "out/seed=2"].map(|name| folder.path().join(name));
+        let whole = || Lock::of(&out).and(&one).and(&two).and(&out);
+        let alone = Lock::of(&two);
+        alone.take("reco run b.toml").unwrap();
+        let refused = whole().take("reco run a.toml").unwrap_err().to_string();
+        assert!(refused.contains("seed=2` is in use by `reco run b.toml`, "), "{refused}");
+        Lock::of(&one).take("").unwrap();
+        drop(alone);
+        let whole = whole();
+        whole.take("reco run a.toml").unwrap();
+        for out in [&out, &one, &two] {
+            let refused = Lock::of(out).take("").unwrap_err().to_string();
+            assert!(refused.contains("` is in use by `reco run a.toml`, "), "{refused}");
+        }
     }
 
     #[test]

@@ -205,6 +205,25 @@ pub fn digests(folder: &Path) -> Result<Digests, ManifestError> {
     Ok(found)
 }
 
+/// How a file of ours begins that people may edit.
+const SEAL: &str = "{\n  \"seal\": \"";
+
+/// `text`, a table of indented JSON, with a digest of itself in front, by which an edit is known.
+pub(crate) fn sealed(text: &str) -> String {
+    let rest = text.strip_prefix("{\n").unwrap_or(text);
+    format!("{SEAL}{}\",\n{rest}", hexadecimal(Sha256::digest(rest)))
+}
+
+/// Whether somebody changed what [`sealed`] gave. Of a text without a seal, which an earlier version wrote, nobody can tell.
+pub(crate) fn is_edited(text: &[u8]) -> bool {
+    let is_whole = || {
+        let (seal, rest) = text.strip_prefix(SEAL.as_bytes())?.split_at_checked(64)?;
+        Some(hexadecimal(Sha256::digest(rest.strip_prefix(b"\",\n")?)).as_bytes() == seal)
+    };
+    let key = b"\"seal\"";
+    text.windows(key.len()).any(|window| window == key) && is_whole() != Some(true)
+}
+
 /// The SHA-256 of one file, in hexadecimal.
 ///
 /// # Errors
@@ -284,6 +303,17 @@ mod tests {
         assert!(error.contains("a.bin` is damaged") && error.contains("`ba7816bf"), "{error}");
         fs::remove_file(at.join("weights/a.bin")).unwrap();
         assert!(manifest.verify(at, "").unwrap_err().to_string().contains("`missing`"));
+    }
+
+    #[test]
+    fn an_edit_of_what_is_sealed_is_known() {
+        let plain = serde_json::to_string_pretty(&json!({ "a": 0.1, "b": [] })).unwrap() + "\n";
+        let sealed = sealed(&plain);
+        assert_eq!(serde_json::from_str::<Value>(&sealed).unwrap()["b"], json!([]));
+        assert!(!is_edited(sealed.as_bytes()) && !is_edited(plain.as_bytes()));
+        for (from, to) in [("0.1", "0.2"), ("\n}", ",\n  \"mine\": 1\n}"), ("  ", "    "), ("{\n", "{")] {
+            assert!(is_edited(sealed.replace(from, to).as_bytes()), "{to}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::RunError;
-use crate::manifest::{Digests, Manifest, SCHEMA_VERSION};
+use crate::manifest::{Digests, Manifest, SCHEMA_VERSION, sealed};
 use crate::registry::approaches;
 use crate::stage::Context;
 
@@ -146,6 +146,7 @@ pub(crate) fn write(context: &Context<'_>, lists: &Lists) -> Result<(), RunError
             mine.push(Model { validation: None, ..one });
         }
     }
+    context.place(&models)?.keep_edited(&models, ANSWERS)?;
     save(&models, &Answers::of(context, Vec::new(), lists.ranked_by.clone(), mine))
 }
 
@@ -153,7 +154,9 @@ pub(crate) fn write(context: &Context<'_>, lists: &Lists) -> Result<(), RunError
 pub(crate) fn write_repeated(context: &Context<'_>) -> Result<(), RunError> {
     let labels: Vec<String> = context.experiment.repetitions.iter().map(|one| one.label.clone()).collect();
     let nothing = RankedBy::Nothing("the last run was repeated".to_owned());
-    save(&context.at("models"), &Answers::of(context, labels, nothing, Vec::new()))
+    let models = context.at("models");
+    context.place(&models)?.keep_edited(&models, ANSWERS)?;
+    save(&models, &Answers::of(context, labels, nothing, Vec::new()))
 }
 
 fn save(models: &Path, answers: &Answers) -> Result<(), RunError> {
@@ -161,7 +164,7 @@ fn save(models: &Path, answers: &Answers) -> Result<(), RunError> {
     fs::create_dir_all(models).map_err(RunError::writing(models))?;
     let text = serde_json::to_string_pretty(answers)
         .map_err(|error| RunError::Write { path: path.display().to_string(), reason: error.to_string() })?;
-    Ok(Output::at(&path)?.write_text(&(text + "\n"))?)
+    Ok(Output::at(&path)?.write_text(&sealed(&(text + "\n")))?)
 }
 
 /// Whether nothing lies where the list of `context` is written, or a list of ours.

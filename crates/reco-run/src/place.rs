@@ -10,13 +10,14 @@
 mod tests;
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use reco_data::{DataError, Output};
 use serde_json::Value;
 
-use crate::manifest::{Digests, MANIFEST, digest};
+use crate::manifest::{Digests, MANIFEST, digest, is_edited};
 use crate::{RunError, RunProgress};
 
 /// Written first into a folder that is being filled, and removed last: whatever lies beside it is unfinished work of
@@ -70,10 +71,12 @@ impl<'a> Place<'a> {
                 true => self.dispose(&old)?,
             }
         }
-        if exists(&partial) {
-            fs::remove_dir_all(&partial).map_err(RunError::writing(&partial))?;
+        match exists(&partial) {
+            false => Ok(()),
+            true if is_marked(&partial) => discard(&partial).map_err(RunError::writing(&partial)),
+            // It was stopped just before it got its name, whole and with its manifest; or just after it was made.
+            true => self.dispose(&partial),
         }
-        Ok(())
     }
 
     /// Whether the place is free, or holds nothing but what a manifest of ours names; so, too, its hidden names.
@@ -82,6 +85,7 @@ impl<'a> Place<'a> {
     /// What is in the way.
     pub(crate) fn refuse_foreign(&self) -> Result<(), RunError> {
         folder_fits(&self.path)?;
+        folder_fits(&self.aside)?;
         let (old, partial) = (self.hidden("old"), self.hidden("partial"));
         for folder in [&self.path, &old, &partial].into_iter().filter(|folder| exists(folder)) {
             if folder != &partial || !is_marked(folder) {
@@ -131,11 +135,28 @@ impl<'a> Place<'a> {
     fn dispose(&self, old: &Path) -> Result<(), RunError> {
         let outputs = outputs(old).unwrap_or_default();
         self.empty(old, "", &outputs)?;
+        self.keep_edited(old, MANIFEST)?;
         let manifest = old.join(MANIFEST);
         match fs::remove_file(&manifest) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(RunError::writing(&manifest)(error)),
             _ => fs::remove_dir(old).map_err(RunError::writing(old)),
         }
+    }
+
+    /// Sets the file `name` in `folder` aside where it is one that we sealed and somebody changed since.
+    pub(crate) fn keep_edited(&self, folder: &Path, name: &str) -> Result<(), RunError> {
+        let path = folder.join(name);
+        match fs::read(&path) {
+            Ok(text) if is_edited(&text) => self.set_aside(&path, name),
+            _ => Ok(()),
+        }
+    }
+
+    fn set_aside(&self, path: &Path, name: &str) -> Result<(), RunError> {
+        let aside = self.free_name(name)?;
+        move_to(path, &aside)?;
+        self.progress.set_aside(&self.path.join(name), &aside);
+        Ok(())
     }
 
     fn empty(&self, folder: &Path, prefix: &str, outputs: &Digests) -> Result<(), RunError> {
@@ -147,9 +168,7 @@ impl<'a> Place<'a> {
             } else if kind.is_file() && outputs.get(&name).is_some_and(|was| digest(&path).is_ok_and(|is| is == *was)) {
                 fs::remove_file(&path).map_err(RunError::writing(&path))?;
             } else if name != MANIFEST {
-                let aside = self.free_name(&name)?;
-                fs::rename(&path, &aside).map_err(RunError::writing(&aside))?;
-                self.progress.set_aside(&self.path.join(&name), &aside);
+                self.set_aside(&path, &name)?;
             }
         }
         Ok(())
@@ -185,9 +204,43 @@ pub(crate) struct Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // After the rename there is nothing left here; a failure to tidy up must not hide the one that led here.
-        let _ = fs::remove_dir_all(&self.path);
+        // After the rename there is nothing left here; a failure to tidy up must not hide the one that led here. A folder
+        // that is whole and could not get its name goes when the next run begins.
+        let _ = if is_marked(&self.path) { discard(&self.path) } else { fs::remove_dir(&self.path) };
     }
+}
+
+/// Removes a folder that is marked as unfinished. The mark goes last: whatever is left when this is stopped is known for
+/// ours.
+fn discard(folder: &Path) -> io::Result<()> {
+    let marker = folder.join(MARKER);
+    for entry in fs::read_dir(folder)? {
+        let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+        match kind.is_dir() {
+            true => fs::remove_dir_all(&path)?,
+            false if path != marker => fs::remove_file(&path)?,
+            false => {}
+        }
+    }
+    fs::remove_file(&marker)?;
+    fs::remove_dir(folder)
+}
+
+/// Gives what lies at `from` the free name `to`, which may be on another disk: a link or a mount may lie in between.
+fn move_to(from: &Path, to: &Path) -> Result<(), RunError> {
+    let is_file = || fs::symlink_metadata(from).is_ok_and(|found| found.is_file());
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices && is_file() => {}
+        done => return done.map_err(RunError::writing(to)),
+    }
+    let mut file = File::open(from).map_err(RunError::reading(from))?;
+    // Whole under its name, and on the disk, before the original goes.
+    let copy = |mut into: File| match io::copy(&mut file, &mut into) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(DataError::Io { action: "write", path: to.to_owned(), source }),
+    };
+    Output::at(to)?.write(copy)?;
+    fs::remove_file(from).map_err(RunError::writing(from))
 }
 
 /// Refuses a file where `path`, or a folder that it lies in, belongs.

@@ -66,9 +66,10 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         experiment.evaluate.check()?;
     }
     let RunOptions { out, progress, command, .. } = *options;
-    let lock = Lock::of(out);
-    let whole = within(experiment, out, out, &lock, options);
     let places: Vec<PathBuf> = experiment.repetitions.iter().map(|one| out.join(&one.label)).collect();
+    // The folder of a repetition may be one that somebody names alone.
+    let lock = places.iter().fold(Lock::of(out), |lock, place| lock.and(place));
+    let whole = within(experiment, out, out, &lock, options);
     let mut contexts = Vec::new();
     for (repetition, at) in experiment.repetitions.iter().zip(&places) {
         let Repetition { label, shares_tables, experiment } = repetition;
@@ -92,10 +93,12 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         .collect();
     let refused =
         refuse_foreign(&folders).and_then(|()| contexts.iter().chain([&whole]).try_for_each(models::refuse_foreign));
-    if refused.is_ok() || out.join(lock::FILE).exists() {
-        lock.take(command)?;
+    if refused.is_err() && out.join(lock::FILE).exists() {
+        // What is in the way may be what another run is writing.
+        Lock::of(out).take(command)?;
     }
     refused?;
+    lock.take(command)?;
     for (context, folder) in &folders {
         context.place(folder)?.recover()?;
     }

@@ -82,7 +82,7 @@ pub fn measure_scores(
         return Err(RunError::Scores { path, reason, hint });
     }
     let per_user = scores.per_user.map(TableOutput::at).transpose()?;
-    let lock = Lock::of(options.out);
+    let lock = Lock::of(options.out).and(&out);
     let context = within(experiment, &out, &tables, &lock, options);
     let stages = &crate::STAGES[..position("train")?];
     let replaced: Vec<_> = folders(&context, stages).into_iter().map(|folder| (&context, folder)).collect();

@@ -20,7 +20,14 @@ const BANNED: &[(&str, &str)] = &[
     (concat!("#![", "allow("), "`#![expect(…, reason = \"…\")]` says why, and says when it is no longer needed"),
     (concat!("to", "do!("), "finish it"),
     (concat!("unim", "plemented!("), "finish it"),
+    (concat!("delete", " it"), KEEP),
+    (concat!("delete", " the"), KEEP),
+    (concat!("remove", " the file"), KEEP),
+    (concat!("remove", " the folder"), KEEP),
 ];
+
+/// What a message advises may be done to a file of the user's.
+const KEEP: &str = "a message never advises to destroy anything: say `move it elsewhere`, or what makes it anew";
 
 pub(super) fn check(root: &Path) -> Result<Vec<String>> {
     let mut findings = Vec::new();

@@ -85,12 +85,7 @@ pub(super) fn trial(prepared: &Prepared, undisturbed: &Undisturbed, number: usiz
         let after = duration.mul_f64(chance.below(1100) as f64 / 1000.0);
         let stop = Stop { after, signal: chance.pick(&["KILL", "KILL", "INT"]) };
         let killed = trial::reco(&prepared.reco, folder, &words, Some(stop))?;
-        // Killed by us is no problem, and neither is an interruption before it listens; all else is judged.
-        let by_us = ["ended by signal 9", "ended by signal 2"];
-        problems.extend(killed.problems().into_iter().filter(|problem| !by_us.contains(&problem.as_str())));
-        if killed.how == How::Signal(9) && stop.signal == "INT" {
-            problems.push("it did not stop when it was asked to".to_owned());
-        }
+        problems.extend(killed.problems_when_stopped(stop.signal));
         problems.extend(foreign.changed(folder)?);
         ended = Some(killed);
     }

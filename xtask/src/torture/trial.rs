@@ -19,6 +19,10 @@ use anyhow::{Context as _, Result};
 const SECONDS: f64 = 10.0;
 /// How many it may take to stop where it is asked to.
 const SECONDS_TO_STOP: f64 = 5.0;
+/// How many an interruption may take, on [`THREADS`] threads: a second by the clock of an idle machine.
+const SECONDS_INTERRUPTED: f64 = 1.2 * THREADS as f64;
+/// On how many threads it computes.
+const THREADS: usize = 2;
 /// How many times as long it may take by the clock, waiting included.
 const WAITING: f64 = 8.0;
 /// How much memory it may ask for, in KiB: a small input needs a hundredth of it.
@@ -48,6 +52,8 @@ pub(super) struct Ended {
     pub(super) stderr: String,
     /// From the wish to stop to the end, where there was one.
     pub(super) stopping: Option<Duration>,
+    /// How many seconds of processor time it used in that time, as far as was seen.
+    pub(super) used_stopping: f64,
 }
 
 /// When a run is stopped from outside.
@@ -72,7 +78,7 @@ pub(super) fn reco(reco: &Path, folder: &Path, words: &[String], stop: Option<St
         .env("PATH", "")
         .env("RECO_MIRROR_TIMEOUT_SECONDS", "1")
         .env("HTTPS_PROXY", "http://127.0.0.1:9")
-        .env("RAYON_NUM_THREADS", "2")
+        .env("RAYON_NUM_THREADS", THREADS.to_string())
         .env_remove("RECO_EXTRA_DATA")
         .env_remove("RUST_BACKTRACE")
         .stdin(Stdio::null())
@@ -88,7 +94,12 @@ pub(super) fn reco(reco: &Path, folder: &Path, words: &[String], stop: Option<St
     };
     let is_time = || stop.map_or_else(|| over(begun, 0.0, SECONDS), |stop| begun.elapsed() >= stop.after);
     let (mut asked, mut how) = (None::<(Instant, f64)>, None);
+    let mut used_stopping = 0.0;
     let status = loop {
+        if let Some((_, before)) = asked {
+            // Of a process that has ended, the system tells no more than this.
+            used_stopping = f64::max(used_stopping, used(id) - before);
+        }
         if let Some(status) = child.try_wait()? {
             break status;
         }
@@ -118,6 +129,7 @@ pub(super) fn reco(reco: &Path, folder: &Path, words: &[String], stop: Option<St
         stdout: read("stdout")?,
         stderr: String::from_utf8_lossy(&read("stderr")?).into_owned(),
         stopping: asked.map(|(since, _)| since.elapsed()),
+        used_stopping,
     })
 }
 
@@ -130,6 +142,18 @@ fn used(id: u32) -> f64 {
 }
 
 impl Ended {
+    /// What is wrong with it, where it was stopped by `signal` from outside.
+    pub(super) fn problems_when_stopped(&self, signal: &str) -> Vec<String> {
+        // Killed by us is no problem, and neither is an interruption before it listens, or one that work did not heed.
+        let by_us: &[How] = if signal == "INT" { &[How::Signal(2), How::Code(130)] } else { &[How::Signal(9)] };
+        let mut problems = if by_us.contains(&self.how) { Vec::new() } else { self.problems() };
+        if signal == "INT" && self.used_stopping > SECONDS_INTERRUPTED {
+            let used = self.used_stopping;
+            problems.push(format!("it took {used:.1} s of processor time to stop when it was asked to"));
+        }
+        problems
+    }
+
     /// What is wrong with it, whatever was asked.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -229,7 +253,26 @@ mod tests {
     use super::*;
 
     fn ended(how: How, stderr: &str) -> Vec<String> {
-        Ended { how, stdout: Vec::new(), stderr: stderr.to_owned(), stopping: None }.problems()
+        with(how, stderr, 0.0).problems()
+    }
+
+    fn with(how: How, stderr: &str, used_stopping: f64) -> Ended {
+        Ended { how, stdout: Vec::new(), stderr: stderr.to_owned(), stopping: None, used_stopping }
+    }
+
+    #[test]
+    fn what_a_signal_of_ours_does_is_no_problem_unless_it_takes_long() {
+        let stopped = |how, signal, used| with(how, "stopping\n", used).problems_when_stopped(signal);
+        for (how, signal) in
+            [(How::Code(130), "INT"), (How::Signal(2), "INT"), (How::Code(0), "INT"), (How::Signal(9), "KILL")]
+        {
+            assert!(stopped(how, signal, 0.5).is_empty(), "{how:?} {signal}");
+        }
+        assert_eq!(stopped(How::Code(130), "KILL", 0.0), ["exit code 130"]);
+        assert_eq!(stopped(How::Signal(9), "INT", 0.0), ["ended by signal 9"]);
+        let long = "it took 4.0 s of processor time to stop when it was asked to";
+        assert_eq!(stopped(How::Code(130), "INT", 4.0), [long]);
+        assert_eq!(stopped(How::Signal(9), "KILL", 4.0), [""; 0]);
     }
 
     #[test]

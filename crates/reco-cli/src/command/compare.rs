@@ -7,6 +7,7 @@
 use reco_run::{CompareOptions, Output, comparison_page, comparison_summary, comparison_table};
 
 use crate::args::CompareArgs;
+use crate::interrupt::Interrupt;
 use crate::text;
 
 /// `reco compare`
@@ -22,6 +23,8 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<()> {
     let page = args.html.as_deref().map(Output::at).transpose()?;
     let comparison = reco_run::compare(&args.runs, &options)?;
     if let (Some(page), Some(file)) = (page, &args.html) {
+        // Whoever asks to stop waits the moment that it takes to write, so that nothing half-written is left.
+        Interrupt::listen()?;
         page.write_text(&comparison_page(&comparison))?;
         text::say(&format!("comparison: {}", file.display()));
     }

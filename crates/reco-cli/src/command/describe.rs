@@ -8,6 +8,7 @@ use reco_run::{Output, describe as layers, diagram, mermaid, summary};
 use serde_json::json;
 
 use crate::args::DescribeArgs;
+use crate::interrupt::Interrupt;
 use crate::text;
 
 /// `reco describe`
@@ -15,6 +16,8 @@ pub(crate) fn describe(args: &DescribeArgs) -> anyhow::Result<()> {
     let picture = args.svg.as_deref().map(Output::at).transpose()?;
     let (name, graph) = layers(&args.models, args.approach.as_deref())?;
     if let (Some(picture), Some(file)) = (picture, &args.svg) {
+        // Whoever asks to stop waits the moment that it takes to write, so that nothing half-written is left.
+        Interrupt::listen()?;
         picture.write_text(&diagram(&name, &graph).alone())?;
         if !args.mermaid && !args.json {
             text::say(&format!("`{}`: the diagram of {name}", file.display()));

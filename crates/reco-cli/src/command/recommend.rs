@@ -13,6 +13,8 @@ use reco_run::{Answer, Artifact, AskedBy, Asker, Chosen, Recommendation, TableOu
 use serde_json::{Value, json};
 
 use crate::args::{RecommendArgs, VisitorArgs};
+use crate::interrupt::Interrupt;
+use crate::progress::Watch;
 use crate::text;
 
 /// `reco recommend`
@@ -27,13 +29,14 @@ pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
             (chosen.folder.clone(), Some(chosen))
         }
     };
-    let artifact = Artifact::load(&folder, args.device)?;
+    let watch = Watch::new(Interrupt::listen()?);
+    let artifact = Artifact::load_watched(&folder, args.device, &watch)?;
     let stated: BTreeMap<_, _> =
         args.context.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let context = artifact.context(&stated)?;
     if let Some((file, to)) = &everyone {
         let model = &artifact.config.name;
-        let n_rows = artifact.recommend_all(&context, args.top, to)?;
+        let n_rows = artifact.recommend_all(&context, args.top, to, &watch)?;
         let n_users = artifact.catalogue().n_users();
         if args.json {
             let file = file.display().to_string();

@@ -48,7 +48,7 @@ pub(super) fn options<'a>(args: &'a ExperimentArgs, command: &'a str, watch: &'a
 fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> anyhow::Result<()> {
     let experiment = read(args)?;
     let watch = Watch::new(Interrupt::listen()?);
-    let command = text::command_line(std::env::args());
+    let command = text::command_line(std::env::args_os());
     let options = RunOptions { from, only, ..options(args, &command, &watch) };
     let Summary { results, page, .. } = &match reco_run::run(&experiment, &options)? {
         summary if args.json => return text::print_json(&summary),

@@ -340,7 +340,10 @@ impl Held {
                 at[last] = serde_json::from_str(number).expect("a number is JSON");
                 let what = || format!("`{name}` with `{} = {number}`", place.join("."));
                 let Ok(approach) = configure(&options) else { continue };
-                if memory::affordable(&*approach, &self.board.train.catalogue).is_err() {
+                let catalogue = &self.board.train.catalogue;
+                let [to_load, to_fit] = [approach.memory_to_load(catalogue), approach.memory(catalogue)];
+                assert!(to_load.bytes() <= to_fit.bytes(), "{}: loading needs more than fitting", what());
+                if memory::affordable(&*approach, catalogue).is_err() {
                     continue;
                 }
                 let progress = Limited::new(1_000);

@@ -134,7 +134,7 @@ fn each_chunk(mut reader: impl Read, mut take: impl FnMut(&[u8]) -> bool) -> io:
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::checksum::{Check, FileDigest};
+use super::checksum::{Check, FileDigest, sha256};
 use super::error::{FetchError, Locally};
 
 /// What `fetched.json` says: where the files come from and how far that was checked.
@@ -40,6 +40,9 @@ pub struct FetchedFile {
     pub path: String,
     /// Its length.
     pub bytes: u64,
+    /// In hexadecimal digits; empty in records of earlier versions.
+    #[serde(default)]
+    pub sha256: String,
 }
 
 impl FetchRecord {
@@ -76,7 +79,8 @@ impl FetchRecord {
         self.files.iter().find(|file| !there(file)).map(|file| file.path.as_str())
     }
 
-    /// Whether a folder holds nothing but the files that were fetched, as long as they were, and this record.
+    /// Whether a folder holds nothing but this record and the files that were fetched, each with the digest that it was
+    /// written with. Of files whose digest is not known, nobody can tell.
     pub(super) fn names_all_of(&self, folder: &Path) -> bool {
         fn n_entries(folder: &Path, n: &mut usize) -> io::Result<()> {
             for entry in fs::read_dir(folder)? {
@@ -89,8 +93,12 @@ impl FetchRecord {
             }
             Ok(())
         }
+        let same = |file: &FetchedFile| sha256(&folder.join(&file.path), false).is_ok_and(|is| is == file.sha256);
         let mut n = 0;
-        n_entries(folder, &mut n).is_ok() && n == self.files.len() + 1 && self.missing(folder).is_none()
+        n_entries(folder, &mut n).is_ok()
+            && n == self.files.len() + 1
+            && self.missing(folder).is_none()
+            && self.files.iter().all(same)
     }
 
     /// Whether any digest was compared with another's.

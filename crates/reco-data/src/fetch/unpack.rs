@@ -7,9 +7,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use super::checksum::hexadecimal;
 use super::error::{FetchError, Locally, MirrorError, Stop};
 use super::progress::FetchProgress;
 use super::record::FetchedFile;
@@ -46,7 +48,7 @@ impl Archive<'_> {
             .collect();
 
         progress.message(&format!("unpacking `{}`", self.name));
-        progress.begin(Some(taken.iter().map(|entry| entry.bytes).sum()));
+        progress.begin(Some(total_bytes(&taken)));
         let files = taken.iter().map(|entry| self.unpack_entry(&mut zip, entry, into, dataset, progress)).collect();
         progress.end();
         files
@@ -89,6 +91,7 @@ impl Archive<'_> {
         // `create_new`: an archive that names a file twice does not overwrite the first.
         let mut file = OpenOptions::new().write(true).create_new(true).open(&path).locally("create", &path)?;
         let mut buffer = vec![0; 1 << 16];
+        let mut digest = Sha256::new();
         let mut bytes = 0;
         loop {
             if progress.interrupted() {
@@ -102,11 +105,12 @@ impl Archive<'_> {
                 Err(error) => return Err(self.damaged(&error.into()).into()),
             };
             file.write_all(&buffer[..n]).locally("write", &path)?;
+            digest.update(&buffer[..n]);
             bytes += n as u64;
             progress.advance(n as u64);
         }
         let name = entry.path.to_string_lossy().replace('\\', "/");
-        Ok(FetchedFile { path: name, bytes })
+        Ok(FetchedFile { path: name, bytes, sha256: hexadecimal(&digest.finalize()) })
     }
 
     fn damaged(&self, error: &ZipError) -> MirrorError {
@@ -120,6 +124,11 @@ struct Entry {
     bytes: u64,
 }
 
+/// What an archive says of its sizes need not be true.
+fn total_bytes(entries: &[Entry]) -> u64 {
+    entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.bytes))
+}
+
 /// The folder that all entries lie in, if there is one.
 fn common_top(entries: &[Entry]) -> Option<PathBuf> {
     let top = |entry: &Entry| {
@@ -129,4 +138,16 @@ fn common_top(entries: &[Entry]) -> Option<PathBuf> {
     };
     let first = top(entries.first()?)?;
     entries.iter().all(|entry| top(entry).as_ref() == Some(&first)).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_nothing_holds_are_no_overflow() {
+        let entry = |bytes| Entry { index: 0, path: PathBuf::new(), bytes };
+        assert_eq!(total_bytes(&[entry(2), entry(3)]), 5);
+        assert_eq!(total_bytes(&[entry(u64::MAX), entry(u64::MAX - 1)]), u64::MAX);
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use proptest::prelude::*;
+use reco_core::testing::left_out;
 use serde_json::json;
 
 use super::*;
@@ -195,6 +196,69 @@ fn a_run_that_was_killed_at_any_moment_leaves_all_that_was_there() {
     }
 }
 
+/// Calls `remove`, and fails if at any moment something lies in `partial` that is not known for ours.
+fn stays_marked_to_its_end(partial: &Path, remove: impl FnOnce() + Send) {
+    for number in 0..2000 {
+        fs::write(partial.join(format!("weights-{number}")), "").unwrap();
+    }
+    std::thread::scope(|scope| {
+        let removing = scope.spawn(remove);
+        while !removing.is_finished() {
+            let marked = is_marked(partial);
+            // What is there now was there when the mark was looked for.
+            let left = fs::read_dir(partial).map_or(0, Iterator::count);
+            assert!(marked || left == 0 || is_marked(partial), "`{left}` files are left without a mark");
+        }
+    });
+    assert!(!exists(partial));
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_removes_an_unfinished_folder_leaves_it_marked() {
+    let out = tempfile::tempdir().unwrap();
+    let place = Place::new(out.path(), &out.path().join("features"), &Quiet).unwrap();
+    let begun = place.begin().unwrap();
+    let partial = begun.path.clone();
+    stays_marked_to_its_end(&partial, || drop(begun));
+
+    write(&partial.join(MARKER), MARKED);
+    write(&partial.join("inner/b"), "half");
+    let recover = || Place::new(out.path(), &out.path().join("features"), &Quiet).and_then(|place| place.recover());
+    stays_marked_to_its_end(&partial, || recover().unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_user_changed_is_set_aside_across_disks() {
+    use std::os::unix::fs::{MetadataExt, symlink};
+    let out = tempfile::tempdir().unwrap();
+    let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
+    let other = Path::new("/dev/shm");
+    if device(other).is_none_or(|other| Some(other) == device(out.path())) {
+        left_out("setting aside across disks: `/dev/shm` is no disk of its own");
+        return;
+    }
+    let disk = tempfile::tempdir_in(other).unwrap();
+    symlink(disk.path(), out.path().join("models")).unwrap();
+    make(out.path(), "models/mine", "old").unwrap();
+    write(&disk.path().join("mine/inner/b"), "changed");
+    make(out.path(), "models/mine", "new").unwrap();
+    let aside = out.path().join("set-aside/models/mine/inner");
+    assert_eq!(fs::read_to_string(aside.join("b")).unwrap(), "changed");
+    assert_eq!(entries(&aside).unwrap().len(), 1);
+    assert_eq!(fs::read_to_string(out.path().join("models/mine/inner/b")).unwrap(), "new");
+    assert_eq!(entries(disk.path()).unwrap().len(), 1, "no hidden folder is left");
+}
+
+#[test]
+fn a_file_where_changed_ones_would_be_kept_is_named_before_any_work() {
+    let out = tempfile::tempdir().unwrap();
+    write(&out.path().join("set-aside"), "mine");
+    let error = make(out.path(), "features", "new").unwrap_err().to_string();
+    assert!(error.contains("set-aside` is in the way: it is a file, and a folder belongs there\nhint: "), "{error}");
+    assert_eq!(tree(out.path()).len(), 1);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_are_followed_to_folders_and_never_replaced() {
@@ -231,7 +295,7 @@ fn path() -> impl Strategy<Value = String> {
         None => format!(".{folder}.{ending}"),
     };
     let mut roots: Vec<String> =
-        [".reco.lock", "set-aside", "models", "notes", "models/mine"].map(str::to_owned).into();
+        [".reco.lock", "set-aside", "models", "notes", "models/mine", "models/answers.json"].map(str::to_owned).into();
     for folder in folders {
         roots.extend([folder.to_owned(), hidden(folder, "old"), hidden(folder, "partial")]);
     }
@@ -244,6 +308,8 @@ enum Foreign {
     Folder,
     File(&'static str),
     Link,
+    /// Leads to a folder elsewhere.
+    LinkOut,
 }
 
 fn foreign() -> impl Strategy<Value = Foreign> {
@@ -252,7 +318,17 @@ fn foreign() -> impl Strategy<Value = Foreign> {
         1 => Just(Foreign::Folder),
         4 => prop::sample::select(texts.to_vec()).prop_map(Foreign::File),
         1 => Just(Foreign::Link),
+        1 => Just(Foreign::LinkOut),
     ]
+}
+
+/// A folder with somebody's files, beside the one that is run into.
+fn elsewhere(out: &Path) -> PathBuf {
+    let elsewhere = out.parent().unwrap().join("elsewhere");
+    for name in ["x", "a", "inner/b", "popularity/x"] {
+        write(&elsewhere.join(name), "theirs");
+    }
+    elsewhere
 }
 
 /// Puts foreign things where there is nothing, and says what they are.
@@ -273,17 +349,45 @@ fn plant(out: &Path, planted: &[(String, Foreign)]) -> BTreeMap<PathBuf, Option<
             Foreign::File(text) => fs::write(&path, text).unwrap(),
             #[cfg(unix)]
             Foreign::Link => std::os::unix::fs::symlink("nowhere", &path).unwrap(),
+            #[cfg(unix)]
+            Foreign::LinkOut => std::os::unix::fs::symlink(elsewhere(out), &path).unwrap(),
             #[cfg(not(unix))]
-            Foreign::Link => {}
+            Foreign::Link | Foreign::LinkOut => {}
         }
     }
     let mut foreign = tree(out);
     foreign.retain(|path, _| !before.contains(path));
+    foreign.extend(tree(&elsewhere(out)));
     foreign
 }
 
+/// Changes files of ours, where they are there, and says what they were changed to.
+fn edit(out: &Path, edited: &[&str]) -> Vec<(String, Vec<u8>)> {
+    let there = edited.iter().filter(|name| out.join(name).is_file());
+    let change = |name: &&str| {
+        let path = out.join(name);
+        // Of JSON, whatever it says stays JSON.
+        let text = match name.ends_with(".json") {
+            true => fs::read_to_string(&path).unwrap().replacen(':', " :", 2),
+            false => format!("my remarks on {name}"),
+        };
+        fs::write(path, &text).unwrap();
+        ((*name).to_owned(), text.into_bytes())
+    };
+    there.map(change).collect()
+}
+
+/// What was changed lies where it was, or under its name in `set-aside`.
+fn assert_edits_kept(out: &Path, edits: &[(String, Vec<u8>)]) {
+    for (name, text) in edits {
+        let is_there = |path: PathBuf| fs::read(path).is_ok_and(|found| found == *text);
+        assert!(is_there(out.join(name)) || is_there(out.join(ASIDE).join(name)), "`{name}`");
+    }
+}
+
 fn assert_kept(out: &Path, foreign: &BTreeMap<PathBuf, Option<Vec<u8>>>) {
-    let after = tree(out);
+    let mut after = tree(out);
+    after.extend(tree(&out.parent().unwrap().join("elsewhere")));
     for (path, content) in foreign {
         assert_eq!(after.get(path), Some(content), "`{}`", path.display());
     }
@@ -295,15 +399,26 @@ proptest! {
     #[test]
     fn a_folder_of_any_run_leaves_whatever_is_not_ours(
         is_made: bool,
-        planted in prop::collection::vec((path(), foreign()), 1..4),
+        is_half_made: bool,
+        edited in prop::sample::subsequence(vec!["features/a", "features/inner/b", "features/manifest.json"], 0..3),
+        planted in prop::collection::vec((path(), foreign()), 0..4),
     ) {
-        let out = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        fs::create_dir(&out).unwrap();
         if is_made {
-            make(out.path(), "features", "old").unwrap();
+            make(&out, "features", "old").unwrap();
         }
-        let foreign = plant(out.path(), &planted);
-        let _ = make(out.path(), "features", "new");
-        assert_kept(out.path(), &foreign);
+        if is_half_made {
+            // As a killed run leaves it; what is planted beside it is not ours.
+            write(&out.join(".features.partial").join(MARKER), MARKED);
+            write(&out.join(".features.partial/inner/b"), "ha");
+        }
+        let edits = edit(&out, &edited);
+        let foreign = plant(&out, &planted.into_iter().filter(|(path, _)| !is_half_made || !path.starts_with(".features.partial")).collect::<Vec<_>>());
+        let _ = make(&out, "features", "new");
+        assert_kept(&out, &foreign);
+        assert_edits_kept(&out, &edits);
     }
 }
 
@@ -313,7 +428,9 @@ proptest! {
     #[test]
     fn a_whole_run_leaves_whatever_is_not_ours(
         is_made: bool,
-        planted in prop::collection::vec((path(), foreign()), 1..3),
+        edited in prop::sample::subsequence(
+            vec!["tables/ratings.parquet", "report/report.md", "models/answers.json", "evaluation/manifest.json"], 0..3),
+        planted in prop::collection::vec((path(), foreign()), 0..3),
     ) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let file = root.join("data/experiments/fixture.toml");
@@ -321,10 +438,12 @@ proptest! {
             let sets = [format!("data.path={}", root.join("data/fixture").display()), format!("seed={seed}")];
             Experiment::read(&Source::File(file.clone()), &sets, &["popularity".to_owned()]).unwrap()
         };
-        let out = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        fs::create_dir(&out).unwrap();
         let run = |seed: &str| run(&read(seed), &RunOptions {
             raw: Path::new("nowhere"),
-            out: out.path(),
+            out: &out,
             from: None,
             only: None,
             force: true,
@@ -334,8 +453,10 @@ proptest! {
         if is_made {
             run("1").unwrap();
         }
-        let foreign = plant(out.path(), &planted);
+        let edits = edit(&out, &edited);
+        let foreign = plant(&out, &planted);
         let _ = run("2");
-        assert_kept(out.path(), &foreign);
+        assert_kept(&out, &foreign);
+        assert_edits_kept(&out, &edits);
     }
 }

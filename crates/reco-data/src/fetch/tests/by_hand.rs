@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use sha2::Sha256;
 
 use super::super::checksum::Check;
+use super::super::{Fetch, FetchProgress};
 use super::server::{Behaviour, Server};
 use super::{CSV, World, hexadecimal, names, toy_zip};
 
@@ -92,6 +93,62 @@ fn a_fetched_folder_that_lost_a_file_is_fetched_again() {
     assert_eq!(fs::read_to_string(world.path("toy/ratings.csv")).unwrap(), CSV);
     assert!(world.progress.said("has lost `ratings.csv`"));
     assert_eq!(fs::read_to_string(world.path("toy.set-aside/ratings.csv")).unwrap(), "cut");
+}
+
+#[test]
+fn what_was_corrected_in_a_fetched_folder_is_kept() {
+    let server = Behaviour::good(toy_zip()).serve();
+    let world = World::of(&[&server]);
+    world.fetch().unwrap();
+    // As long as it was.
+    let corrected = CSV.replace(",4.0,", ",3.0,");
+    assert_ne!(corrected, CSV);
+    fs::write(world.path("toy/ratings.csv"), &corrected).unwrap();
+    world.run(true).unwrap();
+    assert_eq!(fs::read_to_string(world.path("toy/ratings.csv")).unwrap(), CSV);
+    assert_eq!(fs::read_to_string(world.path("toy.set-aside/ratings.csv")).unwrap(), corrected);
+    assert!(world.progress.said("it is kept as"));
+}
+
+#[test]
+fn a_folder_whose_digests_nobody_wrote_down_is_kept() {
+    let server = Behaviour::good(toy_zip()).serve();
+    let world = World::of(&[&server]);
+    world.fetch().unwrap();
+    let record = world.path("toy/fetched.json");
+    let mut earlier: serde_json::Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    for file in earlier["files"].as_array_mut().unwrap() {
+        assert_eq!(file.as_object_mut().unwrap().remove("sha256").unwrap().as_str().unwrap().len(), 64);
+    }
+    fs::write(&record, earlier.to_string()).unwrap();
+    assert!(!world.fetch().unwrap().new, "it is complete");
+    world.run(true).unwrap();
+    assert_eq!(names(&world.path("toy.set-aside")), ["fetched.json", "ratings.csv", "sub", "tags.csv"]);
+}
+
+#[test]
+fn nobody_else_begins_while_a_fetch_tidies_up() {
+    /// Tries to take the lock whenever something is said.
+    struct Other(std::path::PathBuf, std::sync::Mutex<Vec<(String, bool)>>);
+
+    impl FetchProgress for Other {
+        fn message(&self, message: &str) {
+            let is_free = File::open(self.0.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok());
+            self.1.lock().unwrap().push((message.to_owned(), is_free));
+        }
+    }
+
+    let server = Behaviour::good(toy_zip()).serve();
+    let world = World::of(&[&server]);
+    fs::create_dir(world.path("toy")).unwrap();
+    fs::write(world.path("toy/notes.txt"), "mine").unwrap();
+    let other = Other(world.path(".toy.fetch"), std::sync::Mutex::default());
+    let World { raw, dataset, settings, .. } = &world;
+    Fetch { dataset, raw: raw.path(), settings, progress: &other }.run(true).unwrap();
+    let said = other.1.into_inner().unwrap();
+    assert!(said.last().unwrap().0.contains("it is kept as"), "{said:?}");
+    assert!(said.iter().all(|(_, is_free)| !is_free), "{said:?}");
+    assert_eq!(world.names(), ["toy", "toy.set-aside"]);
 }
 
 #[test]
