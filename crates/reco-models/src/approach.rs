@@ -124,7 +124,6 @@ impl<N: Network> Approach for NetworkApproach<N> {
 mod tests {
     use reco_core::testing::{Feedback, checkerboard};
 
-    use super::*;
     use crate::APPROACHES;
 
     #[test]
