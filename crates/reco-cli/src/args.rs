@@ -315,7 +315,8 @@ pub(crate) struct VisitorArgs {
     /// An attribute that the data know of their users
     #[arg(long, value_name = "NAME=VALUE", value_parser = key_value, conflicts_with_all = ["user", "all"])]
     pub(crate) attribute: Vec<(String, String)>,
-    /// Items that the new user has met, by their ids, with stars where they are rated: `50=5,172=4`
+    /// Items that the new user has met, by their ids, with stars where they are rated: `50=5,172=4`; without any, as
+    /// liked
     #[arg(long, value_name = "ID=STARS", value_delimiter = ',', value_parser = rated, conflicts_with_all = ["user", "all"])]
     pub(crate) rated: Vec<(String, Option<f32>)>,
 }

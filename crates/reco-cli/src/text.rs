@@ -9,6 +9,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
+use reco_run::shell_word;
 use serde::Serialize;
 
 /// Writes an answer to stdout.
@@ -59,6 +60,21 @@ fn escaped(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
     text.chars().map(|c| if is_obeyed(c) { escape(c) } else { c.to_string() }).collect::<String>().into()
 }
 
+/// `text` on one line: what parts lines and columns is written out too. For what comes from data.
+pub(crate) fn on_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\n', '\t']) {
+        return Cow::Borrowed(text);
+    }
+    text.replace('\n', r"\u{a}").replace('\t', r"\u{9}").into()
+}
+
+/// A message whose quotations, in backticks, are on one line each: data forge no line of ours.
+fn quotations_on_one_line(message: &str) -> String {
+    let parts = message.split('`').enumerate();
+    let part = |(at, part): (usize, &str)| if at % 2 == 1 { on_one_line(part).into_owned() } else { part.to_owned() };
+    parts.map(part).collect::<Vec<_>>().join("`")
+}
+
 /// Control characters (C0, DEL, C1), those that turn the direction of text, and the other ends of lines.
 fn is_obeyed(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -70,7 +86,7 @@ pub(crate) fn error(error: &anyhow::Error) {
     let (mut lines, mut hints) = (Vec::new(), Vec::new());
     let mut said = String::new();
     for cause in error.chain() {
-        let message = cause.to_string();
+        let message = quotations_on_one_line(&cause.to_string());
         // An error that names its cause itself has said it already.
         if said.contains(&message) {
             continue;
@@ -100,10 +116,12 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// Lines of cells in columns, each as wide as its widest cell; `right` says which columns hold numbers.
 pub(crate) fn columns(rows: &[Vec<String>], right: &[bool]) -> String {
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| on_one_line(cell)).collect()).collect();
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..n_columns).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let cells = row.iter().enumerate().map(|(column, cell)| match right.get(column) {
             Some(true) => format!("{cell:>width$}", width = widths[column]),
             _ => format!("{cell:<width$}", width = widths[column]),
@@ -123,11 +141,7 @@ pub(crate) fn command_line(words: impl Iterator<Item = OsString>) -> String {
 
 /// Words as one types them, quoted where a shell would part or change them.
 pub(crate) fn quoted(words: impl Iterator<Item = String>) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./=,:@%+".contains(c);
-    let quoted = |word: String| {
-        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
-    };
-    words.map(quoted).collect::<Vec<_>>().join(" ")
+    words.map(|word| shell_word(&word)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -160,6 +174,15 @@ mod tests {
             command_line(words.into_iter().map(OsString::from)),
             "reco run --set 'evaluate.k=[5, 10]' 'it'\\''s' ''"
         );
+    }
+
+    #[test]
+    fn data_forge_no_line() {
+        let message = "unknown item `a\nhint: rm`\nhint: did you mean `b\tc`?";
+        assert_eq!(quotations_on_one_line(message), "unknown item `a\\u{a}hint: rm`\nhint: did you mean `b\\u{9}c`?");
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let forged = [row(["1", "Heat\n2  Alien"]), row(["2", "Fargo\tx"])];
+        assert_eq!(columns(&forged, &[true, false]), "1  Heat\\u{a}2  Alien\n2  Fargo\\u{9}x\n");
     }
 
     #[test]

@@ -84,9 +84,13 @@ fn someone_new_is_answered_by_what_they_say_of_themselves() {
 #[test]
 fn someone_new_is_answered_by_what_they_rated() {
     // The best on validation of those whose lists follow ratings.
-    let follows = ask(&["--new-user", "--rated", "1=5,2=5", "--json"]).ok().json();
+    let follows = ask(&["--new-user", "--rated", "1=5,2=5,5=2,6=2,7=2", "--json"]).ok().json();
     assert_eq!((&follows["model"], &follows["choice"]), (&"user-knn".into(), &Value::Null));
     assert_eq!(genres(&follows)[..2], ["Sci-Fi", "Sci-Fi"], "{follows}");
+    // Few ratings say too little, which is told.
+    let few = ask(&["--new-user", "--rated", "1=5,2=5"]).ok();
+    assert!(few.stderr.starts_with("popularity, which serves who rated fewer than 5 better"), "{}", few.stderr);
+    assert!(few.stderr.contains("\n`popularity` does not look at the ratings\n"), "{}", few.stderr);
     let auto = ["--new-user", "--approach", "auto", "--rated"];
     let answer = ask(&[&auto[..], &["1=5,2=5", "--json", "--top", "100"]].concat()).ok().json();
     assert_eq!((&answer["model"], &answer["choice"]["approach"]), (&"auto".into(), &"content".into()));
@@ -103,6 +107,18 @@ fn someone_new_is_answered_by_what_they_rated() {
     let stated = ask(&["--new-user", "--rated", "1", "--gender", "F", "--approach", "profile", "--json"]).ok().json();
     assert_eq!(stated["notes"], serde_json::json!(["`profile` does not look at the ratings"]));
     assert!(!stated["items"].as_array().unwrap().iter().any(|item| item["item_id"] == 1), "an item met is left out");
+}
+
+#[test]
+fn what_is_named_without_stars_is_liked_and_no_stars_are_quoted() {
+    let ask = |rated: &str| recommend(&["--new-user", "--rated", rated, "--approach", "item-knn", "--explain"]).ok();
+    let (liked, rated) = (ask("59,53=1,145"), ask("59=5,53=1,145=5"));
+    assert!(liked.stderr.contains("\nwhat is named without stars counts as liked: 5 stars\n"), "{}", liked.stderr);
+    assert!(!rated.stderr.contains("without stars"), "{}", rated.stderr);
+    let lists = [&liked, &rated].map(|done| done.stdout.split("\n\n").next().unwrap().to_owned());
+    assert_eq!(lists[0], lists[1], "as the most stars that there are");
+    assert!(liked.stdout.contains(": because you liked ") && rated.stdout.contains(": because you rated "));
+    assert!(!liked.stdout.contains("because you rated"), "nobody gave these stars: {}", liked.stdout);
 }
 
 #[test]

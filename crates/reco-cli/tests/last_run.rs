@@ -79,7 +79,8 @@ fn an_earlier_experiments_models_in_the_same_folder_are_refused_and_kept() {
     ];
     recommend(&out, &["--user", "1", "--approach", "auto"]).fails(1, &refusal);
     // A new user, whose ratings `auto` would have answered.
-    assert_eq!(recommend(&out, &["--new-user", "--rated", "1=5", "--json"]).ok().json()["model"], "content");
+    let rated = "59=5,53=5,145=5,95=5,79=5";
+    assert_eq!(recommend(&out, &["--new-user", "--rated", rated, "--json"]).ok().json()["model"], "content");
 
     // Copied elsewhere, the list comes along; alone, a model answers who names it.
     let copy = folder.path().join("copy");
@@ -102,6 +103,9 @@ fn an_earlier_experiments_models_in_the_same_folder_are_refused_and_kept() {
     // One that is repeated has its models elsewhere.
     let repeat = ["--approach", "popularity", "--set", "repeat.over=seed", "--set", "repeat.values=[1, 2]"];
     run(&out, &repeat).ok();
+    let report = fs::read_to_string(out.join("report/report.md")).unwrap();
+    assert!(report.contains(" in the first repetition, seed=1"), "{report}");
+    assert!(report.contains("`reco recommend --models data/seed=1/models --user="), "{report}");
     let elsewhere = format!("`{}`", out.join("seed=2/models").display());
     recommend(&out, &["--user", "1"])
         .fails(1, &["of the experiment `fixture`, whose repetitions have models of their own", &elsewhere]);
@@ -132,6 +136,63 @@ fn without_honest_validation_popularity_is_asked_and_the_answer_says_why() {
     }
     let shown = recommend(folder.path(), &["--user", "1"]).ok();
     assert!(shown.stderr.starts_with("popularity, asked because the last run was not evaluated"), "{}", shown.stderr);
+}
+
+/// Ids that a command line has to be careful with: users from `-1` on, and items with commas, quotes and a newline.
+#[test]
+fn what_a_report_suggests_can_be_pasted_and_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let item = |item: usize| match item {
+        0 => "\"a,b\"".to_owned(),
+        1 => "\"two\nlines\"".to_owned(),
+        2 => "it's".to_owned(),
+        _ => format!("i {item}"),
+    };
+    let mut table = "user,item,rating\n".to_owned();
+    for user in 1..30 {
+        for at in (0..14).filter(|at| *at < 3 || (user * 7 + at * 3) % 5 != 0) {
+            table += &format!("-{user},{},{}\n", item(at), 1 + (user + at) % 5);
+        }
+    }
+    fs::write(folder.path().join("mine.csv"), table).unwrap();
+    let shell = |line: &str| {
+        let program = Path::new(env!("CARGO_BIN_EXE_reco")).parent().unwrap();
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = std::process::Command::new("sh");
+        let done = command.args(["-c", line]).current_dir(folder.path()).env("PATH", path).output().unwrap();
+        assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stderr).unwrap()
+    };
+    for (approaches, answers) in [
+        (["popularity", "user-mean"], Some("popularity, which needs to know nobody, for a new user")),
+        (["popularity", "item-knn"], Some("item-knn, which ranked best on validation of those that follow ratings")),
+        (["neural", "hybrid"], None),
+    ] {
+        let one = |name: &str| {
+            let epochs = if ["neural", "hybrid"].contains(&name) { "epochs = 1\n" } else { "" };
+            format!("[[approach]]\nname = \"{name}\"\n{epochs}")
+        };
+        let text = "device = \"cpu\"\n[data]\nname = \"mine\"\nsource = \"table\"\npath = \"mine.csv\"\n";
+        // Of another experiment, so that no earlier model is its own.
+        let name = format!("name = \"{}\"\n", approaches.join("-"));
+        fs::write(folder.path().join("mine.toml"), format!("{name}{text}{}", approaches.map(one).concat())).unwrap();
+        shell("reco run mine.toml");
+        let report = fs::read_to_string(folder.path().join("data/report/report.md")).unwrap();
+        let suggested = |line: &str| Some(line.strip_suffix('`')?.split_once(" `reco ")?.1.to_owned());
+        let commands: Vec<String> = report.lines().filter_map(suggested).collect();
+        assert!(commands.iter().any(|command| command.starts_with("recommend --user=-")), "{report}");
+        let mut answered = None;
+        for command in commands.iter().filter(|command| !command.starts_with("check")) {
+            let told = shell(&format!("reco {command}"));
+            if command.contains("--new-user") {
+                assert!(!command.contains("a,b") && !command.contains("two"), "{command}");
+                assert!(!told.contains("does not look at"), "{command}: {told}");
+                answered = Some(told);
+            }
+        }
+        assert_eq!(answered.is_some(), answers.is_some(), "{approaches:?}: {commands:?}");
+        assert!(answered.zip(answers).is_none_or(|(told, answers)| told.starts_with(answers)), "{approaches:?}");
+    }
 }
 
 #[test]

@@ -116,8 +116,8 @@ fn a_run_and_its_reports_say_who_is_best_how_surely_what_one_user_is_told_and_wh
     let first = page.split("<section id=\"summary\"").nth(1).unwrap().split("</section>").next().unwrap();
     assert_eq!(first.matches("<figure").count(), 1);
     let user = first.split(" recommends to user ").nth(1).unwrap().split('<').next().unwrap();
-    assert!(first.contains(&format!("reco recommend --user {user} --approach ")), "{first}");
-    assert!(first.contains("<ol class=\"told\">") && first.contains("reco recommend --new-user --rated "), "{first}");
+    assert!(first.contains(&format!("reco recommend --user={user} --approach ")), "{first}");
+    assert!(first.contains("<ol class=\"told\">") && first.contains("reco recommend --new-user --rated="), "{first}");
     for word in ["dense", "cosine", "embedding"] {
         assert!(!first.contains(word), "{word}");
     }

@@ -249,6 +249,65 @@ fn a_threshold_above_the_scale_is_refused_before_training() {
     assert!(!has_models(&folder));
 }
 
+#[test]
+fn the_threshold_follows_the_scale_and_matters_where_it_is_read() {
+    let liked = |user: usize, item: usize| format!(",{}", (user + item) % 2);
+    let (folder, done) = run_table(",rating", liked, RATED, &approaches(&["popularity"]));
+    done.ok();
+    let report = fs::read_to_string(folder.path().join("out/report/report.md")).unwrap();
+    assert!(report.contains("0.75 stars"), "{report}");
+    let errors = format!("{}[evaluate]\nrelevance_threshold = 9\nmetrics = [\"rmse\"]\n", approaches(&["user-mean"]));
+    run_table(",rating", stars, RATED, &errors).1.ok();
+}
+
+#[test]
+fn what_an_evaluation_cannot_ask_is_refused_before_training_in_every_repetition() {
+    let wrong = "[evaluate]\nsampled_negatives = 20\ndetail_user = \"nobody\"\n";
+    let (folder, done) = run_table(",rating", stars, RATED, &format!("{}{wrong}", approaches(&["popularity"])));
+    done.fails(1, &["`sampled_negatives` in [evaluate] is `20`", "user `nobody` has no rated test row"]);
+    assert!(!has_models(&folder));
+    let repeated = "[repeat]\nover = \"evaluate.detail_user\"\nvalues = [\"u1\", \"nobody\"]\n";
+    let (folder, done) = run_table(",rating", stars, RATED, &format!("{}{repeated}", approaches(&["popularity"])));
+    done.fails(1, &["user `nobody` has no rated test row"]);
+    let first = folder.path().join("out/evaluate.detail_user=u1");
+    assert!(first.join("features").exists() && !first.join("models").exists(), "nothing is trained before");
+    // Two of one kind are told apart.
+    let twice = "[[approach]]\nname = \"large\"\nkind = \"svd\"\n[[approach]]\nname = \"svd\"\n";
+    let (_, done) = run_table("", |_, _| String::new(), "", twice);
+    done.fails(1, &["`large`: `svd` predicts stars, and", "\n`svd` predicts stars, and"]);
+}
+
+/// Names and headers are anyone's.
+#[test]
+fn titles_and_headers_from_a_file_steer_no_terminal_and_forge_no_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut table = "user,item,rating,\"\u{1b}[2J\u{7}\"\n".to_owned();
+    for user in 0..20 {
+        for item in (0..12).filter(|item| (user + item) % 3 != 0) {
+            table += &format!("{user},{item},{},x\n", 1 + (user * item) % 5);
+        }
+    }
+    fs::write(at("mine.csv"), table).unwrap();
+    let mut items = "item,title\n".to_owned();
+    (0..12).for_each(|item| items += &format!("{item},\"\u{1b}[31mname {item}\nhint: rm\u{7}\"\n"));
+    fs::write(at("items.csv"), items).unwrap();
+    let text = format!(
+        "[data]\nname = \"mine\"\nsource = \"table\"\npath = {:?}\n[data.columns.item_table]\nid = \"item\"\ntitle = \"title\"\npath = {:?}\n[[approach]]\nname = \"popularity\"\n",
+        at("mine.csv").display().to_string(),
+        at("items.csv").display().to_string()
+    );
+    fs::write(at("mine.toml"), text).unwrap();
+    let path = |name: &str| at(name).display().to_string();
+    let ran = reco(["run", &path("mine.toml"), "--out", &path("out")]).ok();
+    let asked = reco(["recommend", "--user", "1", "--explain", "--models", &path("out/models")]).ok();
+    for done in [&ran, &asked] {
+        let shown = format!("{}{}", done.stdout, done.stderr);
+        assert!(!shown.contains(['\u{1b}', '\u{7}']) && !shown.contains("\nhint: rm"), "{shown:?}");
+    }
+    assert!(asked.stdout.contains(r"\u{1b}[31mname"), "{}", asked.stdout);
+}
+
 /// A moment that no training row has, all devices at zero, is not what an unstated one is taken for.
 #[test]
 fn a_context_of_ones_own_does_not_ruin_errors_where_it_is_not_stated() {

@@ -34,7 +34,8 @@ pub struct Catalogue {
 pub struct ContextColumn {
     /// `daytime`; `device=mobile` for one value of a text.
     pub name: String,
-    /// The mean over the training rows: what a moment counts as that is not stated.
+    /// The mean over the training rows that have it: what a moment counts as that is not stated, and a row that lacks
+    /// it.
     pub mean: f32,
     /// The lowest number in the training rows.
     pub low: f32,
@@ -43,12 +44,12 @@ pub struct ContextColumn {
 }
 
 impl ContextColumn {
-    /// The columns called `names`, with what they are in the rows `train` of `values`, `[n_rows, n_contexts]`. All are 0 where
-    /// there is no such row.
+    /// The columns called `names`, with what they are in the rows `train` of `values`, `[n_rows, n_contexts]`. A row
+    /// where a number is NaN does not have it, and says nothing of it. All are 0 where there is no such row.
     pub fn of(names: Vec<String>, values: &Matrix, train: impl Iterator<Item = usize> + Clone) -> Vec<Self> {
         let column = |(column, name)| {
             let (mut low, mut high, mut sum, mut n) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0_usize);
-            for number in train.clone().map(|row| values.row(row)[column]) {
+            for number in train.clone().map(|row| values.row(row)[column]).filter(|number: &f32| !number.is_nan()) {
                 (low, high, sum, n) = (low.min(number), high.max(number), sum + f64::from(number), n + 1);
             }
             match n {

@@ -52,7 +52,7 @@ fn main() -> Result<()> {
         // Every test row is relevant, whatever its stars.
         let config = EvaluateConfig {
             metrics,
-            relevance_threshold: 0.0,
+            relevance_threshold: Some(0.0),
             buckets: Vec::new(),
             detail_users: 0,
             ..EvaluateConfig::default()

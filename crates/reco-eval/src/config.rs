@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
-use reco_core::ContextValue;
 use reco_core::options::did_you_mean;
+use reco_core::{ContextValue, RatingScale};
 use serde::{Deserialize, Serialize};
 
 use crate::history::Buckets;
@@ -20,8 +20,9 @@ use crate::{EvalError, METRICS, MetricEntry};
 pub struct EvaluateConfig {
     /// Lengths of the lists that ranking metrics look at.
     pub k: Vec<NonZeroUsize>,
-    /// In stars: a test row at or above it is relevant. An implicit event is always relevant.
-    pub relevance_threshold: f32,
+    /// In stars: a test row at or above it is relevant. An implicit event is always relevant. Left out, three quarters up
+    /// the scale of the ratings: 4 of 1 to 5, see [`EvaluateConfig::relevant_from`].
+    pub relevance_threshold: Option<f32>,
     /// 0 ranks all of the catalogue. Above 0, each user's test items are ranked among so many others that the user never met,
     /// drawn by chance (He et al. 2017 take 99): a far easier task whose numbers can turn the order of models around (Krichene
     /// and Rendle 2020). Its metrics have names of their own, `sampled99_ndcg@10`.
@@ -47,7 +48,7 @@ impl Default for EvaluateConfig {
         let positive = |n| NonZeroUsize::new(n).expect("none of these is zero");
         Self {
             k: vec![positive(10)],
-            relevance_threshold: 4.0,
+            relevance_threshold: None,
             sampled_negatives: 0,
             metrics: Vec::new(),
             context: BTreeMap::new(),
@@ -94,6 +95,19 @@ impl EvaluateConfig {
         Ok(self.columns()?.into_iter().map(|column| column.name).collect())
     }
 
+    /// From how many stars on a test row is relevant, on this scale.
+    pub fn relevant_from(&self, scale: RatingScale) -> f32 {
+        self.relevance_threshold.unwrap_or(scale.min() + 0.75 * (scale.max() - scale.min()))
+    }
+
+    /// Whether some metric that is asked for looks at what is relevant.
+    ///
+    /// # Errors
+    /// As [`EvaluateConfig::column_names`].
+    pub fn reads_relevance(&self) -> Result<bool, EvalError> {
+        Ok(self.columns()?.iter().any(|column| column.entry.reads_relevance()))
+    }
+
     /// Whether an evaluation can be made of it.
     ///
     /// # Errors
@@ -128,8 +142,8 @@ impl EvaluateConfig {
     /// # Errors
     /// A name that no metric has; a threshold that is not finite.
     pub(crate) fn columns(&self) -> Result<Vec<Column>, EvalError> {
-        if !self.relevance_threshold.is_finite() {
-            return Err(EvalError::Threshold { value: self.relevance_threshold });
+        if let Some(value) = self.relevance_threshold.filter(|value| !value.is_finite()) {
+            return Err(EvalError::Threshold { value });
         }
         // A column, and what it is called where nothing is sampled.
         let mut columns: Vec<(Column, String)> = Vec::new();
@@ -181,6 +195,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_relevant_follows_the_scale_unless_it_is_stated() {
+        let from = |min, max| EvaluateConfig::default().relevant_from(RatingScale::new(min, max).unwrap());
+        assert_eq!([from(1.0, 5.0), from(0.0, 1.0), from(1.0, 3.0), from(0.5, 5.0)], [4.0, 0.75, 2.5, 3.875]);
+        let stated = EvaluateConfig { relevance_threshold: Some(2.0), ..EvaluateConfig::default() };
+        assert_eq!(stated.relevant_from(RatingScale::new(1.0, 5.0).unwrap()), 2.0);
+        let reads = |metrics: &[&str]| {
+            let metrics = metrics.iter().map(|&metric| metric.to_owned()).collect();
+            EvaluateConfig { metrics, ..EvaluateConfig::default() }.reads_relevance().unwrap()
+        };
+        assert!(reads(&[]) && reads(&["rmse", "auc"]) && reads(&["serendipity@10"]));
+        assert!(!reads(&["rmse", "coverage@10", "article_mrr"]));
+    }
+
+    #[test]
     fn columns_are_the_metrics_at_every_length() {
         let all = names(json!({})).unwrap();
         assert_eq!(all.len(), METRICS.len());
@@ -225,7 +253,7 @@ mod tests {
         );
         let sampled = json!({ "sampled_negatives": 99, "metrics": ["ndcg@10", "sampled99_hit@k", "rmse"] });
         assert!(names(sampled).unwrap_err().to_string().contains("`sampled99_hit@k`"));
-        let nan = EvaluateConfig { relevance_threshold: f32::NAN, ..Default::default() };
+        let nan = EvaluateConfig { relevance_threshold: Some(f32::NAN), ..Default::default() };
         assert!(nan.columns().unwrap_err().to_string().contains("`NaN`"));
         let zero = options::parse::<EvaluateConfig>("[evaluate]", &json!({ "k": [0] }));
         let zero = zero.unwrap_err().to_string();

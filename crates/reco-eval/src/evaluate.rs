@@ -95,7 +95,7 @@ pub(crate) fn evaluate_in_tiles(
         predicts: recommender.predicts(),
         known,
         columns: &columns,
-        relevance_threshold: config.relevance_threshold,
+        relevance_threshold: config.relevant_from(catalogue.scale),
         article_min_rows: config.article_min_rows.get(),
     };
     let of_item = |item: ItemIdx| buckets.of(known.n_ratings(item));
@@ -188,14 +188,21 @@ struct User {
     n_candidates: usize,
 }
 
+/// What `config` asks for that these cases of this catalogue do not have, whoever recommends: so that it can be said before
+/// anything is trained.
+pub fn unanswerable(config: &EvaluateConfig, cases: &[Case], catalogue: &Catalogue) -> Vec<EvalError> {
+    let (n, n_items) = (config.sampled_negatives, catalogue.n_items());
+    let sampled = (n > 0 && n >= n_items).then_some(EvalError::Sampled { n, n_items });
+    sampled.into_iter().chain(detailed(cases, catalogue, &config.detail_user).err()).collect()
+}
+
 fn check(task: &Task<'_>, catalogue: &Catalogue) -> Result<(), EvalError> {
     let Task { cases, seen, known, context, .. } = *task;
     if cases.is_empty() {
         return Err(EvalError::NoCases);
     }
-    let n = task.config.sampled_negatives;
-    if n > 0 && n >= catalogue.n_items() {
-        return Err(EvalError::Sampled { n, n_items: catalogue.n_items() });
+    if let Some(error) = unanswerable(task.config, cases, catalogue).into_iter().next() {
+        return Err(error);
     }
     if seen.len() != catalogue.n_users() {
         return Err(EvalError::Seen { given: seen.len(), expected: catalogue.n_users() });

@@ -53,7 +53,7 @@ mod summary;
 
 pub use config::EvaluateConfig;
 pub use error::EvalError;
-pub use evaluate::{Ask, Task, evaluate, evaluate_watched};
+pub use evaluate::{Ask, Task, evaluate, evaluate_watched, unanswerable};
 pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail, UserValues};
 pub use group::{Attribute, Gap, Group, GroupValues, MOST_VALUES, attributes, gaps, groups};
 pub use history::History;

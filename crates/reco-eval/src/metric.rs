@@ -115,6 +115,13 @@ impl MetricEntry {
         METRICS.iter().find(|entry| entry.name == name)
     }
 
+    /// Whether it looks at which test rows are relevant.
+    pub fn reads_relevance(&self) -> bool {
+        // Of metrics of lists, the one that asks for hits.
+        let of_list = self.name == serendipity_at_k::ENTRY.name;
+        of_list || matches!(self.measure, Measure::TopK(_) | Measure::Whole(_) | Measure::Judgements(_))
+    }
+
     /// What its column is called, `k` being the length of lists and `sampled` the number of candidates that each user's
     /// relevant items are ranked among, 0 for all of the catalogue.
     pub fn column(&self, k: impl std::fmt::Display, sampled: usize) -> String {

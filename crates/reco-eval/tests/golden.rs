@@ -136,7 +136,7 @@ impl Given {
         let known = Known::new(&train.finish(), &catalogue).with_genres(genres.iter().map(Vec::as_slice));
         let config = EvaluateConfig {
             k: self.k.clone(),
-            relevance_threshold: self.relevance_threshold,
+            relevance_threshold: Some(self.relevance_threshold),
             ..EvaluateConfig::default()
         };
         let task = Task {

@@ -51,7 +51,7 @@ fn measured(name: &str, data: &Data) -> Result<Evaluation> {
     let run = Run { seed: 42, device: DeviceChoice::Cpu, progress: &Silent };
     let fitted = (entry.configure)(&(entry.defaults)())?.fit(&data.train, &run)?;
     // Every test rating is relevant, whatever its stars.
-    let config = EvaluateConfig { relevance_threshold: 0.0, ..EvaluateConfig::default() };
+    let config = EvaluateConfig { relevance_threshold: Some(0.0), ..EvaluateConfig::default() };
     let known = Known::new(&data.train.fit, &data.train.catalogue);
     let task = Task {
         cases: &data.cases,

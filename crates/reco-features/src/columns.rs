@@ -2,7 +2,7 @@
 //!
 //! Does not know whether its rows are users, items or ratings.
 //!
-//! **Invariant**: every column has one finite number per row, and no name stands twice.
+//! **Invariant**: every column has one number per row, finite but for a context's [`MISSING`], and no name stands twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,9 @@ use crate::FeaturesError;
 
 /// More values than this make a text no category.
 const MAX_VALUES: usize = 100;
+
+/// Stands for a context that a row does not have, until the mean of those that do is known.
+pub(crate) const MISSING: f32 = f32::NAN;
 
 /// Named columns of numbers, one after the other.
 pub(crate) struct Columns {
@@ -60,7 +63,7 @@ impl Columns {
             match values {
                 Values::Text(texts) => {
                     let texts: Vec<_> = rows.iter().map(|&row| texts[row].as_deref()).collect();
-                    if self.push_one_hot(name, &texts)? > MAX_VALUES {
+                    if self.push_one_hot(name, &texts, 0.0)? > MAX_VALUES {
                         left_out.push(name.clone());
                     }
                 }
@@ -75,8 +78,8 @@ impl Columns {
         Ok(left_out)
     }
 
-    /// Adds declared contexts, `rows` of each: texts as for [`Columns::push_attributes`], numbers as they are, a missing
-    /// one as 0.
+    /// Adds declared contexts, `rows` of each: texts as for [`Columns::push_attributes`], numbers as they are, missing
+    /// ones of either as [`MISSING`].
     ///
     /// # Errors
     /// A text with too many values, a number that is not finite, a name that is there already.
@@ -85,13 +88,14 @@ impl Columns {
             match values {
                 Values::Text(texts) => {
                     let texts: Vec<_> = rows.iter().map(|&row| texts[row].as_deref()).collect();
-                    let n_values = self.push_one_hot(name, &texts)?;
+                    let n_values = self.push_one_hot(name, &texts, MISSING)?;
                     if n_values > MAX_VALUES {
                         return Err(FeaturesError::TooManyValues { name: name.clone(), n_values, max: MAX_VALUES });
                     }
                 }
                 Values::Number(numbers) => {
-                    let numbers = rows.iter().map(|&row| finite(name, numbers[row].unwrap_or(0.0)));
+                    let number = |&row: &usize| numbers[row].map_or(Ok(MISSING), |number| finite(name, number));
+                    let numbers = rows.iter().map(number);
                     self.push(name.clone(), numbers.collect::<Result<_, _>>()?)?;
                 }
             }
@@ -99,12 +103,13 @@ impl Columns {
         Ok(())
     }
 
-    /// Adds a column for each value, unless there are more than [`MAX_VALUES`]; returns how many there are.
-    fn push_one_hot(&mut self, name: &str, texts: &[Option<&str>]) -> Result<usize, FeaturesError> {
+    /// Adds a column for each value, unless there are more than [`MAX_VALUES`]; returns how many there are. All columns
+    /// of a row without a text are `missing`.
+    fn push_one_hot(&mut self, name: &str, texts: &[Option<&str>], missing: f32) -> Result<usize, FeaturesError> {
         let values: BTreeSet<&str> = texts.iter().flatten().copied().collect();
         if values.len() <= MAX_VALUES {
             for value in &values {
-                let is_value = |text: &Option<&str>| f32::from(u8::from(*text == Some(*value)));
+                let is_value = |text: &Option<&str>| text.map_or(missing, |text| f32::from(u8::from(text == *value)));
                 self.push(format!("{name}={value}"), texts.iter().map(is_value).collect())?;
             }
         }
@@ -200,7 +205,11 @@ mod tests {
                 .contains("`NaN`")
         );
         let (names, matrix) = columns.into_parts();
-        assert_eq!((names.as_slice(), matrix.values()), (&["hour".to_owned()][..], &[23.0, 0.0][..]));
+        assert_eq!((names, matrix.values()[0], matrix.values()[1].is_nan()), (vec!["hour".to_owned()], 23.0, true));
+        let mut columns = Columns::new("contexts", 2);
+        columns.push_contexts(&[text("device", &[None, Some("tv")])], &[0, 1]).unwrap();
+        let (_, matrix) = columns.into_parts();
+        assert!(matrix.values()[0].is_nan() && matrix.values()[1] == 1.0, "{matrix:?}");
 
         let searches: Vec<String> = (0..=MAX_VALUES).map(|n| n.to_string()).collect();
         let search = text("search", &searches.iter().map(|search| Some(search.as_str())).collect::<Vec<_>>());

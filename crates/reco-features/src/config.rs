@@ -160,21 +160,34 @@ impl Default for SplitConfig {
     }
 }
 
+/// Keys of `[split]` that few splits read: which, and the same in words.
+const KEYS: [(&str, &[&str], &str); 4] = [
+    ("path", &["file"], "`file` reads it"),
+    ("fold", &["k-fold", "file"], "`k-fold` and `file` read it"),
+    ("folds", &["k-fold"], "`k-fold` reads it"),
+    ("fold_in", &["held-out-users"], "`held-out-users` reads it"),
+];
+
 impl SplitConfig {
+    /// The keys of one split alone that `kind` does not read.
+    pub fn unread(kind: &str) -> impl Iterator<Item = &'static str> {
+        KEYS.iter().filter(move |(_, readers, _)| !readers.contains(&kind)).map(|(key, ..)| *key)
+    }
+
     /// Refuses a key of one split alone that another split is given.
     ///
     /// # Errors
     /// The key, who does not read it, and who does.
     pub fn check_keys(&self) -> Result<(), FeaturesError> {
         let (Self { kind, .. }, plain) = (self, Self::default());
-        let keys: [(&'static str, bool, &[&str], &'static str); 4] = [
-            ("path", self.path != plain.path, &["file"], "`file` reads it"),
-            ("fold", self.fold != plain.fold, &["k-fold", "file"], "`k-fold` and `file` read it"),
-            ("folds", self.folds != plain.folds, &["k-fold"], "`k-fold` reads it"),
-            ("fold_in", self.fold_in != plain.fold_in, &["held-out-users"], "`held-out-users` reads it"),
-        ];
-        match keys.into_iter().find(|(_, is_given, readers, _)| *is_given && !readers.contains(&kind.as_str())) {
-            Some((key, .., readers)) => Err(FeaturesError::UnreadKey { key, kind: kind.clone(), readers }),
+        let is_given = |key: &str| match key {
+            "path" => self.path != plain.path,
+            "fold" => self.fold != plain.fold,
+            "folds" => self.folds != plain.folds,
+            _ => self.fold_in != plain.fold_in,
+        };
+        match KEYS.iter().find(|(key, read_by, _)| is_given(key) && !read_by.contains(&kind.as_str())) {
+            Some(&(key, _, readers)) => Err(FeaturesError::UnreadKey { key, kind: kind.clone(), readers }),
             None => Ok(()),
         }
     }

@@ -22,7 +22,7 @@ pub(crate) struct Clock {
 }
 
 /// What a time says about a rating.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     /// 6 < hour < 20: from 07:00:00 to 19:59:59.
     pub(crate) daytime: bool,

@@ -15,7 +15,7 @@ use reco_data::{DatasetInfo, Ratings, Tables};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{item_side, user_side};
-use crate::columns::Columns;
+use crate::columns::{Columns, MISSING};
 use crate::context::{Clock, Moment};
 use crate::filter::{Edge, Filtered, Kept, filter};
 use crate::scaling::fit_scaling;
@@ -78,7 +78,7 @@ pub struct Info {
     /// What the filters of `[features]` dropped of the rest.
     #[serde(default)]
     pub filtered: Filtered,
-    /// Ratings without a time, in a table where others have one: their `daytime` and `weekend` are 0.
+    /// Ratings without a time, in a table where others have one: their `daytime` and `weekend` are the training average.
     pub n_without_time: usize,
     /// Attributes with too many values to be features: `zip_code`.
     pub left_out: Vec<String>,
@@ -149,7 +149,7 @@ pub fn prepare(
                 .map_err(|source| FeaturesError::Rating { source_row: row.source_row, source }),
         })
         .collect::<Result<Vec<Option<Rating>>, _>>()?;
-    let contexts = contexts(&tables.ratings, &rows, &table_rows, &clock)?;
+    let mut contexts = contexts(&tables.ratings, &rows, &table_rows, &clock)?;
 
     let split_rows = SplitRows { users: &users.users, items: &items.items, rows: &rows, seed };
     let assignment = split(&split_rows, split_config)?;
@@ -158,12 +158,20 @@ pub fn prepare(
     let scaling = fit_scaling(features.scaling, tables.scale, items.items.len(), rated);
 
     let in_train = (0..rows.len()).filter(|at| assignment.parts[*at] == Part::Train);
+    let columns = ContextColumn::of(contexts.names, &contexts.matrix, in_train);
+    for row in 0..rows.len() {
+        for (number, column) in contexts.matrix.row_mut(row).iter_mut().zip(&columns) {
+            if number.is_nan() {
+                *number = column.mean;
+            }
+        }
+    }
     let catalogue = Catalogue {
         users: users.users,
         items: items.items,
         user_features: users.features,
         item_features: items.features,
-        contexts: ContextColumn::of(contexts.names, &contexts.matrix, in_train),
+        contexts: columns,
         scale: tables.scale,
         scaling,
     };
@@ -284,7 +292,7 @@ fn sort_rows(
     Ok(sorted)
 }
 
-/// The contexts of the sorted rows.
+/// The contexts of the sorted rows; [`MISSING`] where a row has none.
 struct Contexts {
     names: Vec<String>,
     matrix: Matrix,
@@ -302,12 +310,17 @@ fn contexts(
     let n_timed = rows.iter().filter(|row| row.timestamp.is_some()).count();
     if n_timed > 0 {
         let moment = |row: &SplitRow| match row.timestamp {
-            None => Ok(Moment::default()),
-            Some(seconds) => clock.moment(seconds).ok_or(FeaturesError::Time { seconds, source_row: row.source_row }),
+            None => Ok(None),
+            Some(seconds) => {
+                let moment = clock.moment(seconds);
+                moment.map(Some).ok_or(FeaturesError::Time { seconds, source_row: row.source_row })
+            }
         };
         let moments = rows.iter().map(moment).collect::<Result<Vec<_>, _>>()?;
-        let column =
-            |read: fn(&Moment) -> bool| moments.iter().map(|moment| f32::from(u8::from(read(moment)))).collect();
+        let column = |read: fn(&Moment) -> bool| {
+            let number = |moment: &Option<Moment>| moment.as_ref().map_or(MISSING, |at| f32::from(u8::from(read(at))));
+            moments.iter().map(number).collect()
+        };
         columns.push("daytime".to_owned(), column(|moment| moment.daytime))?;
         columns.push("weekend".to_owned(), column(|moment| moment.weekend))?;
     }

@@ -53,12 +53,11 @@ fn features_and_contexts_are_named_and_in_order() {
     assert_eq!(catalogue.user_features.names(), ["age"]);
     assert_eq!(catalogue.user_features.matrix().values(), [0.0, 0.5, 1.0]);
     assert!(catalogue.context_names().eq(["daytime", "weekend", "device=mobile", "device=tv"]));
-    // Of the three rows of train below, one each is by day, on a weekend, on a mobile and on a TV.
-    let third = 1.0 / 3.0;
-    assert_eq!(catalogue.average_moment(), [third; 4]);
+    // Of the two rows of train below that have a moment, one each is by day, on a weekend, on a mobile and on a TV.
+    assert_eq!(catalogue.average_moment(), [0.5; 4]);
     // int(0.8 × 3) = 2 columns train. Rows: (user 0, item 0), (0, 1), (2, 0).
     assert_eq!(dataset.source_rows.fit, [2, 1, 0]);
-    assert_eq!(dataset.fit.contexts().row(0), [0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(dataset.fit.contexts().row(0), [0.5; 4], "what a row lacks is the average of those that have it");
     assert_eq!(dataset.fit.contexts().row(1), [1.0, 0.0, 1.0, 0.0]);
     assert_eq!(dataset.fit.contexts().row(2), [0.0, 1.0, 0.0, 1.0]);
     assert_eq!((dataset.info.n_without_time, dataset.info.n_ratings), (1, 4));

@@ -3,7 +3,7 @@
 //! Does not know how a difference was made, nor what a metric means.
 //!
 //! **Invariant**: a lead above 0 is the better side of it, of errors too; a lead whose interval holds 0 is said to be
-//! maybe luck.
+//! maybe luck, and one that too few users or repetitions tell of to be untold.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,8 +62,11 @@ pub struct Lead {
     pub over: String,
     /// Its value.
     pub value: f64,
-    /// By how much the best is better, in the metric's unit.
+    /// By how much the best is better, in the metric's unit; below 0 only where chance does better than the best.
     pub lead: f64,
+    /// Users whom both have, where the difference is one over users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_users: Option<usize>,
     /// The lower end of its 95 % interval, of the paired difference over users.
     pub low: Option<f64>,
     /// The upper end.
@@ -74,11 +77,13 @@ pub struct Lead {
 }
 
 impl Lead {
-    /// Whether luck alone would not do; `None` where nothing tells.
+    /// Whether luck alone would not do; `None` where nothing tells, or too little.
     pub fn is_sure(&self) -> Option<bool> {
         match (self.low, self.repetitions) {
+            (Some(_), _) if self.lead < 0.0 => Some(self.high.is_some_and(|high| high < 0.0)),
             (Some(low), _) => Some(low > 0.0),
-            (None, Some([better, n])) => Some(better == n),
+            (None, Some([better, n])) if better < n => Some(false),
+            (None, Some([_, n])) => (n >= ENOUGH).then_some(true),
             (None, None) => None,
         }
     }
@@ -88,22 +93,53 @@ impl Lead {
         let over = format!("{}{place}", self.over);
         let how_sure = self.how_sure();
         let how_sure = if how_sure.is_empty() { how_sure } else { format!(" ({how_sure})") };
-        match self.lead {
-            0.0 => format!("no better than {over}"),
-            lead => format!("{} better than {over}{how_sure}", number(lead)),
+        match self.by() {
+            None => format!("no better than {over}"),
+            Some(by) => format!("{by} than {over}{how_sure}"),
         }
+    }
+
+    /// What is to be said of the next one.
+    pub(crate) fn place(&self) -> &'static str {
+        if self.lead < 0.0 { ", which is chance" } else { ", the next" }
+    }
+
+    /// `0.0063 better`; `None` for no lead.
+    pub(crate) fn by(&self) -> Option<String> {
+        let better = if self.lead < 0.0 { "worse" } else { "better" };
+        (self.lead != 0.0).then(|| format!("{} {better}", number(self.lead.abs())))
     }
 
     /// `95 %: -0.0031 to 0.0157, could be luck`
     pub(crate) fn how_sure(&self) -> String {
-        let luck = if self.is_sure() == Some(false) { ", could be luck" } else { "" };
-        match (self.low.zip(self.high), self.repetitions) {
-            (Some((low, high)), _) => format!("95 %: {} to {}{luck}", number(low), number(high)),
-            (None, Some([better, n])) => format!("in {better} of {n} repetitions{luck}"),
-            (None, None) => String::new(),
+        let verdict = if self.is_sure() == Some(true) { None } else { self.verdict() };
+        self.range().into_iter().chain(verdict.map(str::to_owned)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// `95 %: -0.0031 to 0.0157`
+    pub(crate) fn range(&self) -> Option<String> {
+        let interval = self.low.zip(self.high).map(|(low, high)| format!("95 %: {} to {}", number(low), number(high)));
+        interval.or_else(|| self.repetitions.map(|[better, n]| format!("in {better} of {n} repetitions")))
+    }
+
+    /// `could be luck`
+    pub(crate) fn verdict(&self) -> Option<&'static str> {
+        match (self.is_sure(), self.repetitions, self.n_users) {
+            (Some(true), ..) if self.lead < 0.0 => Some("surely worse"),
+            (Some(true), ..) => Some("surely better"),
+            (Some(false), ..) => Some("could be luck"),
+            (None, Some(_), _) => Some("too few repetitions to tell"),
+            (None, None, Some(n)) if n < ENOUGH => Some("too few users to tell"),
+            // No user differs from another in it: there is no spread to judge by.
+            (None, None, Some(_)) => Some("the same for every user"),
+            (None, None, None) => None,
         }
     }
 }
+
+/// Fewer users or repetitions tell nothing: six of six is the first that chance alone brings less than once in twenty
+/// times, from either side.
+const ENOUGH: usize = 6;
 
 /// Four decimals, and no sign of what is not shown.
 pub(crate) fn number(value: f64) -> String {
@@ -131,13 +167,21 @@ impl Best {
     /// By how much it is better than the next and than the plainest, in words.
     pub(crate) fn by_how_much(&self) -> Vec<String> {
         let Some(next) = self.next() else { return vec!["the only one".to_owned()] };
-        let mut words = vec![next.words(", the next")];
+        let mut words = vec![next.words(next.place())];
         words.extend(self.over_plain().map(|lead| lead.words("")));
         words
     }
 
+    /// Whether nobody's list had anything that a user then rated well.
+    pub fn hit_nothing(&self) -> bool {
+        self.task == BestFor::Lists && self.value == 0.0 && self.leads.iter().all(|lead| lead.lead == 0.0)
+    }
+
     fn sentence(&self) -> String {
         let Self { task, metric, approach, value, .. } = self;
+        if self.hit_nothing() {
+            return format!("best for lists: none, no list hit anything ({} is 0)", metric_name(metric));
+        }
         let what = format!("best for {}: {approach}, {} {}", task.word(), metric_name(metric), number(*value));
         format!("{what}, {}", self.by_how_much().join(", "))
     }
@@ -150,7 +194,12 @@ impl Headline {
     pub fn sentence(&self) -> String {
         let text = self.best.iter().map(Best::sentence).collect::<Vec<_>>().join("; ");
         let mut letters = text.chars();
-        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).chain(['.']).collect())
+        let sentence = letters.next().map(|first| first.to_uppercase().chain(letters).chain(['.']).collect::<String>());
+        let mut sentence = sentence.unwrap_or_default();
+        if self.best.iter().any(|best| !best.leads.is_empty() && !best.hit_nothing()) {
+            sentence += " The best is read off the test itself.";
+        }
+        sentence
     }
 
     /// The best for `task`.
@@ -176,7 +225,7 @@ pub(crate) mod tests {
             lead,
             low: Some(low),
             high: Some(high),
-            repetitions: None,
+            ..Lead::default()
         };
         Headline {
             best: vec![
@@ -209,7 +258,8 @@ pub(crate) mod tests {
             headline().sentence(),
             "Best for lists: profile, NDCG@10 0.1353, 0.0063 better than popularity, the next (95 %: -0.0031 to \
              0.0157, could be luck); best for stars: neural, RMSE 0.9100, 0.0100 better than hybrid, the next \
-             (95 %: 0.0040 to 0.0160), 0.1200 better than user-mean (95 %: 0.1000 to 0.1400)."
+             (95 %: 0.0040 to 0.0160), 0.1200 better than user-mean (95 %: 0.1000 to 0.1400). The best is read off \
+             the test itself."
         );
         assert_eq!(Headline::default().sentence(), "");
         let lone = Best { leads: Vec::new(), ..headline().best.remove(0) };
@@ -221,8 +271,30 @@ pub(crate) mod tests {
         let lead = Lead { over: "svd".to_owned(), lead: 0.01, repetitions: Some([4, 5]), ..Lead::default() };
         assert_eq!(lead.words(""), "0.0100 better than svd (in 4 of 5 repetitions, could be luck)");
         assert_eq!(Lead { lead: 0.0, ..lead.clone() }.words(""), "no better than svd");
-        assert_eq!(Lead { repetitions: Some([5, 5]), ..lead.clone() }.is_sure(), Some(true));
+        let few = Lead { repetitions: Some([5, 5]), ..lead.clone() };
+        assert_eq!(few.words(""), "0.0100 better than svd (in 5 of 5 repetitions, too few repetitions to tell)");
+        assert_eq!(Lead { repetitions: Some([1, 1]), ..lead.clone() }.is_sure(), None);
+        assert_eq!(Lead { repetitions: Some([6, 6]), ..lead.clone() }.is_sure(), Some(true));
         assert_eq!(Lead { repetitions: None, ..lead }.words(""), "0.0100 better than svd");
+    }
+
+    #[test]
+    fn few_users_and_users_alike_are_told_as_such() {
+        let lead = |n_users| Lead { over: "svd".to_owned(), lead: 0.01, n_users: Some(n_users), ..Lead::default() };
+        assert_eq!(lead(1).words(""), "0.0100 better than svd (too few users to tell)");
+        assert_eq!(lead(5).is_sure(), None);
+        assert_eq!(lead(6).words(""), "0.0100 better than svd (the same for every user)");
+    }
+
+    #[test]
+    fn chance_that_does_better_and_lists_without_a_hit_are_said() {
+        let mut best = Best { leads: Vec::new(), value: 0.0, ..headline().best.remove(0) };
+        let sentence = |best: &Best| Headline { best: vec![best.clone()] }.sentence();
+        assert_eq!(sentence(&best), "Best for lists: none, no list hit anything (NDCG@10 is 0).");
+        best.leads = vec![Lead { over: "random".to_owned(), value: 0.01, lead: -0.01, ..Lead::default() }];
+        let told = "Best for lists: profile, NDCG@10 0.0000, 0.0100 worse than random, which is chance. The best is \
+                    read off the test itself.";
+        assert_eq!(sentence(&best), told);
     }
 
     #[test]

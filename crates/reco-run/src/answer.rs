@@ -35,6 +35,8 @@ pub struct Visitor {
     history: Vec<(ItemIdx, Target)>,
     seen: Seen,
     profile: Profile,
+    /// What of the history was named without stars.
+    liked: BTreeSet<ItemIdx>,
 }
 
 /// What a model answers.
@@ -83,6 +85,9 @@ pub enum ReasonCause {
         name: String,
         /// The weight that the one who asks gives it.
         weight: f32,
+        /// Whether they said that they like it.
+        #[serde(skip)]
+        is_stated: bool,
     },
     /// An item that the one who asks has rated.
     Item {
@@ -92,8 +97,8 @@ pub enum ReasonCause {
         name: String,
         /// How alike it is.
         similarity: f32,
-        /// In stars.
-        rating: f32,
+        /// In stars; `None` where it was named without any.
+        rating: Option<f32>,
     },
     /// Another user, who has rated the item.
     User {
@@ -129,7 +134,7 @@ impl Asker {
 
 impl Artifact {
     /// A visitor who states `profile` and has rated items: each by its id, as the ratings file writes it, in stars, or
-    /// without any for an item that was met.
+    /// without any. Such an item counts as [`liked`](Self::liked) where ratings have stars, else as met.
     ///
     /// # Errors
     /// An item that is not there or is named twice, stars beyond the scale, a statement that the catalogue does not know.
@@ -138,23 +143,26 @@ impl Artifact {
         // Looked at here as well, so that an approach that does not read it lets no mistake pass.
         profile.stated(catalogue)?;
         let mut history = Vec::with_capacity(rated.len());
-        let mut met = BTreeSet::new();
+        let (mut met, mut liked) = (BTreeSet::new(), BTreeSet::new());
         for (id, stars) in rated {
             let item = find_item(catalogue, &self.details, id)?;
             if !met.insert(item) {
                 return Err(RunError::RatedTwice { item: id.clone() });
             }
-            let target = match stars {
+            if stars.is_none() {
+                liked.insert(item);
+            }
+            let target = match stars.or(self.liked()) {
                 None => Target::EVENT,
                 Some(stars) => {
-                    let rating = catalogue.scale.rating(*stars);
+                    let rating = catalogue.scale.rating(stars);
                     let rating = rating.map_err(|source| RunError::Rated { item: id.clone(), source })?;
                     catalogue.scaling.target(item, rating)
                 }
             };
             history.push((item, target));
         }
-        Ok(Asker::Visitor(Visitor { history, seen: Seen::new(met.into_iter().collect()), profile }))
+        Ok(Asker::Visitor(Visitor { history, seen: Seen::new(met.into_iter().collect()), profile, liked }))
     }
 
     /// The best `top` items that `asker` has not met, in the moment `context`; with reasons if `explain`.
@@ -164,14 +172,14 @@ impl Artifact {
     pub fn answer(&self, asker: &Asker, context: &[f32], top: NonZeroUsize, explain: bool) -> Result<Answer, RunError> {
         let (who, seen) = match asker {
             Asker::User(user) => (Who::Known(*user), &self.seen[user.index()]),
-            Asker::Visitor(Visitor { history, seen, profile }) => (Who::Visitor { history, profile }, seen),
+            Asker::Visitor(Visitor { history, seen, profile, .. }) => (Who::Visitor { history, profile }, seen),
         };
         let query = Query { who, context, candidates: Candidates::AllExcept(seen) };
         let ranking = self.model.recommend(&[query], top)?.remove(0);
         let reasons = if explain {
             let items: Vec<ItemIdx> = ranking.items().collect();
             let explanations = self.model.explain(&query, &items)?;
-            explanations.map(|all| all.into_iter().map(|explanation| self.reasons(explanation)).collect())
+            explanations.map(|all| all.into_iter().map(|explanation| self.reasons(explanation, asker)).collect())
         } else {
             None
         };
@@ -215,16 +223,21 @@ impl Artifact {
         Ok(unused)
     }
 
-    fn reasons(&self, explanation: Explanation) -> Reasons {
+    fn reasons(&self, explanation: Explanation, asker: &Asker) -> Reasons {
         let Explanation { mut terms, without, .. } = explanation;
         // Stable: equal effects stay in the model's order.
         terms.sort_by(|one, other| other.effect.abs().total_cmp(&one.effect.abs()));
         let catalogue = self.catalogue();
+        let said = |is: &dyn Fn(&Visitor) -> bool| matches!(asker, Asker::Visitor(visitor) if is(visitor));
         let cause = |cause| match cause {
-            Cause::Feature { name, weight } => ReasonCause::Feature { name, weight },
+            Cause::Feature { name, weight } => {
+                let is_stated = said(&|visitor| visitor.profile.likes.contains(&name));
+                ReasonCause::Feature { name, weight, is_stated }
+            }
             Cause::Part { name } => ReasonCause::Part { name },
             Cause::Item { item, similarity, rating } => {
                 let name = self.details[item.index()].name.clone();
+                let rating = (!said(&|visitor| visitor.liked.contains(&item))).then_some(rating);
                 ReasonCause::Item { item_id: catalogue.items.id(item).clone(), name, similarity, rating }
             }
             Cause::User { user, similarity, rating } => {

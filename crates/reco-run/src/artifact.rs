@@ -53,6 +53,9 @@ pub struct ArtifactConfig {
     pub seed: u64,
     /// The data set that it learned.
     pub dataset: String,
+    /// Whether all that it learned has stars: an item that is named without any then counts as liked.
+    #[serde(default)]
+    pub has_stars: bool,
 }
 
 /// A trained model with all that an answer needs.
@@ -138,6 +141,11 @@ impl Artifact {
     /// Users, items, features.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         self.model.catalogue()
+    }
+
+    /// As how many stars an item counts that is named without: the most that there are; `None` where nothing has stars.
+    pub fn liked(&self) -> Option<f32> {
+        self.config.has_stars.then(|| self.catalogue().scale.max())
     }
 
     /// The moment that `stated` describes, one number per context; contexts not stated are the

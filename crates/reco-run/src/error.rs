@@ -126,6 +126,14 @@ pub enum RunError {
         /// The folder.
         path: String,
     },
+    /// Models that know their own users alone.
+    #[error(
+        "no trained model in `{path}` has an answer for someone new\nhint: train one that has: `reco run --approach popularity`"
+    )]
+    NoneForVisitors {
+        /// The folder.
+        path: String,
+    },
     /// No trained model of that name.
     #[error("there is no trained model `{name}` in `{path}`\nhint: {hint}")]
     UnknownModel {

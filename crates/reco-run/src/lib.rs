@@ -51,7 +51,7 @@ pub use registry::approaches;
 pub use run::{RunOptions, Summary, results, run};
 pub use scores::{ScoredFile, ScoresOptions, measure_scores};
 pub use show::{Shown, show};
-pub use stage::{PAGE, RESULTS, STAGES, StageEntry};
+pub use stage::{PAGE, RESULTS, STAGES, StageEntry, shell_word};
 
 pub use reco_data::{DATA_KEYS, DataKey, IngestProgress, Output, TableOutput, fetch, synth};
 pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};

@@ -3,8 +3,8 @@
 //! Does not know numbers that a person would not: parts of a model without a meaning of their own are left out. Says
 //! `you`.
 //!
-//! **Invariant**: a sentence names only terms that speak for the item; where there are none it says what is known of
-//! the item.
+//! **Invariant**: a sentence names only terms that speak for the item, and stars only that somebody gave; where there
+//! are none it says what is known of the item.
 
 use reco_core::RatingScale;
 
@@ -34,46 +34,39 @@ impl ItemFacts {
 }
 
 impl Reasons {
-    /// Why, for the one who asked: `because you rated Star Wars 5`, `because you like Sci-Fi`; what everyone together
+    /// Why, for the one who asked: `because you rated Star Wars 5`, `because you rate much Sci-Fi`; what everyone together
     /// says of the item where the terms say nothing to a person.
     pub fn sentence(&self, item: &ItemFacts, scale: RatingScale) -> String {
         let speaks_for = |reason: &&Reason| reason.effect > 0.0;
         let terms = || self.terms.iter().filter(speaks_for);
         let middle = (scale.min() + scale.max()) / 2.0;
         // A low rating of something alike is no reason to watch it, whatever it adds to a sum.
-        let rated: Vec<String> = terms()
-            .filter_map(|reason| match &reason.cause {
-                ReasonCause::Item { name, rating, .. } if *rating > middle => {
-                    Some(format!("{name} {}", stars(*rating)))
-                }
-                _ => None,
-            })
-            .take(NAMED)
-            .collect();
-        if !rated.is_empty() {
-            return format!("because you rated {}", rated.join(" and "));
+        let rated = terms().filter_map(|reason| match &reason.cause {
+            ReasonCause::Item { name, rating: Some(rating), .. } if *rating > middle => {
+                Some(("rated", format!("{name} {}", stars(*rating))))
+            }
+            ReasonCause::Item { name, rating: None, .. } => Some(("liked", name.clone())),
+            _ => None,
+        });
+        // A model's weight of a feature is how much of what someone rates has it, whatever they thought of it.
+        let features = terms().filter_map(|reason| match &reason.cause {
+            ReasonCause::Feature { name, is_stated, .. } => {
+                Some((if *is_stated { "like" } else { "rate much" }, feature(name)))
+            }
+            _ => None,
+        });
+        if let Some(sentence) = because(rated).or_else(|| because(features)) {
+            return sentence;
         }
-        let liked: Vec<&str> = terms()
-            .filter_map(|reason| match &reason.cause {
-                // How long ago an item appeared is a feature by the name of `old`.
-                ReasonCause::Feature { name, .. } if name == "old" => Some("what is older"),
-                ReasonCause::Feature { name, .. } => Some(name.as_str()),
-                _ => None,
-            })
-            .take(NAMED)
-            .collect();
-        if !liked.is_empty() {
-            return format!("because you like {}", liked.join(" and "));
-        }
-        let neighbours: Vec<f64> = (self.terms.iter())
+        let neighbours: Vec<f64> = terms()
             .filter_map(|reason| match &reason.cause {
                 ReasonCause::User { rating, similarity, .. } if *similarity > 0.0 => Some(f64::from(*rating)),
                 _ => None,
             })
             .collect();
-        if !neighbours.is_empty() {
-            let n = neighbours.len();
-            let mean = neighbours.iter().sum::<f64>() / n as f64;
+        let n = neighbours.len();
+        let mean = neighbours.iter().sum::<f64>() / n.max(1) as f64;
+        if mean > f64::from(middle) {
             let who = if n == 1 { "one person who rates" } else { "people who rate" };
             let average = if n == 1 {
                 format!("gave it {mean:.1}")
@@ -89,7 +82,7 @@ impl Reasons {
                 _ => None,
             })
             .take(NAMED)
-            .map(|group| format!("of {}", group.replace('=', " ")))
+            .map(|group| format!("of {}", feature(group)))
             .collect();
         let known = item.sentence();
         if !groups.is_empty() {
@@ -100,6 +93,23 @@ impl Reasons {
             |reason: &Reason| matches!(&reason.cause, ReasonCause::Part { name } if POPULAR.contains(&name.as_str()));
         if self.terms.iter().any(counts) { format!("popular with everyone: {known}") } else { known }
     }
+}
+
+/// `because you rated Star Wars 5 and Alien 4.5`, of verbs and what they are of; `None` without any.
+fn because(reasons: impl Iterator<Item = (&'static str, String)>) -> Option<String> {
+    let mut said = "";
+    let mut words = Vec::new();
+    for (verb, of) in reasons.take(NAMED) {
+        words.push(if verb == said { of } else { format!("{verb} {of}") });
+        said = verb;
+    }
+    (!words.is_empty()).then(|| format!("because you {}", words.join(" and ")))
+}
+
+/// A feature's column as one says it: `brand Acme` for `brand=Acme`.
+fn feature(name: &str) -> String {
+    // How long ago an item appeared is a feature by the name of `old`.
+    if name == "old" { "that is older".to_owned() } else { name.replacen('=', " ", 1) }
 }
 
 /// From so large an effect on, in logarithms of odds, a group of people likes an item noticeably more than everyone
@@ -134,11 +144,11 @@ mod tests {
     }
 
     fn item(name: &str, rating: f32) -> ReasonCause {
-        ReasonCause::Item { item_id: 1.into(), name: name.to_owned(), similarity: 0.5, rating }
+        ReasonCause::Item { item_id: 1.into(), name: name.to_owned(), similarity: 0.5, rating: Some(rating) }
     }
 
     fn feature(name: &str) -> ReasonCause {
-        ReasonCause::Feature { name: name.to_owned(), weight: 0.5 }
+        ReasonCause::Feature { name: name.to_owned(), weight: 0.5, is_stated: false }
     }
 
     #[test]
@@ -151,15 +161,27 @@ mod tests {
             (item("Fargo", 5.0), 0.05),
         ];
         assert_eq!(sentence(rated), "because you rated Star Wars 5 and Alien 4.5");
-        assert_eq!(sentence(vec![(feature("old"), 0.3)]), "because you like what is older");
+        let liked = ReasonCause::Item { item_id: 2.into(), name: "Brazil".to_owned(), similarity: 0.5, rating: None };
+        assert_eq!(sentence(vec![(liked.clone(), 0.3)]), "because you liked Brazil", "nobody gave it stars");
+        assert_eq!(
+            sentence(vec![(item("Alien", 4.5), 0.3), (liked, 0.2)]),
+            "because you rated Alien 4.5 and liked Brazil"
+        );
+        assert_eq!(sentence(vec![(feature("old"), 0.3)]), "because you rate much that is older");
+        assert_eq!(sentence(vec![(feature("brand=Acme"), 0.3)]), "because you rate much brand Acme");
+        let stated = ReasonCause::Feature { name: "Drama".to_owned(), weight: 0.5, is_stated: true };
+        assert_eq!(sentence(vec![(stated, 0.3)]), "because you like Drama");
         let liked = vec![(feature("Sci-Fi"), 0.3), (feature("Drama"), -0.2), (feature("Action"), 0.1)];
-        assert_eq!(sentence(liked), "because you like Sci-Fi and Action");
+        assert_eq!(sentence(liked), "because you rate much Sci-Fi and Action");
         let user = |rating, similarity| ReasonCause::User { user_id: 7.into(), similarity, rating };
         assert_eq!(
             sentence(vec![(user(5.0, 0.5), 0.2), (user(4.0, 0.4), 0.1), (user(1.0, -0.4), 0.1)]),
             "because people who rate as you do gave it 4.5 on average (2 of them)"
         );
         assert_eq!(sentence(vec![(user(5.0, 0.5), 0.2)]), "because one person who rates as you do gave it 5.0");
+        let known = "rated by 485 people, 4.2 on average";
+        assert_eq!(sentence(vec![(user(2.0, 0.5), 0.2)]), known, "what others disliked is no reason");
+        assert_eq!(sentence(vec![(user(5.0, 0.5), -0.2)]), known, "nor what speaks against it");
         assert_eq!(
             sentence(vec![(part("enjoyed by everyone"), -3.0), (part("people of gender=M"), 0.3)]),
             "popular with people of gender M; rated by 485 people, 4.2 on average"

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::lock::{self, Lock};
 use crate::models;
 use crate::place::refuse_inputs_inside;
-use crate::stage::{Context, position, repeated, report};
+use crate::stage::{Context, position, repeated, report, train};
 use crate::{Experiment, Outcome, PAGE, RESULTS, Repetition, RunError, RunProgress, STAGES, StageEntry};
 
 /// Which part of a run, and where.
@@ -65,7 +65,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     for experiment in [experiment].into_iter().chain(experiment.repetitions.iter().map(|one| &one.experiment)) {
         experiment.evaluate.check()?;
     }
-    let RunOptions { out, progress, command, .. } = *options;
+    let RunOptions { out, command, .. } = *options;
     let places: Vec<PathBuf> = experiment.repetitions.iter().map(|one| out.join(&one.label)).collect();
     // The folder of a repetition may be one that somebody names alone.
     let lock = places.iter().fold(Lock::of(out), |lock, place| lock.and(place));
@@ -104,14 +104,14 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     }
 
     let mut work = Vec::new();
-    for (row, context) in contexts.iter().enumerate() {
-        if let Some(label) = context.repetition {
-            progress.repetition(label, row + 1, contexts.len());
-        }
-        for stage in stages {
-            work.extend((stage.run)(context)?);
-        }
+    // The data of all repetitions are made before any of them trains, so that all refusals come before.
+    let fits = stages.iter().position(StageEntry::makes_models).filter(|_| contexts.len() > 1);
+    let (data, rest) = stages.split_at(fits.unwrap_or(0));
+    work_through(&contexts, data, &mut work)?;
+    if fits.is_some() {
+        contexts.iter().try_for_each(train::refuse_before)?;
     }
+    work_through(&contexts, rest, &mut work)?;
     if !experiment.repetitions.is_empty() && stages.iter().any(|stage| stage.makes_models()) {
         models::write_repeated(&whole)?;
     }
@@ -123,6 +123,19 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         results: reports.then(|| results(out)).transpose()?,
         page: reports.then(|| out.join("report").join(PAGE)),
     })
+}
+
+/// Runs `stages` for each of `contexts`.
+fn work_through(contexts: &[Context<'_>], stages: &[StageEntry], work: &mut Vec<Outcome>) -> Result<(), RunError> {
+    for (row, context) in contexts.iter().enumerate().filter(|_| !stages.is_empty()) {
+        if let Some(label) = context.repetition {
+            context.progress.repetition(label, row + 1, contexts.len());
+        }
+        for stage in stages {
+            work.extend((stage.run)(context)?);
+        }
+    }
+    Ok(())
 }
 
 /// What a stage is given that works in `out`, with tables that lie in `tables`.

@@ -63,7 +63,8 @@ pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
     }
     let mut shown = table(&answer.items);
     for (at, (item, because)) in answer.items.iter().zip(answer.because.iter().flatten()).enumerate() {
-        let _ = writeln!(shown, "{}{}. {}: {because}", if at == 0 { "\n" } else { "" }, item.rank, item.name);
+        let line = format!("{}. {}: {because}", item.rank, item.name);
+        let _ = writeln!(shown, "{}{}", if at == 0 { "\n" } else { "" }, text::on_one_line(&line));
     }
     text::print(&shown)
 }
@@ -83,7 +84,7 @@ fn profile(args: &VisitorArgs) -> anyhow::Result<Profile> {
 
 fn asked_by(args: &RecommendArgs, profile: &Profile) -> AskedBy {
     match args.new_user {
-        true => AskedBy::Visitor { has_rated: !args.visitor.rated.is_empty(), states: !profile.is_empty() },
+        true => AskedBy::Visitor { n_rated: args.visitor.rated.len(), states: !profile.is_empty() },
         false => AskedBy::Users,
     }
 }
@@ -121,6 +122,11 @@ fn notes(args: &RecommendArgs, artifact: &Artifact, asker: &Asker, answer: &Answ
     // Of several approaches, the one that answers: another might have looked at it.
     let answering = answer.choice.as_ref().map_or(model, |choice| &choice.approach);
     notes.extend(answer.unused.iter().map(|what| format!("`{answering}` does not look at {what}")));
+    let is_liked =
+        args.visitor.rated.iter().any(|(_, stars)| stars.is_none()) && !answer.unused.contains(&"the ratings");
+    if let Some(stars) = artifact.liked().filter(|_| is_liked) {
+        notes.push(format!("what is named without stars counts as liked: {stars} stars"));
+    }
     if answer.items.is_empty() {
         notes.push(format!("nothing is left to recommend: {} has met all {} items", who(args), answer.n_items));
     }

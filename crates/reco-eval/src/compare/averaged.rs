@@ -6,8 +6,12 @@
 //! **Invariant**: A and B exchanged give the other sign and the same width; every number is finite.
 
 use super::distribution::t_quantile;
+use super::paired::ARITHMETIC;
 use crate::Interval;
 use crate::metric::Average;
+
+/// Of fewer users there is no interval: not even all of them on one side would be more than luck.
+const ENOUGH: usize = 6;
 
 /// What one user is worth to both.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,7 +35,8 @@ pub struct Averaged {
     pub b: f64,
     /// B - A.
     pub difference: f64,
-    /// Its 95 % interval by Student's t, the users being drawn with all their rows; `None` for a single user.
+    /// Its 95 % interval by Student's t, the users being drawn with all their rows; `None` for fewer than six users, and
+    /// where all have the same difference that is not zero: there is no spread to judge by.
     pub interval: Option<Interval>,
 }
 
@@ -69,9 +74,13 @@ impl Averaged {
             (weight(user) * n / total * moved).powi(2)
         };
         let squares: f64 = users.iter().map(square).sum();
-        let difference = b - a;
-        let interval = (users.len() > 1).then(|| {
-            let half = (squares / (n - 1.0) / n).sqrt() * t_quantile(0.05, n - 1.0);
+        let largest = users.iter().fold(0.0_f64, |largest, user| largest.max(user.a.abs()).max(user.b.abs()));
+        let told = |number: f64| if number.abs() <= ARITHMETIC * largest { 0.0 } else { number };
+        let difference = told(b - a);
+        let deviation = told((squares / (n - 1.0)).sqrt());
+        let tells = users.len() >= ENOUGH && (deviation > 0.0 || difference == 0.0);
+        let interval = tells.then(|| {
+            let half = deviation / n.sqrt() * t_quantile(0.05, n - 1.0);
             Interval { low: difference - half, high: difference + half }
         });
         Some(Self { n: users.len(), a, b, difference, interval })
@@ -138,12 +147,23 @@ mod tests {
     }
 
     #[test]
-    fn of_nobody_there_is_nothing_and_of_one_no_interval() {
+    fn of_nobody_there_is_nothing_and_of_few_no_interval() {
         assert_eq!(Averaged::of(&[], Average::OverUsers), None);
         let one = Shared { n_rated: 0, a: 1.0, b: 2.0 };
         assert_eq!(Averaged::of(&[one], Average::OverRows), None, "no rated row");
         assert_eq!(Averaged::of(&[one], Average::OverUsers).unwrap().interval, None);
-        let perfect = [Shared { n_rated: 1, a: 0.0, b: 0.0 }; 3];
+        let user = |a: f64, b: f64| Shared { n_rated: 1, a, b };
+        let five: Vec<Shared> = (0..5).map(|n| user(0.0, f64::from(n))).collect();
+        assert_eq!(Averaged::of(&five, Average::OverUsers).unwrap().interval, None, "too few to tell");
+        let six: Vec<Shared> = (0..6).map(|n| user(0.0, f64::from(n))).collect();
+        assert!(Averaged::of(&six, Average::OverUsers).unwrap().interval.is_some());
+        let alike = [user(0.25, 0.5); 20];
+        assert_eq!(Averaged::of(&alike, Average::OverUsers).unwrap().interval, None, "no spread to judge by");
+        // 0.3 - 0.1 is not 0.2: by arithmetic alone.
+        let noise = [user(0.2, 0.3 - 0.1); 20];
+        let noise = Averaged::of(&noise, Average::OverUsers).unwrap();
+        assert_eq!((noise.difference, noise.interval), (0.0, Some(Interval { low: 0.0, high: 0.0 })));
+        let perfect = [user(0.0, 0.0); 6];
         let same = Averaged::of(&perfect, Average::RootMeanSquareOverRows).unwrap();
         assert_eq!(same.interval, Some(Interval { low: 0.0, high: 0.0 }));
     }

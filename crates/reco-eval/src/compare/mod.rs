@@ -44,7 +44,7 @@ mod wilcoxon;
 
 pub use averaged::{Averaged, Shared};
 pub use pair::{Grouping, MetricValues, Pair, PairedMetric, RunValues, UserRow};
-pub use paired::{Paired, TestResult};
+pub use paired::{ARITHMETIC, Paired, TestResult};
 pub use self_check::{Planted, Rejections, SelfCheck, self_check};
 pub use wilcoxon::{Method, SignedRank};
 

@@ -9,7 +9,7 @@ use super::wilcoxon::{SignedRank, signed_rank};
 use crate::Interval;
 
 /// Values that differ by less than this share of the largest of them differ by arithmetic alone: 0.3 - 0.2 is not 0.2 - 0.1.
-const ARITHMETIC: f64 = 1e-12;
+pub const ARITHMETIC: f64 = 1e-12;
 
 /// Two samples of the same users.
 #[derive(Clone, Copy, Debug, PartialEq)]

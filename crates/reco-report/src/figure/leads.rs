@@ -77,7 +77,8 @@ fn panel(sheet: &mut Sheet, top: f64, best: &Best, leads: &[&Lead]) {
     // To the left is behind; what of an interval is before the best, to the right of zero.
     let ends = leads.iter().flat_map(|lead| [Some(lead.lead), lead.high]).flatten();
     let behind = ends.fold(0.0, f64::max);
-    let before = leads.iter().filter_map(|lead| lead.low).fold(0.0, |most: f64, low| most.max(-low));
+    let before = leads.iter().flat_map(|lead| [Some(lead.lead), lead.low]).flatten();
+    let before = before.fold(0.0, |most: f64, low| most.max(-low));
     let span = if behind + before > 0.0 { behind + before } else { 1.0 };
     let across = |lead: f64| left + 6.0 + (right - left - 12.0) * (behind - lead) / span;
     let middle = |row: usize| top + TITLE + ROW * (row as f64 + 0.5);
@@ -99,7 +100,12 @@ fn panel(sheet: &mut Sheet, top: f64, best: &Best, leads: &[&Lead]) {
         }
         sheet.dot((across(lead.lead), y), 4.0, colour, false);
         label(sheet, name, left - 8.0, y, INK, Anchor::End);
-        let behind = if lead.lead == 0.0 { "0".to_owned() } else { format!("−{}", number(lead.lead)) };
+        // Chance alone can be before the best.
+        let behind = match lead.lead {
+            0.0 => "0".to_owned(),
+            lead if lead < 0.0 => format!("+{}", number(-lead)),
+            lead => format!("−{}", number(lead)),
+        };
         label(sheet, &behind, WIDTH - 4.0, y, colour, Anchor::End);
     }
 }

@@ -44,7 +44,8 @@ fn verdict(best: &Best, headline: &Headline, facts: &Facts) -> Markup {
         div.verdict {
             p.task { (task) " " small { "(" (question) ")" } }
             p.winner {
-                (approach) @if is_twice { small { " here too" } }
+                @if best.hit_nothing() { "none: no list hit anything" } @else { (approach) }
+                @if is_twice { small { " here too" } }
                 small { " " strong { (metric_name(metric)) " " (number(*value)) } }
             }
             @if let Some(about) = in_plain_words(metric).or_else(|| facts.meaning(metric)) {
@@ -52,7 +53,7 @@ fn verdict(best: &Best, headline: &Headline, facts: &Facts) -> Markup {
             }
             @if best.leads.is_empty() { p.soft { "Nothing else was asked, so that nothing can be compared." } }
             ul.leads {
-                @if let Some(lead) = best.next() { li { (words(lead, " (the next)")) } }
+                @if let Some(lead) = best.next() { li { (words(lead, lead.place())) } }
                 @if let Some(lead) = best.over_plain() { li { (words(lead, "")) } }
             }
         }
@@ -70,18 +71,16 @@ fn in_plain_words(metric: &str) -> Option<&'static str> {
 }
 
 fn words(lead: &Lead, place: &str) -> Markup {
-    let (class, verdict) = match lead.is_sure() {
-        Some(true) => ("sure", "surely better"),
-        Some(false) => ("luck", "could be luck"),
-        None => ("soft", ""),
+    let class = match lead.is_sure() {
+        Some(true) => "sure",
+        Some(false) => "luck",
+        None => "soft",
     };
-    let range = lead.low.zip(lead.high).map(|(low, high)| format!("95 %: {} to {}", number(low), number(high)));
-    let range = range.or_else(|| lead.repetitions.map(|[better, n]| format!("in {better} of {n} repetitions")));
     html! {
-        @if lead.lead == 0.0 { "no better than " } @else { strong { (number(lead.lead)) } " better than " }
+        @if let Some(by) = lead.by() { strong { (by) } " than " } @else { "no better than " }
         (lead.over) (place)
-        @if !verdict.is_empty() { ": " span class=(class) { (verdict) } }
-        @if let Some(range) = range { " " small { "(" (range) ")" } }
+        @if let Some(verdict) = lead.verdict() { ": " span class=(class) { (verdict) } }
+        @if let Some(range) = lead.range() { " " small { "(" (range) ")" } }
     }
 }
 

@@ -4,7 +4,11 @@
 //!
 //! **Invariant**: yes and no, 0 and 1, are never suspected: their average is a share, and each of them is seen.
 
+use reco_core::Requirement;
 use reco_features::context_vector;
+
+use crate::auto;
+use crate::experiment::Configured;
 
 use super::{CheckEntry, Finding, Severity, Subject, Unknown, Verdict};
 
@@ -18,6 +22,11 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 };
 
 fn look(subject: &Subject<'_>) -> Verdict {
+    // Networks alone read contexts, and know only whom they were trained on; `auto` may have one among its parts.
+    let reads = |one: &Configured| one.kind == auto::NAME || one.approach.requires().contains(&Requirement::KnownUsers);
+    if !subject.experiment.approaches.iter().any(reads) {
+        return Ok(Vec::new());
+    }
     let dataset = subject.dataset()?;
     let columns = &dataset.catalogue.contexts;
     let moment = context_vector(&dataset.catalogue, &subject.experiment.evaluate.context)
@@ -67,7 +76,7 @@ mod tests {
         let matrix = Matrix::new(values.len(), 1, values.to_vec()).unwrap();
         let contexts = ContextColumn::of(vec!["place".to_owned()], &matrix, 0..values.len());
         data.catalogue = Arc::new(Catalogue { contexts, ..Catalogue::clone(&data.catalogue) });
-        let experiment = experiment(sets);
+        let experiment = experiment(&[&["approach=[{name='hybrid'}]"], sets].concat());
         let subject = Subject { dataset: Some(data), ..subject(&experiment) };
         found(&ENTRY, &subject).into_iter().map(|one| one.found).collect()
     }
@@ -81,5 +90,7 @@ mod tests {
         assert!(at(&["evaluate.context.place=7"], &[1.0, 2.0, 3.0])[0].contains("`place` = 7"));
         assert!(at(&[], &[1.0, 2.0, 3.0]).is_empty());
         assert!(at(&[], &[0.0, 1.0]).is_empty(), "a share of yes and no");
+        let plain = "approach=[{name='popularity'}, {name='svd'}]";
+        assert!(at(&[plain], &[0.0, 100.0]).is_empty(), "no network reads it");
     }
 }

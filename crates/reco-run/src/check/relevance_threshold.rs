@@ -4,8 +4,6 @@
 //!
 //! **Invariant**: events without stars are relevant by what they are, and never suspected; nor is a threshold that no metric reads.
 
-use reco_eval::metric::Measure;
-
 use super::{CheckEntry, Finding, Severity, Subject, Verdict, share};
 
 pub(super) const ENTRY: CheckEntry = CheckEntry {
@@ -15,13 +13,12 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 };
 
 fn look(subject: &Subject<'_>) -> Verdict {
-    let reads = |measure: &Measure| matches!(measure, Measure::TopK(_) | Measure::Whole(_) | Measure::Judgements(_));
-    if !subject.columns.iter().any(|(_, entry)| reads(&entry.measure)) {
+    if !subject.columns.iter().any(|(_, entry)| entry.reads_relevance()) {
         return Ok(Vec::new());
     }
     let dataset = subject.dataset()?;
-    let threshold = subject.experiment.evaluate.relevance_threshold;
     let scale = dataset.catalogue.scale;
+    let threshold = subject.experiment.evaluate.relevant_from(scale);
     let lowest = subject.experiment.features.min_rating.map_or(scale.min(), |least| least.max(scale.min()));
     let middle = f32::midpoint(scale.min(), scale.max());
     let stars: Vec<f32> = dataset.test.ratings().iter().flatten().map(|rating| rating.stars()).collect();
@@ -38,7 +35,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
             share(disliked, stars.len(), "ratings"),
         ),
         "what is measured is what people meet, not what they like",
-        "set `evaluate.relevance_threshold = 4`, in stars, unless a protocol is to be repeated that takes ratings as events",
+        "raise `evaluate.relevance_threshold`, in stars, unless a protocol is to be repeated that takes ratings as events",
     )])
 }
 

@@ -3,13 +3,15 @@
 //! Does not know what any key means: it hands on one JSON object, which [`super::Experiment`] reads.
 //!
 //! **Invariant**: a chain of `extends` ends, with the built-in experiment if it says `default`; the object has no key `extends`; tables are merged key by key, with the
-//! extending file's value winning, and anything else, the list of approaches included, is replaced whole.
+//! extending file's value winning, and anything else, the list of approaches included, is replaced whole; of a split that is
+//! replaced by another kind, what that kind does not read goes with it.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use reco_core::options::did_you_mean;
+use reco_features::SplitConfig;
 use serde_json::{Map, Value};
 
 use super::ExperimentError;
@@ -49,10 +51,43 @@ pub(super) fn read(source: &Source, sets: &[String]) -> Result<Map<String, Value
         Source::Default => parse(&source.place(), DEFAULT)?,
         Source::File(path) => read_chain(path, &mut Vec::new())?,
     };
+    let kind = sets.iter().rev().find_map(|set| set.split_once('=').filter(|(key, _)| key.trim() == SPLIT_KIND));
+    if let Some((_, kind)) = kind {
+        drop_unread(&mut table, kind.trim().trim_matches(['"', '\'']));
+    }
     for set in sets {
         apply(&mut table, set)?;
     }
     Ok(table)
+}
+
+/// The key that says which split it is.
+pub(super) const SPLIT_KIND: &str = "split.kind";
+
+/// Leaves out of the split of `base`, which is to become one of `kind`, the keys that this does not read: they were said
+/// of another.
+pub(super) fn drop_unread(base: &mut Map<String, Value>, kind: &str) {
+    if let Some(Value::Object(split)) = base.get_mut("split")
+        && split.get("kind").and_then(Value::as_str) != Some(kind)
+    {
+        SplitConfig::unread(kind).for_each(|key| drop(split.remove(key)));
+    }
+}
+
+/// The table of a file over that of its base. Names are not inherited: another experiment is called otherwise, and so
+/// are other data.
+fn extended(mut base: Map<String, Value>, table: Map<String, Value>) -> Map<String, Value> {
+    base.remove("name");
+    if let (Some(data), Some(other)) = (base.get_mut("data").and_then(Value::as_object_mut), table.get("data"))
+        && ["path", "from", "fetch"].iter().any(|key| other.get(key).is_some())
+    {
+        data.remove("name");
+    }
+    if let Some(kind) = table.get("split").and_then(|split| split.get("kind")).and_then(Value::as_str) {
+        drop_unread(&mut base, kind);
+    }
+    merge(&mut base, table);
+    base
 }
 
 fn read_chain(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Map<String, Value>, ExperimentError> {
@@ -81,19 +116,6 @@ fn read_chain(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Map<String, Value
         return Err(ExperimentError::Cycle { chain: files.collect::<Vec<_>>().join(" extends ") });
     }
     Ok(extended(read_chain(&base, chain)?, table))
-}
-
-/// `base` with what `table` says over it. Names are not inherited: another experiment is called otherwise, and so are
-/// other data.
-fn extended(mut base: Map<String, Value>, table: Map<String, Value>) -> Map<String, Value> {
-    base.remove("name");
-    if let (Some(data), Some(other)) = (base.get_mut("data").and_then(Value::as_object_mut), table.get("data"))
-        && ["path", "from", "fetch"].iter().any(|key| other.get(key).is_some())
-    {
-        data.remove("name");
-    }
-    merge(&mut base, table);
-    base
 }
 
 fn parse(place: &str, text: &str) -> Result<Map<String, Value>, ExperimentError> {

@@ -422,6 +422,28 @@ mod tests {
     }
 
     #[test]
+    fn what_another_split_read_goes_with_it_unless_it_is_stated_anew() {
+        let text = "[[approach]]\nname = \"random\"\n[split]\nkind = \"k-fold\"\nfold = 1\nfolds = 3\ntest = 0.3";
+        let split = read(text, &["split.kind=random"], &[]).unwrap().split;
+        assert_eq!((split.kind.as_str(), split.fold, split.folds, split.test), ("random", 0, 5, 0.3));
+        let error = read(text, &["split.kind=random", "split.fold=2"], &[]).err().unwrap();
+        assert!(error.contains("`fold` is not read by `random`"), "{error}");
+        assert_eq!(read(text, &["split.kind=k-fold"], &[]).unwrap().split.fold, 1, "the same split keeps its keys");
+        let over = ["repeat.over=split.kind", "repeat.values=[\"random\", \"k-fold\"]"];
+        let folds = read(text, &over, &[]).unwrap().repetitions;
+        assert_eq!(folds.iter().map(|one| one.experiment.split.fold).collect::<Vec<_>>(), [0, 1]);
+
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("base.toml", text);
+        write("mine.toml", "extends = \"base.toml\"\n[split]\nkind = \"random\"");
+        write("wrong.toml", "extends = \"base.toml\"\n[split]\nkind = \"random\"\nfolds = 7");
+        let of = |name: &str| Experiment::read(&Source::File(folder.path().join(name)), &[], &[]);
+        assert_eq!(of("mine.toml").unwrap().split.fold, 0);
+        assert!(of("wrong.toml").err().unwrap().to_string().contains("`folds` is not read by `random`"));
+    }
+
+    #[test]
     fn one_kind_can_stand_twice_under_two_names() {
         let text = "[[approach]]\nname = \"random\"\n[[approach]]\nname = \"dice\"\nkind = \"random\"";
         let experiment = read(text, &[], &["dice"]).unwrap();

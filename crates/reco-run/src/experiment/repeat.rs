@@ -49,6 +49,9 @@ pub(super) fn repetitions(
     for value in values {
         let mut table: Map<String, Value> = table.as_object().cloned().unwrap_or_default();
         table.remove("repeat");
+        if let (file::SPLIT_KIND, Some(kind)) = (over.as_str(), value.as_str()) {
+            file::drop_unread(&mut table, kind);
+        }
         file::set(&mut table, over, value.clone(), &format!("{place}, `repeat.over = \"{over}\"`"))?;
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

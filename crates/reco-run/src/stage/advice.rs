@@ -2,9 +2,10 @@
 //!
 //! Does not know which approach is best: it is told.
 //!
-//! **Invariant**: every suggestion follows from this run's data; no path is named, so that equal experiments advise
-//! alike.
+//! **Invariant**: every suggestion follows from this run's data, is answered by its models, and can be pasted into a
+//! shell; no path is named, so that equal experiments advise alike.
 
+use std::cmp::Reverse;
 use std::num::NonZeroUsize;
 
 use reco_core::{ItemIdx, Profile, UserId};
@@ -14,6 +15,7 @@ use reco_report::{Best, BestFor, Headline, Recommended, RecommendedItem, Suggest
 use super::Context;
 use crate::answer::Asker;
 use crate::artifact::Artifact;
+use crate::models::{AskedBy, LISTS_FOLLOW, choose};
 use crate::{Finding, ItemFacts, RunError, Severity};
 
 /// So many items are recommended on a page.
@@ -23,7 +25,7 @@ const ITEMS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not zero");
 const LIKED: usize = 4;
 
 /// What everyone said of each item before the test.
-fn known(dataset: &Dataset) -> Vec<ItemFacts> {
+pub(super) fn known(dataset: &Dataset) -> Vec<ItemFacts> {
     let mut sums = vec![(0_usize, 0_usize, 0.0_f64); dataset.catalogue.n_items()];
     for part in [&dataset.fit].into_iter().chain(&dataset.validation) {
         for row in part.iter() {
@@ -44,14 +46,13 @@ fn known(dataset: &Dataset) -> Vec<ItemFacts> {
 /// What `approach` recommends to `user`, with what the user liked; `None` for a user whom the data do not have.
 pub(super) fn recommended(
     context: &Context<'_>,
-    dataset: &Dataset,
+    (dataset, known): (&Dataset, &[ItemFacts]),
     approach: &str,
     user: &UserId,
 ) -> Result<Option<Recommended>, RunError> {
     let catalogue = &dataset.catalogue;
     let Some(user_idx) = catalogue.users.get(user) else { return Ok(None) };
     let artifact = Artifact::load(&context.at("models").join(approach), context.experiment.device)?;
-    let known = known(dataset);
     let name = |item: ItemIdx| dataset.details[item.index()].name.clone();
 
     let stars = |row: &reco_core::Interaction<'_>| row.rating.map(|rating| f64::from(rating.stars()));
@@ -123,42 +124,53 @@ pub(super) fn suggestions(
         let what = if *task == BestFor::Lists { "lists" } else { "stars" };
         add(
             format!("For {what}, {} may be as good as {approach}: for whom is which better?", next.over),
-            format!("reco compare data --against {} --metrics {metric} --details", quoted(&next.over)),
+            format!("reco compare data --against {} --metrics {metric} --details", next.over),
         );
     }
     let asked = headline.of(BestFor::Lists).or_else(|| headline.of(BestFor::Stars));
-    if let Some((best, user)) = asked.zip(user) {
+    if let Some((best, user)) = asked.zip(user.map(UserId::to_string).filter(|user| is_written(user))) {
         add(
             format!("See what {} recommends to any user, and why.", best.approach),
-            format!(
-                "reco recommend --user {} --approach {} --explain",
-                quoted(&user.to_string()),
-                quoted(&best.approach)
-            ),
+            format!("reco recommend {} --approach {} --explain", shell_word(&format!("--user={user}")), best.approach),
         );
     }
     suggestions.extend(someone_new);
     suggestions
 }
 
-/// How to ask as someone new, who liked what most people have met.
-pub(super) fn someone_new(dataset: &Dataset) -> Option<Suggestion> {
+/// How to ask as someone new: who liked what most people have met, where whoever answers such a visitor looks at it.
+pub(super) fn someone_new(context: &Context<'_>, dataset: &Dataset, known: &[ItemFacts]) -> Option<Suggestion> {
     let catalogue = &dataset.catalogue;
-    let mut n_people = vec![0_usize; catalogue.n_items()];
-    dataset.fit.items().iter().for_each(|item| n_people[item.index()] += 1);
-    let met = catalogue.items.indices().filter(|item| n_people[item.index()] > 0);
-    let item = met.max_by_key(|item| (n_people[item.index()], std::cmp::Reverse(item.index())))?;
+    let models = context.at("models");
+    let asked = |n_rated| choose(&models, AskedBy::Visitor { n_rated, states: false }).ok();
+    let mut items: Vec<ItemIdx> = catalogue.items.indices().collect();
+    items.sort_by_key(|item| (Reverse(known[item.index()].n_people), item.index()));
+    let id = |item: &ItemIdx| catalogue.items.id(*item).to_string();
+    // `--rated` parts its items at commas, and an item from its stars at `=`.
+    items.retain(|item| known[item.index()].n_people > 0 && is_written(&id(item)) && !id(item).contains([',', '=']));
+    items.truncate(LISTS_FOLLOW);
+    if !asked(items.len())?.follows_ratings() {
+        let words = "Ask as someone new, of whom nothing is known.".to_owned();
+        return asked(0).map(|_| Suggestion { words, command: "reco recommend --new-user".to_owned() });
+    }
     let is_rated = dataset.fit.iter().any(|row| row.rating.is_some());
     let stars = if is_rated { format!("={}", catalogue.scale.max()) } else { String::new() };
+    let rated = items.iter().map(|item| format!("{}{stars}", id(item))).collect::<Vec<_>>().join(",");
+    let names: Vec<&str> = items.iter().map(|item| dataset.details[item.index()].name.as_str()).collect();
     Some(Suggestion {
-        words: format!("Ask as someone new, who liked {}.", dataset.details[item.index()].name),
-        command: format!("reco recommend --new-user --rated {}{stars}", quoted(&catalogue.items.id(item).to_string())),
+        words: format!("Ask as someone new, who liked {}.", names.join(", ")),
+        command: format!("reco recommend --new-user {}", shell_word(&format!("--rated={rated}"))),
     })
 }
 
-/// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./@".contains(c);
+/// Whether a command line can have it: on one line, and no part of it lost.
+fn is_written(id: &str) -> bool {
+    id == id.trim() && !id.is_empty() && !id.chars().any(char::is_control)
+}
+
+/// `word` as a shell takes it for one.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=,:@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {

@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: words about metrics are those of their registry; words about a user are those of the evaluation.
 
+use reco_core::RatingScale;
 use reco_eval::metric::{Better, Family};
 use reco_eval::{Evaluation, MetricEntry};
 use reco_features::{Dataset, Info, SplitInfo};
@@ -38,9 +39,14 @@ pub(super) fn meanings(columns: &[String]) -> Vec<(String, String)> {
 }
 
 /// How it was judged.
-pub(super) fn protocol(experiment: &Experiment, info: &Info, evaluation: Option<&Evaluation>) -> Vec<(String, String)> {
+pub(super) fn protocol(
+    experiment: &Experiment,
+    info: &Info,
+    scale: RatingScale,
+    evaluation: Option<&Evaluation>,
+) -> Vec<(String, String)> {
     let (config, split) = (&experiment.evaluate, &info.split);
-    let mut lines = vec![("relevant from".to_owned(), format!("{} stars", config.relevance_threshold))];
+    let mut lines = vec![("relevant from".to_owned(), format!("{} stars", config.relevant_from(scale)))];
     if !config.context.is_empty() {
         let stated = config.context.iter().map(|(name, value)| format!("{name} = {value}"));
         lines.push(("predicted for".to_owned(), stated.collect::<Vec<_>>().join(", ")));

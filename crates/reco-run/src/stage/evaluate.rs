@@ -10,7 +10,7 @@ use reco_core::{Case, Catalogue, Progress, Recommender, Seen};
 use reco_data::table::{Column, Table};
 use reco_eval::{
     Ask, EvalError, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate_watched, gaps, groups,
-    intervals_watched,
+    intervals_watched, unanswerable,
 };
 use reco_features::{Dataset, SplitConfig};
 use serde::{Deserialize, Serialize};
@@ -132,19 +132,26 @@ fn stopped(error: EvalError) -> RunError {
     }
 }
 
-/// What the evaluation asks for and `dataset` cannot give: a context that it does not have, a threshold above all ratings.
+/// What the evaluation asks for and `dataset` cannot give: a context that it does not have, a threshold above all ratings,
+/// a user to show who has nothing to show, more sampled candidates than items.
 pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<String> {
-    let EvaluateConfig { context, relevance_threshold: threshold, .. } = &experiment.evaluate;
+    let config = &experiment.evaluate;
+    let EvaluateConfig { context, relevance_threshold, .. } = config;
     let moment = reco_features::context_vector(&dataset.catalogue, context);
     let mut refusals: Vec<String> =
         moment.err().map(|error| format!("`evaluate.context`: {error}")).into_iter().collect();
     let highest = dataset.catalogue.scale.max();
-    if *threshold > highest && dataset.test.ratings().iter().any(Option::is_some) {
+    let is_rated = dataset.test.ratings().iter().any(Option::is_some);
+    // One that is not stated lies on the scale; the names of metrics were read before anything was made.
+    let reads = is_rated && config.reads_relevance().unwrap_or(false);
+    if let Some(threshold) = relevance_threshold.filter(|threshold| reads && *threshold > highest) {
         refusals.push(format!(
             "`evaluate.relevance_threshold` is `{threshold}` and no rating is above `{highest}`: no item would be relevant\n\
              hint: it is in stars; lower it"
         ));
     }
+    let refused = unanswerable(config, &dataset.cases(), &dataset.catalogue);
+    refusals.extend(refused.iter().map(EvalError::to_string));
     refusals
 }
 
@@ -251,7 +258,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let names: Vec<&str> = experiment.approaches.iter().map(|one| one.name.as_str()).collect();
     Ok(Folder {
         stage: ENTRY.name,
-        version: 6,
+        version: 7,
         path: context.at("evaluation"),
         part: json!({
             "evaluate": experiment.part(&experiment.evaluate),

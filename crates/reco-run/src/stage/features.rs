@@ -56,7 +56,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     }
     Ok(Folder {
         stage: ENTRY.name,
-        version: 3,
+        version: 4,
         path,
         part: json!({
             "features": experiment.part(&experiment.features),

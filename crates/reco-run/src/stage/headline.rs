@@ -1,17 +1,18 @@
 //! Finds which approach is best for lists and which for stars, by how much, and on whom approaches differ most.
 //!
-//! Does not know how that is said: reco-report does.
+//! Does not know how that is said: reco-report does. Chance is a yardstick, and never the best unless it stands alone.
 //!
 //! **Invariant**: a lead and its interval are of the numbers that tables show, over the users that both approaches
 //! have.
 
 use reco_core::UserId;
-use reco_eval::compare::{Averaged, RunValues, Shared};
+use reco_eval::compare::{ARITHMETIC, Averaged, RunValues, Shared};
 use reco_eval::metric::{Better, Family};
 use reco_eval::{Interval, MetricEntry};
 use reco_report::{Best, BestFor, Headline, Lead, Results};
 
 use crate::Experiment;
+use crate::models::CHANCE;
 
 /// So many rated test rows make a user's NDCG more than one hit or none.
 const ENOUGH_ROWS: usize = 5;
@@ -34,15 +35,16 @@ fn column(columns: &[String], task: BestFor) -> Option<(&str, &'static MetricEnt
 /// The best of one run, with what each approach was worth to each user, in the order of the results.
 pub(super) fn of_run(experiment: &Experiment, results: &Results, values: &[RunValues]) -> Headline {
     of(experiment, results, |entry, name, best, other| {
-        let lead = |sign: f64| {
+        let averaged = || {
             let [best, other] = [best, other].map(|row| values.get(row));
-            let averaged = Averaged::of(&shared(best?, other?, name), entry.measure.average()?)?;
-            // B - A, seen from the side that is better.
-            averaged.interval.map(|Interval { low, high }| if sign > 0.0 { (low, high) } else { (-high, -low) })
+            Averaged::of(&shared(best?, other?, name), entry.measure.average()?)
         };
-        let sign = if entry.better == Better::Lower { -1.0 } else { 1.0 };
-        let (low, high) = lead(sign).unzip();
-        Lead { low, high, ..Lead::default() }
+        let Some(Averaged { n, interval, .. }) = averaged() else { return Lead::default() };
+        // B - A, seen from the side that is better.
+        let is_error = entry.better == Better::Lower;
+        let seen = |Interval { low, high }: Interval| if is_error { (-high, -low) } else { (low, high) };
+        let (low, high) = interval.map(seen).unzip();
+        Lead { low, high, n_users: Some(n), ..Lead::default() }
     })
 }
 
@@ -56,10 +58,16 @@ pub(super) fn of_repetitions(experiment: &Experiment, results: &Results) -> Head
         let (mut n_better, mut n) = (0, 0);
         for [best, other] in pairs {
             n += 1;
-            n_better += usize::from(if entry.better == Better::Lower { best < other } else { best > other });
+            n_better += usize::from(lead(entry, best, other) > 0.0);
         }
         Lead { repetitions: (n > 0).then_some([n_better, n]), ..Lead::default() }
     })
+}
+
+/// By how much `best` is better than `other`; 0 where they differ by arithmetic alone.
+fn lead(entry: &MetricEntry, best: f64, other: f64) -> f64 {
+    let lead = if entry.better == Better::Lower { other - best } else { best - other };
+    if lead.abs() <= ARITHMETIC * best.abs().max(other.abs()) { 0.0 } else { lead }
 }
 
 /// The best for each task; `how_sure` fills in how sure the lead of one row over another is.
@@ -71,17 +79,20 @@ fn of(
     let columns: Vec<String> = results.metric_names().into_iter().map(str::to_owned).collect();
     let best_for = |(task, plain): (BestFor, &str)| {
         let (name, entry) = column(&columns, task)?;
-        let better = |a: f64, b: f64| if entry.better == Better::Lower { a < b } else { a > b };
         let rows: Vec<(usize, f64)> = (results.approaches.iter().enumerate())
             .filter_map(|(row, approach)| Some((row, approach.metrics.get(name)?)))
             .collect();
-        // Of equals the first, which is the plainer one in the order of the registry.
-        let &(best, value) = rows.iter().reduce(|best, row| if better(row.1, best.1) { row } else { best })?;
         let called = |row: usize| results.approaches[row].name.clone();
+        let is_chance =
+            |row: usize| experiment.approaches.iter().any(|one| one.kind == CHANCE && one.name == called(row));
+        // Of equals the first, which is the plainer one in the order of the registry.
+        let best = |best: (usize, f64), row: (usize, f64)| if lead(entry, row.1, best.1) > 0.0 { row } else { best };
+        let others = rows.iter().copied().filter(|(row, _)| !is_chance(*row));
+        let (best, value) = others.reduce(best).or_else(|| rows.first().copied())?;
         let mut leads: Vec<Lead> = (rows.iter().filter(|(row, _)| *row != best))
             .map(|&(row, other)| {
-                let lead = if entry.better == Better::Lower { other - value } else { value - other };
-                Lead { over: called(row), value: other, lead, ..how_sure(entry, name, best, row) }
+                let sure = how_sure(entry, name, best, row);
+                Lead { over: called(row), value: other, lead: lead(entry, value, other), ..sure }
             })
             .collect();
         leads.sort_by(|a, b| a.lead.total_cmp(&b.lead));
@@ -103,13 +114,13 @@ fn shared(best: &RunValues, other: &RunValues, metric: &str) -> Vec<Shared> {
         .collect()
 }
 
-/// The user of `among` on whom approaches differ most: the largest spread of the metric that tells them apart, among
-/// users with five test rows or more where there are such; of equals the one with more test rows, then the first. And
-/// how that was decided.
+/// The user of `among`, who are called `whom`, on whom approaches differ most: the largest spread of the metric that
+/// tells them apart, among users with five test rows or more where there are such; of equals the one with more test
+/// rows, then the first. And how that was decided.
 pub(super) fn most_disputed<'a>(
     results: &Results,
     values: &[RunValues],
-    among: &'a [UserId],
+    (whom, among): (&str, &'a [UserId]),
 ) -> Option<(&'a UserId, String)> {
     let columns: Vec<String> = results.metric_names().into_iter().map(str::to_owned).collect();
     let (name, _) = column(&columns, BestFor::Lists).or_else(|| column(&columns, BestFor::Stars))?;
@@ -140,14 +151,17 @@ pub(super) fn most_disputed<'a>(
     })?;
     let (user, _, (low, high)) = chosen;
     let best = results.best(name).map_or_else(String::new, |best| format!("; over all users the best has {best:.2}"));
-    let how = format!(
-        "Of the {} users with the most held-out ratings, the one on whom approaches differ most: {name} from {:.2} to \
-         {high:.2}{best}.",
-        candidates.len(),
-        // Not `-0.00`.
-        low + 0.0
-    );
-    Some((user, how))
+    // Not `-0.00`.
+    let (n, low, high) = (candidates.len(), low + 0.0, *high);
+    let what = match (n, values.len()) {
+        _ if high > low => {
+            format!("the one on whom approaches differ most: {name} from {low:.2} to {high:.2}{best}")
+        }
+        (1, _) => format!("the only one: {name} {low:.2}{best}"),
+        (_, 1) => format!("the one with the most of them: {name} {low:.2}"),
+        _ => format!("the one with the most of them, as approaches differ on none: {name} {low:.2} of each{best}"),
+    };
+    Some((user, format!("Of the {n} {}{whom}, {what}.", if n == 1 { "user" } else { "users" })))
 }
 
 #[cfg(test)]
@@ -177,8 +191,8 @@ mod tests {
         Results { approaches, ..Results::default() }
     }
 
-    /// Four users with 2, 5, 6 and 6 test rows, of whom NDCG and RMSE are these.
-    fn values(ndcg: [f64; 4], rmse: Option<[f64; 4]>) -> RunValues {
+    /// Users with 2, 5, 6, 6 and 9 test rows and more, of whom NDCG and RMSE are these.
+    fn values<const N: usize>(ndcg: [f64; N], rmse: Option<[f64; N]>) -> RunValues {
         let user = |(n, rows): (i64, usize)| UserRow {
             user: n.into(),
             n_train: 9,
@@ -187,22 +201,22 @@ mod tests {
             n_relevant: 1,
             test_rows: None,
         };
-        let metric = |name: &str, better, values: [f64; 4]| MetricValues {
+        let metric = |name: &str, better, values: [f64; N]| MetricValues {
             name: name.to_owned(),
             better,
             values: values.map(Some).to_vec(),
         };
         let mut metrics = vec![metric("ndcg@10", Better::Higher, ndcg)];
         metrics.extend(rmse.map(|rmse| metric("rmse", Better::Lower, rmse)));
-        RunValues { users: (1..).zip([2, 5, 6, 6]).map(user).collect(), metrics }
+        RunValues { users: (1..).zip([2, 5, 6, 6, 9, 9]).take(N).map(user).collect(), metrics }
     }
 
     #[test]
     fn the_best_leads_by_what_the_table_shows_and_errors_count_the_other_way() {
         let runs = [
-            values([1.0, 0.4, 0.3, 0.3], None),
-            values([0.0, 0.4, 0.3, 0.3], Some([1.0; 4])),
-            values([0.2, 0.2, 0.8, 0.8], Some([0.5; 4])),
+            values([1.0, 0.4, 0.3, 0.3, 0.5, 0.5], None),
+            values([0.0, 0.4, 0.3, 0.3, 0.5, 0.5], Some([1.0, 0.9, 1.1, 1.0, 1.0, 1.0])),
+            values([0.2, 0.2, 0.8, 0.8, 0.5, 0.5], Some([0.5; 6])),
         ];
         let headline = of_run(&experiment(), &results(), &runs);
         let lists = headline.of(BestFor::Lists).unwrap();
@@ -211,10 +225,33 @@ mod tests {
         assert_eq!((lists.leads[0].over.as_str(), lists.leads[0].lead), ("svd", 0.0));
         let stars = headline.of(BestFor::Stars).unwrap();
         assert_eq!((stars.approach.as_str(), stars.leads.len()), ("svd", 1), "popularity says no stars");
-        let Lead { over, value, lead, low, high, .. } = &stars.leads[0];
-        assert_eq!((over.as_str(), *value, *lead, *low, *high), ("user-mean", 1.0, 0.5, Some(0.5), Some(0.5)));
+        let Lead { over, value, lead, low, high, n_users, .. } = &stars.leads[0];
+        assert_eq!((over.as_str(), *value, *lead, *n_users), ("user-mean", 1.0, 0.5, Some(6)));
+        assert!(low.unwrap() > 0.4 && high.unwrap() < 0.6, "{low:?} to {high:?}");
         assert_eq!(stars.leads[0].is_sure(), Some(true));
         assert_eq!(lists.leads[0].is_sure(), Some(false));
+    }
+
+    #[test]
+    fn users_alike_are_no_evidence_and_chance_is_never_the_best() {
+        let of = |ndcg: f64| Results {
+            approaches: vec![approach("random", 0.3, None), approach("dice", 0.3, None), approach("svd", ndcg, None)],
+            ..Results::default()
+        };
+        let sets = ["approach=[{name='random'}, {name='dice', kind='random'}, {name='svd'}]".to_owned()];
+        let mine = Experiment::read(&Source::Default, &sets, &[]).unwrap();
+        let headline =
+            of_run(&mine, &of(0.5), &[values([0.3; 6], None), values([0.3; 6], None), values([0.5; 6], None)]);
+        let best = headline.of(BestFor::Lists).unwrap();
+        assert_eq!((best.approach.as_str(), best.leads[0].is_sure()), ("svd", None), "the same lead for every user");
+        let headline = of_run(&mine, &of(0.1), &[]);
+        let best = headline.of(BestFor::Lists).unwrap();
+        assert_eq!((best.approach.as_str(), best.leads[0].lead < -0.19), ("svd", true), "{best:?}");
+        let of_chance = Results { approaches: of(0.0).approaches[..1].to_vec(), ..Results::default() };
+        assert_eq!(of_run(&mine, &of_chance, &[]).of(BestFor::Lists).unwrap().approach, "random", "it stands alone");
+        // 0.3 - 0.1 is not 0.2: by arithmetic alone.
+        let noise = Results { approaches: vec![approach("a", 0.2, None), approach("b", 0.3 - 0.1, None)], ..of(0.0) };
+        assert_eq!(of_run(&mine, &noise, &[]).of(BestFor::Lists).unwrap().leads[0].lead, 0.0);
     }
 
     #[test]
@@ -237,12 +274,18 @@ mod tests {
     fn the_user_shown_is_one_on_whom_approaches_differ_with_rows_enough() {
         let runs = [values([1.0, 0.4, 0.3, 0.9], None), values([0.0, 0.4, 0.8, 0.4], None)];
         let among: Vec<UserId> = (1..=4).map(UserId::from).collect();
-        let (user, how) = most_disputed(&results(), &runs, &among).unwrap();
+        let whom = " with the most held-out ratings";
+        let (user, how) = most_disputed(&results(), &runs, (whom, &among)).unwrap();
         assert_eq!(*user, 3.into(), "user 1 has two rows, user 4 differs as much and comes later");
-        assert!(how.starts_with("Of the 3 users"), "{how}");
+        assert!(how.starts_with("Of the 3 users with the most held-out ratings, the one on whom"), "{how}");
         assert!(how.ends_with("ndcg@10 from 0.30 to 0.80; over all users the best has 0.50."), "{how}");
-        let (user, _) = most_disputed(&results(), &runs, &among[..1]).unwrap();
+        let (user, _) = most_disputed(&results(), &runs, (whom, &among[..1])).unwrap();
         assert_eq!(*user, 1.into(), "where nobody has enough, anyone");
-        assert_eq!(most_disputed(&results(), &runs, &[]), None);
+        assert_eq!(most_disputed(&results(), &runs, (whom, &[])), None);
+        let how = |runs: &[RunValues]| most_disputed(&results(), runs, (" with held-out rows", &among)).unwrap().1;
+        let alone = "Of the 3 users with held-out rows, the one with the most of them: ndcg@10 0.30.";
+        assert_eq!(how(&runs[..1]), alone);
+        let alike = how(&[runs[0].clone(), runs[0].clone()]);
+        assert!(alike.contains("most of them, as approaches differ on none: ndcg@10 0.30 of each; over"), "{alike}");
     }
 }

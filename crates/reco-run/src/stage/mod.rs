@@ -14,7 +14,7 @@ mod headline;
 mod ingest;
 mod repeated;
 pub(crate) mod report;
-mod train;
+pub(crate) mod train;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,7 @@ use crate::manifest::{Digests, Manifest};
 use crate::place::Place;
 use crate::{Experiment, Outcome, RunError, RunProgress, results};
 
+pub use advice::shell_word;
 pub(crate) use evaluate::{Ruler, USERS, users};
 pub(crate) use repeated::repeated;
 pub use report::{PAGE, RESULTS};

@@ -1,12 +1,12 @@
 //! What came out of all repetitions of an experiment?
 //!
-//! Does not know what they differ in, and computes nothing from data.
+//! Does not know what they differ in. What it tells of a user and of what to try next is the first repetition's.
 //!
 //! **Invariant**: each number is the mean of the repetitions' own, which stand beside it in the file of results.
 
 use serde_json::json;
 
-use super::report::write_all;
+use super::report::{of_repetition, write_all};
 use super::{Context, detail, headline, own_version};
 use crate::folder::{Folder, Made};
 use crate::manifest::{Digests, MANIFEST, digest};
@@ -27,7 +27,7 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
     let labels: Vec<&str> = experiment.repetitions.iter().map(|repetition| repetition.label.as_str()).collect();
     let folder = Folder {
         stage: super::report::ENTRY.name,
-        version: 6,
+        version: 7,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "repetitions": labels }),
         inputs,
@@ -48,7 +48,15 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
         };
         let columns: Vec<String> = mean.metric_names().into_iter().map(str::to_owned).collect();
         let (metrics, families) = (detail::meanings(&columns), detail::families(&columns));
-        write_all(at, &mean, &Facts { metrics, families, provenance, ..Facts::default() }, &experiment.report)?;
+        let mut facts = Facts { metrics, families, provenance, ..Facts::default() };
+        if let (Some(first), Some(headline)) = (experiment.repetitions.first(), &mean.summary) {
+            let out = context.at(&first.label);
+            let tables = if first.shares_tables { context.tables } else { out.as_path() };
+            let repetition = Some(first.label.as_str());
+            let first = Context { experiment: &first.experiment, out: &out, tables, repetition, ..*context };
+            of_repetition(&first, headline, &mut facts)?;
+        }
+        write_all(at, &mean, &facts, &experiment.report)?;
         Ok(Made::default())
     })
 }

@@ -15,7 +15,7 @@ use reco_eval::{BucketValues, Evaluation, Gap, GroupValues, Interval};
 use reco_features::{Dataset, Info};
 use reco_report::{
     ApproachFacts, ApproachResult, BestFor, Bounds, BucketResult, DatasetSummary, Facts, Figures, GroupFacts,
-    GroupMetric, Provenance, ReportConfig, Results, SplitSummary, Work,
+    GroupMetric, Headline, Provenance, ReportConfig, Results, SplitSummary, Suggestion, Work,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -85,6 +85,34 @@ fn values(context: &Context<'_>, name: &str) -> Result<RunValues, RunError> {
     read_file(&context.at("evaluation").join(format!("{name}{USERS}")), &mut Vec::new())
 }
 
+/// What the report of repetitions, which come to `headline` together, tells of one user and of what to try next: by the
+/// data and the models of the repetition of `context`.
+pub(super) fn of_repetition(context: &Context<'_>, headline: &Headline, facts: &mut Facts) -> Result<(), RunError> {
+    let experiment = context.experiment;
+    let features = Manifest::read(&context.at("features"), "`reco features` makes it")?;
+    let info: Info = from_notes(&context.at("features"), &features.notes)?;
+    let rows: Vec<Row> = experiment.approaches.iter().map(|one| row(context, &one.name)).collect::<Result<_, _>>()?;
+    let results = Results { summary: Some(headline.clone()), ..results(context, &info, &rows) };
+    let values = rows.iter().map(|row| values(context, &row.name)).collect::<Result<Vec<_>, _>>()?;
+    let data = Dataset::read(&context.at("features"))?;
+    let details = detail::users(&data, rows.iter().map(|row| (row.name.as_str(), &row.evaluation)));
+    let mut own = Facts { details, ..Facts::default() };
+    first_minute(context, &results, data, &values, &mut own)?;
+    let label = context.repetition.unwrap_or_default();
+    if let Some(recommended) = &mut own.recommended {
+        recommended.user += &format!(" in the first repetition, {label}");
+    }
+    let at = |folder: &str| advice::shell_word(&format!("data/{label}{folder}"));
+    let of_it = |mut one: Suggestion| {
+        one.command = one.command.replacen("reco recommend", &format!("reco recommend --models {}", at("/models")), 1);
+        one.command = one.command.replacen("reco compare data", &format!("reco compare {}", at("")), 1);
+        one
+    };
+    (facts.recommended, facts.chosen_by) = (own.recommended, own.chosen_by);
+    facts.suggestions = own.suggestions.into_iter().map(of_it).collect();
+    Ok(())
+}
+
 /// Fills in what the first screen tells beside the best: one user, what that user would be told, and what to try next.
 fn first_minute(
     context: &Context<'_>,
@@ -96,13 +124,17 @@ fn first_minute(
     let Context { experiment, .. } = context;
     let headline = results.summary.clone().unwrap_or_default();
     let named = &experiment.evaluate.detail_user;
-    let shown: Vec<UserId> = match facts.details.is_empty() {
+    let everyone = || values.first().map(|run| run.users.iter().map(|row| row.user.clone()).collect());
+    let (whom, shown): (&str, Vec<UserId>) = match facts.details.is_empty() {
         // Nobody has a rated row; lists of events are for everyone all the same.
-        true => values.first().map(|run| run.users.iter().map(|row| row.user.clone()).collect()).unwrap_or_default(),
-        false => facts.details.iter().map(|detail| UserId::parse(&detail.user)).collect(),
+        true => (" with held-out rows", everyone().unwrap_or_default()),
+        false => {
+            let detailed = facts.details.iter().map(|detail| UserId::parse(&detail.user));
+            (" with the most held-out ratings", detailed.collect())
+        }
     };
     let user = if named.is_empty() {
-        let disputed = headline::most_disputed(results, values, &shown);
+        let disputed = headline::most_disputed(results, values, (whom, &shown));
         disputed.map(|(user, how)| {
             facts.chosen_by = how;
             user.clone()
@@ -113,10 +145,11 @@ fn first_minute(
     if let Some(at) = user.as_ref().and_then(|user| facts.details.iter().position(|one| one.user == user.to_string())) {
         facts.details[..=at].rotate_right(1);
     }
+    let known = advice::known(&data);
     if let Some((best, user)) = headline.of(BestFor::Lists).or_else(|| headline.of(BestFor::Stars)).zip(user.as_ref()) {
-        facts.recommended = advice::recommended(context, &data, &best.approach, user)?;
+        facts.recommended = advice::recommended(context, (&data, &known), &best.approach, user)?;
     }
-    let someone_new = advice::someone_new(&data);
+    let someone_new = advice::someone_new(context, &data, &known);
     let findings = check::findings(experiment, data, results.clone())?;
     facts.suggestions = advice::suggestions(&headline, &findings, user.as_ref(), someone_new);
     Ok(())
@@ -134,7 +167,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     }
     Ok(Folder {
         stage: ENTRY.name,
-        version: 6,
+        version: 7,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "report": experiment.part(&experiment.report) }),
         inputs,
@@ -275,7 +308,12 @@ fn facts(context: &Context<'_>, info: &Info, data: &Dataset, rows: &[Row]) -> Re
             ("items with too few ratings, dropped".to_owned(), count(info.filtered.n_items)),
             ("their ratings, dropped".to_owned(), count(info.filtered.n_ratings)),
         ],
-        evaluation: detail::protocol(context.experiment, info, rows.first().map(|row| &row.evaluation)),
+        evaluation: detail::protocol(
+            context.experiment,
+            info,
+            data.catalogue.scale,
+            rows.first().map(|row| &row.evaluation),
+        ),
         metrics: detail::meanings(&columns(rows)),
         families: detail::families(&columns(rows)),
         bounds: rows.iter().flat_map(bounds).collect(),

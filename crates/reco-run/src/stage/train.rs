@@ -81,6 +81,19 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     Ok(outcomes)
 }
 
+/// Refuses what [`run`] would, unless nothing is left to train.
+///
+/// # Errors
+/// All that the experiment asks for and its data cannot give.
+pub(crate) fn refuse_before(context: &Context<'_>) -> Result<(), RunError> {
+    let (_, inputs) = features::folder(context)?.ready("features")?;
+    let is_trained = |one: &Configured| folder(context, one, &inputs).ready("").is_ok();
+    if !context.force && context.experiment.approaches.iter().all(is_trained) {
+        return Ok(());
+    }
+    refuse(context, &Dataset::read(&context.at("features"))?)
+}
+
 /// Refuses, before anything is trained, all that the experiment asks for and `dataset` cannot give.
 fn refuse(context: &Context<'_>, dataset: &Dataset) -> Result<(), RunError> {
     let experiment = context.experiment;
@@ -89,14 +102,22 @@ fn refuse(context: &Context<'_>, dataset: &Dataset) -> Result<(), RunError> {
     let mut fine: Vec<&str> = Vec::new();
     for Configured { name, approach, .. } in &experiment.approaches {
         let before = refusals.len();
-        refusals.extend(affordable(approach.as_ref(), &dataset.catalogue).err().map(|error| error.to_string()));
+        // Two approaches of one kind are told apart.
+        let named = |error: String| if name == approach.name() { error } else { format!("`{name}`: {error}") };
+        let memory = affordable(approach.as_ref(), &dataset.catalogue).err();
+        refusals.extend(memory.map(|error| named(error.to_string())));
         for need in approach.requires() {
             let refusal = match need {
                 Requirement::KnownUsers if dataset.fold_in.is_some() => Some(format!(
                     "`{name}` has no answer for users who are held out whole: it is never trained on them\nhint: leave it out with \
                      `--approach`, or split so that every user is in train, as `per-user-random` does"
                 )),
-                need => need.check(approach.name(), &train).err().map(|error| error.to_string()),
+                need => {
+                    let of = |train: &Train| need.check(approach.name(), train).err();
+                    // Whoever was held out whole is answered by the rows given of them.
+                    let refusal = of(&train).or_else(|| of(&Train { fit: dataset.fold_in.clone()?, ..train.clone() }));
+                    refusal.map(|error| named(error.to_string()))
+                }
             };
             refusals.extend(refusal);
         }
@@ -118,7 +139,7 @@ pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Di
     versions.extend(reco_models::versions().into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())));
     Folder {
         stage: ENTRY.name,
-        version: 3,
+        version: 4,
         path: context.at("models").join(&configured.name),
         part: json!({
             "name": configured.name,
@@ -173,6 +194,7 @@ fn fit(
         options: configured.approach.options(),
         seed: experiment.seed,
         dataset: dataset.info.dataset.name.clone(),
+        has_stars: train.fit.ratings().iter().all(Option::is_some),
     };
     write_json(&at.join(artifact::CONFIG), &config)?;
     save(configured, fitted.as_ref(), &at.join(artifact::WEIGHTS))?;

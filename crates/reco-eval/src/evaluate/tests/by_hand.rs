@@ -47,7 +47,7 @@ fn three_users_by_hand() {
     }
 
     // Every row counts at a threshold of 1, and the third user comes in.
-    let config = EvaluateConfig { relevance_threshold: 1.0, ..at(2) };
+    let config = EvaluateConfig { relevance_threshold: Some(1.0), ..at(2) };
     let evaluation = told.evaluate(ROWS, SEEN, &config).unwrap();
     assert_near(evaluation.metric("precision@2"), (1.0 + 0.5 + 0.5) / 3.0);
     assert_near(evaluation.metric("recall@2"), (1.0 + 1.0 / 3.0 + 1.0) / 3.0);
