@@ -63,7 +63,7 @@ Keys of [data], which say what is read and how: `reco ingest --help`"
 Examples:
   reco recommend --user 1 --context daytime=0,weekend=0 --top 10
   reco recommend --user 1 --approach content --explain
-  reco recommend --user 17 --models data/mine/models
+  reco recommend --user 17 --models data/mine
   reco recommend --new-user --likes Sci-Fi,Thriller --age 34 --gender F --occupation writer
   reco recommend --new-user --rated 50=5,172=4
   reco recommend --all --out recommendations.csv --approach hybrid"
@@ -286,8 +286,8 @@ pub(crate) struct RecommendArgs {
     /// those whose lists follow them), `profile` by what is stated alone, else `popularity`
     #[arg(long, value_name = "NAME")]
     pub(crate) approach: Option<String>,
-    /// The folder of trained models
-    #[arg(long, value_name = "DIR", default_value = "data/models")]
+    /// The folder that a run wrote with `--out`, or the folder of models in it
+    #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) models: PathBuf,
     /// Where networks compute: auto, wgpu, cpu, cuda
     #[arg(long, default_value = "auto", value_parser = device)]
@@ -325,8 +325,8 @@ pub(crate) struct VisitorArgs {
 pub(crate) struct DescribeArgs {
     /// The trained approach; left out, the last network of `collaborative, neural, hybrid` that was trained
     pub(crate) approach: Option<String>,
-    /// The folder of trained models
-    #[arg(long, value_name = "DIR", default_value = "data/models")]
+    /// The folder that a run wrote with `--out`, or the folder of models in it
+    #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) models: PathBuf,
     /// Print a Mermaid flowchart instead of a table
     #[arg(long, conflicts_with = "json")]

@@ -129,8 +129,8 @@ pub fn find_item(catalogue: &Catalogue, details: &[ItemDetails], id: &str) -> Re
 pub(crate) fn known(ids: &[impl std::fmt::Display], what: &str, id: &str) -> String {
     match ids {
         [] => format!("the catalogue has no {what}"),
-        [first, .., last] if ids.len() > 10 => {
-            format!("the catalogue has `{}` {what}, from `{first}` to `{last}`", ids.len())
+        [first, second, .., last] if ids.len() > 10 => {
+            format!("the catalogue has `{}` {what}, such as `{first}`, `{second}` and `{last}`", ids.len())
         }
         few => {
             let few: Vec<String> = few.iter().map(ToString::to_string).collect();

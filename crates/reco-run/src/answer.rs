@@ -23,8 +23,10 @@ use crate::reasons::ItemFacts;
 /// The one who asks.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Asker {
-    /// A user of the catalogue.
+    /// A user of the catalogue, of whom nothing is recommended that the data have.
     User(UserIdx),
+    /// A user of the catalogue as an evaluation asks: who has met this alone.
+    Evaluated(UserIdx, Seen),
     /// Someone whom no model was trained on.
     Visitor(Visitor),
 }
@@ -172,6 +174,7 @@ impl Artifact {
     pub fn answer(&self, asker: &Asker, context: &[f32], top: NonZeroUsize, explain: bool) -> Result<Answer, RunError> {
         let (who, seen) = match asker {
             Asker::User(user) => (Who::Known(*user), &self.seen[user.index()]),
+            Asker::Evaluated(user, seen) => (Who::Known(*user), seen),
             Asker::Visitor(Visitor { history, seen, profile, .. }) => (Who::Visitor { history, profile }, seen),
         };
         let query = Query { who, context, candidates: Candidates::AllExcept(seen) };
@@ -185,7 +188,7 @@ impl Artifact {
         };
         let sentence = |(item, reasons): (ItemIdx, &Reasons)| {
             // An artifact does not keep who gave how many stars.
-            let n_people = self.seen.iter().filter(|seen| seen.contains(item)).count();
+            let n_people = self.n_people[item.index()];
             reasons.sentence(&ItemFacts { n_people, mean: None }, self.catalogue().scale)
         };
         Ok(Answer {
@@ -194,7 +197,7 @@ impl Artifact {
             choice: self.model.choice(&query),
             reasons,
             unused: match asker {
-                Asker::User(_) => Vec::new(),
+                Asker::User(_) | Asker::Evaluated(..) => Vec::new(),
                 Asker::Visitor(visitor) => self.unused(visitor, &query)?,
             },
             n_items: self.catalogue().n_items(),

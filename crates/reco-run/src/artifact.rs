@@ -33,6 +33,8 @@ pub(crate) const CATALOGUE: &str = "catalogue";
 pub(crate) const SEEN: &str = "seen.parquet";
 pub(crate) const SEEN_USER: &str = "user_row";
 pub(crate) const SEEN_ITEM: &str = "item_row";
+/// 1 where the model was fitted to the row, else 0.
+pub(crate) const SEEN_FITTED: &str = "is_fitted";
 pub(crate) const HISTORY: &str = "history.json";
 pub(crate) const LAYERS: &str = "layers.json";
 const HINT: &str = "train again: `reco train`";
@@ -68,8 +70,10 @@ pub struct Artifact {
     pub model: Box<dyn Fitted>,
     /// Titles, names, years and genres, by item.
     pub details: Vec<ItemDetails>,
-    /// What each user met in training.
+    /// What each user met, held out or not: none of it is news to them.
     pub seen: Vec<Seen>,
+    /// How many users' rows of each item the model was fitted to.
+    pub n_people: Vec<usize>,
 }
 
 /// One line of an answer.
@@ -126,7 +130,7 @@ impl Artifact {
             )));
         }
         let (catalogue, details) = read_catalogue(&folder.join(CATALOGUE))?;
-        let seen = read_seen(&folder.join(SEEN), &catalogue)?;
+        let (seen, n_people) = read_seen(&folder.join(SEEN), &catalogue)?;
         let approach = (entry(&path.display().to_string(), &config.kind)?.configure)(&config.options)
             .map_err(|error| foreign(error.to_string()))?;
         loadable(approach.as_ref(), &catalogue)?;
@@ -135,7 +139,7 @@ impl Artifact {
             LoadError::Interrupted => RunError::Interrupted,
             other => other.into(),
         })?;
-        Ok(Self { config, manifest, model, details, seen })
+        Ok(Self { config, manifest, model, details, seen, n_people })
     }
 
     /// Users, items, features.
@@ -273,7 +277,7 @@ pub(crate) fn ids(ids: Vec<RawId>) -> Column {
     integers.map_or_else(|| Column::Text(ids.iter().map(|id| Some(id.to_string())).collect()), Column::I64)
 }
 
-fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<Vec<Seen>, RunError> {
+fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<(Vec<Seen>, Vec<usize>), RunError> {
     let foreign = || ManifestError::Foreign {
         path: path.display().to_string(),
         reason: "it names rows that the catalogue does not have".to_owned(),
@@ -284,11 +288,12 @@ fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<Vec<Seen>, RunError> 
         Some(Column::U32(rows)) => Ok(rows),
         _ => Err(table.no_column(name, "row numbers")),
     };
-    let (users, items) = (column(SEEN_USER)?, column(SEEN_ITEM)?);
-    let mut seen = vec![Vec::new(); catalogue.n_users()];
-    for (&user, &item) in users.iter().zip(items) {
+    let (users, items, fitted) = (column(SEEN_USER)?, column(SEEN_ITEM)?, column(SEEN_FITTED)?);
+    let (mut seen, mut n_people) = (vec![Vec::new(); catalogue.n_users()], vec![0; catalogue.n_items()]);
+    for ((&user, &item), &is_fitted) in users.iter().zip(items).zip(fitted) {
         let item = catalogue.items.at(item as usize).ok_or_else(foreign)?;
         seen.get_mut(user as usize).ok_or_else(foreign)?.push(item);
+        n_people[item.index()] += usize::from(is_fitted == 1);
     }
-    Ok(seen.into_iter().map(Seen::new).collect())
+    Ok((seen.into_iter().map(Seen::new).collect(), n_people))
 }

@@ -121,7 +121,7 @@ pub enum RunError {
         hint: String,
     },
     /// No trained model at all.
-    #[error("there is no trained model in `{path}`\nhint: train one: `reco run`, or `reco train`")]
+    #[error("there is no trained model in `{path}`\nhint: `--models` names the folder that a run wrote with `--out`; `reco run` writes into `data`")]
     NoModels {
         /// The folder.
         path: String,

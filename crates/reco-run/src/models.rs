@@ -39,6 +39,9 @@ pub(crate) const LISTS_FOLLOW: usize = 5;
 /// A yardstick, that answers only where it is asked or alone.
 pub(crate) const CHANCE: &str = "random";
 
+/// Whoever scores all items alike has no list: which of them come first is the catalogue's order.
+const NO_LISTS: &str = "user-mean";
+
 /// The models of the last run, and what is known of their lists.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Answers {
@@ -270,7 +273,10 @@ struct Shelf {
 }
 
 impl Shelf {
+    /// `models` is the folder of models, or the folder of the run that has it.
     fn open(models: &Path) -> Result<Self, RunError> {
+        let inside = models.join("models");
+        let models = if inside.join(ANSWERS).exists() { &inside } else { models };
         let answers = Answers::read(models)?;
         let path = models.display().to_string();
         if let Some(answers) = answers.as_ref().filter(|answers| !answers.repetitions.is_empty()) {
@@ -352,7 +358,7 @@ impl Shelf {
         if let (Some(RankedBy::Metric(metric)), true) = (ranked_by, reason.is_empty()) {
             let can = |one: &&Model| by == AskedBy::Users || FOLLOW_RATINGS.contains(&one.kind.as_str());
             let value = |one: &Model| Some((one.clone(), one.validation?));
-            let candidates = self.available.iter().filter(can).filter(|one| one.kind != CHANCE);
+            let candidates = self.available.iter().filter(can).filter(|one| ![CHANCE, NO_LISTS].contains(&one.kind.as_str()));
             let mut best: Vec<(Model, f64)> = candidates.filter_map(value).collect();
             // Stable: of equal ones the earlier in the registry comes first.
             best.sort_by(|one, other| other.1.total_cmp(&one.1));

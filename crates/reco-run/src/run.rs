@@ -70,15 +70,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     // The folder of a repetition may be one that somebody names alone.
     let lock = places.iter().fold(Lock::of(out), |lock, place| lock.and(place));
     let whole = within(experiment, out, out, &lock, options);
-    let mut contexts = Vec::new();
-    for (repetition, at) in experiment.repetitions.iter().zip(&places) {
-        let Repetition { label, shares_tables, experiment } = repetition;
-        let tables = if *shares_tables { out } else { at };
-        contexts.push(Context { experiment, out: at, tables, repetition: Some(label), ..whole });
-    }
-    if contexts.is_empty() {
-        contexts.push(whole);
-    }
+    let contexts = contexts(&whole, &places);
     let reports = stages.iter().any(|stage| stage.name == report::ENTRY.name);
 
     // Nothing is begun that could not be ended, and nothing of anyone else's is touched.
@@ -105,10 +97,24 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
 
     let mut work = Vec::new();
     // The data of all repetitions are made before any of them trains, so that all refusals come before.
-    let fits = stages.iter().position(StageEntry::makes_models).filter(|_| contexts.len() > 1);
-    let (data, rest) = stages.split_at(fits.unwrap_or(0));
+    let trains = position(train::ENTRY.name)?;
+    let of_data = stages.iter().take_while(|stage| position(stage.name).is_ok_and(|at| at < trains)).count();
+    let (data, rest) = stages.split_at(of_data);
     work_through(&contexts, data, &mut work)?;
-    if fits.is_some() {
+    let mut fitting = experiment.clone();
+    if !rest.is_empty() {
+        match fitting.repetitions.as_mut_slice() {
+            [] => fitting = train::fitting(&whole)?,
+            repetitions => {
+                for (repetition, context) in repetitions.iter_mut().zip(&contexts) {
+                    repetition.experiment = train::fitting(context)?;
+                }
+            }
+        }
+    }
+    let whole = Context { experiment: &fitting, ..whole };
+    let contexts = self::contexts(&whole, &places);
+    if contexts.len() > 1 && rest.iter().any(StageEntry::makes_models) {
         contexts.iter().try_for_each(train::refuse_before)?;
     }
     work_through(&contexts, rest, &mut work)?;
@@ -123,6 +129,16 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         results: reports.then(|| results(out)).transpose()?,
         page: reports.then(|| out.join("report").join(PAGE)),
     })
+}
+
+/// The context of each repetition, which lie at `places`; the one of the `whole` where nothing is repeated.
+fn contexts<'a>(whole: &Context<'a>, places: &'a [PathBuf]) -> Vec<Context<'a>> {
+    let of = |(Repetition { label, shares_tables, experiment }, at): (&'a Repetition, &'a PathBuf)| {
+        let tables = if *shares_tables { whole.out } else { at };
+        Context { experiment, out: at, tables, repetition: Some(label), ..*whole }
+    };
+    let each: Vec<Context<'a>> = whole.experiment.repetitions.iter().zip(places).map(of).collect();
+    if each.is_empty() { vec![*whole] } else { each }
 }
 
 /// Runs `stages` for each of `contexts`.

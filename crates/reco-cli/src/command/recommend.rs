@@ -170,17 +170,19 @@ fn as_json(
     })
 }
 
+/// What is known of none of `items` has no column; a name that is the id says nothing new.
 fn table(items: &[Recommendation]) -> String {
-    let mut rows = vec![["rank", "score", "id", "year", "name", "genres"].map(str::to_owned).to_vec()];
-    rows.extend(items.iter().map(|item| {
-        vec![
-            item.rank.to_string(),
-            format!("{:.4}", item.score),
-            item.item_id.to_string(),
-            item.year.map(|year| year.to_string()).unwrap_or_default(),
-            item.name.clone(),
-            item.genres.join(", "),
-        ]
-    }));
-    text::columns(&rows, &[true, true, true, true, false, false])
+    type Cell = fn(&Recommendation) -> String;
+    let columns: [(&str, bool, Cell); 6] = [
+        ("rank", true, |item| item.rank.to_string()),
+        ("score", true, |item| format!("{:.4}", item.score)),
+        ("id", true, |item| item.item_id.to_string()),
+        ("year", true, |item| item.year.map(|year| year.to_string()).unwrap_or_default()),
+        ("name", false, |item| Some(&item.name).filter(|name| **name != item.item_id.to_string()).cloned().unwrap_or_default()),
+        ("genres", false, |item| item.genres.join(", ")),
+    ];
+    let shown: Vec<_> = columns.into_iter().filter(|(.., cell)| items.iter().any(|item| !cell(item).is_empty())).collect();
+    let mut rows = vec![shown.iter().map(|(title, ..)| (*title).to_owned()).collect::<Vec<_>>()];
+    rows.extend(items.iter().map(|item| shown.iter().map(|(.., cell)| cell(item)).collect()));
+    text::columns(&rows, &shown.iter().map(|&(_, right, _)| right).collect::<Vec<_>>())
 }

@@ -5,6 +5,8 @@
 //! **Invariant**: a run that reported ends with the table of results, which approach is best, and where the report
 //! lies.
 
+use std::path::Path;
+
 use reco_run::{Experiment, RunOptions, Source, Summary, last_words, terminal_table};
 
 use crate::args::{ExperimentArgs, RunArgs};
@@ -45,6 +47,15 @@ pub(super) fn options<'a>(args: &'a ExperimentArgs, command: &'a str, watch: &'a
     }
 }
 
+/// How `reco recommend` is told where a run lies.
+fn models_option(out: &Path) -> String {
+    if out == Path::new("data") {
+        return String::new();
+    }
+    let out = out.display().to_string();
+    format!(" --models {}", text::quoted([out].into_iter()))
+}
+
 fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> anyhow::Result<()> {
     let experiment = read(args)?;
     let watch = Watch::new(Interrupt::listen()?);
@@ -63,6 +74,9 @@ fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> any
     }
     if let Some(page) = page {
         text::say(&format!("report: {}", page.display()));
+        let out = &args.folders.out;
+        let out = experiment.repetitions.first().map_or_else(|| out.clone(), |first| out.join(&first.label));
+        text::say(&format!("to ask: reco recommend --user ID{}", models_option(&out)));
     }
     Ok(())
 }

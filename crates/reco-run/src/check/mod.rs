@@ -33,7 +33,7 @@ use serde::Serialize;
 
 use crate::folder::first_line;
 use crate::lock::Lock;
-use crate::stage::{Context, ready_dataset, ready_results};
+use crate::stage::{Context, ready_dataset, ready_results, train};
 use crate::{Experiment, Quiet, RunError};
 
 /// Every check, in the order of the report of one.
@@ -242,7 +242,6 @@ fn share(n: usize, of: usize, what: &str) -> String {
 /// An experiment with a metric or a split that no registry has. A folder that is missing, damaged or made for another experiment
 /// is none: it is not looked at, and named.
 pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Checked, RunError> {
-    let mut subject = Subject::new(experiment)?;
     let first = experiment.repetitions.first();
     let at = first.map_or_else(|| out.to_owned(), |first| out.join(&first.label));
     let context = Context {
@@ -256,28 +255,34 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
         progress: &Quiet,
         lock: &Lock::of(out),
     };
-    let (mut no_dataset, mut no_results) = (String::new(), String::new());
+    // Without a data set, all that were asked for.
+    let fitting = train::fitting(&context).unwrap_or_else(|_| context.experiment.clone());
+    let context = Context { experiment: &fitting, ..context };
+    let mut subject = Subject::new(if first.is_none() { &fitting } else { experiment })?;
+    // A folder that another experiment made is not to be made anew for the sake of a look at it.
+    let explained = |error: RunError, what: &str, command: String| {
+        let why = format!("{what} cannot be looked at: {}", first_line(&error));
+        match error {
+            RunError::Stale { .. } => (format!("{why}; `reco check` looks at the experiment that is named to it"), None),
+            _ => (why, Some(command.trim_end().to_owned())),
+        }
+    };
+    let (mut no_dataset, mut no_results) = (None, None);
     match ready_dataset(&context) {
         Ok(dataset) => subject.dataset = Some(dataset),
-        Err(error) => no_dataset = format!("the data set cannot be looked at: {}", first_line(&error)),
+        Err(error) => {
+            let words = ["reco ingest", arguments, "&& reco features", arguments];
+            let command: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            no_dataset = Some(explained(error, "the data set", command.join(" ")));
+        }
     }
     match ready_results(&context) {
         Ok(results) => subject.results = Some(results),
-        Err(error) => no_results = format!("the results cannot be looked at: {}", first_line(&error)),
+        Err(error) => no_results = Some(explained(error, "the results", format!("reco run {arguments}"))),
     }
-    let command = |words: String| Some(words.trim_end().to_owned());
     let explain = |unknown| match unknown {
-        Unknown::Dataset => (
-            no_dataset.clone(),
-            command(
-                ["reco ingest", arguments, "&& reco features", arguments]
-                    .into_iter()
-                    .filter(|word| !word.is_empty())
-                    .collect::<Vec<_>>()
-                    .join(" "),
-            ),
-        ),
-        Unknown::Results => (no_results.clone(), command(format!("reco run {arguments}"))),
+        Unknown::Dataset => no_dataset.clone().unwrap_or_default(),
+        Unknown::Results => no_results.clone().unwrap_or_default(),
         Unknown::Untellable(why) => (why, None),
     };
     let repetition = first.filter(|_| subject.dataset.is_some()).map(|first| first.label.clone());

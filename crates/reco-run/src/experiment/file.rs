@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use reco_core::options::did_you_mean;
+use reco_data::is_table;
 use reco_features::SplitConfig;
 use serde_json::{Map, Value};
 
@@ -42,15 +43,18 @@ impl Source {
     }
 }
 
-/// The whole experiment as one JSON object, `sets` (`split.kind=temporal`) applied last, in their order.
+/// The whole experiment as one JSON object, `sets` (`split.kind=temporal`) applied last, in their order; and whether it
+/// has a list of approaches of its own.
 ///
 /// # Errors
 /// A file that is missing, is no TOML, or extends itself; an override without `=` or beside every approach.
-pub(super) fn read(source: &Source, sets: &[String]) -> Result<Map<String, Value>, ExperimentError> {
+pub(super) fn read(source: &Source, sets: &[String]) -> Result<(Map<String, Value>, bool), ExperimentError> {
+    let built_in = || parse(&Source::Default.place(), DEFAULT);
     let mut table = match source {
-        Source::Default => parse(&source.place(), DEFAULT)?,
+        Source::Default => built_in()?,
         Source::File(path) => read_chain(path, &mut Vec::new())?,
     };
+    let lists_approaches = table.get("approach") != built_in()?.get("approach");
     let kind = sets.iter().rev().find_map(|set| set.split_once('=').filter(|(key, _)| key.trim() == SPLIT_KIND));
     if let Some((_, kind)) = kind {
         drop_unread(&mut table, kind.trim().trim_matches(['"', '\'']));
@@ -58,7 +62,7 @@ pub(super) fn read(source: &Source, sets: &[String]) -> Result<Map<String, Value
     for set in sets {
         apply(&mut table, set)?;
     }
-    Ok(table)
+    Ok((table, lists_approaches))
 }
 
 /// The key that says which split it is.
@@ -91,6 +95,9 @@ fn extended(mut base: Map<String, Value>, table: Map<String, Value>) -> Map<Stri
 }
 
 fn read_chain(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Map<String, Value>, ExperimentError> {
+    if path.is_file() && (is_table(path) || fs::read(path).is_ok_and(|bytes| str::from_utf8(&bytes).is_err())) {
+        return Err(no_experiment(path));
+    }
     let place = format!("`{}`", path.display());
     let text = fs::read_to_string(path).map_err(|error| match (error.kind(), chain.last()) {
         (io::ErrorKind::NotFound, None) => ExperimentError::Missing { path: path.display().to_string() },
@@ -99,7 +106,10 @@ fn read_chain(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Map<String, Value
         }
         _ => ExperimentError::Unreadable { path: path.display().to_string(), reason: error.to_string() },
     })?;
-    let mut table = parse(&place, &text)?;
+    let mut table = parse(&place, &text).map_err(|error| match path.extension() {
+        Some(ending) if ending.eq_ignore_ascii_case("toml") => error,
+        _ => no_experiment(path),
+    })?;
     let Some(extends) = table.remove("extends") else { return Ok(table) };
     let Value::String(extends) = extends else {
         return Err(ExperimentError::Extends { place, value: extends.to_string() });
@@ -116,6 +126,13 @@ fn read_chain(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Map<String, Value
         return Err(ExperimentError::Cycle { chain: files.collect::<Vec<_>>().join(" extends ") });
     }
     Ok(extended(read_chain(&base, chain)?, table))
+}
+
+/// Data that were named where an experiment belongs.
+fn no_experiment(path: &Path) -> ExperimentError {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or("mine").to_owned();
+    ExperimentError::Table { path: path.display().to_string(), stem }
 }
 
 fn parse(place: &str, text: &str) -> Result<Map<String, Value>, ExperimentError> {
@@ -257,7 +274,7 @@ mod tests {
 
     fn read_in(folder: &tempfile::TempDir, name: &str, sets: &[&str]) -> Result<Value, ExperimentError> {
         let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
-        read(&Source::File(folder.path().join(name)), &sets).map(Value::Object)
+        read(&Source::File(folder.path().join(name)), &sets).map(|(table, _)| Value::Object(table))
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod file;
 mod repeat;
 mod written;
 
+use std::sync::Arc;
+
 use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{Approach, ApproachEntry, DeviceChoice};
 use reco_data::DataConfig;
@@ -25,6 +27,7 @@ use crate::auto;
 use crate::registry::approaches;
 
 /// One experiment: which data, prepared and split how, which approaches, judged how.
+#[derive(Clone)]
 pub struct Experiment {
     /// What it calls itself; its file's name where it says nothing.
     pub name: String,
@@ -40,6 +43,8 @@ pub struct Experiment {
     pub split: SplitConfig,
     /// `[[approach]]`, in the order of the file.
     pub approaches: Vec<Configured>,
+    /// Whether nobody listed approaches, so that of the built-in ones those take part that the data can serve.
+    pub takes_what_fits: bool,
     /// `[evaluate]`
     pub evaluate: EvaluateConfig,
     /// `[report]`
@@ -51,13 +56,14 @@ pub struct Experiment {
 }
 
 /// One approach with its options, under the name by which this experiment calls it.
+#[derive(Clone)]
 pub struct Configured {
     /// Its name in this experiment: of its folder, and of its row in the results.
     pub name: String,
     /// The registry's entry.
     pub kind: &'static str,
     /// The approach.
-    pub approach: Box<dyn Approach>,
+    pub approach: Arc<dyn Approach>,
 }
 
 /// Why an experiment cannot be read. Files are named as they were given.
@@ -88,6 +94,16 @@ pub enum ExperimentError {
         path: String,
         /// What the system says.
         reason: String,
+    },
+    /// A file of data where an experiment belongs.
+    #[error(
+        "`{path}` is no experiment\nhint: if it is a table of ratings, `reco run --set data.source=table --set data.path={path} --out data/{stem}` runs the built-in experiment on it; `reco ingest --help` explains the keys of `[data]`"
+    )]
+    Table {
+        /// The file.
+        path: String,
+        /// Its name without its endings.
+        stem: String,
     },
     /// Not TOML.
     #[error("{place} line {line} is no TOML: {reason}")]
@@ -259,14 +275,15 @@ impl Experiment {
             Source::Default => "default".into(),
             Source::File(path) => path.file_stem().unwrap_or_default().to_string_lossy(),
         };
-        Self::from_table(&source.place(), &stem, file::read(source, sets)?, only)
+        let (table, lists) = file::read(source, sets)?;
+        Self::from_table(&source.place(), &stem, table, (only, !lists && only.is_empty()))
     }
 
     fn from_table(
         place: &str,
         stem: &str,
         table: Map<String, Value>,
-        only: &[String],
+        (only, takes_what_fits): (&[String], bool),
     ) -> Result<Self, ExperimentError> {
         let options = |error| ExperimentError::Options { place: place.to_owned(), error };
         let table = Value::Object(table);
@@ -279,7 +296,7 @@ impl Experiment {
             split.map_err(|error| ExperimentError::Split { place: place.to_owned(), error: Box::new(error) })?;
         }
         let evaluate: EvaluateConfig = options::parse("[evaluate]", &document.evaluate).map_err(options)?;
-        let repetitions = repeat::repetitions(&repeat, place, stem, &table, only)?;
+        let repetitions = repeat::repetitions(&repeat, place, stem, &table, (only, takes_what_fits))?;
         Ok(Self {
             repetitions,
             repeat,
@@ -292,6 +309,7 @@ impl Experiment {
             evaluate,
             report: options::parse("[report]", &document.report).map_err(options)?,
             approaches: configure(place, document.approach, only)?,
+            takes_what_fits,
         })
     }
 
@@ -315,7 +333,7 @@ impl Configured {
         let entry = entry(place, kind)?;
         let approach =
             (entry.configure)(options).map_err(|error| ExperimentError::Options { place: place.to_owned(), error })?;
-        Ok(Self { name: name.to_owned(), kind: entry.name, approach })
+        Ok(Self { name: name.to_owned(), kind: entry.name, approach: approach.into() })
     }
 }
 

@@ -20,6 +20,7 @@ pub struct RepeatConfig {
 }
 
 /// One of several runs of an experiment.
+#[derive(Clone)]
 pub struct Repetition {
     /// `split.fold=3`: the name of its folder.
     pub label: String,
@@ -35,7 +36,7 @@ pub(super) fn repetitions(
     place: &str,
     stem: &str,
     table: &Value,
-    only: &[String],
+    approaches: (&[String], bool),
 ) -> Result<Vec<Repetition>, ExperimentError> {
     let RepeatConfig { over, values } = repeat;
     let wrong = |reason: String| ExperimentError::Repeat { place: place.to_owned(), reason };
@@ -59,7 +60,7 @@ pub(super) fn repetitions(
         if repetitions.iter().any(|other| other.label == label) {
             return Err(wrong(format!("two repetitions would be called `{label}`")));
         }
-        let experiment = Experiment::from_table(place, stem, table, only)?;
+        let experiment = Experiment::from_table(place, stem, table, approaches)?;
         let shares_tables = over.split('.').next() != Some("data");
         repetitions.push(Repetition { label, shares_tables, experiment });
     }

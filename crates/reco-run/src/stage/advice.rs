@@ -24,16 +24,14 @@ const ITEMS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not zero");
 /// So many items that a user liked are named.
 const LIKED: usize = 4;
 
-/// What everyone said of each item before the test.
+/// What everyone said of each item in training.
 pub(super) fn known(dataset: &Dataset) -> Vec<ItemFacts> {
     let mut sums = vec![(0_usize, 0_usize, 0.0_f64); dataset.catalogue.n_items()];
-    for part in [&dataset.fit].into_iter().chain(&dataset.validation) {
-        for row in part.iter() {
-            let (n, n_rated, stars) = &mut sums[row.item.index()];
-            *n += 1;
-            if let Some(rating) = row.rating {
-                (*n_rated, *stars) = (*n_rated + 1, *stars + f64::from(rating.stars()));
-            }
+    for row in dataset.fit.iter() {
+        let (n, n_rated, stars) = &mut sums[row.item.index()];
+        *n += 1;
+        if let Some(rating) = row.rating {
+            (*n_rated, *stars) = (*n_rated + 1, *stars + f64::from(rating.stars()));
         }
     }
     let facts = |(n_people, n_rated, stars): (usize, usize, f64)| ItemFacts {
@@ -61,7 +59,7 @@ pub(super) fn recommended(
         given.map(|row| (catalogue.items.id(row.item).to_string(), row.rating.map(reco_core::Rating::stars))).collect();
     // Whoever was held out whole asks as someone new, as in the evaluation.
     let asker = match given.is_empty() {
-        true => Asker::User(user_idx),
+        true => Asker::Evaluated(user_idx, dataset.seen()[user_idx.index()].clone()),
         false => artifact.visitor(Profile::default(), &given)?,
     };
     let moment = artifact.context(&context.experiment.evaluate.context)?;

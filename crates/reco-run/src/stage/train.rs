@@ -23,7 +23,7 @@ use crate::auto::{self, Auto, Part};
 use crate::experiment::Configured;
 use crate::folder::{Folder, Made, write_json};
 use crate::manifest::Digests;
-use crate::{ExperimentError, Outcome, RunError, models};
+use crate::{Experiment, ExperimentError, Outcome, RunError, models};
 
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "train",
@@ -94,35 +94,66 @@ pub(crate) fn refuse_before(context: &Context<'_>) -> Result<(), RunError> {
     refuse(context, &Dataset::read(&context.at("features"))?)
 }
 
+/// The experiment of `context` with those of the built-in approaches that its data can serve, where nobody listed any.
+///
+/// # Errors
+/// No data set that was made for it.
+pub(crate) fn fitting(context: &Context<'_>) -> Result<Experiment, RunError> {
+    let mut experiment = context.experiment.clone();
+    if !experiment.takes_what_fits {
+        return Ok(experiment);
+    }
+    features::folder(context)?.ready("features")?;
+    let dataset = Dataset::read(&context.at("features"))?;
+    let train = dataset.train();
+    let (fit, others): (Vec<Configured>, Vec<Configured>) =
+        experiment.approaches.into_iter().partition(|one| unmet(one, &dataset, &train).is_empty());
+    if !others.is_empty() {
+        let names: Vec<&str> = others.iter().map(|one| one.name.as_str()).collect();
+        let (which, them) = (names.join("`, `"), names.join(","));
+        let note = format!("left out, as these data cannot serve them: `{which}` (`--approach {them}` says why)");
+        context.progress.train().note(&note);
+    }
+    experiment.approaches = fit;
+    Ok(experiment)
+}
+
+/// What `configured` requires and `dataset` does not have.
+fn unmet(configured: &Configured, dataset: &Dataset, train: &Train) -> Vec<String> {
+    let Configured { name, approach, .. } = configured;
+    let unmet = |need: Requirement| match need {
+        Requirement::KnownUsers if dataset.fold_in.is_some() => Some(format!(
+            "`{name}` has no answer for users who are held out whole: it is never trained on them\nhint: leave it out with \
+             `--approach`, or split so that every user is in train, as `per-user-random` does"
+        )),
+        need => {
+            let of = |train: &Train| need.check(approach.name(), train).err();
+            // Whoever was held out whole is answered by the rows given of them.
+            let refusal = of(train).or_else(|| of(&Train { fit: dataset.fold_in.clone()?, ..train.clone() }));
+            refusal.map(|error| named(configured, &error.to_string()))
+        }
+    };
+    approach.requires().into_iter().filter_map(unmet).collect()
+}
+
+/// Two approaches of one kind are told apart.
+fn named(Configured { name, approach, .. }: &Configured, error: &str) -> String {
+    if name == approach.name() { error.to_owned() } else { format!("`{name}`: {error}") }
+}
+
 /// Refuses, before anything is trained, all that the experiment asks for and `dataset` cannot give.
 fn refuse(context: &Context<'_>, dataset: &Dataset) -> Result<(), RunError> {
     let experiment = context.experiment;
     let train = dataset.train();
     let mut refusals: Vec<String> = Vec::new();
     let mut fine: Vec<&str> = Vec::new();
-    for Configured { name, approach, .. } in &experiment.approaches {
+    for configured in &experiment.approaches {
         let before = refusals.len();
-        // Two approaches of one kind are told apart.
-        let named = |error: String| if name == approach.name() { error } else { format!("`{name}`: {error}") };
-        let memory = affordable(approach.as_ref(), &dataset.catalogue).err();
-        refusals.extend(memory.map(|error| named(error.to_string())));
-        for need in approach.requires() {
-            let refusal = match need {
-                Requirement::KnownUsers if dataset.fold_in.is_some() => Some(format!(
-                    "`{name}` has no answer for users who are held out whole: it is never trained on them\nhint: leave it out with \
-                     `--approach`, or split so that every user is in train, as `per-user-random` does"
-                )),
-                need => {
-                    let of = |train: &Train| need.check(approach.name(), train).err();
-                    // Whoever was held out whole is answered by the rows given of them.
-                    let refusal = of(&train).or_else(|| of(&Train { fit: dataset.fold_in.clone()?, ..train.clone() }));
-                    refusal.map(|error| named(error.to_string()))
-                }
-            };
-            refusals.extend(refusal);
-        }
+        let memory = affordable(configured.approach.as_ref(), &dataset.catalogue).err();
+        refusals.extend(memory.map(|error| named(configured, &error.to_string())));
+        refusals.extend(unmet(configured, dataset, &train));
         if refusals.len() == before {
-            fine.push(name);
+            fine.push(&configured.name);
         }
     }
     if !refusals.is_empty() && !fine.is_empty() {
@@ -239,15 +270,18 @@ fn save(configured: &Configured, fitted: &dyn Fitted, weights: &Path) -> Result<
         .map_err(|error| RunError::Save { approach: configured.name.clone(), reason: error.to_string() })
 }
 
-/// Who met what in training and validation, row by row, so that an artifact can leave it out by itself.
+/// Who met what, held out or not, row by row, so that an artifact can leave it out by itself.
 fn write_seen(dataset: &Dataset, path: &Path) -> Result<(), RunError> {
-    let (mut users, mut items) = (Vec::new(), Vec::new());
-    for (user, seen) in dataset.catalogue.users.indices().zip(dataset.seen()) {
-        users.extend(std::iter::repeat_n(user.get(), seen.items().len()));
-        items.extend(seen.items().iter().map(|item| item.get()));
+    let parts = [&dataset.fit].into_iter().chain(&dataset.validation).chain(&dataset.fold_in).chain([&dataset.test]);
+    let (mut users, mut items, mut fitted) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, part) in parts.enumerate() {
+        users.extend(part.users().iter().map(|user| user.get()));
+        items.extend(part.items().iter().map(|item| item.get()));
+        fitted.extend(std::iter::repeat_n(u32::from(at == 0), part.len()));
     }
     let mut table = Table::new();
     table.push(artifact::SEEN_USER, Column::U32(users))?;
     table.push(artifact::SEEN_ITEM, Column::U32(items))?;
+    table.push(artifact::SEEN_FITTED, Column::U32(fitted))?;
     Ok(table.write(path)?)
 }
