@@ -97,7 +97,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
 
     let mut work = Vec::new();
     // The data of all repetitions are made before any of them trains, so that all refusals come before.
-    let trains = position(train::ENTRY.name)?;
+    let trains = position("train")?;
     let of_data = stages.iter().take_while(|stage| position(stage.name).is_ok_and(|at| at < trains)).count();
     let (data, rest) = stages.split_at(of_data);
     work_through(&contexts, data, &mut work)?;
