@@ -273,6 +273,9 @@ pub(crate) struct RecommendArgs {
     /// Where --all writes its table, `.csv` or `.parquet`: user_id, item_id, rank, score, name, genres
     #[arg(long, value_name = "FILE", requires = "all")]
     pub(crate) out: Option<PathBuf>,
+    /// Ask as the evaluation does: what was held out for the test counts as not met, and may be recommended
+    #[arg(long, conflicts_with = "new_user")]
+    pub(crate) as_evaluated: bool,
     /// How many items
     #[arg(long, value_name = "N", default_value = "10")]
     pub(crate) top: NonZeroUsize,

@@ -123,7 +123,10 @@ fn what_was_made_for_another_experiment_is_not_looked_at() {
     let checked = check(finished(), &["--set=split.test=0.2", "--json"]).ok().json();
     let waiting = checked["unchecked"].as_array().unwrap();
     let why = waiting.iter().find(|one| one["check"] == "future-in-train").unwrap()["why"].as_str().unwrap();
-    assert!(why.ends_with("`split.test` was `0.1` and is `0.2`"), "{why}");
+    assert!(
+        why.contains("`split.test` was `0.1` and is `0.2`; `reco check` looks at the experiment that is named"),
+        "{why}"
+    );
     let metrics = check(finished(), &["--set=evaluate.k=[5]", "--json"]).ok().json();
     assert_eq!(metrics["unchecked"].as_array().unwrap().len(), 1, "the data set is as it was");
     assert_eq!(metrics["unchecked"][0]["check"], "easy-task");

@@ -90,7 +90,9 @@ fn a_run_and_its_reports_say_who_is_best_how_surely_what_one_user_is_told_and_wh
         sentence.contains(", NDCG@10 0.") && sentence.contains(", RMSE ") && sentence.contains(" (95 %: "),
         "{sentence}"
     );
-    assert!(shown.stderr.lines().last().unwrap().starts_with("report: "), "{}", shown.stderr);
+    let said: Vec<&str> = shown.stderr.lines().rev().take(2).collect();
+    let asks = format!("to ask: reco recommend --user ID --models {at}");
+    assert!(said[0] == asks && said[1].starts_with("report: "), "{}", shown.stderr);
     let read = |name: &str| fs::read_to_string(finished().join("report").join(name)).unwrap();
     assert!(read("report.md").lines().any(|line| line == sentence), "{sentence}");
 

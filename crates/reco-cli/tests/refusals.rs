@@ -79,7 +79,8 @@ fn a_wrong_command_line_is_another_exit_code() {
 fn a_model_that_is_not_there_is_named() {
     let empty = tempfile::tempdir().unwrap();
     let models = empty.path().to_str().unwrap();
-    reco(["recommend", "--user", "1", "--models", models]).fails(1, &["no trained model in", "hint: train one"]);
+    reco(["recommend", "--user", "1", "--models", models])
+        .fails(1, &["no trained model in", "hint: `--models` names the folder that a run wrote"]);
     copy_of("popularity", empty.path());
     let ask = |approach: &str| reco(["recommend", "--user", "1", "--models", models, "--approach", approach]);
     ask("neural").fails(1, &["no trained model `neural`", "hint: train it: `reco train --approach neural`"]);
@@ -104,7 +105,8 @@ fn what_a_new_user_says_is_refused_by_name() {
     ask(&["--likes", "Drama,Scifi"]).fails(1, &genre);
     // Whoever answers, and whether or not they read it.
     ask(&["--likes", "Scifi", "--approach", "popularity"]).fails(1, &genre);
-    ask(&["--rated", "77=5"]).fails(1, &["unknown item `77`", "hint: the catalogue has `12` items, from `1` to `12`"]);
+    ask(&["--rated", "77=5"])
+        .fails(1, &["unknown item `77`", "hint: the catalogue has `12` items, such as `1`, `2` and `12`"]);
     let named = "hint: items go by their ids: `Drama number 7 (1999)` is `7`";
     ask(&["--rated", "drama number 7=5"]).fails(1, &["unknown item `drama number 7`", named]);
     ask(&["--rated", "7=9"]).fails(1, &["item `7`: rating `9` is outside the scale `2` to `5`", "hint: rate as"]);

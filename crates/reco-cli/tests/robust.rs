@@ -35,7 +35,8 @@ fn answers(folder: &Path) -> Result<Vec<Vec<ItemIdx>>, String> {
     let artifact = Artifact::load(folder, DeviceChoice::Cpu).map_err(words)?;
     let users: Vec<_> = artifact.catalogue().users.indices().take(3).collect();
     let context = vec![0.0; artifact.catalogue().contexts.len()];
-    let rankings = artifact.recommend(&users, &context, NonZeroUsize::new(5).unwrap()).map_err(words)?;
+    let rankings =
+        artifact.recommend(&users, &artifact.seen, &context, NonZeroUsize::new(5).unwrap()).map_err(words)?;
     rankings.iter().for_each(|ranking| assert!(artifact.describe(ranking).len() <= 5));
     Ok(rankings.iter().map(|ranking| ranking.items().collect()).collect())
 }
@@ -172,11 +173,11 @@ fn a_table_for_everyone_that_is_not_finished_is_not_left() {
     fs::create_dir(&folder).unwrap();
     let to = TableOutput::at(&folder.join("all.csv")).unwrap();
     let top = NonZeroUsize::new(2).unwrap();
-    let stopped = artifact.recommend_all(&context, top, &to, &Limited::default()).unwrap_err();
+    let stopped = artifact.recommend_all(&artifact.seen, &context, top, &to, &Limited::default()).unwrap_err();
     assert!(matches!(stopped, RunError::Interrupted), "{stopped}");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     let never = Limited { after: usize::MAX, ..Limited::default() };
-    assert!(artifact.recommend_all(&context, top, &to, &never).unwrap() > 2);
+    assert!(artifact.recommend_all(&artifact.seen, &context, top, &to, &never).unwrap() > 2);
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
 }
 

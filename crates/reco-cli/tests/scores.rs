@@ -17,22 +17,11 @@ fn at(path: &Path) -> &str {
 }
 
 /// Ten items for everyone, best first, as a model of the finished run answers them: user, item, rank, score.
-fn answers(folder: &Path, approach: &str) -> Vec<[String; 4]> {
+fn answers(folder: &Path, approach: &str, more: &[&str]) -> Vec<[String; 4]> {
     let file = folder.join("answers.parquet");
     let models = finished().join("models");
-    reco([
-        "recommend",
-        "--all",
-        "--approach",
-        approach,
-        "--models",
-        at(&models),
-        "--out",
-        at(&file),
-        "--device",
-        "cpu",
-    ])
-    .ok();
+    let fixed = ["recommend", "--all", "--approach", approach, "--models", at(&models), "--out", at(&file)];
+    reco(fixed.iter().chain(&["--device", "cpu"]).chain(more)).ok();
     let shown = reco(["show", at(&file), "--rows", "1000000", "--json"]).ok().json();
     let names: Vec<&str> = shown["columns"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     let column = |name: &str| names.iter().position(|known| *known == name).unwrap();
@@ -70,11 +59,21 @@ const LISTS: [&str; 12] = [
 ];
 
 #[test]
+fn whoever_asks_is_never_recommended_what_was_held_out_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = answers(folder.path(), "popularity", &[]);
+    let ranks =
+        write(folder.path(), "ranks.csv", "item,user,rank", rows.iter().map(|[u, i, r, _]| format!("{i},{u},{r}")));
+    let measured = evaluate(&ranks, &["--json"]).ok().json();
+    assert_eq!((&measured["metrics"]["hit@10"], &measured["n_masked"]), (&Value::from(0.0), &Value::from(0)));
+}
+
+#[test]
 fn lists_of_a_model_have_the_metrics_of_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let results: Value = serde_json::from_slice(&fs::read(finished().join("report/results.json")).unwrap()).unwrap();
     for approach in ["popularity", "baseline"] {
-        let rows = answers(folder.path(), approach);
+        let rows = answers(folder.path(), approach, &["--as-evaluated"]);
         let ranks =
             write(folder.path(), "ranks.csv", "item,user,rank", rows.iter().map(|[u, i, r, _]| format!("{i},{u},{r}")));
         let approaches = results["approaches"].as_array().unwrap();
@@ -101,7 +100,7 @@ fn lists_of_a_model_have_the_metrics_of_the_model() {
 #[test]
 fn a_table_for_people_says_what_played_no_part() {
     let folder = tempfile::tempdir().unwrap();
-    let rows = answers(folder.path(), "popularity");
+    let rows = answers(folder.path(), "popularity", &["--as-evaluated"]);
     let some = rows.iter().filter(|[user, ..]| user != "1").map(|[u, i, _, s]| format!("{u},{i},{s}"));
     let scores = write(folder.path(), "mine.csv", "user,item,score", some.chain(["nobody,1,0.5".to_owned()]));
     let done = evaluate(&scores, &[]).ok();

@@ -159,7 +159,7 @@ fn a_user_is_found_by_the_id_in_the_file() {
     tables.users.user_id.extend((10..30).map(UserId::from));
     let dataset = prepare(&tables, &FeaturesConfig::default(), &by_columns(), 0).unwrap();
     let error = find_user(&dataset.catalogue, "ann").unwrap_err().to_string();
-    assert_eq!(error, "unknown user `ann`\nhint: the catalogue has `23` users, from `0` to `29`");
+    assert_eq!(error, "unknown user `ann`\nhint: the catalogue has `23` users, such as `0`, `1` and `29`");
 }
 
 #[test]

@@ -25,8 +25,8 @@ use crate::reasons::ItemFacts;
 pub enum Asker {
     /// A user of the catalogue, of whom nothing is recommended that the data have.
     User(UserIdx),
-    /// A user of the catalogue as an evaluation asks: who has met this alone.
-    Evaluated(UserIdx, Seen),
+    /// A user of the catalogue as an evaluation asks: what was held out for the test counts as not met.
+    Evaluated(UserIdx),
     /// Someone whom no model was trained on.
     Visitor(Visitor),
 }
@@ -174,7 +174,7 @@ impl Artifact {
     pub fn answer(&self, asker: &Asker, context: &[f32], top: NonZeroUsize, explain: bool) -> Result<Answer, RunError> {
         let (who, seen) = match asker {
             Asker::User(user) => (Who::Known(*user), &self.seen[user.index()]),
-            Asker::Evaluated(user, seen) => (Who::Known(*user), seen),
+            Asker::Evaluated(user) => (Who::Known(*user), &self.before_test[user.index()]),
             Asker::Visitor(Visitor { history, seen, profile, .. }) => (Who::Visitor { history, profile }, seen),
         };
         let query = Query { who, context, candidates: Candidates::AllExcept(seen) };
@@ -197,7 +197,7 @@ impl Artifact {
             choice: self.model.choice(&query),
             reasons,
             unused: match asker {
-                Asker::User(_) | Asker::Evaluated(..) => Vec::new(),
+                Asker::User(_) | Asker::Evaluated(_) => Vec::new(),
                 Asker::Visitor(visitor) => self.unused(visitor, &query)?,
             },
             n_items: self.catalogue().n_items(),

@@ -33,8 +33,8 @@ pub(crate) const CATALOGUE: &str = "catalogue";
 pub(crate) const SEEN: &str = "seen.parquet";
 pub(crate) const SEEN_USER: &str = "user_row";
 pub(crate) const SEEN_ITEM: &str = "item_row";
-/// 1 where the model was fitted to the row, else 0.
-pub(crate) const SEEN_FITTED: &str = "is_fitted";
+/// Whose row it is: 0 of those that the model was fitted to, 1 of those met before the test, 2 of the test.
+pub(crate) const SEEN_PART: &str = "part";
 pub(crate) const HISTORY: &str = "history.json";
 pub(crate) const LAYERS: &str = "layers.json";
 const HINT: &str = "train again: `reco train`";
@@ -72,6 +72,8 @@ pub struct Artifact {
     pub details: Vec<ItemDetails>,
     /// What each user met, held out or not: none of it is news to them.
     pub seen: Vec<Seen>,
+    /// What each user met before the test: the rest is what an evaluation asks for.
+    pub before_test: Vec<Seen>,
     /// How many users' rows of each item the model was fitted to.
     pub n_people: Vec<usize>,
 }
@@ -130,7 +132,7 @@ impl Artifact {
             )));
         }
         let (catalogue, details) = read_catalogue(&folder.join(CATALOGUE))?;
-        let (seen, n_people) = read_seen(&folder.join(SEEN), &catalogue)?;
+        let Met { seen, before_test, n_people } = read_seen(&folder.join(SEEN), &catalogue)?;
         let approach = (entry(&path.display().to_string(), &config.kind)?.configure)(&config.options)
             .map_err(|error| foreign(error.to_string()))?;
         loadable(approach.as_ref(), &catalogue)?;
@@ -139,7 +141,7 @@ impl Artifact {
             LoadError::Interrupted => RunError::Interrupted,
             other => other.into(),
         })?;
-        Ok(Self { config, manifest, model, details, seen, n_people })
+        Ok(Self { config, manifest, model, details, seen, before_test, n_people })
     }
 
     /// Users, items, features.
@@ -169,15 +171,22 @@ impl Artifact {
         Ok(find_user(self.catalogue(), id)?)
     }
 
-    /// The best `top` items that each of `users` has not met, in the moment `context`.
+    /// The best `top` items that each of `users` has not met by `met` ([`Artifact::seen`] or
+    /// [`Artifact::before_test`]), in the moment `context`.
     ///
     /// # Errors
     /// A score that is not finite, a context of the wrong length, a failing device.
-    pub fn recommend(&self, users: &[UserIdx], context: &[f32], top: NonZeroUsize) -> Result<Vec<Ranking>, RunError> {
+    pub fn recommend(
+        &self,
+        users: &[UserIdx],
+        met: &[Seen],
+        context: &[f32],
+        top: NonZeroUsize,
+    ) -> Result<Vec<Ranking>, RunError> {
         let query = |&user: &UserIdx| Query {
             who: Who::Known(user),
             context,
-            candidates: Candidates::AllExcept(&self.seen[user.index()]),
+            candidates: Candidates::AllExcept(&met[user.index()]),
         };
         let queries: Vec<Query<'_>> = users.iter().map(query).collect();
         Ok(self.model.recommend(&queries, top)?)
@@ -199,7 +208,7 @@ impl Artifact {
         ranking.entries().iter().enumerate().map(line).collect()
     }
 
-    /// Writes the best `top` items of every user to a table, users in catalogue order, and returns how many rows; `progress` is
+    /// Writes the best `top` items of every user, as [`Artifact::recommend`] finds them, to a table, users in catalogue order, and returns how many rows; `progress` is
     /// told of users and asked whether to stop.
     ///
     /// Columns: `user_id`, `item_id` (as the ratings file writes them), `rank` (from 1), `score`, `name`, `genres`.
@@ -208,6 +217,7 @@ impl Artifact {
     /// As [`Artifact::recommend`]; a file that cannot be written; an interruption.
     pub fn recommend_all(
         &self,
+        met: &[Seen],
         context: &[f32],
         top: NonZeroUsize,
         to: &TableOutput,
@@ -222,7 +232,7 @@ impl Artifact {
                 progress.end();
                 return Err(RunError::Interrupted);
             }
-            for (&user, ranking) in users.iter().zip(self.recommend(users, context, top)?) {
+            for (&user, ranking) in users.iter().zip(self.recommend(users, met, context, top)?) {
                 for line in self.describe(&ranking) {
                     user_id.push(self.catalogue().users.id(user).0.clone());
                     item_id.push(line.item_id.0);
@@ -277,7 +287,14 @@ pub(crate) fn ids(ids: Vec<RawId>) -> Column {
     integers.map_or_else(|| Column::Text(ids.iter().map(|id| Some(id.to_string())).collect()), Column::I64)
 }
 
-fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<(Vec<Seen>, Vec<usize>), RunError> {
+/// Who met what.
+struct Met {
+    seen: Vec<Seen>,
+    before_test: Vec<Seen>,
+    n_people: Vec<usize>,
+}
+
+fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<Met, RunError> {
     let foreign = || ManifestError::Foreign {
         path: path.display().to_string(),
         reason: "it names rows that the catalogue does not have".to_owned(),
@@ -288,12 +305,17 @@ fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<(Vec<Seen>, Vec<usize
         Some(Column::U32(rows)) => Ok(rows),
         _ => Err(table.no_column(name, "row numbers")),
     };
-    let (users, items, fitted) = (column(SEEN_USER)?, column(SEEN_ITEM)?, column(SEEN_FITTED)?);
-    let (mut seen, mut n_people) = (vec![Vec::new(); catalogue.n_users()], vec![0; catalogue.n_items()]);
-    for ((&user, &item), &is_fitted) in users.iter().zip(items).zip(fitted) {
+    let (users, items, parts) = (column(SEEN_USER)?, column(SEEN_ITEM)?, column(SEEN_PART)?);
+    let nobody = vec![Vec::new(); catalogue.n_users()];
+    let (mut seen, mut before_test, mut n_people) = (nobody.clone(), nobody, vec![0; catalogue.n_items()]);
+    for ((&user, &item), &part) in users.iter().zip(items).zip(parts) {
         let item = catalogue.items.at(item as usize).ok_or_else(foreign)?;
         seen.get_mut(user as usize).ok_or_else(foreign)?.push(item);
-        n_people[item.index()] += usize::from(is_fitted == 1);
+        if part < 2 {
+            before_test[user as usize].push(item);
+        }
+        n_people[item.index()] += usize::from(part == 0);
     }
-    Ok((seen.into_iter().map(Seen::new).collect(), n_people))
+    let met = |items: Vec<Vec<ItemIdx>>| items.into_iter().map(Seen::new).collect();
+    Ok(Met { seen: met(seen), before_test: met(before_test), n_people })
 }

@@ -121,7 +121,9 @@ pub enum RunError {
         hint: String,
     },
     /// No trained model at all.
-    #[error("there is no trained model in `{path}`\nhint: `--models` names the folder that a run wrote with `--out`; `reco run` writes into `data`")]
+    #[error(
+        "there is no trained model in `{path}`\nhint: `--models` names the folder that a run wrote with `--out`; `reco run` writes into `data`"
+    )]
     NoModels {
         /// The folder.
         path: String,

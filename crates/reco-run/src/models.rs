@@ -358,7 +358,8 @@ impl Shelf {
         if let (Some(RankedBy::Metric(metric)), true) = (ranked_by, reason.is_empty()) {
             let can = |one: &&Model| by == AskedBy::Users || FOLLOW_RATINGS.contains(&one.kind.as_str());
             let value = |one: &Model| Some((one.clone(), one.validation?));
-            let candidates = self.available.iter().filter(can).filter(|one| ![CHANCE, NO_LISTS].contains(&one.kind.as_str()));
+            let candidates =
+                self.available.iter().filter(can).filter(|one| ![CHANCE, NO_LISTS].contains(&one.kind.as_str()));
             let mut best: Vec<(Model, f64)> = candidates.filter_map(value).collect();
             // Stable: of equal ones the earlier in the registry comes first.
             best.sort_by(|one, other| other.1.total_cmp(&one.1));

@@ -36,7 +36,8 @@ pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
     let context = artifact.context(&stated)?;
     if let Some((file, to)) = &everyone {
         let model = &artifact.config.name;
-        let n_rows = artifact.recommend_all(&context, args.top, to, &watch)?;
+        let met = if args.as_evaluated { &artifact.before_test } else { &artifact.seen };
+        let n_rows = artifact.recommend_all(met, &context, args.top, to, &watch)?;
         let n_users = artifact.catalogue().n_users();
         if args.json {
             let file = file.display().to_string();
@@ -48,6 +49,7 @@ pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     let asker = match &args.user {
+        Some(id) if args.as_evaluated => Asker::Evaluated(artifact.user(id)?),
         Some(id) => Asker::User(artifact.user(id)?),
         None => artifact.visitor(profile.clone(), &args.visitor.rated)?,
     };
@@ -178,10 +180,13 @@ fn table(items: &[Recommendation]) -> String {
         ("score", true, |item| format!("{:.4}", item.score)),
         ("id", true, |item| item.item_id.to_string()),
         ("year", true, |item| item.year.map(|year| year.to_string()).unwrap_or_default()),
-        ("name", false, |item| Some(&item.name).filter(|name| **name != item.item_id.to_string()).cloned().unwrap_or_default()),
+        ("name", false, |item| {
+            Some(&item.name).filter(|name| **name != item.item_id.to_string()).cloned().unwrap_or_default()
+        }),
         ("genres", false, |item| item.genres.join(", ")),
     ];
-    let shown: Vec<_> = columns.into_iter().filter(|(.., cell)| items.iter().any(|item| !cell(item).is_empty())).collect();
+    let shown: Vec<_> =
+        columns.into_iter().filter(|(.., cell)| items.iter().any(|item| !cell(item).is_empty())).collect();
     let mut rows = vec![shown.iter().map(|(title, ..)| (*title).to_owned()).collect::<Vec<_>>()];
     rows.extend(items.iter().map(|item| shown.iter().map(|(.., cell)| cell(item)).collect()));
     text::columns(&rows, &shown.iter().map(|&(_, right, _)| right).collect::<Vec<_>>())

@@ -263,7 +263,9 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
     let explained = |error: RunError, what: &str, command: String| {
         let why = format!("{what} cannot be looked at: {}", first_line(&error));
         match error {
-            RunError::Stale { .. } => (format!("{why}; `reco check` looks at the experiment that is named to it"), None),
+            RunError::Stale { .. } => {
+                (format!("{why}; `reco check` looks at the experiment that is named to it"), None)
+            }
             _ => (why, Some(command.trim_end().to_owned())),
         }
     };

@@ -59,7 +59,7 @@ pub(super) fn recommended(
         given.map(|row| (catalogue.items.id(row.item).to_string(), row.rating.map(reco_core::Rating::stars))).collect();
     // Whoever was held out whole asks as someone new, as in the evaluation.
     let asker = match given.is_empty() {
-        true => Asker::Evaluated(user_idx, dataset.seen()[user_idx.index()].clone()),
+        true => Asker::Evaluated(user_idx),
         false => artifact.visitor(Profile::default(), &given)?,
     };
     let moment = artifact.context(&context.experiment.evaluate.context)?;

@@ -272,16 +272,16 @@ fn save(configured: &Configured, fitted: &dyn Fitted, weights: &Path) -> Result<
 
 /// Who met what, held out or not, row by row, so that an artifact can leave it out by itself.
 fn write_seen(dataset: &Dataset, path: &Path) -> Result<(), RunError> {
-    let parts = [&dataset.fit].into_iter().chain(&dataset.validation).chain(&dataset.fold_in).chain([&dataset.test]);
-    let (mut users, mut items, mut fitted) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, part) in parts.enumerate() {
+    let before_test = dataset.validation.iter().chain(&dataset.fold_in).map(|part| (1, part));
+    let (mut users, mut items, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, part) in [(0, &dataset.fit)].into_iter().chain(before_test).chain([(2, &dataset.test)]) {
         users.extend(part.users().iter().map(|user| user.get()));
         items.extend(part.items().iter().map(|item| item.get()));
-        fitted.extend(std::iter::repeat_n(u32::from(at == 0), part.len()));
+        parts.extend(std::iter::repeat_n(number, part.len()));
     }
     let mut table = Table::new();
     table.push(artifact::SEEN_USER, Column::U32(users))?;
     table.push(artifact::SEEN_ITEM, Column::U32(items))?;
-    table.push(artifact::SEEN_FITTED, Column::U32(fitted))?;
+    table.push(artifact::SEEN_PART, Column::U32(parts))?;
     Ok(table.write(path)?)
 }
