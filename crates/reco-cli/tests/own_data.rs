@@ -1,6 +1,8 @@
 //! A table of one's own and the built-in experiment: what the shortest way to a list does.
 //!
 //! Does not know how files are read: reco-data's tests do.
+//!
+//! **Invariant**: nothing is stated but where the file lies.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic")]
 
@@ -46,7 +48,7 @@ fn four_lines_compare_what_fits_the_data_and_end_in_a_list() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let mine = experiment(folder.path(), &stars());
-    let ran = reco(["run", &mine, "--out", out.to_str().unwrap(), "--device", "cpu"]).ok();
+    let ran = reco(["run", &mine, "--out", out.to_str().unwrap(), "--set=device=cpu"]).ok();
     let note = "left out, as these data cannot serve them: `content`, `auto` (`--approach content,auto` says why)";
     assert!(ran.stderr.contains(note), "{}", ran.stderr);
     let results: Value = serde_json::from_slice(&fs::read(out.join("report/results.json")).unwrap()).unwrap();
@@ -59,11 +61,11 @@ fn four_lines_compare_what_fits_the_data_and_end_in_a_list() {
     assert_eq!(list.stdout.lines().next().unwrap().split_whitespace().collect::<Vec<_>>(), ["rank", "score", "id"]);
 
     // Nothing is made anew, and what is named is refused with its reason.
-    let again = reco(["run", &mine, "--out", out.to_str().unwrap(), "--device", "cpu", "--json"]).ok().json();
+    let again = reco(["run", &mine, "--out", out.to_str().unwrap(), "--set=device=cpu", "--json"]).ok().json();
     assert!(again["work"].as_array().unwrap().iter().all(|one| one["skipped"] == true), "{}", again["work"]);
-    let named = reco(["run", &mine, "--out", out.to_str().unwrap(), "--approach", "content", "--device", "cpu"]);
+    let named = reco(["run", &mine, "--out", out.to_str().unwrap(), "--approach", "content", "--set=device=cpu"]);
     named.fails(1, &["`content` needs item features"]);
-    let checked = reco(["check", &mine, "--out", out.to_str().unwrap(), "--json"]).ok().json();
+    let checked = reco(["check", &mine, "--out", out.to_str().unwrap(), "--set=device=cpu", "--json"]).ok().json();
     assert_eq!(checked["unchecked"].as_array().unwrap().iter().find(|one| one["check"] == "easy-task"), None);
 }
 
@@ -72,7 +74,7 @@ fn events_are_served_by_what_needs_no_stars() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let mine = experiment(folder.path(), &table("customer,product", |_, _| String::new()));
-    let ran = reco(["run", &mine, "--out", out.to_str().unwrap(), "--device", "cpu", "--json"]).ok().json();
+    let ran = reco(["run", &mine, "--out", out.to_str().unwrap(), "--set=device=cpu", "--json"]).ok().json();
     let names = approaches(&ran["results"]);
     assert_eq!(names, ["random", "popularity", "user-mean", "top-rated", "profile"]);
     reco(["recommend", "--user", "c3", "--models", out.to_str().unwrap()]).ok();
