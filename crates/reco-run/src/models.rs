@@ -16,7 +16,7 @@ use reco_data::Output;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::manifest::{Digests, Manifest, SCHEMA_VERSION, sealed};
+use crate::manifest::{Digests, MANIFEST, Manifest, SCHEMA_VERSION, sealed};
 use crate::registry::approaches;
 use crate::stage::Context;
 use crate::{RunError, auto};
@@ -276,7 +276,7 @@ impl Shelf {
     /// `models` is the folder of models, or the folder of the run that has it.
     fn open(models: &Path) -> Result<Self, RunError> {
         let inside = models.join("models");
-        let models = if inside.join(ANSWERS).exists() { &inside } else { models };
+        let models = if inside.is_dir() && !models.join(ANSWERS).exists() { &inside } else { models };
         let answers = Answers::read(models)?;
         let path = models.display().to_string();
         if let Some(answers) = answers.as_ref().filter(|answers| !answers.repetitions.is_empty()) {
@@ -288,7 +288,7 @@ impl Shelf {
             Ok(entries) => entries
                 .filter_map(Result::ok)
                 .map(|entry| entry.file_name().to_string_lossy().into_owned())
-                .filter(|name| !name.starts_with('.') && models.join(name).is_dir())
+                .filter(|name| !name.starts_with('.') && models.join(name).join(MANIFEST).exists())
                 .collect(),
             Err(_) => Vec::new(),
         };

@@ -77,7 +77,10 @@ pub(super) fn empty(schema: &Schema) -> Result<Vec<(String, Column)>, String> {
                         Column::TextList(Vec::new())
                     }
                 }
-                other => return Err(format!("column `{}` holds `{other}`", field.name())),
+                other => {
+                    let is = "which is in no table of reco; `reco run` reads more kinds than `reco show`";
+                    return Err(format!("column `{}` holds `{other}`, {is}", field.name()));
+                }
             };
             Ok((field.name().clone(), column))
         })

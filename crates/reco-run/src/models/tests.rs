@@ -17,7 +17,10 @@ const SILENT: AskedBy = AskedBy::Visitor { n_rated: 0, states: false };
 /// A folder of these models, without a list.
 fn folder(names: &[&str]) -> TempDir {
     let models = tempfile::tempdir().unwrap();
-    names.iter().for_each(|name| fs::create_dir(models.path().join(name)).unwrap());
+    for name in names {
+        fs::create_dir(models.path().join(name)).unwrap();
+        fs::write(models.path().join(name).join(MANIFEST), "").unwrap();
+    }
     models
 }
 
@@ -46,7 +49,14 @@ fn chosen(models: &TempDir, by: AskedBy) -> (String, String) {
 
 #[test]
 fn users_ask_the_best_on_validation_and_of_equal_ones_the_earlier() {
-    let models = [("random", 0.9), ("hybrid", 0.02), ("profile", 0.13), ("popularity", 0.13), ("auto", 0.02)];
+    let models = [
+        ("random", 0.9),
+        ("user-mean", 0.5),
+        ("hybrid", 0.02),
+        ("profile", 0.13),
+        ("popularity", 0.13),
+        ("auto", 0.02),
+    ];
     let models = ranked(&models.map(|(name, value)| (name, Some(value))));
     let (name, why) = chosen(&models, AskedBy::Users);
     assert_eq!(name, "popularity", "chance is no answer, and popularity stands before profile in the registry");
@@ -152,6 +162,7 @@ fn whose_lists_follow_ratings_is_what_the_registry_says() {
 fn what_the_last_run_did_not_leave_is_refused_with_the_way_out() {
     let models = ranked(&[("popularity", Some(0.1))]);
     fs::create_dir(models.path().join("auto")).unwrap();
+    fs::write(models.path().join("auto").join(MANIFEST), "").unwrap();
     let refused = |name: &str| find(models.path(), name).unwrap_err().to_string();
     let error = refused("auto");
     assert!(
@@ -175,11 +186,11 @@ fn what_the_last_run_did_not_leave_is_refused_with_the_way_out() {
         .to_string()
     };
     let folder = models.path().join("popularity");
-    fs::write(folder.join(crate::MANIFEST), manifest(1)).unwrap();
+    fs::write(folder.join(MANIFEST), manifest(1)).unwrap();
     answers.approaches[0].identity = Manifest::read(&folder, "").unwrap().identity();
     save(models.path(), &answers).unwrap();
     assert_eq!(find(models.path(), "popularity").unwrap(), folder);
-    fs::write(folder.join(crate::MANIFEST), manifest(2)).unwrap();
+    fs::write(folder.join(MANIFEST), manifest(2)).unwrap();
     assert!(
         refused("popularity").contains("it changed after the run of `mine` had ended"),
         "{}",
