@@ -1,9 +1,10 @@
-//! A reader of a damaged file that panics gives an error in place of the panic.
+//! Turns a reader's panic on a damaged file into an error.
 //!
-//! The `parquet` crate takes some words of a file for true. Where they are wrong it panics instead of reporting it. Does not know formats.
+//! The `parquet` crate trusts some values in a file. Where they are wrong, it panics instead of reporting an error.
+//! Does not know formats.
 //!
-//! What 14,400 small changed files (three codecs, six encodings, both versions of pages, eleven types) found in version 60.1, to be
-//! reported upstream:
+//! Panics that 14,400 small changed files (three codecs, six encodings, both versions of pages, eleven types) caused
+//! in version 60.1, to be reported upstream:
 //!
 //! | where | cause |
 //! | --- | --- |
@@ -15,7 +16,8 @@
 //! | arrow-buffer `util/bit_chunk_iterator.rs:235` | levels that name more bits than the buffer has |
 //! | bytes `bytes.rs:374`, called by parquet | lengths of levels that go beyond the page |
 //!
-//! **Invariant**: nothing of a panic behind this border reaches stderr or the caller; panics elsewhere are shown as before.
+//! **Invariant**: a panic in a guarded read shows nothing on stderr and never reaches the caller; other panics are
+//! shown as before.
 
 use std::any::Any;
 use std::cell::Cell;

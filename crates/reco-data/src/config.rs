@@ -1,4 +1,4 @@
-//! What an experiment says about its data: the keys of `[data]`.
+//! Defines the experiment's `[data]` table: its keys, their values and defaults.
 //!
 //! Does not know which sources there are, nor whether a path exists.
 //!

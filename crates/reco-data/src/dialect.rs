@@ -1,9 +1,9 @@
-//! Finds out how anyone's table is written: its separators, its encoding, its columns, its numbers and times.
+//! Detects how a user's table is written: its separators, its encoding, its columns, its numbers and times.
 //!
 //! Looks at the beginning of a file only. Does not know what its rows mean for a recommender.
 //!
-//! **Invariant**: what is concluded holds for every row, or that row is refused later, by its line; what can't be
-//! concluded is an obstacle, and all obstacles of a file are said at once.
+//! **Invariant**: every row agrees with what is concluded, or is refused later by its line number; what cannot be
+//! concluded is an obstacle, and all obstacles of a file are reported at once.
 
 mod delimitation;
 mod encoding;

@@ -1,8 +1,9 @@
-//! What can be wrong with data, in words that name the file, the value and a remedy?
+//! The errors of reading, checking and writing data.
 //!
 //! Does not know how an error is shown, nor what a caller does about it.
 //!
-//! **Invariant**: every message is lower case, names thing and value in backticks, and has its remedy on a `hint:` line.
+//! **Invariant**: every message is lower case, names thing and value in backticks, and has its remedy on a `hint:`
+//! line.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

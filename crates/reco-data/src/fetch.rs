@@ -1,9 +1,9 @@
-//! How does a public dataset get into the folder of raw data?
+//! Fetches a public dataset into the folder of raw data.
 //!
 //! Does not know formats: it brings files, and the sources read them.
 //!
-//! **Invariant**: a dataset's folder appears at once, whole and with its `fetched.json`, or not at all. Everything before that
-//! happens in a hidden folder beside it, which keeps a broken download for the next try.
+//! **Invariant**: a dataset's folder appears at once, whole and with its `fetched.json`, or not at all. Everything
+//! before that happens in a hidden folder beside it, which keeps a broken download for the next try.
 //!
 //! ```no_run
 //! use std::path::Path;

@@ -1,13 +1,13 @@
-//! How do raw files become checked tables?
+//! Reads raw files, checks them, and writes them as Parquet tables.
 //!
 //! Does not know formats (the sources do), nor features.
 //!
 //! **Invariant**: memory is bounded by the number of users and items, never by the number of ratings; every value is
 //! checked once, here, whatever source it comes from; nothing is written outside of the given folder.
 //!
-//! Delimited text is read once, on all cores (`blocks`). Whatever else there is, is read row by row, and twice (`rows`): the first
-//! pass checks each row, numbers users and items, and finds the rows that give way to a later one of the same user and item;
-//! the second writes what stays.
+//! Delimited text is read once, on all cores (`blocks`). Everything else is read row by row, and twice (`rows`): the
+//! first pass checks each row, numbers users and items, and finds the rows that give way to another of the same user
+//! and item; the second writes what stays.
 
 mod blocks;
 mod check;

@@ -1,4 +1,4 @@
-//! Which files would be read, and by which source?
+//! Finds the files that an experiment's `[data]` stands for, and the source that reads them.
 //!
 //! Does not fetch, and reads no more than a digest needs.
 //!

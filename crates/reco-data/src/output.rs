@@ -1,4 +1,4 @@
-//! A file that the user names is written whole, or not at all; links lead to it, pipes and devices take it as they are.
+//! Writes the user's output file whole or not at all; follows links, and writes into pipes and devices as they are.
 //!
 //! Does not know what is written.
 //!

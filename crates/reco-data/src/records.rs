@@ -1,9 +1,9 @@
-//! How do lines of any text, sheet or column file become rows of wanted fields?
+//! Reads the lines of any text, sheet or column file as rows of wanted fields.
 //!
 //! Does not know what a field means: no ids, no ratings.
 //!
-//! **Invariant**: every data line gives exactly one [`Row`], in order, good or bad, so that the n-th row is the n-th data
-//! line however often a file is read.
+//! **Invariant**: every data line gives exactly one [`Row`], in order, good or bad, so that the n-th row is the n-th
+//! data line each time a file is read.
 
 mod any_table;
 mod delimited;

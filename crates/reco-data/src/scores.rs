@@ -1,7 +1,7 @@
-//! What did somebody else's recommender say?
+//! Reads a table of scores from another recommender.
 //!
-//! Does not know users or items of a data set, nor how the scores came to be. A table with the columns `user`, `item` and
-//! either `score` (more is better) or `rank` (1 is the best); further columns are not read.
+//! Does not know users or items of a data set, nor how the scores came to be. A table has the columns `user`, `item`
+//! and either `score` (more is better) or `rank` (1 is the best); further columns are not read.
 //!
 //! **Invariant**: scores are finite; each pair of a user and an item has one.
 

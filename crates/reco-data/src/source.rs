@@ -1,7 +1,7 @@
-//! Which kinds of raw files can be read?
+//! Defines what a source of raw data is, and lists all of them in [`SOURCES`].
 //!
 //! A source says where its files lie, which of their fields are what, and what is peculiar to them; it checks nothing.
-//! Adding one is a file here and a line in [`SOURCES`].
+//! Adding one takes a file here and a line in [`SOURCES`].
 //!
 //! **Invariant**: rows of ratings have their fields in the order user, item, rating, time, then [`Extra`]'s; a source
 //! read twice gives the same rows.

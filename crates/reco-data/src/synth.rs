@@ -1,13 +1,13 @@
-//! How does one get ratings of any size, to test with, that a model can learn something from?
+//! Generates synthetic ratings of any size, for tests, with structure that a model can learn.
 //!
 //! Does not imitate any person's ratings: everything is drawn.
 //!
-//! **Invariant**: the same [`SynthConfig`] gives the same bytes on every machine (only sums, products, quotients and square
-//! roots are used); memory grows with users and items, not with ratings.
+//! **Invariant**: the same [`SynthConfig`] gives the same bytes on every machine (only sums, products, quotients and
+//! square roots are used); memory grows with users and items, not with ratings.
 //!
-//! Items have genres, a year, a hidden vector and a popularity with a long tail; users have a hidden taste, a bias and an
-//! activity with a long tail. A user tends to watch what is popular and to their taste, and rates by how near the two
-//! vectors are, with noise, in half stars. Rows are written as MovieLens' CSV is: by user, then by item.
+//! Items have genres, a year, a hidden vector and a popularity with a long tail; users have a hidden taste, a bias and
+//! an activity with a long tail. A user tends to watch what is popular and to their taste, and rates by how near the
+//! two vectors are, with noise, in half stars. Rows are written as in MovieLens' CSV: by user, then by item.
 
 mod draw;
 mod words;

@@ -1,9 +1,9 @@
-//! How does a table of named columns get to disk as Parquet, and back?
+//! Writes a table of named columns to disk as Parquet, and reads it back.
 //!
 //! The only reader and writer of Parquet in the workspace. Does not know what a column means.
 //!
-//! **Invariant**: all columns of a [`Table`] are equally long and differently named; the same table always gives the same
-//! bytes; what is written is read back equal.
+//! **Invariant**: all columns of a [`Table`] are equally long and differently named; the same table always gives the
+//! same bytes; what is written is read back equal.
 //!
 //! Files are compressed with zstd, carry statistics for every column chunk, and hold the table's metadata as the file's
 //! key-value metadata, so that DuckDB, polars and pandas read them as they are.

@@ -1,9 +1,9 @@
-//! What do the checked tables say, once in memory?
+//! Defines the checked tables in memory, and reads them from disk.
 //!
 //! Does not know the raw files that they were made from.
 //!
-//! **Invariant**: the columns of each table are equally long; every user and item of a rating stands in the users' and the
-//! items' table, whose order is the source's.
+//! **Invariant**: the columns of each table are equally long; every user and item of a rating stands in the users' and
+//! the items' table, whose order is the source's.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What is a film called, and of which year is it, by its title?
+//! Parses a film's name and year from its title.
 //!
 //! Does not know other sources of a name or a year.
 //!

@@ -1,8 +1,8 @@
-//! Reads numbers and times as files write them: with points or commas, as counts since 1970 or by the calendar.
+//! Parses numbers and times as files write them: with points or commas, as counts since 1970 or as calendar dates.
 //!
-//! Does not know files, nor which way a file uses.
+//! Does not know files, nor which notation a file uses.
 //!
-//! **Invariant**: what is written in another way than the one in force is refused, never read as something else.
+//! **Invariant**: a value in another notation than the one in force is refused, never read as something else.
 
 use serde::{Deserialize, Serialize};
 

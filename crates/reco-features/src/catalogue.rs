@@ -1,9 +1,9 @@
-//! Who and what is there, and what is known of them before any rating is looked at?
+//! Builds the catalogue's users and items (vocabularies, features, details), and finds them by their ids.
 //!
 //! Does not know ratings.
 //!
-//! **Invariant**: vocabularies keep the order of the tables; features, details and vocabulary have one row per kept item
-//! each, in that order.
+//! **Invariant**: vocabularies keep the order of the tables; features, details and vocabulary have one row per kept
+//! item each, in that order.
 
 use std::collections::BTreeSet;
 

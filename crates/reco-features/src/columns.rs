@@ -1,8 +1,9 @@
-//! How does a column of a table become numbers?
+//! Encodes a table's columns as numbers: texts as one-hot columns, numbers scaled or as they are.
 //!
 //! Does not know whether its rows are users, items or ratings.
 //!
-//! **Invariant**: every column has one number per row, finite but for a context's [`MISSING`], and no name stands twice.
+//! **Invariant**: every column has one number per row, finite except for a context's [`MISSING`], and no name stands
+//! twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What can an experiment choose about features and splits?
+//! Defines an experiment's `[features]` and `[split]` tables, with their defaults and checks.
 //!
 //! Does not know which splits there are: [`SPLITS`](crate::SPLITS) does.
 //!

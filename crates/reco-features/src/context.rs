@@ -1,9 +1,9 @@
-//! Reads the moment of a rating off its time, and the moment of a question off what is stated of it.
+//! Derives the contexts of a rating from its time, and those of a query from what is stated.
 //!
 //! Does not know what a context is good for.
 //!
-//! **Invariant**: the zone's rules come from the data bundled with the program, so that every machine reads the same hour
-//! off the same second; a stated context is as long as the catalogue's list.
+//! **Invariant**: the zone's rules come from the data bundled with the program, so that every machine reads the same
+//! hour off the same second; a stated context is as long as the catalogue's list.
 
 use std::collections::{BTreeMap, BTreeSet};
 

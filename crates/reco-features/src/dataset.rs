@@ -1,9 +1,10 @@
-//! How do checked tables become what models learn from and are asked about?
+//! Builds a [`Dataset`] from checked tables: catalogue, train, validation, fold-in and test parts.
 //!
 //! Does not know files: `store` writes and reads a [`Dataset`].
 //!
-//! **Invariant**: every kept rating is in exactly one part, unless the split leaves it out and counts it; the rows of each part are in user-major,
-//! item-ascending order, each with its line in the raw file; the same tables in any row order give the same data set.
+//! **Invariant**: every kept rating is in exactly one part, unless the split leaves it out and counts it; the rows of
+//! each part are in user-major, item-ascending order, each with its line in the raw file; the same tables in any row
+//! order give the same data set.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

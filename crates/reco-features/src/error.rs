@@ -1,4 +1,4 @@
-//! What can go wrong between tables and data sets, and what helps?
+//! The errors of building, reading and querying a data set.
 //!
 //! Does not know how errors are printed.
 //!

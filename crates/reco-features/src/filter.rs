@@ -1,9 +1,9 @@
-//! Which ratings, users and items of the tables does an experiment keep?
+//! Applies the filters of `[features]`: decides which ratings, users and items an experiment keeps.
 //!
-//! Does not know features or splits: it counts, before anything else is.
+//! Does not know features or splits: it counts before anything else is counted.
 //!
-//! **Invariant**: every kept rating is of a kept user and a kept item; each kept user and item has at least the ratings that
-//! the experiment asks for; what is kept does not depend on the order of the rows.
+//! **Invariant**: every kept rating is of a kept user and a kept item; each kept user and item has at least the ratings
+//! that the experiment asks for; what is kept does not depend on the order of the rows.
 
 use reco_core::{Items, RawId, Users};
 use reco_data::Tables;

@@ -1,8 +1,9 @@
-//! Which line takes stars to targets?
+//! Fits the linear (min-max) scaling from stars to targets, one for all items or one for each.
 //!
 //! Does not know how a line is applied: [`Scaling`] does.
 //!
-//! **Invariant**: there is a line for every item of the catalogue, rated or not; one fitted on train leads back to stars.
+//! **Invariant**: there is a line for every item of the catalogue, rated or not; one fitted on train leads back to
+//! stars.
 
 use reco_core::{ItemIdx, Rating, RatingScale, Scaling};
 

@@ -1,9 +1,9 @@
-//! How does a data set get to disk and back?
+//! Writes a data set to disk and reads it back.
 //!
 //! Does not know what a row or a feature means.
 //!
-//! **Invariant**: what is written is read back equal, and the same data set always gives the same bytes. The catalogue's
-//! files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others.
+//! **Invariant**: what is written is read back equal, and the same data set always gives the same bytes. The
+//! catalogue's files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,9 +1,10 @@
-//! Does the article's own workbook give the article's own numbers?
+//! Tests that the article's own workbook gives the article's own numbers.
 //!
-//! Does not carry the workbook: where `RECO_EXTRA_DATA` names a folder with `movielens-seed/` in it, the test reads it there.
+//! Does not carry the workbook: where `RECO_EXTRA_DATA` names a folder with `movielens-seed/` in it, the test reads it
+//! there.
 //!
-//! **Invariant**: what is expected is read from `reference.json` beside the workbook, and every count, feature and row in
-//! it is compared exactly.
+//! **Invariant**: what is expected is read from `reference.json` beside the workbook, and every count, feature and row
+//! in it is compared exactly.
 
 use std::path::PathBuf;
 

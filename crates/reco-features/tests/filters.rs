@@ -1,4 +1,4 @@
-//! Do the filters of `[features]` keep what they say, and count what they drop?
+//! Tests that the filters of `[features]` keep what they should, and count what they drop.
 //!
 //! Does not know splits: one that reads no share stands for them all.
 //!

@@ -1,4 +1,4 @@
-//! Do all splits keep the laws of splits, on any ratings?
+//! Tests the laws that hold for all splits, on any ratings.
 //!
 //! Walks [`SPLITS`], so that a new split is under test from its first day; a law of one split alone names it.
 //!

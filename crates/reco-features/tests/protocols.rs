@@ -1,4 +1,4 @@
-//! Do the splits of published protocols hold out what those hold out?
+//! Tests that the splits of published protocols hold out what those protocols hold out.
 //!
 //! Does not know the laws that hold for all splits: `laws.rs` does.
 //!

@@ -1,4 +1,4 @@
-//! Does a split that somebody else made arrive row by row, and is a file that is wrong refused?
+//! Tests that a split read from a file arrives row by row, and that a wrong file is refused.
 //!
 //! Does not know other splits: the laws that hold for all are in `laws.rs`.
 //!

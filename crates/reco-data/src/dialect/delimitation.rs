@@ -1,7 +1,6 @@
-//! Finds out where the fields of a delimited text stand: its separator, its quotes, and whether its first line names
-//! columns.
+//! Detects how delimited text is split into fields: separator, quotes, and whether the first line names columns.
 //!
-//! Does not look at numbers and times, but to tell a line of names from one of values.
+//! Does not look at numbers and times, except to tell a line of names from one of values.
 //!
 //! **Invariant**: a line that could be names or a row is an obstacle.
 

@@ -1,8 +1,9 @@
-//! Finds out what the bytes of a text are.
+//! Detects the encoding of a text.
 //!
 //! Does not know fields.
 //!
-//! **Invariant**: text that is UTF-8 but for a few bytes stays UTF-8: its other letters are never read as something else.
+//! **Invariant**: text that is UTF-8 except for a few bytes stays UTF-8: its other letters are never read as something
+//! else.
 
 use super::delimitation::Head;
 use crate::Obstacle;

@@ -1,8 +1,8 @@
-//! Recognises the columns of user, item, rating and time by names that they often have.
+//! Recognises the columns of user, item, rating and time by well-known names.
 //!
 //! Does not look at what stands in a column.
 //!
-//! **Invariant**: of two columns that could both be meant, none is taken, but one that is an id beside one that is not.
+//! **Invariant**: of two columns that could both be meant, none is taken, unless exactly one of them is an id.
 
 use crate::records::{cut, listed};
 use crate::{Columns, Obstacle};

@@ -1,6 +1,6 @@
-//! Finds out which format a table has, and the names of its columns.
+//! Detects which format a table has, and the names of its columns.
 //!
-//! Does not know how delimited text is taken apart: `delimitation` does.
+//! Does not know how delimited text is split into fields: `delimitation` does.
 //!
 //! **Invariant**: a text is opened with the dialect that was found or stated, from its first row on.
 

@@ -1,4 +1,4 @@
-//! Concludes from the first rows how ratings and times are written.
+//! Detects from the first rows how ratings and times are written.
 //!
 //! Does not know where the rows come from.
 //!

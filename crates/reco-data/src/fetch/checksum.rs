@@ -1,6 +1,6 @@
-//! Is this file the one it should be?
+//! Computes and checks SHA-256 and MD5 digests of files.
 //!
-//! Does not know mirrors. **Invariant**: a digest counts as checked only where someone else said it first: pinned in
+//! Does not know mirrors. **Invariant**: a digest counts as checked only where someone else stated it first: pinned in
 //! `checksums.toml`, or published beside the archive.
 
 use std::collections::BTreeMap;

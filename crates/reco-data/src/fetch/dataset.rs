@@ -1,9 +1,9 @@
-//! Which datasets can be fetched, under which terms, and from where?
+//! Lists the datasets that can be fetched, with their terms of use and mirrors.
 //!
-//! Does not know how: a mirror is a description.
+//! Does not know how to fetch: a mirror is a description.
 //!
-//! **Invariant**: every archive named here is one file, and a mirror says which file of it holds the ratings, so that an
-//! archive without them is refused.
+//! **Invariant**: every archive named here is one file, and a mirror says which file of it holds the ratings, so that
+//! an archive without them is refused.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
-//! How does an archive come over an unreliable line?
+//! Downloads an archive over HTTP, and resumes a broken download where it stopped.
 //!
-//! Does not know what it should contain. **Invariant**: the part file only ever holds a beginning of what the server sent; it
-//! outlives the process, and the next try goes on from its end.
+//! Does not know what it should contain. **Invariant**: the part file only ever holds a beginning of what the server
+//! sent; it outlives the process, and the next try continues from its end.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -1,9 +1,9 @@
-//! Why could a dataset not be fetched?
+//! The errors of fetching a dataset.
 //!
-//! Does not know how each problem is met: `fetch` goes on to the next mirror, or stops.
+//! Does not know how each problem is handled: `fetch` goes on to the next mirror, or stops.
 //!
-//! **Invariant**: the reasons of single mirrors are one line each, so that they can be listed; remedies stand on the error that
-//! ends the fetch.
+//! **Invariant**: the reasons of single mirrors are one line each, so that they can be listed; remedies stand on the
+//! error that ends the fetch.
 
 use std::fmt;
 use std::io;

@@ -1,7 +1,7 @@
-//! How is an archive had that is part of a Python package?
+//! Obtains an archive that is part of a Python package, by `pip download`.
 //!
-//! Does not know the package index: pip does, with the person's own settings for it. **Invariant**: nothing of the package is
-//! run or installed; it is downloaded as a file.
+//! Does not know the package index: pip does, with the user's own settings for it. **Invariant**: nothing of the
+//! package is run or installed; it is downloaded as a file.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Who is told how a fetch goes?
+//! Defines [`FetchProgress`], which receives the progress of a fetch.
 //!
 //! Does not know terminals: a progress bar is one implementation, elsewhere.
 //!

@@ -1,7 +1,7 @@
-//! What is known of a folder that was fetched?
+//! Reads and writes `fetched.json`, the record of a fetched folder.
 //!
-//! Does not know how it was fetched. **Invariant**: `fetched.json` lies in a folder only if everything it names was there when
-//! the folder got its name.
+//! Does not know how it was fetched. **Invariant**: `fetched.json` lies in a folder only if everything it names was
+//! there when the folder got its name.
 
 use std::fs;
 use std::io;

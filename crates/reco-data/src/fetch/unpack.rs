@@ -1,7 +1,7 @@
-//! How does an archive become a folder?
+//! Unpacks a zip archive into a folder.
 //!
-//! Does not know what is in it. **Invariant**: nothing is written outside the folder, whatever the archive says its entries are
-//! called.
+//! Does not know what is in it. **Invariant**: nothing is written outside the folder, whatever the names of the
+//! archive's entries are.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};

@@ -1,14 +1,14 @@
-//! How are delimited ratings read on all cores?
+//! Reads delimited ratings block by block on all cores.
 //!
 //! Does not know sources; reads any [`Layout`] of user, item, rating and time, in whatever order they stand.
 //!
-//! **Invariant**: the tables, the rejects and every error are those of reading row by row, whatever the number of threads:
-//! parts are read at the same time and put together in their order. Memory is bounded by a few blocks, a row group, and what users
-//! and items take.
+//! **Invariant**: the tables, the rejects and every error are those of reading row by row, whatever the number of
+//! threads: parts are read at the same time and put together in their order. Memory is bounded by a few blocks, a row
+//! group, and what users and items take.
 //!
-//! The file is read once, and rows are written while it is. What can only be known at its end is guessed: that ids
-//! which are integers so far stay so, that a user's rows stand together, that no pair of user and item comes again.
-//! Where a guess turns out wrong, all begins again with what is known by then ([`Change`]).
+//! The file is read once, and rows are written while it is read. What is certain only at its end is guessed: that ids
+//! which are integers so far remain so, that a user's rows stand together, that no pair of user and item is repeated.
+//! Where a guess turns out wrong, reading starts over with what is known by then ([`Change`]).
 
 mod cut;
 mod digits;

@@ -1,9 +1,9 @@
-//! Is this row a rating?
+//! Checks whether a row is a valid rating.
 //!
 //! Does not know the file or the line.
 //!
-//! **Invariant**: what passes has a user, an item, a rating on the scale (or none, where none may be missing: an event), and
-//! a time that is not negative (or none).
+//! **Invariant**: what passes has a user, an item, a rating on the scale (or none for an event, where ratings may be
+//! missing), and a time that is not negative (or none).
 
 use reco_core::RatingScale;
 use serde_json::{Map, Value};

@@ -1,13 +1,13 @@
-//! Which rows give way to another of the same user and item?
+//! Finds duplicates: the rows that give way to another row of the same user and item.
 //!
 //! Does not know what is in a row beyond its key and its time.
 //!
-//! **Invariant**: of the rows of one key exactly one stays: reading them in order, a row takes the place of the one before
-//! unless both have times and its own is earlier, or, where the first is to stay, only if they have and it is. Memory is
-//! bounded by a partition for each core, whatever the number of rows.
+//! **Invariant**: of the rows of one key exactly one stays. They are compared in order: a row replaces the one before
+//! unless both have times and its own is earlier; where the first is to stay, it replaces the one before only in that
+//! case. Memory is bounded by a partition for each core, whatever the number of rows.
 //!
-//! Rows are spread over partitions by their user and spilled to nameless files; each partition is then sorted by itself, several
-//! at the same time.
+//! Rows are spread over partitions by their user and spilled to nameless files; each partition is then sorted on its
+//! own, several at the same time.
 
 mod keys;
 mod spill;

@@ -1,4 +1,4 @@
-//! Which number does an id get?
+//! Assigns a number to each id.
 //!
 //! Does not know what the ids are of.
 //!

@@ -1,4 +1,4 @@
-//! What has been learned from the rows that were read?
+//! Collects what has been learned from the rows read so far.
 //!
 //! Does not know how rows are read. **Invariant**: it grows row by row, in the file's order.
 

@@ -1,6 +1,7 @@
-//! Holds reading on all cores against reading row by row.
+//! Tests that reading on all cores gives the same as reading row by row.
 //!
-//! Does not know what is right: `tests/` does. **Invariant**: files are compared byte by byte, and errors by their text.
+//! Does not know what is right: `tests/` does. **Invariant**: files are compared byte by byte, and errors by their
+//! text.
 
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,9 @@
-//! Which rows were refused, and are they too many?
+//! Writes refused rows to `rejects.parquet`, and fails where they are too many.
 //!
 //! Does not know why a row is bad.
 //!
-//! **Invariant**: every refused row is in the file, in the order in which it was met; memory does not grow with their number.
+//! **Invariant**: every refused row is in the file, in the order in which it was met; memory does not grow with their
+//! number.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

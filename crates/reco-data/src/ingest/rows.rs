@@ -1,4 +1,4 @@
-//! How are ratings read that stand in no delimited text?
+//! Reads the ratings: on all cores through `blocks` where possible, otherwise row by row in two passes.
 //!
 //! Does not know formats, nor whether there are too many bad rows.
 //!

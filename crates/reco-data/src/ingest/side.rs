@@ -1,4 +1,4 @@
-//! What do files say about items and users, and what do ratings add?
+//! Reads what files say about items and users, and completes it with what the ratings name.
 //!
 //! Does not know ratings beyond the attributes that their rows carry.
 //!

@@ -1,9 +1,9 @@
-//! How do the rows that stay get into `ratings.parquet`?
+//! Writes the rows that stay to `ratings.parquet`.
 //!
 //! Does not know which rows stay.
 //!
-//! **Invariant**: rows are written in the order in which they are pushed; encoding runs beside reading, and at most a few
-//! chunks wait between them.
+//! **Invariant**: rows are written in the order in which they are pushed; encoding runs beside reading, and at most a
+//! few chunks wait between them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! Rows of a table that anyone brings: CSV and its relatives, JSON lines or Parquet, however it is written.
+//! Opens any user's table, however it is written: CSV and its relatives, JSON lines or Parquet.
 //!
 //! Does not know which columns matter.
 //!
-//! **Invariant**: a column that is wanted is there, or the error lists those that are.
+//! **Invariant**: a wanted column is there, or the error lists those that are.
 
 use std::path::Path;
 

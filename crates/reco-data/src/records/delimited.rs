@@ -1,4 +1,4 @@
-//! Rows of text files with one character between fields: CSV, TSV, `;`, `|`.
+//! Reads rows of text files with one character between fields: CSV, TSV, `;`, `|`.
 //!
 //! Does not know which fields matter, only where they stand.
 //!

@@ -1,8 +1,8 @@
-//! Rows of files with one JSON object a line.
+//! Reads rows of files with one JSON object per line.
 //!
 //! Does not know which keys matter, only their names.
 //!
-//! **Invariant**: a line that is no JSON object is one bad row; a key that a line lacks is an empty field.
+//! **Invariant**: a line that is not a JSON object is one bad row; a key that a line lacks is an empty field.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
-//! Rows of anyone's Parquet file.
+//! Reads rows of any user's Parquet file as text fields.
 //!
 //! Does not know which columns matter, only their names.
 //!
-//! **Invariant**: a number is written so that reading it back gives the same number; a point in time becomes whole seconds
-//! since 1970 (UTC), rounded down; a list of texts becomes one field.
+//! **Invariant**: a number is written so that reading it back gives the same number; a point in time becomes whole
+//! seconds since 1970 (UTC), rounded down; a list of texts becomes one field.
 
 use std::fmt::Write;
 use std::fs::File;

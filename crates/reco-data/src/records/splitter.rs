@@ -1,9 +1,9 @@
-//! Takes one record after another off a text with one character between fields, and counts lines.
+//! Splits delimited text into records of fields, and counts lines.
 //!
 //! Does not know what a field means, nor its encoding.
 //!
-//! **Invariant**: a record's line is that of its first byte, whichever ends lines have and however many are empty
-//! before it. A record is never longer than [`LONGEST`], and one whose quotes are not closed is none.
+//! **Invariant**: a record's line is that of its first byte, however lines end and however many empty lines come before
+//! it. A record is never longer than [`LONGEST`], and text with an unclosed quote is not a record.
 
 use std::io::{self, BufRead};
 use std::path::Path;

@@ -1,7 +1,7 @@
-//! Opens a file of text, packed with gzip or not, as UTF-8.
+//! Opens a text file, compressed with gzip or not, as UTF-8.
 //!
-//! Does not know lines or fields. Windows-1252 and Latin-1 pass as they are: a field is told from its separators
-//! without being decoded.
+//! Does not know lines or fields. Windows-1252 and Latin-1 pass through unchanged: fields can be split at their
+//! separators without being decoded.
 //!
 //! **Invariant**: a byte order mark is never part of what is read.
 

@@ -1,4 +1,4 @@
-//! RecBole's atomic files: `<name>.inter`, and perhaps `<name>.item` and `<name>.user`.
+//! Reads RecBole's atomic files: `<name>.inter`, and `<name>.item` and `<name>.user` where they exist.
 //!
 //! Does not know `.kg`, `.link` and `.net`, nor sequences.
 //!

@@ -1,6 +1,6 @@
-//! Anyone's own ratings or events: CSV and its relatives, JSON lines or Parquet.
+//! Reads a user's own ratings or events: CSV and its relatives, JSON lines or Parquet.
 //!
-//! Does not know how a file is written: `dialect` finds that out, as far as the experiment does not say it.
+//! Does not know how a file is written: `dialect` finds out what the experiment does not state.
 //!
 //! **Invariant**: a column that the experiment names is there, or the error lists those that are.
 

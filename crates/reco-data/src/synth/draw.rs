@@ -1,4 +1,4 @@
-//! Where do the generator's draws come from?
+//! The generator's source of random numbers: SplitMix64 (Steele, Lea, Flood 2014).
 //!
 //! Does not know what is drawn.
 //!

@@ -1,4 +1,4 @@
-//! Which Arrow array is each kind of column, and back?
+//! Converts columns to Arrow arrays and back.
 //!
 //! Does not know files.
 //!

@@ -1,8 +1,8 @@
-//! A table is written as CSV, for spreadsheets and for whoever does not read Parquet.
+//! Writes a table as CSV, for spreadsheets and for programs that do not read Parquet.
 //!
 //! Does not know where it goes.
 //!
-//! **Invariant**: one line per row under a line of names; what is missing is empty, and lists are joined by `|`, as ratings files are.
+//! **Invariant**: one line per row under a line of names; missing values are empty, and lists are joined by `|`.
 
 use std::io::{self, Write};
 

@@ -1,12 +1,13 @@
-//! How is a table written that is too large to hold?
+//! Writes a table too large for memory as Parquet, chunk by chunk.
 //!
 //! Does not know where its chunks come from.
 //!
-//! **Invariant**: the file's bytes depend on the rows alone, not on how they were cut into chunks of equal size, nor on the number of
-//! threads: each column is encoded by itself, and columns are put into the file in their order.
+//! **Invariant**: the file's bytes depend on the rows alone, not on how they were cut into chunks of equal size, nor on
+//! the number of threads: each column is encoded on its own, and columns are put into the file in their order.
 //!
-//! Integers are kept as differences, and the bytes of single-precision numbers apart by their place: of ratings that takes a quarter less
-//! of the disk than a dictionary of values does, and a third of the time (docs/performance.md).
+//! Integers are stored as differences, and single-precision numbers with their bytes separated by place: for ratings
+//! that takes a quarter less of the disk than a dictionary of values does, and a third of the time
+//! (docs/performance.md).
 
 use std::collections::BTreeMap;
 use std::fs::File;

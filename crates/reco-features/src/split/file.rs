@@ -1,12 +1,12 @@
-//! How does somebody else's split become ours?
+//! Reads a split from a file, so that another program's split can be used.
 //!
-//! Does not know how the file came to be. A CSV or Parquet file that names each row by `row`, the data line of the raw ratings
-//! from zero, or by `user` and `item`, their ids as the raw ratings write them; and that says in `part` where it goes (`train`,
-//! `validation` or `valid`, `fold-in`, `test`), or in `fold`, a number: the rows of the fold `split.fold` test, all others
-//! train. Further columns are not read.
+//! Does not know how the file was made. A CSV or Parquet file that names each row by `row`, the data line of the raw
+//! ratings from zero, or by `user` and `item`, their ids as the raw ratings write them; and that says in `part` where
+//! it goes (`train`, `validation` or `valid`, `fold-in`, `test`), or in `fold`, a number: the rows of the fold
+//! `split.fold` test, all others train. Further columns are not read.
 //!
-//! **Invariant**: the file names each row of the tables once and no other; a row that it forgets would be dropped in
-//! silence, and is an error. No user of whom something is given at the query is learned from.
+//! **Invariant**: the file names each row of the tables once and no other; a missing row is an error, since it would be
+//! dropped silently. A user with fold-in rows has no train or validation row.
 
 mod lines;
 

@@ -1,13 +1,13 @@
-//! How well does a model know users whom it never learned from, once it is told a part of what they did? Strong
-//! generalisation (Marlin 2004; Liang, Krishnan, Hoffman and Jebara 2018, *Variational Autoencoders for Collaborative
-//! Filtering*, section 4.3).
+//! Holds out whole users, who are tested after part of their ratings is given: strong generalisation (Marlin 2004).
 //!
-//! Does not know times, and makes no validation part: where the paper stops training by further users that are held out,
-//! models here train without. `split.test` is a share of users, `split.fold_in` one of each held-out user's rows.
+//! The protocol is that of Liang, Krishnan, Hoffman and Jebara 2018, *Variational Autoencoders for Collaborative
+//! Filtering*, section 4.3. Does not know times, and makes no validation part: where the paper stops training by
+//! further held-out users, models here train without. `split.test` is a share of users, `split.fold_in` one of each
+//! held-out user's rows.
 //!
-//! **Invariant**: a user who is given anything or tested has no train row, and has at least one row of both kinds, unless
-//! rows without a trained item are dropped: the test is then the share of what is left, and who is left with one row is
-//! asked nothing. A drawn user with one row has nothing to divide, and trains.
+//! **Invariant**: a user with fold-in or test rows has no train row, and has at least one row of both kinds, unless
+//! rows without a trained item are dropped: the test is then the share of what is left, and a user who is left with one
+//! row is not tested. A drawn user with one row has nothing to divide, and trains.
 
 use std::ops::Range;
 

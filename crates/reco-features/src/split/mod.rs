@@ -1,4 +1,4 @@
-//! Which ratings are learned from, which stop the training, and which are held out?
+//! Splits ratings into train, validation, fold-in and test parts, and lists all splits in [`SPLITS`].
 //!
 //! Does not know ratings: a split sees who, what, when and where in the source, never how many stars.
 //!

@@ -1,4 +1,4 @@
-//! Which tables and choices are laws of splits tried on, and what came of them?
+//! Strategies that draw tables and splits for the tests of laws, and helpers that list the resulting parts.
 //!
 //! Does not know any law.
 //!

@@ -1,6 +1,7 @@
-//! Is what a person or an earlier fetch left there respected?
+//! Tests that a fetch respects what a person or an earlier fetch left in the folder.
 //!
-//! Does not know mirrors but one that must not be asked. **Invariant**: nothing of a person's is removed unless they ask.
+//! Does not know mirrors, except one that must not be asked. **Invariant**: nothing of a person's is removed unless
+//! they ask.
 
 use std::fs::{self, File};
 

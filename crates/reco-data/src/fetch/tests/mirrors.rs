@@ -1,4 +1,4 @@
-//! Are mirrors tried in order, quickly, and told apart?
+//! Tests that mirrors are tried in order and quickly, and that their failures are told apart.
 //!
 //! Does not know broken downloads: `resuming` does. **Invariant**: where all fail, the folder of raw data is as it was.
 

@@ -1,6 +1,7 @@
-//! Does a mirror that is a Python package work, whatever pip is there?
+//! Tests that a mirror in the form of a Python package works, whichever pip is installed.
 //!
-//! Does not know the package index, but for one test. **Invariant**: only the dataset's folder of the package is taken.
+//! Does not know the package index, except in one test. **Invariant**: only the dataset's folder of the package is
+//! taken.
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! Does a broken download go on from where it broke?
+//! Tests that a broken download resumes where it stopped.
 //!
-//! Does not know archives. **Invariant**: what was put together from pieces is what the server has, or is not taken.
+//! Does not know archives. **Invariant**: a file assembled from pieces equals the server's, or is not taken.
 
 use std::fs;
 

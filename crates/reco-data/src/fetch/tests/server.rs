@@ -1,6 +1,6 @@
-//! How does a mirror behave, well or badly?
+//! A local HTTP server that plays a mirror, well or badly behaved.
 //!
-//! Does not know fetching. **Invariant**: one answer a connection, decided by what was asked before.
+//! Does not know fetching. **Invariant**: one answer per connection, determined by the earlier requests.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,10 +1,10 @@
-//! Where may a text be cut, so that its parts can be read at the same time?
+//! Reads a file in blocks, and cuts a block into parts that can be parsed in parallel.
 //!
-//! Does not know quotes: who reads a part finds that a record goes beyond it.
+//! Does not know quotes: the reader of a part notices when a record goes beyond it.
 //!
-//! **Invariant**: without quotes, a part begins where a record ends, at the place where one reader of the whole text would stand, so that
-//! numbers of lines come out the same: behind a line feed, or between a carriage return and its line feed, and never among
-//! empty lines.
+//! **Invariant**: without quotes, a part begins where a record ends, at the place where one reader of the whole text
+//! would stand, so that line numbers are the same: after a line feed, or between a carriage return and its line feed,
+//! and never among empty lines.
 
 use std::io::{self, Read};
 

@@ -1,10 +1,10 @@
-//! Which number do the digits at a place of a text write?
+//! Parses numbers from digits, eight at a time, by the method of Wojciech Muła and Daniel Lemire.
 //!
-//! Does not know signs, nor what ends a field. Eight digits are read at once: Wojciech Muła's and Daniel Lemire's way,
-//! "Number Parsing at a Gigabyte per Second", Software: Practice and Experience 51 (8), 2021.
+//! Does not know signs, nor what ends a field. Source: "Number Parsing at a Gigabyte per Second", Software:
+//! Practice and Experience 51 (8), 2021.
 //!
-//! **Invariant**: what is read is what [`str::parse`] would read of the same digits, to the last bit; what is longer than can
-//! be told exactly is not read.
+//! **Invariant**: the result is what [`str::parse`] would give for the same digits, to the last bit; numbers too long
+//! for an exact result are not read.
 
 /// The most digits whose value any 64-bit integer holds.
 const MOST: usize = 18;

@@ -1,9 +1,10 @@
-//! What do the rows of a part of the text say?
+//! Parses the rows of one part of the text.
 //!
-//! Does not know the parts before: lines and rows are counted from the part's own beginning, and ids have no numbers yet.
+//! Does not know the parts before: lines and rows are counted from the part's own beginning, and ids have no numbers
+//! yet.
 //!
-//! **Invariant**: row by row what [`Layout::take`] and [`Checks::check`] give, line numbers and reasons included. Fields that are
-//! written as plainly as can be are read here; any other row is read by them.
+//! **Invariant**: each row gives what [`Layout::take`] and [`Checks::check`] give, line numbers and reasons included.
+//! Plainly written fields are parsed here; any other row is left to those two.
 
 use reco_core::RawId;
 

@@ -1,8 +1,8 @@
-//! How do good rows become the arrays that are written?
+//! Gathers good rows into Arrow arrays of one chunk each, ready to be written.
 //!
 //! Does not know which rows stay.
 //!
-//! **Invariant**: arrays have [`CHUNK`] rows each, the last ones apart, whatever parts the rows came in.
+//! **Invariant**: arrays have [`CHUNK`] rows each, except for the last ones, whatever parts the rows came in.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
-//! What follows from the rows of all parts together: numbers of ids, lines, rows that give way?
+//! Puts parsed parts together in order: numbers ids, counts lines, and finds rows that give way.
 //!
 //! Does not know how parts are read, nor how rows are written.
 //!
-//! **Invariant**: parts come in the file's order, and each row has the effect that it has where rows are read one by one.
+//! **Invariant**: parts come in the file's order, and each row has the effect that it has where rows are read one by
+//! one.
 
 use arrow::array::ArrayRef;
 

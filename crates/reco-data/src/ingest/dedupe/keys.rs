@@ -1,6 +1,6 @@
-//! Does any pair of user and item come twice?
+//! Tells whether any pair of user and item occurs twice.
 //!
-//! Does not know where, nor which row would stay: that takes three times the memory, and mostly nobody asks.
+//! Does not know where, nor which row would stay: that takes three times the memory, and is rarely needed.
 //!
 //! **Invariant**: as for [`Dedupe`](super::Dedupe), memory is bounded by a partition for each core.
 

@@ -1,4 +1,4 @@
-//! Where do records wait that are too many for memory?
+//! Spills records that are too many for memory to temporary files, partitioned by user.
 //!
 //! Does not know what is in a record beyond its length.
 //!

@@ -1,4 +1,4 @@
-//! What does each line of a split's file say?
+//! Parses the lines of a split's file.
 //!
 //! Does not know the rows that are split: only which columns there are, and what may stand in them.
 //!
