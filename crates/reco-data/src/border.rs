@@ -25,12 +25,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 thread_local! {
-    /// Whether this thread is behind the border.
+    /// Whether this thread runs a guarded read.
     static BEHIND: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `read` gives, or the words of its panic. After a panic whatever `read` works on is in no known state: it has to be dropped. Work
-/// that `read` hands to other threads is not behind the border.
+/// The result of `read`, or the message of its panic. After a panic, the state of what `read` works on is unknown: drop
+/// it. Work that `read` hands to other threads is not guarded.
 pub(crate) fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

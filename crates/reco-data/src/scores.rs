@@ -15,11 +15,11 @@ use crate::records::{Row, open_table, table_columns};
 /// Pairs of users and items with scores.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScoreRows {
-    /// For whom.
+    /// The user of each pair.
     pub users: Vec<UserId>,
-    /// What.
+    /// The item of each pair.
     pub items: Vec<ItemId>,
-    /// More is better; the negative rank where the file has ranks.
+    /// The score of each pair, more is better; the negative rank where the file has ranks.
     pub scores: Vec<f64>,
     /// Whether the file has ranks.
     pub are_ranks: bool,

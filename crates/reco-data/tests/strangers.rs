@@ -37,7 +37,7 @@ fn rows(ingested: &Ingested) -> Vec<(String, String, Option<f32>, Option<i64>)> 
     ids.zip(numbers).map(|((user, item), (stars, time))| (user.to_string(), item.to_string(), *stars, *time)).collect()
 }
 
-/// Reads a file, compares its rows, and gives what was concluded.
+/// Reads a file, compares its rows, and returns what was concluded.
 #[track_caller]
 fn reads(path: &Path, columns: Value, expected: &[Said]) -> Vec<String> {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();

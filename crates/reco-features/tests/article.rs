@@ -64,7 +64,7 @@ fn the_workbook_gives_the_reference() {
     }
     assert!(dataset.validation.is_none());
 
-    // An item that everyone rated alike has the lower end as its target, and no way back to stars.
+    // An item with equal ratings has the lower end as its target, from which there is no way back to stars.
     assert!(!dataset.catalogue.scaling.is_invertible());
     let targets = dataset.fit.targets().iter().chain(dataset.test.targets());
     assert!(targets.clone().all(|target| (0.5..=1.0).contains(&target.get())));

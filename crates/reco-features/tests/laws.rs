@@ -214,7 +214,7 @@ proptest! {
     }
 }
 
-/// What chance draws follows the seed, and nothing else does; a row's draw does not depend on who else is there.
+/// Random splits follow the seed, and no others do; a row's draw does not depend on which other users there are.
 #[test]
 fn seeds_move_random_splits_only() {
     let ratings: Vec<_> =

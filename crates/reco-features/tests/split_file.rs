@@ -93,7 +93,7 @@ fn a_file_that_is_wrong_is_refused_by_name() {
     }
 }
 
-/// A rating that is in the raw file and not in the data set cannot be split, and the file is told so.
+/// A rating that is in the raw file but not in the data set cannot be split, and the error says so.
 #[test]
 fn the_row_of_a_dropped_item_has_no_place() {
     let mut tables = six_rows();

@@ -43,7 +43,7 @@ pub(super) fn download(
             .stdout(Stdio::null())
             .stderr(File::create(&log).locally("create", &log)?)
             .spawn();
-        // A program that cannot be started is one that is not there.
+        // A program that cannot be started counts as missing.
         let Ok(child) = child else { continue };
         let status = wait(child, timeouts.pip(), dataset, progress)?;
         let said = fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
@@ -78,7 +78,7 @@ fn wait(mut child: Child, at_most: Duration, dataset: &str, progress: &dyn Fetch
             Ok(None) => thread::sleep(Duration::from_millis(20)),
         }
     };
-    // It may have ended by itself in between; either way it is over.
+    // The process may have ended by itself meanwhile; either way it is over.
     let _ = child.kill();
     let _ = child.wait();
     Err(stop)

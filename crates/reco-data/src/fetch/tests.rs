@@ -79,7 +79,7 @@ impl World {
     }
 }
 
-/// Remembers what it is told, and stops the fetch once enough bytes have come.
+/// Records all progress, and stops the fetch once enough bytes have come.
 #[derive(Default)]
 struct Recorder {
     messages: Mutex<Vec<String>>,

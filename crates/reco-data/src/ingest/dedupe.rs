@@ -19,7 +19,7 @@ pub(super) use keys::Keys;
 use spill::{BUFFER, Spill};
 
 const RECORD: usize = 24;
-/// What stands for a missing time; a row's own time is never negative.
+/// Stands for a missing time; a row's own time is never negative.
 const NO_TIME: i64 = -1;
 
 /// Rows by their number, one bit each.
@@ -27,7 +27,7 @@ const NO_TIME: i64 = -1;
 pub(super) struct RowSet(Vec<u64>);
 
 impl RowSet {
-    /// Puts `row` in.
+    /// Adds `row`.
     pub(super) fn insert(&mut self, row: u64) {
         let word = (row / 64) as usize;
         if word >= self.0.len() {
@@ -36,7 +36,7 @@ impl RowSet {
         self.0[word] |= 1 << (row % 64);
     }
 
-    /// Whether `row` is in.
+    /// Whether `row` is in the set.
     pub(super) fn contains(&self, row: u64) -> bool {
         self.0.get((row / 64) as usize).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
@@ -56,7 +56,7 @@ struct Record {
 }
 
 impl Dedupe {
-    /// Spills into `dir`, once there is much to remember.
+    /// Spills into `dir` once its buffers are full.
     pub(super) fn new(dir: &Path, keep: Duplicates) -> Self {
         Self::with_buffer(dir, keep, BUFFER)
     }
@@ -127,7 +127,7 @@ mod tests {
         ((0..events.len() as u64).filter(|&row| losers.contains(row)).collect(), n)
     }
 
-    /// The same, by looking through all that stays for every row.
+    /// The same by brute force: each row is compared with all that stay.
     fn naive(events: &[Event]) -> Vec<u64> {
         let mut stays: Vec<(u64, Event)> = Vec::new();
         let mut losers = Vec::new();

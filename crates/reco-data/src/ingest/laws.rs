@@ -14,7 +14,7 @@ use super::*;
 
 const FILES: [&str; 4] = ["ratings.parquet", "items.parquet", "users.parquet", "rejects.parquet"];
 
-/// What is left of an ingestion: its summary and the files, or its error.
+/// The outcome of an ingestion: its summary and the files, or its error.
 type Outcome = Result<(IngestSummary, Vec<Vec<u8>>), String>;
 
 fn outcome(config: &DataConfig, guess: Guess) -> Outcome {
@@ -52,7 +52,7 @@ fn own(more: Value) -> Value {
     config
 }
 
-/// A field that is plain, or is not.
+/// A plain field, or an unusual one.
 fn field(plain: &'static str) -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
         "",

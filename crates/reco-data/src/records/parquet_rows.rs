@@ -28,7 +28,7 @@ pub(crate) struct ParquetRows {
     path: PathBuf,
     reader: ParquetRecordBatchReader,
     batch: Option<RecordBatch>,
-    /// Which column of a batch each wanted field is.
+    /// The column of a batch for each wanted field.
     places: Vec<Option<usize>>,
     list_separator: String,
     next: usize,
@@ -37,7 +37,7 @@ pub(crate) struct ParquetRows {
 }
 
 impl ParquetRows {
-    /// Opens a file and wants some of its columns. A list becomes one field, with `list_separator` between its values.
+    /// Opens a file to read some of its columns. A list becomes one field, with `list_separator` between its values.
     pub(crate) fn open(path: &Path, wanted: &[String], list_separator: &str) -> Result<Self, DataError> {
         let file = File::open(path).map_err(DataError::io("read", path))?;
         // Without the embedded Arrow schema, pandas' categories are plain texts.
@@ -159,7 +159,7 @@ fn write(array: &ArrayRef, row: usize, separator: &str, out: &mut String) -> Res
     match array.data_type() {
         DataType::Utf8 => out.push_str(array.as_string::<i32>().value(row)),
         DataType::LargeUtf8 => out.push_str(array.as_string::<i64>().value(row)),
-        // Writers that do not say which bytes are text mean text.
+        // Writers that do not mark their bytes mean text.
         DataType::Binary => {
             let bytes = array.as_binary::<i32>().value(row);
             let refuse = |_| format!("`{}` is not UTF-8", cut(&bytes.escape_ascii().to_string()));

@@ -26,7 +26,7 @@ pub(crate) struct Sheet {
 }
 
 impl Sheet {
-    /// Opens a sheet and wants some of its columns.
+    /// Opens a sheet to read some of its columns.
     pub(crate) fn open(path: &Path, sheet: &str, wanted: &[String]) -> Result<Self, DataError> {
         let refuse = |reason: String| DataError::Format {
             path: path.to_owned(),

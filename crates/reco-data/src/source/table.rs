@@ -88,7 +88,7 @@ impl Source for OwnTable {
     fn writing(&self, files: &Files, config: &DataConfig) -> Result<Writing, DataError> {
         let mut found = detect(&files.ratings, config);
         if let Err(DataError::Obstacles { obstacles, .. }) = &mut found {
-            // Those of the files beside it are said at once.
+            // Obstacles of the files beside it are reported together with its own.
             let beside = [self.items(files, config).err(), self.users(files, config).err()];
             obstacles.0.extend(beside.into_iter().flatten().filter_map(Obstacle::of));
         }

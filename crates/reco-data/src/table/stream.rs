@@ -30,7 +30,7 @@ use rayon::prelude::*;
 use super::{Table, convert};
 use crate::DataError;
 
-/// Rows of one row group. A writer holds one row group in memory, encoded.
+/// How many rows a row group has. A writer holds one row group in memory, encoded.
 const ROW_GROUP: usize = 1 << 20;
 
 /// Writes a Parquet file chunk by chunk, its columns on all cores.
@@ -39,7 +39,7 @@ pub(crate) struct TableWriter {
     schema: SchemaRef,
     file: SerializedFileWriter<BufWriter<File>>,
     groups: ArrowRowGroupWriterFactory,
-    /// Those of the row group that is being filled; none if its first row is still to come.
+    /// The writers of the current row group; none before its first row.
     columns: Vec<ArrowColumnWriter>,
     n_rows: usize,
 }
@@ -50,7 +50,7 @@ impl TableWriter {
         Self::new(File::create(path).map_err(DataError::io("create", path))?, path, like)
     }
 
-    /// Starts to write into `file`, which errors call `path`.
+    /// Starts a table in `file`, which errors call `path`.
     pub(crate) fn new(file: File, path: &Path, like: &Table) -> Result<Self, DataError> {
         let fields: Vec<_> = like.columns().map(|(name, column)| convert::field(name, column)).collect();
         let schema = Arc::new(Schema::new(fields));
@@ -69,7 +69,7 @@ impl TableWriter {
             properties =
                 properties.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding);
         }
-        // The Arrow schema is left out: the Parquet one says all of it, and the file's metadata stays our own.
+        // The Arrow schema is left out: the Parquet schema says all of it, and the file's metadata is only our own.
         let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(BufWriter::new(file), schema.clone(), options);
         let (file, groups) = writer.and_then(ArrowWriter::into_serialized_writer).map_err(cant_write(path))?;
@@ -104,7 +104,7 @@ impl TableWriter {
             self.columns = self.groups.create_column_writers(self.file.flushed_row_groups().len())?;
         }
         let fields = self.schema.fields();
-        // Every kind of column that there is has one leaf.
+        // Every kind of column has one leaf.
         self.columns.par_iter_mut().enumerate().try_for_each(|(at, writer)| {
             for leaf in compute_leaves(&fields[at], &arrays[at].slice(from, n))? {
                 writer.write(&leaf)?;
@@ -135,7 +135,7 @@ impl TableWriter {
         }
         let buffer = self.file.into_inner().map_err(cant_write(&self.path))?;
         let file = buffer.into_inner().map_err(|error| DataError::io("write", &self.path)(error.into_error()))?;
-        // A pipe or a device has no disk to be on.
+        // A pipe or a device cannot be synced to disk.
         match file.metadata() {
             Ok(of_file) if of_file.is_file() => file.sync_all().map_err(DataError::io("write", &self.path)),
             _ => Ok(()),

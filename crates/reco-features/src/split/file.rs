@@ -120,7 +120,7 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
 /// How the file names the rows.
 struct Names<'a> {
     rows: &'a SplitRows<'a>,
-    /// The place of each source row, where they are named so.
+    /// The place of each source row, where the file names rows by number.
     places: Option<BTreeMap<u64, usize>>,
 }
 
@@ -130,7 +130,7 @@ impl<'a> Names<'a> {
         Self { rows, places: (!are_pairs).then(places) }
     }
 
-    /// As messages name the row at `at`.
+    /// The row at `at`, as messages name it.
     fn name(&self, at: usize) -> String {
         let SplitRow { user, item, source_row, .. } = self.rows.rows[at];
         match self.places {
@@ -139,7 +139,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Where the row that `line` names stands.
+    /// The place of the row that `line` names.
     ///
     /// # Errors
     /// A row that is not among the tables'.

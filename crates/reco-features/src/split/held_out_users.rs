@@ -38,7 +38,7 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
         parts[range.clone()].fill(Part::FoldIn);
     }
     if config.drop_untrained_items {
-        // As the paper's code does it: what no model can know is gone before a user's rows are divided.
+        // As in the paper's code, untrained items are dropped before a user's rows are divided.
         let is_trained = rows.trained_items(&parts);
         for row in held_out.iter().cloned().flatten() {
             if !is_trained[rows.rows[row].item.index()] {
@@ -48,7 +48,7 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
     }
     for range in held_out {
         let given: Vec<usize> = range.filter(|row| parts[*row] == Part::FoldIn).collect();
-        // Something is given even where the share is next to nothing.
+        // At least one row is given, however small the share.
         let n_given = Sizes::of_shares(given.len(), 0.0, 1.0 - config.fold_in).train.max(1);
         for row in rows.shuffled(given).into_iter().skip(n_given) {
             parts[row] = Part::Test;

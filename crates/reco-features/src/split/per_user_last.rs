@@ -2,8 +2,8 @@
 //!
 //! Does not know a common clock: one user's test may lie before another's train.
 //!
-//! **Invariant**: none of a user's train rows is later than any of their validation rows, nor one of those later than any
-//! of their test rows; rows of the same second keep their source order. Sizes are those of `per-user-random`.
+//! **Invariant**: none of a user's train rows is later than any of their validation rows, nor one of those later than
+//! any of their test rows; rows of the same second keep their source order. Sizes are those of `per-user-random`.
 
 use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};

@@ -120,7 +120,7 @@ fn where_all_fail_the_error_lists_them_and_says_what_to_do() {
 
 #[test]
 fn a_closed_port_costs_no_time() {
-    // Bound and let go: nobody listens there now.
+    // Bound and released: nothing listens there now.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let world =
         World::new(vec![mirror_of("toy.zip", Origin::Http { url: format!("http://{address}/toy.zip").leak() })]);

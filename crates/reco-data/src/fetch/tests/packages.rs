@@ -34,7 +34,7 @@ fn wheel() -> Vec<u8> {
     ])
 }
 
-/// A shell script in the place of pip, and a command list that comes to it after two that are not there.
+/// A shell script in place of pip, and a list of commands that has it after two that do not exist.
 #[cfg(unix)]
 fn pip_that_does(folder: &Path, script: &str) -> &'static [&'static [&'static str]] {
     let path = folder.join("pip.sh");

@@ -15,7 +15,7 @@ const KEY: usize = 8;
 pub(in crate::ingest) struct Keys(Spill<KEY>);
 
 impl Keys {
-    /// Spills into `dir`, once there is much to remember.
+    /// Spills into `dir` once its buffers are full.
     pub(in crate::ingest) fn new(dir: &Path) -> Self {
         Self::with_buffer(dir, BUFFER)
     }
