@@ -331,7 +331,7 @@ mod tests {
                     assert!(error.to_string().contains("damaged.parquet"), "{error}");
                 }
             }
-            // As anyone's table, whatever its columns have become.
+            // The file is also read like any user's table, whatever its columns have become.
             let wanted = ["u".to_owned(), "t".to_owned()];
             if let Ok(mut rows) = ParquetRows::open(&path, &wanted, "|") {
                 let mut row = Row::default();

@@ -126,7 +126,7 @@ pub struct NamedColumn {
 /// Values of a [`NamedColumn`], some perhaps missing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// A column with at least one value that is no finite number.
+    /// A column with at least one value that is not a finite number.
     Text(Vec<Option<String>>),
     /// A column of numbers.
     Number(Vec<Option<f64>>),

@@ -164,7 +164,7 @@ mod tests {
                 &stated.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             )
         };
-        // What is not stated is the average; of a text that is stated, no other value counts.
+        // What is not stated is the average; where a text is stated, its other values are cleared.
         assert_eq!(vector(&[]).unwrap(), [0.5, 0.25, 0.75, 0.125]);
         assert_eq!(vector(&[("daytime", "1".into()), ("device", "tv".into())]).unwrap(), [1.0, 0.25, 0.0, 1.0]);
         assert_eq!(vector(&[("device=mobile", 1.0.into()), ("weekend", 1.0.into())]).unwrap(), [0.5, 1.0, 1.0, 0.0]);

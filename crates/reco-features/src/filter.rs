@@ -278,7 +278,8 @@ mod tests {
 
     #[test]
     fn who_goes_takes_others_along() {
-        // A square of users 0, 1 and items 0, 1, with a tail: item 2 hangs on user 1 and user 2, who has it alone.
+        // A square of users 0, 1 and items 0, 1, with a tail: item 2 is rated by users 1 and 2, and user 2 rated
+        // nothing else.
         let pairs = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 2)];
         assert_eq!(core_of(&pairs, (3, 3), (2, 2)), (vec![true, true, false], vec![true, true, false]));
         assert_eq!(core_of(&pairs, (3, 3), (1, 1)), (vec![true; 3], vec![true; 3]));

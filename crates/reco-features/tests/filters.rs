@@ -64,7 +64,7 @@ fn who_and_what_is_dropped_leaves_the_catalogue() {
     assert_eq!(dataset.info.filtered, dropped);
     assert_eq!((dataset.info.n_users, dataset.info.n_items, dataset.info.n_ratings), (2, 2, 4));
     assert_eq!((dataset.info.n_items_dropped, dataset.info.n_ratings_dropped), (0, 0));
-    // Features are those of who is left: their ages span 10 to 20, and nothing is of genre C.
+    // Features are those of the users and items that are left: ages span 10 to 20, and no item has genre C.
     assert_eq!(dataset.catalogue.user_features.matrix().values(), [0.0, 1.0]);
     assert_eq!(dataset.catalogue.item_features.names(), ["old", "A", "B"]);
     assert_eq!(dataset.details[1].title, "Title 1");

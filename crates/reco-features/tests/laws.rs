@@ -141,7 +141,7 @@ proptest! {
         prop_assert!(ends.windows(2).all(|pair| pair[0].1 < pair[1].0), "{:?}", ends);
         let test_after = dataset.info.split.cuts["test_after"];
         prop_assert!(ends[ends.len() - 2].1 <= test_after && test_after < ends[ends.len() - 1].0);
-        // A later part never exceeds its share (but for the row that an empty share is given).
+        // A later part never exceeds its share (except for the row that an empty share is given).
         let share = (config.test * tables.ratings.len() as f64) as usize;
         prop_assert!(dataset.test.len() <= share.max(1));
     }

@@ -253,7 +253,7 @@ fn split(head: &Head, delimiter: u8, quote: Quote, encoding: Bytes) -> Split {
 }
 
 impl Split {
-    /// Whether any columns are wanted and the first record has all of them.
+    /// Whether any columns are wanted, and the first record has all of them.
     fn has(&self, wanted: &[&str]) -> bool {
         !wanted.is_empty() && wanted.iter().all(|name| self.first.iter().any(|column| column == name))
     }

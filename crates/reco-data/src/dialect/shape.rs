@@ -129,7 +129,7 @@ impl Shape {
         if let Self::Delimited(text) = self { &text.first_line } else { "" }
     }
 
-    /// Whether a column holds points in time, of whichever unit.
+    /// Whether a column holds points in time, in any unit.
     pub(super) fn is_timestamp(&self, column: &str) -> bool {
         matches!(self, Self::Parquet { columns, .. } if columns.iter().any(|of| of.is_time && of.name == column))
     }

@@ -88,7 +88,7 @@ pub(crate) struct ParquetColumn {
 /// The columns of a Parquet file, in order.
 ///
 /// # Errors
-/// A file that is not there, or is no Parquet file.
+/// A file that is not there, or is not a Parquet file.
 pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<ParquetColumn>, DataError> {
     let file = File::open(path).map_err(DataError::io("read", path))?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -140,7 +140,7 @@ fn kind(data_type: &DataType) -> String {
 /// Appends the value at `row`, as text; nothing if it is missing.
 ///
 /// # Errors
-/// Bytes that are no text.
+/// Bytes that are not text.
 fn write(array: &ArrayRef, row: usize, separator: &str, out: &mut String) -> Result<(), String> {
     if array.is_null(row) {
         return Ok(());
