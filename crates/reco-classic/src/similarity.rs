@@ -35,8 +35,8 @@ pub(crate) struct Measure {
 }
 
 impl Measure {
-    /// Writes into `out` the similarity of `own` to the list of each user or item like it. `raters` has for each row in
-    /// `own` the list of all who rated it. Both hold what the measure compares: stars, or what baselines leave.
+    /// Writes into `out` the similarity of `own` to every list on its own side, users' or items'. `raters` has for each
+    /// row in `own` the list of all who rated it. Both hold what the measure compares: stars, or what baselines leave.
     pub(crate) fn row(&self, own: &[Entry], raters: &Lists, out: &mut [f32]) {
         let min_support = self.min_support.max(1) as f64;
         match self.similarity {
