@@ -2,8 +2,7 @@
 //!
 //! `b_ui = mean + b_u + b_i`, fitted by alternating least squares as in Surprise's `BaselineOnly`: ten times by
 //! default, first the items, `b_i = Σ_u (r_ui - mean - b_u) / (reg_i + n_i)`, then the users, `b_u = Σ_i (r_ui - mean -
-//! b_i) / (reg_u + n_u)`, from zeros. Does not know which items or users are alike: everyone gets the same order of
-//! items.
+//! b_i) / (reg_u + n_u)`, from zeros. Does not know which items or users are alike: everyone gets the same order.
 //!
 //! **Invariant**: a user or an item without training rows has a bias of 0; a visitor whose history is a user's rows
 //! gets that user's scores.

@@ -1,7 +1,6 @@
 //! Ranks items by popularity: the number of their training rows.
 //!
-//! Does not know stars, users or contexts: a rating of one star counts as one of five, and everyone gets the same
-//! order.
+//! Does not know stars, users or contexts: one star counts as much as five, and everyone gets the same order.
 //!
 //! **Invariant**: one count per item of the catalogue. Counts are exact as scores up to 2²⁴ rows an item.
 

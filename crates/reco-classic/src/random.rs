@@ -2,8 +2,8 @@
 //!
 //! Does not know training rows: it learns nothing. It is in every table, so that the level of chance is visible there.
 //!
-//! **Invariant**: the score of one (seed, user, item) is the same on every machine, in any batch; a visitor is hashed
-//! by history.
+//! **Invariant**: the score of a (seed, user, item) is the same on any machine, in any batch; visitors are hashed by
+//! history.
 
 use std::error::Error;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The training options that all networks share.
 //!
-//! Does not know which network it is.
+//! Does not know which network it is for.
 //!
 //! **Invariant**: checked options can be trained with: sizes are positive, shares lie in [0, 1).
 

@@ -1,8 +1,7 @@
 //! Measures this machine's ceilings: the most that it can do per second.
 //!
 //! Bandwidth, multiply-adds, roots, comparisons and rows at random places on the CPU's cores; the cost of a kernel, an
-//! upload and an answer on every device that computes tensors. Does not know models, whose loops are held against
-//! these.
+//! upload and an answer on every device that computes tensors. Does not know models or their loops.
 //!
 //! **Invariant**: a ceiling is the median of several turns, with the slowest and the fastest beside it; what is
 //! computed is used, so that no compiler leaves it out.
