@@ -1,4 +1,4 @@
-//! Does every source file open with its header, and carry no banned mark?
+//! Checks that every source file opens with its header, has no banned mark and is not too long.
 //!
 //! Does not know Rust: it reads lines.
 //!
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-/// A file of more lines than this is more than one thing.
+/// A file of more lines than this does more than one thing.
 const MOST_LINES: usize = 600;
 
-/// What may not stand in code, and what to do instead. Written in halves, so that this file has none.
+/// Marks that code may not have, and what to do instead. Written in halves, so that this file has none.
 const BANNED: &[(&str, &str)] = &[
     (concat!("#[", "ignore"), "a test that is not run proves nothing: make it fast, or let it say what it lacks"),
     (concat!("#[", "should_panic"), "compare the error or its message: any panic would pass"),
@@ -26,7 +26,7 @@ const BANNED: &[(&str, &str)] = &[
     (concat!("remove", " the folder"), KEEP),
 ];
 
-/// What a message advises may be done to a file of the user's.
+/// The rule on what a message may advise about a user's file.
 const KEEP: &str = "a message never advises to destroy anything: say `move it elsewhere`, or what makes it anew";
 
 pub(super) fn check(root: &Path) -> Result<Vec<String>> {
@@ -43,7 +43,7 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// All `.rs` files under `folder`, in the order of their names, but none that a build made.
+/// All `.rs` files under `folder`, in the order of their names, except those that a build made.
 fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = || format!("cannot read `{}`", folder.display());
     let mut entries = Vec::new();
