@@ -69,7 +69,9 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
     let mut findings = Vec::new();
     let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
     if header.is_empty() {
-        findings.push(format!("{shown}:1: no `//!` header\nhint: open with the question that the file answers"));
+        findings.push(format!("{shown}:1: no `//!` header\nhint: state in one sentence what the file does"));
+    } else if header[0].ends_with('?') {
+        findings.push(format!("{shown}:1: its header asks\nhint: state in one sentence what the file does"));
     } else if !header.iter().any(|line| line.contains("**Invariant**")) {
         findings.push(format!("{shown}:1: its header names no **Invariant**\nhint: say what always holds here"));
     }
@@ -80,7 +82,7 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
     }
     let n_lines = text.lines().count();
     if n_lines > MOST_LINES {
-        findings.push(format!("{shown}: {n_lines} lines\nhint: part it where it answers a second question"));
+        findings.push(format!("{shown}: {n_lines} lines\nhint: part it where it does a second thing"));
     }
     findings
 }
@@ -89,7 +91,7 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const HEADER: &str = "//! What?\n//!\n//! **Invariant**: always.\n";
+    const HEADER: &str = "//! Does it.\n//!\n//! **Invariant**: always.\n";
 
     fn findings(text: &str) -> Vec<String> {
         check_one(Path::new("a.rs"), text)
@@ -99,7 +101,8 @@ mod tests {
     fn a_header_is_asked_for_with_its_invariant() {
         assert!(findings(HEADER).is_empty());
         assert!(findings("fn main() {}\n")[0].contains("a.rs:1: no `//!` header"));
-        assert!(findings("//! What?\n\nuse x; // **Invariant**\n")[0].contains("names no **Invariant**"));
+        assert!(findings("//! Does it.\n\nuse x; // **Invariant**\n")[0].contains("names no **Invariant**"));
+        assert!(findings(&HEADER.replace("Does it.", "What?"))[0].contains("its header asks"));
     }
 
     #[test]
