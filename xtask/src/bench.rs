@@ -1,8 +1,8 @@
-//! Measures how fast it is, and how much memory it takes: `cargo xtask bench`.
+//! Measures speed, memory and quality, and writes them into docs/results.md: `cargo xtask bench`.
 //!
-//! Does not know how a case is measured; `CASES` lists those that do.
+//! Does not know how a case is measured; `CASES` lists the functions that do.
 //!
-//! **Invariant**: docs/results.md changes only in the sections of the cases that ran; each says its commands and machine.
+//! **Invariant**: in docs/results.md only the sections of cases that ran change; each says its commands and machine.
 
 mod build;
 mod cases;
@@ -65,11 +65,11 @@ struct Case {
     name: &'static str,
     /// The section's heading.
     about: &'static str,
-    /// Whether it is always built in the release profile, and not in the one that is asked for.
+    /// Whether it is always built in the release profile, whatever is asked for.
     release: bool,
-    /// Whether it runs others' programs, which takes an environment and time: only when asked for.
+    /// Whether it runs others' programs, which need an environment and time; such a case runs only when asked for.
     peer: bool,
-    /// Measures, and gives the section's text: commands and tables.
+    /// Measures, and returns the section's text: commands and tables.
     measure: fn(&Workspace, &Arguments) -> Result<String>,
 }
 

@@ -1,9 +1,9 @@
-//! Checks whether the workspace is fit to be merged: `cargo xtask ci` *is* continuous integration.
+//! Runs all checks of continuous integration, the cheapest first: `cargo xtask ci`.
 //!
-//! Does not know the machine: what it lacks is left out and named at the end, from the lines that tests and steps print.
+//! Does not know the machine: what it lacks is named as left out at the end, from what tests and steps print.
 //!
-//! **Invariant**: the last line is `N passed, N failed`; it counts tests, and every failed step has at least one failure
-//! in it, so that `0 failed` and success are the same.
+//! **Invariant**: the last line is `N passed, N failed`; it counts tests, and every failed step has at least one
+//! failure in it, so that `0 failed` and success are the same.
 
 mod count;
 pub(crate) mod fixture;
@@ -39,7 +39,7 @@ const LIGHT: &[&str] = &["reco-core", "reco-report", "xtask"];
 const HEAVY: &[&str] =
     &["reco-classic", "reco-eval", "reco-data", "reco-features", "reco-models", "reco-run", "reco-cli"];
 
-/// What a line begins with that says what was left out, and why.
+/// The beginning of a line that says what was left out, and why.
 const LEFT_OUT: &str = "left out: ";
 
 /// Packs every crate but this one.
@@ -142,7 +142,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     let mut steps = vec![
         step("tidy", Work::Own(tidy::run)),
         step("fmt", Work::Run(cargo(&["fmt", "--all", "--check"]))),
-        // A workspace of its own.
+        // The fuzzer is a workspace of its own.
         step("fmt of the fuzzer", Work::Run(cargo(&["fmt", "--manifest-path", "xtask/fuzz/Cargo.toml", "--check"]))),
         step(
             "typos",
@@ -169,9 +169,10 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
             },
         ),
     ];
-    // Each crate by itself: what one crate switches on in a shared dependency, the others would get with it.
+    // Each crate by itself: otherwise features that one crate switches on in a shared dependency would reach the
+    // others.
     let test = |package: &&str| {
-        // What tests that pass say is shown: some of it is what they left out.
+        // The output of passing tests is shown, because it says what they left out.
         let mut command = cargo(&["test", "--locked", "--no-fail-fast", "--package", package, "--", "--show-output"]);
         // A snapshot that differs is a failure, and writes nothing.
         command.env("INSTA_UPDATE", "no");
@@ -185,10 +186,10 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     let mut doc = cargo(&["doc", "--locked", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "--deny warnings");
     steps.push(step("doc", Work::Run(doc)));
-    // What MovieLens 100K's tests compare with other programs; where it cannot be had, they say what they lack, too.
+    // The data on which tests compare with other programs; where it cannot be had, the tests say so too.
     steps.push(step("data", Work::Maybe(splits::all)));
     steps.extend(HEAVY.iter().map(test));
-    // What the tests have built: only its examples are compiled for it.
+    // It uses what the tests have built: only examples are compiled for it.
     let count = instructions::lacking().map_or(Work::Own(instructions::check), Work::LeftOut);
     steps.push(step("instructions", count));
     steps.push(step("fixture twice", Work::Own(fixture::run)));

@@ -1,8 +1,8 @@
-//! Do independent evaluators still say what reco-eval's tests expect of them? `cargo xtask golden`.
+//! Compares the expected values of reco-eval's tests with independent evaluators: `cargo xtask golden`.
 //!
 //! Does not know metrics: it runs a script, and compares what it writes with what is committed.
 //!
-//! **Invariant**: without `--write`, nothing that is committed changes; no two numbers that differ by more than 1e-12 pass.
+//! **Invariant**: without `--write`, no committed file changes; no two numbers that differ by more than 1e-12 pass.
 
 use std::env;
 use std::fs;
@@ -14,13 +14,13 @@ use serde_json::Value;
 use crate::process::{Workspace, succeed};
 use crate::python::EVALUATORS;
 
-/// Has the script, what it needs, and what it wrote.
+/// The folder of the script, its requirements and its output.
 const FOLDER: &str = "crates/reco-eval/tests/golden";
 
-/// Asks CI for it.
+/// The variable that asks CI for it.
 const REMAKE: &str = "RECO_REMAKE_GOLDEN";
 
-/// Absolute below 1, relative above.
+/// The tolerance: absolute below 1, relative above.
 const TOLERANCE: f64 = 1e-12;
 
 /// How many differences are shown.
@@ -42,17 +42,17 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     check(workspace)
 }
 
-/// Why it is not done in `cargo xtask ci`, if it is not.
+/// Why `cargo xtask ci` leaves it out, if it does.
 pub(crate) fn lacking() -> Option<String> {
     if env::var_os(REMAKE).is_none() {
-        // What they say of pinned versions does not change.
+        // The values of pinned versions do not change.
         return Some(format!("evaluators of many megabytes are downloaded for it, on request alone: `{REMAKE}=1`"));
     }
     let error = EVALUATORS.base().err()?;
     Some(error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
-/// Makes the values anew, and fails if they are others.
+/// Makes the values anew, and fails if they differ.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let made = workspace.target().join("golden.json");
     make(workspace, &made)?;
@@ -80,7 +80,7 @@ fn read(path: &Path) -> Result<Value> {
     serde_json::from_str(&text).with_context(|| format!("`{}` is not JSON", path.display()))
 }
 
-/// Where two values differ, each as a sentence.
+/// Adds the places where two values differ to `found`, each as a sentence.
 fn differences(committed: &Value, made: &Value, place: &str, found: &mut Vec<String>) {
     match (committed, made) {
         (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {
@@ -103,7 +103,7 @@ fn near(a: Option<f64>, b: Option<f64>) -> bool {
     matches!((a, b), (Some(a), Some(b)) if (a - b).abs() <= TOLERANCE * a.abs().max(1.0))
 }
 
-/// The value where it is one, and not a whole table.
+/// A value in words, a list or a table by its length.
 fn brief(value: &Value) -> String {
     match value {
         Value::Array(values) => format!("a list of {}", values.len()),

@@ -1,10 +1,12 @@
-//! Do the hot loops still take as few instructions as they did? `cargo xtask instructions`.
+//! Counts the instructions of the hot loops and compares them with a table: `cargo xtask instructions`.
 //!
-//! A program runs twice under valgrind's cachegrind, the second time with more to do: the difference is the loop's, whatever starting costs.
-//! Instructions are the same on a busy machine and on an idle one, as times are not. Does not know what the programs do: the table
-//! `xtask/instructions.toml` lists them. Valgrind has AVX2 and nothing wider, so that the vectors are the same on every machine that has it.
+//! A program runs twice under valgrind's cachegrind, the second time with more to do: the difference is the loop's,
+//! without the cost of starting. Instructions are the same on a busy machine and on an idle one, unlike times. Does not
+//! know what the programs do: the table `xtask/instructions.toml` lists them. Valgrind has AVX2 and nothing wider, so
+//! that the vectors are the same on every machine that has it.
 //!
-//! **Invariant**: a loop that takes more than the table says, beyond its tolerance, is a failure; the table changes only by `--bless`.
+//! **Invariant**: a loop that takes more than the table says, beyond its tolerance, is a failure; the table changes
+//! only by `--bless`.
 
 use std::fs;
 use std::path::Path;
@@ -48,7 +50,7 @@ struct Loop {
     /// The crate, and its example; without one, its binary `reco`.
     package: String,
     example: Option<String>,
-    /// What runs first, not counted: `{folder}` is an empty one.
+    /// Commands that run first and are not counted: `{folder}` is an empty folder.
     #[serde(default)]
     before: Vec<Vec<String>>,
     few: Vec<String>,
@@ -56,7 +58,7 @@ struct Loop {
     /// By how many of `unit` the two differ.
     more: f64,
     unit: String,
-    /// Instructions of one.
+    /// Instructions of one unit.
     instructions: f64,
 }
 
@@ -145,7 +147,7 @@ fn under_valgrind(workspace: &Workspace, program: &Path, arguments: &[String]) -
         .args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"])
         .arg(program)
         .args(arguments);
-    // One thread where that can be chosen: those that wait for work would count as well.
+    // One thread where that can be chosen: threads that wait for work would count as well.
     command.env("RAYON_NUM_THREADS", "1");
     let output = command.output().with_context(|| format!("cannot run `{}`", shown(&command)))?;
     let said = String::from_utf8_lossy(&output.stderr);
@@ -161,7 +163,7 @@ fn total(said: &str) -> Option<u64> {
     line.trim().replace(',', "").parse().ok()
 }
 
-/// How it stands beside the table: the line to print, as an error where it takes more.
+/// Compares a count with the table: the line to print, as an error where the loop takes more.
 fn judge(one: &Loop, counted: f64, tolerance: f64) -> Result<String, String> {
     let Loop { name, unit, instructions, .. } = one;
     let change = counted / instructions - 1.0;

@@ -2,7 +2,7 @@
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
-//! **Invariant**: each task works from any folder of the workspace, and fails with a code other than 0 if anything failed.
+//! **Invariant**: each task works from any folder of the workspace, and exits with a code other than 0 on failure.
 
 #![expect(clippy::print_stdout, reason = "a task talks to the one who runs it")]
 

@@ -1,4 +1,4 @@
-//! How does one go from a clone to a table of results? `cargo xtask pipeline`.
+//! Builds `reco`, then runs `reco run` with the arguments that follow: `cargo xtask pipeline`.
 //!
 //! Does not know stages: `reco run` does, and takes its arguments as they are.
 //!

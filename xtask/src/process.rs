@@ -1,4 +1,4 @@
-//! How is another program run, and what did it cost?
+//! Runs other programs, and measures what they cost.
 //!
 //! Does not know what the programs do.
 //!
@@ -46,7 +46,7 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Finds the workspace by asking cargo.
     pub(crate) fn find() -> Result<Self> {
         let output = Command::new(cargo())
             .args(["metadata", "--no-deps", "--format-version", "1"])
@@ -82,7 +82,7 @@ impl Workspace {
         command
     }
 
-    /// Builds `reco`, and says where it is.
+    /// Builds `reco`, and returns its path.
     pub(crate) fn build_reco(&self, release: bool) -> Result<PathBuf> {
         let mut command = self.cargo(&["build", "--package", "reco-cli"]);
         if release {
@@ -92,7 +92,7 @@ impl Workspace {
         Ok(self.reco(release))
     }
 
-    /// Builds an example, and says where it is.
+    /// Builds an example, and returns its path.
     pub(crate) fn build_example(&self, package: &str, example: &str, release: bool) -> Result<PathBuf> {
         let mut command = self.cargo(&["build", "--quiet", "--package", package, "--example", example]);
         if release {
@@ -126,13 +126,13 @@ pub(crate) fn shown(command: &Command) -> String {
     [name.into_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// Runs it, and fails if it does.
+/// Runs a command, and fails if it fails.
 pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot run `{}`", shown(command)))?;
     check(command, status)
 }
 
-/// Runs it, and gives what it printed; fails if it does.
+/// Runs a command, and returns what it printed; fails if it fails.
 pub(crate) fn answer(command: &mut Command) -> Result<String> {
     let output =
         command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run `{}`", shown(command)))?;
@@ -140,7 +140,7 @@ pub(crate) fn answer(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{}` answered no text", shown(command)))
 }
 
-/// What a program said in a line of JSON.
+/// Reads a line of JSON that a program printed.
 pub(crate) fn parsed<T: DeserializeOwned>(line: &str) -> Result<T> {
     serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))
 }
@@ -171,7 +171,7 @@ pub(crate) struct Cost {
     pub(crate) peak: Option<u64>,
 }
 
-/// Runs it with its standard output thrown away, and fails if it does.
+/// Runs a command with its standard output thrown away, and fails if it fails.
 pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
     let begun = Instant::now();
     let mut child = command
@@ -192,7 +192,7 @@ pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
     Ok(Cost { wall: begun.elapsed(), peak })
 }
 
-/// Processor seconds of all programs that ran and ended so far, with those that they ran, where the system tells.
+/// Processor seconds of all programs that have ended so far, with those that they ran, where the system tells.
 pub(crate) fn children_seconds() -> Option<f64> {
     let text = fs::read_to_string("/proc/self/stat").ok()?;
     // After the name, which may hold anything, the fields are numbered from 3: 16 and 17 are ticks, a hundred a second on Linux.

@@ -1,10 +1,10 @@
-//! Gives a chore a Python with the packages that it needs, all of them listed here.
+//! Makes the Python environments that chores need, from the packages listed here.
 //!
 //! Does not know what they are for.
 //!
-//! **Invariant**: an environment lies under `target/python/`, has the pinned versions it was asked for, the newest that run together, in a
-//! Python that they run in, and is made anew when any of these change; what tunes or cripples a library by the shell's variables does not
-//! reach its programs.
+//! **Invariant**: an environment lies under `target/python/` and has the pinned versions it was asked for, the newest
+//! that run together, in a Python that they run in. It is made anew when any of these change. Shell variables that slow
+//! a library down do not reach its programs.
 
 use std::env;
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ use crate::process::{Workspace, succeed};
 /// Packages that run together, by a name for their folder.
 pub(crate) struct Environment {
     name: &'static str,
-    /// The oldest Python that has them, and the first that has not, where there is one.
+    /// The oldest Python that they run in, and the first newer one that they do not, where there is one.
     python: (Version, Option<Version>),
     pub(crate) packages: &'static [&'static str],
 }
@@ -31,8 +31,8 @@ type Version = (u32, u32);
 /// What current releases need.
 const CURRENT: (Version, Option<Version>) = ((3, 12), None);
 
-/// What reco-eval's expected values come from; the script's own `requirements.txt` says the same, which a test compares. They are kept as
-/// they were committed with.
+/// What reco-eval's expected values come from; the script's own `requirements.txt` says the same, which a test
+/// compares. Their versions stay those of the committed values.
 pub(crate) const EVALUATORS: Environment = Environment {
     name: "evaluators",
     python: ((3, 11), None),
@@ -59,8 +59,8 @@ pub(crate) const TORCH: Environment = Environment {
     packages: &["torch==2.15.0", "lenskit==2026.4.0", "numpy==2.5.5", "pandas==3.1.1", "pyarrow==26.0.1"],
 };
 
-/// RecBole 1.2.1 stops at a current NumPy (`np.float_`) and setuptools (`pkg_resources`), and the last NumPy that it takes has no build for
-/// a current Python.
+/// RecBole 1.2.1 fails with a current NumPy (`np.float_`) and setuptools (`pkg_resources`), and the last NumPy that it
+/// accepts has no build for a current Python.
 pub(crate) const RECBOLE: Environment = Environment {
     name: "recbole",
     python: ((3, 11), Some((3, 12))),
@@ -99,7 +99,7 @@ impl Environment {
         Ok(command)
     }
 
-    /// What it has, of what a section names, and its Python, once it is made.
+    /// The versions of its packages that `names` lists, and that of its Python once it is made.
     pub(crate) fn of(&self, workspace: &Workspace, names: &[&str]) -> String {
         let named = |package: &&str| names.iter().any(|name| package.split("==").next() == Some(name));
         let packages = self.packages.iter().copied().filter(named).collect::<Vec<_>>().join(", ");
@@ -119,7 +119,7 @@ impl Environment {
     pub(crate) fn base(&self) -> Result<(OsString, String)> {
         let (least, below) = self.python;
         let fits = |full: &str| version(full).is_some_and(|it| it >= least && below.is_none_or(|below| it < below));
-        // Asked once: a dozen programs are started for it.
+        // Done once, because it starts a dozen programs.
         static FOUND: OnceLock<Vec<(OsString, String)>> = OnceLock::new();
         let found = FOUND.get_or_init(|| {
             let said = |program: OsString| full_version(&program).map(|full| (program, full));
@@ -157,11 +157,11 @@ impl Environment {
     }
 }
 
-/// Says what an environment was made of: the Python's version, then a package a line.
+/// The file that says what an environment was made of: the Python's version, then a package a line.
 const MADE: &str = "packages.txt";
 
-/// Pythons that there may be: the one that is named, then those with a version in their names on PATH and among pyenv's, the newest first,
-/// and at last the one without.
+/// Pythons to try: the one that is named, then those with a version in their names on PATH and among pyenv's, the
+/// newest first, and at last `python3`.
 fn candidates() -> Vec<OsString> {
     let mut candidates: Vec<OsString> = env::var_os(CHOSEN).into_iter().collect();
     let versions = env::var_os("PYENV_ROOT").and_then(|root| fs::read_dir(Path::new(&root).join("versions")).ok());
@@ -177,7 +177,8 @@ fn candidates() -> Vec<OsString> {
     candidates
 }
 
-/// What a Python says of itself, as `3.13.0`; `None` where there is none (pyenv's shims stand for many that are not there).
+/// The version that a Python prints, as `3.13.0`; `None` where there is none (pyenv has shims for many that are not
+/// installed).
 fn full_version(program: &OsString) -> Option<String> {
     let output = Command::new(program).arg("--version").stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;

@@ -2,7 +2,7 @@
 //!
 //! Does not know how they are drawn: `splits.py` has Surprise and NumPy draw them.
 //!
-//! **Invariant**: a file that is there is the one that its digest in the script names; nothing that is committed changes.
+//! **Invariant**: a file that is there has the digest that the script names; nothing that is committed changes.
 
 use std::env;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::python::SURPRISE;
 /// Where they lie, beside what is fetched; `reco_core::testing::ml_100k` looks here.
 const FOLDER: &str = "data/raw/splits";
 
-/// Makes them, and knows their digests.
+/// The script that makes them and knows their digests.
 const SCRIPT: &str = include_str!("splits.py");
 
 /// The five folds of Surprise's benchmark.
@@ -36,8 +36,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     succeed(SURPRISE.command(workspace)?.arg("xtask/src/splits.py").arg(ratings).arg(FOLDER))
 }
 
-/// Makes both where one is missing or another than it was. Says what cannot be had here; what is made and is not what it has to be is an
-/// error.
+/// Makes both where one is missing or has changed. Returns what cannot be had here; a split with another digest than it
+/// has to have is an error.
 pub(crate) fn all(workspace: &Workspace) -> Result<Option<String>> {
     if are_there(workspace)? {
         return Ok(None);
@@ -64,7 +64,7 @@ fn are_there(workspace: &Workspace) -> Result<bool> {
     Ok(place_of_ratings(workspace).is_file() && are_sound(&workspace.root().join(FOLDER))?)
 }
 
-/// Whether both are there, as they were made.
+/// Whether both are there, with their digests.
 fn are_sound(folder: &Path) -> Result<bool> {
     for name in [FOLDS, RATIO] {
         let path = folder.join(name);
@@ -80,7 +80,7 @@ fn are_sound(folder: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// The digest that the script wants.
+/// The digest that the script expects.
 fn digest_of(name: &str) -> Option<&'static str> {
     let stated = |line: &'static str| line.trim().strip_prefix(&format!("\"{name}\": \""))?.strip_suffix("\",");
     SCRIPT.lines().find_map(stated)

@@ -1,4 +1,4 @@
-//! Checks whether the workspace keeps the rules that no compiler checks: `cargo xtask tidy`.
+//! Checks that the workspace keeps the rules that no compiler checks: `cargo xtask tidy`.
 //!
 //! Does not know what the code does: it reads manifests, file headers, marks and pages.
 //!

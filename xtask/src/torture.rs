@@ -1,9 +1,9 @@
-//! Gives `reco` what nobody should: bad inputs, damaged files, kills; and looks whether it panics, hangs or loses anything.
+//! Tests that `reco` neither panics, hangs nor loses anything under bad inputs, damaged files and kills.
 //!
-//! Does not know what `reco` answers to sound input; the tests of the crates do.
+//! `cargo xtask torture`. Does not know what `reco` answers to sound input; the tests of the crates do.
 //!
-//! **Invariant**: a seed and a number repeat a trial, those of kills up to the moment; what was found is kept with its files and
-//! the command that repeats it.
+//! **Invariant**: a seed and a number repeat a trial, those of kills up to the moment; what was found is kept with its
+//! files and the command that repeats it.
 
 mod bytes;
 mod chance;
@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     readers: Vec<String>,
 }
 
-/// What CI takes of it: a minute or two on two cores.
+/// What CI runs of it: a minute or two on two cores.
 const SHORT: Arguments = Arguments {
     inputs: 300,
     kills: 8,
@@ -86,7 +86,8 @@ struct Report {
 }
 
 impl Report {
-    /// Of one call that is no kill: what is wrong with its end, what it did to the user's files, and where it answers otherwise than `expected`.
+    /// The report of one call that was not killed: what is wrong with its end, what it did to the user's files, and
+    /// whether its answer differs from the expected one.
     fn of(kind: &'static str, words: Vec<String>, ended: Ended, changed: Vec<String>, judged: &Judged<'_>) -> Self {
         let mut problems = ended.problems();
         problems.extend(changed);
@@ -100,12 +101,12 @@ impl Report {
     }
 }
 
-/// By what a call is judged besides its end.
+/// What a call is judged by, besides its end.
 #[derive(Default)]
 struct Judged<'a> {
-    /// Whether what was asked for may honestly take long.
+    /// Whether what was asked for may take long.
     may_be_long: bool,
-    /// What the answer has to be where there is one.
+    /// The expected answer of a call that succeeds, where it is known.
     answer: Option<&'a [u8]>,
 }
 
@@ -126,7 +127,7 @@ struct Tally {
     slowest_stop: Option<Duration>,
 }
 
-/// The whole of it.
+/// Runs the trials that `arguments` ask for.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if let Some(seconds) = arguments.fuzz {
         return fuzz::run(workspace, seconds, &arguments.readers, arguments.seed);
@@ -205,7 +206,8 @@ fn added(before: &[PathBuf], now: &[PathBuf]) -> Vec<String> {
     new.map(|path| format!("`{}` was not there before", path.display())).collect()
 }
 
-/// Runs trials on all cores, says what was found, and how much; where a trial of ours fails, what was found until then is said first.
+/// Runs trials on all cores, prints what was found, and returns how much. Where a trial itself fails, what was found
+/// until then is printed first.
 fn part(
     prepared: &Prepared,
     name: &str,
@@ -279,7 +281,7 @@ fn end(how: How) -> &'static str {
     }
 }
 
-/// Keeps what was found, and says it.
+/// Keeps what was found, and returns it in words.
 fn kept(prepared: &Prepared, name: &str, number: usize, place: &Path, report: &Report) -> Result<String> {
     let to = prepared.torture.join("findings").join(format!("{name}-{number}"));
     remove(&to)?;
@@ -299,7 +301,7 @@ fn kept(prepared: &Prepared, name: &str, number: usize, place: &Path, report: &R
     Ok(format!("found `{name}:{number}`, {}: {}\n  {again}", report.kind, report.problems.join("; ")))
 }
 
-/// How far it has come: a bar on a terminal, a line for each tenth elsewhere.
+/// Shows progress: a bar on a terminal, a line for each tenth elsewhere.
 fn progress(name: &str, done: usize, of: usize, n_found: usize, begun: Instant) {
     let seconds = begun.elapsed().as_secs();
     let mut stderr = std::io::stderr();
@@ -314,7 +316,7 @@ fn progress(name: &str, done: usize, of: usize, n_found: usize, begun: Instant) 
     }
 }
 
-/// Files of the user's beside everything.
+/// Writes files of the user's beside everything.
 fn keep_beside(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder.join("out")).with_context(|| format!("cannot make `{}`", folder.display()))?;
     for name in ["keep.txt", "out/keep.txt"] {

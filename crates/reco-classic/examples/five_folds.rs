@@ -1,9 +1,10 @@
-//! Measures how fast, and how well, the models of stars predict MovieLens 100K over Surprise's five folds.
+//! Measures how fast, and how well, the rating models predict MovieLens 100K over Surprise's five folds.
 //!
-//! `cargo run -p reco-classic --example five_folds -- [--test-rows] [APPROACH…]` prints a JSON line per model: errors in stars, seconds of all
-//! five fits, and seconds of scoring the whole catalogue, or the test rows alone, for every user of every fold. Does not know how others do.
+//! `cargo run -p reco-classic --example five_folds -- [--test-rows] [APPROACH…]` prints a JSON line per model: errors
+//! in stars, seconds of all five fits, and seconds of scoring the whole catalogue, or the test rows alone, for every
+//! user of every fold. Does not know other programs.
 //!
-//! **Invariant**: reading the ratings is not in the seconds; all that a model computes is.
+//! **Invariant**: the seconds leave out reading the ratings, and have all that a model computes.
 
 #[path = "../tests/common/mod.rs"]
 mod common;

@@ -1,14 +1,11 @@
-//! How many stars does this item get from this user, before any taste is known? The mean, what the user adds, what the item
-//! adds.
+//! Baseline ratings: mean, user bias and item bias (Koren 2010, "Factor in the Neighbors", section 2.1).
 //!
-//! Does not know which items are alike, or which users: its order of items is the same for everyone.
+//! `b_ui = mean + b_u + b_i`, fitted by alternating least squares as in Surprise's `BaselineOnly`: ten times by
+//! default, first the items, `b_i = Σ_u (r_ui - mean - b_u) / (reg_i + n_i)`, then the users, `b_u = Σ_i (r_ui - mean -
+//! b_i) / (reg_u + n_u)`, from zeros. Does not know which items or users are alike: everyone gets the same order.
 //!
-//! `b_ui = mean + b_u + b_i` (Koren 2010, "Factor in the Neighbors", section 2.1), by alternating least squares as Surprise's
-//! `BaselineOnly`: ten times, first the items, `b_i = Σ_u (r_ui - mean - b_u) / (reg_i + n_i)`, then the users,
-//! `b_u = Σ_i (r_ui - mean - b_i) / (reg_u + n_u)`, from zeros.
-//!
-//! **Invariant**: a user or an item without training rows has a bias of 0; a visitor whose history is a user's rows is
-//! answered as that user.
+//! **Invariant**: a user or an item without training rows has a bias of 0; a visitor whose history is a user's rows
+//! gets that user's scores.
 
 use std::error::Error;
 use std::path::Path;
@@ -48,9 +45,9 @@ fn configure(given: &Value) -> Result<Baseline, OptionsError> {
 pub(crate) struct Baseline {
     /// How often items and users are fitted in turn.
     epochs: usize,
-    /// How many ratings at its mean a user is given besides.
+    /// How many ratings with a deviation of 0 each user is given besides their own.
     reg_u: f64,
-    /// How many ratings at its mean an item is given besides.
+    /// How many ratings with a deviation of 0 each item is given besides its own.
     reg_i: f64,
 }
 
@@ -83,7 +80,7 @@ pub(crate) fn not_negative(place: &str, key: &str, value: f64) -> Result<(), Opt
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Biases {
-    /// Of all stars.
+    /// The mean of all stars.
     pub(crate) mean: f64,
     /// One per user of the catalogue.
     pub(crate) users: Vec<f64>,
@@ -132,7 +129,7 @@ impl Biases {
     }
 
     /// # Errors
-    /// Another number of biases than the catalogue has users and items, in words.
+    /// In words: the numbers of biases are not those of the catalogue's users and items.
     pub(crate) fn check(&self, catalogue: &Catalogue) -> Result<(), String> {
         let (n_users, n_items) = (self.users.len(), self.items.len());
         if (n_users, n_items) != (catalogue.n_users(), catalogue.n_items()) {
@@ -279,7 +276,7 @@ mod tests {
         let rows = [(0, 0, 5.0), (0, 1, 1.0), (1, 0, 3.0), (1, 2, 4.0)];
         let fitted = fit(json!({}), &rows);
         assert_eq!(visitor_like(&*fitted, &rows, 0), scores_of(&*fitted, 0));
-        // Nobody yet: the mean and the items.
+        // An empty history: the mean and the items.
         assert_eq!(visitor_like(&*fitted, &rows, 2), scores_of(&*fitted, 2));
     }
 

@@ -1,14 +1,13 @@
-//! What do the users of your kind give this item?
+//! Rating prediction by k-means clusters of users and cluster smoothing (Xue et al. 2005, equations 3 and 4).
 //!
-//! Does not know any single neighbour: all users of a cluster are answered alike, but for their baselines. A user's profile is
-//! what the baseline leaves of their ratings of the most rated items, in the length of one; k-means makes clusters of profiles;
-//! and
-//! `r_ui = b_ui + Σ_v (r_vi - b_vi) / (reg + n)` over the n users v of u's cluster who rated i. So does the cluster smoothing
-//! of Xue et al. 2005, "Scalable Collaborative Filtering Using Cluster-based Smoothing" (equations 3 and 4), from baselines
-//! in place of users' means, and shrunk.
+//! `r_ui = b_ui + Σ_v (r_vi - b_vi) / (reg + n)` over the n users v of u's cluster who rated i. Unlike in "Scalable
+//! Collaborative Filtering Using Cluster-based Smoothing", deviations are from baselines, not from users' means, and
+//! are shrunk. A user's profile is what the baseline leaves of their ratings of the most rated items, divided by √(1 +
+//! its squared length); k-means clusters these profiles. Does not know single neighbours: users of a cluster differ in
+//! their baselines alone.
 //!
-//! **Invariant**: whoever rated none of the profile's items is in no cluster, and is answered by the baseline; a visitor whose
-//! history is a user's rows is answered as that user.
+//! **Invariant**: a user who rated none of the profile's items is in no cluster and gets the baseline; a visitor whose
+//! history is a user's rows gets that user's scores.
 
 use std::error::Error;
 use std::num::NonZeroUsize;
@@ -50,13 +49,13 @@ fn configure(given: &Value) -> Result<Clusters, OptionsError> {
 /// Options of `clusters`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Clusters {
-    /// How many kinds of users there are, at most.
+    /// How many clusters of users there are, at most.
     n_clusters: NonZeroUsize,
     /// How many items a profile has, the most rated first.
     n_profile_items: NonZeroUsize,
     /// How often k-means goes over all users, at most.
     max_iterations: NonZeroUsize,
-    /// How many users at the baseline a cluster is given besides.
+    /// How many users with a deviation of 0 each cluster is given besides its own.
     reg: f64,
     /// The baseline.
     baseline: Baseline,
@@ -97,7 +96,7 @@ impl Approach for Clusters {
     }
 
     fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
-        // The users' profiles are of the fit alone.
+        // Only the fit needs the users' profiles.
         let (n_clusters, n_items) = (self.n_clusters.get().min(catalogue.n_users()), catalogue.n_items());
         Need::default()
             .and("clusters' items", &[2, n_clusters, n_items], 8)
@@ -156,7 +155,7 @@ impl Clusters {
     }
 }
 
-/// The `n` items with most ratings, in catalogue order; items without any are none.
+/// The `n` items with most ratings, in catalogue order; items without any are left out.
 fn most_rated(stars: &Stars, n: usize) -> Vec<usize> {
     let mut items: Vec<(usize, usize)> = stars.by_item.iter().map(|(item, raters)| (raters.len(), item)).collect();
     items.retain(|(n_raters, _)| *n_raters > 0);
@@ -187,7 +186,7 @@ impl Kinds {
         f64::from(entry.value) - self.biases.expected(bias, entry.index())
     }
 
-    /// The profile of someone who rated `rated`; `None` of whoever rated none of its items.
+    /// The profile of someone who rated `rated`; `None` if they rated none of its items.
     fn profile(&self, rated: &[Entry], bias: f64) -> Option<Vec<f64>> {
         let mut profile = vec![0.0; self.profile_items.len()];
         let mut squares = 0.0;
@@ -199,7 +198,7 @@ impl Kinds {
                 is_empty = false;
             }
         }
-        // One more square, so that a few ratings near the baseline are no strong taste.
+        // The 1 keeps a few ratings near the baseline from becoming a strong taste.
         let length = f64::sqrt(1.0 + squares);
         profile.iter_mut().for_each(|number| *number /= length);
         (!is_empty).then_some(profile)
@@ -226,7 +225,7 @@ struct Model {
 }
 
 impl Model {
-    /// The bias and the cluster of the one who asks.
+    /// The bias and the cluster of the asker.
     fn asker(&self, who: &Who<'_>) -> (f64, Option<usize>) {
         match who {
             Who::Known(user) => (self.kinds.biases.users[user.index()], self.kinds.users[user.index()]),

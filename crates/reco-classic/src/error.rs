@@ -1,4 +1,4 @@
-//! What can go wrong with a model of this crate, besides what every approach reports?
+//! Errors of this crate's models, besides those that every approach reports.
 //!
 //! Does not know how errors are printed.
 //!
@@ -10,14 +10,14 @@ use reco_core::{FitError, LoadError, Progress};
 /// Why a model of this crate cannot be fitted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClassicError {
-    /// Numbers that were learned, and that an item table cannot hold.
+    /// An item table cannot hold the numbers that were learned.
     #[error(
         "`{approach}` learned numbers that an item table of `{format}` cannot hold\nhint: set `item_table` to `f32`, or train with a lower `learning_rate`"
     )]
     NotHeld {
         /// The approach.
         approach: &'static str,
-        /// What the table was to be kept as.
+        /// The format that the table was to have.
         format: TableFormat,
     },
 }
@@ -28,14 +28,14 @@ impl From<ClassicError> for FitError {
     }
 }
 
-/// The one who started it asked to stop.
+/// The caller asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("interrupted; nothing was written")]
 pub(crate) struct Interrupted;
 
 impl Interrupted {
     /// # Errors
-    /// Whoever watches asks to stop.
+    /// The caller asked to stop.
     pub(crate) fn ask(progress: &dyn Progress) -> Result<(), Self> {
         if progress.interrupted() { Err(Self) } else { Ok(()) }
     }

@@ -1,16 +1,17 @@
-//! How are two tables learned whose rows' dot products say what mean and biases leave?
+//! Trains a matrix factorisation by stochastic gradient descent (Funk 2006; Koren, Bell, Volinsky 2009, equation 5).
 //!
-//! Stochastic gradient descent over all ratings, one at a time (Funk 2006, "Netflix Update: Try This at Home"; Koren, Bell, Volinsky
-//! 2009, "Matrix Factorization Techniques for Recommender Systems", equation 5 and the updates below it), as Surprise's `SVD`: with
-//! `e = r_ui - (mean + b_u + b_i + q_i · p_u)`, each of `b_u, b_i, p_u, q_i` moves by `learning_rate · (e · x - reg · itself)`, where `x`
-//! is 1 for a bias, the old `q_i` for `p_u` and the old `p_u` for `q_i`. Users come in catalogue order, and each one's ratings.
+//! Takes the ratings one at a time, as Surprise's `SVD` (Funk, "Netflix Update: Try This at Home"; Koren et al.,
+//! "Matrix Factorization Techniques for Recommender Systems", equation 5 and the updates below it): with `e = r_ui -
+//! (mean + b_u + b_i + q_i · p_u)`, each of `b_u, b_i, p_u, q_i` moves by `learning_rate · (e · x - reg · itself)`,
+//! where `x` is 1 for a bias, the old `q_i` for `p_u` and the old `p_u` for `q_i`. Users come in catalogue order, and
+//! so do each user's ratings.
 //!
-//! Many ratings are dealt into blocks of users × blocks of items; blocks that share neither are learned from at once, on all cores, one
-//! diagonal after the other (Gemulla et al. 2011, "Large-Scale Matrix Factorization with Distributed Stochastic Gradient Descent").
-//! Does not know scales, nor who asks.
+//! Many ratings are divided into blocks of users × blocks of items. Blocks that share neither are trained on at once,
+//! on all cores, one diagonal after the other (Gemulla et al. 2011, "Large-Scale Matrix Factorization with Distributed
+//! Stochastic Gradient Descent"). Does not know rating scales, nor who asks.
 //!
-//! **Invariant**: how many blocks there are follows from the number of ratings alone, so that the number of threads changes no bit; a
-//! row without ratings is 0.
+//! **Invariant**: the number of blocks follows from the number of ratings alone, so that the number of threads changes
+//! no bit; users and items without ratings have zeros.
 
 use pulp::{Arch, Simd, WithSimd};
 use reco_core::random::normals;
@@ -19,12 +20,12 @@ use reco_core::{FitError, Matrix, Progress, parallel};
 
 use crate::stars::Stars;
 
-/// How the descent goes.
+/// Options of the descent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Descent {
     pub(crate) embedding_size: usize,
     pub(crate) epochs: usize,
-    /// Standard deviation of the numbers that it starts from.
+    /// Standard deviation of the initial numbers.
     pub(crate) init_std: f32,
     pub(crate) learning_rate: f32,
     pub(crate) reg: f32,
@@ -33,7 +34,7 @@ pub(crate) struct Descent {
 /// What was learned.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Factors {
-    /// Of all stars.
+    /// The mean of all stars.
     pub(crate) mean: f32,
     pub(crate) users: Side,
     pub(crate) items: Side,
@@ -63,14 +64,14 @@ pub(crate) fn fit(
         .fit(stars, descent, seed, approach, progress)
 }
 
-/// Ratings that one thread learns from between two looks at whether to stop.
+/// Ratings that one thread learns from between two checks for an interruption.
 const BETWEEN_LOOKS: usize = 1 << 17;
 
 /// How the work is shared out.
 struct Plan {
-    /// Of users, and of items: changes in which order ratings are learned from.
+    /// Blocks of users, and of items; decides the order in which ratings are learned from.
     n_blocks: usize,
-    /// Changes nothing.
+    /// Does not change the result.
     n_threads: usize,
 }
 
@@ -113,7 +114,7 @@ impl Plan {
                     pairs.collect(),
                     || (),
                     |(), (Pass { users, items, ratings, .. }, loss)| {
-                        // In parts, between which one may stop: the order is the same.
+                        // In parts, between which it can stop; the order is the same.
                         for ratings in ratings.chunks(BETWEEN_LOOKS).take_while(|_| !progress.interrupted()) {
                             let (users, items) = (&mut *users, &mut *items);
                             let mean = stars.mean as f32;
@@ -144,8 +145,8 @@ impl Plan {
     }
 }
 
-/// The row and the bias of someone new with those ratings, `(row of items, rating)`: the same descent from zeros, `items` staying as
-/// they are.
+/// The embedding and the bias of a new user with these ratings, one for each row of `items`: the same descent from
+/// zeros, with `items` fixed.
 pub(crate) fn fold_in(mean: f32, items: &Side, ratings: &[f32], descent: Descent) -> (Vec<f32>, f32) {
     let mut items = Block::of(items);
     let mut user = Block { rows: vec![0.0; padded(descent.embedding_size)], biases: vec![0.0] };
@@ -159,8 +160,8 @@ pub(crate) fn fold_in(mean: f32, items: &Side, ratings: &[f32], descent: Descent
     (user.rows, user.biases[0])
 }
 
-/// Blocks of users, and of items. A thread that waits for another on a busy machine waits for milliseconds, so that few ratings, which
-/// take one core less than half a second, are one block.
+/// The number of blocks of users, and of items. On a busy machine a thread waits milliseconds for another, so few
+/// ratings, which take one core less than half a second, are one block.
 fn n_blocks(n_ratings: usize) -> usize {
     match n_ratings {
         ..400_000 => 1,
@@ -196,7 +197,7 @@ impl Side {
     }
 }
 
-/// `n` rows dealt into blocks: chance for each number, 0 for each bias.
+/// `n` rows divided into blocks, with random numbers and biases of 0.
 fn blocks(n: usize, n_blocks: usize, descent: Descent, seed: u64, table: u32) -> Vec<Block> {
     let stride = padded(descent.embedding_size);
     let block = |at: usize| {
@@ -219,7 +220,7 @@ fn blocks(n: usize, n_blocks: usize, descent: Descent, seed: u64, table: u32) ->
     blocks
 }
 
-/// The way back from [`blocks`].
+/// The inverse of [`blocks`].
 fn joined(blocks: &[Block], n: usize, embedding_size: usize) -> Side {
     let mut side = Side { embeddings: Matrix::zeros(n, embedding_size), biases: vec![0.0; n] };
     let stride = padded(embedding_size);
@@ -231,7 +232,7 @@ fn joined(blocks: &[Block], n: usize, embedding_size: usize) -> Side {
     side
 }
 
-/// A rating, by rows of blocks.
+/// A rating, with its rows in the blocks.
 #[derive(Clone, Copy)]
 struct Rated {
     user: u32,
@@ -239,7 +240,7 @@ struct Rated {
     rating: f32,
 }
 
-/// All ratings of two blocks, once; gives the sum of the errors without their signs, each before its step.
+/// One pass over the ratings of two blocks; returns the sum of the absolute errors, each taken before its step.
 struct Pass<'a> {
     users: &'a mut Block,
     items: &'a mut Block,
@@ -289,7 +290,7 @@ impl WithSimd for Pass<'_> {
     }
 }
 
-/// `a · b`, in four sums that do not wait for each other.
+/// `a · b`, in four independent sums.
 #[inline(always)]
 fn dot<S: Simd>(simd: S, a: &[S::f32s], b: &[S::f32s]) -> f32 {
     let zero = simd.splat_f32s(0.0);
@@ -315,7 +316,8 @@ mod tests {
 
     const DESCENT: Descent = Descent { embedding_size: 11, epochs: 30, init_std: 0.1, learning_rate: 0.02, reg: 0.02 };
 
-    /// Users and items of two kinds: one's own kind gets five stars, the other two, and every seventh pair is unknown.
+    /// Users and items of two kinds: a user gives five stars to their own kind and two to the other; every seventh pair
+    /// is unknown.
     fn stars() -> Stars {
         let pairs = (0..40).flat_map(|user| (0..30).map(move |item| (user, item)));
         let rows: Vec<_> = pairs

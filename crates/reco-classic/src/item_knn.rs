@@ -1,11 +1,11 @@
-//! What did you give items like this one?
+//! Item-based k-nearest-neighbour rating prediction (Sarwar et al. 2001).
 //!
-//! Does not know features or contexts. Every pair of items is compared once, before anyone asks (Sarwar et al. 2001,
-//! "Item-based Collaborative Filtering Recommendation Algorithms"): 4 bytes a pair, and more pairs than the machine
-//! has memory for are refused. Only the ratings are saved; the pairs are compared again when they are read.
+//! Does not know features or contexts. All pairs of items are compared when the model is made ("Item-based
+//! Collaborative Filtering Recommendation Algorithms"): 4 bytes a pair, and more pairs than the machine has memory for
+//! are refused. Only the ratings are saved; the pairs are compared again on loading.
 //!
-//! **Invariant**: a visitor whose history is a user's rows is answered as that user; the number of threads changes no bit of
-//! a similarity or a score.
+//! **Invariant**: a visitor whose history is a user's rows gets that user's scores; the number of threads changes no
+//! bit of a similarity or a score.
 
 use std::error::Error;
 use std::path::Path;
@@ -75,30 +75,30 @@ impl Approach for ItemKnn {
     }
 }
 
-/// What is remembered, and what follows from it.
+/// The ratings, and what follows from them.
 struct Model {
     options: Knn,
     stars: Stars,
     biases: Option<Biases>,
-    /// Of each item's ratings.
+    /// The mean of each item's ratings.
     means: Vec<f64>,
     /// `[n_items, n_items]`, zeros on the diagonal.
     similarities: Vec<f32>,
     catalogue: Arc<Catalogue>,
 }
 
-/// One who asks, with all that predictions need of them.
+/// The asker, with all that predictions need.
 struct Asked<'a> {
     asker: Asker<'a>,
     bias: f64,
-    /// What of each of their ratings counts.
+    /// What counts of each of their ratings.
     said: Vec<f32>,
 }
 
 /// Memory that a thread uses again and again.
 #[derive(Default)]
 struct Scratch {
-    /// The bits of how alike an item is to each that the asker rated.
+    /// The bits of an item's similarity to each item that the asker rated.
     alike: Vec<u32>,
     /// The same in another order.
     selected: Vec<u32>,
@@ -123,7 +123,7 @@ impl Model {
             (stars.by_item.map(|item, entry| left(entry.index(), item, entry)), by_user)
         });
         let (by_item, by_user) = residuals.as_ref().map_or((&stars.by_item, &stars.by_user), |(a, b)| (a, b));
-        // `chunks_mut` takes no 0, and a catalogue of no items has no rows.
+        // `chunks_mut` refuses 0; a catalogue without items has no rows.
         let rows = similarities.chunks_mut(n_items.max(1)).enumerate().collect();
         parallel::each(
             rows,
@@ -173,7 +173,7 @@ impl Model {
         scratch.alike.clear();
         scratch.alike.extend(asked.asker.rated.iter().map(bits));
         let k = self.options.k.get();
-        // What is as alike as the last that counts is taken from the front, until there are k.
+        // Of those exactly as similar as the last that counts, the first are taken until there are k.
         let (mut last, mut n_last) = (0, 0);
         if scratch.alike.len() > k {
             scratch.selected.clone_from(&scratch.alike);
@@ -247,7 +247,7 @@ impl Recommender for Model {
 }
 
 impl Fitted for Model {
-    /// The ratings remembered, and the biases; similarities follow from them.
+    /// The ratings and the biases; similarities follow from them.
     fn n_parameters(&self) -> usize {
         self.stars.len() + self.biases.as_ref().map_or(0, Biases::len)
     }

@@ -1,12 +1,11 @@
-//! Which points lie together?
+//! k-means clustering: Lloyd's algorithm (1982) from the centres of k-means++ (Arthur and Vassilvitskii 2007).
 //!
-//! Does not know what a point stands for. Lloyd's algorithm (1982) from the centres of k-means++ (Arthur and Vassilvitskii
-//! 2007): each next one is drawn with a probability proportional to the squared distance from those before it. Written out,
-//! since each crate that has it either takes no seed or switches on features of `num-traits` under Burn, which would then be
-//! compiled twice.
+//! Does not know what a point stands for. Each next centre is drawn with a probability proportional to the squared
+//! distance from the nearest one before it. Written out, since each crate that has k-means either takes no seed or
+//! switches on features of `num-traits` under Burn, which would then be compiled twice.
 //!
-//! **Invariant**: there are as many centroids as asked for, or as there are distinct points, whichever is less; the same
-//! points and seed give the same bits.
+//! **Invariant**: there are as many centroids as asked for, or as there are distinct points, whichever is less; the
+//! same points and seed give the same bits.
 
 use std::num::NonZeroUsize;
 
@@ -15,7 +14,7 @@ use reco_core::{ItemId, Progress, UserId};
 
 use crate::error::Interrupted;
 
-/// Points between two looks at whether to stop.
+/// Points between two checks for an interruption.
 const POINTS: usize = 1024;
 
 /// The means of at most `n` clusters of `points`, which all have the same length.
@@ -53,7 +52,7 @@ pub(crate) fn centroids(
     Ok(centroids)
 }
 
-/// The nearest of `centroids`, the first of those as near; `None` without any.
+/// The nearest of `centroids`, the first of equally near ones; `None` without any.
 pub(crate) fn nearest(point: &[f64], centroids: &[Vec<f64>]) -> Option<usize> {
     let distances = centroids.iter().map(|centroid| distance(point, centroid)).enumerate();
     distances.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(cluster, _)| cluster)
@@ -67,12 +66,12 @@ fn spread(
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<f64>>, Interrupted> {
     let mut centres: Vec<Vec<f64>> = Vec::new();
-    // The first is drawn among all alike.
+    // The first is drawn uniformly.
     let mut weights = vec![1.0; points.len()];
     while centres.len() < n.get() {
         Interrupted::ask(progress)?;
-        // Of waiting times at rates that are the weights, the shortest is a draw with those weights (an exponential race), and
-        // each is a hash of its own.
+        // An exponential race: each point waits a random time, a hash of its own, with its weight as the rate; the
+        // point with the shortest time is a draw by weight.
         let waits = weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0).map(|(point, weight)| {
             let hash = keyed_hash(seed, &UserId::from(point as i64), &ItemId::from(centres.len() as i64));
             (-(1.0 - unit_interval(hash)).ln() / weight, point)
@@ -88,7 +87,7 @@ fn spread(
     Ok(centres)
 }
 
-/// Squared.
+/// The squared distance.
 fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }

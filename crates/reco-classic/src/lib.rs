@@ -1,4 +1,4 @@
-//! Which recommenders need neither a network nor a GPU?
+//! Recommenders that need neither a neural network nor a GPU.
 //!
 //! One file each, one line each in [`APPROACHES`]. Does not know Burn, files of ratings, or metrics.
 //!

@@ -1,12 +1,12 @@
-//! How do the ratings of the nearest become one prediction?
+//! Options and prediction formulas of k-nearest neighbours, shared by `user-knn` and `item-knn`.
 //!
-//! Does not know whether the nearest are users or items. Formulas, defaults and what happens where too little is known are
-//! those of Surprise (Hug 2020, <https://surprise.readthedocs.io/en/stable/knn_inspired.html>): of all that rated, the k
-//! most alike; of those, the ones with a similarity above 0; their ratings' mean weighted by similarity, or, with means
-//! (Resnick et al. 1994, equation for predictions) and with baseline (Koren 2010, "Factor in the Neighbors", equation 3),
-//! the mean of what their ratings differ from what was expected.
+//! Does not know whether neighbours are users or items. Formulas, defaults and fallbacks are those of Surprise (Hug
+//! 2020, <https://surprise.readthedocs.io/en/stable/knn_inspired.html>): of all with a rating, the k most similar; of
+//! those, the ones with a similarity above 0; their ratings' mean weighted by similarity, or, with means (Resnick et
+//! al. 1994, equation for predictions) and with baseline (Koren 2010, "Factor in the Neighbors", equation 3), the
+//! weighted mean of how far their ratings are from what was expected.
 //!
-//! **Invariant**: nobody is a neighbour of oneself; of two that are as near, the one earlier in the catalogue is taken.
+//! **Invariant**: nobody is their own neighbour; of two equally near, the one earlier in the catalogue is taken.
 
 use std::num::NonZeroUsize;
 
@@ -24,23 +24,23 @@ use crate::terms::{self, part};
 /// Options of `user-knn` and `item-knn`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Knn {
-    /// What of a neighbour's rating counts.
+    /// What counts of a neighbour's rating.
     pub(crate) variant: Variant,
-    /// How alike two are.
+    /// The measure of similarity.
     pub(crate) similarity: Similarity,
     /// How many neighbours count, at most.
     pub(crate) k: NonZeroUsize,
-    /// How many have to; with fewer, neighbours say nothing.
+    /// How many neighbours are needed; with fewer, none counts.
     pub(crate) min_k: usize,
-    /// How many ratings two need in common to be alike at all.
+    /// How many ratings two need in common for a similarity other than 0.
     pub(crate) min_support: usize,
-    /// Read by `pearson-baseline` alone: how far few common ratings are trusted.
+    /// Read by `pearson-baseline` alone: how strongly similarities over few common ratings are shrunk.
     pub(crate) shrinkage: f64,
     /// The baseline of `with-baseline` and of `pearson-baseline`.
     pub(crate) baseline: Baseline,
 }
 
-/// What of a neighbour's rating counts.
+/// What counts of a neighbour's rating.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Variant {
@@ -81,7 +81,7 @@ impl Knn {
         Measure { similarity: self.similarity, min_support: self.min_support, shrinkage: self.shrinkage }
     }
 
-    /// Whether neighbours are compared by what baselines leave, and not by stars.
+    /// Whether neighbours are compared by what baselines leave of the stars, and not by the stars.
     pub(crate) fn compares_residuals(&self) -> bool {
         self.similarity == Similarity::PearsonBaseline
     }
@@ -95,7 +95,7 @@ impl Knn {
         needed.then(|| Biases::new(stars, self.baseline, progress)).transpose()
     }
 
-    /// What the one who asks adds to the mean: a user as fitted, a visitor by what they have rated; 0 without biases.
+    /// The bias of the asker: as fitted for a user, from their ratings for a visitor; 0 without biases.
     pub(crate) fn bias(&self, biases: Option<&Biases>, asker: &Asker<'_>) -> f64 {
         match (biases, asker.user) {
             (None, _) => 0.0,
@@ -104,7 +104,7 @@ impl Knn {
         }
     }
 
-    /// What is expected of `item` before neighbours are asked, as terms: the baseline's, or the `mean` alone.
+    /// The expected rating of `item` before neighbours count, as terms: the baseline's, or the `mean` alone.
     pub(crate) fn expected(&self, biases: Option<&Biases>, user_bias: f64, item: ItemIdx, mean: Term) -> Vec<Term> {
         match (self.variant, biases) {
             (Variant::WithBaseline, Some(biases)) => biases.terms(user_bias, item),
@@ -112,7 +112,7 @@ impl Knn {
         }
     }
 
-    /// Where the prediction of one pair starts, for what is expected before neighbours are asked.
+    /// What the prediction of one pair starts from, before neighbours count.
     pub(crate) fn start(&self, both_are_known: bool, mean: impl Fn() -> f64, baseline: impl Fn() -> f64) -> Start {
         match self.variant {
             Variant::Basic => Start::Neighbours,
@@ -123,18 +123,18 @@ impl Knn {
     }
 }
 
-/// What a prediction is before neighbours are asked.
+/// What a prediction starts from, before neighbours count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Start {
-    /// Nothing: neighbours say it all, and where they are too few the global mean does.
+    /// Nothing: the prediction comes from neighbours alone, or is the global mean where they are too few.
     Neighbours,
-    /// The global mean, since the user or the item has no rating: neighbours are not asked.
+    /// The global mean, since the user or the item has no rating: neighbours do not count.
     Nothing,
-    /// What is expected, to which neighbours add.
+    /// The expected rating, to which neighbours add.
     At(f64),
 }
 
-/// What neighbours say of one pair.
+/// The weighted sum of the neighbours of one pair.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum {
     n: usize,
@@ -177,7 +177,7 @@ pub(crate) struct Neighbour {
     pub(crate) similarity: f32,
     /// What counts of its rating.
     pub(crate) said: f32,
-    /// Who it is.
+    /// The user or the item.
     pub(crate) cause: Cause,
 }
 
@@ -207,7 +207,8 @@ pub(crate) fn explain(
     terms::explanation(terms, sum.predict(start, options, global_mean), scale)
 }
 
-/// A place in the order of nearness: greater is nearer, and of the same similarity the lower row is.
+/// A place in the order of nearness: the greater place is nearer; of equal similarities the lower row has the greater
+/// place.
 pub(crate) fn place(similarity: f32, row: usize) -> u64 {
     // The bits of floats above 0 are in the floats' own order.
     (u64::from(similarity.to_bits()) << 32) | u64::from(u32::MAX - row as u32)
@@ -218,7 +219,7 @@ pub(crate) fn at_place(place: u64) -> (f32, usize) {
     (f32::from_bits((place >> 32) as u32), (u32::MAX - place as u32) as usize)
 }
 
-/// The mean of each list; 0 for an empty one.
+/// The mean of a list; 0 for an empty one.
 pub(crate) fn mean(list: &[Entry]) -> f64 {
     let sum: f64 = list.iter().map(|entry| f64::from(entry.value)).sum();
     sum / list.len().max(1) as f64

@@ -1,6 +1,6 @@
-//! What does everyone get who is asked nothing? The items with the most training rows.
+//! Ranks items by popularity: the number of their training rows.
 //!
-//! Does not know stars, users or contexts: a rating of one star counts as one of five, and everyone gets the same order.
+//! Does not know stars, users or contexts: one star counts as much as five, and everyone gets the same order.
 //!
 //! **Invariant**: one count per item of the catalogue. Counts are exact as scores up to 2²⁴ rows an item.
 
@@ -126,7 +126,7 @@ mod tests {
             let (user, item) = (catalogue.users.at(user).unwrap(), catalogue.items.at(item).unwrap());
             rows.push(Interaction { user, item, rating: None, target: Target::EVENT, timestamp: None, context: &[] });
         }
-        // Rows to stop early by are not counted: an approach that cannot use them ranks as if they were held out.
+        // Validation rows are not counted: an approach that cannot use them ranks as if they were held out.
         let fit = rows.finish();
         let train = Train { catalogue, validation: Some(fit.select(&[2, 2, 2])), fit };
         let run = Run { seed: 1, device: DeviceChoice::Auto, progress: &Silent };

@@ -1,11 +1,11 @@
-//! What do people enjoy who are as someone says to be?
+//! Recommends from stated attributes and liked features, by naive Bayes over those who enjoyed an item.
 //!
-//! Naive Bayes over those who enjoyed an item, that is, gave it stars enough, or met it where there are no stars: the log of the
-//! share of all users who enjoyed it, and for each thing stated the log of how much more common it is among them than among
-//! everyone. Shares of few are drawn towards the whole: `(n_a(i) + k·p_a) / (n(i) + k)`, the m-estimate (Cestnik 1990,
-//! "Estimating probabilities: a crucial task in machine learning"). A liked feature adds the log of `like_factor` to the items
-//! that have it, and how much of what their people enjoy has it. A known user states what the catalogue knows of users, and
-//! likes nothing in particular.
+//! A user enjoyed an item if they gave it enough stars, or met it where there are no stars. A score is the log of the
+//! share of all users who enjoyed the item, plus for each stated attribute the log of how much more common it is among
+//! them than among everyone. Shares of few are drawn towards the whole: `(n_a(i) + k·p_a) / (n(i) + k)`, the m-estimate
+//! (Cestnik 1990, "Estimating probabilities: a crucial task in machine learning"). A liked feature adds the log of
+//! `like_factor` to the items that have it, and the log of how much more common it is in what their people enjoy. A
+//! known user states what the catalogue knows of users, and no likes.
 //!
 //! Does not know histories: neither a visitor's nor a known user's own ratings change an answer.
 //!
@@ -37,15 +37,16 @@ pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
 /// The options.
 #[derive(Serialize, Deserialize)]
 struct Profile {
-    /// Stars from which a rating says that an item was enjoyed; none: three quarters up the rating scale, 4 of 1 to 5. An
-    /// event always says so.
+    /// Stars from which a rating counts as enjoyed; if not set, three quarters up the rating scale, 4 of 1 to 5. An
+    /// event always counts.
     enjoyed: Option<f32>,
-    /// How many people of the whole stand beside those who enjoyed an item. On MovieLens 100K lists for known users, who state
-    /// age, gender and occupation, are best from 100 to 300; with 5 they are no better than what everyone enjoys.
+    /// How many people with the shares of the whole are added to those who enjoyed an item. On MovieLens 100K, lists
+    /// for known users, who state age, gender and occupation, are best from 100 to 300; with 5 they are no better than
+    /// what everyone enjoys.
     prior_people: f64,
-    /// A liked feature makes an item as attractive as if so many times as many people enjoyed it; 1 for no more than others.
+    /// The factor by which a liked feature raises an item's share of people who enjoyed it; 1 has no effect.
     like_factor: f32,
-    /// Into how many bands of equally many users a number, such as an age, is cut.
+    /// The number of bands, with equally many users each, into which a number such as an age is divided.
     bands: usize,
 }
 
@@ -75,7 +76,7 @@ fn configure(given: &Value) -> Result<Profile, OptionsError> {
     Ok(options)
 }
 
-/// Why there is nothing to go by.
+/// No training rating counts as enjoyed.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "none of `{n_rows}` training ratings reaches `{enjoyed}` stars, from which `profile` calls an item enjoyed\nhint: lower `enjoyed`"
@@ -114,8 +115,8 @@ impl Enjoyed {
         self.n.iter().map(|n| ((n + 1.0) / (n_users as f64 + 2.0)).ln() as f32).collect()
     }
 
-    /// The log of how much more common something is among those who enjoyed each item than among everyone, where `share` says
-    /// how much of it there is in each user.
+    /// The log of how much more common an attribute is among those who enjoyed each item than among everyone; `share`
+    /// is how much of it each user has.
     fn lifts(&self, share: impl Fn(usize) -> f64) -> Vec<f32> {
         let mut by_item = vec![0.0; self.n.len()];
         let mut all = 0.0;
@@ -126,11 +127,11 @@ impl Enjoyed {
         }
         let p = all / self.rows.len() as f64;
         let lift = |(of_item, n): (&f64, &f64)| ((of_item + self.prior * p) / ((n + self.prior) * p)).ln() as f32;
-        // What nobody has tells nothing.
+        // An attribute that nobody has changes no score.
         if p > 0.0 { by_item.iter().zip(&self.n).map(lift).collect() } else { vec![0.0; self.n.len()] }
     }
 
-    /// How much of what each user enjoyed has a feature of the items.
+    /// The share of what each user enjoyed that has a feature of the items.
     fn fondness(&self, features: &Features, column: usize, n_users: usize) -> Vec<f64> {
         let mut sums = vec![(0.0, 0.0); n_users];
         for &(user, item) in &self.rows {
@@ -157,7 +158,7 @@ impl Attribute {
             return Self::Value(enjoyed.lifts(|user| f64::from(value(user))));
         }
         let mut values: Vec<f32> = (0..users.matrix().n_rows()).map(value).collect();
-        // More bands than users end in as many as there are values.
+        // There are at most as many bands as users.
         let bands = bands.min(values.len());
         values.sort_unstable_by(f32::total_cmp);
         let mut cuts: Vec<f32> = (1..bands).map(|band| values[values.len() * band / bands]).collect();
@@ -168,7 +169,7 @@ impl Attribute {
         Self::Bands(cuts, lifts)
     }
 
-    /// Whether it can be of a catalogue of `n_items`.
+    /// Whether it fits a catalogue of `n_items`.
     fn fits(&self, n_items: usize) -> bool {
         match self {
             Self::Value(lifts) => lifts.len() == n_items,
@@ -251,7 +252,7 @@ struct Alike {
     catalogue: Arc<Catalogue>,
 }
 
-/// What a score is a sum of.
+/// A part of a score.
 enum Part<'a> {
     /// A number for each item.
     Lifts(String, &'a [f32]),
@@ -260,7 +261,7 @@ enum Part<'a> {
 }
 
 impl Alike {
-    /// What the one who asks states.
+    /// What the asker states.
     fn stated(&self, who: &Who<'_>) -> Result<Stated, ScoreError> {
         match who {
             Who::Visitor { profile, .. } => profile.stated(&self.catalogue),
@@ -271,7 +272,7 @@ impl Alike {
         }
     }
 
-    /// What the scores of the one who asks are the sum of.
+    /// The parts that the asker's scores are the sum of.
     fn parts(&self, who: &Who<'_>) -> Result<Vec<Part<'_>>, ScoreError> {
         let Stated { likes, attributes } = self.stated(who)?;
         let (users, items) = (&self.catalogue.user_features, &self.catalogue.item_features);

@@ -1,8 +1,8 @@
-//! How good is chance? A score in [0, 1) for every pair, drawn from the seed.
+//! Random scores, a hash of seed, user and item: the level of chance.
 //!
-//! Does not know training rows: it learns nothing. It stands in every table, so that chance is visible there.
+//! Does not know training rows: it learns nothing. It is in every table, so that the level of chance is visible there.
 //!
-//! **Invariant**: the score of one (seed, user, item) is the same on every machine, in any batch; a visitor is hashed by
+//! **Invariant**: the score of a (seed, user, item) is the same on any machine, in any batch; visitors are hashed by
 //! history.
 
 use std::error::Error;

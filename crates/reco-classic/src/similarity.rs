@@ -1,9 +1,10 @@
-//! How alike are two users, or two items?
+//! Similarity of two users or two items: mean squared difference, cosine and Pearson.
 //!
-//! Does not know which of the two: it compares one list of ratings with all others, over what both have rated. The measures
-//! are those of Surprise (Hug 2020, <https://surprise.readthedocs.io/en/stable/similarities.html>).
+//! Does not know whether it compares users or items: it compares one list of ratings with all others, over the ratings
+//! in common. The measures are those of Surprise (Hug 2020,
+//! <https://surprise.readthedocs.io/en/stable/similarities.html>).
 //!
-//! **Invariant**: between two lists the similarity is the same to the bit from either side, and 0 where fewer than
+//! **Invariant**: the similarity of two lists is the same to the bit from either side, and 0 where fewer than
 //! `min_support` ratings are in common or a measure is not defined.
 
 use serde::{Deserialize, Serialize};
@@ -34,8 +35,8 @@ pub(crate) struct Measure {
 }
 
 impl Measure {
-    /// Writes into `out`, for each row on the other side of `raters`, how alike its list is to `own`. `raters` has for each
-    /// row in `own` the list of who else rated it. Both hold what the measure compares: stars, or what baselines leave.
+    /// Writes into `out` the similarity of `own` to every list on its own side, users' or items'. `raters` has for each
+    /// row in `own` the list of all who rated it. Both hold what the measure compares: stars, or what baselines leave.
     pub(crate) fn row(&self, own: &[Entry], raters: &Lists, out: &mut [f32]) {
         let min_support = self.min_support.max(1) as f64;
         match self.similarity {
@@ -55,8 +56,8 @@ trait Sums: Clone + Default {
     fn n(&self) -> f64;
 }
 
-/// The work is one multiply-add or a few for each pair of ratings of one item, that is the square of its raters over both
-/// sides: nothing is looked up but the sums of the other list, which stay in the cache.
+/// Takes a few multiply-adds for each pair of ratings of one item. Only the sums of the other list are looked up, and
+/// they stay in the cache.
 fn row<S: Sums>(own: &[Entry], raters: &Lists, min_support: f64, out: &mut [f32], similarity: impl Fn(&S) -> f64) {
     let mut sums = vec![S::default(); out.len()];
     for entry in own {

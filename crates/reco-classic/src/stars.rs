@@ -1,9 +1,9 @@
-//! Who gave which item how many stars?
+//! The training ratings in stars, as lists by user and by item.
 //!
-//! Does not know what is learned from it.
+//! Does not know what is learned from them.
 //!
-//! **Invariant**: a pair of user and item stands there once, with its latest row; the lists of users and those of items say
-//! the same; entries of a list are in catalogue order.
+//! **Invariant**: a pair of user and item occurs once, with its latest row; the lists by user and by item have the same
+//! ratings; entries of a list are in catalogue order.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::weights;
 
-/// The row of a user or an item, and a number: stars, or what is left of them.
+/// The row of a user or an item, and a number: stars, or what a baseline leaves of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) row: u32,
@@ -58,7 +58,7 @@ impl Lists {
         Self { ends: self.ends.clone(), entries: entries.map(|(row, at)| entry(row, at)).collect() }
     }
 
-    /// The same lists with other names for the rows of their entries, the last name first.
+    /// The same lists with the rows of their entries renamed, the greatest name first.
     pub(crate) fn renamed(mut self, name: impl Fn(usize) -> u32) -> Self {
         self.entries.iter_mut().for_each(|entry| entry.row = name(entry.index()));
         let mut start = 0;
@@ -106,7 +106,7 @@ pub(crate) struct Stars {
 }
 
 impl Stars {
-    /// The stars of `train`'s rows; validation rows are left alone, as no model of this crate stops early.
+    /// The stars of `train`'s rows; validation rows are not used, as no model of this crate stops early.
     ///
     /// # Errors
     /// No rows, or rows without stars.
@@ -152,7 +152,7 @@ impl Stars {
         }
     }
 
-    /// As it is saved.
+    /// The form in which it is saved.
     pub(crate) fn to_saved(&self) -> Saved {
         let entries = &self.by_user.entries;
         Saved {
@@ -162,7 +162,7 @@ impl Stars {
         }
     }
 
-    /// What `folder` remembers of `approach`, for the same catalogue.
+    /// Loads what `approach` saved in `folder`, for the same catalogue.
     ///
     /// # Errors
     /// Weights that are missing, damaged, another approach's or made for another catalogue.
@@ -171,7 +171,7 @@ impl Stars {
         Self::from_saved(saved, catalogue).map_err(|reason| weights::refuse(folder, approach, reason))
     }
 
-    /// As it was before it was saved.
+    /// Restores what was saved.
     ///
     /// # Errors
     /// What is wrong, in words, where `saved` was not made by [`Stars::to_saved`] for such a catalogue.
@@ -214,8 +214,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) rated: Cow<'a, [Entry]>,
 }
 
-/// A visitor's history in stars, in catalogue order; of an item named twice the last counts. An item whose targets have no
-/// way back to stars says nothing and is left out.
+/// A visitor's history in stars, in catalogue order; where an item occurs twice, the last counts. An item whose targets
+/// cannot be turned back into stars is left out.
 pub(crate) fn in_stars(history: &[(ItemIdx, Target)], catalogue: &Catalogue) -> Vec<Entry> {
     let stars = |&(item, target): &(ItemIdx, Target)| {
         let stars = catalogue.scaling.stars(item, target.get())?;
@@ -238,7 +238,7 @@ fn latest(sorted: Vec<Entry>) -> Vec<Entry> {
     kept
 }
 
-/// Gives a user without rows the end of the one before.
+/// Gives a user without rows the end of the user before.
 fn fill(ends: &mut [usize]) {
     let mut last = 0;
     for end in ends {
@@ -369,7 +369,8 @@ pub(crate) mod tests {
             Scaling::ItemMinMax { from: vec![(1.0, 5.0), (2.0, 4.0), (3.0, 3.0), (1.0, 5.0)], to: (0.5, 1.0) };
         let target = |value| Target::new(value).unwrap();
         let at = |row| catalogue.items.at(row).unwrap();
-        // Item 3 twice: the last counts. Item 2 has one target for all stars. Item 1 as none could have been rated.
+        // Item 3 occurs twice: the last counts. Item 2 has one target for all stars. Item 1 has a target that no rating
+        // gives.
         let history = [(at(3), target(0.5)), (at(2), target(0.5)), (at(1), target(2.0)), (at(3), target(0.75))];
         let stars = Stars::new(&train(1, 4, &[(0, 0, 1.0)]), "x").unwrap();
         let visitor = Who::Visitor { history: &history, profile: &Profile::default() };

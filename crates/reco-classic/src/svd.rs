@@ -1,10 +1,10 @@
-//! Which tastes, of a hundred that nobody has named, do the user and the item share?
+//! Matrix factorisation with biases (Koren, Bell, Volinsky 2009, equation 4; Funk 2006), called `svd` as in Surprise.
 //!
-//! Does not know features, contexts or what an item is. A score is `mean + b_u + b_i + q_i · p_u`, moved onto the scale (Koren, Bell,
-//! Volinsky 2009, "Matrix Factorization Techniques for Recommender Systems", equation 4; Funk 2006); how the numbers are learned stands
-//! in `factors.rs`. The name is the field's, and Surprise's, whose defaults these are: no singular values are computed.
+//! Does not know features, contexts or what an item is. A score is `mean + b_u + b_i + q_i · p_u`, clamped to the
+//! rating scale ("Matrix Factorization Techniques for Recommender Systems"); `factors.rs` trains the numbers. The
+//! defaults are Surprise's. No singular values are computed.
 //!
-//! **Invariant**: a user or an item without training rows is 0 in all it adds; a ranking's scores are those of `score`, to the bit.
+//! **Invariant**: a user or an item without training rows adds 0; a ranking's scores are those of `score`, to the bit.
 
 use std::error::Error;
 use std::num::NonZeroUsize;
@@ -54,16 +54,16 @@ fn configure(given: &Value) -> Result<Svd, OptionsError> {
 /// Options of `svd`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Svd {
-    /// Numbers of a user, and of an item, besides their biases.
+    /// Width of each user's and each item's embedding.
     embedding_size: NonZeroUsize,
-    /// How often all ratings are learned from.
+    /// Passes over all ratings.
     epochs: usize,
-    /// Standard deviation of the numbers that learning starts from; biases start at 0.
+    /// Standard deviation of the initial embeddings; biases start at 0.
     init_std: f32,
     learning_rate: f32,
-    /// How strongly everything learned is drawn to 0, per rating.
+    /// Regularisation: how strongly all numbers are drawn to 0, per rating.
     reg: f32,
-    /// What the items' numbers are kept as once they are learned: `f32`, `f16` or `int8`.
+    /// The format of the item table after training: `f32`, `f16` or `int8`.
     item_table: TableFormat,
 }
 
@@ -98,7 +98,7 @@ impl Approach for Svd {
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
         let (rows, size) = (catalogue.n_users() + catalogue.n_items(), self.embedding_size.get());
-        // Those that are learned, and those that are kept.
+        // Those in training, and those that are kept.
         Need::default().and("rows of users and items", &[2, rows, size], 4).lowered_by("embedding_size")
     }
 
@@ -163,7 +163,7 @@ impl Model {
         Self { descent, mean, users, items: items.clamped(scale.min(), scale.max()), catalogue: Arc::clone(catalogue) }
     }
 
-    /// Writes the numbers of who asks into `embedding`, and gives the bias.
+    /// Writes the asker's embedding into `embedding`, and returns their bias.
     fn asker(&self, who: &Who<'_>, embedding: &mut [f32]) -> f32 {
         match who {
             Who::Known(user) => {
@@ -274,7 +274,7 @@ mod tests {
                 (*score, 0.0, 0.0)
             );
         }
-        // Nor has item 4 anything to add.
+        // Item 4 adds nothing either.
         assert_eq!(dan[4], (28.0_f64 / 9.0) as f32);
         assert_eq!(visitor_like(&*fitted, &three_users().0, 3), dan);
         assert_eq!(fitted.n_parameters(), 1 + (4 + 5) * 101);
@@ -292,7 +292,7 @@ mod tests {
     fn what_is_clipped_is_said() {
         let fitted = fit(json!({ "epochs": 1, "learning_rate": 1e-6, "init_std": 1.0 }));
         let items: Vec<ItemIdx> = fitted.catalogue().items.indices().collect();
-        // Chance alone is far off the scale.
+        // Initial embeddings alone give scores far off the scale.
         let mut n_clipped = 0;
         for user in 0..3 {
             for explanation in fitted.explain(&query(&*fitted, user), &items).unwrap().unwrap() {

@@ -1,4 +1,4 @@
-//! How does a sum become a score on the rating scale, with its reasons?
+//! Clamps a sum to the rating scale, and explains it by its terms.
 //!
 //! Does not know what was summed.
 //!

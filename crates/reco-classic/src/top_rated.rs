@@ -1,9 +1,10 @@
-//! What is rated best, once few ratings count for little? The mean of each item, drawn towards that of all.
+//! Ranks items by their mean rating, shrunk towards the mean of all ratings.
 //!
-//! `(k·m + Σ w·r) / (k + Σ w)`: the posterior mean of an item's stars, given normal ratings and a prior around the mean `m` of all
-//! ratings that is worth `k` of them (Gelman et al., "Bayesian Data Analysis", section 2.5; as "weighted rating" known from
-//! IMDb's Top 250). With a half-life, a rating's weight `w` halves with each such time before the latest one. Events have no
-//! stars: where no row has a rating, an item's score is the weight of its events, an order only.
+//! `(k·m + Σ w·r) / (k + Σ w)`: the posterior mean of an item's stars, given normal ratings and a prior around the mean
+//! `m` of all ratings that is worth `k` of them (Gelman et al., "Bayesian Data Analysis", section 2.5; known as
+//! "weighted rating" from IMDb's Top 250). With a half-life, a rating's weight `w` halves with each such time before
+//! the latest one. Events have no stars: where no row has a rating, an item's score is the weight of its events, an
+//! order only.
 //!
 //! Does not know users: everyone gets the same.
 //!
@@ -26,7 +27,7 @@ use crate::weights;
 
 const NAME: &str = "top-rated";
 const SECONDS_A_DAY: f64 = 86_400.0;
-/// Beyond it, a sum of stars no longer has every one of them.
+/// Beyond it, a sum of stars loses single ratings to rounding.
 const MOST_RATINGS: f64 = 1e15;
 
 pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
@@ -39,10 +40,11 @@ pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
 /// The options.
 #[derive(Serialize, Deserialize)]
 struct TopRated {
-    /// How many ratings of the overall mean stand beside an item's own. To predict the stars of MovieLens 100K 1 to 3 are
-    /// best; lists want more, so that three ratings of 5 stars are no best film, and 10 cost stars half a per cent.
+    /// How many ratings at the overall mean are added to an item's own. To predict the stars of MovieLens 100K, 1 to 3
+    /// are best. Lists need more, so that three ratings of 5 stars do not make the best film; with 10 the error in
+    /// stars is half a per cent larger.
     prior_ratings: f64,
-    /// Days in which a rating's weight halves, counted back from the latest one; none, and all weigh the same.
+    /// Days in which a rating's weight halves, counted back from the latest one; if not set, all weigh the same.
     half_life_days: Option<f64>,
 }
 
@@ -70,7 +72,7 @@ fn configure(given: &Value) -> Result<TopRated, OptionsError> {
     }
 }
 
-/// Why times cannot be weighed.
+/// A half-life cannot be applied, because ratings have no time.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`half_life_days` of `top-rated` needs the time of every rating, and `{n_missing}` of `{n_rows}` have none\nhint: leave it out, or name the column of times in `data.columns.timestamp`"
@@ -123,7 +125,7 @@ impl Approach for TopRated {
             *item = (item.0 + w * stars, item.1 + w);
             (sum, weight) = (sum + w * stars, weight + w);
         }
-        // A latest row weighs 1, so that there is a weight; but the latest may be an event among ratings long past.
+        // The latest row weighs 1, so that there is a weight, unless it is an event and all ratings are long past.
         let mean = if weight > 0.0 { sum / weight } else { 0.0 };
         let prior = self.prior_ratings;
         let score = |&(sum, weight): &(f64, f64)| match (rated, prior + weight) {
@@ -151,9 +153,9 @@ impl Approach for TopRated {
 struct Learned {
     /// Whether scores are stars.
     rated: bool,
-    /// Of all ratings, in stars; 0 without any.
+    /// The mean of all ratings, in stars; 0 without any.
     mean: f32,
-    /// Of each item.
+    /// The score of each item.
     scores: Vec<f32>,
 }
 

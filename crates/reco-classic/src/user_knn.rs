@@ -1,9 +1,9 @@
-//! What do users like you give this item?
+//! User-based k-nearest-neighbour rating prediction, with the formulas of `neighbours.rs`.
 //!
-//! Does not know features or contexts. Nothing is computed before someone asks: the ratings are remembered, and the asker,
-//! known or a visitor, is compared with all users then. Walking the users from the nearest on, each rating is added to its
-//! item until the item has its k: no item needs a search for its neighbours. Items that many rated have theirs early, and
-//! ratings of users further away are not even read: lists have the rarest items first, and end where all that follows is full.
+//! Does not know features or contexts. The ratings are kept, and each asker, known or a visitor, is compared with all
+//! users when they ask. Users are taken from the nearest on, and each of their ratings is added to its item until the
+//! item has its k, so that no item needs a search of its own. Popular items fill early, and ratings of distant users
+//! are not even read: a user's list has the rarest items first, and reading stops where all that follow are full.
 //!
 //! **Invariant**: a visitor is compared by the history alone; the number of threads changes no bit of a score.
 
@@ -64,23 +64,23 @@ impl Approach for UserKnn {
     }
 }
 
-/// What is remembered, and what follows from it.
+/// The ratings, and what follows from them.
 struct Model {
     options: Knn,
     stars: Stars,
     biases: Option<Biases>,
-    /// For each item, who rated it and how, as users are compared: in stars, or in what baselines leave.
+    /// For each item, its ratings as users are compared by them: stars, or what baselines leave.
     compared: Lists,
-    /// What counts of each rating, user by user; each item by its rank, the last rank first.
+    /// What counts of each rating, by user; items are named by rank, the last rank first.
     said: Lists,
-    /// Each item's place when those with most ratings come first.
+    /// Each item's rank by its number of ratings, most first.
     ranks: Vec<u32>,
     /// Each user's mean.
     means: Vec<f64>,
     catalogue: Arc<Catalogue>,
 }
 
-/// One who asks, with all that predictions need of them.
+/// The asker, with all that predictions need.
 struct Asked<'a> {
     asker: Asker<'a>,
     mean: f64,
@@ -240,7 +240,7 @@ impl Recommender for Model {
 }
 
 impl Fitted for Model {
-    /// The ratings remembered, and the biases.
+    /// The ratings and the biases.
     fn n_parameters(&self) -> usize {
         self.stars.len() + self.biases.as_ref().map_or(0, Biases::len)
     }
@@ -263,7 +263,7 @@ mod tests {
         fit(&ENTRY, &options, &three_users().1)
     }
 
-    /// How alike Ann is to Bob and to Cem.
+    /// The similarity of Ann to Bob and to Cem.
     const BOB: f32 = 0.6;
     const CEM: f32 = 0.1;
 
@@ -279,7 +279,7 @@ mod tests {
             scores_of(&*model(options), 0)
         };
         let ann = basic(json!({}));
-        // Bob gave item 3 one star and Cem five. Of item 0 Ann's own rating is not asked.
+        // Bob gave item 3 one star and Cem five. Ann's own rating of item 0 does not count.
         near(ann[3], (BOB * 1.0 + CEM * 5.0) / (BOB + CEM));
         near(ann[0], (BOB * 2.0 + CEM * 4.0) / (BOB + CEM));
         near(ann[4], 28.0 / 9.0);
@@ -336,7 +336,7 @@ mod tests {
     fn a_visitor_is_compared_by_the_history() {
         let (rows, train) = three_users();
         let fitted = fit(&ENTRY, &json!({ "variant": "basic", "min_support": 2 }), &train);
-        // Whoever has Ann's history is as near to Ann as can be, and to Bob as Ann is.
+        // A visitor with Ann's history has a similarity of 1 to Ann, and the same similarity to Bob as Ann has.
         near(visitor_like(&*fitted, &rows, 0)[0], (1.0 * 1.0 + BOB * 2.0) / (1.0 + BOB));
         assert_eq!(visitor_like(&*fitted, &rows, 3), scores_of(&*fitted, 3));
     }

@@ -1,6 +1,6 @@
-//! How does this user rate, whatever it is? Their mean rating, for every item alike.
+//! Predicts a user's mean rating for every item, as a baseline of errors.
 //!
-//! It knows nothing of items, so it ranks none; but an error that is not below its own has learned nothing about items
+//! Does not know items, so it ranks none; a model whose error is not below this one has learned nothing about items
 //! either. Koren and Bell 2015 ("Advances in Collaborative Filtering", section 2.1) call such means the baseline.
 //!
 //! **Invariant**: one mean per user of the catalogue, of training targets; a user without any has the mean of all.

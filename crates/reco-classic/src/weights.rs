@@ -1,9 +1,9 @@
-//! How are the small models of this crate kept in a file, and how are scores of the whole catalogue handed out?
+//! Saves and loads the weights of this crate's models.
 //!
-//! Does not know what they learned. The file is `weights.json`: the approach's name, a version, the sizes of the catalogue
-//! and whatever the model itself serialises to.
+//! Does not know what they learned. The file is `weights.json`: the approach's name, a version, the sizes of the
+//! catalogue and whatever the model itself serialises to. Many numbers go into files beside it.
 //!
-//! **Invariant**: what is read back was written by the same approach, for a catalogue of the same size.
+//! **Invariant**: weights are loaded only if the same approach saved them, for a catalogue of the same size.
 
 use std::error::Error;
 use std::fs;

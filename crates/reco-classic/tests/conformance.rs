@@ -1,4 +1,4 @@
-//! Does every approach of this crate keep the promises of the traits?
+//! Runs the conformance suite of `reco_core::testing` on every approach of this crate.
 //!
 //! Does not know which approaches there are: it walks the registry.
 //!
@@ -14,14 +14,14 @@ use serde_json::json;
 fn every_approach_conforms() {
     for entry in APPROACHES {
         let personal = match entry.name {
-            // No taste of one's own is learned.
+            // They learn no personal taste.
             "random" | "popularity" | "user-mean" | "top-rated" | "profile" | "baseline" => None,
             // They learn from stars.
             "user-knn" | "item-knn" | "svd" | "clusters" => Some(Feedback::Stars),
             _ => Some(Feedback::Events),
         };
         let options = match entry.name {
-            // Of twenty users in more clusters, some are alone in theirs.
+            // With more clusters, some of the twenty users are alone in theirs.
             "clusters" => json!({ "n_clusters": 2 }),
             _ => (entry.defaults)(),
         };

@@ -1,11 +1,12 @@
-//! Do baselines, neighbours and factors predict what Surprise predicts?
+//! Compares baselines, neighbours and factors with Surprise's errors over five folds of MovieLens 100K.
 //!
-//! Does not carry the folds: where they are not on this machine (`tests/common/mod.rs` says where they lie), it says so and
-//! passes. Does not know rankings.
+//! Does not carry the folds: where they are not on this machine (`tests/common/mod.rs` says where they lie), it says so
+//! and passes. Does not know rankings.
 //!
-//! **Invariant**: the expected numbers are what Surprise 1.1.5 gave for the same folds and options, its training rows sorted
-//! by user and item, since of neighbours that are as near it takes those whose rows come first: means over the folds of each
-//! fold's error, as in its documentation, whose own numbers are these to 0.001 for the options that it shows.
+//! **Invariant**: the expected numbers are what Surprise 1.1.5 gave for the same folds and options, with its training
+//! rows sorted by user and item, since of equally near neighbours it takes those whose rows come first. They are means
+//! over the folds of each fold's error, as in its documentation, whose own numbers are these to 0.001 for the options
+//! that it shows.
 
 mod common;
 
@@ -41,11 +42,11 @@ fn five_folds_give_surprises_errors() -> Result<()> {
             expected(name, json!({ "variant": variant, "similarity": similarity }), rmse, mae)?;
         }
     }
-    // Surprise's `SVD` starts from other chance: 0.9359 to 0.9373 and 0.7369 to 0.7391 for its seeds 0 to 4.
+    // Surprise's `SVD` starts from other random numbers: 0.9359 to 0.9373 and 0.7369 to 0.7391 for its seeds 0 to 4.
     let found = measured("svd", &json!({}), &folds, Scored::TestRows)?;
     println!("svd: rmse {:.6}, mae {:.6}, {:.2} s", found.rmse, found.mae, (found.fit + found.score).as_secs_f64());
     assert!((found.rmse - 0.9363).abs() < 0.002 && (found.mae - 0.7377).abs() < 0.002, "{} {}", found.rmse, found.mae);
-    // The same scores, whether the whole catalogue is asked about or a few items of it.
+    // Scores are the same for the whole catalogue and for a few of its items.
     let whole = measured("user-knn", &json!({}), &folds, Scored::Catalogue)?;
     let few = measured("user-knn", &json!({}), &folds, Scored::TestRows)?;
     assert_eq!((whole.rmse, whole.mae), (few.rmse, few.mae));

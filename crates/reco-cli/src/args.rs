@@ -1,6 +1,7 @@
-//! What can be said on the command line?
+//! Defines the command line: the commands, their arguments and their help, parsed with clap.
 //!
-//! Does not know what it does. Commands of stages come from reco-run's registry, so that a new stage is a command by itself.
+//! Does not know what a command does. The commands of stages come from reco-run's registry, so that a new stage is a
+//! command without a change here.
 //!
 //! **Invariant**: every command has an example in its help, and `--json` where it has an answer.
 
@@ -21,7 +22,7 @@ Examples:
   reco recommend --user 1         what user 1 should watch next
   reco doctor                     devices, versions, paths";
 
-/// The stage whose command measures anyone's scores as well.
+/// The stage whose command also measures scores that somebody else computed.
 const SCORES: &str = "evaluate";
 
 #[derive(Parser)]
@@ -31,11 +32,11 @@ struct Cli {
     command: Command,
 }
 
-/// A command line that is right.
+/// A valid command line.
 pub(crate) enum Parsed {
     /// One stage of a run.
     Stage(&'static str, ExperimentArgs),
-    /// The stage `evaluate`, of scores that somebody else computed.
+    /// The stage `evaluate`, applied to scores that somebody else computed.
     Scores(ExperimentArgs, PathBuf, ScoresArgs),
     /// Anything else.
     Command(Command),
@@ -487,9 +488,9 @@ pub(crate) fn command() -> clap::Command {
     })
 }
 
-/// The keys of `[data]`, explained: under each what it can be.
+/// The help on the keys of `[data]`: each key, and under it the values that it can take.
 fn data_keys() -> String {
-    /// Where explanations begin, and where they end.
+    /// The columns where explanations begin and end.
     const COLUMNS: (usize, usize) = (27, 98);
     let mut help = "Keys of [data] in an experiment; what each can be stands under it (docs/data.md):".to_owned();
     for key in DATA_KEYS {

@@ -1,9 +1,9 @@
-//! What ctrl-C does.
+//! Handles ctrl-C: asks the work to stop, and ends the program if it does not.
 //!
 //! Does not know what is running.
 //!
-//! **Invariant**: the first one asks: work ends at its next step and tidies up. Work that has not ended within
-//! [`PATIENCE`], and work at the second ctrl-C, ends with the program, whether or not anyone reads what it says: it
+//! **Invariant**: the first ctrl-C asks: work ends at its next step and tidies up. Work that has not ended within
+//! [`PATIENCE`], and work at the second ctrl-C, ends with the program, whether or not anyone reads its messages: it
 //! leaves what a power cut would, which the next run tidies up, and never a half-written folder under its own name.
 
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use crate::text::say;
 
-/// How long work may take to its next step: with what a terminal and the system add, an interruption takes a second at
-/// most.
+/// How long work may take to reach its next step. With what a terminal and the system add, an interruption takes a
+/// second at most.
 const PATIENCE: Duration = Duration::from_millis(900);
 
-/// How long its last words may take.
+/// How long the last message may take.
 const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// The exit code of a program that was interrupted: 128 and the number of the signal.
@@ -40,7 +40,7 @@ impl Interrupt {
             let at_last = || {
                 thread::sleep(PATIENCE);
                 let said = tell("interrupted at once; the next run tidies up");
-                // Whoever reads gets it; nobody is waited for.
+                // Whoever reads stderr gets the message; without a reader, nobody is waited for.
                 let _ = said.recv_timeout(A_MOMENT);
                 std::process::exit(INTERRUPTED);
             };
@@ -58,11 +58,11 @@ impl Interrupt {
     }
 }
 
-/// Says something in a thread of its own: where nobody reads stderr, that takes for ever. What is given back hears when
-/// it is done.
+/// Prints a message from a thread of its own, because printing blocks for ever where nobody reads stderr. The receiver
+/// hears when the message is printed.
 fn tell(words: &'static str) -> Receiver<()> {
     let (done, heard) = mpsc::channel();
-    // Without a thread for it, it is not said.
+    // If no thread can be started, the message is not printed.
     let _ = thread::Builder::new().spawn(move || {
         say(words);
         done.send(())

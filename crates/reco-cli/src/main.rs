@@ -1,9 +1,9 @@
-//! `reco`: train, compare and use recommenders from a table of ratings.
+//! The command-line program `reco`: trains, compares and uses recommenders from a table of ratings.
 //!
-//! Parses the command line, calls reco-run, prints. Does not know anything else.
+//! Parses the command line, calls reco-run and prints. Does not know anything else.
 //!
-//! **Invariant**: what was asked for goes to stdout, words and progress to stderr; exit code 0 is success, 1 a failure, 2 a
-//! command line that is wrong.
+//! **Invariant**: answers go to stdout, messages and progress to stderr; exit code 0 is success, 1 a failure, 2 a wrong
+//! command line.
 
 mod args;
 mod command;
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(parsed) => command::execute(parsed),
         Err(error) => {
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-                // No errors: clap prints them to stdout. A closed pipe is the reader's wish.
+                // Help and version are no errors: clap prints them to stdout. A closed pipe is the reader's wish.
                 let _ = error.print();
                 return ExitCode::SUCCESS;
             }
@@ -40,9 +40,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Mesa's layer that chooses among devices prints an error where there is no desktop session, though all is well. The
-/// layer reads its switch at any time, and a process may not change its own environment while others read it: the
-/// program starts once more, with the layer switched off.
+/// Starts the program once more with Mesa's device-choosing layer switched off. Where there is no desktop session, that
+/// layer prints an error though all is well. It reads its switch at any time, and a process may not change its own
+/// environment while others read it, hence the restart.
 #[cfg(target_os = "linux")]
 fn quieten_mesa() {
     use std::os::unix::process::CommandExt as _;
@@ -53,7 +53,7 @@ fn quieten_mesa() {
     if let Ok(program) = std::env::current_exe() {
         let mut again = std::process::Command::new(program);
         again.args(std::env::args_os().skip(1)).env("NODEVICE_SELECT", "1");
-        // It returns only where it fails, and then the words are no harm.
+        // `exec` returns only if it fails, and then Mesa's message does no harm.
         let _ = again.exec();
     }
 }

@@ -1,4 +1,4 @@
-//! How does one watch a run?
+//! Shows the progress of a run on stderr, as bars and lines.
 //!
 //! Does not know what the work is: it shows what it is told.
 //!
@@ -29,14 +29,14 @@ struct State {
 }
 
 impl Watch {
-    /// Nothing to see yet.
+    /// A watch that shows nothing yet.
     pub(crate) fn new(interrupt: Interrupt) -> Self {
         let state = State { bar: ProgressBar::hidden(), why: String::new(), epochs: 0 };
         Self { interrupt, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // What a panicking thread left is still good enough to look at.
+        // The state that a panicking thread left is still good enough to show.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -48,7 +48,7 @@ impl Watch {
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            // A rate that cannot be written is left out of the picture.
+            // A rate that cannot be written is left out.
             let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
         };
         let byte_rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
@@ -62,7 +62,7 @@ impl Watch {
         state.bar = bar;
     }
 
-    /// A line that stays, above the bar.
+    /// Prints a line that stays, above the bar.
     fn line(&self, words: &str) {
         let bar = self.state().bar.clone();
         bar.suspend(|| say(words));

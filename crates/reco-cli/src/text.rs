@@ -1,8 +1,9 @@
-//! How do words leave the program?
+//! Prints answers to stdout, and messages and errors to stderr, without control characters that a terminal would obey.
 //!
-//! Does not know what they say.
+//! Does not know what the text says.
 //!
-//! **Invariant**: an answer is written whole before the program reports success; an error is printed once, its remedy last.
+//! **Invariant**: an answer is written whole before the program reports success; an error is printed once, its remedy
+//! last.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -25,21 +26,21 @@ pub(crate) fn print(answer: &str) -> anyhow::Result<()> {
 
 /// Writes an answer for machines to stdout.
 pub(crate) fn print_json(answer: &impl Serialize) -> anyhow::Result<()> {
-    // What JSON lets pass and a terminal obeys stands in texts alone, where JSON has an escape of its own for it.
+    // JSON allows characters that a terminal obeys only inside strings, where it has an escape of its own for them.
     let text = serde_json::to_string_pretty(answer)?;
     print(&escaped(&text, |c| format!("\\u{:04x}", u32::from(c))))
 }
 
-/// Says something to whoever watches, on stderr.
+/// Prints a message to stderr.
 pub(crate) fn say(words: &str) {
-    // Nobody listening is no reason to stop.
+    // A closed stderr is no reason to stop.
     let _ = writeln!(io::stderr().lock(), "{}", visible(&shortened(words)));
 }
 
-/// The longest line on stderr, in characters: what is quoted from a file has no end of its own.
+/// The longest line on stderr, in characters: text quoted from a file may be of any length.
 const LONGEST: usize = 1000;
 
-/// Words without endless lines.
+/// `words` with each line cut to [`LONGEST`] characters.
 fn shortened(words: &str) -> String {
     let lines = words.split('\n').map(|line| match line.char_indices().nth(LONGEST) {
         None => line.to_owned(),
@@ -48,7 +49,8 @@ fn shortened(words: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// `text` with what a terminal would obey written out: an id that holds ESC is shown as `\u{1b}`. Ends of lines and tabs stay.
+/// `text` with the characters escaped that a terminal would obey: an id that holds ESC is shown as `\u{1b}`. Ends of
+/// lines and tabs stay.
 fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c.escape_unicode().to_string())
 }
@@ -60,7 +62,7 @@ fn escaped(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
     text.chars().map(|c| if is_obeyed(c) { escape(c) } else { c.to_string() }).collect::<String>().into()
 }
 
-/// `text` on one line: what parts lines and columns is written out too. For what comes from data.
+/// `text` on one line, with ends of lines and tabs escaped too. For text that comes from data.
 pub(crate) fn on_one_line(text: &str) -> Cow<'_, str> {
     if !text.contains(['\n', '\t']) {
         return Cow::Borrowed(text);
@@ -68,26 +70,27 @@ pub(crate) fn on_one_line(text: &str) -> Cow<'_, str> {
     text.replace('\n', r"\u{a}").replace('\t', r"\u{9}").into()
 }
 
-/// A message whose quotations, in backticks, are on one line each: data forge no line of ours.
+/// A message with each quotation in backticks on one line, so that data cannot forge a line of ours.
 fn quotations_on_one_line(message: &str) -> String {
     let parts = message.split('`').enumerate();
     let part = |(at, part): (usize, &str)| if at % 2 == 1 { on_one_line(part).into_owned() } else { part.to_owned() };
     parts.map(part).collect::<Vec<_>>().join("`")
 }
 
-/// Control characters (C0, DEL, C1), those that turn the direction of text, and the other ends of lines.
+/// Whether a terminal obeys `c`: control characters (C0, DEL, C1), those that turn the direction of text, and the other
+/// ends of lines.
 fn is_obeyed(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     turns || (c.is_control() && c != '\n' && c != '\t')
 }
 
-/// `error: …`, its causes, and what helps.
+/// Prints `error: …`, its causes, and then its hints.
 pub(crate) fn error(error: &anyhow::Error) {
     let (mut lines, mut hints) = (Vec::new(), Vec::new());
     let mut said = String::new();
     for cause in error.chain() {
         let message = quotations_on_one_line(&cause.to_string());
-        // An error that names its cause itself has said it already.
+        // An error that quotes its cause has already said it.
         if said.contains(&message) {
             continue;
         }
@@ -134,12 +137,12 @@ pub(crate) fn columns(rows: &[Vec<String>], right: &[bool]) -> String {
 
 /// The command line as one types it: `reco` and its arguments.
 pub(crate) fn command_line(words: impl Iterator<Item = OsString>) -> String {
-    // What is no text is shown as far as it is.
+    // An argument that is not valid text is shown as far as it is.
     let words = words.skip(1).map(|word| word.to_string_lossy().into_owned());
     quoted(std::iter::once("reco".to_owned()).chain(words))
 }
 
-/// Words as one types them, quoted where a shell would part or change them.
+/// Words as one types them, quoted where a shell would split or change them.
 pub(crate) fn quoted(words: impl Iterator<Item = String>) -> String {
     words.map(|word| shell_word(&word)).collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! What do the commands that answer, answer?
+//! Tests the commands that answer: recommend, describe, doctor, synth, completions, show and help.
 //!
 //! **Invariant**: with `--json`, stdout is one JSON value and nothing else.
 
@@ -83,11 +83,11 @@ fn someone_new_is_answered_by_what_they_say_of_themselves() {
 
 #[test]
 fn someone_new_is_answered_by_what_they_rated() {
-    // The best on validation of those whose lists follow ratings.
+    // The best on validation among those whose lists follow ratings.
     let follows = ask(&["--new-user", "--rated", "1=5,2=5,5=2,6=2,7=2", "--json"]).ok().json();
     assert_eq!((&follows["model"], &follows["choice"]), (&"user-knn".into(), &Value::Null));
     assert_eq!(genres(&follows)[..2], ["Sci-Fi", "Sci-Fi"], "{follows}");
-    // Few ratings say too little, which is told.
+    // Few ratings say too little, and the message says so.
     let few = ask(&["--new-user", "--rated", "1=5,2=5"]).ok();
     assert!(few.stderr.starts_with("popularity, which serves who rated fewer than 5 better"), "{}", few.stderr);
     assert!(few.stderr.contains("\n`popularity` does not look at the ratings\n"), "{}", few.stderr);
@@ -100,7 +100,7 @@ fn someone_new_is_answered_by_what_they_rated() {
         answer["items"].as_array().unwrap().iter().map(|item| item["item_id"].as_i64().unwrap()).collect();
     assert_eq!(ids.len(), 10, "all but the two that were met, however many are asked for");
     assert!(!ids.contains(&1) && !ids.contains(&2), "{ids:?}");
-    // Said so where the one who answers does not read it.
+    // A note says so where the approach that answers does not read it.
     let both = ask(&[&auto[..], &["1=5", "--gender", "F"]].concat()).ok();
     assert!(both.stderr.contains("`content` does not look at what was stated"), "{}", both.stderr);
     assert!(both.stderr.starts_with("auto for a new user: content answers, 1 ratings"), "{}", both.stderr);

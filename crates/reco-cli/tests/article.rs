@@ -1,9 +1,9 @@
-//! Does the article's experiment give the article's numbers?
+//! Tests that the article's experiment gives the article's numbers.
 //!
-//! The workbook and the numbers lie in `$RECO_EXTRA_DATA/movielens-seed/`, which is not the project's to publish; without
-//! it the test says so and checks nothing. Does not know the numbers: it reads them.
+//! The workbook and the numbers lie in `$RECO_EXTRA_DATA/movielens-seed/`, which is not the project's to publish;
+//! without it the test says so and checks nothing. Does not know the numbers: it reads them.
 //!
-//! **Invariant**: an exact number is met exactly, but for the last bits that f32 costs a mean of errors.
+//! **Invariant**: an exact number is met exactly, except for the last bits that a mean of errors loses in f32.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic")]
 
@@ -76,7 +76,7 @@ fn the_article_s_exact_numbers() {
     for name in ["article_accuracy", "article_mrr", "mrr"] {
         assert_eq!(detail[name], expected[name], "{name}");
     }
-    // Products of the reference are rows of the sheet without the one that has no genres; here they are ids.
+    // In the reference, products are rows of the sheet without the one that has no genres; here they are ids.
     let ids = |name: &str| detail[name].as_array().unwrap().len();
     assert_eq!((ids("predicted"), ids("y_test")), (5, 5));
     let dataset = read(&folder.path().join("features/dataset.json"));
@@ -91,7 +91,7 @@ struct Bounds {
     why: String,
 }
 
-/// `mean ± 3·s·√(2/5)`: two means of five seeds each of one distribution lie so near.
+/// `mean ± 3·s·√(2/5)`: two means of five seeds each, from one distribution, lie that near to each other.
 fn of_reference(figure: &Value) -> Bounds {
     let (mean, deviation) = (figure["mean"].as_f64().unwrap(), figure["s"].as_f64().unwrap());
     Bounds { mean, half_width: 3.0 * deviation * 0.4_f64.sqrt(), why: "the reference's five seeds".to_owned() }

@@ -1,4 +1,4 @@
-//! Does a browser show the report as it is meant: every figure, no error, no request to anywhere, nothing over the edge?
+//! Tests that a browser shows the report as meant: every figure, no error, no request, nothing beyond the edge.
 //!
 //! Where no Chromium or Chrome is installed, the tests say so and pass; `cargo xtask ci` then names them as left out.
 //!
@@ -52,7 +52,7 @@ fn open(browser: &str, page: &Path, folder: &Path) -> Seen {
             "--disable-extensions",
         ])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-default-apps"])
-        // Whatever anyone asks for stays on this machine.
+        // No request leaves this machine.
         .arg("--host-resolver-rules=MAP * ~NOTFOUND")
         .args(["--allow-file-access-from-files", "--enable-logging=stderr", "--virtual-time-budget=10000"])
         .arg(format!("--user-data-dir={}", folder.join("profile").display()))
@@ -66,7 +66,7 @@ fn open(browser: &str, page: &Path, folder: &Path) -> Seen {
     assert!(output.status.success(), "{stderr}");
     let log: Value = serde_json::from_slice(&fs::read(log).unwrap()).unwrap();
     let events = log["events"].as_array().unwrap();
-    // What the browser asks for on its own behalf, updates for one, has no origin.
+    // Requests that the browser makes on its own behalf, such as for updates, have no origin.
     let url = |event: &Value| {
         let Value::String(initiator) = &event["params"]["initiator"] else { return None };
         event["params"]["url"].as_str().filter(|_| initiator != "not an origin").map(str::to_owned)
@@ -160,7 +160,7 @@ fn look_with(script: &str, browser: &str, page: &Path, folder: &Path) -> String 
     body.strip_suffix("that is all").unwrap_or_else(|| panic!("nobody looked: {dom}")).trim().to_owned()
 }
 
-/// Writes what a table at 390 pixels has to say, and whether it still does when it was scrolled to its end.
+/// Writes the hint of a table at 390 pixels, and whether it is still in place after scrolling to the end.
 const SCROLL: &str = r##"<!doctype html><body><script>
 addEventListener("load", () => {
   const page = document.querySelector("iframe").contentDocument;

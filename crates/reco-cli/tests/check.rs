@@ -1,4 +1,4 @@
-//! Does `reco check` find what was planted, and nothing of it where all is honest?
+//! Tests that `reco check` finds every planted leak, and none in an honest run.
 //!
 //! **Invariant**: a check leaves every file as it was.
 
@@ -97,7 +97,7 @@ fn a_leak_planted_in_the_data_set_is_found() {
     };
     assert!(numbers(&check(out, &[few, "--json"]).ok().json()).is_empty());
 
-    // A program that asks about the rows it has learned from, and signs its work.
+    // A data set whose test rows are its train rows, with a manifest that vouches for it.
     fs::copy(features.join("train.parquet"), features.join("test.parquet")).unwrap();
     let mut n_train = Value::Null;
     change(&features.join("dataset.json"), |dataset| {

@@ -1,6 +1,6 @@
-//! Do two runs come out as they are: the same where they are the same, better where they are?
+//! Tests that equal runs compare as equal, and better runs as better.
 //!
-//! **Invariant**: what is compared was trained and evaluated by the program itself.
+//! **Invariant**: the compared runs were trained and evaluated by the program itself.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 
@@ -13,10 +13,10 @@ use std::sync::OnceLock;
 use common::{files, finished, people, reco, run};
 use serde_json::Value;
 
-/// Approaches that are trained at once.
+/// Approaches that train in a moment.
 const CHEAP: &str = "--approach=random,popularity,user-mean,baseline";
 
-/// Two runs of the fixture, split otherwise.
+/// Two runs of the fixture with different splits.
 fn runs() -> &'static [PathBuf; 2] {
     static RUNS: OnceLock<[PathBuf; 2]> = OnceLock::new();
     RUNS.get_or_init(|| {
@@ -47,7 +47,7 @@ fn metric<'a>(pair: &'a Value, name: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("{name}: {pair}"))
 }
 
-/// Every number of `value` is one.
+/// Asserts that every number in `value` is finite, and counts them.
 fn numbers(value: &Value) -> usize {
     match value {
         Value::Number(number) => {

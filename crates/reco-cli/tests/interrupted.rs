@@ -1,4 +1,4 @@
-//! Whoever asks the program to stop is heard within a second, whatever it does and whoever reads what it says.
+//! Tests that the program stops within a second of being asked, in every stage and whether or not its output is read.
 //!
 //! Does not know what a stage does.
 //!
@@ -27,7 +27,7 @@ fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap().success());
 }
 
-/// How it ended, soon after it was asked to.
+/// Its exit status, soon after it was asked to stop.
 fn ended(child: &mut Child, what: &str) -> ExitStatus {
     let asked = Instant::now();
     loop {
@@ -43,7 +43,7 @@ fn ended(child: &mut Child, what: &str) -> ExitStatus {
     }
 }
 
-/// Waits until there is something.
+/// Waits until `is` holds.
 fn wait_for(child: &mut Child, what: &str, is: impl Fn() -> bool) {
     while !is() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before there was {what}");
@@ -51,12 +51,12 @@ fn wait_for(child: &mut Child, what: &str, is: impl Fn() -> bool) {
     }
 }
 
-/// A pipe that nobody reads, and that takes no byte more.
+/// A full pipe that nobody reads.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, writer) = std::io::pipe().unwrap();
     let written = Arc::new(AtomicUsize::new(0));
     let (mut filling, count) = (writer.try_clone().unwrap(), Arc::clone(&written));
-    // It waits in the last write until the reader is dropped.
+    // The thread waits in its last write until the reader is dropped.
     thread::spawn(move || {
         while filling.write_all(&[b'x'; 4096]).is_ok() {
             count.fetch_add(1, Ordering::SeqCst);
@@ -123,7 +123,7 @@ fn every_stage_of_a_run_stops_within_a_second() {
             signal(&child, "INT");
             let status = ended(&mut child, partial);
             slowest = slowest.max(asked.elapsed());
-            // What was done just then is done.
+            // The program may have finished just then.
             assert!([Some(0), Some(1), Some(130)].contains(&status.code()), "{partial}: {status}");
             n_heard += usize::from(!status.success());
         }

@@ -1,6 +1,6 @@
-//! Holds that answers come from the last run's models, and from the one of them that ranked best on validation rows.
+//! Tests that answers come from the last run's models, and from the one that ranked best on validation rows.
 //!
-//! **Invariant**: no test here looks at which approach is good; the file of results says which ranked best.
+//! **Invariant**: no test here judges which approach is good; the file of results says which ranked best.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 
@@ -82,7 +82,7 @@ fn an_earlier_experiments_models_in_the_same_folder_are_refused_and_kept() {
     let rated = "59=5,53=5,145=5,95=5,79=5";
     assert_eq!(recommend(&out, &["--new-user", "--rated", rated, "--json"]).ok().json()["model"], "content");
 
-    // Copied elsewhere, the list comes along; alone, a model answers who names it.
+    // A copied folder brings its list along; a model that is copied alone answers if it is named.
     let copy = folder.path().join("copy");
     common::copy(&out.join("models"), &copy.join("models"));
     assert_eq!(recommend(&copy, &["--user", "1", "--json"]).ok().json(), answer);
@@ -100,7 +100,7 @@ fn an_earlier_experiments_models_in_the_same_folder_are_refused_and_kept() {
     assert_eq!((skipped("auto"), skipped("top-rated")), (true.into(), true.into()));
     recommend(&out, &["--user", "1", "--approach", "auto"]).ok();
 
-    // One that is repeated has its models elsewhere.
+    // A repeated experiment has its models elsewhere.
     let repeat = ["--approach", "popularity", "--set", "repeat.over=seed", "--set", "repeat.values=[1, 2]"];
     run(&out, &repeat).ok();
     let report = fs::read_to_string(out.join("report/report.md")).unwrap();
@@ -126,7 +126,7 @@ fn without_honest_validation_popularity_is_asked_and_the_answer_says_why() {
     let refit = told(&["--set", "split.refit=true"]);
     assert_eq!(refit, "asked because `split.refit` had the validation rows learned from");
     assert_eq!(told(&["--set", "split.validation=0"]), "asked because the split has no validation part");
-    // Trained anew and not evaluated: what an earlier evaluation said is of other models.
+    // The models were trained anew and not evaluated: an earlier evaluation is of other models.
     run(folder.path(), &few).ok();
     assert!(recommend(folder.path(), &["--user", "1", "--json"]).ok().json()["chosen"]["value"].is_f64());
     let out = folder.path().display().to_string();
@@ -173,7 +173,7 @@ fn what_a_report_suggests_can_be_pasted_and_is_answered() {
             format!("[[approach]]\nname = \"{name}\"\n{epochs}")
         };
         let text = "device = \"cpu\"\n[data]\nname = \"mine\"\nsource = \"table\"\npath = \"mine.csv\"\n";
-        // Of another experiment, so that no earlier model is its own.
+        // Another experiment, so that no earlier model is its own.
         let name = format!("name = \"{}\"\n", approaches.join("-"));
         fs::write(folder.path().join("mine.toml"), format!("{name}{text}{}", approaches.map(one).concat())).unwrap();
         shell("reco run mine.toml");
@@ -207,10 +207,11 @@ fn validation_lists_leave_out_train_alone_and_ask_about_users_that_training_know
         [3, 2, 5, 0],
         [4, 2, 5, 0],
         [4, 3, 5, 0],
-        // Of what user 1 has not met in training, 2 stands first; of user 2's, 3 stands behind it, and stays a candidate though it tests.
+        // Among the items that user 1 has not met in training, item 2 ranks first; for user 2, item 3 ranks behind item
+        // 2, which stays a candidate though it is a test row.
         [1, 2, 5, 1],
         [2, 3, 5, 1],
-        // One star is no good answer, and training knows nobody called 5.
+        // One star is not relevant, and user 5 is unknown to training.
         [3, 3, 1, 1],
         [5, 1, 5, 1],
         [1, 3, 5, 2],

@@ -1,8 +1,8 @@
-//! A table of one's own and the built-in experiment: what the shortest way to a list does.
+//! Tests the built-in experiment on a table of one's own: the shortest way from a file to a list.
 //!
 //! Does not know how files are read: reco-data's tests do.
 //!
-//! **Invariant**: nothing is stated but where the file lies.
+//! **Invariant**: nothing is stated except where the file lies.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic")]
 
@@ -15,7 +15,7 @@ use std::path::Path;
 use common::{command, reco};
 use serde_json::Value;
 
-/// Thirty customers, each with ten of twenty products, and what each row says beside them.
+/// A table of thirty customers with ten of twenty products each; `row` adds the further columns.
 fn table(header: &str, row: impl Fn(usize, usize) -> String) -> String {
     let mut text = format!("{header}\n");
     for customer in 0..30 {
@@ -56,11 +56,11 @@ fn four_lines_compare_what_fits_the_data_and_end_in_a_list() {
     let names = approaches(&results);
     assert!(names.contains(&"item-knn") && !names.contains(&"content") && !names.contains(&"auto"), "{names:?}");
 
-    // The folder of the run is enough; what nothing is known of has no column.
+    // The folder of the run is enough; a column of which nothing is known is left out.
     let list = reco(["recommend", "--user", "c3", "--models", out.to_str().unwrap()]).ok();
     assert_eq!(list.stdout.lines().next().unwrap().split_whitespace().collect::<Vec<_>>(), ["rank", "score", "id"]);
 
-    // Nothing is made anew, and what is named is refused with its reason.
+    // Nothing is made anew, and an approach that is named is refused with the reason.
     let again = reco(["run", &mine, "--out", out.to_str().unwrap(), "--set=device=cpu", "--json"]).ok().json();
     assert!(again["work"].as_array().unwrap().iter().all(|one| one["skipped"] == true), "{}", again["work"]);
     let named = reco(["run", &mine, "--out", out.to_str().unwrap(), "--approach", "content", "--set=device=cpu"]);
@@ -95,7 +95,7 @@ fn data_in_the_place_of_an_experiment_are_told_how_to_be_one() {
         let way = format!("`reco run --set data.source=table --set data.path={name} --out data/{stem}`");
         assert!(said.starts_with(&format!("error: `{name}` is no experiment\n")) && said.contains(&way), "{said}");
     }
-    // The way that was told leads there.
+    // The suggested command works.
     let words = "run --set data.source=table --set data.path=sales.csv --out data/sales --device cpu";
     let run = command(words.split(' ')).current_dir(folder.path()).output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));

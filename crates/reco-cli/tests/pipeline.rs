@@ -1,4 +1,4 @@
-//! Does a run of the binary do what is left to do, no more, and the same every time?
+//! Tests that a run does only what is left to do, and leaves the same bytes every time.
 //!
 //! **Invariant**: every test has a folder of its own.
 
@@ -31,7 +31,7 @@ fn two_runs_leave_equal_bytes() {
     {
         assert!(found.iter().any(|file| file == Path::new(name)), "{name} is not among {found:?}");
     }
-    // Manifests and the report tell times.
+    // Manifests and the report hold times.
     for file in found.iter().filter(|file| !file.ends_with("manifest.json") && !file.starts_with("report")) {
         let bytes = |folder: &Path| fs::read(folder.join(file)).unwrap();
         assert!(bytes(finished()) == bytes(second.path()), "{} differs", file.display());
@@ -251,7 +251,7 @@ fn every_rated_test_row_has_its_prediction_in_a_table() {
         assert_eq!(shown["n_rows"], results["split"]["n_test"]);
         let rows = shown["rows"].as_array().unwrap();
         let error = |row: &Value| (row[2].as_f64().unwrap() - row[3].as_f64().unwrap()).abs();
-        // The article's error is that of users with five rows or more.
+        // The article's error is over users with five rows or more.
         let counts = |row: &&Value| rows.iter().filter(|other| other[0] == row[0]).count() >= 5;
         let errors: Vec<f64> = rows.iter().filter(counts).map(error).collect();
         let mean = errors.iter().sum::<f64>() / errors.len() as f64;

@@ -1,6 +1,6 @@
-//! Is everything wrong refused, by name, with a remedy and the right exit code?
+//! Tests that everything wrong is refused by name, with a remedy and the right exit code.
 //!
-//! **Invariant**: a refusal leaves stdout empty; 1 is a failure, 2 a wrong command line.
+//! **Invariant**: a refusal leaves stdout empty; exit code 1 is a failure, 2 a wrong command line.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 
@@ -103,7 +103,7 @@ fn what_a_new_user_says_is_refused_by_name() {
     let ask = |more: &[&str]| reco(fixed.iter().chain(more));
     let genre = ["unknown liked feature `Scifi`", "hint: did you mean `Sci-Fi`?"];
     ask(&["--likes", "Drama,Scifi"]).fails(1, &genre);
-    // Whoever answers, and whether or not they read it.
+    // This holds whichever approach answers, and whether or not it reads what was stated.
     ask(&["--likes", "Scifi", "--approach", "popularity"]).fails(1, &genre);
     ask(&["--rated", "77=5"])
         .fails(1, &["unknown item `77`", "hint: the catalogue has `12` items, such as `1`, `2` and `12`"]);
@@ -119,7 +119,7 @@ fn what_a_new_user_says_is_refused_by_name() {
     ask(&["--age", "3", "--attribute", "age=4"]).fails(1, &twice);
     let visitor = ["`neural` has no answer for a visitor", "hint: ask `profile`, `content` or `popularity`"];
     ask(&["--approach", "neural"]).fails(1, &visitor);
-    // Of a table that says nothing of its users.
+    // A model of a table that says nothing of its users.
     let models = finished().join("models");
     reco(["recommend", "--new-user", "--age", "34", "--models", models.to_str().unwrap()])
         .fails(1, &["unknown user attribute `age`", "hint: these data say nothing of their users"]);
@@ -164,7 +164,8 @@ fn a_damaged_or_foreign_model_is_refused_with_the_reason() {
     ask().fails(1, &["is no manifest of reco"]);
 }
 
-/// `reco run` of `n` users' ratings of 20 items, with `columns` (`name=values`) beside `user,item`; `more` follows `[data]` in the file.
+/// `reco run` on the ratings of `n` users for 20 items, with `columns` (`name=values`) beside `user,item`; `more`
+/// follows `[data]` in the file.
 fn run_table(
     header: &str,
     row: impl Fn(usize, usize) -> String,
@@ -233,7 +234,7 @@ fn all_that_cannot_be_trained_is_refused_at_once_and_before_anything_is_trained(
 fn an_experiment_that_extends_the_built_in_one_needs_no_times() {
     let (folder, done) = run_table(",rating", stars, RATED, &approaches(&["popularity", "user-mean"]));
     done.ok();
-    // What the file itself asks for and its data do not have is refused by name.
+    // What the file itself asks for is refused by name where its data do not have it.
     let asks = format!("{}[evaluate]\ncontext = {{ daytime = 0 }}\n", approaches(&["popularity"]));
     let (asking, done) = run_table(",rating", stars, RATED, &asks);
     done.fails(1, &["`evaluate.context`: unknown context `daytime`", "hint: "]);
@@ -273,13 +274,13 @@ fn what_an_evaluation_cannot_ask_is_refused_before_training_in_every_repetition(
     done.fails(1, &["user `nobody` has no rated test row"]);
     let first = folder.path().join("out/evaluate.detail_user=u1");
     assert!(first.join("features").exists() && !first.join("models").exists(), "nothing is trained before");
-    // Two of one kind are told apart.
+    // Two approaches of one kind are told apart.
     let twice = "[[approach]]\nname = \"large\"\nkind = \"svd\"\n[[approach]]\nname = \"svd\"\n";
     let (_, done) = run_table("", |_, _| String::new(), "", twice);
     done.fails(1, &["`large`: `svd` predicts stars, and", "\n`svd` predicts stars, and"]);
 }
 
-/// Names and headers are anyone's.
+/// Names and headers may hold anything.
 #[test]
 fn titles_and_headers_from_a_file_steer_no_terminal_and_forge_no_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -310,7 +311,7 @@ fn titles_and_headers_from_a_file_steer_no_terminal_and_forge_no_line() {
     assert!(asked.stdout.contains(r"\u{1b}[31mname"), "{}", asked.stdout);
 }
 
-/// A moment that no training row has, all devices at zero, is not what an unstated one is taken for.
+/// An unstated context is not taken for all devices at zero, a moment that no training row has.
 #[test]
 fn a_context_of_ones_own_does_not_ruin_errors_where_it_is_not_stated() {
     let network = "[[approach]]\nname = \"user-mean\"\n[[approach]]\nname = \"hybrid\"\nepochs = 8\nbatch_size = 32\n";

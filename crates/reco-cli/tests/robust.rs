@@ -1,4 +1,4 @@
-//! Tampered models give an error or the same answer, and whoever asks to stop is heard by every stage.
+//! Tests that a tampered model gives an error or the same answer, and that every stage stops when asked.
 //!
 //! Does not know what an approach keeps in its files.
 //!
@@ -28,7 +28,7 @@ fn change(path: &Path, change: impl FnOnce(&mut Value)) {
     fs::write(path, serde_json::to_string_pretty(&value).unwrap()).unwrap();
 }
 
-/// What the model in `folder` recommends to three users, once its manifest says that all its files are as they were written.
+/// What the model in `folder` recommends to three users, once its manifest vouches for all its files as they are.
 fn answers(folder: &Path) -> Result<Vec<Vec<ItemIdx>>, String> {
     change(&folder.join(MANIFEST), |manifest| manifest["outputs"] = json!(digests(folder).unwrap()));
     let words = |error: RunError| error.to_string();
@@ -49,7 +49,7 @@ fn a_model_whose_digests_were_rewritten_gives_an_error_or_the_same_answer() {
         let folder = copy_of(model, dir.path());
         let honest = answers(&folder).unwrap();
         for file in files(&folder) {
-            // What no answer needs, and the manifest, which other tests change.
+            // Skips files that no answer needs, and the manifest, which other tests change.
             if file.ends_with(MANIFEST) || file.ends_with("layers.json") || file.ends_with("history.json") {
                 continue;
             }
@@ -68,7 +68,7 @@ fn a_model_whose_digests_were_rewritten_gives_an_error_or_the_same_answer() {
                     }
                 }
             }
-            // Numbers may change an answer: never into a panic.
+            // A changed number may change an answer, but never causes a panic.
             for at in (0..whole.len()).step_by((whole.len() / 40).max(1)) {
                 let mut bytes = whole.clone();
                 bytes[at] ^= 0xff;
@@ -101,7 +101,7 @@ fn a_config_that_is_not_its_manifest_s_is_refused_and_so_are_options_that_no_mem
         change(&config, put);
         let error = answers(&folder).unwrap_err();
         assert!(error.contains("`config.json` has `options` as"), "{error}");
-        // Both rewritten: what does not fit the weights, or no machine, is refused all the same.
+        // With both rewritten, options that do not fit the weights, or that no machine holds, are refused all the same.
         change(&folder.join(MANIFEST), |manifest| put(&mut manifest["experiment"]));
         match (model, answers(&folder)) {
             ("hybrid", answer) => {
@@ -119,7 +119,7 @@ fn a_config_that_is_not_its_manifest_s_is_refused_and_so_are_options_that_no_mem
     assert!(error.contains("does not hold the weights of `neural`"), "{error}");
 }
 
-/// Asks to stop after it was asked so often.
+/// Asks to stop after it was asked a given number of times.
 #[derive(Default)]
 struct Limited {
     after: usize,

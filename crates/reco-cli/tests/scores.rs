@@ -1,4 +1,4 @@
-//! Are somebody else's scores measured by the same ruler as our own models?
+//! Tests that scores computed elsewhere are measured exactly as the project's own models are.
 //!
 //! **Invariant**: every test has a folder of its own; the scores are what a trained model answers.
 
@@ -42,7 +42,7 @@ fn evaluate(file: &Path, more: &[&str]) -> common::Done {
     reco(fixed.iter().chain(more))
 }
 
-/// The metrics that a list of ten decides.
+/// The metrics that a list of ten items decides.
 const LISTS: [&str; 12] = [
     "precision@10",
     "recall@10",
@@ -90,7 +90,7 @@ fn lists_of_a_model_have_the_metrics_of_the_model() {
         let interval = &theirs["intervals"]["ndcg@10"];
         assert!(interval[0].as_f64() < theirs["metrics"]["ndcg@10"].as_f64(), "{interval}");
 
-        // And users' values can be compared with those of the run.
+        // Users' values can be compared with those of the run, too.
         let of_run = format!("{}:{approach}", finished().display());
         let compared = reco(["compare", &of_run, at(&values), "--metrics", "ndcg@10", "--json"]).ok().json();
         assert!(compared.to_string().contains("ndcg@10"), "{compared}");

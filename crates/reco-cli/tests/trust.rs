@@ -1,4 +1,4 @@
-//! Nothing of the user's is lost, whatever the program is told to write and wherever.
+//! Tests that nothing of the user's is lost, whatever the program is told to write and wherever.
 //!
 //! **Invariant**: what was there before a refusal is there afterwards, byte for byte.
 
@@ -20,7 +20,7 @@ fn run(out: &Path, more: &[&str]) -> common::Done {
     reco(fixed.iter().copied().chain([out.to_str().unwrap()]).chain(more.iter().copied()))
 }
 
-/// Every file under `folder` with its bytes, but the lock.
+/// Every file under `folder` with its bytes, except the lock.
 fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let files = files(folder).into_iter().filter(|file| !file.ends_with(".reco.lock"));
     files.map(|file| (file.clone(), fs::read(folder.join(file)).unwrap())).collect()
@@ -100,7 +100,7 @@ fn an_input_where_tables_are_written_is_refused() {
     assert!(code == Some(1) && error.contains("`data/tables/ratings.csv` is in the way: it is to be read"), "{error}");
     assert_eq!(contents(folder.path()), before);
 
-    // Tables of an earlier run, which are all its own.
+    // Tables of an earlier run, in which every file is its own.
     let out = folder.path().join("out");
     self::run(&out, &[]).ok();
     let before = contents(&out);
@@ -150,7 +150,7 @@ fn two_runs_in_one_folder_are_kept_apart_and_readers_are_not() {
 
     running.kill().unwrap();
     running.wait().unwrap();
-    // What was killed holds nothing, and what it left is cleared away.
+    // A killed run holds no lock, and what it left is cleared away.
     run(out.path(), &[]).ok();
     assert!(partial.exists(), "no folder of this run");
     run(out.path(), &["--approach", "popularity,neural", "--set=approach.neural.epochs=1"]).ok();
@@ -206,7 +206,7 @@ fn recommend(file: &str) -> std::process::Command {
     command(["recommend", "--all", "--approach", "popularity", "--top", "2", "--models", models, "--out", file])
 }
 
-/// The header, and a row for every user twice.
+/// Asserts that `text` is the header and rows of recommendations.
 fn is_csv(text: &[u8]) {
     let text = std::str::from_utf8(text).unwrap();
     let mut lines = text.lines();

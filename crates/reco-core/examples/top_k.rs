@@ -1,9 +1,9 @@
-//! What does finding the greatest of many numbers take?
+//! Runs `top_k` over rows of generated numbers, so that its instructions can be counted.
 //!
-//! `cargo run -p reco-core --example top_k -- ROWS NUMBERS K` looks for the `K` greatest of so many numbers drawn by chance, once for each row,
-//! and prints the sum of their places. Does not know time: `cargo xtask instructions` counts what it does.
+//! `cargo run -p reco-core --example top_k -- ROWS NUMBERS K` finds the `K` greatest numbers of each row and prints the
+//! sum of their places. Does not know time: `cargo xtask instructions` counts what it does.
 //!
-//! **Invariant**: the same numbers in every run, on every machine.
+//! **Invariant**: the numbers are the same in every run, on every machine.
 
 use std::error::Error;
 use std::io::Write as _;

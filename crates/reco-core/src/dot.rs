@@ -1,11 +1,11 @@
-//! How does a model of dot products score and rank a whole catalogue?
+//! Scores and ranks a whole catalogue for a model whose score is a dot product of embeddings.
 //!
-//! A score is `start + bias_i + q_i · p`: a number and an embedding from whoever asks, a bias and an embedding from the item. Does not
-//! know how any of them was learned. Users go in tiles and items in blocks, so that both stay in a core's caches, and users × items is
-//! never in memory; a block of scores is masked and looked through while it is there.
+//! A score is `start + bias_i + q_i · p`: the query gives a start and an embedding, the item a bias and an embedding.
+//! Users are taken in tiles and items in blocks, so that both stay in a core's caches and users × items is never in
+//! memory; a block of scores is masked and searched there. Does not know how any of them was learned.
 //!
-//! **Invariant**: a score is one sum in one order, from the start over the factors, whatever is asked beside it; so tiles, threads and
-//! [`ItemTable::recommend`] in place of [`ItemTable::score`] change no bit.
+//! **Invariant**: a score is one sum in one order, from the start over the factors. Tiles, threads, other queries, and
+//! [`ItemTable::recommend`] in place of [`ItemTable::score`] change no bit of it.
 
 mod kernel;
 mod table;
@@ -25,8 +25,8 @@ use crate::{Candidates, ItemIdx, Items, Query, Ranking, ScoreError, Scores, para
 const TILE: usize = 32 * GROUP;
 
 impl ItemTable {
-    /// The scores of `queries`, written into `out` as [`Recommender::score`](crate::Recommender::score) has it. `user` writes the
-    /// embedding of the one who asks into its slice, `[n_factors]` zeros, and gives the start.
+    /// The scores of `queries`, written into `out` as [`Recommender::score`](crate::Recommender::score) specifies.
+    /// `user` writes the embedding of the query's user into its slice, `[n_factors]` zeros, and returns the start.
     ///
     /// # Errors
     /// Those of `user`.
@@ -64,8 +64,8 @@ impl ItemTable {
         results.into_iter().collect()
     }
 
-    /// The best `k` of each query's candidates, as [`Recommender::recommend`](crate::Recommender::recommend) has it; `items` are those
-    /// of the catalogue, and `user` is as for [`ItemTable::score`].
+    /// The best `k` of each query's candidates, as [`Recommender::recommend`](crate::Recommender::recommend) specifies;
+    /// `items` are those of the catalogue, and `user` is as for [`ItemTable::score`].
     ///
     /// # Errors
     /// Those of `user`; a score that is not finite; a candidate named twice.
@@ -92,7 +92,7 @@ impl ItemTable {
                     (Ok(true), Candidates::AllExcept(seen)) => {
                         fused.push((Best::new(k.get(), self.n_items()), seen.items(), ranking));
                     }
-                    // A few items, or sums so large that each has to be looked at: the plain way.
+                    // A few items, or sums so large that each has to be checked: score first, then rank.
                     (Ok(_), candidates) => {
                         scratch.forget_last();
                         let mut scores = Scores::new();
@@ -150,7 +150,7 @@ impl ItemTable {
         }
     }
 
-    /// The score of one item for the only user of `scratch`: one of its panel.
+    /// The score of one item for the only user of `scratch`, computed with its whole panel.
     fn one(&self, item: ItemIdx, scratch: &mut Scratch) -> f32 {
         let Scratch { users, starts, panels: decoded, scores, arch, .. } = scratch;
         let panel = item.index() / PANEL;
@@ -168,7 +168,7 @@ impl ItemTable {
     }
 }
 
-/// What a thread uses again and again: those who ask, and memory.
+/// What a thread reuses: the users of a tile, and memory.
 struct Scratch {
     /// `[n_factors, GROUP]` for each group: the first factor of each of its users, then the second…
     users: Vec<f32>,
@@ -176,7 +176,7 @@ struct Scratch {
     starts: Vec<f32>,
     /// `[n_factors]`: the user who is added.
     embedding: Vec<f32>,
-    /// A block of the table, where it is not kept as it is computed with.
+    /// A block of the table in 32 bits, where it is kept in another format.
     panels: Vec<f32>,
     /// `[GROUP, BLOCK]`
     scores: Vec<f32>,
@@ -195,7 +195,7 @@ impl Scratch {
         self.starts.clear();
     }
 
-    /// Adds the one who asks `query`; says whether all scores are finite for sure.
+    /// Adds the user of `query`; returns whether all scores are certain to be finite.
     fn ask<User>(&mut self, table: &ItemTable, query: &Query<'_>, user: &User) -> Result<bool, ScoreError>
     where
         User: Fn(&Query<'_>, &mut [f32]) -> Result<f32, ScoreError>,
@@ -228,7 +228,8 @@ fn unanswered(n: usize) -> Vec<Result<(), ScoreError>> {
     std::iter::repeat_with(|| Ok(())).take(n).collect()
 }
 
-/// Parts that threads take turns with: small enough that each thread has several, large enough that a read of the table is shared.
+/// Parts of the queries, dealt out to the threads: small enough that each thread has several, large enough that a read
+/// of the table is shared.
 fn tiles<Asked>(asked: Vec<Asked>) -> Vec<Vec<Asked>> {
     let n = asked.len().div_ceil(4 * parallel::threads()).next_multiple_of(GROUP).clamp(GROUP, TILE);
     let mut asked = asked.into_iter();
@@ -272,7 +273,7 @@ mod tests {
             ItemTable::new(&self.embeddings, Some(&self.biases), format).unwrap()
         }
 
-        /// Every so manieth item, the last one first.
+        /// Every `step`-th item, the last one first.
         fn every(&self, step: usize) -> Vec<ItemIdx> {
             let mut items: Vec<ItemIdx> = self.items.indices().step_by(step).collect();
             items.reverse();
@@ -331,7 +332,7 @@ mod tests {
             })
             .collect();
         for format in [TableFormat::F32, TableFormat::F16, TableFormat::Int8] {
-            // Clamped, many scores are equal.
+            // After clamping, many scores are equal.
             for table in [world.table(format), world.table(format).clamped(3.0, 3.5)] {
                 let named = world.every(50);
                 let candidates = |user: usize| match user % 10 {

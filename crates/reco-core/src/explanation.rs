@@ -1,8 +1,8 @@
-//! Why did an item get its score?
+//! The explanation of a score by the terms that it is the sum of.
 //!
-//! Does not know any model, and finds no reason: whoever computed the score says what it was made of.
+//! Does not know any model and finds no reasons: the model that computed a score states its terms.
 //!
-//! **Invariant**: the effects of an explanation's terms add up to its score; the conformance suite holds each approach to it.
+//! **Invariant**: the effects of an explanation's terms add up to its score; the conformance suite checks this.
 
 use crate::{ItemIdx, UserIdx};
 
@@ -11,7 +11,7 @@ use crate::{ItemIdx, UserIdx};
 pub struct Explanation {
     /// The score, as [`Recommender::score`](crate::Recommender::score) gives it.
     pub score: f32,
-    /// What it is the sum of.
+    /// The terms that it is the sum of.
     pub terms: Vec<Term>,
     /// What it would be without each of the item's features, where the model looks at them.
     pub without: Vec<Without>,
@@ -40,7 +40,7 @@ pub enum Cause {
     Item {
         /// The item.
         item: ItemIdx,
-        /// How alike it is.
+        /// How similar it is.
         similarity: f32,
         /// What the user gave it, in stars.
         rating: f32,
@@ -49,7 +49,7 @@ pub enum Cause {
     User {
         /// The user.
         user: UserIdx,
-        /// How alike they are.
+        /// How similar they are.
         similarity: f32,
         /// What they gave it, in stars.
         rating: f32,

@@ -1,8 +1,8 @@
-//! What does a ratings file call its users and items, and which row of a table is each?
+//! Ids of users and items as the source file writes them, and their row numbers.
 //!
 //! Does not know where ids come from, nor how many there are.
 //!
-//! **Invariant**: a [`UserIdx`] or [`ItemIdx`] exists only because a [`Vocab`](crate::Vocab) gave it out.
+//! **Invariant**: a [`UserIdx`] or [`ItemIdx`] is made only by a [`Vocab`](crate::Vocab).
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! What does a network look like?
+//! Describes a network as a list of layers.
 //!
-//! Does not know tensors: it is what a network says of itself, and a test of `reco-models` holds it against the truth.
+//! Does not know tensors: it is a network's own description, which a test of `reco-models` compares with the network.
 //!
 //! **Invariant**: a layer's inputs come before it; sizes leave out the batch dimension.
 

@@ -1,9 +1,9 @@
-//! The words of reco: ids and rows, what a model may see, what one may ask it, what it answers.
+//! The types and traits that the crates of reco share: ids, ratings, training data, queries, rankings, recommenders.
 //!
-//! Does not know files, tensors or metrics, and no model: those crates depend on this one, never the other way round.
+//! Does not know files, tensors, metrics or any model: those crates depend on this one, never the other way round.
 //!
-//! **Invariant**: wrong states cannot be said. Row numbers come from a [`Vocab`], ratings lie on their scale, scores are
-//! finite, rankings have distinct items, and [`Approach::fit`] cannot be handed a test row.
+//! **Invariant**: wrong states cannot be expressed. Row numbers come from a [`Vocab`], ratings lie on their scale,
+//! scores are finite, rankings have distinct items, and [`Approach::fit`] cannot be handed a test row.
 //!
 //! ```
 //! use std::num::NonZeroUsize;

@@ -1,8 +1,8 @@
-//! How are features and contexts held?
+//! A dense matrix for features and contexts, and named feature columns.
 //!
 //! Does not know what a column means.
 //!
-//! **Invariant**: `values` has exactly `n_rows × n_columns` numbers, row by row; a [`Features`] has one name per column.
+//! **Invariant**: `values` has exactly `n_rows × n_columns` numbers, by row; a [`Features`] has one name per column.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ impl Matrix {
         &self.values[row * self.n_columns..(row + 1) * self.n_columns]
     }
 
-    /// One row, to be written.
+    /// One row, mutable.
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
         &mut self.values[row * self.n_columns..(row + 1) * self.n_columns]
     }
@@ -64,9 +64,9 @@ pub struct Features {
 /// The numbers of a column that was scaled to [0, 1], as the source file writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Span {
-    /// What became 0.
+    /// The number that became 0.
     pub low: f64,
-    /// What became 1; where it is `low` as well, every number is 0.
+    /// The number that became 1; where it equals `low`, every number becomes 0.
     pub high: f64,
 }
 
@@ -91,7 +91,7 @@ impl Features {
         &self.matrix
     }
 
-    /// The same features, of which the columns named were scaled to [0, 1] from these spans.
+    /// The same features, with the spans from which the named columns were scaled to [0, 1].
     pub fn with_spans(self, spans: BTreeMap<String, Span>) -> Self {
         Self { spans, ..self }
     }
@@ -101,8 +101,8 @@ impl Features {
         &self.spans
     }
 
-    /// `number`, as the source file writes it, as `column` holds it: beyond [0, 1] where it lies beyond those of the data.
-    /// `None` without such a column.
+    /// Scales `number`, as the source file writes it, to what `column` holds: outside [0, 1] where it lies outside the
+    /// data's span. `None` without such a column.
     pub fn scaled(&self, column: usize, number: f64) -> Option<f32> {
         let scaled = match self.spans.get(self.names.get(column)?) {
             None => number,
@@ -112,7 +112,7 @@ impl Features {
         Some(scaled as f32)
     }
 
-    /// What `column` holds, as the source file writes it: the way back from [`Features::scaled`].
+    /// Scales a value of `column` back to what the source file writes: the inverse of [`Features::scaled`].
     pub fn unscaled(&self, column: usize, value: f32) -> Option<f64> {
         let value = f64::from(value);
         Some(match self.spans.get(self.names.get(column)?) {

@@ -1,9 +1,9 @@
-//! An estimate of the memory that something needs is held against what the machine has, before it begins.
+//! Compares an estimate of the memory that a task needs with what the machine has, before the task begins.
 //!
-//! Does not know what is kept in it. The machine is asked once: the least of `MemTotal` in `/proc/meminfo` and the limits of the control
-//! groups that the process is in, on Linux; [`STATED`] elsewhere.
+//! The machine's memory is read once: on Linux the least of `MemTotal` in `/proc/meminfo` and the limits of the
+//! process's control groups, elsewhere [`STATED`]. Does not know what the memory holds.
 //!
-//! **Invariant**: products and sums of sizes never overflow: what is beyond 2¹²⁸ bytes is refused as any other.
+//! **Invariant**: products and sums of sizes never overflow: more than 2¹²⁸ bytes are refused like any other excess.
 
 use std::fmt::{self, Write};
 use std::fs;
@@ -12,26 +12,26 @@ use std::sync::OnceLock;
 
 use crate::{Approach, Catalogue};
 
-/// What a machine is taken to have where it cannot be asked: 16 GiB.
+/// The memory assumed where that of the machine cannot be read: 16 GiB.
 pub const STATED: u64 = 16 << 30;
 
-/// An estimate: tables of so many numbers.
+/// An estimate of the memory that tables of numbers need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Need {
-    /// What each is, and its bytes.
+    /// The description of each table, and its bytes.
     parts: Vec<(String, u128)>,
-    /// The keys that make it smaller.
+    /// The keys of the options that make it smaller.
     keys: Vec<&'static str>,
 }
 
 impl Need {
-    /// The same, and `what`: as many numbers as the product of `sizes` says, each of `bytes`.
+    /// Adds the table `what`: as many numbers as the product of `sizes`, of `bytes` bytes each.
     #[must_use]
     pub fn and(mut self, what: &str, sizes: &[usize], bytes: usize) -> Self {
         let product = sizes.iter().fold(bytes as u128, |product, size| product.saturating_mul(*size as u128));
         let mut text = format!("{what} ");
         for size in sizes {
-            // A String takes all text.
+            // Writing to a String cannot fail.
             let _ = write!(text, "{} × ", Thousands(*size));
         }
         let _ = write!(text, "{bytes} bytes");
@@ -39,14 +39,14 @@ impl Need {
         self
     }
 
-    /// The same, which the option `key` makes smaller.
+    /// Names `key` as an option that makes it smaller.
     #[must_use]
     pub fn lowered_by(mut self, key: &'static str) -> Self {
         self.keys.push(key);
         self
     }
 
-    /// This and another.
+    /// The sum of this and another estimate.
     #[must_use]
     pub fn with(mut self, other: Self) -> Self {
         self.parts.extend(other.parts);
@@ -80,7 +80,7 @@ impl Need {
     }
 }
 
-/// What a fit of `approach` needs over `catalogue`, where this machine has it: asked before it begins.
+/// What a fit of `approach` over `catalogue` needs, if this machine has it; called before the fit begins.
 ///
 /// # Errors
 /// More bytes than the machine has.
@@ -90,7 +90,7 @@ pub fn affordable(approach: &dyn Approach, catalogue: &Catalogue) -> Result<Need
     Ok(need)
 }
 
-/// What a trained `approach` needs over `catalogue`, where this machine has it: asked before its weights are read.
+/// What a trained `approach` over `catalogue` needs, if this machine has it; called before its weights are read.
 ///
 /// # Errors
 /// More bytes than the machine has.
@@ -110,7 +110,7 @@ impl fmt::Display for Need {
     }
 }
 
-/// More memory than there is.
+/// More memory is needed than there is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` needs about {need}; this machine has `{}`\nhint: {remedy}", Size(u128::from(*memory)))]
 pub struct MemoryError {
@@ -152,7 +152,7 @@ impl fmt::Display for Thousands {
     }
 }
 
-/// The bytes that this process may have at most.
+/// The most bytes that this process may use.
 pub fn of_machine() -> u64 {
     static ASKED: OnceLock<u64> = OnceLock::new();
     *ASKED.get_or_init(|| {

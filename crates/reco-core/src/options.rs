@@ -1,6 +1,6 @@
-//! How does a table of options become a type that cannot be wrong?
+//! Parses a table of options into a type, with its defaults filled in.
 //!
-//! Does not know which options there are: a type's own defaults say so.
+//! Does not know which options there are: the type's own defaults say so.
 //!
 //! **Invariant**: a key that the type does not have is an error that names the nearest one it has.
 
@@ -46,7 +46,7 @@ pub fn parse<T: DeserializeOwned + Serialize + Default>(place: &str, given: &Val
     })
 }
 
-/// The one key of `given` that `T` does not take by itself, with its value; of several wrong ones the first.
+/// The first key of `given` that `T` does not take by itself, with its value.
 fn culprit<'a, T: DeserializeOwned + Serialize + Default>(
     place: &str,
     given: &'a Value,
@@ -60,7 +60,7 @@ fn culprit<'a, T: DeserializeOwned + Serialize + Default>(
     found.map_or_else(|| (place.to_owned(), None), |(key, value)| (format!("{place} `{key}`"), Some(value)))
 }
 
-/// What serde says, without the names of Rust's types.
+/// The message of serde, with plain words in place of Rust's types.
 fn in_words(error: &str) -> String {
     const WORDS: [(&str, &str); 18] = [
         ("usize", "a whole number from 0"),
@@ -129,7 +129,7 @@ pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Str
     let near = |candidate: &str| name.len().max(candidate.len()).div_ceil(3);
     let nearest = known
         .iter()
-        // A long name is compared with nothing: the time grows with the product of lengths.
+        // Long names are not compared: the time grows with the product of lengths.
         .filter(|candidate| name.len().max(candidate.len()) <= NAME)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))
         .min_by_key(|(distance, _)| *distance)
@@ -145,7 +145,8 @@ pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Str
 const NAMES: usize = 50;
 const NAME: usize = 200;
 
-/// Names for a message, in backticks: all of few, the first of many, `` `a`, `b` and `999998` more ``; the beginning of a long one.
+/// Names for a message, in backticks: all if they are few, else the first, `` `a`, `b` and `999998` more ``; a long
+/// name is cut.
 pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::new();
     let mut more = 0;

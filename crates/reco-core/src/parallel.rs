@@ -1,13 +1,13 @@
-//! How are many rows computed on all cores?
+//! Computes many rows on all cores.
 //!
 //! Does not know what a row is.
 //!
-//! **Invariant**: a row is computed by one thread from start to end, so that the number of threads changes no bit of it.
+//! **Invariant**: one thread computes a row from start to end, so that the number of threads changes no bit of it.
 
 use std::num::NonZeroUsize;
 use std::thread;
 
-/// Calls `work` on each of `rows`, with something of its own for each thread, which `scratch` makes.
+/// Calls `work` on each of `rows`; each thread has a value of its own, which `scratch` makes.
 pub fn each<Row: Send, Scratch>(
     rows: Vec<Row>,
     scratch: impl Fn() -> Scratch + Sync,
@@ -21,7 +21,7 @@ pub fn threads() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// As [`each`], on at most so many threads.
+/// As [`each`], on at most `n_threads` threads.
 pub fn each_on<Row: Send, Scratch>(
     n_threads: usize,
     rows: Vec<Row>,
@@ -33,7 +33,7 @@ pub fn each_on<Row: Send, Scratch>(
         let mut scratch = scratch();
         return rows.into_iter().for_each(|row| work(&mut scratch, row));
     }
-    // Dealt out like cards: neighbours in the catalogue often cost alike.
+    // Rows are dealt out like cards, since neighbours in the catalogue often cost alike.
     let mut hands: Vec<Vec<Row>> = (0..n_threads).map(|_| Vec::new()).collect();
     for (at, row) in rows.into_iter().enumerate() {
         hands[at % n_threads].push(row);

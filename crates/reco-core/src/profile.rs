@@ -1,4 +1,4 @@
-//! What does someone say of themselves, and what is that in numbers?
+//! Translates what a visitor states about themselves into feature columns.
 //!
 //! Does not know who asks, nor what a model makes of it.
 //!
@@ -23,7 +23,7 @@ pub struct Profile {
 pub struct Stated {
     /// Columns of the item features that are liked, ascending.
     pub likes: Vec<usize>,
-    /// Columns of the user features, ascending, each with what a row of that user would hold there.
+    /// Columns of the user features, ascending, each with the number that a row of that user would have there.
     pub attributes: Vec<(usize, f32)>,
 }
 
@@ -33,11 +33,11 @@ impl Profile {
         self.likes.is_empty() && self.attributes.is_empty()
     }
 
-    /// The columns of `catalogue` that it speaks of. An attribute is stated as the source's file writes it: a text by one of
-    /// its values, `gender = F`, a number as it is there, `age = 34`, and scaled as those of the catalogue are.
+    /// The columns of `catalogue` that it names. An attribute is stated as the source file writes it: a text by one of
+    /// its values, `gender = F`, a number as it is there, `age = 34`. Numbers are scaled like those of the catalogue.
     ///
     /// # Errors
-    /// A feature or an attribute that the catalogue does not have, a value that no user has, a number that is none: the
+    /// A feature or an attribute that the catalogue does not have, a value that no user has, an invalid number: the
     /// message names the nearest known one.
     pub fn stated(&self, catalogue: &Catalogue) -> Result<Stated, ScoreError> {
         let features = catalogue.item_features.names();
@@ -119,7 +119,7 @@ mod tests {
         let found = stated(&["Sci-Fi", "Drama", "Sci-Fi"], &[("gender", "M"), ("age", " 35 ")]).unwrap();
         assert_eq!(found, Stated { likes: vec![1, 2], attributes: vec![(0, 0.5), (2, 1.0)] });
         assert_eq!(stated(&[], &[]).unwrap(), Stated::default());
-        // Beyond the ages of the data is beyond 0 to 1.
+        // An age outside those of the data lies outside 0 to 1.
         assert_eq!(stated(&[], &[("age", "85")]).unwrap().attributes, [(0, 1.5)]);
     }
 

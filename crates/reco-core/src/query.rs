@@ -1,8 +1,8 @@
-//! What can one ask of a recommender?
+//! A query: for whom, in which context, among which items.
 //!
 //! Does not know who answers.
 //!
-//! **Invariant**: a query names its candidates; whoever answers never sees ratings that the query does not carry.
+//! **Invariant**: a query names its candidates, and carries every rating that the recommender sees when it answers.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,14 @@ use crate::{ItemIdx, Profile, Seen, Target, UserIdx};
 pub struct Query<'a> {
     /// For whom.
     pub who: Who<'a>,
-    /// The moment, one number per context of the catalogue; empty for a moment not stated, which counts as the average one of
-    /// training.
+    /// The moment, one number per context of the catalogue; empty if it is not stated, which counts as the average
+    /// moment of training.
     pub context: &'a [f32],
     /// Among which items.
     pub candidates: Candidates<'a>,
 }
 
-/// The one who asks.
+/// The user or visitor that a query is for.
 #[derive(Clone, Copy, Debug)]
 pub enum Who<'a> {
     /// A user of the catalogue.
@@ -34,13 +34,13 @@ pub enum Who<'a> {
     },
 }
 
-/// What one states about a context: a number, or one of the values of a text.
+/// The stated value of a context: a number, or one of the values of a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ContextValue {
     /// `daytime = 0`.
     Number(f64),
-    /// `device = "mobile"`; as text, a number counts as that number where the context is one.
+    /// `device = "mobile"`; a number written as text counts as that number where the context is a number.
     Text(String),
 }
 
@@ -83,8 +83,8 @@ impl Candidates<'_> {
         }
     }
 
-    /// Writes the score of each candidate into `scores`, a row of an answer: `score` is asked for an item by its row in the
-    /// catalogue, seen items too.
+    /// Writes the score of each candidate into `scores`, a row of an answer: `score` is called with the item's row in
+    /// the catalogue, for seen items too.
     pub fn write(&self, scores: &mut [f32], mut score: impl FnMut(usize) -> f32) {
         match self {
             Self::AllExcept(_) => scores.iter_mut().enumerate().for_each(|(item, out)| *out = score(item)),

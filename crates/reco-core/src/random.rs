@@ -1,9 +1,9 @@
-//! Which rows does chance choose?
+//! Draws seeded random numbers as hashes (XXH3-64) of what they are drawn for.
 //!
-//! Does not know streams or positions: every draw is a hash of what it is drawn for.
+//! Does not know streams or positions: no draw depends on the draws for other keys.
 //!
-//! **Invariant**: the draw for one (seed, user, item), or one (seed, user), is the same in any order, on any thread count,
-//! in any engine that has XXH3.
+//! **Invariant**: the draw for one (seed, user, item), or one (seed, user), is the same in any order, on any thread
+//! count, in any engine that has XXH3.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -36,8 +36,9 @@ fn keyed_pair(seed: u64, a: u32, b: u32) -> u64 {
     xxh3_64_with_seed(&bytes, seed)
 }
 
-/// Standard normal numbers for row `row` of the table numbered `table`, without end: Box and Muller (1958) over SplitMix64 (Steele et
-/// al. 2014), which starts at XXH3-64, seeded with `seed`, of the two, four little-endian bytes each.
+/// An endless sequence of standard normal numbers for row `row` of the table numbered `table`: Box and Muller (1958)
+/// over SplitMix64 (Steele et al. 2014), which starts at XXH3-64, seeded with `seed`, of the two numbers, four
+/// little-endian bytes each.
 pub fn normals(seed: u64, table: u32, row: u32) -> impl Iterator<Item = f32> {
     let mut state = keyed_pair(seed, table, row);
     let mut next = move || {
@@ -47,7 +48,7 @@ pub fn normals(seed: u64, table: u32, row: u32) -> impl Iterator<Item = f32> {
         unit_interval(mixed ^ (mixed >> 31))
     };
     std::iter::from_fn(move || {
-        // 1 less a number below 1 is above 0, and has a logarithm.
+        // `1.0 - next()` is above 0, so that it has a logarithm.
         let length = (-2.0 * (1.0 - next()).ln()).sqrt();
         let (sine, cosine) = (std::f64::consts::TAU * next()).sin_cos();
         Some([(length * cosine) as f32, (length * sine) as f32])

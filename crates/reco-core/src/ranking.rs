@@ -1,4 +1,4 @@
-//! What does a recommender answer, and what counts as a good answer?
+//! Scores, the rankings made of them, and the relevant items.
 //!
 //! Does not know metrics.
 //!
@@ -11,9 +11,10 @@ use crate::{Candidates, ItemIdx, Items, Query, ScoreError, top_k};
 
 /// Scores for many queries: one row per query, one number per candidate.
 ///
-/// For [`Candidates::AllExcept`] a row has one number per item of the catalogue, seen items included: who ranks leaves
-/// them out. For [`Candidates::These`] it has one number per item named, in the order named. [`Scores::ABSENT`] stands where
-/// there is no score, from a recommender that says so ([`Recommender::leaves_out`](crate::Recommender::leaves_out)).
+/// For [`Candidates::AllExcept`] a row has one number per item of the catalogue, seen items included: ranking leaves
+/// them out. For [`Candidates::These`] it has one number per item named, in the order named. [`Scores::ABSENT`] stands
+/// where there is no score; only some recommenders give it
+/// ([`Recommender::leaves_out`](crate::Recommender::leaves_out)).
 #[derive(Clone, Debug, Default)]
 pub struct Scores {
     values: Vec<f32>,
@@ -21,7 +22,7 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Stands for a candidate without a score, which is never recommended: one that somebody else's list leaves out.
+    /// Stands for a candidate without a score, which is never recommended: one that a list from elsewhere leaves out.
     pub const ABSENT: f32 = f32::NEG_INFINITY;
 
     /// An empty answer, whose memory is reused from call to call.
@@ -46,13 +47,13 @@ impl Scores {
         &self.values[self.start(row)..self.ends[row]]
     }
 
-    /// The numbers for the query at `row`, to be written.
+    /// The numbers for the query at `row`, mutable.
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
         let start = self.start(row);
         &mut self.values[start..self.ends[row]]
     }
 
-    /// The numbers for every query, to be written, on several threads if need be.
+    /// The numbers for every query, mutable, so that several threads can write them.
     pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let mut rest = self.values.as_mut_slice();
         let mut start = 0;
@@ -117,7 +118,7 @@ impl Ranking {
         Ok(Self(best.into_iter().filter_map(entry).collect()))
     }
 
-    /// The scores and rows that [`top_k`] gives, of a catalogue's items.
+    /// The ranking of the scores and catalogue rows that [`top_k`] gives.
     pub(crate) fn of_best(items: &Items, best: &[(f32, u32)]) -> Self {
         let entry = |&(score, row): &(f32, u32)| Some((items.at(row as usize)?, Score::new(score)?));
         Self(best.iter().filter_map(entry).collect())
@@ -144,7 +145,7 @@ impl Ranking {
     }
 }
 
-/// The items that would have been right; at least one, so that no metric divides by zero.
+/// The relevant items; at least one, so that no metric divides by zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relevant(Vec<ItemIdx>);
 

@@ -1,4 +1,4 @@
-//! What is a rating, what does a network learn in its place, and what does a recommender answer?
+//! Ratings in stars, the targets that models learn, and the scores that recommenders give.
 //!
 //! Does not know which items were rated, nor how a scaling was fitted.
 //!
@@ -74,7 +74,7 @@ impl Rating {
     }
 }
 
-/// Why a number is no rating, or two numbers no scale.
+/// Why a number is not a rating, or two numbers are not a scale.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RatingError {
     /// The number is NaN, infinite, or beyond the scale.
@@ -138,7 +138,7 @@ impl RatingScale {
     }
 }
 
-/// The line that takes ratings to targets, fitted once and kept with the catalogue.
+/// The linear map from ratings to targets, fitted once and kept with the catalogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Scaling {
@@ -151,7 +151,7 @@ pub enum Scaling {
         /// The ends as targets.
         to: (f32, f32),
     },
-    /// A line of its own for every item, as scikit-learn's `MinMaxScaler` over the columns of a user-item matrix.
+    /// One line per item, as scikit-learn's `MinMaxScaler` over the columns of a user-item matrix.
     ItemMinMax {
         /// The ends in stars, one pair per item of the catalogue.
         from: Vec<(f32, f32)>,
@@ -178,7 +178,7 @@ impl Scaling {
         }
     }
 
-    /// A predicted target of `item` in stars; `None` where the item's ends coincide, so that there is no way back.
+    /// A predicted target of `item` in stars; `None` where the item's ends coincide, so that the map has no inverse.
     pub fn stars(&self, item: ItemIdx, target: f32) -> Option<f32> {
         match self.line(item) {
             None => Some(target),

@@ -1,6 +1,6 @@
-//! What is a recommender, and how is one made?
+//! The traits of a recommender and of an approach that trains one.
 //!
-//! Does not know any: the crates `reco-classic` and `reco-models` list theirs in a registry called `APPROACHES` each.
+//! Does not know any approach: `reco-classic` and `reco-models` each list theirs in a registry called `APPROACHES`.
 //!
 //! **Invariant**: [`Approach::fit`] sees a [`Train`] and nothing else, so that no test row can reach it.
 
@@ -18,14 +18,14 @@ use crate::{Catalogue, Choice, Explanation, Features, ItemIdx, LayerGraph, Query
 
 /// Answers queries. Object-safe: evaluation, the service and the command line hold `&dyn Recommender`.
 pub trait Recommender: Send + Sync {
-    /// What the scores are: decides which metrics apply.
+    /// What the scores are, which decides the metrics that apply.
     fn predicts(&self) -> Predicts;
 
     /// The users, items and features that the indices in queries and answers refer to.
     fn catalogue(&self) -> &Arc<Catalogue>;
 
-    /// Whether it answers [`Scores::ABSENT`] for candidates that it has no score for. One that does not, and gives such a number,
-    /// has failed.
+    /// Whether it gives [`Scores::ABSENT`] for candidates without a score. A recommender that says `false` and gives
+    /// that number has failed.
     fn leaves_out(&self) -> bool {
         false
     }
@@ -83,7 +83,7 @@ pub enum Predicts {
 }
 
 impl Predicts {
-    /// What the scores of a model are that was fitted to targets of this scaling.
+    /// What the scores of a model fitted to targets of this scaling are.
     pub fn of(scaling: &Scaling) -> Self {
         match scaling {
             Scaling::None => Self::Stars,
@@ -119,7 +119,7 @@ pub enum ScoreError {
         /// The approach.
         approach: &'static str,
     },
-    /// Something that a visitor says, of which the catalogue knows nothing.
+    /// A visitor's statement that the catalogue does not know.
     #[error("unknown {what} `{name}`\nhint: {hint}")]
     UnknownStatement {
         /// `liked feature`, `user attribute`.
@@ -173,19 +173,20 @@ pub trait Approach: Send + Sync {
     /// Its options, defaults filled in.
     fn options(&self) -> Value;
 
-    /// About how much memory it takes to fit this approach over `catalogue`, beyond the training rows: the tables whose size follows
-    /// from options or from squares. Whoever fits holds it against [`memory::of_machine`](crate::memory::of_machine) first.
+    /// About how much memory it takes to fit this approach over `catalogue`, beyond the training rows: the tables whose
+    /// size follows from options or from squares. The caller compares it with
+    /// [`memory::of_machine`](crate::memory::of_machine) before a fit.
     fn memory(&self, catalogue: &Catalogue) -> Need {
         let _ = catalogue;
         Need::default()
     }
 
-    /// The same of reading back what was fitted, which another machine may do: no more than of the fit.
+    /// The same for loading what was fitted, perhaps on another machine: no more than for the fit.
     fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
         self.memory(catalogue)
     }
 
-    /// What it cannot do without: asked before anything is trained.
+    /// What it requires; checked before anything is trained.
     fn requires(&self) -> Vec<Requirement> {
         Vec::new()
     }
@@ -203,19 +204,21 @@ pub trait Approach: Send + Sync {
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
 }
 
-/// What an approach cannot do without.
+/// What an approach requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requirement {
     /// Stars in every training row.
     Stars,
     /// Features of items.
     ItemFeatures,
-    /// Training rows of everyone who asks: it has no answer for a visitor, nor for a user who was held out whole.
+    /// Training rows of every user it is asked about: it has no answer for a visitor, nor for a user who was held out
+    /// whole.
     KnownUsers,
 }
 
 impl Requirement {
-    /// Whether `train` has it. [`Requirement::KnownUsers`] is no matter of the training rows, and always met here.
+    /// Whether `train` has it. [`Requirement::KnownUsers`] does not depend on the training rows, and is always met
+    /// here.
     ///
     /// # Errors
     /// [`FitError::NoStars`], [`FitError::NoItemFeatures`]
@@ -234,20 +237,20 @@ impl Requirement {
     }
 }
 
-/// A recommender with what is known of its training.
+/// A trained recommender, with what is known of its training.
 pub trait Fitted: Recommender {
-    /// Numbers that were learned.
+    /// How many numbers were learned.
     fn n_parameters(&self) -> usize;
 
     /// The device it computes on, in words.
     fn device(&self) -> String;
 
-    /// How training went; `None` for what is not trained by epochs.
+    /// The log of its training; `None` for a model that is not trained by epochs.
     fn training(&self) -> Option<&TrainingLog> {
         None
     }
 
-    /// The network as layers with shapes; `None` for what is no network.
+    /// The network as layers with shapes; `None` for a model that is not a network.
     fn layers(&self) -> Option<LayerGraph> {
         None
     }
@@ -259,14 +262,14 @@ pub trait Fitted: Recommender {
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>>;
 }
 
-/// What a fit is told by its surroundings.
+/// The settings of a fit that are not options of its approach.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    /// All chance in the fit follows from it.
+    /// The seed of all randomness in the fit.
     pub seed: u64,
     /// Where to compute.
     pub device: DeviceChoice,
-    /// Is told of progress, and can ask to stop.
+    /// Receives progress, and can ask to stop.
     pub progress: &'a dyn Progress,
 }
 
@@ -285,7 +288,7 @@ pub enum DeviceChoice {
     Cuda,
 }
 
-/// Told of progress. Nothing it does changes a result, except that it can stop a fit.
+/// Receives progress. Nothing it does changes a result, except that it can stop a fit.
 pub trait Progress: Send + Sync {
     /// A fit of at most `epochs` epochs of `rows` rows each begins.
     fn begin(&self, approach: &str, epochs: usize, rows: usize) {
@@ -321,7 +324,7 @@ pub struct Silent;
 
 impl Progress for Silent {}
 
-/// How a training by epochs went.
+/// The log of a training by epochs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainingLog {
     /// One entry per epoch.
@@ -330,7 +333,7 @@ pub struct TrainingLog {
     pub best_epoch: usize,
     /// Rows that each epoch learns from.
     pub n_train: usize,
-    /// Rows that each epoch is judged by.
+    /// Rows that each epoch is validated on.
     pub n_validation: usize,
     /// Wall time of the whole fit: initialisation, upload and validation included.
     pub train_seconds: f64,
@@ -397,10 +400,10 @@ pub enum FitError {
         /// The loss.
         loss: f64,
     },
-    /// The one who started it asked to stop.
+    /// It was asked to stop.
     #[error("interrupted; nothing was written")]
     Interrupted,
-    /// Anything the approach itself reports, a missing device for one.
+    /// Anything the approach itself reports, such as a missing device.
     #[error(transparent)]
     Other(Box<dyn Error + Send + Sync>),
 }
@@ -408,7 +411,7 @@ pub enum FitError {
 /// Why saved weights could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// Not what this approach wrote, or no longer.
+    /// A file that this approach did not write, or that was changed since.
     #[error("`{path}` does not hold the weights of `{approach}`: {reason}\nhint: train again: `reco train`")]
     Weights {
         /// The file.
@@ -418,10 +421,10 @@ pub enum LoadError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The one who started it asked to stop.
+    /// It was asked to stop.
     #[error("interrupted; nothing was written")]
     Interrupted,
-    /// Anything else, a missing device for one.
+    /// Anything else, such as a missing device.
     #[error(transparent)]
     Other(Box<dyn Error + Send + Sync>),
 }
@@ -430,7 +433,7 @@ impl Query<'_> {
     /// The context to use: the one stated, or the average moment of training.
     ///
     /// # Errors
-    /// A context that has neither no number nor one for each of the catalogue's.
+    /// A context that is not empty and does not have one number for each of the catalogue's.
     pub fn context_or_average(&self, catalogue: &Catalogue) -> Result<Vec<f32>, ScoreError> {
         match (self.context.len(), catalogue.contexts.len()) {
             (0, _) => Ok(catalogue.average_moment()),

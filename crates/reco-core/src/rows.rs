@@ -1,8 +1,8 @@
-//! What is a model fitted on, and what is kept from it?
+//! The catalogue, the training rows and the held-out test rows.
 //!
 //! Does not know how rows were split, nor where they were read from.
 //!
-//! **Invariant**: a [`Train`] holds no test row; the columns of [`Interactions`] are equally long; a [`Case`] is not empty.
+//! **Invariant**: a [`Train`] has no test row; columns of [`Interactions`] have one length; a [`Case`] is not empty.
 
 use std::sync::Arc;
 
@@ -29,13 +29,13 @@ pub struct Catalogue {
     pub scaling: Scaling,
 }
 
-/// One number that describes the moment of a rating, and what it is in the training rows.
+/// One number that describes the moment of a rating, with its mean and range in the training rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ContextColumn {
     /// `daytime`; `device=mobile` for one value of a text.
     pub name: String,
-    /// The mean over the training rows that have it: what a moment counts as that is not stated, and a row that lacks
-    /// it.
+    /// The mean over the training rows that have it, which stands for a moment that is not stated and for a row that
+    /// lacks it.
     pub mean: f32,
     /// The lowest number in the training rows.
     pub low: f32,
@@ -44,8 +44,8 @@ pub struct ContextColumn {
 }
 
 impl ContextColumn {
-    /// The columns called `names`, with what they are in the rows `train` of `values`, `[n_rows, n_contexts]`. A row
-    /// where a number is NaN does not have it, and says nothing of it. All are 0 where there is no such row.
+    /// The columns called `names`, with their mean and range in the rows `train` of `values`, `[n_rows, n_contexts]`.
+    /// NaN stands for a number that a row lacks, and is skipped. All are 0 where no row has the number.
     pub fn of(names: Vec<String>, values: &Matrix, train: impl Iterator<Item = usize> + Clone) -> Vec<Self> {
         let column = |(column, name)| {
             let (mut low, mut high, mut sum, mut n) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0_usize);
@@ -72,7 +72,7 @@ impl Catalogue {
         self.contexts.iter().map(|column| column.name.as_str())
     }
 
-    /// The moment that is not stated: the mean of each context over the training rows.
+    /// The moment assumed where none is stated: the mean of each context over the training rows.
     pub fn average_moment(&self) -> Vec<f32> {
         self.contexts.iter().map(|column| column.mean).collect()
     }
@@ -198,7 +198,7 @@ pub struct InteractionsBuilder {
 }
 
 impl InteractionsBuilder {
-    /// Adds one row. Panics unless its context has the length that was promised.
+    /// Adds one row. Panics unless its context has the length given to [`Interactions::builder`].
     pub fn push(&mut self, row: Interaction<'_>) {
         assert_eq!(row.context.len(), self.n_contexts, "one number per context column");
         self.rows.users.push(row.user);
@@ -224,7 +224,7 @@ pub struct Train {
     pub catalogue: Arc<Catalogue>,
     /// The rows to learn from.
     pub fit: Interactions,
-    /// Rows to stop early by; part of training, never of the test.
+    /// Rows for early stopping; part of training, never of the test.
     pub validation: Option<Interactions>,
 }
 
@@ -242,8 +242,8 @@ impl Case {
         Self::group_with_fold_in(rows, &Interactions::default(), n_users)
     }
 
-    /// As [`Case::group`]; each case carries those rows of `fold_in`, in their order, that are its user's. Rows of users
-    /// without a held-out row have no case, and are left.
+    /// As [`Case::group`]; each case also carries its user's rows of `fold_in`, in their order. Rows of users without a
+    /// held-out row have no case and are left out.
     pub fn group_with_fold_in(rows: &Interactions, fold_in: &Interactions, n_users: usize) -> Vec<Self> {
         let mut slot = vec![usize::MAX; n_users];
         let mut groups: Vec<(UserIdx, Vec<usize>, Vec<usize>)> = Vec::new();
@@ -278,8 +278,8 @@ impl Case {
         &self.rows
     }
 
-    /// What is given of the user when the question is asked, and was never learned from; empty unless the split holds out
-    /// whole users.
+    /// The user's rows that are given with the query and were never trained on; empty unless the split holds out whole
+    /// users.
     pub fn fold_in(&self) -> &Interactions {
         &self.fold_in
     }
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn a_case_carries_its_own_users_given_rows() {
         let test = rows(&[(2, 0, 1.0), (0, 1, 2.0), (2, 3, 3.0)]);
-        // User 1 is given something and asked nothing, user 0 the other way round.
+        // User 1 has a given row and no test row, user 0 the other way round.
         let given = rows(&[(1, 0, 4.0), (2, 2, 5.0), (2, 1, 0.5)]);
         let cases = Case::group_with_fold_in(&test, &given, 3);
         assert_eq!(cases.iter().map(|case| case.user().index()).collect::<Vec<_>>(), [2, 0]);

@@ -1,9 +1,9 @@
-//! What does every approach owe its callers, and how is that checked?
+//! Helpers for tests: the conformance suite of all approaches, and the data it runs on.
 //!
-//! For tests only, behind the cargo feature `testing`: a crate that adds an approach names it among its dev-dependencies
-//! and calls [`conformance::check`] on every entry of its registry. Does not know any approach.
+//! For tests only, behind the cargo feature `testing`: a crate that adds an approach names it among its
+//! dev-dependencies and calls [`conformance::check`] on every entry of its registry. Does not know any approach.
 //!
-//! **Invariant**: whatever is made here is small, the same on every machine, and holds no withheld row in its
+//! **Invariant**: what is made here is small, the same on every machine, and holds no withheld row in its
 //! [`Train`](crate::Train).
 
 mod assigned;
@@ -33,7 +33,7 @@ pub fn catalogue(n_users: usize, n_items: usize) -> Catalogue {
     }
 }
 
-/// A number in [0, 1) for each `at`, without a pattern and the same in every run: what generated data are drawn from.
+/// A number in [0, 1) for each `at`, without a pattern and the same in every run; generated data are drawn from it.
 pub fn chance(at: u64) -> f64 {
     let mixed = (at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

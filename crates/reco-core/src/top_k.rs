@@ -1,18 +1,18 @@
-//! Which are the greatest of many numbers?
+//! Finds the `k` greatest of many numbers.
 //!
-//! Does not know items or users. Most numbers are looked at once, in blocks that a compiler turns into vector instructions:
-//! only a block that holds one above the worst of the best so far is looked at number by number.
+//! Does not know items or users. Most numbers are looked at once, in blocks that a compiler turns into vector
+//! instructions: only a block that holds a number above the worst of the best so far is searched number by number.
 //!
-//! **Invariant**: the answer is that of sorting all numbers, the greatest first, equal ones (0 and -0 among them) in the order
-//! of their places.
+//! **Invariant**: the result is the head of the sorted numbers, the greatest first, equal ones (0 and -0 among them) in
+//! the order of their places.
 
 use std::cmp::Ordering;
 
 /// Numbers that are compared at once.
 const BLOCK: usize = 64;
 
-/// The `k` greatest of `scores` with their places, the greatest first, into `best`, which is emptied before; fewer where
-/// there are fewer. [`Scores::ABSENT`](crate::Scores::ABSENT) is passed over. NaN must not be among them.
+/// Writes the `k` greatest of `scores` with their places, the greatest first, into `best`, which is emptied before;
+/// fewer where there are fewer. [`Scores::ABSENT`](crate::Scores::ABSENT) is skipped. NaN must not be among them.
 pub fn top_k(scores: &[f32], k: usize, best: &mut Vec<(f32, u32)>) {
     let mut so_far = Best::reusing(std::mem::take(best), k, scores.len());
     so_far.offer(scores, 0);
@@ -24,7 +24,7 @@ pub(crate) struct Best {
     k: usize,
     /// Entries that are held before the worse ones are dropped.
     room: usize,
-    /// What is not above it cannot be among the best: of equal numbers the earlier ones win.
+    /// A number that is not above it cannot be among the best, since of equal numbers the earlier ones win.
     threshold: f32,
     entries: Vec<(f32, u32)>,
 }
@@ -35,13 +35,13 @@ impl Best {
         Self::reusing(Vec::new(), k, n)
     }
 
-    /// The same, in memory that is there already.
+    /// The same, in the memory of `entries`.
     fn reusing(mut entries: Vec<(f32, u32)>, k: usize, n: usize) -> Self {
         entries.clear();
         Self { k, room: 2 * k.min(n), threshold: f32::NEG_INFINITY, entries }
     }
 
-    /// Looks at the numbers whose places begin with `first`, all of them beyond the places looked at before.
+    /// Looks at the numbers whose places begin at `first`, after all places looked at before.
     pub(crate) fn offer(&mut self, scores: &[f32], first: u32) {
         if self.k == 0 {
             return;

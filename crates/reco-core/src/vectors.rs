@@ -1,9 +1,9 @@
-//! How many numbers does a vector of this CPU hold?
+//! Rounds the length of a row up to whole vectors of this CPU.
 //!
-//! `pulp` picks the widest vectors that a CPU has when a program runs; who works on whole vectors pads rows to them. Does not know what is in
-//! them.
+//! `pulp` picks the widest vectors that a CPU has when a program runs; code that works on whole vectors pads its rows
+//! to them. Does not know what rows hold.
 //!
-//! **Invariant**: the answer does not change while a program runs.
+//! **Invariant**: the width of a vector does not change while a program runs.
 
 use pulp::{Arch, Simd, WithSimd};
 

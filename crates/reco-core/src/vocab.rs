@@ -1,6 +1,6 @@
-//! Which row belongs to which id?
+//! Maps ids to row numbers and back.
 //!
-//! Does not know whether the ids are users or items, nor what order is meant: it keeps the order it is given.
+//! Does not know whether the ids are users or items, nor what their order means: it keeps the order given.
 //!
 //! **Invariant**: ids are distinct; the id at row `n` is the `n`-th one given; every index it hands out is a valid row.
 

@@ -1,7 +1,7 @@
-//! How fast is ingesting, and how much memory does it take?
+//! Measures how fast ingesting is, and how much memory it takes.
 //!
-//! `cargo run -p reco-data --release --example ingest_speed -- 25000000` generates that many ratings in MovieLens' CSV, in a
-//! temporary folder, and ingests them. Does not know other formats.
+//! `cargo run -p reco-data --release --example ingest_speed -- 25000000` generates that many ratings in MovieLens' CSV,
+//! in a temporary folder, and ingests them. Does not know other formats.
 //!
 //! **Invariant**: what is timed is [`reco_data::ingest`] alone.
 

@@ -1,9 +1,10 @@
-//! A reader of a damaged file that panics gives an error in place of the panic.
+//! Turns a reader's panic on a damaged file into an error.
 //!
-//! The `parquet` crate takes some words of a file for true. Where they are wrong it panics instead of reporting it. Does not know formats.
+//! The `parquet` crate trusts some values in a file. Where they are wrong, it panics instead of reporting an error.
+//! Does not know formats.
 //!
-//! What 14,400 small changed files (three codecs, six encodings, both versions of pages, eleven types) found in version 60.1, to be
-//! reported upstream:
+//! Panics that 14,400 small changed files (three codecs, six encodings, both versions of pages, eleven types) caused
+//! in version 60.1, to be reported upstream:
 //!
 //! | where | cause |
 //! | --- | --- |
@@ -15,7 +16,8 @@
 //! | arrow-buffer `util/bit_chunk_iterator.rs:235` | levels that name more bits than the buffer has |
 //! | bytes `bytes.rs:374`, called by parquet | lengths of levels that go beyond the page |
 //!
-//! **Invariant**: nothing of a panic behind this border reaches stderr or the caller; panics elsewhere are shown as before.
+//! **Invariant**: a panic in a guarded read shows nothing on stderr and never reaches the caller; other panics are
+//! shown as before.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -23,12 +25,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 thread_local! {
-    /// Whether this thread is behind the border.
+    /// Whether this thread runs a guarded read.
     static BEHIND: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `read` gives, or the words of its panic. After a panic whatever `read` works on is in no known state: it has to be dropped. Work
-/// that `read` hands to other threads is not behind the border.
+/// The result of `read`, or the message of its panic. After a panic, the state of what `read` works on is unknown: drop
+/// it. Work that `read` hands to other threads is not guarded.
 pub(crate) fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

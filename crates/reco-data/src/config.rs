@@ -1,4 +1,4 @@
-//! What an experiment says about its data: the keys of `[data]`.
+//! Defines the experiment's `[data]` table: its keys, their values and defaults.
 //!
 //! Does not know which sources there are, nor whether a path exists.
 //!
@@ -25,7 +25,7 @@ pub struct DataConfig {
     pub path: String,
     /// Places tried in order instead of `fetch`, `source`, `path`: the first that exists wins.
     pub from: Vec<Place>,
-    /// Only so many rows of the ratings, from the first; 0: all.
+    /// How many rows of the ratings to read, from the first; 0: all.
     pub rows: u64,
     /// The lowest and the highest rating; empty: the source's own, or else the lowest and highest that occur.
     pub rating_scale: Vec<f32>,
@@ -54,9 +54,9 @@ pub struct DataConfig {
 pub struct DataKey {
     /// The key.
     pub name: &'static str,
-    /// What it can be; what it is unless stated comes first.
+    /// The values it can have, the default first.
     pub values: &'static str,
-    /// What it says.
+    /// What it sets, in one line.
     pub about: &'static str,
 }
 
@@ -120,7 +120,7 @@ pub const DATA_KEYS: &[DataKey] = &[
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Delimiter {
-    /// Whichever takes the first lines apart evenly.
+    /// Whichever splits the first lines evenly.
     #[default]
     Auto,
     /// This character.
@@ -159,9 +159,9 @@ pub enum Quote {
     /// As the first lines show.
     #[default]
     Auto,
-    /// In double quotes, and two of them are one.
+    /// They may stand in double quotes; within them, two quotes stand for one.
     Double,
-    /// A quote is a character as any other.
+    /// A quote is an ordinary character.
     None,
 }
 
@@ -187,12 +187,12 @@ pub enum Encoding {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Header {
-    /// As it looks.
+    /// Decided by how the line looks.
     #[default]
     Auto,
-    /// It does.
+    /// It names them.
     Yes,
-    /// It is a row as any other.
+    /// It is an ordinary row.
     No,
 }
 
@@ -200,12 +200,12 @@ pub enum Header {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Duplicates {
-    /// The latest one; of the same time, or without times, the last in the file.
+    /// The latest one; with equal or missing times, the last in the file.
     #[default]
     Latest,
-    /// The earliest one; of the same time, or without times, the first in the file.
+    /// The earliest one; with equal or missing times, the first in the file.
     First,
-    /// None: a file that has any is refused.
+    /// None: a file with duplicates is refused.
     Refuse,
 }
 
@@ -225,13 +225,13 @@ pub struct Place {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Columns {
-    /// Who.
+    /// The column of user ids.
     pub user: String,
-    /// What.
+    /// The column of item ids.
     pub item: String,
-    /// How many stars; empty: every row is an implicit event.
+    /// The column of ratings in stars; empty: every row is an implicit event.
     pub rating: String,
-    /// When, written as [`DataConfig::time_format`] says.
+    /// The column of times, written as [`DataConfig::time_format`] says.
     pub timestamp: String,
     /// Columns that describe the moment: place, device, search.
     pub context: Vec<String>,
@@ -327,14 +327,14 @@ impl DataConfig {
         }
     }
 
-    /// What may be fetched, in order, when [`locate`](crate::locate) finds nothing. A place with a path of its own is
-    /// put there by hand, and fetches nothing.
+    /// The data sets that may be fetched, in order, when [`locate`](crate::locate) finds nothing. A place with a path
+    /// of its own is filled by hand, and fetches nothing.
     pub fn fetchable(&self) -> Vec<String> {
         let places = self.places().into_iter().filter(|place| place.path.is_empty());
         places.map(|place| place.fetch).filter(|name| !name.is_empty()).collect()
     }
 
-    /// The scale that the experiment states, if it states one.
+    /// The scale that the experiment states, if any.
     pub(crate) fn stated_scale(&self) -> Result<Option<RatingScale>, DataError> {
         match self.rating_scale[..] {
             [] => Ok(None),
@@ -347,7 +347,7 @@ impl DataConfig {
         }
     }
 
-    /// Refuses keys that say how one's own file is written where the `source` knows how its files are.
+    /// Refuses keys that describe one's own file where the `source` knows how its files are written.
     pub(crate) fn fits(&self, source: &'static str) -> Result<(), DataError> {
         let usual = Self::default();
         let stated = [

@@ -1,9 +1,9 @@
-//! Finds out how anyone's table is written: its separators, its encoding, its columns, its numbers and times.
+//! Detects how a user's table is written: its separators, its encoding, its columns, its numbers and times.
 //!
 //! Looks at the beginning of a file only. Does not know what its rows mean for a recommender.
 //!
-//! **Invariant**: what is concluded holds for every row, or that row is refused later, by its line; what can't be
-//! concluded is an obstacle, and all obstacles of a file are said at once.
+//! **Invariant**: every row agrees with what is concluded, or is refused later by its line number; what cannot be
+//! concluded is an obstacle, and all obstacles of a file are reported at once.
 
 mod delimitation;
 mod encoding;
@@ -20,7 +20,7 @@ use crate::{DataConfig, DataError, Obstacle};
 pub use shape::is_table;
 pub(crate) use shape::{Shape, TextKeys};
 
-/// How one's own ratings are written, found out or stated.
+/// How one's own ratings are written, as detected or stated.
 #[derive(Clone, Debug)]
 pub struct Detected {
     shape: Shape,
@@ -30,14 +30,14 @@ pub struct Detected {
     pub decimal: Decimal,
     /// How times are written.
     pub times: Times,
-    /// All that was concluded, in words: one line each.
+    /// All conclusions in words, one line each.
     pub said: Vec<String>,
 }
 
 /// Finds out how the ratings at `path` are written, as far as `config` does not state it.
 ///
 /// # Errors
-/// A file that is not there or is empty; else all that stands in the way of reading it, at once.
+/// A file that is missing or empty; otherwise all obstacles to reading it, at once.
 pub fn detect(path: &Path, config: &DataConfig) -> Result<Detected, DataError> {
     let mut obstacles = Vec::new();
     let keys = TextKeys::of(config);
@@ -66,7 +66,7 @@ pub fn detect(path: &Path, config: &DataConfig) -> Result<Detected, DataError> {
     if shape.has_header() || chosen.iter().any(|name| !name.is_empty()) {
         obstacles.extend(missing);
     } else {
-        // Numbers name columns where nothing else does.
+        // Columns without names are named by their numbers.
         obstacles.push(Obstacle {
             what: format!("its first line `{}` names no columns", shape.first_line()),
             hint: "name them by their places, e.g. `data.columns = { user = \"1\", item = \"2\", rating = \"3\", timestamp = \"4\" }`; or `data.header = \"yes\"`".to_owned(),
@@ -106,7 +106,7 @@ pub fn detect(path: &Path, config: &DataConfig) -> Result<Detected, DataError> {
 }
 
 impl Detected {
-    /// Opens the ratings and wants their four columns and `extra` ones.
+    /// Opens the ratings to read their four columns and the `extra` ones.
     pub(crate) fn open(&self, path: &Path, extra: &[String], separator: &str) -> Result<Box<dyn Records>, DataError> {
         let wanted: Vec<String> = self.columns.iter().chain(extra).cloned().collect();
         self.shape.open(path, &wanted, separator)

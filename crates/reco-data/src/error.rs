@@ -1,8 +1,9 @@
-//! What can be wrong with data, in words that name the file, the value and a remedy?
+//! The errors of reading, checking and writing data.
 //!
 //! Does not know how an error is shown, nor what a caller does about it.
 //!
-//! **Invariant**: every message is lower case, names thing and value in backticks, and has its remedy on a `hint:` line.
+//! **Invariant**: every message is lower case, names thing and value in backticks, and has its remedy on a `hint:`
+//! line.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,10 +14,10 @@ use reco_core::memory::MemoryError;
 /// Why data could not be read, checked or written.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// The one who started it asked to stop.
+    /// The caller asked to stop.
     #[error("interrupted; nothing was written")]
     Interrupted,
-    /// The file system said no.
+    /// The file system reported an error.
     #[error("can't {action} `{}`: {source}", path.display())]
     Io {
         /// What was tried: `read`, `write`, `create`.
@@ -26,7 +27,7 @@ pub enum DataError {
         /// What the system answered.
         source: std::io::Error,
     },
-    /// What the user named as an output is not to be written.
+    /// The named output cannot be written.
     #[error("cannot write `{}`: {reason}\nhint: {hint}", path.display())]
     Output {
         /// As it was named.
@@ -36,7 +37,7 @@ pub enum DataError {
         /// What to name instead.
         hint: String,
     },
-    /// A Parquet file is damaged, or is none.
+    /// A file is damaged, or is not a Parquet file.
     #[error("`{}` is no readable Parquet file: {reason}\nhint: it may have been cut short; make or copy it again", path.display())]
     Parquet {
         /// Which file.
@@ -64,7 +65,7 @@ pub enum DataError {
         /// What is wrong.
         reason: String,
     },
-    /// There is nothing at a path, or nothing that any source knows.
+    /// There is nothing at a path, or nothing that any source recognises.
     #[error("{what}\nhint: {hint}")]
     NotFound {
         /// What was looked for, and where.
@@ -82,12 +83,12 @@ pub enum DataError {
         /// The nearest known one.
         hint: String,
     },
-    /// Ratings of the same user and item, where none are to be.
+    /// Several ratings of one item by one user, where none are allowed.
     #[error("`{}` rates `{n}` pairs of a user and an item again\nhint: `data.duplicates` says which rating stays: `latest` or `first`", path.display())]
     Duplicates {
         /// Which file.
         path: PathBuf,
-        /// Ratings that would have given way.
+        /// How many ratings would have given way.
         n: u64,
     },
     /// A raw file has no data row.
@@ -128,15 +129,15 @@ pub enum DataError {
         /// What to do.
         hint: String,
     },
-    /// A file of one's own is written in a way that can't be found out, or lacks what is needed.
+    /// It can't be detected how a file of one's own is written, or the file lacks what is needed.
     #[error("`{}` can't be read as it is:{obstacles}", path.display())]
     Obstacles {
         /// Which file.
         path: PathBuf,
-        /// All that stands in the way.
+        /// All obstacles to reading it.
         obstacles: Obstacles,
     },
-    /// A key of `[data]` that says how one's own file is written, of a file whose format says that.
+    /// A key of `[data]` that describes one's own file is given for a source that knows how its files are written.
     #[error(
         "`data.{key}` says nothing of the source `{source_name}`, which knows how its files are written\nhint: leave it out, or state `data.source = \"table\"` for a file of your own"
     )]
@@ -179,7 +180,7 @@ pub enum DataError {
     /// More memory than the machine has.
     #[error(transparent)]
     Memory(#[from] MemoryError),
-    /// What was asked of the generator can't be had.
+    /// The generator can't produce what was asked.
     #[error("{reason}\nhint: {hint}")]
     Synth {
         /// What is wrong.
@@ -187,7 +188,7 @@ pub enum DataError {
         /// What to do.
         hint: String,
     },
-    /// A value of the experiment's `[data]` table is no good.
+    /// A value of the experiment's `[data]` table is invalid.
     #[error("`data.{key}`: {reason}\nhint: {hint}")]
     Config {
         /// Which key.
@@ -203,18 +204,18 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// Names what was being done where, for `map_err`.
+    /// Adds the action and the path to an I/O error, for `map_err`.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }
 
-    /// All that stands in the way of reading a file.
+    /// The error of a file with obstacles.
     pub(crate) fn obstructed(path: &Path, obstacles: Vec<Obstacle>) -> Self {
         Self::Obstacles { path: path.to_owned(), obstacles: Obstacles(obstacles) }
     }
 
-    /// All ratings are `only`: the usual scale that it lies on is the example.
+    /// The error where all ratings are `only`; its example is a usual scale that contains them.
     pub(crate) fn one_rating(only: f32) -> Self {
         let example = match only {
             0.0..=1.0 => "[0, 1]".to_owned(),
@@ -225,14 +226,14 @@ impl DataError {
         Self::OneRating { only, example }
     }
 
-    /// Names the Parquet file, for `map_err`.
+    /// Adds the path to a Parquet error, for `map_err`.
     pub(crate) fn parquet<E: fmt::Display>(path: &Path) -> impl FnOnce(E) -> Self {
         let path = path.to_owned();
         move |error| Self::Parquet { path, reason: error.to_string() }
     }
 }
 
-/// What stands in the way of reading a file, and the way out.
+/// An obstacle to reading a file, with its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
     /// What is wrong.
@@ -242,7 +243,7 @@ pub struct Obstacle {
 }
 
 impl Obstacle {
-    /// The error of another file, as an obstacle; nothing of one that has no remedy.
+    /// The error of another file as an obstacle; `None` for one without a remedy.
     pub(crate) fn of(error: DataError) -> Option<Self> {
         let text = error.to_string();
         let (what, hint) = text.split_once("\nhint: ")?;

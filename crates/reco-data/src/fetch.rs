@@ -1,9 +1,9 @@
-//! How does a public dataset get into the folder of raw data?
+//! Fetches a public dataset into the folder of raw data.
 //!
 //! Does not know formats: it brings files, and the sources read them.
 //!
-//! **Invariant**: a dataset's folder appears at once, whole and with its `fetched.json`, or not at all. Everything before that
-//! happens in a hidden folder beside it, which keeps a broken download for the next try.
+//! **Invariant**: a dataset's folder appears at once, whole and with its `fetched.json`, or not at all. Everything
+//! before that happens in a hidden folder beside it, which keeps a broken download for the next try.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -63,7 +63,7 @@ pub fn fetch(name: &str, raw: &Path, progress: &dyn FetchProgress) -> Result<Fet
     Ok(Fetch { dataset: named(name)?, raw, settings: &Settings::from_environment()?, progress }.run(false)?)
 }
 
-/// As [`fetch`], even where the dataset is there: it is replaced, once all else has gone well.
+/// Like [`fetch`], but replaces a dataset that is there already, once everything else has succeeded.
 ///
 /// # Errors
 /// As [`fetch`].
@@ -71,7 +71,7 @@ pub fn fetch_again(name: &str, raw: &Path, progress: &dyn FetchProgress) -> Resu
     Ok(Fetch { dataset: named(name)?, raw, settings: &Settings::from_environment()?, progress }.run(true)?)
 }
 
-/// Unpacks a zip archive into the folder `into`, which exists and is empty, less a top folder that all its entries share.
+/// Unpacks a zip archive into the existing, empty folder `into`, without a top folder that all its entries share.
 ///
 /// # Errors
 /// An archive that is damaged, or has an entry that would lie outside of the folder; an interruption; a file that cannot be
@@ -114,7 +114,7 @@ impl fmt::Display for Fetched {
     }
 }
 
-/// What a fetch needs to know of its surroundings; tests have others.
+/// The environment of a fetch; tests use others.
 struct Settings {
     agent: Agent,
     timeouts: Timeouts,
@@ -155,7 +155,7 @@ impl Fetch<'_> {
         fs::create_dir_all(&work).locally("create", &work)?;
         let lock = self.lock(&work)?;
         self.clear(&work)?;
-        // Another process may have been at it until the lock was free.
+        // Another process may have fetched it before this one had the lock.
         if !again && let Some(fetched) = self.already_there()? {
             self.tidy(&work, lock, true);
             return Ok(fetched);
@@ -208,7 +208,7 @@ impl Fetch<'_> {
         let path = work.join(LOCK);
         let file = File::create(&path).locally("create", &path)?;
         match file.try_lock() {
-            // A file system without locks is no reason not to fetch. The file may have been removed by its last holder.
+            // Without locks in the file system, the fetch goes on. The last holder may have removed the file.
             Ok(()) | Err(TryLockError::Error(_)) if path.exists() => Ok(file),
             _ => Err(FetchError::Busy { name: self.dataset.name.to_owned() }),
         }
@@ -218,7 +218,7 @@ impl Fetch<'_> {
     fn clear(&self, work: &Path) -> Result<(), FetchError> {
         let (folder, old) = (self.folder(), work.join("old"));
         if exists(&old) && !exists(&folder) {
-            // It was stopped between the two renames of `publish`.
+            // The earlier fetch was stopped between the two renames of `publish`.
             fs::rename(&old, &folder).locally("move back to", &folder)?;
         }
         self.keep_what_is_not_ours(&old)?;
@@ -228,7 +228,7 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Moves a folder that was replaced beside the new one, unless every file in it is as it was fetched.
+    /// Moves a replaced folder beside the new one, unless all its files are as they were fetched.
     fn keep_what_is_not_ours(&self, old: &Path) -> Result<(), FetchError> {
         let is_ours = || FetchRecord::read(old).ok().flatten().is_some_and(|record| record.names_all_of(old));
         if !exists(old) || is_ours() {
@@ -248,8 +248,8 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Removes the hidden folder, except for a broken download, and gives `lock` back when nothing is left to remove. What
-    /// cannot be removed is only untidy: the fetch is over.
+    /// Removes the hidden folder, except for a broken download, and releases `lock` when nothing is left to remove.
+    /// What cannot be removed does no harm: the fetch is over.
     fn tidy(&self, work: &Path, lock: File, done: bool) {
         // What could not be kept aside stays where it is.
         if self.clear(work).is_ok() && done {
@@ -259,7 +259,7 @@ impl Fetch<'_> {
         }
         let _ = fs::remove_file(work.join(LOCK));
         drop(lock);
-        // Fails where a download is left, which is meant, and where another process has begun.
+        // This fails on purpose where a broken download is left or another process has begun.
         let _ = fs::remove_dir(work);
     }
 
@@ -396,7 +396,7 @@ impl Fetch<'_> {
         Ok(record)
     }
 
-    /// Gives the unpacked folder its name. An older one steps aside first, and comes back if that fails.
+    /// Gives the unpacked folder its final name. An older one is moved aside first, and restored if that fails.
     fn publish(&self, work: &Path) -> Result<(), FetchError> {
         let (folder, old) = (self.folder(), work.join("old"));
         let replaces = exists(&folder);
@@ -406,7 +406,7 @@ impl Fetch<'_> {
         fs::rename(work.join("unpacked"), &folder)
             .inspect_err(|_| {
                 if replaces {
-                    // The first error is the one to tell; `clear` tries this again.
+                    // The first error is reported; `clear` tries this again.
                     let _ = fs::rename(&old, &folder);
                 }
             })
@@ -414,7 +414,7 @@ impl Fetch<'_> {
     }
 }
 
-/// Whether something is there under that name, if only a dangling link.
+/// Whether anything exists at that path, even a dangling link.
 fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }

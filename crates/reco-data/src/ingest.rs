@@ -1,13 +1,13 @@
-//! How do raw files become checked tables?
+//! Reads raw files, checks them, and writes them as Parquet tables.
 //!
 //! Does not know formats (the sources do), nor features.
 //!
 //! **Invariant**: memory is bounded by the number of users and items, never by the number of ratings; every value is
 //! checked once, here, whatever source it comes from; nothing is written outside of the given folder.
 //!
-//! Delimited text is read once, on all cores (`blocks`). Whatever else there is, is read row by row, and twice (`rows`): the first
-//! pass checks each row, numbers users and items, and finds the rows that give way to a later one of the same user and item;
-//! the second writes what stays.
+//! Delimited text is read once, on all cores (`blocks`). Everything else is read row by row, and twice (`rows`): the
+//! first pass checks each row, numbers users and items, and finds the rows that give way to another of the same user
+//! and item; the second writes what stays.
 
 mod blocks;
 mod check;
@@ -41,11 +41,11 @@ use rejects::RejectLog;
 use rows::{First, Reading};
 use side::Joined;
 
-/// Who is told how far reading has come.
+/// Receives the progress of reading.
 pub trait IngestProgress: Sync {
-    /// Reading begins; so many bytes are to be read.
+    /// Reading of `total_bytes` begins.
     fn begin(&self, total_bytes: u64);
-    /// So many more are read.
+    /// `bytes` more are read.
     fn advance(&self, bytes: u64);
     /// Reading ends.
     fn end(&self);
@@ -59,7 +59,7 @@ pub trait IngestProgress: Sync {
     }
 }
 
-/// Tells no one.
+/// Reports nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SilentIngest;
 
@@ -69,7 +69,7 @@ impl IngestProgress for SilentIngest {
     fn end(&self) {}
 }
 
-/// What was read.
+/// What an ingestion has read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IngestSummary {
     /// Where it comes from.
@@ -129,7 +129,7 @@ fn ingest_guessing(
     }
 }
 
-/// What is to be read, and where it goes to.
+/// What is to be read, and where the tables go.
 struct Task<'a> {
     config: &'a DataConfig,
     found: Found,
@@ -139,7 +139,7 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// Reads and writes everything; or finds what has to be known from the beginning.
+    /// Reads and writes everything, or returns a better guess to start over with.
     fn attempt(&self, guess: Guess) -> Result<Result<IngestSummary, Guess>, DataError> {
         let Self { config, ref found, ref writing, out_dir, progress } = *self;
         let facts = found.source.facts(&found.files);
@@ -156,7 +156,7 @@ impl Task<'_> {
         let checks = Checks { scale: stated, is_rated: facts.is_rated, decimal: writing.decimal, times: writing.times };
         let known = Known::new(users, items, rejects);
         let reading = Reading { found, config, writing, checks, extra: &extra, length, progress, out_dir };
-        // The digest takes a core of its own, and ends where there is nothing to say it of.
+        // The digest runs on a thread of its own, and stops early where reading fails or starts over.
         let is_over = AtomicBool::new(false);
         let stop = || is_over.load(Ordering::Relaxed) || progress.interrupted();
         let (read, sha256) = std::thread::scope(|scope| {

@@ -1,7 +1,7 @@
-//! Which ratings, items and users are there, checked and in one form, whatever files they came in?
+//! Reads ratings, items and users from files of many formats, checks them, and brings them into one form.
 //!
-//! The only crate that reads and writes Parquet. Does not know what a model needs: features, splits and vocabularies are
-//! made elsewhere, from [`Tables`].
+//! The only crate that reads and writes Parquet. Does not know what a model needs: features, splits and vocabularies
+//! are made elsewhere, from [`Tables`].
 //!
 //! **Invariant**: a row is either checked and in a table, or in the rejects with its file, line and reason; nothing is
 //! written outside of the folders that a caller names.

@@ -1,4 +1,4 @@
-//! Which files would be read, and by which source?
+//! Finds the files that an experiment's `[data]` stands for, and the source that reads them.
 //!
 //! Does not fetch, and reads no more than a digest needs.
 //!
@@ -27,7 +27,7 @@ pub struct Located {
     pub inputs: Vec<(PathBuf, String)>,
 }
 
-/// The same, without digests.
+/// Like [`Located`], without digests.
 pub(crate) struct Found {
     pub(crate) name: String,
     pub(crate) source: &'static dyn Source,
@@ -52,7 +52,7 @@ pub fn locate(config: &DataConfig, raw: &Path) -> Result<Located, DataError> {
     Ok(Located { name: found.name, source: found.source.name().to_owned(), path: found.path, sha256: ratings, inputs })
 }
 
-/// The files that `config` stands for, without reading them; none where [`locate`] has an error to say.
+/// The files that `config` stands for, without reading them; none where they cannot be located.
 pub fn located_files(config: &DataConfig, raw: &Path) -> Vec<PathBuf> {
     let Ok(Found { path, files, .. }) = find(config, raw) else { return Vec::new() };
     [Some(path), Some(files.ratings), files.items, files.users].into_iter().flatten().collect()
@@ -152,7 +152,7 @@ fn sha256(path: &Path, skip_header: bool) -> Result<String, DataError> {
     checksum::sha256(path, skip_header).map_err(DataError::io("read", path))
 }
 
-/// The same, or nothing where it is told to `stop` before the end.
+/// Like [`sha256`], but `None` where `stop` ends it early.
 pub(crate) fn sha256_unless(
     path: &Path,
     skip_header: bool,

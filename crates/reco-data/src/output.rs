@@ -1,4 +1,4 @@
-//! A file that the user names is written whole, or not at all; links lead to it, pipes and devices take it as they are.
+//! Writes the user's output file whole or not at all; follows links, and writes into pipes and devices as they are.
 //!
 //! Does not know what is written.
 //!
@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use crate::DataError;
 use crate::table::{Table, write_csv};
 
-/// As many links as may lead from one to the next.
+/// How many links are followed at most.
 const MAX_LINKS: usize = 40;
 
-/// A file, pipe or device that the user named, found fit to be written.
+/// A file, pipe or device that the user named, checked to be writable.
 #[derive(Debug)]
 pub struct Output {
     named: PathBuf,
@@ -25,18 +25,18 @@ pub struct Output {
 
 #[derive(Debug)]
 enum Target {
-    /// A regular file, or none yet, at the end of all links.
+    /// The path at the end of all links, with a regular file or nothing at it.
     File(PathBuf),
     /// A pipe or a device.
     Stream(PathBuf),
-    /// The program's own stdout, where whoever started it made it lead.
+    /// The program's own stdout, wherever it is redirected to.
     Stdout,
     /// Its stderr.
     Stderr,
 }
 
 impl Output {
-    /// Looks at what lies at `path`, and writes nothing yet.
+    /// Checks what lies at `path`, and writes nothing yet.
     ///
     /// # Errors
     /// A folder, a disk, a file that is read-only, links in a circle, a folder that is not there.
@@ -87,7 +87,7 @@ impl Output {
     pub fn write<T>(&self, fill: impl FnOnce(File) -> Result<T, DataError>) -> Result<T, DataError> {
         let io = |error| DataError::io("write", &self.named)(error);
         match &self.to {
-            // Added at the end: what a shell's `>>` opened is not written over.
+            // Appends, so that what a shell opened by `>>` is not overwritten.
             Target::Stream(path) => fill(OpenOptions::new().append(true).open(path).map_err(io)?),
             Target::Stdout => fill(own(io::stdout()).map_err(io)?),
             Target::Stderr => fill(own(io::stderr()).map_err(io)?),
@@ -122,7 +122,7 @@ impl Output {
     }
 }
 
-/// A table that the user named a file for, in the format that its ending says.
+/// The user's output file for a table, in the format that its ending says.
 #[derive(Debug)]
 pub struct TableOutput {
     output: Output,
@@ -190,8 +190,7 @@ fn beside() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Stdout, stderr or another open file, where `path` stands for one: what the shell opened is written into, as it was
-/// opened.
+/// Stdout, stderr or another open file, if `path` stands for one; what the shell opened is written to as it was opened.
 fn descriptor(path: &Path) -> Option<Target> {
     let path = path.to_str()?;
     let own = format!("/proc/{}/fd/", std::process::id());
@@ -228,7 +227,7 @@ fn is_disk(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Whoever owned the old file owns the new one, where the system lets us give it away.
+/// Gives the new file the owner of the old one, where the system permits it.
 fn keep_owner(path: &Path, old: &fs::Metadata) {
     #[cfg(unix)]
     {

@@ -1,9 +1,9 @@
-//! How do lines of any text, sheet or column file become rows of wanted fields?
+//! Reads the lines of any text, sheet or column file as rows of wanted fields.
 //!
 //! Does not know what a field means: no ids, no ratings.
 //!
-//! **Invariant**: every data line gives exactly one [`Row`], in order, good or bad, so that the n-th row is the n-th data
-//! line however often a file is read.
+//! **Invariant**: every data line gives exactly one [`Row`], in order, good or bad, so that the n-th row is the n-th
+//! data line each time a file is read.
 
 mod any_table;
 mod delimited;
@@ -34,20 +34,20 @@ pub trait Records {
     /// Reads the next row's wanted fields; `false` at the end.
     ///
     /// # Errors
-    /// If the file can't be read on; a bad row is no error but a [`Row::problem`].
+    /// If the file can't be read further; a bad row is not an error but a [`Row::problem`].
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError>;
 
-    /// How many bytes of the file lie behind, for a progress bar; 0 where that is not known.
+    /// How many bytes of the file have been read, for a progress bar; 0 where that is not known.
     fn position(&self) -> u64;
 
-    /// How the file is laid out, if it is text with one character between fields, of which no row has been read: such text
-    /// can be read by many threads at once.
+    /// The layout of the file, if it is text with one character between fields and no row of it has been read: such
+    /// text can be read by many threads at once.
     fn layout(&self) -> Option<&Layout> {
         None
     }
 }
 
-/// The wanted fields of one line. Its memory is used again for the next.
+/// The wanted fields of one line. Its memory is reused for the next.
 #[derive(Debug, Default)]
 pub struct Row {
     line: u64,
@@ -66,7 +66,7 @@ impl Row {
         self.line
     }
 
-    /// How many lines it takes beyond its first: those in its quotes.
+    /// How many lines it spans beyond its first, within quotes.
     pub(crate) fn n_feeds(&self) -> u64 {
         self.n_feeds
     }
@@ -76,7 +76,7 @@ impl Row {
         self.lists.contains(&index)
     }
 
-    /// Why the line can't be taken apart into fields, if it can't.
+    /// Why the line can't be split into fields, if it can't.
     pub fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
@@ -127,7 +127,8 @@ impl Row {
     }
 }
 
-/// The places of the `wanted` columns among those that are `found`. An empty name wants nothing and gets empty fields.
+/// The places of the `wanted` columns among those that are `found`. An empty name selects no column and gives empty
+/// fields.
 pub(crate) fn places(path: &Path, found: &[String], wanted: &[String]) -> Result<Vec<Option<usize>>, DataError> {
     let place = |name: &String| found.iter().position(|column| column == name);
     let missing: Vec<&str> =

@@ -1,7 +1,7 @@
-//! What did somebody else's recommender say?
+//! Reads a table of scores from another recommender.
 //!
-//! Does not know users or items of a data set, nor how the scores came to be. A table with the columns `user`, `item` and
-//! either `score` (more is better) or `rank` (1 is the best); further columns are not read.
+//! Does not know users or items of a data set, nor how the scores came to be. A table has the columns `user`, `item`
+//! and either `score` (more is better) or `rank` (1 is the best); further columns are not read.
 //!
 //! **Invariant**: scores are finite; each pair of a user and an item has one.
 
@@ -15,11 +15,11 @@ use crate::records::{Row, open_table, table_columns};
 /// Pairs of users and items with scores.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScoreRows {
-    /// For whom.
+    /// The user of each pair.
     pub users: Vec<UserId>,
-    /// What.
+    /// The item of each pair.
     pub items: Vec<ItemId>,
-    /// More is better; the negative rank where the file has ranks.
+    /// The score of each pair, more is better; the negative rank where the file has ranks.
     pub scores: Vec<f64>,
     /// Whether the file has ranks.
     pub are_ranks: bool,

@@ -1,7 +1,7 @@
-//! Which kinds of raw files can be read?
+//! Defines what a source of raw data is, and lists all of them in [`SOURCES`].
 //!
 //! A source says where its files lie, which of their fields are what, and what is peculiar to them; it checks nothing.
-//! Adding one is a file here and a line in [`SOURCES`].
+//! Adding one takes a file here and a line in [`SOURCES`].
 //!
 //! **Invariant**: rows of ratings have their fields in the order user, item, rating, time, then [`Extra`]'s; a source
 //! read twice gives the same rows.
@@ -32,7 +32,7 @@ pub static SOURCES: &[&dyn Source] = &[
 
 /// A kind of raw files.
 pub trait Source: Sync {
-    /// What an experiment calls it.
+    /// Its name in an experiment.
     fn name(&self) -> &'static str;
 
     /// What it reads, in a few words.
@@ -58,7 +58,7 @@ pub trait Source: Sync {
     /// How the numbers and times of the ratings are written.
     ///
     /// # Errors
-    /// A file that can't be read, or whose way of writing can't be found out.
+    /// A file that can't be read, or whose way of writing can't be detected.
     fn writing(&self, _files: &Files, _config: &DataConfig) -> Result<Writing, DataError> {
         Ok(Writing { decimal: Decimal::Point, times: Times::default(), said: Vec::new(), detected: None })
     }
@@ -106,9 +106,9 @@ pub struct Facts {
     pub is_rated: bool,
     /// Whether the digest of the ratings leaves out the first line, so that mirrors with and without a header agree.
     pub digest_skips_header: bool,
-    /// What one may do with it.
+    /// Its terms of use.
     pub licence: &'static str,
-    /// Whom one cites.
+    /// What to cite.
     pub citation: &'static str,
 }
 
@@ -121,7 +121,7 @@ pub struct Writing {
     pub times: Times,
     /// What was concluded from the file, in words.
     pub said: Vec<String>,
-    /// Where the fields stand, of a file of one's own.
+    /// Where the fields stand in a file of one's own.
     pub detected: Option<Detected>,
 }
 
@@ -187,7 +187,7 @@ pub struct RawUser {
     pub attributes: Vec<String>,
 }
 
-/// Takes each row of `records` apart.
+/// Applies `take` to each row of `records`.
 pub(crate) fn lines<T>(
     mut records: impl Records,
     take: impl Fn(&Row) -> Result<T, String>,
@@ -209,7 +209,7 @@ pub(crate) fn genres(cell: &str, separator: &str) -> Option<Vec<String>> {
     match cell {
         "" => None,
         "(no genres listed)" => Some(Vec::new()),
-        // Splitting by nothing would give letters.
+        // Splitting at an empty separator would give single letters.
         cell if separator.is_empty() => Some(vec![cell.to_owned()]),
         cell => {
             Some(cell.split(separator).map(str::trim).filter(|genre| !genre.is_empty()).map(str::to_owned).collect())
@@ -217,7 +217,7 @@ pub(crate) fn genres(cell: &str, separator: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Column names as readers want them.
+/// Column names as owned texts, as readers take them.
 pub(crate) fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
@@ -243,7 +243,7 @@ pub(crate) fn with_extension(folder: &Path, extension: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// Whether a file's name ends so.
+/// Whether a file's name has that extension.
 pub(crate) fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
@@ -253,7 +253,7 @@ pub(crate) const GROUPLENS_LICENCE: &str = "GroupLens: research use with citatio
 /// The paper that GroupLens asks to be cited.
 pub(crate) const GROUPLENS_CITATION: &str = "F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. ACM Transactions on Interactive Intelligent Systems 5, 4, Article 19. https://doi.org/10.1145/2827872";
 
-/// A scale that is known to be one.
+/// A scale that is known to be valid.
 pub(crate) fn stars(min: f32, max: f32) -> RatingScale {
     RatingScale::new(min, max).expect("the sources' own scales are finite and ascending")
 }

@@ -1,13 +1,13 @@
-//! How does one get ratings of any size, to test with, that a model can learn something from?
+//! Generates synthetic ratings of any size, for tests, with structure that a model can learn.
 //!
 //! Does not imitate any person's ratings: everything is drawn.
 //!
-//! **Invariant**: the same [`SynthConfig`] gives the same bytes on every machine (only sums, products, quotients and square
-//! roots are used); memory grows with users and items, not with ratings.
+//! **Invariant**: the same [`SynthConfig`] gives the same bytes on every machine (only sums, products, quotients and
+//! square roots are used); memory grows with users and items, not with ratings.
 //!
-//! Items have genres, a year, a hidden vector and a popularity with a long tail; users have a hidden taste, a bias and an
-//! activity with a long tail. A user tends to watch what is popular and to their taste, and rates by how near the two
-//! vectors are, with noise, in half stars. Rows are written as MovieLens' CSV is: by user, then by item.
+//! Items have genres, a year, a hidden vector and a popularity with a long tail; users have a hidden taste, a bias and
+//! an activity with a long tail. A user tends to watch what is popular and to their taste, and rates by how near the
+//! two vectors are, with noise, in half stars. Rows are written as in MovieLens' CSV: by user, then by item.
 
 mod draw;
 mod words;
@@ -91,13 +91,13 @@ pub fn synth(config: &SynthConfig, out: &Path) -> Result<(), DataError> {
     synth_watched(config, out, &Silent)
 }
 
-/// As [`synth`], where `progress` is told of ratings and asked whether to stop.
+/// Like [`synth`], but reports ratings to `progress`, which can stop it.
 ///
 /// # Errors
 /// As [`synth`]; an interruption.
 pub fn synth_watched(config: &SynthConfig, out: &Path, progress: &dyn Progress) -> Result<(), DataError> {
     config.check(of_machine())?;
-    // A link that leads nowhere is there as well.
+    // A dangling link counts as existing.
     if fs::symlink_metadata(out).is_ok() {
         return Err(DataError::Synth {
             reason: format!("`{}` is there already", out.display()),
@@ -135,12 +135,13 @@ pub fn synth_watched(config: &SynthConfig, out: &Path, progress: &dyn Progress) 
         )
     })?;
     fs::rename(folder.path(), out).map_err(DataError::io("rename a folder to", out))?;
-    // It has another name now, and nothing is left to remove.
+    // The folder has its final name now, so that nothing is left to remove.
     let _ = folder.keep();
     Ok(())
 }
 
-/// Asks whether to go on: with every item, with every user, and now and then with one who rates very much.
+/// Fails if `progress` asks to stop. Called for every item and every user, and now and then for a user with many
+/// ratings.
 fn go_on(progress: &dyn Progress) -> std::io::Result<()> {
     if progress.interrupted() { Err(ErrorKind::Interrupted.into()) } else { Ok(()) }
 }
@@ -173,7 +174,7 @@ fn write_items(config: &SynthConfig, file: &mut impl Write, progress: &dyn Progr
         let age = draw.unit() * draw.unit();
         let year = 2018 - (age * 88.0) as u32;
         let title = words::title(&mut draw, i);
-        // MovieLens has a few without year or genres; so has this.
+        // MovieLens has a few without year or genres, and so does this.
         let title = if draw.below(100) == 0 { title } else { format!("{title} ({year})") };
         let genres: Vec<&str> = genres.iter().map(|&genre| words::GENRES[genre]).collect();
         let genres = if draw.below(60) == 0 { "(no genres listed)".to_owned() } else { genres.join("|") };
@@ -210,7 +211,7 @@ fn write_ratings(
             }
             n_tries += 1;
             let mut item = popularity.draw(&mut draw);
-            // One who rates very much has seen all that is popular; then any unseen item will do.
+            // A user with very many ratings has seen everything popular; then any unseen item will do.
             if n_tries > 20 * u64::from(n_ratings) {
                 while chosen_by[item] == user {
                     item = (item + 1) % items.len();
@@ -220,7 +221,7 @@ fn write_ratings(
                 continue;
             }
             let affinity = affinity(&taste, &items[item]);
-            // From a third of the chance for what is not to one's taste, up to certainty.
+            // An item is chosen with a chance from 0.3, if it is not to the user's taste, up to 1.
             if draw.unit() > (0.65 + 0.35 * affinity).max(0.3) {
                 continue;
             }
@@ -247,7 +248,7 @@ fn write_ratings(
     Ok(())
 }
 
-/// How many ratings each user has: a long tail whose sum is as asked.
+/// How many ratings each user has: a long tail that sums to `n_ratings`.
 fn activity(config: &SynthConfig, progress: &dyn Progress) -> std::io::Result<Vec<u32>> {
     let mut draw = Draw::new(config.seed, "activity");
     let weights: Vec<f64> = (0..config.n_users).map(|_| 1.0 / (0.06 + f64::from(draw.unit()))).collect();
@@ -256,7 +257,7 @@ fn activity(config: &SynthConfig, progress: &dyn Progress) -> std::io::Result<Ve
     let share = config.n_ratings as f64 / total;
     let mut n_ratings: Vec<u32> =
         weights.iter().map(|weight| ((weight * share) as u64).clamp(least, u64::from(most)) as u32).collect();
-    // Rounding and the bounds leave a difference, which goes round.
+    // Rounding and the bounds leave a difference, which is spread over the users in turn.
     let mut sum: u64 = n_ratings.iter().map(|&n| u64::from(n)).sum();
     let mut user = 0;
     while sum != config.n_ratings {

@@ -1,9 +1,9 @@
-//! How does a table of named columns get to disk as Parquet, and back?
+//! Writes a table of named columns to disk as Parquet, and reads it back.
 //!
 //! The only reader and writer of Parquet in the workspace. Does not know what a column means.
 //!
-//! **Invariant**: all columns of a [`Table`] are equally long and differently named; the same table always gives the same
-//! bytes; what is written is read back equal.
+//! **Invariant**: all columns of a [`Table`] are equally long and differently named; the same table always gives the
+//! same bytes; what is written is read back equal.
 //!
 //! Files are compressed with zstd, carry statistics for every column chunk, and hold the table's metadata as the file's
 //! key-value metadata, so that DuckDB, polars and pandas read them as they are.
@@ -134,7 +134,7 @@ impl Table {
         self.columns.iter().find(|(known, _)| known == name).map(|(_, column)| column)
     }
 
-    /// Takes the column called `name` out, if there is one, so that it need not be copied; the others stay as they are.
+    /// Removes and returns the column called `name`, if there is one, without a copy; the others stay as they are.
     pub fn take(&mut self, name: &str) -> Option<Column> {
         let at = self.columns.iter().position(|(known, _)| known == name)?;
         Some(self.columns.remove(at).1)
@@ -185,7 +185,7 @@ impl Table {
         self.write_into(File::create(path).map_err(DataError::io("create", path))?, path)
     }
 
-    /// Writes it as Parquet into `file`, which errors call `path`.
+    /// Writes the table as Parquet into `file`, which errors call `path`.
     pub(crate) fn write_into(&self, file: File, path: &Path) -> Result<(), DataError> {
         let mut writer = TableWriter::new(file, path, self)?;
         writer.write(self)?;
@@ -236,7 +236,7 @@ impl Table {
     }
 }
 
-/// A column chunk may say of itself what it likes: it has to have as many rows as the file.
+/// The error of a column with another number of rows than the file states, which a damaged file may have.
 fn of_other_lengths(found: usize, expected: usize) -> String {
     format!("a column has `{found}` rows where the file has `{expected}`")
 }
@@ -331,7 +331,7 @@ mod tests {
                     assert!(error.to_string().contains("damaged.parquet"), "{error}");
                 }
             }
-            // As anyone's table, whatever its columns have become.
+            // The file is also read like any user's table, whatever its columns have become.
             let wanted = ["u".to_owned(), "t".to_owned()];
             if let Ok(mut rows) = ParquetRows::open(&path, &wanted, "|") {
                 let mut row = Row::default();

@@ -1,9 +1,9 @@
-//! What do the checked tables say, once in memory?
+//! Defines the checked tables in memory, and reads them from disk.
 //!
 //! Does not know the raw files that they were made from.
 //!
-//! **Invariant**: the columns of each table are equally long; every user and item of a rating stands in the users' and the
-//! items' table, whose order is the source's.
+//! **Invariant**: the columns of each table are equally long; every user and item of a rating stands in the users' and
+//! the items' table, whose order is the source's.
 
 use std::path::Path;
 
@@ -49,13 +49,13 @@ pub struct DatasetInfo {
     pub source: String,
     /// SHA-256 of the raw ratings, in hexadecimal digits.
     pub sha256: String,
-    /// What one may do with it.
+    /// Its terms of use.
     pub licence: String,
-    /// Whom one cites.
+    /// What to cite.
     pub citation: String,
     /// How many rows were refused, of all files.
     pub n_rejected: u64,
-    /// How many ratings gave way to a later one of the same user and item.
+    /// How many ratings gave way to another of the same user and item.
     pub n_duplicates: u64,
 }
 
@@ -66,9 +66,9 @@ pub struct Ratings {
     pub user_id: Vec<UserId>,
     /// What.
     pub item_id: Vec<ItemId>,
-    /// How many stars; `None` for an implicit event.
+    /// The stars; `None` for an implicit event.
     pub rating: Vec<Option<f32>>,
-    /// When, in UTC seconds since 1970, where known.
+    /// The time in UTC seconds since 1970, where known.
     pub timestamp: Vec<Option<i64>>,
     /// The zero-based data line of the raw file.
     pub source_row: Vec<u64>,
@@ -91,7 +91,7 @@ impl Ratings {
 /// Items, column by column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ItemRows {
-    /// Which.
+    /// The items' ids.
     pub item_id: Vec<ItemId>,
     /// The title as the source writes it; the id where the source has none.
     pub title: Vec<String>,
@@ -110,7 +110,7 @@ pub struct ItemRows {
 pub struct UserRows {
     /// Who.
     pub user_id: Vec<UserId>,
-    /// Age, gender, occupation, or what else the source knows.
+    /// Age, gender, occupation, or whatever else the source knows.
     pub attributes: Vec<NamedColumn>,
 }
 
@@ -126,7 +126,7 @@ pub struct NamedColumn {
 /// Values of a [`NamedColumn`], some perhaps missing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// A column with at least one value that is no finite number.
+    /// A column with at least one value that is not a finite number.
     Text(Vec<Option<String>>),
     /// A column of numbers.
     Number(Vec<Option<f64>>),
@@ -182,7 +182,8 @@ impl Tables {
             n_rejected: number("n_rejected")? as u64,
             n_duplicates: number("n_duplicates")? as u64,
         };
-        // What is missing or of another kind is said of the whole table; then columns leave it one by one, and are not copied.
+        // Columns are checked while the table is whole, so that an error lists all of them; then they are taken out
+        // without a copy.
         if !matches!(ratings.column("rating")?, Column::F32(_)) {
             return Err(ratings.no_column("rating", "single-precision numbers"));
         }

@@ -1,4 +1,4 @@
-//! What is a film called, and of which year is it, by its title?
+//! Parses a film's name and year from its title.
 //!
 //! Does not know other sources of a name or a year.
 //!
@@ -17,8 +17,8 @@ pub(crate) fn name(title: &str) -> String {
     name.trim().to_owned()
 }
 
-/// The year that `title` ends in: the integer after the last `(`, as in the article. Where that is none, the last
-/// parenthesis that is or begins with four digits counts: `(1995) (V)` is of 1995, `(2006–2007)` of 2006.
+/// The year that `title` ends in: the integer after the last `(`, as in the article. If that is not an integer, the
+/// last parenthesis that is or begins with four digits counts: `(1995) (V)` gives 1995, `(2006–2007)` gives 2006.
 pub(crate) fn year(title: &str) -> Option<i32> {
     let (_, last) = title.rsplit_once('(')?;
     if let Ok(year) = last.replace(')', "").trim().parse() {

@@ -1,8 +1,8 @@
-//! Reads numbers and times as files write them: with points or commas, as counts since 1970 or by the calendar.
+//! Parses numbers and times as files write them: with points or commas, as counts since 1970 or as calendar dates.
 //!
-//! Does not know files, nor which way a file uses.
+//! Does not know files, nor which notation a file uses.
 //!
-//! **Invariant**: what is written in another way than the one in force is refused, never read as something else.
+//! **Invariant**: a value in another notation than the one in force is refused, never read as something else.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ const DAY: i64 = 86_400;
 /// What stands before the fraction of a rating.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Decimal {
-    /// Whichever the first rows have.
+    /// Whichever the first rows use.
     #[default]
     #[serde(rename = "auto")]
     Auto,
@@ -26,7 +26,7 @@ pub enum Decimal {
 }
 
 impl Decimal {
-    /// The number that `text` is, or why it is none.
+    /// The number in `text`, or why it is not one.
     pub(crate) fn number(self, text: &str) -> Result<f32, String> {
         let number = match self {
             Self::Comma if text.contains('.') => None,
@@ -47,7 +47,7 @@ impl Decimal {
         })
     }
 
-    /// The finite number that `text` is; beside decimal commas, points are read as well.
+    /// The finite number in `text`; with decimal commas, points are read as well.
     pub(crate) fn finite(self, text: &str) -> Option<f64> {
         match self {
             Self::Comma if !text.contains('.') => finite(&text.replacen(',', ".", 1)),
@@ -60,7 +60,7 @@ impl Decimal {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeFormat {
-    /// As the first rows are.
+    /// As in the first rows.
     #[default]
     Auto,
     /// Seconds since 1970, UTC.
@@ -80,11 +80,11 @@ pub enum TimeFormat {
     DayMonthYear,
     /// `01/31/2024 6:30 PM`
     MonthDayYear,
-    /// Days since the last of 1899, as spreadsheets count.
+    /// Days since the end of 1899, as spreadsheets count.
     ExcelDays,
 }
 
-/// How many counts a second has, and which counts are taken.
+/// How many counts a second has, and which counts are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counter {
     per_second: i64,
@@ -93,7 +93,7 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// The seconds that a count is, if it is one of those that are taken.
+    /// The seconds that a count stands for, if it is accepted.
     #[inline]
     pub(crate) fn seconds(self, count: i64) -> Option<i64> {
         if count < self.low || count >= self.high {
@@ -106,18 +106,18 @@ impl Counter {
 /// How a time is told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Clock {
-    /// By counting from 1970.
+    /// By a count from 1970.
     Counter(Counter),
     /// By the calendar.
     Calendar(TimeFormat),
 }
 
-/// The way in which a file's times are read.
+/// How a file's times are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
     /// How they are written, never `Auto`.
     pub format: TimeFormat,
-    /// Whether that was concluded from the first rows: then a count that no time near ours has in that unit is refused.
+    /// Whether that was concluded from the first rows; then a count that is far from our time in that unit is refused.
     pub is_concluded: bool,
 }
 
@@ -155,7 +155,7 @@ impl Times {
             Clock::Counter(counter) => match text.parse() {
                 Ok(count) if count < 0 => Some(-1),
                 Ok(count) => counter.seconds(count),
-                // Some files write a fraction, which is cut off.
+                // Some files write a fraction, which is dropped.
                 Err(_) => finite(text).and_then(|count| {
                     let count = count.floor();
                     let fits = count.abs() < i64::MAX as f64;
@@ -218,15 +218,14 @@ impl TimeFormat {
                 return is_written_so.then(|| without_separators(text.get(..8)?, text.get(8..)?)).flatten();
             }
             Self::ExcelDays => {
-                // Day 25569 is the first of 1970; from March 1900 on all spreadsheets agree. Milliseconds are what
-                // they keep.
+                // Day 25569 is 1970-01-01; from March 1900 on all spreadsheets agree. They keep milliseconds.
                 let days = finite(text).filter(|days| (61.0..2_958_466.0).contains(days))?;
                 return Some(((days - 25_569.0) * 86_400_000.0).round().div_euclid(1_000.0) as i64);
             }
             _ => return None,
         };
         let Some((date, rest)) = date(text) else {
-            // ISO 8601 has a way without separators as well: `20240131T183015Z`.
+            // ISO 8601 also has a form without separators: `20240131T183015Z`.
             let (date, rest) = text.split_once(['T', 't']).filter(|_| self == Self::Iso8601)?;
             return without_separators(date, rest);
         };
@@ -284,7 +283,7 @@ fn date(text: &str) -> Option<([(i64, usize); 3], &str)> {
     Some((numbers, rest))
 }
 
-/// The second of the day that `text` says, behind a date, and the seconds by which its zone is ahead of UTC.
+/// The second of the day in `text`, which follows a date, and the seconds by which its zone is ahead of UTC.
 fn time_of_day(text: &str) -> Option<(i64, i64)> {
     if text.is_empty() {
         return Some((0, 0));
@@ -312,7 +311,7 @@ fn time_of_day(text: &str) -> Option<(i64, i64)> {
         (None, None) => (hour, rest),
         _ => return None,
     };
-    // A leap second is the second before.
+    // A leap second is read as the second before it.
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
@@ -341,7 +340,7 @@ fn zone(text: &str) -> Option<i64> {
     (rest.is_empty() && hours < 24 && minutes < 60).then_some(ahead * (hours * 3_600 + minutes * 60))
 }
 
-/// The days from 1970 to a date of the Gregorian calendar, if there is that date. Howard Hinnant's way,
+/// The days from 1970 to a date of the Gregorian calendar, if that date exists. Howard Hinnant's algorithm,
 /// "chrono-Compatible Low-Level Date Algorithms", 2021.
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -355,7 +354,7 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=length).contains(&day) {
         return None;
     }
-    // Years begin in March, so that the day that only some have is their last.
+    // Years begin in March here, so that the leap day is the last of its year.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);
@@ -363,12 +362,12 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
-/// The finite number that `text` is.
+/// The finite number in `text`.
 pub(crate) fn finite(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// Whether a text is one of the words that programs write where nothing stands.
+/// Whether a text is one of the words that programs write for a missing value.
 pub(crate) fn is_missing(text: &str) -> bool {
     matches!(text, "NA" | "NULL" | "null" | "None" | "NaN" | "nan" | "NaT" | "<NA>")
 }

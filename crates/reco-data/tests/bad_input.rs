@@ -1,4 +1,4 @@
-//! Is every bad input refused in words that help, and with nothing taken for granted?
+//! Tests that every bad input is refused with a helpful message.
 //!
 //! Does not know good input, nor archives: those are tested where they are fetched. **Invariant**: each test reads the
 //! message.

@@ -1,4 +1,4 @@
-//! Does the article's own workbook give the article's own counts?
+//! Tests that the article's own workbook gives the article's own counts.
 //!
 //! Does not carry the workbook: it is looked for in `movielens-seed/` of the folder that `RECO_EXTRA_DATA` names.
 //! **Invariant**: without that variable the test says that it was left out.

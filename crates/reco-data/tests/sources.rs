@@ -1,4 +1,4 @@
-//! Does every source give the same tables, in the one schema?
+//! Tests that every source gives the same tables, in the one schema.
 //!
 //! Does not know how a source reads. **Invariant**: a source without an example here fails the test.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]

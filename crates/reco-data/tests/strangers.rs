@@ -1,9 +1,8 @@
-//! Files as pandas, polars, DuckDB, Excel, Postgres, R, jq and others write them are read with four names of columns
-//! at most.
+//! Tests reading files of pandas, polars, DuckDB, Excel, Postgres, R, jq and others, given four column names at most.
 //!
-//! The files in `strangers/` were written by those programs (`make.py` there); those of programs that cost money or a
-//! server are spelled out here, byte by byte. Does not know how detection works. **Invariant**: every rating and every
-//! time that comes out is compared.
+//! The files in `strangers/` were written by those programs (`make.py` there); those of programs that cost money or
+//! need a server are spelled out here, byte by byte. Does not know how detection works. **Invariant**: every rating and
+//! every time that comes out is compared.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 mod support;
@@ -38,7 +37,7 @@ fn rows(ingested: &Ingested) -> Vec<(String, String, Option<f32>, Option<i64>)> 
     ids.zip(numbers).map(|((user, item), (stars, time))| (user.to_string(), item.to_string(), *stars, *time)).collect()
 }
 
-/// Reads a file, compares its rows, and gives what was concluded.
+/// Reads a file, compares its rows, and returns what was concluded.
 #[track_caller]
 fn reads(path: &Path, columns: Value, expected: &[Said]) -> Vec<String> {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();

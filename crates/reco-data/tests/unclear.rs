@@ -1,6 +1,7 @@
-//! Is what could be read in two ways, or is damaged, said rather than taken for something else?
+//! Tests that ambiguous or damaged input is reported rather than misread.
 //!
-//! Does not know sound files: `strangers.rs` does. **Invariant**: each test reads the message, or all rows that come out.
+//! Does not know sound files: `strangers.rs` does. **Invariant**: each test reads the message, or all rows that come
+//! out.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 mod support;

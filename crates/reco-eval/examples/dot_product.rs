@@ -1,8 +1,9 @@
-//! What does it take to find the best ten of a whole catalogue for every user of a model of dot products?
+//! Measures how long a dot-product model takes to find every user's best ten items of a whole catalogue.
 //!
-//! `cargo run --release -p reco-eval --example dot_product -- 138000 27000 64 [FORMAT [FILE]]` generates embeddings and what each user has
-//! seen, finds the lists three times and prints a JSON line: seconds of the median turn, bytes of the item table, how many of their items
-//! the lists share with those of 32 bits, and the first lists, for comparison. Does not know how good the lists are: the embeddings are chance.
+//! `cargo run --release -p reco-eval --example dot_product -- 138000 27000 64 [FORMAT [FILE]]` generates embeddings and
+//! seen items, finds the lists three times and prints a JSON line: the median seconds, the bytes of the item table, the
+//! share of their items that the lists have in common with those of 32 bits, and the first lists, for comparison. Does
+//! not know how good the lists are: the embeddings are random.
 //!
 //! **Invariant**: users × items is never in memory; the lists do not depend on the number of threads.
 
@@ -20,7 +21,7 @@ use serde_json::json;
 const SEEN: usize = 144;
 /// Length of the lists.
 const K: usize = 10;
-/// Users whose lists are told.
+/// Users whose lists are printed.
 const TOLD: usize = 20;
 const TURNS: usize = 3;
 
@@ -54,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         seconds.push(begun.elapsed().as_secs_f64());
     }
     seconds.sort_unstable_by(f64::total_cmp);
-    // A few thousand users show it.
+    // A few thousand users are enough for the overlap.
     let some = &queries[..queries.len().min(5_000)];
     let exact = ItemTable::new(&items, None, TableFormat::F32).ok_or("chance is finite")?;
     let exact = exact.recommend(&catalogue.items, some, k, embedding)?;
@@ -91,7 +92,7 @@ fn embeddings(n: usize, n_factors: usize, from: u64) -> Matrix {
     matrix
 }
 
-/// What each user has seen, those at the front of the catalogue more often.
+/// The items that each user has seen, more often from the front of the catalogue.
 fn seen(n_users: usize, items: &[ItemIdx]) -> Vec<Seen> {
     let place = |user: usize, draw: usize| (chance((user * 1000 + draw) as u64).powi(2) * items.len() as f64) as usize;
     (0..n_users).map(|user| Seen::new((0..SEEN).map(|draw| items[place(user, draw)]).collect())).collect()

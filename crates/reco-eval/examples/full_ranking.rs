@@ -1,8 +1,8 @@
-//! What does it take to measure a recommender of embeddings on the whole catalogue, scoring included?
+//! Measures how long it takes to evaluate a model of embeddings on the whole catalogue, scoring included.
 //!
-//! `cargo run --release -p reco-eval --example full_ranking -- 138000 27000 64 [FILE]` generates embeddings, training and test rows,
-//! ranks all items for all users and prints a JSON line: test rows, seconds of the dot products alone, seconds of the whole
-//! evaluation with every metric. Does not know how good the generated recommender is: it guesses.
+//! `cargo run --release -p reco-eval --example full_ranking -- 138000 27000 64 [FILE]` generates embeddings, training
+//! and test rows, ranks all items for all users and prints a JSON line: test rows, seconds of the dot products alone,
+//! seconds of the whole evaluation with every metric. Does not know how good the model is: its embeddings are random.
 //!
 //! **Invariant**: users × items is never in memory; the numbers do not depend on the number of threads.
 
@@ -82,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// `n` items of each user, few of them popular ones and most of the tail; those of part 0 and of part 1 are distinct.
+/// Items of each user, drawn `n` times, more often from the front of the catalogue; part 0 and part 1 share none.
 fn rows(catalogue: &Catalogue, n: usize, part: usize) -> Interactions {
     let mut rows = Interactions::builder(0);
     let n_items = catalogue.n_items();

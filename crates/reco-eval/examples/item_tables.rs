@@ -1,10 +1,11 @@
-//! What does a smaller item table cost in lists, and in what they are worth?
+//! Measures what 16-bit and 8-bit item tables save in bytes and cost in lists and metrics.
 //!
-//! `cargo run -p reco-eval --example item_tables -- RATINGS SPLIT` fits `svd` on a split of MovieLens 100K, keeps its items as 32, 16 and
-//! 8 bits, and prints a JSON line for each: bytes of the saved table, seconds of the lists of ten of all users, how many of their items
-//! they share with those of 32 bits, and errors and metrics of the test. Does not know the formats: it names them.
+//! `cargo run -p reco-eval --example item_tables -- RATINGS SPLIT` fits `svd` on a split of MovieLens 100K, keeps its
+//! items in 32, 16 and 8 bits, and prints a JSON line for each: bytes of the saved table, seconds to find all users'
+//! lists of ten, the share of their items in common with those of 32 bits, and errors and metrics of the test. Does not
+//! know the formats: it names them.
 //!
-//! **Invariant**: all three come from the same fit, of one seed.
+//! **Invariant**: the three fits have the same seed and differ in the format alone.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -93,7 +94,7 @@ fn fitted(format: &str, train: &Train) -> Result<Box<dyn Fitted>, Box<dyn Error>
     Ok((entry.configure)(&json!({ "item_table": format }))?.fit(train, &run)?)
 }
 
-/// The item table's size in its file, which is that in memory.
+/// The size of the item table in its file, which is its size in memory.
 fn bytes_of_items(fitted: &dyn Fitted) -> Result<u64, Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("reco-item-tables-{}", std::process::id()));
     fs::create_dir_all(&folder)?;

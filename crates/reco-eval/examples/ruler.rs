@@ -1,8 +1,9 @@
-//! Measures how long an evaluation takes, scores being ready.
+//! Measures how long an evaluation takes when the scores are ready.
 //!
-//! `cargo run -p reco-eval --example ruler -- FOLDER` prints a JSON line for the metrics that others have as well, and one for all
-//! metrics of the registry: test rows have their stars, items their genres, and scores count as stars, so that none is without a value. The folder has the NumPy files that `xtask/src/bench/peers/ruler_inputs.py` describes. Does not know how others do:
-//! `ruler_numpy.py` beside it does the same work on the same files.
+//! `cargo run -p reco-eval --example ruler -- FOLDER` prints a JSON line for the metrics that other evaluators have as
+//! well, and one for all metrics of the registry: test rows have stars, items have genres, and scores count as stars,
+//! so that every metric has a value. The folder has the NumPy files that `xtask/src/bench/peers/ruler_inputs.py`
+//! describes. Does not know other evaluators: `ruler_numpy.py` beside it does the same work on the same files.
 //!
 //! **Invariant**: reading and grouping are not in the seconds; handing over scores, ranking and measuring are.
 
@@ -24,7 +25,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const REPEATS: usize = 25;
 
-/// Those that a ruler has.
+/// The metrics that other evaluators have as well.
 const METRICS: [&str; 7] = ["precision@k", "recall@k", "ndcg@k", "mrr@k", "hit@k", "map@k", "uncapped_map@k"];
 
 fn main() -> Result<()> {
@@ -45,7 +46,7 @@ fn main() -> Result<()> {
     let met = pairs(&folder, "seen", &told.catalogue)?;
     let seen = Seen::by_user(n_users, [&met]);
     let cases = Case::group(&relevant, n_users);
-    // What was only validated on counts as known here: it costs as much, and none of the seven looks at it.
+    // Validation rows count as known here: it costs as much, and none of the seven metrics looks at them.
     let known = Known::new(&met, &told.catalogue).with_genres(genres_of.iter().map(Vec::as_slice));
     let few = METRICS.map(str::to_owned).to_vec();
     for (evaluator, metrics) in [("reco", few), ("reco, all metrics", Vec::new())] {
@@ -98,7 +99,7 @@ fn shown(evaluation: &Evaluation) -> Map<String, Value> {
     evaluation.metrics.iter().filter_map(|(name, value)| Some((name.clone(), json!((*value)?)))).collect()
 }
 
-/// Ratings of the lists called `name`.
+/// Reads the ratings of the lists called `name`.
 fn pairs(folder: &Path, name: &str, catalogue: &Catalogue) -> Result<Interactions> {
     let read = |part: &str| -> Result<Vec<i64>> {
         Ok(numbers(&array(&folder.join(format!("{name}_{part}.npy")), "<i8")?.1, i64::from_le_bytes))

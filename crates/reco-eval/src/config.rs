@@ -1,8 +1,8 @@
-//! What does an experiment say of its evaluation?
+//! The table `[evaluate]` of an experiment, and the columns that it asks for.
 //!
 //! Does not know cases or recommenders.
 //!
-//! **Invariant**: a [`Column`] names one metric, at one length of list where the metric has one; no column stands twice.
+//! **Invariant**: a [`Column`] names one metric, at one length of list if the metric has one; no column stands twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -20,12 +20,12 @@ use crate::{EvalError, METRICS, MetricEntry};
 pub struct EvaluateConfig {
     /// Lengths of the lists that ranking metrics look at.
     pub k: Vec<NonZeroUsize>,
-    /// In stars: a test row at or above it is relevant. An implicit event is always relevant. Left out, three quarters up
-    /// the scale of the ratings: 4 of 1 to 5, see [`EvaluateConfig::relevant_from`].
+    /// In stars: a test row at or above it is relevant. An implicit event is always relevant. If left out, three
+    /// quarters up the rating scale: 4 on 1 to 5, see [`EvaluateConfig::relevant_from`].
     pub relevance_threshold: Option<f32>,
-    /// 0 ranks all of the catalogue. Above 0, each user's test items are ranked among so many others that the user never met,
-    /// drawn by chance (He et al. 2017 take 99): a far easier task whose numbers can turn the order of models around (Krichene
-    /// and Rendle 2020). Its metrics have names of their own, `sampled99_ndcg@10`.
+    /// 0 ranks all of the catalogue. Above 0, each user's test items are ranked among that many others that the user
+    /// never met, drawn at random (He et al. 2017 take 99): a far easier task whose numbers can turn the order of
+    /// models around (Krichene and Rendle 2020). Its metrics have names of their own, `sampled99_ndcg@10`.
     pub sampled_negatives: usize,
     /// Names of metrics, `ndcg@k` for every length or `ndcg@10` for one; empty for all.
     pub metrics: Vec<String>,
@@ -38,8 +38,8 @@ pub struct EvaluateConfig {
     pub detail_users: usize,
     /// Rated test rows that a user needs to count in the article's metrics, those without `@k` over test items only.
     pub article_min_rows: NonZeroUsize,
-    /// Where buckets of training ratings begin, after the one that begins at 0: users, and items, with as many are judged
-    /// apart as well. Ascending; empty for no buckets.
+    /// Where buckets of training ratings begin, after the one that begins at 0: users and items are also judged by
+    /// bucket. Ascending; empty for no buckets.
     pub buckets: Vec<NonZeroUsize>,
 }
 
@@ -60,7 +60,7 @@ impl Default for EvaluateConfig {
     }
 }
 
-/// What the buckets that begin at 0 and at each of `starts` are called: `0`, `1-4`, `50+`; none without starts.
+/// The names of the buckets that begin at 0 and at each of `starts`: `0`, `1-4`, `50+`; none without starts.
 pub(crate) fn bucket_names(starts: &[NonZeroUsize]) -> Vec<String> {
     if starts.is_empty() {
         return Vec::new();
@@ -81,13 +81,13 @@ pub(crate) struct Column {
     /// `ndcg@10`.
     pub(crate) name: String,
     pub(crate) entry: &'static MetricEntry,
-    /// The length of the list; of no meaning to metrics without `@k`.
+    /// The length of the list; has no meaning for metrics without `@k`.
     pub(crate) k: NonZeroUsize,
 }
 
 impl EvaluateConfig {
-    /// The names of the columns asked for, `ndcg@10` and the like, in the order of [`METRICS`]. With all metrics asked for, one
-    /// that is new in the registry is among them.
+    /// The names of the columns asked for, `ndcg@10` and the like, in the order of [`METRICS`]. Where all metrics are
+    /// asked for, one that is new in the registry is among them.
     ///
     /// # Errors
     /// A name that no metric has; a threshold that is not finite.
@@ -95,7 +95,7 @@ impl EvaluateConfig {
         Ok(self.columns()?.into_iter().map(|column| column.name).collect())
     }
 
-    /// From how many stars on a test row is relevant, on this scale.
+    /// The number of stars from which a test row is relevant, on this scale.
     pub fn relevant_from(&self, scale: RatingScale) -> f32 {
         self.relevance_threshold.unwrap_or(scale.min() + 0.75 * (scale.max() - scale.min()))
     }
@@ -108,7 +108,7 @@ impl EvaluateConfig {
         Ok(self.columns()?.iter().any(|column| column.entry.reads_relevance()))
     }
 
-    /// Whether an evaluation can be made of it.
+    /// Checks that an evaluation can be made with it.
     ///
     /// # Errors
     /// As [`EvaluateConfig::column_names`]; buckets that do not ascend.
@@ -118,8 +118,8 @@ impl EvaluateConfig {
         Ok(())
     }
 
-    /// The same rules for lists alone, judged as a whole and no user in detail, and the column that says how good they
-    /// are: `ndcg@k` at the first length asked for. `None` where no length is.
+    /// The same rules for metrics of lists alone, without buckets and users in detail, and the column that says how
+    /// good the lists are: `ndcg@k` at the first length asked for. `None` where no length is asked for.
     ///
     /// # Errors
     /// As [`EvaluateConfig::column_names`].
@@ -145,7 +145,7 @@ impl EvaluateConfig {
         if let Some(value) = self.relevance_threshold.filter(|value| !value.is_finite()) {
             return Err(EvalError::Threshold { value });
         }
-        // A column, and what it is called where nothing is sampled.
+        // A column, and its name where nothing is sampled.
         let mut columns: Vec<(Column, String)> = Vec::new();
         let mut names = BTreeSet::new();
         for entry in METRICS {

@@ -1,6 +1,6 @@
-//! What stops an evaluation?
+//! The errors that stop an evaluation.
 //!
-//! Does not know files: whoever reads them has errors of their own.
+//! Does not know files: the code that reads them has errors of its own.
 //!
 //! **Invariant**: an evaluation that stops has no numbers; none is guessed.
 
@@ -54,7 +54,7 @@ pub enum EvalError {
         /// How many there are.
         expected: usize,
     },
-    /// Buckets that do not follow one another.
+    /// Buckets that do not ascend.
     #[error(
         "`buckets` in [evaluate] has `{second}` after `{first}`\nhint: they ascend, as in `[1, 5, 10, 50]`; leave them empty for none"
     )]
@@ -69,10 +69,10 @@ pub enum EvalError {
     DetailUser {
         /// The id.
         user: String,
-        /// Someone who has.
+        /// A user who has some.
         hint: String,
     },
-    /// The one who started it asked to stop.
+    /// It was asked to stop.
     #[error("interrupted; nothing was written")]
     Interrupted,
     /// The recommender failed, or answered with a number that cannot be ranked.

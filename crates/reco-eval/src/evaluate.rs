@@ -1,9 +1,9 @@
-//! How are all users asked about?
+//! Scores, ranks and measures all users of a test set, tile by tile.
 //!
 //! Does not know what a metric looks at: [`Judge`] does.
 //!
-//! **Invariant**: memory is one tile of users by all items, never all users by all items; neither the size of a tile nor the
-//! number of threads changes a bit of a result.
+//! **Invariant**: memory is one tile of users by all items, never all users by all items; neither the size of a tile
+//! nor the number of threads changes a bit of a result.
 
 use reco_core::{
     Candidates, Case, Catalogue, ItemIdx, Profile, Progress, Query, Recommender, ScoreError, Scores, Seen, Silent,
@@ -18,34 +18,34 @@ use crate::sample;
 use crate::summary::{Added, Summary};
 use crate::{DetailRow, EvalError, EvaluateConfig, Evaluation, Known, UserDetail, metric};
 
-/// What an evaluation asks of every recommender alike.
+/// What an evaluation asks, the same of every recommender.
 #[derive(Clone, Copy)]
 pub struct Task<'a> {
-    /// Whose test rows there are.
+    /// The test rows of each user.
     pub cases: &'a [Case],
-    /// What each user has met and is not recommended again: one entry per user of the catalogue. A relevant item that was met
-    /// stays in |T| and cannot be hit: a split that does not put a pair into two parts has none.
+    /// What each user has met and is not recommended again: one entry per user of the catalogue. A relevant item that
+    /// was met stays in |T| and cannot be hit; there is none if the split puts each pair into one part.
     pub seen: &'a [Seen],
-    /// What was known before the test: users and test rows are judged once more by how much it was, bucket by bucket, without
-    /// asking for a score again.
+    /// What was known before the test. Users and test rows are also judged in buckets of how much was known, without
+    /// asking for scores again.
     pub known: &'a Known,
     /// Which metrics, which items are relevant.
     pub config: &'a EvaluateConfig,
-    /// The moment of the predictions, one number per context of the catalogue; empty for the average moment of training. Test rows' own contexts are not
-    /// granted.
+    /// The moment of the predictions, one number per context of the catalogue; empty for the average moment of
+    /// training. The contexts of test rows are not used.
     pub context: &'a [f32],
-    /// Sampled candidates follow from it; nothing else does.
+    /// The seed of sampled candidates, and of nothing else.
     pub seed: u64,
-    /// How users are asked about who were held out whole.
+    /// How to ask about users who were held out whole.
     pub held_out: Ask,
 }
 
-/// How an evaluation asks about users who were held out whole, whom no training row is of.
+/// How an evaluation asks about users who were held out whole and have no training row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// As a visitor who brings the ratings that are given of the user: for a recommender that has to fold them in now.
+    /// As visitors with the ratings given for them: for a recommender that folds them in.
     AsVisitors,
-    /// By their ids: for scores that somebody computed before, knowing what is given.
+    /// By their ids: for scores that were computed before, from what is given.
     ById,
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn evaluate_in_tiles(
             .zip(&histories)
             .enumerate()
             .map(|(row, (case, history))| Query {
-                // Whoever was held out whole is someone new, who brings what is given of them.
+                // A user who was held out whole is a visitor with the ratings given for them.
                 who: if history.is_empty() || held_out == Ask::ById {
                     Who::Known(case.user())
                 } else {
@@ -188,7 +188,7 @@ struct User {
     n_candidates: usize,
 }
 
-/// What `config` asks for that these cases of this catalogue do not have, whoever recommends: so that it can be said before
+/// What `config` asks for and these cases of this catalogue do not have, for any recommender; it can be reported before
 /// anything is trained.
 pub fn unanswerable(config: &EvaluateConfig, cases: &[Case], catalogue: &Catalogue) -> Vec<EvalError> {
     let (n, n_items) = (config.sampled_negatives, catalogue.n_items());
@@ -221,7 +221,7 @@ fn check(task: &Task<'_>, catalogue: &Catalogue) -> Result<(), EvalError> {
     Ok(())
 }
 
-/// The `n` cases with the most rated rows, but for the one shown first, ties in the order of the cases.
+/// The `n` cases with the most rated rows, except the one shown first, ties in the order of the cases.
 fn further(cases: &[Case], shown: Option<usize>, n: usize) -> Vec<usize> {
     let n_rated = |case: usize| cases[case].rows().ratings().iter().filter(|rating| rating.is_some()).count();
     let mut order: Vec<(usize, usize)> = (0..cases.len())
@@ -256,7 +256,7 @@ fn detailed(cases: &[Case], catalogue: &Catalogue, named: &str) -> Result<Option
 }
 
 fn user_detail(judged: &Judged, catalogue: &Catalogue) -> Option<UserDetail> {
-    // What has no score cannot be shown beside one.
+    // Rows without a score are not shown.
     let mut rows: Vec<_> = judged.rated.iter().copied().filter(|(_, pair)| pair.yhat.is_finite()).collect();
     let five = TopFive::new(&rows)?;
     rows.sort_by(|a, b| best_first((a.0, a.1.yhat), (b.0, b.1.yhat)));

@@ -1,6 +1,6 @@
-//! What does an evaluation say?
+//! The results of an evaluation: metrics, users' values and details.
 //!
-//! Does not know how it was reached.
+//! Does not know how they were computed.
 //!
 //! **Invariant**: every user has one value per metric, in the order of [`Evaluation::metrics`]; every value is finite.
 
@@ -32,14 +32,14 @@ pub struct Evaluation {
     pub n_masked: usize,
     /// Test rows among these: they cannot be hit.
     pub n_test_masked: usize,
-    /// Between which bounds each metric lies, in the order of `metrics`; empty until [`intervals`](crate::intervals) were asked
+    /// The interval of each metric, in the order of `metrics`; empty until [`intervals`](crate::intervals) were asked
     /// for.
     #[serde(default)]
     pub intervals: Vec<Option<Interval>>,
     /// The metrics of groups of users, against all other users; empty until [`gaps`](crate::gaps) were asked for.
     #[serde(default)]
     pub by_group: Vec<GroupValues>,
-    /// Metrics of lists on other rows, those that a choice between recommenders may look at; empty until asked for.
+    /// Metrics of lists on other rows, which a choice between recommenders may look at; empty until asked for.
     #[serde(default)]
     pub validation: Vec<(String, Option<f64>)>,
     /// The values that the metrics are averages of, in the order of the cases. Not serialised: a table holds them better.
@@ -48,11 +48,11 @@ pub struct Evaluation {
     /// The same metrics of some users only, by how many training ratings they have; every user is in one bucket.
     #[serde(default)]
     pub by_user_history: Vec<BucketValues>,
-    /// The same metrics with only those test rows whose item has so many training ratings; every test row is in one bucket.
-    /// Lists are ranked among all candidates: a bucket changes what is looked for, not where.
+    /// The same metrics with only some test rows, by how many training ratings their items have; every test row is in
+    /// one bucket. Lists are ranked among all candidates: a bucket changes the items looked for, not the candidates.
     #[serde(default)]
     pub by_item_history: Vec<BucketValues>,
-    /// One user from close by; `None` if no user has a rated test row.
+    /// One user in detail; `None` if no user has a rated test row.
     pub detail: Option<UserDetail>,
     /// Further users, those with the most rated test rows first, ties in catalogue order.
     #[serde(default)]
@@ -80,7 +80,7 @@ pub struct Prediction {
 pub struct UserValues {
     /// Who.
     pub user: UserId,
-    /// Ratings that the recommender knew of: in training, or given with the question.
+    /// Ratings that the recommender knew of: in training, or given with the query.
     pub n_train: usize,
     /// Test rows.
     pub n_test: usize,
@@ -88,16 +88,16 @@ pub struct UserValues {
     pub n_rated: usize,
     /// Relevant test rows.
     pub n_relevant: usize,
-    /// What metrics of all users' rows together are made of; `None` where the scores have no way to stars.
+    /// The sums that metrics of all users' rows together are made of; `None` where scores cannot be turned into stars.
     pub sums: Option<Sums>,
     /// One value per metric; `None` where the metric does not apply, has no value of one user, or leaves this user out.
     pub values: Vec<Option<f64>>,
 }
 
-/// The metrics of the users, or of the test rows, with so many training ratings.
+/// The metrics of the users, or of the test rows, in one bucket of training ratings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BucketValues {
-    /// How many: `0`, `1-4`, `50+`.
+    /// How many training ratings: `0`, `1-4`, `50+`.
     pub bucket: String,
     /// Users with test rows in it.
     pub n_users: usize,
@@ -105,7 +105,7 @@ pub struct BucketValues {
     pub n_test: usize,
     /// Users without a relevant one among these, who are left out of the metrics `@k`.
     pub n_users_without_relevant: usize,
-    /// As [`Evaluation::metrics`]; `None` also where the bucket has nobody to average over.
+    /// As [`Evaluation::metrics`]; `None` also where the bucket has no user to average over.
     pub metrics: Vec<(String, Option<f64>)>,
 }
 
@@ -118,7 +118,7 @@ pub struct UserDetail {
     pub rows: Vec<DetailRow>,
     /// The items rated best, at most five.
     pub y_test: Vec<ItemId>,
-    /// The items predicted best, as many.
+    /// The items predicted best, equally many.
     pub predicted: Vec<ItemId>,
     /// Items in both lists.
     pub n_hits: usize,

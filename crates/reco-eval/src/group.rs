@@ -1,11 +1,11 @@
-//! Are some users served worse than others?
+//! Compares each group of users with all other users.
 //!
-//! Does not know recommenders: it reads users' values. A group is set against all other users, so that the question is the same
-//! for two groups and for twenty (Ekstrand et al. 2018, "All the cool kids, how do they fit in?", compare groups by age and
-//! gender in this way).
+//! A group is set against all others, so that the question is the same for two groups and for twenty (Ekstrand et al.
+//! 2018, "All the cool kids, how do they fit in?", compare groups by age and gender in this way). Does not know
+//! recommenders: it reads users' values.
 //!
-//! **Invariant**: a gap is the group's value minus that of the others; its bounds are those of a normal distribution with the
-//! standard error of Welch 1947, weighted means by their linear approximation (the delta method).
+//! **Invariant**: a gap is the group's value minus that of the others; its bounds are those of a normal distribution
+//! with the standard error of Welch 1947, weighted means by their linear approximation (the delta method).
 
 use reco_core::{Catalogue, UserIdx};
 use serde::{Deserialize, Serialize};
@@ -14,25 +14,25 @@ use crate::history::Buckets;
 use crate::metric::Measure;
 use crate::{Evaluation, MetricEntry};
 
-/// Attributes with more groups than these part nobody unless asked to: too many, too small.
+/// Attributes with more groups than this are used only when asked for: the groups are too many and too small.
 pub const MOST_VALUES: usize = 12;
 
-/// Into how many groups a number of many values is parted.
+/// The number of groups of a numeric attribute with many values.
 const BANDS: usize = 4;
 
 /// 97.5 % of a normal distribution lie below it.
 const NORMAL: f64 = 1.959_963_984_540_054;
 
-/// What users are parted by.
+/// An attribute by which users are grouped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
     /// `gender`, `age`.
     pub name: String,
-    /// What each is called.
+    /// The names of the groups.
     pub groups: Vec<String>,
     /// The group of each user of the catalogue; `None` where nothing is stated.
     pub of_user: Vec<Option<usize>>,
-    /// How many values were parted into groups.
+    /// How many values were put into groups.
     pub n_values: usize,
 }
 
@@ -58,12 +58,12 @@ pub struct GroupValues {
     pub n_users: usize,
     /// As [`Evaluation::metrics`], of these users alone; `None` also for metrics of all users together.
     pub metrics: Vec<(String, Option<f64>)>,
-    /// How far each lies from that of all other users; `None` where a group or the others have fewer than two users with a
-    /// value, and for metrics of which users have none of their own (`r2`).
+    /// The difference of each from that of all other users; `None` where a group or the others have fewer than two
+    /// users with a value, and for metrics without a value per user (`r2`).
     pub gaps: Vec<Option<Gap>>,
 }
 
-/// How far a group's metric lies from that of all other users, and between which bounds, 95 times in 100.
+/// The difference between a group's metric and that of all other users, with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gap {
     /// The group's value minus the others'.
@@ -88,8 +88,9 @@ pub fn groups(catalogue: &Catalogue) -> Vec<Group> {
     groups.collect()
 }
 
-/// What the catalogue's users can be parted by, in the order of their features: one-hot columns, `gender=F`, by what they say before
-/// the equals sign; other columns are numbers, which are parted into quarters where they have many values.
+/// The attributes by which the catalogue's users can be grouped, in the order of their features. One-hot columns,
+/// `gender=F`, form an attribute by the name before the equals sign; other columns are numbers, which are split into
+/// quarters where they have many values.
 pub fn attributes(catalogue: &Catalogue) -> Vec<Attribute> {
     let features = &catalogue.user_features;
     let mut attributes: Vec<Attribute> = Vec::new();
@@ -116,7 +117,7 @@ pub fn attributes(catalogue: &Catalogue) -> Vec<Attribute> {
     attributes
 }
 
-/// A number's values as groups, or its quarters where there are many.
+/// A numeric attribute, grouped by its values, or by quarters where there are many.
 fn numbers(name: &str, numbers: &[f64]) -> Attribute {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -190,12 +191,12 @@ fn values(evaluation: &Evaluation, attribute: String, group: String, members: &[
 #[derive(Clone, Copy)]
 struct Estimate {
     value: f64,
-    /// Of the value, were other users drawn; `None` for one user, and for metrics without users' values.
+    /// The variance of the value if other users were drawn; `None` for one user, and for metrics without users' values.
     variance: Option<f64>,
 }
 
 impl Estimate {
-    /// Of the users for whose row `wanted` is true; `None` where none of them has a value.
+    /// The metric of the users whose row is `wanted`; `None` where none of them has a value.
     fn new(evaluation: &Evaluation, measure: Measure, at: usize, wanted: impl Fn(usize) -> bool) -> Option<Self> {
         let users = || evaluation.per_user.iter().enumerate().filter(|(row, _)| wanted(*row)).map(|(_, user)| user);
         let Some(average) = measure.average() else {

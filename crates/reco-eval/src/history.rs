@@ -1,7 +1,7 @@
-//! How much was known of each user and each item when a model was trained?
+//! Counts the training rows of each user and each item, and sorts the counts into buckets.
 //!
-//! Does not know what they are good for: an evaluation sorts users and test rows into buckets by them. Counts training rows
-//! alone: a row that training was only stopped by taught a model nothing.
+//! Counts training rows alone: rows used only for early stopping taught a model nothing. Does not know what the counts
+//! are for: an evaluation sorts users and test rows by them.
 //!
 //! **Invariant**: one count per user and one per item of the catalogue; every count lies in exactly one of the
 //! [`Buckets`].
@@ -68,7 +68,7 @@ impl<'a> Buckets<'a> {
         self.0.partition_point(|start| start.get() <= count)
     }
 
-    /// What each is called: `0`, `1-4`, `50+`.
+    /// The name of each: `0`, `1-4`, `50+`.
     pub(crate) fn names(&self) -> impl Iterator<Item = String> + use<'_> {
         bucket_names(self.0).into_iter()
     }

@@ -1,8 +1,9 @@
-//! How far could a metric be off because the test set has these users and not others?
+//! Computes 95 % intervals of metrics by the percentile bootstrap over users (Efron 1979).
 //!
-//! The percentile bootstrap (Efron 1979, "Bootstrap Methods: Another Look at the Jackknife"): users are drawn with
-//! replacement, each with all of their test rows, and the metric is averaged again over those drawn. Does not know
-//! recommenders: it reads an [`Evaluation`]. Metrics of all users' lists or rows together (`coverage@k`, `auc`) have none. Says nothing about another seed or another split.
+//! Users are drawn with replacement, each with all of their test rows, and the metric is averaged again over those
+//! drawn ("Bootstrap Methods: Another Look at the Jackknife"). Metrics of all users' lists together (`coverage@k`) and
+//! `auc` have no interval. Does not know recommenders: it reads an [`Evaluation`]. Says nothing about another seed or
+//! another split.
 //!
 //! **Invariant**: the same values and seed give the same bounds, to the last bit; two evaluations of the same users are
 //! averaged over the same draws, so that their bounds can be compared.
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::metric::{Average, Measure, Sums};
 use crate::{EvalError, Evaluation, MetricEntry, UserValues};
 
-/// How often users are drawn anew, while there are not too many of them.
+/// How often users are drawn anew, unless there are too many of them.
 const DRAWS: usize = 1000;
 
 /// Users drawn altogether, at most, unless that leaves less than [`LEAST_DRAWS`].
@@ -80,14 +81,14 @@ pub fn intervals_watched(
 
 /// One metric's values of all users.
 enum Column {
-    /// What is averaged, and its weight; 0 and 0 of those left out.
+    /// What is averaged, and its weight; 0 and 0 for users left out.
     Mean(Average, Vec<(f64, f64)>),
     /// What is added up.
     Sums(fn(&Sums) -> Option<f64>, Vec<Sums>),
 }
 
 impl Column {
-    /// The `at`-th metric; `None` where fewer than two users have a value, or users have none of their own.
+    /// The `at`-th metric; `None` where fewer than two users have a value, or the metric has none per user.
     fn new(measure: Measure, at: usize, users: &[UserValues]) -> Option<Self> {
         if let Measure::Sums(metric) = measure {
             let sums: Vec<Sums> = users.iter().map(|user| user.sums.unwrap_or_default()).collect();
@@ -100,7 +101,7 @@ impl Column {
         (terms.iter().filter(|(_, weight)| *weight > 0.0).count() > 1).then_some(Self::Mean(average, terms))
     }
 
-    /// Over users of whom each was drawn so many `times`; `None` where none of them has a value.
+    /// The metric over users, each drawn as many `times` as stated; `None` where none of them has a value.
     fn average(&self, times: &[f64]) -> Option<f64> {
         match self {
             Self::Mean(average, terms) => {
@@ -135,7 +136,7 @@ fn bounds(mut averages: Vec<f64>) -> Option<Interval> {
 struct Chance(u64);
 
 impl Chance {
-    /// In [0, 1).
+    /// The next number, in [0, 1).
     fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

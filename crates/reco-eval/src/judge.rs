@@ -1,4 +1,4 @@
-//! What are one user's values, given the scores of the candidates for that user?
+//! Computes one user's values of all metrics from the scores of that user's candidates.
 //!
 //! Does not know recommenders: it is handed a row of scores, and what kind of scores they are.
 //!
@@ -32,7 +32,7 @@ pub(crate) struct Judged {
     pub(crate) outcomes: Vec<Outcome>,
     /// The rated test rows, as the article compares them.
     pub(crate) rated: Vec<(ItemIdx, Pair)>,
-    /// The rated test rows in stars; `None` where the scores have no way to stars.
+    /// The rated test rows in stars; `None` where scores cannot be turned into stars.
     pub(crate) sums: Option<Sums>,
     /// The rated test rows as right or wrong.
     pub(crate) judgements: Vec<Judgement>,
@@ -42,9 +42,9 @@ pub(crate) struct Judged {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Outcome {
     Value(f64),
-    /// The user has not the rows that the metric needs and is left out of the average.
+    /// The user does not have the rows that the metric needs and is left out of the average.
     LeftOut,
-    /// The metric has no meaning for these scores: it applies to no user, then.
+    /// The metric has no meaning for these scores, and so applies to no user.
     DoesNotApply,
 }
 
@@ -90,12 +90,12 @@ impl Judge<'_> {
         rating.stars() >= self.relevance_threshold
     }
 
-    /// How long the longest list is that a metric looks at.
+    /// The length of the longest list that a metric looks at.
     fn longest(&self) -> NonZeroUsize {
         self.columns.iter().map(|column| column.k).max().unwrap_or(NonZeroUsize::MIN)
     }
 
-    /// Ranks the candidates of `case` once for all that is asked of them.
+    /// Ranks the candidates of `case` once for all metrics.
     ///
     /// # Errors
     /// A score of a candidate that is not finite.
@@ -193,7 +193,8 @@ impl Judge<'_> {
         })
     }
 
-    /// The list of `case` with all that a metric may want to know of it; `None` where nothing was recommended, or no metric asks.
+    /// The list of `case` with all that metrics of lists look at; `None` where nothing was recommended, or no metric
+    /// asks.
     fn list<'a>(&'a self, case: &'a Case, answer: &Answer<'_>, ranking: &'a Ranking) -> Option<Listed<'a>> {
         let list = ranking.ranked.list.as_slice();
         if list.is_empty() || !self.columns.iter().any(|column| matches!(column.entry.measure, Measure::List(_))) {
@@ -205,14 +206,15 @@ impl Judge<'_> {
             Among::AllExcept(seen) => !seen.contains(**item),
             Among::These(items) => items.binary_search(item).is_ok(),
         };
-        // Not as many as the list has: it is short where candidates have no score, and these may be popular.
+        // As many as the longest list, not as this one: it is short where candidates have no score, and these may be
+        // popular.
         let popular = self.known.popular().iter().filter(is_candidate).take(self.longest().get()).copied().collect();
         let given = case.fold_in().items();
         let profile = if given.is_empty() { self.known.profile(case.user()) } else { given };
         Some(Listed { list, hits, popular, profile })
     }
 
-    /// Ratings and predictions in stars; `None` where the scores, or one of them, have no way to stars.
+    /// Ratings and predictions in stars; `None` where a score cannot be turned into stars.
     fn stars(&self, rated: &[Rated]) -> Option<Vec<Pair>> {
         let in_stars = |row: &Rated| match self.predicts {
             _ if row.score == Scores::ABSENT => None,
@@ -236,7 +238,7 @@ impl Judge<'_> {
     }
 }
 
-/// One user's candidates ranked, and what was to be found.
+/// One user's candidates ranked, and the relevant items.
 pub(crate) struct Ranking {
     /// Ascending, candidates or not.
     relevant: Vec<(ItemIdx, f64)>,
@@ -252,7 +254,7 @@ struct Listed<'a> {
 }
 
 impl Listed<'_> {
-    /// As metrics see it.
+    /// The list as metrics see it.
     fn given<'a>(&'a self, judge: &'a Judge<'_>) -> List<'a> {
         List {
             items: self.list,
@@ -275,7 +277,7 @@ fn rated<'a>(rows: impl Iterator<Item = Interaction<'a>>, answer: &Answer<'_>) -
         .collect()
 }
 
-/// To 1e-6, as NumPy rounds: to even where both neighbours are as near.
+/// Rounds to 1e-6 as NumPy does: to even where both neighbours are equally near.
 fn rounded(value: f32) -> f64 {
     (f64::from(value) * 1e6).round_ties_even() / 1e6
 }

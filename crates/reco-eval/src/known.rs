@@ -1,8 +1,8 @@
-//! What was known of users and items before the test?
+//! What was known of users and items before the test: training ratings and genres.
 //!
-//! Does not know recommenders or test rows: metrics that look beyond accuracy compare lists with it.
+//! Does not know recommenders or test rows: metrics beyond accuracy compare lists with it.
 //!
-//! **Invariant**: everything here comes from rows that the recommender was fitted on, and from what items are.
+//! **Invariant**: everything here comes from rows that the recommender was fitted on, and from the genres of items.
 
 use reco_core::{Catalogue, Interactions, ItemIdx, UserIdx};
 
@@ -103,8 +103,8 @@ impl Known {
         of_all
     }
 
-    /// Tells `take` of the first of `items`, the first two, and so on: how many they are, and [`Known::genre_shares`] of them, computed
-    /// where it is asked for.
+    /// Calls `take` for the first of `items`, the first two, and so on, with how many they are and a function that
+    /// computes their [`Known::genre_shares`].
     pub fn genre_shares_of_firsts(
         &self,
         items: &[ItemIdx],

@@ -1,8 +1,8 @@
-//! How good is a recommender on ratings that it has not seen?
+//! Evaluates recommenders on ratings that they have not seen, and compares them.
 //!
-//! Does not know which recommender it measures, nor how the ratings were split: it holds a `&dyn Recommender`, the
-//! held-out [`Case`](reco_core::Case)s and what each user has [`Seen`](reco_core::Seen). One file each in `metric/`, one
-//! line each in [`METRICS`].
+//! Does not know which recommender it measures, nor how the ratings were split: it takes a `&dyn Recommender`, the
+//! held-out [`Case`](reco_core::Case)s and what each user has [`Seen`](reco_core::Seen). Each metric is a file in
+//! `metric/` and a line in [`METRICS`].
 //!
 //! **Invariant**: the same scores give the same numbers, to the last bit, however many users are asked about at once.
 //!

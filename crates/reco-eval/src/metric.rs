@@ -1,9 +1,10 @@
-//! Which metrics are there, and how does each become one number?
+//! The registry of metrics, and how each becomes one number.
 //!
-//! Does not know recommenders: a metric sees what `given` hands it, most of them one user's answer, and says how good that
-//! is; averages are taken elsewhere, as [`Average`] states.
+//! Does not know recommenders: a metric sees what `given` hands it, most of them one user's answer, and says how good
+//! that is. Averages are taken elsewhere, as [`Average`] states.
 //!
-//! **Invariant**: names are distinct; those that end in `@k` are measured at each length of list that the experiment names.
+//! **Invariant**: names are distinct; those that end in `@k` are measured at each length of list that the experiment
+//! names.
 
 mod article_accuracy;
 mod article_mrr;
@@ -91,11 +92,11 @@ pub static METRICS: &[MetricEntry] = &[
 /// A metric: one line of [`METRICS`].
 #[derive(Clone, Copy, Debug)]
 pub struct MetricEntry {
-    /// What tables and `metrics` in an experiment call it.
+    /// Its name in tables and in `metrics` of an experiment.
     pub name: &'static str,
     /// One line for help and reports.
     pub about: &'static str,
-    /// Among which others it is shown.
+    /// The family that it is shown in.
     pub family: Family,
     /// Which of two values is the better one.
     pub better: Better,
@@ -103,11 +104,11 @@ pub struct MetricEntry {
     pub measure: Measure,
 }
 
-/// What stands before the name of a metric of rankings among sampled candidates: `sampled99_ndcg@10`.
+/// The prefix of a metric of rankings among sampled candidates: `sampled99_ndcg@10`.
 const SAMPLED: &str = "sampled";
 
 impl MetricEntry {
-    /// The metric that a column of results is of: `ndcg@k` for `ndcg@10` and for `sampled99_ndcg@10`.
+    /// The metric that a column of results belongs to: `ndcg@k` for `ndcg@10` and for `sampled99_ndcg@10`.
     pub fn of_column(column: &str) -> Option<&'static Self> {
         let column =
             column.strip_prefix(SAMPLED).and_then(|rest| rest.split_once('_')).map_or(column, |(_, name)| name);
@@ -117,12 +118,12 @@ impl MetricEntry {
 
     /// Whether it looks at which test rows are relevant.
     pub fn reads_relevance(&self) -> bool {
-        // Of metrics of lists, the one that asks for hits.
+        // The only metric of lists that looks at hits.
         let of_list = self.name == serendipity_at_k::ENTRY.name;
         of_list || matches!(self.measure, Measure::TopK(_) | Measure::Whole(_) | Measure::Judgements(_))
     }
 
-    /// What its column is called, `k` being the length of lists and `sampled` the number of candidates that each user's
+    /// The name of its column, `k` being the length of lists and `sampled` the number of candidates that each user's
     /// relevant items are ranked among, 0 for all of the catalogue.
     pub fn column(&self, k: impl std::fmt::Display, sampled: usize) -> String {
         let name = match self.name.strip_suffix("@k") {
@@ -133,7 +134,7 @@ impl MetricEntry {
     }
 }
 
-/// Among which others a metric is shown.
+/// The family that a metric is shown in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// How far predictions are from ratings.
@@ -172,7 +173,7 @@ pub enum Better {
     Neither,
 }
 
-/// How one number is made of all users' values.
+/// How all users' values become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Average {
     /// The mean over users.
@@ -183,8 +184,8 @@ pub enum Average {
     RootMeanSquareOverRows,
 }
 
-/// What a metric looks at, and how. A user for whom a function has no value is left out of the average, but for those of
-/// predictions: these apply to all users or to none.
+/// What a metric looks at, and how. A user for whom a function has no value is left out of the average, except in
+/// metrics of predictions, which apply to all users or to none.
 #[derive(Clone, Copy, Debug)]
 pub enum Measure {
     /// The first `k` of the ranking of all candidates, judged. Users without relevant items are left out.
@@ -197,8 +198,8 @@ pub enum Measure {
     /// The lists of `k` of all users together; no user has a value.
     Exposure(fn(&Exposure<'_>) -> Option<f64>),
     /// Ratings and predictions in stars, a prediction beyond the scale as it is; one pair at least. Does not apply to a
-    /// recommender that gives an order only, nor where an item's scaling has no way back to stars, nor where there is no value
-    /// for the pairs of some user.
+    /// recommender that gives an order only, nor where an item's scaling cannot be inverted to stars, nor where there
+    /// is no value for the pairs of some user.
     Stars(fn(&[Pair]) -> Option<f64>, Average),
     /// The same pairs of all users together, by their sums; no user has a value.
     Sums(fn(&Sums) -> Option<f64>),
@@ -218,7 +219,7 @@ impl Measure {
         matches!(self, Self::TopK(_) | Self::Whole(_) | Self::List(_) | Self::Exposure(_))
     }
 
-    /// How one number is made of users' values; `None` where users have none.
+    /// How users' values become one number; `None` where users have none.
     pub fn average(&self) -> Option<Average> {
         match self {
             Self::TopK(_) | Self::Whole(_) | Self::List(_) | Self::TopFive(_) => Some(Average::OverUsers),

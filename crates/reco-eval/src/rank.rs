@@ -1,6 +1,6 @@
-//! Where do a user's relevant items stand among all candidates, and which come first?
+//! Ranks one user's candidates: the first few items, and the place of each relevant item.
 //!
-//! Does not know metrics. Nothing is sorted but the first few: the place of a relevant item is a count of scores above its
+//! Does not know metrics. Only the first few are sorted: the place of a relevant item is a count of scores above its
 //! own, which a compiler turns into vector instructions.
 //!
 //! **Invariant**: greater scores first, equal ones in catalogue order; the memory of a ranking is one row of scores.
@@ -11,7 +11,7 @@ use reco_core::{Catalogue, ItemIdx, ScoreError, Scores, Seen, top_k};
 
 use crate::metric::Placed;
 
-/// Among which items a user's are ranked.
+/// The items that are a user's candidates.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Among<'a> {
     /// The whole catalogue, one score for each item, but these.
@@ -43,7 +43,7 @@ impl Answer<'_> {
 /// One user's candidates, ranked.
 #[derive(Debug, Default)]
 pub(crate) struct Ranked {
-    /// The first ones.
+    /// The first candidates.
     pub(crate) list: Vec<ItemIdx>,
     /// The relevant ones by their places, those without one last; each with its item.
     pub(crate) relevant: Vec<(ItemIdx, Placed)>,
@@ -51,7 +51,7 @@ pub(crate) struct Ranked {
     pub(crate) n_candidates: usize,
 }
 
-/// Memory that is used again for every user.
+/// Memory that is reused for every user.
 #[derive(Default)]
 pub(crate) struct Ranker {
     candidates: Vec<f32>,
@@ -79,14 +79,15 @@ impl Ranker {
             Among::These(items) => items[place],
         };
         if let Among::AllExcept(seen) = answer.among {
-            // What is seen has no say, whatever its number is.
+            // Seen items play no part, whatever their scores.
             n_candidates -= seen.items().len();
             seen.items().iter().for_each(|item| self.candidates[item.index()] = Scores::ABSENT);
         }
         let n_scored = count(&self.candidates, |score| score > Scores::ABSENT && score <= f32::MAX);
         let n_absent = count(&self.candidates, |score| score == Scores::ABSENT);
         let n_masked = self.candidates.len() - n_candidates;
-        // Whatever is neither is no number to rank; nor is what is absent and not masked, of one who leaves nothing out.
+        // Any other score cannot be ranked; nor can one that is absent and not masked, if the recommender leaves
+        // nothing out.
         if n_scored + n_absent < self.candidates.len() || (!answer.leaves_out && n_absent > n_masked) {
             let is_masked = |place: usize| matches!(answer.among, Among::AllExcept(seen) if seen.contains(item(place)));
             let is_wrong = |(place, score): &(usize, &f32)| match **score {
@@ -123,10 +124,10 @@ impl Ranker {
     }
 }
 
-/// How many of `scores` are such.
+/// How many of `scores` pass `is`.
 fn count(scores: &[f32], is: impl Fn(f32) -> bool) -> usize {
-    // Sums of 32 bits, as wide as the numbers themselves, of pieces that cannot overflow them: a check of each addition, as the dev
-    // profile has it, would keep the compiler from vectors.
+    // Sums have 32 bits, as wide as the numbers themselves, over pieces that cannot overflow them: checking each
+    // addition, as the dev profile does, would keep the compiler from vector instructions.
     let one = |n: u32, score: &f32| n.wrapping_add(u32::from(is(*score)));
     scores.chunks(1 << 20).map(|piece| piece.iter().fold(0, one) as usize).sum()
 }

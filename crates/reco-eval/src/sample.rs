@@ -1,7 +1,6 @@
-//! Among which few items are a user's test items ranked, where not all are?
+//! Draws the few candidates that a user's test items are ranked among (He et al. 2017, section 4.1).
 //!
-//! Does not know scores. The protocol of He et al. 2017 ("Neural Collaborative Filtering", section 4.1), for comparison with
-//! tables that used it.
+//! The protocol of "Neural Collaborative Filtering", for comparison with tables that used it. Does not know scores.
 //!
 //! **Invariant**: the same seed and user draw the same items; none that the user met, before or in the test, is drawn.
 
@@ -29,7 +28,7 @@ pub(crate) fn candidates(case: &Case, seen: &Seen, catalogue: &Catalogue, n: usi
         }
         drawn
     };
-    // A test item that was met before is no candidate here, nor is it where all are ranked.
+    // A test item that was met before is not a candidate, here as in a ranking of all items.
     drawn.extend(test.items().iter().filter(|item| !seen.contains(**item)));
     drawn.sort_unstable();
     drawn

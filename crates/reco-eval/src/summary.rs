@@ -1,4 +1,4 @@
-//! How do users' values become one number per metric?
+//! Combines users' values into one number per metric.
 //!
 //! Does not know what a metric looks at, nor scores.
 //!
@@ -33,7 +33,7 @@ pub(crate) struct Summary<'a> {
     n_test_masked: usize,
 }
 
-/// What is known of a user beside the values.
+/// One user as judged, with the list and some counts.
 pub(crate) struct Added<'a> {
     pub(crate) judged: &'a Judged,
     /// As long as the longest that a metric looks at.
@@ -60,7 +60,7 @@ impl<'a> Summary<'a> {
             n_users_article: 0,
             per_user: Vec::new(),
             by_user_history: vec![tally.clone(); buckets.len()],
-            // Lists are the same, whichever test rows are looked at: by items they have no values of their own.
+            // Lists are the same for any test rows, so that item buckets have no values of lists.
             by_item_history: vec![Tally::new(columns, 0); buckets.len()],
             total: tally,
             predictions: Vec::new(),
@@ -70,7 +70,7 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// A user, by all test rows.
+    /// Adds a user, judged by all test rows.
     pub(crate) fn add(&mut self, added: &Added<'_>, catalogue: &Catalogue) {
         let Added { judged, list, n_train, n_candidates, n_masked, n_test_masked } = *added;
         let n_rated = judged.rated.len();
@@ -103,12 +103,12 @@ impl<'a> Summary<'a> {
         });
     }
 
-    /// The same user, by the test rows whose items lie in `bucket`; at least one.
+    /// Adds the same user, judged by the test rows whose items lie in `bucket`; at least one.
     pub(crate) fn add_items(&mut self, bucket: usize, judged: &Judged) {
         self.by_item_history[bucket].add(judged, &[]);
     }
 
-    /// All but the users shown in detail.
+    /// The evaluation, without the users shown in detail.
     pub(crate) fn finish(mut self) -> Evaluation {
         for user in &mut self.per_user {
             // What does not apply to one user is not shown for the others either: an average over some would mislead.
@@ -142,7 +142,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// Users' values on their way to one number per metric.
+/// Running sums of users' values, for one number per metric.
 #[derive(Clone)]
 struct Tally {
     n_users: usize,
@@ -152,7 +152,8 @@ struct Tally {
     sums: Sums,
     /// Kept only where a metric asks.
     judgements: Option<Vec<Judgement>>,
-    /// The lengths that a metric asks for, ascending, and in how many lists each item is within that length and not within the one before.
+    /// The lengths that metrics ask for, ascending, and for each item the number of lists that have it within that
+    /// length and not within the one before.
     exposures: Vec<(NonZeroUsize, Vec<u32>)>,
 }
 
@@ -237,7 +238,7 @@ impl Tally {
     }
 }
 
-/// One number of users' values and their numbers of rated rows.
+/// The weighted mean of users' values.
 #[derive(Clone, Copy)]
 pub(crate) struct Mean {
     how: Average,
@@ -246,19 +247,19 @@ pub(crate) struct Mean {
 }
 
 impl Mean {
-    /// Of nobody yet.
+    /// A mean of no users yet.
     pub(crate) fn new(how: Average) -> Self {
         Self { how, sum: 0.0, weights: 0.0 }
     }
 
-    /// A user's value.
+    /// Adds a user's value.
     pub(crate) fn add(&mut self, value: f64, n_rated: f64) {
         let (term, weight) = self.how.term(value, n_rated);
         self.sum += term * weight;
         self.weights += weight;
     }
 
-    /// `None` without users.
+    /// The metric; `None` without users.
     pub(crate) fn finish(self) -> Option<f64> {
         (self.weights > 0.0).then(|| self.how.of_mean(self.sum / self.weights))
     }
@@ -274,7 +275,7 @@ impl Average {
         }
     }
 
-    /// The metric, of the weighted mean of the terms.
+    /// The metric from the weighted mean of the terms.
     pub(crate) fn of_mean(self, mean: f64) -> f64 {
         match self {
             Self::OverUsers | Self::OverRows => mean,

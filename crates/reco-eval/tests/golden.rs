@@ -1,9 +1,11 @@
-//! Do all metrics agree with evaluators that share no code with this crate?
+//! Tests that all metrics agree with evaluators that share no code with this crate.
 //!
-//! `golden/golden.json` has small cases that are easy to get wrong, and what scikit-learn, SciPy, ranx and, where none of them
-//! has a metric, a formula in NumPy say of them; `golden/make.py` wrote it. Does not know how they are computed.
+//! `golden/golden.json`, which `golden/make.py` wrote, has small cases that are easy to get wrong, with values from
+//! scikit-learn, SciPy, ranx and, where none of them has a metric, a formula in NumPy. Does not know how they are
+//! computed.
 //!
-//! **Invariant**: every metric that the file has a source for is compared in every case, at every length of list, to 1e-9.
+//! **Invariant**: every metric that the file has a source for is compared in every case, at every length of list, to
+//! 1e-9.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -37,7 +39,7 @@ struct Given {
     test: Vec<(usize, usize, Option<f32>)>,
     /// User and item.
     train: Vec<(usize, usize)>,
-    /// Per user, the items that are no candidates.
+    /// Per user, the items that are not candidates.
     seen: Vec<Vec<usize>>,
     predicts: Predicts,
     k: Vec<NonZeroUsize>,
@@ -99,7 +101,7 @@ fn every_metric_that_has_a_source_has_a_value_at_every_length() -> Result<()> {
     Ok(())
 }
 
-/// To 1e-9, of the greater one where they are great.
+/// Whether both are equal to 1e-9, relative to the expected value where that is above 1.
 fn agree(value: Option<f64>, expected: Option<f64>) -> bool {
     match (value, expected) {
         (Some(value), Some(expected)) => (value - expected).abs() <= 1e-9 * expected.abs().max(1.0),
@@ -174,7 +176,7 @@ fn row(user: UserIdx, item: ItemIdx, rating: Option<reco_core::Rating>, target: 
     Interaction { user, item, rating, target, timestamp: None, context: &[] }
 }
 
-/// A recommender that was told its scores.
+/// A recommender whose scores are a table.
 struct Told {
     catalogue: Arc<Catalogue>,
     predicts: Predicts,

@@ -1,7 +1,7 @@
-//! Do the ranking metrics agree with an independent evaluator on MovieLens 100K?
+//! Tests that the ranking metrics agree with an independent evaluator on MovieLens 100K.
 //!
-//! Runs where `reco_core::testing::ml_100k` finds the ratings and `ratio811.csv` (one row per rating: its zero-based number and
-//! `train`, `valid` or `test`). Does not know other splits.
+//! Runs where `reco_core::testing::ml_100k` finds the ratings and `ratio811.csv` (one row per rating: its zero-based
+//! number and `train`, `valid` or `test`). Does not know other splits.
 //!
 //! **Invariant**: the expected numbers come from a NumPy program that shares no code with this crate.
 

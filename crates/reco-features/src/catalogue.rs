@@ -1,9 +1,9 @@
-//! Who and what is there, and what is known of them before any rating is looked at?
+//! Builds the catalogue's users and items (vocabularies, features, details), and finds them by their ids.
 //!
 //! Does not know ratings.
 //!
-//! **Invariant**: vocabularies keep the order of the tables; features, details and vocabulary have one row per kept item
-//! each, in that order.
+//! **Invariant**: vocabularies keep the order of the tables; features, details and vocabulary have one row per kept
+//! item each, in that order.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use reco_data::{ItemRows, UserRows};
 use crate::columns::Columns;
 use crate::{FeaturesConfig, FeaturesError};
 
-/// What one shows of an item; models do not read it.
+/// Details of an item for display; models do not read them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ItemDetails {
     /// As the source writes it: `Toy Story (1995)`.
@@ -44,8 +44,8 @@ pub(crate) struct UserSide {
     pub(crate) left_out: Vec<String>,
 }
 
-/// Vocabulary, features and details of the items at the rows `kept`. Features are `old` (the year is known and before 2000;
-/// there if any year is known), the genres sorted by name, if the experiment asks for them the decades, and the
+/// Vocabulary, features and details of the items at the rows `kept`. Features are `old` (the year is known and before
+/// 2000; present if any year is known), the genres sorted by name, if the experiment asks for them the decades, and the
 /// items' other attributes.
 ///
 /// # Errors
@@ -125,7 +125,7 @@ pub fn find_item(catalogue: &Catalogue, details: &[ItemDetails], id: &str) -> Re
     })
 }
 
-/// Which ids there are, for who asked for `id`.
+/// The hint for an unknown `id`: which ids there are.
 pub(crate) fn known(ids: &[impl std::fmt::Display], what: &str, id: &str) -> String {
     match ids {
         [] => format!("the catalogue has no {what}"),

@@ -1,4 +1,4 @@
-//! The time of day is told to people, in UTC.
+//! Formats the current date and time in UTC, for people to read.
 //!
 //! Does not know time zones of data.
 //!

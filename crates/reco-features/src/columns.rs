@@ -1,8 +1,9 @@
-//! How does a column of a table become numbers?
+//! Encodes a table's columns as numbers: texts as one-hot columns, numbers scaled or as they are.
 //!
 //! Does not know whether its rows are users, items or ratings.
 //!
-//! **Invariant**: every column has one number per row, finite but for a context's [`MISSING`], and no name stands twice.
+//! **Invariant**: every column has one number per row, finite except for a context's [`MISSING`], and no name stands
+//! twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +12,15 @@ use reco_data::{NamedColumn, Values};
 
 use crate::FeaturesError;
 
-/// More values than this make a text no category.
+/// A text with more values than this is not a category.
 const MAX_VALUES: usize = 100;
 
-/// Stands for a context that a row does not have, until the mean of those that do is known.
+/// Stands for a missing context until it is replaced by the mean of those that are known.
 pub(crate) const MISSING: f32 = f32::NAN;
 
 /// Named columns of numbers, one after the other.
 pub(crate) struct Columns {
-    /// What the columns are, for messages.
+    /// What the columns are, as messages name them.
     among: &'static str,
     n_rows: usize,
     names: Vec<String>,
@@ -47,9 +48,9 @@ impl Columns {
         Ok(())
     }
 
-    /// Adds attributes of users or items, `rows` of each: a text as one column per value, `gender=F`, in the order of the
-    /// values, 0 everywhere where the text is missing; a number scaled to [0, 1] over the rows, a missing one as their
-    /// mean. Returns the names of texts that have too many values to be a category and are left out.
+    /// Adds attributes of users or items, `rows` of each. A text becomes one column per value, `gender=F`, in the order
+    /// of the values, all 0 where the text is missing. A number is scaled to [0, 1] over the rows; a missing one
+    /// becomes their mean. Returns the names of texts that have too many values to be a category and are left out.
     ///
     /// # Errors
     /// A number that is not finite, a name that is there already.
@@ -78,8 +79,8 @@ impl Columns {
         Ok(left_out)
     }
 
-    /// Adds declared contexts, `rows` of each: texts as for [`Columns::push_attributes`], numbers as they are, missing
-    /// ones of either as [`MISSING`].
+    /// Adds declared contexts, `rows` of each: texts as in [`Columns::push_attributes`], numbers as they are, missing
+    /// values as [`MISSING`].
     ///
     /// # Errors
     /// A text with too many values, a number that is not finite, a name that is there already.
@@ -135,7 +136,7 @@ impl Columns {
     }
 }
 
-/// `numbers` with the lowest as 0 and the highest as 1, and these two; all 0 where there is one number only.
+/// `numbers` scaled so that the lowest is 0 and the highest 1, and these two; all 0 where all numbers are the same.
 fn unit_scaled(
     name: &str,
     numbers: impl Iterator<Item = Option<f64>> + Clone,

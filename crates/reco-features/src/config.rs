@@ -1,4 +1,4 @@
-//! What can an experiment choose about features and splits?
+//! Defines an experiment's `[features]` and `[split]` tables, with their defaults and checks.
 //!
 //! Does not know which splits there are: [`SPLITS`](crate::SPLITS) does.
 //!
@@ -14,24 +14,26 @@ use crate::FeaturesError;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FeaturesConfig {
-    /// The zone, by its IANA name, in which `daytime` and `weekend` are read off a rating's time.
+    /// The IANA name of the time zone in which `daytime` and `weekend` are derived from a rating's time.
     pub time_zone: String,
     /// Drops the items whose genres cell is empty, and their ratings, before anything is counted. Items that say
     /// `(no genres listed)` stay.
     pub drop_items_without_genres: bool,
     /// Ids of further items to drop, in the same way.
     pub drop_items: Vec<ItemId>,
-    /// Drops the ratings below it, in stars, before users and items are counted: `4` keeps four stars and five. An event
-    /// without stars stays. An experiment that extends one with a bound undoes it by one that no rating is below, `0`.
+    /// Drops the ratings below this, in stars, before users and items are counted: `4` keeps four and five stars. An
+    /// event without stars stays. An experiment that extends one with a bound undoes it with `0`, which no rating is
+    /// below.
     pub min_rating: Option<f32>,
-    /// Drops the users with fewer ratings than this, and the ratings of theirs, again and again until both this and
-    /// `min_ratings_per_item` hold (the core of the ratings). They leave the catalogue, too; so does, at 1, who has none.
+    /// Drops the users with fewer ratings than this, and their ratings, repeatedly until both this and
+    /// `min_ratings_per_item` hold (the core of the ratings). They leave the catalogue too; at 1, so do users without
+    /// ratings.
     pub min_ratings_per_user: usize,
-    /// The same of items: one with fewer ratings is no candidate any more. At 0 all of them stay, rated or not.
+    /// The same for items: one with fewer ratings is no longer a candidate. At 0 all items stay, rated or not.
     pub min_ratings_per_item: usize,
     /// Whether the decade of an item, `1990s`, is one of its features, beside `old` and the genres, where its year is known.
     pub decades: bool,
-    /// From stars to targets.
+    /// How stars are scaled to targets.
     pub scaling: ScalingConfig,
 }
 
@@ -64,7 +66,7 @@ impl FeaturesConfig {
 pub struct ScalingConfig {
     /// Which line takes stars to targets.
     pub kind: ScalingKind,
-    /// The ends as targets; not read by `none`.
+    /// The targets of the lowest and the highest rating; not read by `none`.
     pub to: (f32, f32),
     /// Which ratings the line is drawn through; read by `item-min-max` only.
     pub fit: ScalingFit,
@@ -118,28 +120,29 @@ pub enum ScalingFit {
 pub struct SplitConfig {
     /// An entry of [`SPLITS`](crate::SPLITS).
     pub kind: String,
-    /// All chance of the split follows from it; left out, from the experiment's seed. With one of its own, experiments of several
-    /// seeds have the same test rows, and can be compared row by row.
+    /// The seed of all draws of the split; if left out, the experiment's seed. With a seed of its own, experiments with
+    /// different seeds have the same test rows, and can be compared row by row.
     pub seed: Option<u64>,
-    /// The share of ratings to stop training by, in [0, 1); 0 for none. `leave-last-out` reads only whether it is 0;
-    /// `article`, `k-fold` and `held-out-users` have no validation part, and `file` has what its file names.
+    /// The share of ratings used for early stopping, in [0, 1); 0 for none. `leave-last-out` reads only whether it is
+    /// 0; `article`, `k-fold` and `held-out-users` have no validation part, and `file` has what its file names.
     pub validation: f64,
     /// The share of ratings to hold out, in (0, 1); of users for `held-out-users`. `article`, `k-fold`, `leave-last-out` and
     /// `file` do not read it.
     pub test: f64,
-    /// Read by `file` alone: the CSV or Parquet file that says where each row goes. `$NAME` in it is the environment's.
+    /// Read by `file` alone: the CSV or Parquet file that says where each row goes. `$NAME` in it is replaced from the
+    /// environment.
     pub path: String,
-    /// Read by `k-fold`, and by `file` where its file numbers folds: the one that tests, while all others train.
+    /// Read by `k-fold`, and by `file` where its file numbers folds: the fold that tests, while all others train.
     pub fold: u64,
     /// Read by `k-fold` alone: how many folds there are, at least 2.
     pub folds: u64,
     /// Read by `held-out-users` alone: the share of each held-out user's ratings that is given at the query, in (0, 1).
     pub fold_in: f64,
-    /// Whether the validation part is learned from as well, as protocols do that train once more on all before the test.
-    /// Nothing is left to stop training by.
+    /// Whether the validation part is trained on as well, as in protocols that train again on everything before the
+    /// test. Nothing is then left for early stopping.
     pub refit: bool,
-    /// Whether test rows whose item has no train row are left out, and counted apart. Models that know an item by its
-    /// ratings alone have nothing to say of it.
+    /// Whether test rows whose item has no train row are left out, and counted separately. Models that know an item
+    /// only by its ratings cannot score it.
     pub drop_untrained_items: bool,
 }
 
@@ -160,7 +163,7 @@ impl Default for SplitConfig {
     }
 }
 
-/// Keys of `[split]` that few splits read: which, and the same in words.
+/// Keys of `[split]` that only some splits read: the key, these splits, and the same in words.
 const KEYS: [(&str, &[&str], &str); 4] = [
     ("path", &["file"], "`file` reads it"),
     ("fold", &["k-fold", "file"], "`k-fold` and `file` read it"),
@@ -169,15 +172,15 @@ const KEYS: [(&str, &[&str], &str); 4] = [
 ];
 
 impl SplitConfig {
-    /// The keys of one split alone that `kind` does not read.
+    /// The keys for particular splits that `kind` does not read.
     pub fn unread(kind: &str) -> impl Iterator<Item = &'static str> {
         KEYS.iter().filter(move |(_, readers, _)| !readers.contains(&kind)).map(|(key, ..)| *key)
     }
 
-    /// Refuses a key of one split alone that another split is given.
+    /// Refuses a key for particular splits that this split does not read.
     ///
     /// # Errors
-    /// The key, who does not read it, and who does.
+    /// The key, the split that does not read it, and those that do.
     pub fn check_keys(&self) -> Result<(), FeaturesError> {
         let (Self { kind, .. }, plain) = (self, Self::default());
         let is_given = |key: &str| match key {

@@ -1,9 +1,9 @@
-//! Reads the moment of a rating off its time, and the moment of a question off what is stated of it.
+//! Derives the contexts of a rating from its time, and those of a query from what is stated.
 //!
 //! Does not know what a context is good for.
 //!
-//! **Invariant**: the zone's rules come from the data bundled with the program, so that every machine reads the same hour
-//! off the same second; a stated context is as long as the catalogue's list.
+//! **Invariant**: the zone's rules come from the data bundled with the program, so that every machine reads the same
+//! hour off the same second; a stated context is as long as the catalogue's list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub(crate) struct Clock {
     zone: TimeZone,
 }
 
-/// What a time says about a rating.
+/// The contexts of a rating that follow from its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     /// 6 < hour < 20: from 07:00:00 to 19:59:59.
@@ -39,7 +39,7 @@ impl Clock {
         let zone = TimeZone::get(name).map_err(|_| {
             let names: Vec<String> = db().available().map(|known| known.to_string()).collect();
             let nearest = did_you_mean(name, names.iter().map(String::as_str));
-            // Without a near name that is a list of all six hundred.
+            // Without a near name, the hint would list all six hundred.
             let hint = Some(nearest).filter(|hint| hint.starts_with("did you mean"));
             let hint = hint.unwrap_or_else(|| "an IANA name such as `Europe/Rome` or `UTC`".to_owned());
             FeaturesError::TimeZone { name: name.to_owned(), hint }
@@ -47,7 +47,7 @@ impl Clock {
         Ok(Self { zone })
     }
 
-    /// The moment of `seconds` since 1970, UTC; `None` beyond the years that a calendar has here (-9999 to 9999).
+    /// The moment of `seconds` since 1970, UTC; `None` outside the years that the calendar supports (-9999 to 9999).
     pub(crate) fn moment(&self, seconds: i64) -> Option<Moment> {
         let local = self.zone.to_datetime(Timestamp::from_second(seconds).ok()?);
         Some(Moment {
@@ -57,12 +57,12 @@ impl Clock {
     }
 }
 
-/// A moment, stated by the names of its contexts.
+/// A stated moment: the values of contexts by their names.
 pub type Stated = BTreeMap<String, ContextValue>;
 
-/// The moment stated by name as one number per context of `catalogue`, for [`Query::context`](reco_core::Query). A context
-/// that is not stated is its average over the training rows. A text context is stated by its name, `device = "mobile"`, which
-/// sets the column `device=mobile` and clears those of the other devices.
+/// Turns a stated moment into one number per context of `catalogue`, for [`Query::context`](reco_core::Query). A
+/// context that is not stated is its average over the training rows. A text context is stated by its name, `device =
+/// "mobile"`, which sets the column `device=mobile` and clears those of the other devices.
 ///
 /// # Errors
 /// A context that the catalogue does not have, a value that it never had, a number that is not finite, or one beyond 0 and 1
@@ -80,7 +80,7 @@ pub fn context_vector(catalogue: &Catalogue, stated: &Stated) -> Result<Vec<f32>
     Ok(vector)
 }
 
-/// The column that the context `name` with the value `value` sets, and to which number.
+/// The column that the value `value` of the context `name` sets, and the number it is set to.
 fn setting(columns: &[ContextColumn], name: &str, value: &ContextValue) -> Result<(usize, f32), FeaturesError> {
     let refuse = |hint| FeaturesError::ContextValue { name: name.to_owned(), value: value.to_string(), hint };
     if let Some(at) = columns.iter().position(|column| column.name == name) {
@@ -164,7 +164,7 @@ mod tests {
                 &stated.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             )
         };
-        // What is not stated is the average; of a text that is stated, no other value counts.
+        // What is not stated is the average; where a text is stated, its other values are cleared.
         assert_eq!(vector(&[]).unwrap(), [0.5, 0.25, 0.75, 0.125]);
         assert_eq!(vector(&[("daytime", "1".into()), ("device", "tv".into())]).unwrap(), [1.0, 0.25, 0.0, 1.0]);
         assert_eq!(vector(&[("device=mobile", 1.0.into()), ("weekend", 1.0.into())]).unwrap(), [0.5, 1.0, 1.0, 0.0]);

@@ -1,9 +1,10 @@
-//! How do checked tables become what models learn from and are asked about?
+//! Builds a [`Dataset`] from checked tables: catalogue, train, validation, fold-in and test parts.
 //!
 //! Does not know files: `store` writes and reads a [`Dataset`].
 //!
-//! **Invariant**: every kept rating is in exactly one part, unless the split leaves it out and counts it; the rows of each part are in user-major,
-//! item-ascending order, each with its line in the raw file; the same tables in any row order give the same data set.
+//! **Invariant**: every kept rating is in exactly one part, unless the split leaves it out and counts it; the rows of
+//! each part are in user-major, item-ascending order, each with its line in the raw file; the same tables in any row
+//! order give the same data set.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,13 +28,13 @@ use crate::{FeaturesConfig, FeaturesError, ItemDetails, SplitConfig};
 pub struct Dataset {
     /// Users, items, features, scaling.
     pub catalogue: Arc<Catalogue>,
-    /// What one shows of each item, in catalogue order.
+    /// The details of each item for display, in catalogue order.
     pub details: Vec<ItemDetails>,
-    /// The rows to learn from.
+    /// The rows to train on.
     pub fit: Interactions,
-    /// The rows to stop training by.
+    /// The rows for early stopping.
     pub validation: Option<Interactions>,
-    /// The rows given of held-out users when they are asked about, and never learned from.
+    /// The rows of held-out users that are given at the query, and never trained on.
     pub fold_in: Option<Interactions>,
     /// The rows held out.
     pub test: Interactions,
@@ -95,12 +96,12 @@ pub struct SplitInfo {
     pub n_train: usize,
     /// Rows of the validation part.
     pub n_valid: usize,
-    /// Rows given of held-out users.
+    /// Rows of the fold-in part, given for held-out users.
     #[serde(default)]
     pub n_fold_in: usize,
     /// Rows of the test part.
     pub n_test: usize,
-    /// Rows of no part: they would test, or be given, and no train row has their item.
+    /// Rows in no part: test or fold-in rows that were dropped because no train row has their item.
     #[serde(default)]
     pub n_test_dropped: usize,
     /// Users with a test row.
@@ -117,7 +118,7 @@ pub struct SplitInfo {
 /// Makes a data set of `tables`. Chance is keyed with the split's own seed, or with `seed` where it has none.
 ///
 /// # Errors
-/// Choices that are none (see [`FeaturesConfig`], [`SplitConfig`]), tables that do not fit together, a split that leaves a
+/// Invalid choices (see [`FeaturesConfig`], [`SplitConfig`]), tables that do not fit together, a split that leaves a
 /// part empty.
 pub fn prepare(
     tables: &Tables,
@@ -237,7 +238,7 @@ impl Dataset {
         Train { catalogue: Arc::clone(&self.catalogue), fit: self.fit.clone(), validation: self.validation.clone() }
     }
 
-    /// What an evaluation asks about: the test rows by user, each with what is given of that user.
+    /// What an evaluation asks about: the test rows by user, each with that user's fold-in rows.
     pub fn cases(&self) -> Vec<Case> {
         match &self.fold_in {
             Some(fold_in) => Case::group_with_fold_in(&self.test, fold_in, self.catalogue.n_users()),
@@ -245,8 +246,7 @@ impl Dataset {
         }
     }
 
-    /// What each user has met before the test: train, validation, and what is given of them. One entry per user of the
-    /// catalogue.
+    /// What each user has met before the test: in train, validation and fold-in. One entry per user of the catalogue.
     pub fn seen(&self) -> Vec<Seen> {
         let parts = [&self.fit].into_iter().chain(&self.validation).chain(&self.fold_in);
         Seen::by_user(self.catalogue.n_users(), parts)
@@ -260,7 +260,7 @@ fn sort_rows(
     users: &Users,
     items: &Items,
 ) -> Result<Vec<(SplitRow, usize)>, FeaturesError> {
-    // A catalogue has the kept rows of a table in their order, so that the place among them is the row there.
+    // The catalogue has the kept rows of a table in their order, so that a row's place among them is its catalogue row.
     let places = |kept: &[usize]| {
         let mut places = vec![usize::MAX; kept.last().map_or(0, |last| last + 1)];
         kept.iter().enumerate().for_each(|(place, row)| places[*row] = place);
@@ -329,7 +329,7 @@ fn contexts(
     Ok(Contexts { names, matrix, n_without_time: if n_timed > 0 { rows.len() - n_timed } else { 0 } })
 }
 
-/// Users with a test row, and users and items of the test that train does not know.
+/// Counts users with a test row, and test users and test items without a train row.
 fn coverage(catalogue: &Catalogue, fit: &Interactions, test: &Interactions) -> [usize; 3] {
     let mark = |n, indices: &mut dyn Iterator<Item = usize>| {
         let mut marks = vec![false; n];

@@ -1,4 +1,4 @@
-//! What can go wrong between tables and data sets, and what helps?
+//! The errors of building, reading and querying a data set.
 //!
 //! Does not know how errors are printed.
 //!
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use reco_core::{ItemId, RatingError, VocabError};
 use reco_data::DataError;
 
-/// Why tables could not become a data set, or a name has no meaning in one.
+/// Why tables could not become a data set, or why a name is unknown in one.
 #[derive(Debug, thiserror::Error)]
 pub enum FeaturesError {
     /// An item to drop that no table has.
@@ -23,7 +23,7 @@ pub enum FeaturesError {
     /// A table could not be read or written.
     #[error(transparent)]
     Data(Box<DataError>),
-    /// The users or the items of the tables are no vocabulary.
+    /// The users or the items of the tables do not make a vocabulary.
     #[error("the table of {table} is no catalogue: {source}")]
     Vocab {
         /// `users` or `items`.
@@ -82,7 +82,7 @@ pub enum FeaturesError {
     FilteredAway {
         /// The key and its value.
         filter: String,
-        /// The ratings that it was asked about.
+        /// The ratings that it was applied to.
         n_ratings: usize,
         /// What helps.
         hint: &'static str,
@@ -111,7 +111,7 @@ pub enum FeaturesError {
         /// The data line of the raw file, from zero.
         source_row: u64,
     },
-    /// Ends that no line can be drawn onto.
+    /// Ends of a scaling that are not finite and ascending.
     #[error(
         "`features.scaling.to` is `[{from}, {to}]`\nhint: both ends are finite and the first is the smaller, as in `[0.5, 1.0]`"
     )]
@@ -129,7 +129,7 @@ pub enum FeaturesError {
         /// Where: `item features`, `user features`, `contexts`.
         among: &'static str,
     },
-    /// A text column with so many values that it is no category.
+    /// A text column with too many values to be a category.
     #[error(
         "context `{name}` has `{n_values}` different values, more than `{max}`\nhint: group them into fewer, or leave the column out of `data.columns.context`"
     )]
@@ -169,7 +169,7 @@ pub enum FeaturesError {
         /// Those that do.
         readers: &'static str,
     },
-    /// A share that is no share.
+    /// A share outside its bounds.
     #[error("`split.{key}` is `{value}`\nhint: {hint}")]
     Share {
         /// `test`, `validation` or `fold_in`.
@@ -179,7 +179,7 @@ pub enum FeaturesError {
         /// The bounds.
         hint: &'static str,
     },
-    /// Folds that are none.
+    /// A number or count of folds outside its bounds.
     #[error("`split.{key}` is `{value}`\nhint: {hint}")]
     Fold {
         /// `fold` or `folds`.

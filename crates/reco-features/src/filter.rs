@@ -1,9 +1,9 @@
-//! Which ratings, users and items of the tables does an experiment keep?
+//! Applies the filters of `[features]`: decides which ratings, users and items an experiment keeps.
 //!
-//! Does not know features or splits: it counts, before anything else is.
+//! Does not know features or splits: it counts before anything else is counted.
 //!
-//! **Invariant**: every kept rating is of a kept user and a kept item; each kept user and item has at least the ratings that
-//! the experiment asks for; what is kept does not depend on the order of the rows.
+//! **Invariant**: every kept rating is of a kept user and a kept item; each kept user and item has at least the ratings
+//! that the experiment asks for; what is kept does not depend on the order of the rows.
 
 use reco_core::{Items, RawId, Users};
 use reco_data::Tables;
@@ -37,15 +37,15 @@ pub(crate) struct Kept {
     pub(crate) n_items_dropped: usize,
     /// Ratings that went with these items.
     pub(crate) n_ratings_dropped: usize,
-    /// What the filters that count dropped.
+    /// What `min_rating` and the minimum counts of ratings dropped.
     pub(crate) filtered: Filtered,
 }
 
 /// What `config` keeps of `tables`.
 ///
 /// # Errors
-/// An item to drop that is not there; an id that stands twice; a rating of someone or something that is not listed; filters
-/// that leave no rating.
+/// An item to drop that is not there; an id that occurs twice; a rating of a user or an item that is not listed;
+/// filters that leave no rating.
 pub(crate) fn filter(tables: &Tables, config: &FeaturesConfig) -> Result<Kept, FeaturesError> {
     let (ratings, items) = (&tables.ratings, &tables.items);
     if let Some(item) = config.drop_items.iter().find(|item| !items.item_id.contains(item)) {
@@ -138,7 +138,7 @@ fn nothing_left(n_ratings: usize, n_dropped: usize, n_before_core: usize, config
     }
 }
 
-/// The rows of ids that are small integers, as most are: a look into a table instead of a hash for every rating.
+/// The rows of ids that are small integers, as most are: looked up in a table, which saves a hash for every rating.
 struct Places(Vec<u32>);
 
 impl Places {
@@ -190,15 +190,15 @@ impl Edge {
     }
 }
 
-/// Who stays of each side.
+/// Which users and items stay.
 struct Core {
     user_stays: Vec<bool>,
     item_stays: Vec<bool>,
 }
 
-/// The largest sets of users and items in which each has its least number of ratings by the other: the (p, q)-core of the
-/// bipartite graph (Seidman 1983 for p = q). There is one only, so that it can be peeled in any order; here each rating is
-/// looked at twice.
+/// The largest sets of users and items in which each has its least number of ratings by the other: the (p, q)-core of
+/// the bipartite graph (Seidman 1983 for p = q). It is unique, so that nodes can be removed in any order; here each
+/// rating is looked at twice.
 fn core(edges: &[Edge], user_stays: &[bool], item_stays: &[bool], config: &FeaturesConfig) -> Core {
     let n_users = user_stays.len();
     // Users and items are nodes of one graph, users first.
@@ -221,7 +221,7 @@ fn core(edges: &[Edge], user_stays: &[bool], item_stays: &[bool], config: &Featu
     Core { user_stays: stays, item_stays }
 }
 
-/// The other end of each node's edges, node after node: of a user rows of items, of an item rows of users.
+/// The neighbours of each node, node after node: rows of items for a user, rows of users for an item.
 struct Neighbours {
     n_users: usize,
     starts: Vec<usize>,
@@ -278,11 +278,12 @@ mod tests {
 
     #[test]
     fn who_goes_takes_others_along() {
-        // A square of users 0, 1 and items 0, 1, with a tail: item 2 hangs on user 1 and user 2, who has it alone.
+        // A square of users 0, 1 and items 0, 1, with a tail: item 2 is rated by users 1 and 2, and user 2 rated
+        // nothing else.
         let pairs = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 2)];
         assert_eq!(core_of(&pairs, (3, 3), (2, 2)), (vec![true, true, false], vec![true, true, false]));
         assert_eq!(core_of(&pairs, (3, 3), (1, 1)), (vec![true; 3], vec![true; 3]));
-        // User 1 alone has three ratings, and no item has two of such users.
+        // Only user 1 has three ratings, and no item has two from such users.
         assert_eq!(core_of(&pairs, (3, 3), (3, 2)), (vec![false; 3], vec![false; 3]));
         // Items are not asked: they stay without a rating.
         assert_eq!(core_of(&pairs, (3, 3), (3, 0)), (vec![false, true, false], vec![true; 3]));

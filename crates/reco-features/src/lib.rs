@@ -1,12 +1,12 @@
-//! Which users, items, features, contexts and targets do models learn from, and which ratings are kept from them?
+//! Turns checked tables into the data set that models learn from and are evaluated on.
 //!
 //! Does not know models, metrics, or the files that ratings come in: it reads [`Tables`](reco_data::Tables) and makes a
 //! [`Dataset`], which gives out what may be learned from ([`Dataset::train`]) and what is asked about
 //! ([`Dataset::cases`]) as two different types.
 //!
-//! **Invariant**: no row that is held out, or given of a held-out user, is in train; what is fitted to ratings is fitted to
-//! train alone, unless the experiment says `fit = "all"`; the same tables, choices and seed give the same bytes, on any
-//! machine and in any row order.
+//! **Invariant**: no row that is held out, or given for a held-out user, is in train; what is fitted to ratings is
+//! fitted to train alone, unless the experiment says `fit = "all"`; the same tables, choices and seed give the same
+//! bytes, on any machine and in any row order.
 //!
 //! ```
 //! use reco_core::RatingScale;

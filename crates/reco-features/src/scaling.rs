@@ -1,8 +1,9 @@
-//! Which line takes stars to targets?
+//! Fits the linear (min-max) scaling from stars to targets, one for all items or one for each.
 //!
 //! Does not know how a line is applied: [`Scaling`] does.
 //!
-//! **Invariant**: there is a line for every item of the catalogue, rated or not; one fitted on train leads back to stars.
+//! **Invariant**: there is a line for every item of the catalogue, rated or not; one fitted on train leads back to
+//! stars.
 
 use reco_core::{ItemIdx, Rating, RatingScale, Scaling};
 
@@ -47,7 +48,7 @@ mod tests {
     fn items_are_scaled_by_their_own_ratings_or_by_the_whole_scale() {
         let scale = RatingScale::new(0.5, 5.0).unwrap();
         let items = Items::new((0..3).map(Into::into).collect()).unwrap();
-        // Item 0: 2 and 4 in train, 5 held out. Item 1: 3 in train, 1 held out. Item 2: nobody.
+        // Item 0: 2 and 4 in train, 5 held out. Item 1: 3 in train, 1 held out. Item 2: not rated.
         let rated = [(0, 2.0, true), (0, 4.0, true), (0, 5.0, false), (1, 3.0, true), (1, 1.0, false)];
         let fit = |kind, fit| {
             let config = ScalingConfig { kind, fit, ..ScalingConfig::default() };

@@ -1,9 +1,9 @@
-//! How does a data set get to disk and back?
+//! Writes a data set to disk and reads it back.
 //!
 //! Does not know what a row or a feature means.
 //!
-//! **Invariant**: what is written is read back equal, and the same data set always gives the same bytes. The catalogue's
-//! files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others.
+//! **Invariant**: what is written is read back equal, and the same data set always gives the same bytes. The
+//! catalogue's files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,15 +20,15 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, Info, SourceRows};
 use crate::{FeaturesError, ItemDetails};
 
-/// Changes with the layout of the catalogue's files. At 2 contexts have their mean and bounds.
+/// Changes with the layout of the catalogue's files. Since version 2, contexts have their mean and bounds.
 const CATALOGUE_VERSION: u32 = 2;
-/// Changes with the layout of `dataset.json` and of the parts. At 2 there is a part `fold_in.parquet`.
+/// Changes with the layout of `dataset.json` and of the parts. Since version 2, there is a part `fold_in.parquet`.
 const DATASET_VERSION: u32 = 2;
 
 const FEATURE: &str = "feature:";
 const CONTEXT: &str = "context:";
 
-/// `catalogue.json`: what is no table.
+/// `catalogue.json`: what is not in a table.
 #[derive(Serialize, Deserialize)]
 struct CatalogueFile {
     version: u32,
@@ -37,7 +37,7 @@ struct CatalogueFile {
     contexts: Vec<ContextColumn>,
     scale: RatingScale,
     scaling: ScalingFile,
-    /// The numbers that became 0 and 1, by column; a catalogue of before they were kept has none.
+    /// The numbers that became 0 and 1, by column; older catalogues, which did not keep them, have none.
     #[serde(default)]
     spans: Spans,
 }
@@ -49,7 +49,7 @@ struct Spans {
     items: BTreeMap<String, Span>,
 }
 
-/// A [`Scaling`], less the ends of each item, which are columns of `items.parquet`.
+/// A [`Scaling`] without the ends of each item, which are columns of `items.parquet`.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum ScalingFile {
@@ -226,7 +226,7 @@ fn read_part(path: &Path, catalogue: &Catalogue, n: usize) -> Result<(Interactio
     let source_row = |row: &Option<i64>| row.and_then(|row| u64::try_from(row).ok());
     let source_rows = source_rows.iter().map(|row| source_row(row).ok_or_else(|| reader.missing("source_row")));
     let source_rows = source_rows.collect::<Result<Vec<u64>, _>>()?;
-    // Columns are read where they lie: a part has as many rows as there are ratings.
+    // Columns are borrowed rather than copied: a part has as many rows as there are ratings.
     let mut builder = Interactions::builder(names.len());
     let mut context = vec![0.0; names.len()];
     for row in 0..n {
@@ -251,7 +251,7 @@ fn read_part(path: &Path, catalogue: &Catalogue, n: usize) -> Result<(Interactio
     Ok((builder.finish(), source_rows))
 }
 
-/// Integers where all ids are such, else texts.
+/// A column of integers where all ids are integers, else of texts.
 fn id_column<'a>(ids: impl Iterator<Item = &'a RawId> + Clone) -> Column {
     let integers = ids.clone().map(|id| match id {
         RawId::Integer(n) => Some(Some(*n)),
@@ -290,7 +290,7 @@ fn read_json<T: DeserializeOwned>(path: &Path, reads: u32) -> Result<T, Features
     serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))
 }
 
-/// A column of numbers where it lies, some perhaps missing.
+/// A borrowed column of numbers, some perhaps missing.
 type Numbers<'a> = &'a [Option<f32>];
 
 /// A table with the path that its errors name.
@@ -370,7 +370,7 @@ impl Reader {
         Ok(lists.clone())
     }
 
-    /// The columns whose names begin with `prefix`, in order, and their names less the prefix.
+    /// The columns whose names begin with `prefix`, in order, and their names without the prefix.
     fn prefixed(&self, prefix: &str) -> Result<(Vec<String>, Vec<Numbers<'_>>), FeaturesError> {
         let columns = self.table.names().filter_map(|name| Some((name.strip_prefix(prefix)?, name)));
         columns.map(|(bare, name)| Ok((bare.to_owned(), self.optional_numbers(name)?))).collect()

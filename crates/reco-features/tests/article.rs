@@ -1,9 +1,10 @@
-//! Does the article's own workbook give the article's own numbers?
+//! Tests that the article's own workbook gives the article's own numbers.
 //!
-//! Does not carry the workbook: where `RECO_EXTRA_DATA` names a folder with `movielens-seed/` in it, the test reads it there.
+//! Does not carry the workbook: where `RECO_EXTRA_DATA` names a folder with `movielens-seed/` in it, the test reads it
+//! there.
 //!
-//! **Invariant**: what is expected is read from `reference.json` beside the workbook, and every count, feature and row in
-//! it is compared exactly.
+//! **Invariant**: what is expected is read from `reference.json` beside the workbook, and every count, feature and row
+//! in it is compared exactly.
 
 use std::path::PathBuf;
 
@@ -63,7 +64,7 @@ fn the_workbook_gives_the_reference() {
     }
     assert!(dataset.validation.is_none());
 
-    // An item that everyone rated alike has the lower end as its target, and no way back to stars.
+    // An item with equal ratings has the lower end as its target, from which there is no way back to stars.
     assert!(!dataset.catalogue.scaling.is_invertible());
     let targets = dataset.fit.targets().iter().chain(dataset.test.targets());
     assert!(targets.clone().all(|target| (0.5..=1.0).contains(&target.get())));

@@ -1,4 +1,4 @@
-//! Do the filters of `[features]` keep what they say, and count what they drop?
+//! Tests that the filters of `[features]` keep what they should, and count what they drop.
 //!
 //! Does not know splits: one that reads no share stands for them all.
 //!
@@ -34,7 +34,8 @@ fn source_rows(dataset: &Dataset) -> BTreeSet<u64> {
     rows.fit.iter().chain(&rows.validation).chain(&rows.test).copied().collect()
 }
 
-/// Users 0 and 1 rated items 0 and 1; user 1 also item 2, which user 2 has alone. Nobody is user 3, nothing item 3.
+/// Users 0 and 1 rated items 0 and 1; user 1 also rated item 2, the only item of user 2. User 3 and item 3 have no
+/// ratings.
 fn example() -> Tables {
     let mut tables = tables(
         4,
@@ -63,7 +64,7 @@ fn who_and_what_is_dropped_leaves_the_catalogue() {
     assert_eq!(dataset.info.filtered, dropped);
     assert_eq!((dataset.info.n_users, dataset.info.n_items, dataset.info.n_ratings), (2, 2, 4));
     assert_eq!((dataset.info.n_items_dropped, dataset.info.n_ratings_dropped), (0, 0));
-    // Features are those of who is left: their ages span 10 to 20, and nothing is of genre C.
+    // Features are those of the users and items that are left: ages span 10 to 20, and no item has genre C.
     assert_eq!(dataset.catalogue.user_features.matrix().values(), [0.0, 1.0]);
     assert_eq!(dataset.catalogue.item_features.names(), ["old", "A", "B"]);
     assert_eq!(dataset.details[1].title, "Title 1");
@@ -91,7 +92,7 @@ fn low_ratings_go_first_and_events_stay() {
     assert_eq!(source_rows(&dataset), BTreeSet::from([0, 1, 2, 3, 5]));
     assert_eq!(dataset.info.filtered, Filtered { n_ratings_below: 1, ..Filtered::default() });
     assert_eq!((dataset.info.n_users, dataset.info.n_items), (4, 4));
-    // Without the low rating, item 1 has one: what is below is gone before anything is counted.
+    // Without the low rating, item 1 has one: ratings below the bound are dropped before anything is counted.
     let core = prepared(&tables, &FeaturesConfig { min_ratings_per_item: 2, ..features.clone() }).unwrap();
     assert_eq!(ids(&core).1, ["0", "2"]);
     assert_eq!(core.info.filtered, Filtered { n_ratings_below: 1, n_users: 0, n_items: 2, n_ratings: 1 });
@@ -116,7 +117,7 @@ fn filters_that_leave_nothing_are_refused() {
     assert!(refused(above(f32::NAN)).starts_with("`features.min_rating` is `NaN`\nhint: "));
 }
 
-/// The core by its definition: whoever has too few goes, all at once, until a round changes nothing.
+/// The core by its definition: in each round, all with too few ratings go at once, until a round changes nothing.
 fn naive(pairs: &BTreeSet<(i64, i64)>, per_user: usize, per_item: usize) -> BTreeSet<(i64, i64)> {
     let mut left = pairs.clone();
     loop {

@@ -1,4 +1,4 @@
-//! Do all splits keep the laws of splits, on any ratings?
+//! Tests the laws that hold for all splits, on any ratings.
 //!
 //! Walks [`SPLITS`], so that a new split is under test from its first day; a law of one split alone names it.
 //!
@@ -141,7 +141,7 @@ proptest! {
         prop_assert!(ends.windows(2).all(|pair| pair[0].1 < pair[1].0), "{:?}", ends);
         let test_after = dataset.info.split.cuts["test_after"];
         prop_assert!(ends[ends.len() - 2].1 <= test_after && test_after < ends[ends.len() - 1].0);
-        // A later part never exceeds its share (but for the row that an empty share is given).
+        // A later part never exceeds its share (except for the row that an empty share is given).
         let share = (config.test * tables.ratings.len() as f64) as usize;
         prop_assert!(dataset.test.len() <= share.max(1));
     }
@@ -214,7 +214,7 @@ proptest! {
     }
 }
 
-/// What chance draws follows the seed, and nothing else does; a row's draw does not depend on who else is there.
+/// Random splits follow the seed, and no others do; a row's draw does not depend on which other users there are.
 #[test]
 fn seeds_move_random_splits_only() {
     let ratings: Vec<_> =

@@ -1,4 +1,4 @@
-//! Do catalogue, contexts and targets say what the tables say?
+//! Tests that catalogue, contexts and targets agree with the tables.
 //!
 //! Does not know files or the article's data: three users by hand.
 //!

@@ -1,4 +1,4 @@
-//! Do the splits of published protocols hold out what those hold out?
+//! Tests that the splits of published protocols hold out what those protocols hold out.
 //!
 //! Does not know the laws that hold for all splits: `laws.rs` does.
 //!
@@ -68,7 +68,7 @@ proptest! {
             prop_assert_eq!(n(&two) + two.info.split.n_test_dropped, n(&one));
             prop_assert_eq!(two.info.split.n_test_items_without_train, 0);
             if entry.name == "held-out-users" {
-                // Here they are gone before each user's rows are divided: nothing untrained is given, either.
+                // Here they are dropped before each user's rows are divided: no untrained row is given either.
                 prop_assert!(two.fold_in.iter().all(|rows| rows.items().iter().all(|item| items.contains(item))));
                 let untrained = one.test.items().iter().chain(one.fold_in.iter().flat_map(|rows| rows.items()));
                 let n_untrained = untrained.filter(|item| !items.contains(item)).count();
@@ -89,7 +89,7 @@ proptest! {
         prop_assert!(users(&given).is_disjoint(&users(&dataset.fit)));
         let n_rated = tables.ratings.user_id.iter().collect::<BTreeSet<_>>().len();
         let share = ((config.test * n_rated as f64) as usize).max(usize::from(n_rated > 1));
-        // One who was drawn and has a single row trains.
+        // A drawn user with a single row trains.
         let single = counts(&dataset.fit).iter().filter(|n| **n == 1).count();
         let n_held_out = users(&given).len();
         prop_assert!(n_held_out <= share && share <= n_held_out + single, "{} of {}", n_held_out, share);
@@ -115,7 +115,7 @@ proptest! {
     }
 }
 
-/// A user's draw does not depend on who else is there, nor on what was rated.
+/// A user's draw does not depend on which other users there are, nor on what was rated.
 #[test]
 fn who_is_held_out_and_what_is_given_can_be_counted_by_hand() {
     let ratings: Vec<_> = (0..10).flat_map(|user| (0..10).map(move |item| (user, item, 3.0, None))).collect();
@@ -155,7 +155,7 @@ fn a_test_without_any_trained_item_is_refused() {
     );
 }
 
-/// What is given of a held-out user, or asked, does not move the line that targets are read off.
+/// Fold-in and test rows of held-out users do not change the scaling of targets.
 #[test]
 fn scaling_is_fitted_to_train_alone() {
     let held_out: Vec<i64> = {

@@ -1,4 +1,4 @@
-//! Does a split that somebody else made arrive row by row, and is a file that is wrong refused?
+//! Tests that a split read from a file arrives row by row, and that a wrong file is refused.
 //!
 //! Does not know other splits: the laws that hold for all are in `laws.rs`.
 //!
@@ -93,7 +93,7 @@ fn a_file_that_is_wrong_is_refused_by_name() {
     }
 }
 
-/// A rating that is in the raw file and not in the data set cannot be split, and the file is told so.
+/// A rating that is in the raw file but not in the data set cannot be split, and the error says so.
 #[test]
 fn the_row_of_a_dropped_item_has_no_place() {
     let mut tables = six_rows();

@@ -1,4 +1,4 @@
-//! Is a data set read back as it was written?
+//! Tests that a data set is read back as it was written.
 //!
 //! Does not know what the rows mean.
 //!

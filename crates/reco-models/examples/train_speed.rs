@@ -1,11 +1,12 @@
 //! Measures how many ratings a second a network learns from, and how long it takes to rank every item for every user.
 //!
-//! `cargo run --release -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP [DEVICE [EPOCHS [RATINGS [RANKINGS [SEED]]]]]`
-//! trains on as many ratings, users and items as MovieLens 100K's train part has, unless told otherwise, drawn by chance, and prints a
-//! JSON line. RATINGS may also be a folder with `train.tsv` and `valid.tsv` (user, item and target, counted from 0): the line then has
-//! the mean absolute error of the second. Does not know what anybody else reaches.
+//! `cargo run --release -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP [DEVICE [EPOCHS
+//! [RATINGS [RANKINGS [SEED]]]]]` trains on as many ratings, users and items as MovieLens 100K's train part has, unless
+//! told otherwise, drawn at random, and prints a JSON line. RATINGS may also be a folder with `train.tsv` and
+//! `valid.tsv` (user, item and target, counted from 0): the line then has the mean absolute error of the second. Does
+//! not know other programs.
 //!
-//! **Invariant**: the seconds are those of the whole fit, less what the first, unmeasured fit has warmed.
+//! **Invariant**: the seconds are those of a whole fit, after an unmeasured one that warms up.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -27,7 +28,7 @@ const N_USERS: usize = 943;
 const N_ITEMS: usize = 1_682;
 const N_FEATURES: usize = 19;
 
-/// Rankings of everything, of which the median is told.
+/// Rankings of everything; their median is printed.
 const RANKINGS: u32 = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -83,9 +84,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Users and items that a batch meets, for each of its ratings: 2 if none came twice.
+/// Distinct users and items of a batch, for each of its ratings: 2 if none occurs twice.
 fn rows_per_rating(train: &Train, batch_size: usize) -> f64 {
-    // They are drawn one by one, so that those beside each other are as good as a shuffled batch.
+    // Ratings are drawn independently, so that consecutive ones are as good as a shuffled batch.
     let distinct = |columns: &[u32]| {
         let batches = columns.chunks(batch_size);
         batches.map(|batch| batch.iter().collect::<BTreeSet<_>>().len()).sum::<usize>() as f64
@@ -117,14 +118,14 @@ fn error(fitted: &dyn Fitted, rows: &Interactions) -> Result<f64, Box<dyn Error>
     Ok(sum / rows.len() as f64)
 }
 
-/// What is learned from, and what is only measured on: nothing of what is generated.
+/// The rows to train on, and those that only measure the error: none where ratings are generated.
 fn train(folder: Option<&Path>, n_ratings: u64) -> Result<(Train, Interactions), Box<dyn Error>> {
     let features = (0..N_ITEMS * N_FEATURES).map(|at| f32::from(u8::from(chance(at as u64) < 0.1))).collect();
     let matrix = Matrix::new(N_ITEMS, N_FEATURES, features).ok_or("a number for each feature")?;
     let names = (0..N_FEATURES).map(|at| format!("genre {at}")).collect();
     let item_features = Features::new(names, matrix).ok_or("a name for each")?;
     let names = vec!["daytime".to_owned(), "weekend".to_owned()];
-    // Every question states its moment, so that there is no average to be known.
+    // Every query states its context, so that no average is needed.
     let contexts = ContextColumn::of(names, &Matrix::zeros(0, 2), 0..0);
     // Targets are stars between a half and 1.
     let scale = RatingScale::new(0.5, 1.0)?;

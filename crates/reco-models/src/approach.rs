@@ -1,4 +1,4 @@
-//! How does a network become an approach of the registry?
+//! Makes a network an approach of the registry: its options, memory, fit and load.
 //!
 //! Does not know which network it is.
 //!
@@ -45,7 +45,7 @@ fn configure<N: Network>(options: &Value) -> Result<Box<dyn Approach>, OptionsEr
 }
 
 impl<N: Network> NetworkApproach<N> {
-    /// So many times its weights over `catalogue`, of which those by row are called `tables`.
+    /// `n` times the network's weights over `catalogue`; its embeddings are called `tables`.
     fn copies(&self, n: usize, tables: &str, catalogue: &Catalogue) -> Need {
         let size = self.options.embedding_size;
         let rows = |side: Side| match side {
@@ -70,12 +70,12 @@ impl<N: Network> Approach for NetworkApproach<N> {
     }
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
-        // Weights, two moments and gradients while training; the network beside them that is judged, or kept as the best.
+        // While training: weights, two moments and gradients, and the network that is validated or kept as the best.
         self.copies(5, "embeddings and their moments", catalogue)
     }
 
     fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
-        // The file's, and those of the network that takes them.
+        // The file's weights, and those of the network that takes them.
         self.copies(2, "embeddings", catalogue)
     }
 

@@ -1,8 +1,8 @@
-//! In which order does an epoch meet its rows?
+//! Training rows as columns, and the order in which an epoch visits them.
 //!
 //! Does not know tensors.
 //!
-//! **Invariant**: an epoch meets every row once; its order follows from the seed and the epoch's number alone.
+//! **Invariant**: an epoch visits every row once; its order follows from the seed and the epoch's number alone.
 
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;

@@ -1,7 +1,6 @@
-//! Collaborative filtering: how near is a user to an item in a space that ratings shape?
+//! The article's collaborative filtering: the cosine of a user's and an item's embedding, then one dense unit.
 //!
-//! The article's model-based collaborative filtering: `ŷ = w · cos(u, i) + b` over embeddings of width 50. Does not know
-//! features or contexts.
+//! Model-based: `ŷ = w · cos(u, i) + b` over embeddings of width 50. Does not know features or contexts.
 //!
 //! **Invariant**: with 66 users and 9,741 items it has the 490,352 parameters that Keras prints for the article.
 

@@ -1,10 +1,10 @@
-//! Content-based filtering: which features does a user rate, and which items have them?
+//! The article's content-based filtering: scores items by the features of what a user has rated.
 //!
-//! The article's: `weights = ratings · features / sum`, `ŷ = weights · featuresᵀ`, where an item without a rating counts 0.
-//! A user is rating features, not items, so an item that no one has rated has a score too. Does not know embeddings.
+//! `weights = ratings · features / sum`, `ŷ = weights · featuresᵀ`, where an item without a rating counts 0. Scores
+//! depend on features alone, so an item that no one has rated has one too. Does not know embeddings.
 //!
-//! **Invariant**: a user without ratings of items with features has weights of zero, never NaN; the weights of any other
-//! user sum to 1.
+//! **Invariant**: a user without ratings of items with features has weights of zero, never NaN; the weights of any
+//! other user sum to 1.
 
 use std::error::Error;
 use std::path::Path;
@@ -102,7 +102,7 @@ impl Content {
         (features.n_columns() > 0 && features.n_rows() > 0).then(|| tensor(features, device))
     }
 
-    /// The weights of the one who asks, as a row of `[1, n_features]`.
+    /// The asker's weights, as a row of `[1, n_features]`.
     fn weights_of(&self, who: &Who<'_>) -> Tensor<2> {
         match who {
             Who::Known(user) => {
@@ -217,7 +217,7 @@ impl Content {
             if effect != 0.0 {
                 let cause = Cause::Feature { name: name.clone(), weight: *weight };
                 explanation.terms.push(Term { cause, effect });
-                // A score is a sum over features: one that is taken away changes no other.
+                // A score is a sum over features: taking one away changes no other.
                 explanation.without.push(Without { feature: name.clone(), change: -effect });
             }
         }

@@ -1,8 +1,8 @@
-//! Where are the tensors computed?
+//! Finds and lists the devices that tensors are computed on: the CPU, wgpu and CUDA.
 //!
 //! Does not know models.
 //!
-//! **Invariant**: asking for a device never panics: wgpu is asked for an adapter first, because Burn panics without one.
+//! **Invariant**: finding a device never panics: wgpu is asked for an adapter first, because Burn panics without one.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 
-/// A device that is there, and what it is called.
+/// An available device, and its name.
 #[derive(Clone, Debug)]
 pub struct ComputeDevice {
     /// Burn's handle, without autodiff.
@@ -93,7 +93,7 @@ fn describe(info: &wgpu::AdapterInfo) -> DeviceInfo {
         backend: info.backend.to_str().to_owned(),
         kind: kind.to_owned(),
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-        // OpenGL reports software rasterisers as `Other`: only what says it is a GPU counts as one.
+        // OpenGL reports software rasterisers as `Other`: only a device that says it is a GPU counts as one.
         is_software: !matches!(
             info.device_type,
             wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::VirtualGpu

@@ -1,4 +1,4 @@
-//! What can go wrong on the way to a tensor?
+//! Errors of devices and of network options.
 //!
 //! Does not know how an error is shown.
 //!

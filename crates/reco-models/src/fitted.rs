@@ -1,9 +1,9 @@
-//! How does a trained network answer?
+//! A trained network as a recommender: scores, explanations, saving and loading.
 //!
 //! Does not know which network it is, nor how it was trained.
 //!
-//! **Invariant**: a score does not depend, to the last bit, on which other queries are asked with it: every call to the
-//! device has the same shape, its last tile filled up with copies.
+//! **Invariant**: a score does not depend, to the last bit, on the queries that are asked with it: every call to the
+//! device has the same shape, with the last tile filled up with copies.
 
 use std::error::Error;
 use std::path::Path;
@@ -189,7 +189,7 @@ impl<N: Network> Recommender for FittedNetwork<N> {
 }
 
 impl<N: Network> FittedNetwork<N> {
-    /// What each of `rows` is the sum of, as `[part][row]`, and the features that the network is shown.
+    /// The parts that the score of each of `items` is the sum of, as `[part][row]`, given the features of `items`.
     fn parts_of(
         &self,
         user: UserIdx,
@@ -221,7 +221,7 @@ impl<N: Network> FittedNetwork<N> {
         if self.item_features.is_none() {
             return Ok(changes);
         }
-        // Each item as it is, then once without each of its features; where each row belongs beside it.
+        // Each item as it is, then once without each of its features; `place` says where each row belongs.
         let (mut rows, mut features, mut place) = (Vec::new(), Vec::new(), Vec::new());
         for (at, &item) in items.iter().enumerate() {
             let has = all.row(item.index());
@@ -269,7 +269,7 @@ impl<N: Network> Fitted for FittedNetwork<N> {
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         self.network.clone().save_file(folder.join(WEIGHTS))?;
-        // Times are no part of an artifact that is compared byte for byte; the manifest beside it has them.
+        // The file is compared byte for byte, so it has no times; the manifest beside it has them.
         let log = TrainingLog { train_seconds: 0.0, ..self.log.clone() };
         std::fs::write(folder.join(TRAINING), serde_json::to_vec_pretty(&log)?)?;
         Ok(())

@@ -1,9 +1,10 @@
-//! The hybrid, context-aware model: what do features and the moment add to who and what?
+//! The article's hybrid network: neural collaborative filtering with item features and context.
 //!
-//! The article's last model: neural collaborative filtering beside a dense layer over the item's features and one over the
-//! context, all joined by one dense unit. Does not know what a feature or a context means.
+//! Both branches of `neural.rs` beside a dense layer over the item's features and one over the context, all joined by
+//! one dense unit. Does not know what a feature or a context means.
 //!
-//! **Invariant**: with 66 users, 9,741 items, 20 features and 2 contexts it has the 983,700 parameters that Keras prints.
+//! **Invariant**: with 66 users, 9,741 items, 20 features and 2 contexts it has the 983,700 parameters that Keras
+//! prints.
 
 use burn::module::Module;
 use burn::nn::Linear;

@@ -1,7 +1,7 @@
-//! How do the article's four approaches learn, on whatever device there is?
+//! The article's four approaches on Burn's tensors: content-based, collaborative, neural and hybrid.
 //!
-//! Content-based, collaborative, neural collaborative filtering and the hybrid, all on Burn's tensors. Does not know files
-//! of ratings, splits or metrics; it is the only crate that knows Burn.
+//! They learn on whatever device there is: CPU, wgpu or CUDA. Does not know files of ratings, splits or metrics; it is
+//! the only crate that knows Burn.
 //!
 //! **Invariant**: one training loop, one scoring path; the same seed on the same device gives the same bytes.
 //!

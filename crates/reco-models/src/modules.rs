@@ -1,4 +1,4 @@
-//! Of what are the networks made?
+//! The pieces of the networks: initial weights, embedding tables, cosines and pairwise hidden layers.
 //!
 //! Does not know which network uses which piece.
 //!

@@ -1,9 +1,9 @@
-//! What must a network say of itself so that one loop can train it and one path can score with it?
+//! The trait of all networks, by which one loop trains them and one path scores with them.
 //!
 //! Does not know optimizers, nor how batches are drawn.
 //!
-//! **Invariant**: `forward` is the definition; `forward_all` gives the same scores for every pair of a user and an item,
-//! and `layers` the same shapes and parameters. Tests hold both against `forward`.
+//! **Invariant**: `forward` is the definition; `forward_all` gives the same scores for every pair of a user and an
+//! item, and `layers` the same shapes and parameters. Tests compare both with `forward`.
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -79,7 +79,8 @@ pub trait Network: Module + Send + Sync + 'static {
     /// - output: `[n, 1]`
     fn forward(&self, batch: Batch) -> Tensor<2>;
 
-    /// What `forward` is the sum of: a name and `[n, 1]` for each branch, and for the bias of the unit that joins them.
+    /// The parts that `forward` is the sum of: a name and `[n, 1]` for each branch, and for the bias of the unit that
+    /// joins them.
     fn parts(&self, batch: Batch) -> Vec<(&'static str, Tensor<2>)>;
 
     /// Predicted targets of every pair, with what depends on the user or on the item alone computed once.
@@ -92,7 +93,7 @@ pub trait Network: Module + Send + Sync + 'static {
     /// How many numbers `forward_all` holds at once for each pair.
     fn width(&self) -> usize;
 
-    /// The dense layers that grow with the square of the embedding: how many numbers a user's and an item's share are.
+    /// `[d_input, d_output]` of the dense layer that grows with the square of the embedding; zeros where there is none.
     fn dense_size(embedding_size: usize) -> [usize; 2] {
         let _ = embedding_size;
         [0; 2]
@@ -102,7 +103,8 @@ pub trait Network: Module + Send + Sync + 'static {
     fn layers(sizes: &Sizes) -> LayerGraph;
 }
 
-/// The share of each of `branches`, a name and `[n, d]`, in what `dense` makes of their concatenation, and its bias last.
+/// What each of `branches`, a name and `[n, d]`, adds to the output of `dense` over their concatenation; the bias comes
+/// last.
 pub(crate) fn shares(dense: &Linear, branches: Vec<(&'static str, Tensor<2>)>) -> Vec<(&'static str, Tensor<2>)> {
     let (weight, bias) = weights(dense);
     let n = branches[0].1.dims()[0];
@@ -224,7 +226,7 @@ mod tests {
             assert!((a - b).abs() < 1e-6, "{}: {a} and {b}", N::NAME);
         }
 
-        // What it says of itself is what it is.
+        // The layers that it describes are those that it has.
         let graph = N::layers(&SIZES);
         let mut counts = Counts::default();
         network.visit(&mut counts);
@@ -238,7 +240,7 @@ mod tests {
         assert_eq!(graph.n_parameters(), network.num_params(), "{}", N::NAME);
         assert_eq!(graph.layers.last().map(|layer| layer.output_size), Some(1), "{}", N::NAME);
         for layer in &graph.layers {
-            // `add` has seen to it that every input is there.
+            // `add` has checked that every input exists.
             let read: usize =
                 graph.layers.iter().filter(|one| layer.inputs.contains(&one.name)).map(|one| one.output_size).sum();
             match (layer.kind.as_str(), layer.name.as_str()) {
@@ -247,7 +249,7 @@ mod tests {
                 // A row's number.
                 ("Input", _) => assert_eq!(layer.output_size, 1, "{} {}", N::NAME, layer.name),
                 ("Embedding", name) => assert_eq!(layer.output_size, counts.matrices[name][1], "{} {name}", N::NAME),
-                // What a dense layer's weights read is as wide as all that the graph leads into it.
+                // A dense layer's weights are as wide as all inputs that the graph gives it.
                 ("Dense", name) => assert_eq!([read, layer.output_size], counts.matrices[name], "{} {name}", N::NAME),
                 ("Concatenate", name) => assert_eq!(layer.output_size, read, "{} {name}", N::NAME),
                 ("Dot", name) => assert_eq!(layer.output_size, 1, "{} {name}", N::NAME),

@@ -1,7 +1,7 @@
-//! Neural collaborative filtering: what does a dense network see that a cosine does not?
+//! Neural collaborative filtering in the article's form (after He et al. 2017, section 3.4).
 //!
-//! The article's form of He et al. 2017 ("Neural Collaborative Filtering", section 3.4): a cosine of one pair of embeddings
-//! beside a dense layer over a second pair, joined by one dense unit. Does not know features or contexts.
+//! As in "Neural Collaborative Filtering", two branches joined by one dense unit: here a cosine of one pair of
+//! embeddings, and a dense layer over a second pair. Does not know features or contexts.
 //!
 //! **Invariant**: with 66 users and 9,741 items it has the 983,252 parameters that Keras prints for the article.
 
@@ -50,7 +50,7 @@ impl NeuralCore {
         (sizes.embedding_size / 2).max(1)
     }
 
-    /// What the dense layer over the second pair of embeddings reads, and gives.
+    /// `[d_input, d_output]` of the dense layer over the second pair of embeddings.
     pub(crate) fn dense_size(embedding_size: usize) -> [usize; 2] {
         [embedding_size.saturating_mul(2), (embedding_size / 2).max(1)]
     }

@@ -1,19 +1,20 @@
-//! How do weights move, at the cost of the rows that a batch touches?
+//! Adam (Kingma and Ba 2015, algorithm 1) at the cost of the embedding rows that a batch touches.
 //!
-//! Adam (Kingma and Ba 2015, algorithm 1) in the order of operations that Keras uses: with bias-corrected step size
-//! `α_t = α √(1 − β₂ᵗ) / (1 − β₁ᵗ)`, the update is `w −= α_t m / (√v + ε)`, `ε = 1e-7` outside the bias correction.
+//! Operations are in Keras' order: with bias-corrected step size `α_t = α √(1 − β₂ᵗ) / (1 − β₁ᵗ)`, the update is `w −=
+//! α_t m / (√v + ε)`, `ε = 1e-7` outside the bias correction.
 //!
-//! An embedding row that no batch touches has gradient zero, but dense Adam moves it all the same, by its momentum. A row
-//! last updated at step `s` and read at step `t` owes `Σ_j α_{s+j} β₁ʲ m / (√(β₂ʲ v) + ε)`, `j = 1 … t−1−s`. With
-//! `q = √β₂`, `D = √v + ε` and `ρ = √v / D`, the denominator is `D (1 − ρ (1 − qʲ))`, and since terms count for small `j`
-//! only, where `1 − qʲ` is small, three terms of the geometric series in `ρ (1 − qʲ)` are exact to 1e-6:
-//! the debt is `m / D · (S₀ + ρ (S₁ + ρ S₂))` with `S_k = Σ_j α_{s+j} β₁ʲ (1 − qʲ)ᵏ`. The `S_k` are numbers per row, found
-//! in constant time from tables over steps. So `adam` has dense Adam's own trajectory at row-sparse cost, and
-//! `lazy-adam` is the other optimizer, which forgives the debt.
+//! An embedding row that no batch touches has gradient zero, but dense Adam still moves it, by its momentum. A row last
+//! updated at step `s` and read at step `t` owes `Σ_j α_{s+j} β₁ʲ m / (√(β₂ʲ v) + ε)`, `j = 1 … t−1−s`. With `q = √β₂`,
+//! `D = √v + ε` and `ρ = √v / D`, the denominator is `D (1 − ρ (1 − qʲ))`, and since terms count for small `j` only,
+//! where `1 − qʲ` is small, three terms of the geometric series in `ρ (1 − qʲ)` are exact to 1e-6: the debt is `m / D ·
+//! (S₀ + ρ (S₁ + ρ S₂))` with `S_k = Σ_j α_{s+j} β₁ʲ (1 − qʲ)ᵏ`. The `S_k` are numbers per row, found in constant time
+//! from tables over steps. So `adam` has dense Adam's trajectory at row-sparse cost; `lazy-adam` is the other
+//! optimizer, which forgives the debt.
 //!
 //! Does not know networks.
 //!
-//! **Invariant**: a table's weight is up to date for every row that was read at this step, and for all rows after `settle`.
+//! **Invariant**: a table's weight is up to date for every row that was read at this step, and for all rows after
+//! `settle`.
 
 use burn::module::Param;
 use burn::nn::Linear;
@@ -29,7 +30,7 @@ pub(crate) const EPSILON: f64 = 1e-7;
 /// After this step `β₂ᵗ` no longer matters to an `f32` step size.
 const STEADY_STEP: usize = 20_000;
 
-/// Powers are found in a table up to this one.
+/// Powers below this one are found in a table.
 const POWERS: usize = 4_096;
 
 /// How many terms of the series are kept.
@@ -71,7 +72,7 @@ impl Adam {
         self.learning_rate * correction(step)
     }
 
-    /// By what the moments of a row decay that missed so many steps.
+    /// The factors by which a row's moments decay over the steps that it missed.
     pub(crate) fn decay(&self, missed: usize) -> [f64; 2] {
         let powers = self.powers(missed);
         [powers[TERMS], powers[TERMS + 1]]
@@ -115,7 +116,7 @@ fn ratio(i: usize) -> f64 {
 #[derive(Debug)]
 pub(crate) struct Clock {
     last: Vec<u32>,
-    /// The step at which a row was met in the batch at hand, and where: finds the distinct rows of a batch.
+    /// The step at which a row was last met, and its index among the distinct rows of that batch.
     stamp: Vec<u32>,
     place: Vec<i32>,
 }
@@ -125,9 +126,10 @@ pub(crate) struct Clock {
 pub(crate) struct Touched {
     /// `[n_distinct]`
     rows: Tensor<1, Int>,
-    /// `[n]`: which of them each row of the batch is.
+    /// `[n]`: the index of each row of the batch in `rows`.
     inverse: Tensor<1, Int>,
-    /// `[n_distinct, TERMS + 2]`: what each row owes, and by what its moments decay. `None`: nothing is owed.
+    /// `[n_distinct, TERMS + 2]`: what each row owes, and the factors by which its moments decay. `None`: nothing is
+    /// owed.
     debts: Option<Tensor<2>>,
 }
 
@@ -207,7 +209,7 @@ pub(crate) struct TableState {
     /// `[n_rows, embedding_size]` each. `None` only while they are being updated, so that no second handle exists and
     /// the update is in place.
     state: Option<[Tensor<2>; 3]>,
-    /// The touched rows of the batch at hand, caught up: weight, first and second moment.
+    /// The touched rows of the current batch, up to date: weight, first and second moment.
     touched: Option<[Tensor<2>; 3]>,
     leaf: Option<Tensor<2>>,
 }
@@ -226,7 +228,7 @@ impl TableState {
         Self { state: Some([weight, m, v]), touched: None, leaf: None }
     }
 
-    /// Lets `table` see the weight; `hide` it again before the next update, which would copy a weight that is seen.
+    /// Puts the weight into `table`; `hide` it again before the next update, which would copy a shared weight.
     pub(crate) fn show(&self, table: &mut EmbeddingTable) {
         let [weight, ..] = self.state.as_ref().expect("`update` puts the state back before it returns");
         table.weight = Param::initialized(table.weight.id, weight.clone());
@@ -260,13 +262,13 @@ impl TableState {
         }));
     }
 
-    /// Catches every row up.
+    /// Brings every row up to date.
     pub(crate) fn settle(&mut self, debts: &Tensor<2>) {
         self.state = self.state.take().map(|state| pay(state, debts));
     }
 }
 
-/// Catches rows up with the steps that they missed; see the head of this file.
+/// Brings rows up to date with the steps that they missed; see the head of this file.
 ///
 /// # Shapes
 /// - w, m, v: `[n, embedding_size]`, debts: `[n, TERMS + 2]`
@@ -287,7 +289,7 @@ pub(crate) fn adam_step<const D: usize>([w, m, v]: [Tensor<D>; 3], gradient: Ten
     [w, m, v]
 }
 
-/// The moments of a dense layer: weight's and bias's.
+/// The moments of a dense layer's weight and bias.
 #[derive(Debug)]
 pub(crate) struct DenseState {
     weight: [Tensor<2>; 2],

@@ -1,6 +1,6 @@
-//! What can be chosen about training a network?
+//! The training options that all networks share.
 //!
-//! Does not know which network it is: all share these options.
+//! Does not know which network it is for.
 //!
 //! **Invariant**: checked options can be trained with: sizes are positive, shares lie in [0, 1).
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 
-/// Options of every network, at the article's values by default.
+/// Options of every network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkOptions {
     /// Width of each embedding.
@@ -21,15 +21,16 @@ pub struct NetworkOptions {
     pub learning_rate: f64,
     /// How embedding rows that a batch does not touch are treated.
     pub optimizer: OptimizerKind,
-    /// Whether every epoch meets the rows in an order of its own.
+    /// Whether every epoch visits the rows in an order of its own.
     pub shuffle: Shuffle,
     /// How a step is computed.
     pub training_step: TrainingStep,
-    /// What stands for a user or item that no training row has.
+    /// The embedding of a user or item that no training row has, as it is scored.
     pub untrained_rows: UntrainedRows,
     /// Keras' own validation: this last share of the training rows is left out of the fit. 0: the split's validation rows.
     pub validation_split: f64,
-    /// Stop after so many epochs without a lower validation loss, and keep the best epoch. 0: train all epochs, keep the last.
+    /// Stop after this many epochs without a lower validation loss, and keep the best epoch. 0: train all epochs, keep
+    /// the last.
     pub patience: usize,
 }
 
@@ -43,7 +44,7 @@ pub enum OptimizerKind {
     LazyAdam,
 }
 
-/// The order in which epochs meet their rows.
+/// The order in which epochs visit their rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shuffle {
@@ -68,9 +69,10 @@ pub enum TrainingStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UntrainedRows {
-    /// The mean of all that have one, so that a new item is scored from its features alone, and a new user as an average one.
+    /// The mean of all trained rows, so that a new item is scored from its features alone, and a new user as an average
+    /// one.
     Mean,
-    /// The random row it began with, as Keras leaves it: noise, which the score then depends on.
+    /// The random row that it began with, as Keras leaves it: the score then depends on noise.
     Initial,
 }
 

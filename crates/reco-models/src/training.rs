@@ -1,6 +1,6 @@
-//! How does a network learn?
+//! The training loop of all networks: mean absolute error, as Keras' `fit`.
 //!
-//! One loop for all of them, as Keras' `fit` with mean absolute error. Does not know which network it trains.
+//! Does not know which network it trains.
 //!
 //! **Invariant**: nothing is read back from the device within an epoch; the result follows from seed and device alone.
 
@@ -20,7 +20,7 @@ use crate::options::{NetworkOptions, Shuffle, TrainingStep, UntrainedRows};
 /// Rows that validation scores at a time.
 const VALIDATION_ROWS: usize = 8_192;
 
-/// What a network learns from, and is judged by.
+/// The rows that a network learns from, those that validate it, and what they need.
 pub(crate) struct Data<'a> {
     pub(crate) fit: &'a Columns,
     pub(crate) validation: &'a Columns,
@@ -92,11 +92,11 @@ pub(crate) fn train<N: Network>(
     Ok((network, log))
 }
 
-/// What takes the steps of a training.
+/// The two ways to take a training step.
 enum Learner<'a, N> {
     /// By autodiff, on any device: the definition.
     Plain(Box<Trainer<'a, N>>),
-    /// By code of its own.
+    /// By the fused step.
     Fused { network: Box<N>, fused: Fused, device: &'a Device },
 }
 
@@ -124,7 +124,7 @@ impl<'a, N: Network> Learner<'a, N> {
         }
     }
 
-    /// The network as it stands, every row caught up; training can go on.
+    /// The network as it stands, every row up to date; training can go on.
     fn network(&mut self) -> N {
         match self {
             Self::Plain(trainer) => {
@@ -139,7 +139,7 @@ impl<'a, N: Network> Learner<'a, N> {
     }
 }
 
-/// What stands for rows of embedding tables that no training row has.
+/// Replaces the rows of embedding tables that no training row has.
 struct StandIn {
     users: Option<Untrained>,
     items: Option<Untrained>,
@@ -242,7 +242,7 @@ impl<'a, N: Network> Trainer<'a, N> {
         Ok(sums.unwrap_or_default())
     }
 
-    /// One batch: forward, backward, update. The batch's errors as `[2]`, summed over its rows.
+    /// One batch: forward, backward, update. Returns the batch's errors as `[2]`, summed over its rows.
     fn step(&mut self, batch: &Columns, item_features: Option<&Tensor<2>>) -> Tensor<1> {
         self.step += 1;
         let users = self.users.touch(&batch.users, self.step, &self.adam, self.device);
@@ -267,7 +267,7 @@ impl<'a, N: Network> Trainer<'a, N> {
         sums(errors.inner(), targets)
     }
 
-    /// Catches every row up and puts the tables back into the network, to be looked at; training can go on.
+    /// Brings every row up to date and puts the tables back into the network; training can go on.
     pub(crate) fn settle(&mut self) {
         let users = self.users.settle(self.step, &self.adam, self.device);
         let items = self.items.settle(self.step, &self.adam, self.device);
@@ -357,7 +357,7 @@ pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Fit
     tensor.into_data().try_into_vec::<f32>().map_err(|error| device_failed(&error))
 }
 
-/// What a training ends with whose device fails.
+/// The error of a training whose device fails.
 pub(crate) fn device_failed(error: &impl Display) -> FitError {
     FitError::Other(format!("the device failed while training: {error}").into())
 }
@@ -383,7 +383,7 @@ mod tests {
 
     const EPOCHS: usize = 4;
 
-    /// Adam over every parameter of a module, table or not, as any textbook loop has it.
+    /// Textbook Adam over every parameter of a module, embedding tables included.
     struct PlainAdam<'a> {
         gradients: burn::tensor::Gradients,
         moments: &'a mut std::collections::BTreeMap<ParamId, [Vec<f32>; 2]>,

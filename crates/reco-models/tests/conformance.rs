@@ -1,4 +1,4 @@
-//! Does every approach of this crate keep the promises of the traits?
+//! Runs the conformance suite of `reco_core::testing` on every approach of this crate.
 //!
 //! Does not know which approaches there are: it walks the registry.
 //!

@@ -1,9 +1,10 @@
-//! Do wgpu and the CPU learn and answer alike?
+//! Compares wgpu with the CPU: scores of the same weights, and losses of the same training.
 //!
-//! Does not know which driver there is: Debian's software Vulkan driver will do. Where there is none, the tests say so and
-//! check the message that a user gets instead.
+//! Does not know which driver there is: Debian's software Vulkan driver will do. Where there is none, the tests say so
+//! and check the message that a user gets instead.
 //!
-//! **Invariant**: same weights, same scores within 1e-5 and the same top 10 up to ties; twenty steps, same loss within 1e-3.
+//! **Invariant**: same weights, same scores within 1e-5 and the same top 10 up to ties; twenty steps, same loss within
+//! 1e-3.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 

@@ -1,10 +1,10 @@
-//! How is a number written in a table?
+//! Formats numbers for the cells of tables.
 //!
 //! Does not know which table.
 //!
 //! **Invariant**: a cell never needs more than a dozen characters, and what does not apply is `–`.
 
-/// What does not apply.
+/// The cell of a value that does not apply.
 pub(crate) const NOTHING: &str = "–";
 
 /// A metric: four decimals.

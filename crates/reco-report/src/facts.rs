@@ -1,6 +1,6 @@
-//! What does a report tell beyond results.json?
+//! Holds what a report tells beyond results.json.
 //!
-//! Does not know who found it out: whoever joins the crates fills this in.
+//! Does not know who found it out: the crate that joins the others fills it in.
 //!
 //! **Invariant**: labels and values are plain text; a report escapes them.
 
@@ -12,7 +12,7 @@ use crate::{Grid, Results};
 /// The `[report]` part of an experiment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportConfig {
-    /// At most so many rows of each list of a user shown in detail.
+    /// The most rows shown of each list of a user in detail.
     pub detail_rows: usize,
 }
 
@@ -45,15 +45,15 @@ pub struct Facts {
     pub training: Vec<(String, TrainingLog)>,
     /// sha256 of files, by their path.
     pub checksums: Vec<(String, String)>,
-    /// Users, looked at closely; the first is the one shown where there is room for one.
+    /// Users in detail; the first is the one shown where there is room for one.
     pub details: Vec<UserDetail>,
     /// How the first of them was chosen, in a sentence.
     pub chosen_by: String,
-    /// What one user would be told.
+    /// What one user would be recommended.
     pub recommended: Option<Recommended>,
     /// What to try next.
     pub suggestions: Vec<Suggestion>,
-    /// What it takes to do it again.
+    /// What it takes to repeat the run.
     pub provenance: Provenance,
 }
 
@@ -76,7 +76,7 @@ pub(crate) const GROUPS: &str = "Each group's own value, and how far it lies fro
 pub(crate) const SHARES: &str = "Of the variance of one run's number, which share is due to what the repetitions differ in, the rest being due \
                                  to which users are in the test: near 0 % another seed matters little, near 100 % one seed says little.";
 
-/// The metrics of `results` by families, those first that `facts` names, then what is left.
+/// The metrics of `results` by family: first the families that `facts` names, then the rest.
 pub(crate) fn families<'a>(results: &'a Results, facts: &Facts) -> Vec<(String, Vec<&'a str>)> {
     let names = results.metric_names();
     let mut families: Vec<(String, Vec<&str>)> = Vec::new();
@@ -93,7 +93,7 @@ pub(crate) fn families<'a>(results: &'a Results, facts: &Facts) -> Vec<(String, 
     families
 }
 
-/// Between which bounds a metric of an approach lies, 95 times in 100.
+/// The 95 % bounds of a metric of an approach.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bounds {
     /// The approach's name in the results.
@@ -126,20 +126,20 @@ pub struct GroupFacts {
 pub struct GroupMetric {
     /// The metric's name in the results.
     pub metric: String,
-    /// Of these users alone.
+    /// Its value for these users alone.
     pub value: f64,
-    /// Less that of all other users, with its lower and upper bound, 95 times in 100.
+    /// The value less that of all other users, with its lower and upper 95 % bounds.
     pub gap: Option<[f64; 3]>,
 }
 
-/// An approach beyond its numbers.
+/// What is known of an approach beyond its numbers.
 #[derive(Clone, Debug, Default)]
 pub struct ApproachFacts {
     /// As the experiment calls it.
     pub name: String,
     /// One line about it.
     pub about: String,
-    /// The network as layers, of what is a network.
+    /// The layers, if it is a network.
     pub layers: Option<LayerGraph>,
 }
 
@@ -173,7 +173,7 @@ pub struct ContextCounts {
     pub values: Vec<(String, usize)>,
 }
 
-/// One user, looked at closely.
+/// One user in detail.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserDetail {
     /// The id as the source file writes it.
@@ -184,7 +184,7 @@ pub struct UserDetail {
     pub lists: Vec<DetailList>,
 }
 
-/// Held-out items of a user in the order that an approach gave them.
+/// A user's held-out items in the order that an approach gave them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetailList {
     /// The approach.
@@ -208,11 +208,11 @@ pub struct DetailRow {
     pub genres: Vec<String>,
     /// Whether it counts as old, where the catalogue says.
     pub old: Option<bool>,
-    /// What the user gave it, in stars, where that is held out.
+    /// The user's rating in stars, where it is held out.
     pub rating: Option<f64>,
     /// The target: that rating after scaling.
     pub y: f64,
-    /// What the approach gave it.
+    /// What the approach predicted.
     pub yhat: f64,
     /// Whether it is among the user's best.
     pub is_best: bool,
@@ -244,7 +244,7 @@ pub struct RecommendedItem {
     pub year: Option<i32>,
     /// Why, in words a person understands.
     pub because: String,
-    /// Whether the user met it in the test, which no approach saw, and the stars it got there.
+    /// Whether the user met it in the test, which no approach saw, and the stars that they gave it there.
     pub held_out: Option<Option<f64>>,
 }
 
@@ -257,12 +257,12 @@ pub struct Suggestion {
     pub command: String,
 }
 
-/// What a suggested command needs where a run lies elsewhere.
+/// What a suggested command needs if a run lies elsewhere.
 pub(crate) const ELSEWHERE: &str = "Commands are those of a run in the folder data. After --out FOLDER, say \
                                     --models FOLDER/models, and \
                                     FOLDER instead of data.";
 
-/// What it takes to do it again.
+/// What it takes to repeat the run.
 #[derive(Clone, Debug, Default)]
 pub struct Provenance {
     /// The command line, where known.

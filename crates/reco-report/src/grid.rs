@@ -1,4 +1,4 @@
-//! How does a table that is too large to draw become a picture of it?
+//! Reduces a table that is too large to draw to the cells of a picture.
 //!
 //! Does not know what its rows and columns are.
 //!

@@ -2,21 +2,21 @@
 //!
 //! Does not know how a difference was made, nor what a metric means.
 //!
-//! **Invariant**: a lead above 0 is the better side of it, of errors too; a lead whose interval holds 0 is said to be
-//! maybe luck, and one that too few users or repetitions tell of to be untold.
+//! **Invariant**: a lead above 0 is on the better side, for errors too; a lead whose interval holds 0 is said to be
+//! possibly luck, and one over too few users or repetitions to be too little to tell.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Results;
 
-/// What a run comes to: the best for each task that it was judged by. In results.json: `summary`.
+/// The summary of a run: the best approach for each task that it was judged by. In results.json: `summary`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Headline {
     /// The best for lists, and the best for stars, where there are such metrics.
     pub best: Vec<Best>,
 }
 
-/// What approaches are asked to do.
+/// A task that approaches are asked to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BestFor {
@@ -49,9 +49,9 @@ pub struct Best {
     pub approach: String,
     /// Its value.
     pub value: f64,
-    /// The plainest approach for the task, which everyone has to beat, where it was asked too.
+    /// The plainest approach for the task, which everyone has to beat, where it took part.
     pub plain: Option<String>,
-    /// Over every other approach that has a value, the nearest first.
+    /// The leads over every other approach that has a value, the nearest first.
     pub leads: Vec<Lead>,
 }
 
@@ -64,20 +64,20 @@ pub struct Lead {
     pub value: f64,
     /// By how much the best is better, in the metric's unit; below 0 only where chance does better than the best.
     pub lead: f64,
-    /// Users whom both have, where the difference is one over users.
+    /// The number of users that both have, where the difference is one over users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n_users: Option<usize>,
     /// The lower end of its 95 % interval, of the paired difference over users.
     pub low: Option<f64>,
     /// The upper end.
     pub high: Option<f64>,
-    /// Of a repeated experiment, in how many repetitions the best is better, and of how many.
+    /// For a repeated experiment, in how many repetitions the best is better, and how many there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repetitions: Option<[usize; 2]>,
 }
 
 impl Lead {
-    /// Whether luck alone would not do; `None` where nothing tells, or too little.
+    /// Whether luck alone does not explain the lead; `None` where there is nothing to tell by, or too little.
     pub fn is_sure(&self) -> Option<bool> {
         match (self.low, self.repetitions) {
             (Some(_), _) if self.lead < 0.0 => Some(self.high.is_some_and(|high| high < 0.0)),
@@ -99,7 +99,7 @@ impl Lead {
         }
     }
 
-    /// What is to be said of the next one.
+    /// How to describe the next approach.
     pub(crate) fn place(&self) -> &'static str {
         if self.lead < 0.0 { ", which is chance" } else { ", the next" }
     }
@@ -130,18 +130,18 @@ impl Lead {
             (Some(false), ..) => Some("could be luck"),
             (None, Some(_), _) => Some("too few repetitions to tell"),
             (None, None, Some(n)) if n < ENOUGH => Some("too few users to tell"),
-            // No user differs from another in it: there is no spread to judge by.
+            // No user differs from another in it, so there is no spread to judge by.
             (None, None, Some(_)) => Some("the same for every user"),
             (None, None, None) => None,
         }
     }
 }
 
-/// Fewer users or repetitions tell nothing: six of six is the first that chance alone brings less than once in twenty
-/// times, from either side.
+/// Fewer users or repetitions than this tell nothing: six of six is the first result that chance alone brings less than
+/// once in twenty times, two-sided.
 const ENOUGH: usize = 6;
 
-/// Four decimals, and no sign of what is not shown.
+/// A number with four decimals, without a sign where it rounds to zero.
 pub(crate) fn number(value: f64) -> String {
     let text = format!("{value:.4}");
     if text == "-0.0000" { "0.0000".to_owned() } else { text }
@@ -158,7 +158,7 @@ impl Best {
         self.leads.first()
     }
 
-    /// The lead over the plainest approach, where that is not the next one already.
+    /// The lead over the plainest approach, unless that is the next one already.
     pub fn over_plain(&self) -> Option<&Lead> {
         let plain = self.plain.as_ref()?;
         self.leads.iter().skip(1).find(|lead| lead.over == *plain)
@@ -172,7 +172,7 @@ impl Best {
         words
     }
 
-    /// Whether nobody's list had anything that a user then rated well.
+    /// Whether no list had anything that its user then rated well.
     pub fn hit_nothing(&self) -> bool {
         self.task == BestFor::Lists && self.value == 0.0 && self.leads.iter().all(|lead| lead.lead == 0.0)
     }
@@ -188,7 +188,7 @@ impl Best {
 }
 
 impl Headline {
-    /// All of it in a sentence; empty where nothing was measured that a best could be told by.
+    /// The whole summary in a sentence; empty where nothing was measured that a best could be told by.
     ///
     /// `Best for lists: profile, NDCG@10 0.1353, 0.0063 better than popularity, the next (95 %: …); best for stars: …`
     pub fn sentence(&self) -> String {
@@ -208,7 +208,7 @@ impl Headline {
     }
 }
 
-/// What a terminal shows last of a run: the sentence of `results`, empty where there is none.
+/// The last words of a run on a terminal: the summary of `results` in a sentence, empty where there is none.
 pub fn last_words(results: &Results) -> String {
     results.summary.as_ref().map(Headline::sentence).unwrap_or_default()
 }
@@ -217,7 +217,7 @@ pub fn last_words(results: &Results) -> String {
 pub(crate) mod tests {
     use super::*;
 
-    /// Profile before popularity for lists, maybe by luck; `neural` before `hybrid` for stars, surely.
+    /// Profile ahead of popularity for lists, maybe by luck; `neural` ahead of `hybrid` for stars, surely.
     pub(crate) fn headline() -> Headline {
         let lead = |over: &str, value, lead, low, high| Lead {
             over: over.to_owned(),

@@ -1,8 +1,8 @@
-//! What does a person, or a program, read when an experiment is done?
+//! Turns the results of an experiment into what people and programs read.
 //!
 //! Does not know how a number was made, nor where a report is kept: it turns [`Results`] and [`Facts`] into text.
 //!
-//! **Invariant**: a number shown is a number of [`Results`], rounded for reading only there; results.json has every bit.
+//! **Invariant**: a number shown is a number of [`Results`], rounded only for reading; results.json has every bit.
 //!
 //! ```
 //! use reco_report::{ApproachResult, DatasetSummary, Results, SplitSummary, terminal_table};

@@ -1,4 +1,4 @@
-//! What does report.md say?
+//! Writes report.md, the report in plain words and tables.
 //!
 //! Does not know where it is kept, nor how the numbers came about.
 //!
@@ -38,7 +38,7 @@ pub fn markdown(results: &Results, facts: &Facts, config: &ReportConfig) -> Stri
     text
 }
 
-/// Who is best and how surely, what one user would be told, what to try next.
+/// The best approaches and how surely, what one user would be recommended, what to try next.
 fn in_short(text: &mut String, results: &Results, facts: &Facts) {
     let sentence = last_words(results);
     if !sentence.is_empty() {
@@ -147,7 +147,7 @@ fn validation(text: &mut String, results: &Results) {
     table(text, &header, "l", rows);
 }
 
-/// Which share of each main metric's variance the repetitions have.
+/// The share of each main metric's variance that is due to the repetitions.
 fn shares(text: &mut String, results: &Results) {
     let names = results.metrics_with_shares();
     let share = |approach: &str, name: &str| {
@@ -189,7 +189,7 @@ fn by_group(text: &mut String, facts: &Facts, results: &Results) {
     table(text, &["approach", "attribute", "group", "users", name, "less that of all others"], "lll", rows);
 }
 
-/// A table for each main metric, of users and of items: an approach a row, a bucket a column.
+/// A table for each main metric, of users and of items, with approaches as rows and buckets as columns.
 fn by_history(text: &mut String, results: &Results) {
     type Side = (&'static str, fn(&ApproachResult) -> &[BucketResult], fn(&BucketResult) -> usize);
     let sides: [Side; 2] = [
@@ -200,7 +200,7 @@ fn by_history(text: &mut String, results: &Results) {
                        in brackets how many users, or held-out ratings, that is. Lists are of the whole catalogue all \
                        the same.\n";
     for (side, buckets, size) in sides {
-        // A bucket that is empty is so for all approaches: they are judged by the same rows.
+        // An empty bucket is empty for all approaches, which are judged by the same rows.
         let Some(first) = results.approaches.first().map(buckets) else { continue };
         let shown: Vec<usize> = (0..first.len()).filter(|&at| first[at].n_test > 0).collect();
         for name in results.main_metrics().into_iter().filter(|_| !shown.is_empty()) {
@@ -292,14 +292,14 @@ fn table<Row: IntoIterator<Item = String>>(
     }
 }
 
-/// Text from data, so that it stays text and on one line.
+/// Escapes text from data, so that it stays text and on one line.
 fn inline(data: &str) -> String {
     let mut text = String::with_capacity(data.len());
     for character in data.chars() {
         match character {
             '\n' | '\r' | '\t' => text.push(' '),
             '|' | '*' | '_' | '`' | '<' | '[' | '\\' => text.extend(['\\', character]),
-            // An editor or a terminal would obey it.
+            // An editor or a terminal would obey a control character.
             control if control.is_control() => text.extend(control.escape_unicode()),
             other => text.push(other),
         }

@@ -1,10 +1,10 @@
-//! Which colours does a report have, by day and by night?
+//! Defines the colours of a report in its light and its dark theme.
 //!
-//! Does not know what is drawn with them. A figure is drawn in the light colours, as plain attributes, so that any viewer
-//! shows it; style sheets then give every such attribute the dark one where it is dark.
+//! Does not know what is drawn with them. A figure is drawn in the light colours, as plain attributes, so that any
+//! viewer shows it; in the dark theme, style sheets then give every such attribute its dark colour.
 //!
 //! **Invariant**: light colours are distinct, so that a colour tells its role; text is readable on the surface in both
-//! (WCAG 2.2, 1.4.3: a contrast of 4.5), marks are told from it (1.4.11: 3).
+//! themes (WCAG 2.2, 1.4.3: a contrast of 4.5), and marks are told from it (1.4.11: 3).
 
 use std::fmt::Write as _;
 
@@ -13,9 +13,9 @@ use std::fmt::Write as _;
 pub(crate) struct Colour {
     /// Its CSS variable, without the dashes.
     pub(crate) role: &'static str,
-    /// By day, and what a figure is drawn in.
+    /// Its colour in the light theme, in which figures are drawn.
     pub(crate) light: &'static str,
-    /// By night.
+    /// Its colour in the dark theme.
     pub(crate) dark: &'static str,
 }
 
@@ -23,7 +23,7 @@ const fn colour(role: &'static str, light: &'static str, dark: &'static str) -> 
     Colour { role, light, dark }
 }
 
-/// What everything lies on.
+/// The background of everything.
 pub(crate) const SURFACE: Colour = colour("surface", "#ffffff", "#15181c");
 /// Boxes and heads of tables.
 pub(crate) const RAISED: Colour = colour("raised", "#f3f5f8", "#1f242a");
@@ -33,11 +33,11 @@ pub(crate) const INK: Colour = colour("ink", "#1b1f24", "#e6e9ed");
 pub(crate) const SOFT: Colour = colour("soft", "#555d68", "#a7b0bb");
 /// Lines of a grid or a table.
 pub(crate) const GRID: Colour = colour("grid", "#dfe3e8", "#323941");
-/// Axes, edges, what is not the point.
+/// Axes, edges and whatever is not the point.
 pub(crate) const AXIS: Colour = colour("axis", "#818a95", "#78828e");
 /// Links and what is best.
 pub(crate) const ACCENT: Colour = colour("accent", "#1f62b4", "#78b0f4");
-/// What is told from the accent.
+/// What is told apart from the accent.
 pub(crate) const SECOND: Colour = colour("second", "#b3560c", "#f0a05a");
 /// What a reader's eye should find in a table.
 pub(crate) const HIT: Colour = colour("hit", "#d9f0e1", "#1c4530");
@@ -70,8 +70,8 @@ fn all() -> impl Iterator<Item = Colour> {
     PLAIN.into_iter().chain(HEAT).chain(SERIES)
 }
 
-/// Variables of both themes, and rules that turn a figure's attributes into them: for the page around figures. A theme
-/// chosen on the page, `data-theme` on its root, goes before the reader's; print is light.
+/// The rules for the page around figures: variables of both themes, and rules that turn a figure's attributes into
+/// them. A theme chosen on the page, `data-theme` on its root, goes before the reader's; print is light.
 pub(crate) fn page_css() -> String {
     let variables = |pick: fn(Colour) -> &'static str| {
         all().map(|colour| format!("--{}:{};", colour.role, pick(colour))).collect::<String>()

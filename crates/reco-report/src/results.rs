@@ -1,6 +1,6 @@
-//! What came out of an experiment, number by number?
+//! Holds the results of an experiment, number by number, as results.json does.
 //!
-//! Does not know what a metric means; only which are errors, so that the least one is best.
+//! Does not know what a metric means, only which are errors, so that the least one is best.
 //!
 //! **Invariant**: written and read again, results are equal, every bit of every number; none is NaN or infinite.
 
@@ -20,13 +20,13 @@ pub struct Results {
     pub experiment: String,
     /// The ratings it is about.
     pub dataset: DatasetSummary,
-    /// How they were parted.
+    /// How they were split.
     pub split: SplitSummary,
     /// Where networks were trained, in words.
     pub device: String,
-    /// All chance follows from it.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// Which approach is best, by how much and how surely; `null` in results of before there was one.
+    /// Which approach is best, by how much and how surely; `null` in results from before this existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Headline>,
     /// One per approach, in the experiment's order.
@@ -37,7 +37,7 @@ pub struct Results {
     /// Names of the metrics that say what lists are like: none of their values is better than another.
     #[serde(default)]
     pub neither_is_better: Vec<String>,
-    /// Of an experiment that was repeated, what each repetition gave; the numbers above are then their means.
+    /// For a repeated experiment, what each repetition gave; the numbers above are then their means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Vec<RepeatedResult>>,
 }
@@ -56,7 +56,7 @@ pub struct RepeatedResult {
 pub struct DatasetSummary {
     /// As the experiment calls it.
     pub name: String,
-    /// Of the raw ratings' content, hexadecimal.
+    /// SHA-256 of the raw ratings' content, in hexadecimal.
     pub sha256: String,
     /// Users of the catalogue.
     pub n_users: usize,
@@ -66,7 +66,7 @@ pub struct DatasetSummary {
     pub n_ratings: usize,
 }
 
-/// How the ratings were parted.
+/// How the ratings were split.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitSummary {
     /// The split's name in its registry.
@@ -82,12 +82,12 @@ pub struct SplitSummary {
     pub n_test: usize,
 }
 
-/// What came out for one approach.
+/// The results of one approach.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ApproachResult {
     /// As the experiment calls it.
     pub name: String,
-    /// Numbers that were learned.
+    /// Learned parameters.
     pub n_parameters: usize,
     /// Epochs trained; `null` for what is not trained by epochs.
     pub epochs: Option<usize>,
@@ -97,21 +97,22 @@ pub struct ApproachResult {
     pub ratings_per_second: Option<f64>,
     /// The metrics.
     pub metrics: Metrics,
-    /// Metrics of lists on the validation rows, by which the approach is chosen that answers; empty where there are none.
+    /// Metrics of lists on the validation rows, by which the approach that answers is chosen; empty where there are
+    /// none.
     #[serde(default, skip_serializing_if = "Metrics::is_empty")]
     pub validation: Metrics,
-    /// Between which bounds each metric lies, 95 times in 100, were the test users others: lower and upper.
+    /// The bounds, lower and upper, between which each metric would lie 95 times in 100 with other test users.
     #[serde(default)]
     pub intervals: BTreeMap<String, [f64; 2]>,
-    /// The metrics of some users only, by how many training ratings they have; empty where nobody asked.
+    /// The metrics of some users only, by how many training ratings they have; empty if not asked for.
     #[serde(default)]
     pub by_user_history: Vec<BucketResult>,
-    /// The metrics with some test rows only, by how many training ratings their items have; empty where nobody asked.
+    /// The metrics with some test rows only, by how many training ratings their items have; empty if not asked for.
     #[serde(default)]
     pub by_item_history: Vec<BucketResult>,
 }
 
-/// The metrics of the users, or of the test rows, with so many training ratings.
+/// The metrics of the users, or of the test rows, with a given number of training ratings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BucketResult {
     /// How many: `0`, `1-4`, `50+`.
@@ -214,14 +215,14 @@ impl Results {
         Ok(json + "\n")
     }
 
-    /// The means of several results, each under the label of its repetition. Counts of data are those of the first; epochs
-    /// are shown where all repetitions have as many. Panics without any.
+    /// The means of several results, each under the label of its repetition. Counts of data are those of the first;
+    /// epochs are shown where all repetitions have the same number. Panics without any.
     pub fn mean(each: Vec<(String, Self)>) -> Self {
         let (_, first) = each.first().expect("a repeated experiment has a repetition");
         let mut mean = first.clone();
         for (row, approach) in mean.approaches.iter_mut().enumerate() {
             let all: Vec<&ApproachResult> = each.iter().map(|(_, results)| &results.approaches[row]).collect();
-            // Another seed or fold puts other users into a bucket: what came out by history stands with each repetition.
+            // Another seed or fold puts other users into a bucket, so results by history stay with each repetition.
             (approach.by_user_history, approach.by_item_history) = (Vec::new(), Vec::new());
             approach.intervals.clear();
             approach.train_seconds = average(all.iter().map(|one| one.train_seconds).collect());
@@ -240,7 +241,7 @@ impl Results {
         }
         let repetitions =
             each.into_iter().map(|(repetition, results)| RepeatedResult { repetition, approaches: results.approaches });
-        // Who is best in the mean is another question, which whoever knows the metrics answers.
+        // Which approach is best in the mean is another question, left to the caller, who knows the metrics.
         Self { repeat: Some(repetitions.collect()), summary: None, ..mean }
     }
 
@@ -255,9 +256,9 @@ impl Results {
         (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
     }
 
-    /// Of the variance of a metric, which share is due to what the repetitions differ in, such as the seed: s² / (s² + e²), s being
-    /// their standard deviation and e the standard error of one of them, from its interval over users. Near 0, another seed
-    /// matters less than other test users; near 1, one seed says little.
+    /// The share of a metric's variance that is due to what the repetitions differ in, such as the seed:
+    /// `s² / (s² + e²)`, where s is their standard deviation and e the standard error of one of them, from its interval
+    /// over users. Near 0, another seed matters less than other test users; near 1, one seed says little.
     pub fn share_of_repetitions(&self, approach: &str, metric: &str) -> Option<f64> {
         let squares: Vec<f64> = (self.repeat.as_ref()?.iter())
             .map(|one| {
@@ -271,7 +272,7 @@ impl Results {
         (between + within > 0.0).then(|| between / (between + within))
     }
 
-    /// Metrics of which some approach has a share of the repetitions.
+    /// Metrics for which some approach has a share of the repetitions.
     pub fn metrics_with_shares(&self) -> Vec<&str> {
         let has = |name: &&str| self.approaches.iter().any(|one| self.share_of_repetitions(&one.name, name).is_some());
         self.metric_names().into_iter().filter(has).collect()
@@ -298,8 +299,8 @@ impl Results {
         if values.len() < 2 { None } else { values.into_iter().reduce(better) }
     }
 
-    /// The metrics that stand for the others where there is room for few: of lists `ndcg@k` at its first length, of errors
-    /// `rmse`; without either the first one. Only what applies to some approach.
+    /// The main metrics, for where there is room for few: `ndcg@k` at its first length for lists, `rmse` for errors;
+    /// without either, the first one. Only those that apply to some approach.
     pub fn main_metrics(&self) -> Vec<&str> {
         let names: Vec<&str> = self.metric_names().into_iter().filter(|name| self.applies(name)).collect();
         let find = |wanted: fn(&str) -> bool| names.iter().find(|name| wanted(name)).copied();

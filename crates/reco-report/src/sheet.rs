@@ -1,9 +1,9 @@
-//! What is a drawing while it is made, and how does it become SVG?
+//! Builds a drawing from texts, lines and shapes, and turns it into SVG.
 //!
 //! Does not know charts or diagrams.
 //!
-//! **Invariant**: text is text, escaped by the `svg` crate; every colour is one of the palette's; the same strokes give the
-//! same bytes.
+//! **Invariant**: text is text, escaped by the `svg` crate; every colour is one of the palette's; the same strokes give
+//! the same bytes.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use svg::node::element::Element;
 
 use crate::palette::{self, Colour};
 
-/// Whatever the reader's system calls its own.
+/// The font that the reader's system calls its own.
 const FONTS: &str =
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', 'Liberation Sans', Arial, sans-serif";
 
@@ -36,12 +36,12 @@ impl Drawing {
         self.size.0
     }
 
-    /// As a part of a page, which brings the palette's rules. Ends without a newline.
+    /// The SVG as a part of a page that brings the palette's rules. Ends without a newline.
     pub fn inline(&self) -> String {
         self.root().to_string()
     }
 
-    /// As a file that stands alone, light or dark as its reader is.
+    /// The SVG as a file that stands alone, light or dark as its reader is.
     pub fn alone(&self) -> String {
         let mut root = self.root();
         let mut style = Element::new("style");
@@ -50,7 +50,7 @@ impl Drawing {
         background.assign("width", "100%");
         background.assign("height", "100%");
         background.assign("fill", palette::SURFACE.light);
-        // After the title and the description, and before all that is drawn.
+        // The background comes after the title and the description, and before all that is drawn.
         let children = root.get_children_mut();
         children.insert(2, Box::new(background));
         children.insert(2, Box::new(style));
@@ -112,7 +112,7 @@ impl Words {
     }
 }
 
-/// A drawing while it is made. Coordinates are pixels from the upper left corner.
+/// A drawing under construction. Coordinates are pixels from the upper left corner.
 pub(crate) struct Sheet {
     size: (f64, f64),
     nodes: Vec<Element>,
@@ -202,7 +202,7 @@ impl Sheet {
         self.push(element);
     }
 
-    /// A rectangle. Those of one colour that follow each other become one path.
+    /// A rectangle. Consecutive ones of one colour become one path.
     pub(crate) fn area(&mut self, [left, top, right, bottom]: [f64; 4], colour: Colour) {
         if self.area.as_ref().is_none_or(|(known, _)| *known != colour) {
             self.end_area();
@@ -242,7 +242,7 @@ fn words_element(text: &str, x: f64, y: f64, words: Words) -> Element {
     element
 }
 
-/// At most two decimals, and none that are zero.
+/// A number with at most two decimals, without trailing zeros.
 fn number(value: f64) -> String {
     let rounded = (value * 100.0).round() / 100.0;
     // Not `-0`.

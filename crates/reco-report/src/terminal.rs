@@ -1,18 +1,18 @@
-//! What does the end of a run look like on a terminal?
+//! Writes the table of results that a run shows at its end on a terminal.
 //!
 //! Does not know the terminal: the text is plain and fits one that is 120 characters wide.
 //!
-//! **Invariant**: no line of the table is wider than [`WIDTH`]; columns that do not fit are named below it, and a metric
-//! that applies to no approach has none.
+//! **Invariant**: no line of the table is wider than [`WIDTH`]; columns that do not fit are named below it, and a
+//! metric that applies to no approach has no column.
 
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
 
 use crate::{HOW_TO_READ, Results, cells};
 
-/// Characters that a line of the table may have.
+/// The most characters of a line of the table.
 const WIDTH: usize = 116;
 
-/// So many metrics that have no room are named.
+/// How many of the metrics without room are named.
 const NAMED: usize = 8;
 
 /// The approaches as rows and their metrics as columns, the best marked, with a heading and a line that says how to
@@ -32,7 +32,7 @@ pub fn terminal_table(results: &Results) -> String {
             left_out.push(name);
         }
     }
-    // What was not trained here took no time.
+    // An approach that was not trained here took no time.
     if results.approaches.iter().any(|approach| approach.train_seconds > 0.0) {
         columns.push(seconds);
     }

@@ -1,10 +1,10 @@
-//! What does a trained model answer someone, and why?
+//! Answers a user or a new visitor with a trained model's best items and, on request, the reasons.
 //!
-//! Does not know how that is shown. Whoever asks is a user of the catalogue, or a visitor who states something: ratings, liked
-//! features, attributes.
+//! Does not know how the answer is shown. The asker is a user of the catalogue, or a visitor who states something:
+//! ratings, liked features, attributes.
 //!
-//! **Invariant**: an answer never holds an item that the one who asks has met; reasons are the model's own, with ids and
-//! names for rows.
+//! **Invariant**: an answer never holds an item that the asker has met; reasons are the model's own, with ids and names
+//! in place of rows.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -20,12 +20,12 @@ use crate::RunError;
 use crate::artifact::{Artifact, Recommendation};
 use crate::reasons::ItemFacts;
 
-/// The one who asks.
+/// The asker: a user of the catalogue, or a visitor.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Asker {
-    /// A user of the catalogue, of whom nothing is recommended that the data have.
+    /// A user of the catalogue, who is recommended nothing that the data say they have met.
     User(UserIdx),
-    /// A user of the catalogue as an evaluation asks: what was held out for the test counts as not met.
+    /// A user of the catalogue, as an evaluation asks: items held out for the test count as not met.
     Evaluated(UserIdx),
     /// Someone whom no model was trained on.
     Visitor(Visitor),
@@ -37,7 +37,7 @@ pub struct Visitor {
     history: Vec<(ItemIdx, Target)>,
     seen: Seen,
     profile: Profile,
-    /// What of the history was named without stars.
+    /// The items of the history that were named without stars.
     liked: BTreeSet<ItemIdx>,
 }
 
@@ -46,13 +46,13 @@ pub struct Visitor {
 pub struct Answer {
     /// The best items, best first; fewer than asked for where no more are left.
     pub items: Vec<Recommendation>,
-    /// Which approach of several answers, from one that chooses.
+    /// The approach that answers, where the model chooses among several.
     pub choice: Option<Choice>,
-    /// Why each of the items, where that was asked for and the approach can say.
+    /// The reasons for each item, where asked for and where the approach can give them.
     pub reasons: Option<Vec<Reasons>>,
-    /// The same in a sentence each.
+    /// The reasons for each item as a sentence.
     pub because: Option<Vec<String>>,
-    /// What the one who asks said that changed nothing: `the ratings`, `what was stated`.
+    /// What the asker said that changed no score: `the ratings`, `what was stated`.
     pub unused: Vec<&'static str>,
     /// How many items there are to recommend, seen ones included.
     pub n_items: usize,
@@ -61,7 +61,7 @@ pub struct Answer {
 /// Why an item has its score.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reasons {
-    /// What the score is the sum of, the greatest effect first, whichever its sign.
+    /// The terms of which the score is the sum, the greatest effect first, whatever its sign.
     pub terms: Vec<Reason>,
     /// How the score would change without a feature of the item, where the model looks at features.
     pub without: Vec<WithoutFeature>,
@@ -85,13 +85,13 @@ pub enum ReasonCause {
     Feature {
         /// `Sci-Fi`.
         name: String,
-        /// The weight that the one who asks gives it.
+        /// The weight that the asker gives it.
         weight: f32,
         /// Whether they said that they like it.
         #[serde(skip)]
         is_stated: bool,
     },
-    /// An item that the one who asks has rated.
+    /// An item that the asker has rated.
     Item {
         /// Its id.
         item_id: ItemId,
@@ -128,21 +128,22 @@ pub struct WithoutFeature {
 }
 
 impl Asker {
-    /// Whether nothing at all is known of a visitor.
+    /// Whether the asker is a visitor of whom nothing at all is known.
     pub fn says_nothing(&self) -> bool {
         matches!(self, Self::Visitor(visitor) if visitor.history.is_empty() && visitor.profile.is_empty())
     }
 }
 
 impl Artifact {
-    /// A visitor who states `profile` and has rated items: each by its id, as the ratings file writes it, in stars, or
-    /// without any. Such an item counts as [`liked`](Self::liked) where ratings have stars, else as met.
+    /// A visitor who states `profile` and has rated items, each named by its id as the ratings file writes it, with
+    /// stars or without any. An item without stars counts as [`liked`](Self::liked) where ratings have stars, else as
+    /// met.
     ///
     /// # Errors
     /// An item that is not there or is named twice, stars beyond the scale, a statement that the catalogue does not know.
     pub fn visitor(&self, profile: Profile, rated: &[(String, Option<f32>)]) -> Result<Asker, RunError> {
         let catalogue = self.catalogue();
-        // Looked at here as well, so that an approach that does not read it lets no mistake pass.
+        // Checked here as well, so that a mistake is found even if the approach does not read the profile.
         profile.stated(catalogue)?;
         let mut history = Vec::with_capacity(rated.len());
         let (mut met, mut liked) = (BTreeSet::new(), BTreeSet::new());
@@ -170,7 +171,7 @@ impl Artifact {
     /// The best `top` items that `asker` has not met, in the moment `context`; with reasons if `explain`.
     ///
     /// # Errors
-    /// A visitor, of an approach that knows only its users; a context of the wrong length; a failing device.
+    /// A visitor, if the approach knows only its own users; a context of the wrong length; a failing device.
     pub fn answer(&self, asker: &Asker, context: &[f32], top: NonZeroUsize, explain: bool) -> Result<Answer, RunError> {
         let (who, seen) = match asker {
             Asker::User(user) => (Who::Known(*user), &self.seen[user.index()]),
@@ -204,7 +205,7 @@ impl Artifact {
         })
     }
 
-    /// What of a visitor changes no score: found out by leaving it out.
+    /// The parts of a visitor's words that change no score, found by leaving each of them out.
     fn unused(&self, visitor: &Visitor, query: &Query<'_>) -> Result<Vec<&'static str>, ScoreError> {
         let nobody = Profile::default();
         let Visitor { history, profile, .. } = visitor;

@@ -1,9 +1,9 @@
-//! How is a trained model used, far from the run that made it?
+//! Loads a trained model from its folder and uses it, far from the run that made it.
 //!
 //! Does not know the run's other folders: a model's folder stands alone.
 //!
-//! **Invariant**: an [`Artifact`] that exists was checked: every file has the digest it was written with, and its schema
-//! version is ours.
+//! **Invariant**: an [`Artifact`] that exists was checked: every file has the digest it was written with, and its
+//! schema version is ours.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,16 +33,17 @@ pub(crate) const CATALOGUE: &str = "catalogue";
 pub(crate) const SEEN: &str = "seen.parquet";
 pub(crate) const SEEN_USER: &str = "user_row";
 pub(crate) const SEEN_ITEM: &str = "item_row";
-/// Whose row it is: 0 of those that the model was fitted to, 1 of those met before the test, 2 of the test.
+/// The part that a row is of: 0 for those that the model was fitted to, 1 for others met before the test, 2 for the
+/// test.
 pub(crate) const SEEN_PART: &str = "part";
 pub(crate) const HISTORY: &str = "history.json";
 pub(crate) const LAYERS: &str = "layers.json";
 const HINT: &str = "train again: `reco train`";
 
-/// As many users as are answered in a moment, so that whoever asks to stop is heard.
+/// How many users are answered before asking again whether to stop: a moment's work.
 const USERS_AT_ONCE: usize = 512;
 
-/// What an artifact says of itself.
+/// An artifact's description of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArtifactConfig {
     /// Its name in the experiment.
@@ -51,30 +52,30 @@ pub struct ArtifactConfig {
     pub kind: String,
     /// The approach's options.
     pub options: Value,
-    /// All chance in its training followed from it.
+    /// The seed of all random choices in its training.
     pub seed: u64,
-    /// The data set that it learned.
+    /// The data set that it was trained on.
     pub dataset: String,
-    /// Whether all that it learned has stars: an item that is named without any then counts as liked.
+    /// Whether all its training rows have stars: an item that is named without any then counts as liked.
     #[serde(default)]
     pub has_stars: bool,
 }
 
 /// A trained model with all that an answer needs.
 pub struct Artifact {
-    /// What it says of itself.
+    /// Its description of itself.
     pub config: ArtifactConfig,
-    /// How it came to be.
+    /// The record of how it was made.
     pub manifest: Manifest,
     /// The model.
     pub model: Box<dyn Fitted>,
     /// Titles, names, years and genres, by item.
     pub details: Vec<ItemDetails>,
-    /// What each user met, held out or not: none of it is news to them.
+    /// The items that each user met, held out or not: none of them is new to the user.
     pub seen: Vec<Seen>,
-    /// What each user met before the test: the rest is what an evaluation asks for.
+    /// The items that each user met before the test; the others are what an evaluation asks for.
     pub before_test: Vec<Seen>,
-    /// How many users' rows of each item the model was fitted to.
+    /// For each item, the number of users' rows that the model was fitted to.
     pub n_people: Vec<usize>,
 }
 
@@ -119,7 +120,7 @@ impl Artifact {
         let text = fs::read_to_string(&path).map_err(RunError::reading(&path))?;
         let config: ArtifactConfig =
             serde_json::from_str(&text).map_err(|error| foreign(format!("`{CONFIG}`: {error}")))?;
-        // What a model says of itself and what its manifest says it was made with are one thing.
+        // The model's description of itself has to agree with what its manifest says it was made with.
         let made = &manifest.experiment;
         let said = [("name", json!(config.name)), ("kind", json!(config.kind)), ("options", config.options.clone())];
         if let Some((key, said)) = said.iter().find(|(key, said)| made.get(key) != Some(said)) {
@@ -149,7 +150,8 @@ impl Artifact {
         self.model.catalogue()
     }
 
-    /// As how many stars an item counts that is named without: the most that there are; `None` where nothing has stars.
+    /// The stars that an item counts for if it is named without any: the most on the scale; `None` where nothing has
+    /// stars.
     pub fn liked(&self) -> Option<f32> {
         self.config.has_stars.then(|| self.catalogue().scale.max())
     }
@@ -166,12 +168,12 @@ impl Artifact {
     /// The user of that id, as the ratings file writes it.
     ///
     /// # Errors
-    /// There is none.
+    /// No such user.
     pub fn user(&self, id: &str) -> Result<UserIdx, RunError> {
         Ok(find_user(self.catalogue(), id)?)
     }
 
-    /// The best `top` items that each of `users` has not met by `met` ([`Artifact::seen`] or
+    /// The best `top` items that each of `users` has not met according to `met` ([`Artifact::seen`] or
     /// [`Artifact::before_test`]), in the moment `context`.
     ///
     /// # Errors
@@ -208,8 +210,8 @@ impl Artifact {
         ranking.entries().iter().enumerate().map(line).collect()
     }
 
-    /// Writes the best `top` items of every user, as [`Artifact::recommend`] finds them, to a table, users in catalogue order, and returns how many rows; `progress` is
-    /// told of users and asked whether to stop.
+    /// Writes the best `top` items of every user, as [`Artifact::recommend`] finds them, to a table, users in catalogue
+    /// order, and returns the number of rows. `progress` is told of users and asked whether to stop.
     ///
     /// Columns: `user_id`, `item_id` (as the ratings file writes them), `rank` (from 1), `score`, `name`, `genres`.
     ///
@@ -258,11 +260,12 @@ impl Artifact {
     }
 }
 
-/// The name and the layers of a network that was trained under `models`: of the one called `name`, else of the last in the registry's
-/// order that has layers.
+/// The name and the layers of a network that was trained under `models`: the one called `name`, else the last in the
+/// registry's order that has layers.
 ///
 /// # Errors
-/// No such model, or none of the last run; a folder that is damaged or foreign; an approach that is no network.
+/// No such model, or one that is not of the last run; a folder that is damaged or foreign; an approach that is no
+/// network.
 pub fn describe(models: &Path, name: Option<&str>) -> Result<(String, LayerGraph), RunError> {
     let folder = find_with(models, name, LAYERS)?;
     Manifest::read(&folder, HINT)?.verify(&folder, HINT)?;
@@ -280,14 +283,14 @@ pub fn describe(models: &Path, name: Option<&str>) -> Result<(String, LayerGraph
     Ok((name, graph))
 }
 
-/// Integers where all are, else text.
+/// A column of integers if all ids are integers, else of text.
 pub(crate) fn ids(ids: Vec<RawId>) -> Column {
     let integers: Option<Vec<Option<i64>>> =
         ids.iter().map(|id| if let RawId::Integer(n) = id { Some(Some(*n)) } else { None }).collect();
     integers.map_or_else(|| Column::Text(ids.iter().map(|id| Some(id.to_string())).collect()), Column::I64)
 }
 
-/// Who met what.
+/// Which user met which item.
 struct Met {
     seen: Vec<Seen>,
     before_test: Vec<Seen>,

@@ -1,9 +1,10 @@
-//! Which recommender answers whom, and from when on?
+//! The approach `auto`, which chooses one of three recommenders by how many ratings a user has.
 //!
-//! The article's rule of the cold start, made exact: without history, knowledge (a stated profile, popularity); with some,
-//! content; from enough ratings by a user and enough users on, a network. Does not know the approaches that it chooses among.
+//! It is the article's rule of the cold start, made exact: without history, knowledge (a stated profile, popularity);
+//! with some, content; from enough ratings by a user and enough users on, a network. Does not know the approaches that
+//! it chooses among.
 //!
-//! **Invariant**: whoever answers was trained on the same rows; the choice depends on numbers of training ratings alone and
+//! **Invariant**: every part was trained on the same rows; the choice depends on numbers of training ratings alone and
 //! can be asked for; a model's folder holds all of its parts.
 
 use std::collections::BTreeMap;
@@ -33,21 +34,21 @@ pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
     configure: |given| Ok(Box::new(Auto::new(given)?)),
 };
 
-/// The file that holds how much each user has rated.
+/// The file that holds how many ratings each user has.
 const FILE: &str = "auto.json";
 
-/// The options, each an approach by the name that it has in the experiment, or by its name in the registry.
+/// The options; each approach is named as in the experiment, or as in the registry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AutoOptions {
-    /// Answers whom nothing is known of.
+    /// The approach for those of whom nothing is known.
     no_history: Part,
-    /// Answers who has rated something.
+    /// The approach for those who have rated something.
     short_history: Part,
-    /// Answers who has rated enough.
+    /// The approach for those who have rated enough.
     long_history: Part,
-    /// Training ratings from which a history is long.
+    /// The number of training ratings from which a history is long.
     min_ratings: usize,
-    /// Users with training ratings from which there are enough for `long_history`.
+    /// The number of users with training ratings from which `long_history` is used.
     min_users: usize,
 }
 
@@ -101,7 +102,7 @@ impl From<Given> for Part {
 /// The names of the options that are approaches, in the order of growing histories. They name folders as well.
 const SLOTS: [&str; 3] = ["no_history", "short_history", "long_history"];
 
-/// Puts the approaches of an experiment, `(name, kind, options)`, in the place of their names in `given`.
+/// Replaces the names of approaches in `given` by the experiment's approaches, `(name, kind, options)`.
 pub(crate) fn resolve(given: &mut Value, siblings: &[(&str, &str, Value)]) {
     let defaults = json!(AutoOptions::default());
     for slot in SLOTS {
@@ -144,7 +145,7 @@ impl Auto {
         Ok(Self { options, parts })
     }
 
-    /// Learns from `train`, but takes from `trained` the weights of each part that is trained already.
+    /// Fits to `train`, but loads the weights of each part that `trained` finds already trained.
     ///
     /// # Errors
     /// As the parts report.
@@ -199,7 +200,7 @@ impl Approach for Auto {
     }
 
     fn requires(&self) -> Vec<Requirement> {
-        // Who knows only its own users gives way to a part that answers visitors.
+        // A part that knows only its own users gives way to one that answers visitors.
         let all = self.parts.iter().flat_map(|part| part.requires()).filter(|one| *one != Requirement::KnownUsers);
         all.fold(Vec::new(), |mut all, one| {
             if !all.contains(&one) {
@@ -296,7 +297,7 @@ impl FittedAuto {
 }
 
 impl Recommender for FittedAuto {
-    /// Stars where all parts answer with stars: else scores of two users need not be comparable.
+    /// Stars if all parts predict stars; else the scores of two users need not be comparable.
     fn predicts(&self) -> Predicts {
         let stars = self.parts.iter().all(|part| part.predicts() == Predicts::Stars);
         if stars { Predicts::Stars } else { Predicts::Order }

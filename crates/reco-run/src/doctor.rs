@@ -1,4 +1,4 @@
-//! What does this machine have, and where does reco look for things?
+//! Finds out what this machine has, and where reco looks for things.
 //!
 //! Does not know how that is shown.
 //!
@@ -38,13 +38,13 @@ pub struct Doctor {
 pub struct KnownPath {
     /// What it is for.
     pub what: String,
-    /// Where it is; empty where nobody said.
+    /// Where it is; empty where it is not set.
     pub path: String,
-    /// Whether there is something.
+    /// Whether it exists.
     pub exists: bool,
 }
 
-/// Looks around.
+/// Looks at the machine, and at the folders `raw` and `out`.
 pub fn doctor(raw: &Path, out: &Path) -> Doctor {
     let mut versions = vec![("reco".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
     versions.extend(reco_models::versions().into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())));

@@ -1,4 +1,4 @@
-//! What can go wrong in a run, besides what the crates it joins report themselves?
+//! Defines the errors of a run, besides those that the crates it joins report themselves.
 //!
 //! Does not know how an error is shown.
 //!
@@ -52,10 +52,10 @@ pub enum RunError {
     /// Writing the results.
     #[error(transparent)]
     Report(#[from] ReportError),
-    /// What is asked for and these data cannot give, all of it, before anything was trained.
+    /// All that is asked for and that these data cannot give, before anything was trained.
     #[error("this experiment cannot run on these data:\n{}", .0.join("\n"))]
     Refused(Vec<String>),
-    /// A repeated experiment, of which one repetition has to be named, or one named that there is not.
+    /// A repeated experiment of which no repetition is named, or one that does not exist.
     #[error("{}", which_repetition(given, known))]
     WhichRepetition {
         /// What was named; empty for nothing.
@@ -81,7 +81,7 @@ pub enum RunError {
         /// What it says.
         reason: String,
     },
-    /// The one who started it asked to stop.
+    /// Whoever started the run asked to stop.
     #[error("interrupted; nothing half-written was left")]
     Interrupted,
     /// Something that is not ours lies where a run would write.
@@ -128,7 +128,7 @@ pub enum RunError {
         /// The folder.
         path: String,
     },
-    /// Models that know their own users alone.
+    /// Models that know only their own users.
     #[error(
         "no trained model in `{path}` has an answer for someone new\nhint: train one that has: `reco run --approach popularity`"
     )]
@@ -146,14 +146,14 @@ pub enum RunError {
         /// The nearest one, or how to train it.
         hint: String,
     },
-    /// A model that lies there, but not of the last run.
+    /// A model that is there, but is not of the last run.
     #[error("the model `{name}` in `{path}` is not of the last run there: {why}\nhint: {hint}")]
     NotOfLastRun {
         /// The approach.
         name: String,
         /// The folder.
         path: String,
-        /// Of what that run was, or what happened since.
+        /// What the last run was of, or what happened since.
         why: String,
         /// The way out.
         hint: String,
@@ -182,7 +182,7 @@ pub enum RunError {
         /// Its id.
         item: String,
     },
-    /// A visitor's rating is none.
+    /// A visitor's rating is not valid.
     #[error("item `{item}`: {source}\nhint: rate as the data do: `{item}=STARS`")]
     Rated {
         /// Its id.
@@ -190,7 +190,7 @@ pub enum RunError {
         /// What is wrong with it.
         source: RatingError,
     },
-    /// A folder that holds something else than a model.
+    /// A folder that holds something other than a model.
     #[error("`{path}` holds no model of this reco: {reason}\nhint: train again: `reco train`")]
     ForeignModel {
         /// The folder.
@@ -227,7 +227,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The way out where something of somebody else's lies in the way.
+    /// The way out where something that is not ours is in the way.
     pub(crate) const ELSEWHERE: &str = "name another folder with `--out`, or move it elsewhere";
 
     /// For `map_err`, where `path` is read.

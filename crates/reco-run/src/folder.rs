@@ -1,9 +1,9 @@
-//! A stage's folder is made only when something changed, and whole or not at all.
+//! Makes a stage's folder only when something changed, and whole or not at all.
 //!
 //! Does not know what is written into it, nor what may be replaced.
 //!
 //! **Invariant**: under its own name a folder is always complete, with its manifest, which names every file in it;
-//! half-written ones have a hidden name, and go when the work fails or the next one starts.
+//! half-written ones have a hidden name, and are removed when the work fails or the next one starts.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -31,11 +31,11 @@ pub(crate) struct Folder {
     pub(crate) inputs: Digests,
     /// What makes it.
     pub(crate) versions: BTreeMap<String, String>,
-    /// All chance follows from it.
+    /// The seed of all random choices.
     pub(crate) seed: u64,
 }
 
-/// What a stage tells after its work.
+/// What a stage reports after its work.
 #[derive(Default)]
 pub(crate) struct Made {
     /// What it was computed on.
@@ -45,7 +45,7 @@ pub(crate) struct Made {
 }
 
 impl Folder {
-    /// Why the folder has to be made: in words, or `None` while it still is what would be made.
+    /// Why the folder has to be made, in words; `None` while it is what would be made.
     pub(crate) fn why(&self) -> Option<String> {
         if !self.path.exists() {
             return Some("not made yet".to_owned());
@@ -60,7 +60,7 @@ impl Folder {
         manifest.verify(&self.path, "").err().map(|error| first_line(&error))
     }
 
-    /// In what the folder that `manifest` describes differs from what would be made, its files aside.
+    /// How the folder that `manifest` describes differs from what would be made, its files aside.
     pub(crate) fn differs(&self, manifest: &Manifest) -> Option<String> {
         if manifest.stage != self.stage {
             return Some(format!("it was made by `{}`", manifest.stage));
@@ -72,7 +72,7 @@ impl Folder {
             return Some(format!("`seed` was `{}` and is `{}`", manifest.seed, self.seed));
         }
         if let Some((key, was, is)) = difference("", &manifest.experiment, &self.part) {
-            // Two long lists side by side show no one in what they differ.
+            // Nobody sees the difference between two long lists side by side.
             let long = was.len() + is.len() > 100;
             return Some(if long { format!("`{key}` changed") } else { format!("`{key}` was `{was}` and is `{is}`") });
         }
@@ -124,7 +124,7 @@ fn remove_empty(folder: &Path) -> Result<(), RunError> {
         let path = entry.map_err(RunError::reading(folder))?.path();
         if path.is_dir() {
             remove_empty(&path)?;
-            // Fails where there is a file, which is meant.
+            // It fails if there is a file, as intended.
             let _ = fs::remove_dir(&path);
         }
     }
@@ -142,7 +142,8 @@ fn json(path: &Path, value: &impl serde::Serialize) -> Result<String, RunError> 
         .map_err(|error| RunError::Write { path: path.display().to_string(), reason: error.to_string() })
 }
 
-/// Writes a file that is on the disk before its folder gets its name: after a power cut, an empty one would be nobody's.
+/// Writes a file and syncs it to the disk before its folder gets its name: after a power cut, nobody could say whose an
+/// empty file is.
 fn write(path: &Path, text: &str) -> Result<(), RunError> {
     let written =
         File::create(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));

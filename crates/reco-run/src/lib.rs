@@ -1,4 +1,4 @@
-//! One experiment from raw files to a report: which stages, in which order, and which of them have nothing to do.
+//! Runs an experiment from raw files to a report, stage by stage, and skips the stages that have nothing to do.
 //!
 //! Does not know terminals, formats, tensors or metrics: it joins the crates that do, and their registries.
 //!

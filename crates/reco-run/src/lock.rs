@@ -1,6 +1,6 @@
-//! One run at a time works in a folder.
+//! Locks the folder of a run, so that one run at a time works in it.
 //!
-//! Does not know what a run does. Whoever only reads takes no lock.
+//! Does not know what a run does. Commands that only read take no lock.
 //!
 //! **Invariant**: the lock is the system's, and goes with its process however that ends; the file that carries it says
 //! who holds it while it is held and is empty afterwards, and no file of anyone else's is written.
@@ -16,7 +16,7 @@ use crate::place::folder_fits;
 /// The file's name, in the folder of a run.
 pub(crate) const FILE: &str = ".reco.lock";
 
-/// How every line of ours in it begins: whatever else it holds is not ours.
+/// The beginning of every line of ours in it: anything else that it holds is not ours.
 const OURS: &str = "reco: ";
 
 /// The locks of one folder, or of several that one run fills, taken when work begins.
@@ -32,7 +32,7 @@ impl Lock {
         Self { outs: vec![out.to_owned()], held: OnceLock::new() }
     }
 
-    /// This and the lock of the folder `out`.
+    /// Adds the lock of the folder `out`.
     pub(crate) fn and(mut self, out: &Path) -> Self {
         if self.outs.iter().all(|one| one != out) {
             self.outs.push(out.to_owned());
@@ -40,10 +40,10 @@ impl Lock {
         self
     }
 
-    /// Takes them, unless they were taken; `command` is what others are told that is running.
+    /// Takes the locks, unless they were taken; others are told that `command` is running.
     ///
     /// # Errors
-    /// Another process has one, who is named; a file where the folder or the lock belongs.
+    /// Another process has one, and the error names it; a file where the folder or the lock belongs.
     pub(crate) fn take(&self, command: &str) -> Result<(), RunError> {
         if self.held.get().is_none() {
             let mut held = Held(Vec::new());
@@ -63,7 +63,7 @@ struct Held(Vec<File>);
 impl Drop for Held {
     fn drop(&mut self) {
         for file in &self.0 {
-            // A line that stays is written over by the next run; the lock itself goes with the file.
+            // If the line stays, the next run overwrites it; the lock itself goes with the file.
             let _ = rewrite(file, &[]);
         }
     }
@@ -84,7 +84,7 @@ fn locked(out: &Path, command: &str) -> Result<Option<File>, RunError> {
     let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
     let mut file = open.map_err(RunError::writing(&path))?;
     let free = file.try_lock();
-    // A system whose locks keep others from reading says nothing of the holder.
+    // On a system whose locks keep others from reading, the holder stays unknown.
     let mut holder = Vec::new();
     let _ = (&mut file).take(4096).read_to_end(&mut holder);
     if !holder.is_empty() && !holder.starts_with(OURS.as_bytes()) {

@@ -1,9 +1,9 @@
-//! A manifest says what a folder was made from, and whether it still is as it was made.
+//! Reads and verifies manifests, which say what a folder was made from and whether it is still as it was made.
 //!
 //! Does not know what a stage does, nor what its files mean.
 //!
-//! **Invariant**: a manifest lists every file of its folder but itself, with its SHA-256; it is written last, so that a
-//! folder without one is not finished.
+//! **Invariant**: a manifest lists every file of its folder except itself, with its SHA-256; it is written last, so
+//! that a folder without one is not finished.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,10 +19,10 @@ use crate::place::MARKER;
 /// A manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
 
-/// What stands for the digest of something that has none.
+/// What stands in the place of a digest for something that has none.
 const NO_FILE: &str = "it is no file";
 
-/// The version of this format; a folder of another one is made anew, and a model of another one is refused.
+/// The version of this format. A folder of another version is made anew, and a model of another version is refused.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Digests by file: relative to the folder, with `/` on every system.
@@ -43,11 +43,11 @@ pub struct Manifest {
     pub inputs: Digests,
     /// SHA-256 of each file in the folder.
     pub outputs: Digests,
-    /// Versions of what did the work.
+    /// Versions of the software that did the work.
     pub versions: BTreeMap<String, String>,
     /// What it was computed on, in words; `None` where only the CPU could.
     pub device: Option<String>,
-    /// All chance followed from it.
+    /// The seed of all random choices.
     pub seed: u64,
     /// Wall time.
     pub seconds: f64,
@@ -68,7 +68,7 @@ pub enum ManifestError {
         /// What makes it.
         hint: String,
     },
-    /// No manifest of ours.
+    /// Not a manifest of reco.
     #[error("`{path}` is no manifest of reco: {reason}\nhint: {hint}")]
     Foreign {
         /// The manifest.
@@ -88,7 +88,7 @@ pub enum ManifestError {
         /// What makes it anew.
         hint: String,
     },
-    /// A file that is not what it was.
+    /// A file that was changed or is missing.
     #[error("`{path}` is damaged: its SHA-256 is `{found}`, and `{expected}` was written\nhint: {hint}")]
     Damaged {
         /// The file.
@@ -108,7 +108,7 @@ pub enum ManifestError {
         /// What makes the folder anew.
         hint: String,
     },
-    /// The system says no.
+    /// The system refuses to read.
     #[error("cannot read `{path}`: {reason}")]
     Io {
         /// The file or folder.
@@ -122,7 +122,7 @@ impl Manifest {
     /// Reads the manifest of `folder`; `hint` says what makes the folder.
     ///
     /// # Errors
-    /// None there, or none of this schema version.
+    /// No manifest, or none of this schema version.
     pub fn read(folder: &Path, hint: &str) -> Result<Self, ManifestError> {
         let path = folder.join(MANIFEST);
         let shown = path.display().to_string();
@@ -147,14 +147,14 @@ impl Manifest {
         serde_json::from_value(value).map_err(|error| foreign(error.to_string()))
     }
 
-    /// A digest of what was made, and of what it was made from; times, memory and the device's name aside.
+    /// A digest of what was made and of what it was made from, without times, memory and the device's name.
     pub(crate) fn identity(&self) -> String {
         let parts = (&self.stage, self.stage_version, &self.experiment, &self.inputs, &self.outputs, self.seed);
-        // Digests, options and numbers: nothing that JSON lacks.
+        // These are digests, options and numbers: nothing that JSON lacks.
         hexadecimal(Sha256::digest(serde_json::to_vec(&parts).unwrap_or_default()))
     }
 
-    /// Holds every file of `folder` against its digest.
+    /// Checks every file of `folder` against its digest.
     ///
     /// # Errors
     /// A file changed, missing or added.
@@ -180,8 +180,8 @@ impl Manifest {
     }
 }
 
-/// The SHA-256 of every file in `folder` and below it, but for its manifest. A pipe, or a link to no file, is named
-/// without one.
+/// The SHA-256 of every file in `folder` and below it, except its manifest. A pipe, or a link to no file, is listed
+/// without a digest.
 ///
 /// # Errors
 /// A file or folder that cannot be read.
@@ -205,16 +205,17 @@ pub fn digests(folder: &Path) -> Result<Digests, ManifestError> {
     Ok(found)
 }
 
-/// How a file of ours begins that people may edit.
+/// The beginning of a file that we write and people may edit.
 const SEAL: &str = "{\n  \"seal\": \"";
 
-/// `text`, a table of indented JSON, with a digest of itself in front, by which an edit is known.
+/// `text`, a table of indented JSON, with a digest of itself in front, by which an edit is recognised.
 pub(crate) fn sealed(text: &str) -> String {
     let rest = text.strip_prefix("{\n").unwrap_or(text);
     format!("{SEAL}{}\",\n{rest}", hexadecimal(Sha256::digest(rest)))
 }
 
-/// Whether somebody changed what [`sealed`] gave. Of a text without a seal, which an earlier version wrote, nobody can tell.
+/// Whether somebody changed what [`sealed`] gave. A text without a seal, which an earlier version wrote, counts as
+/// unchanged.
 pub(crate) fn is_edited(text: &[u8]) -> bool {
     let is_whole = || {
         let (seal, rest) = text.strip_prefix(SEAL.as_bytes())?.split_at_checked(64)?;

@@ -1,6 +1,6 @@
-//! How much memory did the process hold at most?
+//! Measures the peak memory of the process.
 //!
-//! Does not know who used it.
+//! Does not know what used it.
 //!
 //! **Invariant**: nothing here changes what is computed; where the system does not tell, there is no number.
 

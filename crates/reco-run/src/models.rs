@@ -1,10 +1,11 @@
-//! Says which of the models in a folder may answer, and which one does where none is named.
+//! Selects the model that answers: which ones in a folder may, and which one does where none is named.
 //!
-//! Does not know how a model answers. A run leaves a list of its models beside them, so that what an earlier experiment
-//! left in the same folder is told apart; a folder without a list is one that somebody put together.
+//! Does not know how a model answers. A run leaves a list of its models beside them, so that models of an earlier
+//! experiment in the same folder are told apart; a folder without a list is one that somebody put together.
 //!
-//! **Invariant**: where there is a list, no model answers that it does not name or that changed since; who answers
-//! unnamed was chosen by validation rows, or by a fixed order that is told as such, never by test rows.
+//! **Invariant**: where there is a list, a model that it does not name, or that changed since, does not answer; the
+//! model that answers unnamed was chosen by validation rows, or by a fixed order that is told as such, never by test
+//! rows.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,22 +25,23 @@ use crate::{RunError, auto};
 /// The list of the last run's models, in their folder.
 pub const ANSWERS: &str = "answers.json";
 
-/// Who answers where nothing says who ranks best: what is popular, before what needs to know someone.
+/// The approaches that answer where nothing says which ranks best: what is popular comes before what needs to know
+/// someone.
 const SIMPLE: &[&str] = &["popularity", "profile", "top-rated"];
 
-/// Whose lists for someone new follow the ratings that are told; `auto` does too, but by another part than for its
-/// users.
+/// The approaches whose lists for someone new follow the ratings that are told. Those of `auto` do too, but by another
+/// part than for its users.
 const FOLLOW_RATINGS: &[&str] = &["user-knn", "item-knn", "svd", "clusters", "content"];
 
-/// Whoever tells of fewer ratings than this is asked to take what everyone likes. On MovieLens 100K, of a third of the users
-/// held out whole and cut to 1, 2, 3 and 5 ratings, popularity has an NDCG@10 of 0.36 to 0.37, and the best of those that
-/// follow ratings 0.25 to 0.27.
+/// Visitors who tell of fewer ratings than this get what everyone likes. On MovieLens 100K, with a third of the users
+/// held out whole and cut to 1, 2, 3 and 5 ratings, popularity has an NDCG@10 of 0.36 to 0.37, and the best of the
+/// approaches that follow ratings 0.25 to 0.27.
 pub(crate) const LISTS_FOLLOW: usize = 5;
 
-/// A yardstick, that answers only where it is asked or alone.
+/// A yardstick: it answers only if it is named, or if it is alone.
 pub(crate) const CHANCE: &str = "random";
 
-/// Whoever scores all items alike has no list: which of them come first is the catalogue's order.
+/// An approach that scores all items alike has no list: the catalogue's order decides which of them come first.
 const NO_LISTS: &str = "user-mean";
 
 /// The models of the last run, and what is known of their lists.
@@ -48,7 +50,7 @@ struct Answers {
     schema_version: u32,
     /// The experiment that was run.
     experiment: String,
-    /// Of one that was repeated, the folders beside this one that have its models; else empty.
+    /// For a repeated experiment, the folders beside this one that have its models; else empty.
     repetitions: Vec<String>,
     ranked_by: RankedBy,
     approaches: Vec<Model>,
@@ -60,7 +62,7 @@ struct Answers {
 pub(crate) enum RankedBy {
     /// A metric of the validation rows, the more the better.
     Metric(String),
-    /// Nothing: why.
+    /// Nothing, for this reason.
     Nothing(String),
 }
 
@@ -68,7 +70,7 @@ pub(crate) enum RankedBy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Lists {
     pub(crate) ranked_by: RankedBy,
-    /// The metric, by approach; nothing of those that it does not apply to.
+    /// The metric's value by approach, without those that it does not apply to.
     pub(crate) values: BTreeMap<String, f64>,
 }
 
@@ -77,7 +79,7 @@ pub(crate) struct Lists {
 struct Model {
     /// The name of its folder.
     name: String,
-    /// The registry's entry; the name, where no list says.
+    /// The registry's entry; the folder's name, where there is no list.
     kind: String,
     /// [`Manifest::identity`].
     identity: String,
@@ -108,10 +110,10 @@ pub struct Chosen {
     /// The registry's entry.
     #[serde(skip)]
     pub kind: String,
-    /// Why it is this one, to stand after its name: `which ranked best on validation (ndcg@10 0.1290; next profile
-    /// 0.1100)`.
+    /// Why it is this one, worded to follow its name:
+    /// `which ranked best on validation (ndcg@10 0.1290; next profile 0.1100)`.
     pub why: String,
-    /// What the models were ranked by; nothing where they were not.
+    /// What the models were ranked by, if they were.
     pub metric: Option<String>,
     /// Its value.
     pub value: Option<f64>,
@@ -120,7 +122,7 @@ pub struct Chosen {
 }
 
 impl Chosen {
-    /// Whether the lists of whoever answers follow the ratings that are told.
+    /// Whether its lists follow the ratings that a visitor tells.
     pub(crate) fn follows_ratings(&self) -> bool {
         self.kind == auto::NAME || FOLLOW_RATINGS.contains(&self.kind.as_str())
     }
@@ -135,10 +137,10 @@ pub struct RunnerUp {
     pub value: f64,
 }
 
-/// Writes the list after a training; what stands there is kept where it says the same of these models, and more.
+/// Writes the list after a training. A list of the same experiment that already has these models, and more, is kept.
 pub(crate) fn after_training(context: &Context<'_>) -> Result<(), RunError> {
     let (mine, _) = trained(context)?;
-    // Damaged, or of another version: it is written anew.
+    // A list that is damaged or of another version is written anew.
     let old = Answers::read(&context.at("models")).ok().flatten();
     let same = |old: &Answers| {
         let knows = |one: &Model| old.approaches.iter().any(|known| (&known.name, &known.identity) == one.key());
@@ -156,8 +158,8 @@ pub(crate) fn write(context: &Context<'_>, lists: &Lists) -> Result<(), RunError
     let models = context.at("models");
     let (mut mine, inputs) = trained(context)?;
     mine.iter_mut().for_each(|one| one.validation = lists.values.get(&one.name).copied());
-    // A part of an experiment was run: its other models are still its own, but are not of this run and never chosen
-    // unnamed.
+    // If only a part of the experiment was run, its other models stay in the list, but they are not of this run and get
+    // no rank.
     let old = Answers::read(&models).ok().flatten().filter(|old| old.experiment == context.experiment.name);
     for one in old.into_iter().flat_map(|old| old.approaches) {
         let fresh = || Manifest::read(&models.join(&one.name), "").ok().filter(|found| found.inputs == inputs);
@@ -169,7 +171,7 @@ pub(crate) fn write(context: &Context<'_>, lists: &Lists) -> Result<(), RunError
     save(&models, &Answers::of(context, Vec::new(), lists.ranked_by.clone(), mine))
 }
 
-/// Writes, in place of the list of an earlier run, that the last one was repeated.
+/// Writes, in the place of an earlier run's list, that the last run was repeated.
 pub(crate) fn write_repeated(context: &Context<'_>) -> Result<(), RunError> {
     let labels: Vec<String> = context.experiment.repetitions.iter().map(|one| one.label.clone()).collect();
     let nothing = RankedBy::Nothing("the last run was repeated".to_owned());
@@ -186,7 +188,7 @@ fn save(models: &Path, answers: &Answers) -> Result<(), RunError> {
     Ok(Output::at(&path)?.write_text(&sealed(&(text + "\n")))?)
 }
 
-/// Whether nothing lies where the list of `context` is written, or a list of ours.
+/// Refuses anything but a list of ours in the place where the list of `context` is written.
 ///
 /// # Errors
 /// What is in the way.
@@ -197,7 +199,7 @@ pub(crate) fn refuse_foreign(context: &Context<'_>) -> Result<(), RunError> {
     }
     let found = fs::metadata(&path).is_ok_and(|found| found.is_file()).then(|| fs::read(&path).ok()).flatten();
     let found: Value = found.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-    // By whichever version of reco.
+    // Any version of reco may have written it.
     if ["schema_version", "approaches"].iter().all(|key| found.get(key).is_some()) {
         return Ok(());
     }
@@ -226,7 +228,7 @@ impl Model {
     fn answers_visitors(&self) -> bool {
         let entry = approaches().find(|entry| entry.name == self.kind);
         let approach = entry.and_then(|entry| (entry.configure)(&(entry.defaults)()).ok());
-        // Of a kind that no registry has, whoever loads it says what is wrong.
+        // For a kind that no registry has, loading the model says what is wrong.
         approach.is_none_or(|approach| !approach.requires().contains(&Requirement::KnownUsers))
     }
 
@@ -324,19 +326,19 @@ impl Shelf {
         Err(RunError::UnknownModel { name, path, hint })
     }
 
-    /// The last in the registry's order of those that may answer and that are `such`; of any, where none is.
+    /// The last model in the registry's order that may answer and is `such`; if none is, the last that may answer.
     fn last(&self, such: impl Fn(&Path) -> bool) -> Result<PathBuf, RunError> {
         let folders: Vec<PathBuf> = self.available.iter().map(|one| self.models.join(&one.name)).collect();
         match folders.iter().rev().find(|folder| such(folder)).or(folders.last()) {
             Some(last) => Ok(last.clone()),
-            // Others lie there.
+            // Only other models are there, and the error says so.
             None => self.find(&self.folders[0]),
         }
     }
 
     fn choose(&self, by: AskedBy) -> Result<Chosen, RunError> {
         if self.available.is_empty() {
-            // Others lie there.
+            // Only other models are there, and the error says so.
             self.find(&self.folders[0])?;
         }
         let has = |kinds: &[&str]| self.available.iter().any(|one| kinds.contains(&one.kind.as_str()));
@@ -353,7 +355,7 @@ impl Shelf {
             }
             AskedBy::Visitor { .. } => (SIMPLE, "which needs to know nobody"),
         };
-        // Among the validated, whoever could answer: of visitors' own words, no validation row says anything.
+        // The best ranked of those that can answer. Validation rows say nothing of what visitors state.
         let ranked_by = self.answers.as_ref().map(|answers| &answers.ranked_by);
         if let (Some(RankedBy::Metric(metric)), true) = (ranked_by, reason.is_empty()) {
             let can = |one: &&Model| by == AskedBy::Users || FOLLOW_RATINGS.contains(&one.kind.as_str());
@@ -361,7 +363,7 @@ impl Shelf {
             let candidates =
                 self.available.iter().filter(can).filter(|one| ![CHANCE, NO_LISTS].contains(&one.kind.as_str()));
             let mut best: Vec<(Model, f64)> = candidates.filter_map(value).collect();
-            // Stable: of equal ones the earlier in the registry comes first.
+            // A stable sort: of equals, the earlier in the registry comes first.
             best.sort_by(|one, other| other.1.total_cmp(&one.1));
             let mut best = best.into_iter();
             if let Some((Model { name, kind, .. }, value)) = best.next() {
@@ -390,7 +392,7 @@ impl Shelf {
         Ok(Chosen { folder, kind, why, metric: None, value: None, next: None })
     }
 
-    /// Why an approach answers that was not ranked, and which `missing` ones would have before it.
+    /// Why an approach answers that was not ranked, and which `missing` ones would have come before it.
     fn unranked(&self, missing: &[&str]) -> String {
         let why = match self.answers.as_ref().map(|answers| &answers.ranked_by) {
             None => format!("no run left a list of its models (`{ANSWERS}`)"),
@@ -405,7 +407,7 @@ impl Shelf {
 }
 
 impl Answers {
-    /// Why a model that lies there does not answer.
+    /// Why a model that is there does not answer.
     fn refusal(&self, name: String, path: String) -> RunError {
         let experiment = &self.experiment;
         if self.approaches.iter().any(|one| one.name == name) {
@@ -420,8 +422,8 @@ impl Answers {
     }
 }
 
-/// Whether a model that is listed lies there as it was. One whose manifest cannot be read is: whoever loads it says
-/// what is wrong.
+/// Whether a listed model is as it was. A model whose manifest cannot be read counts as such: loading it says what is
+/// wrong.
 fn is_same(models: &Path, one: &Model) -> bool {
     let folder = models.join(&one.name);
     folder.is_dir() && Manifest::read(&folder, "").map_or(true, |found| found.identity() == one.identity)
@@ -435,12 +437,11 @@ pub fn find(models: &Path, name: &str) -> Result<PathBuf, RunError> {
     Shelf::open(models)?.find(name)
 }
 
-/// The model under `models` that answers those who name none. Of the last run's models, users ask the one that ranked
-/// best on validation rows; visitors who rated five items or more, the one that did so of those whose lists follow
-/// ratings; visitors who state something, `profile`; other visitors, what is popular. Where nothing was
-/// ranked, users ask `popularity`, else `profile` or `top-rated`, and visitors who rated so much `auto`, `content` or
-/// `profile`. Where none of these was trained, what is popular answers, else the last of the registry's order that has
-/// an answer for who asks.
+/// The model under `models` that answers those who name none. Of the last run's models, users get the one that ranked
+/// best on validation rows; visitors who rated five items or more, the best ranked of those whose lists follow ratings;
+/// visitors who state something, `profile`; other visitors, what is popular. Where nothing was ranked, users get
+/// `popularity`, else `profile` or `top-rated`, and visitors who rated that much `auto`, `content` or `profile`. Where
+/// none of these was trained, what is popular answers, else the last in the registry's order that can answer the asker.
 ///
 /// # Errors
 /// No model at all, or none that answers visitors; a last run that was repeated.

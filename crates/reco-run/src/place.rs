@@ -1,9 +1,9 @@
-//! A folder of a run is replaced only while everything in it is ours.
+//! Replaces a folder of a run, only while everything in it is reco's own.
 //!
 //! Does not know what a stage writes, nor whether it is out of date.
 //!
-//! **Invariant**: nothing is deleted but files that a manifest of ours names with the digest that they still have, and
-//! what a run was still writing when it was killed, which is marked as such; a file of ours that was changed is set
+//! **Invariant**: nothing is deleted except files that a manifest of ours names with the digest that they still have,
+//! and what a run was still writing when it was killed, which is marked as such; a file of ours that was changed is set
 //! aside. At every moment either the old folder or the new one is there whole, if under its hidden name.
 
 #[cfg(test)]
@@ -27,14 +27,14 @@ pub(crate) const MARKER: &str = ".reco-unfinished";
 const MARKED: &str =
     "reco is filling this folder. If no run is at work, it was stopped, and the next one empties it.\n";
 
-/// Where what the user changed goes, in the folder of the run.
+/// The folder for what the user changed, in the folder of the run.
 const ASIDE: &str = "set-aside";
 
 /// Where a folder of a run lies, or is to lie.
 pub(crate) struct Place<'a> {
-    /// At the end of all links.
+    /// Its path, with links followed.
     path: PathBuf,
-    /// Where files go that were changed.
+    /// The folder for files that were changed.
     aside: PathBuf,
     progress: &'a dyn RunProgress,
 }
@@ -50,14 +50,14 @@ impl<'a> Place<'a> {
         let linked = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
         let (path, beside) = match linked.then(|| fs::canonicalize(path)) {
             None => (path.to_owned(), out.to_owned()),
-            // On the disk that the folder is on.
+            // Beside the folder that the link leads to, on its disk.
             Some(Ok(led_to)) => (led_to.clone(), led_to.parent().unwrap_or(out).to_owned()),
             Some(Err(_)) => return Err(in_the_way(path, "it is a link that leads nowhere".to_owned())),
         };
         Ok(Self { path, aside: beside.join(ASIDE).join(name), progress })
     }
 
-    /// Puts in order what a killed run left.
+    /// Tidies up what a killed run left.
     ///
     /// # Errors
     /// Something under a hidden name of ours that is not ours.
@@ -65,7 +65,7 @@ impl<'a> Place<'a> {
         self.refuse_foreign()?;
         let (old, partial) = (self.hidden("old"), self.hidden("partial"));
         if exists(&old) {
-            // It was stopped between the two renames, or while the old folder was emptied.
+            // The run was stopped between the two renames, or while the old folder was emptied.
             match exists(&self.path) {
                 false => fs::rename(&old, &self.path).map_err(RunError::writing(&self.path))?,
                 true => self.dispose(&old)?,
@@ -74,12 +74,13 @@ impl<'a> Place<'a> {
         match exists(&partial) {
             false => Ok(()),
             true if is_marked(&partial) => discard(&partial).map_err(RunError::writing(&partial)),
-            // It was stopped just before it got its name, whole and with its manifest; or just after it was made.
+            // The run was stopped just before the folder, whole and with its manifest, got its name; or just after it
+            // was made.
             true => self.dispose(&partial),
         }
     }
 
-    /// Whether the place is free, or holds nothing but what a manifest of ours names; so, too, its hidden names.
+    /// Refuses anything at the place, or under its hidden names, that no manifest of ours names.
     ///
     /// # Errors
     /// What is in the way.
@@ -143,7 +144,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Sets the file `name` in `folder` aside where it is one that we sealed and somebody changed since.
+    /// Sets the file `name` in `folder` aside if we sealed it and somebody has changed it since.
     pub(crate) fn keep_edited(&self, folder: &Path, name: &str) -> Result<(), RunError> {
         let path = folder.join(name);
         match fs::read(&path) {
@@ -174,7 +175,7 @@ impl<'a> Place<'a> {
         Ok(())
     }
 
-    /// A name under `set-aside` that nothing has yet; its folder is made.
+    /// A free name under `set-aside`; its folder is made.
     fn free_name(&self, name: &str) -> Result<PathBuf, RunError> {
         let wanted = self.aside.join(name);
         let folder = wanted.parent().unwrap_or(&self.aside);
@@ -204,14 +205,14 @@ pub(crate) struct Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // After the rename there is nothing left here; a failure to tidy up must not hide the one that led here. A folder
-        // that is whole and could not get its name goes when the next run begins.
+        // After the rename nothing is left here. A failure to tidy up must not hide the failure that led here. A folder
+        // that is whole and could not get its name is removed when the next run begins.
         let _ = if is_marked(&self.path) { discard(&self.path) } else { fs::remove_dir(&self.path) };
     }
 }
 
-/// Removes a folder that is marked as unfinished. The mark goes last: whatever is left when this is stopped is known for
-/// ours.
+/// Removes a folder that is marked as unfinished. The mark goes last, so that whatever is left if this is stopped is
+/// known to be ours.
 fn discard(folder: &Path) -> io::Result<()> {
     let marker = folder.join(MARKER);
     for entry in fs::read_dir(folder)? {
@@ -226,7 +227,8 @@ fn discard(folder: &Path) -> io::Result<()> {
     fs::remove_dir(folder)
 }
 
-/// Gives what lies at `from` the free name `to`, which may be on another disk: a link or a mount may lie in between.
+/// Moves what lies at `from` to the free name `to`. The two may be on different disks, as a link or a mount may lie in
+/// between.
 fn move_to(from: &Path, to: &Path) -> Result<(), RunError> {
     let is_file = || fs::symlink_metadata(from).is_ok_and(|found| found.is_file());
     match fs::rename(from, to) {
@@ -234,7 +236,7 @@ fn move_to(from: &Path, to: &Path) -> Result<(), RunError> {
         done => return done.map_err(RunError::writing(to)),
     }
     let mut file = File::open(from).map_err(RunError::reading(from))?;
-    // Whole under its name, and on the disk, before the original goes.
+    // The copy is whole under its name, and on the disk, before the original goes.
     let copy = |mut into: File| match io::copy(&mut file, &mut into) {
         Ok(_) => Ok(()),
         Err(source) => Err(DataError::Io { action: "write", path: to.to_owned(), source }),
@@ -243,7 +245,7 @@ fn move_to(from: &Path, to: &Path) -> Result<(), RunError> {
     fs::remove_file(from).map_err(RunError::writing(from))
 }
 
-/// Refuses a file where `path`, or a folder that it lies in, belongs.
+/// Refuses a file in the place of `path`, or of a folder that it lies in.
 ///
 /// # Errors
 /// The file, or a link that leads nowhere.
@@ -260,7 +262,7 @@ pub(crate) fn folder_fits(path: &Path) -> Result<(), RunError> {
     }
 }
 
-/// Refuses what lies in `folder`, which the run would replace, and is to be read by it.
+/// Refuses any of `inputs`, which the run is to read, in `folder`, which it would replace.
 ///
 /// # Errors
 /// The first of `inputs` that lies there.
@@ -277,20 +279,20 @@ pub(crate) fn refuse_inputs_inside(inputs: &[PathBuf], folder: &Path) -> Result<
     }
 }
 
-/// Whether a folder was being filled by us when its process ended.
+/// Whether we were filling a folder when the process ended.
 fn is_marked(folder: &Path) -> bool {
     let marker = folder.join(MARKER);
     let is = |path: &Path, kind: fn(&fs::Metadata) -> bool| fs::symlink_metadata(path).is_ok_and(|found| kind(&found));
     is(folder, fs::Metadata::is_dir)
         && is(&marker, fs::Metadata::is_file)
         && fs::read(&marker).is_ok_and(|text| {
-            // It may have ended while it wrote the mark, before anything else.
+            // The process may have ended while it wrote the mark, before anything else.
             let alone = || entries(folder).is_ok_and(|entries| entries.len() == 1);
             text == MARKED.as_bytes() || (MARKED.as_bytes().starts_with(&text) && alone())
         })
 }
 
-/// What the manifest of `folder` names, where it names everything that is there; nothing, of an empty folder.
+/// What the manifest of `folder` names, if it names everything that is there; nothing for an empty folder.
 ///
 /// # Errors
 /// What is in the way: no folder, no manifest of ours, or something that the manifest does not name.
@@ -315,8 +317,8 @@ fn named(folder: &Path) -> Result<Digests, RunError> {
     }
 }
 
-/// The digests in the manifest of `folder`, of whatever version; the reason why it is none of ours, or `None` if there
-/// is none.
+/// The digests in the manifest of `folder`, of whatever version. The error is the reason why it is not ours, or `None`
+/// if there is no manifest.
 fn outputs(folder: &Path) -> Result<Digests, Option<String>> {
     let path = folder.join(MANIFEST);
     match fs::symlink_metadata(&path) {
@@ -334,8 +336,8 @@ fn outputs(folder: &Path) -> Result<Digests, Option<String>> {
     read().ok_or_else(|| Some("it is no manifest of reco".to_owned()))
 }
 
-/// The first thing in `folder`, by name, that `outputs` does not: a file, a link, a pipe, a folder without any file of
-/// ours.
+/// The first thing in `folder`, by name, that `outputs` does not name: a file, a link, a pipe, or a folder without any
+/// file of ours.
 fn stranger(folder: &Path, prefix: &str, outputs: &Digests) -> Result<Option<PathBuf>, RunError> {
     for (path, kind) in entries(folder)? {
         let name = path.file_name().and_then(|name| name.to_str()).map(|name| format!("{prefix}{name}"));
@@ -367,7 +369,7 @@ fn entries(folder: &Path) -> Result<Vec<(PathBuf, fs::FileType)>, RunError> {
     Ok(entries)
 }
 
-/// Whether something is there under that name, if only a link that leads nowhere.
+/// Whether something has that name, even if only a link that leads nowhere.
 fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }

@@ -1,8 +1,8 @@
-//! Who is told how a run goes?
+//! Defines how a run reports its progress, and how it is asked to stop.
 //!
 //! Does not know terminals: progress bars are an implementation elsewhere.
 //!
-//! **Invariant**: nothing an implementation does changes a result, except that it can stop the run.
+//! **Invariant**: nothing that an implementation does changes a result, except that it can stop the run.
 
 use std::path::Path;
 
@@ -25,20 +25,20 @@ pub struct Outcome {
     pub skipped: bool,
     /// Wall time of the work, zero where it was skipped.
     pub seconds: f64,
-    /// What the work concluded from one's own files, in words.
+    /// What the work concluded from the user's own files, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub said: Vec<String>,
 }
 
-/// Told of the progress of a run.
+/// Receives the progress of a run.
 pub trait RunProgress: Send + Sync {
-    /// Who is told of a fetch.
+    /// Receives the progress of a fetch.
     fn fetch(&self) -> &dyn FetchProgress;
 
-    /// Who is told of an ingest.
+    /// Receives the progress of an ingest.
     fn ingest(&self) -> &dyn IngestProgress;
 
-    /// Who is told of a training; also asked whether the run should stop.
+    /// Receives the progress of a training; also asked whether the run should stop.
     fn train(&self) -> &dyn Progress;
 
     /// A repetition begins: `split.fold=3`, the `number`-th of `n`.
@@ -51,7 +51,7 @@ pub trait RunProgress: Send + Sync {
         let _ = (stage, approach, why);
     }
 
-    /// A file of the run was changed since it was written, and is kept at `kept`.
+    /// A file of the run was changed after it was written, and is kept at `kept`.
     fn set_aside(&self, file: &Path, kept: &Path) {
         let _ = (file, kept);
     }

@@ -1,19 +1,19 @@
-//! Turns what a score is made of into a sentence for the one who asked.
+//! Turns the terms of a score into a sentence for the one who asked.
 //!
-//! Does not know numbers that a person would not: parts of a model without a meaning of their own are left out. Says
-//! `you`.
+//! Does not know numbers that mean nothing to a person: parts of a model without a meaning of their own are left out.
+//! Addresses the reader as `you`.
 //!
-//! **Invariant**: a sentence names only terms that speak for the item, and stars only that somebody gave; where there
+//! **Invariant**: a sentence names only terms that speak for the item, and only stars that somebody gave; where there
 //! are none it says what is known of the item.
 
 use reco_core::RatingScale;
 
 use crate::answer::{Reason, ReasonCause, Reasons};
 
-/// So many items or features are named.
+/// The most items or features that are named.
 const NAMED: usize = 2;
 
-/// What everyone together says of an item.
+/// What all people together say of an item.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ItemFacts {
     /// How many people have met it in training.
@@ -34,13 +34,13 @@ impl ItemFacts {
 }
 
 impl Reasons {
-    /// Why, for the one who asked: `because you rated Star Wars 5`, `because you rate much Sci-Fi`; what everyone together
-    /// says of the item where the terms say nothing to a person.
+    /// The reason in a sentence: `because you rated Star Wars 5`, `because you rate much Sci-Fi`; what all people
+    /// together say of the item where the terms mean nothing to a person.
     pub fn sentence(&self, item: &ItemFacts, scale: RatingScale) -> String {
         let speaks_for = |reason: &&Reason| reason.effect > 0.0;
         let terms = || self.terms.iter().filter(speaks_for);
         let middle = (scale.min() + scale.max()) / 2.0;
-        // A low rating of something alike is no reason to watch it, whatever it adds to a sum.
+        // A low rating of a similar item is no reason to watch it, whatever it adds to a sum.
         let rated = terms().filter_map(|reason| match &reason.cause {
             ReasonCause::Item { name, rating: Some(rating), .. } if *rating > middle => {
                 Some(("rated", format!("{name} {}", stars(*rating))))
@@ -48,7 +48,8 @@ impl Reasons {
             ReasonCause::Item { name, rating: None, .. } => Some(("liked", name.clone())),
             _ => None,
         });
-        // A model's weight of a feature is how much of what someone rates has it, whatever they thought of it.
+        // A model's weight of a feature is the share of a user's rated items that have it, whatever the user thought of
+        // them.
         let features = terms().filter_map(|reason| match &reason.cause {
             ReasonCause::Feature { name, is_stated, .. } => {
                 Some((if *is_stated { "like" } else { "rate much" }, feature(name)))
@@ -75,7 +76,7 @@ impl Reasons {
             };
             return format!("because {who} as you do {average}");
         }
-        // Groups of people that one belongs to: the model's own words for them begin so.
+        // Groups of people that the user belongs to: the model's names for them begin like this.
         let groups: Vec<String> = terms()
             .filter_map(|reason| match &reason.cause {
                 ReasonCause::Part { name } if reason.effect >= WORTH_TELLING => name.strip_prefix("people of "),
@@ -88,14 +89,14 @@ impl Reasons {
         if !groups.is_empty() {
             return format!("popular with people {}; {known}", groups.join(", and "));
         }
-        // A share of people is a logarithm below 0, and speaks for the item all the same.
+        // A share of people is a logarithm, and so below 0, but speaks for the item all the same.
         let counts =
             |reason: &Reason| matches!(&reason.cause, ReasonCause::Part { name } if POPULAR.contains(&name.as_str()));
         if self.terms.iter().any(counts) { format!("popular with everyone: {known}") } else { known }
     }
 }
 
-/// `because you rated Star Wars 5 and Alien 4.5`, of verbs and what they are of; `None` without any.
+/// `because you rated Star Wars 5 and Alien 4.5`, from verbs and their objects; `None` without any.
 fn because(reasons: impl Iterator<Item = (&'static str, String)>) -> Option<String> {
     let mut said = "";
     let mut words = Vec::new();
@@ -106,17 +107,16 @@ fn because(reasons: impl Iterator<Item = (&'static str, String)>) -> Option<Stri
     (!words.is_empty()).then(|| format!("because you {}", words.join(" and ")))
 }
 
-/// A feature's column as one says it: `brand Acme` for `brand=Acme`.
+/// A feature's column in words: `brand Acme` for `brand=Acme`.
 fn feature(name: &str) -> String {
-    // How long ago an item appeared is a feature by the name of `old`.
+    // The feature named `old` is about how long ago an item appeared.
     if name == "old" { "that is older".to_owned() } else { name.replacen('=', " ", 1) }
 }
 
-/// From so large an effect on, in logarithms of odds, a group of people likes an item noticeably more than everyone
-/// does.
+/// The effect, in logarithms of odds, from which a group of people likes an item noticeably more than everyone does.
 const WORTH_TELLING: f32 = 0.05;
 
-/// What models call it that count who has met an item.
+/// The names of parts of models that count who has met an item.
 const POPULAR: [&str; 2] = ["training rows", "enjoyed by everyone"];
 
 fn people(n: usize) -> String {

@@ -1,4 +1,4 @@
-//! Which approaches are there?
+//! Lists every approach, in the order of help and reports.
 //!
 //! Does not know any: it joins the registries of the crates that do.
 //!
@@ -13,7 +13,7 @@ pub fn approaches() -> impl Iterator<Item = &'static ApproachEntry> + Clone {
     reco_classic::APPROACHES.iter().chain(reco_models::APPROACHES).chain(OWN)
 }
 
-/// Those that choose among the others.
+/// The approaches that choose among the others.
 static OWN: &[ApproachEntry] = &[auto::ENTRY];
 
 #[cfg(test)]

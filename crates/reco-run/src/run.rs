@@ -1,9 +1,9 @@
-//! A whole experiment runs, or a part of it.
+//! Runs a whole experiment, or a part of it.
 //!
 //! Does not know what a stage does.
 //!
 //! **Invariant**: stages run in the order of [`STAGES`], each after the ones that it reads; before the first of them,
-//! the folders of all are known to hold nothing but ours, and no other run is at work there.
+//! all their folders are known to hold nothing but ours, and no other run is at work there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,14 +18,14 @@ use crate::place::refuse_inputs_inside;
 use crate::stage::{Context, position, repeated, report, train};
 use crate::{Experiment, Outcome, PAGE, RESULTS, Repetition, RunError, RunProgress, STAGES, StageEntry};
 
-/// Which part of a run, and where.
+/// The options of a run: which part of it, and where.
 #[derive(Clone, Copy)]
 pub struct RunOptions<'a> {
     /// Raw files, shared by experiments: `data/raw`.
     pub raw: &'a Path,
     /// What the run makes: `data`.
     pub out: &'a Path,
-    /// The first stage; those before it are taken as they lie.
+    /// The first stage; the folders of earlier stages are taken as they are.
     pub from: Option<&'a str>,
     /// The only stage.
     pub only: Option<&'a str>,
@@ -33,7 +33,7 @@ pub struct RunOptions<'a> {
     pub force: bool,
     /// The command line that asked for it, for the report to tell; may be empty.
     pub command: &'a str,
-    /// Is told of progress, and can ask to stop.
+    /// Receives the progress, and can ask to stop.
     pub progress: &'a dyn RunProgress,
 }
 
@@ -44,7 +44,7 @@ pub struct Summary {
     pub work: Vec<Outcome>,
     /// The results, where the report stage took part.
     pub results: Option<Results>,
-    /// Where the report for people lies, if it did.
+    /// The path of the report for people, where the report stage took part.
     pub page: Option<PathBuf>,
 }
 
@@ -61,19 +61,19 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         (Some(from), None) => &STAGES[position(from)?..],
         (None, None) => STAGES,
     };
-    // What is wrong with the last stage is said before the first one works.
+    // An error in what the last stages are asked for is found before the first one works.
     for experiment in [experiment].into_iter().chain(experiment.repetitions.iter().map(|one| &one.experiment)) {
         experiment.evaluate.check()?;
     }
     let RunOptions { out, command, .. } = *options;
     let places: Vec<PathBuf> = experiment.repetitions.iter().map(|one| out.join(&one.label)).collect();
-    // The folder of a repetition may be one that somebody names alone.
+    // The folder of a repetition may be named alone by another run, so it is locked too.
     let lock = places.iter().fold(Lock::of(out), |lock, place| lock.and(place));
     let whole = within(experiment, out, out, &lock, options);
     let contexts = contexts(&whole, &places);
     let reports = stages.iter().any(|stage| stage.name == report::ENTRY.name);
 
-    // Nothing is begun that could not be ended, and nothing of anyone else's is touched.
+    // All that is in the way is found before anything begins, and nothing of anyone else's is touched.
     let mut of_whole = Vec::new();
     if reports {
         of_whole.extend((report::ENTRY.folders)(&whole));
@@ -86,7 +86,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     let refused =
         refuse_foreign(&folders).and_then(|()| contexts.iter().chain([&whole]).try_for_each(models::refuse_foreign));
     if refused.is_err() && out.join(lock::FILE).exists() {
-        // What is in the way may be what another run is writing.
+        // Another run may be writing what is in the way.
         Lock::of(out).take(command)?;
     }
     refused?;
@@ -131,7 +131,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     })
 }
 
-/// The context of each repetition, which lie at `places`; the one of the `whole` where nothing is repeated.
+/// The context of each repetition, at its place in `places`; `whole` alone where nothing is repeated.
 fn contexts<'a>(whole: &Context<'a>, places: &'a [PathBuf]) -> Vec<Context<'a>> {
     let of = |(Repetition { label, shares_tables, experiment }, at): (&'a Repetition, &'a PathBuf)| {
         let tables = if *shares_tables { whole.out } else { at };
@@ -154,7 +154,7 @@ fn work_through(contexts: &[Context<'_>], stages: &[StageEntry], work: &mut Vec<
     Ok(())
 }
 
-/// What a stage is given that works in `out`, with tables that lie in `tables`.
+/// The context of a stage that works in `out`, with the tables in `tables`.
 pub(crate) fn within<'a>(
     experiment: &'a Experiment,
     out: &'a Path,
@@ -166,12 +166,12 @@ pub(crate) fn within<'a>(
     Context { experiment, raw, out, tables, repetition: None, force, command, progress, lock }
 }
 
-/// The folders that `stages` make of `context`.
+/// The folders that `stages` make in `context`.
 pub(crate) fn folders(context: &Context<'_>, stages: &[StageEntry]) -> Vec<PathBuf> {
     stages.iter().flat_map(|stage| (stage.folders)(context)).collect()
 }
 
-/// Refuses what is not ours in folders that would be replaced, and what is to be read from there.
+/// Refuses folders that would be replaced and hold something that is not ours, or that is to be read.
 ///
 /// # Errors
 /// What is in the way.
@@ -189,7 +189,7 @@ pub(crate) fn refuse_foreign(folders: &[(&Context<'_>, PathBuf)]) -> Result<(), 
 /// The results that the last run left under `out`.
 ///
 /// # Errors
-/// None there, or not written by this reco.
+/// No results, or none that this reco wrote.
 pub fn results(out: &Path) -> Result<Results, RunError> {
     let path = out.join("report").join(RESULTS);
     let text = fs::read_to_string(&path).map_err(RunError::reading(&path))?;

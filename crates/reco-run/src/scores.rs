@@ -1,9 +1,9 @@
-//! How good are somebody else's scores, by the same ruler?
+//! Measures scores that somebody else computed, exactly as our own models are measured.
 //!
 //! Does not know who computed them: a file says which score each pair of a user and an item has.
 //!
-//! **Invariant**: a pair that the file leaves out is never recommended; what the data set does not know is counted, and plays no
-//! part.
+//! **Invariant**: a pair that the file leaves out is never recommended; what the data set does not know is counted, and
+//! plays no part.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,16 +20,16 @@ use crate::run::{folders, refuse_foreign, within};
 use crate::stage::{Ruler, position, report, users};
 use crate::{Experiment, RunError, RunOptions};
 
-/// What came out.
+/// The outcome for a file of scores.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScoredFile {
     /// Name and value of each metric, at full precision; `null` where it does not apply.
     pub metrics: BTreeMap<String, Option<f64>>,
-    /// Between which bounds each lies, 95 times in 100, were the test users others.
+    /// The bounds between which each metric would lie 95 times in 100 with other test users.
     pub intervals: BTreeMap<String, [f64; 2]>,
     /// Users with test rows.
     pub n_users: usize,
-    /// Of them without a relevant test row, who are left out of metrics of rankings.
+    /// Those of them without a relevant test row, who are left out of metrics of rankings.
     pub n_users_without_relevant: usize,
     /// Test rows.
     pub n_test: usize,
@@ -47,12 +47,12 @@ pub struct ScoredFile {
     pub sampled_negatives: usize,
     /// Whether scores were replaced by their places for each user, because single precision could not tell them apart.
     pub scores_became_places: bool,
-    /// The same for people.
+    /// The same in the form that is shown to people.
     #[serde(skip)]
     pub results: Results,
 }
 
-/// Which scores, and what they are.
+/// The file of scores, and how to read it.
 #[derive(Clone, Copy, Debug)]
 pub struct ScoresOptions<'a> {
     /// The file: CSV, TSV, JSON lines or Parquet, with the columns `user`, `item` and `score` or `rank`.
@@ -65,11 +65,12 @@ pub struct ScoresOptions<'a> {
     pub per_user: Option<&'a Path>,
 }
 
-/// Measures the scores of a file on the held-out rows of `experiment`, whose tables and features are made where they are missing.
+/// Measures the scores of a file on the held-out rows of `experiment`, whose tables and features are made where they
+/// are missing.
 ///
 /// # Errors
-/// Whatever stops the stages up to `features`; a file that is not a table of scores; no pair of it known; stars for which a rated
-/// test row is missing; a repeated experiment without a repetition named.
+/// Whatever stops the stages up to `features`; a file that is not a table of scores; no pair of it known; stars for
+/// which a rated test row is missing; a repeated experiment without a repetition named.
 pub fn measure_scores(
     experiment: &Experiment,
     options: &RunOptions<'_>,
@@ -123,7 +124,7 @@ pub fn measure_scores(
     })
 }
 
-/// Stars for some rows would make an error over some rows.
+/// Refuses stars that leave out a rated test row: the error would be over some rows only.
 fn all_are_there(table: &ScoreTable, test: &Interactions, options: &ScoresOptions<'_>) -> Result<(), RunError> {
     let rated = || test.iter().filter(|row| row.rating.is_some());
     let missing = || rated().filter(|row| !table.of(row.user).any(|(item, _)| item == row.item));
@@ -141,7 +142,7 @@ fn all_are_there(table: &ScoreTable, test: &Interactions, options: &ScoresOption
     })
 }
 
-/// The experiment itself, or the one of its repetitions that is named, and where they lie.
+/// The experiment itself, or its repetition of that name, with the folders of the run and of the tables.
 fn one_of<'a>(
     experiment: &'a Experiment,
     options: &RunOptions<'_>,
@@ -162,7 +163,7 @@ fn one_of<'a>(
     }
 }
 
-/// A recommender that was told its scores.
+/// A recommender that answers with given scores.
 struct ScoreTable {
     catalogue: Arc<Catalogue>,
     predicts: Predicts,
@@ -173,7 +174,7 @@ struct ScoreTable {
 }
 
 impl ScoreTable {
-    /// The pairs of `rows` that the catalogue knows, and how many it does not.
+    /// The pairs of `rows` that the catalogue knows, and the number of those that it does not.
     fn new(
         rows: &ScoreRows,
         catalogue: &Arc<Catalogue>,

@@ -1,4 +1,4 @@
-//! What stands in a table of a run?
+//! Reads the first rows of a Parquet table.
 //!
 //! Does not know what a column means.
 //!
@@ -18,7 +18,7 @@ use crate::RunError;
 pub struct Shown {
     /// The file.
     pub path: String,
-    /// All rows of it.
+    /// The number of all its rows.
     pub n_rows: u64,
     /// The columns' names.
     pub columns: Vec<String>,
@@ -50,7 +50,7 @@ pub fn show(path: &Path, n: usize) -> Result<Shown, RunError> {
     })
 }
 
-/// The number that is written like it, by way of its shortest text: 0.8, and not 0.800000011920929.
+/// The double-precision number with the same shortest text: 0.8, and not 0.800000011920929.
 pub(crate) fn decimal(number: f32) -> f64 {
     number.to_string().parse().unwrap_or_else(|_| f64::from(number))
 }

@@ -1,9 +1,9 @@
-//! How long does it take from a clone to a program and to the first table, how large is that, and how soon does it answer?
+//! Measures a clean build: the time from a clone to the first table, the size of `reco`, and how fast it starts.
 //!
 //! Does not know what is compiled.
 //!
-//! **Invariant**: the last commit is cloned and compiled in an empty folder, no crate is downloaded while the clock runs, and processor
-//! seconds are those of all compilers together, so that a machine that does something else besides lengthens the wall time alone.
+//! **Invariant**: the last commit is cloned and compiled in an empty folder, and no crate is downloaded while the clock
+//! runs. Processor seconds are those of all compilers together, so that other load lengthens the wall time alone.
 
 use std::fs;
 use std::path::Path;
@@ -21,14 +21,14 @@ use crate::process::{Workspace, children_seconds, is_installed, measure, shown, 
 /// Starts of a program; the median is shown.
 const STARTS: usize = 20;
 
-/// An experiment of seconds that leaves something to describe and to ask.
+/// An experiment that takes seconds and leaves models to describe and to ask.
 const EXPERIMENT: &str = "data/experiments/fixture.toml";
 
 pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     let folder = empty(workspace, "build")?;
     let clone = folder.join("clone");
     succeed(workspace.command("git").args(["clone", "--quiet"]).arg(workspace.root()).arg(&clone))?;
-    // What is compiled is measured, not what is downloaded.
+    // Compiling is measured, downloading is not.
     succeed(workspace.cargo(&["fetch", "--locked"]).current_dir(&clone))?;
     let mut text = "| command | seconds | processor seconds |\n| --- | ---: | ---: |\n".to_owned();
     let mut sum = 0.0;

@@ -1,6 +1,6 @@
-//! Lists what is measured, and how.
+//! Lists the cases of the benchmark, and measures those that run whole experiments.
 //!
-//! Does not know the page it is written to.
+//! Does not know the page that the results are written to.
 //!
 //! **Invariant**: a case runs `reco` or cargo as anyone would, in folders of its own that it empties first, so that no
 //! earlier run's work is skipped.
@@ -144,7 +144,7 @@ pub(super) const CASES: &[Case] = &[
 /// The networks of the article.
 pub(super) const NETWORKS: [&str; 3] = ["collaborative", "neural", "hybrid"];
 
-/// One option of all of them, for `--set`.
+/// One option of all networks, for `--set`.
 pub(super) fn of_networks(key: &str, value: &str) -> Vec<String> {
     NETWORKS.map(|name| format!("approach.{name}.{key}={value}")).to_vec()
 }
@@ -153,7 +153,7 @@ pub(super) fn of_networks(key: &str, value: &str) -> Vec<String> {
 pub(super) struct Row {
     pub(super) command: String,
     pub(super) cost: Cost,
-    /// Rows of data that went through, where that is the point.
+    /// Rows of data that were processed, where they are counted.
     pub(super) n_rows: Option<u64>,
 }
 
@@ -169,7 +169,7 @@ pub(super) fn empty(workspace: &Workspace, name: &str) -> Result<PathBuf> {
 
 pub(super) fn table(workspace: &Workspace, rows: &[Row]) -> String {
     let mut text = "| command | seconds | peak memory | rows a second |\n| --- | ---: | ---: | ---: |\n".to_owned();
-    // Where this machine keeps its build is nobody's business.
+    // The page shows no path of this machine.
     let target = format!("{}/", workspace.target().display());
     for Row { command, cost, n_rows } in rows {
         let seconds = cost.wall.as_secs_f64();
@@ -217,7 +217,7 @@ fn experiment(workspace: &Workspace, arguments: &Arguments, name: &str, file: &s
     Ok(text)
 }
 
-/// The article's experiment, and the same with one of its choices set right at a time.
+/// The article's experiment, and the same with one of its choices corrected at a time.
 fn article_choices(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     let split = || vec!["split.kind=per-user-random".to_owned()];
     let none_validates = || vec!["split.validation=0".to_owned()];

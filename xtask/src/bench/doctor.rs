@@ -1,10 +1,10 @@
-//! What can the machine do at most, and how near does each hot loop come?
+//! Compares the time of each hot loop with its floor, the least that the machine's ceilings allow.
 //!
-//! Ceilings are those that `reco doctor --bench` measures; a floor is the time that a loop's counts would take if nothing but the slowest of
-//! them were done, as fast as in that ceiling's fastest turn. Does not know how either is measured.
+//! Ceilings are those that `reco doctor --bench` measures; a floor is the time that a loop's counts would take if only
+//! the slowest of them were done, as fast as in that ceiling's fastest turn. Does not know how either is measured.
 //!
-//! **Invariant**: ceilings and loops are measured in one run of this case, on as many threads; counts follow from the code, as
-//! docs/performance.md has them.
+//! **Invariant**: ceilings and loops are measured in one run of this case, on as many threads; counts follow from the
+//! code, as docs/performance.md has them.
 
 use std::fs;
 
@@ -19,13 +19,13 @@ use crate::process::{Workspace, answer, measure, succeed};
 /// Turns of the training; the median is shown.
 const TURNS: usize = 3;
 
-/// What one rating, pair or user takes, whatever the machine.
+/// A hot loop: the operations that one rating or user takes on any machine, and its time on this one.
 struct Loop {
     name: String,
     /// What is counted: `rating`, `user`.
     per: &'static str,
     counts: Vec<(Ceiling, f64)>,
-    /// On all threads; else on one.
+    /// Whether it runs on all threads, or on one.
     on_all: bool,
     /// Seconds that one took here.
     seconds: f64,
@@ -111,7 +111,8 @@ fn training(workspace: &Workspace, arguments: &Arguments) -> Result<Vec<Loop>> {
             let Line { ratings_per_second, rows_per_rating, .. } = turns[TURNS / 2];
             let (width, dense) = (50.0, 100.0 * 25.0);
             let batch_size: f64 = batch.parse()?;
-            // Two tables each for users and for items: a row that a batch meets is moved once in both. What is dense moves once a step.
+            // Users and items have two tables each: a row that a batch meets moves once in both. Dense weights move
+            // once a step.
             let moved = 2.0 * rows_per_rating * width + dense / batch_size;
             loops.push(Loop {
                 name: format!("training step, batch {batch}"),
@@ -119,7 +120,7 @@ fn training(workspace: &Workspace, arguments: &Arguments) -> Result<Vec<Loop>> {
                 counts: vec![
                     (MULTIPLY_ADDS, 7.0 * width + 3.0 * dense + 3.0 * moved),
                     (ROOTS, moved),
-                    // The rows that are read, and weight and moments of what is moved, there and back.
+                    // The rows that are read, and the weights and moments that are moved, read and written.
                     (CACHE, 4.0 * (4.0 * width + 6.0 * moved)),
                 ],
                 on_all,
@@ -144,7 +145,7 @@ fn ranking(workspace: &Workspace) -> Result<Vec<Loop>> {
     let products = Loop {
         name: format!("dot products with {n_items} items of {n_factors}"),
         per: "user",
-        // Items are read once for many users, if one likes.
+        // Items can be read once for many users.
         counts: vec![(MULTIPLY_ADDS, n_items * n_factors)],
         on_all: true,
         seconds: score / n_users,
@@ -153,7 +154,7 @@ fn ranking(workspace: &Workspace) -> Result<Vec<Loop>> {
         name: format!("ranking {n_items} items, products aside"),
         per: "user",
         counts: vec![
-            // For the list, and above and equal for each relevant item.
+            // Once for the list, and twice for each relevant item: above and equal.
             (COMPARISONS, n_items * (1.0 + 2.0 * n_test / n_users)),
             // Scores are read once at least.
             (CACHE, 4.0 * n_items),
@@ -164,7 +165,7 @@ fn ranking(workspace: &Workspace) -> Result<Vec<Loop>> {
     Ok(vec![products, ranking])
 }
 
-/// Reading ratings: no less than the bytes of their files.
+/// Reading ratings: at least the bytes of their files.
 fn ingest(workspace: &Workspace, arguments: &Arguments) -> Result<Loop> {
     let reco = workspace.build_reco(arguments.release)?;
     let folder = empty(workspace, "doctor")?;

@@ -1,8 +1,9 @@
-//! Measures how long it takes to find everyone's best ten by dot products, and what a smaller item table costs.
+//! Measures finding everyone's best ten items by dot products, and what smaller item tables cost.
 //!
 //! Does not know how scores are made: it runs programs that print one line each, ours and others'.
 //!
-//! **Invariant**: ours and others' rank the same users, items and factors with the same masks, and find the same lists, or the case fails.
+//! **Invariant**: ours and others' rank the same users, items and factors with the same masks, and find the same lists,
+//! or the case fails.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,7 +34,7 @@ struct Lists {
     median: f64,
     table_bytes: Option<u64>,
     overlap: Option<f64>,
-    /// Of the first users.
+    /// The lists of the first users.
     lists: Vec<Vec<u32>>,
 }
 
@@ -69,7 +70,7 @@ pub(super) fn run(workspace: &Workspace, _arguments: &Arguments) -> Result<Strin
     let mut text = text;
     let folder = empty(workspace, "dot-product")?;
     let program = workspace.build_example("reco-eval", "dot_product", true)?;
-    // Each with what it is set to.
+    // Each with its setting.
     let mut programs = Vec::new();
     for format in FORMATS {
         let file = folder.join(format!("{format}.json"));
@@ -79,7 +80,7 @@ pub(super) fn run(workspace: &Workspace, _arguments: &Arguments) -> Result<Strin
     }
     for (peer, name, at) in [
         ("numpy", "NumPy with OpenBLAS", "OpenBLAS on all cores"),
-        // It has threads of its own, and asks for this.
+        // It has threads of its own, and asks for this variable.
         ("implicit", "implicit's `topk`", "all cores, OPENBLAS_NUM_THREADS=1"),
     ] {
         let file = folder.join(format!("{peer}.json"));
@@ -97,7 +98,7 @@ pub(super) fn run(workspace: &Workspace, _arguments: &Arguments) -> Result<Strin
             turns.push((parsed(&fs::read_to_string(file)?)?, peak));
         }
     }
-    // Ours of 32 bits come first, and its smaller tables may differ.
+    // Our lists of 32-bit tables come first; those of smaller tables may differ.
     for ((name, ..), others) in programs.iter().zip(&turns).skip(FORMATS.len()) {
         ensure!(are_same(&turns[0][0].0.lists, &others[0].0.lists), "{name} finds other lists than reco");
     }
@@ -115,7 +116,8 @@ pub(super) fn run(workspace: &Workspace, _arguments: &Arguments) -> Result<Strin
     Ok(text)
 }
 
-/// Whether lists have the same items: sums in another order may swap two that are as good to the last bit.
+/// Whether lists have the same items. Their order may differ: sums in another order may swap two items that are equal
+/// to the last bit.
 fn are_same(ours: &[Vec<u32>], theirs: &[Vec<u32>]) -> bool {
     let sets =
         |lists: &[Vec<u32>]| lists.iter().map(|list| list.iter().copied().collect()).collect::<Vec<BTreeSet<_>>>();
@@ -145,7 +147,7 @@ fn row(program: &str, at: &str, turns: &[(Lists, Option<u64>)], bars: &mut Vec<B
     )
 }
 
-/// What smaller tables of a model that was learned lose.
+/// What smaller item tables of a trained model lose.
 fn item_tables(workspace: &Workspace) -> Result<String> {
     let (ratings, split) = splits::files(workspace, RATIO)?;
     let mut command =

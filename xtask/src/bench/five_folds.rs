@@ -1,6 +1,6 @@
-//! Measures our models of stars, Surprise's and LensKit's over the five folds of Surprise's benchmark.
+//! Measures our rating models, Surprise's and LensKit's over the five folds of Surprise's benchmark.
 //!
-//! Does not know Rust's models, nor Python's: it runs a program for each, which print the same lines.
+//! Does not know the models: it runs a program for each library, which print the same lines.
 //!
 //! **Invariant**: all predict the same rows from the same rows; each section says what is in its seconds.
 
@@ -30,7 +30,7 @@ struct OfModel {
     fit: f64,
     /// Seconds of all five predictions.
     score: f64,
-    /// What others were set to where they were fastest.
+    /// The setting with which another program was fastest.
     #[serde(default)]
     setting: String,
     /// Seconds of fits and predictions together in the quickest and the slowest turn, where there were several.
@@ -38,7 +38,7 @@ struct OfModel {
     spread: Option<(f64, f64)>,
 }
 
-/// Ours, asked for every item of the catalogue.
+/// Our models, scoring every item of the catalogue.
 pub(super) fn ours(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     let models = models(&answer(&mut our_program(workspace, arguments)?)?)?;
     let scored = "`score` is the time of scoring the whole catalogue for every user with test rows: 1,682 items each";
@@ -55,17 +55,17 @@ fn our_program(workspace: &Workspace, arguments: &Arguments) -> Result<Command> 
     Ok(command)
 }
 
-/// Surprise's, asked for the test rows.
+/// Surprise's models, predicting the test rows.
 pub(super) fn surprise(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     theirs(workspace, arguments, "surprise", &SURPRISE, &["scikit-surprise", "numpy"])
 }
 
-/// LensKit's, asked for the test rows: its own models of the same families.
+/// LensKit's own models of the same families, predicting the test rows.
 pub(super) fn lenskit(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
     theirs(workspace, arguments, "lenskit", &TORCH, &["lenskit", "torch", "numpy", "pandas", "pyarrow"])
 }
 
-/// Theirs and ours in turns, of each the turn with the median of all its seconds.
+/// Theirs and ours in turns, with the medians of each model's seconds.
 fn theirs(
     workspace: &Workspace,
     arguments: &Arguments,
@@ -99,7 +99,7 @@ fn theirs(
     Ok(format!("{}\n### `reco` in turn with it\n\n{}", section(&told, &scored, &theirs), table(&ours)))
 }
 
-/// Of each model the errors, which are the same in every turn, and the medians of its seconds.
+/// For each model its errors, which are the same in every turn, and the medians of its seconds.
 fn medians<'a>(turns: impl Iterator<Item = &'a Vec<OfModel>>) -> Vec<OfModel> {
     let turns: Vec<&Vec<OfModel>> = turns.collect();
     let of = |at: usize, seconds: fn(&OfModel) -> f64| turns.iter().map(|turn| seconds(&turn[at])).collect::<Vec<_>>();

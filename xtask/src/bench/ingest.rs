@@ -1,9 +1,9 @@
-//! Measures how fast many ratings are read, checked and written, here and elsewhere.
+//! Measures how fast many ratings are read, checked and written, by reco, polars and DuckDB.
 //!
-//! Does not know the work of others: `peers/ingest_*.py` says what each does.
+//! Does not know the work of the others: `peers/ingest_*.py` says what each does.
 //!
-//! **Invariant**: what is compared runs turn by turn on one generated file, whose pages the system has in memory from being written; what
-//! others count is what the generator made, or the case fails.
+//! **Invariant**: what is compared runs in turns on one generated file, whose pages the system still has in memory;
+//! what others count is what the generator made, or the case fails.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use crate::python::TABLES;
 /// Turns of each.
 const TURNS: usize = 3;
 
-/// Who takes part: the name, the script, what it is asked for, and the settings of which the fastest is told. Ours comes before them.
+/// The other programs: name, script, mode, and the settings, of which the fastest is shown. Ours comes before them.
 const PEERS: [(&str, &str, &str, &[&str]); 4] = [
     ("polars, checked", "ingest_polars.py", "checked", &["in memory", "streaming"]),
     ("DuckDB, checked", "ingest_duckdb.py", "checked", &["in order"]),
@@ -93,7 +93,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     Ok(format!("{text}\nThe generated files have {size}.\n"))
 }
 
-/// What one took: seconds of each turn, the largest peak memory, bytes written.
+/// What one program took: seconds of each turn, the largest peak memory, bytes written.
 #[derive(Default)]
 struct Taken {
     seconds: Vec<f64>,
@@ -134,7 +134,7 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
         let (table, medians) = compare(workspace, arguments, &reco, &folder, &raw)?;
         text += &format!("\n### Rows {order}{what}\n\n{table}");
         bars.extend(names().zip(medians).map(|(name, value)| Bar {
-            // What is longer finds no room beside the bars.
+            // A longer label finds no room beside the bars.
             label: format!("{}, {order}", name.replace('`', "").replace("CSV to Parquet alone", "no checks")),
             value,
             shown: format!("{value:.2} s"),
@@ -147,7 +147,7 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
     Ok(text)
 }
 
-/// Who takes part, in the order of the table.
+/// All programs, in the order of the table.
 fn names() -> impl Iterator<Item = &'static str> {
     ["`reco ingest`"].into_iter().chain(PEERS.map(|(name, ..)| name))
 }

@@ -1,4 +1,4 @@
-//! Says what it was measured on.
+//! Describes the machine, the compiler and the commit of a measurement.
 //!
 //! Does not know what was measured.
 //!
@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::process::Workspace;
 
-/// Processor, cores, memory, compiler and commit, in one line; a tree with changes is dirty, and no commit.
+/// Processor, cores, memory, compiler and commit, in one line; a tree with changes is called dirty and names no commit.
 pub(super) fn describe(workspace: &Workspace) -> String {
     let mut parts = Vec::new();
     parts.extend(value_of("/proc/cpuinfo", "model name"));
@@ -21,7 +21,7 @@ pub(super) fn describe(workspace: &Workspace) -> String {
     }
     parts.extend(answer(workspace, "rustc", &["--version"]));
     let commit = answer(workspace, "git", &["rev-parse", "--short", "HEAD"]);
-    // What measuring itself writes changes nothing that is measured.
+    // Files that measuring itself writes do not count as changes.
     let status = ["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs", ":!README.md"];
     let is_dirty = answer(workspace, "git", &status).is_some();
     parts.extend(commit.map(|commit| if is_dirty { "dirty tree".to_owned() } else { format!("commit {commit}") }));

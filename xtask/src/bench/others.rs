@@ -1,8 +1,8 @@
-//! How good are others' recommenders by our ruler, and does their own ruler say the same?
+//! Measures other libraries' recommenders with our metrics, and compares these with the libraries' own metrics.
 //!
-//! Does not know the libraries: a script beside this file has each of them write scores and print what it measures itself.
+//! Does not know the libraries: a script beside this file has each write scores and print its own metrics.
 //!
-//! **Invariant**: all learn from the same rows and are measured on the same ones; every number is what a program answered.
+//! **Invariant**: all learn from the same rows and are measured on the same ones; every number is a program's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,7 +45,7 @@ struct Peer {
     /// How many threads OpenBLAS may have, where a library asks for a number: implicit's factors depend on it.
     threads: Option<&'static str>,
     model: &'static str,
-    /// What its own ruler calls a number, and which column of ours has that name or comes next to it.
+    /// Its own metrics, each with our column of that name or the nearest one.
     own: &'static [(&'static str, &'static str)],
 }
 
@@ -121,7 +121,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         let results = read_json(&out.join("report/results.json"))?;
         models += &row(&format!("reco `{approach}`"), &results["approaches"][0]["metrics"], cost.wall.as_secs_f64());
     }
-    // Any run has the split; the first one's is what others learn from.
+    // Any run has the split; others learn from the first one's.
     let ranking = Ground { reco: &reco, experiment: RANKING, out: folder.join("popularity") };
     for peer in &PEERS {
         let (metrics, seconds) = ranking.peer(workspace, peer, &folder, &[], "", &mut agreements)?;
@@ -153,7 +153,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     ))
 }
 
-/// Whose split is learnt from, and who measures.
+/// The run whose split others learn from, and the `reco` that measures them.
 struct Ground<'a> {
     reco: &'a Path,
     experiment: &'static str,
@@ -161,7 +161,7 @@ struct Ground<'a> {
 }
 
 impl Ground<'_> {
-    /// What our ruler says of a peer, and the seconds of its script; what its own says goes to `agreements`.
+    /// Our metrics of a peer, and the seconds of its script; its own metrics go to `agreements`.
     fn peer(
         &self,
         workspace: &Workspace,
@@ -199,7 +199,7 @@ impl Ground<'_> {
         serde_json::from_str(&answered).with_context(|| format!("`{}` answered `{answered}`", shown(&command)))
     }
 
-    /// The scores of a file, written in ways of which some are wrong.
+    /// Metrics of the scores of a file, written in several ways, some of which are wrong.
     fn traps(&self, workspace: &Workspace, file: &Path, to: &Path) -> Result<String> {
         fs::create_dir(to).with_context(|| format!("cannot make `{}`", to.display()))?;
         let mut script = RECBOLE.command(workspace)?;

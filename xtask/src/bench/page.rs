@@ -1,4 +1,4 @@
-//! Where in docs/results.md does a case's section go?
+//! Replaces a case's section in a page, or adds it.
 //!
 //! Does not know what a section says.
 //!

@@ -1,6 +1,6 @@
-//! Measures what others reach, doing the same work.
+//! Measures the article's hybrid network in Keras over many seeds.
 //!
-//! Does not know Rust: each peer is a script beside this file, run in a Python environment made for it.
+//! Does not know the network: the peer is a script beside this file, run in a Python environment made for it.
 //!
 //! **Invariant**: an environment pins its versions, and the section says them.
 

@@ -1,6 +1,6 @@
-//! How do figures that stand beside each other look?
+//! Draws figures as a bar chart: an SVG under docs/figures/, which the page shows.
 //!
-//! Bars in an SVG under docs/figures/, which the page shows. Does not know what they mean.
+//! Does not know what they mean.
 //!
 //! **Invariant**: a bar's length is its number's share of the largest, and its number stands beside it.
 
@@ -23,7 +23,7 @@ const BARS: (f64, f64) = (230.0, 430.0);
 pub(super) struct Bar {
     pub(super) label: String,
     pub(super) value: f64,
-    /// What stands beside it.
+    /// The text beside it.
     pub(super) shown: String,
     pub(super) is_ours: bool,
 }

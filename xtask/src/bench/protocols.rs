@@ -1,4 +1,4 @@
-//! What does each protocol make of the same ratings, and how far does one number move with the choices behind it?
+//! Runs every preset on MovieLens 100K, one number under one choice after another, and two runs compared.
 //!
 //! Does not know protocols: each is an experiment's file, or one with a key set anew.
 //!
@@ -51,7 +51,7 @@ pub(super) fn presets(workspace: &Workspace, arguments: &Arguments) -> Result<St
         let families: &[&str] = if preset == "article" { &["The article's"] } else { &["Rankings", "Ratings"] };
         for family in families {
             let table = subsection(&results, family);
-            // What applies to no approach is no result.
+            // A table without a value is left out.
             if table.lines().skip(2).any(|line| line.contains("0.") || line.contains("1.")) {
                 text += &format!(
                     "\n{family}:\n\n{}\n",
@@ -64,7 +64,7 @@ pub(super) fn presets(workspace: &Workspace, arguments: &Arguments) -> Result<St
     Ok(text)
 }
 
-/// What the report says of data and protocol; of a repeated experiment, the report of its first repetition does.
+/// What the report says of data and protocol; in a repeated experiment, the report of its first repetition says it.
 fn protocol(report: &str, out: &Path) -> Result<String> {
     let first = fs::read_dir(out)?
         .filter_map(|entry| Some(entry.ok()?.path().join("report/report.md")))
@@ -78,7 +78,7 @@ fn protocol(report: &str, out: &Path) -> Result<String> {
     Ok(text.lines().filter(|line| !left_out.iter().any(|start| line.starts_with(start))).collect::<Vec<_>>().join("\n"))
 }
 
-/// Runs an experiment of the data folder and says how.
+/// Runs an experiment of the data folder, and returns the command.
 fn run(workspace: &Workspace, reco: &Path, experiment: &str, sets: &[&str], out: &Path) -> Result<String> {
     let mut command = workspace.command(reco);
     command.args(["run", &format!("data/experiments/{experiment}.toml")]);

@@ -1,8 +1,9 @@
-//! Does the fast training step learn what autodiff does?
+//! Compares what the fused training step learns with what autodiff learns, seed by seed.
 //!
-//! Does not know networks: it runs experiments with `training_step` set either way, seed by seed.
+//! Does not know networks: it runs experiments with `training_step` set either way.
 //!
-//! **Invariant**: both steps meet the same rows from the same weights in the same order, so that differences are paired by seed.
+//! **Invariant**: both steps start from the same weights and get the same rows in the same order: differences are
+//! paired by seed.
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::process::{Workspace, shown, succeed};
 /// Seeds, from 0 on.
 const SEEDS: usize = 10;
 
-/// Student's t, 9 degrees of freedom: beyond it lies one difference in twenty, if there is none.
+/// Student's t at 9 degrees of freedom: by chance alone, one difference in twenty lies beyond it.
 const LIMIT: f64 = 2.262;
 
 /// Experiments, and the metrics that they are judged by.
@@ -74,7 +75,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     Ok(text)
 }
 
-/// Of each network of a run, these metrics.
+/// These metrics of each network of a run.
 fn metrics_of(out: &Path, metrics: &[&str]) -> Result<Vec<Vec<f64>>> {
     let results = read_json(&out.join("report/results.json"))?;
     let approaches = results["approaches"].as_array().context("results.json has no approaches")?;

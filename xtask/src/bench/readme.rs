@@ -2,8 +2,9 @@
 //!
 //! Does not know how anything was measured: it copies cells, and divides what it copied.
 //!
-//! **Invariant**: every number in the table stands in docs/results.md or is a quotient of two that do; who is compared stands in one section,
-//! and a table holds the rows of one machine and profile; a row in which we lose says so, and none is left out of a section that has it.
+//! **Invariant**: every number in the table stands in docs/results.md or is a quotient of two that do. A comparison
+//! takes its rows from one section, and a table holds the rows of one machine and profile. A row in which we lose says
+//! so, and none is left out of a section that has it.
 
 use std::fs;
 use std::path::Path;
@@ -14,13 +15,13 @@ use super::{PAGE, page};
 
 const README: &str = "README.md";
 
-/// What a section says of a peer that it measured.
+/// What a section that measured a peer contains.
 const PYTHON: &str = "(Python ";
 
 /// The markers' name.
 const NAME: &str = "speed";
 
-/// A comparison: who are rows of a section of results.md, ours first.
+/// A comparison: `who` are rows of a section of results.md, ours first.
 struct Work {
     what: String,
     section: &'static str,
@@ -38,12 +39,12 @@ enum Unit {
     Milliseconds(&'static str),
 }
 
-/// Where a row stands.
+/// A row of results.md, and how README shows it.
 struct Row {
     /// As README calls it.
     name: String,
     heading: String,
-    /// Columns and what they hold in that row.
+    /// Columns, and what they hold in that row.
     is: Vec<(&'static str, String)>,
     /// Columns of its quality, and what README calls them.
     quality: &'static [(&'static str, &'static str)],
@@ -137,7 +138,7 @@ pub(crate) fn write(root: &Path) -> Result<()> {
         .with_context(|| format!("cannot write `{README}`"))
 }
 
-/// What `cargo xtask tidy` says where README is not what it would be.
+/// The finding of `cargo xtask tidy` where README is out of date.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     let (readme, made) = both(root)?;
     let is_same = page::with_section(&readme, NAME, &made) == readme;
@@ -160,7 +161,7 @@ fn tables(results: &str) -> Result<String> {
         let Some(section) = section(results, work.section)? else { continue };
         let found = work.who.iter().map(|row| find(section, row)).collect::<Option<Vec<Found>>>();
         let Some(found) = found else {
-            // Sections from before the rule name no Python, and have no such rows.
+            // Old sections, which name no Python, have no such rows.
             if section.contains(PYTHON) {
                 bail!("the section `{}` of `{PAGE}` lacks a row of `{}`", work.section, work.what);
             }
@@ -214,7 +215,7 @@ fn section<'a>(results: &'a str, name: &str) -> Result<Option<&'a str>> {
     Ok(Some(section))
 }
 
-/// On what a section was measured; its compiler and commit stand in results.md.
+/// The machine and the profile of a section; its compiler and commit stand in results.md.
 fn machine(section: &str) -> Option<String> {
     let (named, profile) = section.lines().find_map(|line| line.strip_suffix(" profile.")?.rsplit_once("; "))?;
     Some(format!("{}; {profile} profile", named.split(", rustc ").next().unwrap_or(named)))

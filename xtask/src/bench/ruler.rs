@@ -1,8 +1,8 @@
-//! Measures how long an evaluation takes, here and in Python, scores being ready.
+//! Measures how long an evaluation takes, in reco and in Python.
 //!
 //! Does not know metrics: it runs a program of each on the same files, which print the same lines.
 //!
-//! **Invariant**: all measure the lists of the same users, turn by turn; medians are shown.
+//! **Invariant**: all measure the lists of the same users, in turns; medians are shown.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,9 +33,9 @@ struct OfEvaluator {
     n_items: usize,
     /// Seconds of the median evaluation.
     median: f64,
-    /// Of the first one in the process.
+    /// Seconds of the first evaluation in the process.
     first: f64,
-    /// How many metrics have a value; others say those that they measure.
+    /// How many metrics have a value; other programs print those that they measure.
     n_metrics: Option<usize>,
     values: BTreeMap<String, f64>,
 }
@@ -65,7 +65,8 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     section(&commands.join(" and "), &EVALUATORS.all(workspace), &turns)
 }
 
-/// The whole job at the size of MovieLens 20M, scoring included, optimised; a half of it each way, to see how the cost grows; and in NumPy.
+/// The whole evaluation at the size of MovieLens 20M, scoring included, optimised; with half the users, with half the
+/// items, to see how the cost grows; and in NumPy.
 pub(super) fn large(workspace: &Workspace, _arguments: &Arguments) -> Result<String> {
     let folder = empty(workspace, "full-ranking")?;
     let program = workspace.build_example("reco-eval", "full_ranking", true)?;

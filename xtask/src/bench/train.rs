@@ -1,8 +1,8 @@
-//! Measures how many ratings a second the networks learn from, by the step of their own, by autodiff, and elsewhere.
+//! Measures how many ratings a second networks train on: fused, by autodiff, and in other libraries.
 //!
-//! Does not know either: it runs `crates/reco-models/examples/train_speed.rs`.
+//! Does not know the networks: it runs `crates/reco-models/examples/train_speed.rs`.
 //!
-//! **Invariant**: what is compared runs turn by turn, several times, so that the machine's mood strikes both alike; medians are shown.
+//! **Invariant**: what is compared runs in several turns, so that other load affects all alike; medians are shown.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use crate::splits::{self, RATIO};
 /// Turns of each.
 const TURNS: usize = 5;
 
-/// The same where others take part, who take their time.
+/// The same where other programs take part, which are slow.
 const PEER_TURNS: usize = 3;
 
 /// Approach, batch size, optimizer.
@@ -38,10 +38,10 @@ const CASES: [(&str, &str, &str); 6] = [
     ("collaborative", "128", "lazy-adam"),
 ];
 
-/// That of them whose ranking of everything is told as well.
+/// The case whose ranking of everything is shown as well.
 const RANKED: (&str, &str, &str) = ("neural", "1024", "lazy-adam");
 
-/// Ratings that are trained on on wgpu: a software driver takes its time.
+/// Ratings to train on with wgpu: a software driver is slow.
 const GPU_RATINGS: &str = "8192";
 
 /// Approach, batch size, optimizer on wgpu.
@@ -56,13 +56,13 @@ const GPU_CASES: [(&str, &str, &str); 4] = [
 #[derive(Clone, Copy, Deserialize)]
 pub(super) struct Line {
     pub(super) ratings_per_second: f64,
-    /// Users and items that a batch meets for each of its ratings; ours alone says it.
+    /// Users and items that a batch meets for each of its ratings; only ours prints it.
     #[serde(default)]
     pub(super) rows_per_rating: f64,
-    /// Others do not rank.
+    /// Only ours ranks.
     #[serde(default)]
     pub(super) ranking_seconds: f64,
-    /// Of ratings that were not learned from, where there are such.
+    /// The error of ratings that were not learned from, where there are any.
     #[serde(default)]
     pub(super) error: Option<f64>,
 }
@@ -148,7 +148,7 @@ fn on_wgpu(workspace: &Workspace, program: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// What it is worth that the driver keeps the shaders that it compiled.
+/// The time that is saved because the driver keeps the shaders that it compiled.
 fn of_shaders(workspace: &Workspace, program: &Path) -> Result<String> {
     let mut turns: [Vec<f64>; 2] = Default::default();
     for _ in 0..PEER_TURNS {
@@ -166,11 +166,11 @@ fn of_shaders(workspace: &Workspace, program: &Path) -> Result<String> {
     ))
 }
 
-/// Somebody who learns the same network: a name, and the settings of which the fastest takes part.
+/// A program that trains such a network, and the settings of which the fastest takes part.
 struct Contender {
     name: &'static str,
     program: Program,
-    /// Threads apart: each is tried with as many as there are cores, and the fastest with one.
+    /// Without threads: each setting is tried with as many threads as cores, and the fastest also with one.
     settings: &'static [&'static [&'static str]],
 }
 
@@ -180,7 +180,7 @@ enum Program {
     Script(&'static str, &'static Environment),
 }
 
-/// Dense Adam's trajectory.
+/// Contenders with dense Adam's trajectory.
 const DENSE: &[Contender] = &[
     Contender { name: "reco `adam`", program: Program::Ours("adam"), settings: &[&[]] },
     Contender {
@@ -196,7 +196,7 @@ const DENSE: &[Contender] = &[
     Contender { name: "RecBole's NeuMF", program: Program::Script("train_recbole.py", &RECBOLE), settings: &[&[]] },
 ];
 
-/// Rows that a batch does not meet stay as they are.
+/// Contenders where rows that a batch does not meet stay as they are.
 const SPARSE: &[Contender] = &[
     Contender { name: "reco `lazy-adam`", program: Program::Ours("lazy-adam"), settings: &[&[]] },
     Contender {
@@ -206,10 +206,10 @@ const SPARSE: &[Contender] = &[
     },
 ];
 
-/// Batch sizes, and so many epochs that the fastest learn for a second or so.
+/// Batch sizes, with enough epochs that the fastest train for about a second.
 const BATCHES: [(&str, &str); 3] = [("128", "4"), ("1024", "6"), ("8192", "12")];
 
-/// What a contender's turns came to.
+/// The results of a contender's turns.
 struct Learned {
     speeds: Vec<f64>,
     errors: Vec<f64>,
@@ -269,7 +269,7 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
     Ok(format!("{text}{tables}\n{}", plot::bars(workspace, "train-peers", title, &bars)?))
 }
 
-/// Where contenders meet.
+/// What the runs of all contenders share.
 struct Arena<'a> {
     workspace: &'a Workspace,
     program: &'a Path,
@@ -278,7 +278,7 @@ struct Arena<'a> {
 }
 
 impl Arena<'_> {
-    /// One run of a contender, of which it is told how it went.
+    /// One run of a contender; prints how it went.
     fn run(&self, contender: &Contender, (batch, epochs): (&str, &str), seed: usize, words: &[String]) -> Result<Line> {
         let mut command = match contender.program {
             Program::Ours(optimizer) => {
@@ -302,7 +302,7 @@ impl Arena<'_> {
         done
     }
 
-    /// The fastest way for a contender; what failed is named in `failed`.
+    /// The fastest setting of a contender; those that failed are named in `failed`.
     fn fastest(&self, of: &Contender, batch: (&str, &str), failed: &mut Vec<String>) -> Result<Vec<String>> {
         let cores = thread::available_parallelism()?;
         let words = |threads: usize, settings: &[&str]| {
@@ -378,7 +378,7 @@ fn speed(command: &mut Command) -> Result<f64> {
     Ok(line(command)?.ratings_per_second)
 }
 
-/// All that a program says.
+/// The line that a program prints.
 pub(super) fn line(command: &mut Command) -> Result<Line> {
     parsed(&answer(command)?)
 }

@@ -1,17 +1,17 @@
-//! What do several figures of one thing come to?
+//! Median, mean and standard deviation of several figures.
 //!
 //! Does not know what was measured.
 //!
 //! **Invariant**: there is at least one figure; two for a deviation.
 
-/// From the smallest on.
+/// In ascending order.
 pub(super) fn sorted(figures: &[f64]) -> Vec<f64> {
     let mut sorted = figures.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted
 }
 
-/// The middle one; the larger of two.
+/// The middle figure; of two in the middle, the larger.
 pub(super) fn median(figures: &[f64]) -> f64 {
     sorted(figures)[figures.len() / 2]
 }

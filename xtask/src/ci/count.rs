@@ -1,6 +1,6 @@
-//! How many tests passed, and how many failed?
+//! Counts passed and failed tests.
 //!
-//! Does not know which: it reads the closing lines of Rust's test runner.
+//! Does not know which tests they are: it reads the closing lines of Rust's test runner.
 //!
 //! **Invariant**: a line that is no closing line changes nothing.
 

@@ -1,8 +1,8 @@
-//! Does the same experiment, run twice, give the same bytes?
+//! Checks that the same experiment, run twice, gives the same bytes.
 //!
 //! Does not know what the files mean, only which parts of them are times and memory.
 //!
-//! **Invariant**: a file that only one run left, or that differs elsewhere than in its times, is an error that names it.
+//! **Invariant**: a file that only one run left, or that differs in more than its times, is an error that names it.
 
 use std::collections::BTreeSet;
 use std::fs;

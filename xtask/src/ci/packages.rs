@@ -1,9 +1,10 @@
-//! Does what was packed compile, outside the workspace?
+//! Checks that packed crates compile outside the workspace.
 //!
-//! Does not know what is in a package. The crates that bring Burn or Arrow are left out: they would compile it three times more.
+//! Does not know what is in a package. The crates that bring Burn or Arrow are left out: they would compile it three
+//! times more.
 //!
-//! **Invariant**: nothing of an earlier run is compiled. Cargo takes a packed crate of one name and version for one that never
-//! changes: it keeps the sources that it once unpacked, in its home, and what it built of them.
+//! **Invariant**: nothing of an earlier run is compiled. Cargo assumes that a packed crate of one name and version
+//! never changes, and keeps in its home the sources that it once unpacked and what it built of them.
 
 use std::env;
 use std::fs;
@@ -49,7 +50,7 @@ fn unpacked(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// What lies in `folder`; nothing where it is not there.
+/// What lies in `folder`; nothing if it does not exist.
 fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     match fs::read_dir(folder) {
         Ok(entries) => Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).collect()),

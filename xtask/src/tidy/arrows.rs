@@ -1,4 +1,4 @@
-//! Which crate may depend on which?
+//! Checks which crate depends on which, and that outside crates stay in their homes.
 //!
 //! Does not know why; docs/architecture.md says it.
 //!

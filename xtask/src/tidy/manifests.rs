@@ -1,4 +1,4 @@
-//! Does every crate's manifest take what the workspace shares?
+//! Checks that every crate's manifest takes what the workspace shares.
 //!
 //! Does not know dependencies; [`super::arrows`] does.
 //!

@@ -1,4 +1,4 @@
-//! Does every source file open with its header, and carry no banned mark?
+//! Checks that every source file opens with its header, has no banned mark and is not too long.
 //!
 //! Does not know Rust: it reads lines.
 //!
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-/// A file of more lines than this is more than one thing.
+/// A file of more lines than this does more than one thing.
 const MOST_LINES: usize = 600;
 
-/// What may not stand in code, and what to do instead. Written in halves, so that this file has none.
+/// Marks that code may not have, and what to do instead. Written in halves, so that this file has none.
 const BANNED: &[(&str, &str)] = &[
     (concat!("#[", "ignore"), "a test that is not run proves nothing: make it fast, or let it say what it lacks"),
     (concat!("#[", "should_panic"), "compare the error or its message: any panic would pass"),
@@ -26,7 +26,7 @@ const BANNED: &[(&str, &str)] = &[
     (concat!("remove", " the folder"), KEEP),
 ];
 
-/// What a message advises may be done to a file of the user's.
+/// The rule on what a message may advise about a user's file.
 const KEEP: &str = "a message never advises to destroy anything: say `move it elsewhere`, or what makes it anew";
 
 pub(super) fn check(root: &Path) -> Result<Vec<String>> {
@@ -43,7 +43,7 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// All `.rs` files under `folder`, in the order of their names, but none that a build made.
+/// All `.rs` files under `folder`, in the order of their names, except those that a build made.
 fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = || format!("cannot read `{}`", folder.display());
     let mut entries = Vec::new();
@@ -69,7 +69,9 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
     let mut findings = Vec::new();
     let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
     if header.is_empty() {
-        findings.push(format!("{shown}:1: no `//!` header\nhint: open with the question that the file answers"));
+        findings.push(format!("{shown}:1: no `//!` header\nhint: state in one sentence what the file does"));
+    } else if header[0].ends_with('?') {
+        findings.push(format!("{shown}:1: its header asks\nhint: state in one sentence what the file does"));
     } else if !header.iter().any(|line| line.contains("**Invariant**")) {
         findings.push(format!("{shown}:1: its header names no **Invariant**\nhint: say what always holds here"));
     }
@@ -80,7 +82,7 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
     }
     let n_lines = text.lines().count();
     if n_lines > MOST_LINES {
-        findings.push(format!("{shown}: {n_lines} lines\nhint: part it where it answers a second question"));
+        findings.push(format!("{shown}: {n_lines} lines\nhint: part it where it does a second thing"));
     }
     findings
 }
@@ -89,7 +91,7 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const HEADER: &str = "//! What?\n//!\n//! **Invariant**: always.\n";
+    const HEADER: &str = "//! Does it.\n//!\n//! **Invariant**: always.\n";
 
     fn findings(text: &str) -> Vec<String> {
         check_one(Path::new("a.rs"), text)
@@ -99,7 +101,8 @@ mod tests {
     fn a_header_is_asked_for_with_its_invariant() {
         assert!(findings(HEADER).is_empty());
         assert!(findings("fn main() {}\n")[0].contains("a.rs:1: no `//!` header"));
-        assert!(findings("//! What?\n\nuse x; // **Invariant**\n")[0].contains("names no **Invariant**"));
+        assert!(findings("//! Does it.\n\nuse x; // **Invariant**\n")[0].contains("names no **Invariant**"));
+        assert!(findings(&HEADER.replace("Does it.", "What?"))[0].contains("its header asks"));
     }
 
     #[test]

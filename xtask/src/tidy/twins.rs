@@ -1,4 +1,4 @@
-//! Are the files that a clone shows in `data/` those that the binary has built in?
+//! Checks that the files built into the binary are the same as those that a clone shows in `data/`.
 //!
 //! Does not know what they say.
 //!
@@ -48,7 +48,7 @@ fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(files)
 }
 
-/// Names of what is built in and has no equal twin.
+/// Names of files that are built in and have no equal twin.
 fn compare(shown: &BTreeMap<String, Vec<u8>>, built_in: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     built_in.iter().filter(|&(name, text)| shown.get(name) != Some(text)).map(|(name, _)| name.clone()).collect()
 }

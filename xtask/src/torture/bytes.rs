@@ -1,4 +1,4 @@
-//! Damages bytes: any, and those of a Parquet file where it hurts.
+//! Damages bytes: anywhere, or in the pages and the footer of a Parquet file.
 //!
 //! Does not know who reads them.
 //!

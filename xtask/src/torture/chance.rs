@@ -1,6 +1,6 @@
-//! Draws numbers that follow from a seed, the name of a trial and its number.
+//! Draws random numbers from a seed, the name of a trial and its number, by SplitMix64.
 //!
-//! Does not know what is drawn by them. SplitMix64 (Steele, Lea and Flood 2014): small, and the same on every machine.
+//! Does not know what is drawn by them. SplitMix64 (Steele, Lea and Flood 2014) is small, and the same everywhere.
 //!
 //! **Invariant**: a trial draws the same whichever trials ran before it, so that one alone can be repeated.
 
@@ -32,7 +32,7 @@ impl Chance {
         (self.draw() % (n.max(1) as u64)) as usize
     }
 
-    /// Whether it is one case in `n`.
+    /// True in one case of `n`.
     pub(super) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }

@@ -1,7 +1,7 @@
-//! Builds the coverage-guided fuzzer of `xtask/fuzz` and lets it run, one reader after the other.
+//! Builds the coverage-guided fuzzer of `xtask/fuzz`, and runs it on one reader after the other.
 //!
-//! libFuzzer, which the crate libfuzzer-sys brings as source: it needs a C++ compiler, and no nightly Rust, since stable passes
-//! LLVM's flags on. Without a sanitizer: there is no `unsafe` of ours that it could look into.
+//! The fuzzer is libFuzzer, as source from the crate libfuzzer-sys. It needs a C++ compiler but no nightly Rust, since
+//! stable passes LLVM's flags on. It runs without a sanitizer, because our code has no `unsafe` to look into.
 //!
 //! **Invariant**: what it finds stays in `target/torture/fuzz/<target>/`, with the command that repeats it.
 
@@ -21,11 +21,11 @@ pub(super) const TARGETS: [(&str, u32); 6] =
 /// The whole experiment, which brings Burn: built on request alone.
 pub(super) const WHOLE: (&str, u32) = ("experiment", 8192);
 
-/// What makes rustc count which edges were taken, for libFuzzer to see.
+/// Flags by which rustc counts the edges that were taken, for libFuzzer to see.
 const COUNTERS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Ccodegen-units=16";
 
-/// What also shows libFuzzer the numbers that are compared, so that it guesses them. With it and optimised, the build takes
+/// The flag by which libFuzzer also sees the numbers that are compared, and guesses them. With it and optimised, the build takes
 /// fifteen processor minutes; without, five.
 const COMPARES: &str = "-Cllvm-args=-sanitizer-coverage-trace-compares";
 
@@ -39,7 +39,7 @@ pub(super) fn lacking() -> Option<String> {
     (!is_installed(&compiler, &[])).then(why)
 }
 
-/// Fuzzes each of `only` (all, if it names none) for so many seconds.
+/// Fuzzes each of `only` (all, if it names none) for a number of seconds.
 pub(super) fn run(workspace: &Workspace, seconds: u64, only: &[String], seed: u64) -> Result<()> {
     let known = TARGETS.iter().chain([&WHOLE]);
     if let Some(unknown) = only.iter().find(|name| !known.clone().any(|(known, _)| known == name)) {
@@ -80,7 +80,7 @@ pub(super) fn run(workspace: &Workspace, seconds: u64, only: &[String], seed: u6
 
 /// Compiles the fuzzer with counters, in a target folder of its own.
 fn build(workspace: &Workspace, whole: bool, thorough: bool) -> Result<PathBuf> {
-    // A target, even if it is this machine's: without one the flags are for build scripts as well.
+    // A target is named even if it is this machine's: without one the flags apply to build scripts as well.
     let version = answer(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("`rustc -vV` names no host")?;
     let (target, flags, optimised) = match thorough {

@@ -1,4 +1,4 @@
-//! Draws a bad input of any kind, gives it to `reco`, and looks whether anything but a plain answer or a plain error came of it.
+//! Draws a bad input of some kind, gives it to `reco`, and checks that it ends in a plain answer or a plain error.
 //!
 //! Does not know how a kind of input is drawn; the modules do.
 //!
@@ -25,11 +25,11 @@ use super::{Judged, Report, keep_beside};
 struct Drawn {
     /// The arguments of `reco`.
     words: Vec<String>,
-    /// Whether what was asked for may honestly take long; it has to stop when it is asked to, all the same.
+    /// Whether what was asked for may take long; it still has to stop when it is asked to.
     may_be_long: bool,
     /// Whether a finished run lies in `out`, whose files are reco's own.
     has_run: bool,
-    /// What the answer has to be where there is one.
+    /// The expected answer of a call that succeeds, where it is known.
     answer: Option<Vec<u8>>,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn table(prepared: &Prepared, chance: &mut Chance, folder: &Path) -> 
 /// Draws an input into a folder.
 type Draw = fn(&Prepared, &mut Chance, &Path) -> Result<Drawn>;
 
-/// Kinds, as often as they are wanted among twenty.
+/// Kinds of input, each as often as it is wanted among twenty.
 const KINDS: [(&str, Draw); 20] = [
     ("delimited", tables::delimited),
     ("experiment", experiments::experiment),
@@ -79,7 +79,7 @@ pub(super) fn trial(prepared: &Prepared, number: usize, folder: &Path) -> Result
     keep_beside(folder)?;
     let drawn = draw(prepared, &mut chance, folder)?;
     if chance.one_in(4) {
-        // Where a stage's folder belongs, a file of the user's lies.
+        // Puts a file of the user's where a stage's folder belongs.
         let stage = chance.pick(&["tables", "features", "evaluation", "report", "models/popularity"]);
         let place = folder.join("out").join(stage);
         if !drawn.has_run || place.is_dir() {

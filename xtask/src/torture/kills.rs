@@ -1,8 +1,9 @@
-//! Kills or interrupts `reco run` at a random moment, runs it once more, and compares with a run that nobody disturbed.
+//! Kills or interrupts `reco run` at a random moment, runs it again, and compares with an undisturbed run.
 //!
 //! Does not know what a stage does.
 //!
-//! **Invariant**: after the second run every file is as in the undisturbed run, times aside, and the user's own files are as they were.
+//! **Invariant**: after the second run every file is as in the undisturbed run, times aside, and the user's own files
+//! are as they were.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,10 +17,11 @@ use super::trial::{self, Foreign, How, Stop, copy};
 use super::{Report, keep_beside};
 use crate::ci::fixture;
 
-/// Approaches that are trained at once, a model of matrices and a network among them.
+/// Approaches that train quickly, a matrix factorisation and a network among them.
 const APPROACHES: &str = "--approach=popularity,user-mean,profile,baseline,svd,content,neural";
 
-/// What is run into a folder with a finished run in it: a reason to do everything, most of it, little, and everything once more.
+/// Changes that are run into a folder with a finished run: they redo everything, most of it, little, and everything by
+/// force.
 const CHANGES: [(&str, &[&str]); 4] = [
     ("another seed", &["--set=seed=43"]),
     ("another split", &["--set=split.kind=temporal"]),
@@ -72,7 +74,7 @@ pub(super) fn trial(prepared: &Prepared, undisturbed: &Undisturbed, number: usiz
     let (reference, duration) = &undisturbed.changed[which];
     keep_beside(folder)?;
     fs::copy(undisturbed.finished.join("experiment.toml"), folder.join("experiment.toml"))?;
-    // Into nothing, now and then.
+    // Sometimes into an empty folder.
     if !chance.one_in(4) {
         copy(&undisturbed.finished.join("out"), &folder.join("out"))?;
     }
@@ -93,7 +95,7 @@ pub(super) fn trial(prepared: &Prepared, undisturbed: &Undisturbed, number: usiz
     problems.extend(again.problems());
     problems.extend(foreign.changed(folder)?);
     if again.how == How::Code(0) {
-        // What we put beside is in no reference.
+        // The reference lacks the file that we put there.
         fs::remove_file(folder.join("out/keep.txt"))?;
         if let Err(error) = fixture::compare(&reference.join("out"), &folder.join("out")) {
             problems.push(format!("{error:#}"));

@@ -1,4 +1,4 @@
-//! Makes what trials begin with: a finished run of the fixture, what its models answer, and the keys an experiment can have.
+//! Prepares what trials begin with: a finished run of the fixture, its models' answers, and an experiment's keys.
 //!
 //! Does not know trials.
 //!
@@ -17,7 +17,7 @@ use crate::process::{Workspace, succeed};
 /// The experiment: seconds long, and nothing to fetch.
 const EXPERIMENT: &str = "data/experiments/fixture.toml";
 
-/// Networks are trained no longer than they have to be.
+/// Networks train for one epoch.
 const SHORT: [&str; 3] =
     ["--set=approach.collaborative.epochs=1", "--set=approach.neural.epochs=1", "--set=approach.hybrid.epochs=1"];
 
@@ -30,7 +30,7 @@ pub(super) struct Prepared {
     /// `target/torture`.
     pub(super) torture: PathBuf,
     pub(super) seed: u64,
-    /// The fixture's experiment, of which the path is absolute.
+    /// The fixture's experiment, with an absolute path.
     pub(super) experiment: toml::Table,
     /// What its run left: `out`.
     pub(super) folder: PathBuf,
@@ -82,7 +82,7 @@ impl Prepared {
         listed.filter_map(|one| one.get("name")?.as_str()).map(str::to_owned).collect()
     }
 
-    /// From what the run wrote down of itself, defaults filled in.
+    /// An experiment's keys, from the run's own manifests, with defaults filled in.
     fn known_keys(&self) -> Result<Vec<(String, Value)>> {
         let mut keys = vec![("seed".to_owned(), Value::from(42)), ("name".to_owned(), Value::from("x"))];
         for stage in ["tables", "features", "evaluation", "report"] {
@@ -103,7 +103,7 @@ impl Prepared {
     }
 }
 
-/// The question that each model is asked.
+/// The arguments that ask a model for an answer.
 pub(super) fn answer(model: &str) -> Vec<String> {
     ["recommend", "--user", "1", "--models", "out/models", "--device", "cpu", "--json", "--approach", model]
         .map(str::to_owned)
@@ -126,7 +126,7 @@ pub(super) fn json(path: &Path) -> Result<Value> {
     serde_json::from_slice(&text).with_context(|| format!("`{}` is no JSON", path.display()))
 }
 
-/// Writes the digests of a folder's files anew into its manifest, as one would who tampers with it.
+/// Writes the digests of a folder's files anew into its manifest, as someone who tampers with it would.
 pub(super) fn sign(folder: &Path) -> Result<()> {
     let path = folder.join("manifest.json");
     let Ok(mut manifest) = json(&path) else { return Ok(()) };

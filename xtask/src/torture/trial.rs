@@ -2,8 +2,8 @@
 //!
 //! Does not know what `reco` was asked.
 //!
-//! **Invariant**: a trial runs in a folder of its own; what lay there before and is not reco's to replace has to be the same
-//! afterwards, to the byte.
+//! **Invariant**: a trial runs in a folder of its own; what lay there before and is not reco's to replace has to be the
+//! same afterwards, to the byte.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,11 +17,11 @@ use anyhow::{Context as _, Result};
 
 /// How many seconds of processor time a run on a small input may take: the same on a busy machine.
 const SECONDS: f64 = 10.0;
-/// How many it may take to stop where it is asked to.
+/// How many it may take to stop when asked to.
 const SECONDS_TO_STOP: f64 = 5.0;
 /// How many an interruption may take, on [`THREADS`] threads: a second by the clock of an idle machine.
 const SECONDS_INTERRUPTED: f64 = 1.2 * THREADS as f64;
-/// On how many threads it computes.
+/// The number of threads that it computes on.
 const THREADS: usize = 2;
 /// How many times as long it may take by the clock, waiting included.
 const WAITING: f64 = 8.0;
@@ -50,9 +50,9 @@ pub(super) struct Ended {
     pub(super) how: How,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: String,
-    /// From the wish to stop to the end, where there was one.
+    /// From the request to stop to the end, where there was a request.
     pub(super) stopping: Option<Duration>,
-    /// How many seconds of processor time it used in that time, as far as was seen.
+    /// Seconds of processor time that it used while stopping, as far as was seen.
     pub(super) used_stopping: f64,
 }
 
@@ -97,7 +97,7 @@ pub(super) fn reco(reco: &Path, folder: &Path, words: &[String], stop: Option<St
     let mut used_stopping = 0.0;
     let status = loop {
         if let Some((_, before)) = asked {
-            // Of a process that has ended, the system tells no more than this.
+            // The system tells no more of a process that has ended.
             used_stopping = f64::max(used_stopping, used(id) - before);
         }
         if let Some(status) = child.try_wait()? {
@@ -120,7 +120,7 @@ pub(super) fn reco(reco: &Path, folder: &Path, words: &[String], stop: Option<St
         }
     };
     let ended = status.code().map_or_else(|| How::Signal(status.signal().unwrap_or_default()), How::Code);
-    // What broke while it was stopping is worse than that it took long.
+    // A failure while stopping is worse than taking long.
     let broke = how == Some(How::Long) && !matches!(ended, How::Code(0 | 1 | 130));
     let read =
         |name: &str| fs::read(beside(name)).with_context(|| format!("cannot read beside `{}`", folder.display()));
@@ -144,7 +144,8 @@ fn used(id: u32) -> f64 {
 impl Ended {
     /// What is wrong with it, where it was stopped by `signal` from outside.
     pub(super) fn problems_when_stopped(&self, signal: &str) -> Vec<String> {
-        // Killed by us is no problem, and neither is an interruption before it listens, or one that work did not heed.
+        // Being killed by us is no problem, and neither is an interruption before it listens, or one that the work did
+        // not heed.
         let by_us: &[How] = if signal == "INT" { &[How::Signal(2), How::Code(130)] } else { &[How::Signal(9)] };
         let mut problems = if by_us.contains(&self.how) { Vec::new() } else { self.problems() };
         if signal == "INT" && self.used_stopping > SECONDS_INTERRUPTED {
@@ -187,11 +188,11 @@ enum Entry {
     Folder,
 }
 
-/// Everything of the user's in a folder.
+/// The user's files in a folder.
 pub(super) struct Foreign(BTreeMap<PathBuf, Entry>);
 
 impl Foreign {
-    /// Looks at `folder`; what is `ours`, by its path from there, is left out.
+    /// Reads `folder`, leaving out what is `ours` by its path in it.
     pub(super) fn of(folder: &Path, ours: impl Fn(&Path) -> bool) -> Result<Self> {
         let mut found = BTreeMap::new();
         walk(folder, Path::new(""), &mut found)?;
@@ -199,7 +200,7 @@ impl Foreign {
         Ok(Self(found))
     }
 
-    /// What of it is not there any more, or another.
+    /// The user's files that are gone or have changed.
     pub(super) fn changed(&self, folder: &Path) -> Result<Vec<String>> {
         let mut now = BTreeMap::new();
         walk(folder, Path::new(""), &mut now)?;
@@ -232,7 +233,7 @@ fn walk(folder: &Path, name: &Path, found: &mut BTreeMap<PathBuf, Entry>) -> Res
     Ok(())
 }
 
-/// Copies a folder, links as links.
+/// Copies a folder; links are followed.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
     let context = || format!("cannot copy `{}` to `{}`", from.display(), to.display());
     fs::create_dir_all(to).with_context(context)?;

@@ -1,7 +1,7 @@
-//! How do tests and measurements read Surprise's five folds of MovieLens 100K, and compare predictions with them?
+//! Reads Surprise's five folds of MovieLens 100K, and measures models over them.
 //!
-//! They are on this machine where `reco_core::testing::ml_100k` finds the ratings and `surprise_folds.csv` (`row,fold`). Does not
-//! know what is expected.
+//! They are on this machine where `reco_core::testing::ml_100k` finds the ratings and `surprise_folds.csv`
+//! (`row,fold`). Does not know what is expected.
 //!
 //! **Invariant**: a fold's test rows are in no other fold's; errors are means over the folds of each fold's error.
 
@@ -14,7 +14,7 @@ use reco_core::testing::{Assigned, ml_100k};
 use reco_core::{Candidates, Case, DeviceChoice, Query, Run, Scores, Seen, Silent, Train, Who};
 use serde_json::Value;
 
-/// Anything may be wrong with a file.
+/// The result of anything that reads files.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Errors in stars, and how long all fits and all scores took, over five folds.
@@ -65,7 +65,7 @@ pub(crate) fn measured(name: &str, options: &Value, folds: &[Fold], scored: Scor
     Ok(measured)
 }
 
-/// One user's question.
+/// The query for one user.
 fn query(case: &Case, scored: Scored) -> Query<'_> {
     let candidates = match scored {
         Scored::Catalogue => Candidates::AllExcept(Seen::NOTHING),
@@ -74,13 +74,13 @@ fn query(case: &Case, scored: Scored) -> Query<'_> {
     Query { who: Who::Known(case.user()), context: &[], candidates }
 }
 
-/// What one fold leaves to learn from, and its rows by user.
+/// One fold: the training rows outside of it, and its own rows by user.
 pub(crate) struct Fold {
     train: Train,
     cases: Vec<Case>,
 }
 
-/// The five folds, or nothing, after saying so, where they are not on this machine.
+/// The five folds; `None`, after a message, where they are not on this machine.
 pub(crate) fn folds() -> Result<Option<Vec<Fold>>> {
     let Some((ratings, split)) = ml_100k("surprise_folds.csv") else { return Ok(None) };
     let assigned = Assigned::read(&std::fs::read_to_string(ratings)?, &std::fs::read_to_string(split)?)?;

@@ -1,6 +1,6 @@
-//! `reco check`: what makes an experiment's numbers too good?
+//! Runs `reco check`: prints what makes an experiment's numbers too good.
 //!
-//! Does not know what is suspected: reco-run does.
+//! Does not know the checks: reco-run does.
 //!
 //! **Invariant**: what was found, what is fine and what could not be looked at are told apart; none is left out.
 
@@ -32,7 +32,7 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was typed, as other commands take it.
+/// The typed arguments, as other commands take them.
 fn arguments(args: &CheckArgs) -> String {
     let mut words: Vec<String> = args.experiment.iter().map(|path| path.display().to_string()).collect();
     for set in &args.set {
@@ -66,7 +66,7 @@ fn describe(checked: &Checked) -> String {
         let rows: Vec<_> = checked.fine.iter().map(|fine| row(fine.check, fine.about)).collect();
         let _ = write!(shown, "fine: looked for, and not found\n{}", text::columns(&rows, &[]));
     }
-    // Checks that wait for the same thing stand together, with the one command that makes it.
+    // Checks that lack the same thing are listed together, with the one command that makes it.
     let mut rest: Vec<&Unchecked> = checked.unchecked.iter().collect();
     while let Some(&first) = rest.first() {
         let (of, others): (Vec<_>, Vec<_>) =

@@ -1,6 +1,6 @@
-//! `reco compare`: which run is better, and could it be luck?
+//! Runs `reco compare`: compares runs or approaches user by user, and says which differences could be luck.
 //!
-//! Does not know statistics: reco-run asks those who do.
+//! Does not know statistics: reco-run leaves those to reco-eval.
 //!
 //! **Invariant**: the page is written whole or not at all; the answer goes to stdout.
 
@@ -23,7 +23,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<()> {
     let page = args.html.as_deref().map(Output::at).transpose()?;
     let comparison = reco_run::compare(&args.runs, &options)?;
     if let (Some(page), Some(file)) = (page, &args.html) {
-        // Whoever asks to stop waits the moment that it takes to write, so that nothing half-written is left.
+        // From here on ctrl-C waits for the moment that writing takes, so that nothing half-written is left.
         Interrupt::listen()?;
         page.write_text(&comparison_page(&comparison))?;
         text::say(&format!("comparison: {}", file.display()));

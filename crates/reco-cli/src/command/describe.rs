@@ -1,6 +1,6 @@
-//! `reco describe`: what does a network look like?
+//! Runs `reco describe`: shows a trained network as a table, as JSON, as a Mermaid flowchart or as an SVG picture.
 //!
-//! Does not know networks: each describes itself when it is trained, and reco-run reads that back.
+//! Does not know networks: each describes itself when it is trained, and reco-run reads that description.
 //!
 //! **Invariant**: a picture is written whole or not at all; everything else goes to stdout.
 
@@ -16,7 +16,7 @@ pub(crate) fn describe(args: &DescribeArgs) -> anyhow::Result<()> {
     let picture = args.svg.as_deref().map(Output::at).transpose()?;
     let (name, graph) = layers(&args.models, args.approach.as_deref())?;
     if let (Some(picture), Some(file)) = (picture, &args.svg) {
-        // Whoever asks to stop waits the moment that it takes to write, so that nothing half-written is left.
+        // From here on ctrl-C waits for the moment that writing takes, so that nothing half-written is left.
         Interrupt::listen()?;
         picture.write_text(&diagram(&name, &graph).alone())?;
         if !args.mermaid && !args.json {

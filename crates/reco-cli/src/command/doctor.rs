@@ -1,8 +1,8 @@
-//! `reco doctor`: what does this machine have, and what can it do?
+//! Runs `reco doctor`: shows the devices, versions and paths of this machine, and what its devices can do at most.
 //!
-//! Does not know how to find out: reco-run does.
+//! Does not know how to find these out: reco-run does.
 //!
-//! **Invariant**: nothing missing makes it fail.
+//! **Invariant**: nothing that is missing makes the command fail.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
 fn watched() -> Vec<DeviceCeilings> {
     let style = ProgressStyle::with_template("{spinner} {prefix}: {msg}");
     let bar = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    // No tick in between: it would take part in what is measured.
+    // The spinner does not tick in between: that would take part in what is measured.
     let ceilings = reco_run::ceilings(&|device, what| {
         bar.set_prefix(device.to_owned());
         bar.set_message(what.to_owned());
@@ -96,7 +96,7 @@ fn with_unit(value: f64, unit: Unit) -> String {
     }
 }
 
-/// Three digits or so, and the prefix of what they count: `12.3 G`.
+/// A number with about three digits and a metric prefix: `12.3 G`.
 fn thousands(value: f64) -> String {
     let prefixes = ["", "k", "M", "G", "T"];
     let (mut value, mut at) = (value, 0);

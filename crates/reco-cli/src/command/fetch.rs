@@ -1,8 +1,8 @@
-//! `reco fetch`: public data sets.
+//! Runs `reco fetch`: lists the public data sets, or fetches one of them.
 //!
 //! Does not know mirrors: reco-data does.
 //!
-//! **Invariant**: terms and citation are told before anyone uses the data.
+//! **Invariant**: the terms of use and the citation are told before anyone uses the data.
 
 use reco_run::fetch::{DATASETS, Dataset, fetch_again};
 use serde_json::json;

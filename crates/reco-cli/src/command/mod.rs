@@ -1,8 +1,8 @@
-//! Which command calls what?
+//! Dispatches each command to the function that runs it.
 //!
 //! Does not know how anything is done: reco-run does it.
 //!
-//! **Invariant**: a command prints its answer and nothing else to stdout.
+//! **Invariant**: a command prints its answer, and nothing else, to stdout.
 
 mod check;
 mod compare;
@@ -18,7 +18,7 @@ mod synth;
 use crate::args::{self, Command, Parsed};
 use crate::text;
 
-/// Does what was asked for.
+/// Runs the command that was asked for.
 pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
     match parsed {
         Parsed::Stage(stage, args) => run::stage(stage, &args),

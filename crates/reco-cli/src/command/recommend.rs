@@ -1,8 +1,9 @@
-//! `reco recommend`: what should someone watch next, and why?
+//! Runs `reco recommend`: recommends items to a user, to a new user or to everyone, with reasons on request.
 //!
-//! Does not know models: reco-run loads and asks one.
+//! Does not know models: reco-run loads one and asks it.
 //!
-//! **Invariant**: what one has met is not recommended; the approach that answers is always named, and why it does where nobody named it.
+//! **Invariant**: an item that a user has met is not recommended; the approach that answers is always named, and so is
+//! the reason why it answers where nobody named it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,7 +20,7 @@ use crate::text;
 
 /// `reco recommend`
 pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
-    // What cannot be written is said before a model is asked.
+    // An output that cannot be written is reported before a model is asked.
     let everyone = args.out.as_deref().map(|file| TableOutput::at(file).map(|to| (file, to))).transpose()?;
     let profile = profile(&args.visitor)?;
     let (folder, chosen) = match &args.approach {
@@ -112,7 +113,7 @@ fn heading(args: &RecommendArgs, artifact: &Artifact, chosen: Option<&Chosen>, a
     format!("{}{why} for {}{choice}; {scores}", artifact.config.name, who(args))
 }
 
-/// What is to be said beside the answer.
+/// The remarks to print beside the answer.
 fn notes(args: &RecommendArgs, artifact: &Artifact, asker: &Asker, answer: &Answer) -> Vec<String> {
     let model = &artifact.config.name;
     let mut notes = Vec::new();
@@ -121,7 +122,7 @@ fn notes(args: &RecommendArgs, artifact: &Artifact, asker: &Asker, answer: &Answ
             "nothing is known of the new user: `{model}` answers as it does everyone of whom nothing is known"
         ));
     }
-    // Of several approaches, the one that answers: another might have looked at it.
+    // Where an approach chooses among several, the one that answers: another might have looked at it.
     let answering = answer.choice.as_ref().map_or(model, |choice| &choice.approach);
     notes.extend(answer.unused.iter().map(|what| format!("`{answering}` does not look at {what}")));
     let is_liked =
@@ -172,7 +173,7 @@ fn as_json(
     })
 }
 
-/// What is known of none of `items` has no column; a name that is the id says nothing new.
+/// The items as a table. A column that is empty for all of them is left out; a name equal to the id counts as empty.
 fn table(items: &[Recommendation]) -> String {
     type Cell = fn(&Recommendation) -> String;
     let columns: [(&str, bool, Cell); 6] = [

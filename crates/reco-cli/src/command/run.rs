@@ -1,9 +1,9 @@
-//! `reco run`, and one command for each stage.
+//! Runs `reco run`, and the command of each stage.
 //!
 //! Does not know stages: reco-run does.
 //!
-//! **Invariant**: a run that reported ends with the table of results, which approach is best, and where the report
-//! lies.
+//! **Invariant**: a run that wrote a report ends with the table of results, the best approach and the path of the
+//! report.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub(super) fn read(args: &ExperimentArgs) -> anyhow::Result<Experiment> {
     Ok(experiment)
 }
 
-/// Where it runs, all stages of it.
+/// The options of a run of all its stages.
 pub(super) fn options<'a>(args: &'a ExperimentArgs, command: &'a str, watch: &'a Watch) -> RunOptions<'a> {
     RunOptions {
         raw: &args.folders.raw,
@@ -47,7 +47,7 @@ pub(super) fn options<'a>(args: &'a ExperimentArgs, command: &'a str, watch: &'a
     }
 }
 
-/// How `reco recommend` is told where a run lies.
+/// The option that tells `reco recommend` where a run lies; empty for the default folder.
 fn models_option(out: &Path) -> String {
     if out == Path::new("data") {
         return String::new();

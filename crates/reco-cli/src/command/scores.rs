@@ -1,8 +1,8 @@
-//! `reco evaluate --scores`: how good are somebody else's scores?
+//! Runs `reco evaluate --scores`: measures scores that somebody else computed.
 //!
-//! Does not know what they are measured by: reco-run does.
+//! Does not know the metrics: reco-run does.
 //!
-//! **Invariant**: what plays no part in the numbers is said beside them.
+//! **Invariant**: whatever plays no part in the numbers is named beside them.
 
 use std::path::Path;
 

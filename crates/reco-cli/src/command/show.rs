@@ -1,6 +1,6 @@
-//! `reco show`: what stands in a table?
+//! Runs `reco show`: prints the first rows of a Parquet table.
 //!
-//! Does not know what it means.
+//! Does not know what the table means.
 //!
 //! **Invariant**: one line per row, as wide as it needs.
 

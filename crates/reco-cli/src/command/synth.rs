@@ -1,4 +1,4 @@
-//! `reco synth`: ratings that nobody gave.
+//! Runs `reco synth`: generates synthetic ratings as a MovieLens CSV folder.
 //!
 //! Does not know how they are drawn: reco-data does.
 //!

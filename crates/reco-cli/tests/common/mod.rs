@@ -1,4 +1,4 @@
-//! How do tests run the program, and where?
+//! Runs the program for the tests, and makes the runs and models that they share.
 //!
 //! Does not know what a test is about.
 //!
@@ -26,7 +26,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// The answer, of a program that has to have succeeded.
+    /// Asserts that the program succeeded.
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self
@@ -37,7 +37,7 @@ impl Done {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 
-    /// The error, of a program that has to have failed with `code` and said every part of `parts`.
+    /// Asserts that the program failed with `code`, printed no answer and said every part of `parts`.
     pub(crate) fn fails(&self, code: i32, parts: &[&str]) {
         assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
         assert_eq!(self.stdout, "", "an error leaves stdout empty");
@@ -61,7 +61,7 @@ pub(crate) fn reco<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item 
     Done { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
 }
 
-/// Runs the fixture's experiment into `out`, shortly, with `more` arguments.
+/// Runs the fixture's experiment into `out` in a short form, with `more` arguments.
 pub(crate) fn run(out: &Path, more: &[&str]) -> Done {
     let fixed = ["run", "data/experiments/fixture.toml", "--json", "--out"].map(str::to_owned);
     let short = SHORT.iter().chain(more).map(|&argument| argument.to_owned());
@@ -83,7 +83,7 @@ pub(crate) fn finished() -> &'static Path {
     })
 }
 
-/// Models of 24 people of whom age, gender and occupation are known, that tests only read.
+/// Models of 24 people with known age, gender and occupation, which tests only read.
 ///
 /// Items 1 to 4 are `Sci-Fi`, which men give 5 stars and women 2; items 5 to 8 are `Drama`, the other way round; items 9 to 12
 /// are `Comedy`, which everyone gives 4. User 25 met all of them before anyone else met any.
@@ -116,7 +116,7 @@ pub(crate) fn people() -> &'static Path {
         let approach = |name: &&str| match *name {
             "neural" => "[[approach]]\nname = \"neural\"\nepochs = 1\n".to_owned(),
             "auto" => "[[approach]]\nname = \"auto\"\nlong_history = \"neural\"\n".to_owned(),
-            // Few people ask for little of the whole beside them.
+            // With so few people, the prior has to be small.
             "profile" => "[[approach]]\nname = \"profile\"\nprior_people = 2\n".to_owned(),
             name => format!("[[approach]]\nname = \"{name}\"\n"),
         };

@@ -1,7 +1,7 @@
-//! How is a group of users multiplied with a block of items as fast as a core can?
+//! Multiplies a group of users with a block of items by vector instructions.
 //!
-//! Does not know how items are stored, nor what scores are for. The sums of a group of users and of two vectors of items stay in
-//! registers while the factors are gone through: 12 fused multiply-adds for 8 numbers read. `pulp` picks the vectors at run time.
+//! The sums of a group of users and two vectors of items stay in registers over all factors: 12 fused multiply-adds for
+//! 8 numbers read. `pulp` picks the vectors at run time. Does not know how items are stored, nor what scores are for.
 //!
 //! **Invariant**: each score is one chain of multiply-adds over the factors in their order, whatever its neighbours.
 
@@ -41,7 +41,7 @@ impl WithSimd for Product<'_> {
         match self.starts.len() {
             GROUP => self.some::<S, GROUP>(simd, 0),
             n => {
-                // Each user by itself: the tail of a tile, or someone who asks alone.
+                // One user at a time: the tail of a tile, or a single query.
                 for user in 0..n {
                     self.some::<S, 1>(simd, user);
                 }
@@ -60,7 +60,7 @@ impl Product<'_> {
         }
     }
 
-    /// [`VECTORS`] of every panel, from `from` on.
+    /// [`VECTORS`] vectors of every panel, from the one at `from`.
     #[inline(always)]
     fn panels<S: Simd, const R: usize>(&mut self, simd: S, first: usize, from: usize) {
         let vectors = PANEL / S::F32_LANES;

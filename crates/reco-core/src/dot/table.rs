@@ -1,11 +1,11 @@
-//! How is an item table kept, and how small?
+//! Stores the items of a dot-product model in 32, 16 or 8 bits per number.
 //!
-//! Does not know who asks. Items stand in panels of thirty-two: the first factor of all of them, then the second, as the product reads
-//! them. Besides 32-bit numbers a table can hold 16-bit ones (IEEE 754 binary16), or 8-bit integers with one scale per item, the largest
-//! number of the item becoming 127 (symmetric quantisation, Jacob et al. 2018, without a zero point). Either is turned back into 32 bits
-//! block by block, once for all users of a tile.
+//! Items are kept in panels of thirty-two: the first factor of all of them, then the second, as the product reads them.
+//! The formats are 32-bit numbers, 16-bit numbers (IEEE 754 binary16), and 8-bit integers with one scale per item,
+//! whose largest number becomes 127 (symmetric quantisation, Jacob et al. 2018, without a zero point). The smaller two
+//! are turned back into 32 bits block by block, once for all users of a tile. Does not know who asks.
 //!
-//! **Invariant**: what is beyond the last item is 0; a table that was written is read back to the bit.
+//! **Invariant**: values beyond the last item are 0; a table that was written is read back to the bit.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub(super) const PANEL: usize = 32;
 /// Items of a block: with 64 factors they take 64 KiB.
 pub(super) const BLOCK: usize = 256;
 
-/// What the numbers of an item table are kept as.
+/// The format in which an item table keeps its numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TableFormat {
@@ -53,9 +53,9 @@ pub struct ItemTable {
     panels: Panels,
     /// Whole panels.
     biases: Vec<f32>,
-    /// Scores are moved into it.
+    /// Scores are clamped to it.
     range: (f32, f32),
-    /// The largest number of all embeddings, and the largest bias, without their signs.
+    /// The largest magnitude in all embeddings, and that of all biases.
     largest: (f32, f32),
 }
 
@@ -72,8 +72,8 @@ enum Panels {
 }
 
 impl ItemTable {
-    /// A table of `embeddings`, `[n_items, n_factors]`, kept as `format`, with a bias for each item, or none at all. `None` for another
-    /// number of biases, and where a number is not finite, or not in that format.
+    /// A table of `embeddings`, `[n_items, n_factors]`, kept as `format`, with a bias for each item, or none at all.
+    /// `None` if there is another number of biases, or a number is not finite, or not finite in that format.
     pub fn new(embeddings: &Matrix, biases: Option<&[f32]>, format: TableFormat) -> Option<Self> {
         let (n_items, n_factors) = (embeddings.n_rows(), embeddings.n_columns());
         let padded = n_items.div_ceil(PANEL) * PANEL;
@@ -118,12 +118,12 @@ impl ItemTable {
         self.n_items
     }
 
-    /// Numbers of an embedding.
+    /// How many numbers an embedding has.
     pub fn n_factors(&self) -> usize {
         self.n_factors
     }
 
-    /// What the numbers are kept as.
+    /// The format of the numbers.
     pub fn format(&self) -> TableFormat {
         match self.panels {
             Panels::F32(_) => TableFormat::F32,
@@ -142,7 +142,7 @@ impl ItemTable {
         panels + 4 * self.biases.len()
     }
 
-    /// The embedding of an item, as it is computed with, into `out`, `[n_factors]`.
+    /// Writes the embedding of an item, as scores are computed with it, into `out`, `[n_factors]`.
     pub fn embedding(&self, item: ItemIdx, out: &mut [f32]) {
         for (factor, out) in out[..self.n_factors].iter_mut().enumerate() {
             let at = place(self.n_factors, item.index(), factor);
@@ -177,7 +177,7 @@ impl ItemTable {
         bytes
     }
 
-    /// What [`ItemTable::to_bytes`] made, of a table of that shape and format; `None` for anything else.
+    /// Reads what [`ItemTable::to_bytes`] made of a table of this shape and format; `None` for anything else.
     pub fn from_bytes(bytes: &[u8], n_items: usize, n_factors: usize, format: TableFormat) -> Option<Self> {
         let padded = n_items.div_ceil(PANEL) * PANEL;
         let n = padded * n_factors;
@@ -218,7 +218,7 @@ impl ItemTable {
         &self.biases[panels.start * PANEL..panels.end * PANEL]
     }
 
-    /// These panels in 32 bits: as they are kept, or in `scratch`.
+    /// These panels in 32 bits: a slice of the table, or decoded into `scratch`.
     pub(super) fn panels<'a>(
         &'a self,
         panels: std::ops::Range<usize>,
@@ -242,7 +242,7 @@ impl ItemTable {
         scratch
     }
 
-    /// Whether no score of someone with that embedding and start can be beyond what 32 bits hold.
+    /// Whether every score of a user with this embedding and start is within what 32 bits hold.
     pub(super) fn is_bounded(&self, user: &[f32], start: f32) -> bool {
         let length: f32 = user.iter().map(|value| value.abs()).sum();
         // A sum of sums is rounded; half of the largest number leaves room for that.
@@ -262,7 +262,7 @@ impl Panels {
         for (item, scale) in scales.iter().enumerate().filter(|(_, scale)| **scale > 0.0) {
             for factor in 0..n_factors {
                 let at = place(n_factors, item, factor);
-                // Beyond 127 by rounding alone; casts stop there.
+                // Rounding alone can go beyond 127, where the cast saturates.
                 codes[at] = (panels[at] / scale).round().max(-127.0) as i8;
             }
         }
@@ -270,18 +270,18 @@ impl Panels {
     }
 }
 
-/// Where a number of an item stands.
+/// The index of an item's number in the panels.
 fn place(n_factors: usize, item: usize, factor: usize) -> usize {
     ((item / PANEL) * n_factors + factor) * PANEL + item % PANEL
 }
 
-/// The larger one without signs; NaN and infinity stay.
+/// The larger magnitude; NaN and infinity are kept.
 fn larger(largest: f32, value: f32) -> f32 {
     let value = value.abs();
     if value > largest || value.is_nan() { value } else { largest }
 }
 
-/// Codes become numbers.
+/// Turns codes into numbers.
 struct Scaled<'a> {
     codes: &'a [i8],
     scales: &'a [f32],
@@ -292,7 +292,7 @@ struct Scaled<'a> {
 impl WithSimd for Scaled<'_> {
     type Output = ();
 
-    // Plain loops over a panel: inside the dispatch a compiler turns them into the vectors of the CPU.
+    // Plain loops over a panel: inside the dispatch a compiler turns them into vector instructions of the CPU.
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let per_panel = self.n_factors * PANEL;

@@ -1,4 +1,4 @@
-//! What do tests make of a file of ratings and a file that says where each row goes?
+//! Reads ratings and a split that assigns each row to a part, for tests.
 //!
 //! Does not know where the files lie, nor how parts are used.
 //!
@@ -26,7 +26,7 @@ impl Assigned {
     /// RecBole's `.inter`) and a split (`row,part` under a header, a line per rating, in their order).
     ///
     /// # Errors
-    /// A line that is no rating; another number of lines in the split.
+    /// A line that is not a rating; another number of lines in the split.
     pub fn read(ratings: &str, split: &str) -> Result<Self, Box<dyn Error>> {
         let mut rows = Vec::new();
         for line in ratings.lines().filter(|line| !line.starts_with("user_id")) {

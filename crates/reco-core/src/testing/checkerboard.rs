@@ -1,9 +1,9 @@
-//! What can any personalised model learn in a second?
+//! A checkerboard of ratings that any personalised model learns in a second.
 //!
-//! Does not know models. After `get_checker_board` in the tests of the Python package `implicit`.
+//! After `get_checker_board` in the tests of the Python package `implicit`. Does not know models.
 //!
-//! **Invariant**: user `n` likes the items of `n`'s own parity; item `n`, the diagonal, is withheld, and so is item `n + 1`,
-//! which the user would not like.
+//! **Invariant**: user `n` likes the items of `n`'s own parity; item `n`, the diagonal, is withheld, and so is item
+//! `n + 1`, which the user would not like.
 
 use std::sync::Arc;
 

@@ -1,10 +1,9 @@
-//! Does an approach keep the promises of [`Approach`], [`Recommender`](crate::Recommender) and [`Fitted`]?
+//! Checks that an approach keeps the promises of [`Approach`], [`Recommender`](crate::Recommender) and [`Fitted`].
 //!
-//! Does not know how good its rankings are on real ratings: a metric says that.
+//! After `RecommenderBaseTestMixin` in the tests of the Python package `implicit`. Does not know how good rankings are
+//! on real ratings: metrics say that.
 //!
 //! **Invariant**: every check names the approach and what it broke; none depends on time or on the order of tests.
-//!
-//! After `RecommenderBaseTestMixin` in the tests of the Python package `implicit`.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -27,10 +26,10 @@ const SIZE: usize = 20;
 pub struct Suite<'a> {
     /// The approach, as its registry lists it.
     pub entry: &'a ApproachEntry,
-    /// Its options: those with which it learns [`SIZE`](self) users and items in a second or so.
+    /// Its options, with which it learns [`SIZE`](self) users and items in a second or so.
     pub options: Value,
-    /// What it learns from; `None` for an approach that gives everyone the same, or anyone anything: it is not asked to rank
-    /// the diagonal first.
+    /// The feedback it learns from; `None` for an approach that is not personal, which is not asked to rank the
+    /// diagonal first.
     pub personal: Option<Feedback>,
     /// Where to compute.
     pub device: DeviceChoice,
@@ -60,7 +59,7 @@ pub fn check(suite: &Suite<'_>) {
     held.stops_when_asked(suite, &*approach);
 }
 
-/// Numbers that someone may put anywhere by mistake.
+/// Numbers that may be given for any option by mistake.
 const NUMBERS: [&str; 16] = [
     "0",
     "1",
@@ -80,7 +79,7 @@ const NUMBERS: [&str; 16] = [
     "-1e308",
 ];
 
-/// Asks to stop after it was asked so often.
+/// Asks to stop once it was asked `after` times.
 struct Limited {
     after: usize,
     asked: AtomicUsize,
@@ -98,7 +97,7 @@ impl Progress for Limited {
     }
 }
 
-/// The places of all values below `value` that are no tables, as lists of keys.
+/// The places of all values below `value` that are not tables, as lists of keys.
 fn leaves(value: &Value) -> Vec<Vec<String>> {
     let Some(table) = value.as_object() else { return vec![Vec::new()] };
     let below = |(key, value)| {
@@ -239,7 +238,7 @@ impl Held {
         }
     }
 
-    /// Where an approach gives reasons, they are those of its own scores, term by term.
+    /// If an approach explains its scores, the terms add up to them.
     fn explains_what_it_scores(&self) {
         let catalogue = self.fitted.catalogue();
         let items: Vec<ItemIdx> = catalogue.items.indices().take(4).collect();
@@ -322,7 +321,7 @@ impl Held {
         }
     }
 
-    /// Whatever number stands in the place of an option is refused, or makes a model that can be saved, loaded and asked.
+    /// Any number in the place of an option is refused, or makes a model that can be saved, loaded and asked.
     fn takes_or_refuses_any_number(&self, suite: &Suite<'_>) {
         let ApproachEntry { name, defaults, configure, .. } = suite.entry;
         for place in leaves(&defaults()) {
@@ -364,7 +363,7 @@ impl Held {
         }
     }
 
-    /// Asked to stop at any of its questions, it stops without a model.
+    /// A fit that is told to stop, at any time it asks, ends without a model.
     fn stops_when_asked(&self, suite: &Suite<'_>, approach: &dyn Approach) {
         let never = Limited::new(usize::MAX);
         let fitted = approach.fit(&self.board.train, &Run { progress: &never, ..run(suite) });

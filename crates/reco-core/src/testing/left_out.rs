@@ -1,8 +1,8 @@
-//! Says what a test left out because the machine lacks something, and finds MovieLens 100K where it has that.
+//! Reports what a test leaves out because the machine lacks something, and finds MovieLens 100K.
 //!
 //! Does not know what else machines lack.
 //!
-//! **Invariant**: one line, which begins as `cargo xtask ci` looks for it; nothing is left out without one.
+//! **Invariant**: a report is one line that begins as `cargo xtask ci` expects; nothing is left out without one.
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,9 @@ pub fn left_out(what: &str) {
 
 /// The ratings of MovieLens 100K in their original order, and the file `name` of `splits/` that says where each row goes.
 ///
-/// Ratings: `RECO_ML100K` (`u.data`, or RecBole's `.inter`, which is the same under a header line), else what `reco fetch ml-100k` left. Splits:
-/// what `cargo xtask splits` made, else `splits/` in the folder that `RECO_EXTRA_DATA` names. Without one of them, `None`, and
-/// a line that says which.
+/// Ratings: `RECO_ML100K` (`u.data`, or RecBole's `.inter`, which is the same under a header line), else what
+/// `reco fetch ml-100k` fetched. Splits: what `cargo xtask splits` made, else `splits/` in the folder that
+/// `RECO_EXTRA_DATA` names. Without one of them, `None`, and a line that says which.
 pub fn ml_100k(name: &str) -> Option<(PathBuf, PathBuf)> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let raw = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/raw");

@@ -1,7 +1,6 @@
-//! Finds out where the fields of a delimited text stand: its separator, its quotes, and whether its first line names
-//! columns.
+//! Detects how delimited text is split into fields: separator, quotes, and whether the first line names columns.
 //!
-//! Does not look at numbers and times, but to tell a line of names from one of values.
+//! Does not look at numbers and times, except to tell a line of names from one of values.
 //!
 //! **Invariant**: a line that could be names or a row is an obstacle.
 
@@ -16,7 +15,7 @@ use crate::records::{Bytes, Dialect, Quotes, Splitter, Text, cut};
 use crate::values::{Decimal, TimeFormat};
 use crate::{DataError, Obstacle};
 
-/// Bytes of text that are looked at.
+/// How many bytes of the text are examined.
 const HEAD: u64 = 1 << 18;
 /// What may stand between two fields, unless stated.
 const DELIMITERS: [u8; 4] = *b",;\t|";
@@ -26,7 +25,7 @@ const DELIMITERS: [u8; 4] = *b",;\t|";
 pub(crate) struct Delimitation {
     pub(super) dialect: Dialect,
     pub(super) names: Vec<String>,
-    /// Whether a line that states the separator stands before all others, as spreadsheets write it.
+    /// Whether the first line states the separator, as spreadsheets write it.
     pub(super) states_separator: bool,
     pub(super) has_header: bool,
     pub(super) is_packed: bool,
@@ -40,11 +39,11 @@ pub(super) struct Head {
     pub(super) is_whole: bool,
 }
 
-/// One way to take a head apart.
+/// One way to split a head.
 struct Split {
     delimiter: u8,
     quotes: Quotes,
-    /// A field in which a quote is a character, where others stand in quotes.
+    /// A field in which a quote is an ordinary character, while other fields stand in quotes.
     odd_quote: Option<String>,
     first: Vec<String>,
     /// The share of records that have as many fields as the first.
@@ -53,7 +52,7 @@ struct Split {
     below: Option<usize>,
 }
 
-/// Finds out how a text is taken apart; `None` if obstacles leave no way.
+/// Detects how a text is split; `None` if obstacles leave no way.
 pub(super) fn delimited(
     path: &Path,
     keys: TextKeys,
@@ -162,7 +161,7 @@ fn stated_separator(text: &[u8]) -> Option<u8> {
     (is_stated && separator.is_ascii() && !separator.is_ascii_alphanumeric()).then_some(*separator)
 }
 
-/// A delimiter as one states it.
+/// A delimiter as `data.delimiter` states it.
 fn key(delimiter: u8) -> String {
     Delimiter::Byte(delimiter).into()
 }
@@ -178,7 +177,7 @@ fn first_line(head: &Head, encoding: Bytes) -> String {
 }
 
 /// Whether fields stand in quotes, and a field that makes it unclear. Tabs and bars often stand between fields that are
-/// never quoted, in which a quote is a character.
+/// never quoted, in which a quote is an ordinary character.
 fn quotes(head: &Head, delimiter: u8, stated: Quote, encoding: Bytes) -> (Quotes, Option<String>) {
     match stated {
         Quote::Double => return (Quotes::Double, None),
@@ -211,7 +210,7 @@ fn quotes(head: &Head, delimiter: u8, stated: Quote, encoding: Bytes) -> (Quotes
     }
 }
 
-/// Behind the quote that closes the field whose quote opens at `open`; two quotes are one that does not.
+/// The place behind the quote that closes the field opened at `open`; a doubled quote does not close it.
 fn closed(text: &[u8], open: usize) -> Option<usize> {
     let mut close = open + 1;
     loop {
@@ -223,9 +222,9 @@ fn closed(text: &[u8], open: usize) -> Option<usize> {
     }
 }
 
-/// Takes a head apart.
+/// Splits a head into records with one delimiter.
 fn split(head: &Head, delimiter: u8, quote: Quote, encoding: Bytes) -> Split {
-    /// Records that are looked at.
+    /// How many records are examined.
     const MOST: usize = 1_000;
     let (quotes, odd_quote) = quotes(head, delimiter, quote, encoding);
     let mut splitter = Splitter::new(Dialect { delimiter, quotes, encoding });
@@ -254,15 +253,15 @@ fn split(head: &Head, delimiter: u8, quote: Quote, encoding: Bytes) -> Split {
 }
 
 impl Split {
-    /// Whether the first record has all columns that are wanted, and some are.
+    /// Whether any columns are wanted, and the first record has all of them.
     fn has(&self, wanted: &[&str]) -> bool {
         !wanted.is_empty() && wanted.iter().all(|name| self.first.iter().any(|column| column == name))
     }
 }
 
-/// Leaves of several ways the one that is better than all others by the first of these: it gives the columns that are
-/// wanted; the ending of the file's name says so; almost all lines have as many fields as the first, which they do not
-/// have the other way; or it leaves commas before fractions.
+/// Narrows several ways down by four criteria in turn; each drops the ways that fail it, unless all do. A way has to
+/// give the wanted columns; to have the delimiter that the ending of the file's name says; to give at least 90 % of the
+/// records as many fields as the first; and to leave decimal commas whole.
 fn narrow(splits: &mut Vec<Split>, preferred: Option<u8>, wanted: &[&str]) {
     let mut keep = |is_better: &dyn Fn(&Split) -> bool| {
         let n = splits.iter().filter(|split| is_better(split)).count();

@@ -1,15 +1,16 @@
-//! Finds out what the bytes of a text are.
+//! Detects the encoding of a text.
 //!
 //! Does not know fields.
 //!
-//! **Invariant**: text that is UTF-8 but for a few bytes stays UTF-8: its other letters are never read as something else.
+//! **Invariant**: text that is UTF-8 except for a few bytes stays UTF-8: its other letters are never read as something
+//! else.
 
 use super::delimitation::Head;
 use crate::Obstacle;
 use crate::config::Encoding;
 use crate::records::{Bytes, Text};
 
-/// What the bytes are.
+/// Detects the encoding of the bytes.
 pub(super) fn encoding(head: &Head, text: &Text, stated: Encoding, obstacles: &mut Vec<Obstacle>) -> Bytes {
     let mut refuse = |what: String, hint: &str| obstacles.push(Obstacle { what, hint: hint.to_owned() });
     match stated {
@@ -36,7 +37,7 @@ pub(super) fn encoding(head: &Head, text: &Text, stated: Encoding, obstacles: &m
             let line = 1 + head.bytes[..wrong].iter().filter(|byte| **byte == b'\n').count();
             let (n_letters, n_wrong) = of_utf8(&head.bytes);
             if n_letters >= n_wrong {
-                // Rows with the wrong bytes are bad.
+                // Rows with invalid bytes are refused later.
                 return Bytes::Utf8;
             }
             if n_letters > 0 {
@@ -58,7 +59,7 @@ pub(super) fn encoding(head: &Head, text: &Text, stated: Encoding, obstacles: &m
     Bytes::Utf8
 }
 
-/// How many letters beyond ASCII are UTF-8, and at how many places bytes are not.
+/// How many letters beyond ASCII are valid UTF-8, and at how many places bytes are not.
 fn of_utf8(bytes: &[u8]) -> (usize, usize) {
     bytes.utf8_chunks().fold((0, 0), |(n_letters, n_wrong), chunk| {
         let letters = chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
@@ -66,8 +67,8 @@ fn of_utf8(bytes: &[u8]) -> (usize, usize) {
     })
 }
 
-/// Whether bytes beyond ASCII are letters that stand by themselves or in pairs among others, as in Western Europe's
-/// languages; in those of other alphabets they are whole words.
+/// Whether bytes beyond ASCII are letters that stand alone or in pairs, as in Western European languages; in other
+/// alphabets they form whole words.
 fn is_western(bytes: &[u8]) -> bool {
     bytes.split(u8::is_ascii).all(|run| {
         let is_letter = |byte: &u8| {

@@ -1,8 +1,8 @@
-//! Recognises the columns of user, item, rating and time by names that they often have.
+//! Recognises the columns of user, item, rating and time by well-known names.
 //!
 //! Does not look at what stands in a column.
 //!
-//! **Invariant**: of two columns that could both be meant, none is taken, but one that is an id beside one that is not.
+//! **Invariant**: of two columns that could both be meant, none is taken, unless exactly one of them is an id.
 
 use crate::records::{cut, listed};
 use crate::{Columns, Obstacle};
@@ -129,18 +129,19 @@ pub(super) const TIME: Names = &[
     "fecha",
 ];
 
-/// A name in lower case and without what parts its words.
+/// A name in lower case, without the separators of its words.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | '.' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
-/// The columns that could be meant.
+/// The columns of `found` that have one of the `names`.
 pub(super) fn candidates(found: &[String], names: Names) -> Vec<String> {
     found.iter().filter(|name| names.contains(&plain(name).as_str())).cloned().collect()
 }
 
-/// The columns of user, item, rating and time: those that are stated; the first two are looked for where they are not,
-/// the last two only where nothing is stated at all. Beside them an obstacle for each that is needed and not there.
+/// Chooses the columns of user, item, rating and time. Stated ones are taken; user and item are looked for where they
+/// are not stated, rating and time only where none of the four is. Also returns an obstacle for each column that is
+/// needed and missing.
 pub(super) fn choose(
     found: &[String],
     columns: &Columns,

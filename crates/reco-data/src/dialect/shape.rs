@@ -1,6 +1,6 @@
-//! Finds out which format a table has, and the names of its columns.
+//! Detects which format a table has, and the names of its columns.
 //!
-//! Does not know how delimited text is taken apart: `delimitation` does.
+//! Does not know how delimited text is split into fields: `delimitation` does.
 //!
 //! **Invariant**: a text is opened with the dialect that was found or stated, from its first row on.
 
@@ -73,8 +73,8 @@ pub fn is_table(path: &Path) -> bool {
 }
 
 impl Shape {
-    /// Finds a table's shape. `wanted` are names of columns that it should have. `None` if obstacles leave none to go
-    /// on with.
+    /// Finds a table's shape. `wanted` are names of columns that it should have. `None` if obstacles leave no shape to
+    /// continue with.
     ///
     /// # Errors
     /// A file that is not there, is empty or is damaged.
@@ -119,7 +119,7 @@ impl Shape {
         }
     }
 
-    /// Whether it names its columns itself.
+    /// Whether the table names its columns.
     pub(super) fn has_header(&self) -> bool {
         !matches!(self, Self::Delimited(Delimitation { has_header: false, .. }))
     }
@@ -129,19 +129,19 @@ impl Shape {
         if let Self::Delimited(text) = self { &text.first_line } else { "" }
     }
 
-    /// Whether a column holds points in time, of whichever unit.
+    /// Whether a column holds points in time, in any unit.
     pub(super) fn is_timestamp(&self, column: &str) -> bool {
         matches!(self, Self::Parquet { columns, .. } if columns.iter().any(|of| of.is_time && of.name == column))
     }
 
-    /// Columns of those that hold what can't be read, and what that is.
+    /// Those `wanted` columns whose content can't be read, each with what it holds.
     pub(super) fn unreadable(&self, wanted: &[&str]) -> Vec<(&str, &str)> {
         let Self::Parquet { columns, .. } = self else { return Vec::new() };
         let wanted = columns.iter().filter(|column| wanted.contains(&column.name.as_str()));
         wanted.filter_map(|column| Some((column.name.as_str(), column.unreadable.as_deref()?))).collect()
     }
 
-    /// What helps who named a column that is not there.
+    /// The hint for a stated column that is not there.
     pub(super) fn naming_hint(&self) -> String {
         let names = listed(self.names());
         match self.has_header() {
@@ -153,7 +153,7 @@ impl Shape {
         }
     }
 
-    /// Opens the table and wants some of its columns; a list becomes one field, with `separator` between its values.
+    /// Opens the table to read some of its columns; a list becomes one field, with `separator` between its values.
     pub(crate) fn open(&self, path: &Path, wanted: &[String], separator: &str) -> Result<Box<dyn Records>, DataError> {
         Ok(match self {
             Self::Delimited(text) => {

@@ -1,4 +1,4 @@
-//! Concludes from the first rows how ratings and times are written.
+//! Detects from the first rows how ratings and times are written.
 //!
 //! Does not know where the rows come from.
 //!
@@ -10,10 +10,10 @@ use crate::values::{
 };
 use crate::{DataError, Obstacle};
 
-/// Rows that are looked at.
+/// How many rows are examined.
 const ROWS: u64 = 10_000;
 
-/// The rating and the time of each of the first rows.
+/// Looks at the rating and the time of each of the first rows, and concludes how they are written.
 pub(super) fn look(
     mut records: impl Records,
     [rating, time]: [&str; 2],
@@ -139,7 +139,7 @@ struct Ways {
     /// Days of a spreadsheet from 1980 on, and those with a fraction.
     days: Seen,
     parts_of_days: u64,
-    /// Counts that can be nothing else.
+    /// Counts that are neither dates nor days.
     plain: Seen,
     iso: Seen,
     day_first: Seen,
@@ -228,7 +228,7 @@ impl Ways {
         }
     }
 
-    /// How numbers tell times.
+    /// Concludes what times mean that are written as numbers.
     fn conclude_counts(&self, column: &str, n_counts: u64, refuse: &mut dyn FnMut(String, &str)) -> TimeFormat {
         let are_all = |seen: &Seen| seen.n == n_counts;
         let are_most = |seen: &Seen| 2 * seen.n > n_counts;

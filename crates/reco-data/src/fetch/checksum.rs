@@ -1,6 +1,6 @@
-//! Is this file the one it should be?
+//! Computes and checks SHA-256 and MD5 digests of files.
 //!
-//! Does not know mirrors. **Invariant**: a digest counts as checked only where someone else said it first: pinned in
+//! Does not know mirrors. **Invariant**: a digest counts as checked only where someone else stated it first: pinned in
 //! `checksums.toml`, or published beside the archive.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use super::error::MirrorError;
 pub(super) struct Pins(BTreeMap<String, BTreeMap<String, String>>);
 
 impl Pins {
-    /// Those this crate was built with.
+    /// The pins that this crate was built with.
     pub(super) fn built_in() -> Self {
         toml::from_str(include_str!("../../checksums.toml")).expect("a test reads the same file")
     }
@@ -29,7 +29,7 @@ impl Pins {
     }
 }
 
-/// A digest and how far it is to be trusted.
+/// A digest, and what it was checked against.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileDigest {
     /// The file.
@@ -48,7 +48,7 @@ pub struct FileDigest {
 pub enum Check {
     /// The one pinned in `checksums.toml`.
     Pinned,
-    /// The one its owner publishes beside it.
+    /// The one that the owner publishes beside the file.
     Published,
     /// Nothing: recorded as it was found.
     Unverified,
@@ -77,7 +77,7 @@ pub(crate) fn sha256(path: &Path, skip_header: bool) -> io::Result<String> {
     sha256_unless(path, skip_header, &|| false).map(Option::unwrap_or_default)
 }
 
-/// The same, or nothing where it is told to `stop` before the end.
+/// Like [`sha256`], but `None` where `stop` ends it early.
 pub(crate) fn sha256_unless(path: &Path, skip_header: bool, stop: &dyn Fn() -> bool) -> io::Result<Option<String>> {
     let mut reader = BufReader::new(File::open(path)?);
     if skip_header {
@@ -122,7 +122,7 @@ pub(super) fn parse_md5(text: &str) -> Option<String> {
         .map(str::to_ascii_lowercase)
 }
 
-/// Reads to the end, or until `take` wants no more; whether that was the end.
+/// Reads until the end or until `take` returns `false`; returns whether it reached the end.
 fn each_chunk(mut reader: impl Read, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<bool> {
     let mut buffer = vec![0; 1 << 16];
     loop {

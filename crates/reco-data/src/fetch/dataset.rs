@@ -1,9 +1,9 @@
-//! Which datasets can be fetched, under which terms, and from where?
+//! Lists the datasets that can be fetched, with their terms of use and mirrors.
 //!
-//! Does not know how: a mirror is a description.
+//! Does not know how to fetch: a mirror is a description.
 //!
-//! **Invariant**: every archive named here is one file, and a mirror says which file of it holds the ratings, so that an
-//! archive without them is refused.
+//! **Invariant**: every archive named here is one file, and a mirror says which file of it holds the ratings, so that
+//! an archive without them is refused.
 
 use std::fmt;
 
@@ -86,7 +86,7 @@ pub const DATASETS: &[Dataset] = &[
 /// A dataset that can be fetched.
 #[derive(Clone, Copy, Debug)]
 pub struct Dataset {
-    /// What `reco fetch` calls it, and the folder it gets.
+    /// Its name in `reco fetch`, and that of its folder.
     pub name: &'static str,
     /// One line for help.
     pub about: &'static str,
@@ -107,20 +107,20 @@ impl Dataset {
     }
 }
 
-/// A place that a dataset can be had from.
+/// A place to get a dataset from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mirror {
     /// The file name of the archive (zip, and a wheel is one).
     pub(super) archive: &'static str,
     pub(super) origin: Origin,
-    /// The folder inside that is taken, and nothing else; `None`: all, less a top folder that is common to all.
+    /// The only folder of the archive that is taken; `None`: everything, without a top folder common to all.
     pub(super) folder: Option<&'static str>,
     pub(super) ratings: Ratings,
-    /// What is different here.
+    /// How this copy differs from the owner's archive.
     pub(super) note: Option<&'static str>,
 }
 
-/// How an archive is had.
+/// How an archive is obtained.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Origin {
     /// Downloaded. Its md5 is published beside it, at the same address with `.md5` at the end.
@@ -133,7 +133,7 @@ pub(super) enum Origin {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ratings {
     pub(super) file: &'static str,
-    /// Whether its first line is a header, which has no part in the digest.
+    /// Whether its first line is a header, which the digest leaves out.
     pub(super) header: bool,
 }
 

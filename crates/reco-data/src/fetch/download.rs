@@ -1,7 +1,7 @@
-//! How does an archive come over an unreliable line?
+//! Downloads an archive over HTTP, and resumes a broken download where it stopped.
 //!
-//! Does not know what it should contain. **Invariant**: the part file only ever holds a beginning of what the server sent; it
-//! outlives the process, and the next try goes on from its end.
+//! Does not know what it should contain. **Invariant**: the part file only ever holds a beginning of what the server
+//! sent; it outlives the process, and the next try continues from its end.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -15,8 +15,8 @@ use super::error::{FetchError, Locally, MirrorError, Stop};
 use super::progress::FetchProgress;
 use super::timeouts::Timeouts;
 
-/// Downloads `url` to the file `part`, going on from what is there. Tries again for as long as each try gets farther than all
-/// before it. Returns whether the file has pieces of more than one answer.
+/// Downloads `url` to the file `part`, continuing from what is there. Retries as long as each try gets farther than all
+/// before it. Returns whether the file has pieces of more than one response.
 pub(super) fn download(
     agent: &Agent,
     url: &str,
@@ -57,7 +57,7 @@ pub(super) fn published_md5(agent: &Agent, url: &str) -> Result<String, MirrorEr
     parse_md5(&text).ok_or_else(|| MirrorError::Connection { reason: "the answer holds no md5".to_owned() })
 }
 
-/// Speaks HTTP and never waits long: for a connection, for an answer, for more of it.
+/// An HTTP client with short timeouts: for the name, the connection, and each read and write.
 pub(super) fn agent(timeouts: Timeouts) -> Agent {
     Agent::config_builder()
         .timeout_resolve(Some(timeouts.connect()))
@@ -91,7 +91,7 @@ fn attempt(
         (206, Some(range)) if range.start == Some(have) => {
             (OpenOptions::new().append(true).open(part).locally("open", part)?, have)
         }
-        // The server does not do ranges: from the start.
+        // The server does not support ranges: start over.
         (200, _) => (File::create(part).locally("create", part)?, 0),
         (416, Some(range)) if range.total == Some(have) => return Ok(Outcome::Complete { resumed: true }),
         (206 | 416, _) if have > 0 => return Ok(Outcome::NotSatisfiable),
@@ -112,7 +112,7 @@ fn attempt(
     }
 }
 
-/// How many bytes arrived, and whether the other side ended them properly.
+/// Copies the body into the file. Returns how many bytes arrived, and whether the body ended properly.
 fn copy(
     mut body: impl Read,
     mut file: File,

@@ -1,9 +1,9 @@
-//! Why could a dataset not be fetched?
+//! The errors of fetching a dataset.
 //!
-//! Does not know how each problem is met: `fetch` goes on to the next mirror, or stops.
+//! Does not know how each problem is handled: `fetch` goes on to the next mirror, or stops.
 //!
-//! **Invariant**: the reasons of single mirrors are one line each, so that they can be listed; remedies stand on the error that
-//! ends the fetch.
+//! **Invariant**: the reasons of single mirrors are one line each, so that they can be listed; remedies stand on the
+//! error that ends the fetch.
 
 use std::fmt;
 use std::io;
@@ -20,13 +20,13 @@ pub enum FetchError {
         /// The nearest names.
         hint: String,
     },
-    /// A setting in the environment that is no number of seconds.
+    /// A setting in the environment that is not a number of seconds.
     #[error("`RECO_MIRROR_TIMEOUT_SECONDS` is `{value}`\nhint: give whole seconds from 1 to 3600, or leave it out")]
     Timeout {
         /// Its value.
         value: String,
     },
-    /// Someone else fetches the same dataset into the same folder.
+    /// Another process is fetching the same dataset into the same folder.
     #[error("`{name}` is being fetched by another process\nhint: wait until it is done and try again")]
     Busy {
         /// The dataset.
@@ -43,7 +43,7 @@ pub enum FetchError {
         /// The file that would have shown what it is.
         missing: &'static str,
     },
-    /// The one who started it asked to stop.
+    /// The caller asked to stop.
     #[error("interrupted: `{name}` is not there\nhint: fetch again; a download goes on from where it stopped")]
     Interrupted {
         /// The dataset.
@@ -66,7 +66,7 @@ pub enum FetchError {
         path: PathBuf,
         /// What is wrong with it.
         reason: Box<MirrorError>,
-        /// Where it can be had.
+        /// Where to get it.
         remedy: String,
     },
     /// No mirror could give it.
@@ -94,7 +94,7 @@ pub struct MirrorFailed {
 /// Why a single mirror or archive is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {
-    /// No connection, or none that lasts.
+    /// No connection, or one that does not last.
     #[error("{reason}")]
     Connection {
         /// What the network says.
@@ -160,7 +160,7 @@ pub enum MirrorError {
     },
 }
 
-/// How one attempt ends: in a problem of the mirror's, where the next one is tried, or in one that ends the fetch.
+/// Why an attempt failed: a problem of the mirror, after which the next one is tried, or one that ends the fetch.
 #[derive(Debug)]
 pub(super) enum Stop {
     Mirror(MirrorError),

@@ -1,7 +1,7 @@
-//! How is an archive had that is part of a Python package?
+//! Obtains an archive that is part of a Python package, by `pip download`.
 //!
-//! Does not know the package index: pip does, with the person's own settings for it. **Invariant**: nothing of the package is
-//! run or installed; it is downloaded as a file.
+//! Does not know the package index: pip does, with the user's own settings for it. **Invariant**: nothing of the
+//! package is run or installed; it is downloaded as a file.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ pub(super) fn download(
             .stdout(Stdio::null())
             .stderr(File::create(&log).locally("create", &log)?)
             .spawn();
-        // A program that cannot be started is one that is not there.
+        // A program that cannot be started counts as missing.
         let Ok(child) = child else { continue };
         let status = wait(child, timeouts.pip(), dataset, progress)?;
         let said = fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
@@ -78,7 +78,7 @@ fn wait(mut child: Child, at_most: Duration, dataset: &str, progress: &dyn Fetch
             Ok(None) => thread::sleep(Duration::from_millis(20)),
         }
     };
-    // It may have ended by itself in between; either way it is over.
+    // The process may have ended by itself meanwhile; either way it is over.
     let _ = child.kill();
     let _ = child.wait();
     Err(stop)

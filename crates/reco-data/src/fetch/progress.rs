@@ -1,13 +1,13 @@
-//! Who is told how a fetch goes?
+//! Defines [`FetchProgress`], which receives the progress of a fetch.
 //!
 //! Does not know terminals: a progress bar is one implementation, elsewhere.
 //!
 //! **Invariant**: nothing an implementation does changes what is fetched, except that it can stop the fetch.
 
-/// Told of the progress of a fetch.
+/// Receives the progress of a fetch.
 pub trait FetchProgress: Send + Sync {
-    /// A download or an unpacking of `total` bytes begins; `None` where nobody knows how many. The message just before says
-    /// what it is. A download that has to start again begins again.
+    /// A download or an unpacking of `total` bytes begins; `None` where the number is unknown. The message just before
+    /// says what it is. A download that has to start again begins again.
     fn begin(&self, total: Option<u64>) {
         let _ = total;
     }
@@ -22,7 +22,7 @@ pub trait FetchProgress: Send + Sync {
         let _ = message;
     }
 
-    /// What began is over, well or not.
+    /// The download or unpacking is over, successful or not.
     fn end(&self) {}
 
     /// Whether the fetch should stop. What was downloaded is kept for the next one.

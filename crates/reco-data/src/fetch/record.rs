@@ -1,7 +1,7 @@
-//! What is known of a folder that was fetched?
+//! Reads and writes `fetched.json`, the record of a fetched folder.
 //!
-//! Does not know how it was fetched. **Invariant**: `fetched.json` lies in a folder only if everything it names was there when
-//! the folder got its name.
+//! Does not know how it was fetched. **Invariant**: `fetched.json` lies in a folder only if everything it names was
+//! there when the folder got its name.
 
 use std::fs;
 use std::io;
@@ -71,7 +71,7 @@ impl FetchRecord {
         fs::write(&path, text).locally("write", &path)
     }
 
-    /// The first file that is no longer there as it was.
+    /// The first file that is missing or has another length.
     pub(super) fn missing(&self, folder: &Path) -> Option<&str> {
         let there = |file: &FetchedFile| {
             fs::metadata(folder.join(&file.path)).is_ok_and(|metadata| metadata.len() == file.bytes)
@@ -80,7 +80,7 @@ impl FetchRecord {
     }
 
     /// Whether a folder holds nothing but this record and the files that were fetched, each with the digest that it was
-    /// written with. Of files whose digest is not known, nobody can tell.
+    /// written with. A file without a recorded digest counts as changed.
     pub(super) fn names_all_of(&self, folder: &Path) -> bool {
         fn n_entries(folder: &Path, n: &mut usize) -> io::Result<()> {
             for entry in fs::read_dir(folder)? {
@@ -101,7 +101,7 @@ impl FetchRecord {
             && self.files.iter().all(same)
     }
 
-    /// Whether any digest was compared with another's.
+    /// Whether any digest was compared with an expected one.
     pub(super) fn any_checked(digests: &[FileDigest]) -> bool {
         digests.iter().any(|digest| digest.check != Check::Unverified)
     }

@@ -1,7 +1,7 @@
-//! Does a fetch hold its promises when mirrors, archives and earlier fetches are bad?
+//! Tests that a fetch keeps its promises when mirrors, archives and earlier fetches are bad.
 //!
-//! Does not know the real mirrors, but for one test that asks for the network. **Invariant**: everything else happens in a
-//! temporary folder and on 127.0.0.1.
+//! Does not know the real mirrors, except in one test that needs the network. **Invariant**: everything else happens in
+//! a temporary folder and on 127.0.0.1.
 
 mod archives;
 mod by_hand;
@@ -79,7 +79,7 @@ impl World {
     }
 }
 
-/// Remembers what it is told, and stops the fetch once enough bytes have come.
+/// Records all progress, and stops the fetch once enough bytes have come.
 #[derive(Default)]
 struct Recorder {
     messages: Mutex<Vec<String>>,

@@ -1,6 +1,7 @@
-//! How long is a mirror waited for?
+//! Defines how long a fetch waits for a mirror.
 //!
-//! Does not know what is waited for. **Invariant**: every wait is a multiple of one number, so that one setting scales all.
+//! Does not know what is waited for. **Invariant**: every wait is a multiple of one number, so that one setting scales
+//! all.
 
 use std::env;
 use std::time::Duration;

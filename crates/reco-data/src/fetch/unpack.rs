@@ -1,7 +1,7 @@
-//! How does an archive become a folder?
+//! Unpacks a zip archive into a folder.
 //!
-//! Does not know what is in it. **Invariant**: nothing is written outside the folder, whatever the archive says its entries are
-//! called.
+//! Does not know what is in it. **Invariant**: nothing is written outside the folder, whatever the names of the
+//! archive's entries are.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
@@ -16,15 +16,15 @@ use super::error::{FetchError, Locally, MirrorError, Stop};
 use super::progress::FetchProgress;
 use super::record::FetchedFile;
 
-/// An archive under the name that messages give it.
+/// An archive, and its name in messages.
 pub(super) struct Archive<'a> {
     pub(super) path: &'a Path,
     pub(super) name: &'a str,
 }
 
 impl Archive<'_> {
-    /// Unpacks into the folder `into`, which must exist: what lies in `folder` of the archive, or else everything, less a top
-    /// folder that all entries share.
+    /// Unpacks into the folder `into`, which must exist: what lies in `folder` of the archive, or else everything,
+    /// without a top folder that all entries share.
     pub(super) fn unpack(
         &self,
         folder: Option<&str>,
@@ -54,20 +54,20 @@ impl Archive<'_> {
         files
     }
 
-    /// The files among the entries. Refuses the archive if one of them is called something dangerous.
+    /// The files among the entries. Refuses the archive if one of them has an unsafe name.
     fn entries(&self, zip: &mut ZipArchive<BufReader<File>>) -> Result<Vec<Entry>, MirrorError> {
         let mut entries = Vec::with_capacity(zip.len());
         for index in 0..zip.len() {
             let entry = zip.by_index(index).map_err(|error| self.damaged(&error))?;
             let path = match entry.enclosed_name() {
-                // An absolute path would be made a relative one, which no honest archive means.
+                // An absolute path would become a relative one, which no honest archive means.
                 Some(path) if !entry.is_symlink() && !entry.name_raw().starts_with(b"/") => path,
                 _ => {
                     let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
                     return Err(MirrorError::UnsafeEntry { archive: self.name.to_owned(), entry: name });
                 }
             };
-            // What macOS adds to its archives is not the owner's.
+            // macOS adds these files to archives; they are not the owner's.
             if !entry.is_dir() && !path.starts_with("__MACOSX") && !path.ends_with(".DS_Store") {
                 entries.push(Entry { index, path, bytes: entry.size() });
             }
@@ -124,7 +124,7 @@ struct Entry {
     bytes: u64,
 }
 
-/// What an archive says of its sizes need not be true.
+/// The sum of the sizes that the archive states, which need not be true.
 fn total_bytes(entries: &[Entry]) -> u64 {
     entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.bytes))
 }

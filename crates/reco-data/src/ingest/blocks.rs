@@ -1,14 +1,14 @@
-//! How are delimited ratings read on all cores?
+//! Reads delimited ratings block by block on all cores.
 //!
 //! Does not know sources; reads any [`Layout`] of user, item, rating and time, in whatever order they stand.
 //!
-//! **Invariant**: the tables, the rejects and every error are those of reading row by row, whatever the number of threads:
-//! parts are read at the same time and put together in their order. Memory is bounded by a few blocks, a row group, and what users
-//! and items take.
+//! **Invariant**: the tables, the rejects and every error are those of reading row by row, whatever the number of
+//! threads: parts are read at the same time and put together in their order. Memory is bounded by a few blocks, a row
+//! group, and what users and items take.
 //!
-//! The file is read once, and rows are written while it is. What can only be known at its end is guessed: that ids
-//! which are integers so far stay so, that a user's rows stand together, that no pair of user and item comes again.
-//! Where a guess turns out wrong, all begins again with what is known by then ([`Change`]).
+//! The file is read once, and rows are written while it is read. What is certain only at its end is guessed: that ids
+//! which are integers so far remain so, that a user's rows stand together, that no pair of user and item is repeated.
+//! Where a guess turns out wrong, reading starts over with what is known by then ([`Change`]).
 
 mod cut;
 mod digits;
@@ -30,7 +30,7 @@ use cut::{Block, Blocks};
 use piece::{Parser, Piece};
 use stitch::{Repeats, Stitch, Together};
 
-/// Bytes that are read at once, and bytes of a part that one thread takes.
+/// How many bytes a block has, and how many a part that one thread parses.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) block: usize,
@@ -43,21 +43,21 @@ impl Default for Sizes {
     }
 }
 
-/// What is taken for granted until a row says otherwise.
+/// What is known of the file so far; by default, the most favourable is assumed until a row contradicts it.
 #[derive(Default)]
 pub(super) struct Guess {
     pub(super) sizes: Sizes,
     /// No part can be read by itself.
     pub(super) row_by_row: bool,
-    /// There are ids of users that are no integers.
+    /// Some ids of users are not integers.
     pub(super) users_are_texts: bool,
-    /// There are ids of items that are no integers.
+    /// Some ids of items are not integers.
     pub(super) items_are_texts: bool,
     /// A user's rows do not stand together.
     pub(super) anywhere: bool,
-    /// There is a pair of user and item that comes again.
+    /// Some pair of user and item occurs again.
     pub(super) repeated: bool,
-    /// The rows that give way, and how many they are.
+    /// The rows that give way, and their number.
     pub(super) found: Option<(RowSet, u64)>,
 }
 
@@ -72,10 +72,10 @@ pub(super) enum Change {
 }
 
 impl Guess {
-    /// The same, but for what was wrong.
+    /// The guess with the wrong assumption corrected.
     pub(super) fn changed(mut self, change: Change) -> Self {
         match change {
-            // Rows that give way are found anew, with all others.
+            // The rows that give way are searched for again.
             Change::RowByRow => (self.row_by_row, self.found) = (true, None),
             Change::UsersAreTexts => self.users_are_texts = true,
             Change::ItemsAreTexts => self.items_are_texts = true,
@@ -86,18 +86,18 @@ impl Guess {
     }
 }
 
-/// What is read, and where it goes to.
+/// What is read, and where it goes.
 pub(super) struct Job<'a> {
     pub(super) layout: &'a Layout,
     pub(super) checks: &'a Checks,
     pub(super) guess: &'a Guess,
     /// What users' and items' files say.
     pub(super) known: Known,
-    /// Takes the rows if some have to give way.
+    /// Collects the rows if some have to give way.
     pub(super) dedupe: Dedupe,
-    /// Takes pairs if users do not stand together.
+    /// Collects the pairs if a user's rows do not stand together.
     pub(super) keys: Keys,
-    /// Its columns of ids are of the kinds that are guessed.
+    /// Its columns of ids have the guessed types.
     pub(super) writer: TableWriter,
     pub(super) are_integers: [bool; 2],
     pub(super) progress: &'a dyn IngestProgress,
@@ -106,18 +106,18 @@ pub(super) struct Job<'a> {
 /// What was read and written.
 pub(super) struct Read {
     pub(super) known: Known,
-    /// Finds the rows that give way, if there can be any and they are not known.
+    /// Finds the rows that give way, if there may be any that are not known yet.
     pub(super) dedupe: Option<Dedupe>,
-    /// The file, to be ended.
+    /// The file, still to be finished.
     pub(super) writer: TableWriter,
 }
 
-/// Whether rows of that layout can be read so.
+/// Whether rows of that layout can be read block by block.
 pub(super) fn can_read(layout: &Layout, checks: &Checks) -> bool {
     Parser::new(layout, checks).is_some()
 }
 
-/// Reads all rows and writes those that stay; or says what has to be done otherwise.
+/// Reads all rows and writes those that stay, or returns the guess that was wrong.
 pub(super) fn read(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
     // Within the pool, so that threads do not fall asleep between blocks.
     let mut result = None;
@@ -137,7 +137,8 @@ fn read_blocks(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
     let mut blocks = Blocks::open(layout, guess.sizes.block)?;
     let mut stitch = Stitch::new(known, repeats, layout.start.1, are_integers);
     let mut reported = 0;
-    // While one block is read, the one before is parsed, that before is put together, and that before is written.
+    // While one block is read, the one before it is parsed, the one before that put together, and the one before that
+    // written.
     let (mut block, mut pieces, mut chunks) = (None, Vec::new(), Vec::new());
     loop {
         let given = (std::mem::take(&mut pieces), std::mem::take(&mut chunks));

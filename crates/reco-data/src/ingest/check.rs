@@ -1,9 +1,9 @@
-//! Is this row a rating?
+//! Checks whether a row is a valid rating.
 //!
 //! Does not know the file or the line.
 //!
-//! **Invariant**: what passes has a user, an item, a rating on the scale (or none, where none may be missing: an event), and
-//! a time that is not negative (or none).
+//! **Invariant**: what passes has a user, an item, a rating on the scale (or none for an event, where ratings may be
+//! missing), and a time that is not negative (or none).
 
 use reco_core::RatingScale;
 use serde_json::{Map, Value};
@@ -48,7 +48,7 @@ impl Checks {
         match (rating, timestamp, no_id(USER) || no_id(ITEM)) {
             (Ok(rating), Ok(timestamp), false) => Ok(Checked { rating, timestamp }),
             (rating, timestamp, _) => {
-                // All that is wrong is said at once.
+                // All problems are reported together.
                 let mut reasons = Vec::new();
                 reasons.extend(id_problem(row, USER, "user"));
                 reasons.extend(id_problem(row, ITEM, "item"));
@@ -59,7 +59,7 @@ impl Checks {
         }
     }
 
-    /// The number of a context, if it is one, written as ratings are.
+    /// The number in a context's text, if it is one, written as ratings are.
     pub(super) fn context(&self, text: &str) -> Option<f64> {
         self.decimal.finite(text)
     }
@@ -78,7 +78,7 @@ impl Checks {
     }
 }
 
-/// Whether a text names anyone or anything: it says something, and is no object or list that stood where an id is wanted.
+/// Whether a text is an id: not empty, not a word for a missing value, and not a JSON object or list.
 pub(super) fn is_id(id: &str) -> bool {
     match id.as_bytes() {
         [] => false,
@@ -89,7 +89,7 @@ pub(super) fn is_id(id: &str) -> bool {
     }
 }
 
-/// Why the id at `field` of a row is none, if it is none.
+/// What is wrong with the id at `field` of a row, if anything.
 fn id_problem(row: &Row, field: usize, what: &str) -> Option<String> {
     match row.get(field) {
         list if row.is_list(field) && !list.is_empty() => Some(format!("{what} `{}` is a list, not an id", cut(list))),
@@ -97,7 +97,7 @@ fn id_problem(row: &Row, field: usize, what: &str) -> Option<String> {
     }
 }
 
-/// Why a text is no id, if it is none.
+/// Why a text is not an id; `None` if it is one.
 pub(super) fn no_id(id: &str, what: &str) -> Option<String> {
     let shown = cut(id);
     match id {

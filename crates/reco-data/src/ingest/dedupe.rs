@@ -1,13 +1,13 @@
-//! Which rows give way to another of the same user and item?
+//! Finds duplicates: the rows that give way to another row of the same user and item.
 //!
 //! Does not know what is in a row beyond its key and its time.
 //!
-//! **Invariant**: of the rows of one key exactly one stays: reading them in order, a row takes the place of the one before
-//! unless both have times and its own is earlier, or, where the first is to stay, only if they have and it is. Memory is
-//! bounded by a partition for each core, whatever the number of rows.
+//! **Invariant**: of the rows of one key exactly one stays. They are compared in order: a row replaces the one before
+//! unless both have times and its own is earlier; where the first is to stay, it replaces the one before only in that
+//! case. Memory is bounded by a partition for each core, whatever the number of rows.
 //!
-//! Rows are spread over partitions by their user and spilled to nameless files; each partition is then sorted by itself, several
-//! at the same time.
+//! Rows are spread over partitions by their user and spilled to nameless files; each partition is then sorted on its
+//! own, several at the same time.
 
 mod keys;
 mod spill;
@@ -19,7 +19,7 @@ pub(super) use keys::Keys;
 use spill::{BUFFER, Spill};
 
 const RECORD: usize = 24;
-/// What stands for a missing time; a row's own time is never negative.
+/// Stands for a missing time; a row's own time is never negative.
 const NO_TIME: i64 = -1;
 
 /// Rows by their number, one bit each.
@@ -27,7 +27,7 @@ const NO_TIME: i64 = -1;
 pub(super) struct RowSet(Vec<u64>);
 
 impl RowSet {
-    /// Puts `row` in.
+    /// Adds `row`.
     pub(super) fn insert(&mut self, row: u64) {
         let word = (row / 64) as usize;
         if word >= self.0.len() {
@@ -36,7 +36,7 @@ impl RowSet {
         self.0[word] |= 1 << (row % 64);
     }
 
-    /// Whether `row` is in.
+    /// Whether `row` is in the set.
     pub(super) fn contains(&self, row: u64) -> bool {
         self.0.get((row / 64) as usize).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
@@ -56,7 +56,7 @@ struct Record {
 }
 
 impl Dedupe {
-    /// Spills into `dir`, once there is much to remember.
+    /// Spills into `dir` once its buffers are full.
     pub(super) fn new(dir: &Path, keep: Duplicates) -> Self {
         Self::with_buffer(dir, keep, BUFFER)
     }
@@ -127,7 +127,7 @@ mod tests {
         ((0..events.len() as u64).filter(|&row| losers.contains(row)).collect(), n)
     }
 
-    /// The same, by looking through all that stays for every row.
+    /// The same by brute force: each row is compared with all that stay.
     fn naive(events: &[Event]) -> Vec<u64> {
         let mut stays: Vec<(u64, Event)> = Vec::new();
         let mut losers = Vec::new();

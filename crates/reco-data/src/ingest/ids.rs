@@ -1,4 +1,4 @@
-//! Which number does an id get?
+//! Assigns a number to each id.
 //!
 //! Does not know what the ids are of.
 //!
@@ -18,16 +18,16 @@ const DENSE: usize = 1 << 22;
 /// Ids and their numbers. Integers are looked up without being copied or allocated.
 #[derive(Default)]
 pub(super) struct Ids {
-    /// The number of an integer that is not negative and below [`DENSE`], and one; 0 where there is none yet.
+    /// For each integer from 0 to below [`DENSE`], its number plus one; 0 where it has none yet.
     dense: Vec<u32>,
-    /// Of other integers.
+    /// The numbers of other integers.
     numbers: HashMap<i64, u32, BuildHasherDefault<IdHasher>>,
     texts: HashMap<Box<str>, u32, BuildHasherDefault<IdHasher>>,
     ids: Vec<RawId>,
 }
 
 impl Ids {
-    /// The id's number, and whether it was given just now.
+    /// The id's number, and whether it is new.
     pub(super) fn intern(&mut self, text: &str) -> (u32, bool) {
         let starts_as_number = text.as_bytes().first().is_some_and(|&byte| byte.is_ascii_digit() || byte == b'-');
         if starts_as_number && let RawId::Integer(id) = RawId::parse(text) {
@@ -42,7 +42,7 @@ impl Ids {
         (next, true)
     }
 
-    /// As [`Ids::intern`], of an id that is an integer.
+    /// Like [`Ids::intern`], for an id that is an integer.
     #[inline]
     pub(super) fn intern_integer(&mut self, id: i64) -> (u32, bool) {
         let next = self.next();

@@ -1,27 +1,27 @@
-//! What has been learned from the rows that were read?
+//! Collects what has been learned from the rows read so far.
 //!
 //! Does not know how rows are read. **Invariant**: it grows row by row, in the file's order.
 
 use super::ids::Ids;
 use super::rejects::RejectLog;
 
-/// All that later steps need, but for what gives way.
+/// All that later steps need, except which rows give way.
 pub(super) struct Known {
     pub(super) users: Ids,
     pub(super) items: Ids,
     pub(super) rejects: RejectLog,
     /// Data rows, bad ones included.
     pub(super) n_rows: u64,
-    /// Good ones.
+    /// Good rows.
     pub(super) n_kept: u64,
     /// The lowest and the highest rating.
     pub(super) observed: Option<(f32, f32)>,
-    /// The lowest number of a user and of an item that a good row names: those of files about them come first.
+    /// The lowest number of a user and of an item that a good row names; those that files list are numbered first.
     pub(super) lowest: [u32; 2],
 }
 
 impl Known {
-    /// Of nothing but what files about users and items say.
+    /// Before any rating: only what files about users and items say.
     pub(super) fn new(users: Ids, items: Ids, rejects: RejectLog) -> Self {
         Self { users, items, rejects, n_rows: 0, n_kept: 0, observed: None, lowest: [u32::MAX; 2] }
     }

@@ -1,6 +1,7 @@
-//! Holds reading on all cores against reading row by row.
+//! Tests that reading on all cores gives the same as reading row by row.
 //!
-//! Does not know what is right: `tests/` does. **Invariant**: files are compared byte by byte, and errors by their text.
+//! Does not know what is right: `tests/` does. **Invariant**: files are compared byte by byte, and errors by their
+//! text.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +14,7 @@ use super::*;
 
 const FILES: [&str; 4] = ["ratings.parquet", "items.parquet", "users.parquet", "rejects.parquet"];
 
-/// What is left of an ingestion: its summary and the files, or its error.
+/// The outcome of an ingestion: its summary and the files, or its error.
 type Outcome = Result<(IngestSummary, Vec<Vec<u8>>), String>;
 
 fn outcome(config: &DataConfig, guess: Guess) -> Outcome {
@@ -51,7 +52,7 @@ fn own(more: Value) -> Value {
     config
 }
 
-/// A field that is plain, or is not.
+/// A plain field, or an unusual one.
 fn field(plain: &'static str) -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
         "",

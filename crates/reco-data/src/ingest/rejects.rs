@@ -1,8 +1,9 @@
-//! Which rows were refused, and are they too many?
+//! Writes refused rows to `rejects.parquet`, and fails where they are too many.
 //!
 //! Does not know why a row is bad.
 //!
-//! **Invariant**: every refused row is in the file, in the order in which it was met; memory does not grow with their number.
+//! **Invariant**: every refused row is in the file, in the order in which it was met; memory does not grow with their
+//! number.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,12 +13,12 @@ use crate::{DataError, Reject, Rejects};
 
 /// The file's name.
 pub(super) const REJECTS: &str = "rejects.parquet";
-/// Rows that an error shows.
+/// How many rows an error shows.
 const N_SHOWN: usize = 10;
 /// Rows that are kept in memory before they are written.
 const CHUNK: usize = 1 << 14;
 
-/// Writes refused rows down.
+/// Records refused rows.
 pub(super) struct RejectLog {
     writer: TableWriter,
     pending: Vec<Reject>,
@@ -68,7 +69,7 @@ impl RejectLog {
         (self.n_of_file, self.n_feeds) = (0, 0);
     }
 
-    /// Writes a row down that has so many line feeds within it.
+    /// Records a refused row that has `n_feeds` line feeds within it.
     pub(super) fn push(&mut self, line: u64, n_feeds: u64, reason: String) -> Result<(), DataError> {
         let file = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let reject = Reject { file, line, reason };
@@ -111,7 +112,7 @@ impl RejectLog {
         Ok(())
     }
 
-    /// What bad rows there are, in words: one line for each file that has some.
+    /// A summary of bad rows in words: one line for each file that has some.
     pub(super) fn said(&self) -> &[String] {
         &self.said
     }

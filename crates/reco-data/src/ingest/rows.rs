@@ -1,4 +1,4 @@
-//! How are ratings read that stand in no delimited text?
+//! Reads the ratings: on all cores through `blocks` where possible, otherwise row by row in two passes.
 //!
 //! Does not know formats, nor whether there are too many bad rows.
 //!
@@ -42,7 +42,7 @@ pub(super) struct First {
     pub(super) noted: Noted,
     /// Rows that are not to be written because they are bad.
     pub(super) dropped: RowSet,
-    /// The file, if rows were written while they were read.
+    /// The ratings file, if rows were written while they were read.
     pub(super) writer: Option<TableWriter>,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Noted {
 }
 
 impl Reading<'_> {
-    /// Reads all rows, on all cores where that is possible; or says what has to be done otherwise.
+    /// Reads all rows, on all cores where that is possible, or returns the guess that was wrong.
     pub(super) fn first(&self, known: Known, guess: &Guess) -> Result<Result<First, Change>, DataError> {
         let records = self.found.source.ratings(&self.found.files, self.config, self.writing)?;
         let dedupe = Dedupe::new(self.out_dir, self.config.duplicates);

@@ -1,4 +1,4 @@
-//! What do files say about items and users, and what do ratings add?
+//! Reads what files say about items and users, and completes it with what the ratings name.
 //!
 //! Does not know ratings beyond the attributes that their rows carry.
 //!
@@ -88,11 +88,11 @@ pub(super) struct Joined<'a> {
     pub(super) path: &'a Path,
     /// `user` or `item`.
     pub(super) what: &'static str,
-    /// How many of them the file knows.
+    /// How many of them the file describes.
     pub(super) n_known: usize,
     /// All of them, those of the file first.
     pub(super) ids: &'a Ids,
-    /// The lowest number of one that ratings name.
+    /// The lowest number that the ratings name.
     pub(super) lowest: u32,
 }
 
@@ -100,7 +100,7 @@ impl Joined<'_> {
     /// What the file lacks, in words, if it lacks anything.
     ///
     /// # Errors
-    /// A file that knows none of those that ratings name.
+    /// A file that describes none of those that the ratings name.
     pub(super) fn said(&self) -> Result<Option<String>, DataError> {
         let Self { path, what, n_known, ids, lowest } = *self;
         let n_unknown = ids.len() - n_known;
@@ -221,7 +221,7 @@ impl Attributes {
     }
 }
 
-/// What `dataset.toml`, where it lies beside the raw files, says about terms; the generator writes one.
+/// The terms of use in a `dataset.toml` beside the raw files; the generator writes one.
 #[derive(Deserialize)]
 struct Terms {
     licence: String,

@@ -1,9 +1,9 @@
-//! How do the rows that stay get into `ratings.parquet`?
+//! Writes the rows that stay to `ratings.parquet`.
 //!
 //! Does not know which rows stay.
 //!
-//! **Invariant**: rows are written in the order in which they are pushed; encoding runs beside reading, and at most a few
-//! chunks wait between them.
+//! **Invariant**: rows are written in the order in which they are pushed; encoding runs beside reading, and at most a
+//! few chunks wait between them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ pub(super) const CHUNK: usize = 1 << 16;
 
 /// A file of ratings that is to be written.
 pub(super) struct Ratings<'a> {
-    /// What the rows were checked by.
+    /// The checks that the rows passed.
     pub(super) checks: &'a Checks,
     pub(super) path: PathBuf,
     pub(super) users_are_integers: bool,
@@ -31,7 +31,7 @@ pub(super) struct Ratings<'a> {
     pub(super) contexts: Vec<(String, bool)>,
 }
 
-/// Takes the rows.
+/// Receives the rows.
 pub(super) struct Sink<'a> {
     ratings: &'a Ratings<'a>,
     columns: Vec<Column>,
@@ -63,7 +63,7 @@ impl Ratings<'_> {
             let produced = produce(&mut sink).and_then(|()| sink.send());
             drop(sink);
             let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            // If the writer gave up, that is why the sink could send no more.
+            // If the writer failed, its error is the reason why the sink could not send.
             written.and(produced)
         })
     }

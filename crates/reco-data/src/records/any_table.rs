@@ -1,8 +1,8 @@
-//! Rows of a table that anyone brings: CSV and its relatives, JSON lines or Parquet, however it is written.
+//! Opens any user's table, however it is written: CSV and its relatives, JSON lines or Parquet.
 //!
 //! Does not know which columns matter.
 //!
-//! **Invariant**: a column that is wanted is there, or the error lists those that are.
+//! **Invariant**: a wanted column is there, or the error lists those that are.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ use super::{Layout, Records, Row};
 use crate::DataError;
 use crate::dialect::{Shape, TextKeys};
 
-/// Opens a CSV, TSV, JSON lines or Parquet file and wants some of its columns, as text; a list becomes one field, with
+/// Opens a CSV, TSV, JSON lines or Parquet file to read some of its columns as text; a list becomes one field, with
 /// `list_separator` between its values.
 ///
 /// # Errors
-/// A file that is not there, is damaged, or is written in a way that can't be found out; a column that it lacks.
+/// A file that is not there, is damaged, or is written in a way that can't be detected; a column that it lacks.
 pub fn open_table(path: &Path, wanted: &[String], list_separator: &str) -> Result<Box<dyn Records>, DataError> {
     let names: Vec<&str> = wanted.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
     shape(path, &names)?.open(path, wanted, list_separator)

@@ -1,4 +1,4 @@
-//! Rows of text files with one character between fields: CSV, TSV, `;`, `|`.
+//! Reads rows of text files with one character between fields: CSV, TSV, `;`, `|`.
 //!
 //! Does not know which fields matter, only where they stand.
 //!
@@ -25,11 +25,11 @@ pub(crate) struct Dialect {
 /// Whether a field may stand in quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quotes {
-    /// It may.
+    /// A field may stand in double quotes.
     Double,
-    /// A quote is a character as any other.
+    /// A quote is an ordinary character.
     None,
-    /// No field did, as far as was looked: one that does after all is a bad row.
+    /// No field did in the rows examined; a later one that does makes its row bad.
     NotSeen,
 }
 
@@ -38,20 +38,20 @@ pub(crate) enum Quotes {
 pub(crate) enum Bytes {
     /// UTF-8, or UTF-16 behind its mark, which is read as UTF-8.
     Utf8,
-    /// UTF-8, and Latin-1 in fields that are none: MovieLens' older files.
+    /// UTF-8, and Latin-1 in fields that are not UTF-8: MovieLens' older files.
     Latin1,
     /// What Windows writes in Western Europe and America.
     Windows1252,
 }
 
-/// Windows-1252 from 0x80 to 0x9f; the five bytes that mean nothing there are control characters, as everywhere.
+/// Windows-1252 from 0x80 to 0x9f; the five bytes without a meaning there are control characters, as usual.
 const WINDOWS_1252: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
     '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
 impl Bytes {
-    /// The text of a field; `None` where its bytes are none.
+    /// The text of a field; `None` where its bytes are not text.
     pub(crate) fn text(self, field: &[u8]) -> Option<std::borrow::Cow<'_, str>> {
         let of_page = |page: &dyn Fn(u8) -> char| Some(field.iter().map(|&byte| page(byte)).collect::<String>().into());
         match (self, std::str::from_utf8(field)) {
@@ -73,7 +73,7 @@ impl Dialect {
     /// Tab-separated values in UTF-8, without quotes.
     pub(crate) const TSV: Self = Self { delimiter: b'\t', quotes: Quotes::None, encoding: Bytes::Utf8 };
 
-    /// Whether quotes are taken off.
+    /// Whether quotes are removed.
     pub(crate) fn has_quotes(self) -> bool {
         self.quotes == Quotes::Double
     }
@@ -101,7 +101,7 @@ pub(crate) struct Delimited {
 }
 
 impl Delimited {
-    /// Opens a file whose first line names its columns; `rename` makes a column's name of what stands there.
+    /// Opens a file whose first line names its columns; `rename` turns what stands there into a column's name.
     pub(crate) fn with_header(
         path: &Path,
         dialect: Dialect,
@@ -114,7 +114,7 @@ impl Delimited {
         Ok(Self::new(path, dialect, false, places, found.len(), text, splitter))
     }
 
-    /// Opens a file without a header whose lines have `n_fields` fields; wants those that stand at `places`.
+    /// Opens a file without a header whose lines have `n_fields` fields; reads those at `places`.
     pub(crate) fn without_header(
         path: &Path,
         dialect: Dialect,
@@ -126,8 +126,8 @@ impl Delimited {
         Ok(Self::new(path, dialect, false, places, n_fields, text, splitter))
     }
 
-    /// Opens a file of which it is known how it is written, whether `lines` that state its separator and the names of its
-    /// columns stand before its rows, and where its columns stand.
+    /// Opens a file whose dialect and columns are known. `lines` says whether a line that states the separator, and one
+    /// with the names of columns, stand before the rows.
     pub(crate) fn at_places(
         path: &Path,
         dialect: Dialect,
@@ -192,7 +192,7 @@ impl Layout {
         }
         for place in &self.places {
             let field = place.map(|place| record.get(place)).unwrap_or_default();
-            // What Postgres and MySQL write where nothing stands.
+            // Postgres and MySQL write this for a missing value.
             if field == b"\\N" {
                 row.push("");
                 continue;

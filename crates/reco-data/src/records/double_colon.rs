@@ -1,9 +1,9 @@
-//! Rows of text files with `::` between fields, as MovieLens 1M and 10M are.
+//! Reads rows of text files with `::` between fields, as in MovieLens 1M and 10M.
 //!
 //! Does not know which fields matter, only where they stand.
 //!
-//! **Invariant**: a line with too few or too many fields is one bad row. Bytes that are no UTF-8 are Latin-1: MovieLens 1M
-//! is in that, 10M in UTF-8, and a Latin-1 title that happens to be valid UTF-8 does not occur in either.
+//! **Invariant**: a line with too few or too many fields is one bad row. Bytes that are not UTF-8 are read as Latin-1,
+//! the encoding of MovieLens 1M; 10M is in UTF-8, and a Latin-1 title that happens to be valid UTF-8 occurs in neither.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
-//! Rows of files with one JSON object a line.
+//! Reads rows of files with one JSON object per line.
 //!
 //! Does not know which keys matter, only their names.
 //!
-//! **Invariant**: a line that is no JSON object is one bad row; a key that a line lacks is an empty field.
+//! **Invariant**: a line that is not a JSON object is one bad row; a key that a line lacks is an empty field.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(crate) struct JsonLines {
 }
 
 impl JsonLines {
-    /// Opens a file and wants some of its keys, all of which are among the `known` ones. A list becomes one field, with
+    /// Opens a file to read some of its keys, all of which are among the `known` ones. A list becomes one field, with
     /// `list_separator` between its values.
     pub(crate) fn open(
         path: &Path,
@@ -46,13 +46,13 @@ impl JsonLines {
 
     /// The keys of a file's first lines, in the order of their names.
     pub(crate) fn keys(path: &Path) -> Result<Vec<String>, DataError> {
-        /// Lines that are looked at: a line may lack a key whose value is missing.
+        /// How many lines are examined: a line may lack a key whose value is missing.
         const LINES: usize = 1_000;
         let mut text = Text::open(path, true)?;
         let mut keys = std::collections::BTreeSet::new();
         let mut line = Vec::new();
         let mut first_error = None;
-        // A list may be one line, and the whole file.
+        // The whole file may be one list.
         let beginning = text.fill_buf().map_err(DataError::io("read", path))?;
         if beginning.trim_ascii_start().starts_with(b"[") {
             return Err(DataError::Format {
@@ -99,9 +99,9 @@ fn push(row: &mut Row, value: Option<&Value>, separator: &str) {
     }
 }
 
-/// Whether a number is the one that is written: whole ones beyond 64 bits are rounded.
+/// Whether a number equals the one that is written: integers beyond 64 bits are rounded.
 fn is_exact(number: &Number) -> bool {
-    /// From here on, not every whole number is one of double precision.
+    /// From here on, double precision cannot represent every integer.
     const INEXACT: f64 = 9_007_199_254_740_992.0;
     !number.is_f64() || number.as_f64().is_some_and(|number| number.abs() < INEXACT)
 }
@@ -127,7 +127,7 @@ impl Records for JsonLines {
             match serde_json::from_slice::<Map<String, Value>>(&self.buffer) {
                 Ok(object) => {
                     for key in &self.wanted {
-                        // An empty name wants nothing, though a key may be called so.
+                        // An empty name selects nothing, even where a key is empty.
                         push(row, object.get(key).filter(|_| !key.is_empty()), &self.list_separator);
                     }
                 }

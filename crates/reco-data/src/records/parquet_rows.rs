@@ -1,9 +1,9 @@
-//! Rows of anyone's Parquet file.
+//! Reads rows of any user's Parquet file as text fields.
 //!
 //! Does not know which columns matter, only their names.
 //!
-//! **Invariant**: a number is written so that reading it back gives the same number; a point in time becomes whole seconds
-//! since 1970 (UTC), rounded down; a list of texts becomes one field.
+//! **Invariant**: a number is written so that reading it back gives the same number; a point in time becomes whole
+//! seconds since 1970 (UTC), rounded down; a list of texts becomes one field.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -28,7 +28,7 @@ pub(crate) struct ParquetRows {
     path: PathBuf,
     reader: ParquetRecordBatchReader,
     batch: Option<RecordBatch>,
-    /// Which column of a batch each wanted field is.
+    /// The column of a batch for each wanted field.
     places: Vec<Option<usize>>,
     list_separator: String,
     next: usize,
@@ -37,7 +37,7 @@ pub(crate) struct ParquetRows {
 }
 
 impl ParquetRows {
-    /// Opens a file and wants some of its columns. A list becomes one field, with `list_separator` between its values.
+    /// Opens a file to read some of its columns. A list becomes one field, with `list_separator` between its values.
     pub(crate) fn open(path: &Path, wanted: &[String], list_separator: &str) -> Result<Self, DataError> {
         let file = File::open(path).map_err(DataError::io("read", path))?;
         // Without the embedded Arrow schema, pandas' categories are plain texts.
@@ -88,7 +88,7 @@ pub(crate) struct ParquetColumn {
 /// The columns of a Parquet file, in order.
 ///
 /// # Errors
-/// A file that is not there, or is no Parquet file.
+/// A file that is not there, or is not a Parquet file.
 pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<ParquetColumn>, DataError> {
     let file = File::open(path).map_err(DataError::io("read", path))?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -140,7 +140,7 @@ fn kind(data_type: &DataType) -> String {
 /// Appends the value at `row`, as text; nothing if it is missing.
 ///
 /// # Errors
-/// Bytes that are no text.
+/// Bytes that are not text.
 fn write(array: &ArrayRef, row: usize, separator: &str, out: &mut String) -> Result<(), String> {
     if array.is_null(row) {
         return Ok(());
@@ -159,7 +159,7 @@ fn write(array: &ArrayRef, row: usize, separator: &str, out: &mut String) -> Res
     match array.data_type() {
         DataType::Utf8 => out.push_str(array.as_string::<i32>().value(row)),
         DataType::LargeUtf8 => out.push_str(array.as_string::<i64>().value(row)),
-        // Writers that do not say which bytes are text mean text.
+        // Writers that do not mark their bytes mean text.
         DataType::Binary => {
             let bytes = array.as_binary::<i32>().value(row);
             let refuse = |_| format!("`{}` is not UTF-8", cut(&bytes.escape_ascii().to_string()));

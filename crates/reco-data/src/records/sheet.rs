@@ -1,9 +1,9 @@
-//! Rows of one sheet of an `.xlsx` workbook.
+//! Reads rows of one sheet of an `.xlsx` workbook.
 //!
-//! Does not know which columns matter, only their names. Holds the cells that are there: a sheet of two cells at opposite ends has
-//! 17 billion places and two cells.
+//! Does not know which columns matter, only their names. Holds only the cells that exist: a sheet of two cells at
+//! opposite ends has 17 billion places and two cells.
 //!
-//! **Invariant**: the first row names the columns; a row whose wanted cells are all empty is no row.
+//! **Invariant**: the first row names the columns; a row whose wanted cells are all empty is skipped.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::IntoIter;
@@ -26,7 +26,7 @@ pub(crate) struct Sheet {
 }
 
 impl Sheet {
-    /// Opens a sheet and wants some of its columns.
+    /// Opens a sheet to read some of its columns.
     pub(crate) fn open(path: &Path, sheet: &str, wanted: &[String]) -> Result<Self, DataError> {
         let refuse = |reason: String| DataError::Format {
             path: path.to_owned(),

@@ -1,9 +1,9 @@
-//! Takes one record after another off a text with one character between fields, and counts lines.
+//! Splits delimited text into records of fields, and counts lines.
 //!
 //! Does not know what a field means, nor its encoding.
 //!
-//! **Invariant**: a record's line is that of its first byte, whichever ends lines have and however many are empty
-//! before it. A record is never longer than [`LONGEST`], and one whose quotes are not closed is none.
+//! **Invariant**: a record's line is that of its first byte, however lines end and however many empty lines come before
+//! it. A record is never longer than [`LONGEST`], and text with an unclosed quote is not a record.
 
 use std::io::{self, BufRead};
 use std::path::Path;
@@ -11,19 +11,19 @@ use std::path::Path;
 use super::delimited::Dialect;
 use crate::DataError;
 
-/// Bytes of a record at most: what is longer is mostly the rest of a file behind a quote that nothing closes.
+/// The most bytes in a record. A longer one is mostly the rest of a file after an unclosed quote.
 pub(crate) const LONGEST: usize = 1 << 25;
-/// Fields of a record at most.
+/// The most fields in a record.
 const MOST_FIELDS: usize = 1 << 20;
 
-/// Why a record can't be taken.
+/// Why a record can't be read.
 #[derive(Debug)]
 pub(crate) enum Unread {
-    /// The file can't be read on.
+    /// The file can't be read further.
     Io(io::Error),
-    /// The text ends within quotes that open in the record of this line.
+    /// The text ends within quotes that open in the record at this line.
     Open(u64),
-    /// The record of this line is longer than any may be.
+    /// The record at this line is too long.
     Long(u64),
 }
 
@@ -45,7 +45,7 @@ impl Unread {
     }
 }
 
-/// The reader. Its memory is used again for each record.
+/// The reader. Its memory is reused for each record.
 pub(crate) struct Splitter {
     core: csv_core::Reader,
     text: Vec<u8>,
@@ -57,16 +57,16 @@ pub(crate) struct Splitter {
     record_line: u64,
     /// Line feeds within the record.
     n_feeds: u64,
-    /// Bytes that lie behind.
+    /// How many bytes have been read.
     position: u64,
 }
 
 impl Splitter {
-    /// At the beginning of a text.
+    /// A splitter at the beginning of a text.
     pub(crate) fn new(dialect: Dialect) -> Self {
         let mut core =
             csv_core::ReaderBuilder::new().delimiter(dialect.delimiter).quoting(dialect.has_quotes()).build();
-        // From here on it takes no byte order mark off: who opens a text has done that.
+        // After this it does not remove a byte order mark: that is done where a text is opened.
         core.read_record(b"\n", &mut [0; 8], &mut [0; 2]);
         Self {
             core,
@@ -80,7 +80,7 @@ impl Splitter {
         }
     }
 
-    /// Takes a line that is no record.
+    /// Skips a line that is not a record.
     pub(crate) fn skip_line(&mut self, text: &mut impl BufRead) -> io::Result<()> {
         loop {
             let ready = text.fill_buf()?;
@@ -95,9 +95,10 @@ impl Splitter {
         }
     }
 
-    /// Takes the next record; `false` if there is none. What is known of a record whose quotes are open can be asked for.
+    /// Reads the next record; `false` if there is none. After an unclosed quote, what was read of the record is still
+    /// available.
     pub(crate) fn read(&mut self, text: &mut impl BufRead) -> Result<bool, Unread> {
-        // Empty lines are no records.
+        // Empty lines are not records.
         loop {
             let ready = text.fill_buf().map_err(Unread::Io)?;
             let n = ready.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
@@ -114,7 +115,8 @@ impl Splitter {
         let (mut is_begun, mut is_ended, mut is_open) = (false, false, false);
         loop {
             let ready = text.fill_buf().map_err(Unread::Io)?;
-            // At the end of the text, a line feed shows whether it ends within quotes: there it is a character.
+            // At the end of the text, a line feed is tried: within quotes it is an ordinary character, which shows that
+            // they are open.
             let is_probe = ready.is_empty() && is_begun && !is_open;
             let given = if is_probe { b"\n" } else { ready };
             let (result, n_in, n_out, n_ends) =
@@ -183,12 +185,12 @@ impl Splitter {
         self.n_feeds
     }
 
-    /// The line behind the record, from 1.
+    /// The line after the record, from 1.
     pub(crate) fn line(&self) -> u64 {
         self.line
     }
 
-    /// How many bytes of text lie behind.
+    /// How many bytes of text have been read.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }

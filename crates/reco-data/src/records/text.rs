@@ -1,7 +1,7 @@
-//! Opens a file of text, packed with gzip or not, as UTF-8.
+//! Opens a text file, compressed with gzip or not, as UTF-8.
 //!
-//! Does not know lines or fields. Windows-1252 and Latin-1 pass as they are: a field is told from its separators
-//! without being decoded.
+//! Does not know lines or fields. Windows-1252 and Latin-1 pass through unchanged: fields can be split at their
+//! separators without being decoded.
 //!
 //! **Invariant**: a byte order mark is never part of what is read.
 
@@ -15,9 +15,9 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::DataError;
 
-/// Bytes that are asked of a file at once.
+/// How many bytes are read from a file at once.
 const BUFFER: usize = 1 << 16;
-/// What begins a file that gzip packed.
+/// The first bytes of a gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The mark that Windows' programs put before UTF-8.
 const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -35,7 +35,7 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// Opens a file. UTF-16 is refused unless it `may_be_utf16`; without a mark nothing is.
+    /// Opens a file. UTF-16, which is recognised by its mark alone, is refused unless `may_be_utf16`.
     ///
     /// # Errors
     /// A file that is not there, is empty, or is UTF-16 where it may not be.
@@ -78,7 +78,7 @@ impl Text {
         Ok(Self { reader, raw, is_packed, has_mark, is_utf16: utf16.is_some() })
     }
 
-    /// How many bytes of the file itself lie behind, those that are held ready included.
+    /// How many bytes of the file itself have been read, buffered ones included.
     pub(crate) fn position(&self) -> u64 {
         self.raw.load(Ordering::Relaxed)
     }
@@ -107,7 +107,7 @@ fn ends_lines_by_returns(beginning: &[u8]) -> bool {
         && memchr::memchr(b'\n', beginning).is_none()
 }
 
-/// Makes line feeds of carriage returns, so that lines can be counted by one of them.
+/// Turns carriage returns into line feeds, so that counting line feeds is enough.
 struct Feeds<R>(R);
 
 impl<R: BufRead> Read for Feeds<R> {
@@ -118,7 +118,7 @@ impl<R: BufRead> Read for Feeds<R> {
     }
 }
 
-/// Reads a line and what ends it: of one that is longer than `longest`, a little more than that.
+/// Reads a line with its end; of one longer than `longest` bytes, only one byte more than that.
 pub(crate) fn read_line(text: &mut impl BufRead, line: &mut Vec<u8>, longest: usize) -> io::Result<usize> {
     line.clear();
     text.take(longest as u64 + 1).read_until(b'\n', line)
@@ -138,7 +138,7 @@ impl Read for Counted {
     }
 }
 
-/// Makes UTF-8 of UTF-16.
+/// Converts UTF-16 to UTF-8.
 struct Utf16<R> {
     reader: R,
     unit: fn([u8; 2]) -> u16,
@@ -161,7 +161,7 @@ impl<R: BufRead> Utf16<R> {
         Ok(Some((self.unit)(bytes)))
     }
 
-    /// Makes the next few thousand characters ready.
+    /// Decodes the next few thousand characters.
     fn fill(&mut self) -> io::Result<()> {
         self.ready.clear();
         self.given = 0;

@@ -1,4 +1,4 @@
-//! The article's workbook: `.xlsx` with the sheets `products` and `users`.
+//! Reads the article's workbook: an `.xlsx` file with the sheets `products` and `users`.
 //!
 //! Does not know what the article does with it.
 //!

@@ -1,8 +1,8 @@
-//! MovieLens 100K: `u.data`, `u.item` and `u.user`.
+//! Reads MovieLens 100K: `u.data`, `u.item` and `u.user`.
 //!
 //! Does not know the splits (`u1.base`, …) that lie beside them.
 //!
-//! **Invariant**: items in Latin-1; genres in the order of `u.genre`, `unknown` among them.
+//! **Invariant**: items are in Latin-1; genres are in the order of `u.genre`, `unknown` among them.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
-//! MovieLens since 2013: `ratings.csv` and `movies.csv` (latest, latest-small, 20M, 25M, 32M).
+//! Reads MovieLens since 2013: `ratings.csv` and `movies.csv` (latest, latest-small, 20M, 25M, 32M).
 //!
 //! Does not know `tags.csv`, `links.csv` or the genome.
 //!
-//! **Invariant**: half stars from 0.5 to 5.
+//! **Invariant**: ratings are half stars from 0.5 to 5.
 
 use std::path::Path;
 

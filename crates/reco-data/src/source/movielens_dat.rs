@@ -1,9 +1,9 @@
-//! MovieLens 1M and 10M: `ratings.dat` and `movies.dat` with `::` between fields; 1M has `users.dat` too.
+//! Reads MovieLens 1M and 10M: `ratings.dat` and `movies.dat` with `::` between fields; 1M has `users.dat` too.
 //!
 //! Does not know `tags.dat`.
 //!
-//! **Invariant**: 1M, the one with users, has whole stars from 1; 10M has half stars from 0.5. Ages and occupations, which
-//! are codes in the file, are the words of its README.
+//! **Invariant**: 1M, the one with users, has whole stars from 1; 10M has half stars from 0.5. Ages and occupations,
+//! which are codes in the file, are given in the words of its README.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! RecBole's atomic files: `<name>.inter`, and perhaps `<name>.item` and `<name>.user`.
+//! Reads RecBole's atomic files: `<name>.inter`, and `<name>.item` and `<name>.user` where they exist.
 //!
 //! Does not know `.kg`, `.link` and `.net`, nor sequences.
 //!
@@ -38,8 +38,8 @@ fn inter_file(path: &Path) -> Option<PathBuf> {
     (files.len() == 1).then(|| files.remove(0))
 }
 
-/// The title as MovieLens itself writes it: the year stands behind it. The mirror cut the last parenthesis off every title
-/// and called it the year, the `(V)` of a video too; it also misspells `unknown`.
+/// The title as MovieLens itself writes it, followed by the year. The mirror cut off the last parenthesis of every
+/// title as the year, including the `(V)` of a video; it also misspells `unknown`.
 fn whole_title(title: &str, year: &str) -> String {
     match (title, year) {
         ("unkonwn", _) => "unknown".to_owned(),

@@ -1,6 +1,6 @@
-//! Anyone's own ratings or events: CSV and its relatives, JSON lines or Parquet.
+//! Reads a user's own ratings or events: CSV and its relatives, JSON lines or Parquet.
 //!
-//! Does not know how a file is written: `dialect` finds that out, as far as the experiment does not say it.
+//! Does not know how a file is written: `dialect` finds out what the experiment does not state.
 //!
 //! **Invariant**: a column that the experiment names is there, or the error lists those that are.
 
@@ -88,7 +88,7 @@ impl Source for OwnTable {
     fn writing(&self, files: &Files, config: &DataConfig) -> Result<Writing, DataError> {
         let mut found = detect(&files.ratings, config);
         if let Err(DataError::Obstacles { obstacles, .. }) = &mut found {
-            // Those of the files beside it are said at once.
+            // Obstacles of the files beside it are reported together with its own.
             let beside = [self.items(files, config).err(), self.users(files, config).err()];
             obstacles.0.extend(beside.into_iter().flatten().filter_map(Obstacle::of));
         }

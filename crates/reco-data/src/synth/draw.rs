@@ -1,4 +1,4 @@
-//! Where do the generator's draws come from?
+//! The generator's source of random numbers: SplitMix64 (Steele, Lea, Flood 2014).
 //!
 //! Does not know what is drawn.
 //!
@@ -32,7 +32,8 @@ impl Draw {
         ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
     }
 
-    /// About normal, mean 0 and deviation 1: the sum of twelve bytes, so that no machine's logarithm has a say.
+    /// About normal, mean 0 and deviation 1: the sum of twelve bytes, so that the result does not depend on a machine's
+    /// logarithm.
     pub(super) fn normal(&mut self) -> f32 {
         let bytes = self.next().to_le_bytes();
         let more = self.next().to_le_bytes();
@@ -64,7 +65,7 @@ impl Popularity {
         Self { sums: sums.collect(), items }
     }
 
-    /// The row of an item.
+    /// Draws an item, by its row.
     pub(super) fn draw(&self, draw: &mut Draw) -> usize {
         let total = self.sums.last().copied().unwrap_or_default();
         let at = f64::from(draw.unit()) * total;

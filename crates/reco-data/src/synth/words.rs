@@ -1,4 +1,4 @@
-//! What are generated films called?
+//! Generates the titles of synthetic films.
 //!
 //! Does not know real titles.
 //!

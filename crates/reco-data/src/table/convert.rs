@@ -1,4 +1,4 @@
-//! Which Arrow array is each kind of column, and back?
+//! Converts columns to Arrow arrays and back.
 //!
 //! Does not know files.
 //!
@@ -58,7 +58,7 @@ fn lists<'a>(values: impl Iterator<Item = Option<&'a [String]>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-/// An empty column for every field of a file's schema, or the name of a kind that no column can be.
+/// An empty column for every field of a file's schema, or an error that names a type that no column has.
 pub(super) fn empty(schema: &Schema) -> Result<Vec<(String, Column)>, String> {
     schema
         .fields()
@@ -87,7 +87,8 @@ pub(super) fn empty(schema: &Schema) -> Result<Vec<(String, Column)>, String> {
         .collect()
 }
 
-/// Makes room for `n` rows where there is as much; how many a damaged file says it has is no reason to end the process.
+/// Reserves room for `n` rows if there is enough memory; the number that a damaged file states must not end the
+/// process.
 pub(super) fn reserve(column: &mut Column, n: usize) {
     let reserved = match column {
         Column::I64(values) => values.try_reserve_exact(n),
@@ -98,11 +99,11 @@ pub(super) fn reserve(column: &mut Column, n: usize) {
         Column::TextList(values) => values.try_reserve_exact(n),
         Column::OptionalTextList(values) => values.try_reserve_exact(n),
     };
-    // Room is made as rows come where it cannot be made at once.
+    // Where room cannot be reserved at once, the column grows as rows come.
     drop(reserved);
 }
 
-/// Adds numbers, each of which is there if none is missing.
+/// Adds the numbers of an array, faster where none is missing.
 fn extend<T: ArrowPrimitiveType>(values: &mut Vec<Option<T::Native>>, array: &PrimitiveArray<T>) {
     if array.null_count() == 0 {
         values.extend(array.values().iter().map(|value| Some(*value)));

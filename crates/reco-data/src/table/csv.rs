@@ -1,14 +1,15 @@
-//! A table is written as CSV, for spreadsheets and for whoever does not read Parquet.
+//! Writes a table as CSV, for spreadsheets and for programs that do not read Parquet.
 //!
 //! Does not know where it goes.
 //!
-//! **Invariant**: one line per row under a line of names; what is missing is empty, and lists are joined by `|`, as ratings files are.
+//! **Invariant**: one line per row under a line of names; missing values are empty, and lists are joined by `|`, as
+//! in ratings files.
 
 use std::io::{self, Write};
 
 use super::{Column, Table};
 
-/// Writes `table`, quoted where it has to be.
+/// Writes `table`, with quotes where they are needed.
 pub(crate) fn write_csv(table: &Table, to: impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(to);
     writer.write_record(table.names()).map_err(of_system)?;
@@ -18,7 +19,7 @@ pub(crate) fn write_csv(table: &Table, to: impl Write) -> io::Result<()> {
     writer.flush()
 }
 
-/// What the system said, as it said it: that a reader went away is no failure to whoever asks for the kind.
+/// The system's own error, so that its kind is kept: a caller can tell a closed pipe from a failure.
 fn of_system(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

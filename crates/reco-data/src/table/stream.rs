@@ -1,12 +1,13 @@
-//! How is a table written that is too large to hold?
+//! Writes a table too large for memory as Parquet, chunk by chunk.
 //!
 //! Does not know where its chunks come from.
 //!
-//! **Invariant**: the file's bytes depend on the rows alone, not on how they were cut into chunks of equal size, nor on the number of
-//! threads: each column is encoded by itself, and columns are put into the file in their order.
+//! **Invariant**: the file's bytes depend on the rows alone, not on how they were cut into chunks of equal size, nor on
+//! the number of threads: each column is encoded on its own, and columns are put into the file in their order.
 //!
-//! Integers are kept as differences, and the bytes of single-precision numbers apart by their place: of ratings that takes a quarter less
-//! of the disk than a dictionary of values does, and a third of the time (docs/performance.md).
+//! Integers are stored as differences, and single-precision numbers with their bytes separated by place: for ratings
+//! that takes a quarter less of the disk than a dictionary of values does, and a third of the time
+//! (docs/performance.md).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,7 +30,7 @@ use rayon::prelude::*;
 use super::{Table, convert};
 use crate::DataError;
 
-/// Rows of one row group. A writer holds one row group in memory, encoded.
+/// How many rows a row group has. A writer holds one row group in memory, encoded.
 const ROW_GROUP: usize = 1 << 20;
 
 /// Writes a Parquet file chunk by chunk, its columns on all cores.
@@ -38,7 +39,7 @@ pub(crate) struct TableWriter {
     schema: SchemaRef,
     file: SerializedFileWriter<BufWriter<File>>,
     groups: ArrowRowGroupWriterFactory,
-    /// Those of the row group that is being filled; none if its first row is still to come.
+    /// The writers of the current row group; none before its first row.
     columns: Vec<ArrowColumnWriter>,
     n_rows: usize,
 }
@@ -49,7 +50,7 @@ impl TableWriter {
         Self::new(File::create(path).map_err(DataError::io("create", path))?, path, like)
     }
 
-    /// Starts to write into `file`, which errors call `path`.
+    /// Starts a table in `file`, which errors call `path`.
     pub(crate) fn new(file: File, path: &Path, like: &Table) -> Result<Self, DataError> {
         let fields: Vec<_> = like.columns().map(|(name, column)| convert::field(name, column)).collect();
         let schema = Arc::new(Schema::new(fields));
@@ -68,7 +69,7 @@ impl TableWriter {
             properties =
                 properties.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding);
         }
-        // The Arrow schema is left out: the Parquet one says all of it, and the file's metadata stays our own.
+        // The Arrow schema is left out: the Parquet schema says all of it, and the file's metadata is only our own.
         let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(BufWriter::new(file), schema.clone(), options);
         let (file, groups) = writer.and_then(ArrowWriter::into_serialized_writer).map_err(cant_write(path))?;
@@ -103,7 +104,7 @@ impl TableWriter {
             self.columns = self.groups.create_column_writers(self.file.flushed_row_groups().len())?;
         }
         let fields = self.schema.fields();
-        // Every kind of column that there is has one leaf.
+        // Every kind of column has one leaf.
         self.columns.par_iter_mut().enumerate().try_for_each(|(at, writer)| {
             for leaf in compute_leaves(&fields[at], &arrays[at].slice(from, n))? {
                 writer.write(&leaf)?;
@@ -134,7 +135,7 @@ impl TableWriter {
         }
         let buffer = self.file.into_inner().map_err(cant_write(&self.path))?;
         let file = buffer.into_inner().map_err(|error| DataError::io("write", &self.path)(error.into_error()))?;
-        // A pipe or a device has no disk to be on.
+        // A pipe or a device cannot be synced to disk.
         match file.metadata() {
             Ok(of_file) if of_file.is_file() => file.sync_all().map_err(DataError::io("write", &self.path)),
             _ => Ok(()),

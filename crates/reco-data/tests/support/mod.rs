@@ -1,6 +1,6 @@
-//! What do tests of whole files need?
+//! Helpers for tests of whole files: they write raw files, ingest them and read the tables.
 //!
-//! Does not know what is right: it writes raw files and reads tables. **Invariant**: every folder is a test's own.
+//! Does not know what is right. **Invariant**: every folder is a test's own.
 #![expect(dead_code, reason = "each test binary uses its own part")]
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 

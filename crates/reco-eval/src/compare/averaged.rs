@@ -1,19 +1,19 @@
-//! By how much the number in a table differs between two recommenders, with an interval over the users they share.
+//! The difference of a metric between two recommenders, with an interval over the users they share.
 //!
-//! Takes the metric's own average, so that the difference is that of the two numbers shown: over users, or over all
-//! users' rated rows. Does not know metrics.
+//! Uses the metric's own average, over users or over all users' rated rows, so that the difference is that of the two
+//! numbers shown. Does not know metrics.
 //!
-//! **Invariant**: A and B exchanged give the other sign and the same width; every number is finite.
+//! **Invariant**: exchanging A and B gives the other sign and the same width; every number is finite.
 
 use super::distribution::t_quantile;
 use super::paired::ARITHMETIC;
 use crate::Interval;
 use crate::metric::Average;
 
-/// Of fewer users there is no interval: not even all of them on one side would be more than luck.
+/// The fewest users that have an interval: of fewer, even all on one side could be luck.
 const ENOUGH: usize = 6;
 
-/// What one user is worth to both.
+/// One user's values of A and B.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shared {
     /// Rated test rows.
@@ -41,10 +41,10 @@ pub struct Averaged {
 }
 
 impl Averaged {
-    /// What `users` say; `None` without any, and where none of them weighs anything.
+    /// The averages over `users` and their difference; `None` without users, and where none of them has weight.
     ///
-    /// An average over rows is a ratio of two sums over users, and its root a function of it: what each user moves
-    /// them by is taken to first order (the delta method; Cochran 1977, "Sampling Techniques", 6.3).
+    /// An average over rows is a ratio of two sums over users, and its root a function of that: what each user changes
+    /// is taken to first order (the delta method; Cochran 1977, "Sampling Techniques", 6.3).
     pub fn of(users: &[Shared], average: Average) -> Option<Self> {
         let weight = |user: &Shared| if average == Average::OverUsers { 1.0 } else { user.n_rated as f64 };
         let is_root = average == Average::RootMeanSquareOverRows;
@@ -57,7 +57,7 @@ impl Averaged {
             |of: fn(&Shared) -> f64| users.iter().map(|user| weight(user) * summand(of(user))).sum::<f64>() / total;
         let means = [mean(|user| user.a), mean(|user| user.b)];
         let [a, b] = means.map(|mean| if is_root { mean.sqrt() } else { mean });
-        // The derivative of the root; a root of 0 has none, and nothing to be unsure of.
+        // The derivative of the root; a root of 0 has none, and no uncertainty.
         let slope = |root: f64| {
             if !is_root {
                 1.0

@@ -1,4 +1,4 @@
-//! How likely is a number at least that far out, by each distribution that the tests need?
+//! Probabilities of Student's t, the normal and the binomial distribution, and quantiles of t.
 //!
 //! Does not know tests. The special functions are those of `statrs`.
 //!
@@ -13,11 +13,11 @@ pub(super) fn t_two_sided(t: f64, freedom: f64) -> f64 {
     beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t)).clamp(0.0, 1.0)
 }
 
-/// The t that `freedom` degrees of freedom exceed in size with that probability.
+/// The t for which P(|T| ≥ t) is `two_sided`, with `freedom` degrees of freedom.
 pub(super) fn t_quantile(two_sided: f64, freedom: f64) -> f64 {
     let x = inv_beta_reg(freedom / 2.0, 0.5, two_sided);
     let start = (freedom * (1.0 - x) / x).sqrt();
-    // `1 - x` has lost digits where x is near 1, as it is with many users: Newton's steps on the probability, whose slope is
+    // `1 - x` loses digits where x is near 1, as with many users. Newton's steps on the probability, whose slope is
     // twice the density, find them again.
     (0..4).fold(start, |t, _| {
         let step = 1e-4 * t;

@@ -1,9 +1,10 @@
-//! How sure is each of many tests, once it is known that there were many?
+//! Corrects the p values of many tests by Holm's step-down procedure (Holm 1979).
 //!
-//! Holm's step-down correction (Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure"): no assumption on how
-//! the tests hang together. Does not know what they test.
+//! The procedure ("A Simple Sequentially Rejective Multiple Test Procedure") assumes nothing on how tests hang
+//! together. Does not know what they test.
 //!
-//! **Invariant**: a corrected p is never below the raw one nor above 1, and keeps their order; a test without p has none.
+//! **Invariant**: a corrected p is never below the raw one nor above 1, and keeps their order; a test without p has
+//! none.
 
 /// The corrected p of each test, in the same order.
 pub(super) fn holm(raw: &[Option<f64>]) -> Vec<Option<f64>> {

@@ -1,17 +1,17 @@
-//! Which of two recommenders is better for the same users, and could the difference be luck?
+//! Compares two recommenders on the same users by paired significance tests.
 //!
-//! Every user is worth one value to each recommender, and the tests are paired: they look at what each user gains or loses.
-//! Does not know where the values come from, nor what a metric means, only whether more of it is better.
+//! Every user has one value of each recommender, and the tests look at what each user gains or loses. Does not know
+//! where the values come from, nor what a metric means, only whether more of it is better.
 //!
-//! **Invariant**: a difference is always B less A; every number is finite, and what cannot be said is `None`; the order of
-//! users changes nothing.
+//! **Invariant**: a difference is always B minus A; every number is finite, and what cannot be computed is `None`; the
+//! order of users changes nothing.
 //!
-//! The paired t test decides. It asks about the mean over users, the number that tables show, keeps its level on the bounded
-//! and skewed values of rankings from a few dozen users on, and finds what there is to find (Smucker, Allan, Carterette 2007,
-//! "A Comparison of Statistical Significance Tests for Information Retrieval Evaluation"; Urbano, Lima, Hanjalic 2019,
-//! "Statistical Significance Testing in Information Retrieval"). The signed-rank and the sign test ask other questions, and
-//! stand beside it so that one sees when a few users carry a mean. Only where all users differ by the same amount, so that
-//! there is no spread to judge by, does the signed-rank test decide instead.
+//! The paired t test decides. It tests the mean over users, the number that tables show, keeps its level on the bounded
+//! and skewed values of rankings from a few dozen users on, and has the power to find differences (Smucker, Allan,
+//! Carterette 2007, "A Comparison of Statistical Significance Tests for Information Retrieval Evaluation"; Urbano,
+//! Lima, Hanjalic 2019, "Statistical Significance Testing in Information Retrieval"). The signed-rank and the sign test
+//! ask other questions; they are shown beside it, so that one sees when a few users carry a mean. The signed-rank test
+//! decides only where all users differ by the same amount, so that there is no spread to judge by.
 //!
 //! ```
 //! use reco_eval::compare::{MetricValues, Pair, RunValues, UserRow, Verdict, compare};
@@ -63,11 +63,11 @@ pub struct Difference {
     pub paired: Paired,
     /// p of the paired t test after Holm's correction over all t tests of the comparison.
     pub t_holm: Option<f64>,
-    /// The same of the signed-rank test, over all signed-rank tests.
+    /// The same for the signed-rank test, over all signed-rank tests.
     pub wilcoxon_holm: Option<f64>,
-    /// The same of the sign test, over all sign tests.
+    /// The same for the sign test, over all sign tests.
     pub sign_holm: Option<f64>,
-    /// What follows.
+    /// What follows for B.
     pub verdict: Verdict,
     /// The same difference within each group of users.
     pub groups: Vec<GroupDifference>,
@@ -76,7 +76,7 @@ pub struct Difference {
 /// What one metric says about two recommenders in one group of users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupDifference {
-    /// What the users are parted by: `gender`.
+    /// The attribute that groups the users: `gender`.
     pub attribute: String,
     /// Their group: `F`.
     pub group: String,
@@ -88,7 +88,7 @@ pub struct GroupDifference {
     pub verdict: Verdict,
 }
 
-/// What a test says of B, seen from A.
+/// What a test says of B compared with A.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// B is better for these users than chance explains.
@@ -99,7 +99,7 @@ pub enum Verdict {
     Higher,
     /// B is below A by more than chance explains, in a metric that calls neither the better one.
     Lower,
-    /// There is a difference, and chance alone would do.
+    /// There is a difference that chance alone could explain.
     Unclear,
     /// No user has any difference.
     Equal,

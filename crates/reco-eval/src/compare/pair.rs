@@ -1,4 +1,4 @@
-//! Which users do two runs share, and were they measured on the same test?
+//! Joins two runs by the users they share, and counts those who were measured on different tests.
 //!
 //! Does not know files.
 //!
@@ -12,7 +12,7 @@ use crate::EvaluateConfig;
 use crate::history::Buckets;
 use crate::metric::Better;
 
-/// What one recommender was worth to each user.
+/// One recommender's values for each user.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunValues {
     /// The users, each once, in any order.
@@ -21,7 +21,7 @@ pub struct RunValues {
     pub metrics: Vec<MetricValues>,
 }
 
-/// One user, and how much there is of the user.
+/// One user, with the numbers of the user's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserRow {
     /// The user.
@@ -34,7 +34,7 @@ pub struct UserRow {
     pub n_rated: usize,
     /// Test rows that are relevant.
     pub n_relevant: usize,
-    /// The same number for the same test rows, where they are known.
+    /// A number that is the same for the same test rows; `None` where the rows are not known.
     pub test_rows: Option<u64>,
 }
 
@@ -49,7 +49,7 @@ pub struct MetricValues {
     pub values: Vec<Option<f64>>,
 }
 
-/// Two runs side by side: A, the one that is measured against, and B.
+/// Two runs side by side: A, the baseline, and B.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
     users: Vec<UserRow>,
@@ -73,9 +73,9 @@ pub struct PairedMetric {
 /// Users in groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grouping {
-    /// What they are parted by: `gender`.
+    /// The attribute that groups them: `gender`.
     pub attribute: String,
-    /// What the groups are called, in the order in which they are shown.
+    /// The names of the groups, in the order in which they are shown.
     pub groups: Vec<String>,
     /// The place in `groups` of each shared user, in the order of [`Pair::users`]; `None` for a user in no group.
     pub of_user: Vec<Option<usize>>,
@@ -121,19 +121,19 @@ impl Pair {
         &self.metrics
     }
 
-    /// The same pair with those of its metrics that `keep` says yes to.
+    /// The same pair with only those metrics that `keep` accepts.
     #[must_use]
     pub fn with_metrics(mut self, keep: impl Fn(&str) -> bool) -> Self {
         self.metrics.retain(|metric| keep(&metric.name));
         self
     }
 
-    /// Users of A that B does not have, and are left out.
+    /// How many users of A are left out, since B does not have them.
     pub fn n_only_a(&self) -> usize {
         self.n_only_a
     }
 
-    /// Users of B that A does not have, and are left out.
+    /// How many users of B are left out, since A does not have them.
     pub fn n_only_b(&self) -> usize {
         self.n_only_b
     }

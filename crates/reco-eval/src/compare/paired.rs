@@ -1,14 +1,16 @@
-//! What do two values of each of some users say?
+//! Means, tests and effect sizes of two values per user.
 //!
-//! Does not know metrics: up is up, not better.
+//! Does not know metrics: it says which value is higher, not which is better.
 //!
-//! **Invariant**: every number is finite; `n_up + n_down + n_same = n`; A and B exchanged give the same p and the other signs.
+//! **Invariant**: every number is finite; `n_up + n_down + n_same = n`; A and B exchanged give the same p and the other
+//! signs.
 
 use super::distribution::{binomial_at_most, t_quantile, t_two_sided};
 use super::wilcoxon::{SignedRank, signed_rank};
 use crate::Interval;
 
-/// Values that differ by less than this share of the largest of them differ by arithmetic alone: 0.3 - 0.2 is not 0.2 - 0.1.
+/// Values that differ by less than this share of the largest of them differ by rounding alone: `0.3 - 0.2` is not
+/// `0.2 - 0.1`.
 pub const ARITHMETIC: f64 = 1e-12;
 
 /// Two samples of the same users.
@@ -41,7 +43,7 @@ pub struct Paired {
     pub n_same: usize,
 }
 
-/// A statistic and how likely it is that chance goes at least as far.
+/// A test statistic, and the probability that chance gives one at least as far out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TestResult {
     /// The statistic.
@@ -51,7 +53,7 @@ pub struct TestResult {
 }
 
 impl Paired {
-    /// What (A, B) of each user say; `None` without users.
+    /// The statistics of each user's (A, B); `None` without users.
     pub fn of(values: &[(f64, f64)]) -> Option<Self> {
         let n = values.len();
         if n == 0 {
@@ -88,7 +90,7 @@ impl Paired {
 /// B - A of each user.
 pub(super) struct Differences {
     pub(super) values: Vec<f64>,
-    /// Sizes that are no further apart are one.
+    /// Sizes that are no further apart count as equal.
     tie: f64,
 }
 
@@ -116,7 +118,7 @@ impl Differences {
         Self { values: values.map(|d| if d.abs() <= tie { 0.0 } else { d }).collect(), tie }
     }
 
-    /// The same with other values, tied as these are.
+    /// Other values, with the same rule for ties.
     pub(super) fn with(&self, values: impl Iterator<Item = f64>) -> Self {
         Self::tied_within(values, self.tie)
     }

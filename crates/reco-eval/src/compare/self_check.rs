@@ -1,8 +1,8 @@
-//! Do the tests keep their promise on these very users?
+//! Checks the level and the power of the tests on the users of a comparison.
 //!
-//! Where the two values of a user are exchanged by the toss of a coin, no recommender is better, and a sound test of level α
-//! rejects in about a share α of all rounds. Where a shift is planted that is large beside its noise, it must be found. Does
-//! not know how a test works: it runs the same code that a comparison runs.
+//! Where the two values of a user are exchanged by the toss of a coin, no recommender is better, and a sound test of
+//! level α rejects in about a share α of all rounds. A planted shift that is large beside its noise must be found. Does
+//! not know how a test works: it runs the same code as a comparison.
 //!
 //! **Invariant**: every toss is a keyed hash of (seed, user, round): the same in any order of users, metrics and pairs.
 
@@ -16,13 +16,13 @@ use super::distribution::{binomial_at_most, t_quantile};
 use super::pair::{Pair, PairedMetric, UserRow};
 use super::paired::Differences;
 
-/// Fewer users with a value are too few to plant anything that is surely found.
+/// The fewest users for whom a shift is planted: with fewer, it would not surely be found.
 const LEAST_USERS: usize = 10;
 
 /// How many standard errors beyond what is significant the planted shift lies: missed once in 30,000 rounds.
 const BEYOND: f64 = 4.0;
 
-/// What is left of a sound test's rejections at either end: of 200 rounds at 5 %, 3 to 19 are as they should be.
+/// The chance of a sound test's rejections beyond either end of what is expected: 3 to 19 of 200 rounds at 5 %.
 const TAIL: f64 = 0.005;
 
 /// The chance that a sound test rejects more often than [`SelfCheck::limit`]: so small that it stays so over all metrics and pairs
@@ -57,7 +57,7 @@ pub struct Rejections {
     pub sign: usize,
 }
 
-/// A difference that is known, since it was made.
+/// A difference that is known, since it was added.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Planted {
     /// What was added to every user's value, in the metric's unit.
@@ -72,7 +72,8 @@ impl SelfCheck {
     /// Whether no test that decides rejects more often than [`SelfCheck::limit`], and what was planted was found in 19 of 20
     /// rounds.
     ///
-    /// Fewer rejections than expected are no fault: where few users differ, their values cannot be so far apart by chance.
+    /// Fewer rejections than expected are not a fault: where few users differ, their values cannot be so far apart by
+    /// chance.
     pub fn is_sound(&self) -> bool {
         let Rejections { t, wilcoxon, .. } = self.rejections;
         let finds = |planted: &Planted| 20 * planted.found.t.min(planted.found.wilcoxon) >= 19 * self.n_rounds;
@@ -104,14 +105,14 @@ fn check(metric: &PairedMetric, users: &[UserRow], tosses: &[Vec<f64>], alpha: f
         rejections.count(&differences.with(exchanged), alpha);
     }
     let n = rows.len();
-    // The noise is as wide as the differences are; where those are all the same, it is as wide as they are large.
+    // The noise is as wide as the differences spread; where they are all the same, it is as wide as their size.
     let noise = if deviation > 0.0 { deviation } else { differences.values[0].abs() };
     let planted = (n >= LEAST_USERS).then(|| {
         let deviations = (t_quantile(alpha, n as f64 - 1.0) + BEYOND) / (n as f64).sqrt();
         let mut found = Rejections::default();
         for round in 0..tosses.len() {
             let planted = rows.iter().map(|row| {
-                // Beyond the tosses of the exchange, so that noise is not made of them.
+                // Rounds after those of the exchange, so that the noise does not use their tosses.
                 let unit = toss(seed, &users[*row].user, tosses.len() + round);
                 noise * (normal(unit) + deviations)
             });
@@ -139,14 +140,14 @@ impl Rejections {
     }
 }
 
-/// In [0, 1).
+/// The toss for a user in a round, in [0, 1).
 fn toss(seed: u64, user: &UserId, round: usize) -> f64 {
     unit_interval(keyed_hash(seed, user, &ItemId::from(round as i64)))
 }
 
-/// The standard normal number that a share `unit` of all is below.
+/// The quantile of the standard normal distribution at `unit`.
 fn normal(unit: f64) -> f64 {
-    // Not 0, whose number would be infinite.
+    // Not 0, whose quantile is infinite.
     -SQRT_2 * erfc_inv(2.0 * unit.max(f64::EPSILON))
 }
 

@@ -1,4 +1,4 @@
-//! Do the tests say what scipy says, and is every outcome defined?
+//! Tests that the statistics are those of scipy and that every outcome is defined.
 //!
 //! **Invariant**: golden numbers are those of `tests/statistics/make.py`.
 
@@ -50,7 +50,7 @@ fn golden() -> Golden {
     serde_json::from_str(include_str!("../../tests/statistics/statistics.json")).unwrap()
 }
 
-/// Equal to 1e-9 of the larger of 1 and the number; p values far out to 1e-9 of themselves.
+/// Equal to 1e-9 of the larger of 1 and the number; p values to 1e-9 of themselves.
 fn assert_near(what: &str, found: f64, expected: f64) {
     let room = 1e-9 * if what.ends_with(" p") { expected.abs() } else { expected.abs().max(1.0) };
     assert!((found - expected).abs() <= room, "{what}: {found:e}, expected {expected:e}");
@@ -218,7 +218,7 @@ fn groups_are_tested_by_themselves() {
     assert!(few.p_holm > few.paired.deciding_p(), "five groups have a p");
 }
 
-/// Two runs of `n` users of whom some are at zero in both, as short lists leave them.
+/// Two runs of `n` users, of whom some have zero in both, as with short lists.
 fn skewed(n: i64) -> Pair {
     let unit = |user: i64, part: i64| unit_interval(keyed_hash(3, &user.into(), &part.into()));
     let value = |user, part| if unit(user, part) < 0.4 { 0.0 } else { unit(user, part + 10).powi(3) };

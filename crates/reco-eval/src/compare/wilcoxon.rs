@@ -1,14 +1,14 @@
-//! Do the users who gain, gain by more than those who lose?
+//! The signed-rank test of paired differences (Wilcoxon 1945, "Individual Comparisons by Ranking Methods").
 //!
-//! The signed-rank test (Wilcoxon 1945, "Individual Comparisons by Ranking Methods"): users without a difference are dropped,
-//! as Wilcoxon did, and equal sizes share the mean of their ranks. Exact for few users without ties, else by the normal
-//! approximation with its correction for ties and none for continuity, as `scipy.stats.wilcoxon` has it. Does not know users.
+//! Users without a difference are dropped, as Wilcoxon did, and equal sizes share the mean of their ranks. Exact for
+//! few users without ties, else by the normal approximation with its correction for ties and none for continuity, as in
+//! `scipy.stats.wilcoxon`. Does not know users.
 //!
 //! **Invariant**: the other sign of all differences gives the same p and the other sign of the effect.
 
 use super::distribution::normal_two_sided;
 
-/// Up to so many differences the distribution is counted out.
+/// The most differences for which p is counted exactly.
 const MOST_EXACT: usize = 25;
 
 /// What the signed-rank test says.
@@ -18,23 +18,23 @@ pub struct SignedRank {
     pub statistic: f64,
     /// Two-sided.
     pub p: f64,
-    /// Where p is from.
+    /// How p was computed.
     pub method: Method,
     /// The matched-pairs rank-biserial correlation (Kerby 2014, "The Simple Difference Formula"): the share of ranks that are
     /// up less the share that are down; in [-1, 1], 0 without any difference.
     pub rank_biserial: f64,
 }
 
-/// Where a p is from.
+/// How a p was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Counted out.
+    /// Exact, by counting.
     Exact,
     /// The normal approximation.
     Normal,
 }
 
-/// The test of `differences`, of which those that are zero are dropped; sizes that are no further apart than `tie` are tied.
+/// The test of `differences`, without those that are zero; sizes that are no further apart than `tie` are tied.
 pub(super) fn signed_rank(differences: &[f64], tie: f64) -> SignedRank {
     let mut sized: Vec<(f64, bool)> = differences.iter().filter(|d| **d != 0.0).map(|d| (d.abs(), *d > 0.0)).collect();
     sized.sort_by(|a, b| a.0.total_cmp(&b.0));

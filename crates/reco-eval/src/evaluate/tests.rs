@@ -1,8 +1,8 @@
-//! With which recommender is an evaluation tried, and with which rows?
+//! A recommender with stated scores, and helpers that evaluate it in tests.
 //!
 //! Does not know what is expected: `by_hand` and `laws` do.
 //!
-//! **Invariant**: scores are a table, told by whoever tests.
+//! **Invariant**: scores are a table that each test states.
 
 mod by_hand;
 mod laws;
@@ -17,7 +17,7 @@ use crate::Ask;
 use crate::BucketValues;
 use crate::metric::{Average, Measure};
 
-/// A recommender that was told its scores.
+/// A recommender whose scores are a table.
 struct Told {
     catalogue: Arc<Catalogue>,
     predicts: Predicts,

@@ -1,7 +1,7 @@
-//! The article's "accuracy": at which share of the five places do both lists have the same item?
+//! The article's "accuracy": the share of the five places where both lists have the same item.
 //!
-//! Scikit-learn's `accuracy_score` of the five items rated best against the five predicted best: equality place by place,
-//! which the same five items in another order can miss altogether.
+//! Scikit-learn's `accuracy_score` of the five items rated best against the five predicted best: equality place by
+//! place, so that the same five items in another order can score 0.
 //!
 //! **Invariant**: in [0, 1]; 1 for predictions in the order of the ratings; never more than `hit_share`.
 

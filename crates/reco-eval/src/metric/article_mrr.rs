@@ -1,7 +1,7 @@
-//! The article's "mrr": how early do the items rated best come among the predicted, all of them?
+//! The article's "mrr": 1 / place among the five predicted best, averaged over the five items rated best.
 //!
-//! 1 / place among the five predicted best, 0 if not there, averaged over the five items rated best. Textbooks look at the
-//! first hit only: that is `mrr`. All five found give 137/300 ≈ 0.457, in whichever order.
+//! An item that is not there counts 0. Textbooks look at the first hit only: that is `mrr`. All five found give 137/300
+//! ≈ 0.457, in whichever order.
 //!
 //! **Invariant**: in [0, 1]; no list does better than predictions in the order of the ratings.
 

@@ -1,9 +1,8 @@
-//! How likely does a relevant test row score higher than one that is not relevant?
+//! Area under the ROC curve of the rated test rows of all users together (Hanley and McNeil 1982).
 //!
-//! The area under the ROC curve of the rated test rows of all users together, ties half, as scikit-learn's `roc_auc_score`
-//! (Hanley and McNeil 1982): the classifier's view, in which a row is relevant or not and unrated items play no part. It
-//! compares rows of different users, so that knowing who rates high is enough for a good value; `user_auc` does not. No value
-//! where all rows are relevant, or none.
+//! The chance that a relevant row scores above one that is not, ties half, as scikit-learn's `roc_auc_score`. Unrated
+//! items play no part. It compares rows of different users, so that knowing who rates high is enough for a good value;
+//! for `user_auc` it is not. No value where all rows are relevant, or none.
 //!
 //! **Invariant**: in [0, 1]; 1/2 for scores that are all equal.
 

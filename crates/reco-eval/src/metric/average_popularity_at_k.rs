@@ -1,7 +1,7 @@
-//! How popular are the items of a list?
+//! Average recommendation popularity: the mean share of training users who rated the items of a list.
 //!
-//! The mean over its items of the share of training users who rated them (average recommendation popularity; Yin et al. 2012,
-//! "Challenging the long tail recommendation", there as a count). Says what lists are like, not how good they are.
+//! After Yin et al. 2012, "Challenging the long tail recommendation", who take a count instead of a share. Says what
+//! lists are like, not how good they are.
 //!
 //! **Invariant**: in [0, 1].
 

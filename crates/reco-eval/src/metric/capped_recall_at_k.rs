@@ -1,8 +1,8 @@
-//! Which share of what a list of k could find does it find?
+//! Capped recall: hits among the first k, divided by min(k, |T|), |T| being the number of relevant items.
 //!
-//! Hits among the first k, divided by min(k, |T|) (Liang et al. 2018, "Variational Autoencoders for Collaborative
-//! Filtering", section 4.2, which calls it Recall@R). Greater than `recall@k` wherever |T| is above k: the two must not be
-//! compared. Does not know the order within the list.
+//! After Liang et al. 2018, "Variational Autoencoders for Collaborative Filtering", section 4.2, where it is Recall@R.
+//! Greater than `recall@k` wherever |T| is above k: the two must not be compared. Does not know the order within the
+//! list.
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if no list of k items finds more; never less than `recall@k`.
 

@@ -1,8 +1,8 @@
-//! Which share of the catalogue does anyone get to see?
+//! Catalogue coverage: the share of the catalogue that is in any user's list.
 //!
-//! Distinct items among the first k of all users, divided by the items of the catalogue (Ge, Delgado-Battenfeld, Jannach
-//! 2010, "Beyond accuracy", catalogue coverage). It grows with the number of users: compare values of the same test users
-//! only. Does not know whether anyone likes what is seen.
+//! Distinct items among the first k of all users, divided by the items of the catalogue (Ge, Delgado-Battenfeld,
+//! Jannach 2010, "Beyond accuracy"). It grows with the number of users: compare values of the same test users only.
+//! Does not know whether anyone likes what is seen.
 //!
 //! **Invariant**: in (0, 1].
 

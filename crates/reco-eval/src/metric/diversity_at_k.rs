@@ -1,8 +1,8 @@
-//! How different are the items of a list from one another?
+//! Intra-list diversity: the mean over all pairs of a list's items of 1 - cosine of their features.
 //!
-//! Intra-list diversity: the mean over all pairs of 1 - cosine of their features (Ziegler et al. 2005, "Improving recommendation
-//! lists through topic diversification"; Vargas and Castells 2011). An item without features is as different from all others as
-//! can be. A list of fewer than two items is left out; without item features the metric does not apply.
+//! After Ziegler et al. 2005, "Improving recommendation lists through topic diversification", and Vargas and
+//! Castells 2011. An item without features has the distance 1 to all others. A list of fewer than two items is left
+//! out; without item features the metric does not apply.
 //!
 //! **Invariant**: in [0, 1] for features that are not negative; 0 where all items have the same.
 
@@ -18,7 +18,8 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
     measure: Measure::List(diversity),
 };
 
-/// Longer lists add up their pairs item by item, so that each length goes on from the one before; up to it, pair by pair.
+/// Up to this length the pairs are summed for each length; longer lists add pairs item by item, each length continuing
+/// the one before.
 const PAIR_BY_PAIR: usize = 100;
 
 fn diversity(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {

@@ -1,7 +1,7 @@
-//! How evenly do recommendations spread over items?
+//! Shannon entropy in nats of the items in all users' lists of k (Shannon 1948).
 //!
-//! Shannon's entropy of the recommendations in all users' lists of k, -Σ p ln p in nats, p being an item's share of them
-//! (Shannon 1948; RecBole's ShannonEntropy divides by the number of distinct items besides).
+//! It is -Σ p ln p, p being an item's share of all recommendations. RecBole's ShannonEntropy also divides by the number
+//! of distinct items.
 //!
 //! **Invariant**: from 0, one item alone, to the logarithm of the number of items.
 

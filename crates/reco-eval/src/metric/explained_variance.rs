@@ -1,7 +1,7 @@
-//! Which share of the ratings' variance would predictions explain if they were right on average?
+//! The share of the ratings' variance that predictions explain, a constant error aside.
 //!
-//! 1 - Var(y - ŷ) / Var(y) over the rated test rows of all users, as scikit-learn's `explained_variance_score`: `r2`, but a
-//! constant added to all predictions costs nothing. Does not apply where all ratings are equal.
+//! 1 - Var(y - ŷ) / Var(y) over the rated test rows of all users, as scikit-learn's `explained_variance_score`: `r2`,
+//! but a constant added to all predictions costs nothing. Does not apply where all ratings are equal.
 //!
 //! **Invariant**: at most 1, and never less than `r2`.
 

@@ -1,8 +1,7 @@
-//! How unequally are the items of the catalogue recommended?
+//! Gini index of how many of all users' lists of k each item is in (Gini 1912).
 //!
-//! The Gini index of how many of all users' lists of k each item is in, items in none included: Σ (2i - n - 1) xᵢ / (n Σ xᵢ),
-//! x ascending, i from 1 (Gini 1912; for recommenders Fleder and Hosanagar 2009). LensKit and RecBole use the same; others
-//! leave out items in no list, which gives lower numbers.
+//! Items in no list are included: Σ (2i - n - 1) xᵢ / (n Σ xᵢ), x ascending, i from 1 (for recommenders Fleder and
+//! Hosanagar 2009). LensKit and RecBole use the same; others leave out items in no list, which gives lower numbers.
 //!
 //! **Invariant**: in [0, 1): 0 where all items are in equally many lists.
 

@@ -1,4 +1,4 @@
-//! What does a metric get to look at?
+//! The inputs of metrics: places of relevant items, lists, and pairs of rating and prediction.
 //!
 //! Does not know which metrics there are.
 //!
@@ -18,9 +18,9 @@ pub struct Placed {
     pub place: Option<NonZeroUsize>,
     /// How many stars it has, at least 0; 1 for an event.
     pub gain: f64,
-    /// Candidates with a lower score, or with none where it has one.
+    /// Candidates with a lower score, or with none if it has one.
     pub below: usize,
-    /// Other candidates with the same score, or without one as it is.
+    /// Other candidates with the same score, or with none if it has none.
     pub equal: usize,
 }
 
@@ -33,8 +33,8 @@ pub struct TopK<'a> {
 }
 
 impl<'a> TopK<'a> {
-    /// The first `k` places of a ranking in which relevant candidates stand as `placed` says, by their places, those without
-    /// one last. `ideal` has the gain of every relevant item, candidate or not, the greatest first; there is one at least.
+    /// The first `k` places of a ranking. `placed` has its relevant candidates by their places, those without one last.
+    /// `ideal` has the gain of every relevant item, candidate or not, the greatest first, and at least one.
     pub fn new(placed: &'a [Placed], ideal: &'a [f64], k: NonZeroUsize) -> Self {
         Self { placed, ideal, k }
     }
@@ -104,7 +104,7 @@ pub struct List<'a> {
     pub items: &'a [ItemIdx],
     /// Which of them are relevant; `None` for a user without relevant items.
     pub hits: Option<&'a [bool]>,
-    /// The candidates that training has most ratings of, best first.
+    /// The candidates with the most training ratings, the most rated first.
     pub popular: &'a [ItemIdx],
     /// The items that the user was known to have rated.
     pub profile: &'a [ItemIdx],
@@ -115,12 +115,12 @@ pub struct List<'a> {
 }
 
 impl List<'_> {
-    /// How many items the first `k` are.
+    /// How many items are among the first `k`.
     pub fn n(&self, k: NonZeroUsize) -> usize {
         k.get().min(self.items.len())
     }
 
-    /// The first `n` items, where the longest of `lengths` ends.
+    /// The first items, as many as the longest of `lengths`.
     pub fn longest(&self, lengths: &[NonZeroUsize]) -> &[ItemIdx] {
         &self.items[..lengths.iter().map(|k| self.n(*k)).max().unwrap_or(0)]
     }
@@ -156,13 +156,13 @@ impl Pair {
     }
 }
 
-/// The mean of one number per pair, of which there is one at least.
+/// The mean of one number per pair, over at least one pair.
 pub(super) fn mean(pairs: &[Pair], number: impl Fn(&Pair) -> f64) -> f64 {
     pairs.iter().map(number).sum::<f64>() / pairs.len() as f64
 }
 
-/// What is left of pairs when only sums are kept. Squares are taken around the mean: of predictions far from the scale, the
-/// difference of two large sums would keep few digits.
+/// Pairs, reduced to sums. Squares are taken around the mean: for predictions far from the scale, the difference of two
+/// large sums would keep few digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sums {
     /// How many pairs.
@@ -187,7 +187,7 @@ impl Sums {
         sums
     }
 
-    /// Adds `other`, so many `times`.
+    /// Adds `other`, counted `times` times.
     pub fn add(&mut self, other: &Self, times: f64) {
         let n = other.n * times;
         if n > 0.0 {
@@ -204,7 +204,7 @@ impl Sums {
         Some(self.y.squares).filter(|squares| *squares > 0.0)
     }
 
-    /// The same of y - ŷ, which may be 0.
+    /// The same for y - ŷ, which may be 0.
     pub fn error_spread(&self) -> f64 {
         self.error.squares
     }
@@ -219,8 +219,9 @@ struct Spread {
 }
 
 impl Spread {
-    /// Of both together (Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances").
-    /// `weights` are how many numbers there are here, how many come, and how many times those of `other` are among these.
+    /// Adds `other` (Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample
+    /// variances"). The weights are how many numbers there are here, how many are added, and how many times those of
+    /// `other` are among these.
     fn add(&mut self, other: Self, (n, n_added, times): (f64, f64, f64)) {
         let apart = other.mean - self.mean;
         let share = n_added / (n + n_added);

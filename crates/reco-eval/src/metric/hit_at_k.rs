@@ -1,8 +1,8 @@
-//! Does a list hold anything relevant?
+//! Hit rate: 1 for a user with a relevant item among the first k, else 0, averaged over users.
 //!
-//! 1 for a user with a hit among the first k, else 0; the mean over users is known as hit rate. Does not know how many hits.
+//! Does not know how many hits there are.
 //!
-//! **Invariant**: 0 or 1.
+//! **Invariant**: 0 or 1 for each user.
 
 use super::{Better, Family, Measure, MetricEntry};
 

@@ -1,7 +1,7 @@
-//! The article's "true positive": which share of the five items rated best is among the five predicted best?
+//! The article's "true positive": the share of the five items rated best among the five predicted best.
 //!
-//! Looks at a user's rated test items only, so that a user with five of them always has a share of 1. Does not know the order
-//! within the lists.
+//! Looks at a user's rated test items only, so that a user with five of them always has a share of 1. Does not know the
+//! order within the lists.
 //!
 //! **Invariant**: in [0, 1]; 1 for predictions in the order of the ratings.
 

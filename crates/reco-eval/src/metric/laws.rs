@@ -1,6 +1,6 @@
-//! Which laws does every metric of the registry obey?
+//! Tests the laws that every metric of the registry obeys, and some values by hand.
 //!
-//! Does not know the metrics by name, but for those whose best value is not 1.
+//! The laws do not know the metrics by name.
 //!
 //! **Invariant**: a metric that is new in the registry is tested here without a line being added.
 
@@ -24,7 +24,7 @@ fn placed(hits: &[bool]) -> Vec<Placed> {
     places.map(|(_, place)| of_place(place)).collect()
 }
 
-/// The metric of a list whose items are hits or not, with `missed` relevant items that are no candidates.
+/// The metric of a list whose items are hits or not, with `missed` relevant items that are not candidates.
 fn of_hits(metric: Ranks, hits: &[bool], missed: usize, k: usize) -> Option<f64> {
     let placed = placed(hits);
     let ideal = vec![3.0; placed.len() + missed];

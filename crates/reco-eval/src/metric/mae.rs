@@ -1,7 +1,6 @@
-//! By how many stars is a prediction off?
+//! Mean absolute error in stars, Σ|y - ŷ| / n over the rated test rows of all users.
 //!
-//! Mean absolute error, Σ|y - ŷ| / n over the rated test rows of all users. Predictions are not clipped to the rating scale.
-//! Does not know rankings.
+//! Predictions are not clipped to the rating scale. Does not know rankings.
 //!
 //! **Invariant**: 0 for perfect predictions, never less.
 

@@ -1,7 +1,7 @@
-//! How precise is a list at each of its hits?
+//! Mean average precision of a list, with min(k, |T|) as its divisor.
 //!
-//! Mean average precision: the precision at the place of every hit among the first k, summed and divided by min(k, |T|), as
-//! RecBole does; `uncapped_map@k` divides by |T|. Does not know how many stars a relevant item has.
+//! The precision at the place of every hit among the first k, summed and divided by min(k, |T|), as RecBole does;
+//! `uncapped_map@k` divides by |T|. Does not know how many stars a relevant item has.
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if no list of k items does better.
 

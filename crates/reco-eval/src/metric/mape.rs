@@ -1,8 +1,8 @@
-//! By which share of a rating is a prediction off?
+//! Mean absolute percentage error in stars, the mean of |y - ŷ| / |y| over the rated test rows of all users.
 //!
-//! Mean of |y - ŷ| / |y| over the rated test rows of all users, in stars, as a share: 0.3 is 30 per cent. An error of one star
-//! weighs five times as much at one star as at five. Where a rating is zero there is no such share, and the metric does not
-//! apply. The article's, of scaled ratings, is `scaled_mape`.
+//! As a share: 0.3 is 30 per cent. An error of one star weighs five times as much at one star as at five. Where a
+//! rating is zero there is no such share, and the metric does not apply. The article's, of scaled ratings, is
+//! `scaled_mape`.
 //!
 //! **Invariant**: 0 for perfect predictions, never less.
 

@@ -1,11 +1,11 @@
-//! How far are the genres of a list from those that the user rates?
+//! Divergence of a list's genres from those of the user's training items (Steck 2018, equations 2 to 5).
 //!
-//! Steck 2018, "Calibrated Recommendations", equations 2 to 5: KL(p || (1 - α) q + α p) in nats with α = 0.01, p being the genres of
-//! the user's training items and q those of the list; each item spreads a weight of 1 evenly over its genres. Training items
-//! weigh alike (the paper's w = 1). Items without genres play no part; a user without a genre on either side is left out, and
+//! KL(p || (1 - α) q + α p) in nats with α = 0.01 ("Calibrated Recommendations"), p being the genres of the user's
+//! training items and q those of the list; each item spreads a weight of 1 evenly over its genres. Training items weigh
+//! alike (the paper's w = 1). Items without genres play no part; a user without a genre on either side is left out, and
 //! without genres the metric does not apply.
 //!
-//! **Invariant**: at least 0, for equal shares; at most ln 100.
+//! **Invariant**: at least 0, the value of equal shares; at most ln 100.
 
 use std::num::NonZeroUsize;
 

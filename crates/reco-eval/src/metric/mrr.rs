@@ -1,4 +1,4 @@
-//! How early among the five predicted best does the first of the five rated best come?
+//! Reciprocal rank of the first of the five items rated best among the five predicted best.
 //!
 //! The textbook's reciprocal rank, 1 / place of the first hit and 0 without one, on the article's lists: among a user's
 //! rated test items only. Over the whole catalogue it is `mrr@k`.

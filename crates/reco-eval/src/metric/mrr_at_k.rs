@@ -1,6 +1,6 @@
-//! How early in a list does the first relevant item come?
+//! Mean reciprocal rank: 1 / place of the first hit among the first k, 0 without one.
 //!
-//! Mean reciprocal rank: 1 / place of the first hit among the first k, 0 without one. Does not know the later hits.
+//! Does not know the later hits.
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if the first item is relevant.
 

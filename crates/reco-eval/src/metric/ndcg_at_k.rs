@@ -1,9 +1,8 @@
-//! How early in a list do relevant items come?
+//! Normalised discounted cumulative gain, binary (Järvelin and Kekäläinen 2002).
 //!
-//! Normalised discounted cumulative gain, binary: Σ 1 / log₂(place + 1) over the hits among the first k, divided by the same
-//! sum of the best list, min(k, |T|) hits at the top (Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR
-//! techniques", with gains of 0 and 1). Does not know how many stars a relevant
-//! item has: `graded_ndcg@k` does.
+//! Σ 1 / log₂(place + 1) over the hits among the first k, divided by the same sum of the best list, min(k, |T|) hits at
+//! the top ("Cumulated gain-based evaluation of IR techniques", with gains of 0 and 1). Does not know how many stars a
+//! relevant item has: `graded_ndcg@k` does.
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if no list of k items does better.
 

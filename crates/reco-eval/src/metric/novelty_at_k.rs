@@ -1,8 +1,8 @@
-//! How little known are the items of a list?
+//! Mean self-information of a list's items in bits (Zhou et al. 2010, equation 5).
 //!
-//! Mean self-information of its items in bits, -log₂ of the share of training users who rated the item (Zhou et al. 2010,
-//! "Solving the apparent diversity-accuracy dilemma of recommender systems", equation 5). An item that nobody rated counts as
-//! rated by one. Does not know what the user knows.
+//! That of an item is -log₂ of the share of training users who rated it ("Solving the apparent diversity-accuracy
+//! dilemma of recommender systems"). An item that nobody rated counts as rated by one. Does not know what the user
+//! knows.
 //!
 //! **Invariant**: at least 0; 0 where everybody rated everything in the list.
 

@@ -1,9 +1,9 @@
-//! How much more popular are recommendations than what the user rates by themselves?
+//! Popularity lift: by which share a list is more popular than the user's training items.
 //!
-//! (average popularity of the list - that of the user's training items) / that of the user's training items (Abdollahpouri et
-//! al. 2019, "The unfairness of popularity bias in recommendation", whose group average popularity this is, user by user). 0 where
-//! a list is as popular as the user's taste, above 0 where it amplifies popularity. Users without training ratings are left
-//! out.
+//! (average popularity of the list - that of the training items) / that of the training items (Abdollahpouri et al.
+//! 2019, "The unfairness of popularity bias in recommendation", whose group average popularity this is, user by user).
+//! 0 where a list is as popular as the user's taste, above 0 where it amplifies popularity. Users without training
+//! ratings are left out.
 //!
 //! **Invariant**: at least -1.
 

@@ -1,7 +1,7 @@
-//! Which share of a list is relevant?
+//! Precision: hits among the first k, divided by k.
 //!
-//! Hits among the first k, divided by k: also where fewer than k items were left to recommend, or are relevant. Does not
-//! know the order within the list.
+//! Divided by k also where fewer than k items were left to recommend, or are relevant. Does not know the order within
+//! the list.
 //!
 //! **Invariant**: in [0, 1]; at most min(k, |T|) / k.
 

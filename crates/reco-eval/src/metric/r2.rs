@@ -1,7 +1,7 @@
-//! Which share of the ratings' variance do predictions explain?
+//! Coefficient of determination: the share of the ratings' variance that predictions explain.
 //!
-//! The coefficient of determination, 1 - Σ(y - ŷ)² / Σ(y - ȳ)² over the rated test rows of all users, ȳ being their mean, as
-//! scikit-learn's `r2_score`. Below 0 for predictions worse than that mean. Does not apply where all ratings are equal.
+//! 1 - Σ(y - ŷ)² / Σ(y - ȳ)² over the rated test rows of all users, ȳ being their mean, as scikit-learn's `r2_score`.
+//! Below 0 for predictions worse than that mean. Does not apply where all ratings are equal.
 //!
 //! **Invariant**: 1 exactly for perfect predictions, never more.
 

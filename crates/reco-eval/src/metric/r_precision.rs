@@ -1,7 +1,6 @@
-//! Which share of the relevant items would a list find that is just long enough for them?
+//! R-precision: hits among the first |T|, divided by |T|, the number of relevant items.
 //!
-//! Hits among the first |T|, divided by |T| (Manning, Raghavan, Schütze 2008, "Introduction to Information Retrieval",
-//! section 8.4). Does not know k.
+//! After Manning, Raghavan, Schütze 2008, "Introduction to Information Retrieval", section 8.4. Does not know k.
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if all relevant items come before all others.
 

@@ -1,7 +1,7 @@
-//! Which share of what is relevant does a list find?
+//! Recall: hits among the first k, divided by |T|, the number of relevant items.
 //!
-//! Hits among the first k, divided by |T|, the number of relevant items. Some papers divide by min(k, |T|), which gives greater
-//! numbers under the same name. Does not know the order within the list.
+//! Some papers divide by min(k, |T|), which gives greater numbers under the same name. Does not know the order within
+//! the list.
 //!
 //! **Invariant**: in [0, 1]; at most min(k, |T|) / |T|.
 

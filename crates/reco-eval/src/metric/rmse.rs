@@ -1,7 +1,6 @@
-//! By how many stars is a prediction off, if large errors count for more?
+//! Root mean square error in stars, √(Σ(y - ŷ)² / n) over the rated test rows of all users.
 //!
-//! Root mean square error, √(Σ(y - ŷ)² / n) over the rated test rows of all users (not the mean of the users' own roots).
-//! Predictions are not clipped to the rating scale. Does not know rankings.
+//! Not the mean of the users' own roots. Predictions are not clipped to the rating scale. Does not know rankings.
 //!
 //! **Invariant**: 0 for perfect predictions, and never less than `mae`.
 

@@ -1,8 +1,7 @@
-//! The article's error: by how much is a prediction off on the scale that networks are fitted to?
+//! The article's error: mean absolute error of scaled ratings, the targets that networks are fitted to.
 //!
-//! Mean absolute error of targets over the rated test rows of all users who have enough of them, not the mean of the users'
-//! own means; targets and predictions are rounded to 1e-6. Not comparable between experiments that scale differently: for that
-//! there is `mae`.
+//! Over the rated test rows of all users who have enough of them, not the mean of the users' own means; targets and
+//! predictions are rounded to 1e-6. Not comparable between experiments that scale differently: for that there is `mae`.
 //!
 //! **Invariant**: 0 for perfect predictions, never less.
 

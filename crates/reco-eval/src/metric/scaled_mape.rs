@@ -1,7 +1,7 @@
-//! The article's relative error: by which share of the target is a prediction off?
+//! The article's relative error: the mean of |y - ŷ| / |y| of scaled ratings.
 //!
-//! Mean of |y - ŷ| / |y| over the same rows as `scaled_mae`, as a share: 0.3 is 30 per cent. Where a target is zero there is no
-//! such share, and the metric does not apply.
+//! Over the same rows as `scaled_mae`, as a share: 0.3 is 30 per cent. Where a target is zero there is no such share,
+//! and the metric does not apply.
 //!
 //! **Invariant**: 0 for perfect predictions, never less.
 

@@ -1,8 +1,8 @@
-//! Which share of a list is good and not what everybody is told?
+//! Serendipity: the share of a list that is relevant and not among the most popular items.
 //!
 //! Relevant items among the first k that are not among the k candidates with the most training ratings, divided by k
-//! (Ge, Delgado-Battenfeld, Jannach 2010, "Beyond accuracy", equation 3, with popularity as the primitive model and relevance as
-//! usefulness). Users without relevant items are left out.
+//! (Ge, Delgado-Battenfeld, Jannach 2010, "Beyond accuracy", equation 3, with popularity as the primitive model and
+//! relevance as usefulness). Users without relevant items are left out.
 //!
 //! **Invariant**: in [0, 1], never more than `precision@k`; 0 for `popularity`.
 

@@ -1,8 +1,7 @@
-//! How precise is a list at each relevant item, found or not?
+//! Mean average precision over all relevant items, with |T| as its divisor.
 //!
-//! Mean average precision over all relevant items: the precision at the place of every hit among the first k, summed and
-//! divided by |T|, as trec_eval's `map_cut` and ranx do. `map@k` divides by min(k, |T|). Does not know how many stars a
-//! relevant item has.
+//! The precision at the place of every hit among the first k, summed and divided by |T|, as trec_eval's `map_cut` and
+//! ranx do. `map@k` divides by min(k, |T|). Does not know how many stars a relevant item has.
 //!
 //! **Invariant**: in [0, 1]; never more than `map@k`, and equal to it where |T| is at most k.
 

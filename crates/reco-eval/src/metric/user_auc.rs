@@ -1,10 +1,9 @@
-//! How likely does a relevant item score higher than another candidate?
+//! Area under the ROC curve of a user's candidates, averaged over users (Rendle et al. 2009, "BPR", equation 1).
 //!
-//! The area under the ROC curve of one user, over all candidates: pairs of a relevant and another candidate in the right
-//! order, ties half, divided by all such pairs (Rendle et al. 2009, "BPR", equation 1); then the mean over users, each
-//! weighing the same. RecBole's GAUC weighs users by their relevant items. `auc` looks at rated test rows instead, of all users
-//! together. Candidates without a score lie below all others, tied. A user without relevant candidates, or without others, is
-//! left out.
+//! Pairs of a relevant and another candidate in the right order, ties half, divided by all such pairs; then the mean
+//! over users, each weighing the same. RecBole's GAUC weighs users by their relevant items. `auc` looks at rated test
+//! rows instead, of all users together. Candidates without a score lie below all others, tied. A user without relevant
+//! candidates, or without others, is left out.
 //!
 //! **Invariant**: in [0, 1]; 1/2 for scores that are all equal.
 

@@ -1,4 +1,4 @@
-//! Does a model know items that nobody rated yet? The article's own split.
+//! Splits by item, as the article does: the first 80 % of the catalogue's items train, the others test.
 //!
 //! Does not know chance or time, and reads no share.
 //!

@@ -1,12 +1,12 @@
-//! How does somebody else's split become ours?
+//! Reads a split from a file, so that another program's split can be used.
 //!
-//! Does not know how the file came to be. A CSV or Parquet file that names each row by `row`, the data line of the raw ratings
-//! from zero, or by `user` and `item`, their ids as the raw ratings write them; and that says in `part` where it goes (`train`,
-//! `validation` or `valid`, `fold-in`, `test`), or in `fold`, a number: the rows of the fold `split.fold` test, all others
-//! train. Further columns are not read.
+//! Does not know how the file was made. A CSV or Parquet file that names each row by `row`, the data line of the raw
+//! ratings from zero, or by `user` and `item`, their ids as the raw ratings write them; and that says in `part` where
+//! it goes (`train`, `validation` or `valid`, `fold-in`, `test`), or in `fold`, a number: the rows of the fold
+//! `split.fold` test, all others train. Further columns are not read.
 //!
-//! **Invariant**: the file names each row of the tables once and no other; a row that it forgets would be dropped in
-//! silence, and is an error. No user of whom something is given at the query is learned from.
+//! **Invariant**: the file names each row of the tables once and no other; a missing row is an error, since it would be
+//! dropped silently. A user with fold-in rows has no train or validation row.
 
 mod lines;
 
@@ -120,7 +120,7 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
 /// How the file names the rows.
 struct Names<'a> {
     rows: &'a SplitRows<'a>,
-    /// The place of each source row, where they are named so.
+    /// The place of each source row, where the file names rows by number.
     places: Option<BTreeMap<u64, usize>>,
 }
 
@@ -130,7 +130,7 @@ impl<'a> Names<'a> {
         Self { rows, places: (!are_pairs).then(places) }
     }
 
-    /// As messages name the row at `at`.
+    /// The row at `at`, as messages name it.
     fn name(&self, at: usize) -> String {
         let SplitRow { user, item, source_row, .. } = self.rows.rows[at];
         match self.places {
@@ -139,7 +139,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Where the row that `line` names stands.
+    /// The place of the row that `line` names.
     ///
     /// # Errors
     /// A row that is not among the tables'.

@@ -1,13 +1,13 @@
-//! How well does a model know users whom it never learned from, once it is told a part of what they did? Strong
-//! generalisation (Marlin 2004; Liang, Krishnan, Hoffman and Jebara 2018, *Variational Autoencoders for Collaborative
-//! Filtering*, section 4.3).
+//! Holds out whole users, who are tested after part of their ratings is given: strong generalisation (Marlin 2004).
 //!
-//! Does not know times, and makes no validation part: where the paper stops training by further users that are held out,
-//! models here train without. `split.test` is a share of users, `split.fold_in` one of each held-out user's rows.
+//! The protocol is that of Liang, Krishnan, Hoffman and Jebara 2018, *Variational Autoencoders for Collaborative
+//! Filtering*, section 4.3. Does not know times, and makes no validation part: where the paper stops training by
+//! further held-out users, models here train without. `split.test` is a share of users, `split.fold_in` one of each
+//! held-out user's rows.
 //!
-//! **Invariant**: a user who is given anything or tested has no train row, and has at least one row of both kinds, unless
-//! rows without a trained item are dropped: the test is then the share of what is left, and who is left with one row is
-//! asked nothing. A drawn user with one row has nothing to divide, and trains.
+//! **Invariant**: a user with fold-in or test rows has no train row, and has at least one row of both kinds, unless
+//! rows without a trained item are dropped: the test is then the share of what is left, and a user who is left with one
+//! row is not tested. A drawn user with one row has nothing to divide, and trains.
 
 use std::ops::Range;
 
@@ -38,7 +38,7 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
         parts[range.clone()].fill(Part::FoldIn);
     }
     if config.drop_untrained_items {
-        // As the paper's code does it: what no model can know is gone before a user's rows are divided.
+        // As in the paper's code, untrained items are dropped before a user's rows are divided.
         let is_trained = rows.trained_items(&parts);
         for row in held_out.iter().cloned().flatten() {
             if !is_trained[rows.rows[row].item.index()] {
@@ -48,7 +48,7 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
     }
     for range in held_out {
         let given: Vec<usize> = range.filter(|row| parts[*row] == Part::FoldIn).collect();
-        // Something is given even where the share is next to nothing.
+        // At least one row is given, however small the share.
         let n_given = Sizes::of_shares(given.len(), 0.0, 1.0 - config.fold_in).train.max(1);
         for row in rows.shuffled(given).into_iter().skip(n_given) {
             parts[row] = Part::Test;

@@ -1,10 +1,10 @@
-//! How much does what a model is worth depend on which rows were held out? One fold of cross-validation.
+//! Splits all ratings into random folds and tests on one of them: one fold of cross-validation.
 //!
-//! Does not know users, items or times, and reads no share: `split.folds` says how many folds there are, `split.fold` which
-//! of them tests. It makes no validation part.
+//! Does not know users, items or times, and reads no share: `split.folds` says how many folds there are, `split.fold`
+//! which of them tests. It makes no validation part.
 //!
-//! **Invariant**: at one seed the folds from 0 to `split.folds` - 1 test every row exactly once; their sizes differ by at
-//! most one.
+//! **Invariant**: at one seed the folds from 0 to `split.folds` - 1 test every row exactly once; their sizes differ by
+//! at most one.
 
 use super::{Assignment, Part, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};

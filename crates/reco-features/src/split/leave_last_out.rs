@@ -1,9 +1,9 @@
-//! How well does a model know the very next thing each user does?
+//! Holds out each user's latest rating for the test, and the one before it for validation.
 //!
-//! Does not know shares: it only asks whether `validation` is 0.
+//! Does not know shares: it only reads whether `validation` is 0.
 //!
-//! **Invariant**: every user with two ratings or more has exactly one test row, the latest (rows of the same second: the
-//! last in the source); with three or more and `validation` above 0, the one before it validates; the rest train.
+//! **Invariant**: every user with two ratings or more has exactly one test row, the latest (rows of the same second:
+//! the last in the source); with three or more and `validation` above 0, the one before it validates; the rest train.
 
 use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};

@@ -1,4 +1,4 @@
-//! Which ratings are learned from, which stop the training, and which are held out?
+//! Splits ratings into train, validation, fold-in and test parts, and lists all splits in [`SPLITS`].
 //!
 //! Does not know ratings: a split sees who, what, when and where in the source, never how many stars.
 //!
@@ -69,11 +69,11 @@ pub struct SplitRows<'a> {
 /// One rating without its stars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SplitRow {
-    /// Who.
+    /// The user.
     pub user: UserIdx,
-    /// What.
+    /// The item.
     pub item: ItemIdx,
-    /// When, in UTC seconds since 1970.
+    /// The time in UTC seconds since 1970.
     pub timestamp: Option<i64>,
     /// The data line of the raw file, from zero.
     pub source_row: u64,
@@ -82,19 +82,19 @@ pub struct SplitRow {
 /// Where a row goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// Learned from.
+    /// Trained on.
     Train,
-    /// Stops the training.
+    /// Used for early stopping.
     Validation,
-    /// Given of a held-out user when the question is asked, and never learned from.
+    /// Given for a held-out user at the query, and never trained on.
     FoldIn,
     /// Held out.
     Test,
-    /// Held out and not asked about, where the experiment says so: no train row has its item.
+    /// Held out but not tested, where the experiment says so, because no train row has its item.
     Untrained,
 }
 
-/// A split's answer.
+/// The result of a split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
     /// The part of each row.
@@ -120,10 +120,10 @@ pub fn find_split(kind: &str) -> Result<&'static SplitEntry, FeaturesError> {
     })
 }
 
-/// Splits `rows` as `config` says: the split's own answer, then `refit`, then `drop_untrained_items`.
+/// Splits `rows` as `config` says: applies the split itself, then `refit`, then `drop_untrained_items`.
 ///
 /// # Errors
-/// An unknown kind, a share that is none, a split by time without times, a part that stays empty although it was asked for.
+/// An unknown kind, an invalid share, a split by time without times, a part that stays empty although it was asked for.
 pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
     let entry = find_split(&config.kind)?;
     config.check()?;
@@ -141,7 +141,7 @@ pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assign
     let empty = |part, hint| FeaturesError::EmptyPart { kind: entry.name, part, n_rows: rows.rows.len(), hint };
     for (part, name, wanted, hint) in wanted {
         if wanted && !assignment.parts.contains(&part) {
-            // All that the split would ask about may have been taken from it already.
+            // The split itself may have dropped all its test rows as untrained.
             let hint = match part {
                 Part::Test if assignment.parts.contains(&Part::Untrained) => NONE_TRAINED,
                 _ => hint,
@@ -185,9 +185,9 @@ impl Sizes {
         Self::of_shares(n, config.validation, config.test)
     }
 
-    /// The same of shares that no configuration names so.
+    /// The same for shares that are not those of the configuration.
     fn of_shares(n: usize, validation_share: f64, test_share: f64) -> Self {
-        // The small addition undoes what binary fractions lose: 0.29 × 100 is 28.999…
+        // The small addition makes up for what binary fractions lose: 0.29 × 100 is 28.999…
         let share = |share: f64| (share * n as f64 + 1e-9) as usize;
         let (mut validation, mut test) = (share(validation_share), share(test_share));
         let mut train = n.saturating_sub(validation + test);
@@ -229,7 +229,7 @@ impl SplitRows<'_> {
         keyed_hash(self.seed, self.users.id(user), self.items.id(item))
     }
 
-    /// Which items of the catalogue have a row of `parts` to learn from.
+    /// Which items of the catalogue have a train row in `parts`.
     fn trained_items(&self, parts: &[Part]) -> Vec<bool> {
         let mut is_trained = vec![false; self.items.len()];
         for (row, _) in self.rows.iter().zip(parts).filter(|(_, part)| **part == Part::Train) {

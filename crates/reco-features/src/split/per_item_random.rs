@@ -1,10 +1,10 @@
-//! How well does a model know items of whose ratings it has seen a part, drawn by chance?
+//! Splits each item's ratings into the shares at random.
 //!
-//! Does not know users or times: some users may have no train row. `python_stratified_split` of Microsoft's recommenders does
-//! so with `filter_by="item"`.
+//! Does not know users or times: some users may have no train row. `python_stratified_split` of Microsoft's
+//! recommenders does so with `filter_by="item"`.
 //!
-//! **Invariant**: every item's own rows have exactly the sizes of the shares, rounded as for one user in `per-user-random`; so
-//! an item with one rating is in train alone, and every test item has a train row.
+//! **Invariant**: every item's own rows have exactly the sizes of the shares, rounded as for one user in
+//! `per-user-random`; so an item with one rating is in train alone, and every test item has a train row.
 
 use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};

@@ -1,9 +1,9 @@
-//! How well does a model know what each user does next?
+//! Splits each user's ratings into the shares by time: the earliest rows train, the latest test.
 //!
 //! Does not know a common clock: one user's test may lie before another's train.
 //!
-//! **Invariant**: no row of a user's train is later than any of its validation, nor that than any of its test; rows of the
-//! same second keep their source order. Sizes are those of `per-user-random`.
+//! **Invariant**: none of a user's train rows is later than any of their validation rows, nor one of those later than
+//! any of their test rows; rows of the same second keep their source order. Sizes are those of `per-user-random`.
 
 use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};

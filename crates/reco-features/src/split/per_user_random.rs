@@ -1,10 +1,10 @@
-//! How well does a model know users of whom it has seen a part, drawn by chance?
+//! Splits each user's ratings into the shares at random.
 //!
 //! Does not know times: a model may learn from what a user did after a test row.
 //!
-//! **Invariant**: every user's own rows have exactly the sizes of the shares: validation and test rounded down, but one
-//! row where that is none and train keeps one (test first). So a user with one rating is in train alone, and one with two
-//! has no validation row.
+//! **Invariant**: every user's own rows have exactly the sizes of the shares: validation and test are rounded down, but
+//! get one row instead of none as long as train keeps one (test first). So a user with one rating is in train alone,
+//! and one with two has no validation row.
 
 use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};

@@ -1,4 +1,4 @@
-//! How well does a model fill in ratings that are missing at random?
+//! Splits all ratings into the shares at random.
 //!
 //! Does not know users or times: one draw over all rows, so some users may have no test row.
 //!

@@ -1,11 +1,11 @@
-//! How well would a model have done, had it been put to work on one day?
+//! Splits all ratings by time, at the same moments for all users: the earliest rows train, the latest test.
 //!
-//! Does not know users: some have all their ratings before the point in time, and some after it (users and items that are
-//! new in the test part stay there; a model has to cope).
+//! Does not know users: some have all their ratings before the point in time, and some after it (users and items that
+//! are new in the test part stay there; a model has to cope).
 //!
-//! **Invariant**: every train row is earlier than every validation row, and that than every test row. Rows of the same
-//! second are never divided: those of the second at a cut go to the earlier part, so that a later part may be smaller than
-//! its share, and is never larger.
+//! **Invariant**: every train row is earlier than every validation row, and every validation row earlier than every
+//! test row. Rows of the same second are never divided: those of the second at a cut go to the earlier part, so that a
+//! later part may be smaller than its share, and is never larger.
 
 use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};

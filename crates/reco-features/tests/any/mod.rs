@@ -1,4 +1,4 @@
-//! Which tables and choices are laws of splits tried on, and what came of them?
+//! Strategies that draw tables and splits for the tests of laws, and helpers that list the resulting parts.
 //!
 //! Does not know any law.
 //!
@@ -63,7 +63,7 @@ pub(crate) fn any_config() -> impl Strategy<Value = SplitConfig> {
 /// The data set, or nothing where a part that was asked for would be empty: any other error fails the test.
 pub(crate) fn dataset(tables: &Tables, config: &SplitConfig, kind: &str, seed: u64) -> Option<Dataset> {
     let mut config = SplitConfig { kind: kind.to_owned(), ..config.clone() };
-    // The file that says of every third row that it tests; it lives as long as the split needs it.
+    // The file puts every third row into the test; it lives as long as the split needs it.
     let mut file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
     writeln!(file, "row,part").unwrap();
     for row in &tables.ratings.source_row {
@@ -94,7 +94,7 @@ pub(crate) fn parts(dataset: &Dataset) -> Vec<(&'static str, Interactions, Vec<u
     ]
 }
 
-/// The parts, and what is given of held-out users.
+/// The parts, and the fold-in rows of held-out users.
 pub(crate) fn parts_and_given(dataset: &Dataset) -> Vec<(&'static str, Interactions, Vec<u64>)> {
     let given = ("fold-in", dataset.fold_in.clone().unwrap_or_default(), dataset.source_rows.fold_in.clone());
     parts(dataset).into_iter().chain([given]).collect()

@@ -1,4 +1,4 @@
-//! What tables do the tests start from?
+//! Builds the small tables that the tests start from.
 //!
 //! Does not know what is tested on them.
 //!

@@ -1,4 +1,4 @@
-//! What can the CPU's cores do at most?
+//! Measures the most that the CPU's cores can do: bandwidth, arithmetic, comparisons and gathers.
 //!
 //! By the widest vectors that the training step is dispatched to. Does not know tensors.
 //!
@@ -42,7 +42,7 @@ const SCORES: usize = 32 * 1024;
 const QUOTIENTS: usize = 2 * 1024;
 /// Rows of the table that a cache holds.
 const NEAR_ROWS: usize = 1024;
-/// Sums that do not wait for each other: with two operands they fill sixteen registers.
+/// Independent sums: with two operands they fill sixteen registers.
 const CHAINS: usize = 12;
 /// Multiply-adds of each chain in a pass.
 const LINKS: usize = 4096;
@@ -60,12 +60,12 @@ impl Size {
     /// 256 MiB: more than the caches of all but the largest servers.
     pub(super) const FULL: Self = Self { far: 1 << 26, fetched: 1 << 17 };
 
-    /// For tests, which look at no speed.
+    /// For tests, which do not measure speed.
     #[cfg(test)]
     pub(super) const SMALL: Self = Self { far: 1 << 16, fetched: 1 << 10 };
 }
 
-/// Every ceiling, for each of these numbers of threads; `began` is told what is measured.
+/// Every ceiling, for each of these numbers of threads; `began` is called with what is measured.
 pub(super) fn measure(threads: &[usize], size: Size, began: &dyn Fn(&str)) -> Vec<Ceiling> {
     let mut far: Vec<f32> = (0..size.far).map(|at| (at % 7) as f32).collect();
     let mut ceilings = Vec::new();
@@ -147,7 +147,7 @@ pub(super) fn measure(threads: &[usize], size: Size, began: &dyn Fn(&str)) -> Ve
     ceilings
 }
 
-/// So many passes over each share, by a thread each, and how long all of them took.
+/// A function that makes a number of passes over each share, one thread a share, and returns how long all took.
 fn on_threads<'a, Share: Send>(
     shares: &'a mut [Share],
     pass: impl Fn(&mut Share) + Sync + 'a,

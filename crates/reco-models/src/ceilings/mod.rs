@@ -1,10 +1,10 @@
-//! What can this machine do at most, per second?
+//! Measures this machine's ceilings: the most that it can do per second.
 //!
-//! Bandwidth, multiply-adds, roots, comparisons and rows at random places on the CPU's cores; what a kernel, an upload and an answer
-//! cost on every device that tensors can be computed on. Does not know models: these are what a loop of theirs is held against.
+//! Bandwidth, multiply-adds, roots, comparisons and rows at random places on the CPU's cores; the cost of a kernel, an
+//! upload and an answer on every device that computes tensors. Does not know models or their loops.
 //!
-//! **Invariant**: a ceiling is the median of several turns, the slowest and the fastest beside it; what is computed is used, so that
-//! no compiler leaves it out.
+//! **Invariant**: a ceiling is the median of several turns, with the slowest and the fastest beside it; what is
+//! computed is used, so that no compiler leaves it out.
 
 mod cpu;
 mod tensors;
@@ -21,7 +21,7 @@ use crate::device::ComputeDevice;
 /// Turns of each measurement.
 pub(crate) const TURNS: usize = 7;
 
-/// A turn takes at least so long, in seconds: clocks and waking threads then weigh little.
+/// The least duration of a turn, in seconds: clocks and waking threads then weigh little.
 const TURN: f64 = 0.015;
 
 /// Floats of a row that is fetched from a random place: an embedding.
@@ -39,7 +39,7 @@ pub struct DeviceCeilings {
     pub failure: Option<String>,
 }
 
-/// One thing that a device can do only so fast.
+/// The most that a device can do of one thing.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ceiling {
     /// Its name: `read-memory`.
@@ -86,7 +86,7 @@ impl Unit {
     pub const ROW_BYTES: f64 = (ROW * size_of::<f32>()) as f64;
 }
 
-/// What is measured, before it is.
+/// What a ceiling measures.
 #[derive(Clone, Copy)]
 struct Kind {
     name: &'static str,
@@ -113,7 +113,7 @@ impl Kind {
     }
 }
 
-/// Seconds of a pass in each turn; `timed` makes so many passes and says how long they took.
+/// Seconds of a pass in each turn; `timed` makes the given number of passes and returns how long they took.
 fn turns<E>(mut timed: impl FnMut(usize) -> Result<f64, E>) -> Result<Vec<f64>, E> {
     // The first pass warms caches up and compiles kernels.
     timed(1)?;
@@ -126,15 +126,15 @@ fn turns<E>(mut timed: impl FnMut(usize) -> Result<f64, E>) -> Result<Vec<f64>, 
     (0..TURNS).map(|_| Ok(timed(n)? / n as f64)).collect()
 }
 
-/// How long it takes.
+/// The seconds that `work` takes.
 fn seconds<T>(work: impl FnOnce() -> T) -> f64 {
     let begun = Instant::now();
     let _ = std::hint::black_box(work());
     begun.elapsed().as_secs_f64()
 }
 
-/// Measures every device: the CPU's cores, then what tensors are computed on. `began` is told of each measurement: the device and
-/// what is measured. Takes some ten seconds, and half a gigabyte of memory.
+/// Measures every device: the CPU's cores, then those that tensors are computed on. `began` is called with each
+/// measurement: the device and what is measured. Takes some ten seconds, and half a gigabyte of memory.
 pub fn ceilings(began: &dyn Fn(&str, &str)) -> Vec<DeviceCeilings> {
     let n_threads = parallel::threads();
     let device = format!("{} with {n_threads} threads", std::env::consts::ARCH);

@@ -1,8 +1,8 @@
-//! What does an operation on tensors cost at least, on a device?
+//! Measures the least that operations on tensors cost on a device: launches, products, gathers and transfers.
 //!
 //! Through Burn, as the networks use it: its kernels are what is measured. Does not know which device it is.
 //!
-//! **Invariant**: a measurement ends when the device has done all of it; a device that fails ends the list and says why.
+//! **Invariant**: a measurement ends when the device has done it all; a device that fails ends the list and says why.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -42,12 +42,12 @@ pub(super) struct Size {
     matrix: usize,
     /// Numbers that are sent.
     sent: usize,
-    /// Whether the device's memory is another one.
+    /// Whether the device has a memory of its own.
     is_apart: bool,
 }
 
 impl Size {
-    /// As fits a device.
+    /// The sizes for a device.
     pub(super) fn of(device: &ComputeDevice) -> Self {
         let is_cpu = ComputeDevice::cpu().name() == device.name();
         let is_hardware = !is_cpu && devices().iter().any(|device| !device.is_software);
@@ -55,14 +55,14 @@ impl Size {
         Self { far: 1 << 24, fetched: 1 << 16, matrix, sent: 1 << 22, is_apart: !is_cpu }
     }
 
-    /// For tests, which look at no speed.
+    /// For tests, which do not measure speed.
     #[cfg(test)]
     pub(super) fn small(device: &ComputeDevice) -> Self {
         Self { far: 1 << 10, fetched: 1 << 4, matrix: 16, sent: 1 << 8, ..Self::of(device) }
     }
 }
 
-/// Every ceiling of `device`; `began` is told what is measured.
+/// Every ceiling of `device`; `began` is called with what is measured.
 pub(super) fn measure(device: &ComputeDevice, size: Size, began: &dyn Fn(&str)) -> DeviceCeilings {
     let mut ceilings = Vec::new();
     let failure = add_all(&device.device, size, began, &mut ceilings).err().map(|error| error.to_string());
@@ -142,7 +142,7 @@ fn add_all(
             device.sync()?;
             let begun = Instant::now();
             for _ in 0..n {
-                // A mapped memory is not read before someone looks: one number of every line of a cache.
+                // Mapped memory is only read when it is accessed: one number of every cache line is.
                 let data = there.clone().try_into_data()?;
                 black_box(data.iter::<f32>().step_by(16).sum::<f32>());
             }

@@ -1,8 +1,8 @@
-//! Are ceilings numbers that mean something, on each device that is here?
+//! Tests that ceilings are sound on each device that is here.
 //!
 //! Does not know how fast they should be: no test here is decided by time.
 //!
-//! **Invariant**: the tests measure next to nothing, so that they take no time either.
+//! **Invariant**: the tests measure very little, so that they take little time.
 
 use reco_core::testing::left_out;
 

@@ -1,4 +1,4 @@
-//! What does an embedding row owe that no batch met for some steps?
+//! The Adam updates that an embedding row owes for the steps in which no batch met it.
 //!
 //! The equations are those of `optimizer.rs`. Does not know tables.
 //!
@@ -14,12 +14,13 @@ pub(super) const DEBT: usize = 5;
 pub(super) struct Debt {
     /// `S₀, S₁, S₂`
     pub(super) series: [f32; 3],
-    /// By what both moments decay.
+    /// The factors by which both moments decay.
     pub(super) decay: [f32; 2],
 }
 
 impl Debt {
-    /// Of a row that was last updated, or caught up, at step `last`, 0 for never, and is read at `step`; `None`: nothing.
+    /// The debt of a row that was last updated, or brought up to date, at step `last`, 0 for never, and is read at
+    /// `step`; `None` if it owes nothing.
     pub(super) fn of(last: u32, step: u32, adam: &Adam) -> Option<Self> {
         let missed = if last == 0 { 0 } else { step - 1 - last };
         (adam.is_dense() && missed > 0).then(|| Self {
@@ -28,7 +29,7 @@ impl Debt {
         })
     }
 
-    /// Its numbers side by side; those of no debt leave a row as it is.
+    /// The numbers of a debt side by side; without a debt, numbers that leave a row as it is.
     pub(super) fn numbers(debt: Option<Self>) -> [f32; DEBT] {
         let Self { series: [a, b, c], decay: [m, v] } = debt.unwrap_or(Self { series: [0.0; 3], decay: [1.0; 2] });
         [a, b, c, m, v]

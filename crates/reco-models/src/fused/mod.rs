@@ -1,8 +1,7 @@
-//! How fast can a network over embeddings be trained?
+//! The fused training step: forward, backward and row-sparse Adam of a batch in one piece, without autodiff.
 //!
-//! Forward, backward and row-sparse Adam of one batch as one piece of code, outside autodiff: on the CPU (`cpu/`) and on any GPU
-//! (`gpu/`). All networks here have one shape: the cosine of a pair of embeddings, beside dense layers over a second pair, over item
-//! features and over contexts, joined by one dense unit:
+//! It runs on the CPU (`cpu/`) and on any GPU (`gpu/`). All networks here have one shape: the cosine of a pair of
+//! embeddings, beside dense layers over a second pair, over item features and over contexts, joined by one dense unit:
 //!
 //! ```text
 //! c = a·b / √(max(a·a, 1e-12) max(b·b, 1e-12))        h_k = relu(x_k W_k + z_k)
@@ -10,9 +9,11 @@
 //! ∂c/∂a = b / √(a·a b·b) - c a / a·a                  ∂L/∂h_k = g w_k [h_k > 0]
 //! ```
 //!
-//! Does not know Burn's autodiff: the network's own `forward` with it stays the definition, and tests hold this against it.
+//! Does not know Burn's autodiff: the network's own `forward` under autodiff is the definition, and tests compare this
+//! step with it.
 //!
-//! **Invariant**: sums run in an order that follows from the batch's length alone: the same bytes on the same device, whatever runs when.
+//! **Invariant**: sums run in an order that follows from the batch's length alone: the same device always gives the
+//! same bytes.
 
 mod cpu;
 mod debt;
@@ -31,7 +32,7 @@ use crate::network::Network;
 use crate::options::NetworkOptions;
 use crate::training::Data;
 
-/// A network that is trained by code of its own.
+/// A network that the fused step trains.
 pub(crate) enum Fused {
     /// On the CPU.
     Cpu(Box<OnCpu>),
@@ -40,8 +41,8 @@ pub(crate) enum Fused {
 }
 
 impl Fused {
-    /// Takes the numbers of `network`, which lie on `device`, over; those it has are stale until [`Fused::write`]. `None` where `device`
-    /// can only do it by autodiff.
+    /// Takes over the numbers of `network`, which lie on `device` and are stale until [`Fused::write`]. `None` where
+    /// `device` can train by autodiff alone.
     ///
     /// # Errors
     /// A device that fails.
@@ -74,7 +75,7 @@ impl Fused {
         }
     }
 
-    /// Catches every row up and puts all numbers into `network`; training can go on.
+    /// Brings every row up to date and puts all numbers into `network`; training can go on.
     pub(crate) fn write<N: Network>(&mut self, network: &mut N, device: &Device) {
         match self {
             Self::Cpu(on_cpu) => on_cpu.write(network, device),

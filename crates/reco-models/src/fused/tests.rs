@@ -1,8 +1,9 @@
-//! Does the fused step do what autodiff does?
+//! Compares the fused step's gradients and losses with those of autodiff.
 //!
-//! Does not know a gradient by hand: the plain path is the definition.
+//! Does not know a gradient by hand: the plain step is the definition.
 //!
-//! **Invariant**: every network, both optimizers, batches that end in the middle of a block; on the CPU, and on wgpu where there is a driver.
+//! **Invariant**: every network, both optimizers, batches that end in the middle of a block; on the CPU, and on wgpu
+//! where there is a driver.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor, TensorData};
@@ -18,7 +19,7 @@ use crate::network::Sizes;
 use crate::training::{Trainer, predict};
 use crate::{Collaborative, Hybrid, Neural, OptimizerKind};
 
-/// A board of rows whose contexts are given, and what it takes to train on it.
+/// Rows of a checkerboard with contexts, and what training on them needs.
 struct World {
     columns: Columns,
     sizes: Sizes,
@@ -130,7 +131,7 @@ fn gradients_agree<N: Network>(device: &ComputeDevice) {
 
 fn trajectories_agree<N: Network>(device: &ComputeDevice) {
     for optimizer in [OptimizerKind::Adam, OptimizerKind::LazyAdam] {
-        // Autodiff takes its time on a software driver.
+        // Autodiff is slow on a software driver.
         let batch_sizes: &[usize] = if device.name().starts_with("wgpu") { &[7, 1000] } else { &[1, 7, 50, 1000] };
         for &batch_size in batch_sizes {
             let world = World::new::<N>(device, 10, batch_size, optimizer);

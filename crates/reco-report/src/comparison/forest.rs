@@ -1,4 +1,4 @@
-//! How far may a difference be off, and on which side of zero is it, at a glance?
+//! Draws a difference and its interval as a row of a forest plot.
 //!
 //! Does not know tables.
 //!
@@ -11,7 +11,7 @@ use crate::sheet::Sheet;
 
 const WIDTH: f64 = 150.0;
 const HEIGHT: f64 = 20.0;
-/// From the middle to where the scale ends.
+/// From the middle to the end of the scale.
 const HALF: f64 = WIDTH / 2.0 - 6.0;
 
 /// A difference as a dot, with a line for its interval, on a scale from `-reach` to `reach`.
@@ -34,7 +34,7 @@ pub(super) fn forest(
     sheet.line(&[(4.0, middle), (WIDTH - 4.0, middle)], GRID, 1.0);
     sheet.line(&[(WIDTH / 2.0, 1.0), (WIDTH / 2.0, HEIGHT - 1.0)], AXIS, 1.0);
     if let Some((low, high)) = bounds {
-        // An end beyond the scale runs to the edge, without the stroke that marks an end.
+        // An end beyond the scale runs to the edge, without the tick that marks an end.
         sheet.line(&[(across(low), middle), (across(high), middle)], colour, 2.0);
         for end in [low, high].into_iter().filter(|end| end.abs() <= reach) {
             sheet.line(&[(across(end), middle - 4.0), (across(end), middle + 4.0)], colour, 1.5);

@@ -1,8 +1,8 @@
-//! What does a person, or a program, read when runs are compared?
+//! Holds the outcome of a comparison of runs, for people and for programs to read.
 //!
-//! Does not know how a test works: it holds what came of it, numbers and names.
+//! Does not know how a test works: it holds what the test gave, numbers and names.
 //!
-//! **Invariant**: a difference is B less A everywhere; a number that cannot be said is `null`, and `–` in tables.
+//! **Invariant**: a difference is B less A everywhere; a number that does not exist is `null`, and `–` in tables.
 
 mod forest;
 mod page;
@@ -24,7 +24,7 @@ pub struct Comparison {
     pub pairs: Vec<ComparedPair>,
     /// What else is to be known: what was left out, and why.
     pub notes: Vec<String>,
-    /// How often the tests were tried on exchanged values; `null` where nobody asked.
+    /// How often the tests were tried on exchanged values; `null` if not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_check: Option<SelfCheckPlan>,
 }
@@ -51,7 +51,7 @@ pub struct ComparedPair {
 /// One of two runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
-    /// What it is called in this comparison: as short as tells it from the others.
+    /// Its name in this comparison: as short as tells it from the others.
     pub label: String,
     /// The run's folder.
     pub run: String,
@@ -94,11 +94,11 @@ pub struct ComparedMetric {
     pub n_down: usize,
     /// Users for whom both are the same.
     pub n_same: usize,
-    /// What follows.
+    /// The verdict that follows.
     pub verdict: ComparisonVerdict,
     /// The same by groups of users.
     pub groups: Vec<ComparedGroup>,
-    /// How the tests did on exchanged values; `null` where nobody asked, or no two users differ.
+    /// How the tests did on exchanged values; `null` if not asked for, or if no two users differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_check: Option<SelfCheckOutcome>,
 }
@@ -128,7 +128,7 @@ pub enum BetterValue {
     Neither,
 }
 
-/// What came of a test.
+/// The outcome of a test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TestOutcome {
     /// Its statistic.
@@ -137,14 +137,14 @@ pub struct TestOutcome {
     pub p: f64,
     /// After Holm's correction over all tests of its kind in the comparison.
     pub p_holm: f64,
-    /// Whether p is counted out, and no approximation.
+    /// Whether p is exact, not an approximation.
     pub exact: bool,
 }
 
-/// What one metric says of two runs in a group of users.
+/// What one metric says of two runs for a group of users.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ComparedGroup {
-    /// What users are parted by: `gender`.
+    /// What users are grouped by: `gender`.
     pub attribute: String,
     /// The group: `F`.
     pub group: String,
@@ -160,11 +160,11 @@ pub struct ComparedGroup {
     pub low: Option<f64>,
     /// Its other end.
     pub high: Option<f64>,
-    /// Of the test that decides.
+    /// The p-value of the test that decides.
     pub p: Option<f64>,
     /// After Holm's correction over all groups of this metric and pair.
     pub p_holm: Option<f64>,
-    /// What follows.
+    /// The verdict that follows.
     pub verdict: ComparisonVerdict,
 }
 
@@ -180,7 +180,7 @@ pub enum ComparisonVerdict {
     Higher,
     /// Lower than chance explains, where neither is better.
     Lower,
-    /// Chance would do.
+    /// Chance could explain it.
     Unclear,
     /// No user has any difference.
     Equal,
@@ -242,11 +242,11 @@ pub struct SelfCheckOutcome {
     pub is_sound: bool,
 }
 
-/// A difference with its sign, four decimals; without either where there is none.
+/// A difference with its sign and four decimals; without either where there is none.
 fn signed(value: f64) -> String {
     match value {
         0.0 => "0".to_owned(),
-        // No sign of what is not shown.
+        // A difference that rounds to zero has no sign.
         small if small.abs() < 5e-5 => "0.0000".to_owned(),
         value => format!("{value:+.4}"),
     }
@@ -258,7 +258,7 @@ fn interval(low: Option<f64>, high: Option<f64>) -> String {
         .map_or_else(|| crate::cells::NOTHING.to_owned(), |(low, high)| format!("{} to {}", signed(low), signed(high)))
 }
 
-/// A probability: four decimals, and its size where that leaves nothing.
+/// A probability with four decimals, or its order of magnitude where these would all be zero.
 fn probability(p: Option<f64>) -> String {
     match p {
         None => crate::cells::NOTHING.to_owned(),

@@ -1,9 +1,9 @@
-//! What does the page of a comparison say?
+//! Writes a comparison as an HTML page.
 //!
 //! Does not know how a number came about.
 //!
-//! **Invariant**: all text is escaped by the template library; nothing is asked of any network; without its script the page
-//! says all the same.
+//! **Invariant**: all text is escaped by the template library; nothing is loaded from a network; without its script the
+//! page says the same.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -15,7 +15,7 @@ use super::{
 use crate::cells;
 use crate::html::{Section, breakable, page, wide};
 
-/// The text of a page that needs nothing else.
+/// The text of a self-contained page.
 pub fn comparison_page(comparison: &Comparison) -> String {
     let mut sections = Vec::new();
     let mut add = |id, title, body| sections.push(Section { id, title, body });
@@ -71,7 +71,7 @@ fn overview(comparison: &Comparison) -> Markup {
             names.push(&one.metric);
         }
     }
-    // Where all are measured against one, it is named once.
+    // If all are measured against one, it is named once.
     let against = comparison.pairs.first().map(|pair| &pair.a.label);
     let against = against.filter(|label| comparison.pairs.iter().all(|pair| pair.a.label == **label));
     html! {
@@ -104,7 +104,7 @@ fn overview(comparison: &Comparison) -> Markup {
     }
 }
 
-/// A mark beside a difference that is no chance.
+/// A mark beside a difference that chance alone does not explain.
 fn mark(verdict: ComparisonVerdict) -> Markup {
     html! {
         @match verdict {

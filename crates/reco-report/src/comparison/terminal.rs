@@ -1,9 +1,9 @@
-//! Writes a comparison for a terminal: a summary that is seen at once, or all of it.
+//! Writes a comparison for a terminal, as a short summary or in full.
 //!
 //! Does not know colours.
 //!
-//! **Invariant**: every verdict that is significant has a mark; no number is shown that JSON does not have; a summary
-//! has at most twenty lines.
+//! **Invariant**: every significant verdict has a mark; no number is shown that JSON does not have; a summary has at
+//! most twenty lines.
 
 use super::{
     BetterValue, ComparedMetric, ComparedPair, Comparison, SelfCheckPlan, interval, probability, share, signed, who,
@@ -11,10 +11,10 @@ use super::{
 use crate::cells;
 use crate::terminal::{Column, render};
 
-/// So many pairs, or metrics of a single pair, are shown in a summary.
+/// How many pairs, or metrics of a single pair, a summary shows.
 const SUMMARISED: usize = 8;
 
-/// What matters most in at most twenty lines: of one pair its metrics, of several pairs one or two metrics of each,
+/// What matters most in at most twenty lines: for one pair its metrics, for several pairs one or two metrics of each,
 /// then how many of the others are better and worse. Ends with a newline.
 pub fn comparison_summary(comparison: &Comparison) -> String {
     let mut text = String::new();
@@ -53,7 +53,7 @@ pub fn comparison_summary(comparison: &Comparison) -> String {
     text
 }
 
-/// The metrics of a pair, those that stand for the others first; says what has no room.
+/// Writes the metrics of a pair, the main ones first; returns what has no room.
 fn one_pair(text: &mut String, pair: &ComparedPair) -> String {
     if pair.metrics.is_empty() {
         *text += "No metric has values of both.\n";
@@ -69,11 +69,11 @@ fn one_pair(text: &mut String, pair: &ComparedPair) -> String {
     if n_more > 0 { format!("{n_more} more metrics") } else { String::new() }
 }
 
-/// Each pair by the metrics that stand for the others; says what has no room.
+/// Writes each pair with its main metrics; returns what has no room.
 fn several_pairs(text: &mut String, pairs: &[ComparedPair]) -> String {
     let Some(first) = pairs.first() else { return String::new() };
     let main = main_metrics(pairs);
-    // Where all are measured against one, it is named once.
+    // If all are measured against one, it is named once.
     let against = pairs.iter().all(|pair| pair.a.label == first.a.label).then_some(&first.a.label);
     let n_users = pairs.iter().map(|pair| pair.n_users).max().unwrap_or(0);
     let what = against.map_or_else(|| "B against A".to_owned(), |label| format!("B against A = {label}"));
@@ -109,7 +109,7 @@ fn several_pairs(text: &mut String, pairs: &[ComparedPair]) -> String {
     if n_more > 0 { format!("{n_more} more pairs") } else { String::new() }
 }
 
-/// The metrics that stand for the others: of lists the first `ndcg@k`, of errors `rmse`; without either the first one.
+/// The main metrics: the first `ndcg@k` for lists, `rmse` for errors; without either, the first metric.
 fn main_metrics(pairs: &[ComparedPair]) -> Vec<&str> {
     let names = || pairs.iter().flat_map(|pair| &pair.metrics).map(|one| one.metric.as_str());
     let wanted =
@@ -185,7 +185,7 @@ fn columns(metrics: &[ComparedMetric]) -> Vec<Column> {
     ]
 }
 
-/// Who gains how often, and the groups of users for whom the difference is no chance: a line for each attribute.
+/// How often users gain, and the groups of users whose difference chance does not explain: a line for each attribute.
 fn groups(metrics: &[ComparedMetric]) -> String {
     let mut text = String::new();
     for one in metrics {

@@ -1,4 +1,4 @@
-//! Does a comparison read as it should, on a terminal, on a page and in JSON?
+//! Tests how a comparison reads on a terminal, on a page and in JSON.
 //!
 //! **Invariant**: what is awkward in a name is escaped.
 

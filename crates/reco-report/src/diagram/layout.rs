@@ -1,8 +1,8 @@
-//! Where does each box of a network go?
+//! Lays out a network's diagram in layers, after Sugiyama, Tagawa and Toda 1981.
 //!
-//! After Sugiyama, Tagawa and Toda 1981 ("Methods for Visual Understanding of Hierarchical System Structures"): ranks from
-//! top to bottom; an edge that passes a rank has a column of its own there; boxes are ordered so that few edges cross, and
-//! then moved below what they read. Does not know what stands in a box.
+//! As in their "Methods for Visual Understanding of Hierarchical System Structures", ranks go from top to bottom; an
+//! edge that passes a rank has a column of its own there; boxes are ordered so that few edges cross, and then moved
+//! below what they read. Does not know what is in a box.
 //!
 //! **Invariant**: boxes of a rank do not touch, no edge passes through a box, and the same graph has the same layout.
 
@@ -13,10 +13,10 @@ const GAP: f64 = 22.0;
 const RANK_GAP: f64 = 42.0;
 const MARGIN: f64 = 6.0;
 
-/// How wide a column is that an edge has for itself.
+/// The width of a column that an edge has for itself.
 const LANE: f64 = 10.0;
 
-/// Passes over all ranks, more than these small graphs need until nothing changes.
+/// Passes over all ranks: more than these small graphs need until nothing changes.
 const PASSES: usize = 12;
 
 /// A box: the middle of its upper side, and its width.
@@ -27,7 +27,7 @@ pub(super) struct Place {
     pub(super) width: f64,
 }
 
-/// From one box to another.
+/// An edge from one box to another.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Edge {
     /// The numbers of the layers.
@@ -47,7 +47,7 @@ pub(super) struct Layout {
     pub(super) edges: Vec<Edge>,
 }
 
-/// What takes room in a rank: a box, or an edge passing.
+/// What takes room in a rank: a box, or an edge that passes.
 struct Slot {
     rank: usize,
     width: f64,
@@ -56,7 +56,7 @@ struct Slot {
     below: Vec<usize>,
 }
 
-/// Places `graph`'s layers, whose boxes are so wide and all `height` high.
+/// Places the layers of `graph`, whose boxes have these `widths` and all the same `height`.
 pub(super) fn layout(graph: &LayerGraph, widths: &[f64], height: f64) -> Layout {
     let n = graph.layers.len();
     let number = |name: &str| graph.layers.iter().position(|layer| layer.name == name);
@@ -67,7 +67,7 @@ pub(super) fn layout(graph: &LayerGraph, widths: &[f64], height: f64) -> Layout 
 
     let slot = |rank, width| Slot { rank, width, x: 0.0, above: Vec::new(), below: Vec::new() };
     let mut slots: Vec<Slot> = (0..n).map(|layer| slot(ranks[layer], widths[layer])).collect();
-    // Of each connection, the slots from one box to the other.
+    // For each connection, the slots from one box to the other.
     let mut chains: Vec<Vec<usize>> = Vec::new();
     for &(from, to) in &connections {
         let mut chain = vec![from];
@@ -104,7 +104,7 @@ pub(super) fn layout(graph: &LayerGraph, widths: &[f64], height: f64) -> Layout 
     Layout { width: right + MARGIN, height: high, places, edges }
 }
 
-/// As near to what reads it as a layer can be, the last at the bottom.
+/// The rank of each layer: as near as possible to the layers that read it, the last at the bottom.
 fn ranks(n: usize, connections: &[(usize, usize)]) -> Vec<usize> {
     // Inputs come before the layers that read them, so that one pass backwards sees every reader first.
     let mut from_bottom = vec![0; n];
@@ -149,7 +149,7 @@ fn order(slots: &[Slot], rows: &mut Vec<Vec<usize>>) {
     swap_neighbours(slots, rows);
 }
 
-/// Swaps two neighbours wherever that leaves fewer crossings, until it does nowhere.
+/// Swaps neighbours as long as a swap leaves fewer crossings.
 fn swap_neighbours(slots: &[Slot], rows: &mut [Vec<usize>]) {
     let mut fewest = crossings(slots, rows);
     let mut changed = true;
@@ -169,7 +169,7 @@ fn swap_neighbours(slots: &[Slot], rows: &mut [Vec<usize>]) {
     }
 }
 
-/// The place of each slot in `row`; of no meaning for those of other rows.
+/// The position of each slot in `row`; meaningless for slots of other rows.
 fn positions_of(n: usize, row: &[usize]) -> Vec<f64> {
     let mut places = vec![0.0; n];
     row.iter().enumerate().for_each(|(at, &slot)| places[slot] = at as f64);
@@ -194,7 +194,7 @@ fn crossings(slots: &[Slot], rows: &[Vec<usize>]) -> usize {
     n
 }
 
-/// Gives every slot its place across: near the middle of its neighbours, in order and apart.
+/// Sets the horizontal position of every slot: near the middle of its neighbours, in order and apart.
 fn spread(slots: &mut [Slot], rows: &[Vec<usize>]) {
     for row in rows {
         let mut x = 0.0;
@@ -203,7 +203,7 @@ fn spread(slots: &mut [Slot], rows: &[Vec<usize>]) {
             slots[slot].x = x;
             x += slots[slot].width / 2.0 + GAP;
         }
-        // All rows about the same middle.
+        // All rows share the same middle.
         let middle = (x - GAP) / 2.0;
         row.iter().for_each(|&slot| slots[slot].x -= middle);
     }
@@ -224,8 +224,8 @@ fn spread(slots: &mut [Slot], rows: &[Vec<usize>]) {
     }
 }
 
-/// The places nearest to `wishes`, by the sum of squares, that keep their order and a gap: pool adjacent violators (Barlow et
-/// al. 1972) on the wishes less the room that those to the left need.
+/// The positions nearest to `wishes`, by the sum of squares, that keep their order and a gap: pool adjacent violators
+/// (Barlow et al. 1972) on the wishes less the room that those to the left need.
 fn apart(wishes: &[f64], widths: &[f64]) -> Vec<f64> {
     let mut room = vec![0.0; wishes.len()];
     for at in 1..wishes.len() {
@@ -247,7 +247,7 @@ fn apart(wishes: &[f64], widths: &[f64]) -> Vec<f64> {
     means.zip(room).map(|(mean, room)| mean + room).collect()
 }
 
-/// The way of one connection: out of a box's lower side, down the columns it has for itself, into the other's upper side.
+/// The path of one connection: out of a box's lower side, down the columns of its own, into the other's upper side.
 fn points(slots: &[Slot], chain: &[usize], height: f64, top: impl Fn(usize) -> f64) -> Vec<(f64, f64)> {
     let (from, to) = (chain[0], chain[chain.len() - 1]);
     let x = port(slots, from, chain[1], &slots[from].below);
@@ -261,7 +261,7 @@ fn points(slots: &[Slot], chain: &[usize], height: f64, top: impl Fn(usize) -> f
     points
 }
 
-/// Where on a box's side the edge to `neighbour` is: edges to several neighbours spread in the order of these.
+/// Where the edge to `neighbour` meets a box's side: edges to several neighbours spread in the order of these.
 fn port(slots: &[Slot], own: usize, neighbour: usize, neighbours: &[usize]) -> f64 {
     let mut order: Vec<usize> = neighbours.to_vec();
     order.sort_by(|&a, &b| slots[a].x.total_cmp(&slots[b].x));
@@ -293,7 +293,7 @@ mod tests {
         graph
     }
 
-    /// Holds a layout against the invariant.
+    /// Checks a layout against the invariant.
     fn holds(graph: &LayerGraph) {
         let Layout { width, height, places, edges } = of(graph);
         for (a, one) in places.iter().enumerate() {

@@ -1,6 +1,6 @@
-//! What does a network look like in a page that draws Mermaid itself, as GitHub's do?
+//! Writes a network as a Mermaid flowchart, which pages such as GitHub's draw themselves.
 //!
-//! Does not know where boxes go: whoever draws it does.
+//! Does not know where boxes go: whatever draws the chart does.
 //!
 //! **Invariant**: names are quoted and escaped, so that none is read as syntax.
 

@@ -1,7 +1,7 @@
-//! What does a network look like, drawn?
+//! Draws a network as Keras' `plot_model(show_shapes=True, show_layer_names=True)` does.
 //!
-//! As Keras' `plot_model(show_shapes=True, show_layer_names=True)`: a box per layer with its name, kind, output shape and
-//! parameters, inputs on top. Does not know where boxes go: `layout` does.
+//! A box per layer has its name, kind, output shape and parameters, with the inputs on top. Does not know where boxes
+//! go: `layout` does.
 //!
 //! **Invariant**: every layer has a box and every connection an edge; no edge passes through a box.
 
@@ -21,7 +21,7 @@ use crate::{Drawing, cells, file_name};
 pub use mermaid::mermaid;
 pub use summary::summary;
 
-/// Of a layer's name, and of the rest.
+/// Font sizes: of a layer's name, and of the rest.
 const NAME_SIZE: f64 = 13.0;
 const SMALL: f64 = 11.5;
 
@@ -54,7 +54,7 @@ pub fn diagram(approach: &str, graph: &LayerGraph) -> Drawing {
     sheet.finish(&format!("diagram-{}", file_name(approach)), &title, &description)
 }
 
-/// `(None, 50)`: the batch's size is not known, the rest is.
+/// `(None, 50)`: the batch's size is unknown, the rest is known.
 pub(crate) fn shape(layer: &Layer) -> String {
     format!("(None, {})", layer.output_size)
 }
@@ -116,7 +116,7 @@ fn draw_edge(sheet: &mut Sheet, edge: &Edge, head: f64) {
             None => {
                 let _ = write!(data, "M{x:.1} {y:.1}");
             }
-            // Down a column of its own, past the boxes of a rank.
+            // The edge runs down a column of its own, past the boxes of a rank.
             Some((before, _)) if before == x => {
                 let _ = write!(data, "V{y:.1}");
             }
@@ -138,7 +138,7 @@ fn draw_edge(sheet: &mut Sheet, edge: &Edge, head: f64) {
 pub(crate) mod tests {
     use super::*;
 
-    /// The article's second network in small, with a name that markup would trip over.
+    /// A small version of the article's second network, with a name that markup would trip over.
     pub(crate) fn small() -> LayerGraph {
         let mut graph = LayerGraph::new("Neural");
         graph.add("users_in", "Input", "", &[], 1, 0);

@@ -1,6 +1,6 @@
-//! What does a network look like on a terminal?
+//! Writes a network as a text table, as Keras' `model.summary()` does.
 //!
-//! As Keras' `model.summary()`. Does not know the terminal.
+//! Does not know the terminal.
 //!
 //! **Invariant**: the total is the sum of the column.
 

@@ -1,8 +1,8 @@
-//! How many ratings: of each user, of each number of stars, in each context?
+//! Draws bar charts of the ratings: per user, per number of stars and per value of a context.
 //!
 //! Does not know who counted.
 //!
-//! **Invariant**: bars start at zero, so that their lengths compare.
+//! **Invariant**: bars start at zero, so that their lengths can be compared.
 
 use std::cmp::Reverse;
 
@@ -12,16 +12,16 @@ use crate::palette::{ACCENT, INK, SOFT};
 use crate::sheet::{Anchor, fitted, text_width};
 use crate::{ContextCounts, Counts, Drawing};
 
-/// More bars than this are drawn together: each bar is then the mean of a few.
+/// The most bars: beyond this number, each bar is the mean of a few users.
 const MOST_BARS: usize = 170;
 
-/// More values of a context than this are drawn as one.
+/// The most values of a context drawn apart: beyond this number, the rarest are drawn as one.
 const MOST_VALUES: usize = 12;
 
 /// Pixels from one horizontal bar to the next.
 const ROW: f64 = 26.0;
 
-/// Ratings per user, falling.
+/// Ratings per user, in descending order.
 pub(super) fn per_user(counts: &Counts) -> Option<Drawing> {
     let mut sorted: Vec<usize> = counts.per_user.clone();
     sorted.sort_unstable_by_key(|n| Reverse(*n));
@@ -64,7 +64,7 @@ pub(super) fn stars(counts: &Counts) -> Option<Drawing> {
     let y = Axis { scale: Scale::Linear(0.0, most as f64 * 1.12), title: "ratings", ticks: 5, format: &whole };
     let mut plot = Plot::new(&mut sheet, [0.0, TITLE, WIDTH - 6.0, 230.0], &x, &y);
     plot.bars(values.iter().enumerate().map(|(at, (_, n))| (at as f64 + 0.6, at as f64 + 1.4, *n as f64)));
-    // Of many values, every few have a label.
+    // With many values, only every few have a label.
     let every = n.div_ceil(12);
     for (at, (stars, n_here)) in values.iter().enumerate() {
         let place = at as f64 + 1.0;

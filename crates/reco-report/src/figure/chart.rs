@@ -1,4 +1,4 @@
-//! What do all charts share: size, type, scales, axes?
+//! Provides what all charts share: size, type, scales, axes and legends.
 //!
 //! Does not know what a chart shows.
 //!
@@ -7,13 +7,13 @@
 use crate::palette::{ACCENT, AXIS, Colour, GRID, INK, SOFT};
 use crate::sheet::{Anchor, Sheet, Words, text_width};
 
-/// Pixels.
+/// The width of a chart in pixels.
 pub(super) const WIDTH: f64 = 400.0;
 
-/// Of labels and ticks.
+/// The font size of labels and ticks.
 pub(super) const SMALL: f64 = 12.0;
 
-/// What the title takes from the top.
+/// The height that the title takes.
 pub(super) const TITLE: f64 = 30.0;
 
 /// From the middle of a line of small text down to its baseline.
@@ -31,7 +31,7 @@ pub(super) fn label(sheet: &mut Sheet, text: &str, x: f64, y: f64, colour: Colou
     sheet.text(text, x, y + BASELINE, Words::new(SMALL, colour).at(anchor));
 }
 
-/// From numbers to a place along an axis.
+/// Maps numbers to places along an axis.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Scale {
     /// Equal steps.
@@ -71,7 +71,7 @@ impl Scale {
     }
 }
 
-/// The smallest of 1, 2 and 5, times a power of ten, that parts `span` into at most `most` steps.
+/// The smallest of 1, 2 and 5, times a power of ten, that divides `span` into at most `most` steps.
 fn step(span: f64, most: usize) -> f64 {
     let least = span / most.max(1) as f64;
     let power = 10.0_f64.powf(least.log10().floor());
@@ -181,14 +181,14 @@ impl<'a> Plot<'a> {
         label(self.sheet, text, x, y, SOFT, Anchor::Middle);
     }
 
-    /// A label near a point, so many pixels off it.
+    /// A label near a point, `right` and `down` pixels off it.
     pub(super) fn near(&mut self, (x, y): (f64, f64), (right, down): (f64, f64), text: &str, anchor: Anchor) {
         let (x, y) = (self.across(x) + right, self.height(y) + down);
         label(self.sheet, text, x, y, INK, anchor);
     }
 }
 
-/// What a line or a dot stands for, in rows as wide as a chart.
+/// A legend: what lines and dots stand for, in rows as wide as a chart.
 pub(super) struct Keys<'a>(pub(super) Vec<(&'a str, Colour, Mark)>);
 
 /// How a series is drawn.
@@ -201,7 +201,7 @@ pub(super) enum Mark {
 }
 
 impl Keys<'_> {
-    /// The row and the left edge of each.
+    /// The row and the left edge of each entry.
     fn places(&self) -> Vec<(usize, f64)> {
         let (mut row, mut x) = (0, 4.0);
         let place = |(text, _, _): &(&str, Colour, Mark)| {
@@ -221,7 +221,7 @@ impl Keys<'_> {
         18.0 * self.places().last().map_or(0, |(row, _)| row + 1) as f64
     }
 
-    /// Draws them below `top`.
+    /// Draws the legend below `top`.
     pub(super) fn draw(&self, sheet: &mut Sheet, top: f64) {
         for ((text, colour, mark), (row, x)) in self.0.iter().zip(self.places()) {
             let middle = top + 7.0 + 18.0 * row as f64;
@@ -252,7 +252,7 @@ pub(super) fn short(value: f64) -> String {
     }
 }
 
-/// A whole number, and nothing for others: for ticks of what is counted one by one.
+/// A whole number as text, and an empty text for any other: for ticks of counts.
 pub(super) fn whole(value: f64) -> String {
     if value.fract() == 0.0 { short(value) } else { String::new() }
 }

@@ -1,4 +1,4 @@
-//! How did a training go, epoch by epoch?
+//! Draws the learning curves of a training: loss and percentage error, epoch by epoch.
 //!
 //! Does not know what is trained.
 //!

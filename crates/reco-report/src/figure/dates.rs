@@ -1,17 +1,17 @@
-//! When were the ratings given?
+//! Draws the number of ratings over time.
 //!
 //! Does not know time zones: days are those of UTC.
 //!
-//! **Invariant**: every bar spans as many days as the others, so that their heights compare.
+//! **Invariant**: every bar spans as many days as the others, so that their heights can be compared.
 
 use super::chart::{Axis, Plot, Scale, TITLE, WIDTH, titled, whole};
 use crate::cells::count;
 use crate::{Counts, Drawing};
 
-/// At most so many bars.
+/// The most bars.
 const MOST_BARS: i64 = 120;
 
-/// Spans of a bar that people count in, in days, with their names.
+/// The spans that a bar may have, in days, with the names that people use.
 const SPANS: [(i64, &str); 6] =
     [(1, "day"), (7, "week"), (28, "4 weeks"), (91, "quarter"), (365, "year"), (3652, "decade")];
 
@@ -67,7 +67,7 @@ fn ticks(first: i64, end: i64) -> Vec<(i64, String)> {
             return found;
         }
     }
-    // Less than two months, or ages.
+    // The days are less than two months apart, or ages.
     let step = ((end - first) / 4).max(1);
     (0..4).map(|at| first + at * step).filter(|day| *day < end).map(|day| (day, date(day))).collect()
 }

@@ -1,8 +1,9 @@
-//! Which users rated which items, and which items have which features?
+//! Draws heat maps of which users rated which items, and of which items have which features.
 //!
 //! Does not know how many there are: it draws cells of a [`Grid`](crate::Grid).
 //!
-//! **Invariant**: nothing has a colour of its own, so that a single rating among thousands of pairs is seen.
+//! **Invariant**: a cell with nothing in it has a colour of its own, so that a single rating among thousands of pairs
+//! is seen.
 
 use super::chart::{SMALL, TITLE, WIDTH, label, titled};
 use crate::cells::count;
@@ -13,10 +14,10 @@ use crate::{Counts, Drawing, Grid};
 /// The right edge of cells.
 const RIGHT: f64 = WIDTH - 12.0;
 
-/// What the axis and the legend take below the cells.
+/// The height of the axis and the legend below the cells.
 const BELOW: f64 = 56.0;
 
-/// Users × items, a cell the darker the more of its pairs are rated.
+/// Users × items: the more of a cell's pairs are rated, the further along the scale its colour is.
 pub(super) fn rated(counts: &Counts) -> Option<Drawing> {
     let grid = &counts.rated;
     let greatest = grid.greatest();
@@ -86,8 +87,8 @@ fn products(sheet: &mut Sheet, left: f64, bottom: f64, n_items: &str) {
     }
 }
 
-/// Cells within `[left, top, right, bottom]`. Their colours go by the square root, so that cells with little differ from
-/// those with nothing.
+/// Draws cells within `[left, top, right, bottom]`. Colours follow the square root, so that cells with little differ
+/// from those with nothing.
 fn cells(sheet: &mut Sheet, grid: &Grid, [left, top, right, bottom]: [f64; 4]) {
     let (high, wide, greatest) = (grid.height(), grid.width(), grid.greatest());
     let colour = |at: usize| match grid.mean(at / wide, at % wide) {
@@ -98,7 +99,7 @@ fn cells(sheet: &mut Sheet, grid: &Grid, [left, top, right, bottom]: [f64; 4]) {
     let x = |across: usize| left + (right - left) * across as f64 / wide as f64;
     let y = |down: usize| top + (bottom - top) * down as f64 / high as f64;
     sheet.area([left, top, right, bottom], HEAT[0]);
-    // Colour by colour and run by run, so that a picture of thousands of cells is a few paths.
+    // Colour by colour and run by run, so that a picture of thousands of cells is only a few paths.
     for (at, heat) in HEAT.iter().enumerate().skip(1) {
         for (down, row) in colours.chunks(wide).enumerate() {
             let mut from = 0;

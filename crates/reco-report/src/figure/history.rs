@@ -1,15 +1,15 @@
-//! Which approach takes over where, as users and items have more training ratings?
+//! Draws each approach's metrics by how many training ratings users and items have.
 //!
-//! Does not know why: it draws what each approach is worth in each bucket.
+//! Does not know why one takes over: it draws the value of each approach in each bucket.
 //!
-//! **Invariant**: a bucket without held-out ratings has no place on the axis; an approach keeps its colour in all figures; among
-//! many, only those have one in a figure that are best somewhere in it.
+//! **Invariant**: a bucket without held-out ratings has no place on the axis; an approach keeps its colour in all
+//! figures; among many approaches, a figure colours only those that are best somewhere in it.
 
 use super::chart::{Axis, Keys, Mark, Plot, Scale, TITLE, WIDTH, decimals, titled};
 use crate::palette::{AXIS, Colour, SERIES};
 use crate::{ApproachResult, BucketResult, Drawing, Results};
 
-/// Users, or items of held-out ratings.
+/// Users, or the items of held-out ratings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Users,
@@ -42,14 +42,14 @@ impl Side {
         }
     }
 
-    /// The buckets that have held-out ratings, the same ones for all approaches: they are judged by the same rows.
+    /// The buckets that have held-out ratings. They are the same for all approaches, which are judged by the same rows.
     pub(crate) fn shown(self, results: &Results) -> Vec<usize> {
         let first = results.approaches.first().map(|approach| self.buckets(approach)).unwrap_or_default();
         (0..first.len()).filter(|&at| first[at].n_test > 0).collect()
     }
 }
 
-/// So many approaches can be told apart; of more, only those that are best in some bucket are.
+/// The most approaches that can be told apart; among more, only those that are best in some bucket are.
 const FEW: usize = 6;
 
 /// One drawing for each main metric, of users and of items.
@@ -65,7 +65,7 @@ pub(super) fn by_history(results: &Results) -> Vec<Drawing> {
     let names = results.approaches.iter().map(|approach| approach.name.as_str());
     let coloured: Vec<&str> =
         names.filter(|name| few || figures.iter().any(|figure| figure.best.contains(&Some(name)))).collect();
-    // The colour of an approach, and whether that colour is met a second time.
+    // The colour of an approach, and whether that colour is used a second time.
     let colour = |figure: &History<'_>, approach: &str| {
         let at = coloured.iter().position(|name| *name == approach)?;
         let told = few || figure.best.contains(&Some(approach));
@@ -150,7 +150,7 @@ impl<'a> History<'a> {
         let y = Axis { scale: Scale::Linear(low, high), title: "", ticks: 5, format: &decimals(low, high, 5) };
         let mut plot = Plot::new(&mut sheet, [0.0, TITLE + keys.height(), WIDTH - 6.0, height], &x, &y);
         buckets.iter().enumerate().for_each(|(at, bucket)| plot.below(at as f64, bucket));
-        // Those without a colour first, so that they lie below.
+        // Approaches without a colour come first, so that they lie below.
         let (plain, told): (Vec<_>, Vec<_>) = series.iter().partition(|series| colour(series.approach).is_none());
         for Series { approach, points } in plain.into_iter().chain(told) {
             let (ink, width) = colour(approach).map_or((AXIS, 1.0), |(colour, _)| (colour, 2.0));

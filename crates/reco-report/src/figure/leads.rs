@@ -1,9 +1,9 @@
-//! Draws how far every other approach is behind the best, and how surely: lists above, stars below.
+//! Draws how far other approaches are behind the best, and how surely: lists above, stars below.
 //!
 //! Does not know how a lead was made.
 //!
-//! **Invariant**: the best is the line at zero; whoever could be as good by luck is drawn in another colour than who
-//! is not.
+//! **Invariant**: the best is the line at zero; an approach that could be as good by luck has another colour than one
+//! that could not.
 
 use super::chart::{SMALL, TITLE, WIDTH, label};
 use crate::headline::{metric_name, number};
@@ -14,10 +14,10 @@ use crate::{Best, Drawing, Headline, Lead};
 /// Pixels from one approach to the next.
 const ROW: f64 = 21.0;
 
-/// So many approaches behind the best are drawn.
+/// How many approaches behind the best are drawn.
 const SHOWN: usize = 5;
 
-/// Above a panel after the first.
+/// Pixels above each panel after the first.
 const GAP: f64 = 18.0;
 
 /// The drawing; `None` where no approach is behind another.
@@ -55,7 +55,7 @@ pub(super) fn leads(headline: &Headline) -> Option<Drawing> {
     Some(sheet.finish("leads", "How far the others are behind", &format!("{}.", told.join(". "))))
 }
 
-/// The nearest, and the plainest wherever it is.
+/// The nearest leads, and the one over the plainest approach, wherever it is.
 fn shown(best: &Best) -> Vec<&Lead> {
     let mut shown: Vec<&Lead> = best.leads.iter().take(SHOWN).collect();
     let plain = best.leads.iter().skip(SHOWN).find(|lead| Some(&lead.over) == best.plain.as_ref());
@@ -74,7 +74,7 @@ fn panel(sheet: &mut Sheet, top: f64, best: &Best, leads: &[&Lead]) {
     let first = fitted(approach, SMALL, 110.0);
     let left = names.iter().chain([&first]).map(|name| text_width(name, SMALL)).fold(0.0, f64::max) + 12.0;
     let right = WIDTH - text_width("−0.0000", SMALL) - 14.0;
-    // To the left is behind; what of an interval is before the best, to the right of zero.
+    // To the left is behind the best; the part of an interval that is ahead of the best lies to the right of zero.
     let ends = leads.iter().flat_map(|lead| [Some(lead.lead), lead.high]).flatten();
     let behind = ends.fold(0.0, f64::max);
     let before = leads.iter().flat_map(|lead| [Some(lead.lead), lead.low]).flatten();
@@ -100,7 +100,7 @@ fn panel(sheet: &mut Sheet, top: f64, best: &Best, leads: &[&Lead]) {
         }
         sheet.dot((across(lead.lead), y), 4.0, colour, false);
         label(sheet, name, left - 8.0, y, INK, Anchor::End);
-        // Chance alone can be before the best.
+        // Only chance can be ahead of the best.
         let behind = match lead.lead {
             0.0 => "0".to_owned(),
             lead if lead < 0.0 => format!("+{}", number(-lead)),

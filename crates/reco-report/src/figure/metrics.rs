@@ -1,4 +1,4 @@
-//! How do the approaches compare, and which differences could be luck?
+//! Draws each metric of all approaches with its bounds, which show the differences that could be luck.
 //!
 //! Does not know what a metric means, only which are errors.
 //!
@@ -61,7 +61,7 @@ fn metric(name: &str, is_error: bool, rows: &[Row<'_>]) -> Drawing {
     let numbers =
         || rows.iter().flat_map(|row| [row.value, row.bounds.map(|b| b.0), row.bounds.map(|b| b.1)]).flatten();
     let (low, high) = (numbers().fold(f64::INFINITY, f64::min), numbers().fold(f64::NEG_INFINITY, f64::max));
-    // Shares begin at zero; errors, which never come near it, where they begin.
+    // The axis of shares begins at zero; that of errors, which never come near zero, where they begin.
     let low = if is_error && low > (high - low) { low } else { low.min(0.0) };
     let room = if high > low { (high - low) * 0.05 } else { high.abs().max(1.0) * 0.1 };
     let (low, high) = if low == 0.0 { (0.0, high + room) } else { (low - room, high + room) };
@@ -73,7 +73,7 @@ fn metric(name: &str, is_error: bool, rows: &[Row<'_>]) -> Drawing {
     let field = [left, TITLE, right, TITLE + ROW * n + 20.0];
     let mut sheet = titled(&title, field[3] + 4.0);
     let x = Axis { scale: Scale::Linear(low, high), title: "", ticks: 5, format: &decimals(low, high, 5) };
-    // The first approach on top.
+    // The first approach is on top.
     let y = Axis { scale: Scale::Linear(n, 0.0), title: "", ticks: 0, format: &|_| String::new() };
     let mut plot = Plot::new(&mut sheet, field, &x, &y);
     for (place, row) in rows.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! Which figures does a report have?
+//! Draws all figures of a report.
 //!
 //! Does not know the page around them.
 //!
-//! **Invariant**: a figure of nothing is not there; each has a name of its own, which names its file.
+//! **Invariant**: a figure of nothing is left out; each has a name of its own, which names its file.
 
 mod bars;
 mod chart;

@@ -1,8 +1,8 @@
-//! How long is the tail of items that few rate?
+//! Draws the long tail of popularity: the ratings of each item by its rank.
 //!
 //! Does not know items.
 //!
-//! **Invariant**: ranks and ratings are on logarithmic axes, so that head and tail are both seen.
+//! **Invariant**: ranks and ratings are on logarithmic axes, so that both head and tail are seen.
 
 use std::cmp::Reverse;
 
@@ -20,7 +20,7 @@ pub(super) fn popularity(counts: &Counts) -> Option<Drawing> {
         return None;
     }
     let total: usize = sorted.iter().sum();
-    // As long as those before have less than 80 %.
+    // The head grows as long as the items before have less than 80 % of the ratings.
     let before = sorted.iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n)));
     let head = before.take_while(|before| before * 5 < total * 4).count();
     let description = format!(
@@ -44,7 +44,7 @@ pub(super) fn popularity(counts: &Counts) -> Option<Drawing> {
     plot.line(&points, ACCENT, 2.0);
     let mark = (head as f64, sorted[head - 1] as f64);
     plot.dot(mark, 4.0, SECOND, false);
-    // The curve falls, so that there is room to the left and below.
+    // The curve falls, so there is room to the left and below.
     plot.near(mark, (-8.0, 10.0), &format!("{} products, 80 %", short(head as f64)), Anchor::End);
     Some(sheet.finish("popularity", title, &description))
 }

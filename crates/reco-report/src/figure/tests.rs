@@ -1,4 +1,4 @@
-//! Is every figure well-formed, does it stand alone, and does it say what it shows?
+//! Tests that every figure is well-formed, stands alone and says what it shows.
 //!
 //! **Invariant**: a second XML parser reads what one library wrote.
 
@@ -110,7 +110,7 @@ fn every_figure_is_well_formed_stands_alone_and_says_what_it_shows() {
     }
 }
 
-/// All text lies within the picture, and no number is one that SVG does not have.
+/// Checks that all text lies within the picture, and that every number is one that SVG has.
 fn inside(document: &Document<'_>, drawing: &Drawing) {
     let root = document.root_element();
     let size = |name: &str| root.attribute(name).unwrap().parse::<f64>().unwrap();

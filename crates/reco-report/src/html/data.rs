@@ -1,4 +1,4 @@
-//! What are the ratings, whose are they, and how were they parted?
+//! Writes the report's section on the data: the ratings, their terms of use and how they were split.
 //!
 //! Does not know how figures are drawn.
 //!
@@ -56,7 +56,7 @@ pub(super) fn definitions(rows: &[(String, String)]) -> Markup {
     }
 }
 
-/// Columns from `numbers` on are aligned to the right.
+/// A table whose columns from `numbers` on are aligned to the right.
 pub(super) fn table(header: &[&str], numbers: usize, rows: impl Iterator<Item = Vec<String>>) -> Markup {
     let class = |column: usize| (numbers > 0 && column >= numbers).then_some("number");
     html! {

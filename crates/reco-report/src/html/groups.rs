@@ -1,4 +1,4 @@
-//! Are some users served worse than others?
+//! Writes the report's section on groups of users that are served worse than others.
 //!
 //! Does not know how groups were made.
 //!
@@ -10,7 +10,7 @@ use super::wide;
 use crate::facts::GROUPS;
 use crate::{Facts, GroupFacts, GroupMetric, Results, cells};
 
-/// The section, where an evaluation told groups apart: a table for each approach.
+/// The section, a table for each approach; `None` where the evaluation has no groups.
 pub(super) fn by_group(results: &Results, facts: &Facts) -> Option<Markup> {
     let names = results.main_metrics();
     let of = |approach: &str| facts.groups.iter().filter(|group| group.approach == approach).collect::<Vec<_>>();
@@ -27,12 +27,12 @@ pub(super) fn by_group(results: &Results, facts: &Facts) -> Option<Markup> {
     })
 }
 
-/// Whether the gap is one: its interval lies on one side of 0.
+/// Whether a gap counts as one: its interval lies on one side of 0.
 fn is_gap(metric: &GroupMetric) -> bool {
     metric.gap.is_some_and(|[_, low, high]| low > 0.0 || high < 0.0)
 }
 
-/// In a few words, who is served worst.
+/// Says in a few words who is served worst.
 fn worst(groups: &[&GroupFacts], name: &str, results: &Results) -> String {
     let loss = |metric: &GroupMetric| {
         let [difference, ..] = metric.gap?;

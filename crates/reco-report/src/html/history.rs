@@ -1,8 +1,8 @@
-//! What is each approach worth to users, and with items, of little or much history?
+//! Writes the report's section on users and items with little or much training history.
 //!
 //! Does not know how figures are drawn.
 //!
-//! **Invariant**: the numbers are those of results.json, the best of each bucket marked.
+//! **Invariant**: the numbers are those of results.json, with the best of each bucket marked.
 
 use maud::{Markup, html};
 
@@ -10,7 +10,7 @@ use super::{cards, wide};
 use crate::figure::Side;
 use crate::{Figures, Results, cells};
 
-/// The section, where an evaluation told buckets apart.
+/// The section; `None` where the evaluation has no buckets.
 pub(super) fn by_history(results: &Results, figures: &Figures) -> Option<Markup> {
     let sides: Vec<Side> = Side::ALL.into_iter().filter(|side| !side.shown(results).is_empty()).collect();
     (!sides.is_empty()).then(|| {

@@ -1,10 +1,10 @@
-//! What does report.html say?
+//! Writes report.html, one file that needs nothing else.
 //!
-//! One file that needs nothing else: styles, figures and the few lines of script are in it. Does not know how a figure is
-//! drawn, nor how a number came about.
+//! Styles, figures and the few lines of script are in it. Does not know how a figure is drawn, nor how a number came
+//! about.
 //!
-//! **Invariant**: all text is escaped by the template library; what was measured in this run alone, times and memory, stands
-//! in the section `run` and nowhere else; without its script the page says all the same.
+//! **Invariant**: all text is escaped by the template library; what was measured in this run alone, times and memory,
+//! stands in the section `run` and nowhere else; without its script the page says the same.
 
 mod data;
 mod groups;
@@ -29,7 +29,7 @@ pub fn html(results: &Results, facts: &Facts, figures: &Figures, config: &Report
     page(&results.experiment, &subtitle(results), &sections, footer)
 }
 
-/// A page of these sections that needs nothing else, with what is said below all of them.
+/// A self-contained page of these sections, with a footer.
 pub(crate) fn page(title: &str, subtitle: &str, sections: &[Section], footer: &str) -> String {
     let page = html! {
         (DOCTYPE)
@@ -71,7 +71,7 @@ pub(crate) fn page(title: &str, subtitle: &str, sections: &[Section], footer: &s
     page.into_string() + "\n"
 }
 
-/// So many metrics are drawn where they are seen at once.
+/// How many metrics are drawn where they are seen at once.
 const FIRST_METRICS: usize = 8;
 
 /// A part of the page.
@@ -140,7 +140,7 @@ fn result_table(results: &Results, facts: &Facts) -> Markup {
     }
 }
 
-/// What the columns of a table mean, each metric once, beside it.
+/// What the columns of a table mean, beside it, each metric once.
 fn meanings(shown: &[&str], facts: &Facts) -> Markup {
     let mut told: Vec<(&str, &str)> = Vec::new();
     for name in shown {
@@ -156,7 +156,7 @@ fn meanings(shown: &[&str], facts: &Facts) -> Markup {
     }
 }
 
-/// Which share of each main metric's variance the repetitions have.
+/// The share of each main metric's variance that is due to the repetitions.
 fn shares(results: &Results) -> Markup {
     let names = results.metrics_with_shares();
     let share = |approach: &str, name: &str| {
@@ -179,7 +179,7 @@ fn shares(results: &Results) -> Markup {
     }
 }
 
-/// A table, or a diagram, that may be wider than the page: it scrolls by itself, and says so where it does, without a
+/// A table or a diagram that may be wider than the page: it scrolls by itself, and says so where it does, without a
 /// script.
 pub(crate) fn wide(label: &str, table: &Markup) -> Markup {
     html! {
@@ -226,7 +226,7 @@ fn table_of(results: &Results, title: &str, shown: &[&str]) -> Markup {
     }
 }
 
-/// A name that may go on in the next line where it has a joint.
+/// A name that may break at its joints.
 pub(crate) fn breakable(name: &str) -> Markup {
     let parts = name.split_inclusive('_').flat_map(|part| {
         let (stem, k) = part.split_at(part.find('@').unwrap_or(part.len()));
@@ -244,7 +244,7 @@ fn metrics(facts: &Facts, figures: &Figures) -> Markup {
                 "Another split or another seed is another matter."
             }
         }
-        // A page of thirty figures is read by nobody.
+        // Nobody reads a page of thirty figures.
         @let (first, further) = figures.metrics.split_at(figures.metrics.len().min(FIRST_METRICS));
         (cards(first, false))
         @if !further.is_empty() {
@@ -256,7 +256,7 @@ fn metrics(facts: &Facts, figures: &Figures) -> Markup {
     }
 }
 
-/// Drawings side by side where there is room, with what they show below them where that is not in them.
+/// Drawings side by side where there is room; with `captioned`, each has its description below it.
 fn cards(drawings: &[Drawing], captioned: bool) -> Markup {
     html! {
         div.cards {

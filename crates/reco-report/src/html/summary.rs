@@ -1,8 +1,8 @@
-//! The first screen: who is best and how surely, what one user would be told, what to try next.
+//! Writes the report's first section: the best approaches, what one user would be recommended, what to try next.
 //!
 //! Does not know how any of it was found.
 //!
-//! **Invariant**: nothing here needs a word of the field to be known; each that is used is explained where it stands.
+//! **Invariant**: no word of the field needs to be known to read this; each that is used is explained where it stands.
 
 use maud::{Markup, html};
 
@@ -11,7 +11,7 @@ use crate::facts::ELSEWHERE;
 use crate::headline::{metric_name, number};
 use crate::{Best, BestFor, Facts, Figures, Headline, Lead, Recommended, Results, Suggestion, cells};
 
-/// What is to be known of whoever comes out best.
+/// What a reader should know of the best approach.
 const FLATTERED: &str = "Who is best was read off the held-out ratings themselves, which flatters a winner’s lead \
                          a little. 95 %: where the lead \
                          would lie were the users others. The table below has all approaches.";
@@ -60,7 +60,7 @@ fn verdict(best: &Best, headline: &Headline, facts: &Facts) -> Markup {
     }
 }
 
-/// What the metrics that tell approaches apart are, for someone who never heard of them.
+/// Explains the metrics that tell approaches apart, for someone who never heard of them.
 fn in_plain_words(metric: &str) -> Option<&'static str> {
     match metric {
         "rmse" => Some("how many stars a prediction is off, large errors counting more; 0 is perfect"),

@@ -1,4 +1,4 @@
-//! What does each approach make of one user?
+//! Writes the report's section on single users: what each approach predicts for their held-out ratings.
 //!
 //! Does not know how a user was chosen.
 //!

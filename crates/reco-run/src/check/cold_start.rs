@@ -1,6 +1,6 @@
-//! Are users and items that nobody could know asked about, or left out?
+//! Checks whether test rows of users and items unknown to training are left out, and how many there are.
 //!
-//! Does not know which approaches know what of them.
+//! Does not know which approaches know something of them.
 //!
 //! **Invariant**: a held-out user whose ratings are given with the question is not unknown.
 

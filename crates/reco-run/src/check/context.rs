@@ -1,8 +1,9 @@
-//! Looks for contexts whose value in the evaluation is none that training knows.
+//! Checks for contexts whose value in the evaluation no train row is near, or whose numbers are too large for networks.
 //!
 //! Does not know what a context means: it reads the numbers of its column.
 //!
-//! **Invariant**: yes and no, 0 and 1, are never suspected: their average is a share, and each of them is seen.
+//! **Invariant**: contexts of yes and no, 0 and 1, are never suspected: their average is a share, and each of the two
+//! is seen.
 
 use reco_core::Requirement;
 use reco_features::context_vector;
@@ -12,7 +13,7 @@ use crate::experiment::Configured;
 
 use super::{CheckEntry, Finding, Severity, Subject, Unknown, Verdict};
 
-/// Beyond this, a number outweighs all that networks read beside it.
+/// Beyond this, a number outweighs everything else that networks read.
 const LARGE: f32 = 10.0;
 
 pub(super) const ENTRY: CheckEntry = CheckEntry {
@@ -22,7 +23,8 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 };
 
 fn look(subject: &Subject<'_>) -> Verdict {
-    // Networks alone read contexts, and know only whom they were trained on; `auto` may have one among its parts.
+    // Only networks read contexts, and they know only the users they were trained on; `auto` may have one among its
+    // parts.
     let reads = |one: &Configured| one.kind == auto::NAME || one.approach.requires().contains(&Requirement::KnownUsers);
     if !subject.experiment.approaches.iter().any(reads) {
         return Ok(Vec::new());

@@ -1,7 +1,7 @@
-//! Are users and items left out by counts that test ratings are part of?
+//! Checks whether users and items are dropped by counts of ratings that include test ratings.
 //!
-//! `min_ratings_per_user` and `min_ratings_per_item` are counted before the split. Does not know how many would stay by train rows
-//! alone.
+//! `min_ratings_per_user` and `min_ratings_per_item` are counted before the split. Does not know how many users and
+//! items would stay by train rows alone.
 //!
 //! **Invariant**: a filter that dropped nobody is fine.
 
@@ -20,7 +20,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
         return Ok(Vec::new());
     }
     let filters = format!("`min_ratings_per_user = {users}` and `min_ratings_per_item = {items}`");
-    // At 1 only those go of whom no rating is known at all: that may be none.
+    // A minimum of 1 drops only what has no known rating at all, and that may be nothing.
     let is_core = users > 1 || items > 1;
     let found = match &subject.dataset {
         Some(dataset) => {

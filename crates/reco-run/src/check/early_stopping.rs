@@ -1,7 +1,8 @@
-//! By which rows do networks stop, and which are then not learned from?
+//! Checks by which rows networks stop, and which rows they then do not learn from.
 //!
-//! A network stops by the split's validation rows; with `validation_split` by the last share of the train rows, which it then does
-//! not learn from; without either by none, whatever its `patience`. Test rows never stop it. Does not know classic approaches.
+//! A network stops by the split's validation rows; with `validation_split`, by the last share of the train rows, which
+//! it then does not learn from; without either, by none, whatever its `patience`. Test rows never stop it. Does not
+//! know classic approaches.
 //!
 //! **Invariant**: an approach without these options is not looked at.
 
@@ -22,7 +23,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
         Some((one.name.as_str(), patience, share))
     });
     let mut findings = Vec::new();
-    // Those of one share are one finding.
+    // Networks of one share make one finding.
     let mut cuts: Vec<(f64, Vec<&str>)> = Vec::new();
     let mut patient = Vec::new();
     for (name, patience, share) in networks {

@@ -1,15 +1,15 @@
-//! Would knowing nothing of anyone do nearly as well?
+//! Checks whether chance or popularity comes near the best approach.
 //!
 //! Does not know why: few candidates, few items, or models that learned little.
 //!
-//! **Invariant**: looks at one ranking metric, and only at numbers that a run left.
+//! **Invariant**: it looks at one ranking metric, and only at numbers that a run left.
 
 use super::{CheckEntry, Finding, Severity, Subject, Unknown, Verdict};
 
 pub(super) const ENTRY: CheckEntry =
     CheckEntry { name: "easy-task", about: "whether chance or popularity come near the best approach", look };
 
-/// The share of the best number from which popularity is all there is to it.
+/// The share of the best number from which the task is mostly one of popularity.
 const NEAR: f64 = 0.95;
 
 /// The share of the best number from which chance does well.

@@ -1,7 +1,7 @@
-//! Do models learn from what happened after the ratings that they are asked about?
+//! Checks whether models learn from what happened after the ratings that they are asked about.
 //!
-//! Does not know which split it is: it reads the times of the rows (Meng et al. 2020; Ji et al. 2023, "A critical study on data
-//! leakage in recommender system offline evaluation").
+//! On this leak, see Meng et al. 2020, and Ji et al. 2023, "A critical study on data leakage in recommender system
+//! offline evaluation". Does not know which split it is: it reads the times of the rows.
 //!
 //! **Invariant**: rows of one second are not in each other's future; rows without a time are counted nowhere.
 
@@ -15,7 +15,7 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 
 fn look(subject: &Subject<'_>) -> Verdict {
     let dataset = subject.dataset()?;
-    // The latest known time of each user; what is given of a held-out user is known as well.
+    // The latest known time of each user; the rows given of a held-out user are known as well.
     let mut latest: Vec<Option<i64>> = vec![None; dataset.catalogue.n_users()];
     for rows in [&dataset.fit].into_iter().chain(&dataset.fold_in) {
         for (user, time) in rows.users().iter().zip(rows.timestamps()) {

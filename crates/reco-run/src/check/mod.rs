@@ -1,10 +1,11 @@
-//! What makes an experiment's numbers better than they should be?
+//! Checks an experiment for what makes its numbers better than they should be.
 //!
-//! Does not know any suspicion: each is a file here and a line of [`CHECKS`]. Looks at the experiment and, where they were made for it,
-//! at the data set of the stage `features` and at the results; of a repeated experiment, at those of its first repetition.
+//! Does not know any single check: each is a file here and a line of [`CHECKS`]. Looks at the experiment and, where
+//! they were made for it, at the data set of the stage `features` and at the results; of a repeated experiment, at
+//! those of its first repetition.
 //!
-//! **Invariant**: it reads and never writes; each check ends as findings, as fine, or as unknown with the reason, so that what was
-//! not looked at is never taken for fine.
+//! **Invariant**: it reads and never writes; each check ends as findings, as fine, or as unknown with the reason, so
+//! that what was not looked at is never taken for fine.
 
 mod cold_start;
 mod context;
@@ -36,7 +37,7 @@ use crate::lock::Lock;
 use crate::stage::{Context, ready_dataset, ready_results, train};
 use crate::{Experiment, Quiet, RunError};
 
-/// Every check, in the order of the report of one.
+/// Every check, in the order in which they are reported.
 pub static CHECKS: &[CheckEntry] = &[
     scaling_fit::ENTRY,
     row_twice::ENTRY,
@@ -53,13 +54,13 @@ pub static CHECKS: &[CheckEntry] = &[
     context::ENTRY,
 ];
 
-/// One suspicion.
+/// One check.
 pub struct CheckEntry {
     /// What findings call it.
     pub name: &'static str,
     /// One line that says what is looked for: `whether …`.
     pub about: &'static str,
-    /// Looks.
+    /// The function that looks.
     pub(crate) look: fn(&Subject<'_>) -> Verdict,
 }
 
@@ -97,7 +98,7 @@ impl Severity {
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The check; filled in by whoever walks the registry.
+    /// The check; filled in while the registry is walked.
     pub check: &'static str,
     /// How bad it is.
     pub severity: Severity,
@@ -133,7 +134,7 @@ pub struct Unchecked {
     pub about: &'static str,
     /// Why it cannot.
     pub why: String,
-    /// The command that makes what is missing, if one does.
+    /// The command that makes what is missing, if there is one.
     pub command: Option<String>,
 }
 
@@ -177,7 +178,7 @@ pub(crate) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// The experiment alone, nothing of which was run.
+    /// The experiment alone, without data set and results.
     ///
     /// # Errors
     /// A metric or a split that no registry has.
@@ -196,7 +197,7 @@ impl<'a> Subject<'a> {
         self.results.as_ref().ok_or(Unknown::Results)
     }
 
-    /// The column that stands for all rankings: `ndcg@k`, else the first that looks at who comes first.
+    /// The column that stands for all rankings: `ndcg@k`, else the first ranking metric of the top k.
     fn main_ranking(&self) -> Option<&str> {
         let find = |is: fn(&MetricEntry) -> bool| {
             self.columns.iter().find(|(_, entry)| is(entry)).map(|(name, _)| name.as_str())
@@ -211,7 +212,7 @@ impl<'a> Subject<'a> {
         match &self.dataset {
             Some(dataset) => Some(dataset.validation.is_some()),
             None if split.refit => Some(false),
-            // The file itself says what validates.
+            // The split's file itself says which rows validate.
             None if split.kind == "file" => None,
             None => Some(split.validation > 0.0 && find_split(&split.kind).is_ok_and(|entry| entry.validates)),
         }
@@ -235,12 +236,12 @@ fn share(n: usize, of: usize, what: &str) -> String {
     format!("{n} of {of} {what} ({:.1} %)", 100.0 * n as f64 / of.max(1) as f64)
 }
 
-/// Looks for whatever makes the numbers of `experiment` too good, and at what was made for it in `out`; `arguments` are those that
+/// Looks for what makes the numbers of `experiment` too good, in it and in what was made for it in `out`. `arguments`
 /// name both on a command line, for the commands that make what is missing.
 ///
 /// # Errors
-/// An experiment with a metric or a split that no registry has. A folder that is missing, damaged or made for another experiment
-/// is none: it is not looked at, and named.
+/// An experiment with a metric or a split that no registry has. A folder that is missing, damaged or made for another
+/// experiment is no error: it is named, and not looked at.
 pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Checked, RunError> {
     let first = experiment.repetitions.first();
     let at = first.map_or_else(|| out.to_owned(), |first| out.join(&first.label));
@@ -255,11 +256,11 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
         progress: &Quiet,
         lock: &Lock::of(out),
     };
-    // Without a data set, all that were asked for.
+    // Without a data set, all approaches that were asked for.
     let fitting = train::fitting(&context).unwrap_or_else(|_| context.experiment.clone());
     let context = Context { experiment: &fitting, ..context };
     let mut subject = Subject::new(if first.is_none() { &fitting } else { experiment })?;
-    // A folder that another experiment made is not to be made anew for the sake of a look at it.
+    // No command is given that would make anew what belongs to another experiment.
     let explained = |error: RunError, what: &str, command: String| {
         let why = format!("{what} cannot be looked at: {}", first_line(&error));
         match error {
@@ -291,7 +292,7 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
     Ok(Checked { repetition, ..walk(&subject, explain) })
 }
 
-/// What is found in an experiment whose data set and results are at hand.
+/// The findings for an experiment whose data set and results are at hand.
 ///
 /// # Errors
 /// As [`check`].
@@ -300,7 +301,8 @@ pub(crate) fn findings(experiment: &Experiment, dataset: Dataset, results: Resul
     Ok(walk(&subject, |_| (String::new(), None)).findings)
 }
 
-/// What every check says of `subject`; `explain` gives the reason of one that cannot tell, and the command that helps.
+/// The outcome of every check on `subject`; `explain` gives the reason of one that cannot tell, and the command that
+/// helps.
 fn walk(subject: &Subject<'_>, explain: impl Fn(Unknown) -> (String, Option<String>)) -> Checked {
     let experiment = subject.experiment.name.clone();
     let mut checked =

@@ -1,6 +1,6 @@
-//! Are validation rows learned from in the end?
+//! Checks whether validation rows are learned from before the test.
 //!
-//! Does not know by what options were chosen before.
+//! Does not know by what the options were chosen before.
 //!
 //! **Invariant**: a split without a validation part has nothing to learn from in addition.
 

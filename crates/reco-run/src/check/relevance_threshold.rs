@@ -1,8 +1,9 @@
-//! Is everything that someone rated a good answer, whatever they thought of it?
+//! Checks whether every held-out rating counts as a good answer, even of an item that the user disliked.
 //!
 //! Does not know what people mean by their stars.
 //!
-//! **Invariant**: events without stars are relevant by what they are, and never suspected; nor is a threshold that no metric reads.
+//! **Invariant**: events without stars are relevant by what they are, and never suspected; nor is a threshold that no
+//! metric reads.
 
 use super::{CheckEntry, Finding, Severity, Subject, Verdict, share};
 
@@ -22,7 +23,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
     let lowest = subject.experiment.features.min_rating.map_or(scale.min(), |least| least.max(scale.min()));
     let middle = f32::midpoint(scale.min(), scale.max());
     let stars: Vec<f32> = dataset.test.ratings().iter().flatten().map(|rating| rating.stars()).collect();
-    // A filter that kept only what people liked has left nothing to tell apart.
+    // If a filter kept only what people liked, there is nothing left to tell apart.
     if stars.is_empty() || threshold > lowest || lowest >= middle {
         return Ok(Vec::new());
     }

@@ -1,9 +1,10 @@
-//! Does anything stand on both sides of the split?
+//! Checks whether a raw row, or a pair of a user and an item, is on both sides of the split.
 //!
-//! A split gives each row one part, and `reco features` refuses a pair that stands twice; a data set that came to be in another way
-//! may have both. Does not know how the rows were split.
+//! A split gives each row one part, and `reco features` refuses a pair that is there twice; a data set made in another
+//! way may have both. Does not know how the rows were split.
 //!
-//! **Invariant**: each pair of a user and an item, and each raw row, is counted once for any two parts that both have it.
+//! **Invariant**: each pair of a user and an item, and each raw row, is counted once for any two parts that both have
+//! it.
 
 use reco_core::{ItemIdx, UserIdx};
 
@@ -51,7 +52,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
     Ok(of_pairs.chain(of_rows).collect())
 }
 
-/// How many keys of `rows`, each given with its part, two parts both have; only of parts that share some.
+/// The number of keys that two parts both have, for each two parts that share any; `rows` are keys with their part.
 fn in_two<Key: Ord + Copy>(rows: &mut Vec<(Key, usize)>) -> Vec<(usize, [&'static str; 2])> {
     rows.sort_unstable();
     rows.dedup();

@@ -1,7 +1,7 @@
-//! Are test items ranked among a few others, instead of among all?
+//! Checks whether test items are ranked among a few sampled candidates instead of the whole catalogue.
 //!
-//! Does not know which others: they are drawn by chance (He et al. 2017; Krichene and Rendle 2020, "On sampled metrics for item
-//! recommendation").
+//! Does not know which candidates: they are drawn by chance (He et al. 2017; Krichene and Rendle 2020, "On sampled
+//! metrics for item recommendation").
 //!
 //! **Invariant**: where no metric ranks candidates, it does not matter who they are.
 

@@ -1,4 +1,4 @@
-//! Do held-out ratings take part in what models are fitted to?
+//! Checks whether held-out ratings take part in the scaling that models are fitted to.
 //!
 //! Does not know whether a model makes use of it. The article scales before it splits (docs/article.md).
 //!
@@ -26,7 +26,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
     )])
 }
 
-/// How many test rows have an item whose line would be another one without the held-out ratings.
+/// How many test rows have an item that would be scaled otherwise without the held-out ratings.
 fn moved(dataset: &Dataset) -> Option<String> {
     let Scaling::ItemMinMax { from, .. } = &dataset.catalogue.scaling else { return None };
     let train = ends(&dataset.fit, from.len());

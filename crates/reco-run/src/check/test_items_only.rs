@@ -1,7 +1,7 @@
-//! Is anything ranked but the items that a user is known to have met?
+//! Checks whether all rankings that are measured are of a user's test items alone.
 //!
-//! `hit_share`, `article_accuracy`, `article_mrr` and `mrr` rank a user's rated test items among themselves. Does not know how good
-//! anyone is.
+//! `hit_share`, `article_accuracy`, `article_mrr` and `mrr` rank a user's rated test items among themselves. Does not
+//! know how good any approach is.
 //!
 //! **Invariant**: errors alone claim nothing about rankings, and are fine.
 

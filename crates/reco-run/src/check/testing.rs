@@ -1,8 +1,8 @@
-//! What do the tests of checks look at?
+//! Makes the experiments, data sets and results for the tests of checks.
 //!
 //! Does not know any check.
 //!
-//! **Invariant**: a data set is made by hand, so that it can be as wrong as no split would make one.
+//! **Invariant**: a data set is made by hand, so that it can be wrong in ways in which no split would make it.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use reco_report::{ApproachResult, Results};
 use super::{CheckEntry, Finding, Subject, Unknown};
 use crate::{Experiment, Source};
 
-/// User, item, stars, time; users and items from 1, no stars for an event, a time below 0 for an unknown one.
+/// User, item, stars, time. Users and items count from 1; 0 stars are an event, a time below 0 is unknown.
 pub(super) type Row = (usize, usize, u8, i64);
 
-/// `random`, `popularity` and `content`, with `sets` over it.
+/// An experiment of `random`, `popularity` and `content`, with `sets` over it.
 pub(super) fn experiment(sets: &[&str]) -> Experiment {
     of(
         "[split]\nkind = \"random\"\n[[approach]]\nname = \"random\"\n[[approach]]\nname = \"popularity\"\n[[approach]]\nname = \"content\"",
@@ -35,17 +35,17 @@ pub(super) fn of(text: &str, sets: &[&str]) -> Experiment {
     Experiment::read(&Source::File(path), &sets, &[]).unwrap()
 }
 
-/// The experiment, nothing of which was run.
+/// The experiment, without data set and results.
 pub(super) fn subject(experiment: &Experiment) -> Subject<'_> {
     Subject::new(experiment).unwrap()
 }
 
-/// Of what a check says, the findings.
+/// The findings of a check.
 pub(super) fn found(entry: &CheckEntry, subject: &Subject<'_>) -> Vec<Finding> {
     (entry.look)(subject).unwrap()
 }
 
-/// Of what a check says, why it cannot tell.
+/// The reason why a check cannot tell.
 pub(super) fn unknown(entry: &CheckEntry, subject: &Subject<'_>) -> Unknown {
     (entry.look)(subject).unwrap_err()
 }
@@ -119,7 +119,7 @@ pub(super) fn rows(dataset: &Dataset, rows: &[Row]) -> Interactions {
     builder.finish()
 }
 
-/// What each approach reached of `metric`.
+/// Results in which each approach has its value of `metric`.
 pub(super) fn results(metric: &str, of: &[(&str, Option<f64>)]) -> Results {
     let approach = |&(name, value): &(&str, Option<f64>)| ApproachResult {
         name: name.to_owned(),

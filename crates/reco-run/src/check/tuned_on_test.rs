@@ -1,10 +1,10 @@
-//! Is the best of several options chosen by the rows that it is then quoted for?
+//! Checks whether the best of several options is chosen by the test rows that it is then quoted for.
 //!
-//! Every approach of an experiment is measured on the test rows, and so is every value that `[repeat]` takes. Does not know what
-//! anyone quotes.
+//! Every approach of an experiment is measured on the test rows, and so is every value that `[repeat]` takes. Does not
+//! know what anyone quotes.
 //!
-//! **Invariant**: options of one kind of approach are compared only with each other; several seeds, folds or data sets are no
-//! choice.
+//! **Invariant**: options of one kind of approach are compared only with each other; several seeds, folds or data sets
+//! are no choice.
 
 use super::{CheckEntry, Finding, Severity, Subject, Unknown, Verdict};
 use crate::Configured;
@@ -18,7 +18,7 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 const WHY: &str =
     "the best of several on the test rows is best partly by chance: its number is higher than it would be on new rows";
 
-/// What can be repeated over without a choice: the beginnings of keys.
+/// The beginnings of the keys that can be repeated over without making a choice.
 const NO_CHOICE: [&str; 7] = ["seed", "split.seed", "split.fold", "data", "device", "name", "report"];
 
 fn look(subject: &Subject<'_>) -> Verdict {
@@ -53,7 +53,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
     Ok(findings)
 }
 
-/// Whether there is something else to choose by: each is a network that says how it does on validation rows.
+/// Whether validation rows could choose instead: each approach is a network that says how it does on them.
 fn are_validated(subject: &Subject<'_>, approaches: &[&Configured]) -> Result<bool, Unknown> {
     for one in approaches {
         match one.approach.options()["validation_split"].as_f64() {

@@ -1,6 +1,6 @@
-//! Why are runs not compared?
+//! Defines the errors of a comparison of runs.
 //!
-//! Does not know what a table's own errors are: those are passed on.
+//! Does not know a table's own errors: those are passed on.
 //!
 //! **Invariant**: each says what to do instead.
 

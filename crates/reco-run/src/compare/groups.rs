@@ -1,9 +1,9 @@
-//! Which groups do users fall into?
+//! Groups the users of a comparison by their attributes and their activity.
 //!
-//! Does not know what a group is worth.
+//! Does not know how any group fares.
 //!
-//! **Invariant**: each user is in one group of each grouping, `not stated` included; groups stand in an order that no chance
-//! decides.
+//! **Invariant**: each user is in one group of each grouping, `not stated` included; the order of groups does not
+//! depend on chance.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,18 +16,18 @@ use reco_eval::{Attribute, MOST_VALUES, attributes};
 use super::CompareError;
 use crate::RunError;
 
-/// What users are parted by who are known by nothing else.
+/// The grouping that applies even to users of whom nothing else is known.
 const ACTIVITY: &str = "activity";
 
-/// What is said of users by columns of their features.
+/// The attributes of users, as the columns of their features say.
 pub(super) struct Attributes {
-    /// Those of texts and of numbers, in the catalogue's order.
+    /// The attributes of texts and of numbers, in the catalogue's order.
     attributes: Vec<Attribute>,
     users: Vec<UserId>,
 }
 
 impl Attributes {
-    /// Reads what the run under `run` knows of its users; nothing where its features are gone.
+    /// Reads what the run under `run` knows of its users; no attributes where its features are gone.
     pub(super) fn read(run: &Path, notes: &mut Vec<String>) -> Result<Self, RunError> {
         let features = run.join("features");
         if !features.join("users.parquet").exists() {
@@ -38,7 +38,7 @@ impl Attributes {
         Ok(Self { attributes: attributes(&catalogue), users: catalogue.users.ids().to_vec() })
     }
 
-    /// The users of `pair` in the groups of every attribute that is `wanted`, or of each with few values.
+    /// Groups the users of `pair` by every attribute in `wanted`; if that is empty, by each that has few values.
     pub(super) fn groupings(
         &self,
         pair: &Pair,

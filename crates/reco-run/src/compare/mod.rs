@@ -1,10 +1,10 @@
-//! Which of several runs is better, user by user?
+//! Compares runs user by user, from the values that their evaluations left.
 //!
-//! Does not know statistics, which reco-eval has, nor how a comparison looks, which reco-report knows: it finds the values of
-//! every run on disk, and hands on what came of them.
+//! Does not know statistics, which reco-eval has, nor how a comparison looks, which reco-report knows: it finds the
+//! values of every run on disk, and hands on the outcome.
 //!
-//! **Invariant**: nothing is trained, evaluated or written; two runs that were not measured on the same test are compared only
-//! if that is asked for.
+//! **Invariant**: nothing is trained, evaluated or written; two runs that were not measured on the same test are
+//! compared only if that is asked for.
 
 mod error;
 mod groups;
@@ -31,17 +31,17 @@ pub(crate) use values::read_file;
 
 use crate::RunError;
 
-/// The tosses of a self-check follow from it.
+/// The seed of the random exchanges of a self-check.
 const SEED: u64 = 42;
 
-/// What is asked of a comparison.
+/// The options of a comparison.
 #[derive(Clone, Debug)]
 pub struct CompareOptions<'a> {
     /// The approach that all others of a single run are compared with; the first of its results if not stated.
     pub against: Option<&'a str>,
     /// The columns to compare; empty for all that have values in both.
     pub metrics: &'a [String],
-    /// What users are parted by; empty for how active they are and every attribute of few values.
+    /// What users are grouped by; empty for how active they are and every attribute of few values.
     pub groups: &'a [String],
     /// The level of the verdicts, after Holm's correction.
     pub alpha: f64,
@@ -64,7 +64,7 @@ pub fn compare(runs: &[String], options: &CompareOptions<'_>) -> Result<Comparis
     }
     let mut notes = Vec::new();
     let mut joined = Vec::new();
-    // What is measured against is read once, however much is measured against it.
+    // The side that is measured against is read once, however many are measured against it.
     let (mut tests, mut base) = (TestRows::default(), None::<(Operand, RunValues)>);
     let mut known = BTreeMap::new();
     for (a, b) in operands::pairs(runs, options.against, &mut notes)? {
@@ -112,7 +112,7 @@ pub fn compare(runs: &[String], options: &CompareOptions<'_>) -> Result<Comparis
     if options.self_check.is_some() && comparison.self_check.is_none() {
         notes.push("no self-check: no two users differ in any metric".to_owned());
     }
-    // A run that stands in several pairs says the same of each.
+    // A run in several pairs gives the same note for each.
     for note in notes {
         if !comparison.notes.contains(&note) {
             comparison.notes.push(note);
@@ -137,7 +137,7 @@ fn check(pair: &Pair, a: &Operand, b: &Operand, options: &CompareOptions<'_>) ->
     Ok(())
 }
 
-/// Says that two sampled runs had other candidates to rank: these are drawn by the seed of each.
+/// Notes that two sampled runs ranked different candidates, drawn by the seed of each.
 fn other_candidates(pair: &Pair, a: &Operand, b: &Operand) -> Option<String> {
     let sampled = pair.metrics().iter().find(|metric| metric.name.starts_with("sampled"))?;
     let (one, two) = (a.seed()?, b.seed()?);
@@ -151,7 +151,7 @@ fn other_candidates(pair: &Pair, a: &Operand, b: &Operand) -> Option<String> {
 
 type Joined = (Operand, Operand, Pair, Vec<Grouping>);
 
-/// Leaves the metrics that are asked for, and says where one of them has no values.
+/// Keeps the metrics that are asked for, and notes where one of them has no values.
 fn select_metrics(joined: &mut [Joined], wanted: &[String], notes: &mut Vec<String>) -> Result<(), CompareError> {
     let mut known: Vec<String> = Vec::new();
     for metric in joined.iter().flat_map(|(_, _, pair, _)| pair.metrics()) {

@@ -1,8 +1,8 @@
-//! Which two are compared?
+//! Finds the pairs of approaches that the arguments of a comparison name.
 //!
-//! Does not know what they are worth.
+//! Does not know the values of an approach.
 //!
-//! **Invariant**: of every pair, A is what is measured against.
+//! **Invariant**: in every pair, A is the side that is measured against.
 
 use std::fmt;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::manifest::Manifest;
 use crate::stage::USERS;
 use crate::{RESULTS, RunError, registry, results};
 
-/// One approach of one run, or a file of one's values.
+/// One approach of one run, or a file with one approach's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Operand {
     /// The run's folder, or the file.
@@ -45,7 +45,7 @@ impl Operand {
         Manifest::read(&evaluation(&self.run), "").ok().map(|manifest| manifest.seed)
     }
 
-    /// How it is called beside `all` that are compared: by its approach in one run, by its run if all have one approach.
+    /// Its label among `all` that are compared: its approach if all are of one run, its run if all are of one approach.
     pub(super) fn side(&self, all: &[&Self]) -> Side {
         let (run, approach) = (self.run.display().to_string(), self.approach.clone());
         let label = if all.iter().all(|other| other.run == self.run) {
@@ -102,7 +102,8 @@ pub(super) fn pairs(
     }
 }
 
-/// `FOLDER` or `FOLDER:APPROACH`; a folder whose name has a colon is a folder. A file is one approach, called as the file is.
+/// `FOLDER` or `FOLDER:APPROACH`; a folder whose name has a colon is a folder. A file is one approach, named as the
+/// file is.
 fn parse(text: &str) -> (PathBuf, Option<String>) {
     let path = Path::new(text);
     if path.is_file() {

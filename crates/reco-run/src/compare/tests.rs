@@ -1,4 +1,4 @@
-//! Are the right ones compared, on the same test, in the right groups?
+//! Tests that the right approaches are compared, on the same test and in the right groups.
 //!
 //! **Invariant**: the files that are read are written here by hand, as `reco evaluate` lays them out.
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// The column of values of an approach: of 40 users who differ from one another, `shift` above what they are in all.
+/// An approach's column of values for 40 users who differ from one another, about `shift` higher on average.
 fn values(shift: f64) -> Vec<Option<f64>> {
     (0..40).map(|user| Some(0.3 + 0.01 * f64::from(user % 5) + shift * f64::from(1 + user % 3) / 2.0)).collect()
 }
@@ -35,7 +35,7 @@ fn write(run: &Path, approach: &str, columns: &[(&str, Vec<Option<f64>>)]) {
 const ALL: CompareOptions<'_> =
     CompareOptions { against: None, metrics: &[], groups: &[], alpha: 0.05, different_tests: false, self_check: None };
 
-/// Two runs, `one` and `two`, of which `one` has an approach more.
+/// Two runs, `one` and `two`; `one` has one approach more.
 fn runs() -> (TempDir, impl Fn(&str) -> String) {
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (folder.path().join("one"), folder.path().join("two"));
@@ -144,7 +144,7 @@ fn runs_on_other_tests_are_refused_unless_that_is_asked_for_and_users_of_one_run
     let mut table = Table::new();
     for (name, column) in written.columns() {
         let column = match (name, column.clone()) {
-            // The first user is another one, and the second has a test row more.
+            // The first user is another one, and the second has one test row more.
             ("user_id", Column::I64(mut ids)) => {
                 ids[0] = Some(7);
                 Column::I64(ids)

@@ -1,8 +1,8 @@
-//! What was an approach worth to each user?
+//! Reads each user's values of an approach's metrics, and a digest of each user's test rows.
 //!
-//! Does not know how it was measured.
+//! Does not know how a value was measured.
 //!
-//! **Invariant**: every user stands once; every value is finite.
+//! **Invariant**: every user is there once; every value is finite.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ use crate::RunError;
 /// The columns that are no metrics, besides the user's id.
 const COUNTS: [&str; 4] = ["n_train", "n_test", "n_rated", "n_relevant"];
 
-/// The tests of runs that were read already, by their folders.
+/// The test rows of the runs that were read already, by folder.
 #[derive(Default)]
 pub(super) struct TestRows(BTreeMap<PathBuf, BTreeMap<UserId, (usize, u64)>>);
 
@@ -35,7 +35,7 @@ impl TestRows {
     }
 }
 
-/// Reads what one approach of one run was worth to each user, and what was in the test of each.
+/// Reads each user's values of one approach of one run, and what was in each user's test.
 pub(super) fn read(operand: &Operand, tests: &mut TestRows, notes: &mut Vec<String>) -> Result<RunValues, RunError> {
     let mut values = read_file(&operand.file(), notes)?;
     let tests = tests.of(&operand.run)?;
@@ -46,7 +46,7 @@ pub(super) fn read(operand: &Operand, tests: &mut TestRows, notes: &mut Vec<Stri
     Ok(values)
 }
 
-/// Reads what an approach was worth to each user from the file that an evaluation left; not what was in the tests.
+/// Reads each user's values of an approach from the file that an evaluation left, without what was in the tests.
 pub(crate) fn read_file(path: &Path, notes: &mut Vec<String>) -> Result<RunValues, RunError> {
     let values = Values { table: Table::read(path)?, path };
     let [n_train, n_test, n_rated, n_relevant] = COUNTS.map(|column| values.counts(column));
@@ -113,7 +113,7 @@ impl Values<'_> {
     }
 }
 
-/// How many test rows each user has, and a number that is the same for the same rows in any order: items and stars. Nobody
+/// The number of each user's test rows, and a number that is the same for the same items and stars in any order. Empty
 /// where the run's features are gone.
 fn test_rows(run: &Path) -> Result<BTreeMap<UserId, (usize, u64)>, RunError> {
     let features = run.join("features");

@@ -1,10 +1,11 @@
-//! What does an experiment's file say, with the files that it extends and the overrides of the command line?
+//! Reads an experiment's file into one JSON object, with the files that it extends and the command line's overrides.
 //!
-//! Does not know what any key means: it hands on one JSON object, which [`super::Experiment`] reads.
+//! Does not know what any key means: [`super::Experiment`] reads the object.
 //!
-//! **Invariant**: a chain of `extends` ends, with the built-in experiment if it says `default`; the object has no key `extends`; tables are merged key by key, with the
-//! extending file's value winning, and anything else, the list of approaches included, is replaced whole; of a split that is
-//! replaced by another kind, what that kind does not read goes with it.
+//! **Invariant**: a chain of `extends` ends, with the built-in experiment if it says `default`; the object has no key
+//! `extends`; tables are merged key by key, with the extending file's value winning, and anything else, the list of
+//! approaches included, is replaced whole; if a split is replaced by one of another kind, the keys that this kind does
+//! not read are dropped.
 
 use std::fs;
 use std::io;
@@ -23,7 +24,7 @@ pub const DEFAULT: &str = include_str!("../../experiments/default.toml");
 /// What `extends` calls it.
 const BUILT_IN: &str = "default";
 
-/// Where an experiment is written down.
+/// Where an experiment comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Source {
     /// The one that is built in: MovieLens 100K, all approaches.
@@ -34,7 +35,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// How messages call it.
+    /// Its name in messages.
     pub fn place(&self) -> String {
         match self {
             Self::Default => "the built-in experiment".to_owned(),
@@ -43,11 +44,11 @@ impl Source {
     }
 }
 
-/// The whole experiment as one JSON object, `sets` (`split.kind=temporal`) applied last, in their order; and whether it
-/// has a list of approaches of its own.
+/// The whole experiment as one JSON object, with `sets` (`split.kind=temporal`) applied last, in their order; and
+/// whether it has a list of approaches of its own.
 ///
 /// # Errors
-/// A file that is missing, is no TOML, or extends itself; an override without `=` or beside every approach.
+/// A file that is missing, is no TOML, or extends itself; an override without `=`, or of an approach that is not there.
 pub(super) fn read(source: &Source, sets: &[String]) -> Result<(Map<String, Value>, bool), ExperimentError> {
     let built_in = || parse(&Source::Default.place(), DEFAULT);
     let mut table = match source {
@@ -65,11 +66,11 @@ pub(super) fn read(source: &Source, sets: &[String]) -> Result<(Map<String, Valu
     Ok((table, lists_approaches))
 }
 
-/// The key that says which split it is.
+/// The key of the split's kind.
 pub(super) const SPLIT_KIND: &str = "split.kind";
 
-/// Leaves out of the split of `base`, which is to become one of `kind`, the keys that this does not read: they were said
-/// of another.
+/// Removes from the split of `base`, which is to become one of `kind`, the keys that this kind does not read: they
+/// belong to another.
 pub(super) fn drop_unread(base: &mut Map<String, Value>, kind: &str) {
     if let Some(Value::Object(split)) = base.get_mut("split")
         && split.get("kind").and_then(Value::as_str) != Some(kind)
@@ -78,8 +79,8 @@ pub(super) fn drop_unread(base: &mut Map<String, Value>, kind: &str) {
     }
 }
 
-/// The table of a file over that of its base. Names are not inherited: another experiment is called otherwise, and so
-/// are other data.
+/// Merges the table of a file into that of its base. Names are not inherited: another experiment has another name, and
+/// so have other data.
 fn extended(mut base: Map<String, Value>, table: Map<String, Value>) -> Map<String, Value> {
     base.remove("name");
     if let (Some(data), Some(other)) = (base.get_mut("data").and_then(Value::as_object_mut), table.get("data"))
@@ -128,7 +129,7 @@ fn read_chain(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Map<String, Value
     Ok(extended(read_chain(&base, chain)?, table))
 }
 
-/// Data that were named where an experiment belongs.
+/// The error where data were named in the place of an experiment.
 fn no_experiment(path: &Path) -> ExperimentError {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or("mine").to_owned();
@@ -182,7 +183,8 @@ fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
     }
 }
 
-/// `split.kind=temporal`, `evaluate.k=[5, 10]`, `approach.neural.epochs=3`: a value is TOML where it can be, else text.
+/// Applies an override: `split.kind=temporal`, `evaluate.k=[5, 10]`, `approach.neural.epochs=3`. A value is TOML where
+/// it can be, else text.
 fn apply(table: &mut Map<String, Value>, set: &str) -> Result<(), ExperimentError> {
     let no_set = || ExperimentError::Set { set: set.to_owned() };
     let (path, text) = set.split_once('=').ok_or_else(no_set)?;
@@ -201,7 +203,7 @@ fn apply(table: &mut Map<String, Value>, set: &str) -> Result<(), ExperimentErro
     set_at(table, keys, value, &place)
 }
 
-/// Sets the key that `path` names, `split.fold` or `approach.neural.epochs`; `place` says in errors who asked for it.
+/// Sets the key that `path` names, `split.fold` or `approach.neural.epochs`; `place` names in errors who asked for it.
 ///
 /// # Errors
 /// A path through something that is no table, or to an approach that is not there.

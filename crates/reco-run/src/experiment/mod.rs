@@ -1,9 +1,9 @@
-//! What is one experiment?
+//! Reads an experiment: its data, features, split, approaches, evaluation, report and repetitions.
 //!
 //! Does not know what the tables of other crates mean: each is read by its own crate's type. Does not read any data.
 //!
-//! **Invariant**: an [`Experiment`] that exists is complete: every key is known, every default filled in, every approach
-//! configured, and approaches have distinct names that can name folders.
+//! **Invariant**: an [`Experiment`] that exists is complete: every key is known, every default filled in, every
+//! approach configured, and approaches have distinct names that can name folders.
 
 mod file;
 mod repeat;
@@ -26,12 +26,12 @@ pub use repeat::{RepeatConfig, Repetition};
 use crate::auto;
 use crate::registry::approaches;
 
-/// One experiment: which data, prepared and split how, which approaches, judged how.
+/// One experiment: its data, how they are prepared and split, its approaches, and how these are judged.
 #[derive(Clone)]
 pub struct Experiment {
-    /// What it calls itself; its file's name where it says nothing.
+    /// Its name; that of its file where it states none.
     pub name: String,
-    /// All chance follows from it.
+    /// The seed of all random choices.
     pub seed: u64,
     /// Where networks compute.
     pub device: DeviceChoice,
@@ -43,7 +43,7 @@ pub struct Experiment {
     pub split: SplitConfig,
     /// `[[approach]]`, in the order of the file.
     pub approaches: Vec<Configured>,
-    /// Whether nobody listed approaches, so that of the built-in ones those take part that the data can serve.
+    /// Whether no approaches were listed, so that those of the built-in ones take part that the data can serve.
     pub takes_what_fits: bool,
     /// `[evaluate]`
     pub evaluate: EvaluateConfig,
@@ -139,7 +139,7 @@ pub enum ExperimentError {
         /// The number.
         value: f64,
     },
-    /// An override that is none.
+    /// An override that is not valid.
     #[error("`--set {set}` is no override\nhint: write `--set split.kind=temporal`")]
     Set {
         /// What was given.
@@ -173,7 +173,7 @@ pub enum ExperimentError {
         /// What is wrong.
         error: OptionsError,
     },
-    /// A key of another split than the one that is asked for.
+    /// A key of another kind of split.
     #[error("{place}: {error}")]
     Split {
         /// The file.
@@ -231,7 +231,7 @@ pub enum ExperimentError {
     },
 }
 
-/// The keys of the file, with the tables as they stand in it.
+/// The keys of the file, with its tables as they are.
 #[derive(Serialize, Deserialize)]
 struct Document {
     name: String,
@@ -265,7 +265,7 @@ impl Default for Document {
 }
 
 impl Experiment {
-    /// Reads an experiment, `sets` (`split.kind=temporal`) over it, reduced to the approaches `only` unless that is
+    /// Reads an experiment with `sets` (`split.kind=temporal`) over it, reduced to the approaches `only` unless that is
     /// empty; one of `only` that the experiment does not list is added with its default options.
     ///
     /// # Errors
@@ -290,7 +290,7 @@ impl Experiment {
         let document: Document = options::parse("the experiment", &table).map_err(options)?;
         let repeat: RepeatConfig = options::parse("[repeat]", &document.repeat).map_err(options)?;
         let split: SplitConfig = options::parse("[split]", &document.split).map_err(options)?;
-        // Of a kind that there is not, the stage says which there are.
+        // For an unknown kind, the stage says which kinds there are.
         if find_split(&split.kind).is_ok() {
             let split = split.check_keys();
             split.map_err(|error| ExperimentError::Split { place: place.to_owned(), error: Box::new(error) })?;
@@ -321,7 +321,7 @@ impl Experiment {
         }
     }
 
-    /// The part of it that a stage's work depends on, as manifests keep it.
+    /// `value`, a part of the experiment that a stage's work depends on, as manifests keep it.
     pub(crate) fn part(&self, value: &impl Serialize) -> Value {
         serde_json::to_value(value).expect("a configuration that came from JSON goes back to JSON")
     }
@@ -374,7 +374,8 @@ fn configure(place: &str, list: Vec<Value>, only: &[String]) -> Result<Vec<Confi
         }
         listed.push((name, kind, Value::Object(given)));
     }
-    // What chooses among others is read last, wherever it stands: it takes the options that they have here.
+    // An approach that chooses among others is read last, wherever it stands, because it takes the options that they
+    // have here.
     let order: Vec<String> = listed.iter().map(|(name, ..)| name.clone()).collect();
     listed.sort_by_key(|(_, kind, _)| kind == auto::NAME);
     for (name, kind, mut given) in listed {

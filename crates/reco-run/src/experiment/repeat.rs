@@ -1,9 +1,9 @@
-//! How is one experiment run several times, differing in one key?
+//! Makes the repetitions of an experiment, which differ in one key.
 //!
 //! Does not know what the key means: folds of a split, seeds, anything that `--set` can say.
 //!
-//! **Invariant**: a repetition is a complete experiment of its own, and has none itself; labels are distinct and can name
-//! folders.
+//! **Invariant**: a repetition is a complete experiment of its own, and has no repetitions itself; labels are distinct
+//! and can name folders.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -24,7 +24,7 @@ pub struct RepeatConfig {
 pub struct Repetition {
     /// `split.fold=3`: the name of its folder.
     pub label: String,
-    /// Whether it has the tables of the others: its key is not about data.
+    /// Whether it shares the tables of the others, because its key is not about data.
     pub shares_tables: bool,
     /// The experiment with the key set.
     pub experiment: Experiment,

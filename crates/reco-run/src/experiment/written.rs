@@ -1,4 +1,4 @@
-//! How is an experiment written down, so that nothing about it depends on where it came from?
+//! Writes an experiment as TOML, so that nothing about it depends on where it came from.
 //!
 //! Does not know what its keys mean.
 //!
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Experiment, RepeatConfig};
 
-/// The tables in the order in which one reads them.
+/// The tables, in the order in which one reads them.
 #[derive(Serialize)]
 struct Written<'a> {
     name: &'a str,
@@ -55,7 +55,7 @@ impl Experiment {
     }
 }
 
-/// TOML says nothing where JSON says null.
+/// `value` without nulls, for which TOML has no word.
 fn without_null(value: Value) -> Value {
     match value {
         Value::Object(table) => table

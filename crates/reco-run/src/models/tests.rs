@@ -1,8 +1,8 @@
-//! Who answers, of folders of models made by hand?
+//! Tests which model answers, in folders of models made by hand.
 //!
-//! Does not know what a model answers, but where the registry is asked whose lists follow ratings.
+//! Does not know what a model answers, except where the registry is asked whose lists follow ratings.
 //!
-//! **Invariant**: who answers and why are held together, as they are told.
+//! **Invariant**: which model answers and why are tested together, as they are told.
 
 use reco_core::testing::{Feedback, checkerboard};
 use reco_core::{Candidates, DeviceChoice, Profile, Query, Run, Scores, Seen, Silent, Target, Who};
@@ -76,7 +76,7 @@ fn without_validation_users_ask_what_is_popular_and_are_told_why() {
     let models = listed(why.clone(), &[("top-rated", None), ("popularity", None), ("hybrid", None)]);
     let asked = "asked because the split has no validation part";
     assert_eq!(chosen(&models, AskedBy::Users), ("popularity".to_owned(), asked.to_owned()));
-    // None of the simple ones is there: the last of the registry's order, which says so.
+    // Without any of the simple ones, the last in the registry's order answers, and says so.
     let (name, told) = chosen(&listed(why, &[("hybrid", None), ("neural", None)]), AskedBy::Users);
     assert_eq!(name, "hybrid");
     assert!(
@@ -107,7 +107,7 @@ fn a_visitor_is_answered_by_what_reads_what_they_say() {
     assert_eq!([RATED, STATED, SILENT].map(|by| name(&all, by)), ["auto", "profile", "popularity"]);
     assert_eq!(name(&["random", "content", "hybrid"], RATED), "content");
     assert_eq!(name(&["random", "top-rated", "hybrid"], SILENT), "top-rated");
-    // Nobody reads what is said: what is popular, and never who refuses or answers everyone alike.
+    // Where no model reads what is said, what is popular answers, and never a model that refuses visitors.
     for by in [RATED, STATED] {
         assert_eq!(name(&["popularity", "user-mean", "neural"], by), "popularity");
         assert_eq!(name(&["user-mean", "neural", "hybrid"], by), "user-mean");
@@ -150,7 +150,7 @@ fn whose_lists_follow_ratings_is_what_the_registry_says() {
         };
         list(0) != list(1)
     };
-    // Chance follows anything, and `auto` its parts.
+    // Chance follows anything, and `auto` follows its parts.
     let names = approaches().map(|entry| entry.name).filter(|name| ![CHANCE, "auto"].contains(name));
     assert_eq!(names.filter(follows).collect::<Vec<_>>(), FOLLOW_RATINGS);
     for kind in SIMPLE {
@@ -174,7 +174,7 @@ fn what_the_last_run_did_not_leave_is_refused_with_the_way_out() {
     assert!(refused("neural").contains("hint: train it: `reco train --approach neural`"));
     assert_eq!(find(models.path(), "popularity").unwrap(), models.path().join("popularity"));
 
-    // One that was trained by a run that did not end.
+    // A model that was trained by a run that did not end.
     let mut answers = Answers::read(models.path()).unwrap().unwrap();
     let manifest = |seed: u64| {
         let nothing = serde_json::json!({});

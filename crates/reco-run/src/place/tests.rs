@@ -1,4 +1,4 @@
-//! Whatever lies where a run writes, nothing of anyone else's is lost.
+//! Tests that nothing of anyone else's is lost, whatever lies where a run writes.
 //!
 //! **Invariant**: what is planted is there afterwards, byte for byte, whether the run succeeds or not.
 
@@ -25,7 +25,7 @@ fn folder(out: &Path, path: &str) -> Folder {
     }
 }
 
-/// Fills a folder with a file in it and one further down, that say `text`.
+/// Fills a folder with a file and another one further down, both with `text`.
 fn make(out: &Path, path: &str, text: &str) -> Result<(), RunError> {
     let folder = folder(out, path);
     let place = Place::new(out, &folder.path, &Quiet)?;
@@ -38,7 +38,7 @@ fn make(out: &Path, path: &str, text: &str) -> Result<(), RunError> {
     made.map(|_| ())
 }
 
-/// What lies in a folder and below it: a file with its bytes, a link with where it leads, a folder.
+/// What lies in a folder and below it: a file with its bytes, a link with its target, a folder.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     for (path, kind) in entries(folder).unwrap() {
@@ -94,7 +94,7 @@ fn a_folder_without_a_manifest_of_ours_is_not_replaced() {
     assert!(error.contains("features` is in the way: it is a file, and a folder belongs there\nhint: "), "{error}");
     let error = make(out.path(), "features/popularity", "new").unwrap_err().to_string();
     assert!(error.contains("features` is in the way: it is a file, and a folder belongs there\nhint: "), "{error}");
-    // Nothing would be lost.
+    // An empty folder may be replaced: nothing would be lost.
     let out = tempfile::tempdir().unwrap();
     fs::create_dir(out.path().join("features")).unwrap();
     make(out.path(), "features", "new").unwrap();
@@ -184,7 +184,7 @@ fn a_run_that_was_killed_at_any_moment_leaves_all_that_was_there() {
     fs::rename(out.path().join("features"), out.path().join(".features.old")).unwrap();
     fs::rename(new.path().join("features"), out.path().join(".features.partial")).unwrap();
     assert_eq!(recover(out.path()), "old");
-    // While the old one was emptied, of all but its manifest and of that.
+    // While the old folder was emptied, first of all but its manifest, then of that too.
     for emptied in ["", "a", "inner", "a inner", "a inner manifest.json"] {
         let (out, old) = (finished("new"), finished("old"));
         fs::rename(old.path().join("features"), out.path().join(".features.old")).unwrap();
@@ -196,7 +196,7 @@ fn a_run_that_was_killed_at_any_moment_leaves_all_that_was_there() {
     }
 }
 
-/// Calls `remove`, and fails if at any moment something lies in `partial` that is not known for ours.
+/// Calls `remove`, and fails if at any moment something lies in `partial` that is not known to be ours.
 fn stays_marked_to_its_end(partial: &Path, remove: impl FnOnce() + Send) {
     for number in 0..2000 {
         fs::write(partial.join(format!("weights-{number}")), "").unwrap();
@@ -335,7 +335,7 @@ fn elsewhere(out: &Path) -> PathBuf {
 fn plant(out: &Path, planted: &[(String, Foreign)]) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let before: Vec<PathBuf> = tree(out).into_keys().collect();
     for (path, what) in planted {
-        // An empty folder under a hidden name of ours is what a run leaves that was killed at once: nothing is lost
+        // An empty folder under a hidden name of ours is what a run leaves if it is killed at once: nothing is lost
         // with it.
         if matches!(what, Foreign::Folder) && (path.ends_with(".old") || path.ends_with(".partial")) {
             continue;
@@ -366,7 +366,7 @@ fn edit(out: &Path, edited: &[&str]) -> Vec<(String, Vec<u8>)> {
     let there = edited.iter().filter(|name| out.join(name).is_file());
     let change = |name: &&str| {
         let path = out.join(name);
-        // Of JSON, whatever it says stays JSON.
+        // JSON stays JSON, whatever it says.
         let text = match name.ends_with(".json") {
             true => fs::read_to_string(&path).unwrap().replacen(':', " :", 2),
             false => format!("my remarks on {name}"),
@@ -377,7 +377,7 @@ fn edit(out: &Path, edited: &[&str]) -> Vec<(String, Vec<u8>)> {
     there.map(change).collect()
 }
 
-/// What was changed lies where it was, or under its name in `set-aside`.
+/// Asserts that what was changed lies where it was, or under its name in `set-aside`.
 fn assert_edits_kept(out: &Path, edits: &[(String, Vec<u8>)]) {
     for (name, text) in edits {
         let is_there = |path: PathBuf| fs::read(path).is_ok_and(|found| found == *text);

@@ -1,9 +1,9 @@
-//! Says what one user of the data would be recommended, why, and what to try next.
+//! Finds what one user of the data would be recommended and why, and suggests what to try next.
 //!
 //! Does not know which approach is best: it is told.
 //!
 //! **Invariant**: every suggestion follows from this run's data, is answered by its models, and can be pasted into a
-//! shell; no path is named, so that equal experiments advise alike.
+//! shell; no path is named, so that equal experiments give equal advice.
 
 use std::cmp::Reverse;
 use std::num::NonZeroUsize;
@@ -18,10 +18,10 @@ use crate::artifact::Artifact;
 use crate::models::{AskedBy, LISTS_FOLLOW, choose};
 use crate::{Finding, ItemFacts, RunError, Severity};
 
-/// So many items are recommended on a page.
+/// How many items are recommended on a page.
 const ITEMS: NonZeroUsize = NonZeroUsize::new(5).expect("five is not zero");
 
-/// So many items that a user liked are named.
+/// How many items that a user liked are named.
 const LIKED: usize = 4;
 
 /// What everyone said of each item in training.
@@ -57,7 +57,7 @@ pub(super) fn recommended(
     let given = dataset.fold_in.iter().flat_map(|part| part.iter()).filter(|row| row.user == user_idx);
     let given: Vec<(String, Option<f32>)> =
         given.map(|row| (catalogue.items.id(row.item).to_string(), row.rating.map(reco_core::Rating::stars))).collect();
-    // Whoever was held out whole asks as someone new, as in the evaluation.
+    // A user who was held out whole asks as someone new, as in the evaluation.
     let asker = match given.is_empty() {
         true => Asker::Evaluated(user_idx),
         false => artifact.visitor(Profile::default(), &given)?,
@@ -72,7 +72,7 @@ pub(super) fn recommended(
         .map(|row| (row.item, stars(&row)))
         .collect();
     let n_seen = met.len();
-    // Best first, and what most people know before what few do.
+    // The best rated first; of equals, the one that most people know.
     met.sort_by(|a, b| {
         let order = |(item, stars): &(ItemIdx, Option<f64>)| (stars.unwrap_or(0.0), known[item.index()].n_people);
         let (one, other) = (order(a), order(b));
@@ -136,7 +136,8 @@ pub(super) fn suggestions(
     suggestions
 }
 
-/// How to ask as someone new: who liked what most people have met, where whoever answers such a visitor looks at it.
+/// Suggests asking as someone new who liked what most people have met, if the model that answers such a visitor looks
+/// at it; else as someone of whom nothing is known.
 pub(super) fn someone_new(context: &Context<'_>, dataset: &Dataset, known: &[ItemFacts]) -> Option<Suggestion> {
     let catalogue = &dataset.catalogue;
     let models = context.at("models");
@@ -144,7 +145,7 @@ pub(super) fn someone_new(context: &Context<'_>, dataset: &Dataset, known: &[Ite
     let mut items: Vec<ItemIdx> = catalogue.items.indices().collect();
     items.sort_by_key(|item| (Reverse(known[item.index()].n_people), item.index()));
     let id = |item: &ItemIdx| catalogue.items.id(*item).to_string();
-    // `--rated` parts its items at commas, and an item from its stars at `=`.
+    // `--rated` separates items at commas, and an item from its stars at `=`.
     items.retain(|item| known[item.index()].n_people > 0 && is_written(&id(item)) && !id(item).contains([',', '=']));
     items.truncate(LISTS_FOLLOW);
     if !asked(items.len())?.follows_ratings() {
@@ -161,12 +162,12 @@ pub(super) fn someone_new(context: &Context<'_>, dataset: &Dataset, known: &[Ite
     })
 }
 
-/// Whether a command line can have it: on one line, and no part of it lost.
+/// Whether a command line can carry it: it is on one line, and no part of it is lost.
 fn is_written(id: &str) -> bool {
     id == id.trim() && !id.is_empty() && !id.chars().any(char::is_control)
 }
 
-/// `word` as a shell takes it for one.
+/// `word`, quoted so that a shell takes it as one word.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=,:@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

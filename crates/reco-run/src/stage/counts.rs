@@ -1,6 +1,6 @@
-//! What is there to draw of the ratings?
+//! Counts the ratings, for the figures of a report.
 //!
-//! Does not know how it is drawn.
+//! Does not know how they are drawn.
 //!
 //! **Invariant**: one pass over each part; memory is that of the counts, never users × items.
 
@@ -18,7 +18,7 @@ const CELLS: (usize, usize) = (80, 180);
 /// Rows of a picture of features × items; further features share them.
 const FEATURES: usize = 80;
 
-/// A context with more numbers than this is counted in as many ranges.
+/// A context with more numbers than this is counted in this many ranges.
 const RANGES: usize = 8;
 
 /// Seconds of a day.
@@ -43,7 +43,7 @@ pub(super) fn counts(dataset: &Dataset) -> Counts {
             counts.rated.add(user.index(), item.index(), 1.0);
         }
         for rating in part.ratings().iter().flatten() {
-            // Ratings are not negative in any scale we know of; of those that are, the order is put right below.
+            // Ratings are not negative in any scale we know of; if some are, they are sorted below.
             *stars.entry(rating.stars().to_bits()).or_default() += 1;
         }
         for seconds in part.timestamps().iter().flatten() {
@@ -88,7 +88,8 @@ fn contexts(dataset: &Dataset) -> Vec<ContextCounts> {
     contexts
 }
 
-/// Yes and no where there are only these, few numbers each by itself, many in ranges.
+/// Labels values: yes and no where there are only these, each number by itself if they are few, ranges if they are
+/// many.
 fn labelled(values: &[(f64, usize)]) -> Vec<(String, usize)> {
     if values.iter().all(|(value, _)| [0.0, 1.0].contains(value)) {
         let label = |value: f64| if value == 1.0 { "yes" } else { "no" };
@@ -108,8 +109,8 @@ fn labelled(values: &[(f64, usize)]) -> Vec<(String, usize)> {
     ranges
 }
 
-/// The names of the features, and the features × items; of very many features, those that share a row under the name of the
-/// first.
+/// The names of the features, and the features × items. Of very many features, those that share a row have the name of
+/// the first.
 fn features(catalogue: &Catalogue) -> (Vec<String>, Grid) {
     let (names, matrix) = (catalogue.item_features.names(), catalogue.item_features.matrix());
     let mut grid = Grid::new(names.len(), matrix.n_rows(), FEATURES, CELLS.1);

@@ -1,4 +1,4 @@
-//! What does the report tell beside its numbers?
+//! Collects what the report tells beside its numbers: the meanings of metrics, the protocol, users in detail.
 //!
 //! Does not know how any of it looks.
 //!
@@ -12,13 +12,13 @@ use reco_report::{DetailList, DetailRow, UserDetail};
 
 use crate::Experiment;
 
-/// Those of `columns` of which such values are the better ones.
+/// Those of `columns` of which the better values are as `better` says.
 pub(super) fn those(columns: &[String], better: Better) -> Vec<String> {
     let is_such = |column: &&String| MetricEntry::of_column(column).is_some_and(|entry| entry.better == better);
     columns.iter().filter(is_such).cloned().collect()
 }
 
-/// `columns` by what they are about, families without any left out.
+/// `columns` by family; families without any are left out.
 pub(super) fn families(columns: &[String]) -> Vec<(String, Vec<String>)> {
     let of = |family: Family| {
         let is_such = |column: &&String| MetricEntry::of_column(column).is_some_and(|entry| entry.family == family);
@@ -38,7 +38,7 @@ pub(super) fn meanings(columns: &[String]) -> Vec<(String, String)> {
     meanings
 }
 
-/// How it was judged.
+/// The protocol of the evaluation.
 pub(super) fn protocol(
     experiment: &Experiment,
     info: &Info,
@@ -75,7 +75,7 @@ pub(super) fn protocol(
     lines
 }
 
-/// What no list may hold.
+/// The items that no list may hold.
 fn masked(split: &SplitInfo, evaluation: &Evaluation) -> String {
     let parts = [("train", split.n_train), ("validation", split.n_valid), ("fold-in", split.n_fold_in)];
     let parts: Vec<&str> = parts.into_iter().filter(|(_, n)| *n > 0).map(|(part, _)| part).collect();
@@ -94,7 +94,8 @@ fn ranked_among(info: &Info, evaluation: &Evaluation) -> String {
     }
 }
 
-/// Users from close by, as each approach sees their held-out ratings: the one that the experiment names, then the others.
+/// Users in detail, with their held-out ratings as each approach sees them: the one that the experiment names, then the
+/// others.
 pub(super) fn users<'a>(
     dataset: &Dataset,
     evaluations: impl Iterator<Item = (&'a str, &'a Evaluation)>,
@@ -107,7 +108,7 @@ pub(super) fn users<'a>(
         .map(|detail| {
             let user = dataset.catalogue.users.get(&detail.user);
             let lists = evaluations.iter().filter_map(|(name, evaluation)| {
-                // The same users for every approach: they are chosen by their held-out rows alone.
+                // The users are the same for every approach: they are chosen by their held-out rows alone.
                 Some(list(name, of(evaluation).find(|other| other.user == detail.user)?, dataset))
             });
             UserDetail {
@@ -142,7 +143,7 @@ fn line(dataset: &Dataset, detail: &reco_eval::UserDetail, row: &reco_eval::Deta
         item: known.map_or_else(|| row.item.to_string(), |details| details.name.clone()),
         genres: known.map_or_else(Vec::new, |details| details.genres.clone()),
         old: item.zip(old).map(|(item, old)| catalogue.item_features.matrix().row(item.index())[old] > 0.5),
-        // Back to the half star it was: the target was rounded on its way.
+        // The target was rounded on its way, so the rating is rounded back to the half star it was.
         rating: item
             .and_then(|item| catalogue.scaling.stars(item, row.y as f32))
             .map(|stars| (f64::from(stars) * 1000.0).round() / 1000.0),

@@ -1,4 +1,4 @@
-//! How good is each model?
+//! The stage `evaluate`: measures every model on the held-out rows.
 //!
 //! Does not know any metric: reco-eval does. Trains nothing.
 //!
@@ -24,7 +24,7 @@ use crate::manifest::Manifest;
 use crate::models::{Lists, RankedBy};
 use crate::{Experiment, Outcome, RunError, models};
 
-/// What the file of users' values is called, after the approach.
+/// The name of the file of users' values, after the approach's name.
 pub(crate) const USERS: &str = ".users.parquet";
 
 pub(super) const ENTRY: StageEntry = StageEntry {
@@ -83,8 +83,8 @@ struct EvaluateNotes {
     lists: Lists,
 }
 
-/// The validation rows of users that training knows, ranked as the test rows are: by the lists alone, with train rows
-/// as what was met. Trainings may have been stopped by these rows; nothing else was fitted to them.
+/// The validation rows of users that training knows. They are ranked as the test rows are, by the lists alone, with
+/// train rows as what was met. Training may have been stopped by these rows; nothing else was fitted to them.
 struct Validation {
     cases: Vec<Case>,
     seen: Vec<Seen>,
@@ -124,7 +124,7 @@ impl Validation {
 
 const NO_VALIDATION: &str = "the split has no validation part";
 
-/// To be asked to stop is no failure of an evaluation.
+/// Reports a request to stop as an interruption, not as a failed evaluation.
 fn stopped(error: EvalError) -> RunError {
     match error {
         EvalError::Interrupted => RunError::Interrupted,
@@ -142,7 +142,7 @@ pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<St
         moment.err().map(|error| format!("`evaluate.context`: {error}")).into_iter().collect();
     let highest = dataset.catalogue.scale.max();
     let is_rated = dataset.test.ratings().iter().any(Option::is_some);
-    // One that is not stated lies on the scale; the names of metrics were read before anything was made.
+    // A threshold that is not stated lies on the scale; the names of metrics were read before anything was made.
     let reads = is_rated && config.reads_relevance().unwrap_or(false);
     if let Some(threshold) = relevance_threshold.filter(|threshold| reads && *threshold > highest) {
         refusals.push(format!(
@@ -207,9 +207,9 @@ impl<'a> Ruler<'a> {
     }
 }
 
-/// What every user's share in the metrics is: `user_id` (as the ratings file writes it), `n_train` (ratings that were known),
-/// `n_test`, `n_rated`, `n_relevant`, and a column for each metric that has a value for some user; missing where a user is left
-/// out of it.
+/// Every user's share in the metrics: `user_id` (as the ratings file writes it), `n_train` (ratings that were known),
+/// `n_test`, `n_rated`, `n_relevant`, and a column for each metric that has a value for some user; missing where a user
+/// is left out of it.
 pub(crate) fn users(evaluation: &Evaluation, name: &str) -> Result<Table, RunError> {
     let users = &evaluation.per_user;
     let mut table = Table::new().with_metadata("model", name);
@@ -234,8 +234,9 @@ pub(crate) fn users(evaluation: &Evaluation, name: &str) -> Result<Table, RunErr
     Ok(table)
 }
 
-/// Every rated test row that has a score, with what was predicted for it: `user_id`, `item_id` (as the ratings file writes them), `y` (the
-/// rating after scaling) and `yhat` (on the same scale; a raw score where the recommender gives an order only).
+/// Every rated test row that has a score, with its prediction: `user_id`, `item_id` (as the ratings file writes them),
+/// `y` (the rating after scaling) and `yhat` (on the same scale; a raw score where the recommender gives an order
+/// only).
 fn predictions(evaluation: &Evaluation, catalogue: &Catalogue, name: &str) -> Result<Table, RunError> {
     let rows = &evaluation.predictions;
     let mut table = Table::new().with_metadata("model", name);
@@ -246,7 +247,7 @@ fn predictions(evaluation: &Evaluation, catalogue: &Catalogue, name: &str) -> Re
     Ok(table)
 }
 
-/// The folder, as it is to be for this experiment.
+/// The folder as this experiment requires it.
 pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let experiment = context.experiment;
     let (_, features) = features::folder(context)?.ready("features")?;

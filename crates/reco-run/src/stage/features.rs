@@ -1,8 +1,9 @@
-//! How do tables become training rows and held-out cases?
+//! The stage `features`: turns tables into training rows and held-out cases.
 //!
 //! Does not know how: reco-features does.
 //!
-//! **Invariant**: the folder depends on the tables, `[features]`, `[split]`, the file that it names, and the seed alone.
+//! **Invariant**: the folder depends on the tables, `[features]`, `[split]`, the file that it names, and the seed
+//! alone.
 
 use std::path::Path;
 
@@ -27,7 +28,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let mut folder = folder(context)?;
     let experiment = context.experiment;
     if experiment.split.file()?.is_some_and(|file| digest(&file).is_err()) {
-        // Nobody can say whether it changed, so the split is made anew, and its own error says what is missing.
+        // Whether the file changed cannot be told, so the split is made anew, and its own error says what is missing.
         folder.inputs.remove(&split_file(&experiment.split));
     }
     let outcome = context.work(&folder, None, |at| {
@@ -42,7 +43,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     Ok(vec![outcome])
 }
 
-/// The folder, as it is to be for this experiment. The file of a split need not be there any more once it was read.
+/// The folder as this experiment requires it. Once a split's file was read, it need not be there any more.
 pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let experiment = context.experiment;
     let path = context.at("features");
@@ -68,7 +69,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     })
 }
 
-/// What a manifest calls the file of a split: by its name, so that it may be moved.
+/// The name of a split's file in a manifest: without its folder, so that the file may be moved.
 fn split_file(split: &SplitConfig) -> String {
     let name = Path::new(&split.path).file_name().unwrap_or_default();
     format!("split/{}", name.to_string_lossy())

@@ -1,4 +1,4 @@
-//! Finds which approach is best for lists and which for stars, by how much, and on whom approaches differ most.
+//! Finds the best approach for lists and for stars, its leads, and the user on whom approaches differ most.
 //!
 //! Does not know how that is said: reco-report does. Chance is a yardstick, and never the best unless it stands alone.
 //!
@@ -14,7 +14,7 @@ use reco_report::{Best, BestFor, Headline, Lead, Results};
 use crate::Experiment;
 use crate::models::CHANCE;
 
-/// So many rated test rows make a user's NDCG more than one hit or none.
+/// The number of test rows from which a user's NDCG is more than one hit or none.
 const ENOUGH_ROWS: usize = 5;
 
 /// The plainest approach for each task: what everyone knows, and what each user gives on average.
@@ -32,7 +32,7 @@ fn column(columns: &[String], task: BestFor) -> Option<(&str, &'static MetricEnt
     }
 }
 
-/// The best of one run, with what each approach was worth to each user, in the order of the results.
+/// The best of one run; `values` are each approach's values by user, in the order of the results.
 pub(super) fn of_run(experiment: &Experiment, results: &Results, values: &[RunValues]) -> Headline {
     of(experiment, results, |entry, name, best, other| {
         let averaged = || {
@@ -40,7 +40,7 @@ pub(super) fn of_run(experiment: &Experiment, results: &Results, values: &[RunVa
             Averaged::of(&shared(best?, other?, name), entry.measure.average()?)
         };
         let Some(Averaged { n, interval, .. }) = averaged() else { return Lead::default() };
-        // B - A, seen from the side that is better.
+        // The interval is of B - A; it is turned so that a positive end is the better side.
         let is_error = entry.better == Better::Lower;
         let seen = |Interval { low, high }: Interval| if is_error { (-high, -low) } else { (low, high) };
         let (low, high) = interval.map(seen).unzip();
@@ -85,7 +85,7 @@ fn of(
         let called = |row: usize| results.approaches[row].name.clone();
         let is_chance =
             |row: usize| experiment.approaches.iter().any(|one| one.kind == CHANCE && one.name == called(row));
-        // Of equals the first, which is the plainer one in the order of the registry.
+        // Of equals, the first wins, which is the plainer one in the order of the registry.
         let best = |best: (usize, f64), row: (usize, f64)| if lead(entry, row.1, best.1) > 0.0 { row } else { best };
         let others = rows.iter().copied().filter(|(row, _)| !is_chance(*row));
         let (best, value) = others.reduce(best).or_else(|| rows.first().copied())?;
@@ -103,20 +103,20 @@ fn of(
     Headline { best: PLAIN.into_iter().filter_map(best_for).collect() }
 }
 
-/// What every user whom both have is worth to `other` (A) and to `best` (B).
+/// The values of `other` (A) and of `best` (B), for every user that both have.
 fn shared(best: &RunValues, other: &RunValues, metric: &str) -> Vec<Shared> {
     let of = |run: &RunValues| run.metrics.iter().find(|one| one.name == metric).map(|one| one.values.clone());
     let (Some(b), Some(a)) = (of(best), of(other)) else { return Vec::new() };
-    // One evaluation asks about the same users in the same order.
+    // One evaluation has the same users in the same order.
     (best.users.iter().zip(&other.users).zip(b.into_iter().zip(a)))
         .filter(|((one, other), _)| one.user == other.user)
         .filter_map(|((user, _), (b, a))| Some(Shared { n_rated: user.n_rated, a: a?, b: b? }))
         .collect()
 }
 
-/// The user of `among`, who are called `whom`, on whom approaches differ most: the largest spread of the metric that
-/// tells them apart, among users with five test rows or more where there are such; of equals the one with more test
-/// rows, then the first. And how that was decided.
+/// The user of `among`, described by `whom`, on whom approaches differ most, and how that was decided: by the largest
+/// spread of the metric that tells approaches apart, among users with five test rows or more where there are such; of
+/// equals, the one with more test rows, then the first.
 pub(super) fn most_disputed<'a>(
     results: &Results,
     values: &[RunValues],
@@ -191,7 +191,7 @@ mod tests {
         Results { approaches, ..Results::default() }
     }
 
-    /// Users with 2, 5, 6, 6 and 9 test rows and more, of whom NDCG and RMSE are these.
+    /// Users with 2, 5, 6, 6, 9 and 9 test rows, and with these values of NDCG and RMSE.
     fn values<const N: usize>(ndcg: [f64; N], rmse: Option<[f64; N]>) -> RunValues {
         let user = |(n, rows): (i64, usize)| UserRow {
             user: n.into(),

@@ -1,4 +1,4 @@
-//! How do raw files become checked tables?
+//! The stage `ingest`: turns raw files into checked tables.
 //!
 //! Does not know any format: reco-data does. Fetches what is not there.
 //!
@@ -31,7 +31,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     Ok(vec![outcome])
 }
 
-/// The raw files. What is not there is fetched, from the first place that has it.
+/// The raw files. Missing ones are fetched, from the first place that has them.
 fn locate(context: &Context<'_>) -> Result<Located, RunError> {
     let (data, raw) = (&context.experiment.data, context.raw);
     let missing = match reco_data::locate(data, raw) {
@@ -61,7 +61,7 @@ fn by_name(located: Located) -> Digests {
     digests
 }
 
-/// The folder, but for what it is made from.
+/// The folder without its inputs.
 fn empty(context: &Context<'_>) -> Folder {
     Folder {
         stage: ENTRY.name,
@@ -70,7 +70,7 @@ fn empty(context: &Context<'_>) -> Folder {
         part: json!({ "data": context.experiment.part(&context.experiment.data) }),
         inputs: Digests::new(),
         versions: own_version(),
-        // No chance is in it: another seed makes the same tables.
+        // Nothing here is random: another seed makes the same tables.
         seed: 0,
     }
 }

@@ -1,4 +1,4 @@
-//! Which stages has a run, in which order, and what do they share?
+//! Lists the stages of a run in their order, and holds what they share.
 //!
 //! Does not know what a stage does: each is a file here and a row of [`STAGES`].
 //!
@@ -45,12 +45,12 @@ pub struct StageEntry {
     pub example: &'static str,
     /// The folders that it makes.
     pub(crate) folders: fn(&Context<'_>) -> Vec<PathBuf>,
-    /// Does what has to be done.
+    /// Runs the stage.
     pub(crate) run: fn(&Context<'_>) -> Result<Vec<Outcome>, RunError>,
 }
 
 impl StageEntry {
-    /// Whether models are trained in it.
+    /// Whether the stage trains models.
     pub(crate) fn makes_models(&self) -> bool {
         self.name == train::ENTRY.name
     }
@@ -62,7 +62,7 @@ pub static STAGES: &[StageEntry] = &[ingest::ENTRY, features::ENTRY, train::ENTR
 /// The position of the stage called `name`.
 ///
 /// # Errors
-/// There is none.
+/// No such stage.
 pub(crate) fn position(name: &str) -> Result<usize, RunError> {
     STAGES.iter().position(|stage| stage.name == name).ok_or_else(|| RunError::UnknownStage {
         name: name.to_owned(),
@@ -82,7 +82,7 @@ pub(crate) struct Context<'a> {
     pub(crate) repetition: Option<&'a str>,
     /// Whether work is done even where nothing changed.
     pub(crate) force: bool,
-    /// What the report says was typed.
+    /// The command line that the report shows.
     pub(crate) command: &'a str,
     pub(crate) progress: &'a dyn RunProgress,
     /// Held while something is made in the folder of the run.
@@ -101,10 +101,10 @@ impl Context<'_> {
         Place::new(out, path, self.progress)
     }
 
-    /// Asks whether to go on.
+    /// Asks whether to continue.
     ///
     /// # Errors
-    /// The one who started the run asks to stop.
+    /// Whoever started the run asks to stop.
     pub(crate) fn go_on(&self) -> Result<(), RunError> {
         if self.progress.train().interrupted() { Err(RunError::Interrupted) } else { Ok(()) }
     }
@@ -159,7 +159,7 @@ impl Folder {
 /// The data set that the stage `features` left.
 ///
 /// # Errors
-/// None there; one that is damaged or was made for another experiment.
+/// No data set; one that is damaged or was made for another experiment.
 pub(crate) fn ready_dataset(context: &Context<'_>) -> Result<Dataset, RunError> {
     features::folder(context)?.ready("features")?;
     Ok(Dataset::read(&context.at("features"))?)
@@ -174,7 +174,7 @@ pub(crate) fn ready_results(context: &Context<'_>) -> Result<Results, RunError> 
     results(context.out)
 }
 
-/// What did the work of a stage without Burn.
+/// The versions of what does the work of a stage without Burn.
 pub(crate) fn own_version() -> BTreeMap<String, String> {
     BTreeMap::from([("reco".to_owned(), env!("CARGO_PKG_VERSION").to_owned())])
 }

@@ -1,4 +1,4 @@
-//! What came out of all repetitions of an experiment?
+//! Reports the outcome of all repetitions of an experiment.
 //!
 //! Does not know what they differ in. What it tells of a user and of what to try next is the first repetition's.
 //!
@@ -13,7 +13,7 @@ use crate::manifest::{Digests, MANIFEST, digest};
 use crate::{Outcome, RunError, results};
 use reco_report::{Facts, Provenance, Results};
 
-/// Writes the report of an experiment whose repetitions have theirs.
+/// Writes the report of an experiment whose repetitions have their own reports already.
 ///
 /// # Errors
 /// A repetition without results; a file that cannot be written.

@@ -1,9 +1,9 @@
-//! What came out of the run, for people and for machines?
+//! The stage `report`: writes the outcome of a run for people and for machines.
 //!
 //! Does not know how a table looks: reco-report does.
 //!
-//! **Invariant**: every number comes from a manifest or an evaluation; nothing is computed again but how far apart two
-//! of them are.
+//! **Invariant**: every number comes from a manifest or an evaluation; nothing is computed again except how far apart
+//! two of them are.
 
 use std::fs;
 use std::path::Path;
@@ -79,14 +79,14 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     Ok(vec![outcome])
 }
 
-/// What an approach was worth to each user.
+/// Each user's values of an approach.
 fn values(context: &Context<'_>, name: &str) -> Result<RunValues, RunError> {
-    // The evaluation is this reco's: whatever is left out of it was left out there.
+    // The notes are dropped: the evaluation is this reco's own, and whatever is left out was left out there.
     read_file(&context.at("evaluation").join(format!("{name}{USERS}")), &mut Vec::new())
 }
 
-/// What the report of repetitions, which come to `headline` together, tells of one user and of what to try next: by the
-/// data and the models of the repetition of `context`.
+/// Fills in what the report of repetitions, which come to `headline` together, tells of one user and of what to try
+/// next, from the data and the models of the repetition of `context`.
 pub(super) fn of_repetition(context: &Context<'_>, headline: &Headline, facts: &mut Facts) -> Result<(), RunError> {
     let experiment = context.experiment;
     let features = Manifest::read(&context.at("features"), "`reco features` makes it")?;
@@ -126,7 +126,7 @@ fn first_minute(
     let named = &experiment.evaluate.detail_user;
     let everyone = || values.first().map(|run| run.users.iter().map(|row| row.user.clone()).collect());
     let (whom, shown): (&str, Vec<UserId>) = match facts.details.is_empty() {
-        // Nobody has a rated row; lists of events are for everyone all the same.
+        // Nobody has a rated row; lists of events apply to everyone all the same.
         true => (" with held-out rows", everyone().unwrap_or_default()),
         false => {
             let detailed = facts.details.iter().map(|detail| UserId::parse(&detail.user));
@@ -155,7 +155,7 @@ fn first_minute(
     Ok(())
 }
 
-/// The folder, as it is to be for this experiment.
+/// The folder as this experiment requires it.
 pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let experiment = context.experiment;
     let (_, feature_files) = features::folder(context)?.ready("features")?;
@@ -213,7 +213,7 @@ fn results(context: &Context<'_>, info: &Info, rows: &[Row]) -> Results {
         }
     }
     if devices.len() > 1 {
-        // What needs no device of its own says nothing about where the others were trained.
+        // An approach without a device of its own says nothing about where the others were trained.
         devices.retain(|device| *device != "cpu");
     }
     let devices = devices.join(", ");
@@ -344,7 +344,7 @@ fn facts(context: &Context<'_>, info: &Info, data: &Dataset, rows: &[Row]) -> Re
     Ok(facts)
 }
 
-/// Between which bounds each metric of an approach lies.
+/// The bounds of each metric of an approach.
 fn bounds(row: &Row) -> Vec<Bounds> {
     let Evaluation { metrics, intervals, .. } = &row.evaluation;
     let bounds = metrics.iter().zip(intervals).filter_map(|((metric, _), interval)| {
@@ -386,7 +386,7 @@ fn approaches(context: &Context<'_>, rows: &[Row]) -> Result<Vec<ApproachFacts>,
     rows.iter().zip(&context.experiment.approaches).map(facts).collect()
 }
 
-/// What it takes to do it again, and what it took.
+/// What it takes to repeat the run, and what the run took.
 fn provenance(context: &Context<'_>, rows: &[Row]) -> Result<Provenance, RunError> {
     let mut versions = own_version();
     let mut work = Vec::new();

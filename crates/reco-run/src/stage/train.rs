@@ -1,9 +1,10 @@
-//! How do approaches become models that stand alone?
+//! The stage `train`: trains every approach into a model that stands alone.
 //!
 //! Does not know any approach: it asks the registry.
 //!
 //! **Invariant**: one folder and one manifest per approach, which depends on the features, the approach's options, the
-//! seed and the device alone, so that a new approach trains nothing but itself. A folder holds all that an answer needs.
+//! seed and the device alone, so that a new approach trains nothing but itself. A folder holds all that an answer
+//! needs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,13 +34,13 @@ pub(super) const ENTRY: StageEntry = StageEntry {
     run,
 };
 
-/// Bytes that a training needs from which that is said before it begins: 1 GiB.
+/// The bytes from which a training says what it needs before it begins: 1 GiB.
 const SAID: u128 = 1 << 30;
 
 /// What a model's manifest notes of its training.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct TrainNotes {
-    /// Numbers learned.
+    /// Learned parameters.
     pub(super) n_parameters: usize,
     /// Epochs done; `None` for what is not trained by epochs.
     pub(super) epochs: Option<usize>,
@@ -59,7 +60,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let (_, inputs) = features::folder(context)?.ready("features")?;
     let mut dataset = None;
     let mut outcomes = Vec::new();
-    // What chooses among others takes their weights, and so comes after them.
+    // An approach that chooses among others takes their weights, and so comes after them.
     let (composite, plain): (Vec<&Configured>, Vec<&Configured>) =
         context.experiment.approaches.iter().partition(|one| one.kind == auto::NAME);
     for configured in plain.into_iter().chain(composite) {
@@ -94,7 +95,7 @@ pub(crate) fn refuse_before(context: &Context<'_>) -> Result<(), RunError> {
     refuse(context, &Dataset::read(&context.at("features"))?)
 }
 
-/// The experiment of `context` with those of the built-in approaches that its data can serve, where nobody listed any.
+/// The experiment of `context`; if nobody listed approaches, with those of the built-in ones that its data can serve.
 ///
 /// # Errors
 /// No data set that was made for it.
@@ -128,7 +129,7 @@ fn unmet(configured: &Configured, dataset: &Dataset, train: &Train) -> Vec<Strin
         )),
         need => {
             let of = |train: &Train| need.check(approach.name(), train).err();
-            // Whoever was held out whole is answered by the rows given of them.
+            // A user who was held out whole is answered from the rows given of them.
             let refusal = of(train).or_else(|| of(&Train { fit: dataset.fold_in.clone()?, ..train.clone() }));
             refusal.map(|error| named(configured, &error.to_string()))
         }
@@ -136,7 +137,7 @@ fn unmet(configured: &Configured, dataset: &Dataset, train: &Train) -> Vec<Strin
     approach.requires().into_iter().filter_map(unmet).collect()
 }
 
-/// Two approaches of one kind are told apart.
+/// `error`, with the approach's name in front unless that is the name of its kind.
 fn named(Configured { name, approach, .. }: &Configured, error: &str) -> String {
     if name == approach.name() { error.to_owned() } else { format!("`{name}`: {error}") }
 }
@@ -163,7 +164,7 @@ fn refuse(context: &Context<'_>, dataset: &Dataset) -> Result<(), RunError> {
     if refusals.is_empty() { Ok(()) } else { Err(RunError::Refused(refusals)) }
 }
 
-/// The folder of one approach, as it is to be for this experiment.
+/// The folder of one approach as this experiment requires it.
 pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Digests) -> Folder {
     let experiment = context.experiment;
     let mut versions = own_version();
@@ -255,7 +256,7 @@ fn fit(
     })
 }
 
-/// To be asked to stop is no failure of an approach.
+/// Reports a request to stop as an interruption, not as a failed training.
 fn stopped(error: FitError) -> RunError {
     match error {
         FitError::Interrupted => RunError::Interrupted,
@@ -270,7 +271,7 @@ fn save(configured: &Configured, fitted: &dyn Fitted, weights: &Path) -> Result<
         .map_err(|error| RunError::Save { approach: configured.name.clone(), reason: error.to_string() })
 }
 
-/// Who met what, held out or not, row by row, so that an artifact can leave it out by itself.
+/// Writes who met what, held out or not, row by row, so that an artifact can leave it out by itself.
 fn write_seen(dataset: &Dataset, path: &Path) -> Result<(), RunError> {
     let before_test = dataset.validation.iter().chain(&dataset.fold_in).map(|part| (1, part));
     let (mut users, mut items, mut parts) = (Vec::new(), Vec::new(), Vec::new());

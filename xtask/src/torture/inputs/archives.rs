@@ -1,6 +1,6 @@
 //! Draws zip archives and workbooks, which are zip archives, damaged inside and out; packs text with gzip.
 //!
-//! Writes entries stored, with their true CRC, so that what is damaged inside is met by its reader and not by a checksum.
+//! Writes entries stored, with their true CRC, so that damage inside reaches the reader and not only a checksum.
 //!
 //! **Invariant**: an archive is at most some hundred kilobytes.
 
@@ -20,7 +20,7 @@ const ROOT: &str = include_str!("../../../fuzz/src/workbook/root.xml");
 const RELATIONS: &str = include_str!("../../../fuzz/src/workbook/rels.xml");
 const STRINGS: &str = include_str!("../../../fuzz/src/workbook/strings.xml");
 
-/// Places of cells that no sheet, or the largest sheet, has.
+/// Places of cells that no sheet has, or only the largest.
 const PLACES: [&str; 8] = ["A1", "XFD1048576", "A1048576", "ZZZZ99999999999", "", "1", "A0", "B4294967296"];
 
 /// A sheet with one row of names.
@@ -138,7 +138,7 @@ fn zip(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
     [bytes, directory, end].concat()
 }
 
-/// What gzip would make of it, stored, so that damage is met by the reader of what is inside.
+/// Packs bytes as gzip would, stored, so that damage reaches the reader of what is inside.
 pub(super) fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut packed = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
     let mut blocks = bytes.chunks(usize::from(u16::MAX)).peekable();

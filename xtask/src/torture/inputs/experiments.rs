@@ -1,4 +1,4 @@
-//! Draws experiments with values that no one should state, as a file or on the command line.
+//! Draws experiments with absurd values, as a file or on the command line.
 //!
 //! Does not know what a key means: it takes the keys that a run has written down.
 //!
@@ -77,7 +77,7 @@ fn value(known: &Value, chance: &mut Chance) -> String {
     }
 }
 
-/// A known key, a wrong one, or what is none.
+/// A known key, a misspelt one, or none at all.
 fn key(prepared: &Prepared, chance: &mut Chance) -> (String, Value) {
     let (mut key, value) = prepared.keys[chance.below(prepared.keys.len())].clone();
     match chance.below(40) {
@@ -97,7 +97,7 @@ fn name(approach: &toml::Value) -> Option<&str> {
     approach.get("name").and_then(toml::Value::as_str)
 }
 
-/// The fixture's experiment: popularity, and the approaches that `keys` are about.
+/// The fixture's experiment with popularity and the approaches that `keys` are about.
 fn base(prepared: &Prepared, keys: &[(String, Value)]) -> toml::Table {
     let mut experiment = prepared.experiment.clone();
     let about =
@@ -141,7 +141,7 @@ fn put(experiment: &mut toml::Table, key: &str, value: &str) {
 fn command(chance: &mut Chance) -> Drawn {
     let command = chance.pick(&["run", "run", "run", "check"]);
     let drawn = Drawn::words([command, "experiment.toml", "--out", "out"]);
-    // Large numbers may be meant, within memory.
+    // A large number may be a sound value that takes long.
     Drawn { may_be_long: true, ..drawn }
 }
 

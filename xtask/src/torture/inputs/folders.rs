@@ -1,6 +1,6 @@
 //! Draws damage to a finished run: its tables, models, manifests and results, with and without digests that fit.
 //!
-//! Does not know what a file holds, but that some are JSON.
+//! Does not know what a file holds, except that some are JSON.
 //!
 //! **Invariant**: a model whose digests were left alone answers as before, or not at all.
 
@@ -16,7 +16,7 @@ use crate::torture::chance::Chance;
 use crate::torture::prepared::{Prepared, answer, json, sign};
 use crate::torture::trial::copy;
 
-/// Values that stand where others were.
+/// Values that replace others.
 const VALUES: [&str; 14] = [
     "null",
     "true",
@@ -57,7 +57,8 @@ pub(super) fn damaged_run(prepared: &Prepared, chance: &mut Chance, folder: &Pat
     if signs {
         sign(&place)?;
         if of_model {
-            // It says which models are the last run's: one that is signed anew would be refused before it is read.
+            // It says which models are the last run's: without it, a model that is signed anew is not refused before it
+            // is read.
             fs::remove_file(out.join("models/answers.json")).context("the prepared run has no `answers.json`")?;
         }
     }
@@ -81,7 +82,7 @@ pub(super) fn damaged_run(prepared: &Prepared, chance: &mut Chance, folder: &Pat
     Ok(Drawn { has_run: true, ..drawn })
 }
 
-/// Damages a file in one of the ways that files have.
+/// Damages a file in a way that fits its kind.
 fn damage(path: &Path, chance: &mut Chance) -> Result<()> {
     let Ok(bytes) = fs::read(path) else { return Ok(()) };
     let extension = path.extension().unwrap_or_default();

@@ -1,9 +1,9 @@
-//! Draws tables that nobody should send: delimited text, JSON lines, Parquet, scores.
+//! Draws bad tables: delimited text, JSON lines, Parquet and scores.
 //!
 //! Does not know what `reco` makes of them.
 //!
-//! **Invariant**: the experiment beside a table names columns that the table mostly has, so that its rows are met, not only its
-//! header.
+//! **Invariant**: the experiment beside a table mostly names columns that the table has, so that its rows are read, not
+//! only its header.
 
 use std::fs;
 use std::path::Path;
@@ -71,7 +71,7 @@ pub(super) fn absurd(chance: &mut Chance) -> String {
     if chance.one_in(30) { "x".repeat(chance.below(200_000)) } else { ABSURD[chance.below(ABSURD.len())].to_owned() }
 }
 
-/// A cell as one expects it in the column, or now and then an absurd one.
+/// A cell that fits the column, or sometimes an absurd one.
 fn cell(column: usize, bad: usize, chance: &mut Chance) -> String {
     if bad > 0 && chance.one_in(bad) {
         return absurd(chance);
@@ -85,7 +85,7 @@ fn cell(column: usize, bad: usize, chance: &mut Chance) -> String {
     }
 }
 
-/// Names of the columns, and how bad the cells are: one in so many is absurd.
+/// Names of the columns, and how bad the cells are: one in how many is absurd.
 fn header(chance: &mut Chance) -> (Vec<String>, usize) {
     let mut names: Vec<String> = ["who", "what", "stars", "when", "where"].map(str::to_owned).to_vec();
     match chance.below(24) {
@@ -169,7 +169,7 @@ pub(super) fn runs(
     }))
 }
 
-/// Text with one character between fields: mostly the one that the file's name promises.
+/// Text with one character between fields, mostly the one that the file's name implies.
 fn text(names: &[String], rows: &[Vec<String>], file: &str, chance: &mut Chance) -> Vec<u8> {
     let promised = if file.ends_with(".tsv") { '\t' } else { ',' };
     let delimiter = *chance.pick(&[&promised; 9].iter().chain(&[&';', &'\t', &'|']).copied().collect::<Vec<_>>());
@@ -187,7 +187,7 @@ fn text(names: &[String], rows: &[Vec<String>], file: &str, chance: &mut Chance)
             match quoting {
                 0 if must => text += &format!("\"{}\"", cell.replace('"', "\"\"")),
                 1 => text += &format!("\"{}\"", cell.replace('"', "\"\"")),
-                // Quotes as they should not be.
+                // A quote that is not closed.
                 2 if chance.one_in(9) => text += &format!("\"{cell}"),
                 _ => text += &cell,
             }
@@ -213,12 +213,12 @@ fn text(names: &[String], rows: &[Vec<String>], file: &str, chance: &mut Chance)
     if chance.one_in(3) { damaged(bytes, chance) } else { bytes }
 }
 
-/// Writes a table, now and then packed with gzip, and then perhaps damaged; the file's name.
+/// Writes a table, sometimes packed with gzip and perhaps damaged; returns the file's name.
 fn write(file: &str, bytes: Vec<u8>, chance: &mut Chance, folder: &Path) -> Result<String> {
     let (file, bytes) = match chance.below(6) {
         0 => (format!("{file}.gz"), packed(&bytes)),
         1 => (format!("{file}.gz"), damaged(packed(&bytes), chance)),
-        // Packed, and not called so; called so, and not packed.
+        // Packed without a name that says so; then named so without being packed.
         2 if chance.one_in(4) => (file.to_owned(), packed(&bytes)),
         3 if chance.one_in(4) => (format!("{file}.gz"), bytes),
         _ => (file.to_owned(), bytes),
@@ -243,7 +243,7 @@ pub(super) fn json_lines(prepared: &Prepared, chance: &mut Chance, folder: &Path
     for cells in rows(names.len(), bad, chance) {
         let mut fields = Vec::new();
         for (name, cell) in names.iter().zip(cells) {
-            // A number stays one where it is one, and some cells are what no table has.
+            // Numbers stay numbers, and some cells are nested or null.
             let value = match chance.below(if bad > 0 { 4 * bad } else { 2 }) {
                 0 | 1 => serde_json::from_str(&cell).unwrap_or_else(|_| cell.into()),
                 2 => serde_json::json!([cell, { "a": null }]),

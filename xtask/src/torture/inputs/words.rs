@@ -1,4 +1,4 @@
-//! Draws command lines: visitors, contexts, approaches and numbers that no one has.
+//! Draws command lines with absurd visitors, contexts, approaches and numbers.
 //!
 //! Does not know what the commands do.
 //!
@@ -13,7 +13,7 @@ use super::tables::absurd;
 use crate::torture::chance::Chance;
 use crate::torture::prepared::Prepared;
 
-/// An argument of the operating system has no NUL in it, and ends somewhere.
+/// A word without NUL and of limited length, as the operating system demands of an argument.
 fn word(chance: &mut Chance) -> String {
     let sound = chance.one_in(3);
     let word = if sound { chance.below(160).to_string() } else { absurd(chance) };

@@ -1,6 +1,6 @@
-//! Are bad archives refused?
+//! Tests that bad archives are refused.
 //!
-//! Does not know mirrors. **Invariant**: no archive writes outside its folder, and none that is refused leaves anything.
+//! Does not know mirrors. **Invariant**: no archive writes outside its folder, and a refused one leaves nothing behind.
 
 use std::io::Cursor;
 

@@ -1,6 +1,7 @@
-//! Is what a person or an earlier fetch left there respected?
+//! Tests that a fetch respects what a person or an earlier fetch left in the folder.
 //!
-//! Does not know mirrors but one that must not be asked. **Invariant**: nothing of a person's is removed unless they ask.
+//! Does not know mirrors, except one that must not be asked. **Invariant**: nothing of a person's is removed unless
+//! they ask.
 
 use std::fs::{self, File};
 
@@ -74,7 +75,7 @@ fn a_strange_folder_is_in_the_way_unless_told_to_replace_it() {
     assert_eq!(names(&world.path("toy")), ["fetched.json", "ratings.csv", "sub", "tags.csv"]);
     assert_eq!(names(&world.path("toy.set-aside")), ["notes.txt"]);
     assert!(world.progress.said("it is kept as"));
-    // What was fetched is not anyone's work.
+    // Fetched files are nobody's own work.
     world.run(true).unwrap();
     assert_eq!(names(world.raw.path()), ["toy", "toy.set-aside"]);
     fs::write(world.path("toy/notes.txt"), "more").unwrap();

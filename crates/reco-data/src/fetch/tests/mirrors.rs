@@ -1,4 +1,4 @@
-//! Are mirrors tried in order, quickly, and told apart?
+//! Tests that mirrors are tried in order and quickly, and that their failures are told apart.
 //!
 //! Does not know broken downloads: `resuming` does. **Invariant**: where all fail, the folder of raw data is as it was.
 
@@ -120,7 +120,7 @@ fn where_all_fail_the_error_lists_them_and_says_what_to_do() {
 
 #[test]
 fn a_closed_port_costs_no_time() {
-    // Bound and let go: nobody listens there now.
+    // Bound and released: nothing listens there now.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let world =
         World::new(vec![mirror_of("toy.zip", Origin::Http { url: format!("http://{address}/toy.zip").leak() })]);

@@ -1,6 +1,7 @@
-//! Does a mirror that is a Python package work, whatever pip is there?
+//! Tests that a mirror in the form of a Python package works, whichever pip is installed.
 //!
-//! Does not know the package index, but for one test. **Invariant**: only the dataset's folder of the package is taken.
+//! Does not know the package index, except in one test. **Invariant**: only the dataset's folder of the package is
+//! taken.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +34,7 @@ fn wheel() -> Vec<u8> {
     ])
 }
 
-/// A shell script in the place of pip, and a command list that comes to it after two that are not there.
+/// A shell script in place of pip, and a list of commands that has it after two that do not exist.
 #[cfg(unix)]
 fn pip_that_does(folder: &Path, script: &str) -> &'static [&'static [&'static str]] {
     let path = folder.join("pip.sh");

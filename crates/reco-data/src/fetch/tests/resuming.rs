@@ -1,6 +1,6 @@
-//! Does a broken download go on from where it broke?
+//! Tests that a broken download resumes where it stopped.
 //!
-//! Does not know archives. **Invariant**: what was put together from pieces is what the server has, or is not taken.
+//! Does not know archives. **Invariant**: a file assembled from pieces equals the server's, or is not taken.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ fn a_cut_connection_is_taken_up_again_at_once() {
 
 #[test]
 fn a_download_is_taken_up_again_by_the_next_fetch() {
-    // Both tries break at the same byte: no use going on.
+    // Both tries break at the same byte, so that it gives up.
     let server = Behaviour { cuts: vec![1000, 1000], ..Behaviour::good(toy_zip()) }.serve();
     let world = World::of(&[&server]);
     let error = world.error();

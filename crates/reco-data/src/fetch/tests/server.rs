@@ -1,6 +1,6 @@
-//! How does a mirror behave, well or badly?
+//! A local HTTP server that plays a mirror, well or badly behaved.
 //!
-//! Does not know fetching. **Invariant**: one answer a connection, decided by what was asked before.
+//! Does not know fetching. **Invariant**: one answer per connection, determined by the earlier requests.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -25,13 +25,13 @@ pub(super) struct Request {
     pub(super) from: Option<usize>,
 }
 
-/// What a mirror holds and how it hands it out.
+/// What a mirror holds and how it serves it.
 #[derive(Clone)]
 pub(super) struct Behaviour {
     pub(super) archive: Vec<u8>,
     /// What lies beside the archive; `None`: nothing.
     pub(super) md5: Option<String>,
-    /// Whether it does ranges.
+    /// Whether it supports range requests.
     pub(super) ranges: bool,
     /// The n-th answer with the archive breaks off after so many bytes of the archive.
     pub(super) cuts: Vec<usize>,
@@ -105,7 +105,7 @@ pub(super) fn answer(stream: &mut TcpStream, status: &str, headers: &[String], b
         head += &format!("{header}\r\n");
     }
     head += "\r\n";
-    // The client may have gone; what matters is what it makes of that.
+    // The client may have gone; the tests look at its reaction.
     let _ = stream.write_all(head.as_bytes());
     let _ = stream.write_all(&body[..send.min(body.len())]);
 }

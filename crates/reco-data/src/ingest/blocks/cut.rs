@@ -1,24 +1,24 @@
-//! Where may a text be cut, so that its parts can be read at the same time?
+//! Reads a file in blocks, and cuts a block into parts that can be parsed in parallel.
 //!
-//! Does not know quotes: who reads a part finds that a record goes beyond it.
+//! Does not know quotes: the reader of a part notices when a record goes beyond it.
 //!
-//! **Invariant**: without quotes, a part begins where a record ends, at the place where one reader of the whole text would stand, so that
-//! numbers of lines come out the same: behind a line feed, or between a carriage return and its line feed, and never among
-//! empty lines.
+//! **Invariant**: without quotes, a part begins where a record ends, at the place where one reader of the whole text
+//! would stand, so that line numbers are the same: after a line feed, or between a carriage return and its line feed,
+//! and never among empty lines.
 
 use std::io::{self, Read};
 
 use crate::DataError;
 use crate::records::{Layout, Text};
 
-/// How many times as long a block may become, looking for the end of a line.
+/// By what factor a block may grow while the end of a line is looked for.
 const LONGEST: usize = 8;
 
 /// A part of the text.
 pub(super) struct Block {
-    /// The bytes, and behind them one that shows whether a record ended with them; the last block has none.
+    /// The bytes, followed by one that shows whether a record ended with them; the last block lacks that one.
     pub(super) text: Vec<u8>,
-    /// How many bytes there are but for that.
+    /// How many bytes there are without that one.
     pub(super) end: usize,
     /// How many bytes of the file itself had been read by then.
     pub(super) position: u64,
@@ -29,7 +29,7 @@ pub(super) struct Blocks<'a> {
     layout: &'a Layout,
     text: Text,
     length: usize,
-    /// What has been read and not given out.
+    /// Bytes that have been read and not returned yet.
     rest: Vec<u8>,
     is_over: bool,
 }
@@ -86,7 +86,7 @@ fn last(text: &[u8]) -> Option<usize> {
     memchr::memrchr_iter(b'\n', text).find_map(|at| place(text, at))
 }
 
-/// Where to cut at the line feed that stands at `feed`; nowhere if its line is empty.
+/// Where to cut at the line feed at `feed`; `None` if its line is empty.
 fn place(text: &[u8], feed: usize) -> Option<usize> {
     let before = |n| feed.checked_sub(n).map_or(b'\n', |at| text[at]);
     let is_end = |byte| matches!(byte, b'\n' | b'\r');

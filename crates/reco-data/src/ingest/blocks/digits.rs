@@ -1,10 +1,10 @@
-//! Which number do the digits at a place of a text write?
+//! Parses numbers from digits, eight at a time, by the method of Wojciech Muła and Daniel Lemire.
 //!
-//! Does not know signs, nor what ends a field. Eight digits are read at once: Wojciech Muła's and Daniel Lemire's way,
-//! "Number Parsing at a Gigabyte per Second", Software: Practice and Experience 51 (8), 2021.
+//! Does not know signs, nor what ends a field. Source: "Number Parsing at a Gigabyte per Second", Software:
+//! Practice and Experience 51 (8), 2021.
 //!
-//! **Invariant**: what is read is what [`str::parse`] would read of the same digits, to the last bit; what is longer than can
-//! be told exactly is not read.
+//! **Invariant**: the result is what [`str::parse`] would give for the same digits, to the last bit; numbers too long
+//! for an exact result are not read.
 
 /// The most digits whose value any 64-bit integer holds.
 const MOST: usize = 18;
@@ -52,14 +52,14 @@ pub(super) fn stars(bytes: &[u8], at: usize, point: u8) -> Option<(f32, usize)> 
     Some((all as f32 / TENS[n_part], n_whole + 1 + n_part))
 }
 
-/// The number that at most eight digits at `at` write, and how many there are.
+/// The value of the first digits at `at`, at most eight, and how many they are.
 #[inline]
 fn eight(bytes: &[u8], at: usize) -> (u64, usize) {
     let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
         let digits = bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit());
         return digits.fold((0, 0), |(value, n), digit| (value * 10 + u64::from(digit - b'0'), n + 1));
     };
-    // A digit becomes 0 to 9, and whatever else a byte is sets its highest bit; what is carried goes to later bytes only.
+    // A digit becomes 0 to 9; any other byte sets its highest bit in `others`. Carries reach later bytes only.
     let word = u64::from_le_bytes(*eight) ^ 0x3030_3030_3030_3030;
     let others = (word.wrapping_add(0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080;
     let n = others.trailing_zeros() as usize / 8;

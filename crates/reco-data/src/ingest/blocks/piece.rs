@@ -1,9 +1,10 @@
-//! What do the rows of a part of the text say?
+//! Parses the rows of one part of the text.
 //!
-//! Does not know the parts before: lines and rows are counted from the part's own beginning, and ids have no numbers yet.
+//! Does not know the parts before: lines and rows are counted from the part's own beginning, and ids have no numbers
+//! yet.
 //!
-//! **Invariant**: row by row what [`Layout::take`] and [`Checks::check`] give, line numbers and reasons included. Fields that are
-//! written as plainly as can be are read here; any other row is read by them.
+//! **Invariant**: each row gives what [`Layout::take`] and [`Checks::check`] give, line numbers and reasons included.
+//! Plainly written fields are parsed here; any other row is left to those two.
 
 use reco_core::RawId;
 
@@ -13,7 +14,7 @@ use crate::ingest::check::{self, Checks};
 use crate::records::{Layout, Row, Splitter, Unread};
 use crate::values::{Clock, Decimal};
 
-/// What stands for a missing time; no row's own is negative.
+/// Stands for a missing time; a row's own time is never negative.
 pub(super) const NO_TIME: i64 = -1;
 
 /// Good rows column by column, and bad ones.
@@ -21,7 +22,7 @@ pub(super) const NO_TIME: i64 = -1;
 pub(super) struct Piece {
     pub(super) users: IdColumn,
     pub(super) items: IdColumn,
-    /// Stars; not a number for an event.
+    /// Stars; NaN for an event.
     pub(super) ratings: Vec<f32>,
     /// Seconds, or [`NO_TIME`].
     pub(super) times: Vec<i64>,
@@ -46,7 +47,7 @@ pub(super) struct Bad {
     pub(super) reason: String,
 }
 
-/// Ids as they are written: numbers as long as all are.
+/// Ids as they are written: integers as long as all are integers.
 pub(super) enum IdColumn {
     Integers(Vec<i64>),
     Texts { text: String, ends: Vec<usize> },
@@ -102,7 +103,7 @@ pub(super) struct Parser<'a> {
     layout: &'a Layout,
     checks: &'a Checks,
     roles: Vec<Role>,
-    /// What stands in a number that is written plainly.
+    /// The decimal separator of plainly written numbers.
     point: u8,
     clock: Clock,
 }
@@ -168,7 +169,7 @@ impl<'a> Parser<'a> {
             let n = match exact.read(self.layout, &text[at..], line) {
                 Ok(Some(n)) if at + n <= end => n,
                 Ok(None) => return piece,
-                // It goes beyond the part, or nothing ends it.
+                // The record goes beyond the part, or has no end.
                 Ok(Some(_)) | Err(_) => {
                     piece.is_odd = true;
                     return piece;
@@ -193,7 +194,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The row that begins at `at` and where the next does, if all its fields are written plainly and pass.
+    /// The row at `at` and the place of the next one, if all its fields are written plainly and pass the checks.
     #[inline]
     fn plain<'t>(&self, text: &'t [u8], mut at: usize) -> Option<(Plain<'t>, usize)> {
         let none = Id::Integer(0);
@@ -245,7 +246,7 @@ impl<'a> Parser<'a> {
             return Some((Id::Integer(number), at + n));
         }
         let field = self.text(text, at);
-        // What could be no id after all is looked at more closely.
+        // A text that may not be an id is left to the general reader.
         let is_plain = !matches!(field, [] | [b'{' | b'[' | b'\\', ..]) && field.iter().all(u8::is_ascii_graphic);
         let id = std::str::from_utf8(field).ok().filter(|id| is_plain && check::is_id(id))?;
         Some((Id::Text(id), at + field.len()))
@@ -285,10 +286,10 @@ impl Piece {
     }
 }
 
-/// The reader that knows every way in which a row can be written.
+/// The general reader, for rows written in any way.
 #[derive(Default)]
 struct Exact {
-    /// Made when it is first needed, which takes longer than a row.
+    /// Made on first use, since that takes longer than reading a row.
     splitter: Option<Splitter>,
     row: Row,
 }

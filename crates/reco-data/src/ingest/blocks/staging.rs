@@ -1,8 +1,8 @@
-//! How do good rows become the arrays that are written?
+//! Gathers good rows into Arrow arrays of one chunk each, ready to be written.
 //!
 //! Does not know which rows stay.
 //!
-//! **Invariant**: arrays have [`CHUNK`] rows each, the last ones apart, whatever parts the rows came in.
+//! **Invariant**: arrays have [`CHUNK`] rows each, except for the last ones, whatever parts the rows came in.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, Float32Array, Int64Array};
 use super::piece::{IdColumn, NO_TIME, Piece};
 use crate::ingest::write::CHUNK;
 
-/// Rows that are not enough for a chunk yet.
+/// Collects rows until they fill a chunk.
 pub(super) struct Staging {
     users: Ids,
     items: Ids,
@@ -23,7 +23,7 @@ pub(super) struct Staging {
     full: Vec<Vec<ArrayRef>>,
 }
 
-/// A builder of the kind that the column's ids are of.
+/// A builder of the type of the column's ids.
 enum Ids {
     Integers(Int64Builder),
     Texts(StringBuilder),
@@ -69,8 +69,8 @@ impl Staging {
         }
     }
 
-    /// Adds the good rows `from..from + n` of `piece`, the first of which is the file's data row `row`, the others those
-    /// that follow it.
+    /// Adds the good rows `from..from + n` of `piece`, which are consecutive data rows of the file, the first of them
+    /// `row`.
     pub(super) fn extend(&mut self, piece: &Piece, mut from: usize, mut n: usize, mut row: u64) {
         while n > 0 {
             let taken = n.min(CHUNK - self.n_rows);
@@ -103,7 +103,7 @@ impl Staging {
         std::mem::take(&mut self.full)
     }
 
-    /// What is left.
+    /// The chunks that are left, the last one perhaps not full.
     pub(super) fn finish(mut self) -> Vec<Vec<ArrayRef>> {
         if self.n_rows > 0 {
             self.end_chunk();

@@ -1,8 +1,9 @@
-//! What follows from the rows of all parts together: numbers of ids, lines, rows that give way?
+//! Puts parsed parts together in order: numbers ids, counts lines, and finds rows that give way.
 //!
 //! Does not know how parts are read, nor how rows are written.
 //!
-//! **Invariant**: parts come in the file's order, and each row has the effect that it has where rows are read one by one.
+//! **Invariant**: parts come in the file's order, and each row has the effect that it has where rows are read one by
+//! one.
 
 use arrow::array::ArrayRef;
 
@@ -18,11 +19,11 @@ use crate::ingest::known::Known;
 pub(super) enum Repeats<'a> {
     /// Each user's rows stand together: it is enough to know who rated an item last.
     Together(Together),
-    /// They may stand anywhere: it is asked whether there are any.
+    /// A user's rows may stand anywhere: it is determined whether any pair is repeated.
     Anywhere(Keys),
-    /// There are some: it is asked which give way.
+    /// Some pairs are repeated: it is determined which rows give way.
     Some(Dedupe),
-    /// They have been found: these rows give way.
+    /// The rows that give way are known: these.
     Found(&'a RowSet),
 }
 
@@ -30,14 +31,14 @@ pub(super) enum Repeats<'a> {
 #[derive(Default)]
 pub(super) struct Together {
     current: Option<u32>,
-    /// Who has been there.
+    /// The users that have occurred.
     been: Vec<bool>,
-    /// Who rated each item last, and one.
+    /// The user who rated each item last, plus one; 0: nobody yet.
     last: Vec<u32>,
 }
 
 impl Together {
-    /// Notes a row. Says so if its user has come back, or has rated the item before.
+    /// Notes a row. Fails if its user has come back, or has rated the item before.
     #[inline]
     fn note(&mut self, user: u32, item: u32) -> Result<(), Change> {
         if self.current != Some(user) {
@@ -51,7 +52,7 @@ impl Together {
     }
 }
 
-/// The value at `index`, which is made if need be.
+/// The value at `index`; the vector grows if needed.
 #[inline]
 fn at<T: Clone + Default>(values: &mut Vec<T>, index: u32) -> &mut T {
     let index = index as usize;
@@ -61,7 +62,7 @@ fn at<T: Clone + Default>(values: &mut Vec<T>, index: u32) -> &mut T {
     &mut values[index]
 }
 
-/// Puts parts together.
+/// Puts parts together in order.
 pub(super) struct Stitch<'a> {
     pub(super) known: Known,
     repeats: Repeats<'a>,
@@ -83,7 +84,7 @@ impl<'a> Stitch<'a> {
         Self { known, repeats, staging, line, users_are_integers, items_are_integers, numbers }
     }
 
-    /// Adds the next part. Gives the chunks that are full, or what has to be done otherwise from the beginning.
+    /// Adds the next part. Returns the chunks that are full, or the guess that was wrong.
     pub(super) fn take(&mut self, piece: &Piece) -> Result<Result<Vec<Vec<ArrayRef>>, Change>, DataError> {
         if piece.is_odd {
             return Ok(Err(Change::RowByRow));
@@ -121,7 +122,7 @@ impl<'a> Stitch<'a> {
         Ok(Ok(self.staging.take()))
     }
 
-    /// Looks for rows of a user and an item that have been met.
+    /// Looks for pairs of user and item that have occurred before.
     fn repeats(&mut self, piece: &Piece) -> Result<Option<Change>, DataError> {
         let [users, items] = &self.numbers;
         match &mut self.repeats {
@@ -145,14 +146,14 @@ impl<'a> Stitch<'a> {
         Ok(None)
     }
 
-    /// What is known of all rows, the last chunk, and who knows of rows that give way.
+    /// What is known of all rows, the last chunks, and the state of the search for repeated pairs.
     pub(super) fn finish(self) -> (Known, Vec<Vec<ArrayRef>>, Repeats<'a>) {
         (self.known, self.staging.finish(), self.repeats)
     }
 }
 
-/// The stretches of good rows between bad ones: the first one's place among the good ones, how many they are, and the first
-/// one's place among all rows of the part.
+/// The runs of good rows between bad ones. For each: the place of its first row among the good ones, its length, and
+/// the place of its first row among all rows of the part.
 fn runs(piece: &Piece) -> impl Iterator<Item = (usize, usize, u64)> {
     let bad = piece.rejects.iter().map(|bad| bad.row).chain([piece.n_rows]);
     let (mut from, mut row) = (0, 0);
@@ -173,11 +174,11 @@ impl IdColumn {
         }
     }
 
-    /// Puts the ids' numbers into `numbers`, instead of what was there.
+    /// Replaces the content of `numbers` by the ids' numbers.
     fn number(&self, ids: &mut Ids, numbers: &mut Vec<u32>) {
         numbers.clear();
         match self {
-            // The rows of one user mostly stand together.
+            // The rows of one user mostly stand together, so that most ids equal the one before.
             Self::Integers(column) => {
                 let mut before = None;
                 numbers.extend(column.iter().map(|&id| match before {

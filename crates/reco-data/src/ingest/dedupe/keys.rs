@@ -1,6 +1,6 @@
-//! Does any pair of user and item come twice?
+//! Tells whether any pair of user and item occurs twice.
 //!
-//! Does not know where, nor which row would stay: that takes three times the memory, and mostly nobody asks.
+//! Does not know where, nor which row would stay: that takes three times the memory, and is rarely needed.
 //!
 //! **Invariant**: as for [`Dedupe`](super::Dedupe), memory is bounded by a partition for each core.
 
@@ -15,7 +15,7 @@ const KEY: usize = 8;
 pub(in crate::ingest) struct Keys(Spill<KEY>);
 
 impl Keys {
-    /// Spills into `dir`, once there is much to remember.
+    /// Spills into `dir` once its buffers are full.
     pub(in crate::ingest) fn new(dir: &Path) -> Self {
         Self::with_buffer(dir, BUFFER)
     }

@@ -1,4 +1,4 @@
-//! Where do records wait that are too many for memory?
+//! Spills records that are too many for memory to temporary files, partitioned by user.
 //!
 //! Does not know what is in a record beyond its length.
 //!
@@ -50,7 +50,7 @@ impl<const RECORD: usize> Spill<RECORD> {
         if partition.buffer.len() >= self.buffer { partition.spill(&self.dir) } else { Ok(()) }
     }
 
-    /// What `look` finds in each partition, in order; on all cores.
+    /// Applies `look` to each partition on all cores; the results are in order.
     pub(super) fn finish<T: Send>(self, look: impl Fn(Vec<u8>) -> T + Sync) -> Result<Vec<T>, DataError> {
         let Self { dir, partitions, .. } = self;
         partitions.into_par_iter().map(|partition| partition.bytes(&dir).map(&look)).collect()

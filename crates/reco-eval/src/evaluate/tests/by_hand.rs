@@ -1,4 +1,4 @@
-//! Does an evaluation of three users give what one gets by hand?
+//! Tests evaluations of a few users against numbers computed by hand.
 //!
 //! Does not know models: scores are a table.
 //!
@@ -39,7 +39,7 @@ fn three_users_by_hand() {
     assert_eq!(counts, (3, 1, 0, 6));
     let third = &evaluation.per_user[2];
     assert_eq!((third.user.to_string().as_str(), third.n_test, third.n_relevant), ("3", 1, 0));
-    // Who has nothing to find has a list all the same.
+    // A user without relevant items still has a list.
     let columns = at(2).column_names().unwrap();
     for (column, value) in columns.iter().zip(&third.values) {
         let of_lists = ["novelty@2", "diversity@2", "average_popularity@2"].contains(&column.as_str());
@@ -203,7 +203,7 @@ fn genres_of_a_list_are_set_against_those_of_the_user() {
     assert_near(evaluate(&told, &task).unwrap().metric("miscalibration@2"), expected);
 }
 
-/// A recommender that tells the same to everyone who brings a history, and nothing to its users.
+/// A recommender that scores items for visitors by their history, and refuses known users.
 struct ForVisitors(Told);
 
 impl Recommender for ForVisitors {
@@ -251,7 +251,7 @@ fn users_held_out_whole_are_asked_about_as_visitors() {
     };
     let evaluation = evaluate(&ForVisitors(Told::new(Predicts::Order, &[&[0.0; 4]])), &task).unwrap();
     assert_near(evaluation.metric("hit@1"), 1.0);
-    // Their taste is what was given, one of which was rated once: 1/2 on average, against nothing for the list.
+    // The taste is that of the given items, one of which was rated once: 1/2 on average, against 0 for the list.
     assert_near(evaluation.metric("popularity_lift@1"), -1.0);
     assert_eq!(evaluation.per_user[0].n_train, 2 + 2);
 }
@@ -307,14 +307,14 @@ fn refuses_what_it_cannot_measure() {
     let error = told.evaluate(ROWS, SEEN, &descending).unwrap_err().to_string();
     assert!(error.starts_with("`buckets` in [evaluate] has `1` after `5`\nhint: "), "{error}");
 
-    // Not finite: a candidate that is no test item; a test item that was seen, and is no candidate.
+    // Not finite: a candidate that is not a test item; a test item that was seen and is not a candidate.
     let nan = Told::new(Predicts::Order, &[&[1.0, f32::NAN, 2.0]]);
     for (seen, row) in [(&[][..], (0, 0, Some(5.0))), (&[1][..], (0, 1, Some(1.0)))] {
         let error = nan.evaluate(&[row], &[seen], &at(1)).unwrap_err().to_string();
         assert!(error.contains("item row `1` is `NaN`"), "{error}");
     }
     nan.evaluate(&[(0, 0, Some(5.0))], &[&[1]], &at(1)).expect("an item that is neither has no say");
-    // Nothing is left out but by one who says so: of others, the number of what is left out is a failure.
+    // Only a recommender that says so may leave items out; from any other, `ABSENT` is a failure.
     let mut absent = Told::new(Predicts::Order, &[&[1.0, Scores::ABSENT, 2.0]]);
     absent.evaluate(&[(0, 0, Some(5.0))], &[&[]], &at(1)).expect("it says that it leaves out");
     absent.leaves_out = false;

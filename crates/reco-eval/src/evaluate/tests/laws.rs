@@ -1,8 +1,8 @@
-//! Does an evaluation obey the laws, whatever the scores?
+//! Tests the laws that an evaluation obeys whatever the scores.
 //!
 //! Does not know any number: it compares evaluations with each other.
 //!
-//! **Invariant**: scores are few, so that ties are common.
+//! **Invariant**: scores take few values, so that ties are common.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -95,8 +95,8 @@ proptest! {
         prop_assert!(items.iter().all(|bucket| bucket.n_users <= whole.n_users && bucket.n_users <= bucket.n_test));
 
         for (at, column) in config.columns().unwrap().iter().enumerate() {
-            // Of lists: the mean over users with something to find. Of errors in stars: the mean over rated rows, whether
-            // these are parted by users or by items.
+            // Of lists: the mean over users with something to find. Of errors in stars: the mean over rated rows,
+            // whether these are split by users or by items.
             let weighted = |buckets: &[BucketValues], weight: &dyn Fn(&BucketValues) -> usize| {
                 let terms = buckets.iter().filter_map(|one| Some((one.metrics[at].1?, weight(one) as f64)));
                 let (sum, n) = terms.fold((0.0, 0.0), |(sum, n), (value, weight)| (sum + value * weight, n + weight));
@@ -187,7 +187,7 @@ proptest! {
 
     #[test]
     fn lists_have_only_unseen_items((scores, rows, seen) in worlds()) {
-        // Whoever has seen all test items can have no hit.
+        // A user who has seen all test items can have no hit.
         let told = told(&scores);
         let mut all = seen.clone();
         rows.iter().for_each(|(user, item, _)| all[*user].push(*item));

@@ -1,4 +1,4 @@
-//! What does each line of a split's file say?
+//! Parses the lines of a split's file.
 //!
 //! Does not know the rows that are split: only which columns there are, and what may stand in them.
 //!
@@ -12,7 +12,7 @@ use crate::{FeaturesError, SplitConfig};
 
 /// One line of the file.
 pub(super) struct Line<'a> {
-    /// As messages name it: `line 3`, and for a Parquet file, which has no lines, `record 3`.
+    /// Its name in messages: `line 3`, or `record 3` for a Parquet file, which has no lines.
     pub(super) name: String,
     pub(super) key: Key<'a>,
     pub(super) place: Place,
@@ -50,7 +50,7 @@ impl<'a> Lines<'a> {
     /// # Errors
     /// A file that is not there or cannot be read; columns that are missing, or of which there are too many.
     pub(super) fn open(config: &'a SplitConfig) -> Result<Self, FeaturesError> {
-        // `file` answers with a path for this split, whose configuration this is.
+        // `file` returns a path, since this is the configuration of this split.
         let path = config.file()?.unwrap_or_default();
         let hint = "`split.path` is relative to the folder that the command runs in";
         if !path.is_file() {
@@ -63,7 +63,7 @@ impl<'a> Lines<'a> {
         let wanted: Vec<String> = columns.all().map(|column| names[column].clone()).collect();
         let records = open_table(&path, &wanted, "|").map_err(unread)?;
         let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
-        // What is wanted stands in this order in each row, and nothing else does.
+        // Each row has the wanted columns in this order, and no others.
         let key = (0, columns.key.1.map(|_| 1));
         let place = wanted.len() - 1;
         Ok(Self { config, records, row: Row::default(), is_parquet, key, place, is_fold: columns.is_fold })
@@ -77,7 +77,7 @@ impl<'a> Lines<'a> {
     /// The next line; `None` after the last.
     ///
     /// # Errors
-    /// A line that cannot be read, or says what is no row, part or fold.
+    /// A line that cannot be read, or whose row, part or fold is invalid.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, FeaturesError> {
         let Self { config, key, place, is_fold, .. } = *self;
         if !self.records.read(&mut self.row)? {
@@ -143,7 +143,7 @@ impl Columns {
         Ok(Self { key, place, is_fold })
     }
 
-    /// All of them, that of the place last.
+    /// All of these columns, that of the part or fold last.
     fn all(&self) -> impl Iterator<Item = usize> {
         [Some(self.key.0), self.key.1, Some(self.place)].into_iter().flatten()
     }

@@ -1,4 +1,4 @@
-//! How does Adam move rows, and pay what they owe, without a tensor?
+//! Adam by SIMD on embedding rows and dense layers, without tensors.
 //!
 //! The equations are those of `optimizer.rs`, which is their definition. Does not know networks.
 //!
@@ -35,7 +35,7 @@ impl Table {
         self.width
     }
 
-    /// The weight, 0, or one of its moments, row by row: `[n_rows, width]`.
+    /// The weights (0) or one of their moments (1, 2), row by row: `[n_rows, width]`.
     pub(super) fn numbers(&self, which: usize) -> Vec<f32> {
         let rows = self.values.chunks(3 * self.stride);
         rows.flat_map(|row| row[which * self.stride..][..self.width].iter().copied()).collect()
@@ -100,17 +100,17 @@ pub(super) fn step<S: Simd>(simd: S, [w, m, v]: [&mut [f32]; 3], gradient: &[f32
     }
 }
 
-/// The rows of one side: when each was last updated, and which a batch meets.
+/// The rows of one side: when each was last updated, and which of them a batch meets.
 #[derive(Debug)]
 pub(super) struct Side {
     /// In steps; 0 for never.
     last: Vec<u32>,
-    /// The step at which a row was met in the batch at hand, and as which of the distinct rows.
+    /// The step at which a row was last met, and its index among the distinct rows of that batch.
     stamp: Vec<u32>,
     place: Vec<u32>,
     /// The distinct rows of the batch, in the order of their first appearance.
     pub(super) distinct: Vec<u32>,
-    /// The places in the batch where each of them stands, chained: the first, and after each place the next.
+    /// The places of each distinct row in the batch, as linked lists: the first, and after each place the next.
     first: Vec<u32>,
     last_place: Vec<u32>,
     next: Vec<u32>,

@@ -1,8 +1,8 @@
-//! How are small matrices multiplied as fast as a core can?
+//! Products of small matrices by SIMD, in tiles that stay in registers.
 //!
-//! Does not know networks. Row-major matrices whose rows begin at whole vectors; a tile of a few rows by a few vectors stays in
-//! registers while a product is summed, so that memory is read once per tile. One binary serves every CPU: `pulp` picks the widest
-//! vectors at run time.
+//! Does not know networks. Matrices are row-major, and rows begin at whole vectors; a tile of a few rows by a few
+//! vectors stays in registers while a product is summed, so that memory is read once per tile. One binary serves every
+//! CPU: `pulp` picks the widest vectors at run time.
 //!
 //! **Invariant**: numbers beyond the last column are 0; each number is one sum in one order, whatever the tiles.
 
@@ -24,7 +24,7 @@ impl Padded {
         Self { n_columns, stride, values: vec![0.0; n_rows * stride] }
     }
 
-    /// Those numbers, row by row.
+    /// A matrix of these numbers, row by row.
     pub(super) fn of(values: &[f32], n_columns: usize) -> Self {
         let n_rows = values.len().checked_div(n_columns).unwrap_or(0);
         let mut matrix = Self::zeros(n_rows, n_columns);
@@ -70,7 +70,7 @@ impl Padded {
         &mut self.values
     }
 
-    /// Makes `of` this matrix's transpose.
+    /// Writes this matrix's transpose into `of`.
     pub(super) fn transpose_into(&self, of: &mut Self) {
         for row in 0..self.n_rows() {
             for (column, value) in self.row(row)[..self.n_columns].iter().enumerate() {
@@ -86,7 +86,7 @@ fn vectors<S: Simd>(n: usize) -> usize {
     n.div_ceil(S::F32_LANES)
 }
 
-/// `n` rows of a matrix, from the one numbered so.
+/// Rows of a matrix, from row `from` on.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<M> {
     pub(super) matrix: M,
@@ -139,7 +139,7 @@ struct Factors<'a> {
     from: usize,
 }
 
-/// `P` vectors of every row, by tiles of `R` rows while there are so many.
+/// `P` vectors of every row, by tiles of `R` rows while there are enough.
 #[inline(always)]
 fn product_panel<S: Simd, const R: usize, const P: usize>(
     simd: S,
@@ -152,7 +152,7 @@ fn product_panel<S: Simd, const R: usize, const P: usize>(
     product_tiles::<S, 1, P>(simd, row, n, factors, out);
 }
 
-/// Tiles of `R` rows from `row` on, as many as fit into `n`; the row after them.
+/// Tiles of `R` rows from `row` on, as many as fit into `n`; returns the row after them.
 #[inline(always)]
 fn product_tiles<S: Simd, const R: usize, const P: usize>(
     simd: S,
@@ -167,7 +167,7 @@ fn product_tiles<S: Simd, const R: usize, const P: usize>(
     while row + R <= n {
         let rows: [&[f32]; R] = std::array::from_fn(|r| &a.matrix.row(a.from + row + r)[..k]);
         let mut sums = [*start; R];
-        // Nothing in here can panic: sums would be kept in memory.
+        // Nothing in here can panic, or else sums would be kept in memory.
         for (at, weights) in (0..k).zip(b.chunks(stride)) {
             let Some(weights) = weights.first_chunk::<P>() else { break };
             for (sums, row) in sums.iter_mut().zip(&rows) {
@@ -200,7 +200,7 @@ pub(super) fn add_transposed_product<S: Simd>(simd: S, n: usize, a: Rows<&Padded
     }
 }
 
-/// `P` vectors of every row of the product, by tiles of `R` rows while there are so many.
+/// `P` vectors of every row of the product, by tiles of `R` rows while there are enough.
 #[inline(always)]
 fn transposed_panel<S: Simd, const R: usize, const P: usize>(
     simd: S,
@@ -215,7 +215,7 @@ fn transposed_panel<S: Simd, const R: usize, const P: usize>(
     transposed_tiles::<S, 1, P>(simd, n, a, b, out, at, from);
 }
 
-/// Tiles of `R` rows of the product from `at` on, as many as there are; the row after them.
+/// Tiles of `R` rows of the product from `at` on, as many as there are; returns the row after them.
 #[inline(always)]
 fn transposed_tiles<S: Simd, const R: usize, const P: usize>(
     simd: S,
@@ -235,7 +235,7 @@ fn transposed_tiles<S: Simd, const R: usize, const P: usize>(
             sums.iter_mut().zip(vectors).for_each(|(sum, vector)| *sum = *vector);
         }
         let xs = a.matrix.values[a.from * a.matrix.stride + at..].chunks(a.matrix.stride);
-        // Nothing in here can panic: sums would be kept in memory.
+        // Nothing in here can panic, or else sums would be kept in memory.
         for ((xs, others), _) in xs.zip(b.chunks(stride)).zip(0..n) {
             let (Some(xs), Some(others)) = (xs.first_chunk::<R>(), others.first_chunk::<P>()) else { break };
             for (sums, x) in sums.iter_mut().zip(xs) {
@@ -265,7 +265,7 @@ fn store<V: Copy, const R: usize, const P: usize>(to: &mut [V], stride: usize, s
     }
 }
 
-/// The first `P` of `vectors`, which has so many.
+/// The first `P` of `vectors`, which has at least as many.
 #[inline(always)]
 fn first<V, const P: usize>(vectors: &[V]) -> &[V; P] {
     vectors.first_chunk().expect("a matrix has whole vectors")
@@ -281,7 +281,7 @@ mod tests {
         (0..n).map(|at| (((at + seed) * 7919) % 23) as f32 / 11.0 - 1.0).collect()
     }
 
-    /// The vectors of this CPU, of those before, and none.
+    /// The vectors of this CPU, those of older ones, and none.
     fn archs() -> Vec<Arch> {
         #[cfg(target_arch = "x86_64")]
         let narrower = pulp::x86::V3::try_new().map(Arch::V3);

@@ -1,9 +1,10 @@
-//! The fused step on the CPU.
+//! The fused training step on the CPU, by SIMD on all cores.
 //!
-//! Vectors of any width, as the processor has them, and all its cores. Does not know GPUs.
+//! Vectors have the width of the processor's. Does not know GPUs.
 //!
-//! **Invariant**: a batch is divided into shares by its length alone; gradients are summed row by row within a share, then over shares
-//! in their order, and over the places of an embedding row in theirs: the result does not depend on how many threads there are.
+//! **Invariant**: the result does not depend on the number of threads. A batch is divided into shares by its length
+//! alone; gradients are summed row by row within a share, then over shares in their order, and over the places of an
+//! embedding row in theirs.
 
 mod adam;
 mod matrix;
@@ -32,10 +33,10 @@ use crate::training::{Data, numbers};
 /// Rows that are worked on together: what they need stays in the nearest cache.
 const BLOCK: usize = 32;
 
-/// Shares of a batch, at most: so many threads can work on it.
+/// Shares of a batch, at most, and so threads that work on it.
 const SHARES: usize = 16;
 
-/// Rows between two looks at whether to stop.
+/// Rows between two checks for an interruption.
 const ROWS_BETWEEN_LOOKS: usize = 8_192;
 
 /// A network's numbers, laid out for the CPU, with all that the optimizer keeps.
@@ -44,7 +45,7 @@ pub(crate) struct OnCpu {
     sides: Vec<Side>,
     users: Rows,
     items: Rows,
-    /// Over the second pair of embeddings, item features, contexts: those that the network has.
+    /// The layers over the second pair of embeddings, item features and contexts that the network has.
     layers: Vec<Layer>,
     output: Output,
     /// `[n_items, n_features]`, where a layer reads them.
@@ -60,7 +61,7 @@ pub(crate) struct OnCpu {
 }
 
 impl OnCpu {
-    /// Takes the numbers of `network` over; those it has are stale until [`OnCpu::write`].
+    /// Takes over the numbers of `network`, which are stale until [`OnCpu::write`].
     ///
     /// # Errors
     /// A device that fails.
@@ -149,7 +150,7 @@ impl OnCpu {
         Ok((error / n, share / n * 100.0))
     }
 
-    /// One step; the batch's absolute errors and their shares of the targets, summed.
+    /// One step; returns the batch's absolute errors and their shares of the targets, summed.
     fn step(&mut self, arch: Arch, columns: &Columns, rows: &[u32], on_all_cores: bool) -> [f64; 2] {
         self.step += 1;
         arch.dispatch(Touch { fused: self, columns, rows });
@@ -190,7 +191,7 @@ impl OnCpu {
         sums
     }
 
-    /// Catches every row up and puts all numbers into `network`; training can go on.
+    /// Brings every row up to date and puts all numbers into `network`; training can go on.
     pub(crate) fn write<N: Network>(&mut self, network: &mut N, device: &Device) {
         Arch::new().dispatch(step::Settle { fused: self });
         self.put(0, network, device);
@@ -202,7 +203,7 @@ impl OnCpu {
         self.put(1, network, device);
     }
 
-    /// Puts the weights, 0, or one of their moments into `network`.
+    /// Puts the weights (0) or one of their moments (1, 2) into `network`.
     fn put<N: Network>(&self, which: usize, network: &mut N, device: &Device) {
         let tensor = |values: Vec<f32>, width: usize| {
             let n = values.len() / width;
@@ -222,29 +223,29 @@ impl OnCpu {
     }
 }
 
-/// Whether a step is worth being divided among cores, found by trying: it gives the same bytes either way, and what it costs that a core
-/// reads what another has written depends on the machine and on what else runs on it.
+/// Finds by trial whether a step is faster on all cores than on one. The bytes are the same either way; the cost of
+/// reading what another core has written depends on the machine and on what else runs on it.
 #[derive(Debug, Default)]
 struct Pace {
     steps: usize,
     began: Option<Instant>,
-    /// Of the steps tried: on one core, and on all.
+    /// Durations of the steps tried: on one core, and on all.
     took: [Vec<Duration>; 2],
-    /// What was found.
+    /// The result of the trial.
     on_all_cores: bool,
 }
 
 impl Pace {
-    /// Steps of a stretch on one core or on all. They come turn by turn, so that what the machine does besides strikes both alike.
+    /// Steps of a stretch on one core or on all. Stretches take turns, so that other load affects both alike.
     const STRETCH: usize = 8;
 
-    /// Steps at the beginning of a stretch that do not count: what they read lies where the stretch before left it.
+    /// Steps at the beginning of a stretch that do not count: their data lie where the stretch before left them.
     const SETTLING: usize = 2;
 
     /// Steps of a trial.
     const TRIED: usize = 4 * Self::STRETCH;
 
-    /// Steps from one trial to the next: a machine is not always as free as it was.
+    /// Steps from one trial to the next: a machine's load changes.
     const PERIOD: usize = 2_000;
 
     /// Whether the next step takes all cores.
@@ -255,7 +256,7 @@ impl Pace {
         self.after(took)
     }
 
-    /// The same, the step before having taken so long.
+    /// The same, given how long the step before took.
     fn after(&mut self, took: Option<Duration>) -> bool {
         if self.steps == Self::PERIOD {
             *self = Self::default();
@@ -267,7 +268,7 @@ impl Pace {
             self.took[usize::from(is_on_all_cores(last))].push(took);
         }
         if self.steps == Self::TRIED {
-            // Other cores have to be worth it.
+            // All cores must be faster by a margin.
             let [one, all] = std::mem::take(&mut self.took).map(median);
             self.on_all_cores = all.mul_f64(1.05) < one;
         }
@@ -282,7 +283,7 @@ fn median(mut took: Vec<Duration>) -> Duration {
     took.get(took.len() / 2).copied().unwrap_or_default()
 }
 
-/// A row of zeros as long as `n` numbers are when padded.
+/// A row of `n` zeros, with its padding.
 fn zeros(n: usize) -> Vec<f32> {
     vec![0.0; padded(n)]
 }
@@ -293,7 +294,7 @@ mod tests {
 
     #[test]
     fn all_cores_are_taken_where_they_are_faster() {
-        // The last are faster, but not worth it; the machine changes in the second period.
+        // The machine changes in the second period. In the last case all cores are then faster, but by too little.
         for (all, one, expected) in [([30, 50], [50, 30], [true, false]), ([50, 97], [30, 100], [false, false])] {
             let mut pace = Pace::default();
             let mut last = pace.after(None);

@@ -1,9 +1,10 @@
-//! What do a hidden layer's halves say of every pair of a user and an item?
+//! Sums a hidden layer of rectified units for every pair of a user and an item, by SIMD on all cores.
 //!
-//! `out[u, i] = Σ_d w_d relu(a[u, d] + b[i, d])`: three instructions for a vector of items and a hidden unit, and nothing held in memory but
-//! the answer. Does not know networks.
+//! `out[u, i] = Σ_d w_d relu(a[u, d] + b[i, d])`: three instructions for a vector of items and a hidden unit, and only
+//! the result is held in memory. Does not know networks.
 //!
-//! **Invariant**: each number is one sum over the hidden units in their order, whatever is asked beside it and on how many threads.
+//! **Invariant**: each number is one sum over the hidden units in their order, whatever else is asked and on however
+//! many threads.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use pulp::{Arch, Simd, WithSimd};
@@ -11,7 +12,7 @@ use rayon::prelude::*;
 
 use super::matrix::Padded;
 
-/// Users that a thread works on together: what a few vectors of items have is read once for them.
+/// Users that a thread works on together, so that a few vectors of items are read once for all of them.
 const USERS: usize = 8;
 
 /// Vectors of items that are summed at once.

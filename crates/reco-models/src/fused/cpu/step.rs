@@ -1,4 +1,4 @@
-//! What happens in one step?
+//! One fused training step on the CPU: forward, backward and update of a batch.
 //!
 //! The equations stand in the head of `fused/mod.rs`. Does not know epochs.
 //!
@@ -12,7 +12,7 @@ use super::{BLOCK, OnCpu, zeros};
 use crate::batches::Columns;
 use crate::network::Side;
 
-/// A squared length is at least this.
+/// The least squared length.
 const LEAST_SQUARE: f32 = 1e-12;
 
 /// A dense layer before a rectifier, with its moments.
@@ -20,7 +20,7 @@ const LEAST_SQUARE: f32 = 1e-12;
 pub(super) struct Layer {
     /// `[d_input, d_output]`: weight, first and second moment.
     weight: [Padded; 3],
-    /// `[d_output, d_input]`: the weight again, to go back through.
+    /// `[d_output, d_input]`: the weight again, for the backward pass.
     transposed: Padded,
     /// `[d_output]`, as the weight.
     bias: [Vec<f32>; 3],
@@ -48,12 +48,12 @@ impl Layer {
         self.weight[0].n_columns()
     }
 
-    /// The weight, 0, or one of its moments.
+    /// The weight (0) or one of its moments (1, 2).
     pub(super) fn weight(&self, which: usize) -> Vec<f32> {
         self.weight[which].to_vec()
     }
 
-    /// The bias, 0, or one of its moments.
+    /// The bias (0) or one of its moments (1, 2).
     pub(super) fn bias(&self, which: usize) -> Vec<f32> {
         self.bias[which][..self.d_output()].to_vec()
     }
@@ -85,27 +85,27 @@ impl Output {
         Self { layers: layers.collect(), pair: state(&[weight[0], bias]), widths: widths.to_vec() }
     }
 
-    /// The weight, 0, or one of its moments.
+    /// The weight (0) or one of its moments (1, 2).
     pub(super) fn weight(&self, which: usize) -> Vec<f32> {
         let layers = self.layers.iter().zip(&self.widths).flat_map(|(layer, width)| &layer[which][..*width]);
         std::iter::once(&self.pair[which][0]).chain(layers).copied().collect()
     }
 
-    /// The bias, 0, or one of its moments.
+    /// The bias (0) or one of its moments (1, 2).
     pub(super) fn bias(&self, which: usize) -> f32 {
         self.pair[which][1]
     }
 }
 
-/// What a share of a batch computes: gradients of its own rows' embeddings, and its part of those of all that is dense.
+/// What a share of a batch computes: gradients of its own rows' embeddings, and its part of the dense gradients.
 #[derive(Debug)]
 pub(super) struct Share {
     /// Rows that it has room for: whole blocks.
     room: usize,
-    /// Of the first pair of tables, `[room, embedding_size]`.
+    /// Gradients of the first pair of tables, `[room, embedding_size]`.
     rows: [Padded; 2],
     layers: Vec<ShareOfLayer>,
-    /// Of the cosine's weight and the bias.
+    /// Gradients of the cosine's weight and of the bias.
     pair: Vec<f32>,
     /// Σ |ŷ - y| and Σ |ŷ - y| / |y|.
     sums: [f64; 2],
@@ -113,14 +113,14 @@ pub(super) struct Share {
 
 #[derive(Debug)]
 struct ShareOfLayer {
-    /// `[room, d_input]`: what the layer reads, then, of embeddings, the gradient of it.
+    /// `[room, d_input]`: what the layer reads; where that is embeddings, then their gradients.
     input: Padded,
-    /// `[BLOCK, d_output]`: what the rectifier lets through, then the gradient before it.
+    /// `[BLOCK, d_output]`: the rectifier's output, then the gradient of its input.
     hidden: Padded,
     /// `[d_input, d_output]`
     weight: Padded,
     bias: Vec<f32>,
-    /// Of this layer's weights in the joining unit.
+    /// Gradients of this layer's weights in the joining unit.
     output: Vec<f32>,
 }
 
@@ -165,7 +165,7 @@ impl Share {
     }
 }
 
-/// Finds the distinct rows of a batch and catches them up.
+/// Finds the distinct rows of a batch and brings them up to date.
 pub(super) struct Touch<'a> {
     pub(super) fused: &'a mut OnCpu,
     pub(super) columns: &'a Columns,
@@ -209,7 +209,7 @@ impl WithSimd for Gradients<'_> {
     }
 }
 
-/// Adam on all that is dense.
+/// Adam on the dense layers.
 pub(super) struct UpdateDense<'a> {
     pub(super) layers: &'a mut [Layer],
     pub(super) output: &'a mut Output,
@@ -283,7 +283,7 @@ impl WithSimd for UpdateRows<'_> {
     }
 }
 
-/// Catches every row of every table up.
+/// Brings every row of every table up to date.
 pub(super) struct Settle<'a> {
     pub(super) fused: &'a mut OnCpu,
 }
@@ -377,7 +377,7 @@ impl OnCpu {
         layer == 0 && self.tables.len() > 2
     }
 
-    /// Writes what the layer numbered `layer` reads of a row.
+    /// Writes the input of the layer numbered `layer` for a row.
     #[inline(always)]
     fn input(&self, layer: usize, columns: &Columns, row: usize, to: &mut [f32]) {
         if self.reads_embeddings(layer) {
@@ -401,7 +401,7 @@ fn add<S: Simd>(simd: S, sums: &mut [f32], others: &[f32]) {
     }
 }
 
-/// The cosine of two rows, and what it takes to go back.
+/// The cosine of two rows, and what its backward pass needs.
 #[derive(Clone, Copy)]
 struct Cosine {
     value: f32,
@@ -428,7 +428,7 @@ impl Cosine {
         Self { value, scale, shrink }
     }
 
-    /// Writes the gradients of both rows, the cosine's own being `slope`.
+    /// Writes the gradients of both rows, given `slope`, the gradient of the cosine.
     #[inline(always)]
     fn back<S: Simd>(self, simd: S, a: &[f32], b: &[f32], slope: f32, to_a: &mut [f32], to_b: &mut [f32]) {
         let scale = simd.splat_f32s(slope * self.scale);

@@ -1,8 +1,8 @@
-//! Forward and backward over a batch, on a GPU.
+//! The GPU kernel of the forward and backward pass over a batch.
 //!
-//! The equations stand in the head of `fused/mod.rs`. A cube takes a share of the batch, tile by tile. Of a tile its units first fetch
-//! what the ratings read into shared memory, and then each computes its part of every array, with `x_r` and `h_r` a rating's inputs and
-//! hidden units, `δ_r = g w [h_r > 0]`:
+//! The equations stand in the head of `fused/mod.rs`. A cube takes a share of the batch, tile by tile. Its units first
+//! fetch what the ratings of a tile read into shared memory, and then each computes its part of every array, with `x_r`
+//! and `h_r` a rating's inputs and hidden units, `δ_r = g w [h_r > 0]`:
 //!
 //! ```text
 //! h_r = relu(x_r W + z)      ŷ_r = w₀ c_r + w·h_r + z₀      ∂L/∂W += Σ_r x_rᵀ δ_r      ∂L/∂x_r = δ_r Wᵀ
@@ -10,14 +10,14 @@
 //!
 //! Does not know Adam, nor which rows a batch meets twice.
 //!
-//! **Invariant**: every number is summed by one unit, over ratings in their order, and written by no other: the result does not depend on
-//! when units run.
+//! **Invariant**: every number is summed by one unit, over ratings in their order, and written by no other: the result
+//! does not depend on when units run.
 
 use cubecl::prelude::*;
 
 use super::shape::{Layer, N_LAYERS, Shape};
 
-/// Writes the gradient of each rating's embeddings, and of each share's part of all that is dense.
+/// Writes the gradients of each rating's embeddings, and each share's part of the dense gradients.
 ///
 /// # Shapes
 /// - order: rows of the columns, in the order of training; the batch is `from .. from + n`
@@ -54,14 +54,14 @@ pub(super) fn gradients(
     let share = CUBE_POS;
     let sums = share * comptime!(shape.n_dense + 2);
 
-    // Of each rating of the tile: its row, user and item.
+    // For each rating of the tile: its row, user and item.
     let mut met = Shared::<[u32]>::new_slice(comptime!(3 * shape.tile));
     let mut a = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.embedding_size));
     let mut b = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.embedding_size));
     let mut x = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.d_input.max(1)));
     let mut h = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.d_hidden.max(1)));
     let mut delta = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.d_hidden.max(1)));
-    // Of each rating: g, c, and what the gradients of `a` and `b` are made with.
+    // For each rating: g, c, and the factors of the gradients of `a` and `b`.
     let mut slope = Shared::<[f32]>::new_slice(comptime!(5 * shape.tile));
     let mut loss = Shared::<[f32]>::new_slice(comptime!(2 * shape.tile));
     if unit < tile {
@@ -72,7 +72,7 @@ pub(super) fn gradients(
     for number in 0..n_tiles {
         let first = (share * n_tiles + number) * tile;
         if unit < tile {
-            // Beyond the batch stands its last rating again, with a slope of 0.
+            // Beyond the batch, its last rating is repeated, with a slope of 0.
             let row = order[from + usize::min(first + unit, n - 1)];
             met[3 * unit] = row;
             met[3 * unit + 1] = ids[2 * row as usize];
@@ -221,8 +221,8 @@ pub(super) fn gradients(
     }
 }
 
-/// `relu(x W + z)` of one layer, for the ratings of a tile: a unit has two hidden units of all of them, so that each weight is read once and
-/// each input once for both.
+/// `relu(x W + z)` of one layer, for the ratings of a tile. A unit computes two hidden units for all ratings, so that
+/// each weight is read once, and each input once for both.
 #[cube]
 fn forward(x: &[f32], h: &mut [f32], dense: &[f32], unit: usize, #[comptime] layer: Layer, #[comptime] shape: Shape) {
     let tile = comptime!(shape.tile);
@@ -230,7 +230,7 @@ fn forward(x: &[f32], h: &mut [f32], dense: &[f32], unit: usize, #[comptime] lay
     let half = comptime!(layer.d_output.div_ceil(2));
     let bias = comptime!(layer.weight + layer.d_input * layer.d_output);
     for hidden in range_stepped(unit, half, comptime!(shape.units)) {
-        // Of an odd number the last has no other: it is computed twice, and written once.
+        // Where their number is odd, the last is its own partner: it is computed twice, and written once.
         let other = usize::min(hidden + half, comptime!(layer.d_output - 1));
         let mut sums = Array::<f32>::new(tile);
         let mut others = Array::<f32>::new(tile);
@@ -260,9 +260,9 @@ fn forward(x: &[f32], h: &mut [f32], dense: &[f32], unit: usize, #[comptime] lay
     }
 }
 
-/// Goes back through one layer: adds a tile's part of the gradient of its weights, transposed, and of its bias to those of the share, and
-/// where it reads embeddings writes their gradients from `to` on, for the `n_left` ratings that there are. A unit has two inputs of all
-/// ratings; the bias is one more input, which is 1.
+/// The backward pass of one layer: adds a tile's part of the gradients of its weights, transposed, and of its bias to
+/// those of the share. Where the layer reads embeddings, writes their gradients from `to` on, for the `n_left` ratings
+/// that there are. A unit takes two inputs of all ratings; the bias is one more input, which is 1.
 #[cube]
 #[expect(clippy::too_many_arguments, reason = "a kernel has no structures to put them into")]
 fn backward(
@@ -286,7 +286,8 @@ fn backward(
     let n_columns = comptime!(layer.d_input + 1);
     let half = comptime!((layer.d_input + 1).div_ceil(2));
     for column in range_stepped(unit, half, comptime!(shape.units)) {
-        // Beside the first half, which never has the bias, the second: of an odd number its last is not there.
+        // The first half never has the bias. Beside it stands the second half, which lacks its last where the number is
+        // odd.
         let second = column + half;
         let is_bias = second == width;
         let other = usize::min(second, comptime!(layer.d_input - 1));
@@ -359,8 +360,8 @@ fn add(sums: &mut [f32], at: usize, sum: f32, number: usize) {
     }
 }
 
-/// The cosine of a rating's first pair, and what it takes to go back but for the slope: `1 / (|a| |b|)`, `c / a·a`, `c / b·b`; the last two
-/// are 0 where a length is too small to count.
+/// The cosine of a rating's first pair, and what its backward pass needs besides the slope: `1 / (|a| |b|)`, `c / a·a`,
+/// `c / b·b`; the last two are 0 where a length is too small to count.
 #[cube]
 fn cosine(a: &[f32], b: &[f32], slope: &mut [f32], rating: usize, #[comptime] size: usize) {
     let mut ab = 0.0;

@@ -1,9 +1,10 @@
-//! The fused step on a GPU.
+//! The fused training step on a GPU, as two CubeCL kernels: `gradients`, then `update`.
 //!
-//! Two kernels a step, by CubeCL for whatever the device speaks: `gradients`, then `update`. Columns lie on the device from the start;
-//! an epoch's order, and which rows its steps meet, are uploaded in parts of [`PART`] ratings. Does not know which GPU it is.
+//! Columns lie on the device from the start; an epoch's order, and which rows its steps meet, are uploaded in parts of
+//! [`PART`] ratings. Does not know which GPU it is.
 //!
-//! **Invariant**: nothing is read back within an epoch, and nothing is added by two units: the same bytes each time.
+//! **Invariant**: nothing is read back within an epoch, and no number is summed by two units: the bytes are the same
+//! each time.
 
 mod gradients;
 mod plan;
@@ -45,7 +46,7 @@ pub(crate) struct OnGpu {
     ids: CubeTensor,
     /// `[n_rows, 1 + n_contexts]`: their targets and contexts.
     numbers: CubeTensor,
-    /// What a batch needs, for as many ratings as the longest so far: gradients of its rows, and of all that is dense.
+    /// Room for a batch as long as the longest so far: gradients of its rows, and dense gradients.
     room: Option<(usize, [CubeTensor; 2])>,
     rows: [Rows; 2],
     adam: Adam,
@@ -54,8 +55,8 @@ pub(crate) struct OnGpu {
 }
 
 impl OnGpu {
-    /// Takes the numbers of `network` over; those it has are stale until [`OnGpu::write`]. `None` where kernels cannot run on `device`,
-    /// or one rating does not fit into the memory that a cube shares.
+    /// Takes over the numbers of `network`, which are stale until [`OnGpu::write`]. `None` where kernels cannot run on
+    /// `device`, or one rating does not fit into the memory that a cube shares.
     ///
     /// # Errors
     /// A device that fails.
@@ -110,7 +111,7 @@ impl OnGpu {
         });
         let tables = std::array::from_fn(|_| tables.next().unwrap_or_else(none));
         let features = match data.item_features {
-            // Another place of its own: what a network reads is not to be moved by it.
+            // A copy, so that this step cannot change what a network reads.
             Some(features) if has_features => raw(features.clone() * 1.0),
             _ => none(),
         };
@@ -153,7 +154,7 @@ impl OnGpu {
         let mut losses = Vec::new();
         for part in order.chunks(batch_size * (PART / batch_size).max(1)) {
             let plan = Plan::new(&mut self.rows, columns, part, batch_size, self.step, &self.adam);
-            // The part before may still run; two of them at a time lie on the device.
+            // The part before may still run, so that at most two lie on the device.
             if losses.len() > 1 {
                 self.device.sync().map_err(|error| device_failed(&error))?;
             }
@@ -170,7 +171,7 @@ impl OnGpu {
         Ok((sums[0] / n, sums[1] / n * 100.0))
     }
 
-    /// The steps of a plan; `[n_steps, 2]`, their losses.
+    /// Runs the steps of a plan; returns their losses, `[n_steps, 2]`.
     fn part(&mut self, order: &[u32], plan: Plan, run: &Run<'_>) -> Result<CubeTensor, FitError> {
         let device = self.device.clone();
         let upload = Upload { device: &device };
@@ -264,7 +265,7 @@ impl OnGpu {
         self.room.as_ref().expect("it was just made").1.clone()
     }
 
-    /// Puts all numbers into `network`; training can go on. Every row is caught up at the end of an epoch.
+    /// Puts all numbers into `network`; training can go on. Every row is up to date at the end of an epoch.
     pub(super) fn write<N: Network>(&self, network: &mut N) {
         self.put(0, network);
     }
@@ -275,12 +276,12 @@ impl OnGpu {
         self.put(1, network);
     }
 
-    /// Puts the weights, 0, or one of their moments into `network`.
+    /// Puts the weights (0) or one of their moments (1, 2) into `network`.
     fn put<N: Network>(&self, which: usize, network: &mut N) {
         let size = self.shape.embedding_size;
         for (table, to) in self.tables.iter().zip(network.tables_mut()) {
             let state = Tensor::<2>::from_primitive::<Wgpu>(table.clone());
-            // A slice may be a view of what the next step overwrites: the product is a place of its own.
+            // A slice may be a view of what the next step overwrites: the product is a copy.
             let weight = state.slice(s![.., which * size..(which + 1) * size]) * 1.0;
             to.weight = Param::initialized(to.weight.id, weight);
         }

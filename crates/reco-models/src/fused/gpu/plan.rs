@@ -1,8 +1,8 @@
-//! Which rows does each step meet, and what will they owe?
+//! Plans which embedding rows each step of an epoch meets, and which missed updates they owe.
 //!
-//! The order of an epoch is known before it begins, so that nobody has to ask the GPU. Does not know tensors.
+//! An epoch's order is known before it begins, so nothing has to be asked of the GPU. Does not know tensors.
 //!
-//! **Invariant**: at the end of a plan every row is caught up with its last step; places of a row stand in the order of the batch.
+//! **Invariant**: at the end of a plan every row is up to date with its last step; a row's places are in batch order.
 
 use crate::batches::Columns;
 use crate::fused::debt::{DEBT, Debt};
@@ -14,37 +14,38 @@ pub(super) struct Step {
     /// The batch in the order of the plan: `from .. from + n`.
     pub(super) from: usize,
     pub(super) n: usize,
-    /// Its first slot: so many users, then so many items.
+    /// Its first slot: its users stand from there on, then its items.
     pub(super) slot: usize,
     pub(super) n_users: usize,
     pub(super) n_items: usize,
 }
 
-/// What some steps do.
+/// The plan of a number of steps.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// `[n_slots, 3]`: a row that a step meets, and where its places begin and end.
     pub(super) slots: Vec<i32>,
-    /// Of each slot: the ratings of its batch that have this row.
+    /// For each slot, the ratings of its batch that have this row.
     pub(super) places: Vec<i32>,
     /// `[n_slots, DEBT]`: what the row owes from this step until it is next met, or the plan ends. Empty where nothing is ever owed.
     pub(super) debts: Vec<f32>,
-    /// Of users and of items, `[n_rows, DEBT]`: what each row owes until it is first met. Empty where nothing is owed.
+    /// For users and for items, `[n_rows, DEBT]`: what each row owes until it is first met. Empty where nothing is
+    /// owed.
     pub(super) first: [Vec<f32>; 2],
 }
 
 /// The rows of one side.
 #[derive(Debug)]
 pub(super) struct Rows {
-    /// The step up to which a row is caught up; 0 if it was never met.
+    /// The step up to which a row is up to date; 0 if it was never met.
     last: Vec<u32>,
-    /// The step at which a row was last met, and as which of the distinct rows.
+    /// The step at which a row was last met, and its index among the distinct rows of that batch.
     stamp: Vec<u32>,
     distinct: Vec<u32>,
     /// The slot of this plan in which a row was last met.
     slot: Vec<Option<u32>>,
-    /// Of the distinct rows of a batch, where the next place goes.
+    /// For each distinct row of a batch, where its next place goes.
     next: Vec<usize>,
 }
 
@@ -59,7 +60,7 @@ impl Rows {
         }
     }
 
-    /// Adds the rows of the batch that `step` meets to the plan; how many of them are distinct.
+    /// Adds the rows of the batch that `step` meets to the plan; returns how many of them are distinct.
     fn meet(
         &mut self,
         batch: impl Iterator<Item = u32> + Clone,
@@ -104,7 +105,7 @@ impl Rows {
         self.next.len()
     }
 
-    /// Catches every row up with `step`.
+    /// Brings every row up to date with `step`.
     fn close(&mut self, step: u32, adam: &Adam, side: usize, plan: &mut Plan) {
         for row in 0..self.last.len() {
             if self.last[row] > 0 {
@@ -115,7 +116,8 @@ impl Rows {
         }
     }
 
-    /// Writes down what `row` owes before it is read at `step`: where it was last met, or else before the plan begins.
+    /// Writes down what `row` owes before it is read at `step`: at the slot where it was last met, or else in what is
+    /// owed before the plan begins.
     fn owe(&self, row: usize, step: u32, adam: &Adam, side: usize, plan: &mut Plan) {
         let debt = Debt::of(self.last[row], step, adam);
         let (debts, at) = match self.slot[row] {

@@ -1,16 +1,16 @@
-//! Where does everything of a network stand on a GPU?
+//! The layout of a network's numbers on a GPU, and how a batch is divided among cubes.
 //!
-//! Does not know numbers. Kernels are compiled for one shape.
+//! Does not know the numbers. Kernels are compiled for one shape.
 //!
-//! **Invariant**: layers lie side by side, in the order in which the network lists them; what a network lacks has a width of 0.
+//! **Invariant**: layers lie side by side, in the order of the network's list; what a network lacks has a width of 0.
 
 /// Ratings of a tile, at most.
 const TILE: usize = 8;
 
-/// Shares of a batch, at most: so many cubes work on it, and so many partial sums of all that is dense are added up.
+/// Shares of a batch, at most: the cubes that work on it, and the partial sums of dense gradients that are added up.
 const SHARES: usize = 512;
 
-/// Layers of a network, those that it lacks among them.
+/// Layers of a network, including those that it lacks.
 pub(super) const N_LAYERS: usize = 3;
 
 /// A dense layer before a rectifier; all 0 where the network has none.
@@ -90,12 +90,12 @@ impl Shape {
         })
     }
 
-    /// All of them, in the order in which they lie.
+    /// All layers, in the order in which they lie.
     pub(super) fn layers(&self) -> [Layer; N_LAYERS] {
         [self.pair, self.features, self.contexts]
     }
 
-    /// Into how many shares a batch of `n` ratings is divided, and how many tiles each of them has.
+    /// The number of shares into which a batch of `n` ratings is divided, and the number of tiles of each.
     pub(super) fn shares(&self, n: usize) -> (usize, usize) {
         let n_tiles = n.div_ceil(self.tile);
         let n_per_share = n_tiles.div_ceil(SHARES);

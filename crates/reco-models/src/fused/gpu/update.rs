@@ -1,7 +1,7 @@
-//! Adam over what a batch met, on a GPU.
+//! The GPU kernel of Adam on the rows that a batch met and on the dense layers.
 //!
-//! The equations are those of `optimizer.rs`, which is their definition. What a row will owe when it is next met is known beforehand and
-//! paid at once:
+//! The equations are those of `optimizer.rs`, which is their definition. What a row will owe when it is next met is
+//! known beforehand and paid at once:
 //!
 //! ```text
 //! m ← β₁ m + (1 - β₁) g     v ← β₂ v + (1 - β₂) g²     w ← w - α_t m / (√v + ε)
@@ -18,7 +18,7 @@ use super::shape::{Layer, N_LAYERS, Shape};
 use crate::fused::debt::DEBT;
 use crate::optimizer::{BETA_1, BETA_2, EPSILON};
 
-/// One step of Adam on the rows that a batch met, and on all that is dense.
+/// One step of Adam on the rows that a batch met, and on the dense layers.
 ///
 /// # Shapes
 /// - of_rows, of_dense, tables, dense: as `gradients` has them
@@ -109,7 +109,7 @@ pub(super) fn update(
     }
 }
 
-/// Where a number stands whose gradient stands at `at`, if it is a weight of `layer`; else `to`.
+/// The place of the number whose gradient stands at `at`, if it is a weight of `layer`; else `to`.
 #[cube]
 fn untransposed(at: usize, to: usize, #[comptime] layer: Layer) -> usize {
     let mut place = to;
