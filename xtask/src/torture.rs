@@ -195,7 +195,7 @@ pub(crate) fn fuzz(workspace: &Workspace) -> Result<()> {
     fuzz::run(workspace, FUZZ_SECONDS, &[], SHORT.seed)
 }
 
-/// What the machine lacks for [`fuzz`].
+/// What the machine lacks for [`fuzz()`].
 pub(crate) fn lacking() -> Option<String> {
     fuzz::lacking()
 }
