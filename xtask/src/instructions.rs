@@ -149,6 +149,8 @@ fn under_valgrind(workspace: &Workspace, program: &Path, arguments: &[String]) -
         .args(arguments);
     // One thread where that can be chosen: threads that wait for work would count as well.
     command.env("RAYON_NUM_THREADS", "1");
+    // Without it `reco` would start once more, out of valgrind's sight.
+    command.env("NODEVICE_SELECT", "1");
     let output = command.output().with_context(|| format!("cannot run `{}`", shown(&command)))?;
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
