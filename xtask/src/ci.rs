@@ -7,6 +7,7 @@
 
 mod count;
 pub(crate) mod fixture;
+mod one_burn;
 mod packages;
 
 use std::io::{self, BufRead as _, BufReader, Write};
@@ -32,12 +33,15 @@ pub(crate) struct Arguments {
     list: bool,
 }
 
-/// Crates that need neither Burn nor Arrow nor data: tested before anything large is compiled.
+/// Crates that need neither Burn nor Arrow nor data: tested before anything large is compiled, each by itself, since
+/// features that one crate switches on in a shared dependency are on for all that are built with it.
 const LIGHT: &[&str] = &["reco-core", "reco-report", "xtask"];
 
-/// The others, those without Burn first. The first two are compared with other programs on MovieLens 100K.
-const HEAVY: &[&str] =
-    &["reco-classic", "reco-eval", "reco-data", "reco-features", "reco-models", "reco-run", "reco-cli"];
+/// Crates of which only MovieLens 100K is asked besides: they are compared with other programs on it.
+const WITH_DATA: &[&str] = &["reco-classic", "reco-eval"];
+
+/// The others, those without Burn first: tested as one, so that each dependency is compiled once.
+const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run", "reco-cli"];
 
 /// The beginning of a line that says what was left out, and why.
 const LEFT_OUT: &str = "left out: ";
@@ -169,16 +173,17 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
             },
         ),
     ];
-    // Each crate by itself: otherwise features that one crate switches on in a shared dependency would reach the
-    // others.
-    let test = |package: &&str| {
+    let test = |packages: &[&str]| {
+        let mut command = cargo(&["test", "--locked", "--no-fail-fast"]);
+        packages.iter().for_each(|package| drop(command.args(["--package", package])));
         // The output of passing tests is shown, because it says what they left out.
-        let mut command = cargo(&["test", "--locked", "--no-fail-fast", "--package", package, "--", "--show-output"]);
+        command.args(["--", "--show-output"]);
         // A snapshot that differs is a failure, and writes nothing.
         command.env("INSTA_UPDATE", "no");
-        step(&format!("test {package}"), Work::Test(command))
+        step(&format!("test {}", packages.join(", ")), Work::Test(command))
     };
-    steps.extend(LIGHT.iter().map(test));
+    let alone = |package: &&str| test(&[*package]);
+    steps.extend(LIGHT.iter().map(alone));
     steps.push(step(
         "clippy",
         Work::Run(cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
@@ -188,7 +193,14 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("doc", Work::Run(doc)));
     // The data on which tests compare with other programs; where it cannot be had, the tests say so too.
     steps.push(step("data", Work::Maybe(splits::all)));
-    steps.extend(HEAVY.iter().map(test));
+    steps.extend(WITH_DATA.iter().map(alone));
+    steps.push(step("one Burn", Work::Own(one_burn::check)));
+    steps.push(test(HEAVY));
+    // The crates that are not tested by themselves compile by themselves.
+    let check = |package: &&str| {
+        step(&format!("check {package}"), Work::Run(cargo(&["check", "--locked", "--all-targets", "--package", package])))
+    };
+    steps.extend(["reco-data", "reco-features"].iter().map(check));
     // It uses what the tests have built: only examples are compiled for it.
     let count = instructions::lacking().map_or(Work::Own(instructions::check), Work::LeftOut);
     steps.push(step("instructions", count));
@@ -202,8 +214,8 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("package", Work::Run(cargo(&[PACKAGE, &["--no-verify"]].concat()))));
     steps.push(step("package and compile", Work::Own(packages::run)));
     for package in &workspace.metadata.packages {
-        if !LIGHT.iter().chain(HEAVY).any(|known| *known == package.name) {
-            bail!("`{}` is tested by no step\nhint: add it to LIGHT or HEAVY in `xtask/src/ci.rs`", package.name);
+        if ![LIGHT, WITH_DATA, HEAVY].concat().iter().any(|known| **known == package.name) {
+            bail!("`{}` is tested by no step\nhint: add it to LIGHT, WITH_DATA or HEAVY in `xtask/src/ci.rs`", package.name);
         }
     }
     Ok(steps)
@@ -305,6 +317,8 @@ mod tests {
     #[test]
     fn every_crate_is_tested_by_a_step() {
         let steps = steps(&Workspace::find().unwrap()).unwrap();
-        assert_eq!(steps.iter().filter(|step| matches!(step.work, Work::Test(_))).count(), LIGHT.len() + HEAVY.len());
+        let tests = steps.iter().filter(|step| matches!(step.work, Work::Test(_)));
+        // `steps` has refused a crate that no list names; all of HEAVY are one step.
+        assert_eq!(tests.count(), LIGHT.len() + WITH_DATA.len() + 1);
     }
 }

@@ -42,6 +42,17 @@ pub(crate) enum Parsed {
     Command(Command),
 }
 
+impl Parsed {
+    /// Whether it may look for a GPU.
+    pub(crate) fn looks_for_devices(&self) -> bool {
+        match self {
+            Self::Stage(..) => true,
+            Self::Scores(..) => false,
+            Self::Command(command) => matches!(command, Command::Run(_) | Command::Recommend(_) | Command::Doctor(_)),
+        }
+    }
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Run a whole experiment: fetch, ingest, features, train, evaluate, report; unchanged stages are skipped

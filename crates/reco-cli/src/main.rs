@@ -16,10 +16,14 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 
 fn main() -> ExitCode {
-    #[cfg(target_os = "linux")]
-    quieten_mesa();
     let done = match args::parse(std::env::args_os()) {
-        Ok(parsed) => command::execute(parsed),
+        Ok(parsed) => {
+            #[cfg(target_os = "linux")]
+            if parsed.looks_for_devices() {
+                quieten_mesa();
+            }
+            command::execute(parsed)
+        }
         Err(error) => {
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
                 // Help and version are no errors: clap prints them to stdout. A closed pipe is the reader's wish.

@@ -205,7 +205,8 @@ pub trait Approach: Send + Sync {
 }
 
 /// What an approach requires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Requirement {
     /// Stars in every training row.
     Stars,
@@ -217,6 +218,9 @@ pub enum Requirement {
 }
 
 impl Requirement {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Stars, Self::ItemFeatures, Self::KnownUsers];
+
     /// Whether `train` has it. [`Requirement::KnownUsers`] does not depend on the training rows, and is always met
     /// here.
     ///

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reco_core::{
-    Case, Catalogue, ContextColumn, Interaction, Interactions, Items, Matrix, Rating, Seen, Target, Train, Users,
+    Case, Catalogue, ContextColumn, Interaction, Interactions, Items, Matrix, Rating, Requirement, Seen, Target, Train, Users,
 };
 use reco_data::{DatasetInfo, Ratings, Tables};
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,8 @@ pub struct Info {
     pub n_without_time: usize,
     /// Attributes with too many values to be features: `zip_code`.
     pub left_out: Vec<String>,
+    /// The requirements of approaches that these data do not meet.
+    pub unmet: Vec<Requirement>,
 }
 
 /// How rows were split.
@@ -195,6 +197,11 @@ pub fn prepare(
     let n_test_dropped = assignment.parts.iter().filter(|part| **part == Part::Untrained).count();
 
     let [n_test_users, n_test_users_without_train, n_test_items_without_train] = coverage(&catalogue, &fit, &test);
+    let is_unmet = |need: &Requirement| match need {
+        Requirement::Stars => fit.ratings().iter().chain(fold_in.ratings()).any(Option::is_none),
+        Requirement::ItemFeatures => catalogue.item_features.names().is_empty(),
+        Requirement::KnownUsers => !fold_in.is_empty(),
+    };
     let info = Info {
         dataset: tables.dataset.clone(),
         features: features.clone(),
@@ -219,6 +226,7 @@ pub fn prepare(
         filtered: kept.filtered,
         n_without_time: contexts.n_without_time,
         left_out: [users.left_out, items.left_out].concat(),
+        unmet: Requirement::ALL.into_iter().filter(is_unmet).collect(),
     };
     Ok(Dataset {
         catalogue: Arc::new(catalogue),

@@ -136,7 +136,8 @@ pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(
     write(path, &json(path, value)?)
 }
 
-fn json(path: &Path, value: &impl serde::Serialize) -> Result<String, RunError> {
+/// `value` as indented JSON with a last newline, to be written to `path`.
+pub(crate) fn json(path: &Path, value: &impl serde::Serialize) -> Result<String, RunError> {
     let text = serde_json::to_string_pretty(value);
     text.map(|text| text + "\n")
         .map_err(|error| RunError::Write { path: path.display().to_string(), reason: error.to_string() })
@@ -144,7 +145,7 @@ fn json(path: &Path, value: &impl serde::Serialize) -> Result<String, RunError> 
 
 /// Writes a file and syncs it to the disk before its folder gets its name: after a power cut, nobody could say whose an
 /// empty file is.
-fn write(path: &Path, text: &str) -> Result<(), RunError> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), RunError> {
     let written =
         File::create(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(RunError::writing(path))

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use reco_core::Requirement;
 use reco_core::options::did_you_mean;
-use reco_data::Output;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::folder::json;
 use crate::manifest::{Digests, MANIFEST, Manifest, SCHEMA_VERSION, sealed};
 use crate::registry::approaches;
 use crate::stage::Context;
@@ -167,25 +167,30 @@ pub(crate) fn write(context: &Context<'_>, lists: &Lists) -> Result<(), RunError
             mine.push(Model { validation: None, ..one });
         }
     }
-    context.place(&models)?.keep_edited(&models, ANSWERS)?;
-    save(&models, &Answers::of(context, Vec::new(), lists.ranked_by.clone(), mine))
+    save(context, &Answers::of(context, Vec::new(), lists.ranked_by.clone(), mine))
 }
 
 /// Writes, in the place of an earlier run's list, that the last run was repeated.
 pub(crate) fn write_repeated(context: &Context<'_>) -> Result<(), RunError> {
     let labels: Vec<String> = context.experiment.repetitions.iter().map(|one| one.label.clone()).collect();
     let nothing = RankedBy::Nothing("the last run was repeated".to_owned());
-    let models = context.at("models");
-    context.place(&models)?.keep_edited(&models, ANSWERS)?;
-    save(&models, &Answers::of(context, labels, nothing, Vec::new()))
+    save(context, &Answers::of(context, labels, nothing, Vec::new()))
 }
 
-fn save(models: &Path, answers: &Answers) -> Result<(), RunError> {
+fn save(context: &Context<'_>, answers: &Answers) -> Result<(), RunError> {
+    let models = context.at("models");
     let path = models.join(ANSWERS);
-    fs::create_dir_all(models).map_err(RunError::writing(models))?;
-    let text = serde_json::to_string_pretty(answers)
-        .map_err(|error| RunError::Write { path: path.display().to_string(), reason: error.to_string() })?;
-    Ok(Output::at(&path)?.write_text(&sealed(&(text + "\n")))?)
+    let text = json(&path, answers)?;
+    context.place(&models)?.keep_edited(&models, ANSWERS)?;
+    context.place(&path)?.replace_file(&sealed(&text))
+}
+
+/// Removes what a run that was killed while it wrote the list left.
+///
+/// # Errors
+/// Something under its hidden name that is not ours.
+pub(crate) fn recover(context: &Context<'_>) -> Result<(), RunError> {
+    context.place(&context.at("models").join(ANSWERS))?.clear()
 }
 
 /// Refuses anything but a list of ours in the place where the list of `context` is written.
@@ -195,13 +200,13 @@ fn save(models: &Path, answers: &Answers) -> Result<(), RunError> {
 pub(crate) fn refuse_foreign(context: &Context<'_>) -> Result<(), RunError> {
     let path = context.at("models").join(ANSWERS);
     if fs::symlink_metadata(&path).is_err() {
-        return Ok(());
+        return context.place(&path)?.refuse_foreign_partial();
     }
     let found = fs::metadata(&path).is_ok_and(|found| found.is_file()).then(|| fs::read(&path).ok()).flatten();
     let found: Value = found.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
     // Any version of reco may have written it.
     if ["schema_version", "approaches"].iter().all(|key| found.get(key).is_some()) {
-        return Ok(());
+        return context.place(&path)?.refuse_foreign_partial();
     }
     let reason = "it is no list of models that reco wrote".to_owned();
     Err(RunError::InTheWay { path: path.display().to_string(), reason, hint: RunError::ELSEWHERE.to_owned() })

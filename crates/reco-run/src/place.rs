@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use reco_data::{DataError, Output};
 use serde_json::Value;
 
+use crate::folder::write;
 use crate::manifest::{Digests, MANIFEST, digest, is_edited};
 use crate::{RunError, RunProgress};
 
@@ -63,7 +64,7 @@ impl<'a> Place<'a> {
     /// Something under a hidden name of ours that is not ours.
     pub(crate) fn recover(&self) -> Result<(), RunError> {
         self.refuse_foreign()?;
-        let (old, partial) = (self.hidden("old"), self.hidden("partial"));
+        let old = self.hidden("old");
         if exists(&old) {
             // The run was stopped between the two renames, or while the old folder was emptied.
             match exists(&self.path) {
@@ -71,6 +72,16 @@ impl<'a> Place<'a> {
                 true => self.dispose(&old)?,
             }
         }
+        self.clear()
+    }
+
+    /// Removes what a killed run left while it filled the hidden folder.
+    ///
+    /// # Errors
+    /// Something under that name that is not ours.
+    pub(crate) fn clear(&self) -> Result<(), RunError> {
+        self.refuse_foreign_partial()?;
+        let partial = self.hidden("partial");
         match exists(&partial) {
             false => Ok(()),
             true if is_marked(&partial) => discard(&partial).map_err(RunError::writing(&partial)),
@@ -87,11 +98,20 @@ impl<'a> Place<'a> {
     pub(crate) fn refuse_foreign(&self) -> Result<(), RunError> {
         folder_fits(&self.path)?;
         folder_fits(&self.aside)?;
-        let (old, partial) = (self.hidden("old"), self.hidden("partial"));
-        for folder in [&self.path, &old, &partial].into_iter().filter(|folder| exists(folder)) {
-            if folder != &partial || !is_marked(folder) {
-                named(folder)?;
-            }
+        for folder in [&self.path, &self.hidden("old")].into_iter().filter(|folder| exists(folder)) {
+            named(folder)?;
+        }
+        self.refuse_foreign_partial()
+    }
+
+    /// Refuses anything under the hidden name of unfinished work that is not ours.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub(crate) fn refuse_foreign_partial(&self) -> Result<(), RunError> {
+        let partial = self.hidden("partial");
+        if exists(&partial) && !is_marked(&partial) {
+            named(&partial)?;
         }
         Ok(())
     }
@@ -102,6 +122,23 @@ impl<'a> Place<'a> {
     /// What is in the way; what the system says.
     pub(crate) fn begin(&self) -> Result<Partial, RunError> {
         self.recover()?;
+        self.fill()
+    }
+
+    /// Writes `text` into the file at the place, whole or not at all. A kill leaves the hidden folder, for
+    /// [`Place::clear`].
+    ///
+    /// # Errors
+    /// What is in the way; what the system says.
+    pub(crate) fn replace_file(&self, text: &str) -> Result<(), RunError> {
+        self.clear()?;
+        let partial = self.fill()?;
+        let file = partial.path.join(self.path.file_name().unwrap_or_default());
+        write(&file, text)?;
+        fs::rename(&file, &self.path).map_err(RunError::writing(&self.path))
+    }
+
+    fn fill(&self) -> Result<Partial, RunError> {
         let path = self.hidden("partial");
         fs::create_dir_all(&path).map_err(RunError::writing(&path))?;
         let partial = Partial { path };

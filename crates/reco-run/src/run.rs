@@ -94,6 +94,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     for (context, folder) in &folders {
         context.place(folder)?.recover()?;
     }
+    contexts.iter().chain([&whole]).try_for_each(models::recover)?;
 
     let mut work = Vec::new();
     // The data of all repetitions are made before any of them trains, so that all refusals come before.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::{HEAVY, PACKAGE};
+use super::{HEAVY, PACKAGE, WITH_DATA};
 use crate::process::{Workspace, succeed};
 
 /// Packs the light crates and compiles what was packed.
@@ -24,7 +24,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
         remove(&unpacked)?;
     }
     let mut command = workspace.cargo(PACKAGE);
-    for heavy in HEAVY {
+    for heavy in [WITH_DATA, HEAVY].concat() {
         command.args(["--exclude", heavy]);
     }
     succeed(command.arg("--target-dir").arg(target))

@@ -229,6 +229,25 @@ fn a_run_that_is_killed_while_it_removes_an_unfinished_folder_leaves_it_marked()
 
 #[cfg(unix)]
 #[test]
+fn a_file_is_replaced_whole_and_what_a_killed_run_left_goes() {
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("answers.json");
+    let place = Place::new(out.path(), &path, &Quiet).unwrap();
+    fs::write(&path, "old").unwrap();
+    // Killed just before the file got its name.
+    let partial = out.path().join(".answers.json.partial");
+    write(&partial.join(MARKER), MARKED);
+    write(&partial.join("answers.json"), "half");
+    place.replace_file("new").unwrap();
+    assert_eq!(tree(out.path()), BTreeMap::from([(path.clone(), Some(b"new".to_vec()))]));
+    // Somebody else's file has that name.
+    fs::write(&partial, "mine").unwrap();
+    assert!(place.clear().is_err() && place.replace_file("newer").is_err());
+    assert_eq!(fs::read_to_string(&partial).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+}
+
+#[test]
 fn what_a_user_changed_is_set_aside_across_disks() {
     use std::os::unix::fs::{MetadataExt, symlink};
     let out = tempfile::tempdir().unwrap();
@@ -294,8 +313,9 @@ fn path() -> impl Strategy<Value = String> {
         Some((parent, name)) => format!("{parent}/.{name}.{ending}"),
         None => format!(".{folder}.{ending}"),
     };
-    let mut roots: Vec<String> =
-        [".reco.lock", "set-aside", "models", "notes", "models/mine", "models/answers.json"].map(str::to_owned).into();
+    let list = ["models/answers.json", "models/.answers.json.partial"];
+    let others = [".reco.lock", "set-aside", "models", "notes", "models/mine"];
+    let mut roots: Vec<String> = others.into_iter().chain(list).map(str::to_owned).collect();
     for folder in folders {
         roots.extend([folder.to_owned(), hidden(folder, "old"), hidden(folder, "partial")]);
     }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use reco_core::memory::affordable;
 use reco_core::{FitError, Fitted, Requirement, Run, Train, TrainingLog};
 use reco_data::table::{Column, Table};
-use reco_features::Dataset;
+use reco_features::{Dataset, Info};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -104,11 +104,11 @@ pub(crate) fn fitting(context: &Context<'_>) -> Result<Experiment, RunError> {
     if !experiment.takes_what_fits {
         return Ok(experiment);
     }
-    features::folder(context)?.ready("features")?;
-    let dataset = Dataset::read(&context.at("features"))?;
-    let train = dataset.train();
-    let (fit, others): (Vec<Configured>, Vec<Configured>) =
-        experiment.approaches.into_iter().partition(|one| unmet(one, &dataset, &train).is_empty());
+    // Its manifest says so: there may be nothing to train, and no reason to read the rows.
+    let (manifest, _) = features::folder(context)?.ready("features")?;
+    let info: Info = manifest.notes()?;
+    let fits = |one: &Configured| one.approach.requires().iter().all(|need| !info.unmet.contains(need));
+    let (fit, others): (Vec<Configured>, Vec<Configured>) = experiment.approaches.into_iter().partition(fits);
     if !others.is_empty() {
         let names: Vec<&str> = others.iter().map(|one| one.name.as_str()).collect();
         let (which, them) = (names.join("`, `"), names.join(","));
