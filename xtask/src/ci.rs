@@ -198,7 +198,10 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(test(HEAVY));
     // The crates that are not tested by themselves compile by themselves.
     let check = |package: &&str| {
-        step(&format!("check {package}"), Work::Run(cargo(&["check", "--locked", "--all-targets", "--package", package])))
+        step(
+            &format!("check {package}"),
+            Work::Run(cargo(&["check", "--locked", "--all-targets", "--package", package])),
+        )
     };
     steps.extend(["reco-data", "reco-features"].iter().map(check));
     // It uses what the tests have built: only examples are compiled for it.
@@ -215,7 +218,10 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("package and compile", Work::Own(packages::run)));
     for package in &workspace.metadata.packages {
         if ![LIGHT, WITH_DATA, HEAVY].concat().iter().any(|known| **known == package.name) {
-            bail!("`{}` is tested by no step\nhint: add it to LIGHT, WITH_DATA or HEAVY in `xtask/src/ci.rs`", package.name);
+            bail!(
+                "`{}` is tested by no step\nhint: add it to LIGHT, WITH_DATA or HEAVY in `xtask/src/ci.rs`",
+                package.name
+            );
         }
     }
     Ok(steps)

@@ -13,16 +13,16 @@ use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Progress, Query,
-    Recommender, Requirement, Run, ScoreError, Scores, Term, Train, Who,
+    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query,
+    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Interrupted;
-use crate::stars::{Entry, Stars, in_stars};
+use crate::rating_matrix::{Entry, Stars, in_stars};
+use crate::saved;
 use crate::terms::{self, part};
-use crate::weights;
 
 const NAME: &str = "baseline";
 
@@ -189,8 +189,8 @@ impl Model {
 }
 
 impl Recommender for Model {
-    fn predicts(&self) -> Predicts {
-        Predicts::Stars
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Stars
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -235,7 +235,7 @@ impl Fitted for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stars::tests::{self, query, scores_of, train, visitor_like};
+    use crate::rating_matrix::tests::{self, query, scores_of, train, visitor_like};
     use reco_core::Cause;
     use reco_core::testing::catalogue;
 

@@ -17,17 +17,17 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
-    Recommender, Requirement, Run, ScoreError, Scores, Train, Who,
+    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender,
+    Requirement, Run, ScoreError, ScoreKind, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::baseline::{Baseline, Biases, not_negative};
 use crate::k_means;
-use crate::stars::{Entry, Stars, in_stars};
+use crate::rating_matrix::{Entry, Stars, in_stars};
+use crate::saved;
 use crate::terms::{self, part};
-use crate::weights;
 
 const NAME: &str = "clusters";
 
@@ -244,8 +244,8 @@ impl Model {
 }
 
 impl Recommender for Model {
-    fn predicts(&self) -> Predicts {
-        Predicts::Stars
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Stars
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -296,7 +296,7 @@ impl Fitted for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stars::tests::{fit, query, scores_of, train, visitor_like};
+    use crate::rating_matrix::tests::{fit, query, scores_of, train, visitor_like};
     use reco_core::Cause;
 
     /// Users 0 to 2 like items 0 and 1, users 3 to 5 like items 2 and 3; users 0 and 3 have not met items 1 and 3; user 6

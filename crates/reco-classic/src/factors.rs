@@ -8,7 +8,7 @@
 //!
 //! Many ratings are divided into blocks of users × blocks of items. Blocks that share neither are trained on at once,
 //! on all cores, one diagonal after the other (Gemulla et al. 2011, "Large-Scale Matrix Factorization with Distributed
-//! Stochastic Gradient Descent"). Does not know rating scales, nor who asks.
+//! Stochastic Gradient SgdOptions"). Does not know rating scales, nor who asks.
 //!
 //! **Invariant**: the number of blocks follows from the number of ratings alone, so that the number of threads changes
 //! no bit; users and items without ratings have zeros.
@@ -18,11 +18,11 @@ use reco_core::random::normals;
 use reco_core::vectors::padded;
 use reco_core::{FitError, Matrix, Progress, parallel};
 
-use crate::stars::Stars;
+use crate::rating_matrix::Stars;
 
 /// Options of the descent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Descent {
+pub(crate) struct SgdOptions {
     pub(crate) embedding_size: usize,
     pub(crate) epochs: usize,
     /// Standard deviation of the initial numbers.
@@ -36,13 +36,13 @@ pub(crate) struct Descent {
 pub(crate) struct Factors {
     /// The mean of all stars.
     pub(crate) mean: f32,
-    pub(crate) users: Side,
-    pub(crate) items: Side,
+    pub(crate) users: Embeddings,
+    pub(crate) items: Embeddings,
 }
 
 /// A row and a bias for each user, or for each item.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Side {
+pub(crate) struct Embeddings {
     /// `[n, embedding_size]`
     pub(crate) embeddings: Matrix,
     /// `[n]`
@@ -55,13 +55,13 @@ pub(crate) struct Side {
 /// A loss that is not finite, an interruption.
 pub(crate) fn fit(
     stars: &Stars,
-    descent: Descent,
+    options: SgdOptions,
     seed: u64,
     approach: &'static str,
     progress: &dyn Progress,
 ) -> Result<Factors, FitError> {
     Plan { n_blocks: n_blocks(stars.len()), n_threads: parallel::threads() }
-        .fit(stars, descent, seed, approach, progress)
+        .fit(stars, options, seed, approach, progress)
 }
 
 /// Ratings that one thread learns from between two checks for an interruption.
@@ -79,14 +79,14 @@ impl Plan {
     fn fit(
         &self,
         stars: &Stars,
-        descent: Descent,
+        options: SgdOptions,
         seed: u64,
         approach: &'static str,
         progress: &dyn Progress,
     ) -> Result<Factors, FitError> {
         let n_blocks = self.n_blocks;
-        let mut users = blocks(stars.by_user.len(), n_blocks, descent, seed, 0);
-        let mut items = blocks(stars.by_item.len(), n_blocks, descent, seed, 1);
+        let mut users = blocks(stars.by_user.len(), n_blocks, options, seed, 0);
+        let mut items = blocks(stars.by_item.len(), n_blocks, options, seed, 1);
         let mut ratings: Vec<Vec<Vec<Rated>>> = vec![vec![Vec::new(); n_blocks]; n_blocks];
         for (user, list) in stars.by_user.iter() {
             for entry in list {
@@ -96,8 +96,8 @@ impl Plan {
             }
         }
         let arch = Arch::new();
-        progress.begin(approach, descent.epochs, stars.len());
-        for epoch in 1..=descent.epochs {
+        progress.begin(approach, options.epochs, stars.len());
+        for epoch in 1..=options.epochs {
             let mut losses = vec![0.0; n_blocks * n_blocks];
             for (diagonal, losses) in losses.chunks_mut(n_blocks).enumerate() {
                 if progress.interrupted() {
@@ -107,7 +107,7 @@ impl Plan {
                 let pairs = users.iter_mut().zip(&mut items).zip(losses).enumerate();
                 let pairs = pairs.map(|(at, ((users, items), loss))| {
                     let ratings = ratings[at][(at + diagonal) % n_blocks].as_slice();
-                    (Pass { users, items, ratings, mean: stars.mean as f32, descent, items_learn: true }, loss)
+                    (Pass { users, items, ratings, mean: stars.mean as f32, options, items_learn: true }, loss)
                 });
                 parallel::each_on(
                     self.n_threads,
@@ -118,7 +118,7 @@ impl Plan {
                         for ratings in ratings.chunks(BETWEEN_LOOKS).take_while(|_| !progress.interrupted()) {
                             let (users, items) = (&mut *users, &mut *items);
                             let mean = stars.mean as f32;
-                            *loss += arch.dispatch(Pass { users, items, ratings, mean, descent, items_learn: true });
+                            *loss += arch.dispatch(Pass { users, items, ratings, mean, options, items_learn: true });
                         }
                     },
                 );
@@ -136,8 +136,8 @@ impl Plan {
         progress.end();
         let mut factors = Factors {
             mean: stars.mean as f32,
-            users: joined(&users, stars.by_user.len(), descent.embedding_size),
-            items: joined(&items, stars.by_item.len(), descent.embedding_size),
+            users: joined(&users, stars.by_user.len(), options.embedding_size),
+            items: joined(&items, stars.by_item.len(), options.embedding_size),
         };
         stars.by_user.iter().for_each(|(user, list)| factors.users.forget_unless(!list.is_empty(), user));
         stars.by_item.iter().for_each(|(item, list)| factors.items.forget_unless(!list.is_empty(), item));
@@ -147,16 +147,16 @@ impl Plan {
 
 /// The embedding and the bias of a new user with these ratings, one for each row of `items`: the same descent from
 /// zeros, with `items` fixed.
-pub(crate) fn fold_in(mean: f32, items: &Side, ratings: &[f32], descent: Descent) -> (Vec<f32>, f32) {
+pub(crate) fn fold_in(mean: f32, items: &Embeddings, ratings: &[f32], options: SgdOptions) -> (Vec<f32>, f32) {
     let mut items = Block::of(items);
-    let mut user = Block { rows: vec![0.0; padded(descent.embedding_size)], biases: vec![0.0] };
+    let mut user = Block { rows: vec![0.0; padded(options.embedding_size)], biases: vec![0.0] };
     let rated = |(item, rating): (u32, &f32)| Rated { user: 0, item, rating: *rating };
     let ratings: Vec<Rated> = (0..).zip(ratings).map(rated).collect();
-    for _ in 0..descent.epochs {
+    for _ in 0..options.epochs {
         let (users, items) = (&mut user, &mut items);
-        Arch::new().dispatch(Pass { users, items, ratings: &ratings, mean, descent, items_learn: false });
+        Arch::new().dispatch(Pass { users, items, ratings: &ratings, mean, options, items_learn: false });
     }
-    user.rows.truncate(descent.embedding_size);
+    user.rows.truncate(options.embedding_size);
     (user.rows, user.biases[0])
 }
 
@@ -178,7 +178,7 @@ struct Block {
 }
 
 impl Block {
-    fn of(side: &Side) -> Self {
+    fn of(side: &Embeddings) -> Self {
         let stride = padded(side.embeddings.n_columns());
         let mut rows = vec![0.0; side.embeddings.n_rows() * stride];
         for (at, row) in rows.chunks_exact_mut(stride).enumerate() {
@@ -188,7 +188,7 @@ impl Block {
     }
 }
 
-impl Side {
+impl Embeddings {
     fn forget_unless(&mut self, known: bool, row: usize) {
         if !known {
             self.embeddings.row_mut(row).fill(0.0);
@@ -198,8 +198,8 @@ impl Side {
 }
 
 /// `n` rows divided into blocks, with random numbers and biases of 0.
-fn blocks(n: usize, n_blocks: usize, descent: Descent, seed: u64, table: u32) -> Vec<Block> {
-    let stride = padded(descent.embedding_size);
+fn blocks(n: usize, n_blocks: usize, options: SgdOptions, seed: u64, table: u32) -> Vec<Block> {
+    let stride = padded(options.embedding_size);
     let block = |at: usize| {
         let n = (n + n_blocks - 1 - at) / n_blocks;
         Block { rows: vec![0.0; n * stride], biases: vec![0.0; n] }
@@ -213,16 +213,16 @@ fn blocks(n: usize, n_blocks: usize, descent: Descent, seed: u64, table: u32) ->
         rows.collect(),
         || (),
         |(), (at, row)| {
-            let values = row[..descent.embedding_size].iter_mut();
-            values.zip(normals(seed, table, at)).for_each(|(value, normal)| *value = descent.init_std * normal);
+            let values = row[..options.embedding_size].iter_mut();
+            values.zip(normals(seed, table, at)).for_each(|(value, normal)| *value = options.init_std * normal);
         },
     );
     blocks
 }
 
 /// The inverse of [`blocks`].
-fn joined(blocks: &[Block], n: usize, embedding_size: usize) -> Side {
-    let mut side = Side { embeddings: Matrix::zeros(n, embedding_size), biases: vec![0.0; n] };
+fn joined(blocks: &[Block], n: usize, embedding_size: usize) -> Embeddings {
+    let mut side = Embeddings { embeddings: Matrix::zeros(n, embedding_size), biases: vec![0.0; n] };
     let stride = padded(embedding_size);
     for row in 0..n {
         let (block, at) = (&blocks[row % blocks.len()], row / blocks.len());
@@ -246,7 +246,7 @@ struct Pass<'a> {
     items: &'a mut Block,
     ratings: &'a [Rated],
     mean: f32,
-    descent: Descent,
+    options: SgdOptions,
     items_learn: bool,
 }
 
@@ -255,7 +255,7 @@ impl WithSimd for Pass<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let Descent { learning_rate, reg, embedding_size, .. } = self.descent;
+        let SgdOptions { learning_rate, reg, embedding_size, .. } = self.options;
         let width = padded(embedding_size) / S::F32_LANES;
         let (users, _) = S::as_mut_simd_f32s(&mut self.users.rows);
         let (items, _) = S::as_mut_simd_f32s(&mut self.items.rows);
@@ -311,10 +311,11 @@ fn dot<S: Simd>(simd: S, a: &[S::f32s], b: &[S::f32s]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stars::tests::train;
+    use crate::rating_matrix::tests::train;
     use reco_core::Silent;
 
-    const DESCENT: Descent = Descent { embedding_size: 11, epochs: 30, init_std: 0.1, learning_rate: 0.02, reg: 0.02 };
+    const OPTIONS: SgdOptions =
+        SgdOptions { embedding_size: 11, epochs: 30, init_std: 0.1, learning_rate: 0.02, reg: 0.02 };
 
     /// Users and items of two kinds: a user gives five stars to their own kind and two to the other; every seventh pair
     /// is unknown.
@@ -331,8 +332,8 @@ mod tests {
         if user % 3 % 2 == item % 5 % 2 { 5.0 } else { 2.0 }
     }
 
-    fn fit(n_blocks: usize, n_threads: usize, descent: Descent) -> Factors {
-        Plan { n_blocks, n_threads }.fit(&stars(), descent, 3, "x", &Silent).unwrap()
+    fn fit(n_blocks: usize, n_threads: usize, options: SgdOptions) -> Factors {
+        Plan { n_blocks, n_threads }.fit(&stars(), options, 3, "x", &Silent).unwrap()
     }
 
     fn predicted(factors: &Factors, user: usize, item: usize) -> f32 {
@@ -344,9 +345,9 @@ mod tests {
     #[test]
     fn threads_change_no_bit_and_blocks_only_the_order() {
         for n_blocks in [1, 2, 3, 8] {
-            let one = fit(n_blocks, 1, DESCENT);
+            let one = fit(n_blocks, 1, OPTIONS);
             for n_threads in [2, 3, 8] {
-                assert_eq!(fit(n_blocks, n_threads, DESCENT), one, "{n_blocks} blocks on {n_threads} threads");
+                assert_eq!(fit(n_blocks, n_threads, OPTIONS), one, "{n_blocks} blocks on {n_threads} threads");
             }
             // Pairs that nobody rated, of one's own kind and of the other.
             let (own, other) = (predicted(&one, 7, 21), predicted(&one, 7, 0));
@@ -359,7 +360,7 @@ mod tests {
     fn two_steps_by_hand() {
         // User 0 gave item 0 five stars and item 1 one: the mean is 3. All starts at 0 but the rows.
         let stars = Stars::new(&train(1, 2, &[(0, 0, 5.0), (0, 1, 1.0)]), "x").unwrap();
-        let descent = Descent { embedding_size: 1, epochs: 1, init_std: 1.0, learning_rate: 0.1, reg: 0.5 };
+        let options = SgdOptions { embedding_size: 1, epochs: 1, init_std: 1.0, learning_rate: 0.1, reg: 0.5 };
         let [mut p, mut q, mut r] = [(0, 0), (1, 0), (1, 1)].map(|(table, row)| normals(3, table, row).next().unwrap());
         let (mut user, mut items) = (0.0, [0.0; 2]);
         let error = 5.0 - (3.0 + p * q);
@@ -368,7 +369,7 @@ mod tests {
         let error = 1.0 - (3.0 + user + p * r);
         (user, items[1]) = (user + 0.1 * (error - 0.5 * user), items[1] + 0.1 * error);
         (p, r) = (p + 0.1 * (error * r - 0.5 * p), r + 0.1 * (error * p - 0.5 * r));
-        let found = Plan { n_blocks: 1, n_threads: 1 }.fit(&stars, descent, 3, "x", &Silent).unwrap();
+        let found = Plan { n_blocks: 1, n_threads: 1 }.fit(&stars, options, 3, "x", &Silent).unwrap();
         let numbers = [
             (found.mean, 3.0),
             (found.users.biases[0], user),
@@ -383,28 +384,29 @@ mod tests {
 
     #[test]
     fn what_nobody_rated_is_zero_and_what_flies_off_is_said() {
-        let factors = fit(2, 2, DESCENT);
-        let zero =
-            |side: &Side, row: usize| side.biases[row] == 0.0 && side.embeddings.row(row).iter().all(|x| *x == 0.0);
+        let factors = fit(2, 2, OPTIONS);
+        let zero = |side: &Embeddings, row: usize| {
+            side.biases[row] == 0.0 && side.embeddings.row(row).iter().all(|x| *x == 0.0)
+        };
         assert!(zero(&factors.users, 5) && zero(&factors.items, 4));
         assert!(!zero(&factors.users, 6) && !zero(&factors.items, 5));
         let plan = Plan { n_blocks: 1, n_threads: 1 };
-        let wild = Descent { learning_rate: 50.0, ..DESCENT };
+        let wild = SgdOptions { learning_rate: 50.0, ..OPTIONS };
         let error = plan.fit(&stars(), wild, 3, "x", &Silent).unwrap_err();
         assert!(matches!(error, FitError::Diverged { approach: "x", .. }), "{error}");
     }
 
     #[test]
     fn someone_new_is_answered_as_those_who_rated_alike() {
-        let factors = fit(1, 1, DESCENT);
+        let factors = fit(1, 1, OPTIONS);
         let rated: Vec<usize> = (0..30).filter(|item| (7 + item) % 7 != 0 && *item != 4).collect();
-        let mut items = Side { embeddings: Matrix::zeros(rated.len(), 11), biases: Vec::new() };
+        let mut items = Embeddings { embeddings: Matrix::zeros(rated.len(), 11), biases: Vec::new() };
         for (row, item) in rated.iter().enumerate() {
             items.embeddings.row_mut(row).copy_from_slice(factors.items.embeddings.row(*item));
             items.biases.push(factors.items.biases[*item]);
         }
         let ratings: Vec<f32> = rated.iter().map(|item| given(7, *item)).collect();
-        let (row, bias) = fold_in(factors.mean, &items, &ratings, DESCENT);
+        let (row, bias) = fold_in(factors.mean, &items, &ratings, OPTIONS);
         for item in 0..30 {
             let pairs = row.iter().zip(factors.items.embeddings.row(item));
             let new = factors.mean + bias + factors.items.biases[item] + pairs.map(|(p, q)| p * q).sum::<f32>();
@@ -412,7 +414,7 @@ mod tests {
             assert!((new - known).abs() < 0.3, "{item}: {new} and {known}");
         }
         assert_eq!(
-            fold_in(3.0, &Side { embeddings: Matrix::zeros(0, 11), biases: vec![] }, &[], DESCENT),
+            fold_in(3.0, &Embeddings { embeddings: Matrix::zeros(0, 11), biases: vec![] }, &[], OPTIONS),
             (vec![0.0; 11], 0.0)
         );
     }

@@ -14,17 +14,17 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Progress,
-    Query, Recommender, Requirement, Run, ScoreError, Scores, Term, Train, parallel,
+    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query,
+    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, parallel,
 };
 use serde_json::{Value, json};
 
 use crate::baseline::Biases;
 use crate::error::Interrupted;
 use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, mean};
-use crate::stars::{Asker, Entry, Stars};
+use crate::rating_matrix::{Asker, Entry, Stars};
+use crate::saved;
 use crate::terms::{self, part};
-use crate::weights;
 
 const NAME: &str = "item-knn";
 
@@ -210,8 +210,8 @@ impl Model {
 }
 
 impl Recommender for Model {
-    fn predicts(&self) -> Predicts {
-        Predicts::Stars
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Stars
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -264,7 +264,7 @@ impl Fitted for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stars::tests::{fit, query, scores_of, three_users, visitor_like};
+    use crate::rating_matrix::tests::{fit, query, scores_of, three_users, visitor_like};
 
     fn ann(options: Value) -> Vec<f32> {
         scores_of(&*fit(&ENTRY, &options, &three_users().1), 0)
@@ -296,7 +296,7 @@ mod tests {
         let own = [(2, 0, 1.0), (2, 1, 2.0), (2, 2, 5.0)];
         let mut rows = rows;
         rows.extend(own);
-        let train = crate::stars::tests::train(3, 4, &rows);
+        let train = crate::rating_matrix::tests::train(3, 4, &rows);
         let fitted = fit(&ENTRY, &json!({ "variant": "basic", "k": 2 }), &train);
         near(scores_of(&*fitted, 2)[3], 1.5);
     }

@@ -40,14 +40,14 @@ mod neighbours;
 mod popularity;
 mod profile;
 mod random;
+mod rating_matrix;
+mod saved;
 mod similarity;
-mod stars;
 mod svd;
 mod terms;
 mod top_rated;
 mod user_knn;
 mod user_mean;
-mod weights;
 
 use reco_core::ApproachEntry;
 

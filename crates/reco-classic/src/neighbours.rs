@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use crate::baseline::{Baseline, Biases, not_negative};
 use crate::error::Interrupted;
+use crate::rating_matrix::{Asker, Entry, Stars};
 use crate::similarity::{Measure, Similarity};
-use crate::stars::{Asker, Entry, Stars};
 use crate::terms::{self, part};
 
 /// Options of `user-knn` and `item-knn`.

@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
-    Recommender, Run, ScoreError, Scores, Train,
+    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run,
+    ScoreError, ScoreKind, Scores, Train,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::saved;
 use crate::terms::part;
-use crate::weights;
 
 const NAME: &str = "popularity";
 
@@ -73,8 +73,8 @@ struct Counts {
 }
 
 impl Recommender for Counts {
-    fn predicts(&self) -> Predicts {
-        Predicts::Order
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Order
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {

@@ -17,13 +17,13 @@ use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Cause, Explanation, Features, FitError, Fitted, Interactions, ItemIdx,
-    LoadError, Predicts, Query, Recommender, Run, ScoreError, Scores, Stated, Term, Train, Who, Without,
+    Ablation, Approach, ApproachEntry, Catalogue, Cause, Explanation, Features, FitError, Fitted, Interactions,
+    ItemIdx, LoadError, Query, Recommender, Run, ScoreError, ScoreKind, Scores, Stated, Term, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::weights;
+use crate::saved;
 
 const NAME: &str = "profile";
 
@@ -318,8 +318,8 @@ fn band_name(users: &Features, column: usize, cuts: &[f32], band: usize) -> Stri
 }
 
 impl Recommender for Alike {
-    fn predicts(&self) -> Predicts {
-        Predicts::Order
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Order
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -352,7 +352,7 @@ impl Recommender for Alike {
                     Part::Likes(_) if effect == 0.0 => continue,
                     Part::Likes(column) => {
                         let name = names[*column].clone();
-                        explanation.without.push(Without { feature: name.clone(), change: -effect });
+                        explanation.without.push(Ablation { feature: name.clone(), change: -effect });
                         Cause::Feature { name, weight: self.learned.like }
                     }
                 };
@@ -503,7 +503,7 @@ mod tests {
         let (gender, fans) = ("people of gender=F", "people who enjoy Comedy");
         assert_eq!(names(&told[0]), [everyone, age, gender, "Comedy", fans]);
         assert_eq!(names(&told[2]), [everyone, age, gender, fans], "a drama is no comedy");
-        assert_eq!(told[0].without, [Without { feature: "Comedy".to_owned(), change: -(4.0_f32.ln()) }]);
+        assert_eq!(told[0].without, [Ablation { feature: "Comedy".to_owned(), change: -(4.0_f32.ln()) }]);
         for (explanation, score) in told.iter().zip(scores(&*fitted, who)) {
             assert_eq!(explanation.score, score);
         }

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use reco_core::options::{self, OptionsError};
 use reco_core::random::{keyed_hash, keyed_row_hash, unit_interval};
 use reco_core::{
-    Approach, ApproachEntry, Candidates, Catalogue, FitError, Fitted, ItemIdx, LoadError, Predicts, Query, Recommender,
-    Run, ScoreError, Scores, Train, UserId, Who,
+    Approach, ApproachEntry, Candidates, Catalogue, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run,
+    ScoreError, ScoreKind, Scores, Train, UserId, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::weights;
+use crate::saved;
 
 const NAME: &str = "random";
 
@@ -81,8 +81,8 @@ impl Draws {
 }
 
 impl Recommender for Draws {
-    fn predicts(&self) -> Predicts {
-        Predicts::Order
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Order
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {

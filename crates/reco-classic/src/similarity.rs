@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stars::{Entry, Lists};
+use crate::rating_matrix::{Entry, RatingMatrix};
 
 /// A measure of how alike two lists of ratings are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub(crate) struct Measure {
 impl Measure {
     /// Writes into `out` the similarity of `own` to every list on its own side, users' or items'. `raters` has for each
     /// row in `own` the list of all who rated it. Both hold what the measure compares: stars, or what baselines leave.
-    pub(crate) fn row(&self, own: &[Entry], raters: &Lists, out: &mut [f32]) {
+    pub(crate) fn row(&self, own: &[Entry], raters: &RatingMatrix, out: &mut [f32]) {
         let min_support = self.min_support.max(1) as f64;
         match self.similarity {
             Similarity::Msd => row::<Differences>(own, raters, min_support, out, |sums| sums.similarity()),
@@ -58,7 +58,13 @@ trait Sums: Clone + Default {
 
 /// Takes a few multiply-adds for each pair of ratings of one item. Only the sums of the other list are looked up, and
 /// they stay in the cache.
-fn row<S: Sums>(own: &[Entry], raters: &Lists, min_support: f64, out: &mut [f32], similarity: impl Fn(&S) -> f64) {
+fn row<S: Sums>(
+    own: &[Entry],
+    raters: &RatingMatrix,
+    min_support: f64,
+    out: &mut [f32],
+    similarity: impl Fn(&S) -> f64,
+) {
     let mut sums = vec![S::default(); out.len()];
     for entry in own {
         let value = f64::from(entry.value);
@@ -153,8 +159,8 @@ impl Moments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stars::Stars;
-    use crate::stars::tests::train;
+    use crate::rating_matrix::Stars;
+    use crate::rating_matrix::tests::train;
 
     /// Ann gave items 0, 1, 2 the stars 1, 3, 5; Bob gave them 2, 3, 4 and item 3 one star; Cem gave item 0 four stars.
     fn stars() -> Stars {

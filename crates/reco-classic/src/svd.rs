@@ -15,18 +15,18 @@ use reco_core::dot::{ItemTable, TableFormat};
 use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix,
-    Predicts, Query, Ranking, Recommender, Requirement, Run, ScoreError, Scores, Train, Who,
+    Approach, ApproachEntry, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Query,
+    Ranking, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::baseline::not_negative;
 use crate::error::ClassicError;
-use crate::factors::{self, Descent, Factors, Side};
-use crate::stars::{Stars, in_stars};
+use crate::factors::{self, Factors, SgdOptions, Side};
+use crate::rating_matrix::{Stars, in_stars};
+use crate::saved;
 use crate::terms::part;
-use crate::weights;
 
 const NAME: &str = "svd";
 
@@ -81,9 +81,9 @@ impl Default for Svd {
 }
 
 impl Svd {
-    fn descent(&self) -> Descent {
+    fn options(&self) -> SgdOptions {
         let Self { embedding_size, epochs, init_std, learning_rate, reg, .. } = *self;
-        Descent { embedding_size: embedding_size.get(), epochs, init_std, learning_rate, reg }
+        SgdOptions { embedding_size: embedding_size.get(), epochs, init_std, learning_rate, reg }
     }
 }
 
@@ -108,12 +108,12 @@ impl Approach for Svd {
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let stars = Stars::new(train, NAME)?;
-        let Factors { mean, users, items } = factors::fit(&stars, self.descent(), run.seed, NAME, run.progress)?;
+        let Factors { mean, users, items } = factors::fit(&stars, self.options(), run.seed, NAME, run.progress)?;
         let format = self.item_table;
         let table = ItemTable::new(&items.embeddings, Some(&items.biases), format);
         let finite = users.embeddings.values().iter().chain(&users.biases).all(|number| number.is_finite());
         let table = table.filter(|_| finite).ok_or(ClassicError::NotHeld { approach: NAME, format })?;
-        Ok(Box::new(Model::new(self.descent(), mean, users, table, &train.catalogue)))
+        Ok(Box::new(Model::new(self.options(), mean, users, table, &train.catalogue)))
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
@@ -123,8 +123,8 @@ impl Approach for Svd {
         let table = weights::load_file(folder, ITEMS, NAME, |bytes| {
             ItemTable::from_bytes(bytes, catalogue.n_items(), embedding_size, item_table)
         })?;
-        let descent = Descent { embedding_size, ..self.descent() };
-        Ok(Box::new(Model::new(descent, mean, users, table, catalogue)))
+        let options = SgdOptions { embedding_size, ..self.options() };
+        Ok(Box::new(Model::new(options, mean, users, table, catalogue)))
     }
 }
 
@@ -149,7 +149,7 @@ fn users_of(bytes: &[u8], n_users: usize, embedding_size: usize) -> Option<Side>
 }
 
 struct Model {
-    descent: Descent,
+    options: SgdOptions,
     mean: f32,
     users: Side,
     /// Its scores are clamped to the scale.
@@ -158,9 +158,9 @@ struct Model {
 }
 
 impl Model {
-    fn new(descent: Descent, mean: f32, users: Side, items: ItemTable, catalogue: &Arc<Catalogue>) -> Self {
+    fn new(options: SgdOptions, mean: f32, users: Side, items: ItemTable, catalogue: &Arc<Catalogue>) -> Self {
         let scale = catalogue.scale;
-        Self { descent, mean, users, items: items.clamped(scale.min(), scale.max()), catalogue: Arc::clone(catalogue) }
+        Self { options, mean, users, items: items.clamped(scale.min(), scale.max()), catalogue: Arc::clone(catalogue) }
     }
 
     /// Writes the asker's embedding into `embedding`, and returns their bias.
@@ -173,7 +173,7 @@ impl Model {
             Who::Visitor { history, .. } => {
                 let rated = in_stars(history, &self.catalogue);
                 let mut items = Side {
-                    embeddings: Matrix::zeros(rated.len(), self.descent.embedding_size),
+                    embeddings: Matrix::zeros(rated.len(), self.options.embedding_size),
                     biases: vec![0.0; rated.len()],
                 };
                 for (row, entry) in rated.iter().enumerate() {
@@ -182,7 +182,7 @@ impl Model {
                     items.biases[row] = self.items.bias(item);
                 }
                 let stars: Vec<f32> = rated.iter().map(|entry| entry.value).collect();
-                let (row, bias) = factors::fold_in(self.mean, &items, &stars, self.descent);
+                let (row, bias) = factors::fold_in(self.mean, &items, &stars, self.options);
                 embedding.copy_from_slice(&row);
                 bias
             }
@@ -191,8 +191,8 @@ impl Model {
 }
 
 impl Recommender for Model {
-    fn predicts(&self) -> Predicts {
-        Predicts::Stars
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Stars
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -209,11 +209,11 @@ impl Recommender for Model {
     }
 
     fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
-        let mut user = vec![0.0; self.descent.embedding_size];
+        let mut user = vec![0.0; self.options.embedding_size];
         let user_bias = self.asker(&query.who, &mut user);
         let mut scores = Scores::new();
         self.score(&[Query { candidates: Candidates::These(items), ..*query }], &mut scores)?;
-        let mut embedding = vec![0.0; self.descent.embedding_size];
+        let mut embedding = vec![0.0; self.options.embedding_size];
         let explain = |(item, score): (&ItemIdx, &f32)| {
             self.items.embedding(*item, &mut embedding);
             let pairs = user.iter().zip(&embedding);
@@ -238,7 +238,7 @@ impl Recommender for Model {
 impl Fitted for Model {
     fn n_parameters(&self) -> usize {
         let rows = self.users.biases.len() + self.items.n_items();
-        1 + rows * (1 + self.descent.embedding_size)
+        1 + rows * (1 + self.options.embedding_size)
     }
 
     fn device(&self) -> String {
@@ -246,7 +246,7 @@ impl Fitted for Model {
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let (embedding_size, item_table) = (self.descent.embedding_size, self.items.format());
+        let (embedding_size, item_table) = (self.options.embedding_size, self.items.format());
         weights::save(folder, NAME, &self.catalogue, Saved { mean: self.mean, embedding_size, item_table })?;
         let numbers = self.users.embeddings.values().iter().chain(&self.users.biases);
         weights::save_file(folder, USERS, &numbers.flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())?;
@@ -257,7 +257,7 @@ impl Fitted for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stars::tests::{self, query, scores_of, three_users, visitor_like};
+    use crate::rating_matrix::tests::{self, query, scores_of, three_users, visitor_like};
 
     fn fit(options: Value) -> Box<dyn Fitted> {
         tests::fit(&ENTRY, &options, &three_users().1)

@@ -16,14 +16,14 @@ use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, LoadError, Predicts,
-    Query, Recommender, Run, ScoreError, Scores, Train,
+    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, LoadError, Query,
+    Recommender, Run, ScoreError, ScoreKind, Scores, Train,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::saved;
 use crate::terms::part;
-use crate::weights;
 
 const NAME: &str = "top-rated";
 const SECONDS_A_DAY: f64 = 86_400.0;
@@ -165,8 +165,8 @@ struct Best {
 }
 
 impl Recommender for Best {
-    fn predicts(&self) -> Predicts {
-        if self.learned.rated { Predicts::Stars } else { Predicts::Order }
+    fn score_kind(&self) -> ScoreKind {
+        if self.learned.rated { ScoreKind::Stars } else { ScoreKind::Order }
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -251,7 +251,7 @@ mod tests {
         // The mean of all is 3.5: (3.5 + 5) / 2, (3.5 + 9) / 4, 3.5.
         assert_eq!(scores(json!({ "prior_ratings": 1 }), RATED), [4.25, 3.125, 3.5]);
         assert_eq!(scores(json!({ "prior_ratings": 0 }), RATED), [5.0, 3.0, 3.5]);
-        assert_eq!(fit(json!({}), RATED).unwrap().predicts(), Predicts::Stars);
+        assert_eq!(fit(json!({}), RATED).unwrap().score_kind(), ScoreKind::Stars);
         // An event among ratings has no stars.
         let with_event = [RATED, &[(2, None, Some(10))]].concat();
         assert_eq!(scores(json!({ "prior_ratings": 1 }), &with_event), [4.25, 3.125, 3.5]);
@@ -271,7 +271,7 @@ mod tests {
         let events: Vec<Row> = RATED.iter().take(3).map(|&(item, _, day)| (item, None, day)).collect();
         assert_eq!(scores(json!({}), &events), [1.0, 2.0, 0.0]);
         assert_eq!(scores(json!({ "half_life_days": 10 }), &events), [1.0, 1.5, 0.0]);
-        assert_eq!(fit(json!({}), &events).unwrap().predicts(), Predicts::Order);
+        assert_eq!(fit(json!({}), &events).unwrap().score_kind(), ScoreKind::Order);
     }
 
     #[test]

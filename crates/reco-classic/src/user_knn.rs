@@ -14,17 +14,17 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Progress,
-    Query, Recommender, Requirement, Run, ScoreError, Scores, Term, Train, parallel,
+    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query,
+    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, parallel,
 };
 use serde_json::{Value, json};
 
 use crate::baseline::Biases;
 use crate::error::Interrupted;
 use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, at_place, mean, place};
-use crate::stars::{Asker, Entry, Lists, Stars};
+use crate::rating_matrix::{Asker, Entry, RatingMatrix, Stars};
+use crate::saved;
 use crate::terms::{self, part};
-use crate::weights;
 
 const NAME: &str = "user-knn";
 
@@ -70,9 +70,9 @@ struct Model {
     stars: Stars,
     biases: Option<Biases>,
     /// For each item, its ratings as users are compared by them: stars, or what baselines leave.
-    compared: Lists,
+    compared: RatingMatrix,
     /// What counts of each rating, by user; items are named by rank, the last rank first.
-    said: Lists,
+    deviations: RatingMatrix,
     /// Each item's rank by its number of ratings, most first.
     ranks: Vec<u32>,
     /// Each user's mean.
@@ -116,14 +116,15 @@ impl Model {
         let mut ranks = vec![0; by_rank.len()];
         (0..).zip(&by_rank).for_each(|(rank, item)| ranks[*item as usize] = rank);
         let catalogue = Arc::clone(catalogue);
-        let mut model = Self { options, biases, compared, said: stars.by_user.clone(), ranks, means, stars, catalogue };
-        let said = model.stars.by_user.map(|user, entry| model.said(user, entry));
-        model.said = said.renamed(|item| model.ranks[item]);
+        let mut model =
+            Self { options, biases, compared, deviations: stars.by_user.clone(), ranks, means, stars, catalogue };
+        let deviations = model.stars.by_user.map(|user, entry| model.deviation(user, entry));
+        model.deviations = deviations.renamed(|item| model.ranks[item]);
         Ok(model)
     }
 
     /// What counts of a user's rating.
-    fn said(&self, user: usize, entry: Entry) -> f64 {
+    fn deviation(&self, user: usize, entry: Entry) -> f64 {
         let expected = match (self.options.variant, &self.biases) {
             (Variant::WithMeans, _) => self.means[user],
             (Variant::WithBaseline, Some(biases)) => biases.expected(biases.users[user], entry.index()),
@@ -178,7 +179,7 @@ impl Model {
             while sums.get(open).is_some_and(|sum| sum.is_full(k)) {
                 open += 1;
             }
-            for entry in self.said.of(user) {
+            for entry in self.deviations.of(user) {
                 if entry.index() < open {
                     break;
                 }
@@ -200,7 +201,7 @@ impl Model {
             let entry = rated[rated.binary_search_by_key(&item.get(), |entry| entry.row).ok()?];
             let user_idx = self.catalogue.users.at(user).expect("users are compared by their rows in the catalogue");
             let cause = Cause::User { user: user_idx, similarity, rating: entry.value };
-            Some(Neighbour { similarity, said: self.said(user, entry) as f32, cause })
+            Some(Neighbour { similarity, deviations: self.deviation(user, entry) as f32, cause })
         };
         nearest.iter().filter_map(neighbour).take(self.options.k.get()).collect()
     }
@@ -211,8 +212,8 @@ impl Model {
 }
 
 impl Recommender for Model {
-    fn predicts(&self) -> Predicts {
-        Predicts::Stars
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Stars
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -257,7 +258,7 @@ impl Fitted for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stars::tests::{fit, query, scores_of, three_users, visitor_like};
+    use crate::rating_matrix::tests::{fit, query, scores_of, three_users, visitor_like};
 
     fn model(options: Value) -> Box<dyn Fitted> {
         fit(&ENTRY, &options, &three_users().1)

@@ -1,4 +1,4 @@
-//! Predicts a user's mean rating for every item, as a baseline of errors.
+//! ScoreKind a user's mean rating for every item, as a baseline of errors.
 //!
 //! Does not know items, so it ranks none; a model whose error is not below this one has learned nothing about items
 //! either. Koren and Bell 2015 ("Advances in Collaborative Filtering", section 2.1) call such means the baseline.
@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Predicts, Query,
-    Recommender, Run, ScoreError, Scores, Train, Who,
+    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run,
+    ScoreError, ScoreKind, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::saved;
 use crate::terms::part;
-use crate::weights;
 
 const NAME: &str = "user-mean";
 
@@ -98,8 +98,8 @@ impl FittedMeans {
 }
 
 impl Recommender for FittedMeans {
-    fn predicts(&self) -> Predicts {
-        Predicts::of(&self.catalogue.scaling)
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::of(&self.catalogue.scaling)
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {

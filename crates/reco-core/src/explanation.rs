@@ -14,7 +14,7 @@ pub struct Explanation {
     /// The terms that it is the sum of.
     pub terms: Vec<Term>,
     /// What it would be without each of the item's features, where the model looks at them.
-    pub without: Vec<Without>,
+    pub without: Vec<Ablation>,
 }
 
 /// One summand of a score.
@@ -63,7 +63,7 @@ pub enum Cause {
 
 /// A score without one of the item's features: computed again, not guessed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Without {
+pub struct Ablation {
     /// The feature that is taken away.
     pub feature: String,
     /// The score without it, less the score with it.

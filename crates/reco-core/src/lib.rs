@@ -37,7 +37,7 @@ mod top_k;
 pub mod vectors;
 mod vocab;
 
-pub use explanation::{Cause, Choice, Explanation, Term, Without};
+pub use explanation::{Ablation, Cause, Choice, Explanation, Term};
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};
 pub use layers::{Layer, LayerGraph};
 pub use matrix::{Features, Matrix, Span};
@@ -46,9 +46,9 @@ pub use query::{Candidates, ContextValue, Query, Who};
 pub use ranking::{Ranking, Relevant, Scores};
 pub use rating::{Rating, RatingError, RatingScale, Scaling, Score, Target};
 pub use recommender::{
-    Approach, ApproachEntry, DeviceChoice, EpochLog, FitError, Fitted, LoadError, Predicts, Progress, Recommender,
-    Requirement, Run, ScoreError, Silent, TrainingLog,
+    Approach, ApproachEntry, DeviceChoice, EpochLog, FitError, Fitted, LoadError, Progress, Recommender, Requirement,
+    Run, ScoreError, ScoreKind, Silent, TrainingLog,
 };
-pub use rows::{Case, Catalogue, ContextColumn, Interaction, Interactions, InteractionsBuilder, Seen, Train};
+pub use rows::{Catalogue, ContextColumn, Interaction, Interactions, InteractionsBuilder, Seen, TestUser, Train};
 pub use top_k::top_k;
 pub use vocab::{Indexed, Items, Users, Vocab, VocabError};

@@ -19,7 +19,7 @@ use crate::{Catalogue, Choice, Explanation, Features, ItemIdx, LayerGraph, Query
 /// Answers queries. Object-safe: evaluation, the service and the command line hold `&dyn Recommender`.
 pub trait Recommender: Send + Sync {
     /// What the scores are, which decides the metrics that apply.
-    fn predicts(&self) -> Predicts;
+    fn score_kind(&self) -> ScoreKind;
 
     /// The users, items and features that the indices in queries and answers refer to.
     fn catalogue(&self) -> &Arc<Catalogue>;
@@ -73,7 +73,7 @@ pub trait Recommender: Send + Sync {
 /// What the scores of a recommender are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Predicts {
+pub enum ScoreKind {
     /// Stars, comparable with ratings.
     Stars,
     /// Targets: ratings after the catalogue's [`Scaling`](crate::Scaling), which leads back to stars where it can.
@@ -82,7 +82,7 @@ pub enum Predicts {
     Order,
 }
 
-impl Predicts {
+impl ScoreKind {
     /// What the scores of a model fitted to targets of this scaling are.
     pub fn of(scaling: &Scaling) -> Self {
         match scaling {

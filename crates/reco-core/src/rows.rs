@@ -2,7 +2,7 @@
 //!
 //! Does not know how rows were split, nor where they were read from.
 //!
-//! **Invariant**: a [`Train`] has no test row; columns of [`Interactions`] have one length; a [`Case`] is not empty.
+//! **Invariant**: a [`Train`] has no test row; columns of [`Interactions`] have one length; a [`TestUser`] is not empty.
 
 use std::sync::Arc;
 
@@ -230,19 +230,19 @@ pub struct Train {
 
 /// One user's held-out rows: what an evaluation asks about.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub struct TestUser {
     user: UserIdx,
     rows: Interactions,
     fold_in: Interactions,
 }
 
-impl Case {
+impl TestUser {
     /// The held-out rows grouped by user, users and rows in the order of their first appearance in `rows`.
     pub fn group(rows: &Interactions, n_users: usize) -> Vec<Self> {
         Self::group_with_fold_in(rows, &Interactions::default(), n_users)
     }
 
-    /// As [`Case::group`]; each case also carries its user's rows of `fold_in`, in their order. Rows of users without a
+    /// As [`TestUser::group`]; each test user also carries its user's rows of `fold_in`, in their order. Rows of users without a
     /// held-out row have no case and are left out.
     pub fn group_with_fold_in(rows: &Interactions, fold_in: &Interactions, n_users: usize) -> Vec<Self> {
         let mut slot = vec![usize::MAX; n_users];
@@ -260,12 +260,12 @@ impl Case {
                 given.push(row);
             }
         }
-        let case = |(user, asked, given): (UserIdx, Vec<usize>, Vec<usize>)| Self {
+        let test_user = |(user, asked, given): (UserIdx, Vec<usize>, Vec<usize>)| Self {
             user,
             rows: rows.select(&asked),
             fold_in: fold_in.select(&given),
         };
-        groups.into_iter().map(case).collect()
+        groups.into_iter().map(test_user).collect()
     }
 
     /// Whose rows they are.
@@ -354,16 +354,16 @@ mod tests {
         let test = rows(&[(2, 0, 1.0), (0, 1, 2.0), (2, 3, 3.0)]);
         // User 1 has a given row and no test row, user 0 the other way round.
         let given = rows(&[(1, 0, 4.0), (2, 2, 5.0), (2, 1, 0.5)]);
-        let cases = Case::group_with_fold_in(&test, &given, 3);
-        assert_eq!(cases.iter().map(|case| case.user().index()).collect::<Vec<_>>(), [2, 0]);
-        let history = |case: &Case| -> Vec<(usize, f32)> {
-            case.history().iter().map(|(item, target)| (item.index(), target.get())).collect()
+        let test_users = TestUser::group_with_fold_in(&test, &given, 3);
+        assert_eq!(test_users.iter().map(|test_user| test_user.user().index()).collect::<Vec<_>>(), [2, 0]);
+        let history = |test_user: &TestUser| -> Vec<(usize, f32)> {
+            test_user.history().iter().map(|(item, target)| (item.index(), target.get())).collect()
         };
-        assert_eq!(history(&cases[0]), [(2, 5.0), (1, 0.5)]);
-        assert_eq!(cases[0].fold_in().contexts().values(), [5.0, 0.5]);
-        assert!(history(&cases[1]).is_empty() && cases[1].fold_in().is_empty());
-        let (alone, with) = (Case::group(&test, 3), cases);
+        assert_eq!(history(&test_users[0]), [(2, 5.0), (1, 0.5)]);
+        assert_eq!(test_users[0].fold_in().contexts().values(), [5.0, 0.5]);
+        assert!(history(&test_users[1]).is_empty() && test_users[1].fold_in().is_empty());
+        let (alone, with) = (TestUser::group(&test, 3), test_users);
         assert!(alone.iter().zip(&with).all(|(a, b)| a.rows().iter().eq(b.rows().iter()) && a.user() == b.user()));
-        assert!(alone.iter().all(|case| case.fold_in().is_empty()));
+        assert!(alone.iter().all(|test_user| test_user.fold_in().is_empty()));
     }
 }

@@ -117,7 +117,7 @@ fn ingest_guessing(
     config.fits(found.source.name())?;
     let writing = found.source.writing(&found.files, config)?;
     writing.said.iter().for_each(|what| progress.said(what));
-    let task = Task { config, found, writing, out_dir, progress };
+    let task = Ingestion { config, found, writing, out_dir, progress };
     loop {
         guess = match task.attempt(guess)? {
             Ok(summary) => {
@@ -130,7 +130,7 @@ fn ingest_guessing(
 }
 
 /// What is to be read, and where the tables go.
-struct Task<'a> {
+struct Ingestion<'a> {
     config: &'a DataConfig,
     found: Found,
     writing: Writing,
@@ -138,7 +138,7 @@ struct Task<'a> {
     progress: &'a dyn IngestProgress,
 }
 
-impl Task<'_> {
+impl Ingestion<'_> {
     /// Reads and writes everything, or returns a better guess to start over with.
     fn attempt(&self, guess: Guess) -> Result<Result<IngestSummary, Guess>, DataError> {
         let Self { config, ref found, ref writing, out_dir, progress } = *self;

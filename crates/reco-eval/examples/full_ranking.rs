@@ -14,10 +14,10 @@ use std::time::Instant;
 use reco_core::dot::{ItemTable, TableFormat};
 use reco_core::testing::{catalogue, chance};
 use reco_core::{
-    Candidates, Case, Catalogue, Interaction, Interactions, Matrix, Predicts, Query, Recommender, ScoreError, Scores,
-    Seen, Target, Who,
+    Candidates, Catalogue, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Seen,
+    Target, TestUser, Who,
 };
-use reco_eval::{Ask, EvaluateConfig, Known, Task, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Task, TrainingCounts, evaluate};
 use serde_json::json;
 
 /// Ratings that a user has in training; with those of the test, as many as in MovieLens 20M.
@@ -33,30 +33,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (n_users, n_items, n_factors) = (number("users")?, number("items")?, number("factors")?);
     let model = Embeddings::new(n_users, n_items, n_factors).ok_or("chance is finite")?;
     let test = rows(&model.catalogue, TEST, 1);
-    let cases = Case::group(&test, n_users);
+    let test_users = TestUser::group(&test, n_users);
     let n_test = test.len();
     drop(test);
     let fit = rows(&model.catalogue, TRAIN, 0);
     let seen = Seen::by_user(n_users, [&fit]);
-    let known = Known::new(&fit, &model.catalogue);
+    let known = TrainingCounts::new(&fit, &model.catalogue);
     drop(fit);
 
     let begun = Instant::now();
     let mut scores = Scores::new();
     let tile = (4_000_000 / n_items).clamp(1, 256);
-    for cases in cases.chunks(tile) {
-        let query = |case: &Case| Query {
-            who: Who::Known(case.user()),
+    for test_users in test_users.chunks(tile) {
+        let query = |test_user: &TestUser| Query {
+            who: Who::Known(test_user.user()),
             context: &[],
             candidates: Candidates::AllExcept(Seen::NOTHING),
         };
-        model.score(&cases.iter().map(query).collect::<Vec<_>>(), &mut scores)?;
+        model.score(&test_users.iter().map(query).collect::<Vec<_>>(), &mut scores)?;
     }
     let score = begun.elapsed().as_secs_f64();
 
     let config = EvaluateConfig { buckets: Vec::new(), detail_users: 0, ..EvaluateConfig::default() };
     let task = Task {
-        cases: &cases,
+        test_users: &test_users,
         seen: &seen,
         known: &known,
         config: &config,
@@ -122,8 +122,8 @@ impl Embeddings {
 }
 
 impl Recommender for Embeddings {
-    fn predicts(&self) -> Predicts {
-        Predicts::Order
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Order
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {

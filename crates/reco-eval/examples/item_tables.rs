@@ -16,8 +16,8 @@ use std::time::Instant;
 
 use reco_classic::APPROACHES;
 use reco_core::testing::Assigned;
-use reco_core::{Candidates, Case, DeviceChoice, Fitted, Query, Ranking, Run, Seen, Silent, Train, Who};
-use reco_eval::{Ask, EvaluateConfig, Known, Task, evaluate};
+use reco_core::{Candidates, DeviceChoice, Fitted, Query, Ranking, Run, Seen, Silent, TestUser, Train, Who};
+use reco_eval::{Ask, EvaluateConfig, Task, TrainingCounts, evaluate};
 use serde_json::json;
 
 const K: usize = 10;
@@ -34,11 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let train = Train { catalogue, fit: assigned.part(|part| part == "train")?, validation: None };
     let (validation, test) = (assigned.part(|part| part == "valid")?, assigned.part(|part| part == "test")?);
     let seen = Seen::by_user(n_users, [&train.fit, &validation]);
-    let known = Known::new(&train.fit, &train.catalogue);
-    let cases = Case::group(&test, n_users);
+    let known = TrainingCounts::new(&train.fit, &train.catalogue);
+    let test_users = TestUser::group(&test, n_users);
     let config = EvaluateConfig { buckets: Vec::new(), detail_users: 0, ..EvaluateConfig::default() };
     let task = Task {
-        cases: &cases,
+        test_users: &test_users,
         seen: &seen,
         known: &known,
         config: &config,
@@ -50,12 +50,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut exact: Vec<Ranking> = Vec::new();
     for format in ["f32", "f16", "int8"] {
         let fitted = fitted(format, &train)?;
-        let query = |case: &Case| Query {
-            who: Who::Known(case.user()),
+        let query = |test_user: &TestUser| Query {
+            who: Who::Known(test_user.user()),
             context: &[],
-            candidates: Candidates::AllExcept(&seen[case.user().index()]),
+            candidates: Candidates::AllExcept(&seen[test_user.user().index()]),
         };
-        let queries: Vec<Query<'_>> = cases.iter().map(query).collect();
+        let queries: Vec<Query<'_>> = test_users.iter().map(query).collect();
         let (mut lists, mut seconds) = (Vec::new(), Vec::with_capacity(TURNS));
         for _ in 0..TURNS {
             let begun = Instant::now();

@@ -15,10 +15,10 @@ use std::time::Instant;
 
 use reco_core::testing::catalogue;
 use reco_core::{
-    Case, Catalogue, Features, Interaction, Interactions, Matrix, Predicts, Query, Recommender, ScoreError, Scores,
-    Seen, Target, Who,
+    Catalogue, Features, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Seen,
+    Target, TestUser, Who,
 };
-use reco_eval::{Ask, EvaluateConfig, Evaluation, Known, Task, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Evaluation, Task, TrainingCounts, evaluate};
 use serde_json::{Map, Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -45,9 +45,9 @@ fn main() -> Result<()> {
     let relevant = pairs(&folder, "relevant", &told.catalogue)?;
     let met = pairs(&folder, "seen", &told.catalogue)?;
     let seen = Seen::by_user(n_users, [&met]);
-    let cases = Case::group(&relevant, n_users);
+    let test_users = TestUser::group(&relevant, n_users);
     // Validation rows count as known here: it costs as much, and none of the seven metrics looks at them.
-    let known = Known::new(&met, &told.catalogue).with_genres(genres_of.iter().map(Vec::as_slice));
+    let known = TrainingCounts::new(&met, &told.catalogue).with_genres(genres_of.iter().map(Vec::as_slice));
     let few = METRICS.map(str::to_owned).to_vec();
     for (evaluator, metrics) in [("reco", few), ("reco, all metrics", Vec::new())] {
         // Every test row is relevant, whatever its stars.
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
             ..EvaluateConfig::default()
         };
         let task = Task {
-            cases: &cases,
+            test_users: &test_users,
             seen: &seen,
             known: &known,
             config: &config,
@@ -79,7 +79,7 @@ fn main() -> Result<()> {
         seconds.sort_unstable_by(f64::total_cmp);
         let line = json!({
             "evaluator": evaluator,
-            "n_users": cases.len(),
+            "n_users": test_users.len(),
             "n_items": n_items,
             "seconds": seconds[0],
             "median": seconds[REPEATS / 2],
@@ -148,8 +148,8 @@ struct Told {
 }
 
 impl Recommender for Told {
-    fn predicts(&self) -> Predicts {
-        Predicts::Stars
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Stars
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {

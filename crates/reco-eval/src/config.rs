@@ -1,6 +1,6 @@
 //! The table `[evaluate]` of an experiment, and the columns that it asks for.
 //!
-//! Does not know cases or recommenders.
+//! Does not know test users or recommenders.
 //!
 //! **Invariant**: a [`Column`] names one metric, at one length of list if the metric has one; no column stands twice.
 

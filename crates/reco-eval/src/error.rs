@@ -35,7 +35,7 @@ pub enum EvalError {
     },
     /// No held-out rows.
     #[error("there are no test rows to evaluate on\nhint: check the split: it left nothing in test")]
-    NoCases,
+    NoTestUsers,
     /// Seen items that do not belong to the catalogue's users.
     #[error("seen items are given for `{given}` users and the catalogue has `{expected}`")]
     Seen {

@@ -1,34 +1,34 @@
 //! Scores, ranks and measures all users of a test set, tile by tile.
 //!
-//! Does not know what a metric looks at: [`Judge`] does.
+//! Does not know what a metric looks at: [`UserEvaluator`] does.
 //!
 //! **Invariant**: memory is one tile of users by all items, never all users by all items; neither the size of a tile
 //! nor the number of threads changes a bit of a result.
 
 use reco_core::{
-    Candidates, Case, Catalogue, ItemIdx, Profile, Progress, Query, Recommender, ScoreError, Scores, Seen, Silent,
+    Candidates, Catalogue, ItemIdx, Profile, Progress, Query, Recommender, ScoreError, Scores, Seen, Silent, TestUser,
     UserId, Who, parallel,
 };
 
 use crate::history::Buckets;
-use crate::judge::{Judge, Judged};
 use crate::metric::{TopFive, best_first};
 use crate::rank::{Among, Answer, Ranker};
 use crate::sample;
 use crate::summary::{Added, Summary};
-use crate::{DetailRow, EvalError, EvaluateConfig, Evaluation, Known, UserDetail, metric};
+use crate::user_evaluator::{EvaluatedUser, UserEvaluator};
+use crate::{DetailRow, EvalError, EvaluateConfig, Evaluation, TrainingCounts, UserDetail, metric};
 
 /// What an evaluation asks, the same of every recommender.
 #[derive(Clone, Copy)]
 pub struct Task<'a> {
     /// The test rows of each user.
-    pub cases: &'a [Case],
+    pub test_users: &'a [TestUser],
     /// What each user has met and is not recommended again: one entry per user of the catalogue. A relevant item that
     /// was met stays in |T| and cannot be hit; there is none if the split puts each pair into one part.
     pub seen: &'a [Seen],
     /// What was known before the test. Users and test rows are also judged in buckets of how much was known, without
     /// asking for scores again.
-    pub known: &'a Known,
+    pub known: &'a TrainingCounts,
     /// Which metrics, which items are relevant.
     pub config: &'a EvaluateConfig,
     /// The moment of the predictions, one number per context of the catalogue; empty for the average moment of
@@ -49,13 +49,13 @@ pub enum Ask {
     ById,
 }
 
-/// Asks `recommender` for scores of the candidates of the user of every case, and measures them by the metrics that the task's
+/// Asks `recommender` for scores of the candidates of the user of every test user, and measures them by the metrics that the task's
 /// configuration names.
 ///
 /// Lists `@k` are ranked over the whole catalogue without what the user has seen, unless candidates are sampled.
 ///
 /// # Errors
-/// An unknown metric; buckets that do not ascend; no cases; seen items or training rows for another catalogue; a user to show in
+/// An unknown metric; buckets that do not ascend; no test users; seen items or training rows for another catalogue; a user to show in
 /// detail who has no rated test row; a recommender that fails or answers with a number that is not finite.
 pub fn evaluate(recommender: &dyn Recommender, task: &Task<'_>) -> Result<Evaluation, EvalError> {
     evaluate_watched(recommender, task, &Silent)
@@ -82,61 +82,64 @@ pub(crate) fn evaluate_in_tiles(
     n_threads: usize,
     progress: &dyn Progress,
 ) -> Result<Evaluation, EvalError> {
-    let Task { cases, seen, known, config, context, seed, held_out } = *task;
+    let Task { test_users, seen, known, config, context, seed, held_out } = *task;
     let catalogue = &**recommender.catalogue();
     let columns = config.columns()?;
     let buckets = Buckets::new(&config.buckets)?;
     check(task, catalogue)?;
     let leaves_out = recommender.leaves_out();
-    let detailed = detailed(cases, catalogue, &config.detail_user)?;
-    let further = further(cases, detailed, config.detail_users);
-    let judge = Judge {
+    let detailed = detailed(test_users, catalogue, &config.detail_user)?;
+    let further = further(test_users, detailed, config.detail_users);
+    let evaluator = UserEvaluator {
         catalogue,
-        predicts: recommender.predicts(),
+        predicts: recommender.score_kind(),
         known,
         columns: &columns,
         relevance_threshold: config.relevant_from(catalogue.scale),
         article_min_rows: config.article_min_rows.get(),
     };
     let of_item = |item: ItemIdx| buckets.of(known.n_ratings(item));
-    let judge_user = |case: &Case, answer: &Answer<'_>, ranker: &mut Ranker| -> Result<User, ScoreError> {
-        let ranking = judge.rank(case, answer, ranker)?;
-        let judged = judge.judge(case, answer, &ranking)?;
+    let evaluate_user = |test_user: &TestUser, answer: &Answer<'_>, ranker: &mut Ranker| -> Result<User, ScoreError> {
+        let ranking = evaluator.rank(test_user, answer, ranker)?;
+        let judged = evaluator.evaluate(test_user, answer, &ranking)?;
         let mut by_item_history = Vec::new();
         for bucket in 0..buckets.len() {
-            if case.rows().items().iter().any(|item| of_item(*item) == bucket) {
+            if test_user.rows().items().iter().any(|item| of_item(*item) == bucket) {
                 let wanted = |item| of_item(item) == bucket;
-                by_item_history.push((bucket, judge.judge_some(case, wanted, answer, &ranking)?));
+                by_item_history.push((bucket, evaluator.evaluate_some(test_user, wanted, answer, &ranking)?));
             }
         }
         Ok(User { judged, by_item_history, list: ranking.ranked.list, n_candidates: ranking.ranked.n_candidates })
     };
 
-    let mut summary = Summary::new(&columns, &buckets, catalogue, judge.article_min_rows);
+    let mut summary = Summary::new(&columns, &buckets, catalogue, evaluator.article_min_rows);
     let mut detail = None;
     let mut details = vec![None; further.len()];
     let mut scores = Scores::new();
     let nothing_stated = Profile::default();
-    for (first, cases) in (0..).step_by(tile).zip(cases.chunks(tile)) {
+    for (first, test_users) in (0..).step_by(tile).zip(test_users.chunks(tile)) {
         if progress.interrupted() {
             return Err(EvalError::Interrupted);
         }
-        let seen_by = |case: &Case| &seen[case.user().index()];
+        let seen_by = |test_user: &TestUser| &seen[test_user.user().index()];
         let sampled: Vec<Vec<ItemIdx>> = match config.sampled_negatives {
             0 => Vec::new(),
-            n => cases.iter().map(|case| sample::candidates(case, seen_by(case), catalogue, n, seed)).collect(),
+            n => test_users
+                .iter()
+                .map(|test_user| sample::candidates(test_user, seen_by(test_user), catalogue, n, seed))
+                .collect(),
         };
         let among =
-            |row: usize| sampled.get(row).map_or(Among::AllExcept(seen_by(&cases[row])), |few| Among::These(few));
-        let histories: Vec<_> = cases.iter().map(Case::history).collect();
-        let queries: Vec<Query<'_>> = cases
+            |row: usize| sampled.get(row).map_or(Among::AllExcept(seen_by(&test_users[row])), |few| Among::These(few));
+        let histories: Vec<_> = test_users.iter().map(TestUser::history).collect();
+        let queries: Vec<Query<'_>> = test_users
             .iter()
             .zip(&histories)
             .enumerate()
-            .map(|(row, (case, history))| Query {
+            .map(|(row, (test_user, history))| Query {
                 // A user who was held out whole is a visitor with the ratings given for them.
                 who: if history.is_empty() || held_out == Ask::ById {
-                    Who::Known(case.user())
+                    Who::Known(test_user.user())
                 } else {
                     Who::Visitor { history, profile: &nothing_stated }
                 },
@@ -149,28 +152,28 @@ pub(crate) fn evaluate_in_tiles(
             .collect();
         recommender.score(&queries, &mut scores)?;
 
-        let mut users: Vec<Option<Result<User, ScoreError>>> = cases.iter().map(|_| None).collect();
-        let rows: Vec<_> = cases.iter().enumerate().zip(&mut users).collect();
-        parallel::each_on(n_threads, rows, Ranker::default, |ranker, ((row, case), user)| {
+        let mut users: Vec<Option<Result<User, ScoreError>>> = test_users.iter().map(|_| None).collect();
+        let rows: Vec<_> = test_users.iter().enumerate().zip(&mut users).collect();
+        parallel::each_on(n_threads, rows, Ranker::default, |ranker, ((row, test_user), user)| {
             let answer = Answer { among: among(row), scores: scores.row(row), leaves_out };
-            *user = Some(judge_user(case, &answer, ranker));
+            *user = Some(evaluate_user(test_user, &answer, ranker));
         });
-        for ((row, case), user) in cases.iter().enumerate().zip(users) {
+        for ((row, test_user), user) in test_users.iter().enumerate().zip(users) {
             let User { judged, by_item_history, list, n_candidates } = user.expect("every row is worked on")?;
             if detailed == Some(first + row) {
                 detail = user_detail(&judged, catalogue);
             }
-            if let Some(place) = further.iter().position(|case| *case == first + row) {
+            if let Some(place) = further.iter().position(|test_user| *test_user == first + row) {
                 details[place] = user_detail(&judged, catalogue);
             }
-            let met = seen_by(case);
+            let met = seen_by(test_user);
             let added = Added {
                 judged: &judged,
                 list: &list,
-                n_train: known.history().users()[case.user().index()] + case.fold_in().len(),
+                n_train: known.history().users()[test_user.user().index()] + test_user.fold_in().len(),
                 n_candidates,
                 n_masked: met.items().len(),
-                n_test_masked: case.rows().items().iter().filter(|item| met.contains(**item)).count(),
+                n_test_masked: test_user.rows().items().iter().filter(|item| met.contains(**item)).count(),
             };
             summary.add(&added, catalogue);
             by_item_history.iter().for_each(|(bucket, judged)| summary.add_items(*bucket, judged));
@@ -182,26 +185,26 @@ pub(crate) fn evaluate_in_tiles(
 
 /// One user, judged by all test rows and by some.
 struct User {
-    judged: Judged,
-    by_item_history: Vec<(usize, Judged)>,
+    judged: EvaluatedUser,
+    by_item_history: Vec<(usize, EvaluatedUser)>,
     list: Vec<ItemIdx>,
     n_candidates: usize,
 }
 
-/// What `config` asks for and these cases of this catalogue do not have, for any recommender; it can be reported before
+/// What `config` asks for and these test users of this catalogue do not have, for any recommender; it can be reported before
 /// anything is trained.
-pub fn unanswerable(config: &EvaluateConfig, cases: &[Case], catalogue: &Catalogue) -> Vec<EvalError> {
+pub fn unanswerable(config: &EvaluateConfig, test_users: &[TestUser], catalogue: &Catalogue) -> Vec<EvalError> {
     let (n, n_items) = (config.sampled_negatives, catalogue.n_items());
     let sampled = (n > 0 && n >= n_items).then_some(EvalError::Sampled { n, n_items });
-    sampled.into_iter().chain(detailed(cases, catalogue, &config.detail_user).err()).collect()
+    sampled.into_iter().chain(detailed(test_users, catalogue, &config.detail_user).err()).collect()
 }
 
 fn check(task: &Task<'_>, catalogue: &Catalogue) -> Result<(), EvalError> {
-    let Task { cases, seen, known, context, .. } = *task;
-    if cases.is_empty() {
-        return Err(EvalError::NoCases);
+    let Task { test_users, seen, known, context, .. } = *task;
+    if test_users.is_empty() {
+        return Err(EvalError::NoTestUsers);
     }
-    if let Some(error) = unanswerable(task.config, cases, catalogue).into_iter().next() {
+    if let Some(error) = unanswerable(task.config, test_users, catalogue).into_iter().next() {
         return Err(error);
     }
     if seen.len() != catalogue.n_users() {
@@ -221,41 +224,42 @@ fn check(task: &Task<'_>, catalogue: &Catalogue) -> Result<(), EvalError> {
     Ok(())
 }
 
-/// The `n` cases with the most rated rows, except the one shown first, ties in the order of the cases.
-fn further(cases: &[Case], shown: Option<usize>, n: usize) -> Vec<usize> {
-    let n_rated = |case: usize| cases[case].rows().ratings().iter().filter(|rating| rating.is_some()).count();
-    let mut order: Vec<(usize, usize)> = (0..cases.len())
-        .filter(|case| Some(*case) != shown)
-        .map(|case| (n_rated(case), case))
+/// The `n` test users with the most rated rows, except the one shown first, ties in the order of the test_users.
+fn further(test_users: &[TestUser], shown: Option<usize>, n: usize) -> Vec<usize> {
+    let n_rated =
+        |test_user: usize| test_users[test_user].rows().ratings().iter().filter(|rating| rating.is_some()).count();
+    let mut order: Vec<(usize, usize)> = (0..test_users.len())
+        .filter(|test_user| Some(*test_user) != shown)
+        .map(|test_user| (n_rated(test_user), test_user))
         .filter(|(n_rated, _)| *n_rated > 0)
         .collect();
-    order.sort_unstable_by_key(|&(n_rated, case)| (std::cmp::Reverse(n_rated), case));
-    order.into_iter().take(n).map(|(_, case)| case).collect()
+    order.sort_unstable_by_key(|&(n_rated, test_user)| (std::cmp::Reverse(n_rated), test_user));
+    order.into_iter().take(n).map(|(_, test_user)| test_user).collect()
 }
 
-/// The case to show in detail: that of the user named, else that of the catalogue's second user, else the first that has
+/// The test user to show in detail: that of the user named, else that of the catalogue's second user, else the first that has
 /// a rated row.
-fn detailed(cases: &[Case], catalogue: &Catalogue, named: &str) -> Result<Option<usize>, EvalError> {
-    let has_rated = |case: &Case| case.rows().ratings().iter().any(Option::is_some);
-    let of = |user| cases.iter().position(|case| Some(case.user()) == user && has_rated(case));
-    let first = cases.iter().position(has_rated);
+fn detailed(test_users: &[TestUser], catalogue: &Catalogue, named: &str) -> Result<Option<usize>, EvalError> {
+    let has_rated = |test_user: &TestUser| test_user.rows().ratings().iter().any(Option::is_some);
+    let of = |user| test_users.iter().position(|test_user| Some(test_user.user()) == user && has_rated(test_user));
+    let first = test_users.iter().position(has_rated);
     if named.is_empty() {
         return Ok(catalogue.users.at(1).and_then(|second| of(Some(second))).or(first));
     }
     let found = catalogue.users.get(&UserId::parse(named)).and_then(|user| of(Some(user)));
     match (found, first) {
-        (Some(case), _) => Ok(Some(case)),
+        (Some(test_user), _) => Ok(Some(test_user)),
         (None, first) => Err(EvalError::DetailUser {
             user: named.to_owned(),
             hint: match first {
-                Some(first) => format!("user `{}` has some", catalogue.users.id(cases[first].user())),
+                Some(first) => format!("user `{}` has some", catalogue.users.id(test_users[first].user())),
                 None => "no user has: leave `detail_user` empty".to_owned(),
             },
         }),
     }
 }
 
-fn user_detail(judged: &Judged, catalogue: &Catalogue) -> Option<UserDetail> {
+fn user_detail(judged: &EvaluatedUser, catalogue: &Catalogue) -> Option<UserDetail> {
     // Rows without a score are not shown.
     let mut rows: Vec<_> = judged.rated.iter().copied().filter(|(_, pair)| pair.yhat.is_finite()).collect();
     let five = TopFive::new(&rows)?;

@@ -1,15 +1,15 @@
 //! Evaluates recommenders on ratings that they have not seen, and compares them.
 //!
 //! Does not know which recommender it measures, nor how the ratings were split: it takes a `&dyn Recommender`, the
-//! held-out [`Case`](reco_core::Case)s and what each user has [`Seen`](reco_core::Seen). Each metric is a file in
+//! held-out [`TestUser`](reco_core::TestUser)s and what each user has [`Seen`](reco_core::Seen). Each metric is a file in
 //! `metric/` and a line in [`METRICS`].
 //!
 //! **Invariant**: the same scores give the same numbers, to the last bit, however many users are asked about at once.
 //!
 //! ```
 //! use reco_core::testing::{Feedback, checkerboard};
-//! use reco_core::{Case, DeviceChoice, Interaction, Interactions, Run, Seen, Silent, Target};
-//! use reco_eval::{Ask, EvaluateConfig, Known, Task, evaluate};
+//! use reco_core::{TestUser, DeviceChoice, Interaction, Interactions, Run, Seen, Silent, Target};
+//! use reco_eval::{Ask, EvaluateConfig, TrainingCounts, Task, evaluate};
 //!
 //! let board = checkerboard(20, Feedback::Events);
 //! let mut test = Interactions::builder(0);
@@ -20,11 +20,11 @@
 //! let entry = reco_classic::APPROACHES.iter().find(|entry| entry.name == "popularity").expect("it is there");
 //! let popularity = (entry.configure)(&(entry.defaults)())?.fit(&board.train, &run)?;
 //!
-//! let cases = Case::group(&test.finish(), 20);
+//! let test_users = TestUser::group(&test.finish(), 20);
 //! let seen = Seen::by_user(20, [&board.train.fit]);
-//! let known = Known::new(&board.train.fit, &board.train.catalogue);
+//! let known = TrainingCounts::new(&board.train.fit, &board.train.catalogue);
 //! let config = EvaluateConfig::default();
-//! let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 1, held_out: Ask::AsVisitors };
+//! let task = Task { test_users: &test_users, seen: &seen, known: &known, config: &config, context: &[], seed: 1, held_out: Ask::AsVisitors };
 //! let evaluation = evaluate(&*popularity, &task)?;
 //! assert_eq!(evaluation.n_users, 20);
 //! let ndcg = evaluation.metric("ndcg@10").expect("every user has a relevant item");
@@ -44,12 +44,12 @@ mod evaluation;
 mod group;
 mod history;
 mod interval;
-mod judge;
-mod known;
 pub mod metric;
 mod rank;
 mod sample;
 mod summary;
+mod training_counts;
+mod user_evaluator;
 
 pub use config::EvaluateConfig;
 pub use error::EvalError;
@@ -58,5 +58,5 @@ pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail
 pub use group::{Attribute, Gap, Group, GroupValues, MOST_VALUES, attributes, gaps, groups};
 pub use history::History;
 pub use interval::{Interval, intervals, intervals_watched};
-pub use known::Known;
 pub use metric::{METRICS, MetricEntry};
+pub use training_counts::TrainingCounts;

@@ -5,11 +5,17 @@
 //! **Invariant**: the same seed and user draw the same items; none that the user met, before or in the test, is drawn.
 
 use reco_core::random::{keyed_draw, unit_interval};
-use reco_core::{Case, Catalogue, ItemIdx, Seen};
+use reco_core::{Catalogue, ItemIdx, Seen, TestUser};
 
-/// The test items of `case`, and `n` of the items that its user never met, or all of them where there are fewer; ascending.
-pub(crate) fn candidates(case: &Case, seen: &Seen, catalogue: &Catalogue, n: usize, seed: u64) -> Vec<ItemIdx> {
-    let test = Seen::new(case.rows().items().to_vec());
+/// The test items of `test_user`, and `n` of the items that its user never met, or all of them where there are fewer; ascending.
+pub(crate) fn candidates(
+    test_user: &TestUser,
+    seen: &Seen,
+    catalogue: &Catalogue,
+    n: usize,
+    seed: u64,
+) -> Vec<ItemIdx> {
+    let test = Seen::new(test_user.rows().items().to_vec());
     let is_met = |item: ItemIdx| seen.contains(item) || test.contains(item);
     let n_met = test.items().iter().filter(|item| !seen.contains(**item)).count() + seen.items().len();
     let n_others = catalogue.n_items() - n_met;
@@ -21,7 +27,7 @@ pub(crate) fn candidates(case: &Case, seen: &Seen, catalogue: &Catalogue, n: usi
             if drawn.len() == n {
                 break;
             }
-            let at = unit_interval(keyed_draw(seed, case.user(), draw)) * catalogue.n_items() as f64;
+            let at = unit_interval(keyed_draw(seed, test_user.user(), draw)) * catalogue.n_items() as f64;
             // The unit interval has no 1, so that there is such an item.
             let item = catalogue.items.at(at as usize).filter(|item| !is_met(*item) && !drawn.contains(item));
             drawn.extend(item);
@@ -53,20 +59,23 @@ mod tests {
                 rows.push(Interaction { user, item: item(test), rating: None, target, timestamp: None, context: &[] });
             }
         }
-        let cases = Case::group(&rows.finish(), 300);
+        let test_users = TestUser::group(&rows.finish(), 300);
         let mut times = [0; 40];
-        for case in &cases {
-            let drawn = candidates(case, &seen, &catalogue, 7, 42);
-            assert_eq!(drawn, candidates(case, &seen, &catalogue, 7, 42));
+        for test_user in &test_users {
+            let drawn = candidates(test_user, &seen, &catalogue, 7, 42);
+            assert_eq!(drawn, candidates(test_user, &seen, &catalogue, 7, 42));
             assert!(drawn.is_sorted() && drawn.len() == 2 + 7, "{drawn:?}");
             drawn.iter().for_each(|item| times[item.index()] += 1);
         }
         assert_eq!(times[..12], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 300, 300]);
         // 300 users draw 7 of 28 items: 75 times each, give or take four deviations of 7.5.
         assert!(times[12..].iter().all(|n| (45..=105).contains(n)), "{times:?}");
-        assert_ne!(candidates(&cases[0], &seen, &catalogue, 7, 42), candidates(&cases[0], &seen, &catalogue, 7, 43));
+        assert_ne!(
+            candidates(&test_users[0], &seen, &catalogue, 7, 42),
+            candidates(&test_users[0], &seen, &catalogue, 7, 43)
+        );
         let all: Vec<ItemIdx> = (10..40).map(item).collect();
-        assert_eq!(candidates(&cases[0], &seen, &catalogue, 28, 1), all);
-        assert_eq!(candidates(&cases[0], &seen, &catalogue, 99, 1), all);
+        assert_eq!(candidates(&test_users[0], &seen, &catalogue, 28, 1), all);
+        assert_eq!(candidates(&test_users[0], &seen, &catalogue, 99, 1), all);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Does not know what a metric looks at, nor scores.
 //!
-//! **Invariant**: users are added in the order of the cases, whoever judged them, so that no sum depends on threads.
+//! **Invariant**: users are added in the order of the test users, whoever judged them, so that no sum depends on threads.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -11,8 +11,8 @@ use reco_core::{Catalogue, ItemIdx};
 
 use crate::config::Column;
 use crate::history::Buckets;
-use crate::judge::{Judged, Outcome};
 use crate::metric::{Average, Exposure, Judgement, Measure, Pair, Sums};
+use crate::user_evaluator::{EvaluatedUser, Outcome};
 use crate::{BucketValues, Evaluation, Prediction, UserValues};
 
 /// Collects users' values.
@@ -35,7 +35,7 @@ pub(crate) struct Summary<'a> {
 
 /// One user as judged, with the list and some counts.
 pub(crate) struct Added<'a> {
-    pub(crate) judged: &'a Judged,
+    pub(crate) judged: &'a EvaluatedUser,
     /// As long as the longest that a metric looks at.
     pub(crate) list: &'a [ItemIdx],
     pub(crate) n_train: usize,
@@ -104,7 +104,7 @@ impl<'a> Summary<'a> {
     }
 
     /// Adds the same user, judged by the test rows whose items lie in `bucket`; at least one.
-    pub(crate) fn add_items(&mut self, bucket: usize, judged: &Judged) {
+    pub(crate) fn add_items(&mut self, bucket: usize, judged: &EvaluatedUser) {
         self.by_item_history[bucket].add(judged, &[]);
     }
 
@@ -174,7 +174,7 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, judged: &Judged, list: &[ItemIdx]) {
+    fn add(&mut self, judged: &EvaluatedUser, list: &[ItemIdx]) {
         self.n_users += 1;
         self.n_test += judged.n_test;
         self.n_users_without_relevant += usize::from(judged.n_relevant == 0);

@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use reco_core::testing::catalogue;
 use reco_core::{
-    Case, Catalogue, Features, Interaction, Interactions, ItemIdx, Matrix, Predicts, Query, RatingScale, Recommender,
-    ScoreError, Scores, Seen, Target, UserIdx, Who,
+    Catalogue, Features, Interaction, Interactions, ItemIdx, Matrix, Query, RatingScale, Recommender, ScoreError,
+    ScoreKind, Scores, Seen, Target, TestUser, UserIdx, Who,
 };
-use reco_eval::{Ask, EvaluateConfig, Evaluation, Known, METRICS, MetricEntry, Task, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Evaluation, METRICS, MetricEntry, Task, TrainingCounts, evaluate};
 use serde::Deserialize;
 
 /// What `make.py` writes.
@@ -41,7 +41,7 @@ struct Given {
     train: Vec<(usize, usize)>,
     /// Per user, the items that are not candidates.
     seen: Vec<Vec<usize>>,
-    predicts: Predicts,
+    predicts: ScoreKind,
     k: Vec<NonZeroUsize>,
     scale: (f32, f32),
     relevance_threshold: f32,
@@ -129,13 +129,13 @@ impl Given {
         for &(at, of) in &self.train {
             train.push(row(user(at)?, item(of)?, None, Target::EVENT));
         }
-        let cases = Case::group(&test.finish(), catalogue.n_users());
+        let cases = TestUser::group(&test.finish(), catalogue.n_users());
         let seen_by = |items: &Vec<usize>| {
             Ok(Seen::new(items.iter().map(|row| item(*row)).collect::<std::result::Result<_, _>>()?))
         };
         let seen = self.seen.iter().map(seen_by).collect::<Result<Vec<Seen>>>()?;
         let genres: Vec<Vec<String>> = (0..catalogue.n_items()).map(|item| self.genres_of(item)).collect();
-        let known = Known::new(&train.finish(), &catalogue).with_genres(genres.iter().map(Vec::as_slice));
+        let known = TrainingCounts::new(&train.finish(), &catalogue).with_genres(genres.iter().map(Vec::as_slice));
         let config = EvaluateConfig {
             k: self.k.clone(),
             relevance_threshold: Some(self.relevance_threshold),
@@ -179,12 +179,12 @@ fn row(user: UserIdx, item: ItemIdx, rating: Option<reco_core::Rating>, target: 
 /// A recommender whose scores are a table.
 struct Told {
     catalogue: Arc<Catalogue>,
-    predicts: Predicts,
+    predicts: ScoreKind,
     scores: Vec<Vec<f32>>,
 }
 
 impl Recommender for Told {
-    fn predicts(&self) -> Predicts {
+    fn score_kind(&self) -> ScoreKind {
         self.predicts
     }
 

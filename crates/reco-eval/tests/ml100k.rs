@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reco_core::testing::{Assigned, ml_100k};
-use reco_core::{Case, DeviceChoice, Run, Seen, Silent, Train};
-use reco_eval::{Ask, EvaluateConfig, Evaluation, Known, Task, evaluate};
+use reco_core::{DeviceChoice, Run, Seen, Silent, TestUser, Train};
+use reco_eval::{Ask, EvaluateConfig, Evaluation, Task, TrainingCounts, evaluate};
 
 struct Data {
     train: Train,
-    cases: Vec<Case>,
+    test_users: Vec<TestUser>,
     seen: Vec<Seen>,
 }
 
@@ -52,9 +52,9 @@ fn measured(name: &str, data: &Data) -> Result<Evaluation> {
     let fitted = (entry.configure)(&(entry.defaults)())?.fit(&data.train, &run)?;
     // Every test rating is relevant, whatever its stars.
     let config = EvaluateConfig { relevance_threshold: Some(0.0), ..EvaluateConfig::default() };
-    let known = Known::new(&data.train.fit, &data.train.catalogue);
+    let known = TrainingCounts::new(&data.train.fit, &data.train.catalogue);
     let task = Task {
-        cases: &data.cases,
+        test_users: &data.test_users,
         seen: &data.seen,
         known: &known,
         config: &config,
@@ -71,7 +71,7 @@ fn read(ratings: &Path, split: &Path) -> Result<Data> {
     let catalogue = Arc::clone(&assigned.catalogue);
     let (fit, valid, test) = (part("train")?, part("valid")?, part("test")?);
     Ok(Data {
-        cases: Case::group(&test, catalogue.n_users()),
+        test_users: TestUser::group(&test, catalogue.n_users()),
         seen: Seen::by_user(catalogue.n_users(), [&fit, &valid]),
         train: Train { catalogue, fit, validation: None },
     })

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reco_core::{
-    Case, Catalogue, ContextColumn, Interaction, Interactions, Items, Matrix, Rating, Requirement, Seen, Target, Train, Users,
+    Catalogue, ContextColumn, Interaction, Interactions, Items, Matrix, Rating, Requirement, Seen, Target, TestUser,
+    Train, Users,
 };
 use reco_data::{DatasetInfo, Ratings, Tables};
 use serde::{Deserialize, Serialize};
@@ -247,10 +248,10 @@ impl Dataset {
     }
 
     /// What an evaluation asks about: the test rows by user, each with that user's fold-in rows.
-    pub fn cases(&self) -> Vec<Case> {
+    pub fn test_users(&self) -> Vec<TestUser> {
         match &self.fold_in {
-            Some(fold_in) => Case::group_with_fold_in(&self.test, fold_in, self.catalogue.n_users()),
-            None => Case::group(&self.test, self.catalogue.n_users()),
+            Some(fold_in) => TestUser::group_with_fold_in(&self.test, fold_in, self.catalogue.n_users()),
+            None => TestUser::group(&self.test, self.catalogue.n_users()),
         }
     }
 

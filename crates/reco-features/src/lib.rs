@@ -2,7 +2,7 @@
 //!
 //! Does not know models, metrics, or the files that ratings come in: it reads [`Tables`](reco_data::Tables) and makes a
 //! [`Dataset`], which gives out what may be learned from ([`Dataset::train`]) and what is asked about
-//! ([`Dataset::cases`]) as two different types.
+//! ([`Dataset::test_users`]) as two different types.
 //!
 //! **Invariant**: no row that is held out, or given for a held-out user, is in train; what is fitted to ratings is
 //! fitted to train alone, unless the experiment says `fit = "all"`; the same tables, choices and seed give the same
@@ -39,9 +39,9 @@
 //!
 //! assert_eq!(dataset.catalogue.item_features.names(), ["old", "Comedy", "Crime"]);
 //! assert!(dataset.catalogue.context_names().eq(["daytime", "weekend"]));
-//! let cases = dataset.cases();
-//! assert_eq!(cases.len(), 1); // user 8 has one rating, to learn from
-//! assert_eq!(cases[0].rows().ratings()[0].map(|rating| rating.stars()), Some(4.0)); // user 7's latest
+//! let test_users = dataset.test_users();
+//! assert_eq!(test_users.len(), 1); // user 8 has one rating, to learn from
+//! assert_eq!(test_users[0].rows().ratings()[0].map(|rating| rating.stars()), Some(4.0)); // user 7's latest
 //! assert_eq!(dataset.train().fit.len(), 3);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

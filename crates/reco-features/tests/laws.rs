@@ -79,12 +79,12 @@ proptest! {
                 .collect();
             prop_assert_eq!(&seen, &learned.union(&given).copied().collect());
             let (mut asked, mut told) = (0, 0);
-            for case in dataset.cases() {
-                for pair in pairs(case.fold_in()) {
-                    prop_assert!(pair.0 == case.user().index() && given.contains(&pair), "{}: {:?}", entry.name, pair);
+            for test_user in dataset.test_users() {
+                for pair in pairs(test_user.fold_in()) {
+                    prop_assert!(pair.0 == test_user.user().index() && given.contains(&pair), "{}: {:?}", entry.name, pair);
                     told += 1;
                 }
-                for pair in pairs(case.rows()) {
+                for pair in pairs(test_user.rows()) {
                     prop_assert!(!learned.contains(&pair), "{} trains on its test row {:?}", entry.name, pair);
                     asked += 1;
                 }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use any::{N_USERS, any_config, any_tables, dataset, pairs, parts_and_given};
 use common::tables;
 use proptest::prelude::*;
-use reco_core::{Case, Interactions, Scaling};
+use reco_core::{Interactions, Scaling, TestUser};
 use reco_data::Tables;
 use reco_features::{Dataset, FeaturesConfig, SPLITS, ScalingConfig, ScalingFit, ScalingKind, SplitConfig, prepare};
 
@@ -179,7 +179,7 @@ fn scaling_is_fitted_to_train_alone() {
     assert_eq!(from, &vec![(2.0, 4.0); 4]);
     // The history's targets lie on that line: 1 star is half of `to`'s width below its lower end, 0.5.
     let targets: BTreeSet<String> =
-        dataset.cases().iter().flat_map(Case::history).map(|(_, target)| target.get().to_string()).collect();
+        dataset.test_users().iter().flat_map(TestUser::history).map(|(_, target)| target.get().to_string()).collect();
     assert_eq!(targets.into_iter().collect::<Vec<_>>(), ["0.25", "1.25"]);
 }
 

@@ -156,8 +156,8 @@ fn a_user_is_given_rows_or_learned_from() {
     let text = "row,part\n0,train\n1,train\n2,train\n3,fold-in\n4,fold-in\n5,test\n";
     let dataset = split(&six_rows(), text, 0).unwrap();
     assert_eq!((&dataset.source_rows.fold_in, dataset.info.split.n_fold_in), (&vec![3, 4], 2));
-    let cases = dataset.cases();
-    assert_eq!((cases.len(), cases[0].history().len(), cases[0].rows().len()), (1, 2, 1));
+    let test_users = dataset.test_users();
+    assert_eq!((test_users.len(), test_users[0].history().len(), test_users[0].rows().len()), (1, 2, 1));
     assert_eq!(dataset.seen()[1].items().len(), 2);
     for (part, text) in [
         ("train", "row,part\n0,train\n1,train\n2,train\n3,fold-in\n4,train\n5,test\n"),

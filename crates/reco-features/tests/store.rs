@@ -91,8 +91,8 @@ fn what_is_given_of_held_out_users_and_what_was_dropped_is_read_back() {
     dataset.write(dir.path()).unwrap();
     let read = Dataset::read(dir.path()).unwrap();
     assert_equal(&dataset, &read);
-    assert_eq!(read.cases().len(), dataset.info.split.n_test_users);
-    assert!(read.cases().iter().all(|case| !case.history().is_empty()));
+    assert_eq!(read.test_users().len(), dataset.info.split.n_test_users);
+    assert!(read.test_users().iter().all(|test_user| !test_user.history().is_empty()));
     std::fs::remove_file(dir.path().join("fold_in.parquet")).unwrap();
     let missing = Dataset::read(dir.path()).unwrap_err().to_string();
     assert!(missing.contains("fold_in.parquet"), "{missing}");

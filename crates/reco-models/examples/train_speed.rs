@@ -18,8 +18,8 @@ use std::time::Instant;
 
 use reco_core::testing::{catalogue, chance};
 use reco_core::{
-    Candidates, Case, Catalogue, ContextColumn, DeviceChoice, Features, Fitted, Interaction, Interactions, Matrix,
-    Query, RatingScale, Run, Scores, Seen, Silent, Target, Train, Who,
+    Candidates, Catalogue, ContextColumn, DeviceChoice, Features, Fitted, Interaction, Interactions, Matrix, Query,
+    RatingScale, Run, Scores, Seen, Silent, Target, TestUser, Train, Who,
 };
 use serde_json::json;
 
@@ -98,7 +98,7 @@ fn rows_per_rating(train: &Train, batch_size: usize) -> f64 {
 
 /// The mean absolute error of `rows`.
 fn error(fitted: &dyn Fitted, rows: &Interactions) -> Result<f64, Box<dyn Error>> {
-    let cases = Case::group(rows, fitted.catalogue().n_users());
+    let cases = TestUser::group(rows, fitted.catalogue().n_users());
     let queries: Vec<Query<'_>> = cases
         .iter()
         .map(|case| Query {

@@ -14,9 +14,9 @@ use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 use reco_core::options::{OptionsError, parse};
 use reco_core::{
-    Approach, ApproachEntry, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LayerGraph,
-    LoadError, Predicts, Query, Recommender, Requirement, Run, Scaling, ScoreError, Scores, Target, Term, Train, Who,
-    Without,
+    Ablation, Approach, ApproachEntry, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx,
+    LayerGraph, LoadError, Query, Recommender, Requirement, Run, Scaling, ScoreError, ScoreKind, Scores, Target, Term,
+    Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -171,11 +171,11 @@ impl Approach for ContentApproach {
 }
 
 impl Recommender for Content {
-    fn predicts(&self) -> Predicts {
+    fn score_kind(&self) -> ScoreKind {
         // Weights sum to 1, so scores lie in [0, 1]: comparable with targets only where these do as well.
         match self.catalogue.scaling {
-            Scaling::ItemMinMax { .. } => Predicts::Targets,
-            Scaling::None | Scaling::MinMax { .. } => Predicts::Order,
+            Scaling::ItemMinMax { .. } => ScoreKind::Targets,
+            Scaling::None | Scaling::MinMax { .. } => ScoreKind::Order,
         }
     }
 
@@ -218,7 +218,7 @@ impl Content {
                 let cause = Cause::Feature { name: name.clone(), weight: *weight };
                 explanation.terms.push(Term { cause, effect });
                 // A score is a sum over features: taking one away changes no other.
-                explanation.without.push(Without { feature: name.clone(), change: -effect });
+                explanation.without.push(Ablation { feature: name.clone(), change: -effect });
             }
         }
         if explanation.terms.is_empty() {

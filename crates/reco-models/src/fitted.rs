@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 use reco_core::{
-    Candidates, Catalogue, Cause, Explanation, Fitted, ItemIdx, LayerGraph, LoadError, Matrix, Predicts, Query,
-    Recommender, ScoreError, Scores, Term, TrainingLog, UserIdx, Who, Without,
+    Ablation, Candidates, Catalogue, Cause, Explanation, Fitted, ItemIdx, LayerGraph, LoadError, Matrix, Query,
+    Recommender, ScoreError, ScoreKind, Scores, Term, TrainingLog, UserIdx, Who,
 };
 
 use crate::device::ComputeDevice;
@@ -134,8 +134,8 @@ impl<N: Network> FittedNetwork<N> {
 }
 
 impl<N: Network> Recommender for FittedNetwork<N> {
-    fn predicts(&self) -> Predicts {
-        Predicts::of(&self.catalogue.scaling)
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::of(&self.catalogue.scaling)
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -215,7 +215,7 @@ impl<N: Network> FittedNetwork<N> {
     }
 
     /// The change of each item's score without each feature that it has.
-    fn without(&self, user: UserIdx, items: &[ItemIdx], context: &[f32]) -> Result<Vec<Vec<Without>>, ScoreError> {
+    fn without(&self, user: UserIdx, items: &[ItemIdx], context: &[f32]) -> Result<Vec<Vec<Ablation>>, ScoreError> {
         let all = self.catalogue.item_features.matrix();
         let mut changes = vec![Vec::new(); items.len()];
         if self.item_features.is_none() {

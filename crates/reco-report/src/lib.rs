@@ -33,6 +33,7 @@
 //! # Ok::<(), reco_report::ReportError>(())
 //! ```
 
+mod canvas;
 mod cells;
 mod comparison;
 mod diagram;
@@ -44,12 +45,12 @@ mod html;
 mod markdown;
 mod palette;
 mod results;
-mod sheet;
 mod terminal;
 
+pub use canvas::Drawing;
 pub use comparison::{
-    BetterValue, ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict, SelfCheckOutcome,
-    SelfCheckPlan, Side, TestOutcome, comparison_page, comparison_summary, comparison_table,
+    BetterValue, ComparedGroup, ComparedMetric, ComparedPair, ComparedRun, Comparison, ComparisonVerdict,
+    SelfCheckOutcome, SelfCheckPlan, TestOutcome, comparison_page, comparison_summary, comparison_table,
 };
 pub use diagram::{diagram, mermaid, summary};
 pub use facts::{
@@ -64,7 +65,6 @@ pub use markdown::markdown;
 pub use results::{
     ApproachResult, BucketResult, DatasetSummary, Metrics, RepeatedResult, ReportError, Results, SplitSummary,
 };
-pub use sheet::Drawing;
 pub use terminal::terminal_table;
 
 /// `name` as a part of a file's name, on any system.

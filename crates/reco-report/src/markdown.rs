@@ -191,8 +191,8 @@ fn by_group(text: &mut String, facts: &Facts, results: &Results) {
 
 /// A table for each main metric, of users and of items, with approaches as rows and buckets as columns.
 fn by_history(text: &mut String, results: &Results) {
-    type Side = (&'static str, fn(&ApproachResult) -> &[BucketResult], fn(&BucketResult) -> usize);
-    let sides: [Side; 2] = [
+    type HistoryColumns = (&'static str, fn(&ApproachResult) -> &[BucketResult], fn(&BucketResult) -> usize);
+    let sides: [HistoryColumns; 2] = [
         ("users", |approach| &approach.by_user_history, |bucket| bucket.n_users),
         ("items", |approach| &approach.by_item_history, |bucket| bucket.n_test),
     ];

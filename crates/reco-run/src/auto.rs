@@ -16,8 +16,8 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{
-    Approach, ApproachEntry, Candidates, Catalogue, Choice, Explanation, FitError, Fitted, ItemIdx, LoadError,
-    Predicts, Profile, Query, Recommender, Requirement, Run, ScoreError, Scores, Train, Who,
+    Approach, ApproachEntry, Candidates, Catalogue, Choice, Explanation, FitError, Fitted, ItemIdx, LoadError, Profile,
+    Query, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -298,9 +298,9 @@ impl FittedAuto {
 
 impl Recommender for FittedAuto {
     /// Stars if all parts predict stars; else the scores of two users need not be comparable.
-    fn predicts(&self) -> Predicts {
-        let stars = self.parts.iter().all(|part| part.predicts() == Predicts::Stars);
-        if stars { Predicts::Stars } else { Predicts::Order }
+    fn score_kind(&self) -> ScoreKind {
+        let stars = self.parts.iter().all(|part| part.score_kind() == ScoreKind::Stars);
+        if stars { ScoreKind::Stars } else { ScoreKind::Order }
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {

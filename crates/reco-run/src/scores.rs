@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::{Catalogue, Interactions, ItemIdx, Predicts, Query, Recommender, ScoreError, Scores, UserIdx, Who};
+use reco_core::{Catalogue, Interactions, ItemIdx, Query, Recommender, ScoreError, ScoreKind, Scores, UserIdx, Who};
 use reco_data::{ScoreRows, TableOutput, read_scores};
 use reco_eval::Ask;
 use reco_report::Results;
@@ -166,7 +166,7 @@ fn one_of<'a>(
 /// A recommender that answers with given scores.
 struct ScoreTable {
     catalogue: Arc<Catalogue>,
-    predicts: Predicts,
+    predicts: ScoreKind,
     /// Where the pairs of each user of the catalogue end.
     ends: Vec<usize>,
     pairs: Vec<(ItemIdx, f32)>,
@@ -227,7 +227,7 @@ impl ScoreTable {
         } else {
             known.iter().map(|(_, item, value)| (*item, single(*value))).collect()
         };
-        let predicts = if options.are_stars { Predicts::Stars } else { Predicts::Order };
+        let predicts = if options.are_stars { ScoreKind::Stars } else { ScoreKind::Order };
         Ok((Self { catalogue: Arc::clone(catalogue), predicts, ends, pairs, became_places }, n_unknown))
     }
 
@@ -248,7 +248,7 @@ fn places(pairs: &[(UserIdx, ItemIdx, f64)]) -> Vec<(ItemIdx, f32)> {
 }
 
 impl Recommender for ScoreTable {
-    fn predicts(&self) -> Predicts {
+    fn score_kind(&self) -> ScoreKind {
         self.predicts
     }
 

@@ -51,7 +51,11 @@ mod tests {
     fn a_difference_is_told_with_what_the_workspace_has() {
         let whole = BTreeSet::from(["memchr v2.8.3 alloc,default,std".to_owned(), "memchrs v2.8.3 x".to_owned()]);
         let told = finding("reco-models", "memchr v2.8.3 alloc,std", &whole);
-        assert!(told.contains("compiles `memchr v2.8.3 alloc,std`, and the workspace `memchr v2.8.3 alloc,default,std`, so"));
+        assert!(
+            told.contains(
+                "compiles `memchr v2.8.3 alloc,std`, and the workspace `memchr v2.8.3 alloc,default,std`, so"
+            )
+        );
         assert!(told.contains("\nhint: "));
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use reco_classic::APPROACHES;
 use reco_core::testing::{Assigned, ml_100k};
-use reco_core::{Candidates, Case, DeviceChoice, Query, Run, Scores, Seen, Silent, Train, Who};
+use reco_core::{Candidates, DeviceChoice, Query, Run, Scores, Seen, Silent, TestUser, Train, Who};
 use serde_json::Value;
 
 /// The result of anything that reads files.
@@ -66,7 +66,7 @@ pub(crate) fn measured(name: &str, options: &Value, folds: &[Fold], scored: Scor
 }
 
 /// The query for one user.
-fn query(case: &Case, scored: Scored) -> Query<'_> {
+fn query(case: &TestUser, scored: Scored) -> Query<'_> {
     let candidates = match scored {
         Scored::Catalogue => Candidates::AllExcept(Seen::NOTHING),
         Scored::TestRows => Candidates::These(case.rows().items()),
@@ -77,7 +77,7 @@ fn query(case: &Case, scored: Scored) -> Query<'_> {
 /// One fold: the training rows outside of it, and its own rows by user.
 pub(crate) struct Fold {
     train: Train,
-    cases: Vec<Case>,
+    cases: Vec<TestUser>,
 }
 
 /// The five folds; `None`, after a message, where they are not on this machine.
@@ -88,7 +88,7 @@ pub(crate) fn folds() -> Result<Option<Vec<Fold>>> {
     let fold = |name: &str| {
         let (fit, test) = (assigned.part(|fold| fold != name)?, assigned.part(|fold| fold == name)?);
         let train = Train { catalogue: Arc::clone(catalogue), fit, validation: None };
-        Ok(Fold { train, cases: Case::group(&test, catalogue.n_users()) })
+        Ok(Fold { train, cases: TestUser::group(&test, catalogue.n_users()) })
     };
     ["0", "1", "2", "3", "4"].map(fold).into_iter().collect::<Result<Vec<_>>>().map(Some)
 }

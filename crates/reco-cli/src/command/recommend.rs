@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::bail;
-use reco_core::{Predicts, Profile};
+use reco_core::{Profile, ScoreKind};
 use reco_run::{Answer, Artifact, AskedBy, Asker, Chosen, Recommendation, TableOutput, choose, find};
 use serde_json::{Value, json};
 
@@ -100,10 +100,10 @@ fn who(args: &RecommendArgs) -> String {
 ///
 /// `auto for user 1: content answers, 5 ratings; scores are an order only`
 fn heading(args: &RecommendArgs, artifact: &Artifact, chosen: Option<&Chosen>, answer: &Answer) -> String {
-    let scores = match artifact.model.predicts() {
-        Predicts::Stars => "scores are stars",
-        Predicts::Targets => "scores are scaled ratings",
-        Predicts::Order => "scores are an order only",
+    let scores = match artifact.model.score_kind() {
+        ScoreKind::Stars => "scores are stars",
+        ScoreKind::Targets => "scores are scaled ratings",
+        ScoreKind::Order => "scores are an order only",
     };
     let choice = match &answer.choice {
         Some(choice) => format!(": {} answers, {}", choice.approach, choice.reason),
@@ -167,7 +167,7 @@ fn as_json(
         "user": args.user,
         "new_user": args.new_user.then_some(visitor),
         "context": moment,
-        "predicts": artifact.model.predicts(),
+        "predicts": artifact.model.score_kind(),
         "items": items,
         "notes": notes,
     })

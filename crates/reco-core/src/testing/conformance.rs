@@ -293,7 +293,7 @@ impl Held {
             assert_eq!(bits(before.row(row)), bits(after.row(row)), "`{}`: loading changes a score", self.name);
         }
         assert_eq!(loaded.n_parameters(), self.fitted.n_parameters(), "`{}`: loading changes a count", self.name);
-        assert_eq!(loaded.predicts(), self.fitted.predicts(), "`{}`: loading changes what scores are", self.name);
+        assert_eq!(loaded.score_kind(), self.fitted.score_kind(), "`{}`: loading changes what scores are", self.name);
     }
 
     fn refuses_another_catalogue(&self, suite: &Suite<'_>, approach: &dyn Approach) {

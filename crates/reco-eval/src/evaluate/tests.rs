@@ -10,7 +10,7 @@ mod laws;
 use std::sync::Arc;
 
 use reco_core::testing::catalogue;
-use reco_core::{Interaction, Interactions, ItemIdx, Predicts, Scaling, Target};
+use reco_core::{Interaction, Interactions, ItemIdx, Scaling, ScoreKind, Target};
 
 use super::*;
 use crate::Ask;
@@ -20,13 +20,13 @@ use crate::metric::{Average, Measure};
 /// A recommender whose scores are a table.
 struct Told {
     catalogue: Arc<Catalogue>,
-    predicts: Predicts,
+    predicts: ScoreKind,
     scores: Vec<Vec<f32>>,
     leaves_out: bool,
 }
 
 impl Recommender for Told {
-    fn predicts(&self) -> Predicts {
+    fn score_kind(&self) -> ScoreKind {
         self.predicts
     }
 
@@ -53,7 +53,7 @@ impl Recommender for Told {
 type Row = (usize, usize, Option<f32>);
 
 impl Told {
-    fn new(predicts: Predicts, scores: &[&[f32]]) -> Self {
+    fn new(predicts: ScoreKind, scores: &[&[f32]]) -> Self {
         let catalogue = Arc::new(catalogue(scores.len(), scores[0].len()));
         Self { catalogue, predicts, scores: scores.iter().map(|row| row.to_vec()).collect(), leaves_out: true }
     }
@@ -67,7 +67,7 @@ impl Told {
         self.catalogue.items.at(n).unwrap()
     }
 
-    fn cases(&self, rows: &[Row]) -> Vec<Case> {
+    fn test_users(&self, rows: &[Row]) -> Vec<TestUser> {
         let mut builder = Interactions::builder(0);
         for &(user, item, stars) in rows {
             let (user, item) = (self.catalogue.users.at(user).unwrap(), self.item(item));
@@ -75,7 +75,7 @@ impl Told {
             let target = rating.map_or(Target::EVENT, |rating| self.catalogue.scaling.target(item, rating));
             builder.push(Interaction { user, item, rating, target, timestamp: None, context: &[] });
         }
-        Case::group(&builder.finish(), self.catalogue.n_users())
+        TestUser::group(&builder.finish(), self.catalogue.n_users())
     }
 
     fn seen(&self, seen: &[&[usize]]) -> Vec<Seen> {
@@ -93,11 +93,11 @@ impl Told {
         pairs: &[(usize, usize)],
         config: &EvaluateConfig,
     ) -> Result<Evaluation, EvalError> {
-        let (cases, seen, known) = (self.cases(rows), self.seen(seen), self.known(pairs));
+        let (test_users, seen, known) = (self.test_users(rows), self.seen(seen), self.known(pairs));
         evaluate(
             self,
             &Task {
-                cases: &cases,
+                test_users: &test_users,
                 seen: &seen,
                 known: &known,
                 config,
@@ -109,7 +109,7 @@ impl Told {
     }
 
     /// Training rows that are events of these users and items.
-    fn known(&self, pairs: &[(usize, usize)]) -> Known {
+    fn known(&self, pairs: &[(usize, usize)]) -> TrainingCounts {
         let mut builder = Interactions::builder(0);
         for &(user, item) in pairs {
             let (user, item) = (self.catalogue.users.at(user).unwrap(), self.item(item));
@@ -122,7 +122,7 @@ impl Told {
                 context: &[],
             });
         }
-        Known::new(&builder.finish(), &self.catalogue)
+        TrainingCounts::new(&builder.finish(), &self.catalogue)
     }
 }
 

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 
 use reco_core::{Catalogue, ItemIdx};
 
-use crate::Known;
+use crate::TrainingCounts;
 
 /// A relevant item among a user's candidates.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,7 +109,7 @@ pub struct List<'a> {
     /// The items that the user was known to have rated.
     pub profile: &'a [ItemIdx],
     /// Counts of training ratings, and what items are like.
-    pub known: &'a Known,
+    pub known: &'a TrainingCounts,
     /// Users, items, features.
     pub catalogue: &'a Catalogue,
 }

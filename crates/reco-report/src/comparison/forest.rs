@@ -6,8 +6,8 @@
 
 use super::{ComparisonVerdict, interval, signed};
 use crate::Drawing;
+use crate::canvas::Canvas;
 use crate::palette::{ACCENT, AXIS, GRID, INK, SECOND, SOFT};
-use crate::sheet::Sheet;
 
 const WIDTH: f64 = 150.0;
 const HEIGHT: f64 = 20.0;
@@ -29,21 +29,21 @@ pub(super) fn forest(
         _ => SOFT,
     };
     let across = |value: f64| WIDTH / 2.0 + HALF * if reach > 0.0 { (value / reach).clamp(-1.0, 1.0) } else { 0.0 };
-    let mut sheet = Sheet::new(WIDTH, HEIGHT);
+    let mut canvas = Canvas::new(WIDTH, HEIGHT);
     let middle = HEIGHT / 2.0;
-    sheet.line(&[(4.0, middle), (WIDTH - 4.0, middle)], GRID, 1.0);
-    sheet.line(&[(WIDTH / 2.0, 1.0), (WIDTH / 2.0, HEIGHT - 1.0)], AXIS, 1.0);
+    canvas.line(&[(4.0, middle), (WIDTH - 4.0, middle)], GRID, 1.0);
+    canvas.line(&[(WIDTH / 2.0, 1.0), (WIDTH / 2.0, HEIGHT - 1.0)], AXIS, 1.0);
     if let Some((low, high)) = bounds {
         // An end beyond the scale runs to the edge, without the tick that marks an end.
-        sheet.line(&[(across(low), middle), (across(high), middle)], colour, 2.0);
+        canvas.line(&[(across(low), middle), (across(high), middle)], colour, 2.0);
         for end in [low, high].into_iter().filter(|end| end.abs() <= reach) {
-            sheet.line(&[(across(end), middle - 4.0), (across(end), middle + 4.0)], colour, 1.5);
+            canvas.line(&[(across(end), middle - 4.0), (across(end), middle + 4.0)], colour, 1.5);
         }
     }
-    sheet.dot((across(difference), middle), 3.5, colour, false);
+    canvas.dot((across(difference), middle), 3.5, colour, false);
     let (low, high) = bounds.unzip();
     let described = format!("{} (95 %: {}), {}", signed(difference), interval(low, high), verdict.words());
-    sheet.finish("difference", title, &described)
+    canvas.finish("difference", title, &described)
 }
 
 /// How far a scale has to reach for these intervals: to the farthest end.

@@ -33,9 +33,9 @@ pub struct Comparison {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ComparedPair {
     /// What is measured against.
-    pub a: Side,
+    pub a: ComparedRun,
     /// What is measured.
-    pub b: Side,
+    pub b: ComparedRun,
     /// Users that both have.
     pub n_users: usize,
     /// Users that A alone has; they are left out.
@@ -50,7 +50,7 @@ pub struct ComparedPair {
 
 /// One of two runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Side {
+pub struct ComparedRun {
     /// Its name in this comparison: as short as tells it from the others.
     pub label: String,
     /// The run's folder.

@@ -26,8 +26,11 @@ fn group(group: &str, difference: f64, verdict: ComparisonVerdict) -> ComparedGr
 
 /// Two pairs with every kind of outcome.
 fn sample() -> Comparison {
-    let side =
-        |label: &str| Side { label: label.to_owned(), run: format!("runs/{label}"), approach: "neural".to_owned() };
+    let side = |label: &str| ComparedRun {
+        label: label.to_owned(),
+        run: format!("runs/{label}"),
+        approach: "neural".to_owned(),
+    };
     let ndcg = ComparedMetric {
         metric: "ndcg@10".to_owned(),
         n: 943,

@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 use reco_core::{Layer, LayerGraph};
 
 use self::layout::{Edge, Layout, Place};
+use crate::canvas::{Anchor, Canvas, Words, bold_width, text_width};
 use crate::palette;
-use crate::sheet::{Anchor, Sheet, Words, bold_width, text_width};
 use crate::{Drawing, cells, file_name};
 
 pub use mermaid::mermaid;
@@ -41,17 +41,17 @@ pub fn diagram(approach: &str, graph: &LayerGraph) -> Drawing {
     let head = 30.0;
     let title = format!("{approach}: {} ({} parameters)", graph.name, cells::count(graph.n_parameters()));
     let width = width.max(bold_width(&title, 14.0) + 8.0);
-    let mut sheet = Sheet::new(width, height + head);
-    sheet.text(&title, 2.0, 17.0, Words::new(14.0, palette::INK).bold());
+    let mut canvas = Canvas::new(width, height + head);
+    canvas.text(&title, 2.0, 17.0, Words::new(14.0, palette::INK).bold());
     for edge in &edges {
-        draw_edge(&mut sheet, edge, head);
+        draw_edge(&mut canvas, edge, head);
     }
     for (layer, place) in graph.layers.iter().zip(&places) {
-        draw_box(&mut sheet, layer, place, head);
+        draw_box(&mut canvas, layer, place, head);
     }
     let told: Vec<String> = graph.layers.iter().map(tell).collect();
     let description = format!("{} layers. {}.", graph.layers.len(), told.join("; "));
-    sheet.finish(&format!("diagram-{}", file_name(approach)), &title, &description)
+    canvas.finish(&format!("diagram-{}", file_name(approach)), &title, &description)
 }
 
 /// `(None, 50)`: the batch's size is unknown, the rest is known.
@@ -89,25 +89,25 @@ fn width(layer: &Layer) -> f64 {
     (widest.into_iter().fold(0.0, f64::max) + 2.0 * PADDING).ceil()
 }
 
-fn draw_box(sheet: &mut Sheet, layer: &Layer, place: &Place, head: f64) {
+fn draw_box(canvas: &mut Canvas, layer: &Layer, place: &Place, head: f64) {
     let (left, top) = (place.x - place.width / 2.0, place.y + head);
     let (fill, edge) = match layer.kind.as_str() {
         "Input" => (palette::SURFACE, palette::AXIS),
         _ => (palette::RAISED, palette::AXIS),
     };
-    sheet.card(left, top, place.width, BOX_HEIGHT, fill, edge);
+    canvas.card(left, top, place.width, BOX_HEIGHT, fill, edge);
     let right = left + place.width - PADDING;
     let left = left + PADDING;
-    sheet.text(&layer.name, left, top + 18.0, Words::new(NAME_SIZE, palette::INK).bold());
-    sheet.text(&kind(layer), left, top + 34.0, Words::new(SMALL, palette::SOFT));
-    sheet.text(&shape(layer), left, top + 50.0, Words::new(SMALL, palette::SOFT));
+    canvas.text(&layer.name, left, top + 18.0, Words::new(NAME_SIZE, palette::INK).bold());
+    canvas.text(&kind(layer), left, top + 34.0, Words::new(SMALL, palette::SOFT));
+    canvas.text(&shape(layer), left, top + 50.0, Words::new(SMALL, palette::SOFT));
     if layer.n_parameters > 0 {
-        sheet.text(&parameters(layer), right, top + 50.0, Words::new(SMALL, palette::SOFT).at(Anchor::End));
+        canvas.text(&parameters(layer), right, top + 50.0, Words::new(SMALL, palette::SOFT).at(Anchor::End));
     }
 }
 
 /// Curves between ranks, straight lines through them, and an arrow's head.
-fn draw_edge(sheet: &mut Sheet, edge: &Edge, head: f64) {
+fn draw_edge(canvas: &mut Canvas, edge: &Edge, head: f64) {
     let mut data = String::new();
     let mut from = None;
     for &(x, y) in &edge.points {
@@ -127,10 +127,10 @@ fn draw_edge(sheet: &mut Sheet, edge: &Edge, head: f64) {
         }
         from = Some((x, y));
     }
-    sheet.curve(data, palette::AXIS, 1.3);
+    canvas.curve(data, palette::AXIS, 1.3);
     if let Some((x, y)) = from {
         let (left, right, top) = (x - ARROW, x + ARROW, y - 2.0 * ARROW);
-        sheet.shape(format!("M{left:.1} {top:.1}L{right:.1} {top:.1}L{x:.1} {y:.1}z"), palette::AXIS);
+        canvas.shape(format!("M{left:.1} {top:.1}L{right:.1} {top:.1}L{x:.1} {y:.1}z"), palette::AXIS);
     }
 }
 

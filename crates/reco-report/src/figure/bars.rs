@@ -7,9 +7,9 @@
 use std::cmp::Reverse;
 
 use super::chart::{Axis, Plot, SMALL, Scale, TITLE, WIDTH, label, short, titled, whole};
+use crate::canvas::{Anchor, fitted, text_width};
 use crate::cells::count;
 use crate::palette::{ACCENT, INK, SOFT};
-use crate::sheet::{Anchor, fitted, text_width};
 use crate::{ContextCounts, Counts, Drawing};
 
 /// The most bars: beyond this number, each bar is the mean of a few users.
@@ -36,17 +36,17 @@ pub(super) fn per_user(counts: &Counts) -> Option<Drawing> {
     );
     let n_bars = n.min(MOST_BARS);
     let title = "Ratings per user";
-    let mut sheet = titled(title, 230.0);
+    let mut canvas = titled(title, 230.0);
     let x =
         Axis { scale: Scale::Linear(0.0, n as f64), title: "users, the most active first", ticks: 5, format: &whole };
     let y = Axis { scale: Scale::Linear(0.0, most as f64 * 1.05), title: "ratings", ticks: 5, format: &whole };
     let gap = if n_bars < 80 { 0.12 } else { 0.0 };
-    Plot::new(&mut sheet, [0.0, TITLE, WIDTH - 14.0, 230.0], &x, &y).bars((0..n_bars).map(|bar| {
+    Plot::new(&mut canvas, [0.0, TITLE, WIDTH - 14.0, 230.0], &x, &y).bars((0..n_bars).map(|bar| {
         let (from, to) = (bar * n / n_bars, (bar + 1) * n / n_bars);
         let mean = sorted[from..to].iter().sum::<usize>() as f64 / (to - from) as f64;
         (from as f64 + gap, to as f64 - gap, mean)
     }));
-    Some(sheet.finish("ratings-per-user", title, &description))
+    Some(canvas.finish("ratings-per-user", title, &description))
 }
 
 /// How often each number of stars was given.
@@ -58,11 +58,11 @@ pub(super) fn stars(counts: &Counts) -> Option<Drawing> {
     let description =
         format!("How often each number of stars was given. The mean of {} ratings is {mean:.2}.", count(total));
     let title = "Ratings by stars";
-    let mut sheet = titled(title, 230.0);
+    let mut canvas = titled(title, 230.0);
     let n = values.len();
     let x = Axis { scale: Scale::Linear(0.4, n as f64 + 0.6), title: "stars", ticks: 0, format: &whole };
     let y = Axis { scale: Scale::Linear(0.0, most as f64 * 1.12), title: "ratings", ticks: 5, format: &whole };
-    let mut plot = Plot::new(&mut sheet, [0.0, TITLE, WIDTH - 6.0, 230.0], &x, &y);
+    let mut plot = Plot::new(&mut canvas, [0.0, TITLE, WIDTH - 6.0, 230.0], &x, &y);
     plot.bars(values.iter().enumerate().map(|(at, (_, n))| (at as f64 + 0.6, at as f64 + 1.4, *n as f64)));
     // With many values, only every few have a label.
     let every = n.div_ceil(12);
@@ -76,7 +76,7 @@ pub(super) fn stars(counts: &Counts) -> Option<Drawing> {
             plot.near((place, height), (0.0, -9.0), &short(height), Anchor::Middle);
         }
     }
-    Some(sheet.finish("ratings-by-stars", title, &description))
+    Some(canvas.finish("ratings-by-stars", title, &description))
 }
 
 /// How often each value of a context occurs.
@@ -94,7 +94,7 @@ pub(super) fn context(context: &ContextCounts) -> Option<Drawing> {
         values.iter().map(|(value, n)| format!("{value}: {} ({:.1} %)", count(*n), share(*n))).collect();
     let description = format!("Ratings by {}: {}.", context.name, told.join(", "));
     let title = format!("Ratings by {}", context.name);
-    let mut sheet = titled(&title, TITLE + ROW * values.len() as f64 + 4.0);
+    let mut canvas = titled(&title, TITLE + ROW * values.len() as f64 + 4.0);
     let labels: Vec<String> = values.iter().map(|(value, _)| fitted(value, SMALL, 110.0)).collect();
     let numbers: Vec<String> =
         values.iter().map(|(_, n)| format!("{} · {:.0} %", short(*n as f64), share(*n))).collect();
@@ -103,9 +103,9 @@ pub(super) fn context(context: &ContextCounts) -> Option<Drawing> {
     for (row, (_, n)) in values.iter().enumerate() {
         let middle = TITLE + ROW * (row as f64 + 0.5);
         let end = left + (right - left) * *n as f64 / most;
-        sheet.area([left, middle - 8.0, end, middle + 8.0], ACCENT);
-        label(&mut sheet, &labels[row], left - 6.0, middle, INK, Anchor::End);
-        label(&mut sheet, &numbers[row], end + 6.0, middle, SOFT, Anchor::Start);
+        canvas.area([left, middle - 8.0, end, middle + 8.0], ACCENT);
+        label(&mut canvas, &labels[row], left - 6.0, middle, INK, Anchor::End);
+        label(&mut canvas, &numbers[row], end + 6.0, middle, SOFT, Anchor::Start);
     }
-    Some(sheet.finish(&format!("context-{}", crate::file_name(&context.name)), &title, &description))
+    Some(canvas.finish(&format!("context-{}", crate::file_name(&context.name)), &title, &description))
 }

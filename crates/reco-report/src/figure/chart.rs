@@ -4,8 +4,8 @@
 //!
 //! **Invariant**: a chart is [`WIDTH`] wide, so that it needs no shrinking on a phone; a tick stands at a round number.
 
+use crate::canvas::{Anchor, Canvas, Words, text_width};
 use crate::palette::{ACCENT, AXIS, Colour, GRID, INK, SOFT};
-use crate::sheet::{Anchor, Sheet, Words, text_width};
 
 /// The width of a chart in pixels.
 pub(super) const WIDTH: f64 = 400.0;
@@ -20,15 +20,15 @@ pub(super) const TITLE: f64 = 30.0;
 const BASELINE: f64 = 0.35 * SMALL;
 
 /// A drawing under its title.
-pub(super) fn titled(title: &str, height: f64) -> Sheet {
-    let mut sheet = Sheet::new(WIDTH, height);
-    sheet.text(title, 2.0, 17.0, Words::new(14.0, INK).bold());
-    sheet
+pub(super) fn titled(title: &str, height: f64) -> Canvas {
+    let mut canvas = Canvas::new(WIDTH, height);
+    canvas.text(title, 2.0, 17.0, Words::new(14.0, INK).bold());
+    canvas
 }
 
 /// Small text whose middle, from top to bottom, is at `y`.
-pub(super) fn label(sheet: &mut Sheet, text: &str, x: f64, y: f64, colour: Colour, anchor: Anchor) {
-    sheet.text(text, x, y + BASELINE, Words::new(SMALL, colour).at(anchor));
+pub(super) fn label(canvas: &mut Canvas, text: &str, x: f64, y: f64, colour: Colour, anchor: Anchor) {
+    canvas.text(text, x, y + BASELINE, Words::new(SMALL, colour).at(anchor));
 }
 
 /// Maps numbers to places along an axis.
@@ -97,9 +97,9 @@ impl Axis<'_> {
     }
 }
 
-/// A field of numbers within a sheet.
+/// A field of numbers within a canvas.
 pub(super) struct Plot<'a> {
-    pub(super) sheet: &'a mut Sheet,
+    pub(super) canvas: &'a mut Canvas,
     x: Scale,
     y: Scale,
     /// Left, top, right, bottom.
@@ -107,31 +107,36 @@ pub(super) struct Plot<'a> {
 }
 
 impl<'a> Plot<'a> {
-    /// Axes to the left and below, and lines of a grid across, within `[left, top, right, bottom]` of `sheet`.
-    pub(super) fn new(sheet: &'a mut Sheet, [left, top, right, bottom]: [f64; 4], x: &Axis<'_>, y: &Axis<'_>) -> Self {
+    /// Axes to the left and below, and lines of a grid across, within `[left, top, right, bottom]` of `canvas`.
+    pub(super) fn new(
+        canvas: &'a mut Canvas,
+        [left, top, right, bottom]: [f64; 4],
+        x: &Axis<'_>,
+        y: &Axis<'_>,
+    ) -> Self {
         let (x_ticks, y_ticks) = (x.labelled(), y.labelled());
         // The widest label decides how much room the left axis takes.
         let widest = y_ticks.iter().map(|(_, label)| text_width(label, SMALL)).fold(0.0, f64::max);
         let title = if y.title.is_empty() { 0.0 } else { 18.0 };
         let below = if x.title.is_empty() { 20.0 } else { 38.0 };
         let field = [left + title + widest + 8.0, top, right, bottom - below];
-        let plot = Self { sheet, x: x.scale, y: y.scale, field };
+        let plot = Self { canvas, x: x.scale, y: y.scale, field };
         let [left, top, right, bottom] = field;
         for (at, text) in &y_ticks {
             let height = plot.height(*at);
-            plot.sheet.line(&[(left, height), (right, height)], GRID, 1.0);
-            label(plot.sheet, text, left - 6.0, height, SOFT, Anchor::End);
+            plot.canvas.line(&[(left, height), (right, height)], GRID, 1.0);
+            label(plot.canvas, text, left - 6.0, height, SOFT, Anchor::End);
         }
-        plot.sheet.line(&[(left, top), (left, bottom), (right, bottom)], AXIS, 1.0);
+        plot.canvas.line(&[(left, top), (left, bottom), (right, bottom)], AXIS, 1.0);
         for (at, text) in &x_ticks {
-            label(plot.sheet, text, plot.across(*at), bottom + 11.0, SOFT, Anchor::Middle);
+            label(plot.canvas, text, plot.across(*at), bottom + 11.0, SOFT, Anchor::Middle);
         }
         if !x.title.is_empty() {
-            label(plot.sheet, x.title, (left + right) / 2.0, bottom + 29.0, SOFT, Anchor::Middle);
+            label(plot.canvas, x.title, (left + right) / 2.0, bottom + 29.0, SOFT, Anchor::Middle);
         }
         if !y.title.is_empty() {
             let words = Words::new(SMALL, SOFT).at(Anchor::Middle);
-            plot.sheet.text_upwards(y.title, left - widest - 14.0, (top + bottom) / 2.0, words);
+            plot.canvas.text_upwards(y.title, left - widest - 14.0, (top + bottom) / 2.0, words);
         }
         plot
     }
@@ -153,20 +158,20 @@ impl<'a> Plot<'a> {
         let bottom = self.field[3];
         for (from, to, height) in bars {
             let (left, right, top) = (self.across(from), self.across(to), self.height(height));
-            self.sheet.area([left, top, right, bottom], ACCENT);
+            self.canvas.area([left, top, right, bottom], ACCENT);
         }
     }
 
     /// A line through points.
     pub(super) fn line(&mut self, points: &[(f64, f64)], colour: Colour, width: f64) {
         let points: Vec<_> = points.iter().map(|&(x, y)| (self.across(x), self.height(y))).collect();
-        self.sheet.line(&points, colour, width);
+        self.canvas.line(&points, colour, width);
     }
 
     /// A dot, or a ring.
     pub(super) fn dot(&mut self, (x, y): (f64, f64), radius: f64, colour: Colour, hollow: bool) {
         let (x, y) = (self.across(x), self.height(y));
-        self.sheet.dot((x, y), radius, colour, hollow);
+        self.canvas.dot((x, y), radius, colour, hollow);
     }
 
     /// A line upwards over the whole field.
@@ -178,13 +183,13 @@ impl<'a> Plot<'a> {
     /// A label below the axis.
     pub(super) fn below(&mut self, x: f64, text: &str) {
         let (x, y) = (self.across(x), self.field[3] + 11.0);
-        label(self.sheet, text, x, y, SOFT, Anchor::Middle);
+        label(self.canvas, text, x, y, SOFT, Anchor::Middle);
     }
 
     /// A label near a point, `right` and `down` pixels off it.
     pub(super) fn near(&mut self, (x, y): (f64, f64), (right, down): (f64, f64), text: &str, anchor: Anchor) {
         let (x, y) = (self.across(x) + right, self.height(y) + down);
-        label(self.sheet, text, x, y, INK, anchor);
+        label(self.canvas, text, x, y, INK, anchor);
     }
 }
 
@@ -222,15 +227,15 @@ impl Keys<'_> {
     }
 
     /// Draws the legend below `top`.
-    pub(super) fn draw(&self, sheet: &mut Sheet, top: f64) {
+    pub(super) fn draw(&self, canvas: &mut Canvas, top: f64) {
         for ((text, colour, mark), (row, x)) in self.0.iter().zip(self.places()) {
             let middle = top + 7.0 + 18.0 * row as f64;
             let width = if *mark == Mark::Thin { 1.0 } else { 2.0 };
-            sheet.line(&[(x, middle), (x + 16.0, middle)], *colour, width);
+            canvas.line(&[(x, middle), (x + 16.0, middle)], *colour, width);
             if matches!(mark, Mark::Dotted | Mark::Ringed) {
-                sheet.dot((x + 8.0, middle), 3.5, *colour, *mark == Mark::Ringed);
+                canvas.dot((x + 8.0, middle), 3.5, *colour, *mark == Mark::Ringed);
             }
-            label(sheet, text, x + 21.0, middle, SOFT, Anchor::Start);
+            label(canvas, text, x + 21.0, middle, SOFT, Anchor::Start);
         }
     }
 }

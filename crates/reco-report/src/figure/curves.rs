@@ -61,18 +61,18 @@ impl Curves {
         let (low, high) = ((low - room).max(0.0), high + room);
         let epochs = self.train.iter().map(|(epoch, _)| *epoch).fold(1.0, f64::max);
 
-        let mut sheet = titled(&self.title, 230.0);
+        let mut canvas = titled(&self.title, 230.0);
         let mut keys = vec![("train", ACCENT, Mark::Thick)];
         if !self.validation.is_empty() {
             keys.push(("validation", SECOND, Mark::Thick));
         }
         keys.push(("epoch kept", AXIS, Mark::Thin));
         let keys = Keys(keys);
-        keys.draw(&mut sheet, TITLE - 4.0);
+        keys.draw(&mut canvas, TITLE - 4.0);
         let across = if epochs > 1.0 { Scale::Linear(1.0, epochs) } else { Scale::Linear(0.5, 1.5) };
         let x = Axis { scale: across, title: "epoch", ticks: 6, format: &whole };
         let y = Axis { scale: Scale::Linear(low, high), title: "", ticks: 5, format: &decimals(low, high, 5) };
-        let mut plot = Plot::new(&mut sheet, [0.0, TITLE + keys.height(), WIDTH - 14.0, 230.0], &x, &y);
+        let mut plot = Plot::new(&mut canvas, [0.0, TITLE + keys.height(), WIDTH - 14.0, 230.0], &x, &y);
         plot.mark(best_epoch as f64, AXIS);
         for (points, colour) in [(&self.train, ACCENT), (&self.validation, SECOND)] {
             if points.len() > 1 {
@@ -82,6 +82,6 @@ impl Curves {
                 points.iter().for_each(|at| plot.dot(*at, 3.0, colour, false));
             }
         }
-        sheet.finish(&self.name, &self.title, &description)
+        canvas.finish(&self.name, &self.title, &description)
     }
 }

@@ -35,18 +35,18 @@ pub(super) fn over_time(counts: &Counts) -> Option<Drawing> {
         count(most)
     );
     let title = format!("Ratings per {unit}");
-    let mut sheet = titled(&title, 212.0);
+    let mut canvas = titled(&title, 212.0);
     let end = first + span * n_bars as i64;
     let x = Axis { scale: Scale::Linear(first as f64, end as f64), title: "", ticks: 0, format: &whole };
     let y = Axis { scale: Scale::Linear(0.0, most as f64 * 1.05), title: "ratings", ticks: 5, format: &whole };
-    let mut plot = Plot::new(&mut sheet, [0.0, TITLE, WIDTH - 20.0, 212.0], &x, &y);
+    let mut plot = Plot::new(&mut canvas, [0.0, TITLE, WIDTH - 20.0, 212.0], &x, &y);
     let gap = if n_bars < 60 { 0.08 * span as f64 } else { 0.0 };
     let from = |bar: usize| (first + span * bar as i64) as f64;
     plot.bars(bars.iter().enumerate().map(|(bar, n)| (from(bar) + gap, from(bar + 1) - gap, *n as f64)));
     for (day, label) in ticks(first, end) {
         plot.below(day as f64, &label);
     }
-    Some(sheet.finish("ratings-over-time", &title, &description))
+    Some(canvas.finish("ratings-over-time", &title, &description))
 }
 
 /// Beginnings of days, months or years between the two days, at most six, with their labels.

@@ -6,9 +6,9 @@
 //! is seen.
 
 use super::chart::{SMALL, TITLE, WIDTH, label, titled};
+use crate::canvas::{Anchor, Canvas, fitted, text_width};
 use crate::cells::count;
 use crate::palette::{HEAT, SOFT};
-use crate::sheet::{Anchor, Sheet, fitted, text_width};
 use crate::{Counts, Drawing, Grid};
 
 /// The right edge of cells.
@@ -36,15 +36,15 @@ pub(super) fn rated(counts: &Counts) -> Option<Drawing> {
     let title = "Users × products";
     let left = text_width(&users, SMALL) + 8.0;
     let bottom = TITLE + (240.0 / grid.height() as f64).clamp(2.0, 10.0) * grid.height() as f64;
-    let mut sheet = titled(title, bottom + BELOW);
-    cells(&mut sheet, grid, [left, TITLE, RIGHT, bottom]);
-    label(&mut sheet, "1", left - 5.0, TITLE + 6.0, SOFT, Anchor::End);
+    let mut canvas = titled(title, bottom + BELOW);
+    cells(&mut canvas, grid, [left, TITLE, RIGHT, bottom]);
+    label(&mut canvas, "1", left - 5.0, TITLE + 6.0, SOFT, Anchor::End);
     if bottom > TITLE + 24.0 {
-        label(&mut sheet, &users, left - 5.0, bottom - 6.0, SOFT, Anchor::End);
+        label(&mut canvas, &users, left - 5.0, bottom - 6.0, SOFT, Anchor::End);
     }
-    products(&mut sheet, left, bottom, &items);
-    legend(&mut sheet, left, bottom + 26.0, "rated", greatest);
-    Some(sheet.finish("users-products", title, &description))
+    products(&mut canvas, left, bottom, &items);
+    legend(&mut canvas, left, bottom + 26.0, "rated", greatest);
+    Some(canvas.finish("users-products", title, &description))
 }
 
 /// Features × items.
@@ -68,28 +68,28 @@ pub(super) fn features(counts: &Counts) -> Option<Drawing> {
     // Names are 14 pixels high.
     let every = (14.0 / cell).ceil() as usize;
     let bottom = TITLE + cell * grid.height() as f64;
-    let mut sheet = titled(title, bottom + BELOW);
-    cells(&mut sheet, grid, [left, TITLE, RIGHT, bottom]);
+    let mut canvas = titled(title, bottom + BELOW);
+    cells(&mut canvas, grid, [left, TITLE, RIGHT, bottom]);
     for (row, name) in names.iter().enumerate().step_by(every) {
-        label(&mut sheet, name, left - 5.0, TITLE + cell * (row as f64 + 0.5), SOFT, Anchor::End);
+        label(&mut canvas, name, left - 5.0, TITLE + cell * (row as f64 + 0.5), SOFT, Anchor::End);
     }
-    products(&mut sheet, left, bottom, &items);
-    legend(&mut sheet, left, bottom + 26.0, "of products", greatest);
-    Some(sheet.finish("products-features", title, &description))
+    products(&mut canvas, left, bottom, &items);
+    legend(&mut canvas, left, bottom + 26.0, "of products", greatest);
+    Some(canvas.finish("products-features", title, &description))
 }
 
 /// The axis below the cells.
-fn products(sheet: &mut Sheet, left: f64, bottom: f64, n_items: &str) {
+fn products(canvas: &mut Canvas, left: f64, bottom: f64, n_items: &str) {
     for (text, x, anchor) in
         [("1", left, Anchor::Start), ("products", (left + RIGHT) / 2.0, Anchor::Middle), (n_items, RIGHT, Anchor::End)]
     {
-        label(sheet, text, x, bottom + 11.0, SOFT, anchor);
+        label(canvas, text, x, bottom + 11.0, SOFT, anchor);
     }
 }
 
 /// Draws cells within `[left, top, right, bottom]`. Colours follow the square root, so that cells with little differ
 /// from those with nothing.
-fn cells(sheet: &mut Sheet, grid: &Grid, [left, top, right, bottom]: [f64; 4]) {
+fn cells(canvas: &mut Canvas, grid: &Grid, [left, top, right, bottom]: [f64; 4]) {
     let (high, wide, greatest) = (grid.height(), grid.width(), grid.greatest());
     let colour = |at: usize| match grid.mean(at / wide, at % wide) {
         share if share <= 0.0 => 0,
@@ -98,14 +98,14 @@ fn cells(sheet: &mut Sheet, grid: &Grid, [left, top, right, bottom]: [f64; 4]) {
     let colours: Vec<usize> = (0..high * wide).map(colour).collect();
     let x = |across: usize| left + (right - left) * across as f64 / wide as f64;
     let y = |down: usize| top + (bottom - top) * down as f64 / high as f64;
-    sheet.area([left, top, right, bottom], HEAT[0]);
+    canvas.area([left, top, right, bottom], HEAT[0]);
     // Colour by colour and run by run, so that a picture of thousands of cells is only a few paths.
     for (at, heat) in HEAT.iter().enumerate().skip(1) {
         for (down, row) in colours.chunks(wide).enumerate() {
             let mut from = 0;
             for run in row.chunk_by(|one, next| one == next) {
                 if run[0] == at {
-                    sheet.area([x(from), y(down), x(from + run.len()), y(down + 1)], *heat);
+                    canvas.area([x(from), y(down), x(from + run.len()), y(down + 1)], *heat);
                 }
                 from += run.len();
             }
@@ -114,18 +114,18 @@ fn cells(sheet: &mut Sheet, grid: &Grid, [left, top, right, bottom]: [f64; 4]) {
 }
 
 /// Boxes from nothing to `greatest`, with what some of them mean.
-fn legend(sheet: &mut Sheet, left: f64, top: f64, what: &str, greatest: f64) {
+fn legend(canvas: &mut Canvas, left: f64, top: f64, what: &str, greatest: f64) {
     let step = (RIGHT - left - text_width(what, SMALL) - 12.0).min(264.0) / 6.0;
     for (at, heat) in HEAT.iter().enumerate() {
         let x = left + step * at as f64;
-        sheet.area([x, top, x + step - 2.0, top + 9.0], *heat);
+        canvas.area([x, top, x + step - 2.0, top + 9.0], *heat);
     }
     for at in [0, 1, 3, 5] {
         let most = percent((at as f64 / 5.0).powi(2) * greatest);
         let text = if at == 0 { "none" } else { &most };
-        label(sheet, text, left + step * (at as f64 + 0.5) - 1.0, top + 19.0, SOFT, Anchor::Middle);
+        label(canvas, text, left + step * (at as f64 + 0.5) - 1.0, top + 19.0, SOFT, Anchor::Middle);
     }
-    label(sheet, what, left + step * 6.0 + 6.0, top + 5.0, SOFT, Anchor::Start);
+    label(canvas, what, left + step * 6.0 + 6.0, top + 5.0, SOFT, Anchor::Start);
 }
 
 /// A share in few characters.

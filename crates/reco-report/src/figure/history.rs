@@ -11,12 +11,12 @@ use crate::{ApproachResult, BucketResult, Drawing, Results};
 
 /// Users, or the items of held-out ratings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum HistoryOf {
     Users,
     Items,
 }
 
-impl Side {
+impl HistoryOf {
     pub(crate) const ALL: [Self; 2] = [Self::Users, Self::Items];
 
     /// `users`
@@ -55,7 +55,7 @@ const FEW: usize = 6;
 /// One drawing for each main metric, of users and of items.
 pub(super) fn by_history(results: &Results) -> Vec<Drawing> {
     let mut figures: Vec<History<'_>> = Vec::new();
-    for side in Side::ALL {
+    for side in HistoryOf::ALL {
         let shown = side.shown(results);
         for metric in results.main_metrics().into_iter().filter(|_| shown.len() > 1) {
             figures.push(History::new(results, side, &shown, metric));
@@ -76,7 +76,7 @@ pub(super) fn by_history(results: &Results) -> Vec<Drawing> {
 
 /// One metric, bucket by bucket.
 struct History<'a> {
-    side: Side,
+    side: HistoryOf,
     metric: &'a str,
     is_error: bool,
     /// What the buckets are called.
@@ -94,7 +94,7 @@ struct Series<'a> {
 }
 
 impl<'a> History<'a> {
-    fn new(results: &'a Results, side: Side, shown: &[usize], metric: &'a str) -> Self {
+    fn new(results: &'a Results, side: HistoryOf, shown: &[usize], metric: &'a str) -> Self {
         let one = |approach: &'a ApproachResult| {
             let buckets = side.buckets(approach);
             let value = |at: usize| buckets.get(at).and_then(|bucket| bucket.metrics.get(metric));
@@ -142,13 +142,13 @@ impl<'a> History<'a> {
         }
         let keys = Keys(keys.iter().map(|(text, colour, mark)| (text.as_str(), *colour, *mark)).collect());
         let height = 240.0 + keys.height();
-        let mut sheet = titled(&title, height);
-        keys.draw(&mut sheet, TITLE - 4.0);
+        let mut canvas = titled(&title, height);
+        keys.draw(&mut canvas, TITLE - 4.0);
         let last = (buckets.len() - 1) as f64;
         let nothing = |_| String::new();
         let x = Axis { scale: Scale::Linear(-0.3, last + 0.3), title: "training ratings", ticks: 0, format: &nothing };
         let y = Axis { scale: Scale::Linear(low, high), title: "", ticks: 5, format: &decimals(low, high, 5) };
-        let mut plot = Plot::new(&mut sheet, [0.0, TITLE + keys.height(), WIDTH - 6.0, height], &x, &y);
+        let mut plot = Plot::new(&mut canvas, [0.0, TITLE + keys.height(), WIDTH - 6.0, height], &x, &y);
         buckets.iter().enumerate().for_each(|(at, bucket)| plot.below(at as f64, bucket));
         // Approaches without a colour come first, so that they lie below.
         let (plain, told): (Vec<_>, Vec<_>) = series.iter().partition(|series| colour(series.approach).is_none());
@@ -163,7 +163,7 @@ impl<'a> History<'a> {
             }
         }
         let name = format!("history-{}-{}", side.name(), crate::file_name(metric));
-        sheet.finish(&name, &title, &description)
+        canvas.finish(&name, &title, &description)
     }
 }
 

@@ -6,9 +6,9 @@
 //! that could not.
 
 use super::chart::{SMALL, TITLE, WIDTH, label};
+use crate::canvas::{Anchor, Canvas, Words, fitted, text_width};
 use crate::headline::{metric_name, number};
 use crate::palette::{ACCENT, AXIS, GRID, INK, SECOND, SOFT};
-use crate::sheet::{Anchor, Sheet, Words, fitted, text_width};
 use crate::{Best, Drawing, Headline, Lead};
 
 /// Pixels from one approach to the next.
@@ -29,16 +29,16 @@ pub(super) fn leads(headline: &Headline) -> Option<Drawing> {
     }
     let heights = panels.iter().map(|(_, leads)| TITLE + ROW * (leads.len() + 1) as f64);
     let height = heights.sum::<f64>() + GAP * (panels.len() - 1) as f64 + 22.0;
-    let mut sheet = Sheet::new(WIDTH, height);
+    let mut canvas = Canvas::new(WIDTH, height);
     let mut top = 0.0;
     for (best, leads) in &panels {
-        panel(&mut sheet, top, best, leads);
+        panel(&mut canvas, top, best, leads);
         top += TITLE + ROW * (leads.len() + 1) as f64 + GAP;
     }
     let words = [("blue: surely behind", ACCENT), ("orange: could be luck", SECOND)];
     let mut x = 2.0;
     for (text, colour) in words {
-        label(&mut sheet, text, x, height - 10.0, colour, Anchor::Start);
+        label(&mut canvas, text, x, height - 10.0, colour, Anchor::Start);
         x += text_width(text, SMALL) + 16.0;
     }
     let told: Vec<String> = panels
@@ -52,7 +52,7 @@ pub(super) fn leads(headline: &Headline) -> Option<Drawing> {
             format!("For {}, behind {} in {}: {behind}", best.task.word(), best.approach, best.metric)
         })
         .collect();
-    Some(sheet.finish("leads", "How far the others are behind", &format!("{}.", told.join(". "))))
+    Some(canvas.finish("leads", "How far the others are behind", &format!("{}.", told.join(". "))))
 }
 
 /// The nearest leads, and the one over the plainest approach, wherever it is.
@@ -66,10 +66,10 @@ fn shown(best: &Best) -> Vec<&Lead> {
     shown
 }
 
-fn panel(sheet: &mut Sheet, top: f64, best: &Best, leads: &[&Lead]) {
+fn panel(canvas: &mut Canvas, top: f64, best: &Best, leads: &[&Lead]) {
     let Best { task, metric, approach, value, .. } = best;
     let title = format!("For {}, behind {approach} in {}", task.word(), metric_name(metric));
-    sheet.text(&fitted(&title, 1.12 * 14.0, WIDTH - 4.0), 2.0, top + 17.0, Words::new(14.0, INK).bold());
+    canvas.text(&fitted(&title, 1.12 * 14.0, WIDTH - 4.0), 2.0, top + 17.0, Words::new(14.0, INK).bold());
     let names: Vec<String> = leads.iter().map(|lead| fitted(&lead.over, SMALL, 110.0)).collect();
     let first = fitted(approach, SMALL, 110.0);
     let left = names.iter().chain([&first]).map(|name| text_width(name, SMALL)).fold(0.0, f64::max) + 12.0;
@@ -83,10 +83,10 @@ fn panel(sheet: &mut Sheet, top: f64, best: &Best, leads: &[&Lead]) {
     let across = |lead: f64| left + 6.0 + (right - left - 12.0) * (behind - lead) / span;
     let middle = |row: usize| top + TITLE + ROW * (row as f64 + 0.5);
     let bottom = top + TITLE + ROW * (leads.len() + 1) as f64;
-    sheet.line(&[(across(0.0), top + TITLE), (across(0.0), bottom)], AXIS, 1.0);
-    label(sheet, &first, left - 8.0, middle(0), INK, Anchor::End);
-    sheet.dot((across(0.0), middle(0)), 4.5, INK, false);
-    label(sheet, &number(*value), WIDTH - 4.0, middle(0), INK, Anchor::End);
+    canvas.line(&[(across(0.0), top + TITLE), (across(0.0), bottom)], AXIS, 1.0);
+    label(canvas, &first, left - 8.0, middle(0), INK, Anchor::End);
+    canvas.dot((across(0.0), middle(0)), 4.5, INK, false);
+    label(canvas, &number(*value), WIDTH - 4.0, middle(0), INK, Anchor::End);
     for (row, (lead, name)) in leads.iter().zip(&names).enumerate() {
         let y = middle(row + 1);
         let colour = match lead.is_sure() {
@@ -94,19 +94,19 @@ fn panel(sheet: &mut Sheet, top: f64, best: &Best, leads: &[&Lead]) {
             Some(false) => SECOND,
             None => SOFT,
         };
-        sheet.line(&[(left, y), (right, y)], GRID, 1.0);
+        canvas.line(&[(left, y), (right, y)], GRID, 1.0);
         if let Some((low, high)) = lead.low.zip(lead.high) {
-            sheet.line(&[(across(high), y), (across(low), y)], colour, 2.0);
+            canvas.line(&[(across(high), y), (across(low), y)], colour, 2.0);
         }
-        sheet.dot((across(lead.lead), y), 4.0, colour, false);
-        label(sheet, name, left - 8.0, y, INK, Anchor::End);
+        canvas.dot((across(lead.lead), y), 4.0, colour, false);
+        label(canvas, name, left - 8.0, y, INK, Anchor::End);
         // Only chance can be ahead of the best.
         let behind = match lead.lead {
             0.0 => "0".to_owned(),
             lead if lead < 0.0 => format!("+{}", number(-lead)),
             lead => format!("−{}", number(lead)),
         };
-        label(sheet, &behind, WIDTH - 4.0, y, colour, Anchor::End);
+        label(canvas, &behind, WIDTH - 4.0, y, colour, Anchor::End);
     }
 }
 

@@ -5,8 +5,8 @@
 //! **Invariant**: a metric that applies to no approach has no figure; a value without bounds is a dot alone.
 
 use super::chart::{Axis, Plot, SMALL, Scale, TITLE, WIDTH, decimals, label, titled};
+use crate::canvas::{Anchor, fitted, text_width};
 use crate::palette::{ACCENT, INK, SOFT};
-use crate::sheet::{Anchor, fitted, text_width};
 use crate::{Bounds, Drawing, Results, cells};
 
 /// Pixels from one approach to the next.
@@ -16,13 +16,13 @@ const ROW: f64 = 22.0;
 pub(super) fn metrics(results: &Results, bounds: &[Bounds]) -> Vec<Drawing> {
     let mut drawings = Vec::new();
     for name in results.metric_names() {
-        let rows: Vec<Row> = results
+        let rows: Vec<MetricRow> = results
             .approaches
             .iter()
             .map(|approach| {
                 let found = bounds.iter().find(|bounds| bounds.approach == approach.name && bounds.metric == name);
                 let value = approach.metrics.get(name);
-                Row {
+                MetricRow {
                     approach: &approach.name,
                     value,
                     bounds: found.map(|bounds| (bounds.low, bounds.high)),
@@ -37,14 +37,14 @@ pub(super) fn metrics(results: &Results, bounds: &[Bounds]) -> Vec<Drawing> {
     drawings
 }
 
-struct Row<'a> {
+struct MetricRow<'a> {
     approach: &'a str,
     value: Option<f64>,
     bounds: Option<(f64, f64)>,
     is_best: bool,
 }
 
-fn metric(name: &str, is_error: bool, rows: &[Row<'_>]) -> Drawing {
+fn metric(name: &str, is_error: bool, rows: &[MetricRow<'_>]) -> Drawing {
     let told: Vec<String> = rows
         .iter()
         .map(|row| match (row.value, row.bounds) {
@@ -71,11 +71,11 @@ fn metric(name: &str, is_error: bool, rows: &[Row<'_>]) -> Drawing {
     let right = WIDTH - text_width("0.0000", SMALL) - 20.0;
     let n = rows.len() as f64;
     let field = [left, TITLE, right, TITLE + ROW * n + 20.0];
-    let mut sheet = titled(&title, field[3] + 4.0);
+    let mut canvas = titled(&title, field[3] + 4.0);
     let x = Axis { scale: Scale::Linear(low, high), title: "", ticks: 5, format: &decimals(low, high, 5) };
     // The first approach is on top.
     let y = Axis { scale: Scale::Linear(n, 0.0), title: "", ticks: 0, format: &|_| String::new() };
-    let mut plot = Plot::new(&mut sheet, field, &x, &y);
+    let mut plot = Plot::new(&mut canvas, field, &x, &y);
     for (place, row) in rows.iter().enumerate() {
         let (at, colour) = (place as f64 + 0.5, if row.is_best { ACCENT } else { SOFT });
         if let Some((low, high)) = row.bounds {
@@ -85,8 +85,8 @@ fn metric(name: &str, is_error: bool, rows: &[Row<'_>]) -> Drawing {
             plot.dot((value, at), 4.0, colour, false);
         }
         let middle = plot.height(at);
-        label(plot.sheet, &labels[place], left, middle, INK, Anchor::End);
-        label(plot.sheet, &cells::metric(row.value), WIDTH - 4.0, middle, colour, Anchor::End);
+        label(plot.canvas, &labels[place], left, middle, INK, Anchor::End);
+        label(plot.canvas, &cells::metric(row.value), WIDTH - 4.0, middle, colour, Anchor::End);
     }
-    sheet.finish(&file, &title, &description)
+    canvas.finish(&file, &title, &description)
 }

@@ -7,9 +7,9 @@
 use std::cmp::Reverse;
 
 use super::chart::{Axis, Plot, Scale, TITLE, WIDTH, short, titled, whole};
+use crate::canvas::Anchor;
 use crate::cells::count;
 use crate::palette::{ACCENT, SECOND};
-use crate::sheet::Anchor;
 use crate::{Counts, Drawing};
 
 /// Ratings by rank of popularity.
@@ -30,11 +30,11 @@ pub(super) fn popularity(counts: &Counts) -> Option<Drawing> {
         count(counts.per_item.len() - sorted.len()),
     );
     let title = "Popularity of products";
-    let mut sheet = titled(title, 230.0);
+    let mut canvas = titled(title, 230.0);
     let (n, most) = (sorted.len() as f64, sorted[0] as f64);
     let x = Axis { scale: Scale::Log(1.0, n.max(10.0)), title: "rank", ticks: 1, format: &whole };
     let y = Axis { scale: Scale::Log(1.0, (most * 1.15).max(10.0)), title: "ratings", ticks: 1, format: &whole };
-    let mut plot = Plot::new(&mut sheet, [0.0, TITLE, WIDTH - 14.0, 230.0], &x, &y);
+    let mut plot = Plot::new(&mut canvas, [0.0, TITLE, WIDTH - 14.0, 230.0], &x, &y);
     // As many points as can be told apart: ranks that grow by 2 %.
     let mut ranks = vec![1];
     while let Some(&last) = ranks.last().filter(|last| **last < sorted.len()) {
@@ -46,5 +46,5 @@ pub(super) fn popularity(counts: &Counts) -> Option<Drawing> {
     plot.dot(mark, 4.0, SECOND, false);
     // The curve falls, so there is room to the left and below.
     plot.near(mark, (-8.0, 10.0), &format!("{} products, 80 %", short(head as f64)), Anchor::End);
-    Some(sheet.finish("popularity", title, &description))
+    Some(canvas.finish("popularity", title, &description))
 }

@@ -122,7 +122,7 @@ fn inside(document: &Document<'_>, drawing: &Drawing) {
         }
         if node.has_tag_name("text") && node.attribute("transform").is_none() {
             let number = |name: &str| node.attribute(name).unwrap().parse::<f64>().unwrap();
-            let long = crate::sheet::text_width(node.text().unwrap(), number("font-size"));
+            let long = crate::canvas::text_width(node.text().unwrap(), number("font-size"));
             let left = match node.attribute("text-anchor") {
                 None => number("x"),
                 Some("middle") => number("x") - long / 2.0,

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use reco_core::options::did_you_mean;
-use reco_report::Side;
+use reco_report::ComparedRun;
 
 use super::CompareError;
 use crate::manifest::Manifest;
@@ -46,7 +46,7 @@ impl Operand {
     }
 
     /// Its label among `all` that are compared: its approach if all are of one run, its run if all are of one approach.
-    pub(super) fn side(&self, all: &[&Self]) -> Side {
+    pub(super) fn side(&self, all: &[&Self]) -> ComparedRun {
         let (run, approach) = (self.run.display().to_string(), self.approach.clone());
         let label = if all.iter().all(|other| other.run == self.run) {
             approach.clone()
@@ -55,7 +55,7 @@ impl Operand {
         } else {
             self.to_string()
         };
-        Side { label, run, approach }
+        ComparedRun { label, run, approach }
     }
 }
 

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use reco_core::{Case, Catalogue, Progress, Recommender, Seen};
+use reco_core::{Catalogue, Progress, Recommender, Seen, TestUser};
 use reco_data::table::{Column, Table};
 use reco_eval::{
-    Ask, EvalError, EvaluateConfig, Evaluation, Group, Known, Task, UserValues, evaluate_watched, gaps, groups,
-    intervals_watched, unanswerable,
+    Ask, EvalError, EvaluateConfig, Evaluation, Group, Task, TrainingCounts, UserValues, evaluate_watched, gaps,
+    groups, intervals_watched, unanswerable,
 };
 use reco_features::{Dataset, SplitConfig};
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             Ok(validation) => RankedBy::Metric(validation.column),
             Err(why) => RankedBy::Nothing(why),
         };
-        let told = EvaluateNotes { n_users: ruler.cases.len(), lists: Lists { ranked_by, values } };
+        let told = EvaluateNotes { n_users: ruler.test_users.len(), lists: Lists { ranked_by, values } };
         Ok(Made { device: Some(devices.join(", ")), notes: notes(&told) })
     })?;
     let manifest = Manifest::read(&folder.path, "`reco evaluate` makes it")?;
@@ -86,7 +86,7 @@ struct EvaluateNotes {
 /// The validation rows of users that training knows. They are ranked as the test rows are, by the lists alone, with
 /// train rows as what was met. Training may have been stopped by these rows; nothing else was fitted to them.
 struct Validation {
-    cases: Vec<Case>,
+    test_users: Vec<TestUser>,
     seen: Vec<Seen>,
     config: EvaluateConfig,
     /// Which metric says who ranks best.
@@ -105,19 +105,19 @@ impl Validation {
         let Some((config, column)) = ruler.config.of_lists()? else {
             return Ok(Err("`evaluate.k` names no length of a list".to_owned()));
         };
-        let is_known = |case: &Case| ruler.known.history().users()[case.user().index()] > 0;
-        let cases: Vec<Case> = Case::group(rows, n_users).into_iter().filter(is_known).collect();
-        if cases.is_empty() {
+        let is_known = |test_user: &TestUser| ruler.known.history().users()[test_user.user().index()] > 0;
+        let test_users: Vec<TestUser> = TestUser::group(rows, n_users).into_iter().filter(is_known).collect();
+        if test_users.is_empty() {
             return Ok(Err("training knows none of the validation rows' users".to_owned()));
         }
-        Ok(Ok(Self { cases, seen: Seen::by_user(n_users, [&dataset.fit]), config, column }))
+        Ok(Ok(Self { test_users, seen: Seen::by_user(n_users, [&dataset.fit]), config, column }))
     }
 
     fn measure(&self, ruler: &Ruler<'_>, model: &dyn Recommender) -> Result<Vec<(String, Option<f64>)>, RunError> {
-        let Self { cases, seen, config, .. } = self;
+        let Self { test_users, seen, config, .. } = self;
         let Ruler { known, moment, seed, .. } = ruler;
         let held_out = Ask::AsVisitors;
-        let task = Task { cases, seen, known, config, context: moment, seed: *seed, held_out };
+        let task = Task { test_users, seen, known, config, context: moment, seed: *seed, held_out };
         Ok(evaluate_watched(model, &task, ruler.progress).map_err(stopped)?.metrics)
     }
 }
@@ -150,7 +150,7 @@ pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<St
              hint: it is in stars; lower it"
         ));
     }
-    let refused = unanswerable(config, &dataset.cases(), &dataset.catalogue);
+    let refused = unanswerable(config, &dataset.test_users(), &dataset.catalogue);
     refusals.extend(refused.iter().map(EvalError::to_string));
     refusals
 }
@@ -160,9 +160,9 @@ pub(crate) struct Ruler<'a> {
     config: &'a EvaluateConfig,
     seed: u64,
     pub(crate) dataset: Dataset,
-    cases: Vec<Case>,
+    test_users: Vec<TestUser>,
     seen: Vec<Seen>,
-    known: Known,
+    known: TrainingCounts,
     groups: Vec<Group>,
     moment: Vec<f32>,
     progress: &'a dyn Progress,
@@ -182,9 +182,9 @@ impl<'a> Ruler<'a> {
             config: &experiment.evaluate,
             progress: context.progress.train(),
             seed: experiment.seed,
-            cases: dataset.cases(),
+            test_users: dataset.test_users(),
             seen: dataset.seen(),
-            known: Known::new(&dataset.fit, &dataset.catalogue).with_genres(genres),
+            known: TrainingCounts::new(&dataset.fit, &dataset.catalogue).with_genres(genres),
             groups: groups(&dataset.catalogue),
             moment: reco_features::context_vector(&dataset.catalogue, &experiment.evaluate.context)?,
             dataset,
@@ -198,8 +198,8 @@ impl<'a> Ruler<'a> {
 
     /// Measures `recommender`, with the bounds of each metric and the gaps between groups of users.
     pub(crate) fn measure(&self, recommender: &dyn Recommender, held_out: Ask) -> Result<Evaluation, RunError> {
-        let Self { config, seed, cases, seen, known, moment, progress, .. } = self;
-        let task = Task { cases, seen, known, config, context: moment, seed: *seed, held_out };
+        let Self { config, seed, test_users, seen, known, moment, progress, .. } = self;
+        let task = Task { test_users, seen, known, config, context: moment, seed: *seed, held_out };
         let mut evaluation = evaluate_watched(recommender, &task, *progress).map_err(stopped)?;
         evaluation.intervals = intervals_watched(&evaluation, *seed, *progress).map_err(stopped)?;
         evaluation.by_group = gaps(&evaluation, &self.dataset.catalogue, &self.groups, &config.buckets);

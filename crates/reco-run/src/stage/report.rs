@@ -49,7 +49,7 @@ pub(crate) const ENTRY: StageEntry = StageEntry {
 };
 
 /// One approach, with all that is known of it.
-struct Row {
+struct ResultRow {
     name: String,
     manifest: Manifest,
     trained: TrainNotes,
@@ -63,7 +63,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let features = Manifest::read(&context.at("features"), "`reco features` makes it")?;
     let outcome = context.work(&folder, None, |at| {
         let info: Info = from_notes(&context.at("features"), &features.notes)?;
-        let rows: Vec<Row> =
+        let rows: Vec<ResultRow> =
             experiment.approaches.iter().map(|one| row(context, &one.name)).collect::<Result<_, _>>()?;
         let mut results = results(context, &info, &rows);
         let values = rows.iter().map(|row| values(context, &row.name)).collect::<Result<Vec<_>, _>>()?;
@@ -91,7 +91,8 @@ pub(super) fn of_repetition(context: &Context<'_>, headline: &Headline, facts: &
     let experiment = context.experiment;
     let features = Manifest::read(&context.at("features"), "`reco features` makes it")?;
     let info: Info = from_notes(&context.at("features"), &features.notes)?;
-    let rows: Vec<Row> = experiment.approaches.iter().map(|one| row(context, &one.name)).collect::<Result<_, _>>()?;
+    let rows: Vec<ResultRow> =
+        experiment.approaches.iter().map(|one| row(context, &one.name)).collect::<Result<_, _>>()?;
     let results = Results { summary: Some(headline.clone()), ..results(context, &info, &rows) };
     let values = rows.iter().map(|row| values(context, &row.name)).collect::<Result<Vec<_>, _>>()?;
     let data = Dataset::read(&context.at("features"))?;
@@ -190,12 +191,12 @@ pub(super) fn write_all(at: &Path, results: &Results, facts: &Facts, config: &Re
     Ok(())
 }
 
-fn row(context: &Context<'_>, name: &str) -> Result<Row, RunError> {
+fn row(context: &Context<'_>, name: &str) -> Result<ResultRow, RunError> {
     context.go_on()?;
     let model = context.at("models").join(name);
     let manifest = Manifest::read(&model, "`reco train` makes it")?;
     let history = model.join(artifact::HISTORY);
-    Ok(Row {
+    Ok(ResultRow {
         name: name.to_owned(),
         trained: from_notes(&model, &manifest.notes)?,
         manifest,
@@ -204,7 +205,7 @@ fn row(context: &Context<'_>, name: &str) -> Result<Row, RunError> {
     })
 }
 
-fn results(context: &Context<'_>, info: &Info, rows: &[Row]) -> Results {
+fn results(context: &Context<'_>, info: &Info, rows: &[ResultRow]) -> Results {
     let experiment = context.experiment;
     let mut devices: Vec<&str> = Vec::new();
     for device in rows.iter().filter_map(|row| row.manifest.device.as_deref()) {
@@ -261,12 +262,12 @@ pub(crate) fn of_one(experiment: &Experiment, info: &Info, name: &str, evaluatio
 }
 
 /// The metrics that were computed, in their order.
-fn columns(rows: &[Row]) -> Vec<String> {
+fn columns(rows: &[ResultRow]) -> Vec<String> {
     let first = rows.first().map(|row| row.evaluation.metrics.as_slice()).unwrap_or_default();
     first.iter().map(|(name, _)| name.clone()).collect()
 }
 
-fn approach(row: &Row) -> ApproachResult {
+fn approach(row: &ResultRow) -> ApproachResult {
     ApproachResult {
         name: row.name.clone(),
         n_parameters: row.trained.n_parameters,
@@ -291,7 +292,7 @@ fn buckets(buckets: &[BucketValues]) -> Vec<BucketResult> {
     buckets.iter().map(result).collect()
 }
 
-fn facts(context: &Context<'_>, info: &Info, data: &Dataset, rows: &[Row]) -> Result<Facts, RunError> {
+fn facts(context: &Context<'_>, info: &Info, data: &Dataset, rows: &[ResultRow]) -> Result<Facts, RunError> {
     let (tables, table_files) = ingest::ready(context)?;
     let dataset = &info.dataset;
     let count = |n: usize| n.to_string();
@@ -345,7 +346,7 @@ fn facts(context: &Context<'_>, info: &Info, data: &Dataset, rows: &[Row]) -> Re
 }
 
 /// The bounds of each metric of an approach.
-fn bounds(row: &Row) -> Vec<Bounds> {
+fn bounds(row: &ResultRow) -> Vec<Bounds> {
     let Evaluation { metrics, intervals, .. } = &row.evaluation;
     let bounds = metrics.iter().zip(intervals).filter_map(|((metric, _), interval)| {
         let Interval { low, high } = (*interval)?;
@@ -355,8 +356,8 @@ fn bounds(row: &Row) -> Vec<Bounds> {
 }
 
 /// How each approach serves groups of users.
-fn groups(rows: &[Row]) -> Vec<GroupFacts> {
-    let facts = |row: &Row, group: &GroupValues| {
+fn groups(rows: &[ResultRow]) -> Vec<GroupFacts> {
+    let facts = |row: &ResultRow, group: &GroupValues| {
         let gap = |((metric, value), gap): (&(String, Option<f64>), &Option<Gap>)| {
             let gap = gap.map(|Gap { difference, low, high }| [difference, low, high]);
             Some(GroupMetric { metric: metric.clone(), value: (*value)?, gap })
@@ -373,8 +374,8 @@ fn groups(rows: &[Row]) -> Vec<GroupFacts> {
 }
 
 /// What the registry and the artifact say of each approach.
-fn approaches(context: &Context<'_>, rows: &[Row]) -> Result<Vec<ApproachFacts>, RunError> {
-    let facts = |(row, configured): (&Row, &Configured)| {
+fn approaches(context: &Context<'_>, rows: &[ResultRow]) -> Result<Vec<ApproachFacts>, RunError> {
+    let facts = |(row, configured): (&ResultRow, &Configured)| {
         let about = registry::approaches().find(|entry| entry.name == configured.kind).map(|entry| entry.about);
         let layers = context.at("models").join(&row.name).join(artifact::LAYERS);
         Ok(ApproachFacts {
@@ -387,7 +388,7 @@ fn approaches(context: &Context<'_>, rows: &[Row]) -> Result<Vec<ApproachFacts>,
 }
 
 /// What it takes to repeat the run, and what the run took.
-fn provenance(context: &Context<'_>, rows: &[Row]) -> Result<Provenance, RunError> {
+fn provenance(context: &Context<'_>, rows: &[ResultRow]) -> Result<Provenance, RunError> {
     let mut versions = own_version();
     let mut work = Vec::new();
     let mut took = |what: String, manifest: &Manifest| {

@@ -17,7 +17,7 @@ const SEEN: &[&[usize]] = &[&[0], &[], &[]];
 
 #[test]
 fn three_users_by_hand() {
-    let told = Told::new(Predicts::Order, THREE);
+    let told = Told::new(ScoreKind::Order, THREE);
     let evaluation = told.evaluate(ROWS, SEEN, &at(2)).unwrap();
     // The first user hits at place 1 of |T| = 1, the second at place 2 of |T| = 3, the third has nothing relevant.
     for (name, expected) in [
@@ -56,7 +56,7 @@ fn three_users_by_hand() {
 
 #[test]
 fn events_are_relevant_and_have_no_error() {
-    let told = Told::new(Predicts::Stars, &[&[0.3, 0.2, 0.1]]);
+    let told = Told::new(ScoreKind::Stars, &[&[0.3, 0.2, 0.1]]);
     let evaluation = told.evaluate(&[(0, 2, None)], &[&[]], &at(3)).unwrap();
     assert_near(evaluation.metric("mrr@3"), 1.0 / 3.0);
     assert_eq!(evaluation.metric("mae"), None);
@@ -66,7 +66,7 @@ fn events_are_relevant_and_have_no_error() {
 #[test]
 fn errors_are_averaged_over_rows_in_stars() {
     // Errors of 1, 0 for the first user and of 3 for the second, whose prediction of 8 is not clipped to 5.
-    let stars = Told::new(Predicts::Stars, &[&[4.0, 2.0], &[0.0, 8.0]]);
+    let stars = Told::new(ScoreKind::Stars, &[&[4.0, 2.0], &[0.0, 8.0]]);
     let rows: &[Row] = &[(0, 0, Some(5.0)), (0, 1, Some(2.0)), (1, 1, Some(5.0))];
     let config = EvaluateConfig { article_min_rows: std::num::NonZeroUsize::MIN, ..at(1) };
     let evaluation = stars.evaluate(rows, &[&[], &[]], &config).unwrap();
@@ -77,7 +77,7 @@ fn errors_are_averaged_over_rows_in_stars() {
 
     // The same predictions as targets on 0.5 to 1: an eighth of a target is a star.
     let scaling = Scaling::MinMax { from: (1.0, 5.0), to: (0.5, 1.0) };
-    let targets = Told::new(Predicts::Targets, &[&[0.875, 0.625], &[0.5, 1.375]]).scaled(scaling.clone());
+    let targets = Told::new(ScoreKind::Targets, &[&[0.875, 0.625], &[0.5, 1.375]]).scaled(scaling.clone());
     let in_stars = targets.evaluate(rows, &[&[], &[]], &config).unwrap();
     assert_near(in_stars.metric("mae"), 4.0 / 3.0);
     assert_near(in_stars.metric("scaled_mae"), 4.0 / 3.0 / 8.0);
@@ -90,7 +90,7 @@ fn errors_are_averaged_over_rows_in_stars() {
 #[test]
 fn an_item_without_a_way_back_to_stars_takes_stars_from_everyone() {
     let scaling = Scaling::ItemMinMax { from: vec![(1.0, 5.0), (4.0, 4.0)], to: (0.5, 1.0) };
-    let told = Told::new(Predicts::Targets, &[&[0.75, 0.5], &[0.75, 0.5]]).scaled(scaling);
+    let told = Told::new(ScoreKind::Targets, &[&[0.75, 0.5], &[0.75, 0.5]]).scaled(scaling);
     let config = EvaluateConfig { article_min_rows: std::num::NonZeroUsize::MIN, ..at(1) };
     let evaluation = told.evaluate(&[(0, 0, Some(3.0)), (1, 1, Some(4.0))], &[&[], &[]], &config).unwrap();
     assert_eq!(evaluation.metric("mae"), None);
@@ -102,7 +102,7 @@ fn an_item_without_a_way_back_to_stars_takes_stars_from_everyone() {
 
 #[test]
 fn detail_shows_the_second_user_or_the_one_named() {
-    let told = Told::new(Predicts::Targets, THREE);
+    let told = Told::new(ScoreKind::Targets, THREE);
     let detail = told.evaluate(ROWS, SEEN, &at(2)).unwrap().detail.unwrap();
     assert_eq!(detail.user.to_string(), "2");
     let rows: Vec<_> = detail.rows.iter().map(|row| (row.item.to_string(), row.y, row.yhat)).collect();
@@ -124,7 +124,7 @@ fn detail_shows_the_second_user_or_the_one_named() {
 #[test]
 fn further_users_are_those_with_the_most_rated_rows() {
     let scores: [&[f32]; 5] = [&[3.0, 2.0, 1.0]; 5];
-    let told = Told::new(Predicts::Stars, &scores);
+    let told = Told::new(ScoreKind::Stars, &scores);
     let rows: &[Row] = &[
         (0, 0, Some(3.0)),
         (1, 0, Some(3.0)),
@@ -151,7 +151,7 @@ fn further_users_are_those_with_the_most_rated_rows() {
 #[test]
 fn what_lists_are_like_by_hand() {
     // Item 1 has two training ratings, item 2 one; user 0 rated item 1, user 1 both. Lists of one: 2, then 0, then 0.
-    let told = Told::new(Predicts::Order, &[&[0.5, 0.9, 0.8], &[0.9, 0.2, 0.1], &[0.3, 0.2, 0.1]]);
+    let told = Told::new(ScoreKind::Order, &[&[0.5, 0.9, 0.8], &[0.9, 0.2, 0.1], &[0.3, 0.2, 0.1]]);
     let (seen, pairs) = ([&[1][..], &[1, 2], &[]], [(0, 1), (1, 1), (1, 2)]);
     let rows: &[Row] = &[(0, 2, Some(5.0)), (1, 0, Some(4.0)), (2, 1, Some(1.0))];
     let evaluation = told.evaluate_after(rows, &seen, &pairs, &at(1)).unwrap();
@@ -184,12 +184,12 @@ fn what_lists_are_like_by_hand() {
 
 #[test]
 fn genres_of_a_list_are_set_against_those_of_the_user() {
-    let told = Told::new(Predicts::Order, &[&[0.0, 0.0, 0.9, 0.8]]);
+    let told = Told::new(ScoreKind::Order, &[&[0.0, 0.0, 0.9, 0.8]]);
     let genres: Vec<Vec<String>> = ["ab", "b", "a", ""].map(|all| all.chars().map(String::from).collect()).to_vec();
     let known = told.known(&[(0, 0), (0, 1)]).with_genres(genres.iter().map(Vec::as_slice));
-    let (cases, seen, config) = (told.cases(&[(0, 3, Some(5.0))]), told.seen(&[&[0, 1]]), at(2));
+    let (test_users, seen, config) = (told.test_users(&[(0, 3, Some(5.0))]), told.seen(&[&[0, 1]]), at(2));
     let task = Task {
-        cases: &cases,
+        test_users: &test_users,
         seen: &seen,
         known: &known,
         config: &config,
@@ -207,8 +207,8 @@ fn genres_of_a_list_are_set_against_those_of_the_user() {
 struct ForVisitors(Told);
 
 impl Recommender for ForVisitors {
-    fn predicts(&self) -> Predicts {
-        Predicts::Order
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Order
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -229,7 +229,7 @@ impl Recommender for ForVisitors {
 
 #[test]
 fn users_held_out_whole_are_asked_about_as_visitors() {
-    let told = Told::new(Predicts::Order, &[&[0.0; 4]]);
+    let told = Told::new(ScoreKind::Order, &[&[0.0; 4]]);
     let rows = |items: &[usize]| {
         let mut rows = Interactions::builder(0);
         for &item in items {
@@ -238,10 +238,10 @@ fn users_held_out_whole_are_asked_about_as_visitors() {
         }
         rows.finish()
     };
-    let cases = Case::group_with_fold_in(&rows(&[2]), &rows(&[3, 0]), 1);
+    let test_users = TestUser::group_with_fold_in(&rows(&[2]), &rows(&[3, 0]), 1);
     let (seen, known, config) = (told.seen(&[&[0, 3]]), told.known(&[(0, 3), (0, 1)]), at(1));
     let task = Task {
-        cases: &cases,
+        test_users: &test_users,
         seen: &seen,
         known: &known,
         config: &config,
@@ -249,7 +249,7 @@ fn users_held_out_whole_are_asked_about_as_visitors() {
         seed: 42,
         held_out: Ask::AsVisitors,
     };
-    let evaluation = evaluate(&ForVisitors(Told::new(Predicts::Order, &[&[0.0; 4]])), &task).unwrap();
+    let evaluation = evaluate(&ForVisitors(Told::new(ScoreKind::Order, &[&[0.0; 4]])), &task).unwrap();
     assert_near(evaluation.metric("hit@1"), 1.0);
     // The taste is that of the given items, one of which was rated once: 1/2 on average, against 0 for the list.
     assert_near(evaluation.metric("popularity_lift@1"), -1.0);
@@ -259,7 +259,7 @@ fn users_held_out_whole_are_asked_about_as_visitors() {
 #[test]
 fn few_candidates_are_an_easier_task_under_another_name() {
     let scores: Vec<f32> = (0..100).map(|n| 100.0 - n as f32).collect();
-    let told = Told::new(Predicts::Stars, &[&scores]);
+    let told = Told::new(ScoreKind::Stars, &[&scores]);
     let rows: &[Row] = &[(0, 50, Some(5.0))];
     let seen: &[&[usize]] = &[&[0, 1]];
     let config = EvaluateConfig { sampled_negatives: 9, ..at(10) };
@@ -272,7 +272,7 @@ fn few_candidates_are_an_easier_task_under_another_name() {
 
 #[test]
 fn what_has_no_score_is_never_recommended() {
-    let told = Told::new(Predicts::Stars, &[&[Scores::ABSENT, 3.0, Scores::ABSENT, 1.0]]);
+    let told = Told::new(ScoreKind::Stars, &[&[Scores::ABSENT, 3.0, Scores::ABSENT, 1.0]]);
     let rows: &[Row] = &[(0, 0, Some(5.0)), (0, 1, Some(5.0))];
     let evaluation = told.evaluate(rows, &[&[]], &at(4)).unwrap();
     assert_near(evaluation.metric("recall@4"), 0.5);
@@ -285,12 +285,12 @@ fn what_has_no_score_is_never_recommended() {
 
 #[test]
 fn refuses_what_it_cannot_measure() {
-    let told = Told::new(Predicts::Order, THREE);
-    assert!(matches!(told.evaluate(&[], SEEN, &at(2)), Err(EvalError::NoCases)));
+    let told = Told::new(ScoreKind::Order, THREE);
+    assert!(matches!(told.evaluate(&[], SEEN, &at(2)), Err(EvalError::NoTestUsers)));
     assert!(matches!(told.evaluate(ROWS, &[], &at(2)), Err(EvalError::Seen { given: 0, expected: 3 })));
-    let (cases, seen, known, config) = (told.cases(ROWS), told.seen(SEEN), told.known(&[]), at(2));
+    let (test_users, seen, known, config) = (told.test_users(ROWS), told.seen(SEEN), told.known(&[]), at(2));
     let task = Task {
-        cases: &cases,
+        test_users: &test_users,
         seen: &seen,
         known: &known,
         config: &config,
@@ -300,7 +300,7 @@ fn refuses_what_it_cannot_measure() {
     };
     let context = evaluate(&told, &Task { context: &[1.0], ..task });
     assert!(matches!(context, Err(EvalError::Score(ScoreError::Context { given: 1, expected: 0 }))));
-    let another = Told::new(Predicts::Order, &[&[0.0]]).known(&[]);
+    let another = Told::new(ScoreKind::Order, &[&[0.0]]).known(&[]);
     let error = evaluate(&told, &Task { known: &another, ..task }).unwrap_err().to_string();
     assert_eq!(error, "training rows are counted for `1` users and the catalogue has `3`");
     let descending = EvaluateConfig { buckets: [5, 1].map(|n| n.try_into().unwrap()).to_vec(), ..at(2) };
@@ -308,14 +308,14 @@ fn refuses_what_it_cannot_measure() {
     assert!(error.starts_with("`buckets` in [evaluate] has `1` after `5`\nhint: "), "{error}");
 
     // Not finite: a candidate that is not a test item; a test item that was seen and is not a candidate.
-    let nan = Told::new(Predicts::Order, &[&[1.0, f32::NAN, 2.0]]);
+    let nan = Told::new(ScoreKind::Order, &[&[1.0, f32::NAN, 2.0]]);
     for (seen, row) in [(&[][..], (0, 0, Some(5.0))), (&[1][..], (0, 1, Some(1.0)))] {
         let error = nan.evaluate(&[row], &[seen], &at(1)).unwrap_err().to_string();
         assert!(error.contains("item row `1` is `NaN`"), "{error}");
     }
     nan.evaluate(&[(0, 0, Some(5.0))], &[&[1]], &at(1)).expect("an item that is neither has no say");
     // Only a recommender that says so may leave items out; from any other, `ABSENT` is a failure.
-    let mut absent = Told::new(Predicts::Order, &[&[1.0, Scores::ABSENT, 2.0]]);
+    let mut absent = Told::new(ScoreKind::Order, &[&[1.0, Scores::ABSENT, 2.0]]);
     absent.evaluate(&[(0, 0, Some(5.0))], &[&[]], &at(1)).expect("it says that it leaves out");
     absent.leaves_out = false;
     let error = absent.evaluate(&[(0, 0, Some(5.0))], &[&[]], &at(1)).unwrap_err().to_string();
@@ -325,7 +325,7 @@ fn refuses_what_it_cannot_measure() {
 #[test]
 fn buckets_of_users_and_items_by_hand() {
     // Stars of 5, 1, 4 predicted as 4, 3, 4: errors of 1, 2 and 0. Ranked 0 2 1 and 1 0 2.
-    let told = Told::new(Predicts::Stars, &[&[4.0, 3.0, 3.5], &[2.0, 4.0, 1.0]]);
+    let told = Told::new(ScoreKind::Stars, &[&[4.0, 3.0, 3.5], &[2.0, 4.0, 1.0]]);
     let rows: &[Row] = &[(0, 0, Some(5.0)), (0, 1, Some(1.0)), (1, 1, Some(4.0))];
     // The first user has two training rows, the second none; item 0 has none, item 1 one, item 2 another.
     let pairs = [(0, 1), (0, 2)];
@@ -357,7 +357,7 @@ fn buckets_of_users_and_items_by_hand() {
 #[test]
 fn a_bucket_shows_no_metric_that_does_not_apply_to_all() {
     let scaling = Scaling::ItemMinMax { from: vec![(1.0, 5.0), (4.0, 4.0)], to: (0.5, 1.0) };
-    let told = Told::new(Predicts::Targets, &[&[0.75, 0.5], &[0.75, 0.5]]).scaled(scaling);
+    let told = Told::new(ScoreKind::Targets, &[&[0.75, 0.5], &[0.75, 0.5]]).scaled(scaling);
     let rows = [(0, 0, Some(3.0)), (1, 1, Some(4.0))];
     let evaluation = told.evaluate_after(&rows, &[&[], &[]], &[(0, 0)], &at(1)).unwrap();
     for bucket in evaluation.by_user_history.iter().chain(&evaluation.by_item_history) {
@@ -367,7 +367,7 @@ fn a_bucket_shows_no_metric_that_does_not_apply_to_all() {
 
 #[test]
 fn an_evaluation_reads_back_as_written() {
-    let evaluation = Told::new(Predicts::Stars, THREE).evaluate(ROWS, SEEN, &at(2)).unwrap();
+    let evaluation = Told::new(ScoreKind::Stars, THREE).evaluate(ROWS, SEEN, &at(2)).unwrap();
     let json = serde_json::to_string(&evaluation).unwrap();
     assert!(evaluation.predictions.len() > 1);
     let read = serde_json::from_str::<Evaluation>(&json).unwrap();

@@ -24,7 +24,7 @@ fn worlds() -> impl Strategy<Value = (Vec<Vec<f32>>, Vec<Row>, Vec<Vec<usize>>)>
 }
 
 fn told(scores: &[Vec<f32>]) -> Told {
-    Told::new(Predicts::Stars, &scores.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    Told::new(ScoreKind::Stars, &scores.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
 fn slices(seen: &[Vec<usize>]) -> Vec<&[usize]> {
@@ -35,10 +35,10 @@ proptest! {
     #[test]
     fn neither_tiles_nor_threads_change_a_bit((scores, rows, seen) in worlds(), tile in 1..9_usize, sampled in 0..4_usize) {
         let told = told(&scores);
-        let (cases, seen) = (told.cases(&rows), told.seen(&slices(&seen)));
+        let (test_users, seen) = (told.test_users(&rows), told.seen(&slices(&seen)));
         let known = told.known(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
         let config = EvaluateConfig { sampled_negatives: sampled.min(scores[0].len() - 1), ..at(3) };
-        let task = Task { cases: &cases, seen: &seen, known: &known, config: &config, context: &[], seed: 42, held_out: Ask::AsVisitors };
+        let task = Task { test_users: &test_users, seen: &seen, known: &known, config: &config, context: &[], seed: 42, held_out: Ask::AsVisitors };
         let evaluated = |tile, n_threads| evaluate_in_tiles(&told, &task, tile, n_threads, &Silent).unwrap();
         let one = evaluated(1000, 1);
         for n_threads in [1, 2, 5] {

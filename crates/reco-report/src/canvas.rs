@@ -113,14 +113,14 @@ impl Words {
 }
 
 /// A drawing under construction. Coordinates are pixels from the upper left corner.
-pub(crate) struct Sheet {
+pub(crate) struct Canvas {
     size: (f64, f64),
     nodes: Vec<Element>,
     /// Areas of one colour in a row, which become one path.
     area: Option<(Colour, String)>,
 }
 
-impl Sheet {
+impl Canvas {
     pub(crate) fn new(width: f64, height: f64) -> Self {
         Self { size: (width, height), nodes: Vec::new(), area: None }
     }

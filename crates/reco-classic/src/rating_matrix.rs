@@ -11,7 +11,7 @@ use std::path::Path;
 use reco_core::{Catalogue, FitError, Interactions, ItemIdx, LoadError, Requirement, Target, Train, UserIdx, Who};
 use serde::{Deserialize, Serialize};
 
-use crate::weights;
+use crate::saved;
 
 /// The row of a user or an item, and a number: stars, or what a baseline leaves of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,12 +29,12 @@ impl Entry {
 
 /// One list of entries for each user, or for each item, end to end.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Lists {
+pub(crate) struct RatingMatrix {
     ends: Vec<usize>,
     entries: Vec<Entry>,
 }
 
-impl Lists {
+impl RatingMatrix {
     /// The list of user or item `row`. Panics beyond the last.
     pub(crate) fn of(&self, row: usize) -> &[Entry] {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
@@ -98,9 +98,9 @@ impl Lists {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stars {
     /// For each user of the catalogue, the items.
-    pub(crate) by_user: Lists,
+    pub(crate) by_user: RatingMatrix,
     /// For each item of the catalogue, the users.
-    pub(crate) by_item: Lists,
+    pub(crate) by_item: RatingMatrix,
     /// The mean of all.
     pub(crate) mean: f64,
 }
@@ -130,10 +130,10 @@ impl Stars {
             ends[list[0].0.index()] = entries.len();
         }
         fill(&mut ends);
-        Ok(Self::from_users(Lists { ends, entries }, train.catalogue.n_items()))
+        Ok(Self::from_users(RatingMatrix { ends, entries }, train.catalogue.n_items()))
     }
 
-    fn from_users(by_user: Lists, n_items: usize) -> Self {
+    fn from_users(by_user: RatingMatrix, n_items: usize) -> Self {
         let sum: f64 = by_user.entries.iter().map(|entry| f64::from(entry.value)).sum();
         let mean = sum / by_user.entries.len() as f64;
         Self { by_item: by_user.transposed(n_items), by_user, mean }
@@ -189,7 +189,7 @@ impl Stars {
             return Err(format!("`{stars}` stars are beyond the scale `{}` to `{}`", scale.min(), scale.max()));
         }
         let entries = items.into_iter().zip(stars).map(|(row, value)| Entry { row, value }).collect();
-        let by_user = Lists { ends, entries };
+        let by_user = RatingMatrix { ends, entries };
         if by_user.iter().any(|(_, list)| !list.is_sorted_by(|a, b| a.row < b.row)) {
             return Err("a user's items are not in the catalogue's order".to_owned());
         }

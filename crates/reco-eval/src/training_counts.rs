@@ -10,7 +10,7 @@ use crate::History;
 
 /// Training ratings, user by user and item by item, and the genres of items.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct TrainingCounts {
     history: History,
     n_train_users: usize,
     /// Training items of each user.
@@ -22,7 +22,7 @@ pub struct Known {
     n_genres: usize,
 }
 
-impl Known {
+impl TrainingCounts {
     /// What the rows of `fit`, which a recommender was fitted on, say about `catalogue`. No genres.
     pub fn new(fit: &Interactions, catalogue: &Catalogue) -> Self {
         let history = History::of(fit, catalogue);
@@ -104,7 +104,7 @@ impl Known {
     }
 
     /// Calls `take` for the first of `items`, the first two, and so on, with how many they are and a function that
-    /// computes their [`Known::genre_shares`].
+    /// computes their [`TrainingCounts::genre_shares`].
     pub fn genre_shares_of_firsts(
         &self,
         items: &[ItemIdx],
@@ -170,7 +170,7 @@ mod tests {
         }
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let genres = [names(&["b", "a"]), names(&[]), names(&["b"])];
-        let known = Known::new(&fit.finish(), &catalogue).with_genres(genres.iter().map(Vec::as_slice));
+        let known = TrainingCounts::new(&fit.finish(), &catalogue).with_genres(genres.iter().map(Vec::as_slice));
         let rows = |items: &[ItemIdx]| items.iter().map(|item| item.index()).collect::<Vec<_>>();
         assert_eq!((known.n_train_users(), rows(known.popular())), (2, vec![1, 2, 0]));
         let profiles: Vec<_> = catalogue.users.indices().map(|user| rows(known.profile(user))).collect();

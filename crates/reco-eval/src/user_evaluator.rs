@@ -6,25 +6,25 @@
 
 use std::num::NonZeroUsize;
 
-use reco_core::{Case, Catalogue, Interaction, ItemIdx, Predicts, Rating, ScoreError, Scores, Target, UserIdx};
+use reco_core::{Catalogue, Interaction, ItemIdx, Rating, ScoreError, ScoreKind, Scores, Target, TestUser, UserIdx};
 
-use crate::Known;
+use crate::TrainingCounts;
 use crate::config::Column;
 use crate::metric::{Judgement, List, Measure, Pair, Placed, Sums, TopFive, TopK, Whole};
 use crate::rank::{Among, Answer, Ranked, Ranker};
 
 /// What is judged, and by which rules.
-pub(crate) struct Judge<'a> {
+pub(crate) struct UserEvaluator<'a> {
     pub(crate) catalogue: &'a Catalogue,
-    pub(crate) predicts: Predicts,
-    pub(crate) known: &'a Known,
+    pub(crate) predicts: ScoreKind,
+    pub(crate) known: &'a TrainingCounts,
     pub(crate) columns: &'a [Column],
     pub(crate) relevance_threshold: f32,
     pub(crate) article_min_rows: usize,
 }
 
 /// One user, judged.
-pub(crate) struct Judged {
+pub(crate) struct EvaluatedUser {
     pub(crate) user: UserIdx,
     pub(crate) n_test: usize,
     pub(crate) n_relevant: usize,
@@ -74,11 +74,11 @@ struct Rated {
     score: f32,
 }
 
-impl Judge<'_> {
-    /// The relevant items of `case`, ascending, each with its gain.
-    fn relevant(&self, case: &Case) -> Vec<(ItemIdx, f64)> {
+impl UserEvaluator<'_> {
+    /// The relevant items of `test_user`, ascending, each with its gain.
+    fn relevant(&self, test_user: &TestUser) -> Vec<(ItemIdx, f64)> {
         let stars = |row: Interaction<'_>| row.rating.map_or(1.0, |rating| f64::from(rating.stars()).max(0.0));
-        let rows = case.rows().iter();
+        let rows = test_user.rows().iter();
         let relevant = rows.filter(|row| row.rating.is_none_or(|rating| self.is_relevant(rating)));
         let mut relevant: Vec<(ItemIdx, f64)> = relevant.map(|row| (row.item, stars(row))).collect();
         relevant.sort_by_key(|(item, _)| *item);
@@ -95,50 +95,60 @@ impl Judge<'_> {
         self.columns.iter().map(|column| column.k).max().unwrap_or(NonZeroUsize::MIN)
     }
 
-    /// Ranks the candidates of `case` once for all metrics.
+    /// Ranks the candidates of `test_user` once for all metrics.
     ///
     /// # Errors
     /// A score of a candidate that is not finite.
-    pub(crate) fn rank(&self, case: &Case, answer: &Answer<'_>, ranker: &mut Ranker) -> Result<Ranking, ScoreError> {
+    pub(crate) fn rank(
+        &self,
+        test_user: &TestUser,
+        answer: &Answer<'_>,
+        ranker: &mut Ranker,
+    ) -> Result<Ranking, ScoreError> {
         // The row is ranked for every user, so that a score that is not finite never goes unnoticed.
-        let relevant = self.relevant(case);
+        let relevant = self.relevant(test_user);
         let ranked = ranker.rank(answer, self.catalogue, &relevant, self.longest())?;
         Ok(Ranking { relevant, ranked })
     }
 
-    /// Judges an answer against all rows of `case`.
+    /// Judges an answer against all rows of `test_user`.
     ///
     /// # Errors
     /// A score of a test item that is not finite.
-    pub(crate) fn judge(&self, case: &Case, answer: &Answer<'_>, ranking: &Ranking) -> Result<Judged, ScoreError> {
-        let list = self.list(case, answer, ranking);
-        self.outcomes(case, |_| true, answer, ranking, list.as_ref())
+    pub(crate) fn evaluate(
+        &self,
+        test_user: &TestUser,
+        answer: &Answer<'_>,
+        ranking: &Ranking,
+    ) -> Result<EvaluatedUser, ScoreError> {
+        let list = self.list(test_user, answer, ranking);
+        self.outcomes(test_user, |_| true, answer, ranking, list.as_ref())
     }
 
-    /// Judges an answer against those rows of `case` whose item is `wanted`. Metrics of lists alone have no value: the list is
+    /// Judges an answer against those rows of `test_user` whose item is `wanted`. Metrics of lists alone have no value: the list is
     /// the same, whichever rows are looked at.
     ///
     /// # Errors
     /// A score of a test item that is not finite.
-    pub(crate) fn judge_some(
+    pub(crate) fn evaluate_some(
         &self,
-        case: &Case,
+        test_user: &TestUser,
         wanted: impl Fn(ItemIdx) -> bool,
         answer: &Answer<'_>,
         ranking: &Ranking,
-    ) -> Result<Judged, ScoreError> {
-        self.outcomes(case, wanted, answer, ranking, None)
+    ) -> Result<EvaluatedUser, ScoreError> {
+        self.outcomes(test_user, wanted, answer, ranking, None)
     }
 
     fn outcomes(
         &self,
-        case: &Case,
+        test_user: &TestUser,
         wanted: impl Fn(ItemIdx) -> bool,
         answer: &Answer<'_>,
         ranking: &Ranking,
         list: Option<&Listed<'_>>,
-    ) -> Result<Judged, ScoreError> {
-        let rows = || case.rows().iter().filter(|row| wanted(row.item));
+    ) -> Result<EvaluatedUser, ScoreError> {
+        let rows = || test_user.rows().iter().filter(|row| wanted(row.item));
         let of = |pairs: &[(ItemIdx, Placed)]| -> Vec<Placed> {
             pairs.iter().filter(|(item, _)| wanted(*item)).map(|(_, placed)| *placed).collect()
         };
@@ -166,7 +176,7 @@ impl Judge<'_> {
             Measure::Exposure(_) | Measure::Sums(_) | Measure::Judgements(_) => Outcome::LeftOut,
             Measure::Stars(..) if rated.is_empty() => Outcome::LeftOut,
             Measure::Stars(metric, _) => Outcome::of_predictions(stars.as_deref().and_then(metric)),
-            Measure::Targets(_) if self.predicts == Predicts::Order || lacks_a_score => Outcome::DoesNotApply,
+            Measure::Targets(_) if self.predicts == ScoreKind::Order || lacks_a_score => Outcome::DoesNotApply,
             Measure::Targets(_) if !enough => Outcome::LeftOut,
             Measure::Targets(metric) => Outcome::of_predictions(metric(&pairs)),
             Measure::TopFive(metric) => Outcome::of_list(five.as_ref().map(metric)),
@@ -182,8 +192,8 @@ impl Judge<'_> {
             }
         }
         let judgement = |row: &Rated| Judgement { score: row.score, is_relevant: self.is_relevant(row.rating) };
-        Ok(Judged {
-            user: case.user(),
+        Ok(EvaluatedUser {
+            user: test_user.user(),
             n_test: rows().count(),
             n_relevant: ideal.len(),
             outcomes,
@@ -193,9 +203,9 @@ impl Judge<'_> {
         })
     }
 
-    /// The list of `case` with all that metrics of lists look at; `None` where nothing was recommended, or no metric
+    /// The list of `test_user` with all that metrics of lists look at; `None` where nothing was recommended, or no metric
     /// asks.
-    fn list<'a>(&'a self, case: &'a Case, answer: &Answer<'_>, ranking: &'a Ranking) -> Option<Listed<'a>> {
+    fn list<'a>(&'a self, test_user: &'a TestUser, answer: &Answer<'_>, ranking: &'a Ranking) -> Option<Listed<'a>> {
         let list = ranking.ranked.list.as_slice();
         if list.is_empty() || !self.columns.iter().any(|column| matches!(column.entry.measure, Measure::List(_))) {
             return None;
@@ -209,8 +219,8 @@ impl Judge<'_> {
         // As many as the longest list, not as this one: it is short where candidates have no score, and these may be
         // popular.
         let popular = self.known.popular().iter().filter(is_candidate).take(self.longest().get()).copied().collect();
-        let given = case.fold_in().items();
-        let profile = if given.is_empty() { self.known.profile(case.user()) } else { given };
+        let given = test_user.fold_in().items();
+        let profile = if given.is_empty() { self.known.profile(test_user.user()) } else { given };
         Some(Listed { list, hits, popular, profile })
     }
 
@@ -218,9 +228,9 @@ impl Judge<'_> {
     fn stars(&self, rated: &[Rated]) -> Option<Vec<Pair>> {
         let in_stars = |row: &Rated| match self.predicts {
             _ if row.score == Scores::ABSENT => None,
-            Predicts::Stars => Some(row.score),
-            Predicts::Targets => self.catalogue.scaling.stars(row.item, row.score),
-            Predicts::Order => None,
+            ScoreKind::Stars => Some(row.score),
+            ScoreKind::Targets => self.catalogue.scaling.stars(row.item, row.score),
+            ScoreKind::Order => None,
         };
         let pair = |row: &Rated| Some(Pair { y: f64::from(row.rating.stars()), yhat: f64::from(in_stars(row)?) });
         rated.iter().map(pair).collect()
@@ -230,9 +240,9 @@ impl Judge<'_> {
     /// that is an order only has no unit to round in and stays as it is.
     fn target_pair(&self, row: &Rated) -> Pair {
         let yhat = match self.predicts {
-            Predicts::Stars => rounded(self.catalogue.scaling.predicted_target(row.item, row.score)),
-            Predicts::Targets => rounded(row.score),
-            Predicts::Order => f64::from(row.score),
+            ScoreKind::Stars => rounded(self.catalogue.scaling.predicted_target(row.item, row.score)),
+            ScoreKind::Targets => rounded(row.score),
+            ScoreKind::Order => f64::from(row.score),
         };
         Pair { y: rounded(row.target.get()), yhat }
     }
@@ -255,14 +265,14 @@ struct Listed<'a> {
 
 impl Listed<'_> {
     /// The list as metrics see it.
-    fn given<'a>(&'a self, judge: &'a Judge<'_>) -> List<'a> {
+    fn given<'a>(&'a self, evaluator: &'a UserEvaluator<'_>) -> List<'a> {
         List {
             items: self.list,
             hits: self.hits.as_deref(),
             popular: &self.popular,
             profile: self.profile,
-            known: judge.known,
-            catalogue: judge.catalogue,
+            known: evaluator.known,
+            catalogue: evaluator.catalogue,
         }
     }
 }
