@@ -167,8 +167,8 @@ impl Approach for Baseline {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let biases: Biases = weights::load(folder, NAME, catalogue)?;
-        biases.check(catalogue).map_err(|reason| weights::refuse(folder, NAME, reason))?;
+        let biases: Biases = saved::load(folder, NAME, catalogue)?;
+        biases.check(catalogue).map_err(|reason| saved::refuse(folder, NAME, reason))?;
         Ok(Box::new(Model { biases, options: *self, catalogue: Arc::clone(catalogue) }))
     }
 }
@@ -228,7 +228,7 @@ impl Fitted for Model {
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        weights::save(folder, NAME, &self.catalogue, &self.biases)
+        saved::save(folder, NAME, &self.catalogue, &self.biases)
     }
 }
 

@@ -132,8 +132,8 @@ impl Approach for Clusters {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let kinds: Kinds = weights::load(folder, NAME, catalogue)?;
-        kinds.check(catalogue).map_err(|reason| weights::refuse(folder, NAME, reason))?;
+        let kinds: Kinds = saved::load(folder, NAME, catalogue)?;
+        kinds.check(catalogue).map_err(|reason| saved::refuse(folder, NAME, reason))?;
         Ok(Box::new(Model { kinds, options: *self, catalogue: Arc::clone(catalogue) }))
     }
 }
@@ -289,7 +289,7 @@ impl Fitted for Model {
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        weights::save(folder, NAME, &self.catalogue, &self.kinds)
+        saved::save(folder, NAME, &self.catalogue, &self.kinds)
     }
 }
 

@@ -57,10 +57,10 @@ impl Approach for Popularity {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let counts: Vec<u32> = weights::load(folder, NAME, catalogue)?;
+        let counts: Vec<u32> = saved::load(folder, NAME, catalogue)?;
         if counts.len() != catalogue.n_items() {
             let reason = format!("it has `{}` counts for `{}` items", counts.len(), catalogue.n_items());
-            return Err(weights::refuse(folder, NAME, reason));
+            return Err(saved::refuse(folder, NAME, reason));
         }
         Ok(Box::new(Counts { counts, catalogue: Arc::clone(catalogue) }))
     }
@@ -108,7 +108,7 @@ impl Fitted for Counts {
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        weights::save(folder, NAME, &self.catalogue, &self.counts)
+        saved::save(folder, NAME, &self.catalogue, &self.counts)
     }
 }
 
@@ -148,9 +148,9 @@ mod tests {
         let catalogue = Arc::new(catalogue(2, 3));
         let run = Run { seed: 1, device: DeviceChoice::Auto, progress: &Silent };
         let refusal = || Popularity {}.load(&folder, &catalogue, &run).err().unwrap().to_string();
-        weights::save(&folder, NAME, &catalogue, [1, 2]).unwrap();
+        saved::save(&folder, NAME, &catalogue, [1, 2]).unwrap();
         assert!(refusal().contains("`2` counts for `3` items"), "{}", refusal());
-        weights::save(&folder, "random", &catalogue, [1, 2, 3]).unwrap();
+        saved::save(&folder, "random", &catalogue, [1, 2, 3]).unwrap();
         assert!(refusal().contains("version `2` of `random`"), "{}", refusal());
         std::fs::remove_dir_all(&folder).unwrap();
     }

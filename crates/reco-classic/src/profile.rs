@@ -221,7 +221,7 @@ impl Approach for Profile {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let learned: Learned = weights::load(folder, NAME, catalogue)?;
+        let learned: Learned = saved::load(folder, NAME, catalogue)?;
         let n_items = catalogue.n_items();
         let fits = learned.shares.len() == n_items
             && learned.attributes.len() == catalogue.user_features.names().len()
@@ -229,7 +229,7 @@ impl Approach for Profile {
             && learned.fans.len() == catalogue.item_features.names().len()
             && learned.fans.iter().all(|lifts| lifts.len() == n_items);
         if !fits {
-            return Err(weights::refuse(folder, NAME, "its features are not those of the catalogue".to_owned()));
+            return Err(saved::refuse(folder, NAME, "its features are not those of the catalogue".to_owned()));
         }
         Ok(Box::new(Alike { learned, catalogue: Arc::clone(catalogue) }))
     }
@@ -376,7 +376,7 @@ impl Fitted for Alike {
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        weights::save(folder, NAME, &self.catalogue, &self.learned)
+        saved::save(folder, NAME, &self.catalogue, &self.learned)
     }
 }
 

@@ -51,7 +51,7 @@ impl Approach for Random {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let seed = weights::load(folder, NAME, catalogue)?;
+        let seed = saved::load(folder, NAME, catalogue)?;
         Ok(Box::new(Draws { seed, catalogue: Arc::clone(catalogue) }))
     }
 }
@@ -111,7 +111,7 @@ impl Fitted for Draws {
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        weights::save(folder, NAME, &self.catalogue, self.seed)
+        saved::save(folder, NAME, &self.catalogue, self.seed)
     }
 }
 

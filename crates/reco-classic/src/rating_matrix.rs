@@ -167,8 +167,8 @@ impl Stars {
     /// # Errors
     /// Weights that are missing, damaged, another approach's or made for another catalogue.
     pub(crate) fn load(folder: &Path, approach: &'static str, catalogue: &Catalogue) -> Result<Self, LoadError> {
-        let saved = weights::load(folder, approach, catalogue)?;
-        Self::from_saved(saved, catalogue).map_err(|reason| weights::refuse(folder, approach, reason))
+        let saved = saved::load(folder, approach, catalogue)?;
+        Self::from_saved(saved, catalogue).map_err(|reason| saved::refuse(folder, approach, reason))
     }
 
     /// Restores what was saved.

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::baseline::not_negative;
 use crate::error::ClassicError;
-use crate::factors::{self, Factors, SgdOptions, Side};
+use crate::factors::{self, Factors, SgdOptions, Embeddings};
 use crate::rating_matrix::{Stars, in_stars};
 use crate::saved;
 use crate::terms::part;
@@ -117,10 +117,10 @@ impl Approach for Svd {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let Saved { mean, embedding_size, item_table } = weights::load(folder, NAME, catalogue)?;
+        let Saved { mean, embedding_size, item_table } = saved::load(folder, NAME, catalogue)?;
         let users =
-            weights::load_file(folder, USERS, NAME, |bytes| users_of(bytes, catalogue.n_users(), embedding_size))?;
-        let table = weights::load_file(folder, ITEMS, NAME, |bytes| {
+            saved::load_file(folder, USERS, NAME, |bytes| users_of(bytes, catalogue.n_users(), embedding_size))?;
+        let table = saved::load_file(folder, ITEMS, NAME, |bytes| {
             ItemTable::from_bytes(bytes, catalogue.n_items(), embedding_size, item_table)
         })?;
         let options = SgdOptions { embedding_size, ..self.options() };
@@ -137,13 +137,13 @@ struct Saved {
     item_table: TableFormat,
 }
 
-fn users_of(bytes: &[u8], n_users: usize, embedding_size: usize) -> Option<Side> {
+fn users_of(bytes: &[u8], n_users: usize, embedding_size: usize) -> Option<Embeddings> {
     let numbers = |bytes: &[u8]| -> Vec<f32> {
         bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
     };
     let (embeddings, biases) = bytes.split_at_checked(n_users.checked_mul(embedding_size)?.checked_mul(4)?)?;
     let embeddings = Matrix::new(n_users, embedding_size, numbers(embeddings))?;
-    let side = Side { embeddings, biases: numbers(biases) };
+    let side = Embeddings { embeddings, biases: numbers(biases) };
     let finite = side.embeddings.values().iter().chain(&side.biases).all(|number| number.is_finite());
     (finite && biases.len() == 4 * n_users).then_some(side)
 }
@@ -151,14 +151,14 @@ fn users_of(bytes: &[u8], n_users: usize, embedding_size: usize) -> Option<Side>
 struct Model {
     options: SgdOptions,
     mean: f32,
-    users: Side,
+    users: Embeddings,
     /// Its scores are clamped to the scale.
     items: ItemTable,
     catalogue: Arc<Catalogue>,
 }
 
 impl Model {
-    fn new(options: SgdOptions, mean: f32, users: Side, items: ItemTable, catalogue: &Arc<Catalogue>) -> Self {
+    fn new(options: SgdOptions, mean: f32, users: Embeddings, items: ItemTable, catalogue: &Arc<Catalogue>) -> Self {
         let scale = catalogue.scale;
         Self { options, mean, users, items: items.clamped(scale.min(), scale.max()), catalogue: Arc::clone(catalogue) }
     }
@@ -172,7 +172,7 @@ impl Model {
             }
             Who::Visitor { history, .. } => {
                 let rated = in_stars(history, &self.catalogue);
-                let mut items = Side {
+                let mut items = Embeddings {
                     embeddings: Matrix::zeros(rated.len(), self.options.embedding_size),
                     biases: vec![0.0; rated.len()],
                 };
@@ -247,10 +247,10 @@ impl Fitted for Model {
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         let (embedding_size, item_table) = (self.options.embedding_size, self.items.format());
-        weights::save(folder, NAME, &self.catalogue, Saved { mean: self.mean, embedding_size, item_table })?;
+        saved::save(folder, NAME, &self.catalogue, Saved { mean: self.mean, embedding_size, item_table })?;
         let numbers = self.users.embeddings.values().iter().chain(&self.users.biases);
-        weights::save_file(folder, USERS, &numbers.flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())?;
-        weights::save_file(folder, ITEMS, &self.items.to_bytes())
+        saved::save_file(folder, USERS, &numbers.flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())?;
+        saved::save_file(folder, ITEMS, &self.items.to_bytes())
     }
 }
 

@@ -139,10 +139,10 @@ impl Approach for TopRated {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let learned: Learned = weights::load(folder, NAME, catalogue)?;
+        let learned: Learned = saved::load(folder, NAME, catalogue)?;
         if learned.scores.len() != catalogue.n_items() {
             let reason = format!("it has `{}` scores for `{}` items", learned.scores.len(), catalogue.n_items());
-            return Err(weights::refuse(folder, NAME, reason));
+            return Err(saved::refuse(folder, NAME, reason));
         }
         Ok(Box::new(Best { learned, catalogue: Arc::clone(catalogue) }))
     }
@@ -206,7 +206,7 @@ impl Fitted for Best {
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        weights::save(folder, NAME, &self.catalogue, &self.learned)
+        saved::save(folder, NAME, &self.catalogue, &self.learned)
     }
 }
 

@@ -251,7 +251,7 @@ impl Fitted for Model {
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        weights::save(folder, NAME, &self.catalogue, self.stars.to_saved())
+        saved::save(folder, NAME, &self.catalogue, self.stars.to_saved())
     }
 }
 

@@ -64,10 +64,10 @@ impl Approach for UserMean {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let means: Means = weights::load(folder, NAME, catalogue)?;
+        let means: Means = saved::load(folder, NAME, catalogue)?;
         if means.of_users.len() != catalogue.n_users() {
             let reason = format!("it has `{}` means for `{}` users", means.of_users.len(), catalogue.n_users());
-            return Err(weights::refuse(folder, NAME, reason));
+            return Err(saved::refuse(folder, NAME, reason));
         }
         Ok(Box::new(FittedMeans { means, catalogue: Arc::clone(catalogue) }))
     }
@@ -131,7 +131,7 @@ impl Fitted for FittedMeans {
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        weights::save(folder, NAME, &self.catalogue, &self.means)
+        saved::save(folder, NAME, &self.catalogue, &self.means)
     }
 }
 

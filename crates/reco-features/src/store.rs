@@ -51,7 +51,7 @@ struct Spans {
 
 /// A [`Scaling`] without the ends of each item, which are columns of `items.parquet`.
 #[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-test_user")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 enum ScalingFile {
     None,
     MinMax { from: (f32, f32), to: (f32, f32) },

@@ -79,7 +79,7 @@ pub struct Reason {
 
 /// Where a summand of a score comes from: a [`Cause`] with ids and names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "cause", rename_all = "kebab-test_user")]
+#[serde(tag = "cause", rename_all = "kebab-case")]
 pub enum ReasonCause {
     /// A feature of the item.
     Feature {

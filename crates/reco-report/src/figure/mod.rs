@@ -14,7 +14,7 @@ mod leads;
 mod metrics;
 mod tail;
 
-pub(crate) use history::Side;
+pub(crate) use history::HistoryOf;
 
 use crate::{Counts, Drawing, Facts, Results};
 

@@ -7,12 +7,12 @@
 use maud::{Markup, html};
 
 use super::{cards, wide};
-use crate::figure::Side;
+use crate::figure::HistoryOf;
 use crate::{Figures, Results, cells};
 
 /// The section; `None` where the evaluation has no buckets.
 pub(super) fn by_history(results: &Results, figures: &Figures) -> Option<Markup> {
-    let sides: Vec<Side> = Side::ALL.into_iter().filter(|side| !side.shown(results).is_empty()).collect();
+    let sides: Vec<HistoryOf> = HistoryOf::ALL.into_iter().filter(|side| !side.shown(results).is_empty()).collect();
     (!sides.is_empty()).then(|| {
         html! {
             p {
@@ -30,7 +30,7 @@ pub(super) fn by_history(results: &Results, figures: &Figures) -> Option<Markup>
     })
 }
 
-fn table(results: &Results, side: Side, metric: &str) -> Markup {
+fn table(results: &Results, side: HistoryOf, metric: &str) -> Markup {
     let shown = side.shown(results);
     let value = |row: usize, at: usize| {
         side.buckets(&results.approaches[row]).get(at).and_then(|bucket| bucket.metrics.get(metric))

@@ -80,7 +80,7 @@ pub(crate) enum Unknown {
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-test_user")]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// A held-out row reached training, or the choice of a model.
     Leak,
