@@ -11,10 +11,10 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::options::{self, OptionsError};
+use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query,
-    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Who,
+    Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Requirement, Run,
+    ScoreError, ScoreKind, Scores, Term, Train, TypedApproach, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -26,43 +26,20 @@ use crate::terms::{self, part};
 
 const NAME: &str = "baseline";
 
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "stars: the mean, what the user adds and what the item adds",
-    defaults: || json!(Baseline::default()),
-    configure: |given| Ok(Box::new(configure(given)?)),
-};
-
-fn configure(given: &Value) -> Result<Baseline, OptionsError> {
-    let place = "[[approach]] baseline";
-    let options: Baseline = options::parse(place, given)?;
-    options.check(place)?;
-    Ok(options)
-}
-
-/// Options of `baseline`, and of the baselines inside other approaches.
+/// The approach `baseline`: the mean, what the user adds and what the item adds (Koren 2010, section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Baseline {
+pub struct Baseline {
     /// How often items and users are fitted in turn.
-    epochs: usize,
+    pub epochs: usize,
     /// How many ratings with a deviation of 0 each user is given besides their own.
-    reg_u: f64,
+    pub reg_u: f64,
     /// How many ratings with a deviation of 0 each item is given besides its own.
-    reg_i: f64,
+    pub reg_i: f64,
 }
 
 impl Default for Baseline {
     fn default() -> Self {
         Self { epochs: 10, reg_u: 15.0, reg_i: 10.0 }
-    }
-}
-
-impl Baseline {
-    /// # Errors
-    /// A `reg` that is negative or infinite.
-    pub(crate) fn check(&self, place: &str) -> Result<(), OptionsError> {
-        not_negative(place, "reg_u", self.reg_u)?;
-        not_negative(place, "reg_i", self.reg_i)
     }
 }
 
@@ -148,20 +125,20 @@ fn bias(list: &[Entry], reg: f64, expected: impl Fn(usize) -> f64) -> f64 {
     deviation / (reg + list.len() as f64)
 }
 
-impl Approach for Baseline {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+impl TypedApproach for Baseline {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "stars: the mean, what the user adds and what the item adds";
 
-    fn options(&self) -> Value {
-        json!(self)
+    fn check(&self, place: &str) -> Result<(), OptionsError> {
+        not_negative(place, "reg_u", self.reg_u)?;
+        not_negative(place, "reg_i", self.reg_i)
     }
 
     fn requires(&self) -> Vec<Requirement> {
         vec![Requirement::Stars]
     }
 
-    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let biases = Biases::new(&Stars::new(train, NAME)?, *self, run.progress)?;
         Ok(Box::new(Model { biases, options: *self, catalogue: Arc::clone(&train.catalogue) }))
     }
@@ -223,10 +200,6 @@ impl Fitted for Model {
         self.biases.len()
     }
 
-    fn device(&self) -> String {
-        "cpu".to_owned()
-    }
-
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         saved::save(folder, NAME, &self.catalogue, &self.biases)
     }
@@ -236,8 +209,11 @@ impl Fitted for Model {
 mod tests {
     use super::*;
     use crate::rating_matrix::tests::{self, query, scores_of, train, visitor_like};
+    use reco_core::ApproachEntry;
     use reco_core::Cause;
     use reco_core::testing::catalogue;
+
+    const ENTRY: ApproachEntry = ApproachEntry::of::<Baseline>();
 
     fn fit(options: Value, rows: &[(usize, usize, f32)]) -> Box<dyn Fitted> {
         tests::fit(&ENTRY, &options, &train(3, 3, rows))
@@ -282,7 +258,7 @@ mod tests {
 
     #[test]
     fn refuses_options_and_weights_that_cannot_be() {
-        let refuse = |given| configure(&given).unwrap_err().to_string();
+        let refuse = |given| (ENTRY.configure)(&given).err().unwrap().to_string();
         assert_eq!(
             refuse(json!({ "reg_u": -1.0 })),
             "[[approach]] baseline: `reg_u` is `-1`\nhint: it is a number from 0"

@@ -15,10 +15,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::memory::Need;
-use reco_core::options::{self, OptionsError};
+use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender,
-    Requirement, Run, ScoreError, ScoreKind, Scores, Train, Who,
+    Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Requirement, Run, ScoreError,
+    ScoreKind, Scores, Train, TypedApproach, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,34 +31,19 @@ use crate::terms::{self, part};
 
 const NAME: &str = "clusters";
 
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "stars: what users of the same kind give the item",
-    defaults: || json!(Clusters::default()),
-    configure: |given| Ok(Box::new(configure(given)?)),
-};
-
-fn configure(given: &Value) -> Result<Clusters, OptionsError> {
-    let place = "[[approach]] clusters";
-    let options: Clusters = options::parse(place, given)?;
-    not_negative(place, "reg", options.reg)?;
-    options.baseline.check(&format!("{place}.baseline"))?;
-    Ok(options)
-}
-
-/// Options of `clusters`.
+/// The approach `clusters`: what users of the same kind give the item, by k-means over their ratings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Clusters {
+pub struct Clusters {
     /// How many clusters of users there are, at most.
-    n_clusters: NonZeroUsize,
+    pub n_clusters: NonZeroUsize,
     /// How many items a profile has, the most rated first.
-    n_profile_items: NonZeroUsize,
+    pub n_profile_items: NonZeroUsize,
     /// How often k-means goes over all users, at most.
-    max_iterations: NonZeroUsize,
+    pub max_iterations: NonZeroUsize,
     /// How many users with a deviation of 0 each cluster is given besides its own.
-    reg: f64,
+    pub reg: f64,
     /// The baseline.
-    baseline: Baseline,
+    pub baseline: Baseline,
 }
 
 impl Default for Clusters {
@@ -74,13 +59,13 @@ impl Default for Clusters {
     }
 }
 
-impl Approach for Clusters {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+impl TypedApproach for Clusters {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "stars: what users of the same kind give the item";
 
-    fn options(&self) -> Value {
-        json!(self)
+    fn check(&self, place: &str) -> Result<(), OptionsError> {
+        not_negative(place, "reg", self.reg)?;
+        self.baseline.check(&format!("{place}.baseline"))
     }
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
@@ -109,7 +94,7 @@ impl Approach for Clusters {
         vec![Requirement::Stars]
     }
 
-    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let stars = Stars::new(train, NAME)?;
         let biases = Biases::new(&stars, self.baseline, run.progress)?;
         let mut kinds = Kinds {
@@ -284,10 +269,6 @@ impl Fitted for Model {
         biases.len() + centroids.iter().chain(deviations).map(Vec::len).sum::<usize>() + users.len()
     }
 
-    fn device(&self) -> String {
-        "cpu".to_owned()
-    }
-
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         saved::save(folder, NAME, &self.catalogue, &self.kinds)
     }
@@ -297,7 +278,10 @@ impl Fitted for Model {
 mod tests {
     use super::*;
     use crate::rating_matrix::tests::{fit, query, scores_of, train, visitor_like};
+    use reco_core::ApproachEntry;
     use reco_core::Cause;
+
+    const ENTRY: ApproachEntry = ApproachEntry::of::<Clusters>();
 
     /// Users 0 to 2 like items 0 and 1, users 3 to 5 like items 2 and 3; users 0 and 3 have not met items 1 and 3; user 6
     /// has rated nothing.
@@ -362,7 +346,7 @@ mod tests {
 
     #[test]
     fn an_option_that_cannot_be_is_refused() {
-        let refuse = |given| configure(&given).unwrap_err().to_string();
+        let refuse = |given| (ENTRY.configure)(&given).err().unwrap().to_string();
         assert_eq!(refuse(json!({ "reg": -1.0 })), "[[approach]] clusters: `reg` is `-1`\nhint: it is a number from 0");
         assert!(
             refuse(json!({ "n_clusters": 0 })).starts_with("[[approach]] clusters `n_clusters`: `0`: invalid value")

@@ -14,9 +14,10 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query,
-    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, parallel,
+    Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Requirement,
+    Run, ScoreError, ScoreKind, Scores, Term, Train, TypedApproach, parallel,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::baseline::Biases;
@@ -28,26 +29,17 @@ use crate::terms::{self, part};
 
 const NAME: &str = "item-knn";
 
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "stars: what the user gave the most similar items",
-    defaults: || json!(Knn::default()),
-    configure: |given| Ok(Box::new(configure(given)?)),
-};
+/// The approach `item-knn`: what the user gave the most similar items.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ItemKnn(pub Knn);
 
-fn configure(given: &Value) -> Result<ItemKnn, OptionsError> {
-    Knn::parse(NAME, given).map(ItemKnn)
-}
+impl TypedApproach for ItemKnn {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "stars: what the user gave the most similar items";
 
-struct ItemKnn(Knn);
-
-impl Approach for ItemKnn {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn options(&self) -> Value {
-        json!(self.0)
+    fn check(&self, place: &str) -> Result<(), OptionsError> {
+        self.0.check(place)
     }
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
@@ -64,7 +56,7 @@ impl Approach for ItemKnn {
         vec![Requirement::Stars]
     }
 
-    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let stars = Stars::new(train, NAME)?;
         Ok(Box::new(Model::new(self.0, stars, &train.catalogue, run.progress)?))
     }
@@ -252,10 +244,6 @@ impl Fitted for Model {
         self.stars.len() + self.biases.as_ref().map_or(0, Biases::len)
     }
 
-    fn device(&self) -> String {
-        "cpu".to_owned()
-    }
-
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         saved::save(folder, NAME, &self.catalogue, self.stars.to_saved())
     }
@@ -265,6 +253,9 @@ impl Fitted for Model {
 mod tests {
     use super::*;
     use crate::rating_matrix::tests::{fit, query, scores_of, three_users, visitor_like};
+    use reco_core::ApproachEntry;
+
+    const ENTRY: ApproachEntry = ApproachEntry::of::<ItemKnn>();
 
     fn ann(options: Value) -> Vec<f32> {
         scores_of(&*fit(&ENTRY, &options, &three_users().1), 0)

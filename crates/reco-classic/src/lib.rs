@@ -5,28 +5,15 @@
 //! **Invariant**: every entry passes the conformance suite of `reco_core::testing`, which walks the registry.
 //!
 //! ```
-//! use std::num::NonZeroUsize;
-//! use reco_classic::APPROACHES;
-//! use reco_core::{Candidates, DeviceChoice, Query, Run, Seen, Silent, Who};
-//! # use std::sync::Arc;
-//! # use reco_core::{Catalogue, Features, Interaction, Interactions, Items, RatingScale, Scaling, Target, Train, Users};
-//! # let catalogue = Arc::new(Catalogue {
-//! #     users: Users::new(vec![1.into(), 2.into()])?, items: Items::new(vec![10.into(), 20.into()])?,
-//! #     user_features: Features::none(2), item_features: Features::none(2), contexts: vec![],
-//! #     scale: RatingScale::new(1.0, 5.0)?, scaling: Scaling::None,
-//! # });
-//! # let (user, item) = (catalogue.users.at(0).unwrap(), catalogue.items.at(1).unwrap());
-//! # let mut fit = Interactions::builder(0);
-//! # fit.push(Interaction { user, item, rating: None, target: Target::EVENT, timestamp: None, context: &[] });
-//! # let train = Train { catalogue, fit: fit.finish(), validation: None };
+//! use reco_classic::Svd;
+//! use reco_core::{Run, Train, TypedApproach, Visitor};
 //!
-//! let entry = APPROACHES.iter().find(|entry| entry.name == "popularity").expect("it is there");
-//! let approach = (entry.configure)(&(entry.defaults)())?;
-//! let run = Run { seed: 42, device: DeviceChoice::Auto, progress: &Silent };
-//! let popularity = approach.fit(&train, &run)?;
-//! let query = Query { who: Who::Known(user), context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
-//! let best = &popularity.recommend(&[query], NonZeroUsize::MIN)?[0];
-//! assert_eq!(best.items().next(), Some(item));
+//! let ratings = [("ann", "Alien", 5.0), ("ann", "Brazil", 3.0), ("bob", "Alien", 4.0), ("bob", "Casablanca", 2.0)];
+//! let train = Train::from_ratings(ratings)?;
+//! let model = Svd { epochs: 30, ..Svd::default() }.fit(&train, &Run::default())?;
+//! assert_eq!(model.recommend("ann", 10)?[0].0.to_string(), "Casablanca");
+//! // Someone new, by what they rated.
+//! assert_eq!(model.recommend(Visitor::new().rated("Alien", 5.0), 10)?.len(), 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -51,16 +38,31 @@ mod user_mean;
 
 use reco_core::ApproachEntry;
 
+pub use reco_core::{AskError, Asker, FitError, Model, RawInteraction, Run, Train, TrainError, TypedApproach, Visitor};
+
+pub use crate::baseline::Baseline;
+pub use crate::clusters::Clusters;
+pub use crate::item_knn::ItemKnn;
+pub use crate::neighbours::{Knn, Variant};
+pub use crate::popularity::Popularity;
+pub use crate::profile::ProfileBased;
+pub use crate::random::Random;
+pub use crate::similarity::Similarity;
+pub use crate::svd::Svd;
+pub use crate::top_rated::TopRated;
+pub use crate::user_knn::UserKnn;
+pub use crate::user_mean::UserMean;
+
 /// The approaches of this crate, in the order in which tables show them.
 pub static APPROACHES: &[ApproachEntry] = &[
-    random::ENTRY,
-    popularity::ENTRY,
-    user_mean::ENTRY,
-    top_rated::ENTRY,
-    profile::ENTRY,
-    baseline::ENTRY,
-    user_knn::ENTRY,
-    item_knn::ENTRY,
-    svd::ENTRY,
-    clusters::ENTRY,
+    ApproachEntry::of::<Random>(),
+    ApproachEntry::of::<Popularity>(),
+    ApproachEntry::of::<UserMean>(),
+    ApproachEntry::of::<TopRated>(),
+    ApproachEntry::of::<ProfileBased>(),
+    ApproachEntry::of::<Baseline>(),
+    ApproachEntry::of::<UserKnn>(),
+    ApproachEntry::of::<ItemKnn>(),
+    ApproachEntry::of::<Svd>(),
+    ApproachEntry::of::<Clusters>(),
 ];

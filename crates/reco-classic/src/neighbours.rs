@@ -10,10 +10,9 @@
 
 use std::num::NonZeroUsize;
 
-use reco_core::options::{self, OptionsError};
-use reco_core::{Cause, Explanation, ItemIdx, Progress, RatingScale, Term};
+use reco_core::options::OptionsError;
+use reco_core::{Cause, Explanation, ItemIdx, Progress, RatingScale, Term, TypedApproach as _};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::baseline::{Baseline, Biases, not_negative};
 use crate::error::Interrupted;
@@ -23,27 +22,27 @@ use crate::terms::{self, part};
 
 /// Options of `user-knn` and `item-knn`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Knn {
+pub struct Knn {
     /// What counts of a neighbour's rating.
-    pub(crate) variant: Variant,
+    pub variant: Variant,
     /// The measure of similarity.
-    pub(crate) similarity: Similarity,
+    pub similarity: Similarity,
     /// How many neighbours count, at most.
-    pub(crate) k: NonZeroUsize,
+    pub k: NonZeroUsize,
     /// How many neighbours are needed; with fewer, none counts.
-    pub(crate) min_k: usize,
+    pub min_k: usize,
     /// How many ratings two need in common for a similarity other than 0.
-    pub(crate) min_support: usize,
+    pub min_support: usize,
     /// Read by `pearson-baseline` alone: how strongly similarities over few common ratings are shrunk.
-    pub(crate) shrinkage: f64,
+    pub shrinkage: f64,
     /// The baseline of `with-baseline` and of `pearson-baseline`.
-    pub(crate) baseline: Baseline,
+    pub baseline: Baseline,
 }
 
 /// What counts of a neighbour's rating.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Variant {
+pub enum Variant {
     /// The stars.
     Basic,
     /// How far they are from the neighbour's mean.
@@ -68,13 +67,10 @@ impl Default for Knn {
 
 impl Knn {
     /// # Errors
-    /// An unknown key, a value out of bounds.
-    pub(crate) fn parse(approach: &str, given: &Value) -> Result<Self, OptionsError> {
-        let place = format!("[[approach]] {approach}");
-        let options: Self = options::parse(&place, given)?;
-        not_negative(&place, "shrinkage", options.shrinkage)?;
-        options.baseline.check(&format!("{place}.baseline"))?;
-        Ok(options)
+    /// A value out of bounds.
+    pub(crate) fn check(&self, place: &str) -> Result<(), OptionsError> {
+        not_negative(place, "shrinkage", self.shrinkage)?;
+        self.baseline.check(&format!("{place}.baseline"))
     }
 
     pub(crate) fn measure(&self) -> Measure {

@@ -8,10 +8,9 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run,
-    ScoreError, ScoreKind, Scores, Train,
+    Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError, ScoreKind,
+    Scores, Train, TypedApproach,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,31 +20,15 @@ use crate::terms::part;
 
 const NAME: &str = "popularity";
 
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "the items with the most training rows, the same for everyone",
-    defaults: || json!(Popularity {}),
-    configure: |given| Ok(Box::new(configure(given)?)),
-};
+/// The approach `popularity`: the items with the most training rows, the same for everyone. It has no options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Popularity {}
 
-fn configure(given: &Value) -> Result<Popularity, OptionsError> {
-    options::parse("[[approach]] popularity", given)
-}
+impl TypedApproach for Popularity {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "the items with the most training rows, the same for everyone";
 
-/// Has no options.
-#[derive(Default, Serialize, Deserialize)]
-struct Popularity {}
-
-impl Approach for Popularity {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn options(&self) -> Value {
-        json!(self)
-    }
-
-    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         if train.fit.is_empty() {
             return Err(FitError::NoRows { approach: NAME });
         }
@@ -101,10 +84,6 @@ impl Recommender for Counts {
 impl Fitted for Counts {
     fn n_parameters(&self) -> usize {
         self.counts.len()
-    }
-
-    fn device(&self) -> String {
-        "cpu".to_owned()
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {

@@ -15,10 +15,10 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::options::{self, OptionsError};
+use reco_core::options::OptionsError;
 use reco_core::{
-    Ablation, Approach, ApproachEntry, Catalogue, Cause, Explanation, Features, FitError, Fitted, Interactions,
-    ItemIdx, LoadError, Query, Recommender, Run, ScoreError, ScoreKind, Scores, Stated, Term, Train, Who,
+    Ablation, Catalogue, Cause, Explanation, Features, FitError, Fitted, Interactions, ItemIdx, LoadError, Query,
+    Recommender, Run, ScoreError, ScoreKind, Scores, Stated, Term, Train, TypedApproach, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,53 +27,26 @@ use crate::saved;
 
 const NAME: &str = "profile";
 
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "what people enjoy who are alike in age, gender, … and like the same genres",
-    defaults: || json!(Profile::default()),
-    configure: |given| Ok(Box::new(configure(given)?)),
-};
-
-/// The options.
-#[derive(Serialize, Deserialize)]
-struct Profile {
+/// The approach `profile`: what people enjoy who are alike in their attributes, and like the same features of items.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileBased {
     /// Stars from which a rating counts as enjoyed; if not set, three quarters up the rating scale, 4 of 1 to 5. An
     /// event always counts.
-    enjoyed: Option<f32>,
+    pub enjoyed: Option<f32>,
     /// How many people with the shares of the whole are added to those who enjoyed an item. On MovieLens 100K, lists
     /// for known users, who state age, gender and occupation, are best from 100 to 300; with 5 they are no better than
     /// what everyone enjoys.
-    prior_people: f64,
+    pub prior_people: f64,
     /// The factor by which a liked feature raises an item's share of people who enjoyed it; 1 has no effect.
-    like_factor: f32,
+    pub like_factor: f32,
     /// The number of bands, with equally many users each, into which a number such as an age is divided.
-    bands: usize,
+    pub bands: usize,
 }
 
-impl Default for Profile {
+impl Default for ProfileBased {
     fn default() -> Self {
         Self { enjoyed: None, prior_people: 100.0, like_factor: 8.0, bands: 5 }
     }
-}
-
-fn configure(given: &Value) -> Result<Profile, OptionsError> {
-    let place = "[[approach]] profile";
-    let options: Profile = options::parse(place, given)?;
-    let refuse = |reason: String| Err(OptionsError::Value { place: place.to_owned(), reason });
-    let Profile { enjoyed, prior_people, like_factor, bands } = options;
-    if enjoyed.is_some_and(|stars| !stars.is_finite()) {
-        return refuse("`enjoyed` is no finite number\nhint: a number of stars, such as `4`".to_owned());
-    }
-    if !(1e-15..=1e15).contains(&prior_people) {
-        return refuse(format!("`prior_people` is `{prior_people}`\nhint: a number from 1e-15 to 1e15, such as `100`"));
-    }
-    if !(like_factor.is_finite() && like_factor >= 1.0) {
-        return refuse(format!("`like_factor` is `{like_factor}`\nhint: a number of 1 or more, such as `8`"));
-    }
-    if bands == 0 {
-        return refuse("`bands` is `0`\nhint: a number of 1 or more, such as `5`".to_owned());
-    }
-    Ok(options)
 }
 
 /// No training rating counts as enjoyed.
@@ -96,7 +69,7 @@ struct Enjoyed {
 }
 
 impl Enjoyed {
-    fn new(rows: &Interactions, catalogue: &Catalogue, options: &Profile) -> Result<Self, FitError> {
+    fn new(rows: &Interactions, catalogue: &Catalogue, options: &ProfileBased) -> Result<Self, FitError> {
         let scale = catalogue.scale;
         let enjoyed = options.enjoyed.unwrap_or(scale.min() + 0.75 * (scale.max() - scale.min()));
         let mut n = vec![0.0; catalogue.n_items()];
@@ -191,16 +164,31 @@ fn band_of(cuts: &[f32], value: f32) -> usize {
     cuts.partition_point(|cut| *cut <= value)
 }
 
-impl Approach for Profile {
-    fn name(&self) -> &'static str {
-        NAME
+impl TypedApproach for ProfileBased {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "what people enjoy who are alike in age, gender, … and like the same genres";
+
+    fn check(&self, place: &str) -> Result<(), OptionsError> {
+        let refuse = |reason: String| Err(OptionsError::Value { place: place.to_owned(), reason });
+        let Self { enjoyed, prior_people, like_factor, bands } = *self;
+        if enjoyed.is_some_and(|stars| !stars.is_finite()) {
+            return refuse("`enjoyed` is no finite number\nhint: a number of stars, such as `4`".to_owned());
+        }
+        if !(1e-15..=1e15).contains(&prior_people) {
+            return refuse(format!(
+                "`prior_people` is `{prior_people}`\nhint: a number from 1e-15 to 1e15, such as `100`"
+            ));
+        }
+        if !(like_factor.is_finite() && like_factor >= 1.0) {
+            return refuse(format!("`like_factor` is `{like_factor}`\nhint: a number of 1 or more, such as `8`"));
+        }
+        if bands == 0 {
+            return refuse("`bands` is `0`\nhint: a number of 1 or more, such as `5`".to_owned());
+        }
+        Ok(())
     }
 
-    fn options(&self) -> Value {
-        json!(self)
-    }
-
-    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let catalogue = &train.catalogue;
         let enjoyed = Enjoyed::new(&train.fit, catalogue, self)?;
         let (users, items) = (&catalogue.user_features, &catalogue.item_features);
@@ -371,10 +359,6 @@ impl Fitted for Alike {
         shares.len() + attributes + fans.iter().map(Vec::len).sum::<usize>()
     }
 
-    fn device(&self) -> String {
-        "cpu".to_owned()
-    }
-
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         saved::save(folder, NAME, &self.catalogue, &self.learned)
     }
@@ -385,8 +369,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use reco_core::ApproachEntry;
     use reco_core::testing::catalogue;
     use reco_core::{Candidates, DeviceChoice, Interaction, Matrix, Seen, Silent, Span, Target};
+
+    const ENTRY: ApproachEntry = ApproachEntry::of::<ProfileBased>();
 
     /// Six users: the first three of gender F aged 20, 20, 30; the others of gender M aged 40, 50, 60. Four items: 0 and 1 are
     /// comedies, 2 and 3 are dramas.
@@ -433,7 +420,7 @@ mod tests {
         }
         let train = Train { catalogue, fit: builder.finish(), validation: None };
         let run = Run { seed: 1, device: DeviceChoice::Auto, progress: &Silent };
-        let approach = configure(&options).map_err(|error| error.to_string())?;
+        let approach = (ENTRY.configure)(&options).map_err(|error| error.to_string())?;
         approach.fit(&train, &run).map_err(|error| error.to_string())
     }
 

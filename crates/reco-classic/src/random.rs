@@ -9,11 +9,10 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::options::{self, OptionsError};
 use reco_core::random::{keyed_hash, keyed_row_hash, unit_interval};
 use reco_core::{
-    Approach, ApproachEntry, Candidates, Catalogue, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run,
-    ScoreError, ScoreKind, Scores, Train, UserId, Who,
+    Candidates, Catalogue, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError, ScoreKind,
+    Scores, Train, TypedApproach, UserId, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,31 +21,15 @@ use crate::saved;
 
 const NAME: &str = "random";
 
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "chance: a hash of seed, user and item",
-    defaults: || json!(Random {}),
-    configure: |given| Ok(Box::new(configure(given)?)),
-};
+/// The approach `random`: chance, a hash of seed, user and item. It has no options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Random {}
 
-fn configure(given: &Value) -> Result<Random, OptionsError> {
-    options::parse("[[approach]] random", given)
-}
+impl TypedApproach for Random {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "chance: a hash of seed, user and item";
 
-/// Has no options.
-#[derive(Default, Serialize, Deserialize)]
-struct Random {}
-
-impl Approach for Random {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn options(&self) -> Value {
-        json!(self)
-    }
-
-    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         Ok(Box::new(Draws { seed: run.seed, catalogue: Arc::clone(&train.catalogue) }))
     }
 
@@ -104,10 +87,6 @@ impl Recommender for Draws {
 impl Fitted for Draws {
     fn n_parameters(&self) -> usize {
         0
-    }
-
-    fn device(&self) -> String {
-        "cpu".to_owned()
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {

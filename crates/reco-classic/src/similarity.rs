@@ -14,7 +14,7 @@ use crate::rating_matrix::{Entry, RatingMatrix};
 /// A measure of how alike two lists of ratings are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Similarity {
+pub enum Similarity {
     /// 1 / (1 + mean squared difference).
     Msd,
     /// The cosine of the angle between the common ratings.

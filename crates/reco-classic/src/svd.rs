@@ -13,17 +13,17 @@ use std::sync::Arc;
 
 use reco_core::dot::{ItemTable, TableFormat};
 use reco_core::memory::Need;
-use reco_core::options::{self, OptionsError};
+use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, ApproachEntry, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Query,
-    Ranking, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Who,
+    Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Query, Ranking, Recommender,
+    Requirement, Run, ScoreError, ScoreKind, Scores, Train, TypedApproach, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::baseline::not_negative;
 use crate::error::ClassicError;
-use crate::factors::{self, Factors, SgdOptions, Embeddings};
+use crate::factors::{self, Embeddings, Factors, SgdOptions};
 use crate::rating_matrix::{Stars, in_stars};
 use crate::saved;
 use crate::terms::part;
@@ -35,36 +35,21 @@ const USERS: &str = "users.bin";
 /// The item table.
 const ITEMS: &str = "items.bin";
 
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "stars: mean, biases and tastes learned as numbers (matrix factorisation)",
-    defaults: || json!(Svd::default()),
-    configure: |given| Ok(Box::new(configure(given)?)),
-};
-
-fn configure(given: &Value) -> Result<Svd, OptionsError> {
-    let place = "[[approach]] svd";
-    let options: Svd = options::parse(place, given)?;
-    not_negative(place, "init_std", options.init_std.into())?;
-    not_negative(place, "learning_rate", options.learning_rate.into())?;
-    not_negative(place, "reg", options.reg.into())?;
-    Ok(options)
-}
-
-/// Options of `svd`.
+/// The approach `svd`: matrix factorisation with biases (Koren, Bell, Volinsky 2009, equation 4).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Svd {
+pub struct Svd {
     /// Width of each user's and each item's embedding.
-    embedding_size: NonZeroUsize,
+    pub embedding_size: NonZeroUsize,
     /// Passes over all ratings.
-    epochs: usize,
+    pub epochs: usize,
     /// Standard deviation of the initial embeddings; biases start at 0.
-    init_std: f32,
-    learning_rate: f32,
+    pub init_std: f32,
+    /// How far a number moves at each rating.
+    pub learning_rate: f32,
     /// Regularisation: how strongly all numbers are drawn to 0, per rating.
-    reg: f32,
+    pub reg: f32,
     /// The format of the item table after training: `f32`, `f16` or `int8`.
-    item_table: TableFormat,
+    pub item_table: TableFormat,
 }
 
 impl Default for Svd {
@@ -87,13 +72,14 @@ impl Svd {
     }
 }
 
-impl Approach for Svd {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+impl TypedApproach for Svd {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "stars: mean, biases and tastes learned as numbers (matrix factorisation)";
 
-    fn options(&self) -> Value {
-        json!(self)
+    fn check(&self, place: &str) -> Result<(), OptionsError> {
+        not_negative(place, "init_std", self.init_std.into())?;
+        not_negative(place, "learning_rate", self.learning_rate.into())?;
+        not_negative(place, "reg", self.reg.into())
     }
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
@@ -106,7 +92,7 @@ impl Approach for Svd {
         vec![Requirement::Stars]
     }
 
-    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let stars = Stars::new(train, NAME)?;
         let Factors { mean, users, items } = factors::fit(&stars, self.options(), run.seed, NAME, run.progress)?;
         let format = self.item_table;
@@ -241,10 +227,6 @@ impl Fitted for Model {
         1 + rows * (1 + self.options.embedding_size)
     }
 
-    fn device(&self) -> String {
-        "cpu".to_owned()
-    }
-
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         let (embedding_size, item_table) = (self.options.embedding_size, self.items.format());
         saved::save(folder, NAME, &self.catalogue, Saved { mean: self.mean, embedding_size, item_table })?;
@@ -258,6 +240,9 @@ impl Fitted for Model {
 mod tests {
     use super::*;
     use crate::rating_matrix::tests::{self, query, scores_of, three_users, visitor_like};
+    use reco_core::ApproachEntry;
+
+    const ENTRY: ApproachEntry = ApproachEntry::of::<Svd>();
 
     fn fit(options: Value) -> Box<dyn Fitted> {
         tests::fit(&ENTRY, &options, &three_users().1)
@@ -316,7 +301,7 @@ mod tests {
             std::fs::create_dir_all(&folder).unwrap();
             fitted.save(&folder).unwrap();
             let run = Run { seed: 1, device: reco_core::DeviceChoice::Auto, progress: &reco_core::Silent };
-            let loaded = configure(&options).unwrap().load(&folder, fitted.catalogue(), &run).unwrap();
+            let loaded = (ENTRY.configure)(&options).unwrap().load(&folder, fitted.catalogue(), &run).unwrap();
             assert_eq!(scores_of(&*loaded, 0), scores);
             std::fs::remove_dir_all(&folder).unwrap();
         }
@@ -324,7 +309,7 @@ mod tests {
 
     #[test]
     fn options_that_cannot_be_are_refused() {
-        let refuse = |given| configure(&given).err().unwrap().to_string();
+        let refuse = |given| (ENTRY.configure)(&given).err().unwrap().to_string();
         assert!(refuse(json!({ "reg": -1 })).starts_with("[[approach]] svd: `reg` is `-1`\nhint: "));
         assert!(refuse(json!({ "item_table": "f8" })).contains("`int8`"));
         assert!(refuse(json!({ "n_factors": 8 })).starts_with("unknown key `n_factors`"));

@@ -14,10 +14,10 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::options::{self, OptionsError};
+use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, LoadError, Query,
-    Recommender, Run, ScoreError, ScoreKind, Scores, Train,
+    Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
+    ScoreKind, Scores, Train, TypedApproach,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -30,45 +30,20 @@ const SECONDS_A_DAY: f64 = 86_400.0;
 /// Beyond it, a sum of stars loses single ratings to rounding.
 const MOST_RATINGS: f64 = 1e15;
 
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "the items with the best mean rating, few ratings drawn towards the mean of all",
-    defaults: || json!(TopRated::default()),
-    configure: |given| Ok(Box::new(configure(given)?)),
-};
-
-/// The options.
-#[derive(Serialize, Deserialize)]
-struct TopRated {
+/// The approach `top-rated`: the items with the best mean rating, few ratings drawn towards the mean of all.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TopRated {
     /// How many ratings at the overall mean are added to an item's own. To predict the stars of MovieLens 100K, 1 to 3
     /// are best. Lists need more, so that three ratings of 5 stars do not make the best film; with 10 the error in
     /// stars is half a per cent larger.
-    prior_ratings: f64,
+    pub prior_ratings: f64,
     /// Days in which a rating's weight halves, counted back from the latest one; if not set, all weigh the same.
-    half_life_days: Option<f64>,
+    pub half_life_days: Option<f64>,
 }
 
 impl Default for TopRated {
     fn default() -> Self {
         Self { prior_ratings: 10.0, half_life_days: None }
-    }
-}
-
-fn configure(given: &Value) -> Result<TopRated, OptionsError> {
-    let place = "[[approach]] top-rated";
-    let options: TopRated = options::parse(place, given)?;
-    let refuse = |reason: String| Err(OptionsError::Value { place: place.to_owned(), reason });
-    let TopRated { prior_ratings, half_life_days } = options;
-    if !(0.0..=MOST_RATINGS).contains(&prior_ratings) {
-        return refuse(format!(
-            "`prior_ratings` is `{prior_ratings}`\nhint: a number of ratings from 0 to 1e15, such as `10`"
-        ));
-    }
-    match half_life_days {
-        Some(days) if !(days.is_finite() && days > 0.0) => refuse(format!(
-            "`half_life_days` is `{days}`\nhint: a number of days, such as `365`; leave it out for none"
-        )),
-        _ => Ok(options),
     }
 }
 
@@ -96,16 +71,27 @@ impl TopRated {
     }
 }
 
-impl Approach for TopRated {
-    fn name(&self) -> &'static str {
-        NAME
+impl TypedApproach for TopRated {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "the items with the best mean rating, few ratings drawn towards the mean of all";
+
+    fn check(&self, place: &str) -> Result<(), OptionsError> {
+        let refuse = |reason: String| Err(OptionsError::Value { place: place.to_owned(), reason });
+        let Self { prior_ratings, half_life_days } = *self;
+        if !(0.0..=MOST_RATINGS).contains(&prior_ratings) {
+            return refuse(format!(
+                "`prior_ratings` is `{prior_ratings}`\nhint: a number of ratings from 0 to 1e15, such as `10`"
+            ));
+        }
+        match half_life_days {
+            Some(days) if !(days.is_finite() && days > 0.0) => refuse(format!(
+                "`half_life_days` is `{days}`\nhint: a number of days, such as `365`; leave it out for none"
+            )),
+            _ => Ok(()),
+        }
     }
 
-    fn options(&self) -> Value {
-        json!(self)
-    }
-
-    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let rows = &train.fit;
         if rows.is_empty() {
             return Err(FitError::NoRows { approach: NAME });
@@ -201,10 +187,6 @@ impl Fitted for Best {
         self.learned.scores.len() + 1
     }
 
-    fn device(&self) -> String {
-        "cpu".to_owned()
-    }
-
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         saved::save(folder, NAME, &self.catalogue, &self.learned)
     }
@@ -213,8 +195,11 @@ impl Fitted for Best {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use reco_core::ApproachEntry;
     use reco_core::testing::catalogue;
     use reco_core::{Candidates, DeviceChoice, Interaction, Profile, Seen, Silent, Target, Who};
+
+    const ENTRY: ApproachEntry = ApproachEntry::of::<TopRated>();
 
     /// (item, stars, day)
     type Row = (usize, Option<f32>, Option<i64>);
@@ -230,7 +215,7 @@ mod tests {
         }
         let train = Train { catalogue, fit: builder.finish(), validation: None };
         let run = Run { seed: 1, device: DeviceChoice::Auto, progress: &Silent };
-        let approach = configure(&options).map_err(|error| error.to_string())?;
+        let approach = (ENTRY.configure)(&options).map_err(|error| error.to_string())?;
         approach.fit(&train, &run).map_err(|error| error.to_string())
     }
 

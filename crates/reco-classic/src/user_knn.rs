@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query,
-    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, parallel,
+    Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Requirement,
+    Run, ScoreError, ScoreKind, Scores, Term, Train, TypedApproach, parallel,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::baseline::Biases;
@@ -28,33 +29,24 @@ use crate::terms::{self, part};
 
 const NAME: &str = "user-knn";
 
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "stars: what the most similar users gave the item",
-    defaults: || json!(Knn::default()),
-    configure: |given| Ok(Box::new(configure(given)?)),
-};
+/// The approach `user-knn`: what the most similar users gave the item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserKnn(pub Knn);
 
-fn configure(given: &Value) -> Result<UserKnn, OptionsError> {
-    Knn::parse(NAME, given).map(UserKnn)
-}
+impl TypedApproach for UserKnn {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "stars: what the most similar users gave the item";
 
-struct UserKnn(Knn);
-
-impl Approach for UserKnn {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn options(&self) -> Value {
-        json!(self.0)
+    fn check(&self, place: &str) -> Result<(), OptionsError> {
+        self.0.check(place)
     }
 
     fn requires(&self) -> Vec<Requirement> {
         vec![Requirement::Stars]
     }
 
-    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         Ok(Box::new(Model::new(self.0, Stars::new(train, NAME)?, &train.catalogue, run.progress)?))
     }
 
@@ -246,10 +238,6 @@ impl Fitted for Model {
         self.stars.len() + self.biases.as_ref().map_or(0, Biases::len)
     }
 
-    fn device(&self) -> String {
-        "cpu".to_owned()
-    }
-
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
         saved::save(folder, NAME, &self.catalogue, self.stars.to_saved())
     }
@@ -259,6 +247,9 @@ impl Fitted for Model {
 mod tests {
     use super::*;
     use crate::rating_matrix::tests::{fit, query, scores_of, three_users, visitor_like};
+    use reco_core::ApproachEntry;
+
+    const ENTRY: ApproachEntry = ApproachEntry::of::<UserKnn>();
 
     fn model(options: Value) -> Box<dyn Fitted> {
         fit(&ENTRY, &options, &three_users().1)

@@ -9,10 +9,9 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::options::{self, OptionsError};
 use reco_core::{
-    Approach, ApproachEntry, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run,
-    ScoreError, ScoreKind, Scores, Train, Who,
+    Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError, ScoreKind,
+    Scores, Train, TypedApproach, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,31 +21,15 @@ use crate::terms::part;
 
 const NAME: &str = "user-mean";
 
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "the mean of the user's own ratings, for every item alike: an error to be below",
-    defaults: || json!(UserMean {}),
-    configure: |given| Ok(Box::new(configure(given)?)),
-};
+/// The approach `user-mean`: the mean of the user's own ratings, for every item alike. It has no options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserMean {}
 
-fn configure(given: &Value) -> Result<UserMean, OptionsError> {
-    options::parse("[[approach]] user-mean", given)
-}
+impl TypedApproach for UserMean {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "the mean of the user's own ratings, for every item alike: an error to be below";
 
-/// Has no options.
-#[derive(Default, Serialize, Deserialize)]
-struct UserMean {}
-
-impl Approach for UserMean {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn options(&self) -> Value {
-        json!(self)
-    }
-
-    fn fit(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         if train.fit.is_empty() {
             return Err(FitError::NoRows { approach: NAME });
         }
@@ -124,10 +107,6 @@ impl Recommender for FittedMeans {
 impl Fitted for FittedMeans {
     fn n_parameters(&self) -> usize {
         self.means.of_users.len()
-    }
-
-    fn device(&self) -> String {
-        "cpu".to_owned()
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {

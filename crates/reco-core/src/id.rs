@@ -43,6 +43,13 @@ impl fmt::Display for RawId {
 }
 
 macro_rules! id_types {
+    (@integers $id:ident, $($integer:ty),+) => {
+        $(impl From<$integer> for $id {
+            fn from(n: $integer) -> Self {
+                Self(RawId::Integer(n.into()))
+            }
+        })+
+    };
     ($id:ident, $idx:ident, $who:literal) => {
         #[doc = concat!("The id of ", $who, ", as the source file writes it.")]
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,9 +63,23 @@ macro_rules! id_types {
             }
         }
 
-        impl From<i64> for $id {
-            fn from(n: i64) -> Self {
-                Self(RawId::Integer(n))
+        id_types!(@integers $id, i64, i32, u32);
+
+        impl From<&str> for $id {
+            fn from(text: &str) -> Self {
+                Self::parse(text)
+            }
+        }
+
+        impl From<String> for $id {
+            fn from(text: String) -> Self {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<&$id> for $id {
+            fn from(id: &$id) -> Self {
+                id.clone()
             }
         }
 

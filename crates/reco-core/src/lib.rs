@@ -16,12 +16,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod approach;
 pub mod dot;
 mod explanation;
 mod id;
 mod layers;
 mod matrix;
 pub mod memory;
+mod model;
 pub mod options;
 pub mod parallel;
 mod profile;
@@ -31,24 +33,27 @@ mod ranking;
 mod rating;
 mod recommender;
 mod rows;
+mod run;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod top_k;
+mod train;
 pub mod vectors;
 mod vocab;
 
+pub use approach::{Approach, ApproachEntry, FitError, LoadError, Requirement, TypedApproach};
 pub use explanation::{Ablation, Cause, Choice, Explanation, Term};
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};
 pub use layers::{Layer, LayerGraph};
 pub use matrix::{Features, Matrix, Span};
+pub use model::{AskError, Asker, Model, Reasons, Visitor};
 pub use profile::{Profile, Stated};
 pub use query::{Candidates, ContextValue, Query, Who};
 pub use ranking::{Ranking, Relevant, Scores};
 pub use rating::{Rating, RatingError, RatingScale, Scaling, Score, Target};
-pub use recommender::{
-    Approach, ApproachEntry, DeviceChoice, EpochLog, FitError, Fitted, LoadError, Progress, Recommender, Requirement,
-    Run, ScoreError, ScoreKind, Silent, TrainingLog,
-};
-pub use rows::{Catalogue, ContextColumn, Interaction, Interactions, InteractionsBuilder, Seen, TestUser, Train};
+pub use recommender::{Fitted, Recommender, ScoreError, ScoreKind};
+pub use rows::{Catalogue, ContextColumn, Interaction, Interactions, InteractionsBuilder, Seen, TestUser};
+pub use run::{DeviceChoice, EpochLog, Progress, Run, Silent, TrainingLog};
 pub use top_k::top_k;
+pub use train::{RawInteraction, Train, TrainBuilder, TrainError};
 pub use vocab::{Indexed, Items, Users, Vocab, VocabError};

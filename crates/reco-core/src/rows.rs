@@ -1,8 +1,8 @@
-//! The catalogue, the training rows and the held-out test rows.
+//! The catalogue, rows of ratings or events, and the held-out rows of a user.
 //!
 //! Does not know how rows were split, nor where they were read from.
 //!
-//! **Invariant**: a [`Train`] has no test row; columns of [`Interactions`] have one length; a [`TestUser`] is not empty.
+//! **Invariant**: columns of [`Interactions`] have one length; a [`TestUser`] is not empty.
 
 use std::sync::Arc;
 
@@ -88,9 +88,12 @@ impl Catalogue {
     }
 }
 
-/// Ratings or events, column by column.
+/// Ratings or events, column by column. A copy shares the rows.
 #[derive(Clone, Debug, Default)]
-pub struct Interactions {
+pub struct Interactions(Arc<Columns>);
+
+#[derive(Debug, Default)]
+struct Columns {
     users: Vec<UserIdx>,
     items: Vec<ItemIdx>,
     ratings: Vec<Option<Rating>>,
@@ -119,58 +122,58 @@ pub struct Interaction<'a> {
 impl Interactions {
     /// No rows yet, with `n_contexts` context columns.
     pub fn builder(n_contexts: usize) -> InteractionsBuilder {
-        InteractionsBuilder { rows: Self::default(), n_contexts, contexts: Vec::new() }
+        InteractionsBuilder { columns: Columns::default(), n_contexts, contexts: Vec::new() }
     }
 
     /// How many rows.
     pub fn len(&self) -> usize {
-        self.users.len()
+        self.0.users.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.users.is_empty()
+        self.0.users.is_empty()
     }
 
     /// The user of each row.
     pub fn users(&self) -> &[UserIdx] {
-        &self.users
+        &self.0.users
     }
 
     /// The item of each row.
     pub fn items(&self) -> &[ItemIdx] {
-        &self.items
+        &self.0.items
     }
 
     /// The stars of each row.
     pub fn ratings(&self) -> &[Option<Rating>] {
-        &self.ratings
+        &self.0.ratings
     }
 
     /// The target of each row.
     pub fn targets(&self) -> &[Target] {
-        &self.targets
+        &self.0.targets
     }
 
     /// The time of each row, in UTC seconds.
     pub fn timestamps(&self) -> &[Option<i64>] {
-        &self.timestamps
+        &self.0.timestamps
     }
 
     /// `[n_rows, n_contexts]`
     pub fn contexts(&self) -> &Matrix {
-        &self.contexts
+        &self.0.contexts
     }
 
     /// One row. Panics beyond the last.
     pub fn row(&self, row: usize) -> Interaction<'_> {
         Interaction {
-            user: self.users[row],
-            item: self.items[row],
-            rating: self.ratings[row],
-            target: self.targets[row],
-            timestamp: self.timestamps[row],
-            context: self.contexts.row(row),
+            user: self.0.users[row],
+            item: self.0.items[row],
+            rating: self.0.ratings[row],
+            target: self.0.targets[row],
+            timestamp: self.0.timestamps[row],
+            context: self.0.contexts.row(row),
         }
     }
 
@@ -181,7 +184,7 @@ impl Interactions {
 
     /// The rows numbered `rows`, in that order.
     pub fn select(&self, rows: &[usize]) -> Self {
-        let mut builder = Self::builder(self.contexts.n_columns());
+        let mut builder = Self::builder(self.0.contexts.n_columns());
         for &row in rows {
             builder.push(self.row(row));
         }
@@ -192,7 +195,7 @@ impl Interactions {
 /// Grows an [`Interactions`] row by row.
 #[derive(Debug)]
 pub struct InteractionsBuilder {
-    rows: Interactions,
+    columns: Columns,
     n_contexts: usize,
     contexts: Vec<f32>,
 }
@@ -201,31 +204,20 @@ impl InteractionsBuilder {
     /// Adds one row. Panics unless its context has the length given to [`Interactions::builder`].
     pub fn push(&mut self, row: Interaction<'_>) {
         assert_eq!(row.context.len(), self.n_contexts, "one number per context column");
-        self.rows.users.push(row.user);
-        self.rows.items.push(row.item);
-        self.rows.ratings.push(row.rating);
-        self.rows.targets.push(row.target);
-        self.rows.timestamps.push(row.timestamp);
+        self.columns.users.push(row.user);
+        self.columns.items.push(row.item);
+        self.columns.ratings.push(row.rating);
+        self.columns.targets.push(row.target);
+        self.columns.timestamps.push(row.timestamp);
         self.contexts.extend_from_slice(row.context);
     }
 
     /// The rows.
     pub fn finish(mut self) -> Interactions {
-        let n = self.rows.len();
-        self.rows.contexts = Matrix::new(n, self.n_contexts, self.contexts).expect("push checks each context's length");
-        self.rows
+        let n = self.columns.users.len();
+        self.columns.contexts = Matrix::new(n, self.n_contexts, self.contexts).expect("push checks each context's length");
+        Interactions(Arc::new(self.columns))
     }
-}
-
-/// All that a model may see while it is fitted.
-#[derive(Clone, Debug)]
-pub struct Train {
-    /// Users, items, features, scaling.
-    pub catalogue: Arc<Catalogue>,
-    /// The rows to learn from.
-    pub fit: Interactions,
-    /// Rows for early stopping; part of training, never of the test.
-    pub validation: Option<Interactions>,
 }
 
 /// One user's held-out rows: what an evaluation asks about.

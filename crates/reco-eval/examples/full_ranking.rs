@@ -17,7 +17,7 @@ use reco_core::{
     Candidates, Catalogue, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Seen,
     Target, TestUser, Who,
 };
-use reco_eval::{Ask, EvaluateConfig, Task, TrainingCounts, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Task, TrainingCounts, evaluate_task};
 use serde_json::json;
 
 /// Ratings that a user has in training; with those of the test, as many as in MovieLens 20M.
@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         held_out: Ask::AsVisitors,
     };
     let begun = Instant::now();
-    let evaluation = evaluate(&model, &task)?;
+    let evaluation = evaluate_task(&model, &task)?;
     let line = json!({
         "n_users": n_users,
         "n_items": n_items,

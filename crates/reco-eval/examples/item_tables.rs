@@ -17,7 +17,7 @@ use std::time::Instant;
 use reco_classic::APPROACHES;
 use reco_core::testing::Assigned;
 use reco_core::{Candidates, DeviceChoice, Fitted, Query, Ranking, Run, Seen, Silent, TestUser, Train, Who};
-use reco_eval::{Ask, EvaluateConfig, Task, TrainingCounts, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Task, TrainingCounts, evaluate_task};
 use serde_json::json;
 
 const K: usize = 10;
@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let shared =
             |(a, b): (&Ranking, &Ranking)| a.items().filter(|item| b.items().any(|other| other == *item)).count();
         let overlap = lists.iter().zip(&exact).map(shared).sum::<usize>() as f64 / (K * lists.len()) as f64;
-        let evaluation = evaluate(&*fitted, &task)?;
+        let evaluation = evaluate_task(&*fitted, &task)?;
         let metrics: BTreeMap<&str, _> =
             ["rmse", "ndcg@10", "user_auc"].into_iter().map(|name| (name, evaluation.metric(name))).collect();
         let line = json!({

@@ -18,7 +18,7 @@ use reco_core::{
     Catalogue, Features, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Seen,
     Target, TestUser, Who,
 };
-use reco_eval::{Ask, EvaluateConfig, Evaluation, Task, TrainingCounts, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Evaluation, Task, TrainingCounts, evaluate_task};
 use serde_json::{Map, Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -71,7 +71,7 @@ fn main() -> Result<()> {
         let mut values = Map::new();
         for _ in 0..REPEATS {
             let begun = Instant::now();
-            let evaluation = evaluate(&told, &task)?;
+            let evaluation = evaluate_task(&told, &task)?;
             seconds.push(begun.elapsed().as_secs_f64());
             values = shown(&evaluation);
         }

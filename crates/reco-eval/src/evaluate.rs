@@ -57,14 +57,14 @@ pub enum Ask {
 /// # Errors
 /// An unknown metric; buckets that do not ascend; no test users; seen items or training rows for another catalogue; a user to show in
 /// detail who has no rated test row; a recommender that fails or answers with a number that is not finite.
-pub fn evaluate(recommender: &dyn Recommender, task: &Task<'_>) -> Result<Evaluation, EvalError> {
+pub fn evaluate_task(recommender: &dyn Recommender, task: &Task<'_>) -> Result<Evaluation, EvalError> {
     evaluate_watched(recommender, task, &Silent)
 }
 
-/// As [`evaluate`], asking `progress` between users whether to stop.
+/// As [`evaluate_task`], asking `progress` between users whether to stop.
 ///
 /// # Errors
-/// As [`evaluate`]; an interruption.
+/// As [`evaluate_task`]; an interruption.
 pub fn evaluate_watched(
     recommender: &dyn Recommender,
     task: &Task<'_>,

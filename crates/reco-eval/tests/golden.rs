@@ -17,7 +17,7 @@ use reco_core::{
     Catalogue, Features, Interaction, Interactions, ItemIdx, Matrix, Query, RatingScale, Recommender, ScoreError,
     ScoreKind, Scores, Seen, Target, TestUser, UserIdx, Who,
 };
-use reco_eval::{Ask, EvaluateConfig, Evaluation, METRICS, MetricEntry, Task, TrainingCounts, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Evaluation, METRICS, MetricEntry, Task, TrainingCounts, evaluate_task};
 use serde::Deserialize;
 
 /// What `make.py` writes.
@@ -150,7 +150,7 @@ impl Given {
             seed: 1,
             held_out: Ask::AsVisitors,
         };
-        Ok(evaluate(&told, &task)?)
+        Ok(evaluate_task(&told, &task)?)
     }
 
     fn catalogue(&self) -> Result<Catalogue> {

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use reco_core::testing::{Assigned, ml_100k};
 use reco_core::{DeviceChoice, Run, Seen, Silent, TestUser, Train};
-use reco_eval::{Ask, EvaluateConfig, Evaluation, Task, TrainingCounts, evaluate};
+use reco_eval::{Ask, EvaluateConfig, Evaluation, Task, TrainingCounts, evaluate_task};
 
 struct Data {
     train: Train,
@@ -62,7 +62,7 @@ fn measured(name: &str, data: &Data) -> Result<Evaluation> {
         seed: 42,
         held_out: Ask::AsVisitors,
     };
-    Ok(evaluate(&*fitted, &task)?)
+    Ok(evaluate_task(&*fitted, &task)?)
 }
 
 fn read(ratings: &Path, split: &Path) -> Result<Data> {

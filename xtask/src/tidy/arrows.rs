@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["reco-core", "reco-data", "reco-features", "reco-classic", "reco-models", "reco-eval", "reco-report"],
     ),
     ("reco-cli", &["reco-core", "reco-run"]),
+    ("reco", &["reco-core", "reco-classic", "reco-eval", "reco-data", "reco-features", "reco-models"]),
     ("xtask", &[]),
 ];
 

@@ -82,7 +82,7 @@ impl Told {
         seen.iter().map(|items| Seen::new(items.iter().map(|&n| self.item(n)).collect())).collect()
     }
 
-    fn evaluate(&self, rows: &[Row], seen: &[&[usize]], config: &EvaluateConfig) -> Result<Evaluation, EvalError> {
+    fn evaluate_task(&self, rows: &[Row], seen: &[&[usize]], config: &EvaluateConfig) -> Result<Evaluation, EvalError> {
         self.evaluate_after(rows, seen, &[], config)
     }
 

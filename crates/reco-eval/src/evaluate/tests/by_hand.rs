@@ -200,7 +200,7 @@ fn genres_of_a_list_are_set_against_those_of_the_user() {
     // A quarter of the user's is a, three quarters b; the list has a alone.
     let (a, b) = (0.25_f64, 0.75_f64);
     let expected = a * (a / (0.99 + 0.01 * a)).ln() + b * (b / (0.01 * b)).ln();
-    assert_near(evaluate(&told, &task).unwrap().metric("miscalibration@2"), expected);
+    assert_near(evaluate_task(&told, &task).unwrap().metric("miscalibration@2"), expected);
 }
 
 /// A recommender that scores items for visitors by their history, and refuses known users.
@@ -249,7 +249,7 @@ fn users_held_out_whole_are_asked_about_as_visitors() {
         seed: 42,
         held_out: Ask::AsVisitors,
     };
-    let evaluation = evaluate(&ForVisitors(Told::new(ScoreKind::Order, &[&[0.0; 4]])), &task).unwrap();
+    let evaluation = evaluate_task(&ForVisitors(Told::new(ScoreKind::Order, &[&[0.0; 4]])), &task).unwrap();
     assert_near(evaluation.metric("hit@1"), 1.0);
     // The taste is that of the given items, one of which was rated once: 1/2 on average, against 0 for the list.
     assert_near(evaluation.metric("popularity_lift@1"), -1.0);
@@ -298,10 +298,10 @@ fn refuses_what_it_cannot_measure() {
         seed: 42,
         held_out: Ask::AsVisitors,
     };
-    let context = evaluate(&told, &Task { context: &[1.0], ..task });
+    let context = evaluate_task(&told, &Task { context: &[1.0], ..task });
     assert!(matches!(context, Err(EvalError::Score(ScoreError::Context { given: 1, expected: 0 }))));
     let another = Told::new(ScoreKind::Order, &[&[0.0]]).known(&[]);
-    let error = evaluate(&told, &Task { known: &another, ..task }).unwrap_err().to_string();
+    let error = evaluate_task(&told, &Task { known: &another, ..task }).unwrap_err().to_string();
     assert_eq!(error, "training rows are counted for `1` users and the catalogue has `3`");
     let descending = EvaluateConfig { buckets: [5, 1].map(|n| n.try_into().unwrap()).to_vec(), ..at(2) };
     let error = told.evaluate(ROWS, SEEN, &descending).unwrap_err().to_string();

@@ -1,0 +1,302 @@
+//! The traits of an approach, which trains a recommender, and what it requires.
+//!
+//! Does not know any approach: `reco-classic` and `reco-models` each list theirs in a registry called `APPROACHES`.
+//!
+//! **Invariant**: an approach sees a [`Train`] and nothing else, so that no test row can reach it.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::memory::{Need, affordable};
+use crate::options::{self, OptionsError};
+use crate::{Catalogue, Fitted, Model, Run, Train};
+
+/// An approach as a public struct: its fields are its options, and [`Default`] their documented defaults.
+///
+/// ```
+/// # use reco_core::{Catalogue, FitError, Fitted, LoadError, Run, Train, TypedApproach};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Clone, Default, Serialize, Deserialize)]
+/// # struct Svd { epochs: usize }
+/// # impl TypedApproach for Svd {
+/// #     const NAME: &'static str = "svd";
+/// #     const ABOUT: &'static str = "";
+/// #     fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+/// #         Err(FitError::NoRows { approach: "svd" })
+/// #     }
+/// #     fn load(&self, folder: &std::path::Path, _: &std::sync::Arc<Catalogue>, _: &Run<'_>)
+/// #         -> Result<Box<dyn Fitted>, LoadError> { Err(LoadError::Interrupted) }
+/// # }
+/// # let train = Train::from_ratings([("ann", "Alien", 5.0), ("ann", "Brazil", 3.0)])?;
+/// let model = Svd { epochs: 30, ..Svd::default() }.fit(&train, &Run::default());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait TypedApproach: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// What `--approach` and `[[approach]] name` call it.
+    const NAME: &'static str;
+    /// One line for help and reports.
+    const ABOUT: &'static str;
+
+    /// Refuses options that cannot be; `place` is where they stand, for the message.
+    ///
+    /// # Errors
+    /// The first option that is out of bounds.
+    fn check(&self, place: &str) -> Result<(), OptionsError> {
+        let _ = place;
+        Ok(())
+    }
+
+    /// As [`Approach::memory`].
+    fn memory(&self, catalogue: &Catalogue) -> Need {
+        let _ = catalogue;
+        Need::default()
+    }
+
+    /// As [`Approach::memory_to_load`].
+    fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
+        self.memory(catalogue)
+    }
+
+    /// As [`Approach::requires`].
+    fn requires(&self) -> Vec<Requirement> {
+        Vec::new()
+    }
+
+    /// Learns from `train`, whose rows meet the requirements; [`TypedApproach::fit`] checks that.
+    ///
+    /// # Errors
+    /// As [`Approach::fit`].
+    fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError>;
+
+    /// As [`Approach::load`].
+    ///
+    /// # Errors
+    /// As [`Approach::load`].
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
+
+    /// Checks the options, the rows and the memory that it takes, learns from `train`, and gives a model that answers by
+    /// ids.
+    ///
+    /// # Errors
+    /// An option that is out of bounds, rows that lack what it requires, too little memory; as [`Approach::fit`].
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Model, FitError> {
+        let other = |error: Box<dyn Error + Send + Sync>| FitError::Other(error);
+        self.check(Self::NAME).map_err(|error| other(error.into()))?;
+        self.requires().into_iter().try_for_each(|need| need.check(Self::NAME, train))?;
+        affordable(self, &train.catalogue).map_err(|error| other(error.into()))?;
+        Ok(Model::new(self.learn(train, run)?, train))
+    }
+}
+
+/// A configured way to make a recommender, whichever it is: every [`TypedApproach`] is one. Registries, experiments and
+/// tests hold `Box<dyn Approach>`.
+pub trait Approach: Send + Sync {
+    /// Its name in the registry.
+    fn name(&self) -> &'static str;
+
+    /// Its options, defaults filled in.
+    fn options(&self) -> Value;
+
+    /// About how much memory it takes to fit this approach over `catalogue`, beyond the training rows: the tables whose
+    /// size follows from options or from squares. The caller compares it with
+    /// [`memory::of_machine`](crate::memory::of_machine) before a fit.
+    fn memory(&self, catalogue: &Catalogue) -> Need {
+        let _ = catalogue;
+        Need::default()
+    }
+
+    /// The same for loading what was fitted, perhaps on another machine: no more than for the fit.
+    fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
+        self.memory(catalogue)
+    }
+
+    /// What it requires; checked before anything is trained.
+    fn requires(&self) -> Vec<Requirement> {
+        Vec::new()
+    }
+
+    /// Learns from `train`.
+    ///
+    /// # Errors
+    /// Nothing to learn from, a loss that is not finite, an interruption, a missing device.
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError>;
+
+    /// Reads back what [`Fitted::save`] wrote in `folder`, for the same catalogue.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, foreign, or of another shape than the catalogue's.
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
+}
+
+impl<A: TypedApproach> Approach for A {
+    fn name(&self) -> &'static str {
+        A::NAME
+    }
+
+    fn options(&self) -> Value {
+        serde_json::to_value(self).expect("options are keys and values")
+    }
+
+    fn memory(&self, catalogue: &Catalogue) -> Need {
+        TypedApproach::memory(self, catalogue)
+    }
+
+    fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
+        TypedApproach::memory_to_load(self, catalogue)
+    }
+
+    fn requires(&self) -> Vec<Requirement> {
+        TypedApproach::requires(self)
+    }
+
+    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        self.learn(train, run)
+    }
+
+    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        TypedApproach::load(self, folder, catalogue, run)
+    }
+}
+
+impl ApproachEntry {
+    /// The entry of `A`.
+    pub const fn of<A: TypedApproach>() -> Self {
+        Self {
+            name: A::NAME,
+            about: A::ABOUT,
+            defaults: || Approach::options(&A::default()),
+            configure: |given| {
+                let place = format!("[[approach]] {}", A::NAME);
+                let options: A = options::parse(&place, given)?;
+                options.check(&place)?;
+                Ok(Box::new(options))
+            },
+        }
+    }
+}
+
+/// A way to make a recommender: one line in a registry `APPROACHES`.
+#[derive(Clone, Copy)]
+pub struct ApproachEntry {
+    /// What `--approach` and `[[approach]] name` call it.
+    pub name: &'static str,
+    /// One line for help and reports.
+    pub about: &'static str,
+    /// Its options at their defaults, as a JSON object; the keys of `[[approach]]`.
+    pub defaults: fn() -> Value,
+    /// Makes the approach with the options given; those not given keep their default.
+    pub configure: fn(&Value) -> Result<Box<dyn Approach>, OptionsError>,
+}
+
+/// What an approach requires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requirement {
+    /// Stars in every training row.
+    Stars,
+    /// Features of items.
+    ItemFeatures,
+    /// Training rows of every user it is asked about: it has no answer for a visitor, nor for a user who was held out
+    /// whole.
+    KnownUsers,
+}
+
+impl Requirement {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Stars, Self::ItemFeatures, Self::KnownUsers];
+
+    /// Whether `train` has it. [`Requirement::KnownUsers`] does not depend on the training rows, and is always met
+    /// here.
+    ///
+    /// # Errors
+    /// [`FitError::NoStars`], [`FitError::NoItemFeatures`]
+    pub fn check(self, approach: &'static str, train: &Train) -> Result<(), FitError> {
+        let ratings = train.fit.ratings();
+        match self {
+            Self::Stars => match ratings.iter().filter(|rating| rating.is_none()).count() {
+                0 => Ok(()),
+                n_missing => Err(FitError::NoStars { approach, n_missing, n_rows: ratings.len() }),
+            },
+            Self::ItemFeatures if train.catalogue.item_features.names().is_empty() => {
+                Err(FitError::NoItemFeatures { approach })
+            }
+            Self::ItemFeatures | Self::KnownUsers => Ok(()),
+        }
+    }
+}
+
+/// Why a model could not be fitted.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// No rows.
+    #[error("there are no training rows for `{approach}`\nhint: check the split: it left nothing in train")]
+    NoRows {
+        /// The approach.
+        approach: &'static str,
+    },
+    /// Rows without stars, for a model of stars.
+    #[error(
+        "`{approach}` predicts stars, and `{n_missing}` of `{n_rows}` training rows have none\nhint: leave it out, or name the column of stars in `data.columns.rating`; `popularity` needs none"
+    )]
+    NoStars {
+        /// The approach.
+        approach: &'static str,
+        /// Rows without stars.
+        n_missing: usize,
+        /// All training rows.
+        n_rows: usize,
+    },
+    /// Items without features, for a model that knows items by them.
+    #[error(
+        "`{approach}` needs item features and the catalogue has none\nhint: give items genres, a year or attributes, or leave the approach out"
+    )]
+    NoItemFeatures {
+        /// The approach.
+        approach: &'static str,
+    },
+    /// A loss that is NaN or infinite.
+    #[error("the loss of `{approach}` became `{loss}` in epoch `{epoch}`\nhint: lower `learning_rate`")]
+    Diverged {
+        /// The approach.
+        approach: &'static str,
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The loss.
+        loss: f64,
+    },
+    /// It was asked to stop.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
+    /// Anything the approach itself reports, such as a missing device.
+    #[error(transparent)]
+    Other(Box<dyn Error + Send + Sync>),
+}
+
+/// Why saved weights could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file that this approach did not write, or that was changed since.
+    #[error("`{path}` does not hold the weights of `{approach}`: {reason}\nhint: train again: `reco train`")]
+    Weights {
+        /// The file.
+        path: String,
+        /// The approach.
+        approach: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It was asked to stop.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
+    /// Anything else, such as a missing device.
+    #[error(transparent)]
+    Other(Box<dyn Error + Send + Sync>),
+}
+
+#[expect(dead_code, reason = "fails to compile if the trait loses its object safety")]
+fn object_safe(_: &dyn Approach) {}
