@@ -17,7 +17,6 @@ use reco_core::{
     ScoreError, ScoreKind, Scores, Term, Train, TypedApproach, Who,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::error::Interrupted;
 use crate::rating_matrix::{Entry, Stars, in_stars};
@@ -212,6 +211,7 @@ mod tests {
     use reco_core::ApproachEntry;
     use reco_core::Cause;
     use reco_core::testing::catalogue;
+    use serde_json::{Value, json};
 
     const ENTRY: ApproachEntry = ApproachEntry::of::<Baseline>();
 

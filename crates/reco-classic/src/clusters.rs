@@ -21,7 +21,6 @@ use reco_core::{
     ScoreKind, Scores, Train, TypedApproach, Who,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::baseline::{Baseline, Biases, not_negative};
 use crate::k_means;
@@ -280,6 +279,7 @@ mod tests {
     use crate::rating_matrix::tests::{fit, query, scores_of, train, visitor_like};
     use reco_core::ApproachEntry;
     use reco_core::Cause;
+    use serde_json::{Value, json};
 
     const ENTRY: ApproachEntry = ApproachEntry::of::<Clusters>();
 

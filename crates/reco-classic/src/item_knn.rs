@@ -18,7 +18,6 @@ use reco_core::{
     Run, ScoreError, ScoreKind, Scores, Term, Train, TypedApproach, parallel,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::baseline::Biases;
 use crate::error::Interrupted;
@@ -84,7 +83,7 @@ struct Asked<'a> {
     asker: Asker<'a>,
     bias: f64,
     /// What counts of each of their ratings.
-    said: Vec<f32>,
+    deviation: Vec<f32>,
 }
 
 /// Memory that a thread uses again and again.
@@ -139,8 +138,8 @@ impl Model {
             Variant::WithMeans => self.means[entry.index()],
             Variant::WithBaseline => self.baseline(bias, entry.index()),
         };
-        let said = asker.rated.iter().map(|entry| (f64::from(entry.value) - expected(entry)) as f32).collect();
-        Asked { asker, bias, said }
+        let deviation = asker.rated.iter().map(|entry| (f64::from(entry.value) - expected(entry)) as f32).collect();
+        Asked { asker, bias, deviation }
     }
 
     fn baseline(&self, user_bias: f64, item: usize) -> f64 {
@@ -188,7 +187,7 @@ impl Model {
         let score = |item: usize| {
             let mut sum = Sum::default();
             self.nearest(&asked, item, scratch, |at, similarity| {
-                sum.add(self.options.k, similarity, asked.said[at]);
+                sum.add(self.options.k, similarity, asked.deviation[at]);
             });
             let predicted = sum.predict(self.start(&asked, item), &self.options, self.stars.mean);
             terms::clipped(predicted, self.catalogue.scale)
@@ -224,7 +223,7 @@ impl Recommender for Model {
             let Entry { value: rating, .. } = asked.asker.rated[at];
             let item = self.catalogue.items.at(asked.asker.rated[at].index());
             let item = item.expect("ratings name rows of the catalogue");
-            Neighbour { similarity, said: asked.said[at], cause: Cause::Item { item, similarity, rating } }
+            Neighbour { similarity, deviation: asked.deviation[at], cause: Cause::Item { item, similarity, rating } }
         };
         let explain = |item: &ItemIdx| {
             let mut neighbours = Vec::new();
@@ -254,6 +253,7 @@ mod tests {
     use super::*;
     use crate::rating_matrix::tests::{fit, query, scores_of, three_users, visitor_like};
     use reco_core::ApproachEntry;
+    use serde_json::{Value, json};
 
     const ENTRY: ApproachEntry = ApproachEntry::of::<ItemKnn>();
 

@@ -140,11 +140,11 @@ pub(crate) struct Sum {
 
 impl Sum {
     /// Adds one neighbour, unless there are `k` already.
-    pub(crate) fn add(&mut self, k: NonZeroUsize, similarity: f32, said: f32) {
+    pub(crate) fn add(&mut self, k: NonZeroUsize, similarity: f32, deviation: f32) {
         if self.n < k.get() {
             self.n += 1;
             self.similarity += f64::from(similarity);
-            self.weighted += f64::from(similarity) * f64::from(said);
+            self.weighted += f64::from(similarity) * f64::from(deviation);
         }
     }
 
@@ -172,7 +172,7 @@ impl Sum {
 pub(crate) struct Neighbour {
     pub(crate) similarity: f32,
     /// What counts of its rating.
-    pub(crate) said: f32,
+    pub(crate) deviation: f32,
     /// The user or the item.
     pub(crate) cause: Cause,
 }
@@ -187,7 +187,7 @@ pub(crate) fn explain(
     scale: RatingScale,
 ) -> Explanation {
     let mut sum = Sum::default();
-    neighbours.iter().for_each(|neighbour| sum.add(options.k, neighbour.similarity, neighbour.said));
+    neighbours.iter().for_each(|neighbour| sum.add(options.k, neighbour.similarity, neighbour.deviation));
     let asked = start != Start::Nothing && sum.mean(options.min_k).is_some();
     let mut terms = match start {
         Start::At(_) => expected,
@@ -195,8 +195,8 @@ pub(crate) fn explain(
         Start::Neighbours | Start::Nothing => vec![part("global mean", global_mean)],
     };
     if asked {
-        terms.extend(neighbours.into_iter().map(|Neighbour { similarity, said, cause }| {
-            let effect = f64::from(similarity) * f64::from(said) / sum.similarity;
+        terms.extend(neighbours.into_iter().map(|Neighbour { similarity, deviation, cause }| {
+            let effect = f64::from(similarity) * f64::from(deviation) / sum.similarity;
             Term { cause, effect: effect as f32 }
         }));
     }
@@ -224,7 +224,11 @@ pub(crate) fn mean(list: &[Entry]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::UserKnn;
+    use reco_core::ApproachEntry;
     use serde_json::json;
+
+    const ENTRY: ApproachEntry = ApproachEntry::of::<UserKnn>();
 
     #[test]
     fn places_are_in_the_order_of_nearness() {
@@ -235,7 +239,7 @@ mod tests {
 
     #[test]
     fn options_beyond_their_bounds_are_refused() {
-        let refuse = |given| Knn::parse("user-knn", &given).unwrap_err().to_string();
+        let refuse = |given| (ENTRY.configure)(&given).err().unwrap().to_string();
         assert!(refuse(json!({ "k": 0 })).starts_with("[[approach]] user-knn `k`: `0`: invalid value"));
         assert!(refuse(json!({ "variant": "with-z-score" })).contains("`with-means`"));
         assert!(refuse(json!({ "shrinkage": -1 })).contains("`shrinkage` is `-1`\nhint: "));

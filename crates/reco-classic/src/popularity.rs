@@ -13,7 +13,6 @@ use reco_core::{
     Scores, Train, TypedApproach,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::saved;
 use crate::terms::part;

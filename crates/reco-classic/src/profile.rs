@@ -21,7 +21,6 @@ use reco_core::{
     Recommender, Run, ScoreError, ScoreKind, Scores, Stated, Term, Train, TypedApproach, Who,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::saved;
 
@@ -372,6 +371,7 @@ mod tests {
     use reco_core::ApproachEntry;
     use reco_core::testing::catalogue;
     use reco_core::{Candidates, DeviceChoice, Interaction, Matrix, Seen, Silent, Span, Target};
+    use serde_json::{Value, json};
 
     const ENTRY: ApproachEntry = ApproachEntry::of::<ProfileBased>();
 

@@ -15,7 +15,6 @@ use reco_core::{
     Scores, Train, TypedApproach, UserId, Who,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::saved;
 

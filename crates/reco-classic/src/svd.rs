@@ -19,7 +19,6 @@ use reco_core::{
     Requirement, Run, ScoreError, ScoreKind, Scores, Train, TypedApproach, Who,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::baseline::not_negative;
 use crate::error::ClassicError;
@@ -241,6 +240,7 @@ mod tests {
     use super::*;
     use crate::rating_matrix::tests::{self, query, scores_of, three_users, visitor_like};
     use reco_core::ApproachEntry;
+    use serde_json::{Value, json};
 
     const ENTRY: ApproachEntry = ApproachEntry::of::<Svd>();
 

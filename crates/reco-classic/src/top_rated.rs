@@ -20,7 +20,6 @@ use reco_core::{
     ScoreKind, Scores, Train, TypedApproach,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::saved;
 use crate::terms::part;
@@ -198,6 +197,7 @@ mod tests {
     use reco_core::ApproachEntry;
     use reco_core::testing::catalogue;
     use reco_core::{Candidates, DeviceChoice, Interaction, Profile, Seen, Silent, Target, Who};
+    use serde_json::{Value, json};
 
     const ENTRY: ApproachEntry = ApproachEntry::of::<TopRated>();
 

@@ -18,7 +18,6 @@ use reco_core::{
     Run, ScoreError, ScoreKind, Scores, Term, Train, TypedApproach, parallel,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::baseline::Biases;
 use crate::error::Interrupted;
@@ -193,7 +192,7 @@ impl Model {
             let entry = rated[rated.binary_search_by_key(&item.get(), |entry| entry.row).ok()?];
             let user_idx = self.catalogue.users.at(user).expect("users are compared by their rows in the catalogue");
             let cause = Cause::User { user: user_idx, similarity, rating: entry.value };
-            Some(Neighbour { similarity, deviations: self.deviation(user, entry) as f32, cause })
+            Some(Neighbour { similarity, deviation: self.deviation(user, entry) as f32, cause })
         };
         nearest.iter().filter_map(neighbour).take(self.options.k.get()).collect()
     }
@@ -248,6 +247,7 @@ mod tests {
     use super::*;
     use crate::rating_matrix::tests::{fit, query, scores_of, three_users, visitor_like};
     use reco_core::ApproachEntry;
+    use serde_json::{Value, json};
 
     const ENTRY: ApproachEntry = ApproachEntry::of::<UserKnn>();
 

@@ -14,7 +14,6 @@ use reco_core::{
     Scores, Train, TypedApproach, Who,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::saved;
 use crate::terms::part;

@@ -423,6 +423,9 @@ mod tests {
         let model = model();
         assert_eq!(model.score_items("ann", ["Brazil", "Alien"]).unwrap(), [1.0, 0.0]);
         let reasons = model.reasons("ann", "Alien").unwrap().unwrap();
-        assert_eq!(reasons.to_string(), "-0.2500\n  -1.0000  user bob, who gave 4\n  +0.5000  bias\n  +0.2500  rated Alien 3");
+        assert_eq!(
+            reasons.to_string(),
+            "-0.2500\n  -1.0000  user bob, who gave 4\n  +0.5000  bias\n  +0.2500  rated Alien 3"
+        );
     }
 }

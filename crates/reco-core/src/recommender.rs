@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Catalogue, Choice, Explanation, ItemIdx, LayerGraph, Query, Ranking, Scaling, Scores, TrainingLog,
-};
+use crate::{Catalogue, Choice, Explanation, ItemIdx, LayerGraph, Query, Ranking, Scaling, Scores, TrainingLog};
 
 /// Answers queries. Object-safe: evaluation, the service and the command line hold `&dyn Recommender`.
 pub trait Recommender: Send + Sync {

@@ -215,7 +215,8 @@ impl InteractionsBuilder {
     /// The rows.
     pub fn finish(mut self) -> Interactions {
         let n = self.columns.users.len();
-        self.columns.contexts = Matrix::new(n, self.n_contexts, self.contexts).expect("push checks each context's length");
+        self.columns.contexts =
+            Matrix::new(n, self.n_contexts, self.contexts).expect("push checks each context's length");
         Interactions(Arc::new(self.columns))
     }
 }

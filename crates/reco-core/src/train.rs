@@ -43,7 +43,9 @@ pub enum TrainError {
         source: RatingError,
     },
     /// All ratings are equal, so that their scale cannot be told.
-    #[error("all ratings are `{stars}`, so that their scale cannot be told\nhint: state it: `Train::builder().scale(1.0, 5.0)`")]
+    #[error(
+        "all ratings are `{stars}`, so that their scale cannot be told\nhint: state it: `Train::builder().scale(1.0, 5.0)`"
+    )]
     NoScale {
         /// The one number.
         stars: f32,
@@ -64,7 +66,9 @@ pub enum TrainError {
         item: ItemId,
     },
     /// A row of numbers of the wrong length.
-    #[error("{what} has `{given}` numbers and there are `{expected}` names\nhint: give one number for each name, in their order")]
+    #[error(
+        "{what} has `{given}` numbers and there are `{expected}` names\nhint: give one number for each name, in their order"
+    )]
     Length {
         /// `the context of row 3`, `item Alien`.
         what: String,
@@ -89,8 +93,7 @@ pub enum TrainError {
     },
     /// More users or items than a row number can count.
     #[error(transparent)]
-    #[doc(hidden)]
-    TooMany(Arc<VocabError>),
+    TooMany(#[from] VocabError),
 }
 
 /// One row of [`TrainBuilder`]: who met what, and what is known of it.
@@ -143,7 +146,9 @@ impl Train {
     pub fn from_ratings<U: Into<UserId>, I: Into<ItemId>>(
         ratings: impl IntoIterator<Item = (U, I, f32)>,
     ) -> Result<Self, TrainError> {
-        Self::builder().rows(ratings.into_iter().map(|(user, item, stars)| RawInteraction::rating(user, item, stars))).build()
+        Self::builder()
+            .rows(ratings.into_iter().map(|(user, item, stars)| RawInteraction::rating(user, item, stars)))
+            .build()
     }
 
     /// Events `(user, item)` without stars, such as clicks or purchases. What happened several times counts once.
@@ -251,9 +256,9 @@ impl TrainBuilder {
             None => scale_of(&all)?,
         };
         let users = vocabulary(all.iter().map(|row| &row.user), &user_features);
-        let users = Users::new(users).map_err(|error| TrainError::TooMany(Arc::new(error)))?;
+        let users = Users::new(users)?;
         let items = vocabulary(all.iter().map(|row| &row.item), &item_features);
-        let items = Items::new(items).map_err(|error| TrainError::TooMany(Arc::new(error)))?;
+        let items = Items::new(items)?;
 
         let values = all.iter().flat_map(|row| row.context.iter().copied()).collect();
         let values = Matrix::new(all.len(), contexts.len(), values).expect("every context was checked");
@@ -286,7 +291,14 @@ impl TrainBuilder {
                     TrainError::Rating { row: at, user: row.user.clone(), item: row.item.clone(), source }
                 })?;
                 let target = rating.map_or(Target::EVENT, |rating| Scaling::None.target(item, rating));
-                builder.push(Interaction { user, item, rating, target, timestamp: row.timestamp, context: &row.context });
+                builder.push(Interaction {
+                    user,
+                    item,
+                    rating,
+                    target,
+                    timestamp: row.timestamp,
+                    context: &row.context,
+                });
             }
             Ok(builder.finish())
         };
@@ -403,14 +415,21 @@ mod tests {
         assert!(twice.starts_with("row `2`: `a` rated `x` in row `0` already\nhint: "), "{twice}");
         let off = Train::builder().scale(1.0, 5.0).rows([RawInteraction::rating("a", "x", 6.0)]);
         assert_eq!(refusal(off.build()), "row `0`, `a` and `x`: rating `6` is outside the scale `1` to `5`");
-        let held = Train::builder().rows([RawInteraction::rating("a", "x", 1.0)]).validation([RawInteraction::rating("a", "x", 2.0)]);
+        let held = Train::builder()
+            .rows([RawInteraction::rating("a", "x", 1.0)])
+            .validation([RawInteraction::rating("a", "x", 2.0)]);
         assert!(refusal(held.build()).starts_with("row `1`: `a` rated `x` in row `0`"));
         assert!(Train::builder().scale(5.0, 5.0).rows([RawInteraction::rating("a", "x", 5.0)]).build().is_err());
     }
 
     #[test]
     fn features_and_contexts_have_a_number_for_each_name() {
-        let rows = || [RawInteraction { context: vec![1.0], ..RawInteraction::event("ann", "Alien") }, RawInteraction::event("bob", "Brazil")];
+        let rows = || {
+            [
+                RawInteraction { context: vec![1.0], ..RawInteraction::event("ann", "Alien") },
+                RawInteraction::event("bob", "Brazil"),
+            ]
+        };
         let train = |items: &[(&'static str, Vec<f32>)]| {
             let items = items.to_vec();
             Train::builder().contexts(["weekend"]).item_features(["Sci-Fi"], items).rows(rows()).build()
@@ -420,11 +439,15 @@ mod tests {
         assert_eq!(made.catalogue.item_features.matrix().values(), [0.5, 0.0, 1.0]);
         // The context of bob's row is not stated: the mean of the others.
         assert_eq!(made.fit.contexts().values(), [1.0, 1.0]);
-        assert!(refusal(train(&[("Alien", vec![])])).starts_with("item `Alien` has `0` numbers and there are `1` names"));
+        assert!(
+            refusal(train(&[("Alien", vec![])])).starts_with("item `Alien` has `0` numbers and there are `1` names")
+        );
         assert!(refusal(train(&[("Alien", vec![f32::NAN])])).starts_with("item `Alien` has the number `NaN`"));
         let twice = train(&[("Alien", vec![1.0]), ("Alien", vec![1.0])]);
         assert!(refusal(twice).starts_with("item `Alien` has features twice"));
-        let context = Train::builder().rows([RawInteraction { context: vec![1.0], ..RawInteraction::event("ann", "Alien") }]).build();
+        let context = Train::builder()
+            .rows([RawInteraction { context: vec![1.0], ..RawInteraction::event("ann", "Alien") }])
+            .build();
         assert!(refusal(context).starts_with("the context of row `0` has `1` numbers and there are `0` names"));
     }
 }

@@ -38,7 +38,7 @@ pub type Users = Vocab<UserId>;
 pub type Items = Vocab<ItemId>;
 
 /// Why a vocabulary could not be made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum VocabError {
     /// The same id twice.
     #[error("id `{id}` stands at rows `{first}` and `{second}`\nhint: remove one of them from the source table")]

@@ -27,7 +27,9 @@ pub enum TestError {
     #[error("there are no test rows\nhint: give at least one rating or event")]
     NoRows,
     /// A user or an item that training does not know.
-    #[error("row `{row}`: the training data do not know the {what} `{id}`\nhint: leave the row out; no model can be asked about it")]
+    #[error(
+        "row `{row}`: the training data do not know the {what} `{id}`\nhint: leave the row out; no model can be asked about it"
+    )]
     Unknown {
         /// Counted from 0.
         row: usize,
@@ -94,7 +96,8 @@ impl Test {
         let seen = Seen::by_user(catalogue.n_users(), [&train.fit].into_iter().chain(&train.validation));
         let mut builder = Interactions::builder(0);
         let mut rows_of = std::collections::BTreeMap::new();
-        for (row, RawInteraction { user: user_id, item: item_id, stars, timestamp, .. }) in rows.into_iter().enumerate() {
+        for (row, RawInteraction { user: user_id, item: item_id, stars, timestamp, .. }) in rows.into_iter().enumerate()
+        {
             let unknown = |what, id: String| TestError::Unknown { row, what, id };
             let user = catalogue.users.get(&user_id).ok_or_else(|| unknown("user", user_id.to_string()))?;
             let item = catalogue.items.get(&item_id).ok_or_else(|| unknown("item", item_id.to_string()))?;
@@ -187,11 +190,16 @@ mod tests {
             Test::from_ratings(&train(), rows.iter().copied()).unwrap_err().to_string()
         };
         assert!(of(&[]).starts_with("there are no test rows"));
-        assert!(of(&[("bob", "Brazil", 5.0), ("eve", "Alien", 5.0)])
-            .starts_with("row `1`: the training data do not know the user `eve`\nhint: "));
+        assert!(
+            of(&[("bob", "Brazil", 5.0), ("eve", "Alien", 5.0)])
+                .starts_with("row `1`: the training data do not know the user `eve`\nhint: ")
+        );
         assert!(of(&[("bob", "Solaris", 5.0)]).contains("do not know the item `Solaris`"));
         assert!(of(&[("bob", "Brazil", 9.0)]).starts_with("row `0`, `bob` and `Brazil`: rating `9` is outside"));
         assert!(of(&[("bob", "Alien", 4.0)]).contains("are in the training rows already"));
-        assert!(of(&[("bob", "Brazil", 4.0), ("bob", "Brazil", 5.0)]).contains("row `1`: `bob` and `Brazil` are in row `0`"));
+        assert!(
+            of(&[("bob", "Brazil", 4.0), ("bob", "Brazil", 5.0)])
+                .contains("row `1`: `bob` and `Brazil` are in row `0`")
+        );
     }
 }

@@ -142,7 +142,7 @@ impl Given {
             ..EvaluateConfig::default()
         };
         let task = Task {
-            cases: &cases,
+            test_users: &cases,
             seen: &seen,
             known: &known,
             config: &config,

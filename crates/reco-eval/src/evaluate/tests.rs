@@ -82,7 +82,7 @@ impl Told {
         seen.iter().map(|items| Seen::new(items.iter().map(|&n| self.item(n)).collect())).collect()
     }
 
-    fn evaluate_task(&self, rows: &[Row], seen: &[&[usize]], config: &EvaluateConfig) -> Result<Evaluation, EvalError> {
+    fn evaluate(&self, rows: &[Row], seen: &[&[usize]], config: &EvaluateConfig) -> Result<Evaluation, EvalError> {
         self.evaluate_after(rows, seen, &[], config)
     }
 
@@ -94,7 +94,7 @@ impl Told {
         config: &EvaluateConfig,
     ) -> Result<Evaluation, EvalError> {
         let (test_users, seen, known) = (self.test_users(rows), self.seen(seen), self.known(pairs));
-        evaluate(
+        evaluate_task(
             self,
             &Task {
                 test_users: &test_users,
