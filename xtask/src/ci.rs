@@ -175,7 +175,9 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     ];
     let test = |packages: &[&str]| {
         let mut command = cargo(&["test", "--locked", "--no-fail-fast"]);
-        packages.iter().for_each(|package| drop(command.args(["--package", package])));
+        for package in packages {
+            command.args(["--package", package]);
+        }
         // The output of passing tests is shown, because it says what they left out.
         command.args(["--", "--show-output"]);
         // A snapshot that differs is a failure, and writes nothing.

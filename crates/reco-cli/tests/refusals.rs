@@ -32,10 +32,16 @@ fn a_wrong_experiment_is_refused_before_any_work() {
         ("[data]\nrow = 3\n", vec!["unknown key `row` in [data]", "did you mean `rows`?"]),
         ("[features]\ntimezone = \"UTC\"\n", vec!["unknown key `timezone` in [features]", "`time_zone`"]),
         ("[evaluate]\nk = [0]\n", vec!["[evaluate]"]),
-        ("[split]\npath = \"x.csv\"\n", vec!["`path` is not read by `per-user-random`", "hint: `file` reads it"]),
+        (
+            "[split]\npath = \"x.csv\"\n",
+            vec![
+                "`path` is not read by `per-user-random`",
+                "hint: leave the key out, or set `split.kind` to one that reads it: `file`",
+            ],
+        ),
         (
             "[split]\nkind = \"random\"\nfold = 2\n",
-            vec!["`fold` is not read by `random`", "`k-fold` and `file` read it"],
+            vec!["`fold` is not read by `random`", "reads it: `k-fold`, `file`"],
         ),
         ("[[approach]]\nname = \"nueral\"\n", vec!["unknown approach `nueral`", "hint: did you mean `neural`?"]),
         ("[[approach]]\nname = \"neural\"\nepoch = 3\n", vec!["unknown key `epoch`", "did you mean `epochs`?"]),

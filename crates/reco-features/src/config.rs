@@ -6,9 +6,10 @@
 //! `check` has passed before a value is used.
 
 use reco_core::ItemId;
+use reco_core::options::listed;
 use serde::{Deserialize, Serialize};
 
-use crate::FeaturesError;
+use crate::{FeaturesError, SPLITS, find_split};
 
 /// `[features]` of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,7 +125,7 @@ pub struct SplitConfig {
     /// different seeds have the same test rows, and can be compared row by row.
     pub seed: Option<u64>,
     /// The share of ratings used for early stopping, in [0, 1); 0 for none. `leave-last-out` reads only whether it is
-    /// 0; `article`, `k-fold` and `held-out-users` have no validation part, and `file` has what its file names.
+    /// 0; `article`, `k-fold`, `held-out-users` and `file` do not read it.
     pub validation: f64,
     /// The share of ratings to hold out, in (0, 1); of users for `held-out-users`. `article`, `k-fold`, `leave-last-out` and
     /// `file` do not read it.
@@ -163,36 +164,31 @@ impl Default for SplitConfig {
     }
 }
 
-/// Keys of `[split]` that only some splits read: the key, these splits, and the same in words.
-const KEYS: [(&str, &[&str], &str); 4] = [
-    ("path", &["file"], "`file` reads it"),
-    ("fold", &["k-fold", "file"], "`k-fold` and `file` read it"),
-    ("folds", &["k-fold"], "`k-fold` reads it"),
-    ("fold_in", &["held-out-users"], "`held-out-users` reads it"),
-];
-
 impl SplitConfig {
-    /// The keys for particular splits that `kind` does not read.
+    /// The keys of `[split]` that some splits read and this `kind` does not.
     pub fn unread(kind: &str) -> impl Iterator<Item = &'static str> {
-        KEYS.iter().filter(move |(_, readers, _)| !readers.contains(&kind)).map(|(key, ..)| *key)
+        let read = find_split(kind).map_or(&[] as &[&str], |entry| entry.reads);
+        SPLITS.iter().flat_map(|entry| entry.reads).copied().filter(|key| !read.contains(key))
     }
 
-    /// Refuses a key for particular splits that this split does not read.
+    /// Refuses a key that this split does not read and that has another value than its default.
     ///
     /// # Errors
     /// The key, the split that does not read it, and those that do.
     pub fn check_keys(&self) -> Result<(), FeaturesError> {
         let (Self { kind, .. }, plain) = (self, Self::default());
         let is_given = |key: &str| match key {
+            // None is what such a split has.
+            "validation" => self.validation != plain.validation && self.validation != 0.0,
+            "test" => self.test != plain.test,
             "path" => self.path != plain.path,
             "fold" => self.fold != plain.fold,
             "folds" => self.folds != plain.folds,
             _ => self.fold_in != plain.fold_in,
         };
-        match KEYS.iter().find(|(key, read_by, _)| is_given(key) && !read_by.contains(&kind.as_str())) {
-            Some(&(key, _, readers)) => Err(FeaturesError::UnreadKey { key, kind: kind.clone(), readers }),
-            None => Ok(()),
-        }
+        let Some(key) = Self::unread(kind).find(|key| is_given(key)) else { return Ok(()) };
+        let readers = SPLITS.iter().filter(|entry| entry.reads.contains(&key)).map(|entry| entry.name);
+        Err(FeaturesError::UnreadKey { key, kind: kind.clone(), readers: listed(readers) })
     }
 
     pub(crate) fn check(&self) -> Result<(), FeaturesError> {

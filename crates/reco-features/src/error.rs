@@ -160,14 +160,16 @@ pub enum FeaturesError {
         hint: String,
     },
     /// A key of another split.
-    #[error("`{key}` is not read by `{kind}` in [split]\nhint: {readers}: set `split.kind`, or leave the key out")]
+    #[error(
+        "`{key}` is not read by `{kind}` in [split]\nhint: leave the key out, or set `split.kind` to one that reads it: {readers}"
+    )]
     UnreadKey {
         /// The key.
         key: &'static str,
         /// The split that does not read it.
         kind: String,
         /// Those that do.
-        readers: &'static str,
+        readers: String,
     },
     /// A share outside its bounds.
     #[error("`split.{key}` is `{value}`\nhint: {hint}")]

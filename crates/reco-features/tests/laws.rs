@@ -59,7 +59,7 @@ proptest! {
             prop_assert_eq!(met.len(), tables.ratings.len(), "{} loses rows", entry.name);
             prop_assert!(!dataset.fit.is_empty() && !dataset.test.is_empty());
             prop_assert_eq!(dataset.info.split.n_test_dropped, 0);
-            prop_assert_eq!(dataset.validation.is_some(), entry.validates && config.validation > 0.0);
+            prop_assert_eq!(dataset.validation.is_some(), entry.validates() && config.validation > 0.0);
         }
     }
 

@@ -240,7 +240,7 @@ impl<N: Network> FittedNetwork<N> {
         for (row, (at, left_out)) in place.into_iter().enumerate() {
             match left_out {
                 None => with = score(row),
-                Some(feature) => changes[at].push(Without {
+                Some(feature) => changes[at].push(Ablation {
                     feature: self.catalogue.item_features.names()[feature].clone(),
                     change: score(row) - with,
                 }),

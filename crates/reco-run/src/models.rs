@@ -180,9 +180,9 @@ pub(crate) fn write_repeated(context: &Context<'_>) -> Result<(), RunError> {
 fn save(context: &Context<'_>, answers: &Answers) -> Result<(), RunError> {
     let models = context.at("models");
     let path = models.join(ANSWERS);
-    let text = json(&path, answers)?;
+    let text = sealed(&json(&path, answers)?);
     context.place(&models)?.keep_edited(&models, ANSWERS)?;
-    context.place(&path)?.replace_file(&sealed(&text))
+    context.place(&path)?.replace_file(&text)
 }
 
 /// Removes what a run that was killed while it wrote the list left.

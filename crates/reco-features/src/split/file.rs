@@ -23,7 +23,7 @@ use crate::{FeaturesError, SplitConfig};
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "file",
     about: "as the file `split.path` says, row by row: its column `part`, or its column `fold`, of which `split.fold` tests",
-    validates: false,
+    reads: &["path", "fold"],
     assign,
 };
 

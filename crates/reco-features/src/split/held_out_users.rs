@@ -19,7 +19,7 @@ use crate::{FeaturesError, SplitConfig};
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "held-out-users",
     about: "the share of users held out whole: `split.fold_in` of their ratings is given at the query, the others test; no validation",
-    validates: false,
+    reads: &["test", "fold_in"],
     assign,
 };
 

@@ -12,7 +12,7 @@ use crate::{FeaturesError, SplitConfig};
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "k-fold",
     about: "all ratings in `split.folds` folds by chance, of which `split.fold` tests and the others train; no validation",
-    validates: false,
+    reads: &["fold", "folds"],
     assign,
 };
 

@@ -11,7 +11,7 @@ use crate::{FeaturesError, SplitConfig};
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "leave-last-out",
     about: "each user's last rating tests and, if there is validation, the one before it validates",
-    validates: true,
+    reads: &["validation"],
     assign,
 };
 

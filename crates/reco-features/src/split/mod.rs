@@ -47,10 +47,18 @@ pub struct SplitEntry {
     pub name: &'static str,
     /// One line for help and documents.
     pub about: &'static str,
-    /// Whether it makes a validation part where `split.validation` is above 0.
-    pub validates: bool,
+    /// The keys of `[split]` that it reads, among those that not every split does: `validation`, `test`, `path`, `fold`,
+    /// `folds`, `fold_in`.
+    pub reads: &'static [&'static str],
     /// Says for each row which part it belongs to.
     pub assign: fn(&SplitRows<'_>, &SplitConfig) -> Result<Assignment, FeaturesError>,
+}
+
+impl SplitEntry {
+    /// Whether it makes a validation part where `split.validation` is above 0.
+    pub fn validates(&self) -> bool {
+        self.reads.contains(&"validation")
+    }
 }
 
 /// What a split sees.
@@ -134,7 +142,7 @@ pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assign
         (
             Part::Validation,
             "validation",
-            entry.validates && config.validation > 0.0,
+            entry.validates() && config.validation > 0.0,
             "raise `split.validation`, set it to 0 to do without, or use more ratings",
         ),
     ];

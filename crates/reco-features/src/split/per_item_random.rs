@@ -12,7 +12,7 @@ use crate::{FeaturesError, SplitConfig};
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "per-item-random",
     about: "the shares of each item's ratings, drawn by chance; an item with one rating is in train alone",
-    validates: true,
+    reads: &["validation", "test"],
     assign,
 };
 

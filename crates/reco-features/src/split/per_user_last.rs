@@ -11,7 +11,7 @@ use crate::{FeaturesError, SplitConfig};
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "per-user-last",
     about: "the shares of each user's ratings by time: the first train, the last test",
-    validates: true,
+    reads: &["validation", "test"],
     assign,
 };
 

@@ -12,7 +12,7 @@ use crate::{FeaturesError, SplitConfig};
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "per-user-random",
     about: "the shares of each user's ratings, drawn by chance; a user with one rating is in train alone",
-    validates: true,
+    reads: &["validation", "test"],
     assign,
 };
 

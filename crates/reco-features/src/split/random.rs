@@ -7,8 +7,12 @@
 use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
-pub(super) const ENTRY: SplitEntry =
-    SplitEntry { name: "random", about: "rows drawn by chance from all ratings", validates: true, assign };
+pub(super) const ENTRY: SplitEntry = SplitEntry {
+    name: "random",
+    about: "rows drawn by chance from all ratings",
+    reads: &["validation", "test"],
+    assign,
+};
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
     let n = rows.rows.len();

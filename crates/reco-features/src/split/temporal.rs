@@ -13,7 +13,7 @@ use crate::{FeaturesError, SplitConfig};
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "temporal",
     about: "one point in time for all: ratings after it test; rows of the second at a cut stay on its earlier side",
-    validates: true,
+    reads: &["validation", "test"],
     assign,
 };
 

@@ -28,7 +28,7 @@ use std::path::Path;
 use reco_core::Interactions;
 use reco_eval::MetricEntry;
 use reco_eval::metric::{Family, Measure};
-use reco_features::{Dataset, find_split};
+use reco_features::{Dataset, SplitEntry, find_split};
 use reco_report::Results;
 use serde::Serialize;
 
@@ -214,7 +214,7 @@ impl<'a> Subject<'a> {
             None if split.refit => Some(false),
             // The split's file itself says which rows validate.
             None if split.kind == "file" => None,
-            None => Some(split.validation > 0.0 && find_split(&split.kind).is_ok_and(|entry| entry.validates)),
+            None => Some(split.validation > 0.0 && find_split(&split.kind).is_ok_and(SplitEntry::validates)),
         }
     }
 }

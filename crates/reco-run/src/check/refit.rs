@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: a split without a validation part has nothing to learn from in addition.
 
-use reco_features::find_split;
+use reco_features::{SplitEntry, find_split};
 
 use super::{CheckEntry, Finding, Severity, Subject, Verdict};
 
@@ -13,7 +13,7 @@ pub(super) const ENTRY: CheckEntry =
 
 fn look(subject: &Subject<'_>) -> Verdict {
     let split = &subject.experiment.split;
-    let validates = split.validation > 0.0 && find_split(&split.kind).is_ok_and(|entry| entry.validates);
+    let validates = split.validation > 0.0 && find_split(&split.kind).is_ok_and(SplitEntry::validates);
     if !split.refit || !(validates || split.kind == "file") {
         return Ok(Vec::new());
     }

@@ -95,6 +95,7 @@ pub(super) fn dataset(fit: &[Row], test: &[Row]) -> Dataset {
             filtered: Default::default(),
             n_without_time: 0,
             left_out: Vec::new(),
+            unmet: Vec::new(),
         },
     };
     dataset.fit = rows(&dataset, fit);

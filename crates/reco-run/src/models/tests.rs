@@ -14,6 +14,11 @@ const RATED: AskedBy = AskedBy::Visitor { n_rated: 9, states: false };
 const STATED: AskedBy = AskedBy::Visitor { n_rated: 0, states: true };
 const SILENT: AskedBy = AskedBy::Visitor { n_rated: 0, states: false };
 
+fn save(models: &Path, answers: &Answers) {
+    let path = models.join(ANSWERS);
+    fs::write(&path, sealed(&json(&path, answers).unwrap())).unwrap();
+}
+
 /// A folder of these models, without a list.
 fn folder(names: &[&str]) -> TempDir {
     let models = tempfile::tempdir().unwrap();
@@ -34,7 +39,7 @@ fn listed(ranked_by: RankedBy, models: &[(&str, Option<f64>)]) -> TempDir {
     let approaches = models.iter().map(model).collect();
     let (experiment, repetitions) = ("mine".to_owned(), Vec::new());
     let schema_version = SCHEMA_VERSION;
-    save(at.path(), &Answers { schema_version, experiment, repetitions, ranked_by, approaches }).unwrap();
+    save(at.path(), &Answers { schema_version, experiment, repetitions, ranked_by, approaches });
     at
 }
 
@@ -188,7 +193,7 @@ fn what_the_last_run_did_not_leave_is_refused_with_the_way_out() {
     let folder = models.path().join("popularity");
     fs::write(folder.join(MANIFEST), manifest(1)).unwrap();
     answers.approaches[0].identity = Manifest::read(&folder, "").unwrap().identity();
-    save(models.path(), &answers).unwrap();
+    save(models.path(), &answers);
     assert_eq!(find(models.path(), "popularity").unwrap(), folder);
     fs::write(folder.join(MANIFEST), manifest(2)).unwrap();
     assert!(
@@ -199,7 +204,7 @@ fn what_the_last_run_did_not_leave_is_refused_with_the_way_out() {
     assert!(choose(models.path(), AskedBy::Users).unwrap_err().to_string().contains("is not of the last run"));
 
     answers.repetitions = vec!["seed=1".to_owned(), "seed=2".to_owned()];
-    save(models.path(), &answers).unwrap();
+    save(models.path(), &answers);
     let error = choose(models.path(), AskedBy::Users).unwrap_err().to_string();
     assert!(error.contains("repetitions have models of their own") && error.contains("seed=2/models`"), "{error}");
     fs::write(models.path().join(ANSWERS), "{}").unwrap();

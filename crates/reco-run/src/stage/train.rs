@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::evaluate::unmeasurable;
+use super::report::from_notes;
 use super::{Context, StageEntry, features, notes, own_version};
 use crate::artifact::{self, ArtifactConfig};
 use crate::auto::{self, Auto, Part};
@@ -106,7 +107,7 @@ pub(crate) fn fitting(context: &Context<'_>) -> Result<Experiment, RunError> {
     }
     // Its manifest says so: there may be nothing to train, and no reason to read the rows.
     let (manifest, _) = features::folder(context)?.ready("features")?;
-    let info: Info = manifest.notes()?;
+    let info: Info = from_notes(&context.at("features"), &manifest.notes)?;
     let fits = |one: &Configured| one.approach.requires().iter().all(|need| !info.unmet.contains(need));
     let (fit, others): (Vec<Configured>, Vec<Configured>) = experiment.approaches.into_iter().partition(fits);
     if !others.is_empty() {
