@@ -160,17 +160,18 @@ pub(crate) fn evaluate_in_tiles(
         });
         for ((row, test_user), user) in test_users.iter().enumerate().zip(users) {
             let User { judged, by_item_history, list, n_candidates } = user.expect("every row is worked on")?;
+            let n_train = known.history().users()[test_user.user().index()] + test_user.fold_in().len();
             if detailed == Some(first + row) {
-                detail = user_detail(&judged, catalogue);
+                detail = user_detail(&judged, n_train, catalogue);
             }
             if let Some(place) = further.iter().position(|test_user| *test_user == first + row) {
-                details[place] = user_detail(&judged, catalogue);
+                details[place] = user_detail(&judged, n_train, catalogue);
             }
             let met = seen_by(test_user);
             let added = Added {
                 judged: &judged,
                 list: &list,
-                n_train: known.history().users()[test_user.user().index()] + test_user.fold_in().len(),
+                n_train,
                 n_candidates,
                 n_masked: met.items().len(),
                 n_test_masked: test_user.rows().items().iter().filter(|item| met.contains(**item)).count(),
@@ -259,7 +260,7 @@ fn detailed(test_users: &[TestUser], catalogue: &Catalogue, named: &str) -> Resu
     }
 }
 
-fn user_detail(judged: &EvaluatedUser, catalogue: &Catalogue) -> Option<UserDetail> {
+fn user_detail(judged: &EvaluatedUser, n_train: usize, catalogue: &Catalogue) -> Option<UserDetail> {
     // Rows without a score are not shown.
     let mut rows: Vec<_> = judged.rated.iter().copied().filter(|(_, pair)| pair.yhat.is_finite()).collect();
     let five = TopFive::new(&rows)?;
@@ -267,6 +268,7 @@ fn user_detail(judged: &EvaluatedUser, catalogue: &Catalogue) -> Option<UserDeta
     let ids = |items: &[_]| items.iter().map(|item| catalogue.items.id(*item).clone()).collect();
     Some(UserDetail {
         user: catalogue.users.id(judged.user).clone(),
+        n_train,
         rows: rows
             .into_iter()
             .map(|(item, pair)| DetailRow { item: catalogue.items.id(item).clone(), y: pair.y, yhat: pair.yhat })

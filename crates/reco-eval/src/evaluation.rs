@@ -114,6 +114,8 @@ pub struct BucketValues {
 pub struct UserDetail {
     /// Who.
     pub user: UserId,
+    /// As [`UserValues::n_train`].
+    pub n_train: usize,
     /// The rated test rows, best prediction first, ties in catalogue order.
     pub rows: Vec<DetailRow>,
     /// The items rated best, at most five.

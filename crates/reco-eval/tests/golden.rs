@@ -129,7 +129,7 @@ impl Given {
         for &(at, of) in &self.train {
             train.push(row(user(at)?, item(of)?, None, Target::EVENT));
         }
-        let cases = TestUser::group(&test.finish(), catalogue.n_users());
+        let test_users = TestUser::group(&test.finish(), catalogue.n_users());
         let seen_by = |items: &Vec<usize>| {
             Ok(Seen::new(items.iter().map(|row| item(*row)).collect::<std::result::Result<_, _>>()?))
         };

@@ -178,8 +178,8 @@ pub struct ContextCounts {
 pub struct UserDetail {
     /// The id as the source file writes it.
     pub user: String,
-    /// Items that this user rated in training.
-    pub n_seen: usize,
+    /// Ratings that the approaches knew of: in training, or given with the question.
+    pub n_train: usize,
     /// What there is to show, approach by approach.
     pub lists: Vec<DetailList>,
 }

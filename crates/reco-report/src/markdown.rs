@@ -255,7 +255,7 @@ fn training(text: &mut String, results: &Results, facts: &Facts) {
 fn user(text: &mut String, detail: &UserDetail, chosen_by: &str, config: &ReportConfig) {
     let _ = writeln!(text, "\n## User {} in detail", inline(&detail.user));
     let chosen_by = if chosen_by.is_empty() { String::new() } else { format!(" {}", inline(chosen_by)) };
-    let _ = writeln!(text, "\nRated {} items in training.{chosen_by}", cells::count(detail.n_seen));
+    let _ = writeln!(text, "\nRated {} items in training.{chosen_by}", cells::count(detail.n_train));
     for list in &detail.lists {
         let _ = writeln!(text, "\n### {}: held-out ratings, best prediction first\n", inline(&list.approach));
         let rows = list.rows.iter().take(config.detail_rows).enumerate().map(|(place, row)| {
@@ -350,7 +350,7 @@ mod tests {
             checksums: vec![pair("tables/ratings.parquet", "00ff")],
             details: vec![UserDetail {
                 user: "2".to_owned(),
-                n_seen: 52,
+                n_train: 52,
                 lists: vec![DetailList {
                     approach: "neural".to_owned(),
                     rows: vec![

@@ -291,10 +291,15 @@ impl Results {
 
     /// The best value of metric `name`, where at least two approaches have one.
     pub fn best(&self, name: &str) -> Option<f64> {
+        self.best_of(name, self.approaches.iter().filter_map(|approach| approach.metrics.get(name)))
+    }
+
+    /// The best of these values of metric `name`; `None` for fewer than two, and where no value is better than another.
+    pub(crate) fn best_of(&self, name: &str, values: impl Iterator<Item = f64>) -> Option<f64> {
         if self.neither_is_better.iter().any(|neither| neither == name) {
             return None;
         }
-        let values: Vec<f64> = self.approaches.iter().filter_map(|approach| approach.metrics.get(name)).collect();
+        let values: Vec<f64> = values.collect();
         let better = if self.is_error(name) { f64::min } else { f64::max };
         if values.len() < 2 { None } else { values.into_iter().reduce(better) }
     }

@@ -81,7 +81,7 @@ struct History<'a> {
     is_error: bool,
     /// What the buckets are called.
     buckets: Vec<&'a str>,
-    /// The approach that is better than all others in each; `None` where two are as good.
+    /// The approach that is better than all others in each; `None` where two are as good, or no value is better.
     best: Vec<Option<&'a str>>,
     /// The approaches to which the metric applies.
     series: Vec<Series<'a>>,
@@ -110,7 +110,7 @@ impl<'a> History<'a> {
             metric,
             is_error,
             buckets: shown.iter().map(|&at| first[at].bucket.as_str()).collect(),
-            best: (0..shown.len()).map(|x| best_at(&series, x as f64, is_error)).collect(),
+            best: (0..shown.len()).map(|x| best_at(results, metric, &series, x as f64)).collect(),
             series,
         }
     }
@@ -167,11 +167,11 @@ impl<'a> History<'a> {
     }
 }
 
-/// The approach that is better than all others; `None` where two are as good.
-fn best_at<'a>(series: &[Series<'a>], x: f64, is_error: bool) -> Option<&'a str> {
+/// The approach that is better than all others; `None` where two are as good, or no value is better.
+fn best_at<'a>(results: &Results, metric: &str, series: &[Series<'a>], x: f64) -> Option<&'a str> {
     let at = |series: &Series<'a>| series.points.iter().find(|(place, _)| *place == x).map(|(_, value)| *value);
     let values: Vec<(&str, f64)> = series.iter().filter_map(|series| Some((series.approach, at(series)?))).collect();
-    let best = values.iter().map(|(_, value)| *value).reduce(if is_error { f64::min } else { f64::max })?;
+    let best = results.best_of(metric, values.iter().map(|(_, value)| *value))?;
     let mut found = values.iter().filter(|(_, value)| *value == best);
     match (found.next(), found.next()) {
         (Some((approach, _)), None) => Some(approach),

@@ -35,10 +35,7 @@ fn table(results: &Results, side: HistoryOf, metric: &str) -> Markup {
     let value = |row: usize, at: usize| {
         side.buckets(&results.approaches[row]).get(at).and_then(|bucket| bucket.metrics.get(metric))
     };
-    let best = |at: usize| {
-        let values = (0..results.approaches.len()).filter_map(|row| value(row, at));
-        values.reduce(if results.is_error(metric) { f64::min } else { f64::max })
-    };
+    let best = |at: usize| results.best_of(metric, (0..results.approaches.len()).filter_map(|row| value(row, at)));
     let header = |at: usize| {
         let bucket = &side.buckets(&results.approaches[0])[at];
         format!("{} ({})", bucket.bucket, cells::count(side.size(bucket)))
@@ -65,5 +62,22 @@ fn table(results: &Results, side: HistoryOf, metric: &str) -> Markup {
                 }
             }
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Facts;
+    use crate::results::tests::sample_by_history;
+
+    #[test]
+    fn where_no_value_is_better_no_bucket_has_a_best() {
+        let marks = |results: &Results| table(results, HistoryOf::Users, "ndcg@10").into_string().matches('*').count();
+        let told = |results: &Results| Figures::new(results, &Facts::default()).history[0].description.clone();
+        let best = sample_by_history();
+        assert!(marks(&best) > 0 && told(&best).contains("Best with"));
+        let neither = Results { neither_is_better: vec!["ndcg@10".to_owned()], ..sample_by_history() };
+        assert!(marks(&neither) == 0 && !told(&neither).contains("Best with"), "{}", told(&neither));
     }
 }

@@ -392,7 +392,7 @@ mod tests {
             metrics: vec![("mrr".to_owned(), 0.5)],
         };
         let user =
-            |id: &str| UserDetail { user: id.to_owned(), n_seen: 7, lists: vec![list("popularity"), list("neural")] };
+            |id: &str| UserDetail { user: id.to_owned(), n_train: 7, lists: vec![list("popularity"), list("neural")] };
         let told = |item: &str, because: &str, held_out| RecommendedItem {
             item: item.to_owned(),
             year: Some(1977),

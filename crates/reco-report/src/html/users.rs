@@ -21,7 +21,7 @@ pub(super) fn users(details: &[UserDetail], chosen_by: &str, config: &ReportConf
         @if details.len() > 1 { p #pick hidden { label { "User " select {} } } }
         @for (row, user) in details.iter().enumerate() {
             details.user open[row == 0] {
-                summary { h3 { "User " (user.user) } " · " (cells::count(user.n_seen)) " ratings to learn from, " (held_out(user)) " held out" }
+                summary { h3 { "User " (user.user) } " · " (cells::count(user.n_train)) " ratings to learn from, " (held_out(user)) " held out" }
                 div.lists { @for list in &user.lists { (list_of(list, config)) } }
             }
         }

@@ -103,19 +103,13 @@ pub(super) fn users<'a>(
     let of = |evaluation: &'a Evaluation| evaluation.detail.iter().chain(&evaluation.details);
     let evaluations: Vec<_> = evaluations.collect();
     let Some((_, first)) = evaluations.first() else { return Vec::new() };
-    let seen = dataset.seen();
     of(first)
         .map(|detail| {
-            let user = dataset.catalogue.users.get(&detail.user);
             let lists = evaluations.iter().filter_map(|(name, evaluation)| {
                 // The users are the same for every approach: they are chosen by their held-out rows alone.
                 Some(list(name, of(evaluation).find(|other| other.user == detail.user)?, dataset))
             });
-            UserDetail {
-                user: detail.user.to_string(),
-                n_seen: user.map_or(0, |user| seen[user.index()].items().len()),
-                lists: lists.collect(),
-            }
+            UserDetail { user: detail.user.to_string(), n_train: detail.n_train, lists: lists.collect() }
         })
         .collect()
 }

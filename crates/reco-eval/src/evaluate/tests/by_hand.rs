@@ -103,8 +103,9 @@ fn an_item_without_a_way_back_to_stars_takes_stars_from_everyone() {
 #[test]
 fn detail_shows_the_second_user_or_the_one_named() {
     let told = Told::new(ScoreKind::Targets, THREE);
-    let detail = told.evaluate(ROWS, SEEN, &at(2)).unwrap().detail.unwrap();
-    assert_eq!(detail.user.to_string(), "2");
+    // Seen items that no model was fitted on, such as validation rows, taught nothing.
+    let detail = told.evaluate_after(ROWS, SEEN, &[(1, 0), (1, 1), (0, 0)], &at(2)).unwrap().detail.unwrap();
+    assert_eq!((detail.user.to_string().as_str(), detail.n_train), ("2", 2));
     let rows: Vec<_> = detail.rows.iter().map(|row| (row.item.to_string(), row.y, row.yhat)).collect();
     assert_eq!(rows, [("4".to_owned(), 4.0, 0.8), ("5".to_owned(), 5.0, 0.0), ("6".to_owned(), 4.0, 0.0)]);
     let ids = |items: &[reco_core::ItemId]| items.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -114,7 +115,8 @@ fn detail_shows_the_second_user_or_the_one_named() {
     assert_near(Some(detail.article_accuracy), 1.0 / 3.0);
 
     let named = |user: &str| EvaluateConfig { detail_user: user.to_owned(), ..at(2) };
-    assert_eq!(told.evaluate(ROWS, SEEN, &named("1")).unwrap().detail.unwrap().user.to_string(), "1");
+    let first = told.evaluate(ROWS, SEEN, &named("1")).unwrap().detail.unwrap();
+    assert_eq!((first.user.to_string().as_str(), first.n_train), ("1", 0), "item 0 was seen, not trained on");
     let error = told.evaluate(ROWS, SEEN, &named("7")).unwrap_err().to_string();
     assert_eq!(error, "user `7` has no rated test row to show in detail\nhint: user `1` has some");
     let without_the_second = told.evaluate(&ROWS[..2], SEEN, &at(2)).unwrap();
