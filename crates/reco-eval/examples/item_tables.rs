@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         test_users: &test_users,
         seen: &seen,
         known: &known,
+        metrics: reco_eval::METRICS,
         config: &config,
         context: &[],
         seed: 1,

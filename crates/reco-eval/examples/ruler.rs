@@ -62,6 +62,7 @@ fn main() -> Result<()> {
             test_users: &test_users,
             seen: &seen,
             known: &known,
+            metrics: reco_eval::METRICS,
             config: &config,
             context: &[],
             seed: 1,
@@ -96,7 +97,7 @@ fn main() -> Result<()> {
 }
 
 fn shown(evaluation: &Evaluation) -> Map<String, Value> {
-    evaluation.metrics.iter().filter_map(|(name, value)| Some((name.clone(), json!((*value)?)))).collect()
+    evaluation.metrics.iter().filter_map(|(name, value)| Some((name.to_string(), json!((*value)?)))).collect()
 }
 
 /// Reads the ratings of the lists called `name`.

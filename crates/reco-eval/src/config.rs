@@ -2,7 +2,7 @@
 //!
 //! Does not know test users or recommenders.
 //!
-//! **Invariant**: a [`Column`] names one metric, at one length of list if the metric has one; no column stands twice.
+//! **Invariant**: no column stands twice; columns stand in the order of their metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -12,8 +12,9 @@ use reco_core::{ContextValue, RatingScale};
 use serde::{Deserialize, Serialize};
 
 use crate::history::Buckets;
+use crate::main_column::OF_LISTS;
 use crate::metric::Measure;
-use crate::{EvalError, METRICS, MetricEntry};
+use crate::{BestFor, Column, EvalError, MetricEntry};
 
 /// The table `[evaluate]` of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,24 +76,28 @@ pub(crate) fn bucket_names(starts: &[NonZeroUsize]) -> Vec<String> {
     firsts.zip(lasts).map(name).collect()
 }
 
-/// One column of a table of results.
+/// A column that is asked for, with its metric.
 #[derive(Clone, Debug)]
-pub(crate) struct Column {
-    /// `ndcg@10`.
-    pub(crate) name: String,
-    pub(crate) entry: &'static MetricEntry,
+pub(crate) struct Measured<'m> {
+    pub(crate) column: Column,
+    pub(crate) entry: &'m MetricEntry,
+}
+
+impl Measured<'_> {
     /// The length of the list; has no meaning for metrics without `@k`.
-    pub(crate) k: NonZeroUsize,
+    pub(crate) fn k(&self) -> NonZeroUsize {
+        self.column.k().unwrap_or(NonZeroUsize::MIN)
+    }
 }
 
 impl EvaluateConfig {
-    /// The names of the columns asked for, `ndcg@10` and the like, in the order of [`METRICS`]. Where all metrics are
-    /// asked for, one that is new in the registry is among them.
+    /// The columns asked for, in the order of `metrics`. Where all metrics are asked for, one that is new in `metrics` is
+    /// among them.
     ///
     /// # Errors
     /// A name that no metric has; a threshold that is not finite.
-    pub fn column_names(&self) -> Result<Vec<String>, EvalError> {
-        Ok(self.columns()?.into_iter().map(|column| column.name).collect())
+    pub fn columns(&self, metrics: &[MetricEntry]) -> Result<Vec<Column>, EvalError> {
+        Ok(self.measured(metrics)?.into_iter().map(|measured| measured.column).collect())
     }
 
     /// The number of stars from which a test row is relevant, on this scale.
@@ -100,98 +105,101 @@ impl EvaluateConfig {
         self.relevance_threshold.unwrap_or(scale.min() + 0.75 * (scale.max() - scale.min()))
     }
 
-    /// Whether some metric that is asked for looks at what is relevant.
+    /// Whether one of `metrics` that is asked for looks at what is relevant.
     ///
     /// # Errors
-    /// As [`EvaluateConfig::column_names`].
-    pub fn reads_relevance(&self) -> Result<bool, EvalError> {
-        Ok(self.columns()?.iter().any(|column| column.entry.reads_relevance()))
+    /// As [`EvaluateConfig::columns`].
+    pub fn reads_relevance(&self, metrics: &[MetricEntry]) -> Result<bool, EvalError> {
+        Ok(self.measured(metrics)?.iter().any(|measured| measured.entry.reads_relevance()))
     }
 
-    /// Checks that an evaluation can be made with it.
+    /// Checks that an evaluation by `metrics` can be made with it.
     ///
     /// # Errors
-    /// As [`EvaluateConfig::column_names`]; buckets that do not ascend.
-    pub fn check(&self) -> Result<(), EvalError> {
-        self.columns()?;
+    /// As [`EvaluateConfig::columns`]; buckets that do not ascend.
+    pub fn check(&self, metrics: &[MetricEntry]) -> Result<(), EvalError> {
+        self.measured(metrics)?;
         Buckets::new(&self.buckets)?;
         Ok(())
     }
 
     /// The same rules for metrics of lists alone, without buckets and users in detail, and the column that says how
-    /// good the lists are: `ndcg@k` at the first length asked for. `None` where no length is asked for.
+    /// good the lists are: `ndcg@k` at the first length asked for. `None` where no length is asked for, or none of `metrics` is
+    /// of lists.
     ///
     /// # Errors
-    /// As [`EvaluateConfig::column_names`].
-    pub fn of_lists(&self) -> Result<Option<(Self, String)>, EvalError> {
-        let (Some(&k), Some(ndcg)) = (self.k.first(), METRICS.iter().find(|entry| entry.name == "ndcg@k")) else {
-            return Ok(None);
-        };
-        let main = ndcg.column(k, self.sampled_negatives);
-        let columns = self.columns()?.into_iter().filter(|column| matches!(column.entry.measure, Measure::TopK(_)));
-        let mut metrics: Vec<String> = columns.map(|column| column.name).collect();
-        if !metrics.contains(&main) {
-            metrics.push(main.clone());
-        }
+    /// As [`EvaluateConfig::columns`].
+    pub fn of_lists(&self, metrics: &[MetricEntry]) -> Result<Option<(Self, Column)>, EvalError> {
+        let Some(&k) = self.k.first() else { return Ok(None) };
+        let ndcg = metrics.iter().find(|entry| entry.name == OF_LISTS);
+        let measured = self.measured(metrics)?.into_iter();
+        let of_lists = measured.filter(|measured| matches!(measured.entry.measure, Measure::TopK(_)));
+        // It is measured even where it is not asked for.
+        let main = ndcg.map(|entry| entry.column(k, self.sampled_negatives));
+        let columns: Vec<Column> = main.into_iter().chain(of_lists.map(|measured| measured.column)).collect();
+        let Some(main) = BestFor::Lists.main_column(&columns, metrics).cloned() else { return Ok(None) };
+        let metrics = columns.iter().map(Column::to_string).collect();
         let config = Self { metrics, buckets: Vec::new(), detail_user: String::new(), detail_users: 0, ..self.clone() };
         Ok(Some((config, main)))
     }
 
-    /// The columns asked for, in the order of [`METRICS`].
+    /// The columns asked for with their metrics, in the order of `metrics`.
     ///
     /// # Errors
     /// A name that no metric has; a threshold that is not finite.
-    pub(crate) fn columns(&self) -> Result<Vec<Column>, EvalError> {
+    pub(crate) fn measured<'m>(&self, metrics: &'m [MetricEntry]) -> Result<Vec<Measured<'m>>, EvalError> {
         if let Some(value) = self.relevance_threshold.filter(|value| !value.is_finite()) {
             return Err(EvalError::Threshold { value });
         }
-        // A column, and its name where nothing is sampled.
-        let mut columns: Vec<(Column, String)> = Vec::new();
-        let mut names = BTreeSet::new();
-        for entry in METRICS {
+        let mut all: Vec<Measured<'m>> = Vec::new();
+        let mut known = BTreeSet::new();
+        for entry in metrics {
             let lengths = if entry.name.ends_with("@k") { self.k.as_slice() } else { &[NonZeroUsize::MIN] };
             for &k in lengths {
-                let name = entry.column(k, self.sampled_negatives);
-                if names.insert(name.clone()) {
-                    columns.push((Column { name, entry, k }, entry.column(k, 0)));
+                let column = entry.column(k, self.sampled_negatives);
+                if known.insert(column.clone()) {
+                    all.push(Measured { column, entry });
                 }
             }
         }
-        for name in &self.metrics {
-            let of_columns = columns.iter().flat_map(|(column, plain)| [column.name.as_str(), plain]);
-            let of_all = || METRICS.iter().map(|entry| entry.name).chain(of_columns.clone());
-            let mut known = of_all();
-            if !of_all().any(|known| known == name) {
-                let length = name.split_once('@').filter(|(metric, k)| {
-                    k.parse::<NonZeroUsize>().is_ok()
-                        && known.any(|known| known.split_once("@k") == Some((*metric, "")))
-                });
-                let hint = match length {
-                    Some((_, k)) => format!("add `{k}` to `evaluate.k`, the lengths of the lists that are measured"),
-                    None => did_you_mean(name, of_all()),
-                };
-                return Err(EvalError::UnknownMetric { name: name.clone(), hint });
-            }
+        if self.metrics.is_empty() {
+            return Ok(all);
         }
-        let wanted = |(column, plain): &(Column, String)| {
-            self.metrics.iter().any(|name| [column.name.as_str(), plain, column.entry.name].contains(&name.as_str()))
+        // A column may be named without what is sampled, and by its metric for every length.
+        let names = |one: &Measured<'_>| {
+            let plain = one.entry.column(one.k(), 0);
+            [one.column.to_string(), plain.to_string(), one.entry.name.to_owned()]
         };
-        if !self.metrics.is_empty() {
-            columns.retain(wanted);
+        let names: Vec<[String; 3]> = all.iter().map(names).collect();
+        let of_all = || metrics.iter().map(|entry| entry.name).chain(names.iter().flatten().map(String::as_str));
+        if let Some(name) = self.metrics.iter().find(|name| of_all().all(|known| known != **name)) {
+            let other_length = name.parse::<Column>().ok().filter(|column| column.entry(metrics).is_some());
+            let hint = match other_length.and_then(|column| column.k()) {
+                Some(k) => format!("add `{k}` to `evaluate.k`, the lengths of the lists that are measured"),
+                None => did_you_mean(name, of_all()),
+            };
+            return Err(EvalError::UnknownMetric { name: name.clone(), hint });
         }
-        Ok(columns.into_iter().map(|(column, _)| column).collect())
+        let is_wanted = |names: &[String; 3]| self.metrics.iter().any(|name| names.contains(name));
+        let wanted = all.into_iter().zip(&names).filter(|(_, names)| is_wanted(names));
+        Ok(wanted.map(|(measured, _)| measured).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::METRICS;
     use reco_core::options;
     use serde_json::json;
 
     fn names(given: serde_json::Value) -> Result<Vec<String>, EvalError> {
         let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
-        config.column_names()
+        config.columns(METRICS).map(texts)
+    }
+
+    fn texts(columns: Vec<Column>) -> Vec<String> {
+        columns.iter().map(Column::to_string).collect()
     }
 
     #[test]
@@ -202,7 +210,7 @@ mod tests {
         assert_eq!(stated.relevant_from(RatingScale::new(1.0, 5.0).unwrap()), 2.0);
         let reads = |metrics: &[&str]| {
             let metrics = metrics.iter().map(|&metric| metric.to_owned()).collect();
-            EvaluateConfig { metrics, ..EvaluateConfig::default() }.reads_relevance().unwrap()
+            EvaluateConfig { metrics, ..EvaluateConfig::default() }.reads_relevance(METRICS).unwrap()
         };
         assert!(reads(&[]) && reads(&["rmse", "auc"]) && reads(&["serendipity@10"]));
         assert!(!reads(&["rmse", "coverage@10", "article_mrr"]));
@@ -221,17 +229,34 @@ mod tests {
             names(json!({ "sampled_negatives": 99, "metrics": ["ndcg@10", "sampled99_hit@10", "rmse"] })).unwrap(),
             ["rmse", "sampled99_ndcg@10", "sampled99_hit@10"]
         );
-        for column in ["ndcg@10", "sampled99_ndcg@10"] {
-            assert_eq!(MetricEntry::of_column(column).unwrap().name, "ndcg@k");
-        }
-        assert_eq!(MetricEntry::of_column("sampled99_user_auc").unwrap().name, "user_auc");
+    }
+
+    #[test]
+    fn metrics_may_come_from_elsewhere() {
+        let of_mine = |given: serde_json::Value| {
+            let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
+            let mine = MetricEntry { name: "mine@k", ..*METRICS.iter().find(|entry| entry.name == "hit@k").unwrap() };
+            let of_lists = config.of_lists(&[mine]).unwrap().map(|(_, main)| main.to_string());
+            (config.columns(&[mine]).map(texts), of_lists)
+        };
+        let (columns, main) = of_mine(json!({ "k": [3, 5] }));
+        assert_eq!(
+            (columns.unwrap(), main.as_deref()),
+            (vec!["mine@3".to_owned(), "mine@5".to_owned()], Some("mine@3"))
+        );
+        let (unknown, _) = of_mine(json!({ "k": [3], "metrics": ["mine@3"] }));
+        assert_eq!(unknown.unwrap(), ["mine@3"]);
+        let config = EvaluateConfig { metrics: vec!["ndcg@10".to_owned()], ..EvaluateConfig::default() };
+        assert!(config.columns(&[]).unwrap_err().to_string().starts_with("unknown metric `ndcg@10`"));
+        assert!(EvaluateConfig::default().of_lists(&[]).unwrap().is_none());
     }
 
     #[test]
     fn lists_alone_are_judged_at_least_by_ndcg_of_the_first_length() {
         let of_lists = |given: serde_json::Value| {
             let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
-            config.of_lists().unwrap().map(|(config, main)| (config.column_names().unwrap(), main))
+            let of_lists = config.of_lists(METRICS).unwrap();
+            of_lists.map(|(config, main)| (texts(config.columns(METRICS).unwrap()), main.to_string()))
         };
         let (columns, main) = of_lists(json!({ "k": [5, 10], "detail_user": "7" })).unwrap();
         assert_eq!(main, "ndcg@5");
@@ -254,7 +279,7 @@ mod tests {
         let sampled = json!({ "sampled_negatives": 99, "metrics": ["ndcg@10", "sampled99_hit@k", "rmse"] });
         assert!(names(sampled).unwrap_err().to_string().contains("`sampled99_hit@k`"));
         let nan = EvaluateConfig { relevance_threshold: Some(f32::NAN), ..Default::default() };
-        assert!(nan.columns().unwrap_err().to_string().contains("`NaN`"));
+        assert!(nan.columns(METRICS).unwrap_err().to_string().contains("`NaN`"));
         let zero = options::parse::<EvaluateConfig>("[evaluate]", &json!({ "k": [0] }));
         let zero = zero.unwrap_err().to_string();
         assert!(zero.contains("whole number from 1"), "{zero}");

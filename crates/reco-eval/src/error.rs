@@ -9,6 +9,12 @@ use reco_core::ScoreError;
 /// Why there is no evaluation.
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
+    /// A name that no column of results can have.
+    #[error("`{name}` is no column of results\nhint: it reads `rmse`, `ndcg@10` or `sampled99_ndcg@10`")]
+    Column {
+        /// The name.
+        name: String,
+    },
     /// A name in `metrics` that no metric has.
     #[error("unknown metric `{name}` in [evaluate]\nhint: {hint}")]
     UnknownMetric {

@@ -16,7 +16,7 @@ use crate::rank::{Among, Answer, Ranker};
 use crate::sample;
 use crate::summary::{Added, Summary};
 use crate::user_evaluator::{EvaluatedUser, UserEvaluator};
-use crate::{DetailRow, EvalError, EvaluateConfig, Evaluation, TrainingCounts, UserDetail, metric};
+use crate::{DetailRow, EvalError, EvaluateConfig, Evaluation, MetricEntry, TrainingCounts, UserDetail, metric};
 
 /// What an evaluation asks, the same of every recommender.
 #[derive(Clone, Copy)]
@@ -29,7 +29,9 @@ pub struct Task<'a> {
     /// What was known before the test. Users and test rows are also judged in buckets of how much was known, without
     /// asking for scores again.
     pub known: &'a TrainingCounts,
-    /// Which metrics, which items are relevant.
+    /// The metrics that there are: [`METRICS`](crate::METRICS), unless the caller has others.
+    pub metrics: &'a [MetricEntry],
+    /// Which of the metrics, which items are relevant.
     pub config: &'a EvaluateConfig,
     /// The moment of the predictions, one number per context of the catalogue; empty for the average moment of
     /// training. The contexts of test rows are not used.
@@ -82,9 +84,9 @@ pub(crate) fn evaluate_in_tiles(
     n_threads: usize,
     progress: &dyn Progress,
 ) -> Result<Evaluation, EvalError> {
-    let Task { test_users, seen, known, config, context, seed, held_out } = *task;
+    let Task { test_users, seen, known, metrics, config, context, seed, held_out } = *task;
     let catalogue = &**recommender.catalogue();
-    let columns = config.columns()?;
+    let columns = config.measured(metrics)?;
     let buckets = Buckets::new(&config.buckets)?;
     check(task, catalogue)?;
     let leaves_out = recommender.leaves_out();

@@ -4,18 +4,20 @@
 //!
 //! **Invariant**: every user has one value per metric, in the order of [`Evaluation::metrics`]; every value is finite.
 
+use std::collections::BTreeMap;
+
 use reco_core::{ItemId, ItemIdx, UserId, UserIdx};
 use serde::{Deserialize, Serialize};
 
 use crate::metric::Sums;
-use crate::{GroupValues, Interval};
+use crate::{Column, GroupValues, Interval, Metrics};
 
 /// The metrics of one recommender on one test set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// Name and value of each metric: `("ndcg@10", Some(0.16))`. `None`, shown as `–`, where the metric does not apply: stars
-    /// from a recommender that gives an order only, or no user has the rows it needs.
-    pub metrics: Vec<(String, Option<f64>)>,
+    /// The value of each metric. `None`, shown as `–`, where the metric does not apply: stars from a recommender that gives an
+    /// order only, or no user has the rows it needs.
+    pub metrics: Metrics,
     /// Users with test rows.
     pub n_users: usize,
     /// Test rows of all users.
@@ -32,16 +34,15 @@ pub struct Evaluation {
     pub n_masked: usize,
     /// Test rows among these: they cannot be hit.
     pub n_test_masked: usize,
-    /// The interval of each metric, in the order of `metrics`; empty until [`intervals`](crate::intervals) were asked
-    /// for.
+    /// The interval of each metric that has one; empty until [`intervals`](crate::intervals) were asked for.
     #[serde(default)]
-    pub intervals: Vec<Option<Interval>>,
+    pub intervals: BTreeMap<Column, Interval>,
     /// The metrics of groups of users, against all other users; empty until [`gaps`](crate::gaps) were asked for.
     #[serde(default)]
     pub by_group: Vec<GroupValues>,
     /// Metrics of lists on other rows, which a choice between recommenders may look at; empty until asked for.
     #[serde(default)]
-    pub validation: Vec<(String, Option<f64>)>,
+    pub validation: Metrics,
     /// The values that the metrics are averages of, in the order of the test_users. Not serialised: a table holds them better.
     #[serde(skip)]
     pub per_user: Vec<UserValues>,
@@ -95,7 +96,7 @@ pub struct UserValues {
 }
 
 /// The metrics of the users, or of the test rows, in one bucket of training ratings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BucketValues {
     /// How many training ratings: `0`, `1-4`, `50+`.
     pub bucket: String,
@@ -104,9 +105,10 @@ pub struct BucketValues {
     /// Test rows in it.
     pub n_test: usize,
     /// Users without a relevant one among these, who are left out of the metrics `@k`.
+    #[serde(default)]
     pub n_users_without_relevant: usize,
     /// As [`Evaluation::metrics`]; `None` also where the bucket has no user to average over.
-    pub metrics: Vec<(String, Option<f64>)>,
+    pub metrics: Metrics,
 }
 
 /// One user's test rows as the article shows them: targets and predictions, and the two lists of five that it compares.
@@ -144,8 +146,8 @@ pub struct DetailRow {
 }
 
 impl Evaluation {
-    /// The metric called `name`; `None` where it does not apply or was not asked for.
+    /// The value of the column called `name`; `None` where it does not apply or was not asked for.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        self.metrics.iter().find(|(known, _)| known == name).and_then(|(_, value)| *value)
+        self.metrics.get(&name.parse().ok()?)
     }
 }

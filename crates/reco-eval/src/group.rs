@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::Buckets;
 use crate::metric::Measure;
-use crate::{Evaluation, MetricEntry};
+use crate::{Column, Evaluation, MetricEntry, Metrics};
 
 /// Attributes with more groups than this are used only when asked for: the groups are too many and too small.
 pub const MOST_VALUES: usize = 12;
@@ -57,10 +57,18 @@ pub struct GroupValues {
     /// Users with test rows in it.
     pub n_users: usize,
     /// As [`Evaluation::metrics`], of these users alone; `None` also for metrics of all users together.
-    pub metrics: Vec<(String, Option<f64>)>,
+    pub metrics: Metrics,
     /// The difference of each from that of all other users; `None` where a group or the others have fewer than two
     /// users with a value, and for metrics without a value per user (`r2`).
     pub gaps: Vec<Option<Gap>>,
+}
+
+impl GroupValues {
+    /// The group's value of `column`, and its difference from that of all other users; `None` where the group has no value.
+    pub fn get(&self, column: &Column) -> Option<(f64, Option<Gap>)> {
+        let (at, (_, value)) = self.metrics.iter().enumerate().find(|(_, (known, _))| known == column)?;
+        Some(((*value)?, *self.gaps.get(at)?))
+    }
 }
 
 /// The difference between a group's metric and that of all other users, with its 95 % interval.
@@ -72,6 +80,13 @@ pub struct Gap {
     pub low: f64,
     /// The upper bound.
     pub high: f64,
+}
+
+impl Gap {
+    /// Whether luck alone does not explain it: its interval lies on one side of 0.
+    pub fn is_sure(&self) -> bool {
+        self.low > 0.0 || self.high < 0.0
+    }
 }
 
 /// The groups of the catalogue's users: those of every attribute that has at most [`MOST_VALUES`] of them.
@@ -147,10 +162,11 @@ fn numbers(name: &str, numbers: &[f64]) -> Attribute {
     }
 }
 
-/// The metrics of each of `groups`, and of users by how much was known of them (`starts` as `buckets` in an experiment), in the order
+/// The metrics of each of `groups`, in an evaluation that was made by these `metrics`, and of users by how much was known of them (`starts` as `buckets` in an experiment), in the order
 /// given; without groups that have no user with test rows.
 pub fn gaps(
     evaluation: &Evaluation,
+    metrics: &[MetricEntry],
     catalogue: &Catalogue,
     groups: &[Group],
     starts: &[std::num::NonZeroUsize],
@@ -168,23 +184,29 @@ pub fn gaps(
         ("activity".to_owned(), name, members)
     });
     let all = of_attribute.chain(of_activity).filter(|(.., members)| members.contains(&true));
-    all.map(|(attribute, group, members)| values(evaluation, attribute, group, &members)).collect()
+    all.map(|(attribute, group, members)| values(evaluation, metrics, (attribute, group), &members)).collect()
 }
 
-fn values(evaluation: &Evaluation, attribute: String, group: String, members: &[bool]) -> GroupValues {
-    let (mut metrics, mut gaps) = (Vec::new(), Vec::new());
-    for (at, (name, value)) in evaluation.metrics.iter().enumerate() {
-        let measure = MetricEntry::of_column(name).map(|entry| entry.measure).filter(|_| value.is_some());
+fn values(
+    evaluation: &Evaluation,
+    metrics: &[MetricEntry],
+    (attribute, group): (String, String),
+    members: &[bool],
+) -> GroupValues {
+    let (mut values, mut gaps) = (Vec::new(), Vec::new());
+    for (at, (column, value)) in evaluation.metrics.iter().enumerate() {
+        let measure = column.entry(metrics).map(|entry| entry.measure).filter(|_| value.is_some());
         let estimate = |wanted: bool| Estimate::new(evaluation, measure?, at, |row| members[row] == wanted);
         let (inside, outside) = (estimate(true), estimate(false));
-        metrics.push((name.clone(), inside.map(|inside| inside.value)));
+        values.push((column.clone(), inside.map(|inside| inside.value)));
         gaps.push(inside.zip(outside).and_then(|(inside, outside)| {
             let difference = inside.value - outside.value;
             let half = NORMAL * (inside.variance? + outside.variance?).sqrt();
             Some(Gap { difference, low: difference - half, high: difference + half })
         }));
     }
-    GroupValues { attribute, group, n_users: members.iter().filter(|is| **is).count(), metrics, gaps }
+    let n_users = members.iter().filter(|is| **is).count();
+    GroupValues { attribute, group, n_users, metrics: Metrics(values), gaps }
 }
 
 /// A metric of some users.
@@ -233,6 +255,7 @@ mod tests {
     use reco_core::{Features, Matrix, Span};
 
     use super::*;
+    use crate::METRICS;
     use crate::interval::tests::evaluation;
 
     fn named(metric: &str, values: &[(Option<f64>, usize)], members: &[bool]) -> GroupValues {
@@ -242,14 +265,14 @@ mod tests {
         for (user, id) in evaluation.per_user.iter_mut().zip(catalogue.users.ids()) {
             user.user = id.clone();
         }
-        gaps(&evaluation, &catalogue, &[group], &[]).remove(0)
+        gaps(&evaluation, METRICS, &catalogue, &[group], &[]).remove(0)
     }
 
     #[test]
     fn a_gap_has_the_bounds_of_welch() {
         let values: Vec<_> = [1.0, 2.0, 3.0, 6.0, 8.0].map(|value| (Some(value), 1)).to_vec();
         let group = named("ndcg@10", &values, &[true, true, true, false, false]);
-        assert_eq!((group.n_users, group.metrics[0].1), (3, Some(2.0)));
+        assert_eq!((group.n_users, group.metrics.0[0].1), (3, Some(2.0)));
         // Variances 1 and 2 of 3 and 2 users.
         let (gap, half) = (group.gaps[0].unwrap(), NORMAL * (1.0_f64 / 3.0 + 2.0 / 2.0).sqrt());
         assert_eq!(gap.difference, -5.0);
@@ -260,10 +283,10 @@ mod tests {
     fn rows_weigh_in_errors_and_small_groups_have_no_bounds() {
         let values = [(Some(1.0), 3), (Some(3.0), 1), (Some(2.0), 2), (None, 0)];
         let group = named("mae", &values, &[true, true, false, false]);
-        assert_eq!((group.metrics[0].1, group.gaps[0]), (Some(1.5), None));
+        assert_eq!((group.metrics.0[0].1, group.gaps[0]), (Some(1.5), None));
         let root = named("rmse", &values, &[true, true, false, false]);
-        assert_eq!(root.metrics[0].1, Some(((1.0 * 3.0 + 9.0) / 4.0_f64).sqrt()));
-        assert_eq!(named("ndcg@10", &values, &[false, false, false, true]).metrics[0].1, None);
+        assert_eq!(root.metrics.0[0].1, Some(((1.0 * 3.0 + 9.0) / 4.0_f64).sqrt()));
+        assert_eq!(named("ndcg@10", &values, &[false, false, false, true]).metrics.0[0].1, None);
     }
 
     #[test]

@@ -8,12 +8,14 @@
 //! **Invariant**: the same values and seed give the same bounds, to the last bit; two evaluations of the same users are
 //! averaged over the same draws, so that their bounds can be compared.
 
+use std::collections::BTreeMap;
+
 use reco_core::random::unit_interval;
 use reco_core::{Progress, Silent};
 use serde::{Deserialize, Serialize};
 
 use crate::metric::{Average, Measure, Sums};
-use crate::{EvalError, Evaluation, MetricEntry, UserValues};
+use crate::{Column, EvalError, Evaluation, MetricEntry, UserValues};
 
 /// How often users are drawn anew, unless there are too many of them.
 const DRAWS: usize = 1000;
@@ -27,8 +29,9 @@ const MOST_VALUES: usize = 4_000_000_000;
 /// Fewer draws say nothing about the 2.5 % at each end.
 const LEAST_DRAWS: usize = 200;
 
-/// Bounds of a metric: the 2.5th and the 97.5th percentile of its bootstrap averages.
+/// 95 % bounds: of a metric, the 2.5th and the 97.5th percentile of its bootstrap averages. In JSON `[low, high]`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "[f64; 2]", into = "[f64; 2]")]
 pub struct Interval {
     /// The lower bound.
     pub low: f64,
@@ -36,10 +39,22 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// The 95 % interval of each metric of `evaluation`, in the order of [`Evaluation::metrics`]; `None` where the metric does not
-/// apply, or fewer than two users have a value.
-pub fn intervals(evaluation: &Evaluation, seed: u64) -> Vec<Option<Interval>> {
-    intervals_watched(evaluation, seed, &Silent).unwrap_or_default()
+impl From<[f64; 2]> for Interval {
+    fn from([low, high]: [f64; 2]) -> Self {
+        Self { low, high }
+    }
+}
+
+impl From<Interval> for [f64; 2] {
+    fn from(Interval { low, high }: Interval) -> Self {
+        [low, high]
+    }
+}
+
+/// The 95 % interval of each metric of `evaluation`, which was made by these `metrics`; none where the metric does not apply,
+/// or fewer than two users have a value.
+pub fn intervals(evaluation: &Evaluation, metrics: &[MetricEntry], seed: u64) -> BTreeMap<Column, Interval> {
+    intervals_watched(evaluation, metrics, seed, &Silent).unwrap_or_default()
 }
 
 /// As [`intervals`], asking `progress` before each draw whether to stop.
@@ -48,15 +63,16 @@ pub fn intervals(evaluation: &Evaluation, seed: u64) -> Vec<Option<Interval>> {
 /// An interruption.
 pub fn intervals_watched(
     evaluation: &Evaluation,
+    metrics: &[MetricEntry],
     seed: u64,
     progress: &dyn Progress,
-) -> Result<Vec<Option<Interval>>, EvalError> {
+) -> Result<BTreeMap<Column, Interval>, EvalError> {
     let users = &evaluation.per_user;
-    let columns: Vec<Option<Column>> = evaluation
+    let columns: Vec<Option<Resampled>> = evaluation
         .metrics
         .iter()
         .enumerate()
-        .map(|(at, (name, value))| value.and(Column::new(MetricEntry::of_column(name)?.measure, at, users)))
+        .map(|(at, (column, value))| value.and(Resampled::new(column.entry(metrics)?.measure, at, users)))
         .collect();
     let n_values = users.len().saturating_mul(columns.iter().flatten().count()).max(1);
     let n_draws = (MOST_USERS_DRAWN / users.len().max(1)).min(MOST_VALUES / n_values).clamp(LEAST_DRAWS, DRAWS);
@@ -76,18 +92,20 @@ pub fn intervals_watched(
             averages.extend(column.as_ref().and_then(|column| column.average(&times)));
         }
     }
-    Ok(columns.iter().zip(averages).map(|(column, averages)| column.as_ref().and(bounds(averages))).collect())
+    // Without values there are no averages, and so no bounds.
+    let bounds = evaluation.metrics.columns().zip(averages);
+    Ok(bounds.filter_map(|(column, averages)| Some((column.clone(), bounds_of(averages)?))).collect())
 }
 
 /// One metric's values of all users.
-enum Column {
+enum Resampled {
     /// What is averaged, and its weight; 0 and 0 for users left out.
     Mean(Average, Vec<(f64, f64)>),
     /// What is added up.
     Sums(fn(&Sums) -> Option<f64>, Vec<Sums>),
 }
 
-impl Column {
+impl Resampled {
     /// The `at`-th metric; `None` where fewer than two users have a value, or the metric has none per user.
     fn new(measure: Measure, at: usize, users: &[UserValues]) -> Option<Self> {
         if let Measure::Sums(metric) = measure {
@@ -121,7 +139,7 @@ impl Column {
     }
 }
 
-fn bounds(mut averages: Vec<f64>) -> Option<Interval> {
+fn bounds_of(mut averages: Vec<f64>) -> Option<Interval> {
     averages.sort_by(f64::total_cmp);
     let last = averages.len().checked_sub(1)?;
     let percentile = |share: f64| {
@@ -148,6 +166,7 @@ impl Chance {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::{METRICS, Metrics};
 
     /// Users with those values of `metric` and numbers of rated rows.
     pub(crate) fn evaluation(metric: &str, values: &[(Option<f64>, usize)]) -> Evaluation {
@@ -162,7 +181,7 @@ pub(crate) mod tests {
         };
         let known = values.iter().any(|(value, _)| value.is_some());
         Evaluation {
-            metrics: vec![(metric.to_owned(), known.then_some(0.5))],
+            metrics: Metrics(vec![(metric.parse().unwrap(), known.then_some(0.5))]),
             n_users: values.len(),
             n_test: values.len(),
             n_users_without_relevant: 0,
@@ -171,9 +190,9 @@ pub(crate) mod tests {
             sampled_negatives: 0,
             n_masked: 0,
             n_test_masked: 0,
-            intervals: Vec::new(),
+            intervals: BTreeMap::new(),
             by_group: Vec::new(),
-            validation: Vec::new(),
+            validation: Metrics::default(),
             by_user_history: Vec::new(),
             by_item_history: Vec::new(),
             per_user: values.iter().enumerate().map(user).collect(),
@@ -184,7 +203,7 @@ pub(crate) mod tests {
     }
 
     fn interval(metric: &str, values: &[(Option<f64>, usize)]) -> Option<Interval> {
-        intervals(&evaluation(metric, values), 42)[0]
+        intervals(&evaluation(metric, values), METRICS, 42).into_values().next()
     }
 
     #[test]
@@ -200,14 +219,14 @@ pub(crate) mod tests {
     fn a_metric_of_sums_has_bounds_as_well() {
         let users: Vec<_> = (0..50).map(|_| (None, 2)).collect();
         let mut with_sums = evaluation("r2", &users);
-        with_sums.metrics[0].1 = Some(0.5);
+        with_sums.metrics.0[0].1 = Some(0.5);
         for (n, user) in with_sums.per_user.iter_mut().enumerate() {
             // Two ratings of 1 and 3, predicted with errors of 0 for some users and of 1 for the others.
             let off = f64::from(u8::from(n % 2 == 0));
             let pair = |y: f64| crate::metric::Pair { y, yhat: y + off };
             user.sums = Some(Sums::of(&[pair(1.0), pair(3.0)]));
         }
-        let bounds = intervals(&with_sums, 42)[0].unwrap();
+        let bounds = intervals(&with_sums, METRICS, 42)[&"r2".parse().unwrap()];
         assert!(bounds.low > 0.2 && bounds.low < 0.45 && bounds.high > 0.55 && bounds.high < 0.8, "{bounds:?}");
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Does not know which recommender it measures, nor how the ratings were split: it takes a `&dyn Recommender`, the
 //! held-out [`TestUser`](reco_core::TestUser)s and what each user has [`Seen`](reco_core::Seen). Each metric is a file in
-//! `metric/` and a line in [`METRICS`].
+//! `metric/` and a line in [`METRICS`]; an evaluation may be given others.
 //!
 //! **Invariant**: the same scores give the same numbers, to the last bit, however many users are asked about at once.
 //!
@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod column;
 pub mod compare;
 mod config;
 mod error;
@@ -28,7 +29,9 @@ mod evaluation;
 mod group;
 mod history;
 mod interval;
+mod main_column;
 pub mod metric;
+mod metrics;
 mod rank;
 mod sample;
 mod summary;
@@ -36,6 +39,7 @@ mod test;
 mod training_counts;
 mod user_evaluator;
 
+pub use column::Column;
 pub use config::EvaluateConfig;
 pub use error::EvalError;
 pub use evaluate::{Ask, Task, evaluate_task, evaluate_watched, unanswerable};
@@ -43,6 +47,8 @@ pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail
 pub use group::{Attribute, Gap, Group, GroupValues, MOST_VALUES, attributes, gaps, groups};
 pub use history::History;
 pub use interval::{Interval, intervals, intervals_watched};
+pub use main_column::{BestFor, main_columns};
 pub use metric::{METRICS, MetricEntry};
+pub use metrics::Metrics;
 pub use test::{Test, TestError, evaluate};
 pub use training_counts::TrainingCounts;

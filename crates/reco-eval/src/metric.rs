@@ -44,6 +44,8 @@ mod user_auc;
 
 use std::num::NonZeroUsize;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::given::{Exposure, Judgement, List, Pair, Placed, Sums, TopFive, TopK, Whole};
 
 pub(crate) use self::article_accuracy::article_accuracy;
@@ -52,6 +54,7 @@ pub(crate) use self::given::best_first;
 pub(crate) use self::mrr::mrr;
 
 use self::given::mean;
+use crate::Column;
 
 /// All metrics, in the order in which tables show them.
 pub static METRICS: &[MetricEntry] = &[
@@ -104,18 +107,7 @@ pub struct MetricEntry {
     pub measure: Measure,
 }
 
-/// The prefix of a metric of rankings among sampled candidates: `sampled99_ndcg@10`.
-const SAMPLED: &str = "sampled";
-
 impl MetricEntry {
-    /// The metric that a column of results belongs to: `ndcg@k` for `ndcg@10` and for `sampled99_ndcg@10`.
-    pub fn of_column(column: &str) -> Option<&'static Self> {
-        let column =
-            column.strip_prefix(SAMPLED).and_then(|rest| rest.split_once('_')).map_or(column, |(_, name)| name);
-        let name = column.split_once('@').map_or_else(|| column.to_owned(), |(stem, _)| format!("{stem}@k"));
-        METRICS.iter().find(|entry| entry.name == name)
-    }
-
     /// Whether it looks at which test rows are relevant.
     pub fn reads_relevance(&self) -> bool {
         // The only metric of lists that looks at hits.
@@ -123,14 +115,10 @@ impl MetricEntry {
         of_list || matches!(self.measure, Measure::TopK(_) | Measure::Whole(_) | Measure::Judgements(_))
     }
 
-    /// The name of its column, `k` being the length of lists and `sampled` the number of candidates that each user's
-    /// relevant items are ranked among, 0 for all of the catalogue.
-    pub fn column(&self, k: impl std::fmt::Display, sampled: usize) -> String {
-        let name = match self.name.strip_suffix("@k") {
-            Some(stem) => format!("{stem}@{k}"),
-            None => self.name.to_owned(),
-        };
-        if sampled > 0 && self.measure.ranks() { format!("{SAMPLED}{sampled}_{name}") } else { name }
+    /// Its column, `k` being the length of lists and `sampled` the number of candidates that each user's relevant items are
+    /// ranked among, 0 for all of the catalogue.
+    pub fn column(&self, k: NonZeroUsize, sampled: usize) -> Column {
+        Column::new(self.name, k, if self.measure.ranks() { sampled } else { 0 })
     }
 }
 
@@ -163,9 +151,11 @@ impl Family {
 }
 
 /// Which of two values of a metric is the better one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Better {
     /// The greater one.
+    #[default]
     Higher,
     /// The smaller one.
     Lower,

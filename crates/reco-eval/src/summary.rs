@@ -4,20 +4,20 @@
 //!
 //! **Invariant**: users are added in the order of the test users, whoever judged them, so that no sum depends on threads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use reco_core::{Catalogue, ItemIdx};
 
-use crate::config::Column;
+use crate::config::Measured;
 use crate::history::Buckets;
 use crate::metric::{Average, Exposure, Judgement, Measure, Pair, Sums};
 use crate::user_evaluator::{EvaluatedUser, Outcome};
-use crate::{BucketValues, Evaluation, Prediction, UserValues};
+use crate::{BucketValues, Evaluation, Metrics, Prediction, UserValues};
 
 /// Collects users' values.
 pub(crate) struct Summary<'a> {
-    columns: &'a [Column],
+    columns: &'a [Measured<'a>],
     buckets: &'a Buckets<'a>,
     /// Per column, whether the metric has a meaning for the scores.
     applies: Vec<bool>,
@@ -46,7 +46,7 @@ pub(crate) struct Added<'a> {
 
 impl<'a> Summary<'a> {
     pub(crate) fn new(
-        columns: &'a [Column],
+        columns: &'a [Measured<'a>],
         buckets: &'a Buckets<'a>,
         catalogue: &Catalogue,
         article_min_rows: usize,
@@ -128,9 +128,9 @@ impl<'a> Summary<'a> {
             sampled_negatives: 0,
             n_masked: self.n_masked,
             n_test_masked: self.n_test_masked,
-            intervals: Vec::new(),
+            intervals: BTreeMap::new(),
             by_group: Vec::new(),
-            validation: Vec::new(),
+            validation: Metrics::default(),
             by_user_history: named(self.by_user_history),
             by_item_history: named(self.by_item_history),
             metrics: self.total.metrics(columns, applies),
@@ -158,10 +158,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn new(columns: &[Column], n_items: usize) -> Self {
-        let mean = |column: &Column| column.entry.measure.average().map(Mean::new);
+    fn new(columns: &[Measured<'_>], n_items: usize) -> Self {
+        let mean = |column: &Measured<'_>| column.entry.measure.average().map(Mean::new);
         let exposed = columns.iter().filter(|column| matches!(column.entry.measure, Measure::Exposure(_)));
-        let lengths: BTreeSet<NonZeroUsize> = exposed.map(|column| column.k).collect();
+        let lengths: BTreeSet<NonZeroUsize> = exposed.map(Measured::k).collect();
         let judges = columns.iter().any(|column| matches!(column.entry.measure, Measure::Judgements(_)));
         Self {
             n_users: 0,
@@ -196,7 +196,7 @@ impl Tally {
         }
     }
 
-    fn metrics(&mut self, columns: &[Column], applies: &[bool]) -> Vec<(String, Option<f64>)> {
+    fn metrics(&mut self, columns: &[Measured<'_>], applies: &[bool]) -> Metrics {
         let mut values = Vec::with_capacity(columns.len());
         let exposed = self.exposed(columns);
         for (at, column) in columns.iter().enumerate() {
@@ -206,19 +206,19 @@ impl Tally {
                 Measure::Judgements(metric) => self.judgements.as_mut().and_then(|rows| metric(rows)),
                 _ => self.means[at].and_then(Mean::finish),
             };
-            values.push((column.name.clone(), value.filter(|_| applies[at])));
+            values.push((column.column.clone(), value.filter(|_| applies[at])));
         }
-        values
+        Metrics(values)
     }
 
     /// The values of metrics of all lists together, each in the place of its column.
-    fn exposed(&self, columns: &[Column]) -> Vec<Option<f64>> {
+    fn exposed(&self, columns: &[Measured<'_>]) -> Vec<Option<f64>> {
         let mut values = vec![None; columns.len()];
         let n_items = self.exposures.first().map_or(0, |(_, counts)| counts.len());
         let mut counts = vec![0_u64; n_items];
         for (k, new) in &self.exposures {
             counts.iter_mut().zip(new).for_each(|(count, new)| *count += u64::from(*new));
-            for (value, column) in values.iter_mut().zip(columns).filter(|(_, column)| column.k == *k) {
+            for (value, column) in values.iter_mut().zip(columns).filter(|(_, column)| column.k() == *k) {
                 if let Measure::Exposure(metric) = column.entry.measure {
                     *value = metric(&Exposure { counts: &counts });
                 }
@@ -227,7 +227,7 @@ impl Tally {
         values
     }
 
-    fn bucket(mut self, bucket: String, columns: &[Column], applies: &[bool]) -> BucketValues {
+    fn bucket(mut self, bucket: String, columns: &[Measured<'_>], applies: &[bool]) -> BucketValues {
         BucketValues {
             bucket,
             n_users: self.n_users,

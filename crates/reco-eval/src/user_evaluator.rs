@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use reco_core::{Catalogue, Interaction, ItemIdx, Rating, ScoreError, ScoreKind, Scores, Target, TestUser, UserIdx};
 
 use crate::TrainingCounts;
-use crate::config::Column;
+use crate::config::Measured;
 use crate::metric::{Judgement, List, Measure, Pair, Placed, Sums, TopFive, TopK, Whole};
 use crate::rank::{Among, Answer, Ranked, Ranker};
 
@@ -18,7 +18,7 @@ pub(crate) struct UserEvaluator<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) predicts: ScoreKind,
     pub(crate) known: &'a TrainingCounts,
-    pub(crate) columns: &'a [Column],
+    pub(crate) columns: &'a [Measured<'a>],
     pub(crate) relevance_threshold: f32,
     pub(crate) article_min_rows: usize,
 }
@@ -92,7 +92,7 @@ impl UserEvaluator<'_> {
 
     /// The length of the longest list that a metric looks at.
     fn longest(&self) -> NonZeroUsize {
-        self.columns.iter().map(|column| column.k).max().unwrap_or(NonZeroUsize::MIN)
+        self.columns.iter().map(Measured::k).max().unwrap_or(NonZeroUsize::MIN)
     }
 
     /// Ranks the candidates of `test_user` once for all metrics.
@@ -166,9 +166,9 @@ impl UserEvaluator<'_> {
         let five = TopFive::new(&targets).filter(|_| enough);
         let whole = Whole { placed: &placed, n_relevant: ideal.len(), n_candidates: ranking.ranked.n_candidates };
 
-        let outcome = |column: &Column| match column.entry.measure {
+        let outcome = |column: &Measured<'_>| match column.entry.measure {
             Measure::TopK(_) | Measure::Whole(_) if ideal.is_empty() => Outcome::LeftOut,
-            Measure::TopK(metric) => Outcome::of_list(metric(&TopK::new(&placed, &ideal, column.k))),
+            Measure::TopK(metric) => Outcome::of_list(metric(&TopK::new(&placed, &ideal, column.k()))),
             Measure::Whole(metric) => Outcome::of_list(metric(&whole)),
             Measure::Sums(_) if stars.is_none() => Outcome::DoesNotApply,
             // Lists are judged at all lengths at once.
@@ -185,7 +185,7 @@ impl UserEvaluator<'_> {
         for columns in self.columns.chunk_by(|a, b| a.entry.name == b.entry.name) {
             match (columns[0].entry.measure, list) {
                 (Measure::List(metric), Some(list)) => {
-                    let lengths: Vec<NonZeroUsize> = columns.iter().map(|column| column.k).collect();
+                    let lengths: Vec<NonZeroUsize> = columns.iter().map(Measured::k).collect();
                     outcomes.extend(metric(&list.given(self), &lengths).into_iter().map(Outcome::of_list));
                 }
                 _ => outcomes.extend(columns.iter().map(outcome)),

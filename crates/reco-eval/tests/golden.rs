@@ -17,7 +17,7 @@ use reco_core::{
     Catalogue, Features, Interaction, Interactions, ItemIdx, Matrix, Query, RatingScale, Recommender, ScoreError,
     ScoreKind, Scores, Seen, Target, TestUser, UserIdx, Who,
 };
-use reco_eval::{Ask, EvaluateConfig, Evaluation, METRICS, MetricEntry, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Ask, Column, EvaluateConfig, Evaluation, METRICS, MetricEntry, Task, TrainingCounts, evaluate_task};
 use serde::Deserialize;
 
 /// What `make.py` writes.
@@ -50,7 +50,7 @@ struct Given {
     features: Vec<Vec<f32>>,
     /// Those of the features that are genres.
     genres: Vec<String>,
-    expected: BTreeMap<String, Option<f64>>,
+    expected: BTreeMap<Column, Option<f64>>,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -65,7 +65,7 @@ fn every_value_agrees_with_an_independent_evaluator() -> Result<()> {
     for given in golden()?.cases {
         let evaluation = given.evaluate()?;
         for (column, expected) in &given.expected {
-            let found = evaluation.metrics.iter().find(|(name, _)| name == column);
+            let found = evaluation.metrics.iter().find(|(known, _)| known == column);
             let (_, value) = found.ok_or_else(|| format!("{}: there is no `{column}`", given.name))?;
             if !agree(*value, *expected) {
                 differing.push(format!("{}: `{column}` is {value:?}, not {expected:?}", given.name));
@@ -87,8 +87,7 @@ fn every_metric_that_has_a_source_has_a_value_at_every_length() -> Result<()> {
         }
         let mut is_telling = false;
         for given in &golden.cases {
-            let is_of_metric = |column: &str| MetricEntry::of_column(column).is_some_and(|entry| entry.name == *name);
-            let columns = given.expected.iter().filter(|(column, _)| is_of_metric(column));
+            let columns = given.expected.iter().filter(|(column, _)| column.is(name));
             let values: Vec<Option<f64>> = columns.map(|(_, value)| *value).collect();
             let n_lengths = if name.ends_with("@k") { given.k.len() } else { 1 };
             assert_eq!(values.len(), n_lengths, "{}: `{name}`", given.name);
@@ -142,9 +141,10 @@ impl Given {
             ..EvaluateConfig::default()
         };
         let task = Task {
-            test_users: &cases,
+            test_users: &test_users,
             seen: &seen,
             known: &known,
+            metrics: METRICS,
             config: &config,
             context: &[],
             seed: 1,

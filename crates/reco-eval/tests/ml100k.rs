@@ -57,6 +57,7 @@ fn measured(name: &str, data: &Data) -> Result<Evaluation> {
         test_users: &data.test_users,
         seen: &data.seen,
         known: &known,
+        metrics: reco_eval::METRICS,
         config: &config,
         context: &[],
         seed: 42,

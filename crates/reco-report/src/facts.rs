@@ -5,9 +5,10 @@
 //! **Invariant**: labels and values are plain text; a report escapes them.
 
 use reco_core::{LayerGraph, TrainingLog};
+use reco_eval::GroupValues;
 use serde::{Deserialize, Serialize};
 
-use crate::{Grid, Results};
+use crate::Grid;
 
 /// The `[report]` part of an experiment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,14 +30,8 @@ pub struct Facts {
     pub dataset: Vec<(String, String)>,
     /// How it was evaluated, label and value: relevance threshold, stated context, users counted.
     pub evaluation: Vec<(String, String)>,
-    /// What each metric means, by its name.
-    pub metrics: Vec<(String, String)>,
-    /// Names of metrics by what they are about, with the title of each family; empty for one table of all.
-    pub families: Vec<(String, Vec<String>)>,
-    /// Bounds of metrics.
-    pub bounds: Vec<Bounds>,
-    /// How each approach serves groups of users.
-    pub groups: Vec<GroupFacts>,
+    /// How approaches serve groups of users, by the approach's name.
+    pub groups: Vec<(String, Vec<GroupValues>)>,
     /// What there is to draw of the ratings.
     pub counts: Option<Counts>,
     /// The approaches, in the order of the results.
@@ -57,17 +52,6 @@ pub struct Facts {
     pub provenance: Provenance,
 }
 
-impl Facts {
-    /// What the column `metric` means: `ndcg@10` and `sampled99_ndcg@10` as `ndcg@k`.
-    pub(crate) fn meaning(&self, metric: &str) -> Option<&str> {
-        let plain =
-            metric.strip_prefix("sampled").and_then(|rest| rest.split_once('_')).map_or(metric, |(_, name)| name);
-        let name = plain.split_once('@').map_or_else(|| plain.to_owned(), |(stem, _)| format!("{stem}@k"));
-        let found = self.metrics.iter().find(|(known, _)| *known == name || known == metric);
-        found.map(|(_, about)| about.as_str())
-    }
-}
-
 /// How to read the table of groups.
 pub(crate) const GROUPS: &str = "Each group's own value, and how far it lies from that of all other users, with its 95 % interval \
                                  (Welch): an interval without 0 says that the approach serves the group better, or worse, than the others.";
@@ -75,62 +59,6 @@ pub(crate) const GROUPS: &str = "Each group's own value, and how far it lies fro
 /// How to read the shares of variance.
 pub(crate) const SHARES: &str = "Of the variance of one run's number, which share is due to what the repetitions differ in, the rest being due \
                                  to which users are in the test: near 0 % another seed matters little, near 100 % one seed says little.";
-
-/// The metrics of `results` by family: first the families that `facts` names, then the rest.
-pub(crate) fn families<'a>(results: &'a Results, facts: &Facts) -> Vec<(String, Vec<&'a str>)> {
-    let names = results.metric_names();
-    let mut families: Vec<(String, Vec<&str>)> = Vec::new();
-    for (title, of_family) in &facts.families {
-        families.push((
-            title.clone(),
-            names.iter().copied().filter(|name| of_family.iter().any(|one| one == name)).collect(),
-        ));
-    }
-    let is_left = |name: &&str| !families.iter().any(|(_, names)| names.contains(name));
-    let left = names.iter().copied().filter(is_left).collect();
-    families.push((String::new(), left));
-    families.retain(|(_, names)| !names.is_empty());
-    families
-}
-
-/// The 95 % bounds of a metric of an approach.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Bounds {
-    /// The approach's name in the results.
-    pub approach: String,
-    /// The metric's name in the results.
-    pub metric: String,
-    /// The lower bound.
-    pub low: f64,
-    /// The upper bound.
-    pub high: f64,
-}
-
-/// How an approach serves a group of users.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GroupFacts {
-    /// The approach's name in the results.
-    pub approach: String,
-    /// What the group has in common: `gender`, `activity`.
-    pub attribute: String,
-    /// The group: `F`, `50+`.
-    pub group: String,
-    /// Users with test rows in it.
-    pub n_users: usize,
-    /// Its metrics.
-    pub metrics: Vec<GroupMetric>,
-}
-
-/// A metric of a group of users.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GroupMetric {
-    /// The metric's name in the results.
-    pub metric: String,
-    /// Its value for these users alone.
-    pub value: f64,
-    /// The value less that of all other users, with its lower and upper 95 % bounds.
-    pub gap: Option<[f64; 3]>,
-}
 
 /// What is known of an approach beyond its numbers.
 #[derive(Clone, Debug, Default)]

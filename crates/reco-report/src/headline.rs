@@ -5,6 +5,7 @@
 //! **Invariant**: a lead above 0 is on the better side, for errors too; a lead whose interval holds 0 is said to be
 //! possibly luck, and one over too few users or repetitions to be too little to tell.
 
+use reco_eval::{BestFor, Column};
 use serde::{Deserialize, Serialize};
 
 use crate::Results;
@@ -16,35 +17,22 @@ pub struct Headline {
     pub best: Vec<Best>,
 }
 
-/// A task that approaches are asked to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BestFor {
-    /// To name items worth a look.
-    #[default]
-    Lists,
-    /// To say how a user would rate an item.
-    Stars,
-}
-
-impl BestFor {
-    /// In a word.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Lists => "lists",
-            Self::Stars => "stars",
-        }
+/// What approaches are asked for, in a word.
+pub(crate) fn word(task: BestFor) -> &'static str {
+    match task {
+        BestFor::Lists => "lists",
+        BestFor::Stars => "stars",
     }
 }
 
 /// The best approach for a task.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     /// The task.
     #[serde(rename = "for")]
     pub task: BestFor,
     /// The metric that says so: `ndcg@10`.
-    pub metric: String,
+    pub metric: Column,
     /// The approach.
     pub approach: String,
     /// Its value.
@@ -148,8 +136,9 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// `NDCG@10`, `RMSE`; names of several words stay as they are.
-pub(crate) fn metric_name(name: &str) -> String {
-    if name.contains('_') { name.to_owned() } else { name.to_uppercase() }
+pub(crate) fn metric_name(column: &Column) -> String {
+    let name = column.to_string();
+    if name.contains('_') { name } else { name.to_uppercase() }
 }
 
 impl Best {
@@ -182,7 +171,7 @@ impl Best {
         if self.hit_nothing() {
             return format!("best for lists: none, no list hit anything ({} is 0)", metric_name(metric));
         }
-        let what = format!("best for {}: {approach}, {} {}", task.word(), metric_name(metric), number(*value));
+        let what = format!("best for {}: {approach}, {} {}", word(*task), metric_name(metric), number(*value));
         format!("{what}, {}", self.by_how_much().join(", "))
     }
 }
@@ -231,7 +220,7 @@ pub(crate) mod tests {
             best: vec![
                 Best {
                     task: BestFor::Lists,
-                    metric: "ndcg@10".to_owned(),
+                    metric: "ndcg@10".parse().unwrap(),
                     approach: "profile".to_owned(),
                     value: 0.1353,
                     plain: Some("popularity".to_owned()),
@@ -242,7 +231,7 @@ pub(crate) mod tests {
                 },
                 Best {
                     task: BestFor::Stars,
-                    metric: "rmse".to_owned(),
+                    metric: "rmse".parse().unwrap(),
                     approach: "neural".to_owned(),
                     value: 0.91,
                     plain: Some("user-mean".to_owned()),

@@ -5,15 +5,17 @@
 //! **Invariant**: a number shown is a number of [`Results`], rounded only for reading; results.json has every bit.
 //!
 //! ```
+//! use reco_eval::{Column, Metrics};
 //! use reco_report::{ApproachResult, DatasetSummary, Results, SplitSummary, terminal_table};
 //!
-//! let approach = |name: &str, ndcg: f64| ApproachResult {
+//! let ndcg: Column = "ndcg@10".parse()?;
+//! let approach = |name: &str, value: f64| ApproachResult {
 //!     name: name.to_owned(),
 //!     n_parameters: 0,
 //!     epochs: None,
 //!     train_seconds: 0.01,
 //!     ratings_per_second: None,
-//!     metrics: vec![("ndcg@10".to_owned(), Some(ndcg))].into(),
+//!     metrics: Metrics(vec![(ndcg.clone(), Some(value))]),
 //!     ..Default::default()
 //! };
 //! let results = Results {
@@ -24,13 +26,13 @@
 //!     seed: 42,
 //!     summary: None,
 //!     approaches: vec![approach("random", 0.0123), approach("popularity", 0.1234)],
-//!     lower_is_better: vec!["mae".to_owned()],
+//!     lower_is_better: vec!["mae".parse()?],
 //!     neither_is_better: Vec::new(),
 //!     repeat: None,
 //! };
 //! assert!(terminal_table(&results).contains("*0.1234"));
 //! assert!(results.to_json()?.contains("\"ndcg@10\": 0.1234"));
-//! # Ok::<(), reco_report::ReportError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod canvas;
@@ -48,23 +50,18 @@ mod results;
 mod terminal;
 
 pub use canvas::Drawing;
-pub use comparison::{
-    BetterValue, ComparedGroup, ComparedMetric, ComparedPair, ComparedRun, Comparison, ComparisonVerdict,
-    SelfCheckOutcome, SelfCheckPlan, TestOutcome, comparison_page, comparison_summary, comparison_table,
-};
+pub use comparison::{ComparedPair, ComparedRun, Comparison, comparison_page, comparison_summary, comparison_table};
 pub use diagram::{diagram, mermaid, summary};
 pub use facts::{
-    ApproachFacts, Bounds, ContextCounts, Counts, DetailList, DetailRow, Facts, GroupFacts, GroupMetric, Provenance,
-    Recommended, RecommendedItem, ReportConfig, Suggestion, UserDetail, Work,
+    ApproachFacts, ContextCounts, Counts, DetailList, DetailRow, Facts, Provenance, Recommended, RecommendedItem,
+    ReportConfig, Suggestion, UserDetail, Work,
 };
 pub use figure::Figures;
 pub use grid::Grid;
-pub use headline::{Best, BestFor, Headline, Lead, last_words};
+pub use headline::{Best, Headline, Lead, last_words};
 pub use html::html;
 pub use markdown::markdown;
-pub use results::{
-    ApproachResult, BucketResult, DatasetSummary, Metrics, RepeatedResult, ReportError, Results, SplitSummary,
-};
+pub use results::{ApproachResult, DatasetSummary, RepeatedResult, ReportError, Results, SplitSummary};
 pub use terminal::terminal_table;
 
 /// `name` as a part of a file's name, on any system.

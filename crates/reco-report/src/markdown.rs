@@ -6,19 +6,20 @@
 
 use std::fmt::Write as _;
 
-use crate::facts::{ELSEWHERE, GROUPS, SHARES, families};
+use reco_eval::{Column, Gap};
+
+use crate::facts::{ELSEWHERE, GROUPS, SHARES};
+use crate::figure::HistoryOf;
+use crate::results::meaning;
 use crate::terminal::how_repeated;
-use crate::{
-    ApproachResult, BucketResult, Facts, HOW_TO_READ, Recommended, ReportConfig, Results, Suggestion, UserDetail,
-    cells, last_words,
-};
+use crate::{Facts, HOW_TO_READ, Recommended, ReportConfig, Results, Suggestion, UserDetail, cells, last_words};
 
 /// The text of report.md.
 pub fn markdown(results: &Results, facts: &Facts, config: &ReportConfig) -> String {
     let mut text = format!("# {}\n", inline(&results.experiment));
     in_short(&mut text, results, facts);
     dataset(&mut text, results, facts);
-    table_of_results(&mut text, results, facts);
+    table_of_results(&mut text, results);
     validation(&mut text, results);
     by_history(&mut text, results);
     by_group(&mut text, facts, results);
@@ -94,11 +95,11 @@ fn dataset(text: &mut String, results: &Results, facts: &Facts) {
     );
 }
 
-fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
+fn table_of_results(text: &mut String, results: &Results) {
     *text += "\n## Results\n";
-    for (family, names) in families(results, facts) {
+    for (family, names) in results.families() {
         if !family.is_empty() {
-            let _ = writeln!(text, "\n### {}", inline(&family));
+            let _ = writeln!(text, "\n### {}", inline(family));
         }
         *text += "\n";
         let mut header = vec!["approach".to_owned()];
@@ -113,7 +114,7 @@ fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
             row
         });
         table(text, &header, "l", rows);
-        meanings(text, &names, facts);
+        meanings(text, &names);
     }
     let _ = writeln!(text, "\n{}", HOW_TO_READ.replace('*', "\\*"));
     if results.repeat.is_some() {
@@ -123,10 +124,10 @@ fn table_of_results(text: &mut String, results: &Results, facts: &Facts) {
 }
 
 /// What the columns of a table mean, below it.
-fn meanings(text: &mut String, names: &[&str], facts: &Facts) {
+fn meanings(text: &mut String, names: &[&Column]) {
     let mut told: Vec<&str> = Vec::new();
     for name in names {
-        let Some(about) = facts.meaning(name).filter(|about| !told.contains(about)) else { continue };
+        let Some(about) = meaning(name).filter(|about| !told.contains(about)) else { continue };
         *text += if told.is_empty() { "\n" } else { "" };
         told.push(about);
         let _ = writeln!(text, "- `{name}`: {}", inline(about));
@@ -139,18 +140,18 @@ fn validation(text: &mut String, results: &Results) {
     *text += "\n## On validation rows\n\nTheir lists leave out what training had. Nothing was fitted to these rows, but networks may have \
               stopped by them; `reco recommend` asks by NDCG here where no approach is named.\n\n";
     let mut header = vec!["approach".to_owned()];
-    header.extend(first.0.iter().map(|(name, _)| name.clone()));
+    header.extend(first.columns().map(Column::to_string));
     let rows = results.approaches.iter().map(|approach| {
-        let cells = first.0.iter().map(|(name, _)| cells::metric(approach.validation.get(name)));
+        let cells = first.columns().map(|column| cells::metric(approach.validation.get(column)));
         [inline(&approach.name)].into_iter().chain(cells).collect::<Vec<_>>()
     });
     table(text, &header, "l", rows);
 }
 
-/// The share of each main metric's variance that is due to the repetitions.
+/// The share of each metric's variance that is due to the repetitions.
 fn shares(text: &mut String, results: &Results) {
-    let names = results.metrics_with_shares();
-    let share = |approach: &str, name: &str| {
+    let names = results.columns_with_shares();
+    let share = |approach: &str, name: &Column| {
         results.share_of_repetitions(approach, name).map(|share| format!("{:.0} %", 100.0 * share))
     };
     let rows: Vec<Vec<String>> = (results.approaches.iter())
@@ -163,55 +164,46 @@ fn shares(text: &mut String, results: &Results) {
         .collect();
     if !rows.is_empty() {
         let _ = writeln!(text, "\n### Share of variance due to the repetitions\n\n{SHARES}\n");
-        let header: Vec<&str> = ["approach"].into_iter().chain(names).collect();
+        let names = names.into_iter().map(Column::to_string);
+        let header: Vec<String> = ["approach".to_owned()].into_iter().chain(names).collect();
         table(text, &header, "l", rows.into_iter());
     }
 }
 
 /// How each approach serves groups of users, by the first main metric.
 fn by_group(text: &mut String, facts: &Facts, results: &Results) {
-    let Some(name) = results.main_metrics().first().copied().filter(|_| !facts.groups.is_empty()) else { return };
+    let Some(name) = results.main_columns().first().copied().filter(|_| !facts.groups.is_empty()) else { return };
     let _ = writeln!(text, "\n## By group\n\n{name}{}. {GROUPS}\n", if results.is_error(name) { " ↓" } else { "" });
-    let rows = facts.groups.iter().filter_map(|group| {
-        let metric = group.metrics.iter().find(|metric| metric.metric == name)?;
-        let gap = metric.gap.map_or_else(
+    let groups = facts.groups.iter().flat_map(|(approach, groups)| groups.iter().map(move |group| (approach, group)));
+    let rows = groups.filter_map(|(approach, group)| {
+        let (value, gap) = group.get(name)?;
+        let gap = gap.map_or_else(
             || cells::NOTHING.to_owned(),
-            |[difference, low, high]| format!("{difference:+.4} ({low:+.4} to {high:+.4})"),
+            |Gap { difference, low, high }| format!("{difference:+.4} ({low:+.4} to {high:+.4})"),
         );
-        let cells = [&group.approach, &group.attribute, &group.group].map(|cell| inline(cell));
-        Some(
-            cells
-                .into_iter()
-                .chain([cells::count(group.n_users), cells::metric(Some(metric.value)), gap])
-                .collect::<Vec<_>>(),
-        )
+        let names = [approach, &group.attribute, &group.group].map(|cell| inline(cell));
+        let cells = [cells::count(group.n_users), cells::metric(Some(value)), gap];
+        Some(names.into_iter().chain(cells).collect::<Vec<_>>())
     });
-    table(text, &["approach", "attribute", "group", "users", name, "less that of all others"], "lll", rows);
+    let name = name.to_string();
+    table(text, &["approach", "attribute", "group", "users", &name, "less that of all others"], "lll", rows);
 }
 
 /// A table for each main metric, of users and of items, with approaches as rows and buckets as columns.
 fn by_history(text: &mut String, results: &Results) {
-    type HistoryColumns = (&'static str, fn(&ApproachResult) -> &[BucketResult], fn(&BucketResult) -> usize);
-    let sides: [HistoryColumns; 2] = [
-        ("users", |approach| &approach.by_user_history, |bucket| bucket.n_users),
-        ("items", |approach| &approach.by_item_history, |bucket| bucket.n_test),
-    ];
     let mut heading = "\n## By history\n\nUsers, and the items of held-out ratings, by how many training ratings they have; \
                        in brackets how many users, or held-out ratings, that is. Lists are of the whole catalogue all \
                        the same.\n";
-    for (side, buckets, size) in sides {
-        // An empty bucket is empty for all approaches, which are judged by the same rows.
-        let Some(first) = results.approaches.first().map(buckets) else { continue };
-        let shown: Vec<usize> = (0..first.len()).filter(|&at| first[at].n_test > 0).collect();
-        for name in results.main_metrics().into_iter().filter(|_| !shown.is_empty()) {
+    for side in HistoryOf::ALL {
+        let shown = side.shown(results);
+        for name in results.main_columns().into_iter().filter(|_| !shown.is_empty()) {
             let arrow = if results.is_error(name) { " ↓" } else { "" };
-            let _ = writeln!(text, "{heading}\n### {name}{arrow} by {side}' training ratings\n");
+            let _ = writeln!(text, "{heading}\n### {name}{arrow} by {}' training ratings\n", side.name());
             heading = "";
             let mut header = vec!["approach".to_owned()];
-            header.extend(shown.iter().map(|&at| format!("{} ({})", first[at].bucket, cells::count(size(&first[at])))));
+            header.extend(shown.iter().map(|&at| side.header(results, at)));
             let rows = results.approaches.iter().map(|approach| {
-                let value = |at: usize| buckets(approach).get(at).and_then(|bucket| bucket.metrics.get(name));
-                let cells = shown.iter().map(|&at| cells::metric(value(at)));
+                let cells = shown.iter().map(|&at| cells::metric(side.value(approach, at, name)));
                 [inline(&approach.name)].into_iter().chain(cells).collect::<Vec<_>>()
             });
             table(text, &header, "l", rows);
@@ -345,7 +337,6 @@ mod tests {
         Facts {
             dataset: vec![pair("licence", "not for commercial use")],
             evaluation: vec![pair("relevance threshold", "4 stars")],
-            metrics: vec![pair("ndcg@10", "discounted gain of the first 10, over the best possible")],
             training: vec![("neural".to_owned(), log)],
             checksums: vec![pair("tables/ratings.parquet", "00ff")],
             details: vec![UserDetail {

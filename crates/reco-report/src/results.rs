@@ -1,15 +1,14 @@
 //! Holds the results of an experiment, number by number, as results.json does.
 //!
-//! Does not know what a metric means, only which are errors, so that the least one is best.
+//! Does not know how a number was made.
 //!
 //! **Invariant**: written and read again, results are equal, every bit of every number; none is NaN or infinite.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::de::{MapAccess, Visitor};
-use serde::ser::{Error as _, SerializeMap as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use reco_eval::metric::{Better, Family};
+use reco_eval::{BucketValues, Column, Interval, METRICS, Metrics, main_columns};
+use serde::{Deserialize, Serialize};
 
 use crate::Headline;
 
@@ -31,12 +30,12 @@ pub struct Results {
     pub summary: Option<Headline>,
     /// One per approach, in the experiment's order.
     pub approaches: Vec<ApproachResult>,
-    /// Names of the metrics that are errors; of all others, more is better.
+    /// The columns of errors; of all others, more is better.
     #[serde(default)]
-    pub lower_is_better: Vec<String>,
-    /// Names of the metrics that say what lists are like: none of their values is better than another.
+    pub lower_is_better: Vec<Column>,
+    /// The columns that say what lists are like: none of their values is better than another.
     #[serde(default)]
-    pub neither_is_better: Vec<String>,
+    pub neither_is_better: Vec<Column>,
     /// For a repeated experiment, what each repetition gave; the numbers above are then their means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Vec<RepeatedResult>>,
@@ -103,85 +102,13 @@ pub struct ApproachResult {
     pub validation: Metrics,
     /// The bounds, lower and upper, between which each metric would lie 95 times in 100 with other test users.
     #[serde(default)]
-    pub intervals: BTreeMap<String, [f64; 2]>,
+    pub intervals: BTreeMap<Column, Interval>,
     /// The metrics of some users only, by how many training ratings they have; empty if not asked for.
     #[serde(default)]
-    pub by_user_history: Vec<BucketResult>,
+    pub by_user_history: Vec<BucketValues>,
     /// The metrics with some test rows only, by how many training ratings their items have; empty if not asked for.
     #[serde(default)]
-    pub by_item_history: Vec<BucketResult>,
-}
-
-/// The metrics of the users, or of the test rows, with a given number of training ratings.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct BucketResult {
-    /// How many: `0`, `1-4`, `50+`.
-    pub bucket: String,
-    /// Users with test rows in it.
-    pub n_users: usize,
-    /// Test rows in it.
-    pub n_test: usize,
-    /// Its metrics.
-    pub metrics: Metrics,
-}
-
-/// Metrics by name, in the order they are shown; in JSON an object. `None`, in JSON `null`: does not apply.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Metrics(pub Vec<(String, Option<f64>)>);
-
-impl Metrics {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The value of metric `name`; `None` where it does not apply or is not there.
-    pub fn get(&self, name: &str) -> Option<f64> {
-        self.0.iter().find(|(known, _)| known == name).and_then(|(_, value)| *value)
-    }
-}
-
-impl From<Vec<(String, Option<f64>)>> for Metrics {
-    fn from(metrics: Vec<(String, Option<f64>)>) -> Self {
-        Self(metrics)
-    }
-}
-
-impl Serialize for Metrics {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            if let Some(value) = value.filter(|value| !value.is_finite()) {
-                return Err(S::Error::custom(format!("metric `{name}` is `{value}`, which JSON cannot say")));
-            }
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Metrics {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(InOrder)
-    }
-}
-
-struct InOrder;
-
-impl<'de> Visitor<'de> for InOrder {
-    type Value = Metrics;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of metrics, each a number or null")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metrics, A::Error> {
-        let mut metrics = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            metrics.push(entry);
-        }
-        Ok(Metrics(metrics))
-    }
+    pub by_item_history: Vec<BucketValues>,
 }
 
 /// The mean of at least one value.
@@ -246,9 +173,9 @@ impl Results {
     }
 
     /// The standard deviation (of a sample) of a metric over the repetitions, where there are two or more.
-    pub fn deviation(&self, approach: &str, metric: &str) -> Option<f64> {
+    pub fn deviation(&self, approach: &str, column: &Column) -> Option<f64> {
         let of = |repeated: &RepeatedResult| {
-            repeated.approaches.iter().find(|one| one.name == approach).and_then(|one| one.metrics.get(metric))
+            repeated.approaches.iter().find(|one| one.name == approach).and_then(|one| one.metrics.get(column))
         };
         let values: Vec<f64> = self.repeat.as_ref()?.iter().map(of).collect::<Option<_>>()?;
         let mean = average(values.clone());
@@ -259,75 +186,108 @@ impl Results {
     /// The share of a metric's variance that is due to what the repetitions differ in, such as the seed:
     /// `s² / (s² + e²)`, where s is their standard deviation and e the standard error of one of them, from its interval
     /// over users. Near 0, another seed matters less than other test users; near 1, one seed says little.
-    pub fn share_of_repetitions(&self, approach: &str, metric: &str) -> Option<f64> {
+    pub fn share_of_repetitions(&self, approach: &str, column: &Column) -> Option<f64> {
         let squares: Vec<f64> = (self.repeat.as_ref()?.iter())
             .map(|one| {
                 let of = one.approaches.iter().find(|one| one.name == approach)?;
-                let [low, high] = *of.intervals.get(metric)?;
+                let Interval { low, high } = *of.intervals.get(column)?;
                 // An interval of a normal distribution is 2 · 1.96 standard errors wide.
                 Some(((high - low) / 3.92).powi(2))
             })
             .collect::<Option<_>>()?;
-        let (between, within) = (self.deviation(approach, metric)?.powi(2), average(squares));
+        let (between, within) = (self.deviation(approach, column)?.powi(2), average(squares));
         (between + within > 0.0).then(|| between / (between + within))
     }
 
-    /// Metrics for which some approach has a share of the repetitions.
-    pub fn metrics_with_shares(&self) -> Vec<&str> {
-        let has = |name: &&str| self.approaches.iter().any(|one| self.share_of_repetitions(&one.name, name).is_some());
-        self.metric_names().into_iter().filter(has).collect()
+    /// Columns of which some approach has a share of the repetitions.
+    pub fn columns_with_shares(&self) -> Vec<&Column> {
+        let has =
+            |column: &&Column| self.approaches.iter().any(|one| self.share_of_repetitions(&one.name, column).is_some());
+        self.columns().into_iter().filter(has).collect()
     }
 
-    /// Names of all metrics that any approach has, in the order of their first appearance.
-    pub fn metric_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        for (name, _) in self.approaches.iter().flat_map(|approach| &approach.metrics.0) {
-            if !names.contains(&name.as_str()) {
-                names.push(name);
+    /// All columns that any approach has, in the order of their first appearance.
+    pub fn columns(&self) -> Vec<&Column> {
+        let mut columns: Vec<&Column> = Vec::new();
+        for column in self.approaches.iter().flat_map(|approach| approach.metrics.columns()) {
+            if !columns.contains(&column) {
+                columns.push(column);
             }
         }
-        names
+        columns
     }
 
-    /// The best value of metric `name`, where at least two approaches have one.
-    pub fn best(&self, name: &str) -> Option<f64> {
-        self.best_of(name, self.approaches.iter().filter_map(|approach| approach.metrics.get(name)))
+    /// The columns that apply to some approach, in the same order.
+    pub fn applying(&self) -> Vec<&Column> {
+        self.columns().into_iter().filter(|column| self.applies(column)).collect()
     }
 
-    /// The best of these values of metric `name`; `None` for fewer than two, and where no value is better than another.
-    pub(crate) fn best_of(&self, name: &str, values: impl Iterator<Item = f64>) -> Option<f64> {
-        if self.neither_is_better.iter().any(|neither| neither == name) {
-            return None;
+    /// The columns by family, each with its title; last, without a title, those of metrics that are not ours.
+    pub(crate) fn families(&self) -> Vec<(&'static str, Vec<&Column>)> {
+        let family = |column: &Column| column.entry(METRICS).map(|entry| entry.family);
+        let of = |wanted: Option<Family>| {
+            let columns: Vec<&Column> = self.columns().into_iter().filter(|one| family(one) == wanted).collect();
+            (wanted.map_or("", Family::title), columns)
+        };
+        let families = Family::ALL.into_iter().map(Some).chain([None]).map(of);
+        families.filter(|(_, columns)| !columns.is_empty()).collect()
+    }
+
+    /// Which of two values of `column` is the better one.
+    pub fn better(&self, column: &Column) -> Better {
+        if self.lower_is_better.contains(column) {
+            Better::Lower
+        } else if self.neither_is_better.contains(column) {
+            Better::Neither
+        } else {
+            Better::Higher
         }
+    }
+
+    /// Whether less of `column` is better.
+    pub fn is_error(&self, column: &Column) -> bool {
+        self.better(column) == Better::Lower
+    }
+
+    /// The best value of `column`, where at least two approaches have one.
+    pub fn best(&self, column: &Column) -> Option<f64> {
+        self.best_of(column, self.approaches.iter().filter_map(|approach| approach.metrics.get(column)))
+    }
+
+    /// The best of these values of `column`; `None` for fewer than two, and where no value is better than another.
+    pub(crate) fn best_of(&self, column: &Column, values: impl Iterator<Item = f64>) -> Option<f64> {
+        let better = match self.better(column) {
+            Better::Higher => f64::max,
+            Better::Lower => f64::min,
+            Better::Neither => return None,
+        };
         let values: Vec<f64> = values.collect();
-        let better = if self.is_error(name) { f64::min } else { f64::max };
         if values.len() < 2 { None } else { values.into_iter().reduce(better) }
     }
 
-    /// The main metrics, for where there is room for few: `ndcg@k` at its first length for lists, `rmse` for errors;
-    /// without either, the first one. Only those that apply to some approach.
-    pub fn main_metrics(&self) -> Vec<&str> {
-        let names: Vec<&str> = self.metric_names().into_iter().filter(|name| self.applies(name)).collect();
-        let find = |wanted: fn(&str) -> bool| names.iter().find(|name| wanted(name)).copied();
-        let main: Vec<&str> =
-            [find(|name| name.starts_with("ndcg@")), find(|name| name == "rmse")].into_iter().flatten().collect();
-        if main.is_empty() { names.into_iter().take(1).collect() } else { main }
+    /// The main ones of the columns that apply to some approach, for where there is room for few.
+    pub fn main_columns(&self) -> Vec<&Column> {
+        main_columns(self.applying())
     }
 
-    /// Whether metric `name` applies to some approach.
-    pub fn applies(&self, name: &str) -> bool {
-        self.approaches.iter().any(|approach| approach.metrics.get(name).is_some())
+    /// Whether `column` applies to some approach.
+    pub fn applies(&self, column: &Column) -> bool {
+        self.approaches.iter().any(|approach| approach.metrics.get(column).is_some())
     }
+}
 
-    /// Whether less of metric `name` is better.
-    pub fn is_error(&self, name: &str) -> bool {
-        self.lower_is_better.iter().any(|error| error == name)
-    }
+/// What `column` means, in a line.
+pub(crate) fn meaning(column: &Column) -> Option<&'static str> {
+    column.entry(METRICS).map(|entry| entry.about)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+
+    pub(crate) fn column(name: &str) -> Column {
+        name.parse().unwrap()
+    }
 
     /// Three approaches of which one has no stars; the numbers are made up.
     pub(crate) fn sample() -> Results {
@@ -337,7 +297,7 @@ pub(crate) mod tests {
             epochs,
             train_seconds: epochs.map_or(0.00125, |epochs| epochs as f64 * 0.375),
             ratings_per_second: epochs.map(|_| 80_000.0 / 0.375),
-            metrics: Metrics(metrics.iter().map(|&(name, value)| (name.to_owned(), value)).collect()),
+            metrics: metrics.iter().map(|&(name, value)| (column(name), value)).collect(),
             ..ApproachResult::default()
         };
         Results {
@@ -374,7 +334,7 @@ pub(crate) mod tests {
                     &[("mae", Some(0.7199999)), ("rmse", Some(0.91)), ("ndcg@10", Some(0.0625))],
                 ),
             ],
-            lower_is_better: vec!["mae".to_owned(), "rmse".to_owned()],
+            lower_is_better: ["mae", "rmse"].map(column).to_vec(),
             neither_is_better: Vec::new(),
             repeat: None,
         }
@@ -382,11 +342,12 @@ pub(crate) mod tests {
 
     /// [`sample`], and what came out for users and items with more or fewer training ratings.
     pub(crate) fn sample_by_history() -> Results {
-        let bucket = |bucket: &str, n_users, n_test, ndcg, rmse| BucketResult {
+        let bucket = |bucket: &str, n_users, n_test, ndcg, rmse| BucketValues {
             bucket: bucket.to_owned(),
             n_users,
             n_test,
-            metrics: Metrics(vec![("rmse".to_owned(), rmse), ("ndcg@10".to_owned(), ndcg)]),
+            n_users_without_relevant: 0,
+            metrics: Metrics(vec![(column("rmse"), rmse), (column("ndcg@10"), ndcg)]),
         };
         let mut results = sample();
         for (row, approach) in results.approaches.iter_mut().enumerate() {
@@ -413,7 +374,7 @@ pub(crate) mod tests {
             (0..2000_u64)
                 .map(|n| {
                     (
-                        format!("m{n}"),
+                        column(&format!("m{n}")),
                         Some(f64::from_bits(0x3fe0_0000_0000_0000 | n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12)),
                     )
                 })
@@ -432,11 +393,11 @@ pub(crate) mod tests {
     #[test]
     fn the_main_metrics_are_one_of_lists_and_one_of_errors() {
         let mut results = sample();
-        assert_eq!(results.main_metrics(), ["ndcg@10", "rmse"]);
-        results.approaches.iter_mut().for_each(|approach| approach.metrics.0.retain(|(name, _)| name == "mae"));
-        assert_eq!(results.main_metrics(), ["mae"]);
+        assert_eq!(results.main_columns(), [&column("ndcg@10"), &column("rmse")]);
+        results.approaches.iter_mut().for_each(|approach| approach.metrics.0.retain(|(column, _)| column.is("mae")));
+        assert_eq!(results.main_columns(), [&column("mae")]);
         results.approaches.truncate(1);
-        assert!(results.main_metrics().is_empty(), "`mae` does not apply to what is left");
+        assert!(results.main_columns().is_empty(), "`mae` does not apply to what is left");
     }
 
     #[test]
@@ -462,14 +423,17 @@ pub(crate) mod tests {
         second.approaches[1].metrics.0[0].1 = Some(0.7334);
         second.approaches[1].epochs = Some(17);
         let mean = Results::mean(vec![("seed=0".to_owned(), sample()), ("seed=1".to_owned(), second)]);
-        assert!((mean.approaches[1].metrics.get("mae").unwrap() - 0.7284).abs() < 1e-12);
-        assert!((mean.deviation("neural", "mae").unwrap() - 0.01 / 2.0_f64.sqrt()).abs() < 1e-12);
-        assert_eq!(mean.deviation("neural", "rmse"), Some(0.0));
-        assert_eq!((mean.deviation("popularity", "mae"), sample().deviation("neural", "mae")), (None, None));
+        assert!((mean.approaches[1].metrics.get(&column("mae")).unwrap() - 0.7284).abs() < 1e-12);
+        assert!((mean.deviation("neural", &column("mae")).unwrap() - 0.01 / 2.0_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(mean.deviation("neural", &column("rmse")), Some(0.0));
+        assert_eq!(
+            (mean.deviation("popularity", &column("mae")), sample().deviation("neural", &column("mae"))),
+            (None, None)
+        );
         assert_eq!((mean.approaches[1].epochs, mean.approaches[2].epochs), (None, Some(9)));
         let read: Results = serde_json::from_str(&mean.to_json().unwrap()).unwrap();
         assert_eq!(read, mean);
-        assert_eq!(read.repeat.unwrap()[1].approaches[1].metrics.get("mae"), Some(0.7334));
+        assert_eq!(read.repeat.unwrap()[1].approaches[1].metrics.get(&column("mae")), Some(0.7334));
 
         let each = [sample_by_history(), sample_by_history()].map(|results| (String::new(), results));
         let mean = Results::mean(each.to_vec());
@@ -481,12 +445,12 @@ pub(crate) mod tests {
     #[test]
     fn the_least_error_is_best_and_the_most_of_all_else() {
         let results = sample();
-        assert_eq!(results.best("mae"), Some(0.7199999));
-        assert_eq!(results.best("ndcg@10"), Some(0.1 + 0.2));
+        assert_eq!(results.best(&column("mae")), Some(0.7199999));
+        assert_eq!(results.best(&column("ndcg@10")), Some(0.1 + 0.2));
         let lone = Results { approaches: results.approaches[..2].to_vec(), ..results };
-        assert_eq!(lone.best("mae"), None, "one value alone is no best");
-        let neither = Results { neither_is_better: vec!["ndcg@10".to_owned()], ..sample() };
-        assert_eq!(neither.best("ndcg@10"), None);
+        assert_eq!(lone.best(&column("mae")), None, "one value alone is no best");
+        let neither = Results { neither_is_better: vec![column("ndcg@10")], ..sample() };
+        assert_eq!(neither.best(&column("ndcg@10")), None);
     }
 
     #[test]
@@ -494,7 +458,7 @@ pub(crate) mod tests {
         let with = |value, half: f64| {
             let mut results = sample();
             results.approaches[1].metrics.0[2].1 = Some(value);
-            results.approaches[1].intervals.insert("ndcg@10".to_owned(), [value - half, value + half]);
+            results.approaches[1].intervals.insert(column("ndcg@10"), [value - half, value + half].into());
             results
         };
         // Seeds have a variance of 0.02², users one of 0.01².
@@ -503,8 +467,8 @@ pub(crate) mod tests {
             ("seed=1".to_owned(), with(0.25, 0.0196)),
             ("seed=2".to_owned(), with(0.25 + 0.02, 0.0196)),
         ]);
-        assert!((mean.share_of_repetitions("neural", "ndcg@10").unwrap() - 0.8).abs() < 1e-9);
-        assert_eq!(mean.share_of_repetitions("neural", "mae"), None, "it has no interval");
-        assert_eq!(sample().share_of_repetitions("neural", "ndcg@10"), None);
+        assert!((mean.share_of_repetitions("neural", &column("ndcg@10")).unwrap() - 0.8).abs() < 1e-9);
+        assert_eq!(mean.share_of_repetitions("neural", &column("mae")), None, "it has no interval");
+        assert_eq!(sample().share_of_repetitions("neural", &column("ndcg@10")), None);
     }
 }

@@ -23,13 +23,13 @@ pub fn terminal_table(results: &Results) -> String {
         Column::new("train s", results.approaches.iter().map(|approach| cells::seconds(approach.train_seconds)));
     let mut room = WIDTH.saturating_sub(columns[0].width() + seconds.width());
     let mut left_out = Vec::new();
-    for name in results.metric_names().into_iter().filter(|name| results.applies(name)) {
+    for name in results.applying() {
         let column = metric_column(results, name);
         if column.width() <= room {
             room -= column.width();
             columns.push(column);
         } else {
-            left_out.push(name);
+            left_out.push(name.to_string());
         }
     }
     // An approach that was not trained here took no time.
@@ -90,9 +90,9 @@ impl Column {
     }
 }
 
-fn metric_column(results: &Results, name: &str) -> Column {
+fn metric_column(results: &Results, name: &reco_eval::Column) -> Column {
     let best = results.best(name);
-    let header = if results.is_error(name) { format!("{name} ↓") } else { name.to_owned() };
+    let header = if results.is_error(name) { format!("{name} ↓") } else { name.to_string() };
     Column::new(
         &header,
         results.approaches.iter().map(|approach| {
@@ -120,7 +120,7 @@ pub(crate) fn render(columns: &[Column]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::tests::sample;
+    use crate::results::tests::{column, sample};
 
     #[test]
     fn marks_the_best_and_says_what_does_not_apply() {
@@ -131,7 +131,7 @@ mod tests {
     fn a_metric_that_applies_to_no_approach_has_no_column() {
         let mut results = sample();
         for approach in &mut results.approaches {
-            approach.metrics.0.push(("scaled_mape".to_owned(), None));
+            approach.metrics.0.push((column("scaled_mape"), None));
         }
         assert_eq!(terminal_table(&results), terminal_table(&sample()));
     }
@@ -141,7 +141,7 @@ mod tests {
         let mut results = sample();
         for approach in &mut results.approaches {
             for k in 1..=20 {
-                approach.metrics.0.push((format!("precision@{k}"), Some(1.0 / k as f64)));
+                approach.metrics.0.push((column(&format!("precision@{k}")), Some(1.0 / k as f64)));
             }
         }
         let text = terminal_table(&results);

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use reco_core::Requirement;
 use reco_core::options::did_you_mean;
+use reco_eval::Column;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -61,7 +62,7 @@ struct Answers {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RankedBy {
     /// A metric of the validation rows, the more the better.
-    Metric(String),
+    Metric(Column),
     /// Nothing, for this reason.
     Nothing(String),
 }
@@ -114,7 +115,7 @@ pub struct Chosen {
     /// `which ranked best on validation (ndcg@10 0.1290; next profile 0.1100)`.
     pub why: String,
     /// What the models were ranked by, if they were.
-    pub metric: Option<String>,
+    pub metric: Option<Column>,
     /// Its value.
     pub value: Option<f64>,
     /// The second best.

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use reco_data::located_files;
+use reco_eval::METRICS;
 use reco_report::Results;
 use serde::Serialize;
 
@@ -63,7 +64,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     };
     // An error in what the last stages are asked for is found before the first one works.
     for experiment in [experiment].into_iter().chain(experiment.repetitions.iter().map(|one| &one.experiment)) {
-        experiment.evaluate.check()?;
+        experiment.evaluate.check(METRICS)?;
     }
     let RunOptions { out, command, .. } = *options;
     let places: Vec<PathBuf> = experiment.repetitions.iter().map(|one| out.join(&one.label)).collect();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use reco_core::{Catalogue, Interactions, ItemIdx, Query, Recommender, ScoreError, ScoreKind, Scores, UserIdx, Who};
 use reco_data::{ScoreRows, TableOutput, read_scores};
-use reco_eval::Ask;
+use reco_eval::{Ask, Column, Interval, Metrics};
 use reco_report::Results;
 use serde::Serialize;
 
@@ -24,9 +24,9 @@ use crate::{Experiment, RunError, RunOptions};
 #[derive(Clone, Debug, Serialize)]
 pub struct ScoredFile {
     /// Name and value of each metric, at full precision; `null` where it does not apply.
-    pub metrics: BTreeMap<String, Option<f64>>,
+    pub metrics: Metrics,
     /// The bounds between which each metric would lie 95 times in 100 with other test users.
-    pub intervals: BTreeMap<String, [f64; 2]>,
+    pub intervals: BTreeMap<Column, Interval>,
     /// Users with test rows.
     pub n_users: usize,
     /// Those of them without a relevant test row, who are left out of metrics of rankings.
@@ -105,11 +105,9 @@ pub fn measure_scores(
     let test_users = || evaluation.per_user.iter().filter_map(|user| ruler.dataset.catalogue.users.get(&user.user));
     let seen = ruler.seen();
     let n_masked = |user: UserIdx| table.of(user).filter(|(item, _)| seen[user.index()].contains(*item)).count();
-    let intervals = evaluation.metrics.iter().zip(&evaluation.intervals);
-    let intervals = intervals.filter_map(|((name, _), interval)| Some((name.clone(), (*interval)?)));
     Ok(ScoredFile {
-        metrics: evaluation.metrics.iter().cloned().collect(),
-        intervals: intervals.map(|(name, interval)| (name, [interval.low, interval.high])).collect(),
+        metrics: evaluation.metrics.clone(),
+        intervals: evaluation.intervals.clone(),
         n_users: evaluation.n_users,
         n_users_without_relevant: evaluation.n_users_without_relevant,
         n_test: evaluation.n_test,
@@ -294,7 +292,7 @@ impl ScoredFile {
             self.n_users_without_relevant,
             "test users without a relevant item were left out of metrics of rankings",
         );
-        if self.metrics.values().all(Option::is_none) {
+        if self.metrics.iter().all(|(_, value)| value.is_none()) {
             let hint = "if the scores are stars, say `--stars`";
             remarks.push(format!("no metric of this experiment applies to an order: {hint}"));
         }

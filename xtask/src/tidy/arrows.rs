@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("reco-classic", &["reco-core"]),
     ("reco-models", &["reco-core"]),
     ("reco-eval", &["reco-core"]),
-    ("reco-report", &["reco-core"]),
+    ("reco-report", &["reco-core", "reco-eval"]),
     (
         "reco-run",
         &["reco-core", "reco-data", "reco-features", "reco-classic", "reco-models", "reco-eval", "reco-report"],

@@ -17,19 +17,20 @@
 //! use reco_eval::compare::{MetricValues, Pair, RunValues, UserRow, Verdict, compare};
 //! use reco_eval::metric::Better;
 //!
-//! let run = |shift: f64| RunValues {
+//! let run = |shift: f64| Ok::<_, reco_eval::EvalError>(RunValues {
 //!     users: (0..40).map(|n| UserRow { user: n.into(), n_train: 5, n_test: 3, n_rated: 3, n_relevant: 2, test_rows: None }).collect(),
 //!     metrics: vec![MetricValues {
-//!         name: "ndcg@10".to_owned(),
+//!         column: "ndcg@10".parse()?,
 //!         better: Better::Higher,
 //!         values: (0..40).map(|n| Some(0.2 + 0.01 * f64::from(n % 7) + shift * f64::from(n % 3))).collect(),
 //!     }],
-//! };
-//! let pair = Pair::join(&run(0.0), &run(0.05));
+//! });
+//! let pair = Pair::join(&run(0.0)?, &run(0.05)?);
 //! let compared = compare(&[(&pair, &[])], 0.05);
 //! let ndcg = &compared[0][0];
 //! assert_eq!(ndcg.verdict, Verdict::Better);
 //! assert!(ndcg.paired.interval.is_some_and(|interval| interval.low > 0.0));
+//! # Ok::<(), reco_eval::EvalError>(())
 //! ```
 
 mod averaged;
@@ -46,50 +47,51 @@ pub use averaged::{Averaged, Shared};
 pub use pair::{Grouping, MetricValues, Pair, PairedMetric, RunValues, UserRow};
 pub use paired::{ARITHMETIC, Paired, TestResult};
 pub use self_check::{Planted, Rejections, SelfCheck, self_check};
-pub use wilcoxon::{Method, SignedRank};
+
+use serde::{Deserialize, Serialize};
 
 use holm::holm;
 
+use crate::Column;
 use crate::metric::Better;
 
 /// What one metric says about two recommenders.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// The metric's column: `ndcg@10`.
-    pub metric: String,
+    pub metric: Column,
     /// Which of two values is the better one.
     pub better: Better,
-    /// Means, tests and effect sizes over all users who have a value of both.
+    /// Means, tests and effect sizes over all users who have a value of both; Holm's correction is over all tests of a kind in
+    /// the comparison.
+    #[serde(flatten)]
     pub paired: Paired,
-    /// p of the paired t test after Holm's correction over all t tests of the comparison.
-    pub t_holm: Option<f64>,
-    /// The same for the signed-rank test, over all signed-rank tests.
-    pub wilcoxon_holm: Option<f64>,
-    /// The same for the sign test, over all sign tests.
-    pub sign_holm: Option<f64>,
     /// What follows for B.
     pub verdict: Verdict,
     /// The same difference within each group of users.
     pub groups: Vec<GroupDifference>,
+    /// How the tests did on exchanged values; `None` until [`self_check`] was asked for, and where no two users differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_check: Option<SelfCheck>,
 }
 
 /// What one metric says about two recommenders in one group of users.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupDifference {
     /// The attribute that groups the users: `gender`.
     pub attribute: String,
     /// Their group: `F`.
     pub group: String,
-    /// As for all users, over those of the group.
+    /// As for all users, over those of the group; the test that decides is corrected over all groups of this metric and pair.
+    #[serde(flatten)]
     pub paired: Paired,
-    /// p of the test that decides, after Holm's correction over all groups of this metric and pair.
-    pub p_holm: Option<f64>,
     /// What follows for the group.
     pub verdict: Verdict,
 }
 
 /// What a test says of B compared with A.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// B is better for these users than chance explains.
     Better,
@@ -107,6 +109,13 @@ pub enum Verdict {
     TooFew,
 }
 
+impl Verdict {
+    /// Whether chance alone does not explain the difference.
+    pub fn is_significant(self) -> bool {
+        matches!(self, Self::Better | Self::Worse | Self::Higher | Self::Lower)
+    }
+}
+
 /// All metrics of all pairs, each pair's in the order of [`Pair::metrics`].
 ///
 /// `alpha` is the level of the verdicts, after Holm's correction over every metric of every pair (Holm 1979): the chance that
@@ -119,18 +128,24 @@ pub fn compare(pairs: &[(&Pair, &[Grouping])], alpha: f64) -> Vec<Vec<Difference
             pair.metrics().iter().filter_map(|metric| difference(metric, groupings, alpha)).collect()
         })
         .collect();
-    let corrected = |p: fn(&Paired) -> Option<f64>| {
-        holm(&compared.iter().flatten().map(|difference| p(&difference.paired)).collect::<Vec<_>>())
-    };
-    let t = corrected(|paired| paired.t.map(|test| test.p));
-    let wilcoxon = corrected(|paired| paired.wilcoxon.map(|test| test.p));
-    let sign = corrected(|paired| paired.sign);
-    for (at, difference) in compared.iter_mut().flatten().enumerate() {
-        (difference.t_holm, difference.wilcoxon_holm, difference.sign_holm) = (t[at], wilcoxon[at], sign[at]);
-        let decides = difference.t_holm.or(difference.wilcoxon_holm);
-        difference.verdict = verdict(&difference.paired, difference.better, decides, alpha);
+    let kinds: [fn(&mut Paired) -> Option<&mut TestResult>; 3] =
+        [|paired| paired.t.as_mut(), |paired| paired.wilcoxon.as_mut(), |paired| paired.sign.as_mut()];
+    for of_kind in kinds {
+        correct(compared.iter_mut().flatten().map(|difference| of_kind(&mut difference.paired)));
+    }
+    for difference in compared.iter_mut().flatten() {
+        difference.verdict = verdict(&difference.paired, difference.better, alpha);
     }
     compared
+}
+
+/// Corrects the p values of these tests for being so many.
+fn correct<'a>(tests: impl Iterator<Item = Option<&'a mut TestResult>>) {
+    let tests: Vec<&mut TestResult> = tests.flatten().collect();
+    let corrected = holm(&tests.iter().map(|test| test.p).collect::<Vec<_>>());
+    for (test, p_holm) in tests.into_iter().zip(corrected) {
+        test.p_holm = Some(p_holm);
+    }
 }
 
 /// One metric, its groups included, before the correction over all metrics; `None` where no user has a value of both.
@@ -145,31 +160,27 @@ fn difference(metric: &PairedMetric, groupings: &[Grouping], alpha: f64) -> Opti
                 attribute: attribute.clone(),
                 group: group.clone(),
                 paired,
-                p_holm: None,
                 verdict: Verdict::TooFew,
             }));
         }
     }
-    let corrected = holm(&groups.iter().map(|group| group.paired.deciding_p()).collect::<Vec<_>>());
-    for (group, p_holm) in groups.iter_mut().zip(corrected) {
-        group.p_holm = p_holm;
-        group.verdict = verdict(&group.paired, metric.better, p_holm, alpha);
+    correct(groups.iter_mut().map(|group| group.paired.deciding_mut()));
+    for group in &mut groups {
+        group.verdict = verdict(&group.paired, metric.better, alpha);
     }
     Some(Difference {
-        metric: metric.name.clone(),
+        metric: metric.column.clone(),
         better: metric.better,
         paired: Paired::of(&all)?,
-        t_holm: None,
-        wilcoxon_holm: None,
-        sign_holm: None,
         verdict: Verdict::TooFew,
         groups,
+        self_check: None,
     })
 }
 
-fn verdict(paired: &Paired, better: Better, p: Option<f64>, alpha: f64) -> Verdict {
+fn verdict(paired: &Paired, better: Better, alpha: f64) -> Verdict {
     let is_up = paired.difference > 0.0;
-    match p {
+    match paired.deciding().and_then(|test| test.p_holm) {
         None => Verdict::TooFew,
         Some(_) if paired.n_same == paired.n => Verdict::Equal,
         Some(p) if p > alpha => Verdict::Unclear,

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use reco_core::UserId;
 
-use crate::EvaluateConfig;
 use crate::history::Buckets;
 use crate::metric::Better;
+use crate::{Column, EvaluateConfig};
 
 /// One recommender's values for each user.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,7 +42,7 @@ pub struct UserRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricValues {
     /// Its column: `ndcg@10`.
-    pub name: String,
+    pub column: Column,
     /// Which of two values is the better one.
     pub better: Better,
     /// One per user, finite; `None` where it does not apply.
@@ -63,7 +63,7 @@ pub struct Pair {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PairedMetric {
     /// Its column: `ndcg@10`.
-    pub name: String,
+    pub column: Column,
     /// Which of two values is the better one.
     pub better: Better,
     /// (A, B) of each shared user who has a value of both.
@@ -96,11 +96,11 @@ impl Pair {
             counts(a) != counts(b) || a.test_rows.zip(b.test_rows).is_some_and(|(a, b)| a != b)
         };
         let paired = |ours: &MetricValues| {
-            let theirs = run_b.metrics.iter().find(|theirs| theirs.name == ours.name)?;
+            let theirs = run_b.metrics.iter().find(|theirs| theirs.column == ours.column)?;
             let values: Vec<Option<(f64, f64)>> =
                 shared.iter().map(|&(a, b)| ours.values[a].zip(theirs.values[b])).collect();
             let any = values.iter().any(Option::is_some);
-            any.then(|| PairedMetric { name: ours.name.clone(), better: ours.better, values })
+            any.then(|| PairedMetric { column: ours.column.clone(), better: ours.better, values })
         };
         Self {
             metrics: run_a.metrics.iter().filter_map(paired).collect(),
@@ -123,8 +123,8 @@ impl Pair {
 
     /// The same pair with only those metrics that `keep` accepts.
     #[must_use]
-    pub fn with_metrics(mut self, keep: impl Fn(&str) -> bool) -> Self {
-        self.metrics.retain(|metric| keep(&metric.name));
+    pub fn with_metrics(mut self, keep: impl Fn(&Column) -> bool) -> Self {
+        self.metrics.retain(|metric| keep(&metric.column));
         self
     }
 

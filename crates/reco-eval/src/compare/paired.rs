@@ -5,8 +5,10 @@
 //! **Invariant**: every number is finite; `n_up + n_down + n_same = n`; A and B exchanged give the same p and the other
 //! signs.
 
+use serde::{Deserialize, Serialize};
+
 use super::distribution::{binomial_at_most, t_quantile, t_two_sided};
-use super::wilcoxon::{SignedRank, signed_rank};
+use super::wilcoxon::signed_rank;
 use crate::Interval;
 
 /// Values that differ by less than this share of the largest of them differ by rounding alone: `0.3 - 0.2` is not
@@ -14,7 +16,7 @@ use crate::Interval;
 pub const ARITHMETIC: f64 = 1e-12;
 
 /// Two samples of the same users.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Paired {
     /// Users who have a value of both.
     pub n: usize,
@@ -29,12 +31,15 @@ pub struct Paired {
     /// The paired t test (Student 1908), two-sided; `None` for a single user, and where all users have the same difference
     /// that is not zero.
     pub t: Option<TestResult>,
-    /// The signed-rank test; `None` for a single user.
-    pub wilcoxon: Option<SignedRank>,
-    /// p of the sign test (Dixon, Mood 1946), two-sided, exact; `None` for a single user.
-    pub sign: Option<f64>,
+    /// The signed-rank test (Wilcoxon 1945), whose statistic is the smaller of the two sums of ranks; `None` for a single user.
+    pub wilcoxon: Option<TestResult>,
+    /// The sign test (Dixon, Mood 1946), whose statistic is how many users are up; `None` for a single user.
+    pub sign: Option<TestResult>,
     /// Cohen's d_z (Cohen 1988): the mean difference in standard deviations of the differences; `None` where there is no t.
     pub d_z: Option<f64>,
+    /// The matched-pairs rank-biserial correlation (Kerby 2014, "The Simple Difference Formula"): the share of ranks that are
+    /// up less the share that are down; in [-1, 1], 0 without any difference. `None` for a single user.
+    pub rank_biserial: Option<f64>,
     /// Users for whom B is above A.
     pub n_up: usize,
     /// Users for whom B is below A.
@@ -44,12 +49,23 @@ pub struct Paired {
 }
 
 /// A test statistic, and the probability that chance gives one at least as far out.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TestResult {
     /// The statistic.
     pub statistic: f64,
     /// Two-sided.
     pub p: f64,
+    /// After Holm's correction over all tests of its kind in a comparison, or over all groups of a metric and pair; `None` where
+    /// it is not one of several.
+    pub p_holm: Option<f64>,
+    /// Whether p is exact, not an approximation.
+    pub exact: bool,
+}
+
+impl TestResult {
+    pub(super) fn new(statistic: f64, p: f64, exact: bool) -> Self {
+        Self { statistic, p, p_holm: None, exact }
+    }
 }
 
 impl Paired {
@@ -75,15 +91,21 @@ impl Paired {
             wilcoxon: tests.wilcoxon,
             sign: tests.sign,
             d_z: tests.t.map(|t| t.statistic / (n as f64).sqrt()),
+            rank_biserial: tests.rank_biserial,
             n_up: count(|d| **d > 0.0),
             n_down: count(|d| **d < 0.0),
             n_same: count(|d| **d == 0.0),
         })
     }
 
-    /// p of the test that decides: the paired t test, or the signed-rank test where there is no spread to judge by.
-    pub fn deciding_p(&self) -> Option<f64> {
-        self.t.map(|test| test.p).or(self.wilcoxon.map(|test| test.p))
+    /// The test that decides: the paired t test, or the signed-rank test where there is no spread to judge by.
+    pub fn deciding(&self) -> Option<&TestResult> {
+        self.t.as_ref().or(self.wilcoxon.as_ref())
+    }
+
+    /// The same, to be corrected.
+    pub(super) fn deciding_mut(&mut self) -> Option<&mut TestResult> {
+        self.t.as_mut().or(self.wilcoxon.as_mut())
     }
 }
 
@@ -97,8 +119,9 @@ pub(super) struct Differences {
 /// The three tests.
 pub(super) struct Tests {
     pub(super) t: Option<TestResult>,
-    pub(super) wilcoxon: Option<SignedRank>,
-    pub(super) sign: Option<f64>,
+    pub(super) wilcoxon: Option<TestResult>,
+    pub(super) sign: Option<TestResult>,
+    rank_biserial: Option<f64>,
 }
 
 /// Mean and spread of differences.
@@ -145,20 +168,22 @@ impl Differences {
 
     fn tests(&self, moments: &Moments) -> Tests {
         let Moments { mean, error: Some(error) } = *moments else {
-            return Tests { t: None, wilcoxon: None, sign: None };
+            return Tests { t: None, wilcoxon: None, sign: None, rank_biserial: None };
         };
         let n = self.values.len();
         let t = match (error > 0.0, mean == 0.0) {
             (true, _) => {
                 let statistic = mean / error;
-                Some(TestResult { statistic, p: t_two_sided(statistic, n as f64 - 1.0) })
+                Some(TestResult::new(statistic, t_two_sided(statistic, n as f64 - 1.0), false))
             }
-            (false, true) => Some(TestResult { statistic: 0.0, p: 1.0 }),
+            (false, true) => Some(TestResult::new(0.0, 1.0, false)),
             (false, false) => None,
         };
         let (up, down) =
             (self.values.iter().filter(|d| **d > 0.0).count(), self.values.iter().filter(|d| **d < 0.0).count());
         let sign = (2.0 * binomial_at_most(up.min(down), up + down, 0.5)).min(1.0);
-        Tests { t, wilcoxon: Some(signed_rank(&self.values, self.tie)), sign: Some(sign) }
+        let sign = Some(TestResult::new(up as f64, sign, true));
+        let (wilcoxon, rank_biserial) = signed_rank(&self.values, self.tie);
+        Tests { t, wilcoxon: Some(wilcoxon), sign, rank_biserial: Some(rank_biserial) }
     }
 }

@@ -10,6 +10,7 @@ use std::f64::consts::SQRT_2;
 
 use reco_core::random::{keyed_hash, unit_interval};
 use reco_core::{ItemId, UserId};
+use serde::{Deserialize, Serialize};
 use statrs::function::erf::erfc_inv;
 
 use super::distribution::{binomial_at_most, t_quantile};
@@ -30,10 +31,8 @@ const TAIL: f64 = 0.005;
 const BEYOND_CHANCE: f64 = 1e-4;
 
 /// How the tests of one metric did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SelfCheck {
-    /// The metric's column: `ndcg@10`.
-    pub metric: String,
     /// How often the values were exchanged.
     pub n_rounds: usize,
     /// The fewest and the most rejections that a sound test has in 99 of 100 such checks.
@@ -44,10 +43,15 @@ pub struct SelfCheck {
     pub rejections: Rejections,
     /// What was planted, and how often it was found; `None` for fewer than ten users.
     pub planted: Option<Planted>,
+    /// Whether no test that decides rejects more often than `limit`, and what was planted was found in 19 of 20 rounds.
+    ///
+    /// Fewer rejections than expected are not a fault: where few users differ, their values cannot be so far apart by
+    /// chance.
+    pub is_sound: bool,
 }
 
 /// Rounds in which each test rejects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejections {
     /// The paired t test.
     pub t: usize,
@@ -58,7 +62,7 @@ pub struct Rejections {
 }
 
 /// A difference that is known, since it was added.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Planted {
     /// What was added to every user's value, in the metric's unit.
     pub shift: f64,
@@ -68,26 +72,13 @@ pub struct Planted {
     pub found: Rejections,
 }
 
-impl SelfCheck {
-    /// Whether no test that decides rejects more often than [`SelfCheck::limit`], and what was planted was found in 19 of 20
-    /// rounds.
-    ///
-    /// Fewer rejections than expected are not a fault: where few users differ, their values cannot be so far apart by
-    /// chance.
-    pub fn is_sound(&self) -> bool {
-        let Rejections { t, wilcoxon, .. } = self.rejections;
-        let finds = |planted: &Planted| 20 * planted.found.t.min(planted.found.wilcoxon) >= 19 * self.n_rounds;
-        t.max(wilcoxon) <= self.limit && self.planted.as_ref().is_none_or(finds)
-    }
-}
-
-/// Checks the tests of every metric of `pair` at level `alpha` in `n_rounds` rounds; leaves out metrics in which no two users
-/// differ.
-pub fn self_check(pair: &Pair, alpha: f64, n_rounds: usize, seed: u64) -> Vec<SelfCheck> {
+/// Checks the tests of every metric of `pair`, in their order, at level `alpha` in `n_rounds` rounds; `None` for metrics in
+/// which no two users differ.
+pub fn self_check(pair: &Pair, alpha: f64, n_rounds: usize, seed: u64) -> Vec<Option<SelfCheck>> {
     let tosses: Vec<Vec<f64>> =
         (0..n_rounds).map(|round| pair.users().iter().map(|row| toss(seed, &row.user, round)).collect()).collect();
     let check = |metric: &PairedMetric| check(metric, pair.users(), &tosses, alpha, seed);
-    pair.metrics().iter().filter_map(check).collect()
+    pair.metrics().iter().map(check).collect()
 }
 
 fn check(metric: &PairedMetric, users: &[UserRow], tosses: &[Vec<f64>], alpha: f64, seed: u64) -> Option<SelfCheck> {
@@ -120,14 +111,10 @@ fn check(metric: &PairedMetric, users: &[UserRow], tosses: &[Vec<f64>], alpha: f
         }
         Planted { shift: noise * deviations, deviations, found }
     });
-    Some(SelfCheck {
-        metric: metric.name.clone(),
-        n_rounds: tosses.len(),
-        expected: expected(tosses.len(), alpha),
-        limit: most(tosses.len(), alpha, BEYOND_CHANCE),
-        rejections,
-        planted,
-    })
+    let (n_rounds, limit) = (tosses.len(), most(tosses.len(), alpha, BEYOND_CHANCE));
+    let finds = |planted: &Planted| 20 * planted.found.t.min(planted.found.wilcoxon) >= 19 * n_rounds;
+    let is_sound = rejections.t.max(rejections.wilcoxon) <= limit && planted.as_ref().is_none_or(finds);
+    Some(SelfCheck { n_rounds, expected: expected(n_rounds, alpha), limit, rejections, planted, is_sound })
 }
 
 impl Rejections {
@@ -136,7 +123,7 @@ impl Rejections {
         let rejects = |p: Option<f64>| usize::from(p.is_some_and(|p| p <= alpha));
         self.t += rejects(tests.t.map(|test| test.p));
         self.wilcoxon += rejects(tests.wilcoxon.map(|test| test.p));
-        self.sign += rejects(tests.sign);
+        self.sign += rejects(tests.sign.map(|test| test.p));
     }
 }
 

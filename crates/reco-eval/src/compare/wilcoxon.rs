@@ -7,40 +7,19 @@
 //! **Invariant**: the other sign of all differences gives the same p and the other sign of the effect.
 
 use super::distribution::normal_two_sided;
+use super::paired::TestResult;
 
 /// The most differences for which p is counted exactly.
 const MOST_EXACT: usize = 25;
 
-/// What the signed-rank test says.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SignedRank {
-    /// The smaller of the two sums of ranks.
-    pub statistic: f64,
-    /// Two-sided.
-    pub p: f64,
-    /// How p was computed.
-    pub method: Method,
-    /// The matched-pairs rank-biserial correlation (Kerby 2014, "The Simple Difference Formula"): the share of ranks that are
-    /// up less the share that are down; in [-1, 1], 0 without any difference.
-    pub rank_biserial: f64,
-}
-
-/// How a p was computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Exact, by counting.
-    Exact,
-    /// The normal approximation.
-    Normal,
-}
-
-/// The test of `differences`, without those that are zero; sizes that are no further apart than `tie` are tied.
-pub(super) fn signed_rank(differences: &[f64], tie: f64) -> SignedRank {
+/// The test of `differences`, without those that are zero, and their rank-biserial correlation; sizes that are no further
+/// apart than `tie` are tied.
+pub(super) fn signed_rank(differences: &[f64], tie: f64) -> (TestResult, f64) {
     let mut sized: Vec<(f64, bool)> = differences.iter().filter(|d| **d != 0.0).map(|d| (d.abs(), *d > 0.0)).collect();
     sized.sort_by(|a, b| a.0.total_cmp(&b.0));
     let n = sized.len();
     if n == 0 {
-        return SignedRank { statistic: 0.0, p: 1.0, method: Method::Exact, rank_biserial: 0.0 };
+        return (TestResult::new(0.0, 1.0, true), 0.0);
     }
     let (mut up, mut ties) = (0.0, 0.0);
     let mut start = 0;
@@ -56,17 +35,17 @@ pub(super) fn signed_rank(differences: &[f64], tie: f64) -> SignedRank {
     let count = n as f64;
     let all = count * (count + 1.0) / 2.0;
     let statistic = up.min(all - up);
-    let (p, method) = if n <= MOST_EXACT && ties == 0.0 {
-        (exact(statistic as usize, n), Method::Exact)
+    let (p, exact) = if n <= MOST_EXACT && ties == 0.0 {
+        (counted(statistic as usize, n), true)
     } else {
         let variance = (count * (count + 1.0) * (2.0 * count + 1.0) - ties / 2.0) / 24.0;
-        (normal_two_sided((statistic - all / 2.0) / variance.sqrt()), Method::Normal)
+        (normal_two_sided((statistic - all / 2.0) / variance.sqrt()), false)
     };
-    SignedRank { statistic, p, method, rank_biserial: (2.0 * up - all) / all }
+    (TestResult::new(statistic, p, exact), (2.0 * up - all) / all)
 }
 
 /// Twice the share of the 2ⁿ ways to choose among the ranks 1 to n whose sum is at most `statistic`.
-fn exact(statistic: usize, n: usize) -> f64 {
+fn counted(statistic: usize, n: usize) -> f64 {
     let mut ways = vec![0_u64; statistic + 1];
     ways[0] = 1;
     for rank in 1..=n {
@@ -85,13 +64,13 @@ mod tests {
     #[test]
     fn few_differences_are_counted_out() {
         // All of three up: one of eight ways on each side.
-        let all_up = signed_rank(&[0.1, 0.3, 0.2], 0.0);
-        assert_eq!((all_up.statistic, all_up.p, all_up.rank_biserial), (0.0, 0.25, 1.0));
-        let down = signed_rank(&[-0.1, -0.3, -0.2, 0.0], 0.0);
-        assert_eq!((down.p, down.rank_biserial, down.method), (0.25, -1.0, Method::Exact));
+        let (all_up, effect) = signed_rank(&[0.1, 0.3, 0.2], 0.0);
+        assert_eq!((all_up.statistic, all_up.p, effect), (0.0, 0.25, 1.0));
+        let (down, effect) = signed_rank(&[-0.1, -0.3, -0.2, 0.0], 0.0);
+        assert_eq!((down.p, effect, down.exact), (0.25, -1.0, true));
         // The rank 1 against 2 and 3: {}, {1}; and as many on the other side.
-        assert_eq!(signed_rank(&[-0.1, 0.3, 0.2], 0.0).p, 0.5);
-        assert_eq!(signed_rank(&[], 0.0).p, 1.0);
+        assert_eq!(signed_rank(&[-0.1, 0.3, 0.2], 0.0).0.p, 0.5);
+        assert_eq!(signed_rank(&[], 0.0).0.p, 1.0);
     }
 
     #[test]
@@ -100,6 +79,6 @@ mod tests {
         let differences = [0.3 - 0.2, 0.2 - 0.1, 0.1 - 0.2];
         assert!(differences[0] != differences[1]);
         assert_eq!(signed_rank(&differences, 1e-12), signed_rank(&[1.0, 1.0, -1.0], 0.0));
-        assert_eq!(signed_rank(&differences, 1e-12).method, Method::Normal);
+        assert!(!signed_rank(&differences, 1e-12).0.exact);
     }
 }

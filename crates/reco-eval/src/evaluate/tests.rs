@@ -13,9 +13,8 @@ use reco_core::testing::catalogue;
 use reco_core::{Interaction, Interactions, ItemIdx, Scaling, ScoreKind, Target};
 
 use super::*;
-use crate::Ask;
-use crate::BucketValues;
 use crate::metric::{Average, Measure};
+use crate::{Ask, BucketValues, METRICS, Metrics};
 
 /// A recommender whose scores are a table.
 struct Told {
@@ -100,6 +99,7 @@ impl Told {
                 test_users: &test_users,
                 seen: &seen,
                 known: &known,
+                metrics: METRICS,
                 config,
                 context: &[],
                 seed: 42,

@@ -10,6 +10,9 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
+use reco_eval::Interval;
+use reco_eval::compare::{Difference, SelfCheck, Verdict};
+use reco_eval::metric::Better;
 use serde::{Deserialize, Serialize};
 
 pub use page::comparison_page;
@@ -24,9 +27,18 @@ pub struct Comparison {
     pub pairs: Vec<ComparedPair>,
     /// What else is to be known: what was left out, and why.
     pub notes: Vec<String>,
-    /// How often the tests were tried on exchanged values; `null` if not asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub self_check: Option<SelfCheckPlan>,
+}
+
+impl Comparison {
+    /// All metrics of all pairs.
+    fn differences(&self) -> impl Iterator<Item = &Difference> {
+        self.pairs.iter().flat_map(|pair| &pair.metrics)
+    }
+
+    /// A self-check of some metric; all were made by the same plan. `None` where none was made.
+    pub fn self_check(&self) -> Option<&SelfCheck> {
+        self.differences().find_map(|one| one.self_check.as_ref())
+    }
 }
 
 /// Two runs: A, the one that is measured against, and B.
@@ -45,7 +57,7 @@ pub struct ComparedPair {
     /// Shared users whose test rows differ between the two.
     pub n_different_tests: usize,
     /// What each metric says.
-    pub metrics: Vec<ComparedMetric>,
+    pub metrics: Vec<Difference>,
 }
 
 /// One of two runs.
@@ -59,187 +71,27 @@ pub struct ComparedRun {
     pub approach: String,
 }
 
-/// What one metric says of two runs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ComparedMetric {
-    /// Its column: `ndcg@10`.
-    pub metric: String,
-    /// Which of two values is the better one.
-    pub better: BetterValue,
-    /// Users who have a value of both.
-    pub n: usize,
-    /// The mean of A over them.
-    pub mean_a: f64,
-    /// The mean of B over them.
-    pub mean_b: f64,
-    /// B less A.
-    pub difference: f64,
-    /// The 95 % interval of the difference.
-    pub low: Option<f64>,
-    /// Its other end.
-    pub high: Option<f64>,
-    /// The paired t test.
-    pub t: Option<TestOutcome>,
-    /// Wilcoxon's signed-rank test.
-    pub wilcoxon: Option<TestOutcome>,
-    /// The sign test; its statistic is how many users are up.
-    pub sign: Option<TestOutcome>,
-    /// Cohen's d_z.
-    pub d_z: Option<f64>,
-    /// The matched-pairs rank-biserial correlation.
-    pub rank_biserial: Option<f64>,
-    /// Users for whom B is above A.
-    pub n_up: usize,
-    /// Users for whom B is below A.
-    pub n_down: usize,
-    /// Users for whom both are the same.
-    pub n_same: usize,
-    /// The verdict that follows.
-    pub verdict: ComparisonVerdict,
-    /// The same by groups of users.
-    pub groups: Vec<ComparedGroup>,
-    /// How the tests did on exchanged values; `null` if not asked for, or if no two users differ.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub self_check: Option<SelfCheckOutcome>,
-}
-
-impl ComparedMetric {
-    /// For how many users B is better, worse and the same, or higher, lower and the same where neither is better; in words.
-    pub(crate) fn shares(&self) -> [(usize, &'static str); 3] {
-        let Self { n_up, n_down, n_same, .. } = *self;
-        match self.better {
-            BetterValue::Higher => [(n_up, "gain"), (n_down, "lose"), (n_same, "stay")],
-            BetterValue::Lower => [(n_down, "gain"), (n_up, "lose"), (n_same, "stay")],
-            BetterValue::Neither => [(n_up, "higher"), (n_down, "lower"), (n_same, "stay")],
-        }
+/// For how many users B is better, worse and the same, or higher, lower and the same where neither is better; in words.
+fn shares(one: &Difference) -> [(usize, &'static str); 3] {
+    let (n_up, n_down, n_same) = (one.paired.n_up, one.paired.n_down, one.paired.n_same);
+    match one.better {
+        Better::Higher => [(n_up, "gain"), (n_down, "lose"), (n_same, "stay")],
+        Better::Lower => [(n_down, "gain"), (n_up, "lose"), (n_same, "stay")],
+        Better::Neither => [(n_up, "higher"), (n_down, "lower"), (n_same, "stay")],
     }
 }
 
-/// Which of two values of a metric is the better one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BetterValue {
-    /// The greater one.
-    #[default]
-    Higher,
-    /// The smaller one.
-    Lower,
-    /// Neither: it says what lists are like.
-    Neither,
-}
-
-/// The outcome of a test.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TestOutcome {
-    /// Its statistic.
-    pub statistic: f64,
-    /// Two-sided.
-    pub p: f64,
-    /// After Holm's correction over all tests of its kind in the comparison.
-    pub p_holm: f64,
-    /// Whether p is exact, not an approximation.
-    pub exact: bool,
-}
-
-/// What one metric says of two runs for a group of users.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ComparedGroup {
-    /// What users are grouped by: `gender`.
-    pub attribute: String,
-    /// The group: `F`.
-    pub group: String,
-    /// Its users who have a value of both.
-    pub n: usize,
-    /// The mean of A over them.
-    pub mean_a: f64,
-    /// The mean of B over them.
-    pub mean_b: f64,
-    /// B less A.
-    pub difference: f64,
-    /// The 95 % interval of the difference.
-    pub low: Option<f64>,
-    /// Its other end.
-    pub high: Option<f64>,
-    /// The p-value of the test that decides.
-    pub p: Option<f64>,
-    /// After Holm's correction over all groups of this metric and pair.
-    pub p_holm: Option<f64>,
-    /// The verdict that follows.
-    pub verdict: ComparisonVerdict,
-}
-
-/// What a test says of B, seen from A.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ComparisonVerdict {
-    /// Better than chance explains.
-    Better,
-    /// Worse than chance explains.
-    Worse,
-    /// Higher than chance explains, where neither is better.
-    Higher,
-    /// Lower than chance explains, where neither is better.
-    Lower,
-    /// Chance could explain it.
-    Unclear,
-    /// No user has any difference.
-    Equal,
-    /// Fewer than two users.
-    #[default]
-    TooFew,
-}
-
-impl ComparisonVerdict {
-    /// In words.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::Better => "better",
-            Self::Worse => "worse",
-            Self::Higher => "higher",
-            Self::Lower => "lower",
-            Self::Unclear => "unclear",
-            Self::Equal => "the same",
-            Self::TooFew => "too few",
-        }
+/// What a test says of B, in words.
+fn words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Better => "better",
+        Verdict::Worse => "worse",
+        Verdict::Higher => "higher",
+        Verdict::Lower => "lower",
+        Verdict::Unclear => "unclear",
+        Verdict::Equal => "the same",
+        Verdict::TooFew => "too few",
     }
-
-    /// Whether chance alone does not explain it.
-    pub(crate) fn is_significant(self) -> bool {
-        matches!(self, Self::Better | Self::Worse | Self::Higher | Self::Lower)
-    }
-}
-
-/// How often the tests were tried.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SelfCheckPlan {
-    /// Rounds of exchanged values.
-    pub n_rounds: usize,
-    /// The fewest rejections that a sound test has in 99 of 100 such checks.
-    pub expected_least: usize,
-    /// The most.
-    pub expected_most: usize,
-}
-
-/// How the tests of one metric did on exchanged and on planted values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SelfCheckOutcome {
-    /// Rounds of exchanged values in which the t test rejects.
-    pub t: usize,
-    /// The same of the signed-rank test.
-    pub wilcoxon: usize,
-    /// The same of the sign test.
-    pub sign: usize,
-    /// The shift that was planted, in the metric's unit; `null` for too few users.
-    pub planted: Option<f64>,
-    /// Rounds in which the t test finds it.
-    pub t_found: usize,
-    /// The same of the signed-rank test.
-    pub wilcoxon_found: usize,
-    /// The same of the sign test.
-    pub sign_found: usize,
-    /// Whether neither of the first two rejects more often than a sound test does in 9,999 of 10,000 checks, and both find what
-    /// was planted.
-    pub is_sound: bool,
 }
 
 /// A difference with its sign and four decimals; without either where there is none.
@@ -253,9 +105,9 @@ fn signed(value: f64) -> String {
 }
 
 /// From one end of an interval to the other.
-fn interval(low: Option<f64>, high: Option<f64>) -> String {
-    low.zip(high)
-        .map_or_else(|| crate::cells::NOTHING.to_owned(), |(low, high)| format!("{} to {}", signed(low), signed(high)))
+fn interval(interval: Option<Interval>) -> String {
+    let told = interval.map(|Interval { low, high }| format!("{} to {}", signed(low), signed(high)));
+    told.unwrap_or_else(|| crate::cells::NOTHING.to_owned())
 }
 
 /// A probability with four decimals, or its order of magnitude where these would all be zero.

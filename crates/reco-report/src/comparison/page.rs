@@ -6,12 +6,12 @@
 //! page says the same.
 
 use maud::{Markup, PreEscaped, html};
+use reco_eval::Column;
+use reco_eval::compare::{Difference, GroupDifference, Paired, Planted, Rejections, SelfCheck, TestResult, Verdict};
+use reco_eval::metric::Better;
 
 use super::forest::{forest, reach};
-use super::{
-    ASSUMPTIONS, BetterValue, ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict,
-    SelfCheckPlan, TestOutcome, interval, probability, share, signed, who,
-};
+use super::{ASSUMPTIONS, ComparedPair, Comparison, interval, probability, share, shares, signed, who, words};
 use crate::cells;
 use crate::html::{Section, breakable, page, wide};
 
@@ -24,10 +24,10 @@ pub fn comparison_page(comparison: &Comparison) -> String {
     }
     add("differences", "Differences", with_notes(comparison));
     add("tests", "All tests and effect sizes", html! { (pairs(comparison, tests)) p.soft { (EFFECTS) } });
-    if comparison.pairs.iter().flat_map(|pair| &pair.metrics).any(|one| !one.groups.is_empty()) {
+    if comparison.differences().any(|one| !one.groups.is_empty()) {
         add("groups", "By groups of users", pairs(comparison, groups));
     }
-    if let Some(plan) = &comparison.self_check {
+    if let Some(plan) = comparison.self_check() {
         add("self-check", "Do the tests keep their promise?", checks(comparison, plan));
     }
     add("assumptions", "What the tests assume", html! { @for text in ASSUMPTIONS { p { (text) } } });
@@ -65,9 +65,9 @@ const EFFECTS: &str = "d_z: the mean difference in standard deviations of the di
 
 /// Pairs as rows and metrics as columns.
 fn overview(comparison: &Comparison) -> Markup {
-    let mut names: Vec<&str> = Vec::new();
-    for one in comparison.pairs.iter().flat_map(|pair| &pair.metrics) {
-        if !names.contains(&one.metric.as_str()) {
+    let mut names: Vec<&Column> = Vec::new();
+    for one in comparison.differences() {
+        if !names.contains(&&one.metric) {
             names.push(&one.metric);
         }
     }
@@ -88,10 +88,10 @@ fn overview(comparison: &Comparison) -> Markup {
                         tr {
                             th scope="row" { (pair.b.label) @if against.is_none() { " against " (pair.a.label) } }
                             @for name in &names {
-                                @match pair.metrics.iter().find(|one| one.metric == *name) {
+                                @match pair.metrics.iter().find(|one| one.metric == **name) {
                                     None => td.number { (cells::NOTHING) },
-                                    Some(one) => td.number.best[one.verdict == ComparisonVerdict::Better] {
-                                        (signed(one.difference)) (mark(one.verdict))
+                                    Some(one) => td.number.best[one.verdict == Verdict::Better] {
+                                        (signed(one.paired.difference)) (mark(one.verdict))
                                     },
                                 }
                             }
@@ -105,12 +105,12 @@ fn overview(comparison: &Comparison) -> Markup {
 }
 
 /// A mark beside a difference that chance alone does not explain.
-fn mark(verdict: ComparisonVerdict) -> Markup {
+fn mark(verdict: Verdict) -> Markup {
     html! {
         @match verdict {
-            ComparisonVerdict::Better => abbr title="better than chance explains" { " *" },
-            ComparisonVerdict::Worse => abbr title="worse than chance explains" { " ×" },
-            ComparisonVerdict::Higher | ComparisonVerdict::Lower => abbr title="more than chance explains" { " ≠" },
+            Verdict::Better => abbr title="better than chance explains" { " *" },
+            Verdict::Worse => abbr title="worse than chance explains" { " ×" },
+            Verdict::Higher | Verdict::Lower => abbr title="more than chance explains" { " ≠" },
             _ => "",
         }
     }
@@ -125,10 +125,8 @@ fn marks(comparison: &Comparison) -> String {
 }
 
 fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
-    let scale = |metric: &str| {
-        let all = comparison.pairs.iter().flat_map(|pair| &pair.metrics).filter(|one| one.metric == metric);
-        reach(all.flat_map(|one| [one.low, one.high, Some(one.difference)]).flatten())
-    };
+    let scale =
+        |metric: &Column| reach(comparison.differences().filter(|one| one.metric == *metric).map(|one| &one.paired));
     html! {
         p.soft { (who(pair).join("; ")) "." }
         (wide(&format!("Differences of {}", pair.b.label), &html! {
@@ -136,18 +134,9 @@ fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
                 (head("metric", "p (t)"))
                 tbody {
                     @for one in &pair.metrics {
-                        @let test = one.t.or(one.wilcoxon);
                         tr {
                             th scope="row" { (name(one)) }
-                            td.number { (signed(one.difference)) }
-                            (verdict(one.verdict))
-                            td { (PreEscaped(forest(&one.metric, one.difference, one.low.zip(one.high), one.verdict, scale(&one.metric)).inline())) }
-                            td.number { (interval(one.low, one.high)) }
-                            td.number { (probability(test.map(|test| test.p))) }
-                            td.number { (probability(test.map(|test| test.p_holm))) }
-                            td.number { (cells::metric(Some(one.mean_a))) }
-                            td.number { (cells::metric(Some(one.mean_b))) }
-                            td.number { (cells::count(one.n)) }
+                            (row(&one.metric.to_string(), &one.paired, one.verdict, scale(&one.metric)))
                         }
                     }
                 }
@@ -156,31 +145,49 @@ fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
     }
 }
 
-fn name(one: &ComparedMetric) -> Markup {
-    html! { (breakable(&one.metric)) @if one.better == BetterValue::Lower { abbr title="lower is better" { " ↓" } } }
+/// The cells of a difference, after its name.
+fn row(title: &str, paired: &Paired, told: Verdict, scale: f64) -> Markup {
+    let test = paired.deciding();
+    html! {
+        td.number { (signed(paired.difference)) }
+        (verdict(told))
+        td { (PreEscaped(forest(title, paired, told, scale).inline())) }
+        td.number { (interval(paired.interval)) }
+        td.number { (probability(test.map(|test| test.p))) }
+        td.number { (probability(test.and_then(|test| test.p_holm))) }
+        td.number { (cells::metric(Some(paired.mean_a))) }
+        td.number { (cells::metric(Some(paired.mean_b))) }
+        td.number { (cells::count(paired.n)) }
+    }
 }
 
-fn verdict(verdict: ComparisonVerdict) -> Markup {
+fn name(one: &Difference) -> Markup {
+    html! { (breakable(&one.metric)) @if one.better == Better::Lower { abbr title="lower is better" { " ↓" } } }
+}
+
+fn verdict(verdict: Verdict) -> Markup {
     html! {
         @if verdict.is_significant() {
-            td.best[verdict == ComparisonVerdict::Better] { strong { (verdict.words()) } (mark(verdict)) }
+            td.best[verdict == Verdict::Better] { strong { (words(verdict)) } (mark(verdict)) }
         } @else {
-            td { (verdict.words()) }
+            td { (words(verdict)) }
         }
     }
 }
 
 fn tests(pair: &ComparedPair, _: &Comparison) -> Markup {
     let number = |value: Option<f64>| value.map_or_else(|| cells::NOTHING.to_owned(), |value| format!("{value:+.3}"));
-    let pair_of =
-        |test: Option<TestOutcome>| [probability(test.map(|test| test.p)), probability(test.map(|test| test.p_holm))];
-    let row = |one: &ComparedMetric| {
+    let pair_of = |test: Option<TestResult>| {
+        [probability(test.map(|test| test.p)), probability(test.and_then(|test| test.p_holm))]
+    };
+    let row = |one: &Difference| {
+        let Paired { n: all, t, wilcoxon, sign, d_z, rank_biserial, .. } = one.paired;
         let mut cells = Vec::new();
-        cells.extend([one.t, one.wilcoxon, one.sign].into_iter().flat_map(pair_of));
-        cells.extend([number(one.d_z), number(one.rank_biserial)]);
-        cells.extend(one.shares().map(|(n, word)| match one.better {
-            BetterValue::Neither => format!("{} {word}", share(n, one.n)),
-            _ => share(n, one.n),
+        cells.extend([t, wilcoxon, sign].into_iter().flat_map(pair_of));
+        cells.extend([number(d_z), number(rank_biserial)]);
+        cells.extend(shares(one).map(|(n, word)| match one.better {
+            Better::Neither => format!("{} {word}", share(n, all)),
+            _ => share(n, all),
         }));
         cells
     };
@@ -211,12 +218,11 @@ fn groups(pair: &ComparedPair, _: &Comparison) -> Markup {
     }
 }
 
-fn found(groups: &[ComparedGroup]) -> String {
-    let verdicts =
-        [ComparisonVerdict::Better, ComparisonVerdict::Worse, ComparisonVerdict::Higher, ComparisonVerdict::Lower];
+fn found(groups: &[GroupDifference]) -> String {
+    let verdicts = [Verdict::Better, Verdict::Worse, Verdict::Higher, Verdict::Lower];
     let counts = verdicts.map(|verdict| (verdict, groups.iter().filter(|group| group.verdict == verdict).count()));
     let told: Vec<String> =
-        counts.iter().filter(|(_, n)| *n > 0).map(|(verdict, n)| format!("{} for {n}", verdict.words())).collect();
+        counts.iter().filter(|(_, n)| *n > 0).map(|(verdict, n)| format!("{} for {n}", words(*verdict))).collect();
     match told.as_slice() {
         [] => "no group stands out".to_owned(),
         told => format!("{} of {} groups", told.join(", "), groups.len()),
@@ -238,8 +244,8 @@ fn head(what: &str, p: &str) -> Markup {
     }
 }
 
-fn group_table(one: &ComparedMetric) -> Markup {
-    let scale = reach(one.groups.iter().flat_map(|group| [group.low, group.high, Some(group.difference)]).flatten());
+fn group_table(one: &Difference) -> Markup {
+    let scale = reach(one.groups.iter().map(|group| &group.paired));
     html! {
         table.results {
             (head("group", "p"))
@@ -248,15 +254,7 @@ fn group_table(one: &ComparedMetric) -> Markup {
                     @let title = format!("{}, {} {}", one.metric, group.attribute, group.group);
                     tr {
                         th scope="row" { (group.attribute) " " (group.group) }
-                        td.number { (signed(group.difference)) }
-                        (verdict(group.verdict))
-                        td { (PreEscaped(forest(&title, group.difference, group.low.zip(group.high), group.verdict, scale).inline())) }
-                        td.number { (interval(group.low, group.high)) }
-                        td.number { (probability(group.p)) }
-                        td.number { (probability(group.p_holm)) }
-                        td.number { (cells::metric(Some(group.mean_a))) }
-                        td.number { (cells::metric(Some(group.mean_b))) }
-                        td.number { (cells::count(group.n)) }
+                        (row(&title, &group.paired, group.verdict, scale))
                     }
                 }
             }
@@ -264,12 +262,12 @@ fn group_table(one: &ComparedMetric) -> Markup {
     }
 }
 
-fn checks(comparison: &Comparison, plan: &SelfCheckPlan) -> Markup {
-    let SelfCheckPlan { n_rounds, expected_least, expected_most } = plan;
+fn checks(comparison: &Comparison, plan: &SelfCheck) -> Markup {
+    let SelfCheck { n_rounds, expected: (least, most), .. } = plan;
     html! {
         p {
             "The values of A and B were exchanged at random, user by user, " (n_rounds) " times. No run is better then, and a test "
-            "that is sound rejects " (expected_least) " to " (expected_most) " times at " (comparison.alpha) " (in 99 of 100 such checks); "
+            "that is sound rejects " (least) " to " (most) " times at " (comparison.alpha) " (in 99 of 100 such checks); "
             "fewer where few users differ. Then a difference was planted among as much noise as there is: a sound test finds it."
         }
         @for pair in &comparison.pairs {
@@ -283,14 +281,18 @@ fn checks(comparison: &Comparison, plan: &SelfCheckPlan) -> Markup {
 
 fn check_table(pair: &ComparedPair) -> Markup {
     let header = ["t rejects", "ranks reject", "signs reject", "planted", "t finds", "ranks find", "signs find"];
-    let row = |one: &ComparedMetric| match &one.self_check {
+    let row = |one: &Difference| match &one.self_check {
         None => (vec![cells::NOTHING.to_owned(); header.len()], "nothing to exchange"),
         Some(check) => {
-            let found = [check.t_found, check.wilcoxon_found, check.sign_found];
-            let found = found.map(|n| if check.planted.is_some() { n.to_string() } else { cells::NOTHING.to_owned() });
-            let mut cells: Vec<String> = [check.t, check.wilcoxon, check.sign].map(|n| n.to_string()).to_vec();
-            cells.push(check.planted.map_or_else(|| cells::NOTHING.to_owned(), signed));
-            cells.extend(found);
+            let of_each = |Rejections { t, wilcoxon, sign }: Rejections| [t, wilcoxon, sign].map(|n| n.to_string());
+            let mut cells = of_each(check.rejections).to_vec();
+            match check.planted {
+                Some(Planted { shift, found, .. }) => {
+                    cells.push(signed(shift));
+                    cells.extend(of_each(found));
+                }
+                None => cells.resize(header.len(), cells::NOTHING.to_owned()),
+            }
             (cells, if check.is_sound { "sound" } else { "NOT sound" })
         }
     };

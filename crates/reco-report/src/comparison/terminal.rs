@@ -5,9 +5,11 @@
 //! **Invariant**: every significant verdict has a mark; no number is shown that JSON does not have; a summary has at
 //! most twenty lines.
 
-use super::{
-    BetterValue, ComparedMetric, ComparedPair, Comparison, SelfCheckPlan, interval, probability, share, signed, who,
-};
+use reco_eval::compare::{Difference, Planted, Rejections, SelfCheck, Verdict};
+use reco_eval::metric::Better;
+use reco_eval::{Column as Metric, main_columns};
+
+use super::{ComparedPair, Comparison, interval, probability, share, shares, signed, who, words};
 use crate::cells;
 use crate::terminal::{Column, render};
 
@@ -25,15 +27,15 @@ pub fn comparison_summary(comparison: &Comparison) -> String {
         }
         pairs => several_pairs(&mut text, pairs),
     };
-    let all = || comparison.pairs.iter().flat_map(|pair| &pair.metrics);
-    let n_groups = all().flat_map(|one| &one.groups).filter(|group| group.verdict.is_significant()).count();
+    let n_groups =
+        comparison.differences().flat_map(|one| &one.groups).filter(|group| group.verdict.is_significant()).count();
     if n_groups > 0 {
         text += &format!("Groups of users for whom a difference is no chance: {}.\n", cells::count(n_groups));
     }
-    if let Some(SelfCheckPlan { n_rounds, expected_least, expected_most }) = &comparison.self_check {
-        let checks = || all().filter_map(|one| one.self_check);
+    if let Some(SelfCheck { n_rounds, expected: (least, most), .. }) = comparison.self_check() {
+        let checks = || comparison.differences().filter_map(|one| one.self_check);
         text += &format!(
-            "Self-check: of {n_rounds} random exchanges a sound test rejects {expected_least} to {expected_most}; \
+            "Self-check: of {n_rounds} random exchanges a sound test rejects {least} to {most}; \
              sound for {} of {} metrics.\n",
             checks().filter(|check| check.is_sound).count(),
             checks().count()
@@ -59,10 +61,10 @@ fn one_pair(text: &mut String, pair: &ComparedPair) -> String {
         *text += "No metric has values of both.\n";
         return String::new();
     }
-    let main = main_metrics(std::slice::from_ref(pair));
-    let is_main = |one: &&ComparedMetric| main.contains(&one.metric.as_str());
-    let (first, rest): (Vec<&ComparedMetric>, Vec<&ComparedMetric>) = pair.metrics.iter().partition(is_main);
-    let shown: Vec<ComparedMetric> = first.into_iter().chain(rest).take(SUMMARISED).cloned().collect();
+    let main = main_columns(pair.metrics.iter().map(|one| &one.metric));
+    let is_main = |one: &&Difference| main.contains(&&one.metric);
+    let (first, rest): (Vec<&Difference>, Vec<&Difference>) = pair.metrics.iter().partition(is_main);
+    let shown: Vec<Difference> = first.into_iter().chain(rest).take(SUMMARISED).cloned().collect();
     *text += &render(&columns(&shown));
     *text += &format!("\nOf {} metrics {}.\n", pair.metrics.len(), verdicts(&pair.metrics));
     let n_more = pair.metrics.len() - shown.len();
@@ -72,7 +74,7 @@ fn one_pair(text: &mut String, pair: &ComparedPair) -> String {
 /// Writes each pair with its main metrics; returns what has no room.
 fn several_pairs(text: &mut String, pairs: &[ComparedPair]) -> String {
     let Some(first) = pairs.first() else { return String::new() };
-    let main = main_metrics(pairs);
+    let main = main_columns(pairs.iter().flat_map(|pair| &pair.metrics).map(|one| &one.metric));
     // If all are measured against one, it is named once.
     let against = pairs.iter().all(|pair| pair.a.label == first.a.label).then_some(&first.a.label);
     let n_users = pairs.iter().map(|pair| pair.n_users).max().unwrap_or(0);
@@ -82,7 +84,7 @@ fn several_pairs(text: &mut String, pairs: &[ComparedPair]) -> String {
     if n_different > 0 {
         *text += &format!("NOT measured on the same test: {n_different} of {} pairs\n", pairs.len());
     }
-    let one = |pair: &ComparedPair, name: &str| pair.metrics.iter().find(|one| one.metric == name).cloned();
+    let one = |pair: &ComparedPair, name: &Metric| pair.metrics.iter().find(|one| one.metric == *name).cloned();
     let column = |header: &str, cell: &dyn Fn(&ComparedPair) -> String| {
         Column::new(header, pairs.iter().take(SUMMARISED).map(cell))
     };
@@ -91,45 +93,36 @@ fn several_pairs(text: &mut String, pairs: &[ComparedPair]) -> String {
         None => format!("{} against {}", pair.b.label, pair.a.label),
     })];
     for name in &main {
-        let is_error = pairs.iter().filter_map(|pair| one(pair, name)).any(|one| one.better == BetterValue::Lower);
+        let is_error = pairs.iter().filter_map(|pair| one(pair, name)).any(|one| one.better == Better::Lower);
         let header = format!("{name}{}", if is_error { " ↓" } else { "" });
-        let of = |pair: &ComparedPair, say: fn(&ComparedMetric) -> String| {
+        let of = |pair: &ComparedPair, say: fn(&Difference) -> String| {
             one(pair, name).map_or_else(|| cells::NOTHING.to_owned(), |one| say(&one))
         };
-        table.push(column(&header, &|pair| of(pair, |one| cells::metric(Some(one.mean_b)))));
-        table.push(column("B - A", &|pair| of(pair, |one| signed(one.difference))));
-        table.push(column("95 %", &|pair| of(pair, |one| interval(one.low, one.high))));
+        table.push(column(&header, &|pair| of(pair, |one| cells::metric(Some(one.paired.mean_b)))));
+        table.push(column("B - A", &|pair| of(pair, |one| signed(one.paired.difference))));
+        table.push(column("95 %", &|pair| of(pair, |one| interval(one.paired.interval))));
         table.push(column("B is", &|pair| of(pair, |one| verdict(one.verdict))));
     }
     *text += &render(&table);
     *text += "\n";
-    let all: Vec<ComparedMetric> = pairs.iter().flat_map(|pair| pair.metrics.clone()).collect();
+    let all: Vec<Difference> = pairs.iter().flat_map(|pair| pair.metrics.clone()).collect();
     *text += &format!("Over all pairs and metrics, {} comparisons: {}.\n", cells::count(all.len()), verdicts(&all));
     let n_more = pairs.len().saturating_sub(SUMMARISED);
     if n_more > 0 { format!("{n_more} more pairs") } else { String::new() }
 }
 
-/// The main metrics: the first `ndcg@k` for lists, `rmse` for errors; without either, the first metric.
-fn main_metrics(pairs: &[ComparedPair]) -> Vec<&str> {
-    let names = || pairs.iter().flat_map(|pair| &pair.metrics).map(|one| one.metric.as_str());
-    let wanted =
-        [names().find(|name| name.contains("ndcg@") && !name.contains("graded")), names().find(|name| *name == "rmse")];
-    let main: Vec<&str> = wanted.into_iter().flatten().collect();
-    if main.is_empty() { names().take(1).collect() } else { main }
-}
-
 /// `3 better, 1 worse, 8 unclear`
-fn verdicts(metrics: &[ComparedMetric]) -> String {
-    use super::ComparisonVerdict::{Better, Equal, Higher, Lower, TooFew, Unclear, Worse};
+fn verdicts(metrics: &[Difference]) -> String {
+    use Verdict::{Better, Equal, Higher, Lower, TooFew, Unclear, Worse};
     let told = [Better, Worse, Higher, Lower, Unclear, Equal, TooFew].into_iter().filter_map(|verdict| {
         let n = metrics.iter().filter(|one| one.verdict == verdict).count();
-        (n > 0).then(|| format!("{} {}", cells::count(n), verdict.words()))
+        (n > 0).then(|| format!("{} {}", cells::count(n), words(verdict)))
     });
     told.collect::<Vec<_>>().join(", ")
 }
 
-fn verdict(verdict: super::ComparisonVerdict) -> String {
-    format!("{}{}", if verdict.is_significant() { "*" } else { "" }, verdict.words())
+fn verdict(verdict: Verdict) -> String {
+    format!("{}{}", if verdict.is_significant() { "*" } else { "" }, words(verdict))
 }
 
 /// One table per pair, the groups that stand out, and how to read it. Ends with a newline.
@@ -145,7 +138,7 @@ pub fn comparison_table(comparison: &Comparison) -> String {
         text += &render(&columns(metrics));
         text += "\n";
         text += &groups(metrics);
-        if let Some(plan) = &comparison.self_check {
+        if let Some(plan) = comparison.self_check() {
             text += &self_check(metrics, plan);
         }
         text += "\n";
@@ -166,30 +159,30 @@ pub fn comparison_table(comparison: &Comparison) -> String {
 /// What [`super::ASSUMPTIONS`] say of seeds, in a line.
 const TWO_MODELS: &str = "One fitted model each: two seeds of one approach are two models too, and may well differ.";
 
-fn columns(metrics: &[ComparedMetric]) -> Vec<Column> {
-    let column = |header: &str, cell: &dyn Fn(&ComparedMetric) -> String| Column::new(header, metrics.iter().map(cell));
-    let name = |one: &ComparedMetric| {
-        if one.better == BetterValue::Lower { format!("{} ↓", one.metric) } else { one.metric.clone() }
+fn columns(metrics: &[Difference]) -> Vec<Column> {
+    let column = |header: &str, cell: &dyn Fn(&Difference) -> String| Column::new(header, metrics.iter().map(cell));
+    let name = |one: &Difference| {
+        if one.better == Better::Lower { format!("{} ↓", one.metric) } else { one.metric.to_string() }
     };
     vec![
         column("metric", &name),
-        column("users", &|one| cells::count(one.n)),
-        column("A", &|one| cells::metric(Some(one.mean_a))),
-        column("B", &|one| cells::metric(Some(one.mean_b))),
-        column("B - A", &|one| signed(one.difference)),
-        column("95 %", &|one| interval(one.low, one.high)),
-        column("p (t)", &|one| probability(one.t.map(|test| test.p))),
-        column("Holm", &|one| probability(one.t.map(|test| test.p_holm))),
-        column("p (ranks)", &|one| probability(one.wilcoxon.map(|test| test.p))),
+        column("users", &|one| cells::count(one.paired.n)),
+        column("A", &|one| cells::metric(Some(one.paired.mean_a))),
+        column("B", &|one| cells::metric(Some(one.paired.mean_b))),
+        column("B - A", &|one| signed(one.paired.difference)),
+        column("95 %", &|one| interval(one.paired.interval)),
+        column("p (t)", &|one| probability(one.paired.t.map(|test| test.p))),
+        column("Holm", &|one| probability(one.paired.t.and_then(|test| test.p_holm))),
+        column("p (ranks)", &|one| probability(one.paired.wilcoxon.map(|test| test.p))),
         column("B is", &|one| verdict(one.verdict)),
     ]
 }
 
 /// How often users gain, and the groups of users whose difference chance does not explain: a line for each attribute.
-fn groups(metrics: &[ComparedMetric]) -> String {
+fn groups(metrics: &[Difference]) -> String {
     let mut text = String::new();
     for one in metrics {
-        let shares = one.shares().map(|(n, what)| format!("{} {what}", share(n, one.n)));
+        let shares = shares(one).map(|(n, what)| format!("{} {what}", share(n, one.paired.n)));
         text += &format!("{}: {}\n", one.metric, shares.join(", "));
         let mut attribute = "";
         for group in one.groups.iter().filter(|group| group.verdict.is_significant()) {
@@ -199,18 +192,18 @@ fn groups(metrics: &[ComparedMetric]) -> String {
                 attribute = &group.attribute;
                 text += &format!("  not chance by {attribute}: \n");
             }
-            let (word, difference) = (group.verdict.words(), signed(group.difference));
-            let told = format!("{} {word} {difference} ({})", group.group, cells::count(group.n));
+            let (word, difference) = (words(group.verdict), signed(group.paired.difference));
+            let told = format!("{} {word} {difference} ({})", group.group, cells::count(group.paired.n));
             text.insert_str(text.len() - 1, &told);
         }
     }
     text
 }
 
-fn self_check(metrics: &[ComparedMetric], plan: &SelfCheckPlan) -> String {
-    let SelfCheckPlan { n_rounds, expected_least, expected_most } = plan;
+fn self_check(metrics: &[Difference], plan: &SelfCheck) -> String {
+    let SelfCheck { n_rounds, expected: (least, most), .. } = plan;
     let mut text = format!(
-        "Self-check: of {n_rounds} random exchanges of A and B, user by user, a sound test rejects {expected_least} to {expected_most} (99 %)\n"
+        "Self-check: of {n_rounds} random exchanges of A and B, user by user, a sound test rejects {least} to {most} (99 %)\n"
     );
     for one in metrics {
         let Some(check) = &one.self_check else {
@@ -219,22 +212,16 @@ fn self_check(metrics: &[ComparedMetric], plan: &SelfCheckPlan) -> String {
         };
         let planted = check.planted.map_or_else(
             || "too few users to plant a difference".to_owned(),
-            |shift| {
-                format!(
-                    "a planted {} found {} / {} / {}",
-                    signed(shift),
-                    check.t_found,
-                    check.wilcoxon_found,
-                    check.sign_found
-                )
+            |Planted { shift, found: Rejections { t, wilcoxon, sign }, .. }| {
+                format!("a planted {} found {t} / {wilcoxon} / {sign}", signed(shift))
             },
         );
         text += &format!(
             "  {}: t {}, ranks {}, sign {}; {planted}{}\n",
             one.metric,
-            check.t,
-            check.wilcoxon,
-            check.sign,
+            check.rejections.t,
+            check.rejections.wilcoxon,
+            check.rejections.sign,
             if check.is_sound { "" } else { "  NOT SOUND" }
         );
     }

@@ -5,9 +5,11 @@
 //! **Invariant**: a bucket without held-out ratings has no place on the axis; an approach keeps its colour in all
 //! figures; among many approaches, a figure colours only those that are best somewhere in it.
 
+use reco_eval::{BucketValues, Column};
+
 use super::chart::{Axis, Keys, Mark, Plot, Scale, TITLE, WIDTH, decimals, titled};
 use crate::palette::{AXIS, Colour, SERIES};
-use crate::{ApproachResult, BucketResult, Drawing, Results};
+use crate::{ApproachResult, Drawing, Results, cells};
 
 /// Users, or the items of held-out ratings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,19 +29,26 @@ impl HistoryOf {
         }
     }
 
-    pub(crate) fn buckets(self, approach: &ApproachResult) -> &[BucketResult] {
+    fn buckets(self, approach: &ApproachResult) -> &[BucketValues] {
         match self {
             Self::Users => &approach.by_user_history,
             Self::Items => &approach.by_item_history,
         }
     }
 
-    /// How many users, or held-out ratings, a bucket has.
-    pub(crate) fn size(self, bucket: &BucketResult) -> usize {
-        match self {
+    /// The name of a bucket, and how many users, or held-out ratings, it has: `1-4 (3)`.
+    pub(crate) fn header(self, results: &Results, at: usize) -> String {
+        let bucket = &self.buckets(&results.approaches[0])[at];
+        let size = match self {
             Self::Users => bucket.n_users,
             Self::Items => bucket.n_test,
-        }
+        };
+        format!("{} ({})", bucket.bucket, cells::count(size))
+    }
+
+    /// The value of `column` in a bucket.
+    pub(crate) fn value(self, approach: &ApproachResult, at: usize, column: &Column) -> Option<f64> {
+        self.buckets(approach).get(at).and_then(|bucket| bucket.metrics.get(column))
     }
 
     /// The buckets that have held-out ratings. They are the same for all approaches, which are judged by the same rows.
@@ -57,7 +66,7 @@ pub(super) fn by_history(results: &Results) -> Vec<Drawing> {
     let mut figures: Vec<History<'_>> = Vec::new();
     for side in HistoryOf::ALL {
         let shown = side.shown(results);
-        for metric in results.main_metrics().into_iter().filter(|_| shown.len() > 1) {
+        for metric in results.main_columns().into_iter().filter(|_| shown.len() > 1) {
             figures.push(History::new(results, side, &shown, metric));
         }
     }
@@ -77,7 +86,7 @@ pub(super) fn by_history(results: &Results) -> Vec<Drawing> {
 /// One metric, bucket by bucket.
 struct History<'a> {
     side: HistoryOf,
-    metric: &'a str,
+    metric: &'a Column,
     is_error: bool,
     /// What the buckets are called.
     buckets: Vec<&'a str>,
@@ -94,10 +103,9 @@ struct Series<'a> {
 }
 
 impl<'a> History<'a> {
-    fn new(results: &'a Results, side: HistoryOf, shown: &[usize], metric: &'a str) -> Self {
+    fn new(results: &'a Results, side: HistoryOf, shown: &[usize], metric: &'a Column) -> Self {
         let one = |approach: &'a ApproachResult| {
-            let buckets = side.buckets(approach);
-            let value = |at: usize| buckets.get(at).and_then(|bucket| bucket.metrics.get(metric));
+            let value = |at: usize| side.value(approach, at, metric);
             let points = shown.iter().enumerate().filter_map(|(x, &at)| Some((x as f64, value(at)?)));
             Series { approach: &approach.name, points: points.collect() }
         };
@@ -162,13 +170,13 @@ impl<'a> History<'a> {
                 None => points.iter().for_each(|at| plot.dot(*at, 1.8, ink, false)),
             }
         }
-        let name = format!("history-{}-{}", side.name(), crate::file_name(metric));
+        let name = format!("history-{}-{}", side.name(), crate::file_name(&metric.to_string()));
         canvas.finish(&name, &title, &description)
     }
 }
 
 /// The approach that is better than all others; `None` where two are as good, or no value is better.
-fn best_at<'a>(results: &Results, metric: &str, series: &[Series<'a>], x: f64) -> Option<&'a str> {
+fn best_at<'a>(results: &Results, metric: &Column, series: &[Series<'a>], x: f64) -> Option<&'a str> {
     let at = |series: &Series<'a>| series.points.iter().find(|(place, _)| *place == x).map(|(_, value)| *value);
     let values: Vec<(&str, f64)> = series.iter().filter_map(|series| Some((series.approach, at(series)?))).collect();
     let best = results.best_of(metric, values.iter().map(|(_, value)| *value))?;

@@ -7,7 +7,7 @@
 
 use super::chart::{SMALL, TITLE, WIDTH, label};
 use crate::canvas::{Anchor, Canvas, Words, fitted, text_width};
-use crate::headline::{metric_name, number};
+use crate::headline::{metric_name, number, word};
 use crate::palette::{ACCENT, AXIS, GRID, INK, SECOND, SOFT};
 use crate::{Best, Drawing, Headline, Lead};
 
@@ -49,7 +49,7 @@ pub(super) fn leads(headline: &Headline) -> Option<Drawing> {
                 sure => format!("{} by {} ({sure})", lead.over, number(lead.lead)),
             });
             let behind = behind.collect::<Vec<_>>().join("; ");
-            format!("For {}, behind {} in {}: {behind}", best.task.word(), best.approach, best.metric)
+            format!("For {}, behind {} in {}: {behind}", word(best.task), best.approach, best.metric)
         })
         .collect();
     Some(canvas.finish("leads", "How far the others are behind", &format!("{}.", told.join(". "))))
@@ -68,7 +68,7 @@ fn shown(best: &Best) -> Vec<&Lead> {
 
 fn panel(canvas: &mut Canvas, top: f64, best: &Best, leads: &[&Lead]) {
     let Best { task, metric, approach, value, .. } = best;
-    let title = format!("For {}, behind {approach} in {}", task.word(), metric_name(metric));
+    let title = format!("For {}, behind {approach} in {}", word(*task), metric_name(metric));
     canvas.text(&fitted(&title, 1.12 * 14.0, WIDTH - 4.0), 2.0, top + 17.0, Words::new(14.0, INK).bold());
     let names: Vec<String> = leads.iter().map(|lead| fitted(&lead.over, SMALL, 110.0)).collect();
     let first = fitted(approach, SMALL, 110.0);

@@ -1,38 +1,38 @@
 //! Draws each metric of all approaches with its bounds, which show the differences that could be luck.
 //!
-//! Does not know what a metric means, only which are errors.
+//! Does not know what a metric means.
 //!
 //! **Invariant**: a metric that applies to no approach has no figure; a value without bounds is a dot alone.
+
+use reco_eval::metric::Better;
+use reco_eval::{Column, Interval};
 
 use super::chart::{Axis, Plot, SMALL, Scale, TITLE, WIDTH, decimals, label, titled};
 use crate::canvas::{Anchor, fitted, text_width};
 use crate::palette::{ACCENT, INK, SOFT};
-use crate::{Bounds, Drawing, Results, cells};
+use crate::{Drawing, Results, cells};
 
 /// Pixels from one approach to the next.
 const ROW: f64 = 22.0;
 
 /// One drawing per metric, in the order of the table.
-pub(super) fn metrics(results: &Results, bounds: &[Bounds]) -> Vec<Drawing> {
+pub(super) fn metrics(results: &Results) -> Vec<Drawing> {
     let mut drawings = Vec::new();
-    for name in results.metric_names() {
+    for name in results.applying() {
         let rows: Vec<MetricRow> = results
             .approaches
             .iter()
             .map(|approach| {
-                let found = bounds.iter().find(|bounds| bounds.approach == approach.name && bounds.metric == name);
                 let value = approach.metrics.get(name);
                 MetricRow {
                     approach: &approach.name,
                     value,
-                    bounds: found.map(|bounds| (bounds.low, bounds.high)),
+                    bounds: approach.intervals.get(name).copied(),
                     is_best: value.is_some() && value == results.best(name),
                 }
             })
             .collect();
-        if rows.iter().any(|row| row.value.is_some()) {
-            drawings.push(metric(name, results.is_error(name), &rows));
-        }
+        drawings.push(metric(name, results.better(name), &rows));
     }
     drawings
 }
@@ -40,26 +40,33 @@ pub(super) fn metrics(results: &Results, bounds: &[Bounds]) -> Vec<Drawing> {
 struct MetricRow<'a> {
     approach: &'a str,
     value: Option<f64>,
-    bounds: Option<(f64, f64)>,
+    bounds: Option<Interval>,
     is_best: bool,
 }
 
-fn metric(name: &str, is_error: bool, rows: &[MetricRow<'_>]) -> Drawing {
+fn metric(name: &Column, better: Better, rows: &[MetricRow<'_>]) -> Drawing {
+    let is_error = better == Better::Lower;
     let told: Vec<String> = rows
         .iter()
         .map(|row| match (row.value, row.bounds) {
             (None, _) => format!("{}: does not apply", row.approach),
             (Some(value), None) => format!("{}: {value:.4}", row.approach),
-            (Some(value), Some((low, high))) => format!("{}: {value:.4}, from {low:.4} to {high:.4}", row.approach),
+            (Some(value), Some(Interval { low, high })) => {
+                format!("{}: {value:.4}, from {low:.4} to {high:.4}", row.approach)
+            }
         })
         .collect();
-    let better = if is_error { "lower is better" } else { "higher is better" };
+    let better = match better {
+        Better::Higher => "higher is better",
+        Better::Lower => "lower is better",
+        Better::Neither => "neither higher nor lower is better",
+    };
     let description = format!("{name}, {better}. {}.", told.join("; "));
-    let file = format!("metric-{}", crate::file_name(name));
+    let file = format!("metric-{}", crate::file_name(&name.to_string()));
     let title = format!("{name}{}", if is_error { " ↓" } else { "" });
 
     let numbers =
-        || rows.iter().flat_map(|row| [row.value, row.bounds.map(|b| b.0), row.bounds.map(|b| b.1)]).flatten();
+        || rows.iter().flat_map(|row| [row.value, row.bounds.map(|b| b.low), row.bounds.map(|b| b.high)]).flatten();
     let (low, high) = (numbers().fold(f64::INFINITY, f64::min), numbers().fold(f64::NEG_INFINITY, f64::max));
     // The axis of shares begins at zero; that of errors, which never come near zero, where they begin.
     let low = if is_error && low > (high - low) { low } else { low.min(0.0) };
@@ -78,7 +85,7 @@ fn metric(name: &str, is_error: bool, rows: &[MetricRow<'_>]) -> Drawing {
     let mut plot = Plot::new(&mut canvas, field, &x, &y);
     for (place, row) in rows.iter().enumerate() {
         let (at, colour) = (place as f64 + 0.5, if row.is_best { ACCENT } else { SOFT });
-        if let Some((low, high)) = row.bounds {
+        if let Some(Interval { low, high }) = row.bounds {
             plot.line(&[(low, at), (high, at)], colour, 2.0);
         }
         if let Some(value) = row.value {

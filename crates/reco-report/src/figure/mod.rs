@@ -44,7 +44,7 @@ impl Figures {
     pub fn new(results: &Results, facts: &Facts) -> Self {
         let mut figures = Self {
             leads: results.summary.as_ref().and_then(leads::leads).into_iter().collect(),
-            metrics: metrics::metrics(results, &facts.bounds),
+            metrics: metrics::metrics(results),
             history: history::by_history(results),
             ..Self::default()
         };

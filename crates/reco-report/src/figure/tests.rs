@@ -7,8 +7,8 @@ use roxmltree::Document;
 
 use super::*;
 use crate::diagram::tests::small;
-use crate::results::tests::sample;
-use crate::{ApproachFacts, Bounds, ContextCounts, Grid};
+use crate::results::tests::{column, sample};
+use crate::{ApproachFacts, ContextCounts, Grid};
 
 /// What a page or an XML parser could trip over.
 const AWKWARD: &str = "<b>&\"x\"</b> ]]> 'é'";
@@ -59,10 +59,7 @@ pub(crate) fn counts(n_users: usize, n_items: usize) -> Counts {
 }
 
 pub(crate) fn facts(n_users: usize, n_items: usize) -> Facts {
-    let bounds =
-        |approach: &str, low, high| Bounds { approach: approach.to_owned(), metric: "ndcg@10".to_owned(), low, high };
     Facts {
-        bounds: vec![bounds("popularity", 0.25, 0.35), bounds("neural", 0.05, 0.07)],
         counts: Some(counts(n_users, n_items)),
         approaches: vec![
             ApproachFacts { name: "popularity".to_owned(), about: "counts".to_owned(), layers: None },
@@ -73,10 +70,19 @@ pub(crate) fn facts(n_users: usize, n_items: usize) -> Facts {
     }
 }
 
+/// [`sample`] with bounds of two approaches.
+fn with_intervals() -> Results {
+    let mut results = sample();
+    for (row, bounds) in [(0, [0.25, 0.35]), (1, [0.05, 0.07])] {
+        results.approaches[row].intervals.insert(column("ndcg@10"), bounds.into());
+    }
+    results
+}
+
 #[test]
 fn every_figure_is_well_formed_stands_alone_and_says_what_it_shows() {
     for (n_users, n_items) in [(3, 4), (66, 900), (1000, 40)] {
-        let figures = Figures::new(&sample(), &facts(n_users, n_items));
+        let figures = Figures::new(&with_intervals(), &facts(n_users, n_items));
         let names: Vec<&str> = figures.all().map(|drawing| drawing.name.as_str()).collect();
         for name in [
             "metric-ndcg@10",
@@ -132,6 +138,19 @@ fn inside(document: &Document<'_>, drawing: &Drawing) {
             assert!(within, "{}: {:?} at {left} of {width}", drawing.name, node.text());
         }
     }
+}
+
+#[test]
+fn bounds_are_told_and_neither_side_is_called_better_where_none_is() {
+    let told = |results: &Results| {
+        let drawings = metrics::metrics(results);
+        drawings.into_iter().find(|drawing| drawing.name == "metric-ndcg@10").unwrap().description
+    };
+    let mut results = with_intervals();
+    let start = "ndcg@10, higher is better. popularity: 0.3000, from 0.2500 to 0.3500; neural: 0.0625, from ";
+    assert!(told(&results).starts_with(start), "{}", told(&results));
+    results.neither_is_better = vec![column("ndcg@10")];
+    assert!(told(&results).starts_with("ndcg@10, neither higher nor lower is better. "), "{}", told(&results));
 }
 
 #[test]

@@ -57,11 +57,11 @@ pub(super) fn definitions(rows: &[(String, String)]) -> Markup {
 }
 
 /// A table whose columns from `numbers` on are aligned to the right.
-pub(super) fn table(header: &[&str], numbers: usize, rows: impl Iterator<Item = Vec<String>>) -> Markup {
+pub(super) fn table(header: &[impl AsRef<str>], numbers: usize, rows: impl Iterator<Item = Vec<String>>) -> Markup {
     let class = |column: usize| (numbers > 0 && column >= numbers).then_some("number");
     html! {
         table {
-            thead { tr { @for (column, name) in header.iter().enumerate() { th scope="col" class=[class(column)] { (name) } } } }
+            thead { tr { @for (column, name) in header.iter().enumerate() { th scope="col" class=[class(column)] { (name.as_ref()) } } } }
             tbody {
                 @for row in rows {
                     tr {

@@ -6,53 +6,45 @@
 
 use maud::{Markup, html};
 
+use reco_eval::{Column, Gap, GroupValues};
+
 use super::wide;
 use crate::facts::GROUPS;
-use crate::{Facts, GroupFacts, GroupMetric, Results, cells};
+use crate::{Facts, Results, cells};
 
 /// The section, a table for each approach; `None` where the evaluation has no groups.
 pub(super) fn by_group(results: &Results, facts: &Facts) -> Option<Markup> {
-    let names = results.main_metrics();
-    let of = |approach: &str| facts.groups.iter().filter(|group| group.approach == approach).collect::<Vec<_>>();
-    (!facts.groups.is_empty() && !names.is_empty()).then(|| {
-        html! {
-            p { (GROUPS) }
-            @for approach in results.approaches.iter().filter(|approach| !of(&approach.name).is_empty()) {
-                details {
-                    summary { (approach.name) ": " (worst(&of(&approach.name), names[0], results)) }
-                    (table(&approach.name, &of(&approach.name), &names, results))
-                }
+    let columns = results.main_columns();
+    let main = columns.first().filter(|_| facts.groups.iter().any(|(_, groups)| !groups.is_empty()))?;
+    Some(html! {
+        p { (GROUPS) }
+        @for (approach, groups) in facts.groups.iter().filter(|(_, groups)| !groups.is_empty()) {
+            details {
+                summary { (approach) ": " (worst(groups, main, results)) }
+                (table(approach, groups, &columns, results))
             }
         }
     })
 }
 
-/// Whether a gap counts as one: its interval lies on one side of 0.
-fn is_gap(metric: &GroupMetric) -> bool {
-    metric.gap.is_some_and(|[_, low, high]| low > 0.0 || high < 0.0)
-}
-
 /// Says in a few words who is served worst.
-fn worst(groups: &[&GroupFacts], name: &str, results: &Results) -> String {
-    let loss = |metric: &GroupMetric| {
-        let [difference, ..] = metric.gap?;
-        Some(if results.is_error(name) { difference } else { -difference })
-    };
+fn worst(groups: &[GroupValues], column: &Column, results: &Results) -> String {
     let found = groups.iter().filter_map(|group| {
-        let metric = group.metrics.iter().find(|metric| metric.metric == name && is_gap(metric))?;
-        loss(metric).filter(|loss| *loss > 0.0).map(|loss| (loss, group, metric))
+        let (value, gap) = group.get(column)?;
+        let Gap { difference, .. } = gap.filter(Gap::is_sure)?;
+        let loss = if results.is_error(column) { difference } else { -difference };
+        (loss > 0.0).then_some((loss, group, value))
     });
     match found.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        None => format!("no group has a {name} that is surely worse than that of the others"),
-        Some((loss, group, metric)) => format!(
-            "worst for {} {}, whose {name} of {:.4} is {loss:.4} worse than that of the others",
-            group.attribute, group.group, metric.value
+        None => format!("no group has a {column} that is surely worse than that of the others"),
+        Some((loss, group, value)) => format!(
+            "worst for {} {}, whose {column} of {value:.4} is {loss:.4} worse than that of the others",
+            group.attribute, group.group
         ),
     }
 }
 
-fn table(approach: &str, groups: &[&GroupFacts], names: &[&str], results: &Results) -> Markup {
-    let of = |group: &GroupFacts, name: &str| group.metrics.iter().find(|metric| metric.metric == name).cloned();
+fn table(approach: &str, groups: &[GroupValues], columns: &[&Column], results: &Results) -> Markup {
     html! {
         (wide(&format!("Groups of users by {approach}"), &html! {
             table.results {
@@ -60,8 +52,8 @@ fn table(approach: &str, groups: &[&GroupFacts], names: &[&str], results: &Resul
                     tr {
                         th scope="col" { "group" }
                         th.number scope="col" { "users" }
-                        @for name in names {
-                            th.number scope="col" { (name) @if results.is_error(name) { " ↓" } }
+                        @for column in columns {
+                            th.number scope="col" { (column) @if results.is_error(column) { " ↓" } }
                             th.number scope="col" { "less the others’" }
                         }
                     }
@@ -71,16 +63,16 @@ fn table(approach: &str, groups: &[&GroupFacts], names: &[&str], results: &Resul
                         tr {
                             th scope="row" { (group.attribute) " " (group.group) }
                             td.number { (cells::count(group.n_users)) }
-                            @for name in names {
-                                @let metric = of(group, name);
-                                td.number { (cells::metric(metric.as_ref().map(|metric| metric.value))) }
+                            @for column in columns {
+                                @let (value, gap) = group.get(column).unzip();
+                                td.number { (cells::metric(value)) }
                                 td.number {
-                                    @match metric.as_ref().and_then(|metric| Some((metric, metric.gap?))) {
+                                    @match gap.flatten() {
                                         None => (cells::NOTHING),
-                                        Some((metric, [difference, low, high])) => {
-                                            @let text = format!("{difference:+.4}");
-                                            @if is_gap(metric) { strong { (text) } } @else { (text) }
-                                            small { " (" (format!("{low:+.4}")) " to " (format!("{high:+.4}")) ")" }
+                                        Some(gap) => {
+                                            @let text = format!("{:+.4}", gap.difference);
+                                            @if gap.is_sure() { strong { (text) } } @else { (text) }
+                                            small { " (" (format!("{:+.4}", gap.low)) " to " (format!("{:+.4}", gap.high)) ")" }
                                         }
                                     }
                                 }
@@ -95,20 +87,22 @@ fn table(approach: &str, groups: &[&GroupFacts], names: &[&str], results: &Resul
 
 #[cfg(test)]
 mod tests {
+    use reco_eval::Metrics;
+
     use super::*;
-    use crate::results::tests::sample;
+    use crate::results::tests::{column, sample};
 
     #[test]
     fn only_a_gap_whose_interval_leaves_out_zero_is_told() {
-        let group = |name: &str, gap| GroupFacts {
-            approach: "neural".to_owned(),
+        let group = |name: &str, gap: Option<[f64; 3]>| GroupValues {
             attribute: "gender".to_owned(),
             group: name.to_owned(),
             n_users: 273,
-            metrics: vec![GroupMetric { metric: "ndcg@10".to_owned(), value: 0.05, gap }],
+            metrics: Metrics(vec![(column("ndcg@10"), Some(0.05))]),
+            gaps: vec![gap.map(|[difference, low, high]| Gap { difference, low, high })],
         };
         let page = |groups| {
-            let facts = Facts { groups, ..Facts::default() };
+            let facts = Facts { groups: vec![("neural".to_owned(), groups)], ..Facts::default() };
             by_group(&sample(), &facts).map(Markup::into_string).unwrap_or_default()
         };
         let worse = page(vec![group("F", Some([-0.02, -0.03, -0.01])), group("M", Some([0.02, 0.01, 0.03]))]);

@@ -5,6 +5,7 @@
 //! **Invariant**: the numbers are those of results.json, with the best of each bucket marked.
 
 use maud::{Markup, html};
+use reco_eval::Column;
 
 use super::{cards, wide};
 use crate::figure::HistoryOf;
@@ -23,28 +24,22 @@ pub(super) fn by_history(results: &Results, figures: &Figures) -> Option<Markup>
             details {
                 summary { "The same as tables" }
                 @for side in sides {
-                    @for metric in results.main_metrics() { (table(results, side, metric)) }
+                    @for metric in results.main_columns() { (table(results, side, metric)) }
                 }
             }
         }
     })
 }
 
-fn table(results: &Results, side: HistoryOf, metric: &str) -> Markup {
+fn table(results: &Results, side: HistoryOf, metric: &Column) -> Markup {
     let shown = side.shown(results);
-    let value = |row: usize, at: usize| {
-        side.buckets(&results.approaches[row]).get(at).and_then(|bucket| bucket.metrics.get(metric))
-    };
+    let value = |row: usize, at: usize| side.value(&results.approaches[row], at, metric);
     let best = |at: usize| results.best_of(metric, (0..results.approaches.len()).filter_map(|row| value(row, at)));
-    let header = |at: usize| {
-        let bucket = &side.buckets(&results.approaches[0])[at];
-        format!("{} ({})", bucket.bucket, cells::count(side.size(bucket)))
-    };
     html! {
         h3 { (metric) @if results.is_error(metric) { " ↓" } " by " (side.name()) "’ training ratings" }
         (wide(&format!("{metric} by {}", side.name()), &html! {
             table.results {
-                thead { tr { th scope="col" { "approach" } @for &at in &shown { th.number scope="col" { (header(at)) } } } }
+                thead { tr { th scope="col" { "approach" } @for &at in &shown { th.number scope="col" { (side.header(results, at)) } } } }
                 tbody {
                     @for (row, approach) in results.approaches.iter().enumerate() {
                         tr {
@@ -69,15 +64,16 @@ fn table(results: &Results, side: HistoryOf, metric: &str) -> Markup {
 mod tests {
     use super::*;
     use crate::Facts;
-    use crate::results::tests::sample_by_history;
+    use crate::results::tests::{column, sample_by_history};
 
     #[test]
     fn where_no_value_is_better_no_bucket_has_a_best() {
-        let marks = |results: &Results| table(results, HistoryOf::Users, "ndcg@10").into_string().matches('*').count();
+        let marks =
+            |results: &Results| table(results, HistoryOf::Users, &column("ndcg@10")).into_string().matches('*').count();
         let told = |results: &Results| Figures::new(results, &Facts::default()).history[0].description.clone();
         let best = sample_by_history();
         assert!(marks(&best) > 0 && told(&best).contains("Best with"));
-        let neither = Results { neither_is_better: vec!["ndcg@10".to_owned()], ..sample_by_history() };
+        let neither = Results { neither_is_better: vec![column("ndcg@10")], ..sample_by_history() };
         assert!(marks(&neither) == 0 && !told(&neither).contains("Best with"), "{}", told(&neither));
     }
 }

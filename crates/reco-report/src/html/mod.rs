@@ -13,9 +13,11 @@ mod summary;
 mod users;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use reco_eval::Column;
 
 use self::data::{definitions, table};
-use crate::facts::{SHARES, families};
+use crate::facts::SHARES;
+use crate::results::meaning;
 use crate::terminal::how_repeated;
 use crate::{ApproachFacts, Drawing, Facts, Figures, HOW_TO_READ, ReportConfig, Results, Work, cells, palette};
 
@@ -85,8 +87,8 @@ fn sections(results: &Results, facts: &Facts, figures: &Figures, config: &Report
     let mut sections = Vec::new();
     let mut add = |id, title, body: Option<Markup>| sections.extend(body.map(|body| Section { id, title, body }));
     add("summary", "In short", summary::summary(results, facts, figures));
-    add("results", "Results", Some(result_table(results, facts)));
-    add("metrics", "How sure is that?", (!figures.metrics.is_empty()).then(|| metrics(facts, figures)));
+    add("results", "Results", Some(result_table(results)));
+    add("metrics", "How sure is that?", (!figures.metrics.is_empty()).then(|| metrics(results, figures)));
     add("history", "Which approach takes over where", history::by_history(results, figures));
     add("groups", "Who is served worse", groups::by_group(results, facts));
     add("data", "Data and licence", Some(data::data(results, facts, figures)));
@@ -122,16 +124,16 @@ fn subtitle(results: &Results) -> String {
     )
 }
 
-fn result_table(results: &Results, facts: &Facts) -> Markup {
-    let families = families(results, facts);
-    let absent: Vec<&str> = results.metric_names().into_iter().filter(|name| !results.applies(name)).collect();
+fn result_table(results: &Results) -> Markup {
+    let absent = results.columns().into_iter().filter(|column| !results.applies(column));
+    let absent: Vec<String> = absent.map(Column::to_string).collect();
     html! {
-        @for (title, names) in &families {
-            @let shown: Vec<&str> = names.iter().copied().filter(|name| results.applies(name)).collect();
+        @for (title, names) in results.families() {
+            @let shown: Vec<&Column> = names.iter().copied().filter(|name| results.applies(name)).collect();
             @if !shown.is_empty() {
                 @if !title.is_empty() { h3 { (title) } }
                 (table_of(results, title, &shown))
-                (meanings(&shown, facts))
+                (meanings(&shown))
             }
         }
         p.soft { (HOW_TO_READ) }
@@ -141,10 +143,10 @@ fn result_table(results: &Results, facts: &Facts) -> Markup {
 }
 
 /// What the columns of a table mean, beside it, each metric once.
-fn meanings(shown: &[&str], facts: &Facts) -> Markup {
-    let mut told: Vec<(&str, &str)> = Vec::new();
+fn meanings(shown: &[&Column]) -> Markup {
+    let mut told: Vec<(&Column, &str)> = Vec::new();
     for name in shown {
-        let Some(about) = facts.meaning(name) else { continue };
+        let Some(about) = meaning(name) else { continue };
         if told.iter().all(|(_, known)| *known != about) {
             told.push((name, about));
         }
@@ -156,10 +158,10 @@ fn meanings(shown: &[&str], facts: &Facts) -> Markup {
     }
 }
 
-/// The share of each main metric's variance that is due to the repetitions.
+/// The share of each metric's variance that is due to the repetitions.
 fn shares(results: &Results) -> Markup {
-    let names = results.metrics_with_shares();
-    let share = |approach: &str, name: &str| {
+    let names = results.columns_with_shares();
+    let share = |approach: &str, name: &Column| {
         let share = results.share_of_repetitions(approach, name);
         share.map_or_else(|| cells::NOTHING.to_owned(), |share| format!("{:.0} %", 100.0 * share))
     };
@@ -169,7 +171,8 @@ fn shares(results: &Results) -> Markup {
     };
     let rows = results.approaches.iter().map(row);
     let rows: Vec<Vec<String>> = rows.filter(|row| row[1..].iter().any(|cell| cell != cells::NOTHING)).collect();
-    let header: Vec<&str> = ["approach"].into_iter().chain(names.iter().copied()).collect();
+    let header: Vec<String> =
+        ["approach".to_owned()].into_iter().chain(names.iter().map(ToString::to_string)).collect();
     html! {
         @if !rows.is_empty() {
             h3 { "Share of variance due to the repetitions" }
@@ -192,7 +195,7 @@ pub(crate) fn wide(label: &str, table: &Markup) -> Markup {
     }
 }
 
-fn table_of(results: &Results, title: &str, shown: &[&str]) -> Markup {
+fn table_of(results: &Results, title: &str, shown: &[&Column]) -> Markup {
     let label = if title.is_empty() { "Table of results".to_owned() } else { format!("Table of results: {title}") };
     html! {
         (wide(&label, &html! {
@@ -227,7 +230,8 @@ fn table_of(results: &Results, title: &str, shown: &[&str]) -> Markup {
 }
 
 /// A name that may break at its joints.
-pub(crate) fn breakable(name: &str) -> Markup {
+pub(crate) fn breakable(column: &Column) -> Markup {
+    let name = column.to_string();
     let parts = name.split_inclusive('_').flat_map(|part| {
         let (stem, k) = part.split_at(part.find('@').unwrap_or(part.len()));
         [stem, k].into_iter().filter(|part| !part.is_empty())
@@ -235,9 +239,9 @@ pub(crate) fn breakable(name: &str) -> Markup {
     html! { @for (n, part) in parts.enumerate() { @if n > 0 { wbr; } (part) } }
 }
 
-fn metrics(facts: &Facts, figures: &Figures) -> Markup {
+fn metrics(results: &Results, figures: &Figures) -> Markup {
     html! {
-        @if !facts.bounds.is_empty() {
+        @if results.approaches.iter().any(|one| !one.intervals.is_empty()) {
             p {
                 "The line around a dot is its 95 % interval: how far the number could be off because the test set has these "
                 "users and not others (bootstrap over users). Where two lines overlap widely, the difference may be luck. "
@@ -360,7 +364,7 @@ fn work(work: &Work) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::figure::tests::facts;
-    use crate::results::tests::sample;
+    use crate::results::tests::{column, sample};
     use crate::{DetailList, DetailRow, Provenance, Recommended, RecommendedItem, Suggestion, UserDetail};
 
     fn page(facts: &Facts) -> String {
@@ -414,7 +418,6 @@ mod tests {
             suggestions: vec![Suggestion { words: "Ask <again>.".to_owned(), command: "reco compare data".to_owned() }],
             details: vec![user("2"), user("<7>")],
             dataset: vec![("licence".to_owned(), "not for <sale>".to_owned())],
-            metrics: vec![("ndcg@k".to_owned(), "gain".to_owned())],
             checksums: vec![("tables/ratings.parquet".to_owned(), "00ff".to_owned())],
             provenance: Provenance {
                 command: "reco run".to_owned(),
@@ -517,16 +520,16 @@ mod tests {
     #[test]
     fn what_a_metric_means_stands_below_its_table() {
         let page = page(&detailed());
-        let table = page.find("aria-label=\"Table of results\"").unwrap();
-        let meaning = page.find("<dt>ndcg@10</dt><dd>gain</dd>").unwrap();
+        let table = page.find("aria-label=\"Table of results: Rankings\"").unwrap();
+        let meaning = page.find("<dt>ndcg@10</dt><dd>").unwrap();
         let after = page[table..].find("</table>").unwrap() + table;
         assert!(meaning > after && meaning < page[after..].find("<table").unwrap() + after, "{table} {meaning}");
     }
 
     #[test]
     fn a_long_name_breaks_at_its_joints() {
-        assert_eq!(breakable("article_mrr@10").into_string(), "article_<wbr>mrr<wbr>@10");
-        assert_eq!(breakable("mae").into_string(), "mae");
+        assert_eq!(breakable(&column("article_mrr@10")).into_string(), "article_<wbr>mrr<wbr>@10");
+        assert_eq!(breakable(&column("mae")).into_string(), "mae");
     }
 
     #[test]

@@ -6,10 +6,13 @@
 
 use maud::{Markup, html};
 
+use reco_eval::{BestFor, Column};
+
 use super::cards;
 use crate::facts::ELSEWHERE;
 use crate::headline::{metric_name, number};
-use crate::{Best, BestFor, Facts, Figures, Headline, Lead, Recommended, Results, Suggestion, cells};
+use crate::results::meaning;
+use crate::{Best, Facts, Figures, Headline, Lead, Recommended, Results, Suggestion, cells};
 
 /// What a reader should know of the best approach.
 const FLATTERED: &str = "Who is best was read off the held-out ratings themselves, which flatters a winner’s lead \
@@ -20,7 +23,7 @@ const FLATTERED: &str = "Who is best was read off the held-out ratings themselve
 pub(super) fn summary(results: &Results, facts: &Facts, figures: &Figures) -> Option<Markup> {
     let headline = results.summary.as_ref().filter(|headline| !headline.best.is_empty())?;
     Some(html! {
-        div.verdicts { @for best in &headline.best { (verdict(best, headline, facts)) } }
+        div.verdicts { @for best in &headline.best { (verdict(best, headline)) } }
         div.first {
             @if !figures.leads.is_empty() { (cards(&figures.leads, false)) }
             div {
@@ -33,7 +36,7 @@ pub(super) fn summary(results: &Results, facts: &Facts, figures: &Figures) -> Op
 }
 
 /// One task: its best approach, by how much, and how surely.
-fn verdict(best: &Best, headline: &Headline, facts: &Facts) -> Markup {
+fn verdict(best: &Best, headline: &Headline) -> Markup {
     let Best { task, metric, approach, value, .. } = best;
     let (task, question) = match task {
         BestFor::Lists => ("Best for lists", "names items worth a look"),
@@ -48,7 +51,7 @@ fn verdict(best: &Best, headline: &Headline, facts: &Facts) -> Markup {
                 @if is_twice { small { " here too" } }
                 small { " " strong { (metric_name(metric)) " " (number(*value)) } }
             }
-            @if let Some(about) = in_plain_words(metric).or_else(|| facts.meaning(metric)) {
+            @if let Some(about) = in_plain_words(metric).or_else(|| meaning(metric)) {
                 p { small { (metric_name(metric)) ": " (about) } }
             }
             @if best.leads.is_empty() { p.soft { "Nothing else was asked, so that nothing can be compared." } }
@@ -61,13 +64,13 @@ fn verdict(best: &Best, headline: &Headline, facts: &Facts) -> Markup {
 }
 
 /// Explains the metrics that tell approaches apart, for someone who never heard of them.
-fn in_plain_words(metric: &str) -> Option<&'static str> {
-    match metric {
-        "rmse" => Some("how many stars a prediction is off, large errors counting more; 0 is perfect"),
-        "mae" => Some("how many stars a prediction is off; 0 is perfect"),
-        list if list.starts_with("ndcg@") => Some("how early a list names what the user then rates well, from 0 to 1"),
-        _ => None,
-    }
+fn in_plain_words(metric: &Column) -> Option<&'static str> {
+    let told = [
+        ("rmse", "how many stars a prediction is off, large errors counting more; 0 is perfect"),
+        ("mae", "how many stars a prediction is off; 0 is perfect"),
+        ("ndcg@k", "how early a list names what the user then rates well, from 0 to 1"),
+    ];
+    told.into_iter().find(|(name, _)| metric.is(name)).map(|(_, words)| words)
 }
 
 fn words(lead: &Lead, place: &str) -> Markup {

@@ -26,8 +26,7 @@ mod tuned_on_test;
 use std::path::Path;
 
 use reco_core::Interactions;
-use reco_eval::MetricEntry;
-use reco_eval::metric::{Family, Measure};
+use reco_eval::{BestFor, Column, METRICS, MetricEntry};
 use reco_features::{Dataset, SplitEntry, find_split};
 use reco_report::Results;
 use serde::Serialize;
@@ -169,8 +168,8 @@ impl Checked {
 pub(crate) struct Subject<'a> {
     /// The experiment; its repetitions are in it.
     pub(crate) experiment: &'a Experiment,
-    /// What is measured: each column's name and its metric.
-    pub(crate) columns: Vec<(String, &'static MetricEntry)>,
+    /// What is measured: each column and its metric.
+    pub(crate) columns: Vec<(Column, &'static MetricEntry)>,
     /// The data set, of the first repetition where there are several.
     pub(crate) dataset: Option<Dataset>,
     /// The results, likewise.
@@ -184,8 +183,8 @@ impl<'a> Subject<'a> {
     /// A metric or a split that no registry has.
     fn new(experiment: &'a Experiment) -> Result<Self, RunError> {
         find_split(&experiment.split.kind)?;
-        let names = experiment.evaluate.column_names()?.into_iter();
-        let columns = names.filter_map(|name| MetricEntry::of_column(&name).map(|entry| (name, entry))).collect();
+        let columns = experiment.evaluate.columns(METRICS)?.into_iter();
+        let columns = columns.filter_map(|column| column.entry(METRICS).map(|entry| (column, entry))).collect();
         Ok(Self { experiment, columns, dataset: None, results: None })
     }
 
@@ -197,13 +196,10 @@ impl<'a> Subject<'a> {
         self.results.as_ref().ok_or(Unknown::Results)
     }
 
-    /// The column that stands for all rankings: `ndcg@k`, else the first ranking metric of the top k.
-    fn main_ranking(&self) -> Option<&str> {
-        let find = |is: fn(&MetricEntry) -> bool| {
-            self.columns.iter().find(|(_, entry)| is(entry)).map(|(name, _)| name.as_str())
-        };
-        let ranks = |entry: &MetricEntry| entry.family == Family::Rankings && matches!(entry.measure, Measure::TopK(_));
-        find(|entry| entry.name == "ndcg@k").or_else(|| find(ranks))
+    /// The column that stands for all rankings, if it is of the top k: chance has half of a whole ranking right.
+    fn main_ranking(&self) -> Option<&Column> {
+        let columns = self.columns.iter().map(|(column, _)| column);
+        BestFor::Lists.main_column(columns, METRICS).filter(|column| column.k().is_some())
     }
 
     /// Whether there are rows to stop training by; `None` where only the data set could say.

@@ -20,8 +20,8 @@ fn look(subject: &Subject<'_>) -> Verdict {
         return Ok(Vec::new());
     }
     let among = |measure: &Measure| matches!(measure, Measure::TopFive(_) | Measure::Judgements(_));
-    let names = subject.columns.iter().filter(|(_, entry)| among(&entry.measure)).map(|(name, _)| name.as_str());
-    let names: Vec<&str> = names.collect();
+    let names = subject.columns.iter().filter(|(_, entry)| among(&entry.measure)).map(|(column, _)| column.to_string());
+    let names: Vec<String> = names.collect();
     if names.is_empty() {
         return Ok(Vec::new());
     }

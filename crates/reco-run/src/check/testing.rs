@@ -9,6 +9,7 @@ use std::sync::Arc;
 use reco_core::testing::catalogue;
 use reco_core::{Interaction, Interactions, Target};
 use reco_data::DatasetInfo;
+use reco_eval::Metrics;
 use reco_features::{Dataset, FeaturesConfig, Info, SourceRows, SplitConfig, SplitInfo};
 use reco_report::{ApproachResult, Results};
 
@@ -124,7 +125,7 @@ pub(super) fn rows(dataset: &Dataset, rows: &[Row]) -> Interactions {
 pub(super) fn results(metric: &str, of: &[(&str, Option<f64>)]) -> Results {
     let approach = |&(name, value): &(&str, Option<f64>)| ApproachResult {
         name: name.to_owned(),
-        metrics: vec![(metric.to_owned(), value)].into(),
+        metrics: Metrics(vec![(metric.parse().unwrap(), value)]),
         ..ApproachResult::default()
     };
     Results { approaches: of.iter().map(approach).collect(), ..Results::default() }

@@ -16,12 +16,9 @@ use std::collections::btree_map::Entry;
 use std::num::NonZeroUsize;
 
 use reco_core::options::did_you_mean;
-use reco_eval::compare::{self, Grouping, Method, Pair, Paired, RunValues, Verdict};
-use reco_eval::metric::Better;
-use reco_report::{
-    BetterValue, ComparedGroup, ComparedMetric, ComparedPair, Comparison, ComparisonVerdict, SelfCheckOutcome,
-    SelfCheckPlan, TestOutcome,
-};
+use reco_eval::Column;
+use reco_eval::compare::{self, Grouping, Pair, RunValues};
+use reco_report::{ComparedPair, Comparison};
 
 pub use error::CompareError;
 use groups::Attributes;
@@ -88,17 +85,12 @@ pub fn compare(runs: &[String], options: &CompareOptions<'_>) -> Result<Comparis
         joined.iter().map(|(_, _, pair, groupings)| (pair, groupings.as_slice())).collect();
     let compared = compare::compare(&pairs, alpha);
     let sides: Vec<&Operand> = joined.iter().flat_map(|(a, b, _, _)| [a, b]).collect();
-    let mut comparison = Comparison { alpha, pairs: Vec::new(), notes: Vec::new(), self_check: None };
-    for ((a, b, pair, _), differences) in joined.iter().zip(compared) {
-        let checks = options.self_check.map(|n| compare::self_check(pair, alpha, n.get(), SEED)).unwrap_or_default();
-        if let Some(check) = checks.first() {
-            let (expected_least, expected_most) = check.expected;
-            comparison.self_check = Some(SelfCheckPlan { n_rounds: check.n_rounds, expected_least, expected_most });
+    let mut comparison = Comparison { alpha, pairs: Vec::new(), notes: Vec::new() };
+    for ((a, b, pair, _), mut metrics) in joined.iter().zip(compared) {
+        if let Some(n_rounds) = options.self_check {
+            let checks = compare::self_check(pair, alpha, n_rounds.get(), SEED);
+            metrics.iter_mut().zip(checks).for_each(|(metric, check)| metric.self_check = check);
         }
-        let metrics = differences.into_iter().map(|difference| {
-            let check = checks.iter().find(|check| check.metric == difference.metric).map(outcome);
-            ComparedMetric { self_check: check, ..metric(difference) }
-        });
         comparison.pairs.push(ComparedPair {
             a: a.side(&sides),
             b: b.side(&sides),
@@ -106,10 +98,10 @@ pub fn compare(runs: &[String], options: &CompareOptions<'_>) -> Result<Comparis
             n_only_a: pair.n_only_a(),
             n_only_b: pair.n_only_b(),
             n_different_tests: pair.n_different_tests(),
-            metrics: metrics.collect(),
+            metrics,
         });
     }
-    if options.self_check.is_some() && comparison.self_check.is_none() {
+    if options.self_check.is_some() && comparison.self_check().is_none() {
         notes.push("no self-check: no two users differ in any metric".to_owned());
     }
     // A run in several pairs gives the same note for each.
@@ -139,12 +131,12 @@ fn check(pair: &Pair, a: &Operand, b: &Operand, options: &CompareOptions<'_>) ->
 
 /// Notes that two sampled runs ranked different candidates, drawn by the seed of each.
 fn other_candidates(pair: &Pair, a: &Operand, b: &Operand) -> Option<String> {
-    let sampled = pair.metrics().iter().find(|metric| metric.name.starts_with("sampled"))?;
+    let sampled = pair.metrics().iter().find(|metric| metric.column.sampled() > 0)?;
     let (one, two) = (a.seed()?, b.seed()?);
     (one != two).then(|| {
         format!(
             "`{}` and its like: `{a}` ranked candidates drawn by seed `{one}`, `{b}` others, by seed `{two}`: a part of each difference is of the draw",
-            sampled.name
+            sampled.column
         )
     })
 }
@@ -153,102 +145,31 @@ type Joined = (Operand, Operand, Pair, Vec<Grouping>);
 
 /// Keeps the metrics that are asked for, and notes where one of them has no values.
 fn select_metrics(joined: &mut [Joined], wanted: &[String], notes: &mut Vec<String>) -> Result<(), CompareError> {
-    let mut known: Vec<String> = Vec::new();
-    for metric in joined.iter().flat_map(|(_, _, pair, _)| pair.metrics()) {
-        if !known.contains(&metric.name) {
-            known.push(metric.name.clone());
-        }
-    }
-    if let Some(name) = wanted.iter().find(|name| !known.contains(name)) {
-        let hint = did_you_mean(name, known.iter().map(String::as_str));
-        return Err(CompareError::UnknownMetric { name: name.clone(), hint });
-    }
     if wanted.is_empty() {
         return Ok(());
     }
-    for (a, b, pair, _) in joined {
-        for name in wanted.iter().filter(|name| pair.metrics().iter().all(|metric| metric.name != **name)) {
-            notes.push(format!("`{name}` does not apply to both `{a}` and `{b}`"));
+    let mut known: Vec<Column> = Vec::new();
+    for metric in joined.iter().flat_map(|(_, _, pair, _)| pair.metrics()) {
+        if !known.contains(&metric.column) {
+            known.push(metric.column.clone());
         }
-        *pair = pair.clone().with_metrics(|name| wanted.iter().any(|wanted| wanted == name));
+    }
+    let column = |name: &String| {
+        let found = name.parse().ok().filter(|column| known.contains(column));
+        found.ok_or_else(|| {
+            let known: Vec<String> = known.iter().map(Column::to_string).collect();
+            let hint = did_you_mean(name, known.iter().map(String::as_str));
+            CompareError::UnknownMetric { name: name.clone(), hint }
+        })
+    };
+    let wanted: Vec<Column> = wanted.iter().map(column).collect::<Result<_, _>>()?;
+    for (a, b, pair, _) in joined {
+        for column in wanted.iter().filter(|column| pair.metrics().iter().all(|metric| metric.column != **column)) {
+            notes.push(format!("`{column}` does not apply to both `{a}` and `{b}`"));
+        }
+        *pair = pair.clone().with_metrics(|column| wanted.contains(column));
     }
     Ok(())
-}
-
-fn metric(difference: compare::Difference) -> ComparedMetric {
-    let compare::Difference { metric, better, paired, t_holm, wilcoxon_holm, sign_holm, verdict, groups } = difference;
-    let Paired { n, mean_a, mean_b, difference, interval, t, wilcoxon, sign, d_z, n_up, n_down, n_same } = paired;
-    let outcome = |result: Option<(f64, f64, bool)>, p_holm: Option<f64>| {
-        result.zip(p_holm).map(|((statistic, p, exact), p_holm)| TestOutcome { statistic, p, p_holm, exact })
-    };
-    ComparedMetric {
-        metric,
-        better: match better {
-            Better::Higher => BetterValue::Higher,
-            Better::Lower => BetterValue::Lower,
-            Better::Neither => BetterValue::Neither,
-        },
-        n,
-        mean_a,
-        mean_b,
-        difference,
-        low: interval.map(|interval| interval.low),
-        high: interval.map(|interval| interval.high),
-        t: outcome(t.map(|test| (test.statistic, test.p, false)), t_holm),
-        wilcoxon: outcome(wilcoxon.map(|test| (test.statistic, test.p, test.method == Method::Exact)), wilcoxon_holm),
-        sign: outcome(sign.map(|p| (n_up as f64, p, true)), sign_holm),
-        d_z,
-        rank_biserial: wilcoxon.map(|test| test.rank_biserial),
-        n_up,
-        n_down,
-        n_same,
-        verdict: word(verdict),
-        groups: groups.into_iter().map(group).collect(),
-        self_check: None,
-    }
-}
-
-fn group(group: compare::GroupDifference) -> ComparedGroup {
-    let compare::GroupDifference { attribute, group, paired, p_holm, verdict } = group;
-    ComparedGroup {
-        attribute,
-        group,
-        n: paired.n,
-        mean_a: paired.mean_a,
-        mean_b: paired.mean_b,
-        difference: paired.difference,
-        low: paired.interval.map(|interval| interval.low),
-        high: paired.interval.map(|interval| interval.high),
-        p: paired.deciding_p(),
-        p_holm,
-        verdict: word(verdict),
-    }
-}
-
-fn word(verdict: Verdict) -> ComparisonVerdict {
-    match verdict {
-        Verdict::Better => ComparisonVerdict::Better,
-        Verdict::Worse => ComparisonVerdict::Worse,
-        Verdict::Higher => ComparisonVerdict::Higher,
-        Verdict::Lower => ComparisonVerdict::Lower,
-        Verdict::Unclear => ComparisonVerdict::Unclear,
-        Verdict::Equal => ComparisonVerdict::Equal,
-        Verdict::TooFew => ComparisonVerdict::TooFew,
-    }
-}
-
-fn outcome(check: &compare::SelfCheck) -> SelfCheckOutcome {
-    let found = check.planted.map(|planted| planted.found).unwrap_or_default();
-    SelfCheckOutcome {
-        t: check.rejections.t,
-        wilcoxon: check.rejections.wilcoxon,
-        sign: check.rejections.sign,
-        planted: check.planted.map(|planted| planted.shift),
-        t_found: found.t,
-        wilcoxon_found: found.wilcoxon,
-        sign_found: found.sign,
-        is_sound: check.is_sound(),
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use reco_data::table::{Column, Table};
-use reco_report::ComparisonVerdict;
+use reco_eval::compare::Verdict;
+use reco_eval::metric::Better;
 use tempfile::TempDir;
 
 use super::*;
@@ -63,10 +64,10 @@ fn one_run_is_compared_with_its_first_approach_or_with_the_one_that_is_named() {
     assert_eq!(labels(&comparison), [("random", "popularity"), ("random", "neural")], "in the registry's order");
     assert_eq!(comparison.pairs[0].a.label, "random");
     let ndcg = &comparison.pairs[0].metrics[0];
-    assert_eq!((ndcg.metric.as_str(), ndcg.n, ndcg.verdict), ("ndcg@10", 40, ComparisonVerdict::Better));
-    assert_eq!((ndcg.n_up, ndcg.n_down, ndcg.n_same), (40, 0, 0));
+    assert_eq!((ndcg.metric.to_string().as_str(), ndcg.paired.n, ndcg.verdict), ("ndcg@10", 40, Verdict::Better));
+    assert_eq!((ndcg.paired.n_up, ndcg.paired.n_down, ndcg.paired.n_same), (40, 0, 0));
     assert_eq!(comparison.pairs[0].metrics.len(), 1, "random has no rmse");
-    assert_eq!(ndcg.groups.iter().map(|group| group.n).collect::<Vec<_>>(), [1, 4, 5, 30], "by activity");
+    assert_eq!(ndcg.groups.iter().map(|group| group.paired.n).collect::<Vec<_>>(), [1, 4, 5, 30], "by activity");
     assert_eq!(
         comparison.notes,
         [
@@ -78,8 +79,8 @@ fn one_run_is_compared_with_its_first_approach_or_with_the_one_that_is_named() {
     let against = compare(&[at("one")], &CompareOptions { against: Some("neural"), ..ALL }).unwrap();
     assert_eq!(labels(&against), [("neural", "random"), ("neural", "popularity")]);
     let rmse = &against.pairs[1].metrics[1];
-    assert!(rmse.better == BetterValue::Lower && rmse.difference > 0.0, "{rmse:?}");
-    assert_eq!((rmse.verdict, rmse.n_up, rmse.n_down), (ComparisonVerdict::Worse, 40, 0));
+    assert!(rmse.better == Better::Lower && rmse.paired.difference > 0.0, "{rmse:?}");
+    assert_eq!((rmse.verdict, rmse.paired.n_up, rmse.paired.n_down), (Verdict::Worse, 40, 0));
 
     let named = format!("{}:popularity", at("one"));
     let one = compare(std::slice::from_ref(&named), &CompareOptions { against: Some("neural"), ..ALL }).unwrap();
@@ -92,8 +93,8 @@ fn several_runs_are_compared_by_the_approaches_that_they_share() {
     let (_folder, at) = runs();
     let comparison = compare(&[at("one"), at("two")], &ALL).unwrap();
     assert_eq!(labels(&comparison), [("popularity", "popularity"), ("neural", "neural")]);
-    assert_eq!(comparison.pairs[0].metrics[0].verdict, ComparisonVerdict::Equal);
-    assert_eq!(comparison.pairs[1].metrics[0].verdict, ComparisonVerdict::Better);
+    assert_eq!(comparison.pairs[0].metrics[0].verdict, Verdict::Equal);
+    assert_eq!(comparison.pairs[1].metrics[0].verdict, Verdict::Better);
     assert_eq!(comparison.pairs[1].b.label, format!("{}:neural", at("two")));
     assert_eq!(comparison.notes[0], format!("in `{}` alone, left out: `random`", at("one")));
 
@@ -176,13 +177,14 @@ fn a_self_check_is_done_where_it_is_asked_for() {
     let two = [format!("{}:random", at("one")), format!("{}:neural", at("two"))];
     let options = CompareOptions { self_check: NonZeroUsize::new(200), ..ALL };
     let comparison = compare(&two, &options).unwrap();
-    let plan = comparison.self_check.unwrap();
-    assert_eq!((plan.n_rounds, plan.expected_least, plan.expected_most), (200, 3, 19));
+    let plan = comparison.self_check().unwrap();
+    assert_eq!((plan.n_rounds, plan.expected), (200, (3, 19)));
     let check = comparison.pairs[0].metrics[0].self_check.unwrap();
-    assert!(check.t <= 19 && check.wilcoxon <= 19 && check.t_found > 190 && check.is_sound, "{check:?}");
+    let (rejections, found) = (check.rejections, check.planted.unwrap().found);
+    assert!(rejections.t <= 19 && rejections.wilcoxon <= 19 && found.t > 190 && check.is_sound, "{check:?}");
     let same = [two[0].clone(), two[0].clone()];
     let nothing = compare(&same, &options).unwrap();
-    assert_eq!((nothing.self_check, nothing.pairs[0].metrics[0].verdict), (None, ComparisonVerdict::Equal));
+    assert_eq!((nothing.self_check(), nothing.pairs[0].metrics[0].verdict), (None, Verdict::Equal));
     assert!(nothing.notes.iter().any(|note| note.starts_with("no self-check")));
 }
 

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use reco_core::UserId;
 use reco_core::random::keyed_hash;
 use reco_data::table::{Column, Table};
-use reco_eval::MetricEntry;
 use reco_eval::compare::{MetricValues, RunValues, UserRow};
+use reco_eval::{Column as MetricColumn, METRICS};
 
 use super::CompareError;
 use super::operands::Operand;
@@ -100,14 +100,15 @@ impl Values<'_> {
         let mut metrics = Vec::new();
         for (name, column) in self.table.columns() {
             let Column::F64(values) = column else { continue };
-            let Some(entry) = MetricEntry::of_column(name) else {
+            let of_metric = name.parse::<MetricColumn>().ok();
+            let Some((of_metric, entry)) = of_metric.and_then(|one| Some((one.clone(), one.entry(METRICS)?))) else {
                 notes.push(format!("`{name}` is no metric that this reco knows, left out"));
                 continue;
             };
             if values.iter().flatten().any(|value| !value.is_finite()) {
                 return Err(self.foreign(format!("`{name}` has a value that is not finite")));
             }
-            metrics.push(MetricValues { name: name.to_owned(), better: entry.better, values: values.clone() });
+            metrics.push(MetricValues { column: of_metric, better: entry.better, values: values.clone() });
         }
         Ok(metrics)
     }

@@ -50,7 +50,7 @@ fn listed(ranked_by: RankedBy, models: &[(&str, Option<f64>)]) -> TempDir {
 }
 
 fn ranked(models: &[(&str, Option<f64>)]) -> TempDir {
-    listed(RankedBy::Metric("ndcg@10".to_owned()), models)
+    listed(RankedBy::Metric("ndcg@10".parse().unwrap()), models)
 }
 
 fn chosen(models: &TempDir, by: AskedBy) -> (String, String) {
@@ -74,7 +74,10 @@ fn users_ask_the_best_on_validation_and_of_equal_ones_the_earlier() {
     assert_eq!(why, "which ranked best on validation (ndcg@10 0.1300; next profile 0.1300)");
     let all = choose(models.path(), AskedBy::Users).unwrap();
     let next = RunnerUp { approach: "profile".to_owned(), value: 0.13 };
-    assert_eq!((all.metric.as_deref(), all.value, all.next), (Some("ndcg@10"), Some(0.13), Some(next)));
+    assert_eq!(
+        (all.metric.map(|metric| metric.to_string()).as_deref(), all.value, all.next),
+        (Some("ndcg@10"), Some(0.13), Some(next))
+    );
 
     let alone = ranked(&[("popularity", None), ("my-neural", Some(0.01)), ("random", Some(0.5))]);
     let why = "which ranked best on validation (ndcg@10 0.0100; no other was ranked)";

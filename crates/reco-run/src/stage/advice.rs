@@ -9,8 +9,9 @@ use std::cmp::Reverse;
 use std::num::NonZeroUsize;
 
 use reco_core::{ItemIdx, Profile, UserId};
+use reco_eval::BestFor;
 use reco_features::Dataset;
-use reco_report::{Best, BestFor, Headline, Recommended, RecommendedItem, Suggestion};
+use reco_report::{Best, Headline, Recommended, RecommendedItem, Suggestion};
 
 use super::Context;
 use crate::answer::Asker;

@@ -1,41 +1,20 @@
-//! Collects what the report tells beside its numbers: the meanings of metrics, the protocol, users in detail.
+//! Collects what the report tells beside its numbers: the protocol, users in detail.
 //!
 //! Does not know how any of it looks.
 //!
-//! **Invariant**: words about metrics are those of their registry; words about a user are those of the evaluation.
+//! **Invariant**: what is told of a user is what the evaluation says.
 
 use reco_core::RatingScale;
-use reco_eval::metric::{Better, Family};
-use reco_eval::{Evaluation, MetricEntry};
+use reco_eval::metric::Better;
+use reco_eval::{Column, Evaluation, METRICS};
 use reco_features::{Dataset, Info, SplitInfo};
 use reco_report::{DetailList, DetailRow, UserDetail};
 
 use crate::Experiment;
 
 /// Those of `columns` of which the better values are as `better` says.
-pub(super) fn those(columns: &[String], better: Better) -> Vec<String> {
-    let is_such = |column: &&String| MetricEntry::of_column(column).is_some_and(|entry| entry.better == better);
-    columns.iter().filter(is_such).cloned().collect()
-}
-
-/// `columns` by family; families without any are left out.
-pub(super) fn families(columns: &[String]) -> Vec<(String, Vec<String>)> {
-    let of = |family: Family| {
-        let is_such = |column: &&String| MetricEntry::of_column(column).is_some_and(|entry| entry.family == family);
-        (family.title().to_owned(), columns.iter().filter(is_such).cloned().collect::<Vec<_>>())
-    };
-    Family::ALL.into_iter().map(of).filter(|(_, columns)| !columns.is_empty()).collect()
-}
-
-/// What each metric of `columns` means, each once.
-pub(super) fn meanings(columns: &[String]) -> Vec<(String, String)> {
-    let mut meanings: Vec<(String, String)> = Vec::new();
-    for entry in columns.iter().filter_map(|column| MetricEntry::of_column(column)) {
-        if meanings.iter().all(|(name, _)| name != entry.name) {
-            meanings.push((entry.name.to_owned(), entry.about.to_owned()));
-        }
-    }
-    meanings
+pub(super) fn those<'a>(columns: impl Iterator<Item = &'a Column>, better: Better) -> Vec<Column> {
+    columns.filter(|column| column.entry(METRICS).is_some_and(|entry| entry.better == better)).cloned().collect()
 }
 
 /// The protocol of the evaluation.
@@ -145,21 +124,5 @@ fn line(dataset: &Dataset, detail: &reco_eval::UserDetail, row: &reco_eval::Deta
         yhat: row.yhat,
         is_best: detail.y_test.contains(&row.item),
         is_predicted_best: detail.predicted.contains(&row.item),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_find_their_metric() {
-        let columns = ["rmse", "mrr@10", "mrr@5", "mrr"].map(str::to_owned);
-        assert_eq!(those(&columns, Better::Lower), ["rmse"]);
-        let families = families(&columns);
-        assert_eq!(families[0], ("Rankings".to_owned(), vec!["mrr@10".to_owned(), "mrr@5".to_owned()]));
-        assert_eq!(families.iter().map(|(_, columns)| columns.len()).sum::<usize>(), 4);
-        let names: Vec<String> = meanings(&columns).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["rmse", "mrr@k", "mrr"]);
     }
 }

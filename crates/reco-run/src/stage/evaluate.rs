@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use reco_core::{Catalogue, Progress, Recommender, Seen, TestUser};
 use reco_data::table::{Column, Table};
 use reco_eval::{
-    Ask, EvalError, EvaluateConfig, Evaluation, Group, Task, TrainingCounts, UserValues, evaluate_watched, gaps,
-    groups, intervals_watched, unanswerable,
+    Ask, Column as MetricColumn, EvalError, EvaluateConfig, Evaluation, Group, METRICS, Metrics, Task, TrainingCounts,
+    UserValues, evaluate_watched, gaps, groups, intervals_watched, unanswerable,
 };
 use reco_features::{Dataset, SplitConfig};
 use serde::{Deserialize, Serialize};
@@ -49,8 +49,8 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             let mut evaluation = ruler.measure(artifact.model.as_ref(), Ask::AsVisitors)?;
             if let Ok(validation) = &validation {
                 evaluation.validation = validation.measure(&ruler, artifact.model.as_ref())?;
-                let value = evaluation.validation.iter().find(|(name, _)| *name == validation.column);
-                values.extend(value.and_then(|(_, value)| Some((configured.name.clone(), (*value)?))));
+                let value = evaluation.validation.get(&validation.column);
+                values.extend(value.map(|value| (configured.name.clone(), value)));
             }
             write_json(&at.join(format!("{}.json", configured.name)), &evaluation)?;
             let table = predictions(&evaluation, &ruler.dataset.catalogue, &configured.name)?;
@@ -90,7 +90,7 @@ struct Validation {
     seen: Vec<Seen>,
     config: EvaluateConfig,
     /// Which metric says who ranks best.
-    column: String,
+    column: MetricColumn,
 }
 
 impl Validation {
@@ -102,7 +102,7 @@ impl Validation {
             let why = if split.refit { "`split.refit` had the validation rows learned from" } else { NO_VALIDATION };
             return Ok(Err(why.to_owned()));
         };
-        let Some((config, column)) = ruler.config.of_lists()? else {
+        let Some((config, column)) = ruler.config.of_lists(METRICS)? else {
             return Ok(Err("`evaluate.k` names no length of a list".to_owned()));
         };
         let is_known = |test_user: &TestUser| ruler.known.history().users()[test_user.user().index()] > 0;
@@ -113,11 +113,11 @@ impl Validation {
         Ok(Ok(Self { test_users, seen: Seen::by_user(n_users, [&dataset.fit]), config, column }))
     }
 
-    fn measure(&self, ruler: &Ruler<'_>, model: &dyn Recommender) -> Result<Vec<(String, Option<f64>)>, RunError> {
+    fn measure(&self, ruler: &Ruler<'_>, model: &dyn Recommender) -> Result<Metrics, RunError> {
         let Self { test_users, seen, config, .. } = self;
         let Ruler { known, moment, seed, .. } = ruler;
-        let held_out = Ask::AsVisitors;
-        let task = Task { test_users, seen, known, config, context: moment, seed: *seed, held_out };
+        let (metrics, held_out) = (METRICS, Ask::AsVisitors);
+        let task = Task { test_users, seen, known, metrics, config, context: moment, seed: *seed, held_out };
         Ok(evaluate_watched(model, &task, ruler.progress).map_err(stopped)?.metrics)
     }
 }
@@ -143,7 +143,7 @@ pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<St
     let highest = dataset.catalogue.scale.max();
     let is_rated = dataset.test.ratings().iter().any(Option::is_some);
     // A threshold that is not stated lies on the scale; the names of metrics were read before anything was made.
-    let reads = is_rated && config.reads_relevance().unwrap_or(false);
+    let reads = is_rated && config.reads_relevance(METRICS).unwrap_or(false);
     if let Some(threshold) = relevance_threshold.filter(|threshold| reads && *threshold > highest) {
         refusals.push(format!(
             "`evaluate.relevance_threshold` is `{threshold}` and no rating is above `{highest}`: no item would be relevant\n\
@@ -199,10 +199,11 @@ impl<'a> Ruler<'a> {
     /// Measures `recommender`, with the bounds of each metric and the gaps between groups of users.
     pub(crate) fn measure(&self, recommender: &dyn Recommender, held_out: Ask) -> Result<Evaluation, RunError> {
         let Self { config, seed, test_users, seen, known, moment, progress, .. } = self;
-        let task = Task { test_users, seen, known, config, context: moment, seed: *seed, held_out };
+        let metrics = METRICS;
+        let task = Task { test_users, seen, known, metrics, config, context: moment, seed: *seed, held_out };
         let mut evaluation = evaluate_watched(recommender, &task, *progress).map_err(stopped)?;
-        evaluation.intervals = intervals_watched(&evaluation, *seed, *progress).map_err(stopped)?;
-        evaluation.by_group = gaps(&evaluation, &self.dataset.catalogue, &self.groups, &config.buckets);
+        evaluation.intervals = intervals_watched(&evaluation, metrics, *seed, *progress).map_err(stopped)?;
+        evaluation.by_group = gaps(&evaluation, metrics, &self.dataset.catalogue, &self.groups, &config.buckets);
         Ok(evaluation)
     }
 }
@@ -225,10 +226,10 @@ pub(crate) fn users(evaluation: &Evaluation, name: &str) -> Result<Table, RunErr
         // There are fewer rows than 2^63.
         table.push(name, Column::I64(users.iter().map(|user| Some(count(user) as i64)).collect()))?;
     }
-    for (at, (name, _)) in evaluation.metrics.iter().enumerate() {
+    for (at, column) in evaluation.metrics.columns().enumerate() {
         let values: Vec<Option<f64>> = users.iter().map(|user| user.values[at]).collect();
         if values.iter().any(Option::is_some) {
-            table.push(name, Column::F64(values))?;
+            table.push(&column.to_string(), Column::F64(values))?;
         }
     }
     Ok(table)
@@ -264,7 +265,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
         part: json!({
             "evaluate": experiment.part(&experiment.evaluate),
             // A metric that is new in the registry changes no key of the experiment.
-            "columns": experiment.evaluate.column_names()?,
+            "columns": experiment.evaluate.columns(METRICS)?,
             "approaches": names,
             "device": experiment.device,
         }),

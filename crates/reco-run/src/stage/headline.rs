@@ -7,9 +7,9 @@
 
 use reco_core::UserId;
 use reco_eval::compare::{ARITHMETIC, Averaged, RunValues, Shared};
-use reco_eval::metric::{Better, Family};
-use reco_eval::{Interval, MetricEntry};
-use reco_report::{Best, BestFor, Headline, Lead, Results};
+use reco_eval::metric::Better;
+use reco_eval::{BestFor, Column, Interval, METRICS, MetricEntry};
+use reco_report::{Best, Headline, Lead, Results};
 
 use crate::Experiment;
 use crate::models::CHANCE;
@@ -19,18 +19,6 @@ const ENOUGH_ROWS: usize = 5;
 
 /// The plainest approach for each task: what everyone knows, and what each user gives on average.
 const PLAIN: [(BestFor, &str); 2] = [(BestFor::Lists, "popularity"), (BestFor::Stars, "user-mean")];
-
-/// The column of `columns` by which approaches are told apart in a task: of lists `ndcg@k`, else the first that looks
-/// at what is relevant; of stars `rmse`, else `mae`.
-fn column(columns: &[String], task: BestFor) -> Option<(&str, &'static MetricEntry)> {
-    let known = || columns.iter().filter_map(|column| Some((column.as_str(), MetricEntry::of_column(column)?)));
-    let named = |name: &str| known().find(|(_, entry)| entry.name == name);
-    match task {
-        BestFor::Lists => named("ndcg@k")
-            .or_else(|| known().find(|(_, entry)| entry.family == Family::Rankings && entry.better == Better::Higher)),
-        BestFor::Stars => named("rmse").or_else(|| named("mae")),
-    }
-}
 
 /// The best of one run; `values` are each approach's values by user, in the order of the results.
 pub(super) fn of_run(experiment: &Experiment, results: &Results, values: &[RunValues]) -> Headline {
@@ -74,11 +62,11 @@ fn lead(entry: &MetricEntry, best: f64, other: f64) -> f64 {
 fn of(
     experiment: &Experiment,
     results: &Results,
-    how_sure: impl Fn(&'static MetricEntry, &str, usize, usize) -> Lead,
+    how_sure: impl Fn(&'static MetricEntry, &Column, usize, usize) -> Lead,
 ) -> Headline {
-    let columns: Vec<String> = results.metric_names().into_iter().map(str::to_owned).collect();
     let best_for = |(task, plain): (BestFor, &str)| {
-        let (name, entry) = column(&columns, task)?;
+        let name = task.main_column(results.columns(), METRICS)?;
+        let entry = name.entry(METRICS)?;
         let rows: Vec<(usize, f64)> = (results.approaches.iter().enumerate())
             .filter_map(|(row, approach)| Some((row, approach.metrics.get(name)?)))
             .collect();
@@ -98,14 +86,14 @@ fn of(
         leads.sort_by(|a, b| a.lead.total_cmp(&b.lead));
         let plain = experiment.approaches.iter().find(|one| one.kind == plain).map(|one| one.name.clone());
         let plain = plain.filter(|name| leads.iter().any(|lead| lead.over == *name));
-        Some(Best { task, metric: name.to_owned(), approach: called(best), value, plain, leads })
+        Some(Best { task, metric: name.clone(), approach: called(best), value, plain, leads })
     };
     Headline { best: PLAIN.into_iter().filter_map(best_for).collect() }
 }
 
 /// The values of `other` (A) and of `best` (B), for every user that both have.
-fn shared(best: &RunValues, other: &RunValues, metric: &str) -> Vec<Shared> {
-    let of = |run: &RunValues| run.metrics.iter().find(|one| one.name == metric).map(|one| one.values.clone());
+fn shared(best: &RunValues, other: &RunValues, metric: &Column) -> Vec<Shared> {
+    let of = |run: &RunValues| run.metrics.iter().find(|one| one.column == *metric).map(|one| one.values.clone());
     let (Some(b), Some(a)) = (of(best), of(other)) else { return Vec::new() };
     // One evaluation has the same users in the same order.
     (best.users.iter().zip(&other.users).zip(b.into_iter().zip(a)))
@@ -122,13 +110,12 @@ pub(super) fn most_disputed<'a>(
     values: &[RunValues],
     (whom, among): (&str, &'a [UserId]),
 ) -> Option<(&'a UserId, String)> {
-    let columns: Vec<String> = results.metric_names().into_iter().map(str::to_owned).collect();
-    let (name, _) = column(&columns, BestFor::Lists).or_else(|| column(&columns, BestFor::Stars))?;
+    let name = BestFor::ALL.into_iter().find_map(|task| task.main_column(results.columns(), METRICS))?;
     let first = values.first()?;
     let place = |user: &UserId| first.users.iter().position(|row| row.user == *user);
     let spread = |at: usize| {
         let of_user = values.iter().filter_map(|run| {
-            let metric = run.metrics.iter().find(|metric| metric.name == name)?;
+            let metric = run.metrics.iter().find(|metric| metric.column == *name)?;
             *metric.values.get(at)?
         });
         let (low, high) =
@@ -166,6 +153,7 @@ pub(super) fn most_disputed<'a>(
 
 #[cfg(test)]
 mod tests {
+    use reco_eval::Metrics;
     use reco_eval::compare::{MetricValues, UserRow};
     use reco_report::{ApproachResult, RepeatedResult};
 
@@ -178,8 +166,8 @@ mod tests {
     }
 
     fn approach(name: &str, ndcg: f64, rmse: Option<f64>) -> ApproachResult {
-        let metrics = vec![("rmse".to_owned(), rmse), ("ndcg@10".to_owned(), Some(ndcg))];
-        ApproachResult { name: name.to_owned(), metrics: metrics.into(), ..ApproachResult::default() }
+        let metrics = Metrics(vec![("rmse".parse().unwrap(), rmse), ("ndcg@10".parse().unwrap(), Some(ndcg))]);
+        ApproachResult { name: name.to_owned(), metrics, ..ApproachResult::default() }
     }
 
     fn results() -> Results {
@@ -202,7 +190,7 @@ mod tests {
             test_rows: None,
         };
         let metric = |name: &str, better, values: [f64; N]| MetricValues {
-            name: name.to_owned(),
+            column: name.parse().unwrap(),
             better,
             values: values.map(Some).to_vec(),
         };
@@ -220,7 +208,11 @@ mod tests {
         ];
         let headline = of_run(&experiment(), &results(), &runs);
         let lists = headline.of(BestFor::Lists).unwrap();
-        assert_eq!((lists.approach.as_str(), lists.metric.as_str()), ("popularity", "ndcg@10"), "of equals the first");
+        assert_eq!(
+            (lists.approach.as_str(), lists.metric.to_string().as_str()),
+            ("popularity", "ndcg@10"),
+            "of equals the first"
+        );
         assert_eq!(lists.plain, None, "it is the plainest itself");
         assert_eq!((lists.leads[0].over.as_str(), lists.leads[0].lead), ("svd", 0.0));
         let stars = headline.of(BestFor::Stars).unwrap();

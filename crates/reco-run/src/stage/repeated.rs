@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use super::report::{of_repetition, write_all};
-use super::{Context, detail, headline, own_version};
+use super::{Context, headline, own_version};
 use crate::folder::{Folder, Made};
 use crate::manifest::{Digests, MANIFEST, digest};
 use crate::{Outcome, RunError, results};
@@ -46,9 +46,7 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
             experiment: experiment.to_toml(),
             ..Provenance::default()
         };
-        let columns: Vec<String> = mean.metric_names().into_iter().map(str::to_owned).collect();
-        let (metrics, families) = (detail::meanings(&columns), detail::families(&columns));
-        let mut facts = Facts { metrics, families, provenance, ..Facts::default() };
+        let mut facts = Facts { provenance, ..Facts::default() };
         if let (Some(first), Some(headline)) = (experiment.repetitions.first(), &mean.summary) {
             let out = context.at(&first.label);
             let tables = if first.shares_tables { context.tables } else { out.as_path() };

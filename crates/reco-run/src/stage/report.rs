@@ -11,11 +11,11 @@ use std::path::Path;
 use reco_core::{EpochLog, TrainingLog, UserId};
 use reco_eval::compare::RunValues;
 use reco_eval::metric::Better;
-use reco_eval::{BucketValues, Evaluation, Gap, GroupValues, Interval};
+use reco_eval::{BestFor, Column, Evaluation};
 use reco_features::{Dataset, Info};
 use reco_report::{
-    ApproachFacts, ApproachResult, BestFor, Bounds, BucketResult, DatasetSummary, Facts, Figures, GroupFacts,
-    GroupMetric, Headline, Provenance, ReportConfig, Results, SplitSummary, Suggestion, Work,
+    ApproachFacts, ApproachResult, DatasetSummary, Facts, Figures, Headline, Provenance, ReportConfig, Results,
+    SplitSummary, Suggestion, Work,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -218,15 +218,13 @@ fn results(context: &Context<'_>, info: &Info, rows: &[ResultRow]) -> Results {
         devices.retain(|device| *device != "cpu");
     }
     let devices = devices.join(", ");
-    Results {
-        device: devices,
-        approaches: rows.iter().map(approach).collect(),
-        ..about(experiment, info, &columns(rows))
-    }
+    // All approaches are measured by the same columns.
+    let columns = rows.iter().take(1).flat_map(|row| row.evaluation.metrics.columns());
+    Results { device: devices, approaches: rows.iter().map(approach).collect(), ..about(experiment, info, columns) }
 }
 
 /// All but the approaches of the results of one run.
-fn about(experiment: &Experiment, info: &Info, columns: &[String]) -> Results {
+fn about<'a>(experiment: &Experiment, info: &Info, columns: impl Iterator<Item = &'a Column> + Clone) -> Results {
     Results {
         experiment: experiment.name.clone(),
         dataset: DatasetSummary {
@@ -244,7 +242,7 @@ fn about(experiment: &Experiment, info: &Info, columns: &[String]) -> Results {
             n_test: info.split.n_test,
         },
         seed: experiment.seed,
-        lower_is_better: detail::those(columns, Better::Lower),
+        lower_is_better: detail::those(columns.clone(), Better::Lower),
         neither_is_better: detail::those(columns, Better::Neither),
         ..Results::default()
     }
@@ -252,19 +250,10 @@ fn about(experiment: &Experiment, info: &Info, columns: &[String]) -> Results {
 
 /// The results of something that was not trained here.
 pub(crate) fn of_one(experiment: &Experiment, info: &Info, name: &str, evaluation: &Evaluation) -> Results {
-    let columns: Vec<String> = evaluation.metrics.iter().map(|(name, _)| name.clone()).collect();
-    let approach = ApproachResult {
-        name: name.to_owned(),
-        metrics: evaluation.metrics.clone().into(),
-        ..ApproachResult::default()
-    };
-    Results { device: "a file of scores".to_owned(), approaches: vec![approach], ..about(experiment, info, &columns) }
-}
-
-/// The metrics that were computed, in their order.
-fn columns(rows: &[ResultRow]) -> Vec<String> {
-    let first = rows.first().map(|row| row.evaluation.metrics.as_slice()).unwrap_or_default();
-    first.iter().map(|(name, _)| name.clone()).collect()
+    let approach =
+        ApproachResult { name: name.to_owned(), metrics: evaluation.metrics.clone(), ..ApproachResult::default() };
+    let columns = evaluation.metrics.columns();
+    Results { device: "a file of scores".to_owned(), approaches: vec![approach], ..about(experiment, info, columns) }
 }
 
 fn approach(row: &ResultRow) -> ApproachResult {
@@ -274,22 +263,12 @@ fn approach(row: &ResultRow) -> ApproachResult {
         epochs: row.trained.epochs,
         train_seconds: row.trained.train_seconds,
         ratings_per_second: row.trained.ratings_per_second,
-        metrics: row.evaluation.metrics.clone().into(),
-        validation: row.evaluation.validation.clone().into(),
-        intervals: bounds(row).into_iter().map(|Bounds { metric, low, high, .. }| (metric, [low, high])).collect(),
-        by_user_history: buckets(&row.evaluation.by_user_history),
-        by_item_history: buckets(&row.evaluation.by_item_history),
+        metrics: row.evaluation.metrics.clone(),
+        validation: row.evaluation.validation.clone(),
+        intervals: row.evaluation.intervals.clone(),
+        by_user_history: row.evaluation.by_user_history.clone(),
+        by_item_history: row.evaluation.by_item_history.clone(),
     }
-}
-
-fn buckets(buckets: &[BucketValues]) -> Vec<BucketResult> {
-    let result = |bucket: &BucketValues| BucketResult {
-        bucket: bucket.bucket.clone(),
-        n_users: bucket.n_users,
-        n_test: bucket.n_test,
-        metrics: bucket.metrics.clone().into(),
-    };
-    buckets.iter().map(result).collect()
 }
 
 fn facts(context: &Context<'_>, info: &Info, data: &Dataset, rows: &[ResultRow]) -> Result<Facts, RunError> {
@@ -315,10 +294,7 @@ fn facts(context: &Context<'_>, info: &Info, data: &Dataset, rows: &[ResultRow])
             data.catalogue.scale,
             rows.first().map(|row| &row.evaluation),
         ),
-        metrics: detail::meanings(&columns(rows)),
-        families: detail::families(&columns(rows)),
-        bounds: rows.iter().flat_map(bounds).collect(),
-        groups: groups(rows),
+        groups: rows.iter().map(|row| (row.name.clone(), row.evaluation.by_group.clone())).collect(),
         counts: Some(counts::counts(data)),
         approaches: approaches(context, rows)?,
         details: detail::users(data, rows.iter().map(|row| (row.name.as_str(), &row.evaluation))),
@@ -343,34 +319,6 @@ fn facts(context: &Context<'_>, info: &Info, data: &Dataset, rows: &[ResultRow])
     let raw = tables.inputs.iter().chain(&table_files).map(|(name, sha)| (name.clone(), sha.clone()));
     facts.checksums.splice(0..0, raw);
     Ok(facts)
-}
-
-/// The bounds of each metric of an approach.
-fn bounds(row: &ResultRow) -> Vec<Bounds> {
-    let Evaluation { metrics, intervals, .. } = &row.evaluation;
-    let bounds = metrics.iter().zip(intervals).filter_map(|((metric, _), interval)| {
-        let Interval { low, high } = (*interval)?;
-        Some(Bounds { approach: row.name.clone(), metric: metric.clone(), low, high })
-    });
-    bounds.collect()
-}
-
-/// How each approach serves groups of users.
-fn groups(rows: &[ResultRow]) -> Vec<GroupFacts> {
-    let facts = |row: &ResultRow, group: &GroupValues| {
-        let gap = |((metric, value), gap): (&(String, Option<f64>), &Option<Gap>)| {
-            let gap = gap.map(|Gap { difference, low, high }| [difference, low, high]);
-            Some(GroupMetric { metric: metric.clone(), value: (*value)?, gap })
-        };
-        GroupFacts {
-            approach: row.name.clone(),
-            attribute: group.attribute.clone(),
-            group: group.group.clone(),
-            n_users: group.n_users,
-            metrics: group.metrics.iter().zip(&group.gaps).filter_map(gap).collect(),
-        }
-    };
-    rows.iter().flat_map(|row| row.evaluation.by_group.iter().map(move |group| facts(row, group))).collect()
 }
 
 /// What the registry and the artifact say of each approach.

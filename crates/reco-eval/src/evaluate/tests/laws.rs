@@ -38,7 +38,7 @@ proptest! {
         let (test_users, seen) = (told.test_users(&rows), told.seen(&slices(&seen)));
         let known = told.known(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
         let config = EvaluateConfig { sampled_negatives: sampled.min(scores[0].len() - 1), ..at(3) };
-        let task = Task { test_users: &test_users, seen: &seen, known: &known, config: &config, context: &[], seed: 42, held_out: Ask::AsVisitors };
+        let task = Task { test_users: &test_users, seen: &seen, known: &known, metrics: METRICS, config: &config, context: &[], seed: 42, held_out: Ask::AsVisitors };
         let evaluated = |tile, n_threads| evaluate_in_tiles(&told, &task, tile, n_threads, &Silent).unwrap();
         let one = evaluated(1000, 1);
         for n_threads in [1, 2, 5] {
@@ -59,7 +59,7 @@ proptest! {
         for k in lengths {
             let alone = told.evaluate_after(&rows, &slices(&seen), &pairs, &at(k)).unwrap();
             for (name, value) in &alone.metrics {
-                prop_assert_eq!(together.metric(name).map(f64::to_bits), value.map(f64::to_bits), "{}", name);
+                prop_assert_eq!(together.metrics.get(name).map(f64::to_bits), value.map(f64::to_bits), "{}", name);
             }
             for (one, all) in alone.per_user.iter().zip(&together.per_user) {
                 for ((name, _), value) in alone.metrics.iter().zip(&one.values) {
@@ -94,11 +94,11 @@ proptest! {
         }
         prop_assert!(items.iter().all(|bucket| bucket.n_users <= whole.n_users && bucket.n_users <= bucket.n_test));
 
-        for (at, column) in config.columns().unwrap().iter().enumerate() {
+        for (at, column) in config.measured(METRICS).unwrap().iter().enumerate() {
             // Of lists: the mean over users with something to find. Of errors in stars: the mean over rated rows,
             // whether these are split by users or by items.
             let weighted = |buckets: &[BucketValues], weight: &dyn Fn(&BucketValues) -> usize| {
-                let terms = buckets.iter().filter_map(|one| Some((one.metrics[at].1?, weight(one) as f64)));
+                let terms = buckets.iter().filter_map(|one| Some((one.metrics.0[at].1?, weight(one) as f64)));
                 let (sum, n) = terms.fold((0.0, 0.0), |(sum, n), (value, weight)| (sum + value * weight, n + weight));
                 (n > 0.0).then(|| sum / n)
             };
@@ -106,15 +106,15 @@ proptest! {
                 (Some(one), Some(other)) => (one - other).abs() < 1e-9,
                 (one, other) => one == other,
             };
-            let total = whole.metrics[at].1;
+            let total = whole.metrics.0[at].1;
             if let Measure::TopK(_) = column.entry.measure {
                 let found = weighted(users, &|bucket| bucket.n_users - bucket.n_users_without_relevant);
-                prop_assert!(near(found, total), "`{}`: {found:?}, {total:?}", column.name);
+                prop_assert!(near(found, total), "`{}`: {found:?}, {total:?}", column.column);
             }
             if column.entry.measure.average() == Some(Average::OverRows) && all_rated {
                 for buckets in [users, items] {
                     let found = weighted(buckets, &|bucket| bucket.n_test);
-                    prop_assert!(near(found, total), "`{}`: {found:?}, {total:?}", column.name);
+                    prop_assert!(near(found, total), "`{}`: {found:?}, {total:?}", column.column);
                 }
             }
         }
@@ -126,8 +126,8 @@ proptest! {
         let told = told(&scores);
         let pairs: Vec<_> = rows.iter().map(|row| (row.0, row.1)).collect();
         let whole = told.evaluate_after(&rows, &slices(&seen), &pairs, &at(3)).unwrap();
-        let found = |n_users: usize, without: usize, metrics: &[(String, Option<f64>)]| {
-            let precision = metrics.iter().find(|(name, _)| name == "precision@3").unwrap().1;
+        let found = |n_users: usize, without: usize, metrics: &Metrics| {
+            let precision = metrics.get(&"precision@3".parse().unwrap());
             precision.unwrap_or(0.0) * (n_users - without) as f64
         };
         let total = found(whole.n_users, whole.n_users_without_relevant, &whole.metrics);
@@ -150,7 +150,7 @@ proptest! {
         let evaluation = told.evaluate_after(&rows, &slices(&seen), &pairs, &config).unwrap();
         for (name, value) in &evaluation.metrics {
             let Some(value) = value else { continue };
-            let entry = crate::MetricEntry::of_column(name).unwrap();
+            let entry = name.entry(METRICS).unwrap();
             let (low, high) = match entry.name {
                 "r2" | "explained_variance" => (f64::NEG_INFINITY, 1.0),
                 "popularity_lift@k" => (-1.0, f64::INFINITY),
