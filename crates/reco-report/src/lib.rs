@@ -46,6 +46,7 @@ mod headline;
 mod html;
 mod markdown;
 mod palette;
+mod repeated;
 mod results;
 mod terminal;
 
@@ -61,7 +62,8 @@ pub use grid::Grid;
 pub use headline::{Best, Headline, Lead, last_words};
 pub use html::html;
 pub use markdown::markdown;
-pub use results::{ApproachResult, DatasetSummary, RepeatedResult, ReportError, Results, SplitSummary};
+pub use repeated::RepeatedResult;
+pub use results::{ApproachResult, DatasetSummary, ReportError, Results, SplitSummary};
 pub use terminal::terminal_table;
 
 /// `name` as a part of a file's name, on any system.

@@ -4,13 +4,13 @@
 //!
 //! **Invariant**: written and read again, results are equal, every bit of every number; none is NaN or infinite.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reco_eval::metric::{Better, Family};
 use reco_eval::{BucketValues, Column, Interval, METRICS, Metrics, main_columns};
 use serde::{Deserialize, Serialize};
 
-use crate::Headline;
+use crate::{Headline, RepeatedResult};
 
 /// All of results.json.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,15 +39,6 @@ pub struct Results {
     /// For a repeated experiment, what each repetition gave; the numbers above are then their means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Vec<RepeatedResult>>,
-}
-
-/// What one repetition of an experiment gave.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RepeatedResult {
-    /// What it differs in: `split.fold=3`.
-    pub repetition: String,
-    /// Its approaches, in the experiment's order.
-    pub approaches: Vec<ApproachResult>,
 }
 
 /// The ratings that an experiment is about.
@@ -111,11 +102,6 @@ pub struct ApproachResult {
     pub by_item_history: Vec<BucketValues>,
 }
 
-/// The mean of at least one value.
-fn average(values: Vec<f64>) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
 /// Why results could not be written down.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -142,79 +128,11 @@ impl Results {
         Ok(json + "\n")
     }
 
-    /// The means of several results, each under the label of its repetition. Counts of data are those of the first;
-    /// epochs are shown where all repetitions have the same number. Panics without any.
-    pub fn mean(each: Vec<(String, Self)>) -> Self {
-        let (_, first) = each.first().expect("a repeated experiment has a repetition");
-        let mut mean = first.clone();
-        for (row, approach) in mean.approaches.iter_mut().enumerate() {
-            let all: Vec<&ApproachResult> = each.iter().map(|(_, results)| &results.approaches[row]).collect();
-            // Another seed or fold puts other users into a bucket, so results by history stay with each repetition.
-            (approach.by_user_history, approach.by_item_history) = (Vec::new(), Vec::new());
-            approach.intervals.clear();
-            approach.train_seconds = average(all.iter().map(|one| one.train_seconds).collect());
-            let rates: Option<Vec<f64>> = all.iter().map(|one| one.ratings_per_second).collect();
-            approach.ratings_per_second = rates.map(average);
-            approach.epochs = approach.epochs.filter(|_| all.iter().all(|one| one.epochs == approach.epochs));
-            type Of = fn(&ApproachResult) -> &Metrics;
-            let of: [(&mut Metrics, Of); 2] =
-                [(&mut approach.metrics, |one| &one.metrics), (&mut approach.validation, |one| &one.validation)];
-            for (metrics, of) in of {
-                for (name, value) in &mut metrics.0 {
-                    let values: Option<Vec<f64>> = all.iter().map(|one| of(one).get(name)).collect();
-                    *value = values.map(average);
-                }
-            }
-        }
-        let repetitions =
-            each.into_iter().map(|(repetition, results)| RepeatedResult { repetition, approaches: results.approaches });
-        // Which approach is best in the mean is another question, left to the caller, who knows the metrics.
-        Self { repeat: Some(repetitions.collect()), summary: None, ..mean }
-    }
-
-    /// The standard deviation (of a sample) of a metric over the repetitions, where there are two or more.
-    pub fn deviation(&self, approach: &str, column: &Column) -> Option<f64> {
-        let of = |repeated: &RepeatedResult| {
-            repeated.approaches.iter().find(|one| one.name == approach).and_then(|one| one.metrics.get(column))
-        };
-        let values: Vec<f64> = self.repeat.as_ref()?.iter().map(of).collect::<Option<_>>()?;
-        let mean = average(values.clone());
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
-    }
-
-    /// The share of a metric's variance that is due to what the repetitions differ in, such as the seed:
-    /// `s² / (s² + e²)`, where s is their standard deviation and e the standard error of one of them, from its interval
-    /// over users. Near 0, another seed matters less than other test users; near 1, one seed says little.
-    pub fn share_of_repetitions(&self, approach: &str, column: &Column) -> Option<f64> {
-        let squares: Vec<f64> = (self.repeat.as_ref()?.iter())
-            .map(|one| {
-                let of = one.approaches.iter().find(|one| one.name == approach)?;
-                let Interval { low, high } = *of.intervals.get(column)?;
-                // An interval of a normal distribution is 2 · 1.96 standard errors wide.
-                Some(((high - low) / 3.92).powi(2))
-            })
-            .collect::<Option<_>>()?;
-        let (between, within) = (self.deviation(approach, column)?.powi(2), average(squares));
-        (between + within > 0.0).then(|| between / (between + within))
-    }
-
-    /// Columns of which some approach has a share of the repetitions.
-    pub fn columns_with_shares(&self) -> Vec<&Column> {
-        let has =
-            |column: &&Column| self.approaches.iter().any(|one| self.share_of_repetitions(&one.name, column).is_some());
-        self.columns().into_iter().filter(has).collect()
-    }
-
     /// All columns that any approach has, in the order of their first appearance.
     pub fn columns(&self) -> Vec<&Column> {
-        let mut columns: Vec<&Column> = Vec::new();
-        for column in self.approaches.iter().flat_map(|approach| approach.metrics.columns()) {
-            if !columns.contains(&column) {
-                columns.push(column);
-            }
-        }
-        columns
+        let mut known = BTreeSet::new();
+        let all = self.approaches.iter().flat_map(|approach| approach.metrics.columns());
+        all.filter(|column| known.insert(*column)).collect()
     }
 
     /// The columns that apply to some approach, in the same order.
@@ -225,9 +143,10 @@ impl Results {
     /// The columns by family, each with its title; last, without a title, those of metrics that are not ours.
     pub(crate) fn families(&self) -> Vec<(&'static str, Vec<&Column>)> {
         let family = |column: &Column| column.entry(METRICS).map(|entry| entry.family);
+        let all = self.columns();
         let of = |wanted: Option<Family>| {
-            let columns: Vec<&Column> = self.columns().into_iter().filter(|one| family(one) == wanted).collect();
-            (wanted.map_or("", Family::title), columns)
+            let columns = all.iter().copied().filter(|one| family(one) == wanted);
+            (wanted.map_or("", Family::title), columns.collect::<Vec<_>>())
         };
         let families = Family::ALL.into_iter().map(Some).chain([None]).map(of);
         families.filter(|(_, columns)| !columns.is_empty()).collect()
@@ -418,31 +337,6 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn repetitions_have_a_mean_and_a_deviation_and_stay_beside_them() {
-        let mut second = sample();
-        second.approaches[1].metrics.0[0].1 = Some(0.7334);
-        second.approaches[1].epochs = Some(17);
-        let mean = Results::mean(vec![("seed=0".to_owned(), sample()), ("seed=1".to_owned(), second)]);
-        assert!((mean.approaches[1].metrics.get(&column("mae")).unwrap() - 0.7284).abs() < 1e-12);
-        assert!((mean.deviation("neural", &column("mae")).unwrap() - 0.01 / 2.0_f64.sqrt()).abs() < 1e-12);
-        assert_eq!(mean.deviation("neural", &column("rmse")), Some(0.0));
-        assert_eq!(
-            (mean.deviation("popularity", &column("mae")), sample().deviation("neural", &column("mae"))),
-            (None, None)
-        );
-        assert_eq!((mean.approaches[1].epochs, mean.approaches[2].epochs), (None, Some(9)));
-        let read: Results = serde_json::from_str(&mean.to_json().unwrap()).unwrap();
-        assert_eq!(read, mean);
-        assert_eq!(read.repeat.unwrap()[1].approaches[1].metrics.get(&column("mae")), Some(0.7334));
-
-        let each = [sample_by_history(), sample_by_history()].map(|results| (String::new(), results));
-        let mean = Results::mean(each.to_vec());
-        assert!(mean.approaches.iter().all(|one| one.by_user_history.is_empty() && one.by_item_history.is_empty()));
-        let first = &mean.repeat.unwrap()[0].approaches;
-        assert_eq!(first[0].by_user_history, sample_by_history().approaches[0].by_user_history);
-    }
-
-    #[test]
     fn the_least_error_is_best_and_the_most_of_all_else() {
         let results = sample();
         assert_eq!(results.best(&column("mae")), Some(0.7199999));
@@ -451,24 +345,5 @@ pub(crate) mod tests {
         assert_eq!(lone.best(&column("mae")), None, "one value alone is no best");
         let neither = Results { neither_is_better: vec![column("ndcg@10")], ..sample() };
         assert_eq!(neither.best(&column("ndcg@10")), None);
-    }
-
-    #[test]
-    fn the_share_of_the_seed_is_its_variance_against_that_of_users() {
-        let with = |value, half: f64| {
-            let mut results = sample();
-            results.approaches[1].metrics.0[2].1 = Some(value);
-            results.approaches[1].intervals.insert(column("ndcg@10"), [value - half, value + half].into());
-            results
-        };
-        // Seeds have a variance of 0.02², users one of 0.01².
-        let mean = Results::mean(vec![
-            ("seed=0".to_owned(), with(0.25 - 0.02, 0.0196)),
-            ("seed=1".to_owned(), with(0.25, 0.0196)),
-            ("seed=2".to_owned(), with(0.25 + 0.02, 0.0196)),
-        ]);
-        assert!((mean.share_of_repetitions("neural", &column("ndcg@10")).unwrap() - 0.8).abs() < 1e-9);
-        assert_eq!(mean.share_of_repetitions("neural", &column("mae")), None, "it has no interval");
-        assert_eq!(sample().share_of_repetitions("neural", &column("ndcg@10")), None);
     }
 }

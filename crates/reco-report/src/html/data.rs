@@ -6,7 +6,7 @@
 
 use maud::{Markup, html};
 
-use super::cards;
+use super::page::{cards, definitions};
 use crate::{Facts, Figures, Results, cells};
 
 /// The section on data.
@@ -46,31 +46,5 @@ fn density(results: &Results) -> String {
         format!("{:.2} %", 100.0 * results.dataset.n_ratings as f64 / pairs)
     } else {
         cells::NOTHING.to_owned()
-    }
-}
-
-/// Labels with their values.
-pub(super) fn definitions(rows: &[(String, String)]) -> Markup {
-    html! {
-        dl { @for (label, value) in rows.iter().filter(|(_, value)| !value.is_empty()) { div { dt { (label) } dd { (value) } } } }
-    }
-}
-
-/// A table whose columns from `numbers` on are aligned to the right.
-pub(super) fn table(header: &[impl AsRef<str>], numbers: usize, rows: impl Iterator<Item = Vec<String>>) -> Markup {
-    let class = |column: usize| (numbers > 0 && column >= numbers).then_some("number");
-    html! {
-        table {
-            thead { tr { @for (column, name) in header.iter().enumerate() { th scope="col" class=[class(column)] { (name.as_ref()) } } } }
-            tbody {
-                @for row in rows {
-                    tr {
-                        @for (column, cell) in row.iter().enumerate() {
-                            @if column == 0 { th scope="row" { (cell) } } @else { td class=[class(column)] { (cell) } }
-                        }
-                    }
-                }
-            }
-        }
     }
 }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use reco_eval::{Column, Gap, GroupValues};
 
-use super::wide;
+use super::page::wide;
 use crate::facts::GROUPS;
 use crate::{Facts, Results, cells};
 

@@ -7,7 +7,7 @@
 use maud::{Markup, html};
 use reco_eval::Column;
 
-use super::{cards, wide};
+use super::page::{cards, wide};
 use crate::figure::HistoryOf;
 use crate::{Figures, Results, cells};
 

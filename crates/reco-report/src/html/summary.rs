@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use reco_eval::{BestFor, Column};
 
-use super::cards;
+use super::page::cards;
 use crate::facts::ELSEWHERE;
 use crate::headline::{metric_name, number};
 use crate::results::meaning;

@@ -6,7 +6,7 @@
 
 use maud::{Markup, html};
 
-use super::wide;
+use super::page::wide;
 use crate::{DetailList, DetailRow, ReportConfig, UserDetail, cells};
 
 /// The section on users, the first of them open.
