@@ -17,7 +17,7 @@ use reco_core::{
     Candidates, Catalogue, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Seen,
     Target, TestUser, Who,
 };
-use reco_eval::{Ask, EvaluateConfig, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Ask, Protocol, Task, TrainingCounts, evaluate_task};
 use serde_json::json;
 
 /// Ratings that a user has in training; with those of the test, as many as in MovieLens 20M.
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let score = begun.elapsed().as_secs_f64();
 
-    let config = EvaluateConfig { buckets: Vec::new(), detail_users: 0, ..EvaluateConfig::default() };
+    let config = Protocol { buckets: Vec::new(), detail_users: 0, ..Protocol::default() };
     let task = Task {
         test_users: &test_users,
         seen: &seen,

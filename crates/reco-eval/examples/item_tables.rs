@@ -17,7 +17,7 @@ use std::time::Instant;
 use reco_classic::APPROACHES;
 use reco_core::testing::Assigned;
 use reco_core::{Candidates, DeviceChoice, Fitted, Query, Ranking, Run, Seen, Silent, TestUser, Train, Who};
-use reco_eval::{Ask, EvaluateConfig, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Ask, Protocol, Task, TrainingCounts, evaluate_task};
 use serde_json::json;
 
 const K: usize = 10;
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seen = Seen::by_user(n_users, [&train.fit, &validation]);
     let known = TrainingCounts::new(&train.fit, &train.catalogue);
     let test_users = TestUser::group(&test, n_users);
-    let config = EvaluateConfig { buckets: Vec::new(), detail_users: 0, ..EvaluateConfig::default() };
+    let config = Protocol { buckets: Vec::new(), detail_users: 0, ..Protocol::default() };
     let task = Task {
         test_users: &test_users,
         seen: &seen,

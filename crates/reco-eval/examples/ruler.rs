@@ -18,7 +18,7 @@ use reco_core::{
     Catalogue, Features, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Seen,
     Target, TestUser, Who,
 };
-use reco_eval::{Ask, EvaluateConfig, Evaluation, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Ask, Evaluation, Protocol, Task, TrainingCounts, evaluate_task};
 use serde_json::{Map, Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -51,12 +51,12 @@ fn main() -> Result<()> {
     let few = METRICS.map(str::to_owned).to_vec();
     for (evaluator, metrics) in [("reco", few), ("reco, all metrics", Vec::new())] {
         // Every test row is relevant, whatever its stars.
-        let config = EvaluateConfig {
+        let config = Protocol {
             metrics,
             relevance_threshold: Some(0.0),
             buckets: Vec::new(),
             detail_users: 0,
-            ..EvaluateConfig::default()
+            ..Protocol::default()
         };
         let task = Task {
             test_users: &test_users,

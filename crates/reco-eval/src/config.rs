@@ -18,11 +18,11 @@ use crate::{BestFor, Column, EvalError, MetricEntry};
 
 /// The table `[evaluate]` of an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EvaluateConfig {
+pub struct Protocol {
     /// Lengths of the lists that ranking metrics look at.
     pub k: Vec<NonZeroUsize>,
     /// In stars: a test row at or above it is relevant. An implicit event is always relevant. If left out, three
-    /// quarters up the rating scale: 4 on 1 to 5, see [`EvaluateConfig::relevant_from`].
+    /// quarters up the rating scale: 4 on 1 to 5, see [`Protocol::relevant_from`].
     pub relevance_threshold: Option<f32>,
     /// 0 ranks all of the catalogue. Above 0, each user's test items are ranked among that many others that the user
     /// never met, drawn at random (He et al. 2017 take 99): a far easier task whose numbers can turn the order of
@@ -44,7 +44,7 @@ pub struct EvaluateConfig {
     pub buckets: Vec<NonZeroUsize>,
 }
 
-impl Default for EvaluateConfig {
+impl Default for Protocol {
     fn default() -> Self {
         let positive = |n| NonZeroUsize::new(n).expect("none of these is zero");
         Self {
@@ -90,7 +90,7 @@ impl Measured<'_> {
     }
 }
 
-impl EvaluateConfig {
+impl Protocol {
     /// The columns asked for, in the order of `metrics`. Where all metrics are asked for, one that is new in `metrics` is
     /// among them.
     ///
@@ -108,7 +108,7 @@ impl EvaluateConfig {
     /// Whether one of `metrics` that is asked for looks at what is relevant.
     ///
     /// # Errors
-    /// As [`EvaluateConfig::columns`].
+    /// As [`Protocol::columns`].
     pub fn reads_relevance(&self, metrics: &[MetricEntry]) -> Result<bool, EvalError> {
         Ok(self.measured(metrics)?.iter().any(|measured| measured.entry.reads_relevance()))
     }
@@ -116,7 +116,7 @@ impl EvaluateConfig {
     /// Checks that an evaluation by `metrics` can be made with it.
     ///
     /// # Errors
-    /// As [`EvaluateConfig::columns`]; buckets that do not ascend.
+    /// As [`Protocol::columns`]; buckets that do not ascend.
     pub fn check(&self, metrics: &[MetricEntry]) -> Result<(), EvalError> {
         self.measured(metrics)?;
         Buckets::new(&self.buckets)?;
@@ -128,7 +128,7 @@ impl EvaluateConfig {
     /// of lists.
     ///
     /// # Errors
-    /// As [`EvaluateConfig::columns`].
+    /// As [`Protocol::columns`].
     pub fn of_lists(&self, metrics: &[MetricEntry]) -> Result<Option<(Self, Column)>, EvalError> {
         let Some(&k) = self.k.first() else { return Ok(None) };
         let ndcg = metrics.iter().find(|entry| entry.name == OF_LISTS);
@@ -194,7 +194,7 @@ mod tests {
     use serde_json::json;
 
     fn names(given: serde_json::Value) -> Result<Vec<String>, EvalError> {
-        let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
+        let config: Protocol = options::parse("[evaluate]", &given).unwrap();
         config.columns(METRICS).map(texts)
     }
 
@@ -204,13 +204,13 @@ mod tests {
 
     #[test]
     fn what_is_relevant_follows_the_scale_unless_it_is_stated() {
-        let from = |min, max| EvaluateConfig::default().relevant_from(RatingScale::new(min, max).unwrap());
+        let from = |min, max| Protocol::default().relevant_from(RatingScale::new(min, max).unwrap());
         assert_eq!([from(1.0, 5.0), from(0.0, 1.0), from(1.0, 3.0), from(0.5, 5.0)], [4.0, 0.75, 2.5, 3.875]);
-        let stated = EvaluateConfig { relevance_threshold: Some(2.0), ..EvaluateConfig::default() };
+        let stated = Protocol { relevance_threshold: Some(2.0), ..Protocol::default() };
         assert_eq!(stated.relevant_from(RatingScale::new(1.0, 5.0).unwrap()), 2.0);
         let reads = |metrics: &[&str]| {
             let metrics = metrics.iter().map(|&metric| metric.to_owned()).collect();
-            EvaluateConfig { metrics, ..EvaluateConfig::default() }.reads_relevance(METRICS).unwrap()
+            Protocol { metrics, ..Protocol::default() }.reads_relevance(METRICS).unwrap()
         };
         assert!(reads(&[]) && reads(&["rmse", "auc"]) && reads(&["serendipity@10"]));
         assert!(!reads(&["rmse", "coverage@10", "article_mrr"]));
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn metrics_may_come_from_elsewhere() {
         let of_mine = |given: serde_json::Value| {
-            let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
+            let config: Protocol = options::parse("[evaluate]", &given).unwrap();
             let mine = MetricEntry { name: "mine@k", ..*METRICS.iter().find(|entry| entry.name == "hit@k").unwrap() };
             let of_lists = config.of_lists(&[mine]).unwrap().map(|(_, main)| main.to_string());
             (config.columns(&[mine]).map(texts), of_lists)
@@ -246,15 +246,15 @@ mod tests {
         );
         let (unknown, _) = of_mine(json!({ "k": [3], "metrics": ["mine@3"] }));
         assert_eq!(unknown.unwrap(), ["mine@3"]);
-        let config = EvaluateConfig { metrics: vec!["ndcg@10".to_owned()], ..EvaluateConfig::default() };
+        let config = Protocol { metrics: vec!["ndcg@10".to_owned()], ..Protocol::default() };
         assert!(config.columns(&[]).unwrap_err().to_string().starts_with("unknown metric `ndcg@10`"));
-        assert!(EvaluateConfig::default().of_lists(&[]).unwrap().is_none());
+        assert!(Protocol::default().of_lists(&[]).unwrap().is_none());
     }
 
     #[test]
     fn lists_alone_are_judged_at_least_by_ndcg_of_the_first_length() {
         let of_lists = |given: serde_json::Value| {
-            let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
+            let config: Protocol = options::parse("[evaluate]", &given).unwrap();
             let of_lists = config.of_lists(METRICS).unwrap();
             of_lists.map(|(config, main)| (texts(config.columns(METRICS).unwrap()), main.to_string()))
         };
@@ -278,9 +278,9 @@ mod tests {
         );
         let sampled = json!({ "sampled_negatives": 99, "metrics": ["ndcg@10", "sampled99_hit@k", "rmse"] });
         assert!(names(sampled).unwrap_err().to_string().contains("`sampled99_hit@k`"));
-        let nan = EvaluateConfig { relevance_threshold: Some(f32::NAN), ..Default::default() };
+        let nan = Protocol { relevance_threshold: Some(f32::NAN), ..Default::default() };
         assert!(nan.columns(METRICS).unwrap_err().to_string().contains("`NaN`"));
-        let zero = options::parse::<EvaluateConfig>("[evaluate]", &json!({ "k": [0] }));
+        let zero = options::parse::<Protocol>("[evaluate]", &json!({ "k": [0] }));
         let zero = zero.unwrap_err().to_string();
         assert!(zero.contains("whole number from 1"), "{zero}");
     }
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn a_context_is_a_number_or_a_text() {
         let given = json!({ "context": { "daytime": 0, "device": "mobile" } });
-        let config: EvaluateConfig = options::parse("[evaluate]", &given).unwrap();
+        let config: Protocol = options::parse("[evaluate]", &given).unwrap();
         assert_eq!(config.context["daytime"], ContextValue::Number(0.0));
         assert_eq!(config.context["device"], ContextValue::Text("mobile".to_owned()));
     }

@@ -16,7 +16,7 @@ use crate::rank::{Among, Answer, Ranker};
 use crate::sample;
 use crate::summary::{Added, Summary};
 use crate::user_evaluator::{EvaluatedUser, UserEvaluator};
-use crate::{DetailRow, EvalError, EvaluateConfig, Evaluation, MetricEntry, TrainingCounts, UserDetail, metric};
+use crate::{DetailRow, EvalError, Evaluation, MetricEntry, Protocol, TrainingCounts, UserDetail, metric};
 
 /// What an evaluation asks, the same of every recommender.
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ pub struct Task<'a> {
     /// The metrics that there are: [`METRICS`](crate::METRICS), unless the caller has others.
     pub metrics: &'a [MetricEntry],
     /// Which of the metrics, which items are relevant.
-    pub config: &'a EvaluateConfig,
+    pub config: &'a Protocol,
     /// The moment of the predictions, one number per context of the catalogue; empty for the average moment of
     /// training. The contexts of test rows are not used.
     pub context: &'a [f32],
@@ -196,7 +196,7 @@ struct User {
 
 /// What `config` asks for and these test users of this catalogue do not have, for any recommender; it can be reported before
 /// anything is trained.
-pub fn unanswerable(config: &EvaluateConfig, test_users: &[TestUser], catalogue: &Catalogue) -> Vec<EvalError> {
+pub fn unanswerable(config: &Protocol, test_users: &[TestUser], catalogue: &Catalogue) -> Vec<EvalError> {
     let (n, n_items) = (config.sampled_negatives, catalogue.n_items());
     let sampled = (n > 0 && n >= n_items).then_some(EvalError::Sampled { n, n_items });
     sampled.into_iter().chain(detailed(test_users, catalogue, &config.detail_user).err()).collect()

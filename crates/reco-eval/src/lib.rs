@@ -9,12 +9,12 @@
 //! ```
 //! use reco_classic::Svd;
 //! use reco_core::{Run, Train, TypedApproach};
-//! use reco_eval::{EvaluateConfig, Test, evaluate};
+//! use reco_eval::{Protocol, Test, evaluate};
 //!
 //! let train = Train::from_ratings([("ann", "Alien", 5.0), ("ann", "Brazil", 3.0), ("bob", "Alien", 4.0)])?;
 //! let model = Svd { epochs: 30, ..Svd::default() }.fit(&train, &Run::default())?;
 //! let test = Test::from_ratings(&train, [("bob", "Brazil", 5.0)])?;
-//! let evaluation = evaluate(&model, &test, &EvaluateConfig::default())?;
+//! let evaluation = evaluate(&model, &test, &Protocol::default())?;
 //! println!("{evaluation}");
 //! assert_eq!(evaluation.metric("hit@10"), Some(1.0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -40,7 +40,7 @@ mod training_counts;
 mod user_evaluator;
 
 pub use column::Column;
-pub use config::EvaluateConfig;
+pub use config::Protocol;
 pub use error::EvalError;
 pub use evaluate::{Ask, Task, evaluate_task, evaluate_watched, unanswerable};
 pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail, UserValues};

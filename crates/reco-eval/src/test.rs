@@ -10,7 +10,7 @@ use reco_core::{
     Interaction, Interactions, ItemId, RatingError, RawInteraction, Recommender, Seen, Target, TestUser, Train, UserId,
 };
 
-use crate::{Ask, EvalError, EvaluateConfig, Evaluation, Task, TrainingCounts, evaluate_task};
+use crate::{Ask, EvalError, Evaluation, METRICS, Protocol, Task, TrainingCounts, evaluate_task};
 
 /// Test rows, with what their users had met before and what training knew.
 #[derive(Clone, Debug)]
@@ -135,11 +135,12 @@ impl Test {
 /// # Errors
 /// An unknown metric, buckets that do not ascend; a model that was fitted to another catalogue, that fails, or that
 /// answers with a number that is not finite.
-pub fn evaluate(model: &dyn Recommender, test: &Test, protocol: &EvaluateConfig) -> Result<Evaluation, EvalError> {
+pub fn evaluate(model: &dyn Recommender, test: &Test, protocol: &Protocol) -> Result<Evaluation, EvalError> {
     let task = Task {
         test_users: &test.users,
         seen: &test.seen,
         known: &test.counts,
+        metrics: METRICS,
         config: protocol,
         context: &[],
         seed: 42,
@@ -151,8 +152,9 @@ pub fn evaluate(model: &dyn Recommender, test: &Test, protocol: &EvaluateConfig)
 /// A line for each metric: its name and its value, `–` where it does not apply.
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.metrics.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        for (name, value) in &self.metrics {
+        let names: Vec<String> = self.metrics.iter().map(|(column, _)| column.to_string()).collect();
+        let width = names.iter().map(String::len).max().unwrap_or(0);
+        for (name, (_, value)) in names.iter().zip(&self.metrics) {
             match value {
                 Some(value) => writeln!(f, "{name:width$}  {value:>9.4}")?,
                 None => writeln!(f, "{name:width$}  {:>9}", "–")?,
@@ -177,7 +179,7 @@ mod tests {
         let train = train();
         let model = Popularity {}.fit(&train, &Run::default()).unwrap();
         let test = Test::from_ratings(&train, [("bob", "Brazil", 5.0)]).unwrap();
-        let evaluation = evaluate(&model, &test, &EvaluateConfig::default()).unwrap();
+        let evaluation = evaluate(&model, &test, &Protocol::default()).unwrap();
         assert_eq!(evaluation.metric("ndcg@10"), Some(1.0));
         let shown = evaluation.to_string();
         assert!(shown.lines().any(|line| line.starts_with("ndcg@10 ") && line.ends_with(" 1.0000")), "{shown}");

@@ -17,7 +17,7 @@ use reco_core::{
     Catalogue, Features, Interaction, Interactions, ItemIdx, Matrix, Query, RatingScale, Recommender, ScoreError,
     ScoreKind, Scores, Seen, Target, TestUser, UserIdx, Who,
 };
-use reco_eval::{Ask, Column, EvaluateConfig, Evaluation, METRICS, MetricEntry, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Ask, Column, Evaluation, METRICS, MetricEntry, Protocol, Task, TrainingCounts, evaluate_task};
 use serde::Deserialize;
 
 /// What `make.py` writes.
@@ -135,11 +135,8 @@ impl Given {
         let seen = self.seen.iter().map(seen_by).collect::<Result<Vec<Seen>>>()?;
         let genres: Vec<Vec<String>> = (0..catalogue.n_items()).map(|item| self.genres_of(item)).collect();
         let known = TrainingCounts::new(&train.finish(), &catalogue).with_genres(genres.iter().map(Vec::as_slice));
-        let config = EvaluateConfig {
-            k: self.k.clone(),
-            relevance_threshold: Some(self.relevance_threshold),
-            ..EvaluateConfig::default()
-        };
+        let config =
+            Protocol { k: self.k.clone(), relevance_threshold: Some(self.relevance_threshold), ..Protocol::default() };
         let task = Task {
             test_users: &test_users,
             seen: &seen,

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use reco_core::testing::{Assigned, ml_100k};
 use reco_core::{DeviceChoice, Run, Seen, Silent, TestUser, Train};
-use reco_eval::{Ask, EvaluateConfig, Evaluation, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Ask, Evaluation, Protocol, Task, TrainingCounts, evaluate_task};
 
 struct Data {
     train: Train,
@@ -51,7 +51,7 @@ fn measured(name: &str, data: &Data) -> Result<Evaluation> {
     let run = Run { seed: 42, device: DeviceChoice::Cpu, progress: &Silent };
     let fitted = (entry.configure)(&(entry.defaults)())?.fit(&data.train, &run)?;
     // Every test rating is relevant, whatever its stars.
-    let config = EvaluateConfig { relevance_threshold: Some(0.0), ..EvaluateConfig::default() };
+    let config = Protocol { relevance_threshold: Some(0.0), ..Protocol::default() };
     let known = TrainingCounts::new(&data.train.fit, &data.train.catalogue);
     let task = Task {
         test_users: &data.test_users,

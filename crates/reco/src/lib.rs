@@ -67,7 +67,7 @@ pub use reco_core::{
     Approach, AskError, Asker, DeviceChoice, FitError, Fitted, ItemId, Model, Progress, RawInteraction, Reasons,
     Recommender, Run, ScoreError, ScoreKind, Train, TrainBuilder, TrainError, UserId, Visitor,
 };
-pub use reco_eval::{EvalError, EvaluateConfig, Evaluation, METRICS, MetricEntry, Test, TestError, evaluate};
+pub use reco_eval::{EvalError, Evaluation, METRICS, MetricEntry, Protocol, Test, TestError, evaluate};
 
 /// The crate of types and traits, whole: queries, rankings, catalogues, for models of one's own.
 pub use reco_core as core;

@@ -10,7 +10,7 @@ use reco_core::UserId;
 
 use crate::history::Buckets;
 use crate::metric::Better;
-use crate::{Column, EvaluateConfig};
+use crate::{Column, Protocol};
 
 /// One recommender's values for each user.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -146,7 +146,7 @@ impl Pair {
 
     /// The shared users by how many rows A had to learn from: 0, 1-4, 5-9, 10-49, 50+.
     pub fn by_activity(&self) -> Grouping {
-        let starts = EvaluateConfig::default().buckets;
+        let starts = Protocol::default().buckets;
         let buckets = Buckets::new(&starts).expect("they ascend");
         Grouping {
             attribute: "activity".to_owned(),

@@ -81,7 +81,7 @@ impl Told {
         seen.iter().map(|items| Seen::new(items.iter().map(|&n| self.item(n)).collect())).collect()
     }
 
-    fn evaluate(&self, rows: &[Row], seen: &[&[usize]], config: &EvaluateConfig) -> Result<Evaluation, EvalError> {
+    fn evaluate(&self, rows: &[Row], seen: &[&[usize]], config: &Protocol) -> Result<Evaluation, EvalError> {
         self.evaluate_after(rows, seen, &[], config)
     }
 
@@ -90,7 +90,7 @@ impl Told {
         rows: &[Row],
         seen: &[&[usize]],
         pairs: &[(usize, usize)],
-        config: &EvaluateConfig,
+        config: &Protocol,
     ) -> Result<Evaluation, EvalError> {
         let (test_users, seen, known) = (self.test_users(rows), self.seen(seen), self.known(pairs));
         evaluate_task(
@@ -126,8 +126,8 @@ impl Told {
     }
 }
 
-fn at(k: usize) -> EvaluateConfig {
-    EvaluateConfig { k: vec![k.try_into().unwrap()], ..EvaluateConfig::default() }
+fn at(k: usize) -> Protocol {
+    Protocol { k: vec![k.try_into().unwrap()], ..Protocol::default() }
 }
 
 fn assert_near(value: Option<f64>, expected: f64) {

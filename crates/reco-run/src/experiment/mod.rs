@@ -14,7 +14,7 @@ use std::sync::Arc;
 use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{Approach, ApproachEntry, DeviceChoice};
 use reco_data::DataConfig;
-use reco_eval::EvaluateConfig;
+use reco_eval::Protocol;
 use reco_features::{FeaturesConfig, FeaturesError, SplitConfig, find_split};
 use reco_report::ReportConfig;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ pub struct Experiment {
     /// Whether no approaches were listed, so that those of the built-in ones take part that the data can serve.
     pub takes_what_fits: bool,
     /// `[evaluate]`
-    pub evaluate: EvaluateConfig,
+    pub evaluate: Protocol,
     /// `[report]`
     pub report: ReportConfig,
     /// `[repeat]`: the whole experiment once for each value of one key; empty for one run.
@@ -295,7 +295,7 @@ impl Experiment {
             let split = split.check_keys();
             split.map_err(|error| ExperimentError::Split { place: place.to_owned(), error: Box::new(error) })?;
         }
-        let evaluate: EvaluateConfig = options::parse("[evaluate]", &document.evaluate).map_err(options)?;
+        let evaluate: Protocol = options::parse("[evaluate]", &document.evaluate).map_err(options)?;
         let repetitions = repeat::repetitions(&repeat, place, stem, &table, (only, takes_what_fits))?;
         Ok(Self {
             repetitions,

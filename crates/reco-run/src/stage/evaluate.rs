@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use reco_core::{Catalogue, Progress, Recommender, Seen, TestUser};
 use reco_data::table::{Column, Table};
 use reco_eval::{
-    Ask, Column as MetricColumn, EvalError, EvaluateConfig, Evaluation, Group, METRICS, Metrics, Task, TrainingCounts,
+    Ask, Column as MetricColumn, EvalError, Evaluation, Group, METRICS, Metrics, Protocol, Task, TrainingCounts,
     UserValues, evaluate_watched, gaps, groups, intervals_watched, unanswerable,
 };
 use reco_features::{Dataset, SplitConfig};
@@ -88,7 +88,7 @@ struct EvaluateNotes {
 struct Validation {
     test_users: Vec<TestUser>,
     seen: Vec<Seen>,
-    config: EvaluateConfig,
+    config: Protocol,
     /// Which metric says who ranks best.
     column: MetricColumn,
 }
@@ -136,7 +136,7 @@ fn stopped(error: EvalError) -> RunError {
 /// a user to show who has nothing to show, more sampled candidates than items.
 pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<String> {
     let config = &experiment.evaluate;
-    let EvaluateConfig { context, relevance_threshold, .. } = config;
+    let Protocol { context, relevance_threshold, .. } = config;
     let moment = reco_features::context_vector(&dataset.catalogue, context);
     let mut refusals: Vec<String> =
         moment.err().map(|error| format!("`evaluate.context`: {error}")).into_iter().collect();
@@ -157,7 +157,7 @@ pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<St
 
 /// What every recommender is measured by: the held-out rows of one data set, and the rules of one experiment.
 pub(crate) struct Ruler<'a> {
-    config: &'a EvaluateConfig,
+    config: &'a Protocol,
     seed: u64,
     pub(crate) dataset: Dataset,
     test_users: Vec<TestUser>,

@@ -47,7 +47,7 @@ fn three_users_by_hand() {
     }
 
     // Every row counts at a threshold of 1, and the third user comes in.
-    let config = EvaluateConfig { relevance_threshold: Some(1.0), ..at(2) };
+    let config = Protocol { relevance_threshold: Some(1.0), ..at(2) };
     let evaluation = told.evaluate(ROWS, SEEN, &config).unwrap();
     assert_near(evaluation.metric("precision@2"), (1.0 + 0.5 + 0.5) / 3.0);
     assert_near(evaluation.metric("recall@2"), (1.0 + 1.0 / 3.0 + 1.0) / 3.0);
@@ -68,7 +68,7 @@ fn errors_are_averaged_over_rows_in_stars() {
     // Errors of 1, 0 for the first user and of 3 for the second, whose prediction of 8 is not clipped to 5.
     let stars = Told::new(ScoreKind::Stars, &[&[4.0, 2.0], &[0.0, 8.0]]);
     let rows: &[Row] = &[(0, 0, Some(5.0)), (0, 1, Some(2.0)), (1, 1, Some(5.0))];
-    let config = EvaluateConfig { article_min_rows: std::num::NonZeroUsize::MIN, ..at(1) };
+    let config = Protocol { article_min_rows: std::num::NonZeroUsize::MIN, ..at(1) };
     let evaluation = stars.evaluate(rows, &[&[], &[]], &config).unwrap();
     assert_near(evaluation.metric("mae"), 4.0 / 3.0);
     assert_near(evaluation.metric("rmse"), (10.0_f64 / 3.0).sqrt());
@@ -91,7 +91,7 @@ fn errors_are_averaged_over_rows_in_stars() {
 fn an_item_without_a_way_back_to_stars_takes_stars_from_everyone() {
     let scaling = Scaling::ItemMinMax { from: vec![(1.0, 5.0), (4.0, 4.0)], to: (0.5, 1.0) };
     let told = Told::new(ScoreKind::Targets, &[&[0.75, 0.5], &[0.75, 0.5]]).scaled(scaling);
-    let config = EvaluateConfig { article_min_rows: std::num::NonZeroUsize::MIN, ..at(1) };
+    let config = Protocol { article_min_rows: std::num::NonZeroUsize::MIN, ..at(1) };
     let evaluation = told.evaluate(&[(0, 0, Some(3.0)), (1, 1, Some(4.0))], &[&[], &[]], &config).unwrap();
     assert_eq!(evaluation.metric("mae"), None);
     assert_eq!(evaluation.per_user[0].values[0], None);
@@ -114,7 +114,7 @@ fn detail_shows_the_second_user_or_the_one_named() {
     assert_eq!((detail.n_hits, detail.mrr), (3, 1.0));
     assert_near(Some(detail.article_accuracy), 1.0 / 3.0);
 
-    let named = |user: &str| EvaluateConfig { detail_user: user.to_owned(), ..at(2) };
+    let named = |user: &str| Protocol { detail_user: user.to_owned(), ..at(2) };
     let first = told.evaluate(ROWS, SEEN, &named("1")).unwrap().detail.unwrap();
     assert_eq!((first.user.to_string().as_str(), first.n_train), ("1", 0), "item 0 was seen, not trained on");
     let error = told.evaluate(ROWS, SEEN, &named("7")).unwrap_err().to_string();
@@ -140,7 +140,7 @@ fn further_users_are_those_with_the_most_rated_rows() {
     ];
     let nothing: [&[usize]; 5] = [&[]; 5];
     let shown = |n: usize| {
-        let config = EvaluateConfig { detail_users: n, ..at(2) };
+        let config = Protocol { detail_users: n, ..at(2) };
         let evaluation = told.evaluate(rows, &nothing, &config).unwrap();
         assert_eq!(evaluation.detail.unwrap().user.to_string(), "2");
         evaluation.details.iter().map(|detail| detail.user.to_string()).collect::<Vec<_>>()
@@ -266,7 +266,7 @@ fn few_candidates_are_an_easier_task_under_another_name() {
     let told = Told::new(ScoreKind::Stars, &[&scores]);
     let rows: &[Row] = &[(0, 50, Some(5.0))];
     let seen: &[&[usize]] = &[&[0, 1]];
-    let config = EvaluateConfig { sampled_negatives: 9, ..at(10) };
+    let config = Protocol { sampled_negatives: 9, ..at(10) };
     let evaluation = told.evaluate(rows, seen, &config).unwrap();
     assert_near(evaluation.metric("sampled9_hit@10"), 1.0);
     assert_eq!((evaluation.metric("hit@10"), evaluation.sampled_negatives, evaluation.n_candidates), (None, 9, 10));
@@ -308,7 +308,7 @@ fn refuses_what_it_cannot_measure() {
     let another = Told::new(ScoreKind::Order, &[&[0.0]]).known(&[]);
     let error = evaluate_task(&told, &Task { known: &another, ..task }).unwrap_err().to_string();
     assert_eq!(error, "training rows are counted for `1` users and the catalogue has `3`");
-    let descending = EvaluateConfig { buckets: [5, 1].map(|n| n.try_into().unwrap()).to_vec(), ..at(2) };
+    let descending = Protocol { buckets: [5, 1].map(|n| n.try_into().unwrap()).to_vec(), ..at(2) };
     let error = told.evaluate(ROWS, SEEN, &descending).unwrap_err().to_string();
     assert!(error.starts_with("`buckets` in [evaluate] has `1` after `5`\nhint: "), "{error}");
 
@@ -337,7 +337,7 @@ fn buckets_of_users_and_items_by_hand() {
     let known = told.known(&pairs);
     let history = known.history();
     assert_eq!((history.users(), history.items()), (&[2, 0][..], &[0, 1, 1][..]));
-    let config = EvaluateConfig { buckets: [1, 2].map(|n| n.try_into().unwrap()).to_vec(), ..at(1) };
+    let config = Protocol { buckets: [1, 2].map(|n| n.try_into().unwrap()).to_vec(), ..at(1) };
     let evaluation = told.evaluate_after(rows, &[&[], &[]], &pairs, &config).unwrap();
     let shown = |buckets: &[BucketValues], name: &str| -> Vec<_> {
         let value = |bucket: &BucketValues| bucket.metrics.get(&name.parse().unwrap());
@@ -354,7 +354,7 @@ fn buckets_of_users_and_items_by_hand() {
     assert_eq!(items.iter().map(|one| one.n_users_without_relevant).collect::<Vec<_>>(), [0, 1, 0]);
     assert_eq!(evaluation.per_user.iter().map(|user| user.n_train).collect::<Vec<_>>(), [2, 0]);
 
-    let none = EvaluateConfig { buckets: Vec::new(), ..at(1) };
+    let none = Protocol { buckets: Vec::new(), ..at(1) };
     let evaluation = told.evaluate(rows, &[&[], &[]], &none).unwrap();
     assert!(evaluation.by_user_history.is_empty() && evaluation.by_item_history.is_empty());
 }

@@ -37,7 +37,7 @@ proptest! {
         let told = told(&scores);
         let (test_users, seen) = (told.test_users(&rows), told.seen(&slices(&seen)));
         let known = told.known(&rows.iter().map(|row| (row.0, row.1)).collect::<Vec<_>>());
-        let config = EvaluateConfig { sampled_negatives: sampled.min(scores[0].len() - 1), ..at(3) };
+        let config = Protocol { sampled_negatives: sampled.min(scores[0].len() - 1), ..at(3) };
         let task = Task { test_users: &test_users, seen: &seen, known: &known, metrics: METRICS, config: &config, context: &[], seed: 42, held_out: Ask::AsVisitors };
         let evaluated = |tile, n_threads| evaluate_in_tiles(&told, &task, tile, n_threads, &Silent).unwrap();
         let one = evaluated(1000, 1);
@@ -54,7 +54,7 @@ proptest! {
         let told = told(&scores);
         let pairs: Vec<_> = pairs.iter().map(|(u, i)| (u % scores.len(), i % scores[0].len())).collect();
         let k: Vec<_> = lengths.iter().map(|k| (*k).try_into().unwrap()).collect();
-        let config = EvaluateConfig { k, ..EvaluateConfig::default() };
+        let config = Protocol { k, ..Protocol::default() };
         let together = told.evaluate_after(&rows, &slices(&seen), &pairs, &config).unwrap();
         for k in lengths {
             let alone = told.evaluate_after(&rows, &slices(&seen), &pairs, &at(k)).unwrap();
@@ -81,7 +81,7 @@ proptest! {
         }
         let pairs: Vec<_> = pairs.iter().map(|(u, i)| (u % scores.len(), i % scores[0].len())).collect();
         let buckets = starts.into_iter().map(|start| start.try_into().unwrap()).collect();
-        let config = EvaluateConfig { buckets, article_min_rows: std::num::NonZeroUsize::MIN, ..at(3) };
+        let config = Protocol { buckets, article_min_rows: std::num::NonZeroUsize::MIN, ..at(3) };
         let whole = told.evaluate_after(&rows, &slices(&seen), &pairs, &config).unwrap();
         let (users, items) = (&whole.by_user_history, &whole.by_item_history);
         prop_assert_eq!(users.len(), config.buckets.len() + 1);
@@ -146,7 +146,7 @@ proptest! {
         let pairs: Vec<_> = pairs.into_iter().collect();
         let sampled_negatives = sampled.min(scores[0].len() - 1);
         let article_min_rows = std::num::NonZeroUsize::MIN;
-        let config = EvaluateConfig { sampled_negatives, article_min_rows, ..at(3) };
+        let config = Protocol { sampled_negatives, article_min_rows, ..at(3) };
         let evaluation = told.evaluate_after(&rows, &slices(&seen), &pairs, &config).unwrap();
         for (name, value) in &evaluation.metrics {
             let Some(value) = value else { continue };
