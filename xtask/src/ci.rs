@@ -37,8 +37,9 @@ pub(crate) struct Arguments {
 /// features that one crate switches on in a shared dependency are on for all that are built with it.
 const LIGHT: &[&str] = &["reco-core", "reco-report", "xtask"];
 
-/// Crates of which only MovieLens 100K is asked besides: they are compared with other programs on it.
-const WITH_DATA: &[&str] = &["reco-classic", "reco-eval"];
+/// Crates that need MovieLens 100K besides, since they are compared with other programs on it, and the one that re-exports
+/// them.
+const WITH_DATA: &[&str] = &["reco-classic", "reco-eval", "reco"];
 
 /// The others, those without Burn first: tested as one, so that each dependency is compiled once.
 const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run", "reco-cli"];
@@ -206,6 +207,9 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
         )
     };
     steps.extend(["reco-data", "reco-features"].iter().map(check));
+    let whole = ["check", "--locked", "--package", "reco", "--features", "data,networks"];
+    steps.push(step("check reco, whole", Work::Run(cargo(&whole))));
+    steps.push(step("outside", Work::Own(packages::outside)));
     // It uses what the tests have built: only examples are compiled for it.
     let count = instructions::lacking().map_or(Work::Own(instructions::check), Work::LeftOut);
     steps.push(step("instructions", count));

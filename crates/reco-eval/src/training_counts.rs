@@ -80,7 +80,13 @@ impl TrainingCounts {
         &self.popular
     }
 
-    /// The mean of the share of training users who rated an item, over the first of `items`, the first two, and so on.
+    /// The mean of the share of training users who rated an item, over `items`; `None` of none.
+    pub fn average_popularity(&self, items: &[ItemIdx]) -> Option<f64> {
+        let sum: usize = items.iter().map(|item| self.n_ratings(*item)).sum();
+        (!items.is_empty()).then(|| sum as f64 / (self.n_train_users.max(1) * items.len()) as f64)
+    }
+
+    /// [`TrainingCounts::average_popularity`] of the first of `items`, the first two, and so on.
     pub fn average_popularities(&self, items: &[ItemIdx]) -> Vec<f64> {
         let n_users = self.n_train_users.max(1);
         let mut sum = 0;

@@ -1,4 +1,4 @@
-//! Checks that packed crates compile outside the workspace.
+//! Checks that packed crates compile outside the workspace, and that a stranger's crate can use some of them alone.
 //!
 //! Does not know what is in a package. The crates that bring Burn or Arrow are left out: they would compile it three
 //! times more.
@@ -11,10 +11,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::{HEAVY, PACKAGE, WITH_DATA};
-use crate::process::{Workspace, succeed};
+use crate::process::{Workspace, answer, succeed};
 
 /// Packs the light crates and compiles what was packed.
 pub(super) fn run(workspace: &Workspace) -> Result<()> {
@@ -28,6 +28,25 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
         command.args(["--exclude", heavy]);
     }
     succeed(command.arg("--target-dir").arg(target))
+}
+
+/// Builds and runs the crate `xtask/outside`, which depends on two crates of ours.
+///
+/// # Errors
+/// It fails, or what it brings is among what those crates are to keep out.
+pub(super) fn outside(workspace: &Workspace) -> Result<()> {
+    const KEPT_OUT: [&str; 4] = ["burn", "arrow", "parquet", "wgpu"];
+    let of_outside = |what: &str| {
+        let mut command = workspace.cargo(&[what, "--locked", "--manifest-path", "xtask/outside/Cargo.toml"]);
+        command.env("CARGO_TARGET_DIR", workspace.target().join("outside"));
+        command
+    };
+    let tree = answer(of_outside("tree").args(["--prefix", "none"]))?;
+    let brought: Vec<&str> = tree.lines().filter(|line| KEPT_OUT.iter().any(|name| line.starts_with(name))).collect();
+    if !brought.is_empty() {
+        bail!("`xtask/outside` compiles `{}`, which its two crates are to keep out", brought.join("`, `"));
+    }
+    succeed(of_outside("run").arg("--quiet"))
 }
 
 /// Our own crates as cargo unpacked them: under the registries of packing, whose names begin with a dash because they have

@@ -40,9 +40,12 @@ fn diversity(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
     };
     // Of the first items, each pair once: `[n, n]`.
     let n_few = rows.len().min(PAIR_BY_PAIR);
-    let few: Vec<Vec<f64>> =
-        (0..n_few).map(|a| (0..n_few).map(|b| if b > a { apart(&rows[a], &rows[b]) } else { 0.0 }).collect()).collect();
-    let of_few = |n: usize| (0..n).flat_map(|a| few[a][a + 1..n].iter()).fold(0.0, |sum, apart| sum + apart);
+    let mut few = vec![0.0; n_few * n_few];
+    for (a, row) in few.chunks_mut(n_few.max(1)).enumerate() {
+        (a + 1..n_few).for_each(|b| row[b] = apart(&rows[a], &rows[b]));
+    }
+    let of_few =
+        |n: usize| (0..n).flat_map(|a| &few[a * n_few + a + 1..a * n_few + n]).fold(0.0, |sum, apart| sum + apart);
     let mut sums = Vec::new();
     if rows.len() > PAIR_BY_PAIR {
         let mut sum = 0.0;

@@ -10,16 +10,11 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Writes the list where no run looks after it.
-fn save(models: &Path, answers: &Answers) -> std::io::Result<()> {
-    let path = models.join(ANSWERS);
-    fs::write(&path, sealed(&json(&path, answers).unwrap()))
-}
-
 const RATED: AskedBy = AskedBy::Visitor { n_rated: 9, states: false };
 const STATED: AskedBy = AskedBy::Visitor { n_rated: 0, states: true };
 const SILENT: AskedBy = AskedBy::Visitor { n_rated: 0, states: false };
 
+/// Writes the list where no run looks after it.
 fn save(models: &Path, answers: &Answers) {
     let path = models.join(ANSWERS);
     fs::write(&path, sealed(&json(&path, answers).unwrap())).unwrap();
