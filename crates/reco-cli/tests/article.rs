@@ -55,18 +55,16 @@ fn the_article_s_exact_numbers() {
 
     let simple = &reference["keras_after_100_epochs"]["test_mae_of_simple_predictors"];
     let user_mean = read(&folder.path().join("evaluation/user-mean.json"));
-    let error = |metric: &&Value| metric[0] == "scaled_mae";
-    let error = user_mean["metrics"].as_array().unwrap().iter().find(error).unwrap()[1].as_f64().unwrap();
+    let error = user_mean["metrics"]["scaled_mae"].as_f64().unwrap();
     let expected = simple["mean_of_the_user_in_train"].as_f64().unwrap();
     assert!((error - expected).abs() < 5e-5, "user-mean: {error} for {expected}");
 
     let content = read(&folder.path().join("evaluation/content.json"));
     let all = &reference["content_all_users_with_5_or_more_test_ratings"];
     assert_eq!(content["n_users_article"], all["users"]);
-    for metric in content["metrics"].as_array().unwrap() {
-        let (name, value) = (metric[0].as_str().unwrap(), metric[1].as_f64());
+    for (name, value) in content["metrics"].as_object().unwrap() {
         if let Some(expected) = all[name].as_f64() {
-            let value = value.unwrap();
+            let value = value.as_f64().unwrap();
             assert!((value - expected).abs() < 1e-8, "{name}: {value} for {expected}");
         }
     }

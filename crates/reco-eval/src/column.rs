@@ -26,8 +26,8 @@ pub struct Column {
 }
 
 impl Column {
-    /// The column of the metric `name` of a registry. `k` is the length of its lists, if the name ends in `@k`, and `sampled` the
-    /// number of candidates beside each user's test items, 0 for all of the catalogue.
+    /// The column of the metric `name` of a registry. `k` is the length of its lists, if the name ends in `@k`, and
+    /// `sampled` the number of candidates beside each user's test items, 0 for all of the catalogue.
     pub(crate) fn new(name: &str, k: NonZeroUsize, sampled: usize) -> Self {
         match name.strip_suffix("@k") {
             Some(stem) => Self { stem: stem.to_owned(), k: Some(k), sampled },

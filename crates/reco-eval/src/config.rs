@@ -91,8 +91,8 @@ impl Measured<'_> {
 }
 
 impl Protocol {
-    /// The columns asked for, in the order of `metrics`. Where all metrics are asked for, one that is new in `metrics` is
-    /// among them.
+    /// The columns asked for, in the order of `metrics`. Where all metrics are asked for, one that is new in `metrics`
+    /// is among them.
     ///
     /// # Errors
     /// A name that no metric has; a threshold that is not finite.
@@ -124,8 +124,8 @@ impl Protocol {
     }
 
     /// The same rules for metrics of lists alone, without buckets and users in detail, and the column that says how
-    /// good the lists are: `ndcg@k` at the first length asked for. `None` where no length is asked for, or none of `metrics` is
-    /// of lists.
+    /// good the lists are: `ndcg@k` at the first length asked for. `None` where no length is asked for, or none of
+    /// `metrics` is of lists.
     ///
     /// # Errors
     /// As [`Protocol::columns`].

@@ -15,8 +15,8 @@ use crate::{Column, GroupValues, Interval, Metrics};
 /// The metrics of one recommender on one test set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// The value of each metric. `None`, shown as `–`, where the metric does not apply: stars from a recommender that gives an
-    /// order only, or no user has the rows it needs.
+    /// The value of each metric. `None`, shown as `–`, where the metric does not apply: stars from a recommender that
+    /// gives an order only, or no user has the rows it needs.
     pub metrics: Metrics,
     /// Users with test rows.
     pub n_users: usize,
@@ -96,7 +96,7 @@ pub struct UserValues {
 }
 
 /// The metrics of the users, or of the test rows, in one bucket of training ratings.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BucketValues {
     /// How many training ratings: `0`, `1-4`, `50+`.
     pub bucket: String,

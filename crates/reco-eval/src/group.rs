@@ -64,7 +64,8 @@ pub struct GroupValues {
 }
 
 impl GroupValues {
-    /// The group's value of `column`, and its difference from that of all other users; `None` where the group has no value.
+    /// The group's value of `column`, and its difference from that of all other users; `None` where the group has no
+    /// value.
     pub fn get(&self, column: &Column) -> Option<(f64, Option<Gap>)> {
         let (at, (_, value)) = self.metrics.iter().enumerate().find(|(_, (known, _))| known == column)?;
         Some(((*value)?, *self.gaps.get(at)?))
@@ -162,8 +163,9 @@ fn numbers(name: &str, numbers: &[f64]) -> Attribute {
     }
 }
 
-/// The metrics of each of `groups`, in an evaluation that was made by these `metrics`, and of users by how much was known of them (`starts` as `buckets` in an experiment), in the order
-/// given; without groups that have no user with test rows.
+/// The metrics of each of `groups`, in an evaluation that was made by these `metrics`, and of users by how much was
+/// known of them (`starts` as `buckets` in an experiment), in the order given; without groups that have no user with
+/// test rows.
 pub fn gaps(
     evaluation: &Evaluation,
     metrics: &[MetricEntry],

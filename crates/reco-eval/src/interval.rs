@@ -51,8 +51,8 @@ impl From<Interval> for [f64; 2] {
     }
 }
 
-/// The 95 % interval of each metric of `evaluation`, which was made by these `metrics`; none where the metric does not apply,
-/// or fewer than two users have a value.
+/// The 95 % interval of each metric of `evaluation`, which was made by these `metrics`; none where the metric does not
+/// apply, or fewer than two users have a value.
 pub fn intervals(evaluation: &Evaluation, metrics: &[MetricEntry], seed: u64) -> BTreeMap<Column, Interval> {
     intervals_watched(evaluation, metrics, seed, &Silent).unwrap_or_default()
 }

@@ -13,11 +13,10 @@ use crate::{Column, METRICS, MetricEntry};
 pub(crate) const OF_LISTS: &str = "ndcg@k";
 
 /// What recommenders are asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BestFor {
     /// Items worth a look.
-    #[default]
     Lists,
     /// How a user would rate an item.
     Stars,
@@ -27,8 +26,8 @@ impl BestFor {
     /// Both, lists first.
     pub const ALL: [Self; 2] = [Self::Lists, Self::Stars];
 
-    /// The one of `columns` that tells recommenders apart: of lists the first `ndcg@k`, else the first other ranking in `metrics`;
-    /// of stars `rmse`, else `mae`.
+    /// The one of `columns` that tells recommenders apart: of lists the first `ndcg@k`, else the first other ranking in
+    /// `metrics`; of stars `rmse`, else `mae`.
     pub fn main_column<'a>(
         self,
         columns: impl IntoIterator<Item = &'a Column, IntoIter: Clone>,
@@ -46,7 +45,8 @@ impl BestFor {
     }
 }
 
-/// The main ones of `columns`, for where there is room for few: that of lists and that of stars; without either, the first.
+/// The main ones of `columns`, for where there is room for few: that of lists and that of stars; without either, the
+/// first.
 pub fn main_columns<'a>(columns: impl IntoIterator<Item = &'a Column, IntoIter: Clone>) -> Vec<&'a Column> {
     let columns = columns.into_iter();
     let main = BestFor::ALL.into_iter().filter_map(|of| of.main_column(columns.clone(), METRICS));

@@ -115,8 +115,8 @@ impl MetricEntry {
         of_list || matches!(self.measure, Measure::TopK(_) | Measure::Whole(_) | Measure::Judgements(_))
     }
 
-    /// Its column, `k` being the length of lists and `sampled` the number of candidates that each user's relevant items are
-    /// ranked among, 0 for all of the catalogue.
+    /// Its column, `k` being the length of lists and `sampled` the number of candidates that each user's relevant items
+    /// are ranked among, 0 for all of the catalogue.
     pub fn column(&self, k: NonZeroUsize, sampled: usize) -> Column {
         Column::new(self.name, k, if self.measure.ranks() { sampled } else { 0 })
     }
@@ -151,11 +151,10 @@ impl Family {
 }
 
 /// Which of two values of a metric is the better one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Better {
     /// The greater one.
-    #[default]
     Higher,
     /// The smaller one.
     Lower,

@@ -13,8 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Column;
 
-/// Values of metrics by column, in the order in which they are shown; in JSON an object. `None`, in JSON `null`: does not
-/// apply.
+/// Values of metrics by column, in the order in which they are shown; in JSON an object. `None`, in JSON `null`: does
+/// not apply.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics(pub Vec<(Column, Option<f64>)>);
 

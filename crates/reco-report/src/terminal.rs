@@ -6,6 +6,7 @@
 //! metric that applies to no approach has no column.
 
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
+use reco_eval::Column;
 
 use crate::{HOW_TO_READ, Results, cells};
 
@@ -18,9 +19,10 @@ const NAMED: usize = 8;
 /// The approaches as rows and their metrics as columns, the best marked, with a heading and a line that says how to
 /// read it. Ends with a newline.
 pub fn terminal_table(results: &Results) -> String {
-    let mut columns = vec![Column::new("approach", results.approaches.iter().map(|approach| approach.name.clone()))];
+    let mut columns =
+        vec![TextColumn::new("approach", results.approaches.iter().map(|approach| approach.name.clone()))];
     let seconds =
-        Column::new("train s", results.approaches.iter().map(|approach| cells::seconds(approach.train_seconds)));
+        TextColumn::new("train s", results.approaches.iter().map(|approach| cells::seconds(approach.train_seconds)));
     let mut room = WIDTH.saturating_sub(columns[0].width() + seconds.width());
     let mut left_out = Vec::new();
     for name in results.applying() {
@@ -73,12 +75,12 @@ fn heading(results: &Results) -> String {
 }
 
 /// A column of a table on a terminal.
-pub(crate) struct Column {
+pub(crate) struct TextColumn {
     header: String,
     cells: Vec<String>,
 }
 
-impl Column {
+impl TextColumn {
     pub(crate) fn new(header: &str, cells: impl Iterator<Item = String>) -> Self {
         Self { header: header.to_owned(), cells: cells.collect() }
     }
@@ -90,10 +92,10 @@ impl Column {
     }
 }
 
-fn metric_column(results: &Results, name: &reco_eval::Column) -> Column {
+fn metric_column(results: &Results, name: &Column) -> TextColumn {
     let best = results.best(name);
     let header = if results.is_error(name) { format!("{name} ↓") } else { name.to_string() };
-    Column::new(
+    TextColumn::new(
         &header,
         results.approaches.iter().map(|approach| {
             let value = approach.metrics.get(name);
@@ -104,7 +106,7 @@ fn metric_column(results: &Results, name: &reco_eval::Column) -> Column {
 }
 
 /// Columns side by side, all but the first aligned to the right. Ends without a newline.
-pub(crate) fn render(columns: &[Column]) -> String {
+pub(crate) fn render(columns: &[TextColumn]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
     table.set_header(columns.iter().map(|column| &column.header));

@@ -92,7 +92,7 @@ pub struct Recommendation {
     pub year: Option<i32>,
     /// Its genres.
     pub genres: Vec<String>,
-    /// What the model answers: stars, scaled stars or an order, see [`predicts`](reco_core::Recommender::predicts).
+    /// What the model answers: stars, scaled stars or an order, see [`score_kind`](reco_core::Recommender::score_kind).
     pub score: f32,
 }
 

@@ -62,8 +62,8 @@ pub struct Difference {
     pub metric: Column,
     /// Which of two values is the better one.
     pub better: Better,
-    /// Means, tests and effect sizes over all users who have a value of both; Holm's correction is over all tests of a kind in
-    /// the comparison.
+    /// Means, tests and effect sizes over all users who have a value of both; Holm's correction is over all tests of a
+    /// kind in the comparison.
     #[serde(flatten)]
     pub paired: Paired,
     /// What follows for B.
@@ -82,7 +82,8 @@ pub struct GroupDifference {
     pub attribute: String,
     /// Their group: `F`.
     pub group: String,
-    /// As for all users, over those of the group; the test that decides is corrected over all groups of this metric and pair.
+    /// As for all users, over those of the group; the test that decides is corrected over all groups of this metric and
+    /// pair.
     #[serde(flatten)]
     pub paired: Paired,
     /// What follows for the group.

@@ -31,14 +31,15 @@ pub struct Paired {
     /// The paired t test (Student 1908), two-sided; `None` for a single user, and where all users have the same difference
     /// that is not zero.
     pub t: Option<TestResult>,
-    /// The signed-rank test (Wilcoxon 1945), whose statistic is the smaller of the two sums of ranks; `None` for a single user.
+    /// The signed-rank test (Wilcoxon 1945), whose statistic is the smaller of the two sums of ranks; `None` for a
+    /// single user.
     pub wilcoxon: Option<TestResult>,
     /// The sign test (Dixon, Mood 1946), whose statistic is how many users are up; `None` for a single user.
     pub sign: Option<TestResult>,
     /// Cohen's d_z (Cohen 1988): the mean difference in standard deviations of the differences; `None` where there is no t.
     pub d_z: Option<f64>,
-    /// The matched-pairs rank-biserial correlation (Kerby 2014, "The Simple Difference Formula"): the share of ranks that are
-    /// up less the share that are down; in [-1, 1], 0 without any difference. `None` for a single user.
+    /// The matched-pairs rank-biserial correlation (Kerby 2014, "The Simple Difference Formula"): the share of ranks
+    /// that are up less the share that are down; in [-1, 1], 0 without any difference. `None` for a single user.
     pub rank_biserial: Option<f64>,
     /// Users for whom B is above A.
     pub n_up: usize,
@@ -55,8 +56,8 @@ pub struct TestResult {
     pub statistic: f64,
     /// Two-sided.
     pub p: f64,
-    /// After Holm's correction over all tests of its kind in a comparison, or over all groups of a metric and pair; `None` where
-    /// it is not one of several.
+    /// After Holm's correction over all tests of its kind in a comparison, or over all groups of a metric and pair;
+    /// `None` where it is not one of several.
     pub p_holm: Option<f64>,
     /// Whether p is exact, not an approximation.
     pub exact: bool,

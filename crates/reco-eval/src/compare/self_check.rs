@@ -72,8 +72,8 @@ pub struct Planted {
     pub found: Rejections,
 }
 
-/// Checks the tests of every metric of `pair`, in their order, at level `alpha` in `n_rounds` rounds; `None` for metrics in
-/// which no two users differ.
+/// Checks the tests of every metric of `pair`, in their order, at level `alpha` in `n_rounds` rounds; `None` for
+/// metrics in which no two users differ.
 pub fn self_check(pair: &Pair, alpha: f64, n_rounds: usize, seed: u64) -> Vec<Option<SelfCheck>> {
     let tosses: Vec<Vec<f64>> =
         (0..n_rounds).map(|round| pair.users().iter().map(|row| toss(seed, &row.user, round)).collect()).collect();

@@ -12,8 +12,8 @@ use super::paired::TestResult;
 /// The most differences for which p is counted exactly.
 const MOST_EXACT: usize = 25;
 
-/// The test of `differences`, without those that are zero, and their rank-biserial correlation; sizes that are no further
-/// apart than `tie` are tied.
+/// The test of `differences`, without those that are zero, and their rank-biserial correlation; sizes that are no
+/// further apart than `tie` are tied.
 pub(super) fn signed_rank(differences: &[f64], tie: f64) -> (TestResult, f64) {
     let mut sized: Vec<(f64, bool)> = differences.iter().filter(|d| **d != 0.0).map(|d| (d.abs(), *d > 0.0)).collect();
     sized.sort_by(|a, b| a.0.total_cmp(&b.0));

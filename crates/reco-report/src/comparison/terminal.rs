@@ -7,11 +7,11 @@
 
 use reco_eval::compare::{Difference, Planted, Rejections, SelfCheck, Verdict};
 use reco_eval::metric::Better;
-use reco_eval::{Column as Metric, main_columns};
+use reco_eval::{Column, main_columns};
 
 use super::{ComparedPair, Comparison, interval, probability, share, shares, signed, who, words};
 use crate::cells;
-use crate::terminal::{Column, render};
+use crate::terminal::{TextColumn, render};
 
 /// How many pairs, or metrics of a single pair, a summary shows.
 const SUMMARISED: usize = 8;
@@ -84,9 +84,9 @@ fn several_pairs(text: &mut String, pairs: &[ComparedPair]) -> String {
     if n_different > 0 {
         *text += &format!("NOT measured on the same test: {n_different} of {} pairs\n", pairs.len());
     }
-    let one = |pair: &ComparedPair, name: &Metric| pair.metrics.iter().find(|one| one.metric == *name).cloned();
+    let one = |pair: &ComparedPair, name: &Column| pair.metrics.iter().find(|one| one.metric == *name).cloned();
     let column = |header: &str, cell: &dyn Fn(&ComparedPair) -> String| {
-        Column::new(header, pairs.iter().take(SUMMARISED).map(cell))
+        TextColumn::new(header, pairs.iter().take(SUMMARISED).map(cell))
     };
     let mut table = vec![column("B", &|pair| match against {
         Some(_) => pair.b.label.clone(),
@@ -159,8 +159,8 @@ pub fn comparison_table(comparison: &Comparison) -> String {
 /// What [`super::ASSUMPTIONS`] say of seeds, in a line.
 const TWO_MODELS: &str = "One fitted model each: two seeds of one approach are two models too, and may well differ.";
 
-fn columns(metrics: &[Difference]) -> Vec<Column> {
-    let column = |header: &str, cell: &dyn Fn(&Difference) -> String| Column::new(header, metrics.iter().map(cell));
+fn columns(metrics: &[Difference]) -> Vec<TextColumn> {
+    let column = |header: &str, cell: &dyn Fn(&Difference) -> String| TextColumn::new(header, metrics.iter().map(cell));
     let name = |one: &Difference| {
         if one.better == Better::Lower { format!("{} ↓", one.metric) } else { one.metric.to_string() }
     };

@@ -110,7 +110,8 @@ fn among_many_approaches_those_are_told_apart_that_are_best_somewhere() {
         other.name = format!("other-{n}");
         results.approaches.push(other);
     }
-    // `hybrid` alone is the only best one anywhere in the first figure; `neural` and the others are as good as each other.
+    // `hybrid` alone is the only best one anywhere in the first figure; `neural` and the others are as good as each
+    // other.
     assert_eq!(colours(&results), 1);
     let figures = Figures::new(&results, &Facts::default());
     assert!(figures.history[0].inline().contains("11 others"));

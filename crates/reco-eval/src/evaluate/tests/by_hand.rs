@@ -5,6 +5,8 @@
 //! **Invariant**: every expected number here follows from the few scores beside it.
 
 use super::*;
+use crate::metric::TopK;
+use crate::{Column, Group, gaps, intervals};
 
 const THREE: &[&[f32]] = &[
     &[9.0, 0.9, 0.8, 0.7, 0.1, 0.2], // without item 0, which was seen: 1 2 3 5 4
@@ -52,6 +54,35 @@ fn three_users_by_hand() {
     assert_near(evaluation.metric("precision@2"), (1.0 + 0.5 + 0.5) / 3.0);
     assert_near(evaluation.metric("recall@2"), (1.0 + 1.0 / 3.0 + 1.0) / 3.0);
     assert_eq!(evaluation.n_users_without_relevant, 0);
+}
+
+#[test]
+fn a_metric_of_the_callers_own_is_measured_like_any_other() {
+    let first = |top: &TopK<'_>| Some(f64::from(u8::from(top.hits().next().is_some_and(|(place, _)| place == 1))));
+    let hit = *METRICS.iter().find(|entry| entry.name == "hit@k").unwrap();
+    let mine = [MetricEntry { name: "first@k", measure: Measure::TopK(first), ..hit }, hit];
+    let told = Told::new(ScoreKind::Order, THREE);
+    let (test_users, seen, known, config) = (told.test_users(ROWS), told.seen(SEEN), told.known(&[]), at(2));
+    let task = Task {
+        test_users: &test_users,
+        seen: &seen,
+        known: &known,
+        metrics: &mine,
+        config: &config,
+        context: &[],
+        seed: 42,
+        held_out: Ask::AsVisitors,
+    };
+    let evaluation = evaluate(&told, &task).unwrap();
+    let columns: Vec<String> = evaluation.metrics.columns().map(ToString::to_string).collect();
+    assert_eq!(columns, ["first@2", "hit@2"]);
+    assert_eq!((evaluation.metric("first@2"), evaluation.metric("hit@2")), (Some(0.5), Some(1.0)));
+    let first: Column = "first@2".parse().unwrap();
+    assert_eq!(intervals(&evaluation, &mine, 42)[&first], [0.0, 1.0].into());
+    let everyone = Group { attribute: "all".to_owned(), name: "all".to_owned(), members: vec![true; 3] };
+    let gaps = gaps(&evaluation, &mine, &told.catalogue, &[everyone], &[]);
+    assert_eq!(gaps[0].get(&first), Some((0.5, None)), "there is nobody else");
+    assert!(intervals(&evaluation, METRICS, 42).keys().all(|column| *column != first), "it is not among ours");
 }
 
 #[test]
