@@ -4,7 +4,6 @@
 //!
 //! **Invariant**: an approach is configured with options that were checked.
 
-use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,55 +13,66 @@ use reco_core::options::{OptionsError, parse};
 use reco_core::{Approach, ApproachEntry, Catalogue, FitError, Fitted, LoadError, Requirement, Run, Train};
 use serde_json::Value;
 
-use crate::batches::Columns;
+use crate::batches::{Columns, Data};
+use crate::description::{Architecture, Description, Sizes};
 use crate::device::ComputeDevice;
-use crate::fitted::{FittedNetwork, item_features, sizes};
+use crate::fitted::{FittedNetwork, item_features};
 use crate::modules::Initial;
-use crate::network::{Network, Side};
+use crate::network::Network;
 use crate::options::NetworkOptions;
-use crate::training::{Data, train};
+use crate::training::train;
 
 /// A network with the options it will be trained with.
-struct NetworkApproach<N> {
+struct NetworkApproach {
+    description: &'static Description,
     options: NetworkOptions,
-    network: PhantomData<fn() -> N>,
 }
 
-/// The registry's line for `N`.
-pub const fn network_entry<N: Network>() -> ApproachEntry {
-    ApproachEntry { name: N::NAME, about: N::ABOUT, defaults, configure: configure::<N> }
+impl Description {
+    /// The registry's line, given [`configure`] for this description.
+    pub(crate) const fn entry(&self, configure: Configure) -> ApproachEntry {
+        ApproachEntry { name: self.name, about: self.about, defaults, configure }
+    }
 }
+
+type Configure = fn(&Value) -> Result<Box<dyn Approach>, OptionsError>;
 
 fn defaults() -> Value {
     serde_json::to_value(NetworkOptions::default()).expect("plain numbers and names are JSON")
 }
 
-fn configure<N: Network>(options: &Value) -> Result<Box<dyn Approach>, OptionsError> {
-    let place = format!("[[approach]] {}", N::NAME);
+/// The network as an approach.
+///
+/// # Errors
+/// Options that it cannot be trained with.
+pub(crate) fn configure(description: &'static Description, options: &Value) -> Result<Box<dyn Approach>, OptionsError> {
+    let place = format!("[[approach]] {}", description.name);
     let options: NetworkOptions = parse(&place, options)?;
-    let options = options.checked(N::NAME).map_err(|error| OptionsError::Value { place, reason: error.to_string() })?;
-    Ok(Box::new(NetworkApproach::<N> { options, network: PhantomData }))
+    let options =
+        options.checked(description.name).map_err(|error| OptionsError::Value { place, reason: error.to_string() })?;
+    Ok(Box::new(NetworkApproach { description, options }))
 }
 
-impl<N: Network> NetworkApproach<N> {
+impl NetworkApproach {
+    fn architecture(&self, catalogue: &Catalogue) -> Architecture {
+        self.description.over(Sizes::of(catalogue, self.options.embedding_size))
+    }
+
     /// `n` times the network's weights over `catalogue`; its embeddings are called `tables`.
     fn copies(&self, n: usize, tables: &str, catalogue: &Catalogue) -> Need {
-        let size = self.options.embedding_size;
-        let rows = |side: Side| match side {
-            Side::User => catalogue.n_users(),
-            Side::Item => catalogue.n_items(),
-        };
-        let rows: usize = N::TABLES.iter().map(|side| rows(*side)).sum();
-        let [d_input, d_output] = N::dense_size(size);
-        let need = Need::default().and(tables, &[n, rows, size], 4);
-        let need = if d_input > 0 { need.and("the dense layer", &[n, d_input, d_output], 4) } else { need };
+        let Architecture { towers, layers, .. } = self.architecture(catalogue);
+        let rows: usize = towers.iter().map(|tower| tower.n_rows).sum();
+        let need = Need::default().and(tables, &[n, rows, self.options.embedding_size], 4);
+        // Those that grow with the embedding.
+        let layers = layers.iter().filter(|layer| layer.reads_towers());
+        let need = layers.fold(need, |need, layer| need.and("the dense layer", &[n, layer.d_input, layer.d_output], 4));
         need.lowered_by("embedding_size")
     }
 }
 
-impl<N: Network> Approach for NetworkApproach<N> {
+impl Approach for NetworkApproach {
     fn name(&self) -> &'static str {
-        N::NAME
+        self.description.name
     }
 
     fn options(&self) -> Value {
@@ -85,7 +95,7 @@ impl<N: Network> Approach for NetworkApproach<N> {
 
     fn fit(&self, data: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let started = Instant::now();
-        Requirement::Stars.check(N::NAME, data)?;
+        Requirement::Stars.check(self.description.name, data)?;
         let device = ComputeDevice::find(run.device)?;
         let n = data.fit.len();
         let (fit, validation) = match (self.options.validation_split, &data.validation) {
@@ -97,34 +107,39 @@ impl<N: Network> Approach for NetworkApproach<N> {
             }
         };
         if fit.len() == 0 {
-            return Err(FitError::NoRows { approach: N::NAME });
+            return Err(FitError::NoRows { approach: self.description.name });
         }
         let catalogue = &data.catalogue;
-        let sizes = sizes(catalogue, self.options.embedding_size);
-        let item_features = item_features::<N>(catalogue, &device);
-        let network = N::init(&sizes, &mut Initial::new(run.seed, &device.device));
-        let data = Data {
-            fit: &fit,
-            validation: &validation,
-            n_users: sizes.n_users,
-            n_items: sizes.n_items,
-            item_features: item_features.as_ref(),
-        };
+        let architecture = self.architecture(catalogue);
+        let item_features = item_features(&architecture, catalogue, &device.device);
+        let network = Network::init(architecture, &mut Initial::new(run.seed, &device.device));
+        let data = Data { fit: &fit, validation: &validation, item_features: item_features.as_ref() };
         let (network, log) = train(network, &data, &self.options, &device.device, run, started)?;
-        Ok(Box::new(FittedNetwork::new(network, Arc::clone(catalogue), sizes, item_features, device, log)))
+        Ok(Box::new(FittedNetwork::new(network, Arc::clone(catalogue), item_features, device, log)))
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
         let device = ComputeDevice::find(run.device)?;
-        Ok(Box::new(FittedNetwork::<N>::load(folder, catalogue, self.options.embedding_size, device)?))
+        Ok(Box::new(FittedNetwork::load(folder, catalogue, self.architecture(catalogue), device)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use reco_core::DeviceChoice;
+    use reco_core::testing::conformance::{Suite, check};
     use reco_core::testing::{Feedback, checkerboard};
+    use serde_json::json;
 
-    use crate::APPROACHES;
+    use super::*;
+    use crate::{APPROACHES, two_tower};
+
+    #[test]
+    fn a_description_is_all_that_an_approach_takes() {
+        let entry = &two_tower::NETWORK.entry(|options| configure(&two_tower::NETWORK, options));
+        let options = json!({ "epochs": 60, "batch_size": 16, "learning_rate": 0.01, "embedding_size": 8 });
+        check(&Suite { entry, options, personal: Some(Feedback::Stars), device: DeviceChoice::Cpu });
+    }
 
     #[test]
     fn a_machine_that_holds_a_network_may_load_it() {

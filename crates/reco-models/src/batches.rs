@@ -1,13 +1,22 @@
 //! Training rows as columns, and the order in which an epoch visits them.
 //!
-//! Does not know tensors.
+//! Does not know networks.
 //!
 //! **Invariant**: an epoch visits every row once; its order follows from the seed and the epoch's number alone.
 
+use burn::tensor::Tensor;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use reco_core::{Interactions, Matrix};
+
+/// The rows that a network learns from, those that validate it, and what they need.
+pub(crate) struct Data<'a> {
+    pub(crate) fit: &'a Columns,
+    pub(crate) validation: &'a Columns,
+    /// `[n_items, n_features]`, where the network reads features and there are any.
+    pub(crate) item_features: Option<&'a Tensor<2>>,
+}
 
 /// Rows as plain columns, ready to be gathered into batches.
 #[derive(Clone, Debug, Default)]

@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::device::ComputeDevice;
-use crate::fitted::{WEIGHTS, tensor, values};
+use crate::fitted::WEIGHTS;
+use crate::tensors::{indices, matrix, scores as values};
 
 /// The registry's line.
 pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
@@ -52,7 +53,7 @@ fn configure(options: &Value) -> Result<Box<dyn Approach>, OptionsError> {
 }
 
 /// Each user's weights of the item features.
-pub struct Content {
+struct Content {
     weights: UserWeights,
     /// `[n_items, n_features]`
     features: Tensor<2>,
@@ -99,14 +100,14 @@ fn ratings(rows: &[Vec<(ItemIdx, Target)>], n_rows: usize, n_items: usize, devic
 impl Content {
     fn features(catalogue: &Catalogue, device: &ComputeDevice) -> Option<Tensor<2>> {
         let features = catalogue.item_features.matrix();
-        (features.n_columns() > 0 && features.n_rows() > 0).then(|| tensor(features, device))
+        (features.n_columns() > 0 && features.n_rows() > 0).then(|| matrix(features, &device.device))
     }
 
     /// The asker's weights, as a row of `[1, n_features]`.
     fn weights_of(&self, who: &Who<'_>) -> Tensor<2> {
         match who {
             Who::Known(user) => {
-                let row = crate::training::indices(&[user.get()], &self.device.device);
+                let row = indices(&[user.get()], &self.device.device);
                 self.weights.weight.val().select(0, row)
             }
             Who::Visitor { history, .. } => {

@@ -9,16 +9,18 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
 use reco_core::{
-    Ablation, Candidates, Catalogue, Cause, Explanation, Fitted, ItemIdx, LayerGraph, LoadError, Matrix, Query,
-    Recommender, ScoreError, ScoreKind, Scores, Term, TrainingLog, UserIdx, Who,
+    Ablation, Candidates, Catalogue, Cause, Explanation, Fitted, ItemIdx, LayerGraph, LoadError, Query, Recommender,
+    ScoreError, ScoreKind, Scores, Term, TrainingLog, UserIdx, Who,
 };
 
+use crate::description::{Architecture, Side, Source};
 use crate::device::ComputeDevice;
 use crate::modules::Initial;
-use crate::network::{Batch, Network, Side, Sizes};
-use crate::training::indices;
+use crate::network::{Batch, Network};
+use crate::tensors::{self, indices, matrix, rows, scores};
 
 /// Numbers held at once where the whole catalogue is scored: 16 MiB.
 const TILE: usize = 4 << 20;
@@ -33,107 +35,79 @@ pub(crate) const WEIGHTS: &str = "weights.bpk";
 const TRAINING: &str = "training.json";
 
 /// A trained network with the catalogue it was trained on.
-pub struct FittedNetwork<N> {
-    network: N,
+pub(crate) struct FittedNetwork {
+    network: Network,
     catalogue: Arc<Catalogue>,
     /// `[n_items, n_features]`, where the network reads features and there are any.
     item_features: Option<Tensor<2>>,
-    sizes: Sizes,
     device: ComputeDevice,
     log: TrainingLog,
 }
 
-/// The shapes of a network over `catalogue`.
-pub(crate) fn sizes(catalogue: &Catalogue, embedding_size: usize) -> Sizes {
-    Sizes {
-        n_users: catalogue.n_users(),
-        n_items: catalogue.n_items(),
-        n_features: catalogue.item_features.names().len(),
-        n_contexts: catalogue.contexts.len(),
-        embedding_size,
-    }
-}
-
 /// The features of all items on the device, where the network reads them and there are any.
-pub(crate) fn item_features<N: Network>(catalogue: &Catalogue, device: &ComputeDevice) -> Option<Tensor<2>> {
-    let features = catalogue.item_features.matrix();
-    (N::FEATURES && features.n_columns() > 0).then(|| tensor(features, device))
+pub(crate) fn item_features(architecture: &Architecture, catalogue: &Catalogue, device: &Device) -> Option<Tensor<2>> {
+    architecture.reads(Source::Features).then(|| matrix(catalogue.item_features.matrix(), device))
 }
 
-/// A matrix on the device.
-pub(crate) fn tensor(matrix: &Matrix, device: &ComputeDevice) -> Tensor<2> {
-    let data = TensorData::new(matrix.values().to_vec(), [matrix.n_rows(), matrix.n_columns()]);
-    Tensor::from_data(data, &device.device)
-}
-
-/// A tensor's numbers, row by row.
-pub(crate) fn values(tensor: Tensor<2>) -> Result<Vec<f32>, ScoreError> {
-    let values = tensor.into_data().try_into_vec::<f32>();
-    values.map_err(|error| ScoreError::Device(error.to_string().into()))
-}
-
-impl<N: Network> FittedNetwork<N> {
+impl FittedNetwork {
     pub(crate) fn new(
-        network: N,
+        network: Network,
         catalogue: Arc<Catalogue>,
-        sizes: Sizes,
         item_features: Option<Tensor<2>>,
         device: ComputeDevice,
         log: TrainingLog,
     ) -> Self {
-        Self { network, catalogue, item_features, sizes, device, log }
+        Self { network, catalogue, item_features, device, log }
     }
 
     /// Reads what `save` wrote.
     pub(crate) fn load(
         folder: &Path,
         catalogue: &Arc<Catalogue>,
-        embedding_size: usize,
+        architecture: Architecture,
         device: ComputeDevice,
     ) -> Result<Self, LoadError> {
         let refuse = |file: &str, reason: String| LoadError::Weights {
             path: folder.join(file).display().to_string(),
-            approach: N::NAME,
+            approach: architecture.description.name,
             reason,
         };
-        let sizes = sizes(catalogue, embedding_size);
         let log =
             std::fs::read_to_string(folder.join(TRAINING)).map_err(|error| refuse(TRAINING, error.to_string()))?;
         let log = serde_json::from_str(&log).map_err(|error| refuse(TRAINING, error.to_string()))?;
-        let empty = N::init(&sizes, &mut Initial::new(0, &device.device));
+        let empty = Network::init(architecture.clone(), &mut Initial::new(0, &device.device));
         let network = empty.try_load_file(folder.join(WEIGHTS)).map_err(|error| refuse(WEIGHTS, error.to_string()))?;
-        let item_features = item_features::<N>(catalogue, &device);
-        Ok(Self::new(network, Arc::clone(catalogue), sizes, item_features, device, log))
+        let item_features = item_features(&architecture, catalogue, &device.device);
+        Ok(Self::new(network, Arc::clone(catalogue), item_features, device, log))
     }
 
     /// Scores of the whole catalogue for `users`, `[users, n_items]`.
     fn score_all(&self, users: &[(UserIdx, Vec<f32>)]) -> Result<Vec<f32>, ScoreError> {
         let device = &self.device.device;
         let index = indices(&users.iter().map(|(user, _)| user.get()).collect::<Vec<_>>(), device);
-        let rows = self.network.tables().into_iter().zip(N::TABLES);
+        let architecture = self.network.architecture();
         let batch = Batch {
-            rows: rows
-                .map(|(table, side)| match side {
-                    Side::User => table.weight.val().select(0, index.clone()),
-                    Side::Item => table.weight.val(),
-                })
-                .collect(),
+            rows: self.network.rows(|side, table| match side {
+                Side::User => table.select(0, index.clone()),
+                Side::Item => table,
+            }),
             features: self.item_features.clone(),
-            contexts: (N::CONTEXTS && self.sizes.n_contexts > 0).then(|| {
+            contexts: architecture.reads(Source::Contexts).then(|| {
                 let contexts: Vec<f32> = users.iter().flat_map(|(_, context)| context.iter().copied()).collect();
-                Tensor::from_data(TensorData::new(contexts, [users.len(), self.sizes.n_contexts]), device)
+                rows(contexts, architecture.sizes.n_contexts, device)
             }),
         };
-        values(self.network.forward_all(batch))
+        scores(self.network.forward_all(&batch))
     }
 
     /// Users scored at a time: the same for every call, so that shapes never change.
     fn tile_users(&self) -> usize {
-        (TILE / (self.network.width() * self.sizes.n_items).max(1)).clamp(1, TILE_USERS)
+        let architecture = self.network.architecture();
+        (TILE / (architecture.n_joined() * architecture.sizes.n_items).max(1)).clamp(1, TILE_USERS)
     }
 }
 
-impl<N: Network> Recommender for FittedNetwork<N> {
+impl Recommender for FittedNetwork {
     fn score_kind(&self) -> ScoreKind {
         ScoreKind::of(&self.catalogue.scaling)
     }
@@ -143,11 +117,11 @@ impl<N: Network> Recommender for FittedNetwork<N> {
     }
 
     fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        let n_items = self.sizes.n_items;
+        let n_items = self.catalogue.n_items();
         out.reset(queries, n_items);
         let mut users = Vec::with_capacity(queries.len());
         for query in queries {
-            let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: N::NAME }) };
+            let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: self.network.name() }) };
             users.push((user, query.context_or_average(&self.catalogue)?));
         }
         let tile = self.tile_users();
@@ -163,7 +137,7 @@ impl<N: Network> Recommender for FittedNetwork<N> {
     }
 
     fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
-        let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: N::NAME }) };
+        let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: self.network.name() }) };
         if items.is_empty() {
             return Ok(Some(Vec::new()));
         }
@@ -188,7 +162,7 @@ impl<N: Network> Recommender for FittedNetwork<N> {
     }
 }
 
-impl<N: Network> FittedNetwork<N> {
+impl FittedNetwork {
     /// The parts that the score of each of `items` is the sum of, as `[part][row]`, given the features of `items`.
     fn parts_of(
         &self,
@@ -200,18 +174,18 @@ impl<N: Network> FittedNetwork<N> {
         let device = &self.device.device;
         let users = indices(&vec![user.get(); items.len()], device);
         let item_rows = indices(&items.iter().map(|item| item.get()).collect::<Vec<_>>(), device);
-        let rows = self.network.tables().into_iter().zip(N::TABLES).map(|(table, side)| {
-            table.weight.val().select(0, if *side == Side::User { users.clone() } else { item_rows.clone() })
-        });
         let batch = Batch {
-            rows: rows.collect(),
-            features,
-            contexts: (N::CONTEXTS && !context.is_empty()).then(|| {
-                let data = TensorData::new(context.to_vec(), [1, context.len()]);
-                Tensor::from_data(data, device).repeat_dim(0, items.len())
+            rows: self.network.rows(|side, table| {
+                table.select(0, if side == Side::User { users.clone() } else { item_rows.clone() })
             }),
+            features,
+            contexts: self
+                .network
+                .architecture()
+                .reads(Source::Contexts)
+                .then(|| rows(context.to_vec(), context.len(), device).repeat_dim(0, items.len())),
         };
-        self.network.parts(batch).into_iter().map(|(name, part)| Ok((name, values(part)?))).collect()
+        self.network.parts(&batch).into_iter().map(|(name, part)| Ok((name, scores(part)?))).collect()
     }
 
     /// The change of each item's score without each feature that it has.
@@ -232,8 +206,7 @@ impl<N: Network> FittedNetwork<N> {
                 place.push((at, left_out));
             }
         }
-        let shape = [rows.len(), all.n_columns()];
-        let features = Tensor::from_data(TensorData::new(features, shape), &self.device.device);
+        let features = tensors::rows(features, all.n_columns(), &self.device.device);
         let parts = self.parts_of(user, &rows, context, Some(features))?;
         let score = |row: usize| parts.iter().map(|(_, part)| part[row]).sum::<f32>();
         let mut with = 0.0;
@@ -250,7 +223,7 @@ impl<N: Network> FittedNetwork<N> {
     }
 }
 
-impl<N: Network> Fitted for FittedNetwork<N> {
+impl Fitted for FittedNetwork {
     fn n_parameters(&self) -> usize {
         self.network.num_params()
     }
@@ -264,7 +237,7 @@ impl<N: Network> Fitted for FittedNetwork<N> {
     }
 
     fn layers(&self) -> Option<LayerGraph> {
-        Some(N::layers(&self.sizes))
+        Some(self.network.architecture().graph())
     }
 
     fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {

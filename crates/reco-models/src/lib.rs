@@ -10,11 +10,15 @@
 //! assert_eq!(names, ["content", "collaborative", "neural", "hybrid"]);
 //! ```
 
+mod adam;
 mod approach;
+mod arithmetic;
+mod autodiff;
 mod batches;
 mod ceilings;
 mod collaborative;
 mod content;
+mod description;
 mod device;
 mod error;
 mod fitted;
@@ -25,22 +29,31 @@ mod network;
 mod neural;
 mod optimizer;
 mod options;
+mod tensors;
 mod training;
+#[cfg(test)]
+mod two_tower;
 
 use reco_core::ApproachEntry;
 
-pub use approach::network_entry;
 pub use ceilings::{Ceiling, DeviceCeilings, Unit, ceilings};
-pub use collaborative::Collaborative;
-pub use content::Content;
 pub use device::{ComputeDevice, DeviceInfo, devices, versions};
 pub use error::ModelError;
-pub use fitted::FittedNetwork;
-pub use hybrid::Hybrid;
-pub use network::{Batch, Network, Side, Sizes};
-pub use neural::Neural;
 pub use options::{NetworkOptions, OptimizerKind, Shuffle, TrainingStep, UntrainedRows};
 
-/// The article's approaches, in its order. An approach is one file and one line here.
-pub static APPROACHES: &[ApproachEntry] =
-    &[content::ENTRY, network_entry::<Collaborative>(), network_entry::<Neural>(), network_entry::<Hybrid>()];
+/// Lists networks by their modules, each of which has a description `NETWORK`.
+macro_rules! approaches {
+    ($($network:ident),* $(,)?) => {
+        /// The article's approaches, in its order. An approach is one file and one name here.
+        pub static APPROACHES: &[ApproachEntry] = &[
+            content::ENTRY,
+            $($network::NETWORK.entry(|options| approach::configure(&$network::NETWORK, options))),*
+        ];
+
+        /// The networks among them.
+        #[cfg(test)]
+        const NETWORKS: &[description::Description] = &[$($network::NETWORK),*];
+    };
+}
+
+approaches![collaborative, neural, hybrid];

@@ -1,4 +1,4 @@
-//! The pieces of the networks: initial weights, embedding tables, cosines and pairwise hidden layers.
+//! The pieces of networks: initial weights, embedding tables, products of rows and pairwise hidden layers.
 //!
 //! Does not know which network uses which piece.
 //!
@@ -11,10 +11,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::fused;
+use crate::arithmetic;
 
 /// Makes initial weights, by Keras' own initialisers.
-pub struct Initial<'a> {
+pub(crate) struct Initial<'a> {
     rng: ChaCha8Rng,
     next_id: u64,
     device: &'a Device,
@@ -27,13 +27,13 @@ impl<'a> Initial<'a> {
     }
 
     /// `[n_rows, embedding_size]`, uniform in ±0.05: Keras' `Embedding`.
-    pub fn embedding(&mut self, n_rows: usize, embedding_size: usize) -> EmbeddingTable {
+    pub(crate) fn embedding(&mut self, n_rows: usize, embedding_size: usize) -> EmbeddingTable {
         EmbeddingTable { weight: self.uniform([n_rows, embedding_size], 0.05) }
     }
 
     /// Weights `[d_input, d_output]`, uniform in ±√(6 / (d_input + d_output)) (Glorot and Bengio 2010, equation 16), and a
     /// bias of zeros: Keras' `Dense`.
-    pub fn dense(&mut self, d_input: usize, d_output: usize) -> Linear {
+    pub(crate) fn dense(&mut self, d_input: usize, d_output: usize) -> Linear {
         let weight = self.uniform([d_input, d_output], (6.0 / (d_input + d_output) as f64).sqrt());
         let bias = Tensor::zeros([d_output], self.device);
         Linear { weight, bias: Some(Param::initialized(self.id(), bias)) }
@@ -60,9 +60,9 @@ impl<'a> Initial<'a> {
 /// It never takes part in autodiff: training selects the rows that a batch touches as a small leaf of their own, see the
 /// optimizer.
 #[derive(Module, Debug)]
-pub struct EmbeddingTable {
+pub(crate) struct EmbeddingTable {
     /// `[n_rows, embedding_size]`
-    pub weight: Param<Tensor<2>>,
+    pub(crate) weight: Param<Tensor<2>>,
 }
 
 /// Cosine of the angle between rows, Keras' `Dot(normalize=True)`.
@@ -71,9 +71,14 @@ pub struct EmbeddingTable {
 /// - a, b: `[n, embedding_size]`
 /// - output: `[n, 1]`
 pub(crate) fn cosine(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
-    let dot = (a.clone() * b.clone()).sum_dim(1);
+    let product = dot(a.clone(), b.clone());
     let norms = squared_norm(a) * squared_norm(b);
-    dot / norms.sqrt()
+    product / norms.sqrt()
+}
+
+/// Dot product of rows, as [`cosine`].
+pub(crate) fn dot(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    (a * b).sum_dim(1)
 }
 
 /// The squared length of each row, at least 1e-12: `[n, d]` to `[n, 1]`.
@@ -94,7 +99,7 @@ pub(crate) fn normalize(x: Tensor<2>) -> Tensor<2> {
 /// - output: `[q, n]`
 pub(crate) fn pairwise_relu(a: Tensor<2>, b: Tensor<2>, weights: Tensor<2>) -> Tensor<2> {
     if a.device() == Device::flex() {
-        return fused::pairwise_relu(a, b, weights);
+        return arithmetic::pairwise_relu(a, b, weights);
     }
     let [q, d] = a.dims();
     let [n, _] = b.dims();

@@ -1,129 +1,217 @@
-//! The trait of all networks, by which one loop trains them and one path scores with them.
+//! A network with its weights: `forward`, the parts that it is the sum of, and the scores of all pairs.
 //!
-//! Does not know optimizers, nor how batches are drawn.
+//! All of it follows from the description. Does not know which network it is, optimizers, nor how batches are drawn.
 //!
 //! **Invariant**: `forward` is the definition; `forward_all` gives the same scores for every pair of a user and an
-//! item, and `layers` the same shapes and parameters. Tests compare both with `forward`.
+//! item, and the diagram the same shapes and parameters. Tests compare both with `forward`.
 
 use burn::module::Module;
 use burn::nn::Linear;
+use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, s};
-use reco_core::LayerGraph;
 
-use crate::modules::{EmbeddingTable, Initial};
-
-/// What an embedding table has a row for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Users.
-    User,
-    /// Items, the article's products.
-    Item,
-}
-
-/// The numbers that decide a network's shapes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// Rows of each user table.
-    pub n_users: usize,
-    /// Rows of each item table.
-    pub n_items: usize,
-    /// Item features.
-    pub n_features: usize,
-    /// Context numbers.
-    pub n_contexts: usize,
-    /// Width of each embedding.
-    pub embedding_size: usize,
-}
+use crate::description::{Architecture, DenseShape, Side, Similarity, Source};
+use crate::modules::{EmbeddingTable, Initial, cosine, dot, normalize, pairwise_relu};
 
 /// One batch on the device.
 #[derive(Clone, Debug)]
-pub struct Batch {
-    /// One per table, in the order of [`Network::tables`]: `[n, embedding_size]`, or `[n_items, …]` in `forward_all`.
-    pub rows: Vec<Tensor<2>>,
-    /// The features of each row's item, `[n, n_features]`, where the network reads them and there are any.
-    pub features: Option<Tensor<2>>,
-    /// The context of each row, `[n, n_contexts]`, where the network reads it and there is any.
-    pub contexts: Option<Tensor<2>>,
+pub(crate) struct Batch {
+    /// One per tower: `[n, embedding_size]`, or `[n_items, …]` in `forward_all`.
+    pub(crate) rows: Vec<Tensor<2>>,
+    /// The features of each row's item, `[n, n_features]`, where a layer reads them.
+    pub(crate) features: Option<Tensor<2>>,
+    /// The context of each row, `[n, n_contexts]`, where a layer reads it.
+    pub(crate) contexts: Option<Tensor<2>>,
 }
 
-/// A network over embeddings of users and items.
-pub trait Network: Module + Send + Sync + 'static {
-    /// Its name in the registry.
-    const NAME: &'static str;
-    /// One line for help and reports.
-    const ABOUT: &'static str;
-    /// What each table has rows for.
-    const TABLES: &'static [Side];
-    /// Whether it reads item features.
-    const FEATURES: bool = false;
-    /// Whether it reads contexts.
-    const CONTEXTS: bool = false;
+/// An architecture with its weights.
+#[derive(Module, Debug)]
+pub(crate) struct Network {
+    #[module(skip)]
+    architecture: Architecture,
+    /// One per tower.
+    tables: Vec<EmbeddingTable>,
+    /// One per layer, and then the unit that joins all branches.
+    dense: Vec<Linear>,
+}
 
+impl Network {
     /// A network with initial weights.
-    fn init(sizes: &Sizes, initial: &mut Initial<'_>) -> Self;
+    pub(crate) fn init(architecture: Architecture, initial: &mut Initial<'_>) -> Self {
+        let size = architecture.sizes.embedding_size;
+        let tables = architecture.towers.iter().map(|tower| initial.embedding(tower.n_rows, size)).collect();
+        let layers = architecture.layers.iter().map(|layer| [layer.d_input, layer.d_output]);
+        let dense = layers.chain([[architecture.n_joined(), 1]]).map(|[from, to]| initial.dense(from, to)).collect();
+        Self { architecture, tables, dense }
+    }
 
-    /// The tables, in the order of `TABLES`.
-    fn tables(&self) -> Vec<&EmbeddingTable>;
+    pub(crate) fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// Its name in the registry.
+    pub(crate) fn name(&self) -> &'static str {
+        self.architecture.description.name
+    }
+
+    /// One table per tower.
+    pub(crate) fn tables(&self) -> &[EmbeddingTable] {
+        &self.tables
+    }
 
     /// The same, to be trained.
-    fn tables_mut(&mut self) -> Vec<&mut EmbeddingTable>;
+    pub(crate) fn tables_mut(&mut self) -> &mut [EmbeddingTable] {
+        &mut self.tables
+    }
 
-    /// The dense layers, to be trained.
-    fn dense_mut(&mut self) -> Vec<&mut Linear>;
+    /// One dense layer for each of the architecture's, and then the unit that joins all branches.
+    pub(crate) fn dense(&self) -> &[Linear] {
+        &self.dense
+    }
+
+    /// The same, to be trained.
+    pub(crate) fn dense_mut(&mut self) -> &mut [Linear] {
+        &mut self.dense
+    }
+
+    /// The rows of a batch in each table; `rows` gives those of a side.
+    pub(crate) fn rows(&self, rows: impl Fn(Side, Tensor<2>) -> Tensor<2>) -> Vec<Tensor<2>> {
+        let tables = self.tables.iter().zip(&self.architecture.towers);
+        tables.map(|(table, tower)| rows(tower.side, table.weight.val())).collect()
+    }
 
     /// Predicted targets.
     ///
     /// # Shapes
     /// - batch: `n` rows
     /// - output: `[n, 1]`
-    fn forward(&self, batch: Batch) -> Tensor<2>;
+    pub(crate) fn forward(&self, batch: &Batch) -> Tensor<2> {
+        self.output().forward(side_by_side(self.branches(batch)))
+    }
 
     /// The parts that `forward` is the sum of: a name and `[n, 1]` for each branch, and for the bias of the unit that
     /// joins them.
-    fn parts(&self, batch: Batch) -> Vec<(&'static str, Tensor<2>)>;
+    pub(crate) fn parts(&self, batch: &Batch) -> Vec<(&'static str, Tensor<2>)> {
+        let (weight, bias) = weights(self.output());
+        let branches = self.branches(batch);
+        let n = branches[0].dims()[0];
+        let mut from = 0;
+        let share = |branch: Tensor<2>| {
+            from += branch.dims()[1];
+            let weight = weight.clone().slice(s![from - branch.dims()[1]..from, ..]);
+            branch.matmul(weight)
+        };
+        let parts = branches.into_iter().map(share).chain([bias.repeat_dim(0, n)]);
+        self.architecture.branches().chain(["bias"]).zip(parts).collect()
+    }
+
+    /// All that the last unit joins, in the order of the architecture: `[n, d]` each.
+    fn branches(&self, batch: &Batch) -> Vec<Tensor<2>> {
+        let Architecture { description, products, layers, .. } = &self.architecture;
+        let products = description.products.iter().zip(products).map(|(product, towers)| {
+            let [users, items] = towers.map(|tower| batch.rows[tower].clone());
+            match product.similarity {
+                Similarity::Cosine => cosine(users, items),
+                Similarity::Dot => dot(users, items),
+            }
+        });
+        let layers = layers.iter().zip(&self.dense).map(|(layer, dense)| {
+            let inputs = layer.inputs.iter().map(|input| batch.read(input.source)).collect();
+            relu(dense.forward(side_by_side(inputs)))
+        });
+        products.chain(layers).collect()
+    }
 
     /// Predicted targets of every pair, with what depends on the user or on the item alone computed once.
     ///
     /// # Shapes
-    /// - batch: user tables' rows and contexts `[q, …]`, item tables' rows and features `[n_items, …]`
+    /// - batch: user towers' rows and contexts `[q, …]`, item towers' rows and features `[n_items, …]`
     /// - output: `[q, n_items]`
-    fn forward_all(&self, batch: Batch) -> Tensor<2>;
-
-    /// How many numbers `forward_all` holds at once for each pair.
-    fn width(&self) -> usize;
-
-    /// `[d_input, d_output]` of the dense layer that grows with the square of the embedding; zeros where there is none.
-    fn dense_size(embedding_size: usize) -> [usize; 2] {
-        let _ = embedding_size;
-        [0; 2]
+    pub(crate) fn forward_all(&self, batch: &Batch) -> Tensor<2> {
+        let Architecture { description, products, layers, .. } = &self.architecture;
+        let (weight, bias) = weights(self.output());
+        let mut from = 0;
+        let mut next = |width: usize| {
+            from += width;
+            weight.clone().slice(s![from - width..from, ..])
+        };
+        let (mut of_pairs, mut of_sides) = (Vec::new(), Vec::new());
+        for (product, towers) in description.products.iter().zip(products) {
+            let [users, items] = towers.map(|tower| match product.similarity {
+                Similarity::Cosine => normalize(batch.rows[tower].clone()),
+                Similarity::Dot => batch.rows[tower].clone(),
+            });
+            of_pairs.push(users.matmul(items.transpose()) * next(1));
+        }
+        for (layer, dense) in layers.iter().zip(&self.dense) {
+            let weight = next(layer.d_output);
+            match self.halves(layer, dense, batch) {
+                [Some(users), Some(items)] => of_pairs.push(pairwise_relu(users, items, weight)),
+                [Some(users), None] => of_sides.push(relu(users).matmul(weight)),
+                [None, Some(items)] => of_sides.push(relu(items).matmul(weight).transpose()),
+                [None, None] => {}
+            }
+        }
+        let pairs = of_pairs.into_iter().reduce(|sum, one| sum + one);
+        let start = pairs.map_or(bias.clone(), |pairs| pairs + bias);
+        of_sides.into_iter().fold(start, |sum, one| sum + one)
     }
 
-    /// The network as layers.
-    fn layers(sizes: &Sizes) -> LayerGraph;
+    /// What a layer sums up before its rectifier: the user's half, `[q, d_output]`, and the item's, `[n_items,
+    /// d_output]`, as far as it reads either. Its sum over a concatenation splits; the bias is in the first half.
+    fn halves(&self, layer: &DenseShape, dense: &Linear, batch: &Batch) -> [Option<Tensor<2>>; 2] {
+        let (weight, bias) = weights(dense);
+        let mut bias = Some(bias);
+        [Side::User, Side::Item].map(|side| {
+            let own = layer.inputs.iter().filter(|input| self.side(input.source) == side);
+            let terms = own.map(|input| {
+                let weight = weight.clone().slice(s![input.from..input.from + input.width, ..]);
+                batch.read(input.source).matmul(weight)
+            });
+            let half = terms.reduce(|sum, one| sum + one)?;
+            Some(match bias.take() {
+                Some(bias) => half + bias,
+                None => half,
+            })
+        })
+    }
+
+    /// What a source depends on: who asks and when, or the item.
+    fn side(&self, source: Source) -> Side {
+        match source {
+            Source::Tower(tower) => self.architecture.towers[tower].side,
+            Source::Features => Side::Item,
+            Source::Contexts => Side::User,
+        }
+    }
+
+    /// The unit that joins all branches.
+    fn output(&self) -> &Linear {
+        self.dense.last().expect("`init` makes the unit that joins all branches")
+    }
 }
 
-/// What each of `branches`, a name and `[n, d]`, adds to the output of `dense` over their concatenation; the bias comes
-/// last.
-pub(crate) fn shares(dense: &Linear, branches: Vec<(&'static str, Tensor<2>)>) -> Vec<(&'static str, Tensor<2>)> {
-    let (weight, bias) = weights(dense);
-    let n = branches[0].1.dims()[0];
-    let mut from = 0;
-    let mut shares: Vec<_> = branches
-        .into_iter()
-        .map(|(name, branch)| {
-            let to = from + branch.dims()[1];
-            let share = branch.matmul(weight.clone().slice(s![from..to, ..]));
-            from = to;
-            (name, share)
-        })
-        .collect();
-    shares.push(("bias", bias.repeat_dim(0, n)));
-    shares
+impl Batch {
+    fn read(&self, source: Source) -> Tensor<2> {
+        let present = "a batch has all that the architecture reads";
+        match source {
+            Source::Tower(tower) => self.rows[tower].clone(),
+            Source::Features => self.features.clone().expect(present),
+            Source::Contexts => self.contexts.clone().expect(present),
+        }
+    }
+}
+
+/// `[n, d]` each, as one tensor.
+fn side_by_side(mut tensors: Vec<Tensor<2>>) -> Tensor<2> {
+    match (tensors.pop(), tensors.is_empty()) {
+        (Some(one), true) => one,
+        (last, _) => Tensor::cat(tensors.into_iter().chain(last).collect(), 1),
+    }
 }
 
 /// A dense layer's weights as a `[d_input, d_output]` tensor and its bias as `[1, d_output]`.
-pub(crate) fn weights(dense: &Linear) -> (Tensor<2>, Tensor<2>) {
+fn weights(dense: &Linear) -> (Tensor<2>, Tensor<2>) {
     let weight = dense.weight.val();
     let [_, d_output] = weight.dims();
     let bias = dense.bias.as_ref().expect("`Initial::dense` gives every layer a bias").val();
@@ -138,12 +226,18 @@ mod tests {
     use burn::tensor::{Device, TensorData};
 
     use super::*;
-    use crate::{Collaborative, Hybrid, Neural};
+    use crate::description::{Description, Sizes, drawn};
+    use crate::{NETWORKS, two_tower};
 
     const SIZES: Sizes = Sizes { n_users: 4, n_items: 7, n_features: 3, n_contexts: 2, embedding_size: 6 };
 
     /// The article's own sizes.
     const ARTICLE: Sizes = Sizes { n_users: 66, n_items: 9_741, n_features: 20, n_contexts: 2, embedding_size: 50 };
+
+    /// The networks of the registry, that of the tests, and some that are drawn by chance.
+    fn descriptions() -> impl Iterator<Item = Description> {
+        NETWORKS.iter().copied().chain([two_tower::NETWORK]).chain((0..20).map(drawn::description))
+    }
 
     fn tensor(shape: [usize; 2], device: &Device) -> Tensor<2> {
         let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| ((i * 37 % 11) as f32 - 5.0) / 7.0).collect();
@@ -154,124 +248,102 @@ mod tests {
         tensor.into_data().try_into_vec().unwrap()
     }
 
-    /// Parameters by the field that holds them: `core.nn_xx.weight` counts for `nn_xx`.
+    /// The shape and the number of every parameter, in the order of the module.
     #[derive(Default)]
-    struct Counts {
-        path: Vec<String>,
-        counts: BTreeMap<String, usize>,
-        /// The dimensions of each layer's matrix: rows or what it reads, and its output.
-        matrices: BTreeMap<String, [usize; 2]>,
-    }
+    struct Shapes(Vec<Vec<usize>>);
 
-    impl ModuleVisitor for Counts {
-        fn enter_module(&mut self, name: &str, _container_type: &str) {
-            self.path.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _name: &str, _container_type: &str) {
-            self.path.pop();
-        }
+    impl ModuleVisitor for Shapes {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let layer = self.path[self.path.len() - 2].clone();
-            let dims: [usize; D] = param.val().dims();
-            if let [rows, columns] = dims[..] {
-                self.matrices.insert(layer.clone(), [rows, columns]);
-            }
-            *self.counts.entry(layer).or_default() += param.val().shape().num_elements();
+            self.0.push(param.val().dims().to_vec());
         }
     }
 
-    fn holds<N: Network>(article_parameters: usize) {
+    fn holds(description: &Description) {
         let device = Device::flex();
-        let network = N::init(&SIZES, &mut Initial::new(3, &device));
+        let network = Network::init(description.over(SIZES), &mut Initial::new(3, &device));
+        let (architecture, name) = (network.architecture(), network.name());
         let [q, n] = [3, SIZES.n_items];
 
         // Every pair by `forward` ...
         let users: Vec<i32> = (0..q as i32).flat_map(|user| std::iter::repeat_n(user, n)).collect();
         let items: Vec<i32> = (0..q).flat_map(|_| 0..n as i32).collect();
-        let features = tensor([n, SIZES.n_features], &device);
-        let contexts = tensor([q, SIZES.n_contexts], &device);
         let index = |rows: &[i32]| Tensor::<1, burn::tensor::Int>::from_data(TensorData::from(rows), &device);
-        let rows = |user_rows: &[i32], item_rows: Option<&[i32]>| -> Vec<Tensor<2>> {
-            let table = |(table, side): (&EmbeddingTable, &Side)| match (side, item_rows) {
-                (Side::User, _) => table.weight.val().select(0, index(user_rows)),
-                (Side::Item, Some(rows)) => table.weight.val().select(0, index(rows)),
-                (Side::Item, None) => table.weight.val(),
-            };
-            network.tables().into_iter().zip(N::TABLES).map(table).collect()
+        let features = architecture.reads(Source::Features).then(|| tensor([n, SIZES.n_features], &device));
+        let contexts = architecture.reads(Source::Contexts).then(|| tensor([q, SIZES.n_contexts], &device));
+        let batch = Batch {
+            rows: network.rows(|side, table| table.select(0, index(if side == Side::User { &users } else { &items }))),
+            features: features.clone().map(|features| features.select(0, index(&items))),
+            contexts: contexts.clone().map(|contexts| contexts.select(0, index(&users))),
         };
-        let batch = || Batch {
-            rows: rows(&users, Some(&items)),
-            features: N::FEATURES.then(|| features.clone().select(0, index(&items))),
-            contexts: N::CONTEXTS.then(|| contexts.clone().select(0, index(&users))),
-        };
-        let pairs = network.forward(batch());
-        assert_eq!(pairs.dims(), [q * n, 1], "{}", N::NAME);
+        let pairs = network.forward(&batch);
+        assert_eq!(pairs.dims(), [q * n, 1], "{name}");
 
         // ... and as the sum of its parts ...
-        let parts = network.parts(batch()).into_iter().map(|(_, part)| part);
+        let parts = network.parts(&batch).into_iter().map(|(_, part)| part);
         let sum = parts.reduce(|sum, part| sum + part).expect("a network has parts");
         for (a, b) in values(pairs.clone()).iter().zip(values(sum)) {
-            assert!((a - b).abs() < 1e-6, "{}: {a} and {b}", N::NAME);
+            assert!((a - b).abs() < 1e-6, "{name}: {a} and {b}");
         }
 
         // ... and by `forward_all`.
-        let all = Batch {
-            rows: rows(&[0, 1, 2], None),
-            features: N::FEATURES.then_some(features),
-            contexts: N::CONTEXTS.then_some(contexts),
-        };
-        let all = network.forward_all(all);
-        assert_eq!(all.dims(), [q, n], "{}", N::NAME);
+        let of_side =
+            |side, table: Tensor<2>| if side == Side::User { table.select(0, index(&[0, 1, 2])) } else { table };
+        let all = network.forward_all(&Batch { rows: network.rows(of_side), features, contexts });
+        assert_eq!(all.dims(), [q, n], "{name}");
         for (a, b) in values(pairs).iter().zip(values(all)) {
-            assert!((a - b).abs() < 1e-6, "{}: {a} and {b}", N::NAME);
+            assert!((a - b).abs() < 1e-6, "{name}: {a} and {b}");
         }
 
-        // The layers that it describes are those that it has.
-        let graph = N::layers(&SIZES);
-        let mut counts = Counts::default();
-        network.visit(&mut counts);
-        let said: BTreeMap<String, usize> = graph
-            .layers
-            .iter()
-            .filter(|layer| layer.n_parameters > 0)
-            .map(|layer| (layer.name.clone(), layer.n_parameters))
-            .collect();
-        assert_eq!(said, counts.counts, "{}", N::NAME);
-        assert_eq!(graph.n_parameters(), network.num_params(), "{}", N::NAME);
-        assert_eq!(graph.layers.last().map(|layer| layer.output_size), Some(1), "{}", N::NAME);
+        // The layers of its diagram are those that it has.
+        let graph = architecture.graph();
+        let mut shapes = Shapes::default();
+        network.visit(&mut shapes);
+        let (tables, dense) = shapes.0.split_at(architecture.towers.len());
+        let towers = architecture.towers.iter().map(|tower| tower.name);
+        let layers = architecture.layers.iter().map(|layer| layer.of.layer).chain(["y_out"]);
+        let matrices = tables.iter().chain(dense.iter().step_by(2)).map(|shape| [shape[0], shape[1]]);
+        let matrices: BTreeMap<&str, [usize; 2]> = towers.chain(layers).zip(matrices).collect();
+        assert_eq!(graph.n_parameters(), network.num_params(), "{name}");
+        assert_eq!(graph.layers.last().map(|layer| layer.output_size), Some(1), "{name}");
+        assert_eq!(graph.layers.iter().filter(|layer| layer.n_parameters > 0).count(), matrices.len(), "{name}");
         for layer in &graph.layers {
             // `add` has checked that every input exists.
             let read: usize =
                 graph.layers.iter().filter(|one| layer.inputs.contains(&one.name)).map(|one| one.output_size).sum();
             match (layer.kind.as_str(), layer.name.as_str()) {
-                ("Input", "features_in") => assert_eq!(layer.output_size, SIZES.n_features, "{}", N::NAME),
-                ("Input", "contexts_in") => assert_eq!(layer.output_size, SIZES.n_contexts, "{}", N::NAME),
+                ("Input", "features_in") => assert_eq!(layer.output_size, SIZES.n_features, "{name}"),
+                ("Input", "contexts_in") => assert_eq!(layer.output_size, SIZES.n_contexts, "{name}"),
                 // A row's number.
-                ("Input", _) => assert_eq!(layer.output_size, 1, "{} {}", N::NAME, layer.name),
-                ("Embedding", name) => assert_eq!(layer.output_size, counts.matrices[name][1], "{} {name}", N::NAME),
+                ("Input", of) => assert_eq!(layer.output_size, 1, "{name} {of}"),
+                ("Embedding", of) => assert_eq!(layer.output_size, matrices[of][1], "{name} {of}"),
                 // A dense layer's weights are as wide as all inputs that the graph gives it.
-                ("Dense", name) => assert_eq!([read, layer.output_size], counts.matrices[name], "{} {name}", N::NAME),
-                ("Concatenate", name) => assert_eq!(layer.output_size, read, "{} {name}", N::NAME),
-                ("Dot", name) => assert_eq!(layer.output_size, 1, "{} {name}", N::NAME),
-                (kind, name) => panic!("{} {name}: no shape is known of the kind {kind}", N::NAME),
+                ("Dense", of) => assert_eq!([read, layer.output_size], matrices[of], "{name} {of}"),
+                ("Concatenate", of) => assert_eq!(layer.output_size, read, "{name} {of}"),
+                ("Dot", of) => assert_eq!(layer.output_size, 1, "{name} {of}"),
+                (kind, of) => panic!("{name} {of}: no shape is known of the kind {kind}"),
             }
         }
-        assert_eq!(N::layers(&ARTICLE).n_parameters(), article_parameters, "{}", N::NAME);
     }
 
     #[test]
-    fn collaborative_holds() {
-        holds::<Collaborative>(490_352);
+    fn every_description_holds() {
+        descriptions().for_each(|description| holds(&description));
     }
 
     #[test]
-    fn neural_holds() {
-        holds::<Neural>(983_252);
+    fn the_articles_networks_have_the_parameters_that_keras_prints() {
+        let parameters = NETWORKS.iter().map(|network| (network.name, network.over(ARTICLE).graph().n_parameters()));
+        let expected = [("collaborative", 490_352), ("neural", 983_252), ("hybrid", 983_700)];
+        assert_eq!(parameters.collect::<Vec<_>>()[..3], expected);
     }
 
     #[test]
-    fn hybrid_holds() {
-        holds::<Hybrid>(983_700);
+    fn what_a_catalogue_lacks_is_left_out() {
+        let hybrid = NETWORKS.iter().find(|network| network.name == "hybrid").unwrap();
+        let neural = NETWORKS.iter().find(|network| network.name == "neural").unwrap();
+        let bare = Sizes { n_features: 0, n_contexts: 0, ..SIZES };
+        assert_eq!(hybrid.over(bare).graph().layers, neural.over(bare).graph().layers);
+        assert_eq!(hybrid.over(bare).branches().collect::<Vec<_>>(), ["cosine", "dense"]);
     }
 
     /// Adds `by` to the `at`-th number of the `which`-th parameter.
@@ -316,52 +388,42 @@ mod tests {
     }
 
     /// A loss over a batch in which users and items are met several times.
-    fn loss<N: Network>(network: &N, device: &Device) -> Tensor<1> {
+    fn loss(network: &Network, device: &Device) -> Tensor<1> {
         let index = |rows: [i32; 6]| Tensor::<1, burn::tensor::Int>::from_data(TensorData::from(rows), device);
         let (users, items) = (index([0, 1, 1, 2, 0, 3]), index([6, 2, 2, 0, 1, 6]));
-        let rows = network.tables().into_iter().zip(N::TABLES).map(|(table, side)| {
-            table.weight.val().select(0, if *side == Side::User { users.clone() } else { items.clone() })
-        });
+        let reads = |source| network.architecture().reads(source);
         let batch = Batch {
-            rows: rows.collect(),
-            features: N::FEATURES.then(|| tensor([6, SIZES.n_features], device)),
-            contexts: N::CONTEXTS.then(|| tensor([6, SIZES.n_contexts], device)),
+            rows: network
+                .rows(|side, table| table.select(0, if side == Side::User { users.clone() } else { items.clone() })),
+            features: reads(Source::Features).then(|| tensor([6, SIZES.n_features], device)),
+            contexts: reads(Source::Contexts).then(|| tensor([6, SIZES.n_contexts], device)),
         };
-        (network.forward(batch) - tensor([6, 1], device)).abs().mean()
+        (network.forward(&batch) - tensor([6, 1], device)).abs().mean()
     }
 
-    fn differentiates<N: Network>() {
+    #[test]
+    fn every_description_differentiates() {
         let device = Device::flex();
-        let network = N::init(&SIZES, &mut Initial::new(3, &device));
-        for at in [0, 4, 7] {
-            let tracked = network.clone().train().set_require_grad(true);
-            let gradients = loss(&tracked, &device).backward();
-            let mut found = Gradients { gradients: &gradients, at, found: Vec::new() };
-            tracked.visit(&mut found);
-            for (which, gradient) in found.found.iter().enumerate() {
-                let at = |by| {
-                    let nudged = network.clone().map(&mut Nudge { which, at, by, met: 0 });
-                    f64::from(loss(&nudged, &device).into_scalar::<f32>())
-                };
-                let difference = (at(1e-3) - at(-1e-3)) / 2e-3;
-                let error = (difference - f64::from(*gradient)).abs();
-                assert!(error < 1e-3 + 1e-2 * difference.abs(), "{} {which}: {gradient} for {difference}", N::NAME);
+        for description in descriptions() {
+            let network = Network::init(description.over(SIZES), &mut Initial::new(3, &device));
+            for at in [0, 4, 7] {
+                let tracked = network.clone().train().set_require_grad(true);
+                let gradients = loss(&tracked, &device).backward();
+                let mut found = Gradients { gradients: &gradients, at, found: Vec::new() };
+                tracked.visit(&mut found);
+                for (which, gradient) in found.found.iter().enumerate() {
+                    let at = |by| {
+                        let nudged = network.clone().map(&mut Nudge { which, at, by, met: 0 });
+                        f64::from(loss(&nudged, &device).into_scalar::<f32>())
+                    };
+                    // A rectifier or an error may bend within a step, but hardly within all of them.
+                    let differences = [1e-3, 3e-4, 1e-4].map(|by| (at(by) - at(-by)) / f64::from(2.0 * by));
+                    let gradient = f64::from(*gradient);
+                    let is_near = |difference: &f64| (difference - gradient).abs() < 1e-3 + 1e-2 * difference.abs();
+                    let name = description.name;
+                    assert!(differences.iter().any(is_near), "{name} {which}: {gradient} for {differences:?}");
+                }
             }
         }
-    }
-
-    #[test]
-    fn collaborative_differentiates() {
-        differentiates::<Collaborative>();
-    }
-
-    #[test]
-    fn neural_differentiates() {
-        differentiates::<Neural>();
-    }
-
-    #[test]
-    fn hybrid_differentiates() {
-        differentiates::<Hybrid>();
     }
 }

@@ -1,17 +1,6 @@
-//! Adam (Kingma and Ba 2015, algorithm 1) at the cost of the embedding rows that a batch touches.
+//! Adam on Burn's tensors: on embedding tables, at the rows that a batch meets, and on dense layers.
 //!
-//! Operations are in Keras' order: with bias-corrected step size `α_t = α √(1 − β₂ᵗ) / (1 − β₁ᵗ)`, the update is `w −=
-//! α_t m / (√v + ε)`, `ε = 1e-7` outside the bias correction.
-//!
-//! An embedding row that no batch touches has gradient zero, but dense Adam still moves it, by its momentum. A row last
-//! updated at step `s` and read at step `t` owes `Σ_j α_{s+j} β₁ʲ m / (√(β₂ʲ v) + ε)`, `j = 1 … t−1−s`. With `q = √β₂`,
-//! `D = √v + ε` and `ρ = √v / D`, the denominator is `D (1 − ρ (1 − qʲ))`, and since terms count for small `j` only,
-//! where `1 − qʲ` is small, three terms of the geometric series in `ρ (1 − qʲ)` are exact to 1e-6: the debt is `m / D ·
-//! (S₀ + ρ (S₁ + ρ S₂))` with `S_k = Σ_j α_{s+j} β₁ʲ (1 − qʲ)ᵏ`. The `S_k` are numbers per row, found in constant time
-//! from tables over steps. So `adam` has dense Adam's trajectory at row-sparse cost; `lazy-adam` is the other
-//! optimizer, which forgives the debt.
-//!
-//! Does not know networks.
+//! The equations are those of `adam/mod.rs`. Does not know networks.
 //!
 //! **Invariant**: a table's weight is up to date for every row that was read at this step, and for all rows after
 //! `settle`.
@@ -20,187 +9,56 @@ use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::{Device, Gradients, IndexingUpdateOp, Int, Tensor, TensorData, s};
 
-use crate::OptimizerKind;
+use crate::adam::{Adam, BETA_1, BETA_2, Clock, EPSILON, Met, MissedSteps};
 use crate::modules::EmbeddingTable;
+use crate::tensors::indices;
 
-pub(crate) const BETA_1: f64 = 0.9;
-pub(crate) const BETA_2: f64 = 0.999;
-pub(crate) const EPSILON: f64 = 1e-7;
-
-/// After this step `β₂ᵗ` no longer matters to an `f32` step size.
-const STEADY_STEP: usize = 20_000;
-
-/// Powers below this one are found in a table.
-const POWERS: usize = 4_096;
-
-/// How many terms of the series are kept.
-const TERMS: usize = 3;
-
-/// Step sizes, and what rows owe for the steps that they missed.
-#[derive(Debug)]
-pub(crate) struct Adam {
-    learning_rate: f64,
-    kind: OptimizerKind,
-    /// For each `i`, over steps `s`: `Σ_{j ≥ 1} α_{s+j}/α (β₁ qⁱ)ʲ`.
-    tails: [Vec<f64>; TERMS],
-    /// For each `i`, over steps missed `n`: `(β₁ qⁱ)ⁿ`; then `β₁ⁿ` and `β₂ⁿ`.
-    powers: Vec<[f64; TERMS + 2]>,
-}
-
-impl Adam {
-    pub(crate) fn new(learning_rate: f64, kind: OptimizerKind) -> Self {
-        let tails = std::array::from_fn(|i| {
-            let ratio = ratio(i);
-            // Beyond the steady step the tail is a plain geometric series.
-            let mut tail = vec![ratio / (1.0 - ratio); STEADY_STEP + 1];
-            for s in (0..STEADY_STEP).rev() {
-                tail[s] = ratio * (correction(s + 1) + tail[s + 1]);
-            }
-            tail
-        });
-        let powers = (0..POWERS).map(powers).collect();
-        Self { learning_rate, kind, tails, powers }
-    }
-
-    /// Whether untouched rows owe anything.
-    pub(crate) fn is_dense(&self) -> bool {
-        self.kind == OptimizerKind::Adam
-    }
-
-    /// `α_t`.
-    pub(crate) fn rate(&self, step: usize) -> f64 {
-        self.learning_rate * correction(step)
-    }
-
-    /// The factors by which a row's moments decay over the steps that it missed.
-    pub(crate) fn decay(&self, missed: usize) -> [f64; 2] {
-        let powers = self.powers(missed);
-        [powers[TERMS], powers[TERMS + 1]]
-    }
-
-    fn powers(&self, missed: usize) -> [f64; TERMS + 2] {
-        self.powers.get(missed).copied().unwrap_or_else(|| powers(missed))
-    }
-
-    /// `S₀, S₁, S₂` for a row last updated at step `last` that missed `missed` steps since.
-    pub(crate) fn debt(&self, last: usize, missed: usize) -> [f64; TERMS] {
-        let tail = |i: usize, s: usize| self.tails[i][s.min(STEADY_STEP)];
-        let powers = self.powers(missed);
-        let sum = |i: usize| tail(i, last) - powers[i] * tail(i, last + missed);
-        let [b0, b1, b2] = std::array::from_fn(sum);
-        [b0, b0 - b1, b0 - 2.0 * b1 + b2].map(|s| self.learning_rate * s)
-    }
-}
-
-/// For each `i` `(β₁ qⁱ)ⁿ`, then `β₁ⁿ` and `β₂ⁿ`.
-fn powers(n: usize) -> [f64; TERMS + 2] {
-    std::array::from_fn(|i| match i {
-        TERMS => BETA_1.powi(n as i32),
-        i if i > TERMS => BETA_2.powi(n as i32),
-        i => ratio(i).powi(n as i32),
-    })
-}
-
-/// `α_t / α`.
-fn correction(step: usize) -> f64 {
-    let t = step as f64;
-    (1.0 - BETA_2.powf(t)).sqrt() / (1.0 - BETA_1.powf(t))
-}
-
-/// `β₁ qⁱ`.
-fn ratio(i: usize) -> f64 {
-    BETA_1 * BETA_2.sqrt().powi(i as i32)
-}
-
-/// When each row of one side was last updated, in steps. Tables of one side are always touched together.
-#[derive(Debug)]
-pub(crate) struct Clock {
-    last: Vec<u32>,
-    /// The step at which a row was last met, and its index among the distinct rows of that batch.
-    stamp: Vec<u32>,
-    place: Vec<i32>,
-}
-
-/// The distinct rows that a batch touches on one side.
+/// The distinct rows of one side that a batch meets.
 #[derive(Debug)]
 pub(crate) struct Touched {
     /// `[n_distinct]`
     rows: Tensor<1, Int>,
     /// `[n]`: the index of each row of the batch in `rows`.
     inverse: Tensor<1, Int>,
-    /// `[n_distinct, TERMS + 2]`: what each row owes, and the factors by which its moments decay. `None`: nothing is
-    /// owed.
-    debts: Option<Tensor<2>>,
+    /// `[n_distinct, MissedSteps::NUMBERS]`: what each row missed. `None`: nothing.
+    missed: Option<Tensor<2>>,
 }
 
-impl Clock {
-    pub(crate) fn new(n_rows: usize) -> Self {
-        Self { last: vec![0; n_rows], stamp: vec![0; n_rows], place: vec![0; n_rows] }
-    }
-
-    /// The distinct rows of `batch`, which is read and then updated at `step`, counted from 1.
-    pub(crate) fn touch(&mut self, batch: &[u32], step: usize, adam: &Adam, device: &Device) -> Touched {
-        let now = step as u32;
-        let mut distinct: Vec<i32> = Vec::with_capacity(batch.len());
+impl Touched {
+    /// The rows of `batch`, which is read and then updated at `step`, counted from 1.
+    pub(crate) fn of(batch: &[u32], clock: &mut Clock, step: u32, adam: &Adam, device: &Device) -> Self {
+        let mut distinct = Vec::with_capacity(batch.len());
         let mut inverse = Vec::with_capacity(batch.len());
+        let mut missed = Vec::with_capacity(batch.len());
         for &row in batch {
-            let slot = row as usize;
-            if self.stamp[slot] != now {
-                self.stamp[slot] = now;
-                self.place[slot] = distinct.len() as i32;
-                distinct.push(row as i32);
-            }
-            inverse.push(self.place[slot]);
-        }
-        let debts = self.debts(distinct.iter().map(|&row| row as usize), step, adam, device);
-        for &row in &distinct {
-            self.last[row as usize] = now;
-        }
-        Touched { rows: ints(distinct, device), inverse: ints(inverse, device), debts }
-    }
-
-    /// What `rows` owe for the steps before `step`.
-    fn debts(
-        &self,
-        rows: impl ExactSizeIterator<Item = usize>,
-        step: usize,
-        adam: &Adam,
-        device: &Device,
-    ) -> Option<Tensor<2>> {
-        if !adam.is_dense() {
-            return None;
-        }
-        let n = rows.len();
-        let mut table = Vec::with_capacity(n * (TERMS + 2));
-        let mut any = false;
-        for row in rows {
-            let last = self.last[row] as usize;
-            // A row that was never updated has moments of zero and owes nothing.
-            let missed = if last == 0 { 0 } else { step - 1 - last };
-            any |= missed > 0;
-            table.extend(adam.debt(last, missed).map(|s| s as f32));
-            table.extend(adam.decay(missed).map(|decay| decay as f32));
-        }
-        any.then(|| Tensor::from_data(TensorData::new(table, [n, TERMS + 2]), device))
-    }
-
-    /// What all rows owe after `step`; they owe nothing afterwards.
-    pub(crate) fn settle(&mut self, step: usize, adam: &Adam, device: &Device) -> Option<Tensor<2>> {
-        let debts = self.debts(0..self.last.len(), step + 1, adam, device);
-        if debts.is_some() {
-            for last in &mut self.last {
-                if *last != 0 {
-                    *last = step as u32;
+            inverse.push(match clock.meet(row, step, distinct.len(), adam) {
+                Met::Again(place) => place,
+                Met::First(steps) => {
+                    distinct.push(row);
+                    missed.push(steps);
+                    distinct.len() as u32 - 1
                 }
-            }
+            });
         }
-        debts
+        Self { rows: indices(&distinct, device), inverse: indices(&inverse, device), missed: numbers(missed, device) }
     }
 }
 
-fn ints(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
-    let n = values.len();
-    Tensor::from_data(TensorData::new(values, [n]), device)
+/// What all rows missed until `step`, `[n_rows, MissedSteps::NUMBERS]`; `None`: nothing.
+pub(crate) fn settle(clock: &mut Clock, step: u32, adam: &Adam, device: &Device) -> Option<Tensor<2>> {
+    let mut missed = vec![None; clock.n_rows()];
+    clock.settle(step, adam, |row, steps| missed[row as usize] = Some(steps));
+    numbers(missed, device)
+}
+
+/// `[n, MissedSteps::NUMBERS]`; `None` where no row missed anything.
+fn numbers(missed: Vec<Option<MissedSteps>>, device: &Device) -> Option<Tensor<2>> {
+    let shape = [missed.len(), MissedSteps::NUMBERS];
+    let any = missed.iter().any(Option::is_some);
+    any.then(|| {
+        let numbers = missed.into_iter().flat_map(MissedSteps::numbers).collect::<Vec<_>>();
+        Tensor::from_data(TensorData::new(numbers, shape), device)
+    })
 }
 
 /// A table while it is trained: its weight, moved out of the network, and its moments.
@@ -238,8 +96,8 @@ impl TableState {
     pub(crate) fn read(&mut self, touched: &Touched) -> Tensor<2> {
         let state = self.state.as_ref().expect("`update` puts the state back before it returns");
         let mut rows = state.each_ref().map(|table| table.clone().select(0, touched.rows.clone()));
-        if let Some(debts) = &touched.debts {
-            rows = pay(rows, debts);
+        if let Some(missed) = &touched.missed {
+            rows = catch_up(rows, missed);
         }
         let leaf = Tensor::from_inner(rows[0].clone()).require_grad();
         self.touched = Some(rows);
@@ -249,11 +107,11 @@ impl TableState {
     }
 
     /// One step of Adam on the rows that `read` gave out.
-    pub(crate) fn update(&mut self, touched: &Touched, gradients: &mut Gradients, step: usize, adam: &Adam) {
+    pub(crate) fn update(&mut self, touched: &Touched, gradients: &mut Gradients, step: u32, adam: &Adam) {
         let leaf = self.leaf.take().expect("`read` comes before `update`");
         let [w, m, v] = self.touched.take().expect("`read` comes before `update`");
         let gradient = leaf.grad_remove(gradients).expect("every table takes part in the loss");
-        let moved = adam_step([w, m, v], gradient, adam.rate(step));
+        let moved = adam_step([w, m, v], gradient, adam.rate(step as usize));
         let state = self.state.take().expect("only `update` takes the state, and puts it back");
         let mut moved = moved.into_iter();
         self.state = Some(state.map(|table| {
@@ -263,22 +121,22 @@ impl TableState {
     }
 
     /// Brings every row up to date.
-    pub(crate) fn settle(&mut self, debts: &Tensor<2>) {
-        self.state = self.state.take().map(|state| pay(state, debts));
+    pub(crate) fn settle(&mut self, missed: &Tensor<2>) {
+        self.state = self.state.take().map(|state| catch_up(state, missed));
     }
 }
 
-/// Brings rows up to date with the steps that they missed; see the head of this file.
+/// Brings rows up to date with the steps that they missed; see the head of `adam/mod.rs`.
 ///
 /// # Shapes
-/// - w, m, v: `[n, embedding_size]`, debts: `[n, TERMS + 2]`
-fn pay([w, m, v]: [Tensor<2>; 3], debts: &Tensor<2>) -> [Tensor<2>; 3] {
-    let column = |i: usize| debts.clone().slice(s![.., i..i + 1]);
+/// - w, m, v: `[n, embedding_size]`, missed: `[n, MissedSteps::NUMBERS]`
+fn catch_up([w, m, v]: [Tensor<2>; 3], missed: &Tensor<2>) -> [Tensor<2>; 3] {
+    let column = |i: usize| missed.clone().slice(s![.., i..i + 1]);
     let root = v.clone().sqrt();
     let denominator = root.clone() + EPSILON;
     let rho = root / denominator.clone();
     let series = (rho.clone() * column(2) + column(1)) * rho + column(0);
-    [w - m.clone() / denominator * series, m * column(TERMS), v * column(TERMS + 1)]
+    [w - m.clone() / denominator * series, m * column(3), v * column(4)]
 }
 
 /// One step of Adam: weight, moments and gradient of one shape.
@@ -308,12 +166,12 @@ impl DenseState {
     }
 
     /// One step of Adam.
-    pub(crate) fn update(&mut self, dense: &mut Linear, gradients: &mut Gradients, step: usize, adam: &Adam) {
+    pub(crate) fn update(&mut self, dense: &mut Linear, gradients: &mut Gradients, step: u32, adam: &Adam) {
         let (weight, bias) = (dense.weight.val(), bias(dense).val());
         let missing = "every dense layer takes part in the loss";
         let weight_gradient = weight.grad_remove(gradients).expect(missing);
         let bias_gradient = bias.grad_remove(gradients).expect(missing);
-        let rate = adam.rate(step);
+        let rate = adam.rate(step as usize);
         let [m, v] = self.weight.each_ref().map(Tensor::clone);
         let [weight, m, v] = adam_step([weight.inner(), m, v], weight_gradient, rate);
         self.weight = [m, v];
@@ -340,6 +198,7 @@ mod tests {
     use burn::module::ParamId;
 
     use super::*;
+    use crate::OptimizerKind;
 
     const ROWS: usize = 12;
     const WIDTH: usize = 3;
@@ -391,8 +250,8 @@ mod tests {
 
         for step in 1..=200 {
             // The loss is Σ c w + w²/2 over the rows met, each as often as it is met.
-            let rows = batch(step);
-            let touched = clock.touch(&rows, step, &adam, &device);
+            let rows = batch(step as usize);
+            let touched = Touched::of(&rows, &mut clock, step, &adam, &device);
             let read = state.read(&touched);
             let c: Vec<f32> = rows
                 .iter()
@@ -410,8 +269,8 @@ mod tests {
             }
             plain.update(&gradient, (kind == OptimizerKind::LazyAdam).then_some(&rows));
         }
-        if let Some(debts) = clock.settle(200, &adam, &device) {
-            state.settle(&debts);
+        if let Some(missed) = settle(&mut clock, 200, &adam, &device) {
+            state.settle(&missed);
         }
         state.show(&mut table);
         let ours = table.weight.val().into_data().try_into_vec::<f32>().unwrap();
@@ -432,22 +291,5 @@ mod tests {
     fn lazy_adam_leaves_untouched_rows_as_they_are() {
         let difference = difference(OptimizerKind::LazyAdam, 1e-2);
         assert!(difference < 1e-4, "{difference}");
-    }
-
-    #[test]
-    fn the_debt_is_the_sum_of_the_steps_missed() {
-        let adam = Adam::new(1.0, OptimizerKind::Adam);
-        for (last, missed, v) in [(1, 1, 1.0_f64), (3, 40, 1e-6), (500, 300, 1e-14), (STEADY_STEP - 5, 20, 1e-4)] {
-            let plain: f64 = (1..=missed)
-                .map(|j| {
-                    let decayed = (BETA_2.powi(j as i32) * v).sqrt() + EPSILON;
-                    adam.rate(last + j) * BETA_1.powi(j as i32) / decayed
-                })
-                .sum();
-            let (root, [s0, s1, s2]) = (v.sqrt(), adam.debt(last, missed));
-            let rho = root / (root + EPSILON);
-            let ours = (s0 + rho * (s1 + rho * s2)) / (root + EPSILON);
-            assert!((ours / plain - 1.0).abs() < 2e-6, "{ours} for {plain}");
-        }
     }
 }

@@ -1,50 +1,42 @@
-//! The training loop of all networks: mean absolute error, as Keras' `fit`.
+//! The training loop of all networks, as Keras' `fit`: epochs, validation, and the epoch that is kept.
 //!
-//! Does not know which network it trains.
+//! Steps are taken by autodiff or fused. Does not know which network it trains.
 //!
-//! **Invariant**: nothing is read back from the device within an epoch; the result follows from seed and device alone.
+//! **Invariant**: a network that the fused step cannot express is trained by autodiff, and that is said; the result
+//! follows from seed and device alone.
 
-use std::fmt::Display;
 use std::time::Instant;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use reco_core::{EpochLog, FitError, Run, TrainingLog};
 
-use crate::batches::{Columns, shuffled};
+use crate::autodiff::{Trainer, predict, read, sums};
+use crate::batches::{Data, shuffled};
+use crate::description::{Side, Sizes};
 use crate::fused::Fused;
-use crate::modules::EmbeddingTable;
-use crate::network::{Batch, Network, Side};
-use crate::optimizer::{Adam, Clock, DenseState, TableState, Touched, hide};
+use crate::network::Network;
 use crate::options::{NetworkOptions, Shuffle, TrainingStep, UntrainedRows};
+use crate::tensors::{column, device_failed};
 
 /// Rows that validation scores at a time.
 const VALIDATION_ROWS: usize = 8_192;
 
-/// The rows that a network learns from, those that validate it, and what they need.
-pub(crate) struct Data<'a> {
-    pub(crate) fit: &'a Columns,
-    pub(crate) validation: &'a Columns,
-    pub(crate) n_users: usize,
-    pub(crate) n_items: usize,
-    /// `[n_items, n_features]`, where the network reads features and there are any.
-    pub(crate) item_features: Option<&'a Tensor<2>>,
-}
-
 /// Trains `network`, which holds its initial weights.
-pub(crate) fn train<N: Network>(
-    network: N,
+pub(crate) fn train(
+    network: Network,
     data: &Data<'_>,
     options: &NetworkOptions,
     device: &Device,
     run: &Run<'_>,
     started: Instant,
-) -> Result<(N, TrainingLog), FitError> {
-    let mut learner = Learner::new(network, data, options, device)?;
+) -> Result<(Network, TrainingLog), FitError> {
+    let name = network.name();
+    let stand_in = StandIn::new(network.architecture().sizes, data, options.untrained_rows, device);
+    let mut learner = Learner::new(network, data, options, device, run)?;
     let mut log =
         TrainingLog { n_train: data.fit.len(), n_validation: data.validation.len(), ..TrainingLog::default() };
-    let stand_in = StandIn::new(data, options.untrained_rows, device);
-    let mut best: Option<(f64, N)> = None;
-    run.progress.begin(N::NAME, options.epochs, data.fit.len());
+    let mut best: Option<(f64, Network)> = None;
+    run.progress.begin(name, options.epochs, data.fit.len());
     for epoch in 1..=options.epochs {
         let order = match options.shuffle {
             Shuffle::EveryEpoch => shuffled(data.fit.len(), run.seed, epoch),
@@ -68,7 +60,7 @@ pub(crate) fn train<N: Network>(
         if let Some(loss) =
             [Some(train_loss), judged.map(|(loss, _)| loss)].into_iter().flatten().find(|x| !x.is_finite())
         {
-            return Err(FitError::Diverged { approach: N::NAME, epoch, loss });
+            return Err(FitError::Diverged { approach: name, epoch, loss });
         }
         log.best_epoch = epoch;
         if let (true, Some((loss, _))) = (options.patience > 0, judged) {
@@ -93,21 +85,31 @@ pub(crate) fn train<N: Network>(
 }
 
 /// The two ways to take a training step.
-enum Learner<'a, N> {
+enum Learner<'a> {
     /// By autodiff, on any device: the definition.
-    Plain(Box<Trainer<'a, N>>),
+    Plain(Box<Trainer<'a>>),
     /// By the fused step.
-    Fused { network: Box<N>, fused: Fused, device: &'a Device },
+    Fused { network: Box<Network>, fused: Fused, device: &'a Device },
 }
 
-impl<'a, N: Network> Learner<'a, N> {
-    fn new(mut network: N, data: &Data<'_>, options: &NetworkOptions, device: &'a Device) -> Result<Self, FitError> {
-        if options.training_step == TrainingStep::Fused
-            && let Some(fused) = Fused::new(&mut network, data, options, device)?
-        {
-            return Ok(Self::Fused { network: Box::new(network), fused, device });
+impl<'a> Learner<'a> {
+    fn new(
+        network: Network,
+        data: &Data<'_>,
+        options: &NetworkOptions,
+        device: &'a Device,
+        run: &Run<'_>,
+    ) -> Result<Self, FitError> {
+        if options.training_step == TrainingStep::Fused {
+            match Fused::new(&network, data, options, device)? {
+                Ok(fused) => return Ok(Self::Fused { network: Box::new(network), fused, device }),
+                Err(reason) => {
+                    let name = network.name();
+                    run.progress.note(&format!("`{name}` is trained by autodiff, which is slower: {reason}"));
+                }
+            }
         }
-        Ok(Self::Plain(Box::new(Trainer::new(network, data, options, device))))
+        Ok(Self::Plain(Box::new(Trainer::new(network, options, device))))
     }
 
     /// One pass over the rows in `order`; the mean absolute error and mean absolute percentage error of its batches.
@@ -125,15 +127,12 @@ impl<'a, N: Network> Learner<'a, N> {
     }
 
     /// The network as it stands, every row up to date; training can go on.
-    fn network(&mut self) -> N {
+    fn network(&mut self) -> Network {
         match self {
-            Self::Plain(trainer) => {
-                trainer.settle();
-                trainer.network.valid()
-            }
+            Self::Plain(trainer) => trainer.network(),
             Self::Fused { network, fused, device } => {
                 fused.write(network.as_mut(), device);
-                N::clone(network)
+                Network::clone(network)
             }
         }
     }
@@ -153,7 +152,7 @@ struct Untrained {
 }
 
 impl StandIn {
-    fn new(data: &Data<'_>, rows: UntrainedRows, device: &Device) -> Self {
+    fn new(sizes: Sizes, data: &Data<'_>, rows: UntrainedRows, device: &Device) -> Self {
         let untrained = |n_rows: usize, met: &[u32]| {
             let mut trained = vec![0.0; n_rows];
             met.iter().for_each(|&row| trained[row as usize] = 1.0);
@@ -161,12 +160,13 @@ impl StandIn {
             (rows == UntrainedRows::Mean && n_trained < n_rows)
                 .then(|| Untrained { trained: column(&trained, device), n_trained })
         };
-        Self { users: untrained(data.n_users, &data.fit.users), items: untrained(data.n_items, &data.fit.items) }
+        Self { users: untrained(sizes.n_users, &data.fit.users), items: untrained(sizes.n_items, &data.fit.items) }
     }
 
     /// `network` with the mean of trained rows in the place of each untrained one.
-    fn placed<N: Network>(&self, mut network: N) -> N {
-        for (table, &side) in network.tables_mut().into_iter().zip(N::TABLES) {
+    fn placed(&self, mut network: Network) -> Network {
+        let sides: Vec<Side> = network.architecture().towers.iter().map(|tower| tower.side).collect();
+        for (table, side) in network.tables_mut().iter_mut().zip(sides) {
             let untrained = if side == Side::User { &self.users } else { &self.items };
             if let Some(Untrained { trained, n_trained }) = untrained {
                 let place = |rows: Tensor<2>| {
@@ -187,107 +187,8 @@ fn best_epoch(log: &TrainingLog) -> usize {
     log.epochs.iter().min_by(|a, b| loss(a).total_cmp(&loss(b))).map_or(0, |entry| entry.epoch)
 }
 
-/// A network with all that its optimizer keeps.
-pub(crate) struct Trainer<'a, N> {
-    network: N,
-    tables: Vec<TableState>,
-    dense: Vec<DenseState>,
-    users: Clock,
-    items: Clock,
-    adam: Adam,
-    step: usize,
-    device: &'a Device,
-}
-
-impl<'a, N: Network> Trainer<'a, N> {
-    pub(crate) fn new(mut network: N, data: &Data<'_>, options: &NetworkOptions, device: &'a Device) -> Self {
-        let tables = network.tables_mut().into_iter().map(|table| TableState::take(table, device)).collect();
-        let dense = network.dense_mut().into_iter().map(DenseState::track).collect();
-        Self {
-            network,
-            tables,
-            dense,
-            users: Clock::new(data.n_users),
-            items: Clock::new(data.n_items),
-            adam: Adam::new(options.learning_rate, options.optimizer),
-            step: 0,
-            device,
-        }
-    }
-
-    /// One pass over the rows in `order`; the mean absolute error and mean absolute percentage error of its batches.
-    pub(crate) fn epoch(
-        &mut self,
-        data: &Data<'_>,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError> {
-        for table in self.network.tables_mut() {
-            hide(table, self.device);
-        }
-        let mut sums: Option<Tensor<1>> = None;
-        for rows in order.chunks(batch_size) {
-            if run.progress.interrupted() {
-                return Err(FitError::Interrupted);
-            }
-            let errors = self.step(&data.fit.gather(rows), data.item_features);
-            sums = Some(match sums {
-                Some(sums) => sums + errors,
-                None => errors,
-            });
-            run.progress.advance(rows.len());
-        }
-        let sums = sums.map(|sums| read(sums, order.len())).transpose()?;
-        Ok(sums.unwrap_or_default())
-    }
-
-    /// One batch: forward, backward, update. Returns the batch's errors as `[2]`, summed over its rows.
-    fn step(&mut self, batch: &Columns, item_features: Option<&Tensor<2>>) -> Tensor<1> {
-        self.step += 1;
-        let users = self.users.touch(&batch.users, self.step, &self.adam, self.device);
-        let items = self.items.touch(&batch.items, self.step, &self.adam, self.device);
-        let touched = |side: Side| -> &Touched {
-            match side {
-                Side::User => &users,
-                Side::Item => &items,
-            }
-        };
-        let rows = self.tables.iter_mut().zip(N::TABLES).map(|(table, &side)| table.read(touched(side))).collect();
-        let input = Batch { rows, ..inputs::<N>(batch, item_features, self.device) };
-        let targets = column(&batch.targets, self.device);
-        let errors = (self.network.forward(input) - targets.clone()).abs();
-        let mut gradients = errors.clone().mean().backward();
-        for (table, &side) in self.tables.iter_mut().zip(N::TABLES) {
-            table.update(touched(side), &mut gradients, self.step, &self.adam);
-        }
-        for (dense, state) in self.network.dense_mut().into_iter().zip(&mut self.dense) {
-            state.update(dense, &mut gradients, self.step, &self.adam);
-        }
-        sums(errors.inner(), targets)
-    }
-
-    /// Brings every row up to date and puts the tables back into the network; training can go on.
-    pub(crate) fn settle(&mut self) {
-        let users = self.users.settle(self.step, &self.adam, self.device);
-        let items = self.items.settle(self.step, &self.adam, self.device);
-        for (table, &side) in self.tables.iter_mut().zip(N::TABLES) {
-            let debts = match side {
-                Side::User => &users,
-                Side::Item => &items,
-            };
-            if let Some(debts) = debts {
-                table.settle(debts);
-            }
-        }
-        for (table, state) in self.network.tables_mut().into_iter().zip(&self.tables) {
-            state.show(table);
-        }
-    }
-}
-
 /// Mean absolute error and mean absolute percentage error over the validation rows.
-fn validate<N: Network>(network: &N, data: &Data<'_>, device: &Device, run: &Run<'_>) -> Result<(f64, f64), FitError> {
+fn validate(network: &Network, data: &Data<'_>, device: &Device, run: &Run<'_>) -> Result<(f64, f64), FitError> {
     let n = data.validation.len();
     let order: Vec<u32> = (0..n as u32).collect();
     let mut total = (0.0, 0.0);
@@ -304,82 +205,23 @@ fn validate<N: Network>(network: &N, data: &Data<'_>, device: &Device, run: &Run
     Ok(total)
 }
 
-/// Predicted targets of rows, `[n, 1]`, without autodiff.
-pub(crate) fn predict<N: Network>(
-    network: &N,
-    rows: &Columns,
-    item_features: Option<&Tensor<2>>,
-    device: &Device,
-) -> Tensor<2> {
-    let users = indices(&rows.users, device);
-    let items = indices(&rows.items, device);
-    let select = |table: &EmbeddingTable, side: &Side| {
-        let index = if *side == Side::User { &users } else { &items };
-        table.weight.val().select(0, index.clone())
-    };
-    let selected = network.tables().into_iter().zip(N::TABLES).map(|(table, side)| select(table, side)).collect();
-    network.forward(Batch { rows: selected, ..inputs::<N>(rows, item_features, device) })
-}
-
-/// The features and contexts of rows, as far as the network reads them; no embeddings yet.
-fn inputs<N: Network>(rows: &Columns, item_features: Option<&Tensor<2>>, device: &Device) -> Batch {
-    let contexts = &rows.contexts;
-    Batch {
-        rows: Vec::new(),
-        features: item_features.map(|features| features.clone().select(0, indices(&rows.items, device))),
-        contexts: (N::CONTEXTS && contexts.n_columns() > 0).then(|| {
-            let shape = [contexts.n_rows(), contexts.n_columns()];
-            Tensor::from_data(TensorData::new(contexts.values().to_vec(), shape), device)
-        }),
-    }
-}
-
-/// `[n, 1]`
-fn column(values: &[f32], device: &Device) -> Tensor<2> {
-    Tensor::from_data(TensorData::new(values.to_vec(), [values.len(), 1]), device)
-}
-
-/// `[n]`
-pub(crate) fn indices(rows: &[u32], device: &Device) -> Tensor<1, Int> {
-    let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
-    let n = rows.len();
-    Tensor::from_data(TensorData::new(rows, [n]), device)
-}
-
-/// The sum of absolute errors and of their shares of the target, `[2]`. Keras divides by at least 1e-7.
-fn sums(errors: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
-    let shares = errors.clone() / targets.abs().clamp_min(1e-7);
-    Tensor::cat(vec![errors.sum(), shares.sum()], 0)
-}
-
-/// A tensor's numbers, read from its device.
-pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, FitError> {
-    tensor.into_data().try_into_vec::<f32>().map_err(|error| device_failed(&error))
-}
-
-/// The error of a training whose device fails.
-pub(crate) fn device_failed(error: &impl Display) -> FitError {
-    FitError::Other(format!("the device failed while training: {error}").into())
-}
-
-/// The two sums, read from the device, as means over `n` rows; the second in per cent.
-fn read(sums: Tensor<1>, n: usize) -> Result<(f64, f64), FitError> {
-    let values = numbers(sums)?;
-    Ok((f64::from(values[0]) / n as f64, f64::from(values[1]) / n as f64 * 100.0))
-}
-
 #[cfg(test)]
 mod tests {
-    use burn::module::{ModuleMapper, Param, ParamId};
+    use burn::module::{Module, ModuleMapper, Param, ParamId};
+    use burn::tensor::TensorData;
     use reco_core::testing::{Feedback, checkerboard};
     use reco_core::{DeviceChoice, Silent};
 
     use super::*;
+    use crate::adam::Adam;
+    use crate::approach::configure;
+    use crate::batches::Columns;
+    use crate::description::{Dense, Description, Input};
     use crate::device::ComputeDevice;
-    use crate::fitted::{item_features, sizes};
+    use crate::fitted::item_features;
     use crate::modules::Initial;
     use crate::optimizer::adam_step;
-    use crate::{Collaborative, Hybrid, Neural, OptimizerKind};
+    use crate::{NETWORKS, OptimizerKind, neural, two_tower};
 
     const EPOCHS: usize = 4;
 
@@ -408,30 +250,24 @@ mod tests {
     }
 
     /// The losses of the trainer, and those of a plain loop in which whole tables take part in autodiff.
-    fn both<N: Network>() -> [Vec<f64>; 2] {
+    fn both(description: &Description) -> [Vec<f64>; 2] {
         let train = checkerboard(24, Feedback::Stars).train;
-        let device = ComputeDevice::cpu();
+        let device = ComputeDevice::cpu().device;
         let columns = Columns::of(&train.fit, 0..train.fit.len());
         let options = NetworkOptions { batch_size: 50, learning_rate: 0.01, ..NetworkOptions::default() };
         let options = NetworkOptions { optimizer: OptimizerKind::Adam, ..options };
-        let sizes = sizes(&train.catalogue, 8);
-        let features = item_features::<N>(&train.catalogue, &device);
-        let init = || N::init(&sizes, &mut Initial::new(11, &device.device));
+        let architecture = description.over(Sizes::of(&train.catalogue, 8));
+        let features = item_features(&architecture, &train.catalogue, &device);
+        let init = || Network::init(architecture.clone(), &mut Initial::new(11, &device));
         let run = Run { seed: 9, device: DeviceChoice::Cpu, progress: &Silent };
-        let data = Data {
-            fit: &columns,
-            validation: &Columns::default(),
-            n_users: sizes.n_users,
-            n_items: sizes.n_items,
-            item_features: features.as_ref(),
-        };
+        let data = Data { fit: &columns, validation: &Columns::default(), item_features: features.as_ref() };
 
-        let mut trainer = Trainer::new(init(), &data, &options, &device.device);
+        let mut trainer = Trainer::new(init(), &options, &device);
         let mut ours = Vec::new();
         for epoch in 1..=EPOCHS {
             let order = shuffled(columns.len(), run.seed, epoch);
             ours.push(trainer.epoch(&data, &order, options.batch_size, &run).unwrap().0);
-            trainer.settle();
+            trainer.network();
         }
 
         let adam = Adam::new(options.learning_rate, options.optimizer);
@@ -444,25 +280,62 @@ mod tests {
             for rows in order.chunks(options.batch_size) {
                 step += 1;
                 let batch = columns.gather(rows);
-                let predicted = predict(&network, &batch, features.as_ref(), &device.device);
-                let errors = (predicted - column(&batch.targets, &device.device)).abs();
+                let predicted = predict(&network, &batch, features.as_ref(), &device);
+                let errors = (predicted - column(&batch.targets, &device)).abs();
                 sum += f64::from(errors.clone().inner().sum().into_scalar::<f32>());
                 let gradients = errors.mean().backward();
                 let mut mapper = PlainAdam { gradients, moments: &mut moments, rate: adam.rate(step), moved: 0 };
                 network = network.map(&mut mapper);
-                assert!(mapper.moved >= N::TABLES.len() + 2);
+                assert!(mapper.moved >= network.tables().len() + 2);
             }
             plain.push(sum / columns.len() as f64);
         }
         [ours, plain]
     }
 
-    fn agree<N: Network>() {
-        let [ours, plain] = both::<N>();
-        for (a, b) in ours.iter().zip(&plain) {
-            assert!((a / b - 1.0).abs() < 1e-4, "{}: {ours:?} and {plain:?}", N::NAME);
+    #[test]
+    fn every_network_learns_as_a_plain_loop_does() {
+        for description in NETWORKS.iter().chain([&two_tower::NETWORK]) {
+            let ([ours, plain], name) = (both(description), description.name);
+            for (a, b) in ours.iter().zip(&plain) {
+                assert!((a / b - 1.0).abs() < 1e-4, "{name}: {ours:?} and {plain:?}");
+            }
+            assert!(ours[EPOCHS - 1] < 0.9 * ours[0], "{name} learns: {ours:?}");
         }
-        assert!(ours[EPOCHS - 1] < 0.9 * ours[0], "{} learns: {ours:?}", N::NAME);
+    }
+
+    /// Keeps what it is told.
+    #[derive(Default)]
+    struct Notes(std::sync::Mutex<Vec<String>>);
+
+    impl reco_core::Progress for Notes {
+        fn note(&self, text: &str) {
+            self.0.lock().unwrap().push(text.to_owned());
+        }
+    }
+
+    #[test]
+    fn what_the_fused_step_cannot_express_is_trained_by_autodiff_and_said() {
+        // One tower of users, read by the product and by the layer.
+        const SHARED: Description = Description {
+            layers: &[Dense { inputs: &[Input::Users("cf_xusers_emb"), Input::Features], ..neural::DENSE }],
+            name: "shared",
+            ..neural::NETWORK
+        };
+        let train = checkerboard(12, Feedback::Stars).train;
+        let trained = |description: &'static Description, step: &str| {
+            let options = serde_json::json!({ "epochs": 3, "training_step": step });
+            let notes = Notes::default();
+            let run = Run { seed: 3, device: DeviceChoice::Cpu, progress: &notes };
+            let fitted = configure(description, &options).unwrap().fit(&train, &run).unwrap();
+            let losses: Vec<f64> = fitted.training().unwrap().epochs.iter().map(|epoch| epoch.train_loss).collect();
+            (losses, notes.0.into_inner().unwrap())
+        };
+        let [(fused, notes), (plain, silence)] = ["fused", "plain"].map(|step| trained(&SHARED, step));
+        assert_eq!(fused, plain);
+        let expected = "`shared` is trained by autodiff, which is slower: two branches read the tower `cf_xusers_emb`";
+        assert_eq!((notes, silence), (vec![expected.to_owned()], Vec::new()));
+        assert_eq!(trained(&neural::NETWORK, "fused").1, Vec::<String>::new());
     }
 
     /// Scores of all items for the first two users, of a hybrid that never met these users nor the last four items.
@@ -493,20 +366,5 @@ mod tests {
         assert!((scores[0][8] - scores[0][9]).abs() > 1e-4, "items of different features: {:?}", scores[0]);
         let noise = strangers("initial");
         assert!(noise[0] != noise[1] && noise[0][8] != noise[0][10], "as Keras leaves it, it is noise");
-    }
-
-    #[test]
-    fn collaborative_learns_as_a_plain_loop_does() {
-        agree::<Collaborative>();
-    }
-
-    #[test]
-    fn neural_learns_as_a_plain_loop_does() {
-        agree::<Neural>();
-    }
-
-    #[test]
-    fn hybrid_learns_as_a_plain_loop_does() {
-        agree::<Hybrid>();
     }
 }

@@ -1,22 +1,21 @@
 //! The fused training step: forward, backward and row-sparse Adam of a batch in one piece, without autodiff.
 //!
-//! It runs on the CPU (`cpu/`) and on any GPU (`gpu/`). All networks here have one shape: the cosine of a pair of
-//! embeddings, beside dense layers over a second pair, over item features and over contexts, joined by one dense unit:
+//! It runs on the CPU (`cpu/`) and on any GPU (`gpu/`), for whatever a description says: products `p_j` of a user's and
+//! an item's embedding, dense layers `h_k` over embeddings, item features and contexts, joined by one dense unit:
 //!
 //! ```text
-//! c = a·b / √(max(a·a, 1e-12) max(b·b, 1e-12))        h_k = relu(x_k W_k + z_k)
-//! ŷ = w₀ c + Σ_k w_k·h_k + z                          L = mean |ŷ - y|,  g = sign(ŷ - y) / n
-//! ∂c/∂a = b / √(a·a b·b) - c a / a·a                  ∂L/∂h_k = g w_k [h_k > 0]
+//! p = a·b / √(max(a·a, 1e-12) max(b·b, 1e-12)), or a·b       h_k = relu(x_k W_k + z_k)
+//! ŷ = Σ_j w_j p_j + Σ_k w_k·h_k + z                          L = mean |ŷ - y|,  g = sign(ŷ - y) / n
+//! ∂p/∂a = b / √(a·a b·b) - p a / a·a, or b                   ∂L/∂h_k = g w_k [h_k > 0]
 //! ```
 //!
 //! Does not know Burn's autodiff: the network's own `forward` under autodiff is the definition, and tests compare this
 //! step with it.
 //!
-//! **Invariant**: sums run in an order that follows from the batch's length alone: the same device always gives the
-//! same bytes.
+//! **Invariant**: what it cannot express is refused, never trained as something else; sums run in an order that follows
+//! from the batch's length alone: the same device always gives the same bytes.
 
 mod cpu;
-mod debt;
 mod gpu;
 #[cfg(test)]
 mod tests;
@@ -25,12 +24,11 @@ use burn::tensor::Device;
 use reco_core::{FitError, Run};
 
 use self::cpu::OnCpu;
-pub(crate) use self::cpu::pairwise_relu;
 use self::gpu::OnGpu;
-use crate::batches::Columns;
+use crate::batches::{Columns, Data};
+use crate::description::{Architecture, Description, Loss};
 use crate::network::Network;
 use crate::options::NetworkOptions;
-use crate::training::Data;
 
 /// A network that the fused step trains.
 pub(crate) enum Fused {
@@ -40,22 +38,37 @@ pub(crate) enum Fused {
     Gpu(Box<OnGpu>),
 }
 
+/// Why this step cannot train a network; `None` where it can. Whatever a description may say is named here.
+fn refusal(architecture: &Architecture) -> Option<String> {
+    let Description { name: _, about: _, title: _, products: _, layers: _, loss } = architecture.description;
+    match loss {
+        Loss::MeanAbsoluteError => {}
+    }
+    // Its gradient would be the sum of theirs.
+    let shared = architecture.towers.iter().find(|tower| tower.readers.len() > 1)?;
+    Some(format!("two branches read the tower `{}`", shared.name))
+}
+
 impl Fused {
-    /// Takes over the numbers of `network`, which lie on `device` and are stale until [`Fused::write`]. `None` where
-    /// `device` can train by autodiff alone.
+    /// Takes over the numbers of `network`, which lie on `device` and are stale until [`Fused::write`]. Gives the reason
+    /// where it can be trained by autodiff alone.
     ///
     /// # Errors
     /// A device that fails.
-    pub(crate) fn new<N: Network>(
-        network: &mut N,
+    pub(crate) fn new(
+        network: &Network,
         data: &Data<'_>,
         options: &NetworkOptions,
         device: &Device,
-    ) -> Result<Option<Self>, FitError> {
-        if *device == Device::flex() {
-            return Ok(Some(Self::Cpu(Box::new(OnCpu::new(network, data, options)?))));
+    ) -> Result<Result<Self, String>, FitError> {
+        if let Some(reason) = refusal(network.architecture()) {
+            return Ok(Err(reason));
         }
-        Ok(OnGpu::new(network, data, options, device)?.map(|on_gpu| Self::Gpu(Box::new(on_gpu))))
+        if *device == Device::flex() {
+            return Ok(Ok(Self::Cpu(Box::new(OnCpu::new(network, data, options)?))));
+        }
+        let on_gpu = OnGpu::new(network, data, options, device)?;
+        Ok(on_gpu.map(|on_gpu| Self::Gpu(Box::new(on_gpu))).map_err(str::to_owned))
     }
 
     /// One pass over the rows in `order`; the mean absolute error and the mean absolute percentage error of its batches.
@@ -76,7 +89,7 @@ impl Fused {
     }
 
     /// Brings every row up to date and puts all numbers into `network`; training can go on.
-    pub(crate) fn write<N: Network>(&mut self, network: &mut N, device: &Device) {
+    pub(crate) fn write(&mut self, network: &mut Network, device: &Device) {
         match self {
             Self::Cpu(on_cpu) => on_cpu.write(network, device),
             Self::Gpu(on_gpu) => on_gpu.write(network),
@@ -85,7 +98,7 @@ impl Fused {
 
     /// Puts the first moments into `network`, as if they were its weights.
     #[cfg(test)]
-    fn write_moments<N: Network>(&self, network: &mut N, device: &Device) {
+    fn write_moments(&self, network: &mut Network, device: &Device) {
         match self {
             Self::Cpu(on_cpu) => on_cpu.write_moments(network, device),
             Self::Gpu(on_gpu) => on_gpu.write_moments(network),

@@ -172,7 +172,7 @@ pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Di
     versions.extend(reco_models::versions().into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())));
     Folder {
         stage: ENTRY.name,
-        version: 4,
+        version: 5,
         path: context.at("models").join(&configured.name),
         part: json!({
             "name": configured.name,

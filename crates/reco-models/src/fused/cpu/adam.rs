@@ -1,24 +1,23 @@
 //! Adam by SIMD on embedding rows and dense layers, without tensors.
 //!
-//! The equations are those of `optimizer.rs`, which is their definition. Does not know networks.
+//! The equations are those of `adam/mod.rs`. Does not know networks.
 //!
 //! **Invariant**: padding stays 0: a weight whose gradient and moments are 0 does not move.
 
 use pulp::Simd;
 use reco_core::vectors::padded;
 
-use crate::fused::debt::Debt;
-use crate::optimizer::{Adam, BETA_1, BETA_2, EPSILON};
+use crate::adam::{Adam, BETA_1, BETA_2, Clock, EPSILON, Met, MissedSteps};
 
 /// An embedding table with its moments: each row's weight, first and second moment side by side.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct RowStates {
     width: usize,
     stride: usize,
     values: Vec<f32>,
 }
 
-impl Table {
+impl RowStates {
     /// `weight`: `[n_rows, width]`; moments of 0.
     pub(super) fn of(weight: &[f32], width: usize) -> Self {
         let stride = padded(width);
@@ -65,10 +64,10 @@ impl Table {
 
     /// Catches a row up with the steps that it missed.
     #[inline(always)]
-    pub(super) fn pay<S: Simd>(&mut self, simd: S, row: u32, debt: &Debt) {
-        let [s0, s1, s2] = debt.series;
+    pub(super) fn catch_up<S: Simd>(&mut self, simd: S, row: u32, missed: &MissedSteps) {
+        let [s0, s1, s2] = missed.series;
         let (s0, s1, s2) = (simd.splat_f32s(s0), simd.splat_f32s(s1), simd.splat_f32s(s2));
-        let (decay_m, decay_v) = (simd.splat_f32s(debt.decay[0]), simd.splat_f32s(debt.decay[1]));
+        let (decay_m, decay_v) = (simd.splat_f32s(missed.decay[0]), simd.splat_f32s(missed.decay[1]));
         let epsilon = simd.splat_f32s(EPSILON as f32);
         let [w, m, v] = self.state(row);
         let vectors = S::as_mut_simd_f32s(w).0.iter_mut().zip(S::as_mut_simd_f32s(m).0).zip(S::as_mut_simd_f32s(v).0);
@@ -100,14 +99,10 @@ pub(super) fn step<S: Simd>(simd: S, [w, m, v]: [&mut [f32]; 3], gradient: &[f32
     }
 }
 
-/// The rows of one side: when each was last updated, and which of them a batch meets.
+/// The rows of one side, and which of them a batch meets.
 #[derive(Debug)]
-pub(super) struct Side {
-    /// In steps; 0 for never.
-    last: Vec<u32>,
-    /// The step at which a row was last met, and its index among the distinct rows of that batch.
-    stamp: Vec<u32>,
-    place: Vec<u32>,
+pub(super) struct MetRows {
+    clock: Clock,
     /// The distinct rows of the batch, in the order of their first appearance.
     pub(super) distinct: Vec<u32>,
     /// The places of each distinct row in the batch, as linked lists: the first, and after each place the next.
@@ -119,12 +114,10 @@ pub(super) struct Side {
 /// Ends a chain.
 const NONE: u32 = u32::MAX;
 
-impl Side {
+impl MetRows {
     pub(super) fn new(n_rows: usize) -> Self {
         Self {
-            last: vec![0; n_rows],
-            stamp: vec![0; n_rows],
-            place: vec![0; n_rows],
+            clock: Clock::new(n_rows),
             distinct: Vec::new(),
             first: Vec::new(),
             last_place: Vec::new(),
@@ -132,52 +125,44 @@ impl Side {
         }
     }
 
-    /// Finds the distinct rows of a batch, which is read and then updated at `step`, counted from 1; calls `pay` on those that
-    /// owe something.
+    /// Finds the distinct rows of a batch, which is read and then updated at `step`, counted from 1; calls `catch_up` on those
+    /// that missed something.
     #[inline(always)]
     pub(super) fn touch(
         &mut self,
         batch: impl Iterator<Item = u32>,
         step: u32,
         adam: &Adam,
-        mut pay: impl FnMut(u32, &Debt),
+        mut catch_up: impl FnMut(u32, &MissedSteps),
     ) {
         self.distinct.clear();
         self.first.clear();
         self.last_place.clear();
         self.next.clear();
         for (row, at) in batch.zip(0_u32..) {
-            let slot = row as usize;
             self.next.push(NONE);
-            if self.stamp[slot] == step {
-                let distinct = self.place[slot] as usize;
-                self.next[self.last_place[distinct] as usize] = at;
-                self.last_place[distinct] = at;
-            } else {
-                self.stamp[slot] = step;
-                self.place[slot] = self.distinct.len() as u32;
-                self.distinct.push(row);
-                self.first.push(at);
-                self.last_place.push(at);
+            match self.clock.meet(row, step, self.distinct.len(), adam) {
+                Met::Again(distinct) => {
+                    let last = &mut self.last_place[distinct as usize];
+                    self.next[*last as usize] = at;
+                    *last = at;
+                }
+                Met::First(missed) => {
+                    self.distinct.push(row);
+                    self.first.push(at);
+                    self.last_place.push(at);
+                    if let Some(missed) = missed {
+                        catch_up(row, &missed);
+                    }
+                }
             }
-        }
-        for &row in &self.distinct {
-            if let Some(debt) = Debt::of(self.last[row as usize], step, adam) {
-                pay(row, &debt);
-            }
-            self.last[row as usize] = step;
         }
     }
 
-    /// Calls `pay` on every row that owes something after `step`.
+    /// Calls `catch_up` on every row that missed something until `step`.
     #[inline(always)]
-    pub(super) fn settle(&mut self, step: u32, adam: &Adam, mut pay: impl FnMut(u32, &Debt)) {
-        for (last, row) in self.last.iter_mut().zip(0..) {
-            if let Some(debt) = Debt::of(*last, step + 1, adam) {
-                pay(row, &debt);
-                *last = step;
-            }
-        }
+    pub(super) fn settle(&mut self, step: u32, adam: &Adam, mut catch_up: impl FnMut(u32, &MissedSteps)) {
+        self.clock.settle(step, adam, |row, missed| catch_up(row, &missed));
     }
 
     /// The places in the batch where the `distinct`-th distinct row stands, ascending.

@@ -7,28 +7,26 @@
 //! embedding row in theirs.
 
 mod adam;
-mod matrix;
-mod pairs;
 mod step;
 
 use std::time::{Duration, Instant};
 
 use burn::module::Param;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use pulp::Arch;
 use rayon::prelude::*;
 use reco_core::vectors::padded;
 use reco_core::{FitError, Run};
 
-use self::adam::{Side as Rows, Table};
-use self::matrix::Padded;
-pub(crate) use self::pairs::pairwise_relu;
-use self::step::{Gradients, Layer, Output, Share, Touch, UpdateDense, UpdateRows};
-use crate::batches::Columns;
-use crate::network::{Network, Side};
-use crate::optimizer::Adam;
+use self::adam::{MetRows, RowStates};
+use self::step::{DenseLayer, Gradients, Output, Product, Share, Touch, UpdateDense, UpdateRows};
+use crate::adam::Adam;
+use crate::arithmetic::Padded;
+use crate::batches::{Columns, Data};
+use crate::description::{Reader, Side};
+use crate::network::Network;
 use crate::options::NetworkOptions;
-use crate::training::{Data, numbers};
+use crate::tensors::{numbers, rows};
 
 /// Rows that are worked on together: what they need stays in the nearest cache.
 const BLOCK: usize = 32;
@@ -41,12 +39,11 @@ const ROWS_BETWEEN_LOOKS: usize = 8_192;
 
 /// A network's numbers, laid out for the CPU, with all that the optimizer keeps.
 pub(crate) struct OnCpu {
-    tables: Vec<Table>,
-    sides: Vec<Side>,
-    users: Rows,
-    items: Rows,
-    /// The layers over the second pair of embeddings, item features and contexts that the network has.
-    layers: Vec<Layer>,
+    tables: Vec<Tower>,
+    users: MetRows,
+    items: MetRows,
+    products: Vec<Product>,
+    layers: Vec<DenseLayer>,
     output: Output,
     /// `[n_items, n_features]`, where a layer reads them.
     features: Padded,
@@ -60,47 +57,51 @@ pub(crate) struct OnCpu {
     step: u32,
 }
 
+/// An embedding table, and the one branch that reads it.
+struct Tower {
+    states: RowStates,
+    side: Side,
+    reader: Reader,
+}
+
 impl OnCpu {
     /// Takes over the numbers of `network`, which are stale until [`OnCpu::write`].
     ///
     /// # Errors
     /// A device that fails.
-    pub(crate) fn new<N: Network>(
-        network: &mut N,
-        data: &Data<'_>,
-        options: &NetworkOptions,
-    ) -> Result<Self, FitError> {
+    pub(crate) fn new(network: &Network, data: &Data<'_>, options: &NetworkOptions) -> Result<Self, FitError> {
+        let architecture = network.architecture();
         let mut tables = Vec::new();
-        for table in network.tables_mut() {
-            let width = table.weight.dims()[1];
-            tables.push(Table::of(&numbers(table.weight.val())?, width));
+        for (tower, table) in architecture.towers.iter().zip(network.tables()) {
+            let states = RowStates::of(&numbers(table.weight.val())?, architecture.sizes.embedding_size);
+            let reader = *tower.readers.first().expect("a tower is there because a branch reads it");
+            tables.push(Tower { states, side: tower.side, reader });
         }
         let features = match data.item_features {
             Some(features) => Padded::of(&numbers(features.clone())?, features.dims()[1]),
             None => Padded::default(),
         };
-        let mut dense = network.dense_mut();
-        let output = dense.pop().expect("every network ends in the unit that joins its branches");
-        let bias = |linear: &burn::nn::Linear| numbers(linear.bias.as_ref().expect("it has one").val());
-        let mut layers = Vec::new();
-        for linear in dense {
-            let [d_input, d_output] = linear.weight.dims();
-            layers.push(Layer::new(&numbers(linear.weight.val())?, &bias(linear)?, d_input, d_output));
+        let mut dense = Vec::new();
+        for linear in network.dense() {
+            let bias = linear.bias.as_ref().expect("`Initial::dense` gives every layer a bias");
+            dense.push((numbers(linear.weight.val())?, numbers(bias.val())?));
         }
-        let layers_width = layers.iter().map(Layer::d_input).max().unwrap_or(0);
-        let widths: Vec<usize> = layers.iter().map(Layer::d_output).collect();
-        let output = Output::new(&numbers(output.weight.val())?, bias(output)?[0], &widths);
+        let (weight, bias) = dense.pop().expect("every network ends in the unit that joins its branches");
+        let widths: Vec<usize> = architecture.layers.iter().map(|layer| layer.d_output).collect();
+        let output = Output::new(&weight, bias[0], architecture.products.len(), &widths);
+        let layers = architecture.layers.iter().zip(&dense);
+        let products = architecture.description.products.iter().zip(&architecture.products);
         Ok(Self {
             tables,
-            sides: N::TABLES.to_vec(),
-            users: Rows::new(data.n_users),
-            items: Rows::new(data.n_items),
-            layers,
+            users: MetRows::new(architecture.sizes.n_users),
+            items: MetRows::new(architecture.sizes.n_items),
+            products: products.map(|(of, towers)| Product { similarity: of.similarity, towers: *towers }).collect(),
+            layers: layers.map(|(shape, (weight, bias))| DenseLayer::new(weight, bias, shape)).collect(),
             output,
             features,
             shares: Vec::new(),
             total: None,
-            zeros: zeros(layers_width),
+            zeros: zeros(architecture.layers.iter().map(|layer| layer.d_input).max().unwrap_or(0)),
             pace: Pace::default(),
             adam: Adam::new(options.learning_rate, options.optimizer),
             step: 0,
@@ -173,18 +174,18 @@ impl OnCpu {
         }
         let shares = &*shares;
 
-        let Self { tables, sides, users, items, layers, output, adam, step, .. } = self;
+        let Self { tables, users, items, layers, output, adam, step, .. } = self;
         let rate = adam.rate(*step as usize) as f32;
         let mut dense = || arch.dispatch(UpdateDense { layers, output, total: &mut total, shares, rate });
-        let rows = |(at, (table, side)): (usize, (&mut Table, &Side))| {
-            let met = if *side == Side::User { &*users } else { &*items };
-            arch.dispatch(UpdateRows { table, at, met, shares, n_per_share, rate });
+        let rows = |tower: &mut Tower| {
+            let met = if tower.side == Side::User { &*users } else { &*items };
+            arch.dispatch(UpdateRows { tower, met, shares, n_per_share, rate });
         };
         if on_all_cores {
-            rayon::join(dense, || tables.par_iter_mut().zip(sides.par_iter()).enumerate().for_each(rows));
+            rayon::join(dense, || tables.par_iter_mut().for_each(rows));
         } else {
             dense();
-            tables.iter_mut().zip(sides.iter()).enumerate().for_each(rows);
+            tables.iter_mut().for_each(rows);
         }
         let sums = shares.iter().map(Share::sums).fold([0.0; 2], |sum, one| [sum[0] + one[0], sum[1] + one[1]]);
         (self.shares, self.total) = (all, Some(total));
@@ -192,33 +193,29 @@ impl OnCpu {
     }
 
     /// Brings every row up to date and puts all numbers into `network`; training can go on.
-    pub(crate) fn write<N: Network>(&mut self, network: &mut N, device: &Device) {
+    pub(crate) fn write(&mut self, network: &mut Network, device: &Device) {
         Arch::new().dispatch(step::Settle { fused: self });
         self.put(0, network, device);
     }
 
     /// Puts the first moments into `network`, as if they were its weights.
     #[cfg(test)]
-    pub(crate) fn write_moments<N: Network>(&self, network: &mut N, device: &Device) {
+    pub(crate) fn write_moments(&self, network: &mut Network, device: &Device) {
         self.put(1, network, device);
     }
 
     /// Puts the weights (0) or one of their moments (1, 2) into `network`.
-    fn put<N: Network>(&self, which: usize, network: &mut N, device: &Device) {
-        let tensor = |values: Vec<f32>, width: usize| {
-            let n = values.len() / width;
-            Tensor::<2>::from_data(TensorData::new(values, [n, width]), device)
-        };
-        for (table, to) in self.tables.iter().zip(network.tables_mut()) {
-            to.weight = Param::initialized(to.weight.id, tensor(table.numbers(which), table.width()));
+    fn put(&self, which: usize, network: &mut Network, device: &Device) {
+        for (tower, to) in self.tables.iter().zip(network.tables_mut()) {
+            let weight = rows(tower.states.numbers(which), tower.states.width(), device);
+            to.weight = Param::initialized(to.weight.id, weight);
         }
         let output = (self.output.weight(which), vec![self.output.bias(which)], 1);
         let layers = self.layers.iter().map(|layer| (layer.weight(which), layer.bias(which), layer.d_output()));
         for ((weight, bias, width), to) in layers.chain([output]).zip(network.dense_mut()) {
-            to.weight = Param::initialized(to.weight.id, tensor(weight, width));
+            to.weight = Param::initialized(to.weight.id, rows(weight, width, device));
             let id = to.bias.as_ref().expect("every layer has a bias").id;
-            let bias = Tensor::<1>::from_data(TensorData::new(bias, [width]), device);
-            to.bias = Some(Param::initialized(id, bias));
+            to.bias = Some(Param::initialized(id, Tensor::from_data(&bias[..], device)));
         }
     }
 }

@@ -6,18 +6,28 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::adam::{self, Table};
-use super::matrix::{Padded, Rows, add_transposed_product, product};
-use super::{BLOCK, OnCpu, zeros};
+use super::adam::{self, MetRows};
+use super::{BLOCK, OnCpu, Tower, zeros};
+use crate::arithmetic::{Padded, Rows, add_transposed_product, product};
 use crate::batches::Columns;
-use crate::network::Side;
+use crate::description::{DenseShape, Reader, Segment, Side, Similarity, Source};
 
 /// The least squared length.
 const LEAST_SQUARE: f32 = 1e-12;
 
+/// A product of two towers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Product {
+    pub(super) similarity: Similarity,
+    /// The user's, the item's.
+    pub(super) towers: [usize; 2],
+}
+
 /// A dense layer before a rectifier, with its moments.
 #[derive(Debug)]
-pub(super) struct Layer {
+pub(super) struct DenseLayer {
+    inputs: Vec<Segment>,
+    reads_towers: bool,
     /// `[d_input, d_output]`: weight, first and second moment.
     weight: [Padded; 3],
     /// `[d_output, d_input]`: the weight again, for the backward pass.
@@ -26,12 +36,15 @@ pub(super) struct Layer {
     bias: [Vec<f32>; 3],
 }
 
-impl Layer {
-    pub(super) fn new(weight: &[f32], bias: &[f32], d_input: usize, d_output: usize) -> Self {
+impl DenseLayer {
+    pub(super) fn new(weight: &[f32], bias: &[f32], shape: &DenseShape) -> Self {
+        let DenseShape { d_input, d_output, .. } = *shape;
         let mut padded_bias = zeros(d_output);
         padded_bias[..d_output].copy_from_slice(bias);
         let moments = || Padded::zeros(d_input, d_output);
         let mut layer = Self {
+            inputs: shape.inputs.clone(),
+            reads_towers: shape.reads_towers(),
             weight: [Padded::of(weight, d_output), moments(), moments()],
             transposed: Padded::zeros(d_output, d_input),
             bias: [padded_bias, zeros(d_output), zeros(d_output)],
@@ -59,41 +72,47 @@ impl Layer {
     }
 }
 
-/// The unit that joins the branches, with its moments: the cosine's weight, the bias, and each layer's weights.
+/// The unit that joins the branches, with its moments: each product's weight, the bias, and each layer's weights.
 #[derive(Debug)]
 pub(super) struct Output {
-    /// The cosine's weight and the bias: weight, first and second moment.
-    pair: [Vec<f32>; 3],
+    /// The products' weights and then the bias: weight, first and second moment.
+    scalars: [Vec<f32>; 3],
+    n_products: usize,
     /// One per layer, `[d_output]`.
     layers: Vec<[Vec<f32>; 3]>,
     widths: Vec<usize>,
 }
 
 impl Output {
-    pub(super) fn new(weight: &[f32], bias: f32, widths: &[usize]) -> Self {
+    pub(super) fn new(weight: &[f32], bias: f32, n_products: usize, widths: &[usize]) -> Self {
         let state = |values: &[f32]| {
             let mut first = zeros(values.len());
             first[..values.len()].copy_from_slice(values);
             [first, zeros(values.len()), zeros(values.len())]
         };
-        let mut rest = &weight[1..];
+        let (products, mut rest) = weight.split_at(n_products);
         let layers = widths.iter().map(|width| {
             let (own, others) = rest.split_at(*width);
             rest = others;
             state(own)
         });
-        Self { layers: layers.collect(), pair: state(&[weight[0], bias]), widths: widths.to_vec() }
+        Self {
+            layers: layers.collect(),
+            scalars: state(&[products, &[bias]].concat()),
+            n_products,
+            widths: widths.to_vec(),
+        }
     }
 
     /// The weight (0) or one of its moments (1, 2).
     pub(super) fn weight(&self, which: usize) -> Vec<f32> {
         let layers = self.layers.iter().zip(&self.widths).flat_map(|(layer, width)| &layer[which][..*width]);
-        std::iter::once(&self.pair[which][0]).chain(layers).copied().collect()
+        self.scalars[which][..self.n_products].iter().chain(layers).copied().collect()
     }
 
     /// The bias (0) or one of its moments (1, 2).
     pub(super) fn bias(&self, which: usize) -> f32 {
-        self.pair[which][1]
+        self.scalars[which][self.n_products]
     }
 }
 
@@ -102,11 +121,13 @@ impl Output {
 pub(super) struct Share {
     /// Rows that it has room for: whole blocks.
     room: usize,
-    /// Gradients of the first pair of tables, `[room, embedding_size]`.
-    rows: [Padded; 2],
+    /// Gradients of each product's rows, `[room, embedding_size]`.
+    products: Vec<[Padded; 2]>,
+    /// Each product, of the rows of the block that is being worked on.
+    found: Vec<[Found; BLOCK]>,
     layers: Vec<ShareOfLayer>,
-    /// Gradients of the cosine's weight and of the bias.
-    pair: Vec<f32>,
+    /// Gradients of the products' weights and of the bias.
+    scalars: Vec<f32>,
     /// Σ |ŷ - y| and Σ |ŷ - y| / |y|.
     sums: [f64; 2],
 }
@@ -128,19 +149,20 @@ impl Share {
     /// Room for `n` rows of a batch of `fused`.
     pub(super) fn new(fused: &OnCpu, n: usize) -> Self {
         let room = n.div_ceil(BLOCK) * BLOCK;
-        let layer = |layer: &Layer| ShareOfLayer {
+        let layer = |layer: &DenseLayer| ShareOfLayer {
             input: Padded::zeros(room, layer.d_input()),
             hidden: Padded::zeros(BLOCK, layer.d_output()),
             weight: Padded::zeros(layer.d_input(), layer.d_output()),
             bias: zeros(layer.d_output()),
             output: zeros(layer.d_output()),
         };
-        let width = fused.tables[0].width();
+        let product = |product: &Product| product.towers.map(|at| Padded::zeros(room, fused.tables[at].states.width()));
         Self {
             room,
-            rows: [Padded::zeros(room, width), Padded::zeros(room, width)],
+            products: fused.products.iter().map(product).collect(),
+            found: vec![[Found::default(); BLOCK]; fused.products.len()],
             layers: fused.layers.iter().map(layer).collect(),
-            pair: zeros(2),
+            scalars: zeros(fused.products.len() + 1),
             sums: [0.0; 2],
         }
     }
@@ -155,7 +177,7 @@ impl Share {
 
     #[inline(always)]
     fn clear(&mut self) {
-        self.pair.fill(0.0);
+        self.scalars.fill(0.0);
         self.sums = [0.0; 2];
         for layer in &mut self.layers {
             layer.weight.values_mut().fill(0.0);
@@ -177,12 +199,12 @@ impl WithSimd for Touch<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let OnCpu { tables, sides, users, items, adam, step, .. } = self.fused;
+        let OnCpu { tables, users, items, adam, step, .. } = self.fused;
         for (side, met, of) in [(Side::User, users, &self.columns.users), (Side::Item, items, &self.columns.items)] {
             let batch = self.rows.iter().map(|row| of[*row as usize]);
-            met.touch(batch, *step, adam, |row, debt| {
-                let own = tables.iter_mut().zip(sides.iter()).filter(|(_, of)| **of == side);
-                own.for_each(|(table, _)| table.pay(simd, row, debt));
+            met.touch(batch, *step, adam, |row, missed| {
+                let own = tables.iter_mut().filter(|tower| tower.side == side);
+                own.for_each(|tower| tower.states.catch_up(simd, row, missed));
             });
         }
     }
@@ -211,7 +233,7 @@ impl WithSimd for Gradients<'_> {
 
 /// Adam on the dense layers.
 pub(super) struct UpdateDense<'a> {
-    pub(super) layers: &'a mut [Layer],
+    pub(super) layers: &'a mut [DenseLayer],
     pub(super) output: &'a mut Output,
     /// Where the shares' gradients are added up.
     pub(super) total: &'a mut Share,
@@ -227,7 +249,7 @@ impl WithSimd for UpdateDense<'_> {
         let Self { layers, output, total, shares, rate } = self;
         total.clear();
         for share in shares {
-            add(simd, &mut total.pair, &share.pair);
+            add(simd, &mut total.scalars, &share.scalars);
             for (total, share) in total.layers.iter_mut().zip(&share.layers) {
                 add(simd, total.weight.values_mut(), share.weight.values());
                 add(simd, &mut total.bias, &share.bias);
@@ -235,7 +257,7 @@ impl WithSimd for UpdateDense<'_> {
             }
         }
         let state = |[w, m, v]: &mut [Vec<f32>; 3], gradient: &[f32]| adam::step(simd, [w, m, v], gradient, rate);
-        state(&mut output.pair, &total.pair);
+        state(&mut output.scalars, &total.scalars);
         for ((total, own), output) in total.layers.iter().zip(layers).zip(&mut output.layers) {
             let [w, m, v] = &mut own.weight;
             adam::step(simd, [w.values_mut(), m.values_mut(), v.values_mut()], total.weight.values(), rate);
@@ -248,10 +270,8 @@ impl WithSimd for UpdateDense<'_> {
 
 /// Adam on the rows of one table that the batch met.
 pub(super) struct UpdateRows<'a> {
-    pub(super) table: &'a mut Table,
-    /// Which of the network's tables it is.
-    pub(super) at: usize,
-    pub(super) met: &'a adam::Side,
+    pub(super) tower: &'a mut Tower,
+    pub(super) met: &'a MetRows,
     pub(super) shares: &'a [Share],
     /// Rows of each share but the last.
     pub(super) n_per_share: usize,
@@ -263,22 +283,32 @@ impl WithSimd for UpdateRows<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { table, at, met, shares, n_per_share, rate } = self;
-        let width = table.width();
-        let mut gradient = zeros(width);
+        match self.tower.reader {
+            Reader::Product { product, factor } => {
+                self.update(simd, |share, row| share.products[product][factor].row(row))
+            }
+            // Side by side, as the layer read them.
+            Reader::Layer { layer, from } => {
+                let width = self.tower.states.width();
+                self.update(simd, |share, row| &share.layers[layer].input.row(row)[from..from + width]);
+            }
+        }
+    }
+}
+
+impl UpdateRows<'_> {
+    /// The same, given where a share has the gradient of one of its rows.
+    #[inline(always)]
+    fn update<S: Simd>(self, simd: S, gradient_of: impl for<'a> Fn(&'a Share, usize) -> &'a [f32]) {
+        let Self { tower: Tower { states, .. }, met, shares, n_per_share, rate } = self;
+        let mut gradient = zeros(states.width());
         for (row, distinct) in met.distinct.iter().zip(0..) {
             gradient.fill(0.0);
             for place in met.places(distinct) {
-                let (share, row) = (&shares[place / n_per_share], place % n_per_share);
-                // The second pair lies side by side, as the layer above it read them.
-                let from = match at {
-                    0 | 1 => share.rows[at].row(row),
-                    2 => &share.layers[0].input.row(row)[..width],
-                    _ => &share.layers[0].input.row(row)[width..2 * width],
-                };
+                let from = gradient_of(&shares[place / n_per_share], place % n_per_share);
                 gradient.iter_mut().zip(from).for_each(|(sum, one)| *sum += one);
             }
-            table.update(simd, *row, &gradient, rate);
+            states.update(simd, *row, &gradient, rate);
         }
     }
 }
@@ -293,11 +323,11 @@ impl WithSimd for Settle<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let OnCpu { tables, sides, users, items, adam, step, .. } = self.fused;
+        let OnCpu { tables, users, items, adam, step, .. } = self.fused;
         for (side, rows) in [(Side::User, users), (Side::Item, items)] {
-            rows.settle(*step, adam, |row, debt| {
-                let own = tables.iter_mut().zip(sides.iter()).filter(|(_, of)| **of == side);
-                own.for_each(|(table, _)| table.pay(simd, row, debt));
+            rows.settle(*step, adam, |row, missed| {
+                let own = tables.iter_mut().filter(|tower| tower.side == side);
+                own.for_each(|tower| tower.states.catch_up(simd, row, missed));
             });
         }
     }
@@ -317,21 +347,27 @@ impl OnCpu {
         share: &mut Share,
     ) {
         let n = rows.len();
-        let Share { rows: [of_user, of_item], layers, pair, sums, .. } = share;
-        for (layer, (own, at)) in layers.iter_mut().zip(self.layers.iter().zip(0..)) {
+        let Share { products, found, layers, scalars, sums, .. } = share;
+        for (layer, own) in layers.iter_mut().zip(&self.layers) {
             for (row, to) in rows.iter().zip(from..) {
-                self.input(at, columns, *row as usize, layer.input.row_mut(to));
+                self.input(own, columns, *row as usize, layer.input.row_mut(to));
             }
             let hidden = Rows { matrix: &mut layer.hidden, from: 0 };
             product(simd, n, Rows { matrix: &layer.input, from }, &own.weight[0], &own.bias[0], hidden);
         }
-        let (cosine_weight, bias) = (self.output.pair[0][0], self.output.pair[0][1]);
+        let (weights, bias) = (&self.output.scalars[0], self.output.bias(0));
         let zero = simd.splat_f32s(0.0);
-        for (at, row) in rows.iter().enumerate() {
+        let (mut predicted, mut slopes) = ([0.0; BLOCK], [0.0; BLOCK]);
+        for ((product, found), weight) in self.products.iter().zip(&mut *found).zip(weights) {
+            let [users, items] = product.towers.map(|tower| &self.tables[tower].states);
+            for ((row, found), predicted) in rows.iter().zip(found).zip(&mut predicted) {
+                let (a, b) = (users.row(columns.users[*row as usize]), items.row(columns.items[*row as usize]));
+                *found = Found::of(simd, product.similarity, a, b);
+                *predicted += weight * found.value;
+            }
+        }
+        for ((row, at), (predicted, to)) in rows.iter().zip(0..).zip(predicted.iter().zip(&mut slopes)) {
             let row = *row as usize;
-            let [a, b] = [(&self.tables[0], columns.users[row]), (&self.tables[1], columns.items[row])]
-                .map(|(t, row)| t.row(row));
-            let cosine = Cosine::of(simd, a, b);
             let mut joined = zero;
             for (layer, own) in layers.iter_mut().zip(&self.output.layers) {
                 let weights = S::as_simd_f32s(&own[0]).0;
@@ -341,13 +377,12 @@ impl OnCpu {
                 }
             }
             let y = columns.targets[row];
-            let error = cosine_weight * cosine.value + simd.reduce_sum_f32s(joined) + bias - y;
+            let error = predicted + simd.reduce_sum_f32s(joined) + bias - y;
             let slope = if error == 0.0 { 0.0 } else { weight * error.signum() };
             sums[0] += f64::from(error.abs());
             sums[1] += f64::from(error.abs() / y.abs().max(1e-7));
-            pair[0] += slope * cosine.value;
-            pair[1] += slope;
-            cosine.back(simd, a, b, slope * cosine_weight, of_user.row_mut(from + at), of_item.row_mut(from + at));
+            scalars[self.products.len()] += slope;
+            *to = slope;
             let slope = simd.splat_f32s(slope);
             for (layer, own) in layers.iter_mut().zip(&self.output.layers) {
                 let weights = S::as_simd_f32s(&own[0]).0;
@@ -362,33 +397,38 @@ impl OnCpu {
                 }
             }
         }
-        for (layer, (own, at)) in layers.iter_mut().zip(self.layers.iter().zip(0..)) {
+        let numbers = found.iter().zip(weights).zip(&mut *scalars);
+        for ((product, to), ((found, weight), scalar)) in self.products.iter().zip(products).zip(numbers) {
+            let [users, items] = product.towers.map(|tower| &self.tables[tower].states);
+            let [to_a, to_b] = to;
+            for ((row, to), (found, slope)) in rows.iter().zip(from..).zip(found.iter().zip(&slopes)) {
+                let (a, b) = (users.row(columns.users[*row as usize]), items.row(columns.items[*row as usize]));
+                *scalar += slope * found.value;
+                found.back(simd, a, b, slope * weight, to_a.row_mut(to), to_b.row_mut(to));
+            }
+        }
+        for (layer, own) in layers.iter_mut().zip(&self.layers) {
             add_transposed_product(simd, n, Rows { matrix: &layer.input, from }, &layer.hidden, &mut layer.weight);
-            if self.reads_embeddings(at) {
+            if own.reads_towers {
                 let back = Rows { matrix: &mut layer.input, from };
                 product(simd, n, Rows { matrix: &layer.hidden, from: 0 }, &own.transposed, &self.zeros, back);
             }
         }
     }
 
-    /// Whether the layer numbered `layer` reads the second pair of embeddings.
+    /// Writes the input of a layer for a row.
     #[inline(always)]
-    fn reads_embeddings(&self, layer: usize) -> bool {
-        layer == 0 && self.tables.len() > 2
-    }
-
-    /// Writes the input of the layer numbered `layer` for a row.
-    #[inline(always)]
-    fn input(&self, layer: usize, columns: &Columns, row: usize, to: &mut [f32]) {
-        if self.reads_embeddings(layer) {
-            let width = self.tables[2].width();
-            to[..width].copy_from_slice(&self.tables[2].row(columns.users[row])[..width]);
-            to[width..2 * width].copy_from_slice(&self.tables[3].row(columns.items[row])[..width]);
-        } else if layer == usize::from(self.tables.len() > 2) && self.features.n_columns() > 0 {
-            to.copy_from_slice(self.features.row(columns.items[row] as usize));
-        } else {
-            let contexts = columns.contexts.row(row);
-            to[..contexts.len()].copy_from_slice(contexts);
+    fn input(&self, layer: &DenseLayer, columns: &Columns, row: usize, to: &mut [f32]) {
+        for Segment { source, from, width } in &layer.inputs {
+            let values = match source {
+                Source::Tower(at) => {
+                    let Tower { states, side, .. } = &self.tables[*at];
+                    states.row(if *side == Side::User { columns.users[row] } else { columns.items[row] })
+                }
+                Source::Features => self.features.row(columns.items[row] as usize),
+                Source::Contexts => columns.contexts.row(row),
+            };
+            to[*from..from + width].copy_from_slice(&values[..*width]);
         }
     }
 }
@@ -401,19 +441,19 @@ fn add<S: Simd>(simd: S, sums: &mut [f32], others: &[f32]) {
     }
 }
 
-/// The cosine of two rows, and what its backward pass needs.
-#[derive(Clone, Copy)]
-struct Cosine {
+/// The product of two rows, and what its backward pass needs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Found {
     value: f32,
-    /// 1 / √(max(a·a, ε) max(b·b, ε))
+    /// 1 / √(max(a·a, ε) max(b·b, ε)); 1 for a dot product.
     scale: f32,
-    /// `value / a·a` and `value / b·b`; 0 where a length is too small to count.
+    /// `value / a·a` and `value / b·b`; 0 where a length is too small to count, and for a dot product.
     shrink: [f32; 2],
 }
 
-impl Cosine {
+impl Found {
     #[inline(always)]
-    fn of<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> Self {
+    fn of<S: Simd>(simd: S, similarity: Similarity, a: &[f32], b: &[f32]) -> Self {
         let zero = simd.splat_f32s(0.0);
         let (mut dot, mut aa, mut bb) = (zero, zero, zero);
         for (a, b) in S::as_simd_f32s(a).0.iter().zip(S::as_simd_f32s(b).0) {
@@ -422,13 +462,16 @@ impl Cosine {
             bb = simd.mul_add_e_f32s(*b, *b, bb);
         }
         let (dot, aa, bb) = (simd.reduce_sum_f32s(dot), simd.reduce_sum_f32s(aa), simd.reduce_sum_f32s(bb));
+        if similarity == Similarity::Dot {
+            return Self { value: dot, scale: 1.0, shrink: [0.0; 2] };
+        }
         let scale = 1.0 / (aa.max(LEAST_SQUARE) * bb.max(LEAST_SQUARE)).sqrt();
         let value = dot * scale;
         let shrink = [aa, bb].map(|square| if square > LEAST_SQUARE { value / square } else { 0.0 });
         Self { value, scale, shrink }
     }
 
-    /// Writes the gradients of both rows, given `slope`, the gradient of the cosine.
+    /// Writes the gradients of both rows, given `slope`, the gradient of the product.
     #[inline(always)]
     fn back<S: Simd>(self, simd: S, a: &[f32], b: &[f32], slope: f32, to_a: &mut [f32], to_b: &mut [f32]) {
         let scale = simd.splat_f32s(slope * self.scale);

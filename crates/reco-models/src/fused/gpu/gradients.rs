@@ -2,10 +2,10 @@
 //!
 //! The equations stand in the head of `fused/mod.rs`. A cube takes a share of the batch, tile by tile. Its units first
 //! fetch what the ratings of a tile read into shared memory, and then each computes its part of every array, with `x_r`
-//! and `h_r` a rating's inputs and hidden units, `δ_r = g w [h_r > 0]`:
+//! and `h_r` a rating's inputs and hidden units, `p_r` its products, `δ_r = g w [h_r > 0]`:
 //!
 //! ```text
-//! h_r = relu(x_r W + z)      ŷ_r = w₀ c_r + w·h_r + z₀      ∂L/∂W += Σ_r x_rᵀ δ_r      ∂L/∂x_r = δ_r Wᵀ
+//! h_r = relu(x_r W + z)      ŷ_r = v·p_r + w·h_r + z₀      ∂L/∂W += Σ_r x_rᵀ δ_r      ∂L/∂x_r = δ_r Wᵀ
 //! ```
 //!
 //! Does not know Adam, nor which rows a batch meets twice.
@@ -15,16 +15,17 @@
 
 use cubecl::prelude::*;
 
-use super::shape::{Layer, N_LAYERS, Shape};
+use super::shape::{InputShape, LayerShape, Place, Shape};
+use crate::description::Similarity;
 
 /// Writes the gradients of each rating's embeddings, and each share's part of the dense gradients.
 ///
 /// # Shapes
 /// - order: rows of the columns, in the order of training; the batch is `from .. from + n`
 /// - ids: `[n_rows, 2]`, user and item; numbers: `[n_rows, 1 + n_contexts]`, target and contexts
-/// - tables: `[n, 3, embedding_size]`, weight and moments; features: `[n_items, n_features]`
+/// - users, items: `[n_rows, n_tables, 3, embedding_size]`, weight and moments; features: `[n_items, n_features]`
 /// - dense: `[4, n_dense]`, weight, moments, and the weight with its layers transposed
-/// - of_rows: `[n, n_tables, embedding_size]`; of_dense: `[n_shares, n_dense + 2]`, layers transposed, the last two Σ |ŷ - y| and
+/// - of_rows: `[n, d_rows]`; of_dense: `[n_shares, n_dense + 2]`, layers transposed, the last two Σ |ŷ - y| and
 ///   Σ |ŷ - y| / |y|
 #[cube(launch)]
 #[expect(clippy::too_many_arguments, reason = "a kernel has no structures to put them into")]
@@ -32,10 +33,8 @@ pub(super) fn gradients(
     order: &[u32],
     ids: &[u32],
     numbers: &[f32],
-    user_cosine: &[f32],
-    item_cosine: &[f32],
-    user_dense: &[f32],
-    item_dense: &[f32],
+    users: &[f32],
+    items: &[f32],
     features: &[f32],
     dense: &[f32],
     of_rows: &mut [f32],
@@ -47,8 +46,9 @@ pub(super) fn gradients(
 ) {
     let tile = comptime!(shape.tile);
     let size = comptime!(shape.embedding_size);
-    let d_input = comptime!(shape.d_input);
     let d_hidden = comptime!(shape.d_hidden);
+    let d_slope = comptime!(shape.d_slope());
+    let n_products = comptime!(shape.products.len());
     let units = comptime!(shape.units);
     let unit = UNIT_POS as usize;
     let share = CUBE_POS;
@@ -56,13 +56,15 @@ pub(super) fn gradients(
 
     // For each rating of the tile: its row, user and item.
     let mut met = Shared::<[u32]>::new_slice(comptime!(3 * shape.tile));
-    let mut a = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.embedding_size));
-    let mut b = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.embedding_size));
+    let mut a =
+        Shared::<[f32]>::new_slice(comptime!((shape.products.len() * shape.tile * shape.embedding_size).max(1)));
+    let mut b =
+        Shared::<[f32]>::new_slice(comptime!((shape.products.len() * shape.tile * shape.embedding_size).max(1)));
     let mut x = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.d_input.max(1)));
     let mut h = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.d_hidden.max(1)));
     let mut delta = Shared::<[f32]>::new_slice(comptime!(shape.tile * shape.d_hidden.max(1)));
-    // For each rating: g, c, and the factors of the gradients of `a` and `b`.
-    let mut slope = Shared::<[f32]>::new_slice(comptime!(5 * shape.tile));
+    // For each rating: g, and for each product its value and the factors of the gradients of `a` and `b`.
+    let mut slope = Shared::<[f32]>::new_slice(comptime!(shape.d_slope() * shape.tile));
     let mut loss = Shared::<[f32]>::new_slice(comptime!(2 * shape.tile));
     if unit < tile {
         loss[2 * unit] = 0.0;
@@ -80,55 +82,62 @@ pub(super) fn gradients(
         }
         sync_cube();
 
-        for at in range_stepped(unit, tile * size, units) {
-            let rating = at / size;
-            let column = at % size;
-            let user = met[3 * rating + 1] as usize * (3 * size) + column;
-            let item = met[3 * rating + 2] as usize * (3 * size) + column;
-            a[at] = user_cosine[user];
-            b[at] = item_cosine[item];
-            if comptime!(shape.n_tables > 2) {
-                x[rating * d_input + column] = user_dense[user];
-                x[rating * d_input + size + column] = item_dense[item];
+        #[unroll]
+        for number in 0..comptime!(shape.products.len()) {
+            let product = comptime!(shape.products[number]);
+            for at in range_stepped(unit, tile * size, units) {
+                let rating = at / size;
+                let column = at % size;
+                let user = met[3 * rating + 1] as usize * comptime!(shape.tables[0].len() * 3 * shape.embedding_size);
+                let item = met[3 * rating + 2] as usize * comptime!(shape.tables[1].len() * 3 * shape.embedding_size);
+                let to = comptime!(number * shape.tile * shape.embedding_size) + at;
+                a[to] = users[user + comptime!(product.users * 3 * shape.embedding_size) + column];
+                b[to] = items[item + comptime!(product.items * 3 * shape.embedding_size) + column];
             }
         }
-        let width = comptime!(shape.features.d_input);
-        let place = comptime!(shape.features.x);
-        for at in range_stepped(unit, tile * width, units) {
-            let rating = at / comptime!(shape.features.d_input.max(1));
-            let column = at % comptime!(shape.features.d_input.max(1));
-            x[rating * d_input + place + column] = features[met[3 * rating + 2] as usize * width + column];
-        }
-        let width = comptime!(shape.contexts.d_input);
-        let place = comptime!(shape.contexts.x);
-        for at in range_stepped(unit, tile * width, units) {
-            let rating = at / comptime!(shape.contexts.d_input.max(1));
-            let column = at % comptime!(shape.contexts.d_input.max(1));
-            x[rating * d_input + place + column] = numbers[met[3 * rating] as usize * (width + 1) + 1 + column];
+        #[unroll]
+        for input in 0..comptime!(shape.inputs.len()) {
+            let input = comptime!(shape.inputs[input]);
+            if comptime!(input.place == Place::Users) {
+                fetch(&mut x, &met, users, unit, 1usize, input, comptime!(shape.clone()));
+            }
+            if comptime!(input.place == Place::Items) {
+                fetch(&mut x, &met, items, unit, 2usize, input, comptime!(shape.clone()));
+            }
+            if comptime!(input.place == Place::Features) {
+                fetch(&mut x, &met, features, unit, 2usize, input, comptime!(shape.clone()));
+            }
+            if comptime!(input.place == Place::Contexts) {
+                fetch(&mut x, &met, numbers, unit, 0usize, input, comptime!(shape.clone()));
+            }
         }
         sync_cube();
 
         #[unroll]
-        for layer in 0..comptime!(N_LAYERS) {
-            let layer = comptime!(shape.layers()[layer]);
-            if comptime!(layer.d_output > 0) {
-                forward(&x, &mut h, dense, unit, layer, comptime!(shape.clone()));
-            }
+        for layer in 0..comptime!(shape.layers.len()) {
+            let layer = comptime!(shape.layers[layer]);
+            forward(&x, &mut h, dense, unit, layer, comptime!(shape.clone()));
         }
         // The last units have the least to do.
         if unit >= units - tile {
-            cosine(&a, &b, &mut slope, units - 1 - unit, size);
+            #[unroll]
+            for number in 0..comptime!(shape.products.len()) {
+                product(&a, &b, &mut slope, units - 1 - unit, number, comptime!(shape.clone()));
+            }
         }
         sync_cube();
 
         if unit < tile {
             let weight = comptime!(shape.output);
-            let c = slope[5 * unit + 1];
-            let mut predicted = dense[weight] * c + dense[weight + 1 + d_hidden];
-            for hidden in 0..d_hidden {
-                predicted += dense[weight + 1 + hidden] * h[unit * d_hidden + hidden];
+            let mut predicted = dense[weight + n_products + d_hidden];
+            #[unroll]
+            for number in 0..comptime!(shape.products.len()) {
+                predicted += dense[weight + number] * slope[d_slope * unit + comptime!(1 + 4 * number)];
             }
-            let y = numbers[met[3 * unit] as usize * comptime!(shape.contexts.d_input + 1)];
+            for hidden in 0..d_hidden {
+                predicted += dense[weight + n_products + hidden] * h[unit * d_hidden + hidden];
+            }
+            let y = numbers[met[3 * unit] as usize * comptime!(shape.n_contexts + 1)];
             let error = predicted - y;
             let mut g = 0.0;
             if first + unit < n {
@@ -143,11 +152,15 @@ pub(super) fn gradients(
                     g = -one;
                 }
             }
-            slope[5 * unit] = g;
-            let back = g * dense[weight];
-            slope[5 * unit + 2] *= back;
-            slope[5 * unit + 3] *= back;
-            slope[5 * unit + 4] *= back;
+            slope[d_slope * unit] = g;
+            #[unroll]
+            for number in 0..comptime!(shape.products.len()) {
+                let back = g * dense[weight + number];
+                let factors = d_slope * unit + comptime!(2 + 4 * number);
+                slope[factors] *= back;
+                slope[factors + 1] *= back;
+                slope[factors + 2] *= back;
+            }
         }
         sync_cube();
 
@@ -156,57 +169,60 @@ pub(super) fn gradients(
             let hidden = at % comptime!(shape.d_hidden.max(1));
             let mut passes = 0.0;
             if h[at] > 0.0 {
-                passes = slope[5 * rating] * dense[comptime!(shape.output + 1) + hidden];
+                passes = slope[d_slope * rating] * dense[comptime!(shape.output + shape.products.len()) + hidden];
             }
             delta[at] = passes;
         }
         sync_cube();
 
         let n_left = n - usize::min(first, n);
-        let columns = comptime!(shape.n_tables * shape.embedding_size);
-        let to = first * columns + 2 * size;
+        let d_rows = comptime!(shape.d_rows);
         #[unroll]
-        for layer in 0..comptime!(N_LAYERS) {
-            let layer = comptime!(shape.layers()[layer]);
-            if comptime!(layer.d_output > 0) {
-                backward(
-                    &x,
-                    &delta,
-                    dense,
-                    of_dense,
-                    of_rows,
-                    sums,
-                    number,
-                    unit,
-                    to,
-                    n_left,
-                    layer,
-                    comptime!(shape.clone()),
-                );
-            }
+        for layer in 0..comptime!(shape.layers.len()) {
+            let layer = comptime!(shape.layers[layer]);
+            let to = first * d_rows + comptime!(layer.row);
+            backward(
+                &x,
+                &delta,
+                dense,
+                of_dense,
+                of_rows,
+                sums,
+                number,
+                unit,
+                to,
+                n_left,
+                layer,
+                comptime!(shape.clone()),
+            );
         }
-        for at in range_stepped(unit, d_hidden + 2, units) {
+        for at in range_stepped(unit, n_products + d_hidden + 1, units) {
             let mut sum = 0.0;
             for rating in 0..tile {
                 let mut factor = 1.0;
-                if at == 0 {
-                    factor = slope[5 * rating + 1];
+                if at < n_products {
+                    factor = slope[d_slope * rating + 1 + 4 * at];
                 }
-                if at > 0 && at <= d_hidden {
-                    factor = h[rating * d_hidden + at - 1];
+                if at >= n_products && at < n_products + d_hidden {
+                    factor = h[rating * d_hidden + at - n_products];
                 }
-                sum += slope[5 * rating] * factor;
+                sum += slope[d_slope * rating] * factor;
             }
             add(of_dense, sums + comptime!(shape.output) + at, sum, number);
         }
 
-        for at in range_stepped(unit, tile * size, units) {
-            let rating = at / size;
-            if first + rating < n {
-                let to = (first + rating) * columns + at % size;
-                let scale = slope[5 * rating + 2];
-                of_rows[to] = b[at] * scale - a[at] * slope[5 * rating + 3];
-                of_rows[to + size] = a[at] * scale - b[at] * slope[5 * rating + 4];
+        #[unroll]
+        for product in 0..comptime!(shape.products.len()) {
+            let begin = comptime!(product * shape.tile * shape.embedding_size);
+            for at in range_stepped(unit, tile * size, units) {
+                let rating = at / size;
+                if first + rating < n {
+                    let to = (first + rating) * d_rows + comptime!(2 * product * shape.embedding_size) + at % size;
+                    let factors = d_slope * rating + comptime!(2 + 4 * product);
+                    let scale = slope[factors];
+                    of_rows[to] = b[begin + at] * scale - a[begin + at] * slope[factors + 1];
+                    of_rows[to + size] = a[begin + at] * scale - b[begin + at] * slope[factors + 2];
+                }
             }
         }
         sync_cube();
@@ -221,10 +237,38 @@ pub(super) fn gradients(
     }
 }
 
+/// Fetches one input of a layer for the ratings of a tile; `of` says by which number of a rating: its row (0), user (1) or
+/// item (2).
+#[cube]
+fn fetch(
+    x: &mut [f32],
+    met: &[u32],
+    from: &[f32],
+    unit: usize,
+    #[comptime] of: usize,
+    #[comptime] input: InputShape,
+    #[comptime] shape: Shape,
+) {
+    let width = comptime!(input.width);
+    for at in range_stepped(unit, comptime!(shape.tile * input.width), comptime!(shape.units)) {
+        let rating = at / width;
+        let column = at % width;
+        let row = met[3 * rating + of] as usize * comptime!(input.stride) + comptime!(input.begin);
+        x[rating * comptime!(shape.d_input) + comptime!(input.x) + column] = from[row + column];
+    }
+}
+
 /// `relu(x W + z)` of one layer, for the ratings of a tile. A unit computes two hidden units for all ratings, so that
 /// each weight is read once, and each input once for both.
 #[cube]
-fn forward(x: &[f32], h: &mut [f32], dense: &[f32], unit: usize, #[comptime] layer: Layer, #[comptime] shape: Shape) {
+fn forward(
+    x: &[f32],
+    h: &mut [f32],
+    dense: &[f32],
+    unit: usize,
+    #[comptime] layer: LayerShape,
+    #[comptime] shape: Shape,
+) {
     let tile = comptime!(shape.tile);
     let width = comptime!(layer.d_output);
     let half = comptime!(layer.d_output.div_ceil(2));
@@ -261,7 +305,7 @@ fn forward(x: &[f32], h: &mut [f32], dense: &[f32], unit: usize, #[comptime] lay
 }
 
 /// The backward pass of one layer: adds a tile's part of the gradients of its weights, transposed, and of its bias to
-/// those of the share. Where the layer reads embeddings, writes their gradients from `to` on, for the `n_left` ratings
+/// those of the share. Where the layer reads towers, writes the gradients of what it reads from `to` on, for the `n_left` ratings
 /// that there are. A unit takes two inputs of all ratings; the bias is one more input, which is 1.
 #[cube]
 #[expect(clippy::too_many_arguments, reason = "a kernel has no structures to put them into")]
@@ -276,7 +320,7 @@ fn backward(
     unit: usize,
     to: usize,
     n_left: usize,
-    #[comptime] layer: Layer,
+    #[comptime] layer: LayerShape,
     #[comptime] shape: Shape,
 ) {
     let tile = comptime!(shape.tile);
@@ -309,7 +353,7 @@ fn backward(
         for hidden in 0..comptime!(layer.d_output) {
             let mut weight = 0.0;
             let mut other_weight = 0.0;
-            if comptime!(layer.reads_embeddings) {
+            if comptime!(layer.reads_towers) {
                 weight = dense[transposed + hidden * width + column];
                 other_weight = dense[transposed + hidden * width + other];
             }
@@ -320,7 +364,7 @@ fn backward(
                 let slope = delta[rating * comptime!(shape.d_hidden) + comptime!(layer.h) + hidden];
                 sum += inputs[rating] * slope;
                 other_sum += others[rating] * slope;
-                if comptime!(layer.reads_embeddings) {
+                if comptime!(layer.reads_towers) {
                     back[rating] += slope * weight;
                     other_back[rating] += slope * other_weight;
                 }
@@ -335,11 +379,11 @@ fn backward(
                 add(of_dense, place + at, other_sum, number);
             }
         }
-        if comptime!(layer.reads_embeddings) {
+        if comptime!(layer.reads_towers) {
             #[unroll]
             for rating in 0..tile {
                 if rating < n_left {
-                    let to = to + rating * comptime!(shape.n_tables * shape.embedding_size);
+                    let to = to + rating * comptime!(shape.d_rows);
                     of_rows[to + column] = back[rating];
                     if second < width {
                         of_rows[to + second] = other_back[rating];
@@ -360,33 +404,50 @@ fn add(sums: &mut [f32], at: usize, sum: f32, number: usize) {
     }
 }
 
-/// The cosine of a rating's first pair, and what its backward pass needs besides the slope: `1 / (|a| |b|)`, `c / a·a`,
-/// `c / b·b`; the last two are 0 where a length is too small to count.
+/// The product numbered `number` of a rating, and what its backward pass needs besides the slope: `1 / (|a| |b|)`, `p / a·a`,
+/// `p / b·b`; the last two are 0 where a length is too small to count. For a dot product: 1, 0, 0.
 #[cube]
-fn cosine(a: &[f32], b: &[f32], slope: &mut [f32], rating: usize, #[comptime] size: usize) {
+fn product(
+    a: &[f32],
+    b: &[f32],
+    slope: &mut [f32],
+    rating: usize,
+    #[comptime] number: usize,
+    #[comptime] shape: Shape,
+) {
+    let size = comptime!(shape.embedding_size);
+    let begin = comptime!(number * shape.tile * shape.embedding_size) + rating * size;
+    let to = rating * comptime!(shape.d_slope()) + comptime!(1 + 4 * number);
     let mut ab = 0.0;
     let mut aa = 0.0;
     let mut bb = 0.0;
     for column in 0..size {
-        let one = a[rating * size + column];
-        let other = b[rating * size + column];
+        let one = a[begin + column];
+        let other = b[begin + column];
         ab += one * other;
         aa += one * one;
         bb += other * other;
     }
-    let least = 1e-12;
-    let scale = 1.0 / f32::sqrt(f32::max(aa, least) * f32::max(bb, least));
-    let c = ab * scale;
-    slope[5 * rating + 1] = c;
-    slope[5 * rating + 2] = scale;
-    let mut shrink_a = 0.0;
-    if aa > least {
-        shrink_a = c / aa;
+    if comptime!(shape.products[number].similarity == Similarity::Cosine) {
+        let least = 1e-12;
+        let scale = 1.0 / f32::sqrt(f32::max(aa, least) * f32::max(bb, least));
+        let c = ab * scale;
+        slope[to] = c;
+        slope[to + 1] = scale;
+        let mut shrink_a = 0.0;
+        if aa > least {
+            shrink_a = c / aa;
+        }
+        let mut shrink_b = 0.0;
+        if bb > least {
+            shrink_b = c / bb;
+        }
+        slope[to + 2] = shrink_a;
+        slope[to + 3] = shrink_b;
+    } else {
+        slope[to] = ab;
+        slope[to + 1] = 1.0;
+        slope[to + 2] = 0.0;
+        slope[to + 3] = 0.0;
     }
-    let mut shrink_b = 0.0;
-    if bb > least {
-        shrink_b = c / bb;
-    }
-    slope[5 * rating + 3] = shrink_a;
-    slope[5 * rating + 4] = shrink_b;
 }

@@ -20,11 +20,12 @@ use reco_core::{FitError, Run};
 
 use self::plan::{Plan, Rows};
 use self::shape::Shape;
-use crate::batches::Columns;
+use crate::adam::Adam;
+use crate::batches::{Columns, Data};
+use crate::description::Side;
 use crate::network::Network;
-use crate::optimizer::Adam;
 use crate::options::NetworkOptions;
-use crate::training::{Data, device_failed, numbers};
+use crate::tensors::{device_failed, numbers};
 
 /// Ratings whose steps are planned and uploaded together.
 const PART: usize = 1 << 20;
@@ -36,11 +37,11 @@ const UNITS: usize = 64;
 pub(crate) struct OnGpu {
     client: Client,
     shape: Shape,
-    /// `[n_rows, 3, embedding_size]` each: weight and moments. Those that the network lacks have one number.
-    tables: [CubeTensor; 4],
+    /// Of users and of items, `[n_rows, n_tables, 3, embedding_size]`: weight and moments of all tables of a side.
+    tables: [CubeTensor; 2],
     /// `[4, n_dense]`: weight, moments, and the weight with its layers transposed.
     dense: CubeTensor,
-    /// `[n_items, n_features]`
+    /// `[n_items, n_features]`, where a layer reads them.
     features: CubeTensor,
     /// `[n_rows, 2]`: users and items of the training rows.
     ids: CubeTensor,
@@ -55,83 +56,80 @@ pub(crate) struct OnGpu {
 }
 
 impl OnGpu {
-    /// Takes over the numbers of `network`, which are stale until [`OnGpu::write`]. `None` where kernels cannot run on
-    /// `device`, or one rating does not fit into the memory that a cube shares.
+    /// Takes over the numbers of `network`, which are stale until [`OnGpu::write`]. Gives the reason where kernels cannot
+    /// train it on `device`.
     ///
     /// # Errors
     /// A device that fails.
-    pub(super) fn new<N: Network>(
-        network: &mut N,
+    pub(super) fn new(
+        network: &Network,
         data: &Data<'_>,
         options: &NetworkOptions,
         device: &Device,
-    ) -> Result<Option<Self>, FitError> {
-        let Some(probe) = cube(Tensor::<1>::zeros([1], device)) else { return Ok(None) };
+    ) -> Result<Result<Self, &'static str>, FitError> {
+        let Some(probe) = cube(Tensor::<1>::zeros([1], device)) else {
+            return Ok(Err("the kernels of the fused step do not run on this device"));
+        };
         let client = probe.client.clone();
-        let n_tables = network.tables().len();
-        let mut dense = network.dense_mut();
-        let output = dense.pop().expect("every network ends in the unit that joins its branches");
-        let has_features = N::FEATURES && data.item_features.is_some();
-        let n_contexts = data.fit.contexts.n_columns();
-        let has_contexts = N::CONTEXTS && n_contexts > 0;
-        let mut linears = dense.iter();
-        let layers = [n_tables > 2, has_features, has_contexts]
-            .map(|is_there| is_there.then(|| linears.next().expect("a layer for each branch").weight.dims()))
-            .map(Option::unwrap_or_default);
+        let architecture = network.architecture();
         let hardware = &client.properties().hardware;
         let units = UNITS.min(hardware.max_units_per_cube as usize);
-        let Some(shape) = Shape::new(options.embedding_size, n_tables, layers, units, hardware.max_shared_memory_size)
-        else {
-            return Ok(None);
+        let Some(shape) = Shape::new(architecture, units, hardware.max_shared_memory_size) else {
+            return Ok(Err("what it keeps of a rating does not fit into the device's shared memory"));
         };
 
-        let bias = |linear: &burn::nn::Linear| numbers(linear.bias.as_ref().expect("it has one").val());
         let mut state = vec![0.0; 4 * shape.n_dense];
         let mut at = 0;
-        for linear in dense.iter().map(|linear| &**linear).chain([&*output]) {
-            for values in [numbers(linear.weight.val())?, bias(linear)?] {
+        for linear in network.dense() {
+            let bias = linear.bias.as_ref().expect("`Initial::dense` gives every layer a bias");
+            for values in [numbers(linear.weight.val())?, numbers(bias.val())?] {
                 state[at..at + values.len()].copy_from_slice(&values);
                 at += values.len();
             }
         }
-        let pair = shape.pair;
-        for column in 0..pair.d_input {
-            for hidden in 0..pair.d_output {
-                state[3 * shape.n_dense + pair.weight + hidden * pair.d_input + column] =
-                    state[pair.weight + column * pair.d_output + hidden];
+        for layer in &shape.layers {
+            for column in 0..layer.d_input {
+                for hidden in 0..layer.d_output {
+                    state[3 * shape.n_dense + layer.weight + hidden * layer.d_input + column] =
+                        state[layer.weight + column * layer.d_output + hidden];
+                }
             }
         }
 
         let upload = Upload { device };
         let none = || upload.floats(vec![0.0]);
-        let mut tables = network.tables().into_iter().map(|table| {
-            let weight = table.weight.val();
-            let moments = weight.zeros_like();
-            raw(Tensor::cat(vec![weight, moments.clone(), moments], 1))
+        let tables = [Side::User, Side::Item].map(|side| {
+            let own = network.tables().iter().zip(&architecture.towers).filter(|(_, tower)| tower.side == side);
+            let states = own.flat_map(|(table, _)| {
+                let weight = table.weight.val();
+                let moments = weight.zeros_like();
+                [weight, moments.clone(), moments]
+            });
+            let states: Vec<_> = states.collect();
+            if states.is_empty() { none() } else { raw(Tensor::cat(states, 1)) }
         });
-        let tables = std::array::from_fn(|_| tables.next().unwrap_or_else(none));
         let features = match data.item_features {
             // A copy, so that this step cannot change what a network reads.
-            Some(features) if has_features => raw(features.clone() * 1.0),
-            _ => none(),
+            Some(features) => raw(features.clone() * 1.0),
+            None => none(),
         };
         let columns = data.fit;
         let ids = columns.users.iter().zip(&columns.items).flat_map(|(user, item)| [*user as i32, *item as i32]);
-        let mut values = Vec::with_capacity(columns.len() * (1 + shape.contexts.d_input));
+        let mut values = Vec::with_capacity(columns.len() * (1 + shape.n_contexts));
         for (row, target) in columns.targets.iter().enumerate() {
             values.push(*target);
-            if has_contexts {
+            if shape.n_contexts > 0 {
                 values.extend_from_slice(columns.contexts.row(row));
             }
         }
-        Ok(Some(Self {
+        Ok(Ok(Self {
             tables,
             dense: upload.floats(state),
             features,
             ids: upload.ints(ids.collect()),
             numbers: upload.floats(values),
             room: None,
-            rows: [Rows::new(data.n_users), Rows::new(data.n_items)],
+            rows: [Rows::new(architecture.sizes.n_users), Rows::new(architecture.sizes.n_items)],
             adam: Adam::new(options.learning_rate, options.optimizer),
             step: 0,
             device: device.clone(),
@@ -177,17 +175,17 @@ impl OnGpu {
         let upload = Upload { device: &device };
         let (shape, size) = (self.shape.clone(), self.shape.embedding_size);
         let order = upload.ints(order.iter().map(|row| *row as i32).collect());
-        let Plan { steps, slots, places, debts, first } = plan;
+        let Plan { steps, slots, places, missed, first } = plan;
         let (slots, places) = (upload.ints(slots), upload.ints(places));
         let losses = upload.floats(vec![0.0; 2 * steps.len()]);
-        let pays = self.adam.is_dense();
-        let debts = upload.floats(if pays { debts } else { vec![0.0] });
-        for (side, first) in first.into_iter().enumerate().filter(|(_, first)| !first.is_empty()) {
-            let first = upload.floats(first);
-            for table in self.tables[..shape.n_tables].iter().skip(side).step_by(2) {
-                let n = table.meta.shape().num_elements() / 3;
-                let (count, dim) = self.elementwise(n);
-                update::pay_all::launch(&self.client, count, dim, arg(table), arg(&first), size);
+        let catches_up = self.adam.is_dense();
+        let missed = upload.floats(if catches_up { missed } else { vec![0.0] });
+        let [n_of_users, n_of_items] = shape.tables.each_ref().map(Vec::len);
+        for ((first, table), n_tables) in first.into_iter().zip(&self.tables).zip([n_of_users, n_of_items]) {
+            if n_tables > 0 && !first.is_empty() {
+                let (count, dim) = self.elementwise(table.meta.shape().num_elements() / 3);
+                let first = upload.floats(first);
+                update::catch_up_all::launch(&self.client, count, dim, arg(table), arg(&first), n_tables, size);
             }
         }
         for (number, step) in steps.iter().enumerate() {
@@ -197,7 +195,7 @@ impl OnGpu {
             self.step += 1;
             let (n_shares, n_tiles_per_share) = shape.shares(step.n);
             let [of_rows, of_dense] = self.room(step.n);
-            let [user_cosine, item_cosine, user_dense, item_dense] = self.tables.each_ref();
+            let [users, items] = self.tables.each_ref();
             gradients::gradients::launch(
                 &self.client,
                 CubeCount::Static(n_shares as u32, 1, 1),
@@ -205,10 +203,8 @@ impl OnGpu {
                 arg(&order),
                 arg(&self.ids),
                 arg(&self.numbers),
-                arg(user_cosine),
-                arg(item_cosine),
-                arg(user_dense),
-                arg(item_dense),
+                arg(users),
+                arg(items),
                 arg(&self.features),
                 arg(&self.dense),
                 arg(&of_rows),
@@ -218,7 +214,7 @@ impl OnGpu {
                 n_tiles_per_share,
                 shape.clone(),
             );
-            let n = (step.n_users + step.n_items) * shape.n_tables / 2 * size + shape.n_dense + 2;
+            let n = (step.n_users * n_of_users + step.n_items * n_of_items) * size + shape.n_dense + 2;
             let (count, dim) = self.elementwise(n);
             update::update::launch(
                 &self.client,
@@ -228,11 +224,9 @@ impl OnGpu {
                 arg(&of_dense),
                 arg(&slots),
                 arg(&places),
-                arg(&debts),
-                arg(user_cosine),
-                arg(item_cosine),
-                arg(user_dense),
-                arg(item_dense),
+                arg(&missed),
+                arg(users),
+                arg(items),
                 arg(&self.dense),
                 arg(&losses),
                 step.slot,
@@ -242,7 +236,7 @@ impl OnGpu {
                 number,
                 self.adam.rate(self.step as usize) as f32,
                 shape.clone(),
-                pays,
+                catches_up,
             );
             run.progress.advance(step.n);
         }
@@ -259,31 +253,36 @@ impl OnGpu {
     fn room(&mut self, n: usize) -> [CubeTensor; 2] {
         if self.room.as_ref().is_none_or(|(enough, _)| *enough < n) {
             let zeros = |n: usize| raw(Tensor::<1>::zeros([n], &self.device));
-            let of_rows = zeros(n * self.shape.n_tables * self.shape.embedding_size);
+            let of_rows = zeros((n * self.shape.d_rows).max(1));
             self.room = Some((n, [of_rows, zeros(self.shape.most_shares(n) * (self.shape.n_dense + 2))]));
         }
         self.room.as_ref().expect("it was just made").1.clone()
     }
 
     /// Puts all numbers into `network`; training can go on. Every row is up to date at the end of an epoch.
-    pub(super) fn write<N: Network>(&self, network: &mut N) {
+    pub(super) fn write(&self, network: &mut Network) {
         self.put(0, network);
     }
 
     /// Puts the first moments into `network`, as if they were its weights.
     #[cfg(test)]
-    pub(super) fn write_moments<N: Network>(&self, network: &mut N) {
+    pub(super) fn write_moments(&self, network: &mut Network) {
         self.put(1, network);
     }
 
     /// Puts the weights (0) or one of their moments (1, 2) into `network`.
-    fn put<N: Network>(&self, which: usize, network: &mut N) {
+    fn put(&self, which: usize, network: &mut Network) {
         let size = self.shape.embedding_size;
-        for (table, to) in self.tables.iter().zip(network.tables_mut()) {
-            let state = Tensor::<2>::from_primitive::<Wgpu>(table.clone());
+        let sides: Vec<Side> = network.architecture().towers.iter().map(|tower| tower.side).collect();
+        // Where the next table of either side begins.
+        let mut from = [which * size; 2];
+        for (side, to) in sides.into_iter().zip(network.tables_mut()) {
+            let side = usize::from(side == Side::Item);
+            let states = Tensor::<2>::from_primitive::<Wgpu>(self.tables[side].clone());
             // A slice may be a view of what the next step overwrites: the product is a copy.
-            let weight = state.slice(s![.., which * size..(which + 1) * size]) * 1.0;
+            let weight = states.slice(s![.., from[side]..from[side] + size]) * 1.0;
             to.weight = Param::initialized(to.weight.id, weight);
+            from[side] += 3 * size;
         }
         let dense = Tensor::<1>::from_primitive::<Wgpu>(self.dense.clone());
         let mut at = which * self.shape.n_dense;

@@ -1,12 +1,14 @@
-//! Plans which embedding rows each step of an epoch meets, and which missed updates they owe.
+//! Plans which embedding rows each step of an epoch meets, and which steps they miss in between.
 //!
 //! An epoch's order is known before it begins, so nothing has to be asked of the GPU. Does not know tensors.
 //!
 //! **Invariant**: at the end of a plan every row is up to date with its last step; a row's places are in batch order.
 
+use crate::adam::{Adam, Clock, Met, MissedSteps};
 use crate::batches::Columns;
-use crate::fused::debt::{DEBT, Debt};
-use crate::optimizer::Adam;
+
+/// Numbers of what a row missed.
+const MISSED: usize = MissedSteps::NUMBERS;
 
 /// One step of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,42 +30,34 @@ pub(super) struct Plan {
     pub(super) slots: Vec<i32>,
     /// For each slot, the ratings of its batch that have this row.
     pub(super) places: Vec<i32>,
-    /// `[n_slots, DEBT]`: what the row owes from this step until it is next met, or the plan ends. Empty where nothing is ever owed.
-    pub(super) debts: Vec<f32>,
-    /// For users and for items, `[n_rows, DEBT]`: what each row owes until it is first met. Empty where nothing is
-    /// owed.
+    /// `[n_slots, MISSED]`: what the row misses from this step until it is next met, or the plan ends. Empty where rows
+    /// never catch up.
+    pub(super) missed: Vec<f32>,
+    /// For users and for items, `[n_rows, MISSED]`: what each row misses until it is first met. Empty where that is nothing.
     pub(super) first: [Vec<f32>; 2],
 }
 
 /// The rows of one side.
 #[derive(Debug)]
 pub(super) struct Rows {
-    /// The step up to which a row is up to date; 0 if it was never met.
-    last: Vec<u32>,
-    /// The step at which a row was last met, and its index among the distinct rows of that batch.
-    stamp: Vec<u32>,
-    distinct: Vec<u32>,
+    clock: Clock,
     /// The slot of this plan in which a row was last met.
     slot: Vec<Option<u32>>,
     /// For each distinct row of a batch, where its next place goes.
     next: Vec<usize>,
+    /// For each rating of a batch, the index of its row among the distinct ones.
+    distinct: Vec<u32>,
 }
 
 impl Rows {
     pub(super) fn new(n_rows: usize) -> Self {
-        Self {
-            last: vec![0; n_rows],
-            stamp: vec![0; n_rows],
-            distinct: vec![0; n_rows],
-            slot: vec![None; n_rows],
-            next: Vec::new(),
-        }
+        Self { clock: Clock::new(n_rows), slot: vec![None; n_rows], next: Vec::new(), distinct: Vec::new() }
     }
 
     /// Adds the rows of the batch that `step` meets to the plan; returns how many of them are distinct.
     fn meet(
         &mut self,
-        batch: impl Iterator<Item = u32> + Clone,
+        batch: impl Iterator<Item = u32>,
         step: u32,
         adam: &Adam,
         side: usize,
@@ -71,14 +65,26 @@ impl Rows {
     ) -> usize {
         let begin = plan.slots.len() / 3;
         self.next.clear();
-        for row in batch.clone() {
-            if self.stamp[row as usize] != step {
-                self.stamp[row as usize] = step;
-                self.distinct[row as usize] = self.next.len() as u32;
-                self.next.push(0);
-                plan.slots.extend([row as i32, 0, 0]);
-            }
-            self.next[self.distinct[row as usize] as usize] += 1;
+        self.distinct.clear();
+        for row in batch {
+            let distinct = match self.clock.meet(row, step, self.next.len(), adam) {
+                Met::Again(distinct) => distinct,
+                Met::First(missed) => {
+                    if let Some(missed) = missed {
+                        self.miss(row, missed, side, plan);
+                    }
+                    let distinct = self.next.len() as u32;
+                    self.slot[row as usize] = Some(begin as u32 + distinct);
+                    self.next.push(0);
+                    plan.slots.extend([row as i32, 0, 0]);
+                    if adam.is_dense() {
+                        plan.missed.extend(MissedSteps::numbers(None));
+                    }
+                    distinct
+                }
+            };
+            self.distinct.push(distinct);
+            self.next[distinct as usize] += 1;
         }
         let mut place = plan.places.len();
         for (next, slot) in self.next.iter_mut().zip(plan.slots[3 * begin..].chunks_exact_mut(3)) {
@@ -88,47 +94,32 @@ impl Rows {
             slot[2] = place as i32;
         }
         plan.places.resize(place, 0);
-        for (row, at) in batch.zip(0..) {
-            let next = &mut self.next[self.distinct[row as usize] as usize];
+        for (distinct, at) in self.distinct.iter().zip(0..) {
+            let next = &mut self.next[*distinct as usize];
             plan.places[*next] = at;
             *next += 1;
-        }
-        if adam.is_dense() {
-            plan.debts.resize(plan.slots.len() / 3 * DEBT, 0.0);
-            for slot in begin..plan.slots.len() / 3 {
-                let row = plan.slots[3 * slot] as usize;
-                self.owe(row, step, adam, side, plan);
-                self.last[row] = step;
-                self.slot[row] = Some(slot as u32);
-            }
         }
         self.next.len()
     }
 
     /// Brings every row up to date with `step`.
     fn close(&mut self, step: u32, adam: &Adam, side: usize, plan: &mut Plan) {
-        for row in 0..self.last.len() {
-            if self.last[row] > 0 {
-                self.owe(row, step + 1, adam, side, plan);
-                self.last[row] = step;
-                self.slot[row] = None;
-            }
-        }
+        let mut all = Vec::new();
+        self.clock.settle(step, adam, |row, missed| all.push((row, missed)));
+        all.into_iter().for_each(|(row, missed)| self.miss(row, missed, side, plan));
+        self.slot.fill(None);
     }
 
-    /// Writes down what `row` owes before it is read at `step`: at the slot where it was last met, or else in what is
-    /// owed before the plan begins.
-    fn owe(&self, row: usize, step: u32, adam: &Adam, side: usize, plan: &mut Plan) {
-        let debt = Debt::of(self.last[row], step, adam);
-        let (debts, at) = match self.slot[row] {
-            Some(slot) => (&mut plan.debts, slot as usize),
-            None if debt.is_none() => return,
-            None => (&mut plan.first[side], row),
+    /// Writes down what `row` missed: at the slot where it was last met, or else in what is missed before the plan begins.
+    fn miss(&self, row: u32, missed: MissedSteps, side: usize, plan: &mut Plan) {
+        let (all, at) = match self.slot[row as usize] {
+            Some(slot) => (&mut plan.missed, slot as usize),
+            None => (&mut plan.first[side], row as usize),
         };
-        if debts.is_empty() {
-            *debts = (0..self.last.len()).flat_map(|_| Debt::numbers(None)).collect();
+        if all.is_empty() {
+            *all = MissedSteps::numbers(None).repeat(self.clock.n_rows());
         }
-        debts[at * DEBT..][..DEBT].copy_from_slice(&Debt::numbers(debt));
+        all[at * MISSED..][..MISSED].copy_from_slice(&MissedSteps::numbers(Some(missed)));
     }
 }
 
@@ -152,10 +143,8 @@ impl Plan {
             let n_items = items.meet(batch.iter().map(|row| met(&columns.items, row)), step, adam, 1, &mut plan);
             plan.steps.push(Step { from: number * batch_size, n: batch.len(), slot, n_users, n_items });
         }
-        if adam.is_dense() {
-            users.close(step, adam, 0, &mut plan);
-            items.close(step, adam, 1, &mut plan);
-        }
+        users.close(step, adam, 0, &mut plan);
+        items.close(step, adam, 1, &mut plan);
         plan
     }
 }
@@ -186,25 +175,25 @@ mod tests {
         let places = |slot: usize| &plan.places[plan.slots[3 * slot + 1] as usize..plan.slots[3 * slot + 2] as usize];
         assert_eq!([places(0), places(1), places(2), places(3)], [&[0, 2][..], &[1], &[0], &[1, 2]]);
         assert_eq!([places(4), places(5), places(6)], [&[0][..], &[1], &[0, 1]]);
-        assert!(plan.debts.is_empty() && plan.first.iter().all(Vec::is_empty));
+        assert!(plan.missed.is_empty() && plan.first.iter().all(Vec::is_empty));
     }
 
     #[test]
-    fn a_row_pays_when_it_is_last_met_and_before_it_is_first_met() {
+    fn a_row_catches_up_when_it_is_last_met_and_before_it_is_first_met() {
         let mut rows = [Rows::new(3), Rows::new(4)];
         let adam = Adam::new(0.1, OptimizerKind::Adam);
-        let owed = |last, step| Debt::numbers(Debt::of(last, step, &adam));
+        let steps = |last, step| MissedSteps::numbers(MissedSteps::of(last, step, &adam));
         // One rating a step: users 0, 1, 0, 2, 0.
         let plan = Plan::new(&mut rows, &columns(), &[0, 1, 2, 3, 4], 1, 0, &adam);
-        let debt = |slot: usize| &plan.debts[slot * DEBT..][..DEBT];
-        assert_eq!(debt(0), owed(1, 3), "user 0 misses step 2");
-        assert_eq!(debt(2), owed(2, 6), "user 1 misses steps 3, 4 and 5");
-        assert_eq!(debt(8), owed(5, 6), "user 0 misses nothing");
-        assert_eq!(debt(8), Debt::numbers(None));
+        let missed = |slot: usize| &plan.missed[slot * MISSED..][..MISSED];
+        assert_eq!(missed(0), steps(1, 3), "user 0 misses step 2");
+        assert_eq!(missed(2), steps(2, 6), "user 1 misses steps 3, 4 and 5");
+        assert_eq!(missed(8), steps(5, 6), "user 0 misses nothing");
+        assert_eq!(missed(8), MissedSteps::numbers(None));
         assert!(plan.first.iter().all(Vec::is_empty), "nobody had moved before");
         let plan = Plan::new(&mut rows, &columns(), &[3, 0], 1, 5, &adam);
-        assert_eq!(plan.first[0][..DEBT], owed(5, 7), "user 0 is first met at step 7");
-        assert_eq!(plan.first[0][DEBT..2 * DEBT], owed(5, 8), "user 1 is not met");
-        assert_eq!(plan.first[0][2 * DEBT..], owed(5, 6), "user 2 is met at once");
+        assert_eq!(plan.first[0][..MISSED], steps(5, 7), "user 0 is first met at step 7");
+        assert_eq!(plan.first[0][MISSED..2 * MISSED], steps(5, 8), "user 1 is not met");
+        assert_eq!(plan.first[0][2 * MISSED..], steps(5, 6), "user 2 is met at once");
     }
 }

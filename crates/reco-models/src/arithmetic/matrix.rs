@@ -11,7 +11,7 @@ use reco_core::vectors::padded;
 
 /// A matrix, each row padded with zeros.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Padded {
+pub(crate) struct Padded {
     n_columns: usize,
     stride: usize,
     values: Vec<f32>,
@@ -19,13 +19,13 @@ pub(super) struct Padded {
 
 impl Padded {
     /// Zeros, `[n_rows, n_columns]`.
-    pub(super) fn zeros(n_rows: usize, n_columns: usize) -> Self {
+    pub(crate) fn zeros(n_rows: usize, n_columns: usize) -> Self {
         let stride = padded(n_columns);
         Self { n_columns, stride, values: vec![0.0; n_rows * stride] }
     }
 
     /// A matrix of these numbers, row by row.
-    pub(super) fn of(values: &[f32], n_columns: usize) -> Self {
+    pub(crate) fn of(values: &[f32], n_columns: usize) -> Self {
         let n_rows = values.len().checked_div(n_columns).unwrap_or(0);
         let mut matrix = Self::zeros(n_rows, n_columns);
         for row in 0..n_rows {
@@ -35,43 +35,43 @@ impl Padded {
     }
 
     /// The numbers, row by row, without padding.
-    pub(super) fn to_vec(&self) -> Vec<f32> {
+    pub(crate) fn to_vec(&self) -> Vec<f32> {
         let rows = self.values.chunks(self.stride.max(1));
         rows.flat_map(|row| row[..self.n_columns].iter().copied()).collect()
     }
 
-    pub(super) fn n_rows(&self) -> usize {
+    pub(crate) fn n_rows(&self) -> usize {
         self.values.len().checked_div(self.stride).unwrap_or(0)
     }
 
-    pub(super) fn n_columns(&self) -> usize {
+    pub(crate) fn n_columns(&self) -> usize {
         self.n_columns
     }
 
     /// A row with its padding.
     #[inline(always)]
-    pub(super) fn row(&self, row: usize) -> &[f32] {
+    pub(crate) fn row(&self, row: usize) -> &[f32] {
         &self.values[row * self.stride..][..self.stride]
     }
 
     #[inline(always)]
-    pub(super) fn row_mut(&mut self, row: usize) -> &mut [f32] {
+    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
         &mut self.values[row * self.stride..][..self.stride]
     }
 
     /// All rows with their padding.
     #[inline(always)]
-    pub(super) fn values(&self) -> &[f32] {
+    pub(crate) fn values(&self) -> &[f32] {
         &self.values
     }
 
     #[inline(always)]
-    pub(super) fn values_mut(&mut self) -> &mut [f32] {
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
 
     /// Writes this matrix's transpose into `of`.
-    pub(super) fn transpose_into(&self, of: &mut Self) {
+    pub(crate) fn transpose_into(&self, of: &mut Self) {
         for row in 0..self.n_rows() {
             for (column, value) in self.row(row)[..self.n_columns].iter().enumerate() {
                 of.values[column * of.stride + row] = *value;
@@ -88,9 +88,9 @@ fn vectors<S: Simd>(n: usize) -> usize {
 
 /// Rows of a matrix, from row `from` on.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<M> {
-    pub(super) matrix: M,
-    pub(super) from: usize,
+pub(crate) struct Rows<M> {
+    pub(crate) matrix: M,
+    pub(crate) from: usize,
 }
 
 /// How many vectors the next panel of a matrix has, of `rest` that are left: three, or two where a single one would be left over.
@@ -105,7 +105,7 @@ fn panel(rest: usize) -> usize {
 
 /// `out = start + a · b` for `n` rows: `a`: `[n, k]`; `b`: `[k, d]`; `start`: `[d]`, in every row; `out`: `[n, d]`.
 #[inline(always)]
-pub(super) fn product<S: Simd>(
+pub(crate) fn product<S: Simd>(
     simd: S,
     n: usize,
     a: Rows<&Padded>,
@@ -185,7 +185,7 @@ fn product_tiles<S: Simd, const R: usize, const P: usize>(
 
 /// `out += aᵀ · b` over `n` rows of `a` and the first of `b`: `a`: `[n, k]`, `b`: `[n, d]`, `out`: `[k, d]`.
 #[inline(always)]
-pub(super) fn add_transposed_product<S: Simd>(simd: S, n: usize, a: Rows<&Padded>, b: &Padded, out: &mut Padded) {
+pub(crate) fn add_transposed_product<S: Simd>(simd: S, n: usize, a: Rows<&Padded>, b: &Padded, out: &mut Padded) {
     let width = vectors::<S>(b.n_columns);
     assert!(b.n_rows() >= n && a.matrix.n_rows() >= a.from + n && out.stride == b.stride, "shapes fit");
     let mut from = 0;
