@@ -97,6 +97,14 @@ pub enum DataError {
         /// Which file.
         path: PathBuf,
     },
+    /// A column of an Arrow record batch.
+    #[error("column `{column}`: {reason}")]
+    Batch {
+        /// Its name.
+        column: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A raw file lacks a column that its format promises.
     #[error("`{}` has no column `{column}`\nhint: {hint}", path.display())]
     MissingColumn {

@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod batches;
 mod border;
 mod config;
 mod dialect;
@@ -38,6 +39,7 @@ mod tables;
 mod title;
 mod values;
 
+pub use batches::{BatchColumns, interactions};
 pub use config::{
     Columns, DATA_KEYS, DataConfig, DataKey, Delimiter, Duplicates, Encoding, Header, ItemTable, Place, Quote,
     UserTable,

@@ -123,6 +123,11 @@ impl Test {
         Ok(Self { users, seen, counts: TrainingCounts::new(&train.fit, catalogue) })
     }
 
+    /// Held-out rows, with what each user of the catalogue met before and what training knew.
+    pub fn new(users: Vec<TestUser>, seen: Vec<Seen>, counts: TrainingCounts) -> Self {
+        Self { users, seen, counts }
+    }
+
     /// The held-out rows of each user.
     pub fn users(&self) -> &[TestUser] {
         &self.users

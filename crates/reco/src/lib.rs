@@ -72,11 +72,30 @@ pub use reco_eval::{EvalError, Evaluation, METRICS, MetricEntry, Protocol, Test,
 /// The crate of types and traits, whole: queries, rankings, catalogues, for models of one's own.
 pub use reco_core as core;
 
-/// Ratings from files and tables, features, splits.
+/// Ratings from files and Arrow tables, features, splits.
+///
+/// ```no_run
+/// use reco::data::{DataConfig, FeaturesConfig, SplitConfig, held_out, read};
+/// use reco::{Approach, Protocol, Run, Svd, evaluate};
+///
+/// let (data, features, split) = (DataConfig::default(), FeaturesConfig::default(), SplitConfig::default());
+/// let dataset = read("ratings.csv".as_ref(), &data, &features, &split, 42)?;
+/// let model = Svd::default().fit(&dataset.train(), &Run::default())?;
+/// println!("{}", evaluate(&model, &held_out(&dataset), &Protocol::default())?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg(feature = "data")]
 pub mod data {
-    pub use reco_data::*;
-    pub use reco_features::*;
+    pub use reco_data::{BatchColumns, Columns, DataConfig, DataError, interactions, is_table};
+    pub use reco_features::{Dataset, FeaturesConfig, FeaturesError, SPLITS, SplitConfig, read};
+
+    use reco_eval::{Test, TrainingCounts};
+
+    /// The test part of `dataset`, to evaluate on.
+    pub fn held_out(dataset: &Dataset) -> Test {
+        let counts = TrainingCounts::new(&dataset.fit, &dataset.catalogue);
+        Test::new(dataset.test_users(), dataset.seen(), counts)
+    }
 }
 
 /// The neural networks, trained on any GPU or on the CPU.

@@ -73,7 +73,7 @@ fn a_metric_of_the_callers_own_is_measured_like_any_other() {
         seed: 42,
         held_out: Ask::AsVisitors,
     };
-    let evaluation = evaluate(&told, &task).unwrap();
+    let evaluation = evaluate_task(&told, &task).unwrap();
     let columns: Vec<String> = evaluation.metrics.columns().map(ToString::to_string).collect();
     assert_eq!(columns, ["first@2", "hit@2"]);
     assert_eq!((evaluation.metric("first@2"), evaluation.metric("hit@2")), (Some(0.5), Some(1.0)));
