@@ -11,6 +11,7 @@ use reco_core::{FitError, Run};
 use crate::adam::{Adam, Clock};
 use crate::batches::{Columns, Data};
 use crate::description::{Loss, Side, Sizes, Source};
+use crate::learner::Learner;
 use crate::network::{Batch, Network};
 use crate::optimizer::{DenseState, TableState, Touched, hide, settle};
 use crate::options::NetworkOptions;
@@ -45,8 +46,34 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// One pass over the rows in `order`; the mean absolute error and mean absolute percentage error of its batches.
-    pub(crate) fn epoch(
+    /// One batch: forward, backward, update. Returns the batch's errors as `[2]`, summed over its rows.
+    fn step(&mut self, batch: &Columns, item_features: Option<&Tensor<2>>) -> Tensor<1> {
+        self.step += 1;
+        let users = Touched::of(&batch.users, &mut self.users, self.step, &self.adam, self.device);
+        let items = Touched::of(&batch.items, &mut self.items, self.step, &self.adam, self.device);
+        let Self { network, tables, dense, adam, step, device, .. } = self;
+        let towers = network.architecture().towers.iter();
+        let touched: Vec<_> = towers.map(|tower| if tower.side == Side::User { &users } else { &items }).collect();
+        let rows = tables.iter_mut().zip(&touched).map(|(table, touched)| table.read(touched)).collect();
+        let input = Batch { rows, ..inputs(network, batch, item_features, device) };
+        let targets = column(&batch.targets, device);
+        let errors = (network.forward(&input) - targets.clone()).abs();
+        let loss = match network.architecture().description.loss {
+            Loss::MeanAbsoluteError => errors.clone().mean(),
+        };
+        let mut gradients = loss.backward();
+        for (table, touched) in tables.iter_mut().zip(touched) {
+            table.update(touched, &mut gradients, *step, adam);
+        }
+        for (dense, state) in network.dense_mut().iter_mut().zip(dense) {
+            state.update(dense, &mut gradients, *step, adam);
+        }
+        sums(errors.inner(), targets)
+    }
+}
+
+impl Learner for Trainer<'_> {
+    fn epoch(
         &mut self,
         data: &Data<'_>,
         order: &[u32],
@@ -72,33 +99,7 @@ impl<'a> Trainer<'a> {
         Ok(sums.unwrap_or_default())
     }
 
-    /// One batch: forward, backward, update. Returns the batch's errors as `[2]`, summed over its rows.
-    fn step(&mut self, batch: &Columns, item_features: Option<&Tensor<2>>) -> Tensor<1> {
-        self.step += 1;
-        let users = Touched::of(&batch.users, &mut self.users, self.step, &self.adam, self.device);
-        let items = Touched::of(&batch.items, &mut self.items, self.step, &self.adam, self.device);
-        let Self { network, tables, dense, adam, step, device, .. } = self;
-        let towers = network.architecture().towers.iter();
-        let touched: Vec<_> = towers.map(|tower| if tower.side == Side::User { &users } else { &items }).collect();
-        let rows = tables.iter_mut().zip(&touched).map(|(table, touched)| table.read(touched)).collect();
-        let input = Batch { rows, ..inputs(network, batch, item_features, device) };
-        let targets = column(&batch.targets, device);
-        let errors = (network.forward(&input) - targets.clone()).abs();
-        let loss = match network.architecture().description.loss {
-            Loss::MeanAbsoluteError => errors.clone().mean(),
-        };
-        let mut gradients = loss.backward();
-        for (table, touched) in tables.iter_mut().zip(touched) {
-            table.update(touched, &mut gradients, *step, adam);
-        }
-        for (dense, state) in network.dense_mut().iter_mut().zip(dense) {
-            state.update(dense, &mut gradients, *step, adam);
-        }
-        sums(errors.inner(), targets)
-    }
-
-    /// The network as it stands, every row up to date; training can go on.
-    pub(crate) fn network(&mut self) -> Network {
+    fn network(&mut self) -> Network {
         let users = settle(&mut self.users, self.step, &self.adam, self.device);
         let items = settle(&mut self.items, self.step, &self.adam, self.device);
         let towers = &self.network.architecture().towers;

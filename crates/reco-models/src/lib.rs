@@ -24,6 +24,7 @@ mod error;
 mod fitted;
 mod fused;
 mod hybrid;
+mod learner;
 mod modules;
 mod network;
 mod neural;

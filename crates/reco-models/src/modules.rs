@@ -65,6 +65,11 @@ pub(crate) struct EmbeddingTable {
     pub(crate) weight: Param<Tensor<2>>,
 }
 
+/// The bias of a layer of [`Initial::dense`].
+pub(crate) fn bias_of(dense: &Linear) -> &Param<Tensor<1>> {
+    dense.bias.as_ref().expect("`Initial::dense` gives every layer a bias")
+}
+
 /// Cosine of the angle between rows, Keras' `Dot(normalize=True)`.
 ///
 /// # Shapes

@@ -5,13 +5,13 @@
 //! **Invariant**: `forward` is the definition; `forward_all` gives the same scores for every pair of a user and an
 //! item, and the diagram the same shapes and parameters. Tests compare both with `forward`.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, s};
 
 use crate::description::{Architecture, DenseShape, Side, Similarity, Source};
-use crate::modules::{EmbeddingTable, Initial, cosine, dot, normalize, pairwise_relu};
+use crate::modules::{EmbeddingTable, Initial, bias_of, cosine, dot, normalize, pairwise_relu};
 
 /// One batch on the device.
 #[derive(Clone, Debug)]
@@ -72,6 +72,23 @@ impl Network {
     /// The same, to be trained.
     pub(crate) fn dense_mut(&mut self) -> &mut [Linear] {
         &mut self.dense
+    }
+
+    /// The same network with other weights: one tensor for each table, a weight and a bias for each dense layer.
+    pub(crate) fn with(
+        &self,
+        tables: impl IntoIterator<Item = Tensor<2>>,
+        dense: impl IntoIterator<Item = (Tensor<2>, Tensor<1>)>,
+    ) -> Self {
+        let mut network = self.clone();
+        for (table, weight) in network.tables.iter_mut().zip(tables) {
+            table.weight = Param::initialized(table.weight.id, weight);
+        }
+        for (linear, (weight, bias)) in network.dense.iter_mut().zip(dense) {
+            linear.weight = Param::initialized(linear.weight.id, weight);
+            linear.bias = Some(Param::initialized(bias_of(linear).id, bias));
+        }
+        network
     }
 
     /// The rows of a batch in each table; `rows` gives those of a side.
@@ -214,15 +231,14 @@ fn side_by_side(mut tensors: Vec<Tensor<2>>) -> Tensor<2> {
 fn weights(dense: &Linear) -> (Tensor<2>, Tensor<2>) {
     let weight = dense.weight.val();
     let [_, d_output] = weight.dims();
-    let bias = dense.bias.as_ref().expect("`Initial::dense` gives every layer a bias").val();
-    (weight, bias.reshape([1, d_output]))
+    (weight, bias_of(dense).val().reshape([1, d_output]))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use burn::module::{ModuleMapper, ModuleVisitor, Param};
+    use burn::module::{ModuleMapper, ModuleVisitor};
     use burn::tensor::{Device, TensorData};
 
     use super::*;

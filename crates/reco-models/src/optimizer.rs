@@ -10,7 +10,7 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Gradients, IndexingUpdateOp, Int, Tensor, TensorData, s};
 
 use crate::adam::{Adam, BETA_1, BETA_2, Clock, EPSILON, Met, MissedSteps};
-use crate::modules::EmbeddingTable;
+use crate::modules::{EmbeddingTable, bias_of};
 use crate::tensors::indices;
 
 /// The distinct rows of one side that a batch meets.
@@ -158,7 +158,7 @@ impl DenseState {
     /// Moments of zero for `dense`, whose weights become leaves of autodiff.
     pub(crate) fn track(dense: &mut Linear) -> Self {
         let weight = dense.weight.val();
-        let bias = bias(dense).val();
+        let bias = bias_of(dense).val();
         let state =
             Self { weight: [weight.zeros_like(), weight.zeros_like()], bias: [bias.zeros_like(), bias.zeros_like()] };
         set(dense, weight, bias);
@@ -167,7 +167,7 @@ impl DenseState {
 
     /// One step of Adam.
     pub(crate) fn update(&mut self, dense: &mut Linear, gradients: &mut Gradients, step: u32, adam: &Adam) {
-        let (weight, bias) = (dense.weight.val(), bias(dense).val());
+        let (weight, bias) = (dense.weight.val(), bias_of(dense).val());
         let missing = "every dense layer takes part in the loss";
         let weight_gradient = weight.grad_remove(gradients).expect(missing);
         let bias_gradient = bias.grad_remove(gradients).expect(missing);
@@ -182,13 +182,9 @@ impl DenseState {
     }
 }
 
-fn bias(dense: &Linear) -> &Param<Tensor<1>> {
-    dense.bias.as_ref().expect("`Initial::dense` gives every layer a bias")
-}
-
 /// Gives `dense` new weights, as leaves of autodiff.
 fn set(dense: &mut Linear, weight: Tensor<2>, new_bias: Tensor<1>) {
-    let bias_id = bias(dense).id;
+    let bias_id = bias_of(dense).id;
     dense.weight = Param::initialized(dense.weight.id, Tensor::from_inner(weight).require_grad());
     dense.bias = Some(Param::initialized(bias_id, Tensor::from_inner(new_bias).require_grad()));
 }

@@ -13,7 +13,8 @@ use reco_core::{EpochLog, FitError, Run, TrainingLog};
 use crate::autodiff::{Trainer, predict, read, sums};
 use crate::batches::{Data, shuffled};
 use crate::description::{Side, Sizes};
-use crate::fused::Fused;
+use crate::fused;
+use crate::learner::Learner;
 use crate::network::Network;
 use crate::options::{NetworkOptions, Shuffle, TrainingStep, UntrainedRows};
 use crate::tensors::{column, device_failed};
@@ -32,7 +33,7 @@ pub(crate) fn train(
 ) -> Result<(Network, TrainingLog), FitError> {
     let name = network.name();
     let stand_in = StandIn::new(network.architecture().sizes, data, options.untrained_rows, device);
-    let mut learner = Learner::new(network, data, options, device, run)?;
+    let mut learner = learner(network, data, options, device, run)?;
     let mut log =
         TrainingLog { n_train: data.fit.len(), n_validation: data.validation.len(), ..TrainingLog::default() };
     let mut best: Option<(f64, Network)> = None;
@@ -84,58 +85,24 @@ pub(crate) fn train(
     Ok((network, log))
 }
 
-/// The two ways to take a training step.
-enum Learner<'a> {
-    /// By autodiff, on any device: the definition.
-    Plain(Box<Trainer<'a>>),
-    /// By the fused step.
-    Fused { network: Box<Network>, fused: Fused, device: &'a Device },
-}
-
-impl<'a> Learner<'a> {
-    fn new(
-        network: Network,
-        data: &Data<'_>,
-        options: &NetworkOptions,
-        device: &'a Device,
-        run: &Run<'_>,
-    ) -> Result<Self, FitError> {
-        if options.training_step == TrainingStep::Fused {
-            match Fused::new(&network, data, options, device)? {
-                Ok(fused) => return Ok(Self::Fused { network: Box::new(network), fused, device }),
-                Err(reason) => {
-                    let name = network.name();
-                    run.progress.note(&format!("`{name}` is trained by autodiff, which is slower: {reason}"));
-                }
-            }
-        }
-        Ok(Self::Plain(Box::new(Trainer::new(network, options, device))))
-    }
-
-    /// One pass over the rows in `order`; the mean absolute error and mean absolute percentage error of its batches.
-    fn epoch(
-        &mut self,
-        data: &Data<'_>,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError> {
-        match self {
-            Self::Plain(trainer) => trainer.epoch(data, order, batch_size, run),
-            Self::Fused { fused, .. } => fused.epoch(data.fit, order, batch_size, run),
-        }
-    }
-
-    /// The network as it stands, every row up to date; training can go on.
-    fn network(&mut self) -> Network {
-        match self {
-            Self::Plain(trainer) => trainer.network(),
-            Self::Fused { network, fused, device } => {
-                fused.write(network.as_mut(), device);
-                Network::clone(network)
+/// Fused steps where the options ask for them and they can train the network; else autodiff.
+fn learner<'a>(
+    network: Network,
+    data: &Data<'_>,
+    options: &NetworkOptions,
+    device: &'a Device,
+    run: &Run<'_>,
+) -> Result<Box<dyn Learner + 'a>, FitError> {
+    if options.training_step == TrainingStep::Fused {
+        match fused::learner(&network, data, options, device)? {
+            Ok(learner) => return Ok(learner),
+            Err(reason) => {
+                let name = network.name();
+                run.progress.note(&format!("`{name}` is trained by autodiff, which is slower: {reason}"));
             }
         }
     }
+    Ok(Box::new(Trainer::new(network, options, device)))
 }
 
 /// Replaces the rows of embedding tables that no training row has.

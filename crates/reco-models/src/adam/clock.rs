@@ -23,10 +23,12 @@ impl MissedSteps {
     /// nothing.
     #[inline(always)]
     pub(crate) fn of(last: u32, step: u32, adam: &Adam) -> Option<Self> {
-        let missed = if last == 0 { 0 } else { step - 1 - last };
-        (adam.is_dense() && missed > 0).then(|| Self {
-            series: adam.series(last as usize, missed as usize).map(|s| s as f32),
-            decay: adam.decay(missed as usize).map(|decay| decay as f32),
+        (adam.is_dense() && last > 0 && step - last > 1).then(|| {
+            let (last, missed) = (last as usize, (step - 1 - last) as usize);
+            Self {
+                series: adam.series(last, missed).map(|s| s as f32),
+                decay: adam.decay(missed).map(|decay| decay as f32),
+            }
         })
     }
 

@@ -21,22 +21,15 @@ mod gpu;
 mod tests;
 
 use burn::tensor::Device;
-use reco_core::{FitError, Run};
+use reco_core::FitError;
 
 use self::cpu::OnCpu;
 use self::gpu::OnGpu;
-use crate::batches::{Columns, Data};
+use crate::batches::Data;
 use crate::description::{Architecture, Description, Loss};
+use crate::learner::Learner;
 use crate::network::Network;
 use crate::options::NetworkOptions;
-
-/// A network that the fused step trains.
-pub(crate) enum Fused {
-    /// On the CPU.
-    Cpu(Box<OnCpu>),
-    /// By kernels on a GPU.
-    Gpu(Box<OnGpu>),
-}
 
 /// Why this step cannot train a network; `None` where it can. Whatever a description may say is named here.
 fn refusal(architecture: &Architecture) -> Option<String> {
@@ -49,59 +42,24 @@ fn refusal(architecture: &Architecture) -> Option<String> {
     Some(format!("two branches read the tower `{}`", shared.name))
 }
 
-impl Fused {
-    /// Takes over the numbers of `network`, which lie on `device` and are stale until [`Fused::write`]. Gives the reason
-    /// where it can be trained by autodiff alone.
-    ///
-    /// # Errors
-    /// A device that fails.
-    pub(crate) fn new(
-        network: &Network,
-        data: &Data<'_>,
-        options: &NetworkOptions,
-        device: &Device,
-    ) -> Result<Result<Self, String>, FitError> {
-        if let Some(reason) = refusal(network.architecture()) {
-            return Ok(Err(reason));
-        }
-        if *device == Device::flex() {
-            return Ok(Ok(Self::Cpu(Box::new(OnCpu::new(network, data, options)?))));
-        }
-        let on_gpu = OnGpu::new(network, data, options, device)?;
-        Ok(on_gpu.map(|on_gpu| Self::Gpu(Box::new(on_gpu))).map_err(str::to_owned))
+/// Trains `network`, whose numbers lie on `device`; gives the reason where autodiff alone can do so.
+///
+/// # Errors
+/// A device that fails.
+pub(crate) fn learner(
+    network: &Network,
+    data: &Data<'_>,
+    options: &NetworkOptions,
+    device: &Device,
+) -> Result<Result<Box<dyn Learner>, String>, FitError> {
+    if let Some(reason) = refusal(network.architecture()) {
+        return Ok(Err(reason));
     }
-
-    /// One pass over the rows in `order`; the mean absolute error and the mean absolute percentage error of its batches.
-    ///
-    /// # Errors
-    /// An interruption, or a device that fails.
-    pub(crate) fn epoch(
-        &mut self,
-        columns: &Columns,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError> {
-        match self {
-            Self::Cpu(on_cpu) => on_cpu.epoch(columns, order, batch_size, run),
-            Self::Gpu(on_gpu) => on_gpu.epoch(columns, order, batch_size, run),
-        }
+    if *device == Device::flex() {
+        return Ok(Ok(Box::new(OnCpu::new(network, data, options)?)));
     }
-
-    /// Brings every row up to date and puts all numbers into `network`; training can go on.
-    pub(crate) fn write(&mut self, network: &mut Network, device: &Device) {
-        match self {
-            Self::Cpu(on_cpu) => on_cpu.write(network, device),
-            Self::Gpu(on_gpu) => on_gpu.write(network),
-        }
-    }
-
-    /// Puts the first moments into `network`, as if they were its weights.
-    #[cfg(test)]
-    fn write_moments(&self, network: &mut Network, device: &Device) {
-        match self {
-            Self::Cpu(on_cpu) => on_cpu.write_moments(network, device),
-            Self::Gpu(on_gpu) => on_gpu.write_moments(network),
-        }
-    }
+    Ok(match OnGpu::new(network, data, options, device)? {
+        Ok(on_gpu) => Ok(Box::new(on_gpu)),
+        Err(reason) => Err(reason.to_owned()),
+    })
 }

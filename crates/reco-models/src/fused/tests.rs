@@ -8,11 +8,11 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 use reco_core::testing::{Feedback, checkerboard, left_out};
-use reco_core::{DeviceChoice, Silent};
+use reco_core::{DeviceChoice, Run, Silent};
 
 use super::*;
 use crate::autodiff::{Trainer, predict};
-use crate::batches::shuffled;
+use crate::batches::{Columns, shuffled};
 use crate::description::{Sizes, drawn};
 use crate::device::ComputeDevice;
 use crate::fitted::item_features;
@@ -55,12 +55,17 @@ impl World {
         Data { fit: &self.columns, validation, item_features: self.features.as_ref() }
     }
 
+    /// An epoch over the rows in `order`.
+    fn epoch(&self, learner: &mut dyn Learner, order: &[u32]) -> (f64, f64) {
+        learner.epoch(&self.data(&Columns::default()), order, self.options.batch_size, &run()).unwrap()
+    }
+
     fn init(&self) -> Network {
         Network::init(self.architecture.clone(), &mut Initial::new(11, &self.device))
     }
 
-    fn fused(&self, network: &Network) -> Result<Fused, String> {
-        Fused::new(network, &self.data(&Columns::default()), &self.options, &self.device).unwrap()
+    fn fused(&self) -> Box<dyn Learner> {
+        learner(&self.init(), &self.data(&Columns::default()), &self.options, &self.device).unwrap().unwrap()
     }
 }
 
@@ -90,13 +95,6 @@ impl ModuleVisitor for Weights {
     }
 }
 
-/// After one step from nothing, the first moment is a tenth of the gradient: read from the fused state through the network's own
-/// order of parameters.
-fn first_moments(fused: &Fused, network: &mut Network, device: &Device) -> Vec<Vec<f32>> {
-    fused.write_moments(network, device);
-    weights(network).into_iter().map(|moment| moment.into_iter().map(|m| m / 0.1).collect()).collect()
-}
-
 fn weights(network: &Network) -> Vec<Vec<f32>> {
     let mut weights = Weights(Vec::new());
     network.visit(&mut weights);
@@ -116,10 +114,11 @@ fn gradients_agree(description: &Description, device: &Device) {
         let world = World::new(description, device, embedding_size, n, OptimizerKind::LazyAdam);
         let order = shuffled(world.columns.len(), 9, 1);
 
-        let mut network = world.init();
-        let mut fused = world.fused(&network).unwrap();
-        let loss = fused.epoch(&world.columns, &order[..n], n, &run()).unwrap().0;
-        let ours = first_moments(&fused, &mut network, device);
+        let mut fused = world.fused();
+        let loss = world.epoch(&mut *fused, &order[..n]).0;
+        // After one step from nothing, the first moment is a tenth of the gradient.
+        let moments = weights(&fused.first_moments().unwrap()).into_iter();
+        let ours: Vec<Vec<f32>> = moments.map(|moment| moment.into_iter().map(|m| m / 0.1).collect()).collect();
 
         let plain = world.init().train().set_require_grad(true);
         let batch = world.columns.gather(&order[..n]);
@@ -146,14 +145,13 @@ fn trajectories_agree(description: &Description, device: &ComputeDevice) {
         let batch_sizes: &[usize] = if device.name().starts_with("wgpu") { &[7, 1000] } else { &[1, 7, 50, 1000] };
         for &batch_size in batch_sizes {
             let world = World::new(description, &device.device, 10, batch_size, optimizer);
-            let mut fused = world.fused(&world.init()).unwrap();
+            let mut fused = world.fused();
             let mut plain = Trainer::new(world.init(), &world.options, &world.device);
             let steps = 50.min(world.columns.len() / batch_size.min(100) * 4);
             for step in 1..=steps {
                 let order = shuffled(world.columns.len(), 9, step);
                 let rows = &order[..batch_size.min(order.len())];
-                let ours = fused.epoch(&world.columns, rows, batch_size, &run()).unwrap();
-                let theirs = plain.epoch(&world.data(&Columns::default()), rows, batch_size, &run()).unwrap();
+                let [ours, theirs] = [&mut *fused, &mut plain].map(|learner| world.epoch(learner, rows));
                 plain.network();
                 for (a, b) in [(ours.0, theirs.0), (ours.1, theirs.1)] {
                     assert!((a - b).abs() < 1e-3 * b.abs().max(0.1), "{name} {batch_size} step {step}: {a} and {b}");
@@ -197,17 +195,15 @@ fn what_is_written_is_what_was_taken() {
     for device in devices() {
         for description in descriptions(1) {
             let world = World::new(&description, &device.device, 50, 64, OptimizerKind::Adam);
-            let mut network = world.init();
-            let before = weights(&network);
-            let mut fused = world.fused(&network).unwrap();
-            fused.write(&mut network, &device.device);
-            assert_eq!(before, weights(&network), "{} {}", description.name, device.name());
-            assert_eq!(network.num_params(), before.iter().map(Vec::len).sum::<usize>());
+            let before = weights(&world.init());
+            let mut fused = world.fused();
+            let written = fused.network();
+            assert_eq!(before, weights(&written), "{} {}", description.name, device.name());
+            assert_eq!(written.num_params(), before.iter().map(Vec::len).sum::<usize>());
 
             // What was written stays as it is while training goes on.
-            let order = shuffled(world.columns.len(), 9, 1);
-            fused.epoch(&world.columns, &order, 64, &run()).unwrap();
-            assert_eq!(before, weights(&network), "{} {}", description.name, device.name());
+            world.epoch(&mut *fused, &shuffled(world.columns.len(), 9, 1));
+            assert_eq!(before, weights(&written), "{} {}", description.name, device.name());
         }
     }
 }
@@ -218,14 +214,11 @@ fn the_same_seed_gives_the_same_bytes() {
         for description in descriptions(1) {
             let trained = || {
                 let world = World::new(&description, &device.device, 50, 100, OptimizerKind::Adam);
-                let mut network = world.init();
-                let mut fused = world.fused(&network).unwrap();
+                let mut fused = world.fused();
                 for epoch in 1..=3 {
-                    let order = shuffled(world.columns.len(), 9, epoch);
-                    fused.epoch(&world.columns, &order, 100, &run()).unwrap();
+                    world.epoch(&mut *fused, &shuffled(world.columns.len(), 9, epoch));
                 }
-                fused.write(&mut network, &device.device);
-                weights(&network)
+                weights(&fused.network())
             };
             assert_eq!(trained(), trained(), "{} {}", description.name, device.name());
         }

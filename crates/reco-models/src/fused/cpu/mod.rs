@@ -11,7 +11,6 @@ mod step;
 
 use std::time::{Duration, Instant};
 
-use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use pulp::Arch;
 use rayon::prelude::*;
@@ -24,6 +23,8 @@ use crate::adam::Adam;
 use crate::arithmetic::Padded;
 use crate::batches::{Columns, Data};
 use crate::description::{Reader, Side};
+use crate::learner::Learner;
+use crate::modules::bias_of;
 use crate::network::Network;
 use crate::options::NetworkOptions;
 use crate::tensors::{numbers, rows};
@@ -38,7 +39,9 @@ const SHARES: usize = 16;
 const ROWS_BETWEEN_LOOKS: usize = 8_192;
 
 /// A network's numbers, laid out for the CPU, with all that the optimizer keeps.
-pub(crate) struct OnCpu {
+pub(super) struct OnCpu {
+    /// With its initial weights.
+    network: Network,
     tables: Vec<Tower>,
     users: MetRows,
     items: MetRows,
@@ -65,11 +68,11 @@ struct Tower {
 }
 
 impl OnCpu {
-    /// Takes over the numbers of `network`, which are stale until [`OnCpu::write`].
+    /// Copies the numbers of `network`.
     ///
     /// # Errors
     /// A device that fails.
-    pub(crate) fn new(network: &Network, data: &Data<'_>, options: &NetworkOptions) -> Result<Self, FitError> {
+    pub(super) fn new(network: &Network, data: &Data<'_>, options: &NetworkOptions) -> Result<Self, FitError> {
         let architecture = network.architecture();
         let mut tables = Vec::new();
         for (tower, table) in architecture.towers.iter().zip(network.tables()) {
@@ -83,8 +86,7 @@ impl OnCpu {
         };
         let mut dense = Vec::new();
         for linear in network.dense() {
-            let bias = linear.bias.as_ref().expect("`Initial::dense` gives every layer a bias");
-            dense.push((numbers(linear.weight.val())?, numbers(bias.val())?));
+            dense.push((numbers(linear.weight.val())?, numbers(bias_of(linear).val())?));
         }
         let (weight, bias) = dense.pop().expect("every network ends in the unit that joins its branches");
         let widths: Vec<usize> = architecture.layers.iter().map(|layer| layer.d_output).collect();
@@ -92,6 +94,7 @@ impl OnCpu {
         let layers = architecture.layers.iter().zip(&dense);
         let products = architecture.description.products.iter().zip(&architecture.products);
         Ok(Self {
+            network: network.clone(),
             tables,
             users: MetRows::new(architecture.sizes.n_users),
             items: MetRows::new(architecture.sizes.n_items),
@@ -106,21 +109,6 @@ impl OnCpu {
             adam: Adam::new(options.learning_rate, options.optimizer),
             step: 0,
         })
-    }
-
-    /// One pass over the rows in `order`; the mean absolute error and the mean absolute percentage error of its batches.
-    ///
-    /// # Errors
-    /// An interruption.
-    pub(crate) fn epoch(
-        &mut self,
-        columns: &Columns,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError> {
-        // By a thread of the pool: one from outside would sleep and be woken twice in every step.
-        rayon::scope(|_| self.epoch_in_pool(columns, order, batch_size, run))
     }
 
     fn epoch_in_pool(
@@ -192,31 +180,39 @@ impl OnCpu {
         sums
     }
 
-    /// Brings every row up to date and puts all numbers into `network`; training can go on.
-    pub(crate) fn write(&mut self, network: &mut Network, device: &Device) {
+    /// The network with the weights (0) or one of their moments (1, 2).
+    fn with(&self, which: usize) -> Network {
+        let device = Device::flex();
+        let tables = self.tables.iter().map(|tower| rows(tower.states.numbers(which), tower.states.width(), &device));
+        let output = (self.output.weight(which), vec![self.output.bias(which)]);
+        let layers = self.layers.iter().map(|layer| (layer.weight(which), layer.bias(which)));
+        let dense = layers
+            .chain([output])
+            .map(|(weight, bias)| (rows(weight, bias.len(), &device), Tensor::from_data(&bias[..], &device)));
+        self.network.with(tables, dense)
+    }
+}
+
+impl Learner for OnCpu {
+    fn epoch(
+        &mut self,
+        data: &Data<'_>,
+        order: &[u32],
+        batch_size: usize,
+        run: &Run<'_>,
+    ) -> Result<(f64, f64), FitError> {
+        // By a thread of the pool: one from outside would sleep and be woken twice in every step.
+        rayon::scope(|_| self.epoch_in_pool(data.fit, order, batch_size, run))
+    }
+
+    fn network(&mut self) -> Network {
         Arch::new().dispatch(step::Settle { fused: self });
-        self.put(0, network, device);
+        self.with(0)
     }
 
-    /// Puts the first moments into `network`, as if they were its weights.
     #[cfg(test)]
-    pub(crate) fn write_moments(&self, network: &mut Network, device: &Device) {
-        self.put(1, network, device);
-    }
-
-    /// Puts the weights (0) or one of their moments (1, 2) into `network`.
-    fn put(&self, which: usize, network: &mut Network, device: &Device) {
-        for (tower, to) in self.tables.iter().zip(network.tables_mut()) {
-            let weight = rows(tower.states.numbers(which), tower.states.width(), device);
-            to.weight = Param::initialized(to.weight.id, weight);
-        }
-        let output = (self.output.weight(which), vec![self.output.bias(which)], 1);
-        let layers = self.layers.iter().map(|layer| (layer.weight(which), layer.bias(which), layer.d_output()));
-        for ((weight, bias, width), to) in layers.chain([output]).zip(network.dense_mut()) {
-            to.weight = Param::initialized(to.weight.id, rows(weight, width, device));
-            let id = to.bias.as_ref().expect("every layer has a bias").id;
-            to.bias = Some(Param::initialized(id, Tensor::from_data(&bias[..], device)));
-        }
+    fn first_moments(&self) -> Option<Network> {
+        Some(self.with(1))
     }
 }
 

@@ -11,7 +11,6 @@ mod plan;
 mod shape;
 mod update;
 
-use burn::module::Param;
 use burn::tensor::{Device, Int, Tensor, TensorData, s};
 use burn_wgpu::{CubeTensor, Wgpu};
 use cubecl::prelude::*;
@@ -21,8 +20,10 @@ use reco_core::{FitError, Run};
 use self::plan::{Plan, Rows};
 use self::shape::Shape;
 use crate::adam::Adam;
-use crate::batches::{Columns, Data};
+use crate::batches::Data;
 use crate::description::Side;
+use crate::learner::Learner;
+use crate::modules::bias_of;
 use crate::network::Network;
 use crate::options::NetworkOptions;
 use crate::tensors::{device_failed, numbers};
@@ -34,7 +35,9 @@ const PART: usize = 1 << 20;
 const UNITS: usize = 64;
 
 /// A network's numbers on a GPU, with all that the optimizer keeps.
-pub(crate) struct OnGpu {
+pub(super) struct OnGpu {
+    /// With its initial weights.
+    network: Network,
     client: Client,
     shape: Shape,
     /// Of users and of items, `[n_rows, n_tables, 3, embedding_size]`: weight and moments of all tables of a side.
@@ -56,8 +59,7 @@ pub(crate) struct OnGpu {
 }
 
 impl OnGpu {
-    /// Takes over the numbers of `network`, which are stale until [`OnGpu::write`]. Gives the reason where kernels cannot
-    /// train it on `device`.
+    /// Copies the numbers of `network`. Gives the reason where kernels cannot train it on `device`.
     ///
     /// # Errors
     /// A device that fails.
@@ -77,12 +79,17 @@ impl OnGpu {
         let Some(shape) = Shape::new(architecture, units, hardware.max_shared_memory_size) else {
             return Ok(Err("what it keeps of a rating does not fit into the device's shared memory"));
         };
+        let sizes = architecture.sizes;
+        let bytes = [(sizes.n_users, &shape.tables[0]), (sizes.n_items, &shape.tables[1])]
+            .map(|(n_rows, tables)| n_rows * tables.len() * 3 * sizes.embedding_size * size_of::<f32>());
+        if bytes.into_iter().any(|bytes| bytes as u64 > client.properties().memory.max_page_size) {
+            return Ok(Err("the tables of a side do not fit into one buffer of this device"));
+        }
 
         let mut state = vec![0.0; 4 * shape.n_dense];
         let mut at = 0;
         for linear in network.dense() {
-            let bias = linear.bias.as_ref().expect("`Initial::dense` gives every layer a bias");
-            for values in [numbers(linear.weight.val())?, numbers(bias.val())?] {
+            for values in [numbers(linear.weight.val())?, numbers(bias_of(linear).val())?] {
                 state[at..at + values.len()].copy_from_slice(&values);
                 at += values.len();
             }
@@ -123,6 +130,7 @@ impl OnGpu {
             }
         }
         Ok(Ok(Self {
+            network: network.clone(),
             tables,
             dense: upload.floats(state),
             features,
@@ -136,37 +144,6 @@ impl OnGpu {
             client,
             shape,
         }))
-    }
-
-    /// One pass over the rows in `order`; the mean absolute error and the mean absolute percentage error of its batches.
-    ///
-    /// # Errors
-    /// An interruption, or a device that fails.
-    pub(super) fn epoch(
-        &mut self,
-        columns: &Columns,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError> {
-        let mut losses = Vec::new();
-        for part in order.chunks(batch_size * (PART / batch_size).max(1)) {
-            let plan = Plan::new(&mut self.rows, columns, part, batch_size, self.step, &self.adam);
-            // The part before may still run, so that at most two lie on the device.
-            if losses.len() > 1 {
-                self.device.sync().map_err(|error| device_failed(&error))?;
-            }
-            losses.push(self.part(part, plan, run)?);
-        }
-        let mut sums = [0.0; 2];
-        for losses in losses {
-            for pair in numbers::<1>(Tensor::from_primitive::<Wgpu>(losses))?.chunks_exact(2) {
-                sums[0] += f64::from(pair[0]);
-                sums[1] += f64::from(pair[1]);
-            }
-        }
-        let n = order.len().max(1) as f64;
-        Ok((sums[0] / n, sums[1] / n * 100.0))
     }
 
     /// Runs the steps of a plan; returns their losses, `[n_steps, 2]`.
@@ -259,43 +236,68 @@ impl OnGpu {
         self.room.as_ref().expect("it was just made").1.clone()
     }
 
-    /// Puts all numbers into `network`; training can go on. Every row is up to date at the end of an epoch.
-    pub(super) fn write(&self, network: &mut Network) {
-        self.put(0, network);
-    }
-
-    /// Puts the first moments into `network`, as if they were its weights.
-    #[cfg(test)]
-    pub(super) fn write_moments(&self, network: &mut Network) {
-        self.put(1, network);
-    }
-
-    /// Puts the weights (0) or one of their moments (1, 2) into `network`.
-    fn put(&self, which: usize, network: &mut Network) {
+    /// The network with the weights (0) or one of their moments (1, 2).
+    fn with(&self, which: usize) -> Network {
         let size = self.shape.embedding_size;
-        let sides: Vec<Side> = network.architecture().towers.iter().map(|tower| tower.side).collect();
         // Where the next table of either side begins.
         let mut from = [which * size; 2];
-        for (side, to) in sides.into_iter().zip(network.tables_mut()) {
-            let side = usize::from(side == Side::Item);
-            let states = Tensor::<2>::from_primitive::<Wgpu>(self.tables[side].clone());
-            // A slice may be a view of what the next step overwrites: the product is a copy.
-            let weight = states.slice(s![.., from[side]..from[side] + size]) * 1.0;
-            to.weight = Param::initialized(to.weight.id, weight);
+        let tables = self.network.architecture().towers.iter().map(|tower| {
+            let side = usize::from(tower.side == Side::Item);
+            let begin = from[side];
             from[side] += 3 * size;
-        }
+            // A slice may be a view of what the next step overwrites: the product is a copy.
+            Tensor::<2>::from_primitive::<Wgpu>(self.tables[side].clone()).slice(s![.., begin..begin + size]) * 1.0
+        });
         let dense = Tensor::<1>::from_primitive::<Wgpu>(self.dense.clone());
         let mut at = which * self.shape.n_dense;
         let mut take = |n: usize| {
             at += n;
             dense.clone().slice(s![at - n..at]) * 1.0
         };
-        for to in network.dense_mut() {
-            let [d_input, d_output] = to.weight.dims();
-            to.weight = Param::initialized(to.weight.id, take(d_input * d_output).reshape([d_input, d_output]));
-            let id = to.bias.as_ref().expect("every layer has a bias").id;
-            to.bias = Some(Param::initialized(id, take(d_output)));
+        let dense = self.network.dense().iter().map(|linear| {
+            let [d_input, d_output] = linear.weight.dims();
+            (take(d_input * d_output).reshape([d_input, d_output]), take(d_output))
+        });
+        self.network.with(tables, dense)
+    }
+}
+
+impl Learner for OnGpu {
+    fn epoch(
+        &mut self,
+        data: &Data<'_>,
+        order: &[u32],
+        batch_size: usize,
+        run: &Run<'_>,
+    ) -> Result<(f64, f64), FitError> {
+        let mut losses = Vec::new();
+        for part in order.chunks(batch_size * (PART / batch_size).max(1)) {
+            let plan = Plan::new(&mut self.rows, data.fit, part, batch_size, self.step, &self.adam);
+            // The part before may still run, so that at most two lie on the device.
+            if losses.len() > 1 {
+                self.device.sync().map_err(|error| device_failed(&error))?;
+            }
+            losses.push(self.part(part, plan, run)?);
         }
+        let mut sums = [0.0; 2];
+        for losses in losses {
+            for pair in numbers::<1>(Tensor::from_primitive::<Wgpu>(losses))?.chunks_exact(2) {
+                sums[0] += f64::from(pair[0]);
+                sums[1] += f64::from(pair[1]);
+            }
+        }
+        let n = order.len().max(1) as f64;
+        Ok((sums[0] / n, sums[1] / n * 100.0))
+    }
+
+    /// Every row is up to date at the end of an epoch.
+    fn network(&mut self) -> Network {
+        self.with(0)
+    }
+
+    #[cfg(test)]
+    fn first_moments(&self) -> Option<Network> {
+        Some(self.with(1))
     }
 }
 
