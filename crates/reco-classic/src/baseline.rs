@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Requirement, Run,
-    ScoreError, ScoreKind, Scores, Term, Train, TypedApproach, Who,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Requirement,
+    Run, ScoreError, ScoreKind, Scores, Term, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +124,7 @@ fn bias(list: &[Entry], reg: f64, expected: impl Fn(usize) -> f64) -> f64 {
     deviation / (reg + list.len() as f64)
 }
 
-impl TypedApproach for Baseline {
+impl Approach for Baseline {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "stars: the mean, what the user adds and what the item adds";
 

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Requirement, Run, ScoreError,
-    ScoreKind, Scores, Train, TypedApproach, Who,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Requirement, Run,
+    ScoreError, ScoreKind, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ impl Default for Clusters {
     }
 }
 
-impl TypedApproach for Clusters {
+impl Approach for Clusters {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "stars: what users of the same kind give the item";
 

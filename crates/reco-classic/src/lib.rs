@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use reco_classic::Svd;
-//! use reco_core::{Run, Train, TypedApproach, Visitor};
+//! use reco_core::{Run, Train, Approach, Visitor};
 //!
 //! let ratings = [("ann", "Alien", 5.0), ("ann", "Brazil", 3.0), ("bob", "Alien", 4.0), ("bob", "Casablanca", 2.0)];
 //! let train = Train::from_ratings(ratings)?;
@@ -38,7 +38,7 @@ mod user_mean;
 
 use reco_core::ApproachEntry;
 
-pub use reco_core::{AskError, Asker, FitError, Model, RawInteraction, Run, Train, TrainError, TypedApproach, Visitor};
+pub use reco_core::{Approach, AskError, Asker, FitError, Model, RawInteraction, Run, Train, TrainError, Visitor};
 
 pub use crate::baseline::Baseline;
 pub use crate::clusters::Clusters;

@@ -11,7 +11,7 @@
 use std::num::NonZeroUsize;
 
 use reco_core::options::OptionsError;
-use reco_core::{Cause, Explanation, ItemIdx, Progress, RatingScale, Term, TypedApproach as _};
+use reco_core::{Approach as _, Cause, Explanation, ItemIdx, Progress, RatingScale, Term};
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{Baseline, Biases, not_negative};

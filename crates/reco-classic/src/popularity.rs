@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{
-    Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError, ScoreKind,
-    Scores, Train, TypedApproach,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
+    ScoreKind, Scores, Train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ const NAME: &str = "popularity";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Popularity {}
 
-impl TypedApproach for Popularity {
+impl Approach for Popularity {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "the items with the most training rows, the same for everyone";
 

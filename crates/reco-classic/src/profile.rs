@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Ablation, Catalogue, Cause, Explanation, Features, FitError, Fitted, Interactions, ItemIdx, LoadError, Query,
-    Recommender, Run, ScoreError, ScoreKind, Scores, Stated, Term, Train, TypedApproach, Who,
+    Ablation, Approach, Catalogue, Cause, Explanation, Features, FitError, Fitted, Interactions, ItemIdx, LoadError,
+    Query, Recommender, Run, ScoreError, ScoreKind, Scores, Stated, Term, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -163,7 +163,7 @@ fn band_of(cuts: &[f32], value: f32) -> usize {
     cuts.partition_point(|cut| *cut <= value)
 }
 
-impl TypedApproach for ProfileBased {
+impl Approach for ProfileBased {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "what people enjoy who are alike in age, gender, … and like the same genres";
 

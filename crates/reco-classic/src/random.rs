@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use reco_core::random::{keyed_hash, keyed_row_hash, unit_interval};
 use reco_core::{
-    Candidates, Catalogue, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError, ScoreKind,
-    Scores, Train, TypedApproach, UserId, Who,
+    Approach, Candidates, Catalogue, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
+    ScoreKind, Scores, Train, UserId, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ const NAME: &str = "random";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Random {}
 
-impl TypedApproach for Random {
+impl Approach for Random {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "chance: a hash of seed, user and item";
 

@@ -15,8 +15,8 @@ use reco_core::dot::{ItemTable, TableFormat};
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Query, Ranking, Recommender,
-    Requirement, Run, ScoreError, ScoreKind, Scores, Train, TypedApproach, Who,
+    Approach, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Query, Ranking,
+    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +71,7 @@ impl Svd {
     }
 }
 
-impl TypedApproach for Svd {
+impl Approach for Svd {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "stars: mean, biases and tastes learned as numbers (matrix factorisation)";
 

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
-    ScoreKind, Scores, Train, TypedApproach,
+    Approach, Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, LoadError, Query, Recommender, Run,
+    ScoreError, ScoreKind, Scores, Train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,7 @@ impl TopRated {
     }
 }
 
-impl TypedApproach for TopRated {
+impl Approach for TopRated {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "the items with the best mean rating, few ratings drawn towards the mean of all";
 

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Requirement,
-    Run, ScoreError, ScoreKind, Scores, Term, Train, TypedApproach, parallel,
+    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender,
+    Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, parallel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ const NAME: &str = "user-knn";
 #[serde(transparent)]
 pub struct UserKnn(pub Knn);
 
-impl TypedApproach for UserKnn {
+impl Approach for UserKnn {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "stars: what the most similar users gave the item";
 

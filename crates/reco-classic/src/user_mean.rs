@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{
-    Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError, ScoreKind,
-    Scores, Train, TypedApproach, Who,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
+    ScoreKind, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ const NAME: &str = "user-mean";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserMean {}
 
-impl TypedApproach for UserMean {
+impl Approach for UserMean {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "the mean of the user's own ratings, for every item alike: an error to be below";
 

@@ -19,11 +19,11 @@ use crate::{Catalogue, Fitted, Model, Run, Train};
 /// An approach as a public struct: its fields are its options, and [`Default`] their documented defaults.
 ///
 /// ```
-/// # use reco_core::{Catalogue, FitError, Fitted, LoadError, Run, Train, TypedApproach};
+/// # use reco_core::{Catalogue, FitError, Fitted, LoadError, Run, Train, Approach};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Clone, Default, Serialize, Deserialize)]
 /// # struct Svd { epochs: usize }
-/// # impl TypedApproach for Svd {
+/// # impl Approach for Svd {
 /// #     const NAME: &'static str = "svd";
 /// #     const ABOUT: &'static str = "";
 /// #     fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
@@ -36,7 +36,7 @@ use crate::{Catalogue, Fitted, Model, Run, Train};
 /// let model = Svd { epochs: 30, ..Svd::default() }.fit(&train, &Run::default());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub trait TypedApproach: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What `--approach` and `[[approach]] name` call it.
     const NAME: &'static str;
     /// One line for help and reports.
@@ -51,39 +51,39 @@ pub trait TypedApproach: Clone + Default + Serialize + DeserializeOwned + Send +
         Ok(())
     }
 
-    /// As [`Approach::memory`].
+    /// As [`AnyApproach::memory`].
     fn memory(&self, catalogue: &Catalogue) -> Need {
         let _ = catalogue;
         Need::default()
     }
 
-    /// As [`Approach::memory_to_load`].
+    /// As [`AnyApproach::memory_to_load`].
     fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
         self.memory(catalogue)
     }
 
-    /// As [`Approach::requires`].
+    /// As [`AnyApproach::requires`].
     fn requires(&self) -> Vec<Requirement> {
         Vec::new()
     }
 
-    /// Learns from `train`, whose rows meet the requirements; [`TypedApproach::fit`] checks that.
+    /// Learns from `train`, whose rows meet the requirements; [`Approach::fit`] checks that.
     ///
     /// # Errors
-    /// As [`Approach::fit`].
+    /// As [`AnyApproach::fit`].
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError>;
 
-    /// As [`Approach::load`].
+    /// As [`AnyApproach::load`].
     ///
     /// # Errors
-    /// As [`Approach::load`].
+    /// As [`AnyApproach::load`].
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
 
     /// Checks the options, the rows and the memory that it takes, learns from `train`, and gives a model that answers by
     /// ids.
     ///
     /// # Errors
-    /// An option that is out of bounds, rows that lack what it requires, too little memory; as [`Approach::fit`].
+    /// An option that is out of bounds, rows that lack what it requires, too little memory; as [`AnyApproach::fit`].
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Model, FitError> {
         let other = |error: Box<dyn Error + Send + Sync>| FitError::Other(error);
         self.check(Self::NAME).map_err(|error| other(error.into()))?;
@@ -93,9 +93,9 @@ pub trait TypedApproach: Clone + Default + Serialize + DeserializeOwned + Send +
     }
 }
 
-/// A configured way to make a recommender, whichever it is: every [`TypedApproach`] is one. Registries, experiments and
-/// tests hold `Box<dyn Approach>`.
-pub trait Approach: Send + Sync {
+/// A configured way to make a recommender, whichever it is: every [`Approach`] is one. Registries, experiments and
+/// tests hold `Box<dyn AnyApproach>`.
+pub trait AnyApproach: Send + Sync {
     /// Its name in the registry.
     fn name(&self) -> &'static str;
 
@@ -133,7 +133,7 @@ pub trait Approach: Send + Sync {
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
 }
 
-impl<A: TypedApproach> Approach for A {
+impl<A: Approach> AnyApproach for A {
     fn name(&self) -> &'static str {
         A::NAME
     }
@@ -143,15 +143,15 @@ impl<A: TypedApproach> Approach for A {
     }
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
-        TypedApproach::memory(self, catalogue)
+        Approach::memory(self, catalogue)
     }
 
     fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
-        TypedApproach::memory_to_load(self, catalogue)
+        Approach::memory_to_load(self, catalogue)
     }
 
     fn requires(&self) -> Vec<Requirement> {
-        TypedApproach::requires(self)
+        Approach::requires(self)
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
@@ -159,17 +159,17 @@ impl<A: TypedApproach> Approach for A {
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        TypedApproach::load(self, folder, catalogue, run)
+        Approach::load(self, folder, catalogue, run)
     }
 }
 
 impl ApproachEntry {
     /// The entry of `A`.
-    pub const fn of<A: TypedApproach>() -> Self {
+    pub const fn of<A: Approach>() -> Self {
         Self {
             name: A::NAME,
             about: A::ABOUT,
-            defaults: || Approach::options(&A::default()),
+            defaults: || AnyApproach::options(&A::default()),
             configure: |given| {
                 let place = format!("[[approach]] {}", A::NAME);
                 let options: A = options::parse(&place, given)?;
@@ -190,7 +190,7 @@ pub struct ApproachEntry {
     /// Its options at their defaults, as a JSON object; the keys of `[[approach]]`.
     pub defaults: fn() -> Value,
     /// Makes the approach with the options given; those not given keep their default.
-    pub configure: fn(&Value) -> Result<Box<dyn Approach>, OptionsError>,
+    pub configure: fn(&Value) -> Result<Box<dyn AnyApproach>, OptionsError>,
 }
 
 /// What an approach requires.
@@ -299,4 +299,4 @@ pub enum LoadError {
 }
 
 #[expect(dead_code, reason = "fails to compile if the trait loses its object safety")]
-fn object_safe(_: &dyn Approach) {}
+fn object_safe(_: &dyn AnyApproach) {}

@@ -3,7 +3,7 @@
 //! Does not know files, tensors, metrics or any model: those crates depend on this one, never the other way round.
 //!
 //! **Invariant**: wrong states cannot be expressed. Row numbers come from a [`Vocab`], ratings lie on their scale,
-//! scores are finite, rankings have distinct items, and [`Approach::fit`] cannot be handed a test row.
+//! scores are finite, rankings have distinct items, and [`AnyApproach::fit`] cannot be handed a test row.
 //!
 //! ```
 //! use std::num::NonZeroUsize;
@@ -41,7 +41,7 @@ mod train;
 pub mod vectors;
 mod vocab;
 
-pub use approach::{Approach, ApproachEntry, FitError, LoadError, Requirement, TypedApproach};
+pub use approach::{AnyApproach, Approach, ApproachEntry, FitError, LoadError, Requirement};
 pub use explanation::{Ablation, Cause, Choice, Explanation, Term};
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};
 pub use layers::{Layer, LayerGraph};

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use crate::{Approach, Catalogue};
+use crate::{AnyApproach, Catalogue};
 
 /// The memory assumed where that of the machine cannot be read: 16 GiB.
 pub const STATED: u64 = 16 << 30;
@@ -84,7 +84,7 @@ impl Need {
 ///
 /// # Errors
 /// More bytes than the machine has.
-pub fn affordable(approach: &dyn Approach, catalogue: &Catalogue) -> Result<Need, MemoryError> {
+pub fn affordable(approach: &dyn AnyApproach, catalogue: &Catalogue) -> Result<Need, MemoryError> {
     let need = approach.memory(catalogue);
     need.check(approach.name(), of_machine())?;
     Ok(need)
@@ -94,7 +94,7 @@ pub fn affordable(approach: &dyn Approach, catalogue: &Catalogue) -> Result<Need
 ///
 /// # Errors
 /// More bytes than the machine has.
-pub fn loadable(approach: &dyn Approach, catalogue: &Catalogue) -> Result<Need, MemoryError> {
+pub fn loadable(approach: &dyn AnyApproach, catalogue: &Catalogue) -> Result<Need, MemoryError> {
     let need = approach.memory_to_load(catalogue);
     need.check(approach.name(), of_machine())?;
     Ok(need)

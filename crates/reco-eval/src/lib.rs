@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use reco_classic::Svd;
-//! use reco_core::{Run, Train, TypedApproach};
+//! use reco_core::{Run, Train, Approach};
 //! use reco_eval::{Protocol, Test, evaluate};
 //!
 //! let train = Train::from_ratings([("ann", "Alien", 5.0), ("ann", "Brazil", 3.0), ("bob", "Alien", 4.0)])?;

@@ -173,7 +173,7 @@ impl fmt::Display for Evaluation {
 mod tests {
     use super::*;
     use reco_classic::Popularity;
-    use reco_core::{Run, TypedApproach as _};
+    use reco_core::{Approach as _, Run};
 
     fn train() -> Train {
         Train::from_ratings([("ann", "Alien", 5.0), ("ann", "Brazil", 3.0), ("bob", "Alien", 4.0)]).unwrap()

@@ -9,9 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reco_core::memory::Need;
-use reco_core::options::{OptionsError, parse};
-use reco_core::{Approach, ApproachEntry, Catalogue, FitError, Fitted, LoadError, Requirement, Run, Train};
-use serde_json::Value;
+use reco_core::{Catalogue, FitError, Fitted, LoadError, Requirement, Run, Train};
 
 use crate::batches::{Columns, Data};
 use crate::description::{Architecture, Description, Sizes};
@@ -22,38 +20,68 @@ use crate::network::Network;
 use crate::options::NetworkOptions;
 use crate::training::train;
 
-/// A network with the options it will be trained with.
-struct NetworkApproach {
-    description: &'static Description,
-    options: NetworkOptions,
+/// Makes a description an approach: a public struct of its options.
+macro_rules! network_approach {
+    ($(#[$documentation:meta])* $name:ident, $description:expr) => {
+        $(#[$documentation])*
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub crate::NetworkOptions);
+
+        impl $name {
+            fn network(&self) -> crate::approach::NetworkApproach<'_> {
+                crate::approach::NetworkApproach { description: &$description, options: &self.0 }
+            }
+        }
+
+        impl reco_core::Approach for $name {
+            const NAME: &'static str = $description.name;
+            const ABOUT: &'static str = $description.about;
+
+            fn check(&self, place: &str) -> Result<(), reco_core::options::OptionsError> {
+                self.0.check(place)
+            }
+
+            fn memory(&self, catalogue: &reco_core::Catalogue) -> reco_core::memory::Need {
+                self.network().memory(catalogue)
+            }
+
+            fn memory_to_load(&self, catalogue: &reco_core::Catalogue) -> reco_core::memory::Need {
+                self.network().memory_to_load(catalogue)
+            }
+
+            fn requires(&self) -> Vec<reco_core::Requirement> {
+                vec![reco_core::Requirement::Stars, reco_core::Requirement::KnownUsers]
+            }
+
+            fn learn(
+                &self,
+                train: &reco_core::Train,
+                run: &reco_core::Run<'_>,
+            ) -> Result<Box<dyn reco_core::Fitted>, reco_core::FitError> {
+                self.network().fit(train, run)
+            }
+
+            fn load(
+                &self,
+                folder: &std::path::Path,
+                catalogue: &std::sync::Arc<reco_core::Catalogue>,
+                run: &reco_core::Run<'_>,
+            ) -> Result<Box<dyn reco_core::Fitted>, reco_core::LoadError> {
+                self.network().load(folder, catalogue, run)
+            }
+        }
+    };
+}
+pub(crate) use network_approach;
+
+/// A network with the options that it is trained with.
+pub(crate) struct NetworkApproach<'a> {
+    pub(crate) description: &'static Description,
+    pub(crate) options: &'a NetworkOptions,
 }
 
-impl Description {
-    /// The registry's line, given [`configure`] for this description.
-    pub(crate) const fn entry(&self, configure: Configure) -> ApproachEntry {
-        ApproachEntry { name: self.name, about: self.about, defaults, configure }
-    }
-}
-
-type Configure = fn(&Value) -> Result<Box<dyn Approach>, OptionsError>;
-
-fn defaults() -> Value {
-    serde_json::to_value(NetworkOptions::default()).expect("plain numbers and names are JSON")
-}
-
-/// The network as an approach.
-///
-/// # Errors
-/// Options that it cannot be trained with.
-pub(crate) fn configure(description: &'static Description, options: &Value) -> Result<Box<dyn Approach>, OptionsError> {
-    let place = format!("[[approach]] {}", description.name);
-    let options: NetworkOptions = parse(&place, options)?;
-    let options =
-        options.checked(description.name).map_err(|error| OptionsError::Value { place, reason: error.to_string() })?;
-    Ok(Box::new(NetworkApproach { description, options }))
-}
-
-impl NetworkApproach {
+impl NetworkApproach<'_> {
     fn architecture(&self, catalogue: &Catalogue) -> Architecture {
         self.description.over(Sizes::of(catalogue, self.options.embedding_size))
     }
@@ -68,32 +96,18 @@ impl NetworkApproach {
         let need = layers.fold(need, |need, layer| need.and("the dense layer", &[n, layer.d_input, layer.d_output], 4));
         need.lowered_by("embedding_size")
     }
-}
 
-impl Approach for NetworkApproach {
-    fn name(&self) -> &'static str {
-        self.description.name
-    }
-
-    fn options(&self) -> Value {
-        serde_json::to_value(&self.options).expect("plain numbers and names are JSON")
-    }
-
-    fn memory(&self, catalogue: &Catalogue) -> Need {
+    pub(crate) fn memory(&self, catalogue: &Catalogue) -> Need {
         // While training: weights, two moments and gradients, and the network that is validated or kept as the best.
         self.copies(5, "embeddings and their moments", catalogue)
     }
 
-    fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
+    pub(crate) fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
         // The file's weights, and those of the network that takes them.
         self.copies(2, "embeddings", catalogue)
     }
 
-    fn requires(&self) -> Vec<Requirement> {
-        vec![Requirement::Stars, Requirement::KnownUsers]
-    }
-
-    fn fit(&self, data: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    pub(crate) fn fit(&self, data: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let started = Instant::now();
         Requirement::Stars.check(self.description.name, data)?;
         let device = ComputeDevice::find(run.device)?;
@@ -114,11 +128,16 @@ impl Approach for NetworkApproach {
         let item_features = item_features(&architecture, catalogue, &device.device);
         let network = Network::init(architecture, &mut Initial::new(run.seed, &device.device));
         let data = Data { fit: &fit, validation: &validation, item_features: item_features.as_ref() };
-        let (network, log) = train(network, &data, &self.options, &device.device, run, started)?;
+        let (network, log) = train(network, &data, self.options, &device.device, run, started)?;
         Ok(Box::new(FittedNetwork::new(network, Arc::clone(catalogue), item_features, device, log)))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+    pub(crate) fn load(
+        &self,
+        folder: &Path,
+        catalogue: &Arc<Catalogue>,
+        run: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
         let device = ComputeDevice::find(run.device)?;
         Ok(Box::new(FittedNetwork::load(folder, catalogue, self.architecture(catalogue), device)?))
     }
@@ -126,17 +145,16 @@ impl Approach for NetworkApproach {
 
 #[cfg(test)]
 mod tests {
-    use reco_core::DeviceChoice;
     use reco_core::testing::conformance::{Suite, check};
     use reco_core::testing::{Feedback, checkerboard};
+    use reco_core::{ApproachEntry, DeviceChoice};
     use serde_json::json;
 
-    use super::*;
     use crate::{APPROACHES, two_tower};
 
     #[test]
     fn a_description_is_all_that_an_approach_takes() {
-        let entry = &two_tower::NETWORK.entry(|options| configure(&two_tower::NETWORK, options));
+        let entry = &ApproachEntry::of::<two_tower::TwoTower>();
         let options = json!({ "epochs": 60, "batch_size": 16, "learning_rate": 0.01, "embedding_size": 8 });
         check(&Suite { entry, options, personal: Some(Feedback::Stars), device: DeviceChoice::Cpu });
     }

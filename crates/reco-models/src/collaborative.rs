@@ -4,7 +4,13 @@
 //!
 //! **Invariant**: with 66 users and 9,741 items it has the 490,352 parameters that Keras prints for the article.
 
+use crate::approach::network_approach;
 use crate::description::{Description, Loss, Product, Similarity};
+
+network_approach! {
+    /// The approach `collaborative`: the cosine of a user's and an item's embedding, as in the article.
+    Collaborative, NETWORK
+}
 
 pub(crate) const NETWORK: Description = Description {
     name: "collaborative",

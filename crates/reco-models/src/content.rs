@@ -12,26 +12,15 @@ use std::sync::Arc;
 
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
-use reco_core::options::{OptionsError, parse};
 use reco_core::{
-    Ablation, Approach, ApproachEntry, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx,
-    LayerGraph, LoadError, Query, Recommender, Requirement, Run, Scaling, ScoreError, ScoreKind, Scores, Target, Term,
-    Train, Who,
+    Ablation, Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LayerGraph, LoadError,
+    Query, Recommender, Requirement, Run, Scaling, ScoreError, ScoreKind, Scores, Target, Term, Train, Who,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::device::ComputeDevice;
 use crate::fitted::WEIGHTS;
 use crate::tensors::{indices, matrix, scores as values};
-
-/// The registry's line.
-pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
-    name: NAME,
-    about: "ratings times item features give a user's weights, weights times features give scores",
-    defaults: || serde_json::to_value(Options {}).expect("an empty table is JSON"),
-    configure,
-};
 
 const NAME: &str = "content";
 
@@ -41,19 +30,13 @@ const TILE: usize = 4 << 20;
 /// Queries scored at a time.
 const QUERIES: usize = 64;
 
-/// It has no options.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Options {}
-
-struct ContentApproach;
-
-fn configure(options: &Value) -> Result<Box<dyn Approach>, OptionsError> {
-    parse::<Options>("[[approach]] content", options)?;
-    Ok(Box::new(ContentApproach))
-}
+/// The approach `content`: a user's ratings times item features are weights, these times features are scores. It has no
+/// options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {}
 
 /// Each user's weights of the item features.
-struct Content {
+struct FittedContent {
     weights: UserWeights,
     /// `[n_items, n_features]`
     features: Tensor<2>,
@@ -97,7 +80,7 @@ fn ratings(rows: &[Vec<(ItemIdx, Target)>], n_rows: usize, n_items: usize, devic
     Tensor::from_data(TensorData::new(dense, [n_rows, n_items]), &device.device)
 }
 
-impl Content {
+impl FittedContent {
     fn features(catalogue: &Catalogue, device: &ComputeDevice) -> Option<Tensor<2>> {
         let features = catalogue.item_features.matrix();
         (features.n_columns() > 0 && features.n_rows() > 0).then(|| matrix(features, &device.device))
@@ -118,26 +101,22 @@ impl Content {
     }
 }
 
-impl Approach for ContentApproach {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn options(&self) -> Value {
-        (ENTRY.defaults)()
-    }
+impl Approach for Content {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "ratings times item features give a user's weights, weights times features give scores";
 
     fn requires(&self) -> Vec<Requirement> {
         vec![Requirement::ItemFeatures]
     }
 
-    fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+    fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         if train.fit.is_empty() {
             return Err(FitError::NoRows { approach: NAME });
         }
         let device = ComputeDevice::find(run.device)?;
         let catalogue = &train.catalogue;
-        let features = Content::features(catalogue, &device).ok_or(FitError::NoItemFeatures { approach: NAME })?;
+        let features =
+            FittedContent::features(catalogue, &device).ok_or(FitError::NoItemFeatures { approach: NAME })?;
         let mut rated = vec![Vec::new(); catalogue.n_users()];
         for row in train.fit.iter() {
             rated[row.user.index()].push((row.item, row.target));
@@ -154,24 +133,24 @@ impl Approach for ContentApproach {
         }
         run.progress.end();
         let weights = UserWeights::new(Tensor::cat(weights, 0));
-        Ok(Box::new(Content { weights, features, catalogue: Arc::clone(catalogue), device }))
+        Ok(Box::new(FittedContent { weights, features, catalogue: Arc::clone(catalogue), device }))
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
         let device = ComputeDevice::find(run.device)?;
         let path = folder.join(WEIGHTS);
         let refuse = |reason: String| LoadError::Weights { path: path.display().to_string(), approach: NAME, reason };
-        let features = Content::features(catalogue, &device)
+        let features = FittedContent::features(catalogue, &device)
             .ok_or_else(|| refuse("the catalogue beside it has no item features".to_owned()))?;
         let shape = [catalogue.n_users(), features.dims()[1]];
         let weights = UserWeights::new(Tensor::zeros(shape, &device.device))
             .try_load_file(&path)
             .map_err(|error| refuse(error.to_string()))?;
-        Ok(Box::new(Content { weights, features, catalogue: Arc::clone(catalogue), device }))
+        Ok(Box::new(FittedContent { weights, features, catalogue: Arc::clone(catalogue), device }))
     }
 }
 
-impl Recommender for Content {
+impl Recommender for FittedContent {
     fn score_kind(&self) -> ScoreKind {
         // Weights sum to 1, so scores lie in [0, 1]: comparable with targets only where these do as well.
         match self.catalogue.scaling {
@@ -208,7 +187,7 @@ impl Recommender for Content {
     }
 }
 
-impl Content {
+impl FittedContent {
     /// What each feature adds to the score of `item`, given the user's `weights`.
     fn explanation(&self, weights: &[f32], item: ItemIdx, score: f32) -> Explanation {
         let features = &self.catalogue.item_features;
@@ -230,7 +209,7 @@ impl Content {
     }
 }
 
-impl Fitted for Content {
+impl Fitted for FittedContent {
     fn n_parameters(&self) -> usize {
         self.weights.num_params()
     }

@@ -1,4 +1,4 @@
-//! Errors of devices and of network options.
+//! Errors of devices.
 //!
 //! Does not know how an error is shown.
 //!
@@ -6,7 +6,7 @@
 
 use reco_core::{FitError, LoadError};
 
-/// Why a device could not be used or an option makes no sense.
+/// Why a device could not be used.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ModelError {
     /// wgpu found nothing to run on.
@@ -20,18 +20,6 @@ pub enum ModelError {
     /// CUDA was asked of a build without it.
     #[error("this build of reco has no CUDA\nhint: build with `--features cuda`, or choose `device = \"wgpu\"`")]
     NoCuda,
-    /// An option beyond its bounds.
-    #[error("`{option} = {value}` makes no sense for `{approach}`: {reason}")]
-    Option {
-        /// The approach.
-        approach: &'static str,
-        /// The option.
-        option: &'static str,
-        /// Its value.
-        value: String,
-        /// What it should be.
-        reason: &'static str,
-    },
 }
 
 impl From<ModelError> for FitError {

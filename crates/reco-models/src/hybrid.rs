@@ -6,8 +6,14 @@
 //! **Invariant**: with 66 users, 9,741 items, 20 features and 2 contexts it has the 983,700 parameters that Keras
 //! prints.
 
+use crate::approach::network_approach;
 use crate::description::{Dense, Description, Input, Loss, Units};
 use crate::neural::{COSINE, DENSE};
+
+network_approach! {
+    /// The approach `hybrid`: `neural` with item features and the context of the rating.
+    Hybrid, NETWORK
+}
 
 pub(crate) const NETWORK: Description = Description {
     name: "hybrid",

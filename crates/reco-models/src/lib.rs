@@ -5,9 +5,14 @@
 //!
 //! **Invariant**: one training loop, one scoring path; the same seed on the same device gives the same bytes.
 //!
-//! ```
-//! let names: Vec<&str> = reco_models::APPROACHES.iter().map(|approach| approach.name).collect();
-//! assert_eq!(names, ["content", "collaborative", "neural", "hybrid"]);
+//! ```no_run
+//! use reco_core::{Approach, Run, Train};
+//! use reco_models::{Neural, NetworkOptions};
+//!
+//! let train = Train::from_ratings([("ann", "Alien", 5.0), ("ann", "Brazil", 3.0), ("bob", "Alien", 4.0)])?;
+//! let model = Neural(NetworkOptions { epochs: 20, ..NetworkOptions::default() }).fit(&train, &Run::default())?;
+//! println!("{:?}, trained on {}", model.recommend("bob", 10)?, reco_core::Fitted::device(&model));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod adam;
@@ -38,23 +43,22 @@ mod two_tower;
 use reco_core::ApproachEntry;
 
 pub use ceilings::{Ceiling, DeviceCeilings, Unit, ceilings};
+pub use collaborative::Collaborative;
+pub use content::Content;
 pub use device::{ComputeDevice, DeviceInfo, devices, versions};
 pub use error::ModelError;
+pub use hybrid::Hybrid;
+pub use neural::Neural;
 pub use options::{NetworkOptions, OptimizerKind, Shuffle, TrainingStep, UntrainedRows};
 
-/// Lists networks by their modules, each of which has a description `NETWORK`.
-macro_rules! approaches {
-    ($($network:ident),* $(,)?) => {
-        /// The article's approaches, in its order. An approach is one file and one name here.
-        pub static APPROACHES: &[ApproachEntry] = &[
-            content::ENTRY,
-            $($network::NETWORK.entry(|options| approach::configure(&$network::NETWORK, options))),*
-        ];
+/// The article's approaches, in its order. A network is one file and one line here.
+pub static APPROACHES: &[ApproachEntry] = &[
+    ApproachEntry::of::<Content>(),
+    ApproachEntry::of::<Collaborative>(),
+    ApproachEntry::of::<Neural>(),
+    ApproachEntry::of::<Hybrid>(),
+];
 
-        /// The networks among them.
-        #[cfg(test)]
-        const NETWORKS: &[description::Description] = &[$($network::NETWORK),*];
-    };
-}
-
-approaches![collaborative, neural, hybrid];
+/// The networks among them.
+#[cfg(test)]
+const NETWORKS: &[description::Description] = &[collaborative::NETWORK, neural::NETWORK, hybrid::NETWORK];

@@ -5,7 +5,13 @@
 //!
 //! **Invariant**: with 66 users and 9,741 items it has the 983,252 parameters that Keras prints for the article.
 
+use crate::approach::network_approach;
 use crate::description::{Dense, Description, Input, Loss, Product, Similarity, Units};
+
+network_approach! {
+    /// The approach `neural`: the cosine beside a dense layer over a second pair of embeddings (He et al. 2017).
+    Neural, NETWORK
+}
 
 pub(crate) const NETWORK: Description = Description {
     name: "neural",

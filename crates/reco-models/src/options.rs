@@ -4,9 +4,8 @@
 //!
 //! **Invariant**: checked options can be trained with: sizes are positive, shares lie in [0, 1).
 
+use reco_core::options::OptionsError;
 use serde::{Deserialize, Serialize};
-
-use crate::ModelError;
 
 /// Options of every network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,27 +93,35 @@ impl Default for NetworkOptions {
 }
 
 impl NetworkOptions {
-    /// These options, if one can train with them.
+    /// Refuses options that one cannot train with; `place` is where they stand, for the message.
     ///
     /// # Errors
     /// The first option that is beyond its bounds.
-    pub fn checked(self, approach: &'static str) -> Result<Self, ModelError> {
-        let refuse = |option, value: String, reason| Err(ModelError::Option { approach, option, value, reason });
-        if self.embedding_size == 0 {
-            return refuse("embedding_size", "0".to_owned(), "it is at least 1");
+    pub(crate) fn check(&self, place: &str) -> Result<(), OptionsError> {
+        let Self { embedding_size, epochs, batch_size, learning_rate, validation_split, .. } = *self;
+        let bounds = [
+            ("embedding_size", embedding_size.to_string(), embedding_size > 0, "it is at least 1"),
+            ("epochs", epochs.to_string(), epochs > 0, "it is at least 1"),
+            ("batch_size", batch_size.to_string(), batch_size > 0, "it is at least 1"),
+            (
+                "learning_rate",
+                learning_rate.to_string(),
+                learning_rate.is_finite() && learning_rate > 0.0,
+                "it is above 0",
+            ),
+            (
+                "validation_split",
+                validation_split.to_string(),
+                (0.0..1.0).contains(&validation_split),
+                "it is at least 0 and below 1",
+            ),
+        ];
+        match bounds.into_iter().find(|(.., holds, _)| !holds) {
+            Some((key, value, _, bound)) => {
+                let reason = format!("`{key}` is `{value}`\nhint: {bound}");
+                Err(OptionsError::Value { place: place.to_owned(), reason })
+            }
+            None => Ok(()),
         }
-        if self.epochs == 0 {
-            return refuse("epochs", "0".to_owned(), "it is at least 1");
-        }
-        if self.batch_size == 0 {
-            return refuse("batch_size", "0".to_owned(), "it is at least 1");
-        }
-        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return refuse("learning_rate", self.learning_rate.to_string(), "it is above 0");
-        }
-        if !(0.0..1.0).contains(&self.validation_split) {
-            return refuse("validation_split", self.validation_split.to_string(), "it is at least 0 and below 1");
-        }
-        Ok(self)
     }
 }

@@ -181,14 +181,14 @@ mod tests {
 
     use super::*;
     use crate::adam::Adam;
-    use crate::approach::configure;
+    use crate::approach::NetworkApproach;
     use crate::batches::Columns;
     use crate::description::{Dense, Description, Input};
     use crate::device::ComputeDevice;
     use crate::fitted::item_features;
     use crate::modules::Initial;
     use crate::optimizer::adam_step;
-    use crate::{NETWORKS, OptimizerKind, neural, two_tower};
+    use crate::{NETWORKS, OptimizerKind, TrainingStep, neural, two_tower};
 
     const EPOCHS: usize = 4;
 
@@ -290,19 +290,19 @@ mod tests {
             ..neural::NETWORK
         };
         let train = checkerboard(12, Feedback::Stars).train;
-        let trained = |description: &'static Description, step: &str| {
-            let options = serde_json::json!({ "epochs": 3, "training_step": step });
+        let trained = |description: &'static Description, training_step| {
+            let options = NetworkOptions { epochs: 3, training_step, ..NetworkOptions::default() };
             let notes = Notes::default();
             let run = Run { seed: 3, device: DeviceChoice::Cpu, progress: &notes };
-            let fitted = configure(description, &options).unwrap().fit(&train, &run).unwrap();
+            let fitted = NetworkApproach { description, options: &options }.fit(&train, &run).unwrap();
             let losses: Vec<f64> = fitted.training().unwrap().epochs.iter().map(|epoch| epoch.train_loss).collect();
             (losses, notes.0.into_inner().unwrap())
         };
-        let [(fused, notes), (plain, silence)] = ["fused", "plain"].map(|step| trained(&SHARED, step));
+        let [(fused, notes), (plain, silence)] = [TrainingStep::Fused, TrainingStep::Plain].map(|step| trained(&SHARED, step));
         assert_eq!(fused, plain);
         let expected = "`shared` is trained by autodiff, which is slower: two branches read the tower `cf_xusers_emb`";
         assert_eq!((notes, silence), (vec![expected.to_owned()], Vec::new()));
-        assert_eq!(trained(&neural::NETWORK, "fused").1, Vec::<String>::new());
+        assert_eq!(trained(&neural::NETWORK, TrainingStep::Fused).1, Vec::<String>::new());
     }
 
     /// Scores of all items for the first two users, of a hybrid that never met these users nor the last four items.

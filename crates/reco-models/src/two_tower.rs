@@ -4,7 +4,13 @@
 //!
 //! **Invariant**: a network of the tests alone: nothing outside this file names its branches.
 
+use crate::approach::network_approach;
 use crate::description::{Dense, Description, Input, Loss, Product, Similarity, Units};
+
+network_approach! {
+    /// The approach `two-tower`.
+    TwoTower, NETWORK
+}
 
 pub(crate) const NETWORK: Description = Description {
     name: "two-tower",

@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use reco_core::testing::{Feedback, checkerboard, left_out};
-use reco_core::{Approach, Candidates, DeviceChoice, Fitted, Query, Run, Scores, Seen, Silent, Who};
+use reco_core::{AnyApproach, Candidates, DeviceChoice, Fitted, Query, Run, Scores, Seen, Silent, Who};
 use reco_models::{APPROACHES, ComputeDevice};
 use serde_json::json;
 
@@ -38,7 +38,7 @@ fn has_wgpu() -> bool {
     }
 }
 
-fn approach(name: &str, epochs: usize) -> Box<dyn Approach> {
+fn approach(name: &str, epochs: usize) -> Box<dyn AnyApproach> {
     let entry = APPROACHES.iter().find(|entry| entry.name == name).unwrap();
     let options = match name {
         "content" => json!({}),

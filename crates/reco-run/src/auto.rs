@@ -16,8 +16,8 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{
-    Approach, ApproachEntry, Candidates, Catalogue, Choice, Explanation, FitError, Fitted, ItemIdx, LoadError, Profile,
-    Query, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Who,
+    AnyApproach, ApproachEntry, Candidates, Catalogue, Choice, Explanation, FitError, Fitted, ItemIdx, LoadError,
+    Profile, Query, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -119,7 +119,7 @@ pub(crate) fn resolve(given: &mut Value, siblings: &[(&str, &str, Value)]) {
 pub(crate) struct Auto {
     options: AutoOptions,
     /// One per slot.
-    parts: Vec<Box<dyn Approach>>,
+    parts: Vec<Box<dyn AnyApproach>>,
 }
 
 impl Auto {
@@ -182,7 +182,7 @@ impl AutoOptions {
     }
 }
 
-impl Approach for Auto {
+impl AnyApproach for Auto {
     fn name(&self) -> &'static str {
         NAME
     }

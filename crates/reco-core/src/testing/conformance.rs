@@ -1,4 +1,4 @@
-//! Checks that an approach keeps the promises of [`Approach`], [`Recommender`](crate::Recommender) and [`Fitted`].
+//! Checks that an approach keeps the promises of [`AnyApproach`], [`Recommender`](crate::Recommender) and [`Fitted`].
 //!
 //! After `RecommenderBaseTestMixin` in the tests of the Python package `implicit`. Does not know how good rankings are
 //! on real ratings: metrics say that.
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Checkerboard, Feedback, checkerboard};
 use crate::{
-    Approach, ApproachEntry, Candidates, DeviceChoice, FitError, Fitted, Interactions, ItemIdx, LoadError, Profile,
+    AnyApproach, ApproachEntry, Candidates, DeviceChoice, FitError, Fitted, Interactions, ItemIdx, LoadError, Profile,
     Progress, Query, Ranking, Run, ScoreError, Scores, Seen, Silent, Target, Train, Who, memory,
 };
 
@@ -107,7 +107,7 @@ fn leaves(value: &Value) -> Vec<Vec<String>> {
     table.iter().flat_map(below).collect()
 }
 
-fn configured(suite: &Suite<'_>) -> Box<dyn Approach> {
+fn configured(suite: &Suite<'_>) -> Box<dyn AnyApproach> {
     let ApproachEntry { name, about, defaults, configure } = suite.entry;
     assert!(!about.is_empty(), "`{name}` says nothing about itself");
     let unknown = configure(&json!({ "no_such_option": 1 })).err();
@@ -123,7 +123,7 @@ fn run(suite: &Suite<'_>) -> Run<'static> {
     Run { seed: 7, device: suite.device, progress: &Silent }
 }
 
-fn fit(suite: &Suite<'_>, approach: &dyn Approach, train: &Train) -> Box<dyn Fitted> {
+fn fit(suite: &Suite<'_>, approach: &dyn AnyApproach, train: &Train) -> Box<dyn Fitted> {
     approach.fit(train, &run(suite)).unwrap_or_else(|error| panic!("`{}` does not fit: {error}", suite.entry.name))
 }
 
@@ -159,7 +159,7 @@ impl Held {
         self.fitted.recommend(queries, k).unwrap_or_else(|error| panic!("`{}` does not recommend: {error}", self.name))
     }
 
-    fn refuses_or_survives_no_rows(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+    fn refuses_or_survives_no_rows(&self, suite: &Suite<'_>, approach: &dyn AnyApproach) {
         let fit = Interactions::builder(self.board.train.catalogue.contexts.len()).finish();
         let empty = Train { fit, ..self.board.train.clone() };
         if let Err(error) = approach.fit(&empty, &run(suite)) {
@@ -271,7 +271,7 @@ impl Held {
         }
     }
 
-    fn fits_and_saves_the_same_twice(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+    fn fits_and_saves_the_same_twice(&self, suite: &Suite<'_>, approach: &dyn AnyApproach) {
         let again = fit(suite, approach, &self.board.train);
         let (first, second) = (self.saved(&*self.fitted), self.saved(&*again));
         assert!(!first.files().is_empty(), "`{}` saves nothing", self.name);
@@ -282,7 +282,7 @@ impl Held {
         }
     }
 
-    fn loads_what_it_saved(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+    fn loads_what_it_saved(&self, suite: &Suite<'_>, approach: &dyn AnyApproach) {
         let folder = self.saved(&*self.fitted);
         let loaded = approach
             .load(&folder.0, &self.board.train.catalogue, &run(suite))
@@ -296,13 +296,13 @@ impl Held {
         assert_eq!(loaded.score_kind(), self.fitted.score_kind(), "`{}`: loading changes what scores are", self.name);
     }
 
-    fn refuses_another_catalogue(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+    fn refuses_another_catalogue(&self, suite: &Suite<'_>, approach: &dyn AnyApproach) {
         let folder = self.saved(&*self.fitted);
         let larger = checkerboard(SIZE + 2, Feedback::Stars).train.catalogue;
         self.refused(approach.load(&folder.0, &larger, &run(suite)), "made for another catalogue");
     }
 
-    fn refuses_damaged_files(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+    fn refuses_damaged_files(&self, suite: &Suite<'_>, approach: &dyn AnyApproach) {
         for file in self.saved(&*self.fitted).files() {
             for damage in ["missing", "empty", "cut in half", "foreign"] {
                 let folder = self.saved(&*self.fitted);
@@ -364,7 +364,7 @@ impl Held {
     }
 
     /// A fit that is told to stop, at any time it asks, ends without a model.
-    fn stops_when_asked(&self, suite: &Suite<'_>, approach: &dyn Approach) {
+    fn stops_when_asked(&self, suite: &Suite<'_>, approach: &dyn AnyApproach) {
         let never = Limited::new(usize::MAX);
         let fitted = approach.fit(&self.board.train, &Run { progress: &never, ..run(suite) });
         assert!(fitted.is_ok(), "`{}` stops without being asked", self.name);

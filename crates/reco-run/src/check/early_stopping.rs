@@ -6,7 +6,7 @@
 //!
 //! **Invariant**: an approach without these options is not looked at.
 
-use reco_core::Approach;
+use reco_core::AnyApproach;
 use reco_features::Dataset;
 
 use super::{CheckEntry, Finding, Severity, Subject, Unknown, Verdict, counts};
@@ -73,7 +73,7 @@ fn strangers(dataset: &Dataset, share: f64) -> String {
 }
 
 /// `patience` and `validation_split` of an approach that has them.
-fn stops(approach: &dyn Approach) -> Option<(u64, f64)> {
+fn stops(approach: &dyn AnyApproach) -> Option<(u64, f64)> {
     let options = approach.options();
     Some((options["patience"].as_u64()?, options["validation_split"].as_f64()?))
 }

@@ -12,7 +12,7 @@ mod written;
 use std::sync::Arc;
 
 use reco_core::options::{self, OptionsError, did_you_mean};
-use reco_core::{Approach, ApproachEntry, DeviceChoice};
+use reco_core::{AnyApproach, ApproachEntry, DeviceChoice};
 use reco_data::DataConfig;
 use reco_eval::Protocol;
 use reco_features::{FeaturesConfig, FeaturesError, SplitConfig, find_split};
@@ -63,7 +63,7 @@ pub struct Configured {
     /// The registry's entry.
     pub kind: &'static str,
     /// The approach.
-    pub approach: Arc<dyn Approach>,
+    pub approach: Arc<dyn AnyApproach>,
 }
 
 /// Why an experiment cannot be read. Files are named as they were given.
