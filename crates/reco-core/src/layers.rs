@@ -18,7 +18,7 @@ pub struct LayerGraph {
 /// One layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
-    /// Unique within the network; for layers with weights, the module's own path: `cf_xusers_emb`.
+    /// Unique within the network: `cf_xusers_emb`.
     pub name: String,
     /// `Input`, `Embedding`, `Dot`, `Concatenate`, `Dense`.
     pub kind: String,

@@ -131,10 +131,9 @@ pub(crate) struct Architecture {
     pub(crate) sizes: Sizes,
     /// In the order in which the description first names them.
     pub(crate) towers: Vec<Tower>,
-    /// For each product, its towers: the user's, the item's.
-    pub(crate) products: Vec<[usize; 2]>,
+    pub(crate) products: Vec<ProductOver>,
     /// The dense layers that have something to read.
-    pub(crate) layers: Vec<DenseShape>,
+    pub(crate) layers: Vec<DenseOver>,
 }
 
 /// An embedding table, `[n_rows, embedding_size]`.
@@ -155,9 +154,17 @@ pub(crate) enum Reader {
     Layer { layer: usize, from: usize },
 }
 
+/// A product with its towers.
+#[derive(Clone, Debug)]
+pub(crate) struct ProductOver {
+    pub(crate) of: Product,
+    /// The user's, the item's.
+    pub(crate) towers: [usize; 2],
+}
+
 /// A dense layer with its widths.
 #[derive(Clone, Debug)]
-pub(crate) struct DenseShape {
+pub(crate) struct DenseOver {
     pub(crate) of: Dense,
     pub(crate) inputs: Vec<Segment>,
     pub(crate) d_input: usize,
@@ -197,9 +204,10 @@ impl Description {
         let mut products = Vec::new();
         for (of, product) in self.products.iter().zip(0..) {
             let reader = |factor| Reader::Product { product, factor };
-            products.push([tower(of.users, Side::User, reader(0)), tower(of.items, Side::Item, reader(1))]);
+            let towers = [tower(of.users, Side::User, reader(0)), tower(of.items, Side::Item, reader(1))];
+            products.push(ProductOver { of: *of, towers });
         }
-        let mut layers: Vec<DenseShape> = Vec::new();
+        let mut layers: Vec<DenseOver> = Vec::new();
         for of in self.layers {
             let (mut inputs, mut d_input) = (Vec::new(), 0_usize);
             for input in of.inputs {
@@ -220,14 +228,14 @@ impl Description {
                 Units::AsInputs => d_input,
             };
             if d_input > 0 {
-                layers.push(DenseShape { of: *of, inputs, d_input, d_output });
+                layers.push(DenseOver { of: *of, inputs, d_input, d_output });
             }
         }
         Architecture { description: *self, sizes, towers, products, layers }
     }
 }
 
-impl DenseShape {
+impl DenseOver {
     /// Whether something that it reads is trained as well.
     pub(crate) fn reads_towers(&self) -> bool {
         self.inputs.iter().any(|input| matches!(input.source, Source::Tower(_)))
@@ -258,13 +266,13 @@ impl Architecture {
     pub(crate) fn graph(&self) -> LayerGraph {
         let mut graph = LayerGraph::new(self.description.title);
         let mut branches = Vec::new();
-        for (product, towers) in self.description.products.iter().zip(&self.products) {
-            let detail = if product.similarity == Similarity::Cosine { "normalize" } else { "" };
+        for ProductOver { of, towers } in &self.products {
+            let detail = if of.similarity == Similarity::Cosine { "normalize" } else { "" };
             let factors = towers.map(|tower| self.add_source(&mut graph, Source::Tower(tower)));
-            graph.add(product.layer, "Dot", detail, &factors, 1, 0);
-            branches.push(product.layer);
+            graph.add(of.layer, "Dot", detail, &factors, 1, 0);
+            branches.push(of.layer);
         }
-        for DenseShape { of, inputs, d_input, d_output } in &self.layers {
+        for DenseOver { of, inputs, d_input, d_output } in &self.layers {
             let read: Vec<&str> = inputs.iter().map(|input| self.add_source(&mut graph, input.source)).collect();
             let stem = of.layer.rsplit_once('_').map_or(of.layer, |(stem, _)| stem);
             let concat = format!("{stem}_concat");

@@ -10,7 +10,7 @@ use burn::nn::Linear;
 use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, s};
 
-use crate::description::{Architecture, DenseShape, Side, Similarity, Source};
+use crate::description::{Architecture, DenseOver, Side, Similarity, Source};
 use crate::modules::{EmbeddingTable, Initial, bias_of, cosine, dot, normalize, pairwise_relu};
 
 /// One batch on the device.
@@ -124,10 +124,10 @@ impl Network {
 
     /// All that the last unit joins, in the order of the architecture: `[n, d]` each.
     fn branches(&self, batch: &Batch) -> Vec<Tensor<2>> {
-        let Architecture { description, products, layers, .. } = &self.architecture;
-        let products = description.products.iter().zip(products).map(|(product, towers)| {
-            let [users, items] = towers.map(|tower| batch.rows[tower].clone());
-            match product.similarity {
+        let Architecture { products, layers, .. } = &self.architecture;
+        let products = products.iter().map(|product| {
+            let [users, items] = product.towers.map(|tower| batch.rows[tower].clone());
+            match product.of.similarity {
                 Similarity::Cosine => cosine(users, items),
                 Similarity::Dot => dot(users, items),
             }
@@ -145,7 +145,7 @@ impl Network {
     /// - batch: user towers' rows and contexts `[q, …]`, item towers' rows and features `[n_items, …]`
     /// - output: `[q, n_items]`
     pub(crate) fn forward_all(&self, batch: &Batch) -> Tensor<2> {
-        let Architecture { description, products, layers, .. } = &self.architecture;
+        let Architecture { products, layers, .. } = &self.architecture;
         let (weight, bias) = weights(self.output());
         let mut from = 0;
         let mut next = |width: usize| {
@@ -153,8 +153,8 @@ impl Network {
             weight.clone().slice(s![from - width..from, ..])
         };
         let (mut of_pairs, mut of_sides) = (Vec::new(), Vec::new());
-        for (product, towers) in description.products.iter().zip(products) {
-            let [users, items] = towers.map(|tower| match product.similarity {
+        for product in products {
+            let [users, items] = product.towers.map(|tower| match product.of.similarity {
                 Similarity::Cosine => normalize(batch.rows[tower].clone()),
                 Similarity::Dot => batch.rows[tower].clone(),
             });
@@ -176,7 +176,7 @@ impl Network {
 
     /// What a layer sums up before its rectifier: the user's half, `[q, d_output]`, and the item's, `[n_items,
     /// d_output]`, as far as it reads either. Its sum over a concatenation splits; the bias is in the first half.
-    fn halves(&self, layer: &DenseShape, dense: &Linear, batch: &Batch) -> [Option<Tensor<2>>; 2] {
+    fn halves(&self, layer: &DenseOver, dense: &Linear, batch: &Batch) -> [Option<Tensor<2>>; 2] {
         let (weight, bias) = weights(dense);
         let mut bias = Some(bias);
         [Side::User, Side::Item].map(|side| {

@@ -18,7 +18,7 @@ use reco_core::vectors::padded;
 use reco_core::{FitError, Run};
 
 use self::adam::{MetRows, RowStates};
-use self::step::{DenseLayer, Gradients, Output, Product, Share, Touch, UpdateDense, UpdateRows};
+use self::step::{DenseLayer, Gradients, Output, Share, Touch, UpdateDense, UpdateRows};
 use crate::adam::Adam;
 use crate::arithmetic::Padded;
 use crate::batches::{Columns, Data};
@@ -45,7 +45,6 @@ pub(super) struct OnCpu {
     tables: Vec<Tower>,
     users: MetRows,
     items: MetRows,
-    products: Vec<Product>,
     layers: Vec<DenseLayer>,
     output: Output,
     /// `[n_items, n_features]`, where a layer reads them.
@@ -92,14 +91,12 @@ impl OnCpu {
         let widths: Vec<usize> = architecture.layers.iter().map(|layer| layer.d_output).collect();
         let output = Output::new(&weight, bias[0], architecture.products.len(), &widths);
         let layers = architecture.layers.iter().zip(&dense);
-        let products = architecture.description.products.iter().zip(&architecture.products);
         Ok(Self {
             network: network.clone(),
             tables,
             users: MetRows::new(architecture.sizes.n_users),
             items: MetRows::new(architecture.sizes.n_items),
-            products: products.map(|(of, towers)| Product { similarity: of.similarity, towers: *towers }).collect(),
-            layers: layers.map(|(shape, (weight, bias))| DenseLayer::new(weight, bias, shape)).collect(),
+            layers: layers.map(|(of, (weight, bias))| DenseLayer::new(weight, bias, of)).collect(),
             output,
             features,
             shares: Vec::new(),

@@ -10,24 +10,14 @@ use super::adam::{self, MetRows};
 use super::{BLOCK, OnCpu, Tower, zeros};
 use crate::arithmetic::{Padded, Rows, add_transposed_product, product};
 use crate::batches::Columns;
-use crate::description::{DenseShape, Reader, Segment, Side, Similarity, Source};
+use crate::description::{Architecture, DenseOver, Reader, Segment, Side, Similarity, Source};
 
 /// The least squared length.
 const LEAST_SQUARE: f32 = 1e-12;
 
-/// A product of two towers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Product {
-    pub(super) similarity: Similarity,
-    /// The user's, the item's.
-    pub(super) towers: [usize; 2],
-}
-
 /// A dense layer before a rectifier, with its moments.
 #[derive(Debug)]
 pub(super) struct DenseLayer {
-    inputs: Vec<Segment>,
-    reads_towers: bool,
     /// `[d_input, d_output]`: weight, first and second moment.
     weight: [Padded; 3],
     /// `[d_output, d_input]`: the weight again, for the backward pass.
@@ -37,28 +27,18 @@ pub(super) struct DenseLayer {
 }
 
 impl DenseLayer {
-    pub(super) fn new(weight: &[f32], bias: &[f32], shape: &DenseShape) -> Self {
-        let DenseShape { d_input, d_output, .. } = *shape;
+    pub(super) fn new(weight: &[f32], bias: &[f32], of: &DenseOver) -> Self {
+        let DenseOver { d_input, d_output, .. } = *of;
         let mut padded_bias = zeros(d_output);
         padded_bias[..d_output].copy_from_slice(bias);
         let moments = || Padded::zeros(d_input, d_output);
         let mut layer = Self {
-            inputs: shape.inputs.clone(),
-            reads_towers: shape.reads_towers(),
             weight: [Padded::of(weight, d_output), moments(), moments()],
             transposed: Padded::zeros(d_output, d_input),
             bias: [padded_bias, zeros(d_output), zeros(d_output)],
         };
         layer.weight[0].transpose_into(&mut layer.transposed);
         layer
-    }
-
-    pub(super) fn d_input(&self) -> usize {
-        self.weight[0].n_rows()
-    }
-
-    pub(super) fn d_output(&self) -> usize {
-        self.weight[0].n_columns()
     }
 
     /// The weight (0) or one of its moments (1, 2).
@@ -68,7 +48,7 @@ impl DenseLayer {
 
     /// The bias (0) or one of its moments (1, 2).
     pub(super) fn bias(&self, which: usize) -> Vec<f32> {
-        self.bias[which][..self.d_output()].to_vec()
+        self.bias[which][..self.weight[0].n_columns()].to_vec()
     }
 }
 
@@ -149,20 +129,20 @@ impl Share {
     /// Room for `n` rows of a batch of `fused`.
     pub(super) fn new(fused: &OnCpu, n: usize) -> Self {
         let room = n.div_ceil(BLOCK) * BLOCK;
-        let layer = |layer: &DenseLayer| ShareOfLayer {
-            input: Padded::zeros(room, layer.d_input()),
-            hidden: Padded::zeros(BLOCK, layer.d_output()),
-            weight: Padded::zeros(layer.d_input(), layer.d_output()),
-            bias: zeros(layer.d_output()),
-            output: zeros(layer.d_output()),
+        let Architecture { sizes, products, layers, .. } = fused.network.architecture();
+        let layer = |layer: &DenseOver| ShareOfLayer {
+            input: Padded::zeros(room, layer.d_input),
+            hidden: Padded::zeros(BLOCK, layer.d_output),
+            weight: Padded::zeros(layer.d_input, layer.d_output),
+            bias: zeros(layer.d_output),
+            output: zeros(layer.d_output),
         };
-        let product = |product: &Product| product.towers.map(|at| Padded::zeros(room, fused.tables[at].states.width()));
         Self {
             room,
-            products: fused.products.iter().map(product).collect(),
-            found: vec![[Found::default(); BLOCK]; fused.products.len()],
-            layers: fused.layers.iter().map(layer).collect(),
-            scalars: zeros(fused.products.len() + 1),
+            products: products.iter().map(|_| [0, 1].map(|_| Padded::zeros(room, sizes.embedding_size))).collect(),
+            found: vec![[Found::default(); BLOCK]; products.len()],
+            layers: layers.iter().map(layer).collect(),
+            scalars: zeros(products.len() + 1),
             sums: [0.0; 2],
         }
     }
@@ -347,10 +327,11 @@ impl OnCpu {
         share: &mut Share,
     ) {
         let n = rows.len();
+        let architecture = self.network.architecture();
         let Share { products, found, layers, scalars, sums, .. } = share;
-        for (layer, own) in layers.iter_mut().zip(&self.layers) {
+        for (layer, (own, of)) in layers.iter_mut().zip(self.layers.iter().zip(&architecture.layers)) {
             for (row, to) in rows.iter().zip(from..) {
-                self.input(own, columns, *row as usize, layer.input.row_mut(to));
+                self.input(&of.inputs, columns, *row as usize, layer.input.row_mut(to));
             }
             let hidden = Rows { matrix: &mut layer.hidden, from: 0 };
             product(simd, n, Rows { matrix: &layer.input, from }, &own.weight[0], &own.bias[0], hidden);
@@ -358,11 +339,11 @@ impl OnCpu {
         let (weights, bias) = (&self.output.scalars[0], self.output.bias(0));
         let zero = simd.splat_f32s(0.0);
         let (mut predicted, mut slopes) = ([0.0; BLOCK], [0.0; BLOCK]);
-        for ((product, found), weight) in self.products.iter().zip(&mut *found).zip(weights) {
+        for ((product, found), weight) in architecture.products.iter().zip(&mut *found).zip(weights) {
             let [users, items] = product.towers.map(|tower| &self.tables[tower].states);
             for ((row, found), predicted) in rows.iter().zip(found).zip(&mut predicted) {
                 let (a, b) = (users.row(columns.users[*row as usize]), items.row(columns.items[*row as usize]));
-                *found = Found::of(simd, product.similarity, a, b);
+                *found = Found::of(simd, product.of.similarity, a, b);
                 *predicted += weight * found.value;
             }
         }
@@ -381,7 +362,7 @@ impl OnCpu {
             let slope = if error == 0.0 { 0.0 } else { weight * error.signum() };
             sums[0] += f64::from(error.abs());
             sums[1] += f64::from(error.abs() / y.abs().max(1e-7));
-            scalars[self.products.len()] += slope;
+            scalars[architecture.products.len()] += slope;
             *to = slope;
             let slope = simd.splat_f32s(slope);
             for (layer, own) in layers.iter_mut().zip(&self.output.layers) {
@@ -398,7 +379,7 @@ impl OnCpu {
             }
         }
         let numbers = found.iter().zip(weights).zip(&mut *scalars);
-        for ((product, to), ((found, weight), scalar)) in self.products.iter().zip(products).zip(numbers) {
+        for ((product, to), ((found, weight), scalar)) in architecture.products.iter().zip(products).zip(numbers) {
             let [users, items] = product.towers.map(|tower| &self.tables[tower].states);
             let [to_a, to_b] = to;
             for ((row, to), (found, slope)) in rows.iter().zip(from..).zip(found.iter().zip(&slopes)) {
@@ -407,9 +388,9 @@ impl OnCpu {
                 found.back(simd, a, b, slope * weight, to_a.row_mut(to), to_b.row_mut(to));
             }
         }
-        for (layer, own) in layers.iter_mut().zip(&self.layers) {
+        for (layer, (own, of)) in layers.iter_mut().zip(self.layers.iter().zip(&architecture.layers)) {
             add_transposed_product(simd, n, Rows { matrix: &layer.input, from }, &layer.hidden, &mut layer.weight);
-            if own.reads_towers {
+            if of.reads_towers() {
                 let back = Rows { matrix: &mut layer.input, from };
                 product(simd, n, Rows { matrix: &layer.hidden, from: 0 }, &own.transposed, &self.zeros, back);
             }
@@ -418,8 +399,8 @@ impl OnCpu {
 
     /// Writes the input of a layer for a row.
     #[inline(always)]
-    fn input(&self, layer: &DenseLayer, columns: &Columns, row: usize, to: &mut [f32]) {
-        for Segment { source, from, width } in &layer.inputs {
+    fn input(&self, inputs: &[Segment], columns: &Columns, row: usize, to: &mut [f32]) {
+        for Segment { source, from, width } in inputs {
             let values = match source {
                 Source::Tower(at) => {
                     let Tower { states, side, .. } = &self.tables[*at];

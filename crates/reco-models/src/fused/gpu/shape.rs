@@ -100,15 +100,11 @@ impl Shape {
             of_side.push(n_tables[side]);
             n_tables[side] += 1;
         }
-        let similarities = architecture.description.products.iter().map(|product| product.similarity);
-        let products: Vec<ProductShape> = similarities
-            .zip(&architecture.products)
-            .map(|(similarity, [users, items])| ProductShape {
-                users: of_side[*users],
-                items: of_side[*items],
-                similarity,
-            })
-            .collect();
+        let products = architecture.products.iter().map(|product| {
+            let [users, items] = product.towers.map(|tower| of_side[tower]);
+            ProductShape { users, items, similarity: product.of.similarity }
+        });
+        let products: Vec<ProductShape> = products.collect();
         let n_contexts = if architecture.reads(Source::Contexts) { architecture.sizes.n_contexts } else { 0 };
         let (mut d_input, mut d_hidden, mut n_dense, mut d_rows) = (0, 0, 0, 2 * size * products.len());
         let (mut layers, mut inputs) = (Vec::new(), Vec::new());
