@@ -22,11 +22,11 @@ use crate::training::train;
 
 /// Makes a description an approach: a public struct of its options.
 macro_rules! network_approach {
-    ($(#[$documentation:meta])* $name:ident, $description:expr) => {
+    ($(#[$documentation:meta])* $visibility:vis $name:ident, $description:expr) => {
         $(#[$documentation])*
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
-        pub struct $name(pub crate::NetworkOptions);
+        $visibility struct $name(pub crate::NetworkOptions);
 
         impl $name {
             fn network(&self) -> crate::approach::NetworkApproach<'_> {

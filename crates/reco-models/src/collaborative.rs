@@ -9,7 +9,7 @@ use crate::description::{Description, Loss, Product, Similarity};
 
 network_approach! {
     /// The approach `collaborative`: the cosine of a user's and an item's embedding, as in the article.
-    Collaborative, NETWORK
+    pub Collaborative, NETWORK
 }
 
 pub(crate) const NETWORK: Description = Description {

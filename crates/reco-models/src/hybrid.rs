@@ -12,7 +12,7 @@ use crate::neural::{COSINE, DENSE};
 
 network_approach! {
     /// The approach `hybrid`: `neural` with item features and the context of the rating.
-    Hybrid, NETWORK
+    pub Hybrid, NETWORK
 }
 
 pub(crate) const NETWORK: Description = Description {

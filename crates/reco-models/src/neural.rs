@@ -10,7 +10,7 @@ use crate::description::{Dense, Description, Input, Loss, Product, Similarity, U
 
 network_approach! {
     /// The approach `neural`: the cosine beside a dense layer over a second pair of embeddings (He et al. 2017).
-    Neural, NETWORK
+    pub Neural, NETWORK
 }
 
 pub(crate) const NETWORK: Description = Description {

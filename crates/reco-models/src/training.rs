@@ -298,7 +298,8 @@ mod tests {
             let losses: Vec<f64> = fitted.training().unwrap().epochs.iter().map(|epoch| epoch.train_loss).collect();
             (losses, notes.0.into_inner().unwrap())
         };
-        let [(fused, notes), (plain, silence)] = [TrainingStep::Fused, TrainingStep::Plain].map(|step| trained(&SHARED, step));
+        let [(fused, notes), (plain, silence)] =
+            [TrainingStep::Fused, TrainingStep::Plain].map(|step| trained(&SHARED, step));
         assert_eq!(fused, plain);
         let expected = "`shared` is trained by autodiff, which is slower: two branches read the tower `cf_xusers_emb`";
         assert_eq!((notes, silence), (vec![expected.to_owned()], Vec::new()));

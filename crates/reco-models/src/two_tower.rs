@@ -9,7 +9,7 @@ use crate::description::{Dense, Description, Input, Loss, Product, Similarity, U
 
 network_approach! {
     /// The approach `two-tower`.
-    TwoTower, NETWORK
+    pub(crate) TwoTower, NETWORK
 }
 
 pub(crate) const NETWORK: Description = Description {
