@@ -46,7 +46,8 @@ pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn,
     /// protocols, choices, compare, train, quality, ingest, doctor
     cases: Vec<String>,
-    /// Those that run others' programs as well: keras, surprise, lenskit, ruler, full-ranking, dot-product, others, train-peers, ingest-peers
+    /// Those that run others' programs as well: keras, surprise, lenskit, ruler, full-ranking, dot-product, others,
+    /// train-peers, ingest-peers
     #[arg(long)]
     peers: bool,
     /// Seeds that a peer's training is repeated with

@@ -37,8 +37,8 @@ pub(crate) struct Arguments {
 /// features that one crate switches on in a shared dependency are on for all that are built with it.
 const LIGHT: &[&str] = &["reco-core", "reco-report", "xtask"];
 
-/// Crates that need MovieLens 100K besides, since they are compared with other programs on it, and the one that re-exports
-/// them.
+/// Crates that need MovieLens 100K besides, since they are compared with other programs on it, and the one that
+/// re-exports them.
 const WITH_DATA: &[&str] = &["reco-classic", "reco-eval", "reco"];
 
 /// The others, those without Burn first: tested as one, so that each dependency is compiled once.

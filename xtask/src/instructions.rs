@@ -146,8 +146,8 @@ fn instructions(workspace: &Workspace, one: &Loop) -> Result<f64> {
 }
 
 fn under_valgrind(workspace: &Workspace, program: &Path, arguments: &[String]) -> Result<u64> {
-    // On one CPU, so that there is one thread: several wait for work, and ask for memory in another order each time, which
-    // took 4 % more or fewer instructions of the full ranking.
+    // On one CPU, so that there is one thread: several wait for work, and ask for memory in another order each time,
+    // which took 4 % more or fewer instructions of the full ranking.
     let mut command = workspace.command("taskset");
     command
         .args(["--cpu-list", &first_cpu(), "valgrind"])

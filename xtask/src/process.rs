@@ -195,7 +195,8 @@ pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
 /// Processor seconds of all programs that have ended so far, with those that they ran, where the system tells.
 pub(crate) fn children_seconds() -> Option<f64> {
     let text = fs::read_to_string("/proc/self/stat").ok()?;
-    // After the name, which may hold anything, the fields are numbered from 3: 16 and 17 are ticks, a hundred a second on Linux.
+    // After the name, which may hold anything, the fields are numbered from 3: 16 and 17 are ticks, a hundred a second
+    // on Linux.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
     Some((ticks(16)? + ticks(17)?) / 100.0)

@@ -5,7 +5,6 @@
 //! **Invariant**: it only reads, needs no network, and takes well under a second.
 
 mod arrows;
-
 mod manifests;
 mod sources;
 mod twins;
@@ -19,7 +18,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let packages = &workspace.metadata.packages;
     let mut findings = arrows::check(packages);
     findings.extend(manifests::check(workspace)?);
-    findings.extend(sources::check(workspace.root())?);
+    let (of_sources, n_code) = sources::check(workspace.root())?;
+    findings.extend(of_sources);
+    println!("{n_code} lines of code");
     findings.extend(twins::check(workspace.root())?);
     findings.extend(crate::bench::readme::check(workspace.root())?);
     for finding in &findings {

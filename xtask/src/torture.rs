@@ -51,8 +51,9 @@ pub(crate) struct Arguments {
     /// Only this trial, as `inputs:17`, `kills:3`; its folder is kept
     #[arg(long, value_name = "PART:NUMBER")]
     only: Option<String>,
-    /// Instead of all this, let the coverage-guided fuzzer look for what breaks a reader, so many seconds each (600, if none are
-    /// given); readers may follow: csv, json-lines, parquet, workbook, zip, toml; and experiment, which takes long to build
+    /// Instead of all this, let the coverage-guided fuzzer look for what breaks a reader, so many seconds each (600, if
+    /// none are given); readers may follow: csv, json-lines, parquet, workbook, zip, toml; and experiment, which takes
+    /// long to build
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "600")]
     fuzz: Option<u64>,
     /// Readers to fuzz

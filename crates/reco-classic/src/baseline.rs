@@ -221,8 +221,8 @@ mod tests {
 
     #[test]
     fn one_epoch_by_hand() {
-        // The mean is 3. Item 0: (5 - 3 + 3 - 3) / (0 + 2) = 1; item 1: (1 - 3) / (0 + 1) = -2. Then user 0, with 5 and 1:
-        // ((5 - 4) + (1 - 1)) / (1 + 2) = 1/3; user 1, with 3: (3 - 4) / (1 + 1) = -1/2.
+        // The mean is 3. Item 0: (5 - 3 + 3 - 3) / (0 + 2) = 1; item 1: (1 - 3) / (0 + 1) = -2. Then user 0, with 5 and
+        // 1: ((5 - 4) + (1 - 1)) / (1 + 2) = 1/3; user 1, with 3: (3 - 4) / (1 + 1) = -1/2.
         let rows = [(0, 0, 5.0), (0, 1, 1.0), (1, 0, 3.0)];
         let fitted = fit(json!({ "epochs": 1, "reg_u": 1.0, "reg_i": 0.0 }), &rows);
         let third = 1.0 / 3.0;

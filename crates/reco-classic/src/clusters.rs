@@ -283,8 +283,8 @@ mod tests {
 
     const ENTRY: ApproachEntry = ApproachEntry::of::<Clusters>();
 
-    /// Users 0 to 2 like items 0 and 1, users 3 to 5 like items 2 and 3; users 0 and 3 have not met items 1 and 3; user 6
-    /// has rated nothing.
+    /// Users 0 to 2 like items 0 and 1, users 3 to 5 like items 2 and 3; users 0 and 3 have not met items 1 and 3; user
+    /// 6 has rated nothing.
     const ROWS: [(usize, usize, f32); 20] = [
         (0, 0, 5.0),
         (0, 2, 1.0),

@@ -375,8 +375,8 @@ mod tests {
 
     const ENTRY: ApproachEntry = ApproachEntry::of::<ProfileBased>();
 
-    /// Six users: the first three of gender F aged 20, 20, 30; the others of gender M aged 40, 50, 60. Four items: 0 and 1 are
-    /// comedies, 2 and 3 are dramas.
+    /// Six users: the first three of gender F aged 20, 20, 30; the others of gender M aged 40, 50, 60. Four items: 0
+    /// and 1 are comedies, 2 and 3 are dramas.
     fn example() -> Arc<Catalogue> {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let ages = [20.0_f32, 20.0, 30.0, 40.0, 50.0, 60.0];

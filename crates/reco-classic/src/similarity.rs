@@ -21,8 +21,8 @@ pub enum Similarity {
     Cosine,
     /// Pearson's correlation of the common ratings.
     Pearson,
-    /// The cosine of what the baselines leave of the common ratings, shrunk by (n - 1) / (n - 1 + shrinkage) for n in common
-    /// (Koren 2010, "Factor in the Neighbors", equation 2).
+    /// The cosine of what the baselines leave of the common ratings, shrunk by (n - 1) / (n - 1 + shrinkage) for n in
+    /// common (Koren 2010, "Factor in the Neighbors", equation 2).
     PearsonBaseline,
 }
 

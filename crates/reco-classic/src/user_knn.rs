@@ -297,8 +297,8 @@ mod tests {
 
     #[test]
     fn differences_from_baselines_by_hand() {
-        // One epoch without regularisation: mean and item bias are the item's mean, 7/3 and 3 of items 0 and 3, and Ann's
-        // bias is the mean of 1 - 7/3, 3 - 3 and 5 - 9/2.
+        // One epoch without regularisation: mean and item bias are the item's mean, 7/3 and 3 of items 0 and 3, and
+        // Ann's bias is the mean of 1 - 7/3, 3 - 3 and 5 - 9/2.
         let fitted = model(json!({ "baseline": { "epochs": 1, "reg_u": 0.0, "reg_i": 0.0 } }));
         let (ann, bob, cem) = (-5.0 / 18.0, -17.0 / 24.0, 11.0 / 6.0);
         let neighbours = (BOB * (1.0 - (3.0 + bob)) + CEM * (5.0 - (3.0 + cem))) / (BOB + CEM);

@@ -206,8 +206,8 @@ pub(crate) struct ExperimentArgs {
 /// Scores that somebody else computed, for the stage `evaluate`.
 #[derive(Args)]
 pub(crate) struct ScoresArgs {
-    /// Measure this file instead of trained models: CSV, TSV, JSON lines or Parquet with the columns user, item and score (more
-    /// is better) or rank (from 1); pairs left out are never recommended, ties are in catalogue order
+    /// Measure this file instead of trained models: CSV, TSV, JSON lines or Parquet with the columns user, item and
+    /// score (more is better) or rank (from 1); pairs left out are never recommended, ties are in catalogue order
     #[arg(long, value_name = "FILE", conflicts_with = "approach")]
     pub(crate) scores: Option<PathBuf>,
     /// The experiment's file, as if it were given without a name
@@ -297,8 +297,8 @@ pub(crate) struct RecommendArgs {
     /// The moment, by context names; what is not stated is the average of training
     #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = key_value)]
     pub(crate) context: Vec<(String, String)>,
-    /// Which approach of the last run answers; left out, the one that ranked best on validation (for a new user with ratings: of
-    /// those whose lists follow them), `profile` by what is stated alone, else `popularity`
+    /// Which approach of the last run answers; left out, the one that ranked best on validation (for a new user with
+    /// ratings: of those whose lists follow them), `profile` by what is stated alone, else `popularity`
     #[arg(long, value_name = "NAME")]
     pub(crate) approach: Option<String>,
     /// The folder that a run wrote with `--out`, or the folder of models in it
@@ -356,8 +356,8 @@ pub(crate) struct DescribeArgs {
 
 #[derive(Args)]
 pub(crate) struct CompareArgs {
-    /// The folder of a run, what `--out` was, or `FOLDER:APPROACH`; each is compared with the first, approaches of one name with
-    /// each other, and all approaches of a single folder with one of them
+    /// The folder of a run, what `--out` was, or `FOLDER:APPROACH`; each is compared with the first, approaches of one
+    /// name with each other, and all approaches of a single folder with one of them
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<String>,
     /// What the approaches of a single run are compared with; left out, the first of its results
@@ -366,8 +366,8 @@ pub(crate) struct CompareArgs {
     /// Only these metrics; left out, all that have values in both
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) metrics: Vec<String>,
-    /// What users are parted by: attributes of theirs, and `activity`, how many ratings there were to learn from; left out, that
-    /// and every attribute of at most 12 values
+    /// What users are parted by: attributes of theirs, and `activity`, how many ratings there were to learn from; left
+    /// out, that and every attribute of at most 12 values
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) groups: Vec<String>,
     /// The level of the tests, after Holm's correction

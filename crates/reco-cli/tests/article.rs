@@ -95,8 +95,9 @@ fn of_reference(figure: &Value) -> Bounds {
     Bounds { mean, half_width: 3.0 * deviation * 0.4_f64.sqrt(), why: "the reference's five seeds".to_owned() }
 }
 
-/// The hybrid's validation figure over twelve seeds of Keras, from `cargo xtask bench keras` (docs/results.md). The five of the
-/// reference, 0.1856 with a deviation of 0.0030, are a lucky draw: Keras' own mean over twelve lies outside of their bounds.
+/// The hybrid's validation figure over twelve seeds of Keras, from `cargo xtask bench keras` (docs/results.md). The
+/// five of the reference, 0.1856 with a deviation of 0.0030, are a lucky draw: Keras' own mean over twelve lies outside
+/// of their bounds.
 fn of_twelve_seeds() -> Bounds {
     let (mean, deviation) = (0.1930, 0.0062);
     Bounds {

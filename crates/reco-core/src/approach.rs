@@ -79,8 +79,8 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
     /// As [`AnyApproach::load`].
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
 
-    /// Checks the options, the rows and the memory that it takes, learns from `train`, and gives a model that answers by
-    /// ids.
+    /// Checks the options, the rows and the memory that it takes, learns from `train`, and gives a model that answers
+    /// by ids.
     ///
     /// # Errors
     /// An option that is out of bounds, rows that lack what it requires, too little memory; as [`AnyApproach::fit`].

@@ -119,8 +119,8 @@ impl ItemTable {
         Ok(rankings)
     }
 
-    /// Scores all items for all users of `scratch`, and calls `take` with a user's place there, the first item and the scores from it,
-    /// block by block in the order of the catalogue.
+    /// Scores all items for all users of `scratch`, and calls `take` with a user's place there, the first item and the
+    /// scores from it, block by block in the order of the catalogue.
     fn sweep(&self, scratch: &mut Scratch, mut take: impl FnMut(usize, usize, &mut [f32])) {
         let Scratch { users, starts, panels: decoded, scores, arch, .. } = scratch;
         if starts.is_empty() {

@@ -169,8 +169,8 @@ fn total(meminfo: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// The limits of the groups that `/proc/self/cgroup` names and of those above them, in version 2 and 1; `max` is none. Inside a container
-/// the group's own folder may be mounted in the place of the root.
+/// The limits of the groups that `/proc/self/cgroup` names and of those above them, in version 2 and 1; `max` is none.
+/// Inside a container the group's own folder may be mounted in the place of the root.
 fn group_limits(groups: &str, read: &dyn Fn(&Path) -> Option<String>) -> Vec<u64> {
     let mut limits = Vec::new();
     for line in groups.lines() {

@@ -169,7 +169,8 @@ impl Model {
         Ok(scores.row(0).to_vec())
     }
 
-    /// The `n` items that the model recommends to someone who met `item` alone and liked it: item-to-item by folding in.
+    /// The `n` items that the model recommends to someone who met `item` alone and liked it: item-to-item by folding
+    /// in.
     ///
     /// # Errors
     /// An unknown item; a model that knows only its users.

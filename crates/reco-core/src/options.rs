@@ -123,7 +123,8 @@ fn merge(place: &str, into: &mut Value, given: &Value) -> Result<(), OptionsErro
     }
 }
 
-/// A remedy for a name that is not known: the nearest known one if it is near, else all of them, or the first where they are many.
+/// A remedy for a name that is not known: the nearest known one if it is near, else all of them, or the first where
+/// they are many.
 pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
     let near = |candidate: &str| name.len().max(candidate.len()).div_ceil(3);

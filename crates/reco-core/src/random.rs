@@ -24,7 +24,8 @@ pub fn keyed_row_hash(seed: u64, user: UserIdx, item: ItemIdx) -> u64 {
     keyed_pair(seed, user.get(), item.get())
 }
 
-/// XXH3-64, seeded with `seed`, of a user's row number and the number of a draw for that user, four little-endian bytes each.
+/// XXH3-64, seeded with `seed`, of a user's row number and the number of a draw for that user, four little-endian bytes
+/// each.
 pub fn keyed_draw(seed: u64, user: UserIdx, draw: u32) -> u64 {
     keyed_pair(seed, user.get(), draw)
 }

@@ -169,7 +169,8 @@ pub trait Fitted: Recommender {
         None
     }
 
-    /// Writes all that [`AnyApproach::load`](crate::AnyApproach::load) needs into `folder`, which exists and is empty, and nothing elsewhere.
+    /// Writes all that [`AnyApproach::load`](crate::AnyApproach::load) needs into `folder`, which exists and is empty,
+    /// and nothing elsewhere.
     ///
     /// # Errors
     /// A file that cannot be written.

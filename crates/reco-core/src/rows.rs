@@ -235,8 +235,8 @@ impl TestUser {
         Self::group_with_fold_in(rows, &Interactions::default(), n_users)
     }
 
-    /// As [`TestUser::group`]; each test user also carries its user's rows of `fold_in`, in their order. Rows of users without a
-    /// held-out row have no case and are left out.
+    /// As [`TestUser::group`]; each test user also carries its user's rows of `fold_in`, in their order. Rows of users
+    /// without a held-out row have no case and are left out.
     pub fn group_with_fold_in(rows: &Interactions, fold_in: &Interactions, n_users: usize) -> Vec<Self> {
         let mut slot = vec![usize::MAX; n_users];
         let mut groups: Vec<(UserIdx, Vec<usize>, Vec<usize>)> = Vec::new();

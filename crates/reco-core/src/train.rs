@@ -138,8 +138,8 @@ pub struct TrainBuilder {
 type Named<Id> = (Vec<String>, Vec<(Id, Vec<f32>)>);
 
 impl Train {
-    /// Ratings `(user, item, stars)`: ids are text or integers. The scale is from the lowest rating to the highest; where
-    /// that is not so, [`Train::builder`] states it.
+    /// Ratings `(user, item, stars)`: ids are text or integers. The scale is from the lowest rating to the highest;
+    /// where that is not so, [`Train::builder`] states it.
     ///
     /// # Errors
     /// No rows; a rating that is no finite number; the same user and item twice; ratings that are all equal.
@@ -209,8 +209,8 @@ impl TrainBuilder {
         self
     }
 
-    /// Features of items, best from 0 to 1: one number for each of `names`. An item without any has zeros; one that nobody
-    /// rated is in the catalogue, and can be recommended.
+    /// Features of items, best from 0 to 1: one number for each of `names`. An item without any has zeros; one that
+    /// nobody rated is in the catalogue, and can be recommended.
     #[must_use]
     pub fn item_features<N: Into<String>, I: Into<ItemId>>(
         mut self,

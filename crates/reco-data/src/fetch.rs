@@ -51,14 +51,14 @@ pub use record::{FetchRecord, FetchedFile};
 
 /// Brings the dataset called `name` into the folder `<raw>/<name>`, unless it is there.
 ///
-/// Its mirrors are tried in order, each waited for only a few seconds (`RECO_MIRROR_TIMEOUT_SECONDS`, 5 unless set). An archive
-/// that lies in `raw` under its own name (`ml-100k.zip`) is used instead. A folder of that name that was unpacked by hand is
-/// taken as it is.
+/// Its mirrors are tried in order, each waited for only a few seconds (`RECO_MIRROR_TIMEOUT_SECONDS`, 5 unless set). An
+/// archive that lies in `raw` under its own name (`ml-100k.zip`) is used instead. A folder of that name that was
+/// unpacked by hand is taken as it is.
 ///
 /// # Errors
-/// An unknown name; no mirror that gives it; an archive placed by hand that is not the right one; a folder in the way; an
-/// interruption; a file that cannot be written. A mirror's own problems (checksum mismatch, truncated archive) are listed in
-/// [`FetchError::AllMirrorsFailed`]. In no case is `<raw>/<name>` half-written.
+/// An unknown name; no mirror that gives it; an archive placed by hand that is not the right one; a folder in the way;
+/// an interruption; a file that cannot be written. A mirror's own problems (checksum mismatch, truncated archive) are
+/// listed in [`FetchError::AllMirrorsFailed`]. In no case is `<raw>/<name>` half-written.
 pub fn fetch(name: &str, raw: &Path, progress: &dyn FetchProgress) -> Result<Fetched, DataError> {
     Ok(Fetch { dataset: named(name)?, raw, settings: &Settings::from_environment()?, progress }.run(false)?)
 }
@@ -74,8 +74,8 @@ pub fn fetch_again(name: &str, raw: &Path, progress: &dyn FetchProgress) -> Resu
 /// Unpacks a zip archive into the existing, empty folder `into`, without a top folder that all its entries share.
 ///
 /// # Errors
-/// An archive that is damaged, or has an entry that would lie outside of the folder; an interruption; a file that cannot be
-/// written.
+/// An archive that is damaged, or has an entry that would lie outside of the folder; an interruption; a file that
+/// cannot be written.
 pub fn unpack(archive: &Path, into: &Path, progress: &dyn FetchProgress) -> Result<Vec<FetchedFile>, DataError> {
     let name = archive.display().to_string();
     let unpacked = Archive { path: archive, name: &name }.unpack(None, into, &name, progress);

@@ -91,8 +91,8 @@ pub struct IngestSummary {
 
 /// Reads the raw files that `config` stands for, and writes `ratings.parquet`, `items.parquet`, `users.parquet` and
 /// `rejects.parquet` into `out_dir`, which exists. On an error the folder holds files that are not to be used: give a
-/// temporary one, and rename it at the end. `progress` is told to begin again where a file has to be read from its beginning
-/// once more.
+/// temporary one, and rename it at the end. `progress` is told to begin again where a file has to be read from its
+/// beginning once more.
 ///
 /// # Errors
 /// Files that are missing, empty, in another encoding, or lack a column; more bad rows than `config` allows; an

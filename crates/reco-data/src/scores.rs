@@ -30,8 +30,8 @@ const HINT: &str = "a table of scores has the columns `user`, `item` and `score`
 /// Reads a table of scores: CSV, TSV, JSON lines or Parquet.
 ///
 /// # Errors
-/// A file that is not there, is damaged, or lacks a column; a cell that is empty or no finite number; a rank that is not a whole
-/// number from 1; a pair that stands twice; no rows at all.
+/// A file that is not there, is damaged, or lacks a column; a cell that is empty or no finite number; a rank that is
+/// not a whole number from 1; a pair that stands twice; no rows at all.
 pub fn read_scores(path: &Path) -> Result<ScoreRows, DataError> {
     let columns = table_columns(path)?;
     let has = |name: &str| columns.iter().any(|column| column == name);

@@ -70,7 +70,8 @@ impl SynthConfig {
             );
         }
         let (users, items) = (self.n_users as usize, self.n_items as usize);
-        // What is held while rows are written: items with their vectors, popularities and last users; users' activities.
+        // What is held while rows are written: items with their vectors, popularities and last users; users'
+        // activities.
         let need = Need::default().and("items", &[items], size_of::<Item>() + 16).and("users", &[users], 12);
         need.lowered_by("--items").lowered_by("--users").check("synth", memory)?;
         Ok(())

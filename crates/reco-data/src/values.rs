@@ -241,8 +241,8 @@ impl TimeFormat {
     }
 }
 
-/// The seconds since 1970 of a date of eight digits and a time of day of none, four or six, which a fraction and a zone may
-/// follow.
+/// The seconds since 1970 of a date of eight digits and a time of day of none, four or six, which a fraction and a zone
+/// may follow.
 fn without_separators(date: &str, time: &str) -> Option<i64> {
     let number = |digits: &str| match digits.bytes().all(|byte| byte.is_ascii_digit()) {
         true => digits.parse().ok(),

@@ -119,8 +119,8 @@ fn pairs(folder: &Path, name: &str, catalogue: &Catalogue) -> Result<Interaction
     Ok(rows.finish())
 }
 
-/// The shape and the bytes of a NumPy file of version 1, which `numpy.save` writes: six bytes of magic, two of version, two of the
-/// header's length, and the header, a dictionary in Python's notation.
+/// The shape and the bytes of a NumPy file of version 1, which `numpy.save` writes: six bytes of magic, two of version,
+/// two of the header's length, and the header, a dictionary in Python's notation.
 fn array(path: &Path, kind: &str) -> Result<(Vec<usize>, Vec<u8>)> {
     let named = |what: &str| format!("`{}` {what}", path.display());
     let bytes = fs::read(path).map_err(|error| named(&format!("cannot be read: {error}")))?;

@@ -32,8 +32,8 @@ pub struct Protocol {
     pub metrics: Vec<String>,
     /// The moment of the predictions, by the names of contexts; those not stated are the training average.
     pub context: BTreeMap<String, ContextValue>,
-    /// The id of the user shown in detail; empty for the catalogue's second (the article's `i = 1`), or the first of the
-    /// test set where that one has no rated test row.
+    /// The id of the user shown in detail; empty for the catalogue's second (the article's `i = 1`), or the first of
+    /// the test set where that one has no rated test row.
     pub detail_user: String,
     /// How many further users are shown in detail, those with the most rated test rows first.
     pub detail_users: usize,

@@ -51,14 +51,15 @@ pub enum Ask {
     ById,
 }
 
-/// Asks `recommender` for scores of the candidates of the user of every test user, and measures them by the metrics that the task's
-/// configuration names.
+/// Asks `recommender` for scores of the candidates of the user of every test user, and measures them by the metrics
+/// that the task's configuration names.
 ///
 /// Lists `@k` are ranked over the whole catalogue without what the user has seen, unless candidates are sampled.
 ///
 /// # Errors
-/// An unknown metric; buckets that do not ascend; no test users; seen items or training rows for another catalogue; a user to show in
-/// detail who has no rated test row; a recommender that fails or answers with a number that is not finite.
+/// An unknown metric; buckets that do not ascend; no test users; seen items or training rows for another catalogue; a
+/// user to show in detail who has no rated test row; a recommender that fails or answers with a number that is not
+/// finite.
 pub fn evaluate_task(recommender: &dyn Recommender, task: &Task<'_>) -> Result<Evaluation, EvalError> {
     evaluate_watched(recommender, task, &Silent)
 }
@@ -194,8 +195,8 @@ struct User {
     n_candidates: usize,
 }
 
-/// What `config` asks for and these test users of this catalogue do not have, for any recommender; it can be reported before
-/// anything is trained.
+/// What `config` asks for and these test users of this catalogue do not have, for any recommender; it can be reported
+/// before anything is trained.
 pub fn unanswerable(config: &Protocol, test_users: &[TestUser], catalogue: &Catalogue) -> Vec<EvalError> {
     let (n, n_items) = (config.sampled_negatives, catalogue.n_items());
     let sampled = (n > 0 && n >= n_items).then_some(EvalError::Sampled { n, n_items });
@@ -240,8 +241,8 @@ fn further(test_users: &[TestUser], shown: Option<usize>, n: usize) -> Vec<usize
     order.into_iter().take(n).map(|(_, test_user)| test_user).collect()
 }
 
-/// The test user to show in detail: that of the user named, else that of the catalogue's second user, else the first that has
-/// a rated row.
+/// The test user to show in detail: that of the user named, else that of the catalogue's second user, else the first
+/// that has a rated row.
 fn detailed(test_users: &[TestUser], catalogue: &Catalogue, named: &str) -> Result<Option<usize>, EvalError> {
     let has_rated = |test_user: &TestUser| test_user.rows().ratings().iter().any(Option::is_some);
     let of = |user| test_users.iter().position(|test_user| Some(test_user.user()) == user && has_rated(test_user));

@@ -1,8 +1,8 @@
 //! Evaluates recommenders on ratings that they have not seen, and compares them.
 //!
 //! Does not know which recommender it measures, nor how the ratings were split: it takes a `&dyn Recommender`, the
-//! held-out [`TestUser`](reco_core::TestUser)s and what each user has [`Seen`](reco_core::Seen). Each metric is a file in
-//! `metric/` and a line in [`METRICS`]; an evaluation may be given others.
+//! held-out [`TestUser`](reco_core::TestUser)s and what each user has [`Seen`](reco_core::Seen). Each metric is a file
+//! in `metric/` and a line in [`METRICS`]; an evaluation may be given others.
 //!
 //! **Invariant**: the same scores give the same numbers, to the last bit, however many users are asked about at once.
 //!

@@ -181,8 +181,8 @@ pub enum Measure {
     TopK(fn(&TopK<'_>) -> Option<f64>),
     /// The places of all relevant items in the ranking of all candidates. Users without relevant items are left out.
     Whole(fn(&Whole<'_>) -> Option<f64>),
-    /// The first `k` of the ranking themselves: what kind of items they are. One value for each of several `k`, in one pass over the
-    /// longest of them, so that a thousand lengths cost what the longest does.
+    /// The first `k` of the ranking themselves: what kind of items they are. One value for each of several `k`, in one
+    /// pass over the longest of them, so that a thousand lengths cost what the longest does.
     List(fn(&List<'_>, &[NonZeroUsize]) -> Vec<Option<f64>>),
     /// The lists of `k` of all users together; no user has a value.
     Exposure(fn(&Exposure<'_>) -> Option<f64>),
@@ -194,9 +194,9 @@ pub enum Measure {
     Sums(fn(&Sums) -> Option<f64>),
     /// The scores of all users' rated test rows together, relevant and not, in any order; no user has a value.
     Judgements(fn(&mut [Judgement]) -> Option<f64>),
-    /// Targets and predictions after scaling, rounded to 1e-6; one pair at least. Does not apply to a recommender that gives
-    /// an order only, nor where the metric has no value for the pairs of some user. Users with too few rated test rows for
-    /// the article's metrics are left out.
+    /// Targets and predictions after scaling, rounded to 1e-6; one pair at least. Does not apply to a recommender that
+    /// gives an order only, nor where the metric has no value for the pairs of some user. Users with too few rated test
+    /// rows for the article's metrics are left out.
     Targets(fn(&[Pair]) -> Option<f64>),
     /// The article's two lists of five. Users with too few rated test rows are left out.
     TopFive(fn(&TopFive) -> f64),

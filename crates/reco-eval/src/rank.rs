@@ -59,8 +59,8 @@ pub(crate) struct Ranker {
 }
 
 impl Ranker {
-    /// Ranks an answer. `relevant` are items, ascending, and their gains; the list is `longest` items long where there are as
-    /// many.
+    /// Ranks an answer. `relevant` are items, ascending, and their gains; the list is `longest` items long where there
+    /// are as many.
     ///
     /// # Errors
     /// A candidate's score that is not finite.

@@ -7,7 +7,8 @@
 use reco_core::random::{keyed_draw, unit_interval};
 use reco_core::{Catalogue, ItemIdx, Seen, TestUser};
 
-/// The test items of `test_user`, and `n` of the items that its user never met, or all of them where there are fewer; ascending.
+/// The test items of `test_user`, and `n` of the items that its user never met, or all of them where there are fewer;
+/// ascending.
 pub(crate) fn candidates(
     test_user: &TestUser,
     seen: &Seen,

@@ -2,7 +2,8 @@
 //!
 //! Does not know what a metric looks at, nor scores.
 //!
-//! **Invariant**: users are added in the order of the test users, whoever judged them, so that no sum depends on threads.
+//! **Invariant**: users are added in the order of the test users, whoever judged them, so that no sum depends on
+//! threads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;

@@ -134,8 +134,8 @@ impl Test {
     }
 }
 
-/// Measures `model` on `test`: lists are ranked over the whole catalogue without what a user has met, unless the protocol
-/// samples candidates, by seed 42.
+/// Measures `model` on `test`: lists are ranked over the whole catalogue without what a user has met, unless the
+/// protocol samples candidates, by seed 42.
 ///
 /// # Errors
 /// An unknown metric, buckets that do not ascend; a model that was fitted to another catalogue, that fails, or that

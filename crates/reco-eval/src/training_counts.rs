@@ -97,8 +97,8 @@ impl TrainingCounts {
         (1..).zip(items).map(mean).collect()
     }
 
-    /// The share of each genre in `items`, each item spreading a weight of 1 evenly over its genres; `None` where none of them
-    /// has a genre.
+    /// The share of each genre in `items`, each item spreading a weight of 1 evenly over its genres; `None` where none
+    /// of them has a genre.
     pub fn genre_shares(&self, items: &[ItemIdx]) -> Option<Vec<f64>> {
         let mut of_all = None;
         self.genre_shares_of_firsts(items, |n, shares| {

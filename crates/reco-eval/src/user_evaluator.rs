@@ -125,8 +125,8 @@ impl UserEvaluator<'_> {
         self.outcomes(test_user, |_| true, answer, ranking, list.as_ref())
     }
 
-    /// Judges an answer against those rows of `test_user` whose item is `wanted`. Metrics of lists alone have no value: the list is
-    /// the same, whichever rows are looked at.
+    /// Judges an answer against those rows of `test_user` whose item is `wanted`. Metrics of lists alone have no value:
+    /// the list is the same, whichever rows are looked at.
     ///
     /// # Errors
     /// A score of a test item that is not finite.
@@ -203,8 +203,8 @@ impl UserEvaluator<'_> {
         })
     }
 
-    /// The list of `test_user` with all that metrics of lists look at; `None` where nothing was recommended, or no metric
-    /// asks.
+    /// The list of `test_user` with all that metrics of lists look at; `None` where nothing was recommended, or no
+    /// metric asks.
     fn list<'a>(&'a self, test_user: &'a TestUser, answer: &Answer<'_>, ranking: &'a Ranking) -> Option<Listed<'a>> {
         let list = ranking.ranked.list.as_slice();
         if list.is_empty() || !self.columns.iter().any(|column| matches!(column.entry.measure, Measure::List(_))) {
@@ -236,8 +236,8 @@ impl UserEvaluator<'_> {
         rated.iter().map(pair).collect()
     }
 
-    /// Target and prediction as the article compares them, rounded so that ties do not depend on the order of sums. A score
-    /// that is an order only has no unit to round in and stays as it is.
+    /// Target and prediction as the article compares them, rounded so that ties do not depend on the order of sums. A
+    /// score that is an order only has no unit to round in and stays as it is.
     fn target_pair(&self, row: &Rated) -> Pair {
         let yhat = match self.predicts {
             ScoreKind::Stars => rounded(self.catalogue.scaling.predicted_target(row.item, row.score)),

@@ -32,7 +32,8 @@ pub struct FeaturesConfig {
     pub min_ratings_per_user: usize,
     /// The same for items: one with fewer ratings is no longer a candidate. At 0 all items stay, rated or not.
     pub min_ratings_per_item: usize,
-    /// Whether the decade of an item, `1990s`, is one of its features, beside `old` and the genres, where its year is known.
+    /// Whether the decade of an item, `1990s`, is one of its features, beside `old` and the genres, where its year is
+    /// known.
     pub decades: bool,
     /// How stars are scaled to targets.
     pub scaling: ScalingConfig,
@@ -98,8 +99,8 @@ pub enum ScalingKind {
     None,
     /// One line for all items, from the ends of the rating scale.
     MinMax,
-    /// A line for each item, from its lowest and highest rating, as scikit-learn's `MinMaxScaler` over the columns of the
-    /// user-item matrix.
+    /// A line for each item, from its lowest and highest rating, as scikit-learn's `MinMaxScaler` over the columns of
+    /// the user-item matrix.
     ItemMinMax,
 }
 
@@ -127,8 +128,8 @@ pub struct SplitConfig {
     /// The share of ratings used for early stopping, in [0, 1); 0 for none. `leave-last-out` reads only whether it is
     /// 0; `article`, `k-fold`, `held-out-users` and `file` do not read it.
     pub validation: f64,
-    /// The share of ratings to hold out, in (0, 1); of users for `held-out-users`. `article`, `k-fold`, `leave-last-out` and
-    /// `file` do not read it.
+    /// The share of ratings to hold out, in (0, 1); of users for `held-out-users`. `article`, `k-fold`,
+    /// `leave-last-out` and `file` do not read it.
     pub test: f64,
     /// Read by `file` alone: the CSV or Parquet file that says where each row goes. `$NAME` in it is replaced from the
     /// environment.

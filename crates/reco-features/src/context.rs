@@ -65,8 +65,8 @@ pub type Stated = BTreeMap<String, ContextValue>;
 /// "mobile"`, which sets the column `device=mobile` and clears those of the other devices.
 ///
 /// # Errors
-/// A context that the catalogue does not have, a value that it never had, a number that is not finite, or one beyond 0 and 1
-/// where the training rows lie between them.
+/// A context that the catalogue does not have, a value that it never had, a number that is not finite, or one beyond 0
+/// and 1 where the training rows lie between them.
 pub fn context_vector(catalogue: &Catalogue, stated: &Stated) -> Result<Vec<f32>, FeaturesError> {
     let columns = &catalogue.contexts;
     let settings = stated.iter().map(|(name, value)| setting(columns, name, value)).collect::<Result<Vec<_>, _>>()?;

@@ -80,7 +80,8 @@ pub struct Info {
     /// What the filters of `[features]` dropped of the rest.
     #[serde(default)]
     pub filtered: Filtered,
-    /// Ratings without a time, in a table where others have one: their `daytime` and `weekend` are the training average.
+    /// Ratings without a time, in a table where others have one: their `daytime` and `weekend` are the training
+    /// average.
     pub n_without_time: usize,
     /// Attributes with too many values to be features: `zip_code`.
     pub left_out: Vec<String>,

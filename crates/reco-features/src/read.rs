@@ -10,8 +10,8 @@ use reco_data::{DataConfig, DataError, SilentIngest, Tables, ingest};
 
 use crate::{Dataset, FeaturesConfig, FeaturesError, SplitConfig, prepare};
 
-/// Reads the ratings at `path`, CSV, TSV, JSON lines or Parquet as they come, or a public data set as it was published, and
-/// splits them: `data` says what cannot be found out.
+/// Reads the ratings at `path`, CSV, TSV, JSON lines or Parquet as they come, or a public data set as it was published,
+/// and splits them: `data` says what cannot be found out.
 ///
 /// # Errors
 /// A file that is not there, is damaged, or of which it cannot be found out what its columns are; as [`prepare`].

@@ -67,9 +67,10 @@ struct DatasetFile {
 }
 
 impl Dataset {
-    /// Writes `dir`: the catalogue's files, `dataset.json`, `train.parquet`, `test.parquet` and, if there are such parts,
-    /// `validation.parquet` and `fold_in.parquet`. Columns of a part: `user` and `item` (rows of the catalogue), `rating` (stars, missing
-    /// for an event), `target`, `timestamp` (UTC seconds), `source_row`, and `context:…` for each context.
+    /// Writes `dir`: the catalogue's files, `dataset.json`, `train.parquet`, `test.parquet` and, if there are such
+    /// parts, `validation.parquet` and `fold_in.parquet`. Columns of a part: `user` and `item` (rows of the catalogue),
+    /// `rating` (stars, missing for an event), `target`, `timestamp` (UTC seconds), `source_row`, and `context:…` for
+    /// each context.
     ///
     /// # Errors
     /// A folder that can't be written.

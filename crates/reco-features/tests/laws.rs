@@ -170,7 +170,8 @@ proptest! {
         for user in 0..N_USERS as usize {
             let counts: Vec<usize> =
                 parts(&dataset).iter().map(|(_, rows, _)| rows.users().iter().filter(|u| u.index() == user).count()).collect();
-            // At most nine ratings a user: 8:1:1 leaves one for test, then one for validation, as long as train keeps one.
+            // At most nine ratings a user: 8:1:1 leaves one for test, then one for validation, as long as train keeps
+            // one.
             let expected = match counts.iter().sum::<usize>() {
                 n @ (0 | 1) => [n, 0, 0],
                 2 => [1, 0, 1],

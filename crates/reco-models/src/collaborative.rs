@@ -1,4 +1,5 @@
-//! Describes the article's collaborative filtering: the cosine of a user's and an item's embedding, then one dense unit.
+//! Describes the article's collaborative filtering: the cosine of a user's and an item's embedding, then one dense
+//! unit.
 //!
 //! Model-based: `ŷ = w · cos(u, i) + b` over embeddings of width 50. Does not know features or contexts.
 //!

@@ -11,7 +11,8 @@ use crate::network::Network;
 
 /// A network in training.
 pub(crate) trait Learner {
-    /// One pass over the rows in `order`; the mean absolute error and the mean absolute percentage error of its batches.
+    /// One pass over the rows in `order`; the mean absolute error and the mean absolute percentage error of its
+    /// batches.
     ///
     /// # Errors
     /// An interruption, or a device that fails.

@@ -31,8 +31,8 @@ impl<'a> Initial<'a> {
         EmbeddingTable { weight: self.uniform([n_rows, embedding_size], 0.05) }
     }
 
-    /// Weights `[d_input, d_output]`, uniform in ±√(6 / (d_input + d_output)) (Glorot and Bengio 2010, equation 16), and a
-    /// bias of zeros: Keras' `Dense`.
+    /// Weights `[d_input, d_output]`, uniform in ±√(6 / (d_input + d_output)) (Glorot and Bengio 2010, equation 16),
+    /// and a bias of zeros: Keras' `Dense`.
     pub(crate) fn dense(&mut self, d_input: usize, d_output: usize) -> Linear {
         let weight = self.uniform([d_input, d_output], (6.0 / (d_input + d_output) as f64).sqrt());
         let bias = Tensor::zeros([d_output], self.device);
@@ -57,8 +57,8 @@ impl<'a> Initial<'a> {
 
 /// One vector per user or item.
 ///
-/// It never takes part in autodiff: training selects the rows that a batch touches as a small leaf of their own, see the
-/// optimizer.
+/// It never takes part in autodiff: training selects the rows that a batch touches as a small leaf of their own, see
+/// the optimizer.
 #[derive(Module, Debug)]
 pub(crate) struct EmbeddingTable {
     /// `[n_rows, embedding_size]`

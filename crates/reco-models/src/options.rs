@@ -26,7 +26,8 @@ pub struct NetworkOptions {
     pub training_step: TrainingStep,
     /// The embedding of a user or item that no training row has, as it is scored.
     pub untrained_rows: UntrainedRows,
-    /// Keras' own validation: this last share of the training rows is left out of the fit. 0: the split's validation rows.
+    /// Keras' own validation: this last share of the training rows is left out of the fit. 0: the split's validation
+    /// rows.
     pub validation_split: f64,
     /// Stop after this many epochs without a lower validation loss, and keep the best epoch. 0: train all epochs, keep
     /// the last.
@@ -49,8 +50,9 @@ pub enum OptimizerKind {
 pub enum Shuffle {
     /// A new order every epoch.
     EveryEpoch,
-    /// One order for all epochs, and so the same short last batch in each of them. It is what Keras' `fit(shuffle=True)`
-    /// does on TensorFlow under `keras.utils.set_random_seed`: the shuffle is seeded anew with each pass over the data.
+    /// One order for all epochs, and so the same short last batch in each of them. It is what Keras'
+    /// `fit(shuffle=True)` does on TensorFlow under `keras.utils.set_random_seed`: the shuffle is seeded anew with each
+    /// pass over the data.
     Once,
 }
 

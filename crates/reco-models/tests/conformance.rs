@@ -25,11 +25,11 @@ fn every_approach_conforms() {
 fn options_that_cannot_be_trained_with_are_refused() {
     let neural = APPROACHES.iter().find(|entry| entry.name == "neural").unwrap();
     for (options, expected) in [
-        (json!({ "epochs": 0 }), "`epochs = 0`"),
-        (json!({ "batch_size": 0 }), "`batch_size = 0`"),
-        (json!({ "embedding_size": 0 }), "`embedding_size = 0`"),
-        (json!({ "learning_rate": -1.0 }), "`learning_rate = -1`"),
-        (json!({ "validation_split": 1.0 }), "`validation_split = 1`"),
+        (json!({ "epochs": 0 }), "`epochs` is `0`"),
+        (json!({ "batch_size": 0 }), "`batch_size` is `0`"),
+        (json!({ "embedding_size": 0 }), "`embedding_size` is `0`"),
+        (json!({ "learning_rate": -1.0 }), "`learning_rate` is `-1`"),
+        (json!({ "validation_split": 1.0 }), "`validation_split` is `1`"),
         (json!({ "optimizer": "sgd" }), "lazy-adam"),
         (json!({ "epoch": 3 }), "did you mean `epochs`?"),
     ] {

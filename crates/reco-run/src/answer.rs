@@ -140,7 +140,8 @@ impl Artifact {
     /// met.
     ///
     /// # Errors
-    /// An item that is not there or is named twice, stars beyond the scale, a statement that the catalogue does not know.
+    /// An item that is not there or is named twice, stars beyond the scale, a statement that the catalogue does not
+    /// know.
     pub fn visitor(&self, profile: Profile, rated: &[(String, Option<f32>)]) -> Result<Asker, RunError> {
         let catalogue = self.catalogue();
         // Checked here as well, so that a mistake is found even if the approach does not read the profile.

@@ -100,7 +100,8 @@ impl Artifact {
     /// Reads the model in `folder`.
     ///
     /// # Errors
-    /// A folder that is missing, damaged, foreign or of another schema version; a missing device; more memory than there is.
+    /// A folder that is missing, damaged, foreign or of another schema version; a missing device; more memory than
+    /// there is.
     pub fn load(folder: &Path, device: DeviceChoice) -> Result<Self, RunError> {
         Self::load_watched(folder, device, &reco_core::Silent)
     }

@@ -423,6 +423,6 @@ mod tests {
         assert!(refused(json!({ "no_history": "auto" })).contains("no approach `auto`"));
         assert!(refused(json!({ "minimum": 3 })).contains("`minimum`"));
         let bad = json!({ "name": "mine", "kind": "hybrid", "options": { "epochs": 0 } });
-        assert!(refused(json!({ "long_history": bad })).contains("`epochs = 0`"));
+        assert!(refused(json!({ "long_history": bad })).contains("`epochs` is `0`"));
     }
 }

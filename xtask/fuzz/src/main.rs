@@ -2,8 +2,8 @@
 //!
 //! Does not know how bytes are mutated, nor what a reader should answer: an answer and an error are equally good.
 //!
-//! **Invariant**: what ends the process is a panic that left the reader, a hang or too much memory; a panic that the reader
-//! caught at its own border is its business.
+//! **Invariant**: what ends the process is a panic that left the reader, a hang or too much memory; a panic that the
+//! reader caught at its own border is its business.
 
 #![no_main]
 

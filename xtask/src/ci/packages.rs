@@ -49,8 +49,8 @@ pub(super) fn outside(workspace: &Workspace) -> Result<()> {
     succeed(of_outside("run").arg("--quiet"))
 }
 
-/// Our own crates as cargo unpacked them: under the registries of packing, whose names begin with a dash because they have
-/// no host.
+/// Our own crates as cargo unpacked them: under the registries of packing, whose names begin with a dash because they
+/// have no host.
 fn unpacked(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let Some(home) = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))
     else {

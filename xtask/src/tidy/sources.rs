@@ -1,4 +1,5 @@
-//! Checks that every source file opens with its header, has no banned mark and is not too long.
+//! Checks that every source file opens with its header, has no banned mark and no wide comment, and is not too long;
+//! counts lines of code.
 //!
 //! Does not know Rust: it reads lines.
 //!
@@ -11,6 +12,9 @@ use anyhow::{Context as _, Result};
 
 /// A file of more lines than this does more than one thing.
 const MOST_LINES: usize = 600;
+
+/// A comment of more columns than this is not read; code is `rustfmt`'s.
+const MOST_COLUMNS: usize = 120;
 
 /// Marks that code may not have, and what to do instead. Written in halves, so that this file has none.
 const BANNED: &[(&str, &str)] = &[
@@ -29,8 +33,9 @@ const BANNED: &[(&str, &str)] = &[
 /// The rule on what a message may advise about a user's file.
 const KEEP: &str = "a message never advises to destroy anything: say `move it elsewhere`, or what makes it anew";
 
-pub(super) fn check(root: &Path) -> Result<Vec<String>> {
-    let mut findings = Vec::new();
+/// The findings, and how many lines of code there are: tests, examples, comments and empty lines aside.
+pub(super) fn check(root: &Path) -> Result<(Vec<String>, usize)> {
+    let (mut findings, mut n_code) = (Vec::new(), 0);
     for path in ["crates", "xtask"]
         .into_iter()
         .map(|folder| rust_files(&root.join(folder)))
@@ -38,9 +43,21 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
         .concat()
     {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        findings.extend(check_one(path.strip_prefix(root).unwrap_or(&path), &text));
+        let path = path.strip_prefix(root).unwrap_or(&path);
+        findings.extend(check_one(path, &text));
+        let names: Vec<_> = path.iter().filter_map(|name| name.to_str()).collect();
+        let is_code = names.contains(&"src") && !names.contains(&"fuzz");
+        if is_code && !names.iter().any(|name| ["tests", "tests.rs"].contains(name)) {
+            n_code += code_lines(&text);
+        }
     }
-    Ok(findings)
+    Ok((findings, n_code))
+}
+
+/// Lines of code before the tests of a file.
+fn code_lines(text: &str) -> usize {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    code.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
 /// All `.rs` files under `folder`, in the order of their names, except those that a build made.
@@ -80,6 +97,17 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
             findings.push(format!("{shown}:{}: `{mark}`\nhint: {instead}", row + 1));
         }
     }
+    let mut is_example = false;
+    for (row, line) in text.lines().enumerate() {
+        let comment = line.trim_start().strip_prefix("//").map(|rest| rest.trim_start_matches(['/', '!']).trim_start());
+        is_example = comment.is_some_and(|comment| is_example != comment.starts_with("```"));
+        // A table and an example have lines of their own.
+        let is_text = comment.is_some_and(|comment| !comment.starts_with('|') && !is_example);
+        if is_text && line.chars().count() > MOST_COLUMNS {
+            findings
+                .push(format!("{shown}:{}: a comment of more than {MOST_COLUMNS} columns\nhint: break it", row + 1));
+        }
+    }
     let n_lines = text.lines().count();
     if n_lines > MOST_LINES {
         findings.push(format!("{shown}: {n_lines} lines\nhint: part it where it does a second thing"));
@@ -112,6 +140,24 @@ mod tests {
             assert!(found.len() == 1 && found[0].starts_with("a.rs:5: "), "{mark}: {found:?}");
             assert!(findings(&format!("{HEADER}    // {mark}\n/// {mark}\n")).is_empty(), "{mark}");
         }
+    }
+
+    #[test]
+    fn a_wide_comment_is_found_unless_it_is_a_table_or_an_example() {
+        let wide = "x ".repeat(60);
+        assert!(
+            findings(&format!("{HEADER}    // {wide}\n"))[0].contains("a.rs:4: a comment of more than 120 columns")
+        );
+        for fine in [format!("let x = \"{wide}\";"), format!("//! | {wide}"), format!("/// ```\n/// {wide}\n/// ```")] {
+            assert!(findings(&format!("{HEADER}{fine}\n// short\n")).is_empty(), "{fine}");
+        }
+    }
+
+    #[test]
+    fn lines_of_code_are_those_before_the_tests_without_comments() {
+        let code =
+            "//! Does it.\n\nfn a() {\n    // Why.\n    b();\n}\n\n#[cfg(test)]\nmod tests {\n    fn c() {}\n}\n";
+        assert_eq!(code_lines(code), 3);
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub(super) const WHOLE: (&str, u32) = ("experiment", 8192);
 const COUNTERS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Ccodegen-units=16";
 
-/// The flag by which libFuzzer also sees the numbers that are compared, and guesses them. With it and optimised, the build takes
-/// fifteen processor minutes; without, five.
+/// The flag by which libFuzzer also sees the numbers that are compared, and guesses them. With it and optimised, the
+/// build takes fifteen processor minutes; without, five.
 const COMPARES: &str = "-Cllvm-args=-sanitizer-coverage-trace-compares";
 
 /// Below so many seconds a reader, a quick build does as well.

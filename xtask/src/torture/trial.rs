@@ -136,7 +136,8 @@ pub(super) fn reco(reco: &Path, folder: &Path, words: &[String], stop: Option<St
 /// Seconds of processor time that a process has used so far; 0 where the system does not tell.
 fn used(id: u32) -> f64 {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    // After the name, which may hold anything, the fields are numbered from 3: 14 and 15 are ticks, a hundred a second on Linux.
+    // After the name, which may hold anything, the fields are numbered from 3: 14 and 15 are ticks, a hundred a second
+    // on Linux.
     let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

@@ -96,7 +96,8 @@ fn who(args: &RecommendArgs) -> String {
     args.user.as_ref().map_or_else(|| "a new user".to_owned(), |id| format!("user {id}"))
 }
 
-/// `popularity, which ranked best on validation (ndcg@10 0.1290; next profile 0.1100), for user 1; scores are an order only`
+/// `popularity, which ranked best on validation (ndcg@10 0.1290; next profile 0.1100), for user 1; scores are an order
+/// only`
 ///
 /// `auto for user 1: content answers, 5 ratings; scores are an order only`
 fn heading(args: &RecommendArgs, artifact: &Artifact, chosen: Option<&Chosen>, answer: &Answer) -> String {

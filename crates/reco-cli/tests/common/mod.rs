@@ -85,8 +85,8 @@ pub(crate) fn finished() -> &'static Path {
 
 /// Models of 24 people with known age, gender and occupation, which tests only read.
 ///
-/// Items 1 to 4 are `Sci-Fi`, which men give 5 stars and women 2; items 5 to 8 are `Drama`, the other way round; items 9 to 12
-/// are `Comedy`, which everyone gives 4. User 25 met all of them before anyone else met any.
+/// Items 1 to 4 are `Sci-Fi`, which men give 5 stars and women 2; items 5 to 8 are `Drama`, the other way round; items
+/// 9 to 12 are `Comedy`, which everyone gives 4. User 25 met all of them before anyone else met any.
 pub(crate) fn people() -> &'static Path {
     static PEOPLE: OnceLock<PathBuf> = OnceLock::new();
     PEOPLE.get_or_init(|| {

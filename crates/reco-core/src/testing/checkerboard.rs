@@ -30,8 +30,8 @@ pub struct Checkerboard {
     pub liked: Vec<(UserIdx, ItemIdx)>,
 }
 
-/// A checkerboard of `size` users and as many items, with item features `even` and `odd`. Panics unless `size` is even and at
-/// least 4: of an odd number the last item's neighbour would have the wrong parity.
+/// A checkerboard of `size` users and as many items, with item features `even` and `odd`. Panics unless `size` is even
+/// and at least 4: of an odd number the last item's neighbour would have the wrong parity.
 pub fn checkerboard(size: usize, feedback: Feedback) -> Checkerboard {
     assert!(size >= 4 && size.is_multiple_of(2), "a checkerboard has an even number of squares a side, not `{size}`");
     let mut parity = Matrix::zeros(size, 2);

@@ -14,7 +14,8 @@ pub fn left_out(what: &str) {
     println!("left out: {what}");
 }
 
-/// The ratings of MovieLens 100K in their original order, and the file `name` of `splits/` that says where each row goes.
+/// The ratings of MovieLens 100K in their original order, and the file `name` of `splits/` that says where each row
+/// goes.
 ///
 /// Ratings: `RECO_ML100K` (`u.data`, or RecBole's `.inter`, which is the same under a header line), else what
 /// `reco fetch ml-100k` fetched. Splits: what `cargo xtask splits` made, else `splits/` in the folder that

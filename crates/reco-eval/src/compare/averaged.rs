@@ -35,8 +35,8 @@ pub struct Averaged {
     pub b: f64,
     /// B - A.
     pub difference: f64,
-    /// Its 95 % interval by Student's t, the users being drawn with all their rows; `None` for fewer than six users, and
-    /// where all have the same difference that is not zero: there is no spread to judge by.
+    /// Its 95 % interval by Student's t, the users being drawn with all their rows; `None` for fewer than six users,
+    /// and where all have the same difference that is not zero: there is no spread to judge by.
     pub interval: Option<Interval>,
 }
 

@@ -119,9 +119,9 @@ impl Verdict {
 
 /// All metrics of all pairs, each pair's in the order of [`Pair::metrics`].
 ///
-/// `alpha` is the level of the verdicts, after Holm's correction over every metric of every pair (Holm 1979): the chance that
-/// any verdict of the whole comparison is wrong is at most `alpha` if the recommenders are equally good for the population
-/// that users are drawn from.
+/// `alpha` is the level of the verdicts, after Holm's correction over every metric of every pair (Holm 1979): the
+/// chance that any verdict of the whole comparison is wrong is at most `alpha` if the recommenders are equally good for
+/// the population that users are drawn from.
 pub fn compare(pairs: &[(&Pair, &[Grouping])], alpha: f64) -> Vec<Vec<Difference>> {
     let mut compared: Vec<Vec<Difference>> = pairs
         .iter()

@@ -138,8 +138,8 @@ impl Pair {
         self.n_only_b
     }
 
-    /// Shared users with other test rows in B than in A, or with another number of rated or of relevant ones: they were not
-    /// measured on the same test.
+    /// Shared users with other test rows in B than in A, or with another number of rated or of relevant ones: they were
+    /// not measured on the same test.
     pub fn n_different_tests(&self) -> usize {
         self.n_different_tests
     }

@@ -28,15 +28,16 @@ pub struct Paired {
     pub difference: f64,
     /// Its 95 % interval by Student's t; `None` for a single user.
     pub interval: Option<Interval>,
-    /// The paired t test (Student 1908), two-sided; `None` for a single user, and where all users have the same difference
-    /// that is not zero.
+    /// The paired t test (Student 1908), two-sided; `None` for a single user, and where all users have the same
+    /// difference that is not zero.
     pub t: Option<TestResult>,
     /// The signed-rank test (Wilcoxon 1945), whose statistic is the smaller of the two sums of ranks; `None` for a
     /// single user.
     pub wilcoxon: Option<TestResult>,
     /// The sign test (Dixon, Mood 1946), whose statistic is how many users are up; `None` for a single user.
     pub sign: Option<TestResult>,
-    /// Cohen's d_z (Cohen 1988): the mean difference in standard deviations of the differences; `None` where there is no t.
+    /// Cohen's d_z (Cohen 1988): the mean difference in standard deviations of the differences; `None` where there is
+    /// no t.
     pub d_z: Option<f64>,
     /// The matched-pairs rank-biserial correlation (Kerby 2014, "The Simple Difference Formula"): the share of ranks
     /// that are up less the share that are down; in [-1, 1], 0 without any difference. `None` for a single user.

@@ -26,8 +26,8 @@ const BEYOND: f64 = 4.0;
 /// The chance of a sound test's rejections beyond either end of what is expected: 3 to 19 of 200 rounds at 5 %.
 const TAIL: f64 = 0.005;
 
-/// The chance that a sound test rejects more often than [`SelfCheck::limit`]: so small that it stays so over all metrics and pairs
-/// of a comparison.
+/// The chance that a sound test rejects more often than [`SelfCheck::limit`]: so small that it stays so over all
+/// metrics and pairs of a comparison.
 const BEYOND_CHANCE: f64 = 1e-4;
 
 /// How the tests of one metric did.

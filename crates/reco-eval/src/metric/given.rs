@@ -14,7 +14,8 @@ use crate::TrainingCounts;
 /// A relevant item among a user's candidates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Placed {
-    /// Its place in the ranking of all candidates, counted from 1; `None` where it has no score and is never recommended.
+    /// Its place in the ranking of all candidates, counted from 1; `None` where it has no score and is never
+    /// recommended.
     pub place: Option<NonZeroUsize>,
     /// How many stars it has, at least 0; 1 for an event.
     pub gain: f64,
@@ -239,8 +240,8 @@ pub struct Judgement {
     pub is_relevant: bool,
 }
 
-/// The items rated best and the items predicted best among one user's rated test items: at most five each, best first, ties
-/// in catalogue order. They are equally long, and not empty.
+/// The items rated best and the items predicted best among one user's rated test items: at most five each, best first,
+/// ties in catalogue order. They are equally long, and not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopFive {
     y_test: Vec<ItemIdx>,

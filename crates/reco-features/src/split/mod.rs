@@ -47,8 +47,8 @@ pub struct SplitEntry {
     pub name: &'static str,
     /// One line for help and documents.
     pub about: &'static str,
-    /// The keys of `[split]` that it reads, among those that not every split does: `validation`, `test`, `path`, `fold`,
-    /// `folds`, `fold_in`.
+    /// The keys of `[split]` that it reads, among those that not every split does: `validation`, `test`, `path`,
+    /// `fold`, `folds`, `fold_in`.
     pub reads: &'static [&'static str],
     /// Says for each row which part it belongs to.
     pub assign: fn(&SplitRows<'_>, &SplitConfig) -> Result<Assignment, FeaturesError>,
@@ -187,8 +187,9 @@ struct Sizes {
 
 impl Sizes {
     /// The shares of `n` rows: validation and test rounded down, train the rest; then a part that was asked for and got
-    /// nothing takes one row from train, test first, as long as train keeps one. This is the rule of `RecBole`'s ratio split:
-    /// at 8:1:1, one row trains; two give 1, 0, 1 (train, validation, test); three to nine give n-2, 1, 1; ten give 8, 1, 1.
+    /// nothing takes one row from train, test first, as long as train keeps one. This is the rule of `RecBole`'s ratio
+    /// split: at 8:1:1, one row trains; two give 1, 0, 1 (train, validation, test); three to nine give n-2, 1, 1; ten
+    /// give 8, 1, 1.
     fn of(n: usize, config: &SplitConfig) -> Self {
         Self::of_shares(n, config.validation, config.test)
     }

@@ -4,12 +4,12 @@
 //! α_t m / (√v + ε)`, `ε = 1e-7` outside the bias correction.
 //!
 //! An embedding row that no batch meets has gradient zero, but dense Adam still moves it, by its momentum. A row last
-//! updated at step `s` and read at step `t` has missed `Σ_j α_{s+j} β₁ʲ m / (√(β₂ʲ v) + ε)`, `j = 1 … t−1−s`. With `q = √β₂`,
-//! `D = √v + ε` and `ρ = √v / D`, the denominator is `D (1 − ρ (1 − qʲ))`, and since terms count for small `j` only,
-//! where `1 − qʲ` is small, three terms of the geometric series in `ρ (1 − qʲ)` are exact to 1e-6: it catches up by `m / D ·
-//! (S₀ + ρ (S₁ + ρ S₂))` with `S_k = Σ_j α_{s+j} β₁ʲ (1 − qʲ)ᵏ`. The `S_k` are numbers per row, found in constant time
-//! from tables over steps. So `adam` has dense Adam's trajectory at row-sparse cost; `lazy-adam` is the other
-//! optimizer, in which rows never catch up.
+//! updated at step `s` and read at step `t` has missed `Σ_j α_{s+j} β₁ʲ m / (√(β₂ʲ v) + ε)`, `j = 1 … t−1−s`. With `q =
+//! √β₂`, `D = √v + ε` and `ρ = √v / D`, the denominator is `D (1 − ρ (1 − qʲ))`, and since terms count for small `j`
+//! only, where `1 − qʲ` is small, three terms of the geometric series in `ρ (1 − qʲ)` are exact to 1e-6: it catches up
+//! by `m / D · (S₀ + ρ (S₁ + ρ S₂))` with `S_k = Σ_j α_{s+j} β₁ʲ (1 − qʲ)ᵏ`. The `S_k` are numbers per row, found in
+//! constant time from tables over steps. So `adam` has dense Adam's trajectory at row-sparse cost; `lazy-adam` is the
+//! other optimizer, in which rows never catch up.
 //!
 //! Does not know tensors: `optimizer.rs`, `fused/cpu/adam.rs` and `fused/gpu/update.rs` apply it.
 //!

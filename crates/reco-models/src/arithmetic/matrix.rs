@@ -93,7 +93,8 @@ pub(crate) struct Rows<M> {
     pub(crate) from: usize,
 }
 
-/// How many vectors the next panel of a matrix has, of `rest` that are left: three, or two where a single one would be left over.
+/// How many vectors the next panel of a matrix has, of `rest` that are left: three, or two where a single one would be
+/// left over.
 #[inline(always)]
 fn panel(rest: usize) -> usize {
     match rest {
@@ -119,7 +120,8 @@ pub(crate) fn product<S: Simd>(
     while from < width {
         let n_vectors = panel(width - from);
         let factors = Factors { a, b, start, from };
-        // Sums, vectors of `b` and one number fill sixteen registers at most; fewer sums than eight would wait for each other.
+        // Sums, vectors of `b` and one number fill sixteen registers at most; fewer sums than eight would wait for each
+        // other.
         match n_vectors {
             1 => product_panel::<S, 8, 1>(simd, n, factors, &mut out),
             2 => product_panel::<S, 6, 2>(simd, n, factors, &mut out),

@@ -18,7 +18,8 @@ const USERS: usize = 8;
 /// Vectors of items that are summed at once.
 const VECTORS: usize = 4;
 
-/// For every pair of a row of `a` and a row of `b`: `relu(a + b) · weights`, summed over the last axis; on the CPU's device.
+/// For every pair of a row of `a` and a row of `b`: `relu(a + b) · weights`, summed over the last axis; on the CPU's
+/// device.
 ///
 /// # Shapes
 /// - a: `[q, d]`, b: `[n, d]`, weights: `[d, 1]`

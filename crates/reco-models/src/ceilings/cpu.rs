@@ -256,7 +256,8 @@ impl WithSimd for Gather<'_> {
         let mut sums = [simd.splat_f32s(0.0); 8];
         for place in self.places {
             let (row, _) = S::as_simd_f32s(&self.table[*place as usize * ROW..][..ROW]);
-            // Eight vectors of eight numbers are a row, or four of sixteen; narrower ones are taken eight at a time as well.
+            // Eight vectors of eight numbers are a row, or four of sixteen; narrower ones are taken eight at a time as
+            // well.
             for vectors in row.chunks(8) {
                 for (sum, value) in sums.iter_mut().zip(vectors) {
                     *sum = simd.add_f32s(*sum, *value);

@@ -2,8 +2,8 @@
 //!
 //! Does not know what is tested.
 //!
-//! **Invariant**: a description follows from its seed; it reads users and items, and some have a tower that two branches
-//! read.
+//! **Invariant**: a description follows from its seed; it reads users and items, and some have a tower that two
+//! branches read.
 
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;

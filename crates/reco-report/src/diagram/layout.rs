@@ -305,7 +305,8 @@ mod tests {
         }
         for Edge { from, to, points } in &edges {
             assert!(places[*from].y < places[*to].y, "edges go down");
-            // Between ranks nothing is in the way; within the band of a rank the edge is straight, in a column of its own.
+            // Between ranks nothing is in the way; within the band of a rank the edge is straight, in a column of its
+            // own.
             for pair in points.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
                 for place in places.iter().filter(|place| pair[0].1 < place.y + 60.0 && pair[1].1 > place.y) {
                     assert!(

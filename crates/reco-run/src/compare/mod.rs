@@ -48,12 +48,13 @@ pub struct CompareOptions<'a> {
     pub self_check: Option<NonZeroUsize>,
 }
 
-/// Compares `runs`, each the folder of a run or `FOLDER:APPROACH`. Of one folder, all approaches are compared with one of them;
-/// of several folders, the approaches of the same name, each later run with the first; of several `FOLDER:APPROACH`, each with
-/// the first.
+/// Compares `runs`, each the folder of a run or `FOLDER:APPROACH`. Of one folder, all approaches are compared with one
+/// of them; of several folders, the approaches of the same name, each later run with the first; of several
+/// `FOLDER:APPROACH`, each with the first.
 ///
 /// # Errors
-/// A run without values of users, an unknown approach, metric or attribute, runs that were not measured on the same test.
+/// A run without values of users, an unknown approach, metric or attribute, runs that were not measured on the same
+/// test.
 pub fn compare(runs: &[String], options: &CompareOptions<'_>) -> Result<Comparison, RunError> {
     let CompareOptions { alpha, .. } = *options;
     if !(alpha > 0.0 && alpha < 1.0) {

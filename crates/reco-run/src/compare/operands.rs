@@ -175,8 +175,8 @@ fn operand(run: &Path, approach: &str) -> Result<Operand, RunError> {
     Ok(Operand { run: run.to_owned(), approach: approach.to_owned() })
 }
 
-/// The approaches of a run that have values of users, at least one: in the order of its results where it has a report, then
-/// in that of the registry.
+/// The approaches of a run that have values of users, at least one: in the order of its results where it has a report,
+/// then in that of the registry.
 fn approaches(run: &Path) -> Result<Vec<String>, RunError> {
     let folder = evaluation(run);
     let no_values = || CompareError::NoValues { path: folder.display().to_string() };

@@ -442,9 +442,9 @@ mod tests {
 
     #[test]
     fn what_another_split_read_goes_with_it_unless_it_is_stated_anew() {
-        let text = "[[approach]]\nname = \"random\"\n[split]\nkind = \"k-fold\"\nfold = 1\nfolds = 3\ntest = 0.3";
+        let text = "[[approach]]\nname = \"random\"\n[split]\nkind = \"k-fold\"\nfold = 1\nfolds = 3\nseed = 4";
         let split = read(text, &["split.kind=random"], &[]).unwrap().split;
-        assert_eq!((split.kind.as_str(), split.fold, split.folds, split.test), ("random", 0, 5, 0.3));
+        assert_eq!((split.kind.as_str(), split.fold, split.folds, split.seed), ("random", 0, 5, Some(4)));
         let error = read(text, &["split.kind=random", "split.fold=2"], &[]).err().unwrap();
         assert!(error.contains("`fold` is not read by `random`"), "{error}");
         assert_eq!(read(text, &["split.kind=k-fold"], &[]).unwrap().split.fold, 1, "the same split keeps its keys");

@@ -132,8 +132,8 @@ fn stopped(error: EvalError) -> RunError {
     }
 }
 
-/// What the evaluation asks for and `dataset` cannot give: a context that it does not have, a threshold above all ratings,
-/// a user to show who has nothing to show, more sampled candidates than items.
+/// What the evaluation asks for and `dataset` cannot give: a context that it does not have, a threshold above all
+/// ratings, a user to show who has nothing to show, more sampled candidates than items.
 pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<String> {
     let config = &experiment.evaluate;
     let Protocol { context, relevance_threshold, .. } = config;

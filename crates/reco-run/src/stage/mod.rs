@@ -140,7 +140,8 @@ impl Context<'_> {
 }
 
 impl Folder {
-    /// The manifest and the files (`features/fit.parquet`) of a folder that an earlier stage finished, for this experiment.
+    /// The manifest and the files (`features/fit.parquet`) of a folder that an earlier stage finished, for this
+    /// experiment.
     fn ready(&self, prefix: &str) -> Result<(Manifest, Digests), RunError> {
         let hint = format!("`reco {}` makes it; `reco run` makes all that is missing", self.stage);
         let manifest = Manifest::read(&self.path, &hint)?;

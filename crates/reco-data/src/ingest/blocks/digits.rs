@@ -33,7 +33,8 @@ pub(super) fn integer(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
     (n > 0).then_some((value.cast_signed(), n))
 }
 
-/// The number of stars that begins at `at`, digits with or without a `point` and further digits, and how many bytes it has.
+/// The number of stars that begins at `at`, digits with or without a `point` and further digits, and how many bytes it
+/// has.
 #[inline]
 pub(super) fn stars(bytes: &[u8], at: usize, point: u8) -> Option<(f32, usize)> {
     let (whole, n_whole) = eight(bytes, at);

@@ -123,8 +123,8 @@ enum Id<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// A reader of rows with a user, an item, and perhaps a rating and a time, each in a field of its own; `None` for other
-    /// layouts.
+    /// A reader of rows with a user, an item, and perhaps a rating and a time, each in a field of its own; `None` for
+    /// other layouts.
     pub(super) fn new(layout: &'a Layout, checks: &'a Checks) -> Option<Self> {
         let [user, item, rating, time] = layout.places[..] else { return None };
         let mut roles = vec![Role::Other; layout.n_fields];

@@ -125,8 +125,8 @@ impl MetRows {
         }
     }
 
-    /// Finds the distinct rows of a batch, which is read and then updated at `step`, counted from 1; calls `catch_up` on those
-    /// that missed something.
+    /// Finds the distinct rows of a batch, which is read and then updated at `step`, counted from 1; calls `catch_up`
+    /// on those that missed something.
     #[inline(always)]
     pub(super) fn touch(
         &mut self,

@@ -314,8 +314,8 @@ impl WithSimd for Settle<'_> {
 }
 
 impl OnCpu {
-    /// Forward and backward over at most [`BLOCK`] rows, which are rows `from` and on of the share; each row's error weighs
-    /// `weight`.
+    /// Forward and backward over at most [`BLOCK`] rows, which are rows `from` and on of the share; each row's error
+    /// weighs `weight`.
     #[inline(always)]
     fn gradients<S: Simd>(
         &self,

@@ -237,8 +237,8 @@ pub(super) fn gradients(
     }
 }
 
-/// Fetches one input of a layer for the ratings of a tile; `of` says by which number of a rating: its row (0), user (1) or
-/// item (2).
+/// Fetches one input of a layer for the ratings of a tile; `of` says by which number of a rating: its row (0), user (1)
+/// or item (2).
 #[cube]
 fn fetch(
     x: &mut [f32],
@@ -305,8 +305,8 @@ fn forward(
 }
 
 /// The backward pass of one layer: adds a tile's part of the gradients of its weights, transposed, and of its bias to
-/// those of the share. Where the layer reads towers, writes the gradients of what it reads from `to` on, for the `n_left` ratings
-/// that there are. A unit takes two inputs of all ratings; the bias is one more input, which is 1.
+/// those of the share. Where the layer reads towers, writes the gradients of what it reads from `to` on, for the
+/// `n_left` ratings that there are. A unit takes two inputs of all ratings; the bias is one more input, which is 1.
 #[cube]
 #[expect(clippy::too_many_arguments, reason = "a kernel has no structures to put them into")]
 fn backward(
@@ -404,8 +404,8 @@ fn add(sums: &mut [f32], at: usize, sum: f32, number: usize) {
     }
 }
 
-/// The product numbered `number` of a rating, and what its backward pass needs besides the slope: `1 / (|a| |b|)`, `p / a·a`,
-/// `p / b·b`; the last two are 0 where a length is too small to count. For a dot product: 1, 0, 0.
+/// The product numbered `number` of a rating, and what its backward pass needs besides the slope: `1 / (|a| |b|)`, `p /
+/// a·a`, `p / b·b`; the last two are 0 where a length is too small to count. For a dot product: 1, 0, 0.
 #[cube]
 fn product(
     a: &[f32],

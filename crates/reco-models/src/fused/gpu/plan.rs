@@ -33,7 +33,8 @@ pub(super) struct Plan {
     /// `[n_slots, MISSED]`: what the row misses from this step until it is next met, or the plan ends. Empty where rows
     /// never catch up.
     pub(super) missed: Vec<f32>,
-    /// For users and for items, `[n_rows, MISSED]`: what each row misses until it is first met. Empty where that is nothing.
+    /// For users and for items, `[n_rows, MISSED]`: what each row misses until it is first met. Empty where that is
+    /// nothing.
     pub(super) first: [Vec<f32>; 2],
 }
 
@@ -110,7 +111,8 @@ impl Rows {
         self.slot.fill(None);
     }
 
-    /// Writes down what `row` missed: at the slot where it was last met, or else in what is missed before the plan begins.
+    /// Writes down what `row` missed: at the slot where it was last met, or else in what is missed before the plan
+    /// begins.
     fn miss(&self, row: u32, missed: MissedSteps, side: usize, plan: &mut Plan) {
         let (all, at) = match self.slot[row as usize] {
             Some(slot) => (&mut plan.missed, slot as usize),

@@ -178,7 +178,8 @@ impl Shape {
         (n_tiles.div_ceil(n_per_share), n_per_share)
     }
 
-    /// The most shares that `n` ratings or fewer are divided into: a longer batch can have fewer shares than a shorter one.
+    /// The most shares that `n` ratings or fewer are divided into: a longer batch can have fewer shares than a shorter
+    /// one.
     pub(super) fn most_shares(&self, n: usize) -> usize {
         n.div_ceil(self.tile).min(SHARES)
     }

@@ -1,7 +1,7 @@
 //! The GPU kernel of Adam on the rows that a batch met and on the dense layers.
 //!
-//! The equations are those of `adam/mod.rs`, which is their definition. Which steps a row will miss until it is next met
-//! is known beforehand, and it catches up at once:
+//! The equations are those of `adam/mod.rs`, which is their definition. Which steps a row will miss until it is next
+//! met is known beforehand, and it catches up at once:
 //!
 //! ```text
 //! m ← β₁ m + (1 - β₁) g     v ← β₂ v + (1 - β₂) g²     w ← w - α_t m / (√v + ε)
@@ -24,7 +24,8 @@ const MISSED: usize = MissedSteps::NUMBERS;
 ///
 /// # Shapes
 /// - of_rows, of_dense, users, items, dense: as `gradients` has them
-/// - slots: `[n_slots, 3]`, a row and where its places begin and end; from `slot` on `n_users` users, then `n_items` items
+/// - slots: `[n_slots, 3]`, a row and where its places begin and end; from `slot` on `n_users` users, then `n_items`
+///   items
 /// - places: ratings of the batch; missed: `[n_slots, MISSED]`
 /// - losses: `[n_steps, 2]`
 #[cube(launch)]
