@@ -5,7 +5,7 @@
 //! **Invariant**: an approach sees a [`Train`] and nothing else, so that no test row can reach it.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -125,6 +125,27 @@ pub trait AnyApproach: Send + Sync {
     /// # Errors
     /// Nothing to learn from, a loss that is not finite, an interruption, a missing device.
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError>;
+
+    /// The approaches that it consists of, each by its name in the registry and its options; none for one that is whole
+    /// in itself.
+    fn parts(&self) -> Vec<(&str, &Value)> {
+        Vec::new()
+    }
+
+    /// As [`AnyApproach::fit`], but loads the weights of each part, by name and options, that `trained` finds trained
+    /// already.
+    ///
+    /// # Errors
+    /// As [`AnyApproach::fit`]; weights that cannot be loaded.
+    fn fit_with(
+        &self,
+        train: &Train,
+        run: &Run<'_>,
+        trained: &dyn Fn(&str, &Value) -> Option<PathBuf>,
+    ) -> Result<Box<dyn Fitted>, FitError> {
+        let _ = trained;
+        self.fit(train, run)
+    }
 
     /// Reads back what [`Fitted::save`] wrote in `folder`, for the same catalogue.
     ///

@@ -33,7 +33,7 @@ use crate::source::Writing;
 use crate::tables::{DatasetInfo, ITEMS, USERS};
 use crate::{DataConfig, DataError, Duplicates};
 
-use blocks::Guess;
+use blocks::{Guess, Unread};
 use check::Checks;
 use ids::Ids;
 use known::Known;
@@ -119,14 +119,21 @@ fn ingest_guessing(
     writing.said.iter().for_each(|what| progress.said(what));
     let task = Ingestion { config, found, writing, out_dir, progress };
     loop {
-        guess = match task.attempt(guess)? {
-            Ok(summary) => {
+        match task.attempt(guess)? {
+            Attempt::Done(summary) => {
                 summary.said[task.writing.said.len()..].iter().for_each(|what| progress.said(what));
                 return Ok(summary);
             }
-            Err(better) => better,
-        };
+            Attempt::Again(better) => guess = better,
+        }
     }
+}
+
+/// How an attempt ended.
+enum Attempt {
+    Done(IngestSummary),
+    /// A guess was wrong: this one is better.
+    Again(Guess),
 }
 
 /// What is to be read, and where the tables go.
@@ -140,7 +147,7 @@ struct Ingestion<'a> {
 
 impl Ingestion<'_> {
     /// Reads and writes everything, or returns a better guess to start over with.
-    fn attempt(&self, guess: Guess) -> Result<Result<IngestSummary, Guess>, DataError> {
+    fn attempt(&self, guess: Guess) -> Result<Attempt, DataError> {
         let Self { config, ref found, ref writing, out_dir, progress } = *self;
         let facts = found.source.facts(&found.files);
         let stated = config.stated_scale()?.or(facts.scale);
@@ -162,13 +169,14 @@ impl Ingestion<'_> {
         let (read, sha256) = std::thread::scope(|scope| {
             let digest = scope.spawn(|| locate::sha256_unless(path, facts.digest_skips_header, &stop));
             let read = reading.first(known, &guess);
-            is_over.store(!matches!(read, Ok(Ok(_))), Ordering::Relaxed);
+            is_over.store(read.is_err(), Ordering::Relaxed);
             let sha256 = digest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            read.map(|read| (read, sha256))
-        })?;
+            (read, sha256)
+        });
         let First { known, dedupe, noted, mut dropped, writer } = match read {
             Ok(first) => first,
-            Err(change) => return Ok(Err(guess.changed(change))),
+            Err(Unread::Guess(change)) => return Ok(Attempt::Again(guess.changed(change))),
+            Err(Unread::Error(error)) => return Err(error),
         };
         let sha256 = sha256?.ok_or(DataError::Interrupted)?;
         let Known { users, items, mut rejects, n_rows, n_kept, observed, lowest } = known;
@@ -182,7 +190,7 @@ impl Ingestion<'_> {
             return Err(DataError::Duplicates { path: path.clone(), n: n_duplicates });
         }
         if n_found > 0 && writer.is_some() {
-            return Ok(Err(Guess { found: Some((dropped, n_found)), ..guess }));
+            return Ok(Attempt::Again(Guess { found: Some((dropped, n_found)), ..guess }));
         }
         let n_ratings = n_kept - n_duplicates;
         if n_ratings == 0 {
@@ -243,7 +251,7 @@ impl Ingestion<'_> {
         let user_rows = user_rows.complete(users, noted.user_attributes, writing.decimal);
         crate::tables::users_table(user_rows)?.with_all_metadata(metadata("users")).write(&out_dir.join(USERS))?;
         rejects.finish(&metadata("rejects"))?;
-        Ok(Ok(summary))
+        Ok(Attempt::Done(summary))
     }
 }
 

@@ -67,13 +67,13 @@ impl Default for AutoOptions {
 /// One of the approaches that `auto` chooses among.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Given")]
-pub(crate) struct Part {
+struct Part {
     /// What the experiment calls it.
-    pub(crate) name: String,
+    name: String,
     /// The registry's entry.
-    pub(crate) kind: String,
+    kind: String,
     /// Its options, complete once the experiment was read.
-    pub(crate) options: Value,
+    options: Value,
 }
 
 /// A part as an experiment writes it, or as it stands in a manifest.
@@ -144,32 +144,6 @@ impl Auto {
         }
         Ok(Self { options, parts })
     }
-
-    /// Fits to `train`, but loads the weights of each part that `trained` finds already trained.
-    ///
-    /// # Errors
-    /// As the parts report.
-    pub(crate) fn fit_with(
-        &self,
-        train: &Train,
-        run: &Run<'_>,
-        trained: &dyn Fn(&Part) -> Option<PathBuf>,
-    ) -> Result<Box<dyn Fitted>, FitError> {
-        let mut parts = Vec::new();
-        for (part, approach) in self.options.parts().into_iter().zip(&self.parts) {
-            parts.push(match trained(part) {
-                Some(weights) => {
-                    approach.load(&weights, &train.catalogue, run).map_err(|error| FitError::Other(Box::new(error)))?
-                }
-                None => approach.fit(train, run)?,
-            });
-        }
-        let mut n_ratings = vec![0; train.catalogue.n_users()];
-        for user in train.fit.users() {
-            n_ratings[user.index()] += 1;
-        }
-        Ok(Box::new(FittedAuto::new(self.options.clone(), parts, n_ratings, Arc::clone(&train.catalogue))))
-    }
 }
 
 impl AutoOptions {
@@ -211,7 +185,33 @@ impl AnyApproach for Auto {
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
-        self.fit_with(train, run, &|_| None)
+        self.fit_with(train, run, &|_, _| None)
+    }
+
+    fn parts(&self) -> Vec<(&str, &Value)> {
+        self.options.parts().map(|part| (part.kind.as_str(), &part.options)).to_vec()
+    }
+
+    fn fit_with(
+        &self,
+        train: &Train,
+        run: &Run<'_>,
+        trained: &dyn Fn(&str, &Value) -> Option<PathBuf>,
+    ) -> Result<Box<dyn Fitted>, FitError> {
+        let mut parts = Vec::new();
+        for (part, approach) in self.options.parts().into_iter().zip(&self.parts) {
+            parts.push(match trained(&part.kind, &part.options) {
+                Some(weights) => {
+                    approach.load(&weights, &train.catalogue, run).map_err(|error| FitError::Other(Box::new(error)))?
+                }
+                None => approach.fit(train, run)?,
+            });
+        }
+        let mut n_ratings = vec![0; train.catalogue.n_users()];
+        for user in train.fit.users() {
+            n_ratings[user.index()] += 1;
+        }
+        Ok(Box::new(FittedAuto::new(self.options.clone(), parts, n_ratings, Arc::clone(&train.catalogue))))
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {

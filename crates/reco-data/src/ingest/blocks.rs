@@ -71,6 +71,25 @@ pub(super) enum Change {
     Repeated,
 }
 
+/// Why rows were not read to their end.
+pub(super) enum Unread {
+    /// A guess was wrong, and reading starts over.
+    Guess(Change),
+    Error(DataError),
+}
+
+impl From<Change> for Unread {
+    fn from(change: Change) -> Self {
+        Self::Guess(change)
+    }
+}
+
+impl From<DataError> for Unread {
+    fn from(error: DataError) -> Self {
+        Self::Error(error)
+    }
+}
+
 impl Guess {
     /// The guess with the wrong assumption corrected.
     pub(super) fn changed(mut self, change: Change) -> Self {
@@ -118,16 +137,16 @@ pub(super) fn can_read(layout: &Layout, checks: &Checks) -> bool {
 }
 
 /// Reads all rows and writes those that stay, or returns the guess that was wrong.
-pub(super) fn read(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
+pub(super) fn read(job: Job<'_>) -> Result<Read, Unread> {
     // Within the pool, so that threads do not fall asleep between blocks.
     let mut result = None;
     rayon::scope(|_| result = Some(read_blocks(job)));
     result.expect("the scope has run what it was given")
 }
 
-fn read_blocks(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
+fn read_blocks(job: Job<'_>) -> Result<Read, Unread> {
     let Job { layout, checks, guess, known, dedupe, keys, mut writer, are_integers, progress } = job;
-    let Some(parser) = Parser::new(layout, checks) else { return Ok(Err(Change::RowByRow)) };
+    let parser = Parser::new(layout, checks).ok_or(Change::RowByRow)?;
     let repeats = match &guess.found {
         Some((losers, _)) => Repeats::Found(losers),
         None if guess.repeated => Repeats::Some(dedupe),
@@ -147,22 +166,19 @@ fn read_blocks(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
             || rayon::join(|| put_together(&mut stitch, &given.0), || write(&mut writer, &given.1)),
         );
         written?;
-        chunks = match stitched? {
-            Ok(chunks) => chunks,
-            Err(change) => return Ok(Err(change)),
-        };
+        chunks = stitched?;
         let is_over = block.is_none() && given.0.is_empty() && chunks.is_empty();
         pieces = parsed;
         if let Some(block) = block.take() {
             progress.advance(block.position - reported);
             reported = block.position;
             if progress.interrupted() {
-                return Err(DataError::Interrupted);
+                return Err(DataError::Interrupted.into());
             }
         }
         block = match next? {
             Some(Some(block)) => Some(block),
-            Some(None) => return Ok(Err(Change::RowByRow)),
+            Some(None) => return Err(Change::RowByRow.into()),
             None if is_over && pieces.is_empty() => break,
             None => None,
         };
@@ -171,13 +187,13 @@ fn read_blocks(job: Job<'_>) -> Result<Result<Read, Change>, DataError> {
     let dedupe = match repeats {
         Repeats::Some(dedupe) => Some(dedupe),
         Repeats::Anywhere(keys) => match keys.any_repeats()? {
-            true => return Ok(Err(Change::Repeated)),
+            true => return Err(Change::Repeated.into()),
             false => None,
         },
         Repeats::Together(_) | Repeats::Found(_) => None,
     };
     write(&mut writer, &chunks)?;
-    Ok(Ok(Read { known, dedupe, writer }))
+    Ok(Read { known, dedupe, writer })
 }
 
 fn parse(parser: &Parser<'_>, block: Option<&Block>, part: usize) -> Vec<Piece> {
@@ -187,15 +203,12 @@ fn parse(parser: &Parser<'_>, block: Option<&Block>, part: usize) -> Vec<Piece> 
 
 type Chunks = Vec<Vec<ArrayRef>>;
 
-fn put_together(stitch: &mut Stitch<'_>, pieces: &[Piece]) -> Result<Result<Chunks, Change>, DataError> {
+fn put_together(stitch: &mut Stitch<'_>, pieces: &[Piece]) -> Result<Chunks, Unread> {
     let mut chunks = Vec::new();
     for piece in pieces {
-        match stitch.take(piece)? {
-            Ok(more) => chunks.extend(more),
-            Err(change) => return Ok(Err(change)),
-        }
+        chunks.extend(stitch.take(piece)?);
     }
-    Ok(Ok(chunks))
+    Ok(chunks)
 }
 
 fn write(writer: &mut TableWriter, chunks: &[Vec<ArrayRef>]) -> Result<(), DataError> {

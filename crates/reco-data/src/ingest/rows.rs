@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::IngestProgress;
-use super::blocks::{self, Change, Guess};
+use super::blocks::{self, Guess, Unread};
 use super::check::{self, Checks};
 use super::dedupe::{Dedupe, Keys, RowSet};
 use super::known::Known;
@@ -55,7 +55,7 @@ pub(super) struct Noted {
 
 impl Reading<'_> {
     /// Reads all rows, on all cores where that is possible, or returns the guess that was wrong.
-    pub(super) fn first(&self, known: Known, guess: &Guess) -> Result<Result<First, Change>, DataError> {
+    pub(super) fn first(&self, known: Known, guess: &Guess) -> Result<First, Unread> {
         let records = self.found.source.ratings(&self.found.files, self.config, self.writing)?;
         let dedupe = Dedupe::new(self.out_dir, self.config.duplicates);
         let noted = Noted {
@@ -70,7 +70,7 @@ impl Reading<'_> {
             let writer = self.file(are_integers, &noted).create()?;
             let (checks, progress, keys) = (&self.checks, self.progress, Keys::new(self.out_dir));
             progress.begin(self.length);
-            let read = blocks::read(blocks::Job {
+            let blocks::Read { known, dedupe, writer } = blocks::read(blocks::Job {
                 layout,
                 checks,
                 guess,
@@ -81,20 +81,14 @@ impl Reading<'_> {
                 are_integers,
                 progress,
             })?;
-            return Ok(read.map(|blocks::Read { known, dedupe, writer }| First {
-                known,
-                dedupe,
-                noted,
-                dropped: RowSet::default(),
-                writer: Some(writer),
-            }));
+            return Ok(First { known, dedupe, noted, dropped: RowSet::default(), writer: Some(writer) });
         }
         self.progress.begin(2 * self.length);
         let mut pass =
             Pass { checks: &self.checks, extra: self.extra, known, dedupe, noted, dropped: RowSet::default() };
         self.each_row(records, |row| pass.take(row))?;
         let Pass { known, dedupe, noted, dropped, .. } = pass;
-        Ok(Ok(First { known, dedupe: Some(dedupe), noted, dropped, writer: None }))
+        Ok(First { known, dedupe: Some(dedupe), noted, dropped, writer: None })
     }
 
     /// Writes the rows that are not `dropped`.

@@ -8,7 +8,6 @@
 use reco_core::Requirement;
 use reco_features::context_vector;
 
-use crate::auto;
 use crate::experiment::Configured;
 
 use super::{CheckEntry, Finding, Severity, Subject, Unknown, Verdict};
@@ -23,9 +22,11 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 };
 
 fn look(subject: &Subject<'_>) -> Verdict {
-    // Only networks read contexts, and they know only the users they were trained on; `auto` may have one among its
+    // Only networks read contexts, and they know only the users they were trained on; an approach may have one among its
     // parts.
-    let reads = |one: &Configured| one.kind == auto::NAME || one.approach.requires().contains(&Requirement::KnownUsers);
+    let reads = |one: &Configured| {
+        !one.approach.parts().is_empty() || one.approach.requires().contains(&Requirement::KnownUsers)
+    };
     if !subject.experiment.approaches.iter().any(reads) {
         return Ok(Vec::new());
     }

@@ -15,17 +15,16 @@ use reco_core::{FitError, Fitted, Requirement, Run, Train, TrainingLog};
 use reco_data::table::{Column, Table};
 use reco_features::{Dataset, Info};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::evaluate::unmeasurable;
 use super::report::from_notes;
 use super::{Context, StageEntry, features, notes, own_version};
 use crate::artifact::{self, ArtifactConfig};
-use crate::auto::{self, Auto, Part};
 use crate::experiment::Configured;
 use crate::folder::{Folder, Made, write_json};
 use crate::manifest::Digests;
-use crate::{Experiment, ExperimentError, Outcome, RunError, models};
+use crate::{Experiment, Outcome, RunError, models};
 
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "train",
@@ -61,9 +60,9 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let (_, inputs) = features::folder(context)?.ready("features")?;
     let mut dataset = None;
     let mut outcomes = Vec::new();
-    // An approach that chooses among others takes their weights, and so comes after them.
+    // An approach that consists of others takes their weights, and so comes after them.
     let (composite, plain): (Vec<&Configured>, Vec<&Configured>) =
-        context.experiment.approaches.iter().partition(|one| one.kind == auto::NAME);
+        context.experiment.approaches.iter().partition(|one| !one.approach.parts().is_empty());
     for configured in plain.into_iter().chain(composite) {
         let folder = folder(context, configured, &inputs);
         let outcome = context.work(&folder, Some(&configured.name), |at| {
@@ -186,9 +185,9 @@ pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Di
     }
 }
 
-/// The weights of `part` where this experiment has it trained, with these very options.
-fn trained(context: &Context<'_>, part: &Part, inputs: &Digests) -> Option<PathBuf> {
-    let same = |one: &&Configured| one.kind == part.kind && one.approach.options() == part.options;
+/// The weights of the approach `kind` where this experiment has it trained with these very options.
+fn trained(context: &Context<'_>, (kind, options): (&str, &Value), inputs: &Digests) -> Option<PathBuf> {
+    let same = |one: &&Configured| one.kind == kind && one.approach.options() == *options;
     let folder = folder(context, context.experiment.approaches.iter().find(same)?, inputs);
     folder.ready("").is_ok().then(|| folder.path.join(artifact::WEIGHTS))
 }
@@ -208,14 +207,8 @@ fn fit(
         run.progress.note(&format!("`{}` needs about {need}", configured.name));
     }
     let started = Instant::now();
-    let fitted = if configured.kind == auto::NAME {
-        let place = || configured.name.clone();
-        let auto = Auto::new(&configured.approach.options())
-            .map_err(|error| ExperimentError::Options { place: place(), error })?;
-        auto.fit_with(&train, &run, &|part| trained(context, part, inputs)).map_err(stopped)?
-    } else {
-        configured.approach.fit(&train, &run).map_err(stopped)?
-    };
+    let weights = |kind: &str, options: &Value| trained(context, (kind, options), inputs);
+    let fitted = configured.approach.fit_with(&train, &run, &weights).map_err(stopped)?;
     let seconds = started.elapsed().as_secs_f64();
     if run.progress.interrupted() {
         return Err(RunError::Interrupted);

@@ -7,9 +7,9 @@
 
 use arrow::array::ArrayRef;
 
-use super::Change;
 use super::piece::{IdColumn, NO_TIME, Piece};
 use super::staging::Staging;
+use super::{Change, Unread};
 use crate::DataError;
 use crate::ingest::dedupe::{Dedupe, Keys, RowSet};
 use crate::ingest::ids::Ids;
@@ -85,15 +85,15 @@ impl<'a> Stitch<'a> {
     }
 
     /// Adds the next part. Returns the chunks that are full, or the guess that was wrong.
-    pub(super) fn take(&mut self, piece: &Piece) -> Result<Result<Vec<Vec<ArrayRef>>, Change>, DataError> {
+    pub(super) fn take(&mut self, piece: &Piece) -> Result<Vec<Vec<ArrayRef>>, Unread> {
         if piece.is_odd {
-            return Ok(Err(Change::RowByRow));
+            return Err(Change::RowByRow.into());
         }
         if self.users_are_integers && matches!(piece.users, IdColumn::Texts { .. }) {
-            return Ok(Err(Change::UsersAreTexts));
+            return Err(Change::UsersAreTexts.into());
         }
         if self.items_are_integers && matches!(piece.items, IdColumn::Texts { .. }) {
-            return Ok(Err(Change::ItemsAreTexts));
+            return Err(Change::ItemsAreTexts.into());
         }
         for bad in &piece.rejects {
             self.known.rejects.push(self.line + bad.line, bad.n_feeds, bad.reason.clone())?;
@@ -102,9 +102,7 @@ impl<'a> Stitch<'a> {
         piece.items.number(&mut self.known.items, &mut self.numbers[1]);
         self.known.meet([0, 1].map(|ids: usize| self.numbers[ids].iter().copied().min().unwrap_or(u32::MAX)));
         piece.ratings.iter().filter(|rating| !rating.is_nan()).for_each(|rating| self.known.observe(*rating));
-        if let Some(change) = self.repeats(piece)? {
-            return Ok(Err(change));
-        }
+        self.repeats(piece)?;
         let first = self.known.n_rows;
         for (from, n, row) in runs(piece) {
             match self.repeats {
@@ -119,16 +117,16 @@ impl<'a> Stitch<'a> {
         self.known.n_rows += piece.n_rows;
         self.known.n_kept += piece.ratings.len() as u64;
         self.line += piece.n_lines;
-        Ok(Ok(self.staging.take()))
+        Ok(self.staging.take())
     }
 
     /// Looks for pairs of user and item that have occurred before.
-    fn repeats(&mut self, piece: &Piece) -> Result<Option<Change>, DataError> {
+    fn repeats(&mut self, piece: &Piece) -> Result<(), Unread> {
         let [users, items] = &self.numbers;
         match &mut self.repeats {
             Repeats::Found(_) => {}
             Repeats::Together(together) => {
-                return Ok(users.iter().zip(items).find_map(|(&user, &item)| together.note(user, item).err()));
+                users.iter().zip(items).try_for_each(|(&user, &item)| together.note(user, item))?;
             }
             Repeats::Anywhere(keys) => {
                 users.iter().zip(items).try_for_each(|(&user, &item)| keys.push(user, item))?;
@@ -143,7 +141,7 @@ impl<'a> Stitch<'a> {
                 }
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     /// What is known of all rows, the last chunks, and the state of the search for repeated pairs.
