@@ -1,8 +1,9 @@
-//! Errors of this crate's models, besides those that every approach reports.
+//! Defines the error types of this crate, which become [`FitError`] and [`LoadError`].
 //!
 //! Does not know how errors are printed.
 //!
-//! **Invariant**: each message names the approach and the value, and ends with a remedy.
+//! **Invariant**: each message of [`ClassicError`] names the approach and ends with a hint; [`Interrupted`] becomes the
+//! core error of that name.
 
 use reco_core::dot::TableFormat;
 use reco_core::{FitError, LoadError, Progress};

@@ -1,8 +1,8 @@
-//! Clamps a sum to the rating scale, and explains it by its terms.
+//! Builds the terms of an explanation, and clamps a predicted rating to the scale.
 //!
-//! Does not know what was summed.
+//! Does not know which model made the terms.
 //!
-//! **Invariant**: the score of an explanation is the score that is ranked, to the bit.
+//! **Invariant**: `explanation` and `clipped` give the same score, to the bit, for the same `expected`.
 
 use reco_core::{Cause, Explanation, RatingScale, Term};
 

@@ -1,10 +1,8 @@
-//! Handles ctrl-C: asks the work to stop, and ends the program if it does not.
+//! Handles ctrl-C: the first sets a flag, and the program exits with 130 after [`PATIENCE`], or at the second.
 //!
-//! Does not know what is running.
+//! Does not know what is at work: the work asks the flag.
 //!
-//! **Invariant**: the first ctrl-C asks: work ends at its next step and tidies up. Work that has not ended within
-//! [`PATIENCE`], and work at the second ctrl-C, ends with the program, whether or not anyone reads its messages: it
-//! leaves what a power cut would, which the next run tidies up, and never a half-written folder under its own name.
+//! **Invariant**: the exit never waits for a reader of stderr.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,8 @@
-//! The program `reco`.
+//! Starts the program `reco`.
 //!
 //! Does not know the command line: the library of this crate does.
 //!
-//! **Invariant**: nothing is done here.
+//! **Invariant**: it only calls [`reco_cli::main`].
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! Prints answers to stdout, and messages and errors to stderr, without control characters that a terminal would obey.
+//! Writes answers to stdout, messages and errors to stderr, with control characters escaped; aligns columns, and quotes
+//! for a shell.
 //!
 //! Does not know what the text says.
 //!

@@ -1,8 +1,10 @@
-//! The traits of an approach, which trains a recommender, and what it requires.
+//! Defines what trains a model: the trait [`Approach`] of structs of options, its object-safe form [`AnyApproach`], and
+//! registry entries.
 //!
 //! Does not know any approach: `reco-classic` and `reco-models` each list theirs in a registry called `APPROACHES`.
+//! [`Approach::fit`] checks options, rows and memory; [`AnyApproach::fit`] leaves that to its caller.
 //!
-//! **Invariant**: an approach sees a [`Train`] and nothing else, so that no test row can reach it.
+//! **Invariant**: training rows reach an approach only through a [`Train`], which has no test row.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

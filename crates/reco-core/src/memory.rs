@@ -2,8 +2,9 @@
 //!
 //! The machine's memory is read once: on Linux the least of `MemTotal` in `/proc/meminfo` and the limits of the
 //! process's control groups, elsewhere [`STATED`]. Does not know what the memory holds.
+//! Does not know which tables a task needs: the task lists them.
 //!
-//! **Invariant**: products and sums of sizes never overflow: more than 2¹²⁸ bytes are refused like any other excess.
+//! **Invariant**: sizes saturate at 2¹²⁸ - 1 bytes in place of overflowing, so that an absurd size is refused.
 
 use std::fmt::{self, Write};
 use std::fs;

@@ -1,8 +1,9 @@
-//! A fitted model that answers by ids: for a user it was trained on, or for a visitor with a history.
+//! Asks a fitted model by ids: for a user it was trained on, or for a visitor with a history.
 //!
-//! Does not know how a score is made. What a user has met in training is not recommended again.
+//! Does not know how scores are made; its own methods ask in the average moment.
 //!
-//! **Invariant**: ids in, ids out; a row number never leaves.
+//! **Invariant**: methods of [`Model`] itself take and give ids only, and `recommend` leaves out what was met; those of
+//! [`Recommender`] use rows.
 
 use std::error::Error;
 use std::num::NonZeroUsize;

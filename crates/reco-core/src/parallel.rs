@@ -1,8 +1,9 @@
-//! Computes many rows on all cores.
+//! Calls a function on each row, on all cores, with one scratch value for each thread.
 //!
 //! Does not know what a row is.
 //!
-//! **Invariant**: one thread computes a row from start to end, so that the number of threads changes no bit of it.
+//! **Invariant**: one thread computes a row from start to end; if that does not depend on what former rows left in the
+//! scratch value, the number of threads changes no bit.
 
 use std::num::NonZeroUsize;
 use std::thread;

@@ -1,8 +1,8 @@
-//! Finds out what this machine has, and where reco looks for things.
+//! Collects versions, the operating system, threads, compute devices and known paths.
 //!
-//! Does not know how that is shown.
+//! Does not know how they are shown, and measures no ceilings.
 //!
-//! **Invariant**: looking changes nothing, and nothing missing is an error.
+//! **Invariant**: it creates and changes no file; a missing path or device is reported, never an error.
 
 use std::path::Path;
 

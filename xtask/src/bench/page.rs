@@ -1,8 +1,9 @@
-//! Replaces a case's section in a page, or adds it.
+//! Replaces the section of a case in the Markdown page of results, or appends it.
 //!
 //! Does not know what a section says.
 //!
-//! **Invariant**: text outside the markers of a section stays as it is.
+//! **Invariant**: replacing changes only the text between the markers of the case; appending trims only white space at
+//! the end.
 
 /// What a new page begins with.
 const HEADER: &str = "\

@@ -1,8 +1,9 @@
-//! Checks which crate depends on which, and that outside crates stay in their homes.
+//! Checks each crate's dependencies against the crates of the workspace that it may use, and against the homes of
+//! outside crates.
 //!
-//! Does not know why; docs/architecture.md says it.
+//! Does not know the reasons: docs/architecture.md has them.
 //!
-//! **Invariant**: a crate of the workspace that is not listed may depend on none of ours.
+//! **Invariant**: every crate of the workspace is listed; a dependency on one that is not listed for it is a finding.
 
 use crate::process::Package;
 

@@ -1,8 +1,10 @@
-//! Damages Parquet files wherever `reco` reads one: the user's table, a run's tables, a model.
+//! Runs one trial: damages a Parquet file that `reco` reads (the user's table, a run's tables, a model), and runs
+//! `reco` on it.
 //!
-//! Does not know Parquet beyond its footer; [`super::bytes`] does.
+//! Does not know the format of Parquet: [`super::bytes`] does.
 //!
-//! **Invariant**: a model whose digests were left alone answers as before, or not at all.
+//! **Invariant**: where the digests of a damaged model stay as they were, the trial expects the answer of the sound
+//! model or an error.
 
 use std::fs;
 use std::path::{Path, PathBuf};

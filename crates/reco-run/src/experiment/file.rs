@@ -1,11 +1,10 @@
-//! Reads an experiment's file into one JSON object, with the files that it extends and the command line's overrides.
+//! Reads an experiment, from TOML or built in, with the chain of its `extends` and the `--set` overrides, into one JSON
+//! object.
 //!
 //! Does not know what any key means: [`super::Experiment`] reads the object.
 //!
-//! **Invariant**: a chain of `extends` ends, with the built-in experiment if it says `default`; the object has no key
-//! `extends`; tables are merged key by key, with the extending file's value winning, and anything else, the list of
-//! approaches included, is replaced whole; if a split is replaced by one of another kind, the keys that this kind does
-//! not read are dropped.
+//! **Invariant**: the chain ends, and no key `extends` remains; tables merge key by key, other values are replaced; a
+//! base's `name` is dropped; where `split.kind` changes, the keys go that the new kind does not read.
 
 use std::fs;
 use std::io;
