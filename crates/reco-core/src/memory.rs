@@ -1,7 +1,8 @@
 //! Compares an estimate of the memory that a task needs with what the machine has, before the task begins.
 //!
 //! The machine's memory is read once: on Linux the least of `MemTotal` in `/proc/meminfo` and the limits of the
-//! process's control groups, elsewhere [`STATED`]. Does not know what the memory holds.
+//! process's control groups, elsewhere [`STATED`].
+//!
 //! Does not know which tables a task needs: the task lists them.
 //!
 //! **Invariant**: sizes saturate at 2¹²⁸ - 1 bytes in place of overflowing, so that an absurd size is refused.
