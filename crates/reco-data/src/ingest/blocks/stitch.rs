@@ -10,7 +10,6 @@ use arrow::array::ArrayRef;
 use super::piece::{IdColumn, NO_TIME, Piece};
 use super::staging::Staging;
 use super::{Change, Unread};
-use crate::DataError;
 use crate::ingest::dedupe::{Dedupe, Keys, RowSet};
 use crate::ingest::ids::Ids;
 use crate::ingest::known::Known;
