@@ -31,11 +31,11 @@ impl Touched {
         let mut inverse = Vec::with_capacity(batch.len());
         let mut missed = Vec::with_capacity(batch.len());
         for &row in batch {
-            inverse.push(match clock.meet(row, step, distinct.len(), adam) {
+            inverse.push(match clock.meet(row, step, distinct.len()) {
                 Met::Again(place) => place,
-                Met::First(steps) => {
+                Met::First(last) => {
                     distinct.push(row);
-                    missed.push(steps);
+                    missed.push(MissedSteps::of(last, step, adam));
                     distinct.len() as u32 - 1
                 }
             });

@@ -105,6 +105,8 @@ pub(super) struct MetRows {
     clock: Clock,
     /// The distinct rows of the batch, in the order of their first appearance.
     pub(super) distinct: Vec<u32>,
+    /// When each of them was up to date before.
+    last: Vec<u32>,
     /// The places of each distinct row in the batch, as linked lists: the first, and after each place the next.
     first: Vec<u32>,
     last_place: Vec<u32>,
@@ -119,6 +121,7 @@ impl MetRows {
         Self {
             clock: Clock::new(n_rows),
             distinct: Vec::new(),
+            last: Vec::new(),
             first: Vec::new(),
             last_place: Vec::new(),
             next: Vec::new(),
@@ -136,24 +139,31 @@ impl MetRows {
         mut catch_up: impl FnMut(u32, &MissedSteps),
     ) {
         self.distinct.clear();
+        self.last.clear();
         self.first.clear();
         self.last_place.clear();
         self.next.clear();
         for (row, at) in batch.zip(0_u32..) {
             self.next.push(NONE);
-            match self.clock.meet(row, step, self.distinct.len(), adam) {
+            match self.clock.meet(row, step, self.distinct.len()) {
                 Met::Again(distinct) => {
                     let last = &mut self.last_place[distinct as usize];
                     self.next[*last as usize] = at;
                     *last = at;
                 }
-                Met::First(missed) => {
+                Met::First(last) => {
                     self.distinct.push(row);
+                    self.last.push(last);
                     self.first.push(at);
                     self.last_place.push(at);
-                    if let Some(missed) = missed {
-                        catch_up(row, &missed);
-                    }
+                }
+            }
+        }
+        // In a loop of its own, so that rows are fetched ahead.
+        if adam.is_dense() {
+            for (row, last) in self.distinct.iter().zip(&self.last) {
+                if let Some(missed) = MissedSteps::of(*last, step, adam) {
+                    catch_up(*row, &missed);
                 }
             }
         }

@@ -5,9 +5,10 @@
 //! **Invariant**: a share's gradients depend on its own rows alone.
 
 use pulp::{Simd, WithSimd};
+use reco_core::vectors::padded;
 
 use super::adam::{self, MetRows};
-use super::{BLOCK, OnCpu, Tower, zeros};
+use super::{BLOCK, OnCpu, SHARES, Tower, zeros};
 use crate::arithmetic::{Padded, Rows, add_transposed_product, product};
 use crate::batches::Columns;
 use crate::description::{Architecture, DenseOver, Reader, Segment, Side, Similarity, Source};
@@ -263,29 +264,21 @@ impl WithSimd for UpdateRows<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match self.tower.reader {
+        let Self { tower: Tower { states, reader, .. }, met, shares, n_per_share, rate } = self;
+        // Where each share has its gradients, and which of their columns are this table's.
+        let all: [&Share; SHARES] = std::array::from_fn(|at| &shares[at.min(shares.len() - 1)]);
+        let (of_shares, columns) = match *reader {
             Reader::Product { product, factor } => {
-                self.update(simd, |share, row| share.products[product][factor].row(row))
+                (all.map(|share| &share.products[product][factor]), 0..padded(states.width()))
             }
             // Side by side, as the layer read them.
-            Reader::Layer { layer, from } => {
-                let width = self.tower.states.width();
-                self.update(simd, |share, row| &share.layers[layer].input.row(row)[from..from + width]);
-            }
-        }
-    }
-}
-
-impl UpdateRows<'_> {
-    /// The same, given where a share has the gradient of one of its rows.
-    #[inline(always)]
-    fn update<S: Simd>(self, simd: S, gradient_of: impl for<'a> Fn(&'a Share, usize) -> &'a [f32]) {
-        let Self { tower: Tower { states, .. }, met, shares, n_per_share, rate } = self;
+            Reader::Layer { layer, from } => (all.map(|share| &share.layers[layer].input), from..from + states.width()),
+        };
         let mut gradient = zeros(states.width());
         for (row, distinct) in met.distinct.iter().zip(0..) {
             gradient.fill(0.0);
             for place in met.places(distinct) {
-                let from = gradient_of(&shares[place / n_per_share], place % n_per_share);
+                let from = &of_shares[place / n_per_share].row(place % n_per_share)[columns.clone()];
                 gradient.iter_mut().zip(from).for_each(|(sum, one)| *sum += one);
             }
             states.update(simd, *row, &gradient, rate);
@@ -339,6 +332,8 @@ impl OnCpu {
         let (weights, bias) = (&self.output.scalars[0], self.output.bias(0));
         let zero = simd.splat_f32s(0.0);
         let (mut predicted, mut slopes) = ([0.0; BLOCK], [0.0; BLOCK]);
+        // Sums are kept here meanwhile: beside a share's there may be another core's.
+        let (mut errors, mut of_bias) = (*sums, scalars[architecture.products.len()]);
         for ((product, found), weight) in architecture.products.iter().zip(&mut *found).zip(weights) {
             let [users, items] = product.towers.map(|tower| &self.tables[tower].states);
             for ((row, found), predicted) in rows.iter().zip(found).zip(&mut predicted) {
@@ -360,9 +355,9 @@ impl OnCpu {
             let y = columns.targets[row];
             let error = predicted + simd.reduce_sum_f32s(joined) + bias - y;
             let slope = if error == 0.0 { 0.0 } else { weight * error.signum() };
-            sums[0] += f64::from(error.abs());
-            sums[1] += f64::from(error.abs() / y.abs().max(1e-7));
-            scalars[architecture.products.len()] += slope;
+            errors[0] += f64::from(error.abs());
+            errors[1] += f64::from(error.abs() / y.abs().max(1e-7));
+            of_bias += slope;
             *to = slope;
             let slope = simd.splat_f32s(slope);
             for (layer, own) in layers.iter_mut().zip(&self.output.layers) {
@@ -378,15 +373,17 @@ impl OnCpu {
                 }
             }
         }
+        (*sums, scalars[architecture.products.len()]) = (errors, of_bias);
         let numbers = found.iter().zip(weights).zip(&mut *scalars);
         for ((product, to), ((found, weight), scalar)) in architecture.products.iter().zip(products).zip(numbers) {
             let [users, items] = product.towers.map(|tower| &self.tables[tower].states);
-            let [to_a, to_b] = to;
+            let ([to_a, to_b], mut of_weight) = (to, *scalar);
             for ((row, to), (found, slope)) in rows.iter().zip(from..).zip(found.iter().zip(&slopes)) {
                 let (a, b) = (users.row(columns.users[*row as usize]), items.row(columns.items[*row as usize]));
-                *scalar += slope * found.value;
+                of_weight += slope * found.value;
                 found.back(simd, a, b, slope * weight, to_a.row_mut(to), to_b.row_mut(to));
             }
+            *scalar = of_weight;
         }
         for (layer, (own, of)) in layers.iter_mut().zip(self.layers.iter().zip(&architecture.layers)) {
             add_transposed_product(simd, n, Rows { matrix: &layer.input, from }, &layer.hidden, &mut layer.weight);

@@ -68,10 +68,10 @@ impl Rows {
         self.next.clear();
         self.distinct.clear();
         for row in batch {
-            let distinct = match self.clock.meet(row, step, self.next.len(), adam) {
+            let distinct = match self.clock.meet(row, step, self.next.len()) {
                 Met::Again(distinct) => distinct,
-                Met::First(missed) => {
-                    if let Some(missed) = missed {
+                Met::First(last) => {
+                    if let Some(missed) = MissedSteps::of(last, step, adam) {
                         self.miss(row, missed, side, plan);
                     }
                     let distinct = self.next.len() as u32;
