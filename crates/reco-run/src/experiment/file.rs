@@ -44,7 +44,7 @@ impl Source {
 }
 
 /// The whole experiment as one JSON object, with `sets` (`split.kind=temporal`) applied last, in their order; and
-/// whether it has a list of approaches of its own.
+/// whether its list of approaches differs from the built-in one.
 ///
 /// # Errors
 /// A file that is missing, is no TOML, or extends itself; an override without `=`, or of an approach that is not there.
