@@ -69,7 +69,8 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
         Vec::new()
     }
 
-    /// Learns from `train`, whose rows meet the requirements; [`Approach::fit`] checks that.
+    /// Learns from `train`, with options that can be and rows that meet the requirements: [`Approach::fit`] and
+    /// [`AnyApproach::fit`] check the options, and the former the rows.
     ///
     /// # Errors
     /// As [`AnyApproach::fit`].
@@ -178,10 +179,12 @@ impl<A: Approach> AnyApproach for A {
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        self.check(A::NAME).map_err(|error| FitError::Other(error.into()))?;
         self.learn(train, run)
     }
 
     fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        self.check(A::NAME).map_err(|error| LoadError::Other(error.into()))?;
         Approach::load(self, folder, catalogue, run)
     }
 }
@@ -239,12 +242,15 @@ impl Requirement {
     /// # Errors
     /// [`FitError::NoStars`], [`FitError::NoItemFeatures`]
     pub fn check(self, approach: &'static str, train: &Train) -> Result<(), FitError> {
-        let ratings = train.fit.ratings();
         match self {
-            Self::Stars => match ratings.iter().filter(|rating| rating.is_none()).count() {
-                0 => Ok(()),
-                n_missing => Err(FitError::NoStars { approach, n_missing, n_rows: ratings.len() }),
-            },
+            Self::Stars => {
+                let parts = [&train.fit].into_iter().chain(&train.validation);
+                let ratings: Vec<_> = parts.flat_map(|part| part.ratings()).collect();
+                match ratings.iter().filter(|rating| rating.is_none()).count() {
+                    0 => Ok(()),
+                    n_missing => Err(FitError::NoStars { approach, n_missing, n_rows: ratings.len() }),
+                }
+            }
             Self::ItemFeatures if train.catalogue.item_features.names().is_empty() => {
                 Err(FitError::NoItemFeatures { approach })
             }

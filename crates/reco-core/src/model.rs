@@ -81,6 +81,18 @@ pub enum AskError {
         /// What is wrong with it.
         source: RatingError,
     },
+    /// A visitor's rating, told to a model of events.
+    #[error("`{item}` is rated, and the training rows have no stars\nhint: say that it was met: `Visitor::met`")]
+    NoStars {
+        /// What was rated.
+        item: ItemId,
+    },
+    /// A visitor who names an item twice.
+    #[error("the visitor names `{item}` twice\nhint: keep one of them")]
+    Twice {
+        /// What was named.
+        item: ItemId,
+    },
     /// The model's own refusal.
     #[error(transparent)]
     Score(#[from] ScoreError),
@@ -136,7 +148,7 @@ impl Visitor {
 /// An asker in terms of rows.
 enum Found {
     User(UserIdx),
-    Visitor { history: Vec<(ItemIdx, Target)>, seen: Seen, profile: Profile },
+    Visitor { history: Vec<(ItemIdx, Target)>, seen: Seen, profile: Profile, met: Vec<ItemIdx> },
 }
 
 impl Model {
@@ -187,7 +199,8 @@ impl Model {
         let found = self.find(asker.into())?;
         let items = [self.item(&item.into())?];
         let explanations = self.fitted.explain(&self.query(&found, Candidates::These(&items)), &items)?;
-        Ok(explanations.and_then(|mut all| all.pop()).map(|explanation| self.in_words(explanation)))
+        let met = if let Found::Visitor { met, .. } = &found { met.as_slice() } else { &[] };
+        Ok(explanations.and_then(|mut all| all.pop()).map(|explanation| self.in_words(explanation, met)))
     }
 
     /// What the model was fitted to.
@@ -232,21 +245,37 @@ impl Model {
                     Err(AskError::User { user, hint })
                 }
             },
-            Asker::Visitor(Visitor { history, profile }) => {
-                let rated = history.into_iter().map(|(item, stars)| {
-                    let row = self.item(&item)?;
-                    let has_stars = self.train.fit.ratings().first().is_some_and(Option::is_some);
-                    let stars = stars.or(has_stars.then(|| catalogue.scale.max()));
-                    let Some(stars) = stars.filter(|_| has_stars) else { return Ok((row, Target::EVENT)) };
-                    let rating = catalogue.scale.rating(stars);
-                    let rating = rating.map_err(|source| AskError::Rating { item, source })?;
-                    Ok((row, catalogue.scaling.target(row, rating)))
-                });
-                let history = rated.collect::<Result<Vec<(ItemIdx, Target)>, AskError>>()?;
-                let seen = Seen::new(history.iter().map(|(item, _)| *item).collect());
-                Ok(Found::Visitor { history, seen, profile })
-            }
+            Asker::Visitor(visitor) => self.visitor(visitor),
         }
+    }
+
+    fn visitor(&self, Visitor { history: told, profile }: Visitor) -> Result<Found, AskError> {
+        let catalogue = self.catalogue();
+        // Checked here as well, so that a mistake is found even if the model does not read the profile.
+        profile.stated(catalogue)?;
+        let has_stars = self.train.fit.ratings().iter().all(Option::is_some);
+        let (mut history, mut met) = (Vec::new(), Vec::new());
+        for (item, stars) in told {
+            let row = self.item(&item)?;
+            if history.iter().any(|(other, _)| *other == row) {
+                return Err(AskError::Twice { item });
+            }
+            if stars.is_none() {
+                met.push(row);
+            }
+            let target = match stars {
+                Some(_) if !has_stars => return Err(AskError::NoStars { item }),
+                None if !has_stars => Target::EVENT,
+                stars => {
+                    let rating = catalogue.scale.rating(stars.unwrap_or(catalogue.scale.max()));
+                    let rating = rating.map_err(|source| AskError::Rating { item, source })?;
+                    catalogue.scaling.target(row, rating)
+                }
+            };
+            history.push((row, target));
+        }
+        let seen = Seen::new(history.iter().map(|(item, _)| *item).collect());
+        Ok(Found::Visitor { history, seen, profile, met })
     }
 
     fn item(&self, item: &ItemId) -> Result<ItemIdx, AskError> {
@@ -257,13 +286,15 @@ impl Model {
         })
     }
 
-    fn in_words(&self, Explanation { score, mut terms, .. }: Explanation) -> Reasons {
+    /// `met` are items that were told without stars.
+    fn in_words(&self, Explanation { score, mut terms, .. }: Explanation, met: &[ItemIdx]) -> Reasons {
         // Stable: equal effects stay in the model's order.
         terms.sort_by(|one, other| other.effect.abs().total_cmp(&one.effect.abs()));
         let Catalogue { users, items, .. } = &**self.catalogue();
         let cause = |cause| match cause {
             Cause::Feature { name, .. } => name,
             Cause::Part { name } => name,
+            Cause::Item { item, .. } if met.contains(&item) => format!("met {}", items.id(item)),
             Cause::Item { item, rating, .. } => format!("rated {} {rating}", items.id(item)),
             Cause::User { user, rating, .. } => format!("user {}, who gave {rating}", users.id(user)),
         };
@@ -418,6 +449,13 @@ mod tests {
         assert_eq!(off, "the rating of `Alien`: rating `9` is outside the scale `1` to `5`");
         let unknown = model.similar_items("Aliens", 1).unwrap_err().to_string();
         assert!(unknown.starts_with("unknown item `Aliens`\nhint: did you mean `Alien`?"), "{unknown}");
+        let refuse = |visitor: Visitor| model.recommend(visitor, 1).unwrap_err().to_string();
+        assert!(refuse(Visitor::new().met("Alien").rated("Alien", 2.0)).starts_with("the visitor names `Alien` twice"));
+        assert!(refuse(Visitor::new().likes("Sci-Fi")).contains("unknown liked feature `Sci-Fi`"));
+        let events = Train::from_events([("ann", "Alien"), ("bob", "Brazil")]).unwrap();
+        let events = Model::new(Box::new(ByRow(Arc::clone(&events.catalogue))), &events);
+        let told = events.recommend(Visitor::new().rated("Alien", 1.0), 1).unwrap_err().to_string();
+        assert!(told.starts_with("`Alien` is rated, and the training rows have no stars\nhint: "), "{told}");
     }
 
     #[test]

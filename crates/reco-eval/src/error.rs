@@ -39,6 +39,17 @@ pub enum EvalError {
         /// How many items there are.
         n_items: usize,
     },
+    /// A context in the protocol of an evaluation that asks in the average moment.
+    #[error(
+        "the context `{name}` of the protocol is not read by `evaluate`\nhint: state it as numbers: `Task::context` of `evaluate_task`"
+    )]
+    ContextNotRead {
+        /// Its name.
+        name: String,
+    },
+    /// A model whose users or items are not those of the test.
+    #[error("the model and the test are of different catalogues\nhint: make both from one `Train`")]
+    OtherCatalogue,
     /// No held-out rows.
     #[error("there are no test rows to evaluate on\nhint: check the split: it left nothing in test")]
     NoTestUsers,

@@ -5,9 +5,11 @@
 //! **Invariant**: no row of a [`Test`] is a training row; all its users and items are in the catalogue.
 
 use std::fmt;
+use std::sync::Arc;
 
 use reco_core::{
-    Interaction, Interactions, ItemId, RatingError, RawInteraction, Recommender, Seen, Target, TestUser, Train, UserId,
+    Catalogue, Interaction, Interactions, ItemId, RatingError, RawInteraction, Recommender, Seen, Target, TestUser,
+    Train, UserId,
 };
 
 use crate::{Ask, EvalError, Evaluation, METRICS, Protocol, Task, TrainingCounts, evaluate_task};
@@ -15,6 +17,7 @@ use crate::{Ask, EvalError, Evaluation, METRICS, Protocol, Task, TrainingCounts,
 /// Test rows, with what their users had met before and what training knew.
 #[derive(Clone, Debug)]
 pub struct Test {
+    catalogue: Arc<Catalogue>,
     users: Vec<TestUser>,
     seen: Vec<Seen>,
     counts: TrainingCounts,
@@ -50,6 +53,12 @@ pub enum TestError {
         /// What is wrong with it.
         source: RatingError,
     },
+    /// A rating, where training has events alone.
+    #[error("row `{row}` has stars, and the training rows have none\nhint: `Test::from_events`")]
+    NoStars {
+        /// Counted from 0.
+        row: usize,
+    },
     /// A row that is in training too, or twice in the test.
     #[error("row `{row}`: `{user}` and `{item}` are {place} already\nhint: a test row is held out, and stands once")]
     Twice {
@@ -68,7 +77,8 @@ impl Test {
     /// Ratings `(user, item, stars)` that were held out of `train`.
     ///
     /// # Errors
-    /// No rows; a user or an item that `train` does not know; a rating off its scale; a training row.
+    /// No rows; a user or an item that `train` does not know; a rating off its scale, or of training rows without
+    /// stars; a pair that is in training, or twice in the test.
     pub fn from_ratings<U: Into<UserId>, I: Into<ItemId>>(
         train: &Train,
         ratings: impl IntoIterator<Item = (U, I, f32)>,
@@ -76,10 +86,11 @@ impl Test {
         Self::from_rows(train, ratings.into_iter().map(|(user, item, stars)| RawInteraction::rating(user, item, stars)))
     }
 
-    /// Events `(user, item)` that were held out of `train`.
+    /// Events `(user, item)` that were held out of `train`. What happened in training already, or several times, counts
+    /// once, and there.
     ///
     /// # Errors
-    /// As [`Test::from_ratings`].
+    /// No rows; a user or an item that `train` does not know.
     pub fn from_events<U: Into<UserId>, I: Into<ItemId>>(
         train: &Train,
         events: impl IntoIterator<Item = (U, I)>,
@@ -94,6 +105,7 @@ impl Test {
     pub fn from_rows(train: &Train, rows: impl IntoIterator<Item = RawInteraction>) -> Result<Self, TestError> {
         let catalogue = &train.catalogue;
         let seen = Seen::by_user(catalogue.n_users(), [&train.fit].into_iter().chain(&train.validation));
+        let has_stars = train.fit.ratings().iter().any(Option::is_some);
         let mut builder = Interactions::builder(0);
         let mut rows_of = std::collections::BTreeMap::new();
         for (row, RawInteraction { user: user_id, item: item_id, stars, timestamp, .. }) in rows.into_iter().enumerate()
@@ -106,7 +118,13 @@ impl Test {
                 None => seen[user.index()].contains(item).then(|| "in the training rows".to_owned()),
             };
             if let Some(place) = place {
+                if stars.is_none() {
+                    continue;
+                }
                 return Err(TestError::Twice { row, user: user_id, item: item_id, place });
+            }
+            if stars.is_some() && !has_stars {
+                return Err(TestError::NoStars { row });
             }
             let rating = match stars.map(|stars| catalogue.scale.rating(stars)).transpose() {
                 Ok(rating) => rating,
@@ -120,12 +138,13 @@ impl Test {
             return Err(TestError::NoRows);
         }
         let users = TestUser::group(&rows, catalogue.n_users());
-        Ok(Self { users, seen, counts: TrainingCounts::new(&train.fit, catalogue) })
+        let counts = TrainingCounts::new(&train.fit, catalogue);
+        Ok(Self { catalogue: Arc::clone(catalogue), users, seen, counts })
     }
 
     /// Held-out rows, with what each user of the catalogue met before and what training knew.
-    pub fn new(users: Vec<TestUser>, seen: Vec<Seen>, counts: TrainingCounts) -> Self {
-        Self { users, seen, counts }
+    pub fn new(catalogue: &Arc<Catalogue>, users: Vec<TestUser>, seen: Vec<Seen>, counts: TrainingCounts) -> Self {
+        Self { catalogue: Arc::clone(catalogue), users, seen, counts }
     }
 
     /// The held-out rows of each user.
@@ -135,12 +154,20 @@ impl Test {
 }
 
 /// Measures `model` on `test`: lists are ranked over the whole catalogue without what a user has met, unless the
-/// protocol samples candidates, by seed 42.
+/// protocol samples candidates, by seed 42. All are asked about in the average moment of training.
 ///
 /// # Errors
-/// An unknown metric, buckets that do not ascend; a model that was fitted to another catalogue, that fails, or that
-/// answers with a number that is not finite.
+/// An unknown metric, buckets that do not ascend, a context; a model that was fitted to another catalogue, that fails,
+/// or that answers with a number that is not finite.
 pub fn evaluate(model: &dyn Recommender, test: &Test, protocol: &Protocol) -> Result<Evaluation, EvalError> {
+    if let Some(name) = protocol.context.keys().next() {
+        return Err(EvalError::ContextNotRead { name: name.clone() });
+    }
+    let (of_test, of_model) = (&test.catalogue, model.catalogue());
+    let same = || of_test.users.ids() == of_model.users.ids() && of_test.items.ids() == of_model.items.ids();
+    if !Arc::ptr_eq(of_test, of_model) && !same() {
+        return Err(EvalError::OtherCatalogue);
+    }
     let task = Task {
         test_users: &test.users,
         seen: &test.seen,
@@ -175,26 +202,48 @@ mod tests {
     use reco_classic::Popularity;
     use reco_core::{Approach as _, Run};
 
+    /// Popular items first: Alien, Brazil, Casablanca, Dune.
     fn train() -> Train {
-        Train::from_ratings([("ann", "Alien", 5.0), ("ann", "Brazil", 3.0), ("bob", "Alien", 4.0)]).unwrap()
+        let items = ["Alien", "Brazil", "Casablanca", "Dune"];
+        let rows = items.iter().enumerate().flat_map(|(at, item)| (0..4 - at).map(move |user| (user as i64, *item)));
+        let rows = rows.map(|(user, item)| (user, item, 1.0 + user as f32)).chain([(9, "Alien", 5.0)]);
+        Train::from_ratings(rows).unwrap()
     }
 
     #[test]
     fn a_model_is_measured_on_ratings_in_memory() {
         let train = train();
         let model = Popularity {}.fit(&train, &Run::default()).unwrap();
-        let test = Test::from_ratings(&train, [("bob", "Brazil", 5.0)]).unwrap();
+        let test = Test::from_ratings(&train, [(9, "Casablanca", 5.0)]).unwrap();
         let evaluation = evaluate(&model, &test, &Protocol::default()).unwrap();
-        assert_eq!(evaluation.metric("ndcg@10"), Some(1.0));
+        // Of three that the user has not met, it is the second.
+        assert_eq!(evaluation.metric("mrr@10"), Some(0.5));
         let shown = evaluation.to_string();
-        assert!(shown.lines().any(|line| line.starts_with("ndcg@10 ") && line.ends_with(" 1.0000")), "{shown}");
+        assert!(shown.lines().any(|line| line.starts_with("mrr@10 ") && line.ends_with(" 0.5000")), "{shown}");
         assert!(shown.ends_with("of 1 users and 1 test rows") && shown.contains('–'), "{shown}");
+
+        let other = Train::from_ratings([(9, "Dune", 1.0), (0, "Alien", 5.0)]).unwrap();
+        let other = Popularity {}.fit(&other, &Run::default()).unwrap();
+        assert!(matches!(evaluate(&other, &test, &Protocol::default()), Err(EvalError::OtherCatalogue)));
+        let context = [("weekend".to_owned(), 1.0.into())].into();
+        let asked = evaluate(&model, &test, &Protocol { context, ..Protocol::default() });
+        assert!(matches!(asked, Err(EvalError::ContextNotRead { name }) if name == "weekend"));
+    }
+
+    #[test]
+    fn what_happened_before_is_no_test_of_events() {
+        let train = Train::from_events([("ann", "Alien"), ("bob", "Brazil")]).unwrap();
+        let test = Test::from_events(&train, [("ann", "Alien"), ("ann", "Brazil"), ("ann", "Brazil")]).unwrap();
+        assert_eq!(test.users()[0].rows().len(), 1);
+        assert!(matches!(Test::from_ratings(&train, [("ann", "Brazil", 5.0)]), Err(TestError::NoStars { row: 0 })));
     }
 
     #[test]
     fn rows_that_no_model_can_be_asked_about_are_named() {
+        let rows = [("ann", "Alien", 5.0), ("ann", "Brazil", 3.0), ("bob", "Alien", 4.0)];
+        let train = Train::from_ratings(rows).unwrap();
         let of = |rows: &[(&'static str, &'static str, f32)]| {
-            Test::from_ratings(&train(), rows.iter().copied()).unwrap_err().to_string()
+            Test::from_ratings(&train, rows.iter().copied()).unwrap_err().to_string()
         };
         assert!(of(&[]).starts_with("there are no test rows"));
         assert!(

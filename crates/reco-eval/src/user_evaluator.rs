@@ -186,7 +186,10 @@ impl UserEvaluator<'_> {
             match (columns[0].entry.measure, list) {
                 (Measure::List(metric), Some(list)) => {
                     let lengths: Vec<NonZeroUsize> = columns.iter().map(Measured::k).collect();
-                    outcomes.extend(metric(&list.given(self), &lengths).into_iter().map(Outcome::of_list));
+                    // A caller's own metric may give too few values, or numbers that are not finite.
+                    let values = metric(&list.given(self), &lengths).into_iter().chain(std::iter::repeat(None));
+                    let finite = values.take(lengths.len()).map(|value| value.filter(|value| value.is_finite()));
+                    outcomes.extend(finite.map(Outcome::of_list));
                 }
                 _ => outcomes.extend(columns.iter().map(outcome)),
             }

@@ -14,7 +14,8 @@ use crate::{Dataset, FeaturesConfig, FeaturesError, SplitConfig, prepare};
 /// and splits them: `data` says what cannot be found out.
 ///
 /// # Errors
-/// A file that is not there, is damaged, or of which it cannot be found out what its columns are; as [`prepare`].
+/// A file that is not there, or whose path is empty or begins with `$NAME`, which is replaced from the environment; is
+/// damaged, or of which it cannot be found out what its columns are; as [`prepare`].
 pub fn read(
     path: &Path,
     data: &DataConfig,
@@ -24,7 +25,9 @@ pub fn read(
 ) -> Result<Dataset, FeaturesError> {
     let io = |source| DataError::Io { action: "make a folder in", path: std::env::temp_dir(), source };
     let tables = tempfile::tempdir().map_err(io)?;
-    let data = DataConfig { path: path.display().to_string(), ..data.clone() };
+    // What `data` says of other places is not asked for.
+    let path_text = path.display().to_string();
+    let data = DataConfig { path: path_text, from: Vec::new(), fetch: String::new(), ..data.clone() };
     ingest(&data, path.parent().unwrap_or(path), tables.path(), &SilentIngest)?;
     prepare(&Tables::read(tables.path())?, features, split, seed)
 }

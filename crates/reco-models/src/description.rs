@@ -257,6 +257,14 @@ impl Architecture {
             .chain(self.layers.iter().map(|layer| layer.of.name))
     }
 
+    /// What the weights are of, in their order: towers, then layers; products by what they are of two towers.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let towers = self.towers.iter().map(|tower| format!("{:?} {}", tower.side, tower.name));
+        let products = self.description.products.iter().map(|one| format!("{:?} {}", one.similarity, one.layer));
+        let layers = self.layers.iter().map(|layer| layer.of.layer.to_owned());
+        towers.chain(products).chain(layers).collect()
+    }
+
     /// How many numbers the last unit joins.
     pub(crate) fn n_joined(&self) -> usize {
         self.products.len() + self.layers.iter().map(|layer| layer.d_output).sum::<usize>()

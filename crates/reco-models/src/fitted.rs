@@ -33,6 +33,8 @@ pub(crate) const WEIGHTS: &str = "weights.bpk";
 
 /// The file that holds the course of training.
 const TRAINING: &str = "training.json";
+/// What the weights are of.
+const NAMES: &str = "names.json";
 
 /// A trained network with the catalogue it was trained on.
 pub(crate) struct FittedNetwork {
@@ -75,6 +77,12 @@ impl FittedNetwork {
         let log =
             std::fs::read_to_string(folder.join(TRAINING)).map_err(|error| refuse(TRAINING, error.to_string()))?;
         let log = serde_json::from_str(&log).map_err(|error| refuse(TRAINING, error.to_string()))?;
+        // Weights are told apart by their places in the file.
+        let names = std::fs::read_to_string(folder.join(NAMES)).map_err(|error| refuse(NAMES, error.to_string()))?;
+        let names: Vec<String> = serde_json::from_str(&names).map_err(|error| refuse(NAMES, error.to_string()))?;
+        if names != architecture.names() {
+            return Err(refuse(NAMES, format!("its weights are of `{}`", names.join("`, `"))));
+        }
         let empty = Network::init(architecture.clone(), &mut Initial::new(0, &device.device));
         let network = empty.try_load_file(folder.join(WEIGHTS)).map_err(|error| refuse(WEIGHTS, error.to_string()))?;
         let item_features = item_features(&architecture, catalogue, &device.device);
@@ -245,6 +253,7 @@ impl Fitted for FittedNetwork {
         // The file is compared byte for byte, so it has no times; the manifest beside it has them.
         let log = TrainingLog { train_seconds: 0.0, ..self.log.clone() };
         std::fs::write(folder.join(TRAINING), serde_json::to_vec_pretty(&log)?)?;
+        std::fs::write(folder.join(NAMES), serde_json::to_vec_pretty(&self.network.architecture().names())?)?;
         Ok(())
     }
 }

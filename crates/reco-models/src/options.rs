@@ -60,7 +60,8 @@ pub enum Shuffle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrainingStep {
-    /// As one piece of code on the CPU, by two kernels on a GPU.
+    /// As one piece of code on the CPU, by kernels on a GPU. What these cannot do is trained by autodiff, and the run
+    /// says so.
     Fused,
     /// By autodiff over Burn's tensors: the definition.
     Plain,

@@ -34,7 +34,8 @@ pub(crate) fn indices(rows: &[u32], device: &Device) -> Tensor<1, Int> {
 
 /// A tensor's numbers, read from its device while training.
 pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, FitError> {
-    tensor.into_data().try_into_vec::<f32>().map_err(|error| device_failed(&error))
+    let data = tensor.try_into_data().map_err(|error| device_failed(&error))?;
+    data.try_into_vec::<f32>().map_err(|error| device_failed(&error))
 }
 
 /// The error of a training whose device fails.
@@ -44,6 +45,7 @@ pub(crate) fn device_failed(error: &impl Display) -> FitError {
 
 /// A tensor's numbers, row by row, read from its device while scoring.
 pub(crate) fn scores(tensor: Tensor<2>) -> Result<Vec<f32>, ScoreError> {
-    let values = tensor.into_data().try_into_vec::<f32>();
-    values.map_err(|error| ScoreError::Device(error.to_string().into()))
+    let failed = |error: &dyn Display| ScoreError::Device(error.to_string().into());
+    let data = tensor.try_into_data().map_err(|error| failed(&error))?;
+    data.try_into_vec::<f32>().map_err(|error| failed(&error))
 }

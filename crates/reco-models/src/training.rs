@@ -166,7 +166,7 @@ fn validate(network: &Network, data: &Data<'_>, device: &Device, run: &Run<'_>) 
         let batch = data.validation.gather(rows);
         let targets = column(&batch.targets, device);
         let predicted = predict(network, &batch, data.item_features, device);
-        let part = read(sums((predicted - targets.clone()).abs(), targets), n).unwrap_or((f64::NAN, f64::NAN));
+        let part = read(sums((predicted - targets.clone()).abs(), targets), n)?;
         total = (total.0 + part.0, total.1 + part.1);
     }
     Ok(total)

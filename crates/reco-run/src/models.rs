@@ -182,6 +182,8 @@ fn save(context: &Context<'_>, answers: &Answers) -> Result<(), RunError> {
     let models = context.at("models");
     let path = models.join(ANSWERS);
     let text = sealed(&json(&path, answers)?);
+    // Somebody may have put something else there meanwhile.
+    refuse_foreign(context)?;
     context.place(&models)?.keep_edited(&models, ANSWERS)?;
     context.place(&path)?.replace_file(&text)
 }

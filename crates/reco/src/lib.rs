@@ -36,7 +36,7 @@
 //! | [`Random`], [`UserMean`] | – | yardsticks |
 #![cfg_attr(
     feature = "networks",
-    doc = "| `content`, `collaborative`, `neural`, `hybrid` | rows, features, contexts | see [`networks`] |"
+    doc = "| [`networks::Content`] | rows, features of items | by what they rated |\n| [`networks::Collaborative`], [`networks::Neural`], [`networks::Hybrid`] | stars; the last, features and contexts too | no answer |"
 )]
 //!
 //! All options are public fields with documented defaults. Every approach also stands in a registry by its name, with
@@ -91,10 +91,10 @@ pub mod data {
 
     use reco_eval::{Test, TrainingCounts};
 
-    /// The test part of `dataset`, to evaluate on.
+    /// The test part of `dataset`, to evaluate on. Genres are not told, so that miscalibration has no value.
     pub fn held_out(dataset: &Dataset) -> Test {
         let counts = TrainingCounts::new(&dataset.fit, &dataset.catalogue);
-        Test::new(dataset.test_users(), dataset.seen(), counts)
+        Test::new(&dataset.catalogue, dataset.test_users(), dataset.seen(), counts)
     }
 }
 

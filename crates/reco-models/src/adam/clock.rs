@@ -51,8 +51,8 @@ pub(crate) struct Clock {
 /// A row that a batch meets.
 #[derive(Debug)]
 pub(crate) enum Met {
-    /// For the first time in this batch: the step at which it was last up to date, 0 for never. It catches up before it is
-    /// read.
+    /// For the first time in this batch: the step at which it was last up to date, 0 for never. It catches up before it
+    /// is read.
     First(u32),
     /// Again: its index among the distinct rows of the batch.
     Again(u32),

@@ -22,8 +22,8 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 };
 
 fn look(subject: &Subject<'_>) -> Verdict {
-    // Only networks read contexts, and they know only the users they were trained on; an approach may have one among its
-    // parts.
+    // Only networks read contexts, and they know only the users they were trained on; an approach may have one among
+    // its parts.
     let reads = |one: &Configured| {
         !one.approach.parts().is_empty() || one.approach.requires().contains(&Requirement::KnownUsers)
     };

@@ -1,4 +1,4 @@
-//! The fused training step on a GPU, as two CubeCL kernels: `gradients`, then `update`.
+//! The fused training step on a GPU, as CubeCL kernels: `gradients`, then `update`; rows catch up before they are read.
 //!
 //! Columns lie on the device from the start; an epoch's order, and which rows its steps meet, are uploaded in parts of
 //! [`PART`] ratings. Does not know which GPU it is.
@@ -80,10 +80,20 @@ impl OnGpu {
             return Ok(Err("what it keeps of a rating does not fit into the device's shared memory"));
         };
         let sizes = architecture.sizes;
-        let bytes = [(sizes.n_users, &shape.tables[0]), (sizes.n_items, &shape.tables[1])]
-            .map(|(n_rows, tables)| n_rows * tables.len() * 3 * sizes.embedding_size * size_of::<f32>());
-        if bytes.into_iter().any(|bytes| bytes as u64 > client.properties().memory.max_page_size) {
-            return Ok(Err("the tables of a side do not fit into one buffer of this device"));
+        let of_side = |n_rows: usize, side: usize| n_rows * shape.tables[side].len() * 3 * sizes.embedding_size;
+        let (n_rows, n_batch) = (data.fit.len(), options.batch_size.min(data.fit.len()));
+        let buffers = [
+            of_side(sizes.n_users, 0),
+            of_side(sizes.n_items, 1),
+            n_batch * shape.d_rows,
+            shape.most_shares(n_batch) * (shape.n_dense + 2),
+            n_rows * (1 + shape.n_contexts).max(2),
+            sizes.n_items * sizes.n_features,
+        ];
+        // Kernels count numbers in 32 bits.
+        let largest = (client.properties().memory.max_page_size / size_of::<f32>() as u64).min(u32::MAX.into());
+        if buffers.into_iter().any(|n| n as u64 > largest) {
+            return Ok(Err("what it keeps does not fit into the buffers of this device"));
         }
 
         let mut state = vec![0.0; 4 * shape.n_dense];

@@ -146,9 +146,11 @@ impl Shape {
         let output = n_dense;
         n_dense += products.len() + d_hidden + 1;
         // What `gradients` keeps of a rating.
-        let numbers = products.len() * (2 * size + 4) + d_input.max(1) + 2 * d_hidden.max(1) + 6;
+        let numbers = products.len().max(1) * (2 * size + 4) + d_input.max(1) + 2 * d_hidden.max(1) + 6;
         let per_rating = size_of::<f32>() * numbers;
-        let tile = [TILE, TILE / 2, TILE / 4, 1].into_iter().find(|tile| tile * per_rating <= shared_memory)?;
+        let tile = [TILE, TILE / 2, TILE / 4, 1]
+            .into_iter()
+            .find(|tile| *tile <= units && tile * per_rating <= shared_memory)?;
         Some(Self {
             embedding_size: size,
             tables,
