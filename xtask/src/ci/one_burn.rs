@@ -27,10 +27,12 @@ pub(super) fn check(workspace: &Workspace) -> Result<()> {
 
 /// Each dependency as `name version features`, once for each set of features that it is compiled with.
 fn features(workspace: &Workspace, selected: &[&str]) -> Result<BTreeSet<String>> {
-    let tree = ["tree", "--locked", "--no-dedupe", "--edges", "normal,build,dev", "--prefix", "none"];
+    let tree = ["tree", "--locked", "--edges", "normal,build,dev", "--prefix", "none"];
     let mut command = workspace.cargo(&tree);
     let said = answer(command.args(["--format", "{p} {f}"]).args(selected))?;
-    Ok(said.lines().filter(|line| !line.contains(" (/")).map(str::to_owned).collect())
+    // What was listed before is marked; our own crates have a path.
+    let lines = said.lines().map(|line| line.trim_end_matches(" (*)"));
+    Ok(lines.filter(|line| !line.contains(" (/")).map(str::to_owned).collect())
 }
 
 fn finding(package: &str, line: &str, whole: &BTreeSet<String>) -> String {
