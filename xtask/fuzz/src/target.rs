@@ -159,7 +159,7 @@ fn toml(data: &[u8], _folder: &Path) {
     let _ = options::parse::<DataConfig>("[data]", &of("data"));
     let _ = options::parse::<reco_features::FeaturesConfig>("[features]", &of("features"));
     let _ = options::parse::<reco_features::SplitConfig>("[split]", &of("split"));
-    let _ = options::parse::<reco_eval::EvaluateConfig>("[evaluate]", &of("evaluate"));
+    let _ = options::parse::<reco_eval::Protocol>("[evaluate]", &of("evaluate"));
 }
 
 #[cfg(feature = "experiment")]
