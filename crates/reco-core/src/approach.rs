@@ -2,7 +2,7 @@
 //! registry entries.
 //!
 //! Does not know any approach: `reco-classic` and `reco-models` each list theirs in a registry called `APPROACHES`.
-//! [`Approach::fit`] checks options, rows and memory; [`AnyApproach::fit`] leaves that to its caller.
+//! [`Approach::fit`] checks options, rows and memory; [`AnyApproach::fit`] of such a struct, the options alone.
 //!
 //! **Invariant**: training rows reach an approach only through a [`Train`], which has no test row.
 
@@ -88,10 +88,9 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
     /// # Errors
     /// An option that is out of bounds, rows that lack what it requires, too little memory; as [`AnyApproach::fit`].
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Model, FitError> {
-        let other = |error: Box<dyn Error + Send + Sync>| FitError::Other(error);
-        self.check(Self::NAME).map_err(|error| other(error.into()))?;
+        self.check(Self::NAME).map_err(|error| FitError::Other(error.into()))?;
         self.requires().into_iter().try_for_each(|need| need.check(Self::NAME, train))?;
-        affordable(self, &train.catalogue).map_err(|error| other(error.into()))?;
+        affordable(self, &train.catalogue).map_err(|error| FitError::Other(error.into()))?;
         Ok(Model::new(self.learn(train, run)?, train))
     }
 }
@@ -108,20 +107,13 @@ pub trait AnyApproach: Send + Sync {
     /// About how much memory it takes to fit this approach over `catalogue`, beyond the training rows: the tables whose
     /// size follows from options or from squares. The caller compares it with
     /// [`memory::of_machine`](crate::memory::of_machine) before a fit.
-    fn memory(&self, catalogue: &Catalogue) -> Need {
-        let _ = catalogue;
-        Need::default()
-    }
+    fn memory(&self, catalogue: &Catalogue) -> Need;
 
     /// The same for loading what was fitted, perhaps on another machine: no more than for the fit.
-    fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
-        self.memory(catalogue)
-    }
+    fn memory_to_load(&self, catalogue: &Catalogue) -> Need;
 
     /// What it requires; checked before anything is trained.
-    fn requires(&self) -> Vec<Requirement> {
-        Vec::new()
-    }
+    fn requires(&self) -> Vec<Requirement>;
 
     /// Learns from `train`.
     ///
@@ -244,11 +236,10 @@ impl Requirement {
     pub fn check(self, approach: &'static str, train: &Train) -> Result<(), FitError> {
         match self {
             Self::Stars => {
-                let parts = [&train.fit].into_iter().chain(&train.validation);
-                let ratings: Vec<_> = parts.flat_map(|part| part.ratings()).collect();
-                match ratings.iter().filter(|rating| rating.is_none()).count() {
+                let ratings = || train.parts().flat_map(|part| part.ratings());
+                match ratings().filter(|rating| rating.is_none()).count() {
                     0 => Ok(()),
-                    n_missing => Err(FitError::NoStars { approach, n_missing, n_rows: ratings.len() }),
+                    n_missing => Err(FitError::NoStars { approach, n_missing, n_rows: ratings().count() }),
                 }
             }
             Self::ItemFeatures if train.catalogue.item_features.names().is_empty() => {

@@ -20,6 +20,8 @@ use crate::{
 pub struct Model {
     fitted: Box<dyn Fitted>,
     train: Train,
+    /// Whether every training row has stars.
+    has_stars: bool,
     seen: OnceLock<Vec<Seen>>,
 }
 
@@ -154,7 +156,8 @@ enum Found {
 impl Model {
     /// `fitted`, which was fitted to `train`.
     pub fn new(fitted: Box<dyn Fitted>, train: &Train) -> Self {
-        Self { fitted, train: train.clone(), seen: OnceLock::new() }
+        let has_stars = train.fit.ratings().iter().all(Option::is_some);
+        Self { fitted, train: train.clone(), has_stars, seen: OnceLock::new() }
     }
 
     /// The best `n` items that the asker has not met, best first, each with its score; fewer where no more are left.
@@ -229,10 +232,7 @@ impl Model {
 
     /// What each user met in training, gathered when it is first asked for.
     fn seen(&self) -> &[Seen] {
-        self.seen.get_or_init(|| {
-            let parts = [&self.train.fit].into_iter().chain(&self.train.validation);
-            Seen::by_user(self.catalogue().n_users(), parts)
-        })
+        self.seen.get_or_init(|| Seen::by_user(self.catalogue().n_users(), self.train.parts()))
     }
 
     fn find(&self, asker: Asker) -> Result<Found, AskError> {
@@ -253,7 +253,6 @@ impl Model {
         let catalogue = self.catalogue();
         // Checked here as well, so that a mistake is found even if the model does not read the profile.
         profile.stated(catalogue)?;
-        let has_stars = self.train.fit.ratings().iter().all(Option::is_some);
         let (mut history, mut met) = (Vec::new(), Vec::new());
         for (item, stars) in told {
             let row = self.item(&item)?;
@@ -264,8 +263,8 @@ impl Model {
                 met.push(row);
             }
             let target = match stars {
-                Some(_) if !has_stars => return Err(AskError::NoStars { item }),
-                None if !has_stars => Target::EVENT,
+                Some(_) if !self.has_stars => return Err(AskError::NoStars { item }),
+                None if !self.has_stars => Target::EVENT,
                 stars => {
                     let rating = catalogue.scale.rating(stars.unwrap_or(catalogue.scale.max()));
                     let rating = rating.map_err(|source| AskError::Rating { item, source })?;

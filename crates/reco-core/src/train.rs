@@ -161,6 +161,11 @@ impl Train {
         Self::builder().rows(events.into_iter().map(|(user, item)| RawInteraction::event(user, item))).build()
     }
 
+    /// The rows to learn from, then those for early stopping.
+    pub fn parts(&self) -> impl Iterator<Item = &Interactions> {
+        [&self.fit].into_iter().chain(&self.validation)
+    }
+
     /// Rows with whatever else is known: a scale, features, contexts, times, validation rows.
     ///
     /// ```

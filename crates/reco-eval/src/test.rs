@@ -104,7 +104,7 @@ impl Test {
     /// As [`Test::from_ratings`].
     pub fn from_rows(train: &Train, rows: impl IntoIterator<Item = RawInteraction>) -> Result<Self, TestError> {
         let catalogue = &train.catalogue;
-        let seen = Seen::by_user(catalogue.n_users(), [&train.fit].into_iter().chain(&train.validation));
+        let seen = Seen::by_user(catalogue.n_users(), train.parts());
         let has_stars = train.fit.ratings().iter().any(Option::is_some);
         let mut builder = Interactions::builder(0);
         let mut rows_of = std::collections::BTreeMap::new();

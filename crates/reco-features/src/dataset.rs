@@ -200,7 +200,9 @@ pub fn prepare(
 
     let [n_test_users, n_test_users_without_train, n_test_items_without_train] = coverage(&catalogue, &fit, &test);
     let is_unmet = |need: &Requirement| match need {
-        Requirement::Stars => fit.ratings().iter().chain(fold_in.ratings()).any(Option::is_none),
+        Requirement::Stars => {
+            [&fit, &validation, &fold_in].iter().any(|part| part.ratings().iter().any(Option::is_none))
+        }
         Requirement::ItemFeatures => catalogue.item_features.names().is_empty(),
         Requirement::KnownUsers => !fold_in.is_empty(),
     };
