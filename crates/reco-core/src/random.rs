@@ -1,22 +1,44 @@
-//! Draws seeded random numbers as hashes (XXH3-64) of what they are drawn for.
+//! Draws seeded random numbers as hashes of what they are drawn for.
 //!
-//! Does not know streams or positions: no draw depends on the draws for other keys.
+//! Ids are hashed by MD5, which every SQL engine has, row numbers by XXH3-64, which is faster. Does not know streams or
+//! positions: no draw depends on the draws for other keys.
 //!
-//! **Invariant**: the draw for one (seed, user, item), or one (seed, user), is the same in any order, on any thread
-//! count, in any engine that has XXH3.
+//! **Invariant**: the draw for one (seed, user, item), or one (seed, user), is the same in any order and on any thread
+//! count; an SQL engine orders `md5(seed || ':' || user || ':' || item)` as these draws are ordered.
 
+use std::fmt::{self, Write};
+
+use md5::{Digest, Md5};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{ItemId, ItemIdx, UserId, UserIdx};
 
-/// XXH3-64, seeded with `seed`, of `user`, a zero byte and `item`, each as the file writes it (UTF-8).
+/// The first 16 hexadecimal digits of `md5("{seed}:{user}:{item}")` as a number, ids as the file writes them (UTF-8).
+///
+/// Numbers are ordered as the digits are, compared as lower-case text.
 pub fn keyed_hash(seed: u64, user: &UserId, item: &ItemId) -> u64 {
-    xxh3_64_with_seed(format!("{user}\0{item}").as_bytes(), seed)
+    md5_of(format_args!("{seed}:{user}:{item}"))
 }
 
-/// XXH3-64, seeded with `seed`, of `user` as the file writes it (UTF-8): a draw for all that the user did.
+/// The first 16 hexadecimal digits of `md5("{seed}:{user}")` as a number, the id as the file writes it (UTF-8): a draw
+/// for all rows of a user.
 pub fn keyed_user_hash(seed: u64, user: &UserId) -> u64 {
-    xxh3_64_with_seed(user.to_string().as_bytes(), seed)
+    md5_of(format_args!("{seed}:{user}"))
+}
+
+/// Hashes formatted text piece by piece, without allocating it.
+fn md5_of(text: fmt::Arguments<'_>) -> u64 {
+    struct Hasher(Md5);
+    impl Write for Hasher {
+        fn write_str(&mut self, piece: &str) -> fmt::Result {
+            self.0.update(piece);
+            Ok(())
+        }
+    }
+    let mut hasher = Hasher(Md5::new());
+    hasher.write_fmt(text).expect("numbers and ids can be formatted");
+    let [first @ .., _, _, _, _, _, _, _, _]: [u8; 16] = hasher.0.finalize().into();
+    u64::from_be_bytes(first)
 }
 
 /// XXH3-64, seeded with `seed`, of the two row numbers, four little-endian bytes each.
@@ -68,9 +90,9 @@ mod tests {
 
     #[test]
     fn the_hash_is_pinned_and_spreads() {
-        // `xxhash.xxh3_64_intdigest(b"1\x001193", seed=42)` in Python gives the same number.
-        assert_eq!(keyed_hash(42, &1.into(), &1193.into()), xxh3_64_with_seed(b"1\x001193", 42));
-        assert_eq!(keyed_user_hash(42, &7.into()), xxh3_64_with_seed(b"7", 42));
+        // `SELECT md5('42:1:1193')`, and `hashlib.md5(b"42:1:1193").hexdigest()` in Python, begin with these digits.
+        assert_eq!(format!("{:016x}", keyed_hash(42, &1.into(), &1193.into())), "5a22c251ec0bb2c2");
+        assert_eq!(format!("{:016x}", keyed_user_hash(42, &UserId::parse("ann"))), "bdbd4c22342ecce3");
         assert_ne!(keyed_user_hash(42, &7.into()), keyed_hash(42, &7.into(), &ItemId::parse("")));
         let mean = (0..1000).map(|i| unit_interval(keyed_hash(0, &1.into(), &ItemId::from(i)))).sum::<f64>() / 1000.0;
         assert!((mean - 0.5).abs() < 0.05, "{mean}");

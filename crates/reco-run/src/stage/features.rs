@@ -57,7 +57,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     }
     Ok(Folder {
         stage: ENTRY.name,
-        version: 5,
+        version: 6,
         path,
         part: json!({
             "features": experiment.part(&experiment.features),
