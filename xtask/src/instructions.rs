@@ -15,6 +15,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use crate::files;
 use crate::process::{Workspace, is_installed, shown, succeed};
 
 /// The table.
@@ -91,7 +92,7 @@ pub(crate) fn lacking() -> Option<String> {
 
 fn count(workspace: &Workspace, names: &[String], bless: bool) -> Result<()> {
     let path = workspace.root().join(TABLE);
-    let mut text = fs::read_to_string(&path).with_context(|| format!("cannot read `{TABLE}`"))?;
+    let mut text = files::read(&path)?;
     let table: Table = toml::from_str(&text).with_context(|| format!("`{TABLE}` is no table of loops"))?;
     let wanted = |one: &&Loop| names.is_empty() || names.iter().any(|name| one.name.starts_with(name.as_str()));
     if !table.loops.iter().any(|one| wanted(&one)) {
@@ -109,7 +110,7 @@ fn count(workspace: &Workspace, names: &[String], bless: bool) -> Result<()> {
         }
     }
     if bless {
-        fs::write(&path, text).with_context(|| format!("cannot write `{TABLE}`"))?;
+        files::write(&path, text)?;
     }
     if failures.is_empty() { Ok(()) } else { bail!("{}", failures.join("\n")) }
 }
@@ -126,10 +127,7 @@ fn instructions(workspace: &Workspace, one: &Loop) -> Result<f64> {
     };
     succeed(&mut build)?;
     let folder = workspace.target().join("instructions").join(one.name.replace(' ', "-"));
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty `{}`", folder.display()))?;
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    files::empty(&folder)?;
     let words = |words: &[String]| -> Vec<String> {
         words.iter().map(|word| word.replace("{folder}", &folder.display().to_string())).collect()
     };
@@ -138,7 +136,7 @@ fn instructions(workspace: &Workspace, one: &Loop) -> Result<f64> {
     }
     let [few, many] = [&one.few, &one.many].map(|arguments| under_valgrind(workspace, &program, &words(arguments)));
     let (few, many) = (few?, many?);
-    fs::remove_dir_all(&folder)?;
+    files::remove(&folder)?;
     if many <= few {
         bail!("`{}` took no more instructions for more `{}`s: {few} and {many}", one.name, one.unit);
     }

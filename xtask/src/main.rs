@@ -8,6 +8,7 @@
 
 mod bench;
 mod ci;
+mod files;
 mod golden;
 mod instructions;
 mod pipeline;

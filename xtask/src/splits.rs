@@ -5,12 +5,12 @@
 //! **Invariant**: a file that is there has the digest that the script names; nothing that is committed changes.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
+use crate::files;
 use crate::process::{Workspace, succeed};
 use crate::python::SURPRISE;
 
@@ -71,13 +71,16 @@ fn are_sound(folder: &Path) -> Result<bool> {
         if !path.is_file() {
             return Ok(false);
         }
-        let bytes = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        if Some(digest.as_str()) != digest_of(name) {
+        if Some(sha256(&files::bytes(&path)?).as_str()) != digest_of(name) {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// The SHA-256 of `bytes`, in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The digest that the script expects.
@@ -101,6 +104,8 @@ fn ratings(workspace: &Workspace, reco: &Path) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -26,8 +26,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use self::kills::Undisturbed;
-use self::prepared::{Prepared, remove};
+use self::prepared::Prepared;
 use self::trial::{Ended, Foreign, How};
+use crate::files;
 use crate::process::Workspace;
 
 /// Arguments of `cargo xtask torture`.
@@ -136,7 +137,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let prepared = Prepared::make(workspace, arguments.seed)?;
     let findings = prepared.torture.join("findings");
     if arguments.only.is_none() {
-        remove(&findings)?;
+        files::remove(&findings)?;
     }
     let one = match &arguments.only {
         None => None,
@@ -158,7 +159,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         Some(_) => Vec::new(),
     };
     let untouched = Foreign::of(&prepared.folder, |_| false)?;
-    let listed = inputs::files(&prepared.folder)?;
+    let listed = files::all(&prepared.folder)?;
     let mut n_found = 0;
     let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let how = Manner { keep: one.is_some(), jobs };
@@ -173,7 +174,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         n_found += part(&prepared, "kills", &given, how, trial)?;
     }
     let mut others = untouched.changed(&prepared.folder)?;
-    others.extend(added(&listed, &inputs::files(&prepared.folder)?));
+    others.extend(added(&listed, &files::all(&prepared.folder)?));
     for what in &others {
         println!("found: in the prepared run, {what}");
     }
@@ -226,7 +227,7 @@ fn part(
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(&number) = numbers.get(at) else { return Ok(()) };
             let place = prepared.torture.join("work").join(format!("{name}-{number}"));
-            remove(&place)?;
+            files::remove(&place)?;
             let folder = place.join("files");
             fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
             let report = trial(number, &folder).with_context(|| format!("trial `{name}:{number}`"))?;
@@ -243,7 +244,7 @@ fn part(
             } else if keep {
                 println!("`{name}:{number}`, {}: {}; kept in `{}`", report.kind, end(report.how), place.display());
             } else {
-                remove(&place)?;
+                files::remove(&place)?;
             }
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             progress(name, done, numbers.len(), lock(&findings).len(), begun);
@@ -285,7 +286,7 @@ fn end(how: How) -> &'static str {
 /// Keeps what was found, and returns it in words.
 fn kept(prepared: &Prepared, name: &str, number: usize, place: &Path, report: &Report) -> Result<String> {
     let to = prepared.torture.join("findings").join(format!("{name}-{number}"));
-    remove(&to)?;
+    files::remove(&to)?;
     let parent: PathBuf = prepared.torture.join("findings");
     fs::create_dir_all(&parent).with_context(|| format!("cannot make `{}`", parent.display()))?;
     fs::rename(place, &to).with_context(|| format!("cannot move `{}`", place.display()))?;

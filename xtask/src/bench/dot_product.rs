@@ -11,10 +11,8 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::Arguments;
 use super::cases::empty;
 use super::machine::bytes;
-use super::plot::{self, Bar};
 use super::turns::{median, sorted};
 use crate::process::{Cost, Workspace, answer, measure, parsed, shown};
 use crate::python::IMPLICIT;
@@ -57,8 +55,8 @@ struct Metrics {
     user_auc: f64,
 }
 
-pub(super) fn run(workspace: &Workspace, _arguments: &Arguments) -> Result<String> {
-    let text = format!(
+pub(super) fn run(workspace: &Workspace) -> Result<String> {
+    let mut text = format!(
         "### Lists of ten for everyone\n\n\
                     `cargo run --release -p reco-eval --example dot_product -- USERS ITEMS FACTORS FORMAT`: scores, masks and lists of ten \
                     from generated embeddings, 144 items seen by each user (fewer where chance repeats). Each program runs {TURNS} times in turns with the others and ranks three times each, of which the median counts; the others have the same embeddings \
@@ -67,7 +65,6 @@ pub(super) fn run(workspace: &Workspace, _arguments: &Arguments) -> Result<Strin
                     | program | users | items | factors | median s | from – to | peak memory | item table | overlap@10 | at |\n\
                     | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n"
     );
-    let mut text = text;
     let folder = empty(workspace, "dot-product")?;
     let program = workspace.build_example("reco-eval", "dot_product", true)?;
     // Each with its setting.
@@ -102,16 +99,13 @@ pub(super) fn run(workspace: &Workspace, _arguments: &Arguments) -> Result<Strin
     for ((name, ..), others) in programs.iter().zip(&turns).skip(FORMATS.len()) {
         ensure!(are_same(&turns[0][0].0.lists, &others[0].0.lists), "{name} finds other lists than reco");
     }
-    let mut bars = Vec::new();
     for ((name, at, ..), turns) in programs.iter().zip(&turns) {
-        text += &row(name, at, turns, &mut bars);
+        text += &row(name, at, turns);
     }
     text += &format!(
         "\nOthers by `xtask/src/bench/peers/dot_product.py`, with {}.\n",
         IMPLICIT.of(workspace, &["implicit", "numpy", "scipy"])
     );
-    let title = format!("Seconds, the best ten for everyone, {}: less is better", SIZE.join(" × "));
-    text += &format!("\n{}", plot::bars(workspace, "dot-product", &title, &bars)?);
     text += &item_tables(workspace)?;
     Ok(text)
 }
@@ -124,17 +118,11 @@ fn are_same(ours: &[Vec<u32>], theirs: &[Vec<u32>]) -> bool {
     !ours.is_empty() && sets(ours) == sets(theirs)
 }
 
-fn row(program: &str, at: &str, turns: &[(Lists, Option<u64>)], bars: &mut Vec<Bar>) -> String {
+fn row(program: &str, at: &str, turns: &[(Lists, Option<u64>)]) -> String {
     let seconds = sorted(&turns.iter().map(|(lists, _)| lists.median).collect::<Vec<_>>());
     let median = median(&seconds);
     let peak = turns.iter().filter_map(|(_, peak)| *peak).max();
     let (table_bytes, overlap) = turns.first().map_or((None, None), |(lists, _)| (lists.table_bytes, lists.overlap));
-    bars.push(Bar {
-        label: program.replace('`', ""),
-        value: median,
-        shown: format!("{median:.1} s"),
-        is_ours: program.starts_with("reco"),
-    });
     let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
     format!(
         "| {program} | {} | {median:.2} | {:.2} – {:.2} | {} | {} | {} | {at} |\n",

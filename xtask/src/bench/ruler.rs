@@ -11,7 +11,6 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
-use super::Arguments;
 use super::cases::empty;
 use super::machine::bytes;
 use super::turns::{median, sorted};
@@ -40,7 +39,7 @@ struct OfEvaluator {
     values: BTreeMap<String, f64>,
 }
 
-pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+pub(super) fn run(workspace: &Workspace) -> Result<String> {
     let (ratings, split) = splits::files(workspace, RATIO)?;
     let folder = workspace.target().join("bench/ruler");
     let inputs = |script: &str| -> Result<Command> {
@@ -49,11 +48,8 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         Ok(command)
     };
     succeed(inputs("ruler_inputs.py")?.args([&ratings, &split, &folder]))?;
-    let mut ours = workspace.cargo(&["run", "--quiet", "--package", "reco-eval", "--example", "ruler"]);
-    if arguments.release {
-        ours.arg("--release");
-    }
-    ours.arg("--").arg(&folder);
+    let mut ours = workspace.cargo(&["run", "--quiet", "--package", "reco-eval", "--example", "ruler", "--"]);
+    ours.arg(&folder);
     let mut theirs = inputs("ruler_numpy.py")?;
     theirs.arg(&folder);
     let mut turns = Vec::new();
@@ -67,7 +63,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
 
 /// The whole evaluation at the size of MovieLens 20M, scoring included, optimised; with half the users, with half the
 /// items, to see how the cost grows; and in NumPy.
-pub(super) fn large(workspace: &Workspace, _arguments: &Arguments) -> Result<String> {
+pub(super) fn large(workspace: &Workspace) -> Result<String> {
     let folder = empty(workspace, "full-ranking")?;
     let program = workspace.build_example("reco-eval", "full_ranking", true)?;
     let ours = "reco, all metrics";

@@ -14,11 +14,10 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Arguments;
 use super::cases::empty;
 use super::plot::{self, Bar};
 use super::turns::{mean, median, sorted};
-use crate::process::{Workspace, answer, measure, parsed};
+use crate::process::{Workspace, answer, parsed};
 use crate::python::{Environment, KERAS, RECBOLE, TORCH};
 use crate::splits::{self, RATIO};
 
@@ -54,21 +53,18 @@ const GPU_CASES: [(&str, &str, &str); 4] = [
 
 /// What a program prints.
 #[derive(Clone, Copy, Deserialize)]
-pub(super) struct Line {
-    pub(super) ratings_per_second: f64,
-    /// Users and items that a batch meets for each of its ratings; only ours prints it.
-    #[serde(default)]
-    pub(super) rows_per_rating: f64,
+struct Line {
+    ratings_per_second: f64,
     /// Only ours ranks.
     #[serde(default)]
-    pub(super) ranking_seconds: f64,
+    ranking_seconds: f64,
     /// The error of ratings that were not learned from, where there are any.
     #[serde(default)]
-    pub(super) error: Option<f64>,
+    error: Option<f64>,
 }
 
-pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let program = build(workspace, arguments)?;
+pub(super) fn run(workspace: &Workspace) -> Result<String> {
+    let program = build(workspace)?;
     let measured = |words: [&str; 4], threads: Option<&str>| {
         let mut command = workspace.command(&program);
         command.args(words);
@@ -142,28 +138,7 @@ fn on_wgpu(workspace: &Workspace, program: &Path) -> Result<String> {
         let ratio = plain / fused;
         text += &format!("| {approach} | {batch} | `{optimizer}` | {plain:.1} | {fused:.1} | {ratio:.1} |\n");
     }
-    if adapter["name"].as_str().is_some_and(|name| name.contains("llvmpipe")) {
-        text += &of_shaders(workspace, program)?;
-    }
     Ok(text)
-}
-
-/// The time that is saved because the driver keeps the shaders that it compiled.
-fn of_shaders(workspace: &Workspace, program: &Path) -> Result<String> {
-    let mut turns: [Vec<f64>; 2] = Default::default();
-    for _ in 0..PEER_TURNS {
-        let kept = empty(workspace, "shaders")?;
-        for turn in &mut turns {
-            let mut command = workspace.command(program);
-            command.args(["neural", "128", "lazy-adam", "fused", "wgpu", "1", "128", "0"]);
-            turn.push(measure(command.env("MESA_SHADER_CACHE_DIR", &kept))?.wall.as_secs_f64());
-        }
-    }
-    let [first, second] = turns.map(|turns| median(&turns));
-    Ok(format!(
-        "\nA process that trains on 128 ratings there takes {first:.2} s the first time, and {second:.2} s when the driver has kept its \
-         shaders from the run before.\n"
-    ))
 }
 
 /// A program that trains such a network, and the settings of which the fastest takes part.
@@ -217,8 +192,8 @@ struct Learned {
 }
 
 /// The neural network in reco, Keras, PyTorch and RecBole, turn by turn in one run.
-pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let program = build(workspace, arguments)?;
+pub(super) fn peers(workspace: &Workspace) -> Result<String> {
+    let program = build(workspace)?;
     let folder = empty(workspace, "train-peers")?;
     let n = write_parts(workspace, &folder)?;
     let arena = Arena { workspace, program: &program, folder: &folder, begun: Instant::now() };
@@ -369,8 +344,8 @@ fn write_parts(workspace: &Workspace, folder: &Path) -> Result<usize> {
 }
 
 /// Builds the program that trains.
-pub(super) fn build(workspace: &Workspace, arguments: &Arguments) -> Result<PathBuf> {
-    workspace.build_example("reco-models", "train_speed", arguments.release)
+fn build(workspace: &Workspace) -> Result<PathBuf> {
+    workspace.build_example("reco-models", "train_speed", false)
 }
 
 /// The ratings a second that a program says it learned from.
@@ -379,7 +354,7 @@ fn speed(command: &mut Command) -> Result<f64> {
 }
 
 /// The line that a program prints.
-pub(super) fn line(command: &mut Command) -> Result<Line> {
+fn line(command: &mut Command) -> Result<Line> {
     parsed(&answer(command)?)
 }
 

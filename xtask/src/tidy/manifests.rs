@@ -4,19 +4,18 @@
 //!
 //! **Invariant**: a crate cannot opt out of the workspace's lints unnoticed.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use toml::Table;
 
+use crate::files;
 use crate::process::Workspace;
 
 pub(super) fn check(workspace: &Workspace) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for package in &workspace.metadata.packages {
-        let text = fs::read_to_string(&package.manifest_path)
-            .with_context(|| format!("cannot read `{}`", package.manifest_path.display()))?;
+        let text = files::read(&package.manifest_path)?;
         let shown = package.manifest_path.strip_prefix(workspace.root()).unwrap_or(&package.manifest_path);
         findings.extend(check_one(shown, &text)?);
     }

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::trial::{self, How};
+use crate::files::{empty, json, read, remove, write};
 use crate::process::{Workspace, succeed};
+use crate::splits::sha256;
 
 /// The experiment: seconds long, and nothing to fetch.
 const EXPERIMENT: &str = "data/experiments/fixture.toml";
@@ -46,11 +47,9 @@ impl Prepared {
         let reco = workspace.build_reco(false)?;
         let torture = workspace.target().join("torture");
         let folder = torture.join("prepared");
-        remove(&folder)?;
+        empty(&folder)?;
         remove(&torture.join("work"))?;
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-        let text =
-            fs::read_to_string(workspace.root().join(EXPERIMENT)).context("cannot read the fixture's experiment")?;
+        let text = read(&workspace.root().join(EXPERIMENT))?;
         let mut experiment: toml::Table = text.parse().context("the fixture's experiment is no TOML")?;
         if let Some(data) = experiment.get_mut("data").and_then(toml::Value::as_table_mut) {
             data.insert("path".to_owned(), workspace.root().join("data/fixture").display().to_string().into());
@@ -120,12 +119,6 @@ fn leaves(place: &str, value: &Value, keys: &mut Vec<(String, Value)>) {
     }
 }
 
-/// A file of JSON.
-pub(super) fn json(path: &Path) -> Result<Value> {
-    let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("`{}` is no JSON", path.display()))
-}
-
 /// Writes the digests of a folder's files anew into its manifest, as someone who tampers with it would.
 pub(super) fn sign(folder: &Path) -> Result<()> {
     let path = folder.join("manifest.json");
@@ -133,18 +126,9 @@ pub(super) fn sign(folder: &Path) -> Result<()> {
     if let Some(outputs) = manifest.get_mut("outputs").and_then(Value::as_object_mut) {
         for (file, digest) in outputs {
             if let Ok(bytes) = fs::read(folder.join(file)) {
-                let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-                *digest = hex.into();
+                *digest = sha256(&bytes).into();
             }
         }
     }
-    fs::write(&path, manifest.to_string()).with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-/// Removes a folder, if it is there.
-pub(super) fn remove(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
-    }
-    Ok(())
+    write(&path, manifest.to_string())
 }
