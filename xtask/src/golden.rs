@@ -64,7 +64,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     }
     if !found.is_empty() {
         bail!(
-            "{} golden values differ from what evaluators say now\nhint: `cargo xtask golden --write`, and read the difference",
+            "{} golden values differ from what evaluators say now\nhint: `cargo xtask golden --write`, and read the \
+             difference",
             found.len()
         );
     }

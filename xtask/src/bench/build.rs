@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 
 use super::cases::empty;
 use super::machine::bytes;
-use super::turns::sorted;
+use super::turns::spread;
 use crate::process::{Workspace, children_seconds, is_installed, measure, shown, succeed};
 
 /// Starts of a program; the median is shown.
@@ -49,7 +49,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     );
     let reco = folder.join("debug").join(format!("reco{}", std::env::consts::EXE_SUFFIX));
     text += &format!("\n`reco` has {}", bytes(fs::metadata(&reco).context("there is no `reco`")?.len()));
-    if is_installed("strip", &[]) {
+    if is_installed("strip") {
         let stripped = folder.join("stripped");
         succeed(workspace.command("strip").arg("-o").arg(&stripped).arg(&reco))?;
         text += &format!(", {} without its symbols", bytes(fs::metadata(&stripped)?.len()));
@@ -85,6 +85,5 @@ fn starts(workspace: &Workspace, reco: &Path, words: &[&str]) -> Result<[f64; 3]
         succeed(workspace.command(reco).args(words).stdout(Stdio::null()).stderr(Stdio::null()))?;
         took.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    let took = sorted(&took);
-    Ok([took[0], took[STARTS / 2], took[STARTS - 1]])
+    Ok(spread(&took))
 }

@@ -2,12 +2,13 @@
 //!
 //! Does not know the models: it runs a program for each library, which print the same lines.
 //!
-//! **Invariant**: all predict the same rows from the same rows; each section says what is in its seconds.
+//! **Invariant**: all programs learn from the same rows and predict the same rows; each section says what its seconds
+//! include.
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
-use super::turns::{median, sorted};
+use super::turns::{median, spread};
 use crate::process::{Workspace, answer, parsed, shown};
 use crate::python::{Environment, SURPRISE, TORCH};
 use crate::splits::{self, FOLDS};
@@ -59,9 +60,9 @@ fn theirs(workspace: &Workspace, who: &str, environment: &Environment, packages:
     let [ours, theirs_turns] = [0, 1].map(|who| medians(turns.iter().map(|turn| &turn[who])));
     let told = shown(&theirs).replace(&format!("{}/", workspace.root().display()), "");
     Ok(format!(
-        "`{told}`. With {}, and `cargo run -p reco-classic --example five_folds -- --test-rows` in turn with it: medians of \
-         {TURNS} turns. `score` is the time of predicting the 100,000 test rows, of both. Errors are means over the five \
-         folds, seconds are sums.\n\n{}\n### `reco` in turn with it\n\n{}",
+        "`{told}`. With {}, and `cargo run -p reco-classic --example five_folds -- --test-rows` in turn with it: \
+         medians of {TURNS} turns. `score` is the time of predicting the 100,000 test rows, of both. Errors are means \
+         over the five folds, seconds are sums.\n\n{}\n### `reco` in turn with it\n\n{}",
         environment.of(workspace, packages),
         table(&theirs_turns),
         table(&ours),
@@ -75,11 +76,11 @@ fn medians<'a>(turns: impl Iterator<Item = &'a Vec<OfModel>>) -> Vec<OfModel> {
     let first = turns[0].iter().enumerate();
     first
         .map(|(at, model)| {
-            let both = sorted(&of(at, |model| model.fit + model.score));
+            let [from, _, to] = spread(&of(at, |model| model.fit + model.score));
             OfModel {
                 fit: median(&of(at, |model| model.fit)),
                 score: median(&of(at, |model| model.score)),
-                spread: Some((both[0], both[both.len() - 1])),
+                spread: Some((from, to)),
                 ..model.clone()
             }
         })
@@ -102,7 +103,8 @@ fn table(models: &[OfModel]) -> String {
         let at = if setting.is_empty() { "all cores" } else { setting };
         let spread = spread.map_or_else(|| "–".to_owned(), |(from, to)| format!("{from:.2} – {to:.2} s"));
         text += &format!(
-            "| {approach} | {variant} | {similarity} | {rmse:.6} | {mae:.6} | {fit:.2} s | {score:.2} s | {spread} | {at} |\n"
+            "| {approach} | {variant} | {similarity} | {rmse:.6} | {mae:.6} | {fit:.2} s | {score:.2} s | {spread} | \
+             {at} |\n"
         );
     }
     text

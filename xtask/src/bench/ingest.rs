@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::cases::empty;
 use super::machine::bytes;
-use super::turns::{median, sorted};
+use super::turns::{median, spread};
 use crate::process::{Workspace, answer, measure, parsed, succeed};
 use crate::python::TABLES;
 
@@ -70,12 +70,14 @@ pub(super) fn peers(workspace: &Workspace) -> Result<String> {
     succeed(&mut sort)?;
 
     let mut text = format!(
-        "25 million generated ratings in MovieLens' CSV, {} of it, on both cores; medians of {TURNS} turns, one after the other. \
-         `reco ingest` is the whole command: SHA-256 of the file, which is also what tells later whether it has changed; every field checked \
-         and every bad row named with its line; ids numbered; of rows of one user and item the latest kept; users and items written too; \
-         all of it put on disk for certain. The others (`xtask/src/bench/peers/ingest_*.py` with {}, both with zstd at level 1 as ours) are timed without \
-         starting Python. `checked` counts rows whose rating is not from 0.5 to 5 or whose time is negative or which lack a field, users, items and \
-         pairs that come again, numbers the rows and writes them all; a field that is no number stops them.\n",
+        "25 million generated ratings in MovieLens' CSV, {} of it, on both cores; medians of {TURNS} turns, one after \
+         the other. `reco ingest` is the whole command: SHA-256 of the file, which is also what tells later whether it \
+         has changed; every field checked and every bad row named with its line; ids numbered; of rows of one user and \
+         item the latest kept; users and items written too; all of it put on disk for certain. The others \
+         (`xtask/src/bench/peers/ingest_*.py` with {}, both with zstd at level 1 as ours) are timed without starting \
+         Python. `checked` counts rows whose rating is not from 0.5 to 5 or whose time is negative or which lack a \
+         field, users, items and pairs that come again, numbers the rows and writes them all; a field that is no \
+         number stops them.\n",
         bytes(fs::metadata(by_user.join("ratings.csv"))?.len()),
         TABLES.all(workspace),
     );
@@ -127,11 +129,9 @@ fn compare(workspace: &Workspace, reco: &Path, folder: &Path, raw: &Path) -> Res
         fastest.extend(of_it.map(|(taken, setting)| (*name, taken, *setting)));
     }
     for (name, taken, setting) in fastest {
-        let (seconds, median) = (sorted(&taken.seconds), taken.median());
+        let [from, median, to] = spread(&taken.seconds);
         text += &format!(
-            "| {name} | {median:.2} | {:.2} – {:.2} | {:.1} | {:.2} | {} | {} | {setting} |\n",
-            seconds[0],
-            seconds[TURNS - 1],
+            "| {name} | {median:.2} | {from:.2} – {to:.2} | {:.1} | {:.2} | {} | {} | {setting} |\n",
             GENERATED[0].1 as f64 / median / 1e6,
             median / ours.median(),
             bytes(taken.peak),

@@ -23,10 +23,10 @@ const FOLD: &str = "split.fold=0";
 /// The columns that are shown of each model.
 const SHOWN: [&str; 6] = ["recall@10", "ndcg@10", "mrr@10", "hit@10", "coverage@10", "novelty@10"];
 
-/// What is shown of each way to write a file.
+/// The columns that are shown of each file of scores.
 const TRAPS: [&str; 7] = ["recall@10", "ndcg@10", "ndcg@20", "user_auc", "n_scores", "n_unknown", "n_masked"];
 
-/// The files that the script of traps writes.
+/// The files that `others_traps.py` writes: the same scores in several ways, some of them wrong.
 const WRITTEN: [&str; 6] = [
     "all items",
     "items unseen in training",
@@ -36,12 +36,12 @@ const WRITTEN: [&str; 6] = [
     "two decimals",
 ];
 
-/// Somebody else's model.
+/// A model of another library.
 struct Peer {
     name: &'static str,
     script: &'static str,
     python: &'static Environment,
-    /// How many threads OpenBLAS may have, where a library asks for a number: implicit's factors depend on it.
+    /// The number of OpenBLAS threads, where the library asks for one: implicit's factors depend on it.
     threads: Option<&'static str>,
     model: &'static str,
     /// Its own metrics, each with our column of that name or the nearest one.
@@ -116,7 +116,7 @@ pub(super) fn measured(workspace: &Workspace) -> Result<String> {
         let run = run(workspace, &format!("others/{approach}"), "ratio-811", ["--approach", approach])?;
         models += &row(&format!("reco `{approach}`"), &run.results["approaches"][0]["metrics"], run.seconds());
     }
-    // Any run has the split; others learn from the first one's.
+    // All runs have the same split; the other libraries read that of the first.
     let ranking = Ground { reco: &reco, experiment: RANKING, out: folder.join("popularity") };
     for peer in &PEERS {
         let (metrics, seconds) = ranking.peer(workspace, peer, &folder, &[], "", &mut agreements)?;
@@ -131,11 +131,11 @@ pub(super) fn measured(workspace: &Workspace) -> Result<String> {
     let stars = Ground { reco: &reco, experiment: STARS, out };
     stars.peer(workspace, &SURPRISE, &folder, &["--stars", "--repetition", FOLD], FOLD, &mut agreements)?;
     Ok(format!(
-        "`reco run {RANKING}` for reco's own; for each of the others its script `xtask/src/bench/peers/others_*.py`, which writes \
-         scores, and then `reco evaluate --scores`; with {}. Seconds are those of the whole process, on all cores: of the others loading the \
-         library, learning, scoring and writing, and measuring themselves (implicit with OPENBLAS_NUM_THREADS=1, as it asks); of reco everything from \
-         the raw ratings to the report. They are of one run each. \
-         Models have the defaults of their library, and are not tuned.\n\n\
+        "`reco run {RANKING}` for reco's own; for each of the others its script `xtask/src/bench/peers/others_*.py`, \
+         which writes scores, and then `reco evaluate --scores`; with {}. Seconds are those of the whole process, on \
+         all cores: of the others loading the library, learning, scoring and writing, and measuring themselves \
+         (implicit with OPENBLAS_NUM_THREADS=1, as it asks); of reco everything from the raw ratings to the report. \
+         They are of one run each. Models have the defaults of their library, and are not tuned.\n\n\
          | model | {} | seconds |\n| --- |{} ---: |\n{models}\n\
          ### Their own ruler and ours\n\n\
          {}\n\

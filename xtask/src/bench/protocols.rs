@@ -1,6 +1,6 @@
 //! Runs every preset on MovieLens 100K, one number under one choice after another, and two runs compared.
 //!
-//! Does not know protocols: each is an experiment's file, or one with a key set anew.
+//! Does not know protocols: each is an experiment's file, or one with overridden keys.
 //!
 //! **Invariant**: every number is read from a run of `reco` that the section names.
 

@@ -48,7 +48,7 @@ pub(super) fn outside(workspace: &Workspace) -> Result<()> {
     let tree = answer(of_outside("tree").args(["--prefix", "none"]))?;
     let brought: Vec<&str> = tree.lines().filter(|line| KEPT_OUT.iter().any(|name| line.starts_with(name))).collect();
     if !brought.is_empty() {
-        bail!("`xtask/outside` compiles `{}`, which its two crates are to keep out", brought.join("`, `"));
+        bail!("`xtask/outside` compiles `{}`, which its two crates must keep out", brought.join("`, `"));
     }
     succeed(of_outside("run").arg("--quiet"))
 }

@@ -71,7 +71,7 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
     if header.is_empty() {
         findings.push(format!("{shown}:1: no `//!` header\nhint: state in one sentence what the file does"));
     } else if header[0].ends_with('?') {
-        findings.push(format!("{shown}:1: its header asks\nhint: state in one sentence what the file does"));
+        findings.push(format!("{shown}:1: its header is a question\nhint: state in one sentence what the file does"));
     } else if !header.iter().any(|line| line.contains("**Invariant**")) {
         findings.push(format!("{shown}:1: its header names no **Invariant**\nhint: say what always holds here"));
     }
@@ -93,7 +93,7 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
     }
     let n_lines = text.lines().count();
     if n_lines > MOST_LINES {
-        findings.push(format!("{shown}: {n_lines} lines\nhint: part it where it does a second thing"));
+        findings.push(format!("{shown}: {n_lines} lines\nhint: split it where it does a second thing"));
     }
     findings
 }
@@ -115,7 +115,7 @@ mod tests {
         assert!(findings(HEADER).is_empty());
         assert!(findings("fn main() {}\n")[0].contains("a.rs:1: no `//!` header"));
         assert!(findings("//! Does it.\n\nuse x; // **Invariant**\n")[0].contains("names no **Invariant**"));
-        assert!(findings(&HEADER.replace("Does it.", "What?"))[0].contains("its header asks"));
+        assert!(findings(&HEADER.replace("Does it.", "What?"))[0].contains("its header is a question"));
     }
 
     #[test]

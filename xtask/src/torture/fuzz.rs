@@ -37,7 +37,7 @@ const THOROUGH: u64 = 60;
 pub(super) fn lacking() -> Option<String> {
     let compiler = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
     let why = || format!("`{compiler}`, a C++ compiler, is not installed: libFuzzer is built with it");
-    (!is_installed(&compiler, &[])).then(why)
+    (!is_installed(&compiler)).then(why)
 }
 
 /// Fuzzes each of `only` (all, if it names none) for a number of seconds.

@@ -22,7 +22,7 @@ const EXPERIMENT: &str = "data/experiments/fixture.toml";
 const SHORT: [&str; 3] =
     ["--set=approach.collaborative.epochs=1", "--set=approach.neural.epochs=1", "--set=approach.hybrid.epochs=1"];
 
-/// Options of which a large value asks for much work, not for something impossible.
+/// Options whose large values ask for much work, not for something impossible.
 const WORK: [&str; 3] = ["epochs", "patience", "n_iterations"];
 
 /// What trials begin with.

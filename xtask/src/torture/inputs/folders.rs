@@ -11,29 +11,12 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::Drawn;
+use super::experiments::VALUES;
 use crate::files::{self, json};
 use crate::torture::bytes::{damaged, damaged_parquet};
 use crate::torture::chance::Chance;
 use crate::torture::prepared::{Prepared, answer, sign};
 use crate::torture::trial::copy;
-
-/// Values that replace others.
-const VALUES: [&str; 14] = [
-    "null",
-    "true",
-    "-1",
-    "0",
-    "1e308",
-    "9223372036854775807",
-    "18446744073709551615",
-    "0.5",
-    "\"\"",
-    "\"x\"",
-    "[]",
-    "{}",
-    "[[]]",
-    "\"\\u001b[31m\"",
-];
 
 pub(super) fn damaged_run(prepared: &Prepared, chance: &mut Chance, folder: &Path) -> Result<Drawn> {
     let out = folder.join("out");
@@ -129,6 +112,7 @@ fn replace(value: &mut Value, chance: &mut Chance) {
                 _ => replace(&mut values[at], chance),
             }
         }
-        value => *value = serde_json::from_str(VALUES[chance.below(VALUES.len())]).unwrap_or_default(),
+        // What is TOML and not JSON becomes null.
+        value => *value = serde_json::from_str(chance.pick(&VALUES)).unwrap_or_default(),
     }
 }
