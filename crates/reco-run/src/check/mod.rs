@@ -241,17 +241,18 @@ fn share(n: usize, of: usize, what: &str) -> String {
 pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Checked, RunError> {
     let first = experiment.repetitions.first();
     let at = first.map_or_else(|| out.to_owned(), |first| out.join(&first.label));
-    let context = Context {
-        experiment: first.map_or(experiment, |first| &first.experiment),
+    let whole = Context {
+        experiment,
         raw: Path::new(""),
-        out: &at,
-        tables: if first.is_none_or(|first| first.shares_tables) { out } else { &at },
-        repetition: first.map(|first| first.label.as_str()),
+        out,
+        tables: out,
+        repetition: None,
         force: false,
         command: "",
         progress: &Quiet,
         lock: &Lock::of(out),
     };
+    let context = first.map_or(whole, |first| whole.of_repetition(first, &at));
     // Without a data set, all approaches that were asked for.
     let fitting = train::fitting(&context).unwrap_or_else(|_| context.experiment.clone());
     let context = Context { experiment: &fitting, ..context };

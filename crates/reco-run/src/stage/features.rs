@@ -1,4 +1,4 @@
-//! The stage `features`: turns tables into training rows and held-out test_users.
+//! The stage `features`: turns tables into training rows and held-out rows.
 //!
 //! Does not know how: reco-features does.
 //!
