@@ -103,7 +103,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
         eprintln!("measuring {}: {}", case.name, case.about);
         match (case.measure)(workspace) {
             Ok(text) => {
-                // Read anew each time: a case takes minutes, and someone may edit the page meanwhile.
+                // Read again each time: a case takes minutes, and someone may edit the page meanwhile.
                 let page = fs::read_to_string(&path).unwrap_or_default();
                 let profile = if case.release { "release" } else { "dev" };
                 let section = format!("## {}\n\n{machine}; {profile} profile.\n\n{}", case.about, text.trim_end());

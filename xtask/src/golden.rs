@@ -52,7 +52,7 @@ pub(crate) fn lacking() -> Option<String> {
     Some(error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
-/// Makes the values anew, and fails if they differ.
+/// Makes the values again, and fails if they differ.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let made = workspace.target().join("golden.json");
     make(workspace, &made)?;
@@ -64,8 +64,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     }
     if !found.is_empty() {
         bail!(
-            "{} golden values differ from what evaluators say now\nhint: `cargo xtask golden --write`, and read the \
-             difference",
+            "{} golden values differ from what evaluators say now\n\
+             hint: `cargo xtask golden --write`, and read the difference",
             found.len()
         );
     }

@@ -29,7 +29,7 @@ pub(crate) const RATIO: &str = "ratio811.csv";
 /// The ratings, in the order that the splits count them.
 pub(crate) const RATINGS: &str = "data/raw/ml-100k/ml-100k.inter";
 
-/// Makes both anew.
+/// Makes both again.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let reco = workspace.build_reco(false)?;
     let ratings = ratings(workspace, &reco)?;

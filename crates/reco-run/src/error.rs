@@ -109,7 +109,7 @@ pub enum RunError {
         path: String,
         /// What differs.
         why: String,
-        /// What makes it anew.
+        /// What makes it again.
         hint: String,
     },
     /// No stage of that name.
@@ -122,8 +122,8 @@ pub enum RunError {
     },
     /// No trained model at all.
     #[error(
-        "there is no trained model in `{path}`\nhint: `--models` names the folder that a run wrote with `--out`; `reco \
-         run` writes into `data`"
+        "there is no trained model in `{path}`\n\
+         hint: `--models` names the folder that a run wrote with `--out`; `reco run` writes into `data`"
     )]
     NoModels {
         /// The folder.
@@ -131,8 +131,8 @@ pub enum RunError {
     },
     /// Models that know only their own users.
     #[error(
-        "no trained model in `{path}` has an answer for someone new\nhint: train one that has: `reco run --approach \
-         popularity`"
+        "no trained model in `{path}` has an answer for someone new\n\
+         hint: train one that has: `reco run --approach popularity`"
     )]
     NoneForVisitors {
         /// The folder.
@@ -175,8 +175,8 @@ pub enum RunError {
     },
     /// An approach without layers.
     #[error(
-        "`{name}` is not a network and has no layers to show\nhint: describe `collaborative`, `neural` or \
-        `hybrid`"
+        "`{name}` is not a network and has no layers to show\n\
+         hint: describe `collaborative`, `neural` or `hybrid`"
     )]
     NoNetwork {
         /// The approach.
@@ -211,7 +211,7 @@ pub enum RunError {
         path: String,
         /// What the parser says.
         reason: String,
-        /// What makes it anew.
+        /// What makes it again.
         hint: String,
     },
     /// The system does not let us read.
@@ -258,13 +258,13 @@ fn which_repetition(given: &str, known: &str) -> String {
     match (given, known) {
         (given, "") => {
             format!(
-                "the experiment is not repeated, so that there is no repetition `{given}`\nhint: leave out \
-                 `--repetition`"
+                "the experiment is not repeated, so that there is no repetition `{given}`\n\
+                 hint: leave out `--repetition`"
             )
         }
         ("", known) => format!(
-            "the experiment has several repetitions, and scores are for one of them\nhint: name one with \
-             `--repetition`: `{known}`"
+            "the experiment has several repetitions, and scores are for one of them\n\
+             hint: name one with `--repetition`: `{known}`"
         ),
         (given, known) => {
             format!("the experiment has no repetition `{given}`\nhint: name one with `--repetition`: `{known}`")

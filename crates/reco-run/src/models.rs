@@ -141,7 +141,7 @@ pub struct RunnerUp {
 /// Writes the list after a training. A list of the same experiment that already has these models, and more, is kept.
 pub(crate) fn after_training(context: &Context<'_>) -> Result<(), RunError> {
     let (mine, _) = trained(context)?;
-    // A list that is damaged or of another version is written anew.
+    // A list that is damaged or of another version is written again.
     let old = Answers::read(&context.at("models")).ok().flatten();
     let same = |old: &Answers| {
         let knows = |one: &Model| old.approaches.iter().any(|known| (&known.name, &known.identity) == one.key());

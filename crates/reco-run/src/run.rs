@@ -163,7 +163,7 @@ pub(crate) fn folders(context: &Context<'_>, stages: &[StageEntry]) -> Vec<PathB
     stages.iter().flat_map(|stage| (stage.folders)(context)).collect()
 }
 
-/// Refuses folders that would be replaced and hold something that is not ours, or that is to be read.
+/// Refuses folders that would be replaced and hold an input, or something that is not ours.
 ///
 /// # Errors
 /// What is in the way.

@@ -42,7 +42,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Runs the fixture's experiment anew.
+    /// Runs the fixture's experiment again.
     pub(super) fn make(workspace: &Workspace, seed: u64) -> Result<Self> {
         let reco = workspace.build_reco(false)?;
         let torture = workspace.target().join("torture");
@@ -119,7 +119,7 @@ fn leaves(place: &str, value: &Value, keys: &mut Vec<(String, Value)>) {
     }
 }
 
-/// Writes the digests of a folder's files anew into its manifest, as someone who tampers with it would.
+/// Writes the digests of a folder's files again into its manifest, as someone who tampers with it would.
 pub(super) fn sign(folder: &Path) -> Result<()> {
     let path = folder.join("manifest.json");
     let Ok(mut manifest) = json(&path) else { return Ok(()) };

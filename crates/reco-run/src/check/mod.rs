@@ -196,7 +196,7 @@ impl<'a> Subject<'a> {
         self.results.as_ref().ok_or(Unknown::Results)
     }
 
-    /// The column that stands for all rankings, if it is of the top k: chance has half of a whole ranking right.
+    /// The main column of rankings, if it is of the top k. Of a whole ranking, chance has half right.
     fn main_ranking(&self) -> Option<&Column> {
         let columns = self.columns.iter().map(|(column, _)| column);
         BestFor::Lists.main_column(columns, METRICS).filter(|column| column.k().is_some())
@@ -257,7 +257,7 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
     let fitting = train::fitting(&context).unwrap_or_else(|_| context.experiment.clone());
     let context = Context { experiment: &fitting, ..context };
     let mut subject = Subject::new(if first.is_none() { &fitting } else { experiment })?;
-    // No command is given that would make anew what belongs to another experiment.
+    // No command is given that would make again what belongs to another experiment.
     let explained = |error: RunError, what: &str, command: String| {
         let why = format!("{what} cannot be looked at: {}", first_line(&error));
         match error {

@@ -25,8 +25,8 @@ pub enum CompareError {
     },
     /// A folder without values of users.
     #[error(
-        "there are no values of users in `{path}`\nhint: `reco evaluate` makes them; of a repeated run, name one \
-         repetition, as in `OUT/seed=1`"
+        "there are no values of users in `{path}`\n\
+         hint: `reco evaluate` makes them; of a repeated run, name one repetition, as in `OUT/seed=1`"
     )]
     NoValues {
         /// Where they would be.

@@ -20,8 +20,8 @@ pub enum ExperimentError {
     },
     /// No such file, though another extends it.
     #[error(
-        "there is no experiment file `{path}`, which `{by}` extends\nhint: `extends` is relative to the file that says \
-         it"
+        "there is no experiment file `{path}`, which `{by}` extends\n\
+         hint: `extends` is relative to the file that says it"
     )]
     MissingBase {
         /// The file.
@@ -137,8 +137,8 @@ pub enum ExperimentError {
     },
     /// An approach without a name, or with one that can name no folder.
     #[error(
-        "{place}: the name of approach number `{number}` is `{name}`\nhint: a name has letters, digits, `-` and `_` \
-         only"
+        "{place}: the name of approach number `{number}` is `{name}`\n\
+         hint: a name has letters, digits, `-` and `_` only"
     )]
     ApproachName {
         /// The file.
@@ -158,8 +158,8 @@ pub enum ExperimentError {
     },
     /// A key to repeat over without values, values without a key, or a value twice.
     #[error(
-        "{place}: {reason}\nhint: write `[repeat]`, `over = \"seed\"` and `values = [0, 1, 2]`, a different value for \
-         each repetition"
+        "{place}: {reason}\n\
+         hint: write `[repeat]`, `over = \"seed\"` and `values = [0, 1, 2]`, a different value for each repetition"
     )]
     Repeat {
         /// The file.

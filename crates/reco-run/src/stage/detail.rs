@@ -2,7 +2,7 @@
 //!
 //! Does not know how any of it looks.
 //!
-//! **Invariant**: what is told of a user is what the evaluation says.
+//! **Invariant**: what the report says of a user comes from the evaluation.
 
 use reco_core::RatingScale;
 use reco_eval::metric::Better;

@@ -1,6 +1,6 @@
 //! Reports the outcome of all repetitions of an experiment.
 //!
-//! Does not know what they differ in. What it tells of a user and of what to try next is the first repetition's.
+//! Does not know what they differ in. The user shown and the suggestions come from the first one.
 //!
 //! **Invariant**: each number is the mean of the repetitions' own, which stand beside it in the file of results.
 

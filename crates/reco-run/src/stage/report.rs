@@ -372,7 +372,7 @@ pub(super) fn from_notes<T: DeserializeOwned>(folder: &Path, notes: &Value) -> R
     serde_json::from_value(notes.clone()).map_err(|error| json_error(&folder.join(MANIFEST), &error, AGAIN))
 }
 
-/// Reads a file of JSON; `hint` says what makes it anew.
+/// Reads a file of JSON; `hint` says what makes it again.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path, hint: &str) -> Result<T, RunError> {
     let text = fs::read_to_string(path).map_err(RunError::reading(path))?;
     serde_json::from_str(&text).map_err(|error| json_error(path, &error, hint))

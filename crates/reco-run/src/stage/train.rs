@@ -124,8 +124,8 @@ fn unmet(configured: &Configured, dataset: &Dataset, train: &Train) -> Vec<Strin
     let Configured { name, approach, .. } = configured;
     let unmet = |need: Requirement| match need {
         Requirement::KnownUsers if dataset.fold_in.is_some() => Some(format!(
-            "`{name}` has no answer for users who are held out whole: it is never trained on them\nhint: leave it out \
-             with `--approach`, or split so that every user is in train, as `per-user-random` does"
+            "`{name}` has no answer for users who are held out whole: it is never trained on them\n\
+             hint: leave it out with `--approach`, or split so that every user is in train, as `per-user-random` does"
         )),
         need => {
             let of = |train: &Train| need.check(approach.name(), train).err();
