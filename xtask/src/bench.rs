@@ -6,7 +6,6 @@
 
 mod build;
 mod cases;
-mod doctor;
 mod dot_product;
 mod five_folds;
 mod ingest;
@@ -16,7 +15,6 @@ mod page;
 mod peers;
 mod plot;
 mod protocols;
-mod quality;
 pub(crate) mod readme;
 mod ruler;
 mod train;
@@ -25,9 +23,10 @@ mod turns;
 use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use self::cases::CASES;
+use crate::files;
 use crate::process::Workspace;
 
 /// The page that is written.
@@ -38,27 +37,18 @@ const PAGE: &str = "docs/results.md";
 #[command(after_help = "\
 Examples:
   cargo xtask bench                           every case
-  cargo xtask bench ingest --rows 1000000     one of them, smaller
+  cargo xtask bench train                     one of them
   cargo xtask bench keras                     what others do, in a Python environment made for it
   cargo xtask bench readme                    README's table from docs/results.md, as after each other case
 Others' programs run in the newest Python that is found; RECO_PYTHON names another")]
 pub(crate) struct Arguments {
-    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, knn,
-    /// protocols, choices, compare, train, quality, ingest, doctor
+    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, protocols,
+    /// choices, compare, train
     cases: Vec<String>,
     /// Those that run others' programs as well: keras, surprise, lenskit, ruler, full-ranking, dot-product, others,
     /// train-peers, ingest-peers
     #[arg(long)]
     peers: bool,
-    /// Seeds that a peer's training is repeated with
-    #[arg(long, default_value_t = 12)]
-    seeds: u32,
-    /// Rows that the cases `ingest` and `ingest-peers` generate and read
-    #[arg(long, default_value_t = 25_000_000)]
-    rows: u64,
-    /// Measure the release profile instead of the one that `pipeline` uses
-    #[arg(long)]
-    release: bool,
 }
 
 /// One thing that is measured: one line in [`CASES`].
@@ -66,12 +56,31 @@ struct Case {
     name: &'static str,
     /// The section's heading.
     about: &'static str,
-    /// Whether it is always built in the release profile, whatever is asked for.
+    /// Whether our programs are built in the release profile, not in the one that `cargo xtask pipeline` uses.
     release: bool,
     /// Whether it runs others' programs, which need an environment and time; such a case runs only when asked for.
     peer: bool,
     /// Measures, and returns the section's text: commands and tables.
-    measure: fn(&Workspace, &Arguments) -> Result<String>,
+    measure: Measure,
+}
+
+type Measure = fn(&Workspace) -> Result<String>;
+
+impl Case {
+    /// A case that runs our programs alone.
+    const fn ours(name: &'static str, about: &'static str, measure: Measure) -> Self {
+        Self { name, about, release: false, peer: false, measure }
+    }
+
+    /// A case that runs others' programs as well.
+    const fn peer(name: &'static str, about: &'static str, measure: Measure) -> Self {
+        Self { peer: true, ..Self::ours(name, about, measure) }
+    }
+
+    /// The same, in the release profile.
+    const fn in_release(self) -> Self {
+        Self { release: true, ..self }
+    }
 }
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
@@ -92,14 +101,13 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     };
     for case in CASES.iter().filter(wanted) {
         eprintln!("measuring {}: {}", case.name, case.about);
-        match (case.measure)(workspace, arguments) {
+        match (case.measure)(workspace) {
             Ok(text) => {
-                // Read anew each time: a case takes minutes, and someone may edit the page meanwhile.
+                // Read again each time: a case takes minutes, and someone may edit the page meanwhile.
                 let page = fs::read_to_string(&path).unwrap_or_default();
-                let profile = if arguments.release || case.release { "release" } else { "dev" };
+                let profile = if case.release { "release" } else { "dev" };
                 let section = format!("## {}\n\n{machine}; {profile} profile.\n\n{}", case.about, text.trim_end());
-                fs::write(&path, page::with_section(&page, case.name, &section))
-                    .with_context(|| format!("cannot write `{PAGE}`"))?;
+                files::write(&path, page::with_section(&page, case.name, &section))?;
                 println!("{section}\n");
             }
             Err(error) => {

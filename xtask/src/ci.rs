@@ -144,35 +144,18 @@ fn leave_out(step: &str, why: &str, left_out: &mut Vec<String>) {
 fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     let step = |name: &str, work| Step { name: name.to_owned(), work };
     let cargo = |arguments: &[&str]| workspace.cargo(arguments);
+    let tool = |program: &str, command, install: &str| match is_installed(program) {
+        true => Work::Run(command),
+        false => Work::LeftOut(format!("{program} is not installed: `{install}`")),
+    };
+    let deny = ["deny", "--locked", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
     let mut steps = vec![
         step("tidy", Work::Own(tidy::run)),
         step("fmt", Work::Run(cargo(&["fmt", "--all", "--check"]))),
         // The fuzzer is a workspace of its own.
         step("fmt of the fuzzer", Work::Run(cargo(&["fmt", "--manifest-path", "xtask/fuzz/Cargo.toml", "--check"]))),
-        step(
-            "typos",
-            if is_installed("typos", &[]) {
-                Work::Run(workspace.command("typos"))
-            } else {
-                Work::LeftOut("typos is not installed: `pip install typos`".to_owned())
-            },
-        ),
-        step(
-            "deny",
-            if is_installed("cargo-deny", &[]) {
-                Work::Run(cargo(&[
-                    "deny",
-                    "--locked",
-                    "check",
-                    "--hide-inclusion-graph",
-                    "bans",
-                    "licenses",
-                    "sources",
-                ]))
-            } else {
-                Work::LeftOut("cargo-deny is not installed: `cargo install cargo-deny --locked`".to_owned())
-            },
-        ),
+        step("typos", tool("typos", workspace.command("typos"), "pip install typos")),
+        step("deny", tool("cargo-deny", cargo(&deny), "cargo install cargo-deny --locked")),
     ];
     let test = |packages: &[&str]| {
         let mut command = cargo(&["test", "--locked", "--no-fail-fast"]);
@@ -194,7 +177,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     let mut doc = cargo(&["doc", "--locked", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "--deny warnings");
     steps.push(step("doc", Work::Run(doc)));
-    // The data on which tests compare with other programs; where it cannot be had, the tests say so too.
+    // The data on which tests compare with other programs. If it cannot be fetched, the tests say so too.
     steps.push(step("data", Work::Maybe(splits::all)));
     steps.extend(WITH_DATA.iter().map(alone));
     steps.push(step("one Burn", Work::Own(one_burn::check)));
@@ -296,7 +279,8 @@ mod tests {
     fn tests_are_counted_while_their_output_is_shown() {
         let (mut count, mut left_out, mut shown) = (Count::default(), Vec::new(), Vec::new());
         let mut command = Command::new("sh");
-        let said = "\\377\\nleft out: a: no b\\nis left out: no\\nleft out: a: no b\\ntest result: FAILED. 2 passed; 1 failed; 0 ignored\\n";
+        let said = "\\377\\nleft out: a: no b\\nis left out: no\\nleft out: a: no b\\ntest result: FAILED. 2 passed; 1 \
+            failed; 0 ignored\\n";
         command.args(["-c", &format!("printf '{said}'; exit 101")]);
         let error = test(command, &mut count, &mut left_out, &mut shown).unwrap_err().to_string();
         assert!(error.contains("failed: exit status: 101"), "{error}");

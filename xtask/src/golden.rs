@@ -5,12 +5,12 @@
 //! **Invariant**: without `--write`, no committed file changes; no two numbers that differ by more than 1e-12 pass.
 
 use std::env;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::Value;
 
+use crate::files;
 use crate::process::{Workspace, succeed};
 use crate::python::EVALUATORS;
 
@@ -52,11 +52,11 @@ pub(crate) fn lacking() -> Option<String> {
     Some(error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
-/// Makes the values anew, and fails if they differ.
+/// Makes the values again, and fails if they differ.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let made = workspace.target().join("golden.json");
     make(workspace, &made)?;
-    let (committed, made) = (read(&workspace.root().join(FOLDER).join("golden.json"))?, read(&made)?);
+    let (committed, made) = (files::json(&workspace.root().join(FOLDER).join("golden.json"))?, files::json(&made)?);
     let mut found = Vec::new();
     differences(&committed, &made, "golden.json", &mut found);
     for difference in found.iter().take(SHOWN) {
@@ -64,7 +64,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     }
     if !found.is_empty() {
         bail!(
-            "{} golden values differ from what evaluators say now\nhint: `cargo xtask golden --write`, and read the difference",
+            "{} golden values differ from what evaluators say now\n\
+             hint: `cargo xtask golden --write`, and read the difference",
             found.len()
         );
     }
@@ -73,11 +74,6 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 
 fn make(workspace: &Workspace, to: &Path) -> Result<()> {
     succeed(EVALUATORS.command(workspace)?.arg(format!("{FOLDER}/make.py")).arg(to))
-}
-
-fn read(path: &Path) -> Result<Value> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("`{}` is not JSON", path.display()))
 }
 
 /// Adds the places where two values differ to `found`, each as a sentence.
@@ -121,7 +117,7 @@ mod tests {
     #[test]
     fn the_environment_is_what_the_script_requires() {
         let requirements = Workspace::find().unwrap().root().join(FOLDER).join("requirements.txt");
-        let requirements = fs::read_to_string(requirements).unwrap();
+        let requirements = files::read(&requirements).unwrap();
         assert_eq!(requirements.lines().collect::<Vec<_>>(), EVALUATORS.packages);
     }
 

@@ -15,7 +15,8 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use crate::process::{Workspace, is_installed, shown, succeed};
+use crate::files;
+use crate::process::{Workspace, is_installed, shown, succeed, value_of};
 
 /// The table.
 const TABLE: &str = "xtask/instructions.toml";
@@ -82,7 +83,7 @@ pub(crate) fn lacking() -> Option<String> {
     if !fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.split_whitespace().any(|flag| flag == "avx2")) {
         return Some("the table is for CPUs with AVX2".to_owned());
     }
-    let lacks = |program: &str| !is_installed(program, &[]);
+    let lacks = |program: &str| !is_installed(program);
     if lacks("taskset") {
         return Some("taskset is not installed: Debian's `util-linux`".to_owned());
     }
@@ -91,7 +92,7 @@ pub(crate) fn lacking() -> Option<String> {
 
 fn count(workspace: &Workspace, names: &[String], bless: bool) -> Result<()> {
     let path = workspace.root().join(TABLE);
-    let mut text = fs::read_to_string(&path).with_context(|| format!("cannot read `{TABLE}`"))?;
+    let mut text = files::read(&path)?;
     let table: Table = toml::from_str(&text).with_context(|| format!("`{TABLE}` is no table of loops"))?;
     let wanted = |one: &&Loop| names.is_empty() || names.iter().any(|name| one.name.starts_with(name.as_str()));
     if !table.loops.iter().any(|one| wanted(&one)) {
@@ -109,7 +110,7 @@ fn count(workspace: &Workspace, names: &[String], bless: bool) -> Result<()> {
         }
     }
     if bless {
-        fs::write(&path, text).with_context(|| format!("cannot write `{TABLE}`"))?;
+        files::write(&path, text)?;
     }
     if failures.is_empty() { Ok(()) } else { bail!("{}", failures.join("\n")) }
 }
@@ -126,10 +127,7 @@ fn instructions(workspace: &Workspace, one: &Loop) -> Result<f64> {
     };
     succeed(&mut build)?;
     let folder = workspace.target().join("instructions").join(one.name.replace(' ', "-"));
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty `{}`", folder.display()))?;
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    files::empty(&folder)?;
     let words = |words: &[String]| -> Vec<String> {
         words.iter().map(|word| word.replace("{folder}", &folder.display().to_string())).collect()
     };
@@ -138,7 +136,7 @@ fn instructions(workspace: &Workspace, one: &Loop) -> Result<f64> {
     }
     let [few, many] = [&one.few, &one.many].map(|arguments| under_valgrind(workspace, &program, &words(arguments)));
     let (few, many) = (few?, many?);
-    fs::remove_dir_all(&folder)?;
+    files::remove(&folder)?;
     if many <= few {
         bail!("`{}` took no more instructions for more `{}`s: {few} and {many}", one.name, one.unit);
     }
@@ -166,9 +164,8 @@ fn under_valgrind(workspace: &Workspace, program: &Path, arguments: &[String]) -
 
 /// The first CPU that this process may run on.
 fn first_cpu() -> String {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or("0");
-    list.trim().chars().take_while(char::is_ascii_digit).collect()
+    let list = value_of("/proc/self/status", "Cpus_allowed_list").unwrap_or_else(|| "0".to_owned());
+    list.chars().take_while(char::is_ascii_digit).collect()
 }
 
 /// The number that cachegrind ends with: `I refs: 1,234`.
@@ -186,13 +183,13 @@ fn judge(one: &Loop, counted: f64, tolerance: f64) -> Result<String, String> {
     if change > tolerance {
         return Err(format!(
             "{line}, {percent:.1} % more than the {instructions} of `{TABLE}`\n\
-             hint: find out why; if it has to be, `cargo xtask instructions --bless`"
+             hint: find out why; if it is intended, `cargo xtask instructions --bless`"
         ));
     }
     if change < -tolerance {
         return Ok(format!(
             "{line}, {percent:.1} % fewer than the {instructions} of `{TABLE}`\n\
-             hint: `cargo xtask instructions --bless` keeps what was won"
+             hint: `cargo xtask instructions --bless` records the gain"
         ));
     }
     Ok(format!("{line}, as in `{TABLE}` ({:+.1} %)", 100.0 * change))
@@ -219,8 +216,10 @@ fn blessed(text: &str, name: &str, counted: f64) -> String {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "tolerance = 0.05\n\n[[loop]]\nname = \"a\"\npackage = \"p\"\nfew = [\"1\"]\nmany = [\"2\"]\nmore = 10\n\
-        unit = \"row\"\ninstructions = 100.0\n\n[[loop]]\nname = \"b\"\npackage = \"p\"\nfew = []\nmany = []\nmore = 1\nunit = \"row\"\n\
+    const TEXT: &str = "tolerance = 0.05\n\n[[loop]]\nname = \"a\"\npackage = \"p\"\nfew = [\"1\"]\nmany = \
+        [\"2\"]\nmore = 10\n\
+        unit = \"row\"\ninstructions = 100.0\n\n[[loop]]\nname = \"b\"\npackage = \"p\"\nfew = []\nmany = []\nmore = \
+        1\nunit = \"row\"\n\
         instructions = 7.0\n";
 
     #[test]
@@ -230,7 +229,10 @@ mod tests {
         assert_eq!(judged(104.0).unwrap(), "a: 104.0 instructions a row, as in `xtask/instructions.toml` (+4.0 %)");
         let error = judged(106.0).unwrap_err();
         assert!(error.starts_with("a: 106.0 instructions a row, 6.0 % more than the 100 of"), "{error}");
-        assert!(error.ends_with("hint: find out why; if it has to be, `cargo xtask instructions --bless`"), "{error}");
+        assert!(
+            error.ends_with("hint: find out why; if it is intended, `cargo xtask instructions --bless`"),
+            "{error}"
+        );
         assert!(judged(90.0).unwrap().contains("10.0 % fewer than the 100"));
     }
 

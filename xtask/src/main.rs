@@ -2,12 +2,13 @@
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
-//! **Invariant**: each task works from any folder of the workspace, and exits with a code other than 0 on failure.
+//! **Invariant**: each chore works from any folder of the workspace, and exits with a code other than 0 on failure.
 
-#![expect(clippy::print_stdout, reason = "a task talks to the one who runs it")]
+#![expect(clippy::print_stdout, reason = "a chore talks to the one who runs it")]
 
 mod bench;
 mod ci;
+mod files;
 mod golden;
 mod instructions;
 mod pipeline;
@@ -29,24 +30,24 @@ use crate::process::Workspace;
 #[command(bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
-    task: Task,
+    chore: Chore,
 }
 
 #[derive(Subcommand)]
-enum Task {
+enum Chore {
     /// Build `reco`, then fetch, train, compare and report: `reco run` with the arguments that follow
     Pipeline(pipeline::Arguments),
-    /// All that continuous integration checks, the cheapest first; ends with `N passed, N failed`
+    /// Run all checks of continuous integration, the cheapest first; the last line is `N passed, N failed`
     Ci(ci::Arguments),
-    /// What no compiler checks: arrows between crates, homes of outside crates, file headers, banned marks
+    /// Check what no compiler checks: arrows between crates, homes of outside crates, file headers, banned marks
     Tidy,
-    /// Make anew what reco-eval's tests expect, by evaluators in Python, and compare it with what is committed
+    /// Compute again what reco-eval's tests expect, by evaluators in Python, and compare it with what is committed
     Golden(golden::Arguments),
     /// Count the instructions of the hot loops, and compare them with what is committed; needs valgrind
     Instructions(instructions::Arguments),
     /// Make the splits of MovieLens 100K that tests and measurements share with other programs, by Surprise and NumPy
     Splits,
-    /// Give `reco` bad inputs, damaged files and kills, and look whether it panics, hangs or loses anything
+    /// Give `reco` bad inputs, damaged files and kills, and check that it does not panic, hang or lose anything
     #[cfg(unix)]
     Torture(torture::Arguments),
     /// Measure, and write the measurements into docs/results.md
@@ -54,16 +55,16 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let done = Workspace::find().and_then(|workspace| match Cli::parse().task {
-        Task::Pipeline(arguments) => pipeline::run(&workspace, arguments),
-        Task::Ci(arguments) => ci::run(&workspace, &arguments),
-        Task::Tidy => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Golden(arguments) => golden::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
-        Task::Instructions(arguments) => instructions::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
-        Task::Splits => splits::run(&workspace).map(|()| ExitCode::SUCCESS),
+    let done = Workspace::find().and_then(|workspace| match Cli::parse().chore {
+        Chore::Pipeline(arguments) => pipeline::run(&workspace, arguments),
+        Chore::Ci(arguments) => ci::run(&workspace, &arguments),
+        Chore::Tidy => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Chore::Golden(arguments) => golden::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Chore::Instructions(arguments) => instructions::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Chore::Splits => splits::run(&workspace).map(|()| ExitCode::SUCCESS),
         #[cfg(unix)]
-        Task::Torture(arguments) => torture::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
-        Task::Bench(arguments) => bench::run(&workspace, &arguments),
+        Chore::Torture(arguments) => torture::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Chore::Bench(arguments) => bench::run(&workspace, &arguments),
     });
     match done {
         Ok(code) => code,

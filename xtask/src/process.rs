@@ -8,7 +8,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -153,14 +153,9 @@ fn check(command: &Command, status: ExitStatus) -> Result<()> {
 }
 
 /// Whether `program --version` answers.
-pub(crate) fn is_installed(program: &str, arguments: &[&str]) -> bool {
-    Command::new(program)
-        .args(arguments)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+pub(crate) fn is_installed(program: &str) -> bool {
+    let status = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 /// What a program cost.
@@ -182,7 +177,7 @@ pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
     let mut peak = None;
     let status = loop {
         // The system keeps the high-water mark: reading it now and then misses only what the last few milliseconds add.
-        peak = high_water(&child).max(peak);
+        peak = bytes_of(&format!("/proc/{}/status", child.id()), "VmHWM").max(peak);
         if let Some(status) = child.try_wait()? {
             break status;
         }
@@ -194,18 +189,29 @@ pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
 
 /// Processor seconds of all programs that have ended so far, with those that they ran, where the system tells.
 pub(crate) fn children_seconds() -> Option<f64> {
-    let text = fs::read_to_string("/proc/self/stat").ok()?;
-    // After the name, which may hold anything, the fields are numbered from 3: 16 and 17 are ticks, a hundred a second
-    // on Linux.
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
-    Some((ticks(16)? + ticks(17)?) / 100.0)
+    processor_seconds("self", 16)
 }
 
-fn high_water(child: &Child) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+/// The sum of two fields of `/proc/PROCESS/stat`, `first` and the next, which are processor times.
+pub(crate) fn processor_seconds(process: &str, first: usize) -> Option<f64> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Fields are numbered from 3 after the name, which may hold anything. Times are ticks, a hundred a second on Linux.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
+    Some((ticks(first)? + ticks(first + 1)?) / 100.0)
+}
+
+/// The value of the first line `key: value` of a file.
+pub(crate) fn value_of(path: &str, key: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(':'))?;
+    Some(line.trim().to_owned())
+}
+
+/// The same, where the value is a number of bytes, given as `5120 kB`.
+pub(crate) fn bytes_of(path: &str, key: &str) -> Option<u64> {
+    let kibibytes = value_of(path, key)?.strip_suffix("kB")?.trim().parse::<u64>().ok()?;
+    Some(kibibytes * 1024)
 }
 
 #[cfg(test)]
@@ -217,6 +223,17 @@ mod tests {
         let mut command = Command::new("/somewhere/bin/reco");
         command.args(["run", "--set", "data.fetch=", "", "a b"]);
         assert_eq!(shown(&command), "reco run --set data.fetch= '' 'a b'");
+    }
+
+    #[test]
+    fn a_value_is_found_by_its_key() {
+        let path = env::temp_dir().join(format!("process-{}", std::process::id()));
+        fs::write(&path, "model\t\t: 79\nmodel name\t: Some CPU\nVmHWM:\t 5 kB\n").unwrap();
+        let file = path.to_str().unwrap();
+        assert_eq!(value_of(file, "model name").as_deref(), Some("Some CPU"));
+        assert_eq!(value_of(file, "absent"), None);
+        assert_eq!((bytes_of(file, "VmHWM"), bytes_of(file, "model")), (Some(5120), None));
+        fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::process::{Workspace, succeed};
 /// Packages that run together, by a name for their folder.
 pub(crate) struct Environment {
     name: &'static str,
-    /// The oldest Python that they run in, and the first newer one that they do not, where there is one.
+    /// The oldest Python that they run in, and the first newer one that they do not run in, if there is one.
     python: (Version, Option<Version>),
     pub(crate) packages: &'static [&'static str],
 }
@@ -86,14 +86,14 @@ pub(crate) const TABLES: Environment =
 /// Names the Python that is tried before all others.
 const CHOSEN: &str = "RECO_PYTHON";
 
-/// Variables that some machines set for an old NumPy, and with which a current one is slow.
-const CRIPPLING: [&str; 2] = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"];
+/// Variables that some machines set for an old NumPy. They make a current one slow.
+const SLOWING: [&str; 2] = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"];
 
 impl Environment {
     /// A call of its Python, which is made on first use.
     pub(crate) fn command(&self, workspace: &Workspace) -> Result<Command> {
         let mut command = workspace.command(self.python(workspace)?);
-        CRIPPLING.iter().for_each(|variable| {
+        SLOWING.iter().for_each(|variable| {
             command.env_remove(variable);
         });
         Ok(command)
@@ -204,7 +204,7 @@ mod tests {
         fs::write(folder.join(MADE), format!("{full}\na==1\nb==2")).unwrap();
         let command = none(((3, 0), None)).command(&workspace).unwrap();
         let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
-        assert_eq!(removed, CRIPPLING);
+        assert_eq!(removed, SLOWING);
         assert_eq!(none(((3, 0), None)).of(&workspace, &["b"]), format!("b==2 (Python {full})"));
         assert_eq!(none(((3, 0), None)).all(&workspace), format!("a==1, b==2 (Python {full})"));
         fs::remove_dir_all(folder).unwrap();

@@ -5,12 +5,12 @@
 //! **Invariant**: a file that is there has the digest that the script names; nothing that is committed changes.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
+use crate::files;
 use crate::process::{Workspace, succeed};
 use crate::python::SURPRISE;
 
@@ -29,29 +29,28 @@ pub(crate) const RATIO: &str = "ratio811.csv";
 /// The ratings, in the order that the splits count them.
 pub(crate) const RATINGS: &str = "data/raw/ml-100k/ml-100k.inter";
 
-/// Makes both anew.
+/// Makes both again.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let reco = workspace.build_reco(false)?;
     let ratings = ratings(workspace, &reco)?;
     succeed(SURPRISE.command(workspace)?.arg("xtask/src/splits.py").arg(ratings).arg(FOLDER))
 }
 
-/// Makes both where one is missing or has changed. Returns what cannot be had here; a split with another digest than it
-/// has to have is an error.
+/// Makes both if one is missing or has changed. Returns why they cannot be made on this machine; a split with a wrong
+/// digest is an error.
 pub(crate) fn all(workspace: &Workspace) -> Result<Option<String>> {
     if are_there(workspace)? {
         return Ok(None);
     }
     let reco = workspace.build_reco(false)?;
-    let has_all = ratings(workspace, &reco).and_then(|_| SURPRISE.command(workspace));
-    match has_all {
+    match ratings(workspace, &reco).and_then(|_| SURPRISE.command(workspace)) {
         Ok(_) => run(workspace).map(|()| None),
         // The error's hint is a line of its own.
         Err(error) => Ok(Some(format!("{error:#}").lines().next().unwrap_or_default().to_owned())),
     }
 }
 
-/// The ratings and the file `name`, which are fetched and made if they are not there.
+/// The ratings and the split `name`, fetched and made if they are missing.
 pub(crate) fn files(workspace: &Workspace, name: &str) -> Result<(PathBuf, PathBuf)> {
     if !are_there(workspace)? {
         run(workspace)?;
@@ -59,25 +58,28 @@ pub(crate) fn files(workspace: &Workspace, name: &str) -> Result<(PathBuf, PathB
     Ok((place_of_ratings(workspace), workspace.root().join(FOLDER).join(name)))
 }
 
-/// Whether the ratings are there, and the splits as they have to be.
+/// Whether the ratings are there, and the splits with their digests.
 fn are_there(workspace: &Workspace) -> Result<bool> {
     Ok(place_of_ratings(workspace).is_file() && are_sound(&workspace.root().join(FOLDER))?)
 }
 
-/// Whether both are there, with their digests.
+/// Whether both splits are there, with their digests.
 fn are_sound(folder: &Path) -> Result<bool> {
     for name in [FOLDS, RATIO] {
         let path = folder.join(name);
         if !path.is_file() {
             return Ok(false);
         }
-        let bytes = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        if Some(digest.as_str()) != digest_of(name) {
+        if Some(sha256(&files::bytes(&path)?).as_str()) != digest_of(name) {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// The SHA-256 of `bytes`, in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The digest that the script expects.
@@ -90,7 +92,7 @@ fn place_of_ratings(workspace: &Workspace) -> PathBuf {
     env::var_os("RECO_ML100K").map_or_else(|| workspace.root().join(RATINGS), PathBuf::from)
 }
 
-/// Where the ratings lie, which are fetched if they are not there.
+/// The file of ratings, fetched if it is missing.
 fn ratings(workspace: &Workspace, reco: &Path) -> Result<PathBuf> {
     let ratings = place_of_ratings(workspace);
     if !ratings.is_file() && env::var_os("RECO_ML100K").is_none() {
@@ -101,6 +103,8 @@ fn ratings(workspace: &Workspace, reco: &Path) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

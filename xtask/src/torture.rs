@@ -16,7 +16,6 @@ mod trial;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,8 +25,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use self::kills::Undisturbed;
-use self::prepared::{Prepared, remove};
+use self::prepared::Prepared;
 use self::trial::{Ended, Foreign, How};
+use crate::files;
 use crate::process::Workspace;
 
 /// Arguments of `cargo xtask torture`.
@@ -45,9 +45,6 @@ pub(crate) struct Arguments {
     /// All chance follows from it
     #[arg(long, default_value_t = 12)]
     seed: u64,
-    /// How many trials run at once; left out, one for each core
-    #[arg(long)]
-    jobs: Option<usize>,
     /// Only this trial, as `inputs:17`, `kills:3`; its folder is kept
     #[arg(long, value_name = "PART:NUMBER")]
     only: Option<String>,
@@ -62,16 +59,8 @@ pub(crate) struct Arguments {
 }
 
 /// What CI runs of it: a minute or two on two cores.
-const SHORT: Arguments = Arguments {
-    inputs: 300,
-    kills: 8,
-    parquet: 400,
-    seed: 12,
-    jobs: None,
-    only: None,
-    fuzz: None,
-    readers: Vec::new(),
-};
+const SHORT: Arguments =
+    Arguments { inputs: 300, kills: 8, parquet: 400, seed: 12, only: None, fuzz: None, readers: Vec::new() };
 
 /// How long CI fuzzes each reader.
 const FUZZ_SECONDS: u64 = 15;
@@ -96,7 +85,7 @@ impl Report {
             problems.push("it took longer than its limit".to_owned());
         }
         if ended.how == How::Code(0) && judged.answer.is_some_and(|answer| answer != ended.stdout) {
-            problems.push("a tampered model answers otherwise, in silence".to_owned());
+            problems.push("a tampered model gives another answer without an error".to_owned());
         }
         Self { kind, how: ended.how, problems, words, stopping: ended.stopping }
     }
@@ -109,15 +98,6 @@ struct Judged<'a> {
     may_be_long: bool,
     /// The expected answer of a call that succeeds, where it is known.
     answer: Option<&'a [u8]>,
-}
-
-/// How trials run.
-#[derive(Clone, Copy)]
-struct Manner {
-    /// Whether their folders stay.
-    keep: bool,
-    /// How many at once.
-    jobs: usize,
 }
 
 /// Trials of a kind, counted.
@@ -136,7 +116,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let prepared = Prepared::make(workspace, arguments.seed)?;
     let findings = prepared.torture.join("findings");
     if arguments.only.is_none() {
-        remove(&findings)?;
+        files::remove(&findings)?;
     }
     let one = match &arguments.only {
         None => None,
@@ -158,22 +138,21 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         Some(_) => Vec::new(),
     };
     let untouched = Foreign::of(&prepared.folder, |_| false)?;
-    let listed = inputs::files(&prepared.folder)?;
+    let listed = files::all(&prepared.folder)?;
     let mut n_found = 0;
-    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let how = Manner { keep: one.is_some(), jobs };
+    let keep = one.is_some();
     let given = numbers("inputs", arguments.inputs);
-    n_found += part(&prepared, "inputs", &given, how, |number, folder| inputs::trial(&prepared, number, folder))?;
+    n_found += part(&prepared, "inputs", &given, keep, |number, folder| inputs::trial(&prepared, number, folder))?;
     let given = numbers("parquet", arguments.parquet);
-    n_found += part(&prepared, "parquet", &given, how, |number, folder| parquet::trial(&prepared, number, folder))?;
+    n_found += part(&prepared, "parquet", &given, keep, |number, folder| parquet::trial(&prepared, number, folder))?;
     let given = numbers("kills", arguments.kills);
     if !given.is_empty() {
         let undisturbed = Undisturbed::make(&prepared)?;
         let trial = |number, folder: &Path| kills::trial(&prepared, &undisturbed, number, folder);
-        n_found += part(&prepared, "kills", &given, how, trial)?;
+        n_found += part(&prepared, "kills", &given, keep, trial)?;
     }
     let mut others = untouched.changed(&prepared.folder)?;
-    others.extend(added(&listed, &inputs::files(&prepared.folder)?));
+    others.extend(added(&listed, &files::all(&prepared.folder)?));
     for what in &others {
         println!("found: in the prepared run, {what}");
     }
@@ -207,13 +186,13 @@ fn added(before: &[PathBuf], now: &[PathBuf]) -> Vec<String> {
     new.map(|path| format!("`{}` was not there before", path.display())).collect()
 }
 
-/// Runs trials on all cores, prints what was found, and returns how much. Where a trial itself fails, what was found
-/// until then is printed first.
+/// Runs trials on all cores, prints what was found, and returns how much. If a trial itself fails, what was found
+/// until then is printed first. `keep` says whether the folders of trials without a finding stay.
 fn part(
     prepared: &Prepared,
     name: &str,
     numbers: &[usize],
-    Manner { keep, jobs }: Manner,
+    keep: bool,
     trial: impl Fn(usize, &Path) -> Result<Report> + Sync,
 ) -> Result<usize> {
     let begun = Instant::now();
@@ -226,7 +205,7 @@ fn part(
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(&number) = numbers.get(at) else { return Ok(()) };
             let place = prepared.torture.join("work").join(format!("{name}-{number}"));
-            remove(&place)?;
+            files::remove(&place)?;
             let folder = place.join("files");
             fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
             let report = trial(number, &folder).with_context(|| format!("trial `{name}:{number}`"))?;
@@ -243,14 +222,15 @@ fn part(
             } else if keep {
                 println!("`{name}:{number}`, {}: {}; kept in `{}`", report.kind, end(report.how), place.display());
             } else {
-                remove(&place)?;
+                files::remove(&place)?;
             }
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             progress(name, done, numbers.len(), lock(&findings).len(), begun);
         }
     };
     let done = thread::scope(|scope| -> Result<()> {
-        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        let n_workers = thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..n_workers).map(|_| scope.spawn(work)).collect();
         for worker in workers {
             worker.join().map_err(|_| anyhow::anyhow!("a trial of ours panicked"))??;
         }
@@ -285,7 +265,7 @@ fn end(how: How) -> &'static str {
 /// Keeps what was found, and returns it in words.
 fn kept(prepared: &Prepared, name: &str, number: usize, place: &Path, report: &Report) -> Result<String> {
     let to = prepared.torture.join("findings").join(format!("{name}-{number}"));
-    remove(&to)?;
+    files::remove(&to)?;
     let parent: PathBuf = prepared.torture.join("findings");
     fs::create_dir_all(&parent).with_context(|| format!("cannot make `{}`", parent.display()))?;
     fs::rename(place, &to).with_context(|| format!("cannot move `{}`", place.display()))?;
@@ -302,18 +282,10 @@ fn kept(prepared: &Prepared, name: &str, number: usize, place: &Path, report: &R
     Ok(format!("found `{name}:{number}`, {}: {}\n  {again}", report.kind, report.problems.join("; ")))
 }
 
-/// Shows progress: a bar on a terminal, a line for each tenth elsewhere.
+/// Shows progress: a line for each tenth.
 fn progress(name: &str, done: usize, of: usize, n_found: usize, begun: Instant) {
-    let seconds = begun.elapsed().as_secs();
-    let mut stderr = std::io::stderr();
-    if stderr.is_terminal() {
-        let bar = "#".repeat(done * 30 / of);
-        let _ = write!(stderr, "\r{name:<8} [{bar:<30}] {done}/{of}, {n_found} found, {seconds} s");
-        if done == of {
-            let _ = writeln!(stderr);
-        }
-    } else if done * 10 / of > (done - 1) * 10 / of {
-        let _ = writeln!(stderr, "{name}: {done} of {of}, {n_found} found, {seconds} s");
+    if done * 10 / of > (done - 1) * 10 / of {
+        eprintln!("{name}: {done} of {of}, {n_found} found, {} s", begun.elapsed().as_secs());
     }
 }
 

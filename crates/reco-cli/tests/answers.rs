@@ -70,7 +70,7 @@ fn someone_new_is_answered_by_what_they_say_of_themselves() {
     let likes = ["--new-user", "--likes", "Sci-Fi", "--age", "34", "--gender", "F", "--occupation", "writer"];
     let shown = ask(&[&likes[..], &["--top", "4"]].concat()).ok();
     assert!(
-        shown.stderr.starts_with("profile, which goes by what is stated, for a new user; scores are"),
+        shown.stderr.starts_with("profile, which follows what is stated, for a new user; scores are"),
         "{}",
         shown.stderr
     );
@@ -124,7 +124,11 @@ fn what_is_named_without_stars_is_liked_and_no_stars_are_quoted() {
 #[test]
 fn someone_new_who_says_nothing_gets_what_is_popular_and_is_told_so() {
     let answer = ask(&["--new-user", "--top", "3"]).ok();
-    assert!(answer.stderr.starts_with("popularity, which needs to know nobody, for a new user;"), "{}", answer.stderr);
+    assert!(
+        answer.stderr.starts_with("popularity, which needs to know nothing of who asks, for a new user;"),
+        "{}",
+        answer.stderr
+    );
     assert!(answer.stderr.contains("nothing is known of the new user: `popularity` answers as"), "{}", answer.stderr);
     assert_eq!(answer.stdout.lines().count(), 4);
     let top_rated = ask(&["--new-user", "--approach", "top-rated", "--json"]).ok().json();
@@ -232,7 +236,7 @@ fn a_network_is_described_as_a_table_a_flowchart_a_picture_and_json() {
     assert!(picture.starts_with("<svg ") && picture.contains("nn_concat"), "{picture}");
     assert_eq!(common::files(folder.path()).len(), 1, "no half-written file is left beside it");
 
-    describe(&["popularity"]).fails(1, &["error: `popularity` is no network", "hint: describe `collaborative`"]);
+    describe(&["popularity"]).fails(1, &["error: `popularity` is not a network", "hint: describe `collaborative`"]);
     describe(&["nueral"]).fails(1, &["there is no trained model `nueral`", "hint: did you mean `neural`?"]);
     describe(&["neural", "--svg", "no/such/folder/x.svg"])
         .fails(1, &["error: cannot write `no/such/folder/x.svg`", "hint:"]);

@@ -124,7 +124,7 @@ fn without_honest_validation_popularity_is_asked_and_the_answer_says_why() {
         answer["chosen"]["why"].as_str().unwrap().to_owned()
     };
     let refit = told(&["--set", "split.refit=true"]);
-    assert_eq!(refit, "asked because `split.refit` had the validation rows learned from");
+    assert_eq!(refit, "asked because `split.refit` adds the validation rows to training");
     assert_eq!(told(&["--set", "split.validation=0"]), "asked because the split has no validation part");
     // The models were trained anew and not evaluated: an earlier evaluation is of other models.
     run(folder.path(), &few).ok();
@@ -164,7 +164,7 @@ fn what_a_report_suggests_can_be_pasted_and_is_answered() {
         String::from_utf8(done.stderr).unwrap()
     };
     for (approaches, answers) in [
-        (["popularity", "user-mean"], Some("popularity, which needs to know nobody, for a new user")),
+        (["popularity", "user-mean"], Some("popularity, which needs to know nothing of who asks, for a new user")),
         (["popularity", "item-knn"], Some("item-knn, which ranked best on validation of those that follow ratings")),
         (["neural", "hybrid"], None),
     ] {

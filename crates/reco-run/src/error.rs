@@ -52,7 +52,7 @@ pub enum RunError {
     /// Writing the results.
     #[error(transparent)]
     Report(#[from] ReportError),
-    /// All that is asked for and that these data cannot give, before anything was trained.
+    /// What the experiment asks for and these data cannot give, found before anything is trained.
     #[error("this experiment cannot run on these data:\n{}", .0.join("\n"))]
     Refused(Vec<String>),
     /// A repeated experiment of which no repetition is named, or one that does not exist.
@@ -109,7 +109,7 @@ pub enum RunError {
         path: String,
         /// What differs.
         why: String,
-        /// What makes it anew.
+        /// What makes it again.
         hint: String,
     },
     /// No stage of that name.
@@ -122,7 +122,8 @@ pub enum RunError {
     },
     /// No trained model at all.
     #[error(
-        "there is no trained model in `{path}`\nhint: `--models` names the folder that a run wrote with `--out`; `reco run` writes into `data`"
+        "there is no trained model in `{path}`\n\
+         hint: `--models` names the folder that a run wrote with `--out`; `reco run` writes into `data`"
     )]
     NoModels {
         /// The folder.
@@ -130,7 +131,8 @@ pub enum RunError {
     },
     /// Models that know only their own users.
     #[error(
-        "no trained model in `{path}` has an answer for someone new\nhint: train one that has: `reco run --approach popularity`"
+        "no trained model in `{path}` has an answer for someone new\n\
+         hint: train one that has: `reco run --approach popularity`"
     )]
     NoneForVisitors {
         /// The folder.
@@ -160,7 +162,8 @@ pub enum RunError {
     },
     /// The last run was repeated, and its models lie elsewhere.
     #[error(
-        "the last run beside `{path}` was of the experiment `{experiment}`, whose repetitions have models of their own\nhint: name one with `--models`: `{known}`"
+        "the last run beside `{path}` was of the experiment `{experiment}`, whose repetitions have models of their \
+         own\nhint: name one with `--models`: `{known}`"
     )]
     RepeatedModels {
         /// The folder.
@@ -171,7 +174,10 @@ pub enum RunError {
         known: String,
     },
     /// An approach without layers.
-    #[error("`{name}` is no network and has no layers to show\nhint: describe `collaborative`, `neural` or `hybrid`")]
+    #[error(
+        "`{name}` is not a network and has no layers to show\n\
+         hint: describe `collaborative`, `neural` or `hybrid`"
+    )]
     NoNetwork {
         /// The approach.
         name: String,
@@ -205,7 +211,7 @@ pub enum RunError {
         path: String,
         /// What the parser says.
         reason: String,
-        /// What makes it anew.
+        /// What makes it again.
         hint: String,
     },
     /// The system does not let us read.
@@ -226,9 +232,14 @@ pub enum RunError {
     },
 }
 
+/// The way out if something that is not ours is in the way.
+const ELSEWHERE: &str = "name another folder with `--out`, or move it elsewhere";
+
 impl RunError {
-    /// The way out where something that is not ours is in the way.
-    pub(crate) const ELSEWHERE: &str = "name another folder with `--out`, or move it elsewhere";
+    /// Something at `path` that is not ours, for this reason.
+    pub(crate) fn in_the_way(path: &Path, reason: impl Into<String>) -> Self {
+        Self::InTheWay { path: path.display().to_string(), reason: reason.into(), hint: ELSEWHERE.to_owned() }
+    }
 
     /// For `map_err`, where `path` is read.
     pub(crate) fn reading(path: &Path) -> impl Fn(io::Error) -> Self {
@@ -247,11 +258,13 @@ fn which_repetition(given: &str, known: &str) -> String {
     match (given, known) {
         (given, "") => {
             format!(
-                "the experiment is not repeated, so that there is no repetition `{given}`\nhint: leave out `--repetition`"
+                "the experiment is not repeated, so that there is no repetition `{given}`\n\
+                 hint: leave out `--repetition`"
             )
         }
         ("", known) => format!(
-            "the experiment has several repetitions, and scores are for one of them\nhint: name one with `--repetition`: `{known}`"
+            "the experiment has several repetitions, and scores are for one of them\n\
+             hint: name one with `--repetition`: `{known}`"
         ),
         (given, known) => {
             format!("the experiment has no repetition `{given}`\nhint: name one with `--repetition`: `{known}`")

@@ -73,11 +73,7 @@ fn locked(out: &Path, command: &str) -> Result<Option<File>, RunError> {
     folder_fits(out)?;
     fs::create_dir_all(out).map_err(RunError::writing(out))?;
     let path = out.join(FILE);
-    let in_the_way = || RunError::InTheWay {
-        path: path.display().to_string(),
-        reason: "reco did not write it, and the lock of a run goes by this name".to_owned(),
-        hint: RunError::ELSEWHERE.to_owned(),
-    };
+    let in_the_way = || RunError::in_the_way(&path, "reco did not write it, and the lock of a run goes by this name");
     if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
         return Err(in_the_way());
     }

@@ -6,7 +6,7 @@
 
 use std::fs;
 
-/// Starts the measurement anew. Linux only; elsewhere, or where it is not permitted, the peak is the whole process's.
+/// Starts the measurement again. Linux only; elsewhere, or where it is not permitted, the peak is the whole process's.
 pub(crate) fn reset_peak() {
     // "5" resets VmHWM: proc_pid_clear_refs(5). A refusal only makes the number coarser.
     let _ = fs::write("/proc/self/clear_refs", "5");

@@ -26,15 +26,15 @@ use crate::{RunError, auto};
 /// The list of the last run's models, in their folder.
 pub const ANSWERS: &str = "answers.json";
 
-/// The approaches that answer where nothing says which ranks best: what is popular comes before what needs to know
-/// someone.
+/// The approaches that answer if nothing says which one ranks best. What is popular comes first: it needs to know
+/// nothing of who asks.
 const SIMPLE: &[&str] = &["popularity", "profile", "top-rated"];
 
-/// The approaches whose lists for someone new follow the ratings that are told. Those of `auto` do too, but by another
+/// The approaches whose lists for a visitor follow the visitor's ratings. The lists of `auto` do too, but by another
 /// part than for its users.
 const FOLLOW_RATINGS: &[&str] = &["user-knn", "item-knn", "svd", "clusters", "content"];
 
-/// Visitors who tell of fewer ratings than this get what everyone likes. On MovieLens 100K, with a third of the users
+/// Visitors with fewer ratings than this get what is popular. On MovieLens 100K, with a third of the users
 /// held out whole and cut to 1, 2, 3 and 5 ratings, popularity has an NDCG@10 of 0.36 to 0.37, and the best of the
 /// approaches that follow ratings 0.25 to 0.27.
 pub(crate) const LISTS_FOLLOW: usize = 5;
@@ -141,7 +141,7 @@ pub struct RunnerUp {
 /// Writes the list after a training. A list of the same experiment that already has these models, and more, is kept.
 pub(crate) fn after_training(context: &Context<'_>) -> Result<(), RunError> {
     let (mine, _) = trained(context)?;
-    // A list that is damaged or of another version is written anew.
+    // A list that is damaged or of another version is written again.
     let old = Answers::read(&context.at("models")).ok().flatten();
     let same = |old: &Answers| {
         let knows = |one: &Model| old.approaches.iter().any(|known| (&known.name, &known.identity) == one.key());
@@ -211,8 +211,7 @@ pub(crate) fn refuse_foreign(context: &Context<'_>) -> Result<(), RunError> {
     if ["schema_version", "approaches"].iter().all(|key| found.get(key).is_some()) {
         return context.place(&path)?.refuse_foreign_partial();
     }
-    let reason = "it is no list of models that reco wrote".to_owned();
-    Err(RunError::InTheWay { path: path.display().to_string(), reason, hint: RunError::ELSEWHERE.to_owned() })
+    Err(RunError::in_the_way(&path, "it is no list of models that reco wrote"))
 }
 
 /// The models of this experiment, and what they were made from.
@@ -357,11 +356,11 @@ impl Shelf {
             {
                 (&["auto", "content", "profile"], "")
             }
-            AskedBy::Visitor { states: true, .. } => (&["profile"], "which goes by what is stated"),
+            AskedBy::Visitor { states: true, .. } => (&["profile"], "which follows what is stated"),
             AskedBy::Visitor { n_rated: 1.., .. } => {
-                (SIMPLE, "which serves who rated fewer than 5 better than what follows their ratings")
+                (SIMPLE, "which serves those who rated fewer than 5 items better than approaches that follow ratings")
             }
-            AskedBy::Visitor { .. } => (SIMPLE, "which needs to know nobody"),
+            AskedBy::Visitor { .. } => (SIMPLE, "which needs to know nothing of who asks"),
         };
         // The best ranked of those that can answer. Validation rows say nothing of what visitors state.
         let ranked_by = self.answers.as_ref().map(|answers| &answers.ranked_by);
@@ -419,7 +418,7 @@ impl Answers {
     fn refusal(&self, name: String, path: String) -> RunError {
         let experiment = &self.experiment;
         if self.approaches.iter().any(|one| one.name == name) {
-            let why = format!("it changed after the run of `{experiment}` had ended, by one that did not end");
+            let why = format!("a later run, which did not finish, changed it after the run of `{experiment}`");
             let hint = "run to its end the experiment that is to answer; what did not change is not trained again";
             return RunError::NotOfLastRun { name, path, why, hint: hint.to_owned() };
         }

@@ -53,7 +53,7 @@ impl<'a> Place<'a> {
             None => (path.to_owned(), out.to_owned()),
             // Beside the folder that the link leads to, on its disk.
             Some(Ok(led_to)) => (led_to.clone(), led_to.parent().unwrap_or(out).to_owned()),
-            Some(Err(_)) => return Err(in_the_way(path, "it is a link that leads nowhere".to_owned())),
+            Some(Err(_)) => return Err(RunError::in_the_way(path, "it is a link that leads nowhere")),
         };
         Ok(Self { path, aside: beside.join(ASIDE).join(name), progress })
     }
@@ -290,10 +290,10 @@ pub(crate) fn folder_fits(path: &Path) -> Result<(), RunError> {
     let there = path.ancestors().filter(|folder| !folder.as_os_str().is_empty()).find(|folder| exists(folder));
     match there.map(|folder| (folder, fs::metadata(folder))) {
         Some((file, Ok(found))) if !found.is_dir() => {
-            Err(in_the_way(file, "it is a file, and a folder belongs there".to_owned()))
+            Err(RunError::in_the_way(file, "it is a file, and a folder belongs there"))
         }
         Some((link, Err(error))) if error.kind() == io::ErrorKind::NotFound => {
-            Err(in_the_way(link, "it is a link that leads nowhere, and a folder belongs there".to_owned()))
+            Err(RunError::in_the_way(link, "it is a link that leads nowhere, and a folder belongs there"))
         }
         _ => Ok(()),
     }
@@ -336,7 +336,7 @@ fn is_marked(folder: &Path) -> bool {
 fn named(folder: &Path) -> Result<Digests, RunError> {
     let is_folder = fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir());
     if !is_folder {
-        return Err(in_the_way(folder, "it is no folder, and a folder of the run goes by this name".to_owned()));
+        return Err(RunError::in_the_way(folder, "it is no folder, and a folder of the run goes by this name"));
     }
     let entries = entries(folder)?;
     let Some((first, _)) = entries.first() else { return Ok(Digests::new()) };
@@ -344,7 +344,7 @@ fn named(folder: &Path) -> Result<Digests, RunError> {
         Ok(outputs) => outputs,
         Err(Some(reason)) => {
             let reason = format!("{reason}, so that nobody knows whose files lie beside it");
-            return Err(in_the_way(&folder.join(MANIFEST), reason));
+            return Err(RunError::in_the_way(&folder.join(MANIFEST), reason));
         }
         Err(None) => return Err(foreign(first, folder)),
     };
@@ -412,9 +412,5 @@ fn exists(path: &Path) -> bool {
 }
 
 fn foreign(path: &Path, folder: &Path) -> RunError {
-    in_the_way(path, format!("reco did not write it, and the run would replace `{}`", folder.display()))
-}
-
-fn in_the_way(path: &Path, reason: String) -> RunError {
-    RunError::InTheWay { path: path.display().to_string(), reason, hint: RunError::ELSEWHERE.to_owned() }
+    RunError::in_the_way(path, format!("reco did not write it, and the run would replace `{}`", folder.display()))
 }

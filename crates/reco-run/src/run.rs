@@ -5,7 +5,6 @@
 //! **Invariant**: stages run in the order of [`STAGES`], each after the ones that it reads; before the first of them,
 //! all their folders are known to hold nothing but ours, and no other run is at work there.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use reco_data::located_files;
@@ -17,7 +16,7 @@ use crate::lock::{self, Lock};
 use crate::models;
 use crate::place::refuse_inputs_inside;
 use crate::stage::{Context, position, repeated, report, train};
-use crate::{Experiment, Outcome, PAGE, RESULTS, Repetition, RunError, RunProgress, STAGES, StageEntry};
+use crate::{Experiment, Outcome, PAGE, RESULTS, RunError, RunProgress, STAGES, StageEntry};
 
 /// The options of a run: which part of it, and where.
 #[derive(Clone, Copy)]
@@ -70,7 +69,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     let places: Vec<PathBuf> = experiment.repetitions.iter().map(|one| out.join(&one.label)).collect();
     // The folder of a repetition may be named alone by another run, so it is locked too.
     let lock = places.iter().fold(Lock::of(out), |lock, place| lock.and(place));
-    let whole = within(experiment, out, out, &lock, options);
+    let whole = whole(experiment, &lock, options);
     let contexts = contexts(&whole, &places);
     let reports = stages.iter().any(|stage| stage.name == report::ENTRY.name);
 
@@ -135,11 +134,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
 
 /// The context of each repetition, at its place in `places`; `whole` alone where nothing is repeated.
 fn contexts<'a>(whole: &Context<'a>, places: &'a [PathBuf]) -> Vec<Context<'a>> {
-    let of = |(Repetition { label, shares_tables, experiment }, at): (&'a Repetition, &'a PathBuf)| {
-        let tables = if *shares_tables { whole.out } else { at };
-        Context { experiment, out: at, tables, repetition: Some(label), ..*whole }
-    };
-    let each: Vec<Context<'a>> = whole.experiment.repetitions.iter().zip(places).map(of).collect();
+    let repetitions = whole.experiment.repetitions.iter().zip(places);
+    let each: Vec<Context<'a>> = repetitions.map(|(one, at)| whole.of_repetition(one, at)).collect();
     if each.is_empty() { vec![*whole] } else { each }
 }
 
@@ -156,16 +152,10 @@ fn work_through(contexts: &[Context<'_>], stages: &[StageEntry], work: &mut Vec<
     Ok(())
 }
 
-/// The context of a stage that works in `out`, with the tables in `tables`.
-pub(crate) fn within<'a>(
-    experiment: &'a Experiment,
-    out: &'a Path,
-    tables: &'a Path,
-    lock: &'a Lock,
-    options: &RunOptions<'a>,
-) -> Context<'a> {
-    let RunOptions { raw, force, command, progress, .. } = *options;
-    Context { experiment, raw, out, tables, repetition: None, force, command, progress, lock }
+/// The context of a run that is not repeated, or of all its repetitions together.
+pub(crate) fn whole<'a>(experiment: &'a Experiment, lock: &'a Lock, options: &RunOptions<'a>) -> Context<'a> {
+    let RunOptions { raw, out, force, command, progress, .. } = *options;
+    Context { experiment, raw, out, tables: out, repetition: None, force, command, progress, lock }
 }
 
 /// The folders that `stages` make in `context`.
@@ -173,7 +163,7 @@ pub(crate) fn folders(context: &Context<'_>, stages: &[StageEntry]) -> Vec<PathB
     stages.iter().flat_map(|stage| (stage.folders)(context)).collect()
 }
 
-/// Refuses folders that would be replaced and hold something that is not ours, or that is to be read.
+/// Refuses folders that would be replaced and hold an input, or something that is not ours.
 ///
 /// # Errors
 /// What is in the way.
@@ -193,11 +183,5 @@ pub(crate) fn refuse_foreign(folders: &[(&Context<'_>, PathBuf)]) -> Result<(), 
 /// # Errors
 /// No results, or none that this reco wrote.
 pub fn results(out: &Path) -> Result<Results, RunError> {
-    let path = out.join("report").join(RESULTS);
-    let text = fs::read_to_string(&path).map_err(RunError::reading(&path))?;
-    serde_json::from_str(&text).map_err(|error| RunError::Json {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-        hint: "`reco report` makes it".to_owned(),
-    })
+    report::read(&out.join("report").join(RESULTS), "`reco report` makes it")
 }

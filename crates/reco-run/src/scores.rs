@@ -16,9 +16,9 @@ use reco_report::Results;
 use serde::Serialize;
 
 use crate::lock::Lock;
-use crate::run::{folders, refuse_foreign, within};
+use crate::run::{folders, refuse_foreign, whole};
 use crate::stage::{Ruler, position, report, users};
-use crate::{Experiment, RunError, RunOptions};
+use crate::{Experiment, Repetition, RunError, RunOptions};
 
 /// The outcome for a file of scores.
 #[derive(Clone, Debug, Serialize)]
@@ -76,15 +76,17 @@ pub fn measure_scores(
     options: &RunOptions<'_>,
     scores: &ScoresOptions<'_>,
 ) -> Result<ScoredFile, RunError> {
-    let (experiment, out, tables) = one_of(experiment, options, scores.repetition)?;
+    let repetition = repetition(experiment, scores.repetition)?;
     if !scores.path.is_file() {
         let (path, reason) = (scores.path.display().to_string(), "there is no such file".to_owned());
         let hint = "it is relative to the folder that the command runs in".to_owned();
         return Err(RunError::Scores { path, reason, hint });
     }
     let per_user = scores.per_user.map(TableOutput::at).transpose()?;
+    let out = repetition.map_or_else(|| options.out.to_owned(), |one| options.out.join(&one.label));
     let lock = Lock::of(options.out).and(&out);
-    let context = within(experiment, &out, &tables, &lock, options);
+    let whole = whole(experiment, &lock, options);
+    let context = repetition.map_or(whole, |one| whole.of_repetition(one, &out));
     let stages = &crate::STAGES[..position("train")?];
     let replaced: Vec<_> = folders(&context, stages).into_iter().map(|folder| (&context, folder)).collect();
     refuse_foreign(&replaced)?;
@@ -118,7 +120,7 @@ pub fn measure_scores(
         n_masked: test_users().map(n_masked).sum(),
         sampled_negatives: evaluation.sampled_negatives,
         scores_became_places: table.became_places,
-        results: report::of_one(experiment, &ruler.dataset.info, &name, &evaluation),
+        results: report::of_one(context.experiment, &ruler.dataset.info, &name, &evaluation),
     })
 }
 
@@ -140,25 +142,15 @@ fn all_are_there(table: &ScoreTable, test: &Interactions, options: &ScoresOption
     })
 }
 
-/// The experiment itself, or its repetition of that name, with the folders of the run and of the tables.
-fn one_of<'a>(
-    experiment: &'a Experiment,
-    options: &RunOptions<'_>,
-    repetition: Option<&str>,
-) -> Result<(&'a Experiment, std::path::PathBuf, std::path::PathBuf), RunError> {
-    let out = options.out.to_owned();
-    let labels = || experiment.repetitions.iter().map(|one| one.label.as_str()).collect::<Vec<_>>().join("`, `");
-    match repetition {
-        None if experiment.repetitions.is_empty() => Ok((experiment, out.clone(), out)),
-        None => Err(RunError::WhichRepetition { given: String::new(), known: labels() }),
-        Some(label) => {
-            let found = experiment.repetitions.iter().find(|one| one.label == label);
-            let found = found.ok_or_else(|| RunError::WhichRepetition { given: label.to_owned(), known: labels() })?;
-            let at = out.join(&found.label);
-            let tables = if found.shares_tables { out } else { at.clone() };
-            Ok((&found.experiment, at, tables))
-        }
+/// The repetition of that name; `None` for an experiment that is not repeated.
+fn repetition<'a>(experiment: &'a Experiment, named: Option<&str>) -> Result<Option<&'a Repetition>, RunError> {
+    let repetitions = &experiment.repetitions;
+    let found = repetitions.iter().find(|one| Some(one.label.as_str()) == named);
+    if found.is_none() && (named.is_some() || !repetitions.is_empty()) {
+        let known = repetitions.iter().map(|one| one.label.as_str()).collect::<Vec<_>>().join("`, `");
+        return Err(RunError::WhichRepetition { given: named.unwrap_or_default().to_owned(), known });
     }
+    Ok(found)
 }
 
 /// A recommender that answers with given scores.

@@ -12,10 +12,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::Arguments;
 use super::cases::empty;
 use super::machine::bytes;
-use super::turns::sorted;
+use super::turns::spread;
 use crate::process::{Workspace, children_seconds, is_installed, measure, shown, succeed};
 
 /// Starts of a program; the median is shown.
@@ -24,7 +23,7 @@ const STARTS: usize = 20;
 /// An experiment that takes seconds and leaves models to describe and to ask.
 const EXPERIMENT: &str = "data/experiments/fixture.toml";
 
-pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+pub(super) fn run(workspace: &Workspace) -> Result<String> {
     let folder = empty(workspace, "build")?;
     let clone = folder.join("clone");
     succeed(workspace.command("git").args(["clone", "--quiet"]).arg(workspace.root()).arg(&clone))?;
@@ -32,14 +31,13 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     succeed(workspace.cargo(&["fetch", "--locked"]).current_dir(&clone))?;
     let mut text = "| command | seconds | processor seconds |\n| --- | ---: | ---: |\n".to_owned();
     let mut sum = 0.0;
-    let release: &[&str] = if arguments.release { &["--release"] } else { &[] };
-    for (words, more) in [
-        (["build", "--locked", "--package", "xtask"].as_slice(), [].as_slice()),
-        (&["build", "--locked", "--package", "reco-cli"], release),
-        (&["xtask", "pipeline"], release),
+    for words in [
+        ["build", "--locked", "--package", "xtask"].as_slice(),
+        &["build", "--locked", "--package", "reco-cli"],
+        &["xtask", "pipeline"],
     ] {
         let mut command = workspace.cargo(words);
-        command.args(more).current_dir(&clone).env("CARGO_TARGET_DIR", &folder).env("CARGO_INCREMENTAL", "0");
+        command.current_dir(&clone).env("CARGO_TARGET_DIR", &folder).env("CARGO_INCREMENTAL", "0");
         let before = children_seconds();
         let wall = measure(&mut command)?.wall.as_secs_f64();
         sum += wall;
@@ -49,10 +47,9 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     text += &format!(
         "\nFrom a clone to the first table, with MovieLens 100K fetched and its crates there already: {sum:.0} s.\n"
     );
-    let profile = if arguments.release { "release" } else { "debug" };
-    let reco = folder.join(profile).join(format!("reco{}", std::env::consts::EXE_SUFFIX));
+    let reco = folder.join("debug").join(format!("reco{}", std::env::consts::EXE_SUFFIX));
     text += &format!("\n`reco` has {}", bytes(fs::metadata(&reco).context("there is no `reco`")?.len()));
-    if is_installed("strip", &[]) {
+    if is_installed("strip") {
         let stripped = folder.join("stripped");
         succeed(workspace.command("strip").arg("-o").arg(&stripped).arg(&reco))?;
         text += &format!(", {} without its symbols", bytes(fs::metadata(&stripped)?.len()));
@@ -88,6 +85,5 @@ fn starts(workspace: &Workspace, reco: &Path, words: &[&str]) -> Result<[f64; 3]
         succeed(workspace.command(reco).args(words).stdout(Stdio::null()).stderr(Stdio::null()))?;
         took.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    let took = sorted(&took);
-    Ok([took[0], took[STARTS / 2], took[STARTS - 1]])
+    Ok(spread(&took))
 }

@@ -5,212 +5,124 @@
 //! **Invariant**: a case runs `reco` or cargo as anyone would, in folders of its own that it empties first, so that no
 //! earlier run's work is skipped.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{
-    Arguments, Case, build, doctor, dot_product, five_folds, ingest, others, peers, protocols, quality, ruler, train,
-};
-use crate::process::{Cost, Workspace, measure, shown, succeed};
+use super::{Case, build, dot_product, five_folds, ingest, others, peers, protocols, ruler, train};
+use crate::files;
+use crate::process::{Cost, Workspace, measure, shown};
 
 /// All cases, in the order they run. To add one, add a line.
 pub(super) const CASES: &[Case] = &[
-    Case { name: "build", about: "A clean build", peer: false, release: false, measure: build::run },
-    Case {
-        name: "ml-100k",
-        about: "The default experiment: MovieLens 100K",
-        peer: false,
-        release: false,
-        measure: |workspace, arguments| experiment(workspace, arguments, "ml-100k", "data/experiments/default.toml"),
-    },
-    Case { name: "article", about: "The article's experiment", peer: false, release: false, measure: article },
-    Case {
-        name: "article-seeds",
-        about: "The article's experiment, five seeds",
-        peer: false,
-        release: false,
-        measure: |workspace, arguments| {
-            experiment(workspace, arguments, "article-seeds", "data/experiments/article-seeds.toml")
-        },
-    },
-    Case {
-        name: "article-choices",
-        about: "The article's choices, one by one",
-        peer: false,
-        release: false,
-        measure: article_choices,
-    },
-    Case {
-        name: "keras",
-        about: "The article's hybrid network in Keras",
-        peer: true,
-        release: false,
-        measure: peers::keras_hybrid,
-    },
-    Case {
-        name: "knn",
-        about: "Baselines and neighbours: five folds of MovieLens 100K",
-        peer: false,
-        release: false,
-        measure: five_folds::ours,
-    },
-    Case {
-        name: "surprise",
-        about: "The same five folds in Surprise",
-        peer: true,
-        release: false,
-        measure: five_folds::surprise,
-    },
-    Case {
-        name: "lenskit",
-        about: "The same five folds in LensKit",
-        peer: true,
-        release: false,
-        measure: five_folds::lenskit,
-    },
-    Case { name: "ruler", about: "An evaluation, here and in Python", peer: true, release: false, measure: ruler::run },
-    Case {
-        name: "full-ranking",
-        about: "A full ranking of 138,000 users and 27,000 items",
-        peer: true,
-        release: true,
-        measure: ruler::large,
-    },
-    Case {
-        name: "dot-product",
-        about: "Everyone's best ten by dot products",
-        peer: true,
-        release: true,
-        measure: dot_product::run,
-    },
-    Case {
-        name: "protocols",
-        about: "Every preset on MovieLens 100K",
-        peer: false,
-        release: false,
-        measure: protocols::presets,
-    },
-    Case {
-        name: "choices",
-        about: "One number under one choice after another",
-        peer: false,
-        release: false,
-        measure: protocols::choices,
-    },
-    Case { name: "compare", about: "Two runs, user by user", peer: false, release: false, measure: protocols::compare },
-    Case {
-        name: "others",
-        about: "Others' recommenders by our ruler",
-        peer: true,
-        release: false,
-        measure: others::run,
-    },
-    Case { name: "train", about: "How fast the networks learn", peer: false, release: false, measure: train::run },
-    Case {
-        name: "train-peers",
-        about: "The same in Keras, PyTorch and RecBole",
-        peer: true,
-        release: false,
-        measure: train::peers,
-    },
-    Case {
-        name: "quality",
-        about: "What the fast training step learns",
-        peer: false,
-        release: false,
-        measure: quality::run,
-    },
-    Case { name: "ingest", about: "Reading many ratings", peer: false, release: false, measure: ingest::run },
-    Case {
-        name: "ingest-peers",
-        about: "The same in polars and DuckDB",
-        peer: true,
-        release: false,
-        measure: ingest::peers,
-    },
-    Case {
-        name: "doctor",
-        about: "Ceilings of the machine, and floors",
-        peer: false,
-        release: false,
-        measure: doctor::run,
-    },
+    Case::ours("build", "A clean build", build::run),
+    Case::ours("ml-100k", "The default experiment: MovieLens 100K", |workspace| {
+        experiment(workspace, "ml-100k", "default")
+    }),
+    Case::ours("article", "The article's experiment", article),
+    Case::ours("article-seeds", "The article's experiment, five seeds", |workspace| {
+        experiment(workspace, "article-seeds", "article-seeds")
+    }),
+    Case::ours("article-choices", "The article's choices, one by one", article_choices),
+    Case::peer("keras", "The article's hybrid network in Keras", peers::keras_hybrid),
+    Case::peer("surprise", "Five folds of MovieLens 100K in Surprise", five_folds::surprise),
+    Case::peer("lenskit", "The same five folds in LensKit", five_folds::lenskit),
+    Case::peer("ruler", "An evaluation, here and in Python", ruler::run),
+    Case::peer("full-ranking", "A full ranking of 138,000 users and 27,000 items", ruler::large).in_release(),
+    Case::peer("dot-product", "Everyone's best ten by dot products", dot_product::run).in_release(),
+    Case::ours("protocols", "Every preset on MovieLens 100K", protocols::presets),
+    Case::ours("choices", "One number under one choice after another", protocols::choices),
+    Case::ours("compare", "Two runs, user by user", protocols::compare),
+    Case::peer("others", "Others' recommenders by our ruler", others::measured),
+    Case::ours("train", "How fast the networks learn", train::run),
+    Case::peer("train-peers", "The same in Keras, PyTorch and RecBole", train::peers),
+    Case::peer("ingest-peers", "Reading many ratings, here and in polars and DuckDB", ingest::peers),
 ];
 
-/// The networks of the article.
-pub(super) const NETWORKS: [&str; 3] = ["collaborative", "neural", "hybrid"];
-
-/// One option of all networks, for `--set`.
-pub(super) fn of_networks(key: &str, value: &str) -> Vec<String> {
-    NETWORKS.map(|name| format!("approach.{name}.{key}={value}")).to_vec()
+/// The arguments that override a key.
+fn set(set: &str) -> Vec<String> {
+    vec!["--set".to_owned(), set.to_owned()]
 }
 
-/// What a program cost, by its command.
-pub(super) struct Row {
+/// The same for an option of all networks of the article.
+fn of_networks(key: &str, value: &str) -> Vec<String> {
+    let set = |name| set(&format!("approach.{name}.{key}={value}"));
+    ["collaborative", "neural", "hybrid"].map(set).concat()
+}
+
+/// A run of `reco` that was measured.
+pub(super) struct Run {
+    /// Its command line, without the folder that it wrote into.
     pub(super) command: String,
-    pub(super) cost: Cost,
-    /// Rows of data that were processed, where they are counted.
-    pub(super) n_rows: Option<u64>,
+    /// The folder.
+    pub(super) out: PathBuf,
+    pub(super) results: Value,
+    cost: Cost,
 }
 
 /// An empty folder for one case.
 pub(super) fn empty(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let folder = workspace.target().join("bench").join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty `{}`", folder.display()))?;
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    files::empty(&folder)?;
     Ok(folder)
 }
 
-pub(super) fn table(workspace: &Workspace, rows: &[Row]) -> String {
-    let mut text = "| command | seconds | peak memory | rows a second |\n| --- | ---: | ---: | ---: |\n".to_owned();
-    // The page shows no path of this machine.
-    let target = format!("{}/", workspace.target().display());
-    for Row { command, cost, n_rows } in rows {
-        let seconds = cost.wall.as_secs_f64();
-        let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
-        text += &format!(
-            "| `{}` | {seconds:.1} | {} | {} |\n",
-            command.replace(&target, "target/"),
-            or_nothing(cost.peak.map(bytes)),
-            or_nothing(n_rows.map(|n| format!("{:.2} million", n as f64 / seconds / 1e6))),
-        );
+/// Runs an experiment of the data folder into the folder `name`, with further arguments.
+pub(super) fn run<S: AsRef<OsStr>>(
+    workspace: &Workspace,
+    name: &str,
+    experiment: &str,
+    more: impl IntoIterator<Item = S>,
+) -> Result<Run> {
+    let out = empty(workspace, name)?;
+    let mut command = workspace.command(workspace.build_reco(false)?);
+    command.args(["run", &format!("data/experiments/{experiment}.toml")]).args(more);
+    let shown = shown(&command);
+    let cost = measure(command.arg("--out").arg(&out))?;
+    let results = files::json(&out.join("report/results.json"))?;
+    Ok(Run { command: shown, out, results, cost })
+}
+
+impl Run {
+    /// What it cost, as a table and a sentence.
+    fn costs(&self) -> String {
+        let approaches = self.results["approaches"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let trained: f64 = approaches.iter().filter_map(|approach| approach["train_seconds"].as_f64()).sum();
+        format!(
+            "| command | seconds | peak memory |\n| --- | ---: | ---: |\n| `{}` | {:.1} | {} |\n\n\
+             Training took {trained:.1} s of it, on {}.\n",
+            self.command,
+            self.seconds(),
+            self.cost.peak.map_or_else(|| "–".to_owned(), bytes),
+            self.results["device"].as_str().unwrap_or("–"),
+        )
     }
-    text
+
+    /// Its wall time.
+    pub(super) fn seconds(&self) -> f64 {
+        self.cost.wall.as_secs_f64()
+    }
+
+    /// Its report in Markdown.
+    pub(super) fn report(&self) -> Result<String> {
+        files::read(&self.out.join("report/report.md"))
+    }
 }
 
 /// The article's experiment, and how long it takes with the other optimizer.
-fn article(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let text = experiment(workspace, arguments, "article", "data/experiments/article.toml")?;
-    let reco = workspace.build_reco(arguments.release)?;
-    let out = empty(workspace, "article-lazy-adam")?;
-    let mut command = workspace.command(reco);
-    command.args(["run", "data/experiments/article.toml"]);
-    for set in of_networks("optimizer", "lazy-adam") {
-        command.args(["--set", &set]);
-    }
-    let cost = measure(command.arg("--out").arg(&out))?;
-    let trained = seconds_of_training(&read_json(&out.join("report/results.json"))?);
-    let row = table(workspace, &[Row { command: shown(&command), cost, n_rows: None }]);
-    Ok(format!("{text}\n### With `lazy-adam`\n\n{row}\nTraining took {trained:.1} s of it.\n"))
+fn article(workspace: &Workspace) -> Result<String> {
+    let text = experiment(workspace, "article", "article")?;
+    let lazy = run(workspace, "article-lazy-adam", "article", of_networks("optimizer", "lazy-adam"))?;
+    Ok(format!("{text}\n### With `lazy-adam`\n\n{}", lazy.costs()))
 }
 
-fn experiment(workspace: &Workspace, arguments: &Arguments, name: &str, file: &str) -> Result<String> {
-    let reco = workspace.build_reco(arguments.release)?;
-    let out = empty(workspace, name)?;
-    let mut command = workspace.command(reco);
-    command.args(["run", file, "--out"]).arg(&out);
-    let cost = measure(&mut command)?;
-    let results = read_json(&out.join("report/results.json"))?;
-    let trained: f64 = seconds_of_training(&results);
-    let report = fs::read_to_string(out.join("report/report.md")).context("the run left no report.md")?;
-    let mut text = table(workspace, &[Row { command: shown(&command), cost, n_rows: None }]);
-    text += &format!("\nTraining took {trained:.1} s of it, on {}.\n", results["device"].as_str().unwrap_or("–"));
+/// What a run cost, and the main sections of its report.
+fn experiment(workspace: &Workspace, name: &str, file: &str) -> Result<String> {
+    let run = run(workspace, name, file, [""; 0])?;
+    let (report, mut text) = (run.report()?, run.costs());
     for heading in ["Data and protocol", "Results", "Training"] {
         text += &format!("\n### {heading}\n\n{}\n", section(&report, heading));
     }
@@ -218,38 +130,27 @@ fn experiment(workspace: &Workspace, arguments: &Arguments, name: &str, file: &s
 }
 
 /// The article's experiment, and the same with one of its choices corrected at a time.
-fn article_choices(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let split = || vec!["split.kind=per-user-random".to_owned()];
-    let none_validates = || vec!["split.validation=0".to_owned()];
+fn article_choices(workspace: &Workspace) -> Result<String> {
+    let split = || set("split.kind=per-user-random");
+    let none_validates = || set("split.validation=0");
     let own_validation = || [of_networks("validation_split", "0"), of_networks("patience", "5")].concat();
     let choices: Vec<(&str, &str, Vec<String>)> = vec![
         ("As the article", "article", vec![]),
         ("Untrained rows at the mean of the trained ones", "article", of_networks("untrained_rows", "mean")),
         ("All training rows train", "article", of_networks("validation_split", "0")),
-        ("Scaled by training ratings alone", "article", vec!["features.scaling.fit=train".to_owned()]),
+        ("Scaled by training ratings alone", "article", set("features.scaling.fit=train")),
         ("Held-out ratings of all users and products", "article", [split(), none_validates()].concat()),
         ("The same, stopped by rows that are neither train nor test", "article", [split(), own_validation()].concat()),
         ("All of it, and one line to scale all ratings", "article-honest", vec![]),
     ];
-    let reco = workspace.build_reco(arguments.release)?;
     let metrics = ["scaled_mae", "hit_share", "article_accuracy", "article_mrr", "mrr"];
     let mut text = String::new();
     for (row, (choice, experiment, sets)) in choices.into_iter().enumerate() {
-        let out = empty(workspace, &format!("article-choices/{row}"))?;
-        let mut command = workspace.command(&reco);
-        command.args(["run", &format!("data/experiments/{experiment}.toml")]);
-        for set in sets {
-            command.args(["--set", &set]);
-        }
-        let shown = shown(&command);
-        succeed(command.arg("--out").arg(&out))?;
-        let results = read_json(&out.join("report/results.json"))?;
-        text += &format!("### {choice}\n\n`{shown}`\n\n| approach | {} |\n", metrics.join(" | "));
+        let run = run(workspace, &format!("article-choices/{row}"), experiment, sets)?;
+        text += &format!("### {choice}\n\n`{}`\n\n| approach | {} |\n", run.command, metrics.join(" | "));
         text += &format!("| --- |{}\n", " ---: |".repeat(metrics.len()));
-        for approach in results["approaches"].as_array().context("results.json has no approaches")? {
-            let value = |metric: &&str| approach["metrics"][*metric].as_f64();
-            let cell = |metric| value(metric).map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
-            let cells = metrics.iter().map(cell).collect::<Vec<_>>().join(" | ");
+        for approach in run.results["approaches"].as_array().context("results.json has no approaches")? {
+            let cells = metrics.map(|metric| cell(&approach["metrics"][metric])).join(" | ");
             text += &format!("| {} | {cells} |\n", approach["name"].as_str().unwrap_or("–"));
         }
         text += "\n";
@@ -257,14 +158,9 @@ fn article_choices(workspace: &Workspace, arguments: &Arguments) -> Result<Strin
     Ok(text)
 }
 
-pub(super) fn read_json(path: &Path) -> Result<Value> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("`{}` is not JSON", path.display()))
-}
-
-fn seconds_of_training(results: &Value) -> f64 {
-    let approaches = results["approaches"].as_array().map(Vec::as_slice).unwrap_or_default();
-    approaches.iter().filter_map(|approach| approach["train_seconds"].as_f64()).sum()
+/// A number with four digits, or a dash.
+pub(super) fn cell(value: &Value) -> String {
+    value.as_f64().map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"))
 }
 
 /// The text under `## heading`, up to the next heading of that level.
@@ -296,19 +192,19 @@ mod tests {
     }
 
     #[test]
-    fn training_is_the_sum_over_approaches() {
-        let results = json!({ "approaches": [{ "train_seconds": 1.5 }, { "train_seconds": 2.0 }, {}] });
-        assert_eq!(seconds_of_training(&results), 3.5);
-    }
-
-    #[test]
-    fn a_table_shows_rows_a_second_and_no_path_of_this_machine() {
-        let workspace = Workspace::find().unwrap();
+    fn training_is_the_sum_over_approaches_and_what_is_unknown_a_dash() {
+        let results =
+            json!({ "approaches": [{ "train_seconds": 1.5 }, { "train_seconds": 2.0 }, {}], "device": "cpu" });
         let cost = Cost { wall: Duration::from_secs(2), peak: Some(300 << 20) };
-        let command = format!("reco ingest --out {}/bench/x", workspace.target().display());
-        let row = |cost, n_rows| Row { command: command.clone(), cost, n_rows };
-        let text = table(&workspace, &[row(cost, Some(3_000_000)), row(Cost { peak: None, ..cost }, None)]);
-        assert!(text.contains("| `reco ingest --out target/bench/x` | 2.0 | 300 MiB | 1.50 million |"), "{text}");
-        assert!(text.contains("| 2.0 | – | – |"), "{text}");
+        let run = |peak| Run {
+            command: "reco run".to_owned(),
+            out: PathBuf::new(),
+            results: results.clone(),
+            cost: Cost { peak, ..cost },
+        };
+        let text = run(cost.peak).costs();
+        assert!(text.ends_with("| `reco run` | 2.0 | 300 MiB |\n\nTraining took 3.5 s of it, on cpu.\n"), "{text}");
+        assert!(run(None).costs().contains("| 2.0 | – |"));
+        assert_eq!([cell(&json!(0.25)), cell(&json!(null))], ["0.2500", "–"]);
     }
 }

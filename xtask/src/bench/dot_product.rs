@@ -11,11 +11,9 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::Arguments;
 use super::cases::empty;
 use super::machine::bytes;
-use super::plot::{self, Bar};
-use super::turns::{median, sorted};
+use super::turns::spread;
 use crate::process::{Cost, Workspace, answer, measure, parsed, shown};
 use crate::python::IMPLICIT;
 use crate::splits::{self, RATIO};
@@ -57,17 +55,19 @@ struct Metrics {
     user_auc: f64,
 }
 
-pub(super) fn run(workspace: &Workspace, _arguments: &Arguments) -> Result<String> {
-    let text = format!(
+pub(super) fn run(workspace: &Workspace) -> Result<String> {
+    let mut text = format!(
         "### Lists of ten for everyone\n\n\
-                    `cargo run --release -p reco-eval --example dot_product -- USERS ITEMS FACTORS FORMAT`: scores, masks and lists of ten \
-                    from generated embeddings, 144 items seen by each user (fewer where chance repeats). Each program runs {TURNS} times in turns with the others and ranks three times each, of which the median counts; the others have the same embeddings \
-                    and masks, and the same lists for the first twenty users. `from – to` is over the turns; \
-                    memory is that of the whole process, embeddings and masks included; the overlap is that with the lists of `f32`.\n\n\
-                    | program | users | items | factors | median s | from – to | peak memory | item table | overlap@10 | at |\n\
+                    `cargo run --release -p reco-eval --example dot_product -- USERS ITEMS FACTORS FORMAT`: scores, \
+                    masks and lists of ten from generated embeddings, 144 items seen by each user (fewer where chance \
+                    repeats). Each program runs {TURNS} times in turns with the others and ranks three times each, of \
+                    which the median counts; the others have the same embeddings and masks, and the same lists for the \
+                    first twenty users. `from – to` is over the turns; memory is that of the whole process, embeddings \
+                    and masks included; the overlap is that with the lists of `f32`.\n\n\
+                    | program | users | items | factors | median s | from – to | peak memory | item table | overlap@10 \
+                    | at |\n\
                     | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n"
     );
-    let mut text = text;
     let folder = empty(workspace, "dot-product")?;
     let program = workspace.build_example("reco-eval", "dot_product", true)?;
     // Each with its setting.
@@ -102,16 +102,13 @@ pub(super) fn run(workspace: &Workspace, _arguments: &Arguments) -> Result<Strin
     for ((name, ..), others) in programs.iter().zip(&turns).skip(FORMATS.len()) {
         ensure!(are_same(&turns[0][0].0.lists, &others[0].0.lists), "{name} finds other lists than reco");
     }
-    let mut bars = Vec::new();
     for ((name, at, ..), turns) in programs.iter().zip(&turns) {
-        text += &row(name, at, turns, &mut bars);
+        text += &row(name, at, turns);
     }
     text += &format!(
         "\nOthers by `xtask/src/bench/peers/dot_product.py`, with {}.\n",
         IMPLICIT.of(workspace, &["implicit", "numpy", "scipy"])
     );
-    let title = format!("Seconds, the best ten for everyone, {}: less is better", SIZE.join(" × "));
-    text += &format!("\n{}", plot::bars(workspace, "dot-product", &title, &bars)?);
     text += &item_tables(workspace)?;
     Ok(text)
 }
@@ -124,23 +121,14 @@ fn are_same(ours: &[Vec<u32>], theirs: &[Vec<u32>]) -> bool {
     !ours.is_empty() && sets(ours) == sets(theirs)
 }
 
-fn row(program: &str, at: &str, turns: &[(Lists, Option<u64>)], bars: &mut Vec<Bar>) -> String {
-    let seconds = sorted(&turns.iter().map(|(lists, _)| lists.median).collect::<Vec<_>>());
-    let median = median(&seconds);
+fn row(program: &str, at: &str, turns: &[(Lists, Option<u64>)]) -> String {
+    let [from, median, to] = spread(&turns.iter().map(|(lists, _)| lists.median).collect::<Vec<_>>());
     let peak = turns.iter().filter_map(|(_, peak)| *peak).max();
     let (table_bytes, overlap) = turns.first().map_or((None, None), |(lists, _)| (lists.table_bytes, lists.overlap));
-    bars.push(Bar {
-        label: program.replace('`', ""),
-        value: median,
-        shown: format!("{median:.1} s"),
-        is_ours: program.starts_with("reco"),
-    });
     let or_nothing = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
     format!(
-        "| {program} | {} | {median:.2} | {:.2} – {:.2} | {} | {} | {} | {at} |\n",
+        "| {program} | {} | {median:.2} | {from:.2} – {to:.2} | {} | {} | {} | {at} |\n",
         SIZE.join(" | "),
-        seconds[0],
-        seconds[seconds.len() - 1],
         or_nothing(peak.map(bytes)),
         or_nothing(table_bytes.map(kibibytes)),
         or_nothing(overlap.map(|overlap| format!("{overlap:.4}"))),
@@ -161,9 +149,10 @@ fn tables(command: &str, lines: &str) -> Result<String> {
     let formats: Vec<OfFormat> = lines.lines().map(parsed).collect::<Result<_>>()?;
     let exact = formats.first().context("the program answered nothing")?;
     let mut text = format!(
-        "\n### Item tables of `svd`\n\n`{command}`: `svd` learned from MovieLens 100K, the split of {RATIO}. Milliseconds of the lists of ten of \
-         all test users, of 25 turns; differences are those from `f32`.\n\n\
-         | `item_table` | item table | fastest ms | median ms | overlap@10 | ndcg@10 | difference | user_auc | rmse | difference |\n\
+        "\n### Item tables of `svd`\n\n`{command}`: `svd` learned from MovieLens 100K, the split of {RATIO}. \
+         Milliseconds of the lists of ten of all test users, of 25 turns; differences are those from `f32`.\n\n\
+         | `item_table` | item table | fastest ms | median ms | overlap@10 | ndcg@10 | difference | user_auc | rmse | \
+         difference |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     );
     for OfFormat { format, table_bytes, fastest, median, overlap, metrics: Metrics { rmse, ndcg, user_auc } } in
@@ -171,7 +160,8 @@ fn tables(command: &str, lines: &str) -> Result<String> {
     {
         let (of_ndcg, of_rmse) = (ndcg - exact.metrics.ndcg, rmse - exact.metrics.rmse);
         text += &format!(
-            "| {format} | {} | {:.1} | {:.1} | {overlap:.4} | {ndcg:.4} | {of_ndcg:+.5} | {user_auc:.4} | {rmse:.4} | {of_rmse:+.6} |\n",
+            "| {format} | {} | {:.1} | {:.1} | {overlap:.4} | {ndcg:.4} | {of_ndcg:+.5} | {user_auc:.4} | {rmse:.4} | \
+             {of_rmse:+.6} |\n",
             kibibytes(*table_bytes),
             fastest * 1e3,
             median * 1e3,

@@ -2,15 +2,13 @@
 //!
 //! Does not know the models: it runs a program for each library, which print the same lines.
 //!
-//! **Invariant**: all predict the same rows from the same rows; each section says what is in its seconds.
-
-use std::process::Command;
+//! **Invariant**: all programs learn from the same rows and predict the same rows; each section says what its seconds
+//! include.
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
-use super::Arguments;
-use super::turns::{median, sorted};
+use super::turns::{median, spread};
 use crate::process::{Workspace, answer, parsed, shown};
 use crate::python::{Environment, SURPRISE, TORCH};
 use crate::splits::{self, FOLDS};
@@ -38,65 +36,37 @@ struct OfModel {
     spread: Option<(f64, f64)>,
 }
 
-/// Our models, scoring every item of the catalogue.
-pub(super) fn ours(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let models = models(&answer(&mut our_program(workspace, arguments)?)?)?;
-    let scored = "`score` is the time of scoring the whole catalogue for every user with test rows: 1,682 items each";
-    Ok(section(&shown(&our_program(workspace, arguments)?), scored, &models))
-}
-
-fn our_program(workspace: &Workspace, arguments: &Arguments) -> Result<Command> {
-    let (ratings, _) = splits::files(workspace, FOLDS)?;
-    let mut command = workspace.cargo(&["run", "--quiet", "--package", "reco-classic", "--example", "five_folds"]);
-    if arguments.release {
-        command.arg("--release");
-    }
-    command.env("RECO_ML100K", &ratings);
-    Ok(command)
-}
-
 /// Surprise's models, predicting the test rows.
-pub(super) fn surprise(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    theirs(workspace, arguments, "surprise", &SURPRISE, &["scikit-surprise", "numpy"])
+pub(super) fn surprise(workspace: &Workspace) -> Result<String> {
+    theirs(workspace, "surprise", &SURPRISE, &["scikit-surprise", "numpy"])
 }
 
 /// LensKit's own models of the same families, predicting the test rows.
-pub(super) fn lenskit(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    theirs(workspace, arguments, "lenskit", &TORCH, &["lenskit", "torch", "numpy", "pandas", "pyarrow"])
+pub(super) fn lenskit(workspace: &Workspace) -> Result<String> {
+    theirs(workspace, "lenskit", &TORCH, &["lenskit", "torch", "numpy", "pandas", "pyarrow"])
 }
 
 /// Theirs and ours in turns, with the medians of each model's seconds.
-fn theirs(
-    workspace: &Workspace,
-    arguments: &Arguments,
-    who: &str,
-    environment: &Environment,
-    packages: &[&str],
-) -> Result<String> {
+fn theirs(workspace: &Workspace, who: &str, environment: &Environment, packages: &[&str]) -> Result<String> {
     let (ratings, folds) = splits::files(workspace, FOLDS)?;
     let mut theirs = environment.command(workspace)?;
     theirs.arg(format!("xtask/src/bench/peers/{who}_five_folds.py")).args([&ratings, &folds]);
-    let mut ours = our_program(workspace, arguments)?;
-    ours.args(["--", "--test-rows"]);
-    // Compiled before the first turn.
-    answer(
-        workspace
-            .cargo(&["build", "--quiet", "--package", "reco-classic", "--example", "five_folds"])
-            .args(arguments.release.then_some("--release")),
-    )?;
+    let mut ours = workspace.command(workspace.build_example("reco-classic", "five_folds", false)?);
+    ours.arg("--test-rows").env("RECO_ML100K", &ratings);
     let mut turns = Vec::new();
     for _ in 0..TURNS {
         turns.push([models(&answer(&mut ours)?)?, models(&answer(&mut theirs)?)?]);
     }
-    let root = format!("{}/", workspace.root().display());
-    let told = shown(&theirs).replace(&root, "");
-    let scored = format!(
-        "With {}, and `{}` in turn with it: medians of {TURNS} turns. `score` is the time of predicting the 100,000 test rows, of both",
+    let [ours, theirs_turns] = [0, 1].map(|who| medians(turns.iter().map(|turn| &turn[who])));
+    let told = shown(&theirs).replace(&format!("{}/", workspace.root().display()), "");
+    Ok(format!(
+        "`{told}`. With {}, and `cargo run -p reco-classic --example five_folds -- --test-rows` in turn with it: \
+         medians of {TURNS} turns. `score` is the time of predicting the 100,000 test rows, of both. Errors are means \
+         over the five folds, seconds are sums.\n\n{}\n### `reco` in turn with it\n\n{}",
         environment.of(workspace, packages),
-        shown(&ours),
-    );
-    let [ours, theirs] = [0, 1].map(|who| medians(turns.iter().map(|turn| &turn[who])));
-    Ok(format!("{}\n### `reco` in turn with it\n\n{}", section(&told, &scored, &theirs), table(&ours)))
+        table(&theirs_turns),
+        table(&ours),
+    ))
 }
 
 /// For each model its errors, which are the same in every turn, and the medians of its seconds.
@@ -106,11 +76,11 @@ fn medians<'a>(turns: impl Iterator<Item = &'a Vec<OfModel>>) -> Vec<OfModel> {
     let first = turns[0].iter().enumerate();
     first
         .map(|(at, model)| {
-            let both = sorted(&of(at, |model| model.fit + model.score));
+            let [from, _, to] = spread(&of(at, |model| model.fit + model.score));
             OfModel {
                 fit: median(&of(at, |model| model.fit)),
                 score: median(&of(at, |model| model.score)),
-                spread: Some((both[0], both[both.len() - 1])),
+                spread: Some((from, to)),
                 ..model.clone()
             }
         })
@@ -125,10 +95,6 @@ fn models(lines: &str) -> Result<Vec<OfModel>> {
     Ok(models)
 }
 
-fn section(command: &str, scored: &str, models: &[OfModel]) -> String {
-    format!("`{command}`. {scored}. Errors are means over the five folds, seconds are sums.\n\n{}", table(models))
-}
-
 fn table(models: &[OfModel]) -> String {
     let mut text = "| approach | variant | similarity | rmse | mae | fit | score | both, from – to | at |\n\
                     | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n"
@@ -137,7 +103,8 @@ fn table(models: &[OfModel]) -> String {
         let at = if setting.is_empty() { "all cores" } else { setting };
         let spread = spread.map_or_else(|| "–".to_owned(), |(from, to)| format!("{from:.2} – {to:.2} s"));
         text += &format!(
-            "| {approach} | {variant} | {similarity} | {rmse:.6} | {mae:.6} | {fit:.2} s | {score:.2} s | {spread} | {at} |\n"
+            "| {approach} | {variant} | {similarity} | {rmse:.6} | {mae:.6} | {fit:.2} s | {score:.2} s | {spread} | \
+             {at} |\n"
         );
     }
     text
@@ -150,7 +117,7 @@ mod tests {
     #[test]
     fn lines_become_a_table_and_nothing_is_no_measurement() {
         let line = r#"{"approach":"user-knn","variant":"basic","similarity":"msd","rmse":0.97971557,"mae":0.7736,"fit":0.1,"score":0.456}"#;
-        let text = section("a", "B", &models(line).unwrap());
+        let text = table(&models(line).unwrap());
         assert!(
             text.ends_with("| user-knn | basic | msd | 0.979716 | 0.773600 | 0.10 s | 0.46 s | – | all cores |\n"),
             "{text}"

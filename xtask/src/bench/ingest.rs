@@ -6,21 +6,22 @@
 //! what others count is what the generator made, or the case fails.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::Arguments;
-use super::cases::{Row, empty, table};
+use super::cases::empty;
 use super::machine::bytes;
-use super::plot::{self, Bar};
-use super::turns::{median, sorted};
-use crate::process::{Workspace, answer, measure, parsed, shown, succeed};
+use super::turns::{median, spread};
+use crate::process::{Workspace, answer, measure, parsed, succeed};
 use crate::python::TABLES;
 
 /// Turns of each.
 const TURNS: usize = 3;
+
+/// Ratings, users and items that are generated: about as many users and items a rating as MovieLens 25M has.
+const GENERATED: [(&str, u64); 3] = [("--ratings", 25_000_000), ("--users", 162_337), ("--items", 62_000)];
 
 /// The other programs: name, script, mode, and the settings, of which the fastest is shown. Ours comes before them.
 const PEERS: [(&str, &str, &str, &[&str]); 4] = [
@@ -41,58 +42,6 @@ struct Line {
     n_duplicates: Option<u64>,
 }
 
-/// How many users and items are generated: about as many per rating as MovieLens 25M has.
-fn users_and_items(rows: u64) -> (u64, u64) {
-    ((rows / 154).max(100), (rows / 400).clamp(100, 62_000))
-}
-
-/// The command that generates `rows` ratings in `raw`.
-fn synth(workspace: &Workspace, reco: &Path, rows: u64, raw: &Path) -> std::process::Command {
-    let (users, items) = users_and_items(rows);
-    let mut command = workspace.command(reco);
-    command.args([
-        "synth",
-        "--ratings",
-        &rows.to_string(),
-        "--users",
-        &users.to_string(),
-        "--items",
-        &items.to_string(),
-    ]);
-    command.arg("--out").arg(raw);
-    command
-}
-
-/// A stage that works on what is generated in `raw`.
-fn stage(workspace: &Workspace, reco: &Path, stage: &str, raw: &Path, out: &Path) -> std::process::Command {
-    let mut command = workspace.command(reco);
-    command.args([stage, "--set", "data.name=synthetic", "--set", "data.fetch="]);
-    command.arg("--set").arg(format!("data.path={}", raw.display()));
-    command.arg("--out").arg(out);
-    command
-}
-
-/// Our own: the generator, and the two stages that go over every rating.
-pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let reco = workspace.build_reco(arguments.release)?;
-    let folder = empty(workspace, "ingest")?;
-    let (raw, out) = (folder.join("raw"), folder.join("out"));
-    let commands = [
-        synth(workspace, &reco, arguments.rows, &raw),
-        stage(workspace, &reco, "ingest", &raw, &out),
-        stage(workspace, &reco, "features", &raw, &out),
-    ];
-    let mut rows = Vec::new();
-    for mut command in commands {
-        let cost = measure(&mut command)?;
-        rows.push(Row { command: shown(&command), cost, n_rows: Some(arguments.rows) });
-    }
-    let text = table(workspace, &rows);
-    let size = bytes(size_of(&raw)?);
-    fs::remove_dir_all(&folder)?;
-    Ok(format!("{text}\nThe generated files have {size}.\n"))
-}
-
 /// What one program took: seconds of each turn, the largest peak memory, bytes written.
 #[derive(Default)]
 struct Taken {
@@ -102,11 +51,13 @@ struct Taken {
 }
 
 /// Ours and others', turn by turn, on rows by user and on the same rows by time.
-pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let reco = workspace.build_reco(arguments.release)?;
+pub(super) fn peers(workspace: &Workspace) -> Result<String> {
+    let reco = workspace.build_reco(false)?;
     let folder = empty(workspace, "ingest-peers")?;
     let by_user = folder.join("by-user");
-    succeed(&mut synth(workspace, &reco, arguments.rows, &by_user))?;
+    let mut synth = workspace.command(&reco);
+    synth.arg("synth").args(GENERATED.map(|(flag, n)| format!("{flag}={n}"))).arg("--out").arg(&by_user);
+    succeed(&mut synth)?;
     let by_time = folder.join("by-time");
     fs::create_dir(&by_time)?;
     for file in ["movies.csv", "dataset.toml"] {
@@ -119,53 +70,34 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
     succeed(&mut sort)?;
 
     let mut text = format!(
-        "{} million generated ratings in MovieLens' CSV, {} of it, on both cores; medians of {TURNS} turns, one after the other. \
-         `reco ingest` is the whole command: SHA-256 of the file, which is also what tells later whether it has changed; every field checked \
-         and every bad row named with its line; ids numbered; of rows of one user and item the latest kept; users and items written too; \
-         all of it put on disk for certain. The others (`xtask/src/bench/peers/ingest_*.py` with {}, both with zstd at level 1 as ours) are timed without \
-         starting Python. `checked` counts rows whose rating is not from 0.5 to 5 or whose time is negative or which lack a field, users, items and \
-         pairs that come again, numbers the rows and writes them all; a field that is no number stops them.\n",
-        arguments.rows / 1_000_000,
+        "25 million generated ratings in MovieLens' CSV, {} of it, on both cores; medians of {TURNS} turns, one after \
+         the other. `reco ingest` is the whole command: SHA-256 of the file, which is also what tells later whether it \
+         has changed; every field checked and every bad row named with its line; ids numbered; of rows of one user and \
+         item the latest kept; users and items written too; all of it put on disk for certain. The others \
+         (`xtask/src/bench/peers/ingest_*.py` with {}, both with zstd at level 1 as ours) are timed without starting \
+         Python. `checked` counts rows whose rating is not from 0.5 to 5 or whose time is negative or which lack a \
+         field, users, items and pairs that come again, numbers the rows and writes them all; a field that is no \
+         number stops them.\n",
         bytes(fs::metadata(by_user.join("ratings.csv"))?.len()),
         TABLES.all(workspace),
     );
-    let mut bars = Vec::new();
-    for (order, what, raw) in [("by user", ", as MovieLens' are", by_user), ("by time", "", by_time)] {
-        let (table, medians) = compare(workspace, arguments, &reco, &folder, &raw)?;
-        text += &format!("\n### Rows {order}{what}\n\n{table}");
-        bars.extend(names().zip(medians).map(|(name, value)| Bar {
-            // A longer label finds no room beside the bars.
-            label: format!("{}, {order}", name.replace('`', "").replace("CSV to Parquet alone", "no checks")),
-            value,
-            shown: format!("{value:.2} s"),
-            is_ours: name.contains("reco"),
-        }));
+    for (order, raw) in [("by user, as MovieLens' are", by_user), ("by time", by_time)] {
+        text += &format!("\n### Rows {order}\n\n{}", compare(workspace, &reco, &folder, &raw)?);
     }
-    let title = format!("Seconds, {} million ratings from CSV to Parquet: less is better", arguments.rows / 1_000_000);
-    text += &format!("\n{}", plot::bars(workspace, "ingest-peers", &title, &bars)?);
     fs::remove_dir_all(&folder)?;
     Ok(text)
 }
 
-/// All programs, in the order of the table.
-fn names() -> impl Iterator<Item = &'static str> {
-    ["`reco ingest`"].into_iter().chain(PEERS.map(|(name, ..)| name))
-}
-
-/// The table of all, and the median of the seconds of each.
-fn compare(
-    workspace: &Workspace,
-    arguments: &Arguments,
-    reco: &Path,
-    folder: &Path,
-    raw: &Path,
-) -> Result<(String, Vec<f64>)> {
-    let (out, file): (PathBuf, PathBuf) = (folder.join("out"), folder.join("out.parquet"));
+/// The table of all.
+fn compare(workspace: &Workspace, reco: &Path, folder: &Path, raw: &Path) -> Result<String> {
+    let (out, file) = (folder.join("out"), folder.join("out.parquet"));
     let mut ours = Taken::default();
     let mut others: [Vec<Taken>; PEERS.len()] =
         PEERS.map(|(.., settings)| settings.iter().map(|_| Taken::default()).collect());
     for _ in 0..TURNS {
-        let cost = measure(&mut stage(workspace, reco, "ingest", raw, &out))?;
+        let mut ingest = workspace.command(reco);
+        ingest.args(["ingest", "--set", "data.name=synthetic", "--set", "data.fetch=", "--set"]);
+        let cost = measure(ingest.arg(format!("data.path={}", raw.display())).arg("--out").arg(&out))?;
         ours.add(cost.wall.as_secs_f64(), cost.peak.unwrap_or_default(), &out.join("tables/ratings.parquet"))?;
         fs::remove_dir_all(&out)?;
         for ((name, script, mode, settings), taken) in PEERS.iter().zip(&mut others) {
@@ -179,7 +111,7 @@ fn compare(
                 let line: Line = parsed(&answer(command.arg(setting))?)?;
                 if *mode == "checked" {
                     let counted = [line.n_rows, line.n_users, line.n_bad, line.n_duplicates];
-                    let made = [arguments.rows, users_and_items(arguments.rows).0, 0, 0].map(Some);
+                    let made = [GENERATED[0].1, GENERATED[1].1, 0, 0].map(Some);
                     ensure!(counted == made, "{name}, {setting}, counts `{counted:?}`, not `{made:?}`");
                 }
                 taken.add(line.seconds, line.peak, &file)?;
@@ -190,41 +122,34 @@ fn compare(
     let mut text = "| who | seconds | from – to | million rows a second | beside ours | peak memory | written | at |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n"
         .to_owned();
-    let mut fastest = vec![(&ours, "all cores")];
-    for ((.., settings), taken) in PEERS.iter().zip(&others) {
-        let by_median =
-            |(a, _): &(&Taken, &str), (b, _): &(&Taken, &str)| median(&a.seconds).total_cmp(&median(&b.seconds));
-        fastest.extend(taken.iter().zip(settings.iter().copied()).min_by(by_median));
+    let mut fastest = vec![("`reco ingest`", &ours, "all cores")];
+    for ((name, .., settings), taken) in PEERS.iter().zip(&others) {
+        let by_median = |(a, _): &(&Taken, &&str), (b, _): &(&Taken, &&str)| a.median().total_cmp(&b.median());
+        let of_it = taken.iter().zip(settings.iter()).min_by(by_median);
+        fastest.extend(of_it.map(|(taken, setting)| (*name, taken, *setting)));
     }
-    let medians: Vec<f64> = fastest.iter().map(|(taken, _)| median(&taken.seconds)).collect();
-    for ((name, (taken, setting)), median) in names().zip(&fastest).zip(&medians) {
-        let seconds = sorted(&taken.seconds);
+    for (name, taken, setting) in fastest {
+        let [from, median, to] = spread(&taken.seconds);
         text += &format!(
-            "| {name} | {median:.2} | {:.2} – {:.2} | {:.1} | {:.2} | {} | {} | {setting} |\n",
-            seconds[0],
-            seconds[TURNS - 1],
-            arguments.rows as f64 / median / 1e6,
-            median / medians[0],
+            "| {name} | {median:.2} | {from:.2} – {to:.2} | {:.1} | {:.2} | {} | {} | {setting} |\n",
+            GENERATED[0].1 as f64 / median / 1e6,
+            median / ours.median(),
             bytes(taken.peak),
             bytes(taken.written),
         );
     }
-    Ok((text, medians))
+    Ok(text)
 }
 
 impl Taken {
+    fn median(&self) -> f64 {
+        median(&self.seconds)
+    }
+
     fn add(&mut self, seconds: f64, peak: u64, file: &Path) -> Result<()> {
         self.seconds.push(seconds);
         self.peak = self.peak.max(peak);
         self.written = fs::metadata(file).with_context(|| format!("`{}` was not written", file.display()))?.len();
         Ok(())
     }
-}
-
-fn size_of(folder: &Path) -> Result<u64> {
-    let mut size = 0;
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
-        size += entry?.metadata()?.len();
-    }
-    Ok(size)
 }

@@ -12,9 +12,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::Arguments;
-use super::cases::{empty, read_json};
-use crate::process::{Workspace, answer, measure, shown, succeed};
+use super::cases::{cell, empty, run};
+use crate::process::{Workspace, answer, shown, succeed};
 use crate::python::{Environment, IMPLICIT, RECBOLE, SURPRISE as WITH_SURPRISE, TORCH};
 
 const RANKING: &str = "data/experiments/ratio-811.toml";
@@ -24,10 +23,10 @@ const FOLD: &str = "split.fold=0";
 /// The columns that are shown of each model.
 const SHOWN: [&str; 6] = ["recall@10", "ndcg@10", "mrr@10", "hit@10", "coverage@10", "novelty@10"];
 
-/// What is shown of each way to write a file.
+/// The columns that are shown of each file of scores.
 const TRAPS: [&str; 7] = ["recall@10", "ndcg@10", "ndcg@20", "user_auc", "n_scores", "n_unknown", "n_masked"];
 
-/// The files that the script of traps writes.
+/// The files that `others_traps.py` writes: the same scores in several ways, some of them wrong.
 const WRITTEN: [&str; 6] = [
     "all items",
     "items unseen in training",
@@ -37,12 +36,12 @@ const WRITTEN: [&str; 6] = [
     "two decimals",
 ];
 
-/// Somebody else's model.
+/// A model of another library.
 struct Peer {
     name: &'static str,
     script: &'static str,
     python: &'static Environment,
-    /// How many threads OpenBLAS may have, where a library asks for a number: implicit's factors depend on it.
+    /// The number of OpenBLAS threads, where the library asks for one: implicit's factors depend on it.
     threads: Option<&'static str>,
     model: &'static str,
     /// Its own metrics, each with our column of that name or the nearest one.
@@ -109,19 +108,15 @@ struct Agreement {
     ours: (&'static str, f64),
 }
 
-pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let reco = workspace.build_reco(arguments.release)?;
+pub(super) fn measured(workspace: &Workspace) -> Result<String> {
+    let reco = workspace.build_reco(false)?;
     let folder = empty(workspace, "others")?;
     let (mut models, mut agreements) = (String::new(), Vec::new());
     for approach in ["popularity", "item-knn"] {
-        let out = folder.join(approach);
-        let mut command = workspace.command(&reco);
-        command.args(["run", RANKING, "--approach", approach, "--out"]).arg(&out);
-        let cost = measure(&mut command)?;
-        let results = read_json(&out.join("report/results.json"))?;
-        models += &row(&format!("reco `{approach}`"), &results["approaches"][0]["metrics"], cost.wall.as_secs_f64());
+        let run = run(workspace, &format!("others/{approach}"), "ratio-811", ["--approach", approach])?;
+        models += &row(&format!("reco `{approach}`"), &run.results["approaches"][0]["metrics"], run.seconds());
     }
-    // Any run has the split; others learn from the first one's.
+    // All runs have the same split; the other libraries read that of the first.
     let ranking = Ground { reco: &reco, experiment: RANKING, out: folder.join("popularity") };
     for peer in &PEERS {
         let (metrics, seconds) = ranking.peer(workspace, peer, &folder, &[], "", &mut agreements)?;
@@ -136,11 +131,11 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     let stars = Ground { reco: &reco, experiment: STARS, out };
     stars.peer(workspace, &SURPRISE, &folder, &["--stars", "--repetition", FOLD], FOLD, &mut agreements)?;
     Ok(format!(
-        "`reco run {RANKING}` for reco's own; for each of the others its script `xtask/src/bench/peers/others_*.py`, which writes \
-         scores, and then `reco evaluate --scores`; with {}. Seconds are those of the whole process, on all cores: of the others loading the \
-         library, learning, scoring and writing, and measuring themselves (implicit with OPENBLAS_NUM_THREADS=1, as it asks); of reco everything from \
-         the raw ratings to the report. They are of one run each. \
-         Models have the defaults of their library, and are not tuned.\n\n\
+        "`reco run {RANKING}` for reco's own; for each of the others its script `xtask/src/bench/peers/others_*.py`, \
+         which writes scores, and then `reco evaluate --scores`; with {}. Seconds are those of the whole process, on \
+         all cores: of the others loading the library, learning, scoring and writing, and measuring themselves \
+         (implicit with OPENBLAS_NUM_THREADS=1, as it asks); of reco everything from the raw ratings to the report. \
+         They are of one run each. Models have the defaults of their library, and are not tuned.\n\n\
          | model | {} | seconds |\n| --- |{} ---: |\n{models}\n\
          ### Their own ruler and ours\n\n\
          {}\n\
@@ -180,12 +175,7 @@ impl Ground<'_> {
         let begun = Instant::now();
         let lines = answer(script.env("PYTHONWARNINGS", "ignore"))?;
         let seconds = begun.elapsed().as_secs_f64();
-        let mut evaluate = workspace.command(self.reco);
-        evaluate.args(["evaluate", "--json", "--experiment", self.experiment, "--out"]).arg(&self.out);
-        evaluate.arg("--scores").arg(&file).args(flags);
-        let answered = answer(&mut evaluate)?;
-        let answered: Value =
-            serde_json::from_str(&answered).with_context(|| format!("`{}` answered `{answered}`", shown(&evaluate)))?;
+        let answered = self.evaluate(workspace, &file, flags)?;
         let metrics = answered["metrics"].clone();
         agreements.extend(agree(peer, &lines, &metrics)?);
         Ok((metrics, seconds))
@@ -207,11 +197,8 @@ impl Ground<'_> {
         let mut text = format!("| the file has | {} |\n| --- |{}\n", TRAPS.join(" | "), " ---: |".repeat(TRAPS.len()));
         for name in WRITTEN {
             let answered = self.evaluate(workspace, &to.join(format!("{name}.parquet")), &[])?;
-            let cell = |column: &str| match (answered["metrics"][column].as_f64(), answered[column].as_u64()) {
-                (Some(value), _) => format!("{value:.4}"),
-                (None, Some(count)) => count.to_string(),
-                (None, None) => "–".to_owned(),
-            };
+            let count = |column: &str| answered[column].as_u64().map(|count| count.to_string());
+            let cell = |column| count(column).unwrap_or_else(|| cell(&answered["metrics"][column]));
             text += &format!("| {name} | {} |\n", TRAPS.map(cell).join(" | "));
         }
         Ok(text)
@@ -241,8 +228,7 @@ fn agree(peer: &Peer, lines: &str, metrics: &Value) -> Result<Vec<Agreement>> {
 }
 
 fn row(model: &str, metrics: &Value, seconds: f64) -> String {
-    let cell = |name| metrics[name].as_f64().map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
-    format!("| {model} | {} | {seconds:.1} |\n", SHOWN.map(cell).join(" | "))
+    format!("| {model} | {} | {seconds:.1} |\n", SHOWN.map(|name| cell(&metrics[name])).join(" | "))
 }
 
 fn agreement(agreements: &[Agreement]) -> String {

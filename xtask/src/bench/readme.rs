@@ -176,7 +176,8 @@ fn tables(results: &str) -> Result<String> {
     }
     let tables = by_machine.iter().map(|(machine, lines)| {
         format!(
-            "{machine}:\n\n| work | who | took or did | beside ours | quality | at |\n| --- | --- | ---: | --- | --- | --- |\n{}",
+            "{machine}:\n\n| work | who | took or did | beside ours | quality | at |\n| --- | --- | ---: | --- | --- | \
+             --- |\n{}",
             lines.trim_end()
         )
     });
@@ -276,7 +277,7 @@ fn lines(work: &Work, found: &[Found]) -> Result<String> {
     Ok(text)
 }
 
-/// Whether the other's error is the smaller one, beyond what rounding to four places hides.
+/// Whether the other's error is smaller than ours, by more than rounding to four places can hide.
 fn worse_error(row: &Row, ours: &Found, theirs: &Found) -> bool {
     row.quality.iter().any(|(column, name)| {
         let errors = (ours.number(column), theirs.number(column));

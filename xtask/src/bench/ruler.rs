@@ -11,10 +11,9 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
-use super::Arguments;
 use super::cases::empty;
 use super::machine::bytes;
-use super::turns::{median, sorted};
+use super::turns::spread;
 use crate::process::{Cost, Workspace, answer, measure, parsed, shown, succeed};
 use crate::python::EVALUATORS;
 use crate::splits::{self, RATIO};
@@ -40,7 +39,7 @@ struct OfEvaluator {
     values: BTreeMap<String, f64>,
 }
 
-pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
+pub(super) fn run(workspace: &Workspace) -> Result<String> {
     let (ratings, split) = splits::files(workspace, RATIO)?;
     let folder = workspace.target().join("bench/ruler");
     let inputs = |script: &str| -> Result<Command> {
@@ -49,11 +48,8 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
         Ok(command)
     };
     succeed(inputs("ruler_inputs.py")?.args([&ratings, &split, &folder]))?;
-    let mut ours = workspace.cargo(&["run", "--quiet", "--package", "reco-eval", "--example", "ruler"]);
-    if arguments.release {
-        ours.arg("--release");
-    }
-    ours.arg("--").arg(&folder);
+    let mut ours = workspace.cargo(&["run", "--quiet", "--package", "reco-eval", "--example", "ruler", "--"]);
+    ours.arg(&folder);
     let mut theirs = inputs("ruler_numpy.py")?;
     theirs.arg(&folder);
     let mut turns = Vec::new();
@@ -67,7 +63,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
 
 /// The whole evaluation at the size of MovieLens 20M, scoring included, optimised; with half the users, with half the
 /// items, to see how the cost grows; and in NumPy.
-pub(super) fn large(workspace: &Workspace, _arguments: &Arguments) -> Result<String> {
+pub(super) fn large(workspace: &Workspace) -> Result<String> {
     let folder = empty(workspace, "full-ranking")?;
     let program = workspace.build_example("reco-eval", "full_ranking", true)?;
     let ours = "reco, all metrics";
@@ -94,9 +90,11 @@ pub(super) fn large(workspace: &Workspace, _arguments: &Arguments) -> Result<Str
     }
     let mut text = format!(
         "`cargo run --release -p reco-eval --example full_ranking -- USERS ITEMS FACTORS`, and in turns with it \
-         `xtask/src/bench/peers/full_ranking_numpy.py` with {}, both on all cores: generated embeddings and test rows. `score` is the time of dot \
-         products alone, `evaluate` that of scoring, masking, ranking and measuring; medians of {TURNS} turns.\n\n\
-         | evaluator | users | items | factors | test rows | score s | evaluate s | from – to | whole process s | peak memory |\n\
+         `xtask/src/bench/peers/full_ranking_numpy.py` with {}, both on all cores: generated embeddings and test rows. \
+         `score` is the time of dot products alone, `evaluate` that of scoring, masking, ranking and measuring; \
+         medians of {TURNS} turns.\n\n\
+         | evaluator | users | items | factors | test rows | score s | evaluate s | from – to | whole process s | peak \
+         memory |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
         EVALUATORS.of(workspace, &["numpy"]),
     );
@@ -107,16 +105,13 @@ pub(super) fn large(workspace: &Workspace, _arguments: &Arguments) -> Result<Str
 }
 
 fn large_row(evaluator: &str, users: u32, items: u32, turns: &[(Large, Cost)]) -> String {
-    let of = |seconds: fn(&(Large, Cost)) -> f64| sorted(&turns.iter().map(seconds).collect::<Vec<_>>());
-    let evaluate = of(|(one, _)| one.evaluate);
+    let of = |seconds: fn(&(Large, Cost)) -> f64| spread(&turns.iter().map(seconds).collect::<Vec<_>>());
+    let [from, evaluate, to] = of(|(one, _)| one.evaluate);
     format!(
-        "| {evaluator} | {users} | {items} | 64 | {} | {:.1} | {:.1} | {:.1} – {:.1} | {:.1} | {} |\n",
+        "| {evaluator} | {users} | {items} | 64 | {} | {:.1} | {evaluate:.1} | {from:.1} – {to:.1} | {:.1} | {} |\n",
         turns[0].0.n_test,
-        median(&of(|(one, _)| one.score)),
-        median(&evaluate),
-        evaluate[0],
-        evaluate[evaluate.len() - 1],
-        median(&of(|(_, cost)| cost.wall.as_secs_f64())),
+        of(|(one, _)| one.score)[1],
+        of(|(_, cost)| cost.wall.as_secs_f64())[1],
         turns.iter().filter_map(|(_, cost)| cost.peak).max().map_or_else(|| "–".to_owned(), bytes),
     )
 }
@@ -138,20 +133,20 @@ fn section(commands: &str, packages: &str, turns: &[Vec<OfEvaluator>]) -> Result
         bail!("the programs answered nothing")
     };
     let mut text = format!(
-        "{commands}, with {packages}: popularity on MovieLens 100K, the split of {RATIO}, {n_users} users and {n_items} items; every test \
-         row is relevant. Milliseconds of masking, ranking and measuring, scores being ready: reco on all cores, NumPy on one, ranx on its own choice. \
-         Medians of {TURNS} turns, each with the median of 25 evaluations; `first` is the first evaluation of a process. Values differ where a \
-         program takes any of the items that tie.\n\n\
+        "{commands}, with {packages}: popularity on MovieLens 100K, the split of {RATIO}, {n_users} users and \
+         {n_items} items; every test row is relevant. Milliseconds of masking, ranking and measuring, scores being \
+         ready: reco on all cores, NumPy on one, ranx on its own choice. Medians of {TURNS} turns, each with the \
+         median of 25 evaluations; `first` is the first evaluation of a process. Values differ where a program takes \
+         any of the items that tie.\n\n\
          | evaluator | metrics | median | from – to | first | {} |\n| --- | ---: | ---: | ---: | ---: |{}\n",
         SHOWN.join(" | "),
         " ---: |".repeat(SHOWN.len()),
     );
     for (at, one) in turns[0].iter().enumerate() {
         let of = |seconds: fn(&OfEvaluator) -> f64| {
-            sorted(&turns.iter().filter_map(|turn| turn.get(at)).map(|one| 1e3 * seconds(one)).collect::<Vec<_>>())
+            spread(&turns.iter().filter_map(|turn| turn.get(at)).map(|one| 1e3 * seconds(one)).collect::<Vec<_>>())
         };
-        let (all, first) = (of(|one| one.median), median(&of(|one| one.first)));
-        let (middle, from, to) = (median(&all), all[0], all[all.len() - 1]);
+        let ([from, middle, to], [_, first, _]) = (of(|one| one.median), of(|one| one.first));
         let values =
             SHOWN.map(|name| one.values.get(name).map_or_else(|| "–".to_owned(), |value| format!("{value:.4}")));
         let n_metrics = one.n_metrics.unwrap_or(one.values.len());

@@ -14,18 +14,17 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Arguments;
 use super::cases::empty;
 use super::plot::{self, Bar};
-use super::turns::{mean, median, sorted};
-use crate::process::{Workspace, answer, measure, parsed};
+use super::turns::{mean, median, spread};
+use crate::process::{Workspace, answer, parsed};
 use crate::python::{Environment, KERAS, RECBOLE, TORCH};
 use crate::splits::{self, RATIO};
 
 /// Turns of each.
 const TURNS: usize = 5;
 
-/// The same where other programs take part, which are slow.
+/// Turns of each where other programs take part, which are slow.
 const PEER_TURNS: usize = 3;
 
 /// Approach, batch size, optimizer.
@@ -54,21 +53,18 @@ const GPU_CASES: [(&str, &str, &str); 4] = [
 
 /// What a program prints.
 #[derive(Clone, Copy, Deserialize)]
-pub(super) struct Line {
-    pub(super) ratings_per_second: f64,
-    /// Users and items that a batch meets for each of its ratings; only ours prints it.
-    #[serde(default)]
-    pub(super) rows_per_rating: f64,
+struct Line {
+    ratings_per_second: f64,
     /// Only ours ranks.
     #[serde(default)]
-    pub(super) ranking_seconds: f64,
+    ranking_seconds: f64,
     /// The error of ratings that were not learned from, where there are any.
     #[serde(default)]
-    pub(super) error: Option<f64>,
+    error: Option<f64>,
 }
 
-pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let program = build(workspace, arguments)?;
+pub(super) fn run(workspace: &Workspace) -> Result<String> {
+    let program = build(workspace)?;
     let measured = |words: [&str; 4], threads: Option<&str>| {
         let mut command = workspace.command(&program);
         command.args(words);
@@ -79,8 +75,9 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
     };
     let mut ranked = Vec::new();
     let mut text = format!(
-        "`cargo run -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP`: 80,000 ratings an epoch of 943 users \
-         and 1,682 items, embeddings of 50. Ratings a second, medians of {TURNS} turns; in brackets the fastest.\n\n\
+        "`cargo run -p reco-models --example train_speed -- APPROACH BATCH_SIZE OPTIMIZER STEP`: 80,000 ratings an \
+         epoch of 943 users and 1,682 items, embeddings of 50. Ratings a second, medians of {TURNS} turns; in brackets \
+         the fastest.\n\n\
          | approach | batch | optimizer | autodiff (`plain`) | fused, one core | fused, all cores | fused / plain |\n\
          | --- | ---: | --- | ---: | ---: | ---: | ---: |\n"
     );
@@ -95,25 +92,23 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<String
                 ranked.push(on_all_cores.ranking_seconds);
             }
         }
-        let cells = turns.map(|turns| {
-            let turns = sorted(&turns);
-            (turns[TURNS / 2], turns[TURNS - 1])
-        });
+        let cells = turns.map(|turns| spread(&turns));
         let [plain, one, all] =
-            cells.map(|(median, fastest)| format!("{} k ({} k)", thousands(median), thousands(fastest)));
-        let ratio = cells[2].0 / cells[0].0;
+            cells.map(|[_, median, fastest]| format!("{} k ({} k)", thousands(median), thousands(fastest)));
+        let ratio = cells[2][1] / cells[0][1];
         text += &format!("| {approach} | {batch} | `{optimizer}` | {plain} | {one} | {all} | {ratio:.1} |\n");
     }
     let seconds = median(&ranked);
     let pairs = 943.0 * 1682.0 / seconds / 1e6;
     text += &format!(
-        "\nThe best ten of 1,682 items for each of 943 users, by `neural`: {seconds:.3} s, {pairs:.0} million pairs a second.\n"
+        "\nThe best ten of 1,682 items for each of 943 users, by `neural`: {seconds:.3} s, {pairs:.0} million pairs a \
+         second.\n"
     );
     text += &on_wgpu(workspace, &program)?;
     Ok(text)
 }
 
-/// The same on wgpu, by kernels and by autodiff, where there is an adapter.
+/// Measures the same on wgpu, by kernels and by autodiff, if there is an adapter.
 fn on_wgpu(workspace: &Workspace, program: &Path) -> Result<String> {
     let doctor = workspace.build_reco(false)?;
     let doctor: Value = parsed(&answer(workspace.command(doctor).args(["doctor", "--json"]))?)?;
@@ -142,35 +137,14 @@ fn on_wgpu(workspace: &Workspace, program: &Path) -> Result<String> {
         let ratio = plain / fused;
         text += &format!("| {approach} | {batch} | `{optimizer}` | {plain:.1} | {fused:.1} | {ratio:.1} |\n");
     }
-    if adapter["name"].as_str().is_some_and(|name| name.contains("llvmpipe")) {
-        text += &of_shaders(workspace, program)?;
-    }
     Ok(text)
-}
-
-/// The time that is saved because the driver keeps the shaders that it compiled.
-fn of_shaders(workspace: &Workspace, program: &Path) -> Result<String> {
-    let mut turns: [Vec<f64>; 2] = Default::default();
-    for _ in 0..PEER_TURNS {
-        let kept = empty(workspace, "shaders")?;
-        for turn in &mut turns {
-            let mut command = workspace.command(program);
-            command.args(["neural", "128", "lazy-adam", "fused", "wgpu", "1", "128", "0"]);
-            turn.push(measure(command.env("MESA_SHADER_CACHE_DIR", &kept))?.wall.as_secs_f64());
-        }
-    }
-    let [first, second] = turns.map(|turns| median(&turns));
-    Ok(format!(
-        "\nA process that trains on 128 ratings there takes {first:.2} s the first time, and {second:.2} s when the driver has kept its \
-         shaders from the run before.\n"
-    ))
 }
 
 /// A program that trains such a network, and the settings of which the fastest takes part.
 struct Contender {
     name: &'static str,
     program: Program,
-    /// Without threads: each setting is tried with as many threads as cores, and the fastest also with one.
+    /// Numbers of threads aside: each setting is tried with as many threads as cores, and the fastest also with one.
     settings: &'static [&'static [&'static str]],
 }
 
@@ -196,7 +170,7 @@ const DENSE: &[Contender] = &[
     Contender { name: "RecBole's NeuMF", program: Program::Script("train_recbole.py", &RECBOLE), settings: &[&[]] },
 ];
 
-/// Contenders where rows that a batch does not meet stay as they are.
+/// Contenders that change only the rows of a batch.
 const SPARSE: &[Contender] = &[
     Contender { name: "reco `lazy-adam`", program: Program::Ours("lazy-adam"), settings: &[&[]] },
     Contender {
@@ -217,8 +191,8 @@ struct Learned {
 }
 
 /// The neural network in reco, Keras, PyTorch and RecBole, turn by turn in one run.
-pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<String> {
-    let program = build(workspace, arguments)?;
+pub(super) fn peers(workspace: &Workspace) -> Result<String> {
+    let program = build(workspace)?;
     let folder = empty(workspace, "train-peers")?;
     let n = write_parts(workspace, &folder)?;
     let arena = Arena { workspace, program: &program, folder: &folder, begun: Instant::now() };
@@ -234,13 +208,13 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
             let (batch, _) = batch;
             let ours = median(&learned[0].speeds);
             for (Contender { name, .. }, Learned { speeds, errors, setting }) in contenders.iter().zip(&learned) {
-                let (value, sorted) = (median(speeds), sorted(speeds));
+                let [from, value, to] = spread(speeds);
                 let error = if errors.is_empty() { "–".to_owned() } else { format!("{:.4}", mean(errors)) };
                 tables += &format!(
                     "| {batch} | {name} | {} | {} – {} | {:.1} | {error} | {setting} |\n",
                     thousands(value),
-                    thousands(sorted[0]),
-                    thousands(sorted[sorted.len() - 1]),
+                    thousands(from),
+                    thousands(to),
                     ours / value,
                 );
                 let (label, shown) =
@@ -251,13 +225,15 @@ pub(super) fn peers(workspace: &Workspace, arguments: &Arguments) -> Result<Stri
     }
     let of_batches = BATCHES.map(|(batch, epochs)| format!("{epochs} epochs in batches of {batch}")).join(", ");
     let mut text = format!(
-        "The article's neural network on MovieLens 100K, the train part of {RATIO}: {n} ratings of 943 users and 1,682 items, {of_batches}. \
-         reco by `crates/reco-models/examples/train_speed.rs`, the others by `xtask/src/bench/peers/train_*.py` with {}; {}; RecBole with {}. \
-         Thousands of ratings a second, medians of {PEER_TURNS} turns, each with a seed of its own; compiling and starting are not counted. Each runs on \
-         all cores with each of its settings, once, and with the fastest of them on one; the fastest of all, which the row says, takes part in \
-         the turns. `times` is how many times as fast reco's row is. The error is the mean absolute one of the valid part's ratings, on the scale \
-         from a half to 1 that is trained on, the mean of the turns. RecBole has another network of the same size, which predicts no stars; it \
-         draws a negative beside each rating, and both count as ratings.\n",
+        "The article's neural network on MovieLens 100K, the train part of {RATIO}: {n} ratings of 943 users and 1,682 \
+         items, {of_batches}. reco by `crates/reco-models/examples/train_speed.rs`, the others by \
+         `xtask/src/bench/peers/train_*.py` with {}; {}; RecBole with {}. Thousands of ratings a second, medians of \
+         {PEER_TURNS} turns, each with a seed of its own; compiling and starting are not counted. Each runs on all \
+         cores with each of its settings, once, and with the fastest of them on one; the fastest of all, which the row \
+         says, takes part in the turns. `times` is how many times as fast reco's row is. The error is the mean \
+         absolute one of the valid part's ratings, on the scale from a half to 1 that is trained on, the mean of the \
+         turns. RecBole has another network of the same size, which predicts no stars; it draws a negative beside each \
+         rating, and both count as ratings.\n",
         KERAS.of(workspace, &["keras", "tensorflow-cpu"]),
         TORCH.of(workspace, &["torch", "numpy"]),
         RECBOLE.of(workspace, &["recbole", "torch", "numpy"]),
@@ -369,8 +345,8 @@ fn write_parts(workspace: &Workspace, folder: &Path) -> Result<usize> {
 }
 
 /// Builds the program that trains.
-pub(super) fn build(workspace: &Workspace, arguments: &Arguments) -> Result<PathBuf> {
-    workspace.build_example("reco-models", "train_speed", arguments.release)
+fn build(workspace: &Workspace) -> Result<PathBuf> {
+    workspace.build_example("reco-models", "train_speed", false)
 }
 
 /// The ratings a second that a program says it learned from.
@@ -379,7 +355,7 @@ fn speed(command: &mut Command) -> Result<f64> {
 }
 
 /// The line that a program prints.
-pub(super) fn line(command: &mut Command) -> Result<Line> {
+fn line(command: &mut Command) -> Result<Line> {
     parsed(&answer(command)?)
 }
 

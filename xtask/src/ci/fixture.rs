@@ -5,12 +5,12 @@
 //! **Invariant**: a file that only one run left, or that differs in more than its times, is an error that names it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::files;
 use crate::process::{Workspace, succeed};
 
 /// The experiment: seconds long, and nothing to fetch.
@@ -26,9 +26,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
     let folder = workspace.target().join("fixture");
     let runs = ["first", "second"].map(|run| folder.join(run));
     for out in &runs {
-        if out.exists() {
-            fs::remove_dir_all(out).with_context(|| format!("cannot remove `{}`", out.display()))?;
-        }
+        files::remove(out)?;
         let mut command = workspace.command(&reco);
         command.args(["run", EXPERIMENT, "--out"]).arg(out);
         succeed(&mut command)?;
@@ -43,7 +41,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<()> {
 
 /// How many files the two folders have, all of them equal.
 pub(crate) fn compare(first: &Path, second: &Path) -> Result<usize> {
-    let (in_first, in_second) = (files(first)?, files(second)?);
+    let (in_first, in_second) = (inside(first)?, inside(second)?);
     if let Some(alone) = in_first.symmetric_difference(&in_second).next() {
         bail!("only one of two equal runs left `{}`", alone.display());
     }
@@ -60,28 +58,17 @@ pub(crate) fn compare(first: &Path, second: &Path) -> Result<usize> {
     Ok(in_first.len())
 }
 
-fn files(folder: &Path) -> Result<BTreeSet<PathBuf>> {
-    let context = || format!("cannot read `{}`", folder.display());
-    let mut found = BTreeSet::new();
-    for entry in fs::read_dir(folder).with_context(context)? {
-        let path = entry.with_context(context)?.path();
-        let name = PathBuf::from(path.file_name().unwrap_or_default());
-        if path.is_dir() {
-            found.extend(files(&path)?.into_iter().map(|file| name.join(file)));
-        } else {
-            found.insert(name);
-        }
-    }
-    Ok(found)
+/// The files of a folder, by their paths in it.
+fn inside(folder: &Path) -> Result<BTreeSet<PathBuf>> {
+    files::all(folder)?.iter().map(|path| Ok(path.strip_prefix(folder)?.to_owned())).collect()
 }
 
 /// The file's bytes, less what was measured.
 fn comparable(path: &Path) -> Result<Vec<u8>> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let bytes = files::bytes(path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("json") => {
-            let mut value =
-                serde_json::from_slice(&bytes).with_context(|| format!("`{}` is not JSON", path.display()))?;
+            let mut value = files::json(path)?;
             without_measurements(&mut value);
             Ok(value.to_string().into_bytes())
         }
@@ -129,6 +116,8 @@ fn without_run(page: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn folder(name: &str, files: &[(&str, &str)]) -> PathBuf {

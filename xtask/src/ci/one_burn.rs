@@ -40,7 +40,8 @@ fn finding(package: &str, line: &str, whole: &BTreeSet<String>) -> String {
     let others: Vec<&str> = whole.iter().filter(|other| other.starts_with(&name)).map(String::as_str).collect();
     format!(
         "`cargo test -p {package}` compiles `{line}`, and the workspace `{}`, so that Burn is compiled twice\n\
-         hint: name the features in the root `Cargo.toml` (\"Features alone\") and in [dev-dependencies] of `{package}`",
+         hint: name the features in the root `Cargo.toml` (\"Features alone\") and in [dev-dependencies] of \
+         `{package}`",
         others.join("`, `")
     )
 }

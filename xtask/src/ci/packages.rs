@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::{HEAVY, PACKAGE};
+use crate::files::remove;
 use crate::process::{Workspace, answer, succeed};
 
 /// The crate that re-exports the others.
@@ -47,7 +48,7 @@ pub(super) fn outside(workspace: &Workspace) -> Result<()> {
     let tree = answer(of_outside("tree").args(["--prefix", "none"]))?;
     let brought: Vec<&str> = tree.lines().filter(|line| KEPT_OUT.iter().any(|name| line.starts_with(name))).collect();
     if !brought.is_empty() {
-        bail!("`xtask/outside` compiles `{}`, which its two crates are to keep out", brought.join("`, `"));
+        bail!("`xtask/outside` compiles `{}`, which its two crates must keep out", brought.join("`, `"));
     }
     succeed(of_outside("run").arg("--quiet"))
 }
@@ -78,14 +79,5 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
         Ok(entries) => Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error).with_context(|| format!("cannot read `{}`", folder.display())),
-    }
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove `{}`", folder.display()))
-        }
-        _ => Ok(()),
     }
 }

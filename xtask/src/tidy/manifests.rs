@@ -4,19 +4,18 @@
 //!
 //! **Invariant**: a crate cannot opt out of the workspace's lints unnoticed.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use toml::Table;
 
+use crate::files;
 use crate::process::Workspace;
 
 pub(super) fn check(workspace: &Workspace) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for package in &workspace.metadata.packages {
-        let text = fs::read_to_string(&package.manifest_path)
-            .with_context(|| format!("cannot read `{}`", package.manifest_path.display()))?;
+        let text = files::read(&package.manifest_path)?;
         let shown = package.manifest_path.strip_prefix(workspace.root()).unwrap_or(&package.manifest_path);
         findings.extend(check_one(shown, &text)?);
     }
@@ -26,19 +25,14 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<String>> {
 fn check_one(path: &Path, text: &str) -> Result<Vec<String>> {
     let shown = path.display();
     let manifest: Table = text.parse().with_context(|| format!("`{shown}` is not TOML"))?;
-    let inherits = |table: &str, key: Option<&str>| {
-        let table = manifest.get(table);
-        let value = key.map_or(table, |key| table.and_then(|table| table.get(key)));
-        value.and_then(|value| value.get("workspace")).and_then(toml::Value::as_bool) == Some(true)
-    };
+    let inherits =
+        |value: Option<&toml::Value>| value.is_some_and(|value| value.get("workspace") == Some(&true.into()));
     let mut findings = Vec::new();
-    if !inherits("lints", None) {
+    if !inherits(manifest.get("lints")) {
         findings.push(format!("{shown}: not under the workspace's lints\nhint: add `[lints]` with `workspace = true`"));
     }
-    for key in ["version", "edition", "rust-version", "license", "repository"] {
-        // Not every workspace has each of them to share.
-        let own = manifest.get("package").and_then(|package| package.get(key)).is_some();
-        if own && !inherits("package", Some(key)) {
+    for key in ["version", "edition", "rust-version", "license"] {
+        if !inherits(manifest.get("package").and_then(|package| package.get(key))) {
             findings.push(format!("{shown}: its own `{key}`\nhint: `{key}.workspace = true`"));
         }
     }
@@ -51,7 +45,8 @@ mod tests {
 
     #[test]
     fn what_is_not_shared_is_found() {
-        let shared = "[package]\nversion.workspace = true\n[lints]\nworkspace = true\n";
+        let shared = "package = { version.workspace = true, edition.workspace = true, rust-version.workspace = true, \
+                      license.workspace = true }\n[lints]\nworkspace = true\n";
         assert!(check_one(Path::new("a"), shared).unwrap().is_empty());
         let own = check_one(Path::new("a"), "[package]\nversion = \"1.0.0\"\n").unwrap();
         assert!(own[0].contains("lints") && own[1].contains("its own `version`"), "{own:?}");

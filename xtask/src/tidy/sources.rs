@@ -5,10 +5,11 @@
 //!
 //! **Invariant**: a comment is never taken for code.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+
+use crate::files;
 
 /// A file of more lines than this does more than one thing.
 const MOST_LINES: usize = 600;
@@ -36,13 +37,8 @@ const KEEP: &str = "a message never advises to destroy anything: say `move it el
 /// The findings, and how many lines of code there are: tests, examples, comments and empty lines aside.
 pub(super) fn check(root: &Path) -> Result<(Vec<String>, usize)> {
     let (mut findings, mut n_code) = (Vec::new(), 0);
-    for path in ["crates", "xtask"]
-        .into_iter()
-        .map(|folder| rust_files(&root.join(folder)))
-        .collect::<Result<Vec<_>>>()?
-        .concat()
-    {
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    for path in [rust_files(&root.join("crates"))?, rust_files(&root.join("xtask"))?].concat() {
+        let text = files::read(&path)?;
         let path = path.strip_prefix(root).unwrap_or(&path);
         findings.extend(check_one(path, &text));
         let names: Vec<_> = path.iter().filter_map(|name| name.to_str()).collect();
@@ -60,25 +56,12 @@ fn code_lines(text: &str) -> usize {
     code.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
-/// All `.rs` files under `folder`, in the order of their names, except those that a build made.
+/// All `.rs` files under `folder`, except those that a build made.
 fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let read = || format!("cannot read `{}`", folder.display());
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(folder).with_context(read)? {
-        entries.push(entry.with_context(read)?.path());
-    }
-    entries.sort();
-    let mut files = Vec::new();
-    for path in entries {
-        if path.is_dir() {
-            if path.file_name().is_some_and(|name| name != "target") {
-                files.extend(rust_files(&path)?);
-            }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    Ok(files)
+    let mut found = files::with_extension(folder, "rs")?;
+    let is_made = |path: &Path| path.iter().any(|name| name == "target");
+    found.retain(|path| path.strip_prefix(folder).is_ok_and(|path| !is_made(path)));
+    Ok(found)
 }
 
 fn check_one(path: &Path, text: &str) -> Vec<String> {
@@ -88,7 +71,7 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
     if header.is_empty() {
         findings.push(format!("{shown}:1: no `//!` header\nhint: state in one sentence what the file does"));
     } else if header[0].ends_with('?') {
-        findings.push(format!("{shown}:1: its header asks\nhint: state in one sentence what the file does"));
+        findings.push(format!("{shown}:1: its header is a question\nhint: state in one sentence what the file does"));
     } else if !header.iter().any(|line| line.contains("**Invariant**")) {
         findings.push(format!("{shown}:1: its header names no **Invariant**\nhint: say what always holds here"));
     }
@@ -110,13 +93,15 @@ fn check_one(path: &Path, text: &str) -> Vec<String> {
     }
     let n_lines = text.lines().count();
     if n_lines > MOST_LINES {
-        findings.push(format!("{shown}: {n_lines} lines\nhint: part it where it does a second thing"));
+        findings.push(format!("{shown}: {n_lines} lines\nhint: split it where it does a second thing"));
     }
     findings
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const HEADER: &str = "//! Does it.\n//!\n//! **Invariant**: always.\n";
@@ -130,7 +115,7 @@ mod tests {
         assert!(findings(HEADER).is_empty());
         assert!(findings("fn main() {}\n")[0].contains("a.rs:1: no `//!` header"));
         assert!(findings("//! Does it.\n\nuse x; // **Invariant**\n")[0].contains("names no **Invariant**"));
-        assert!(findings(&HEADER.replace("Does it.", "What?"))[0].contains("its header asks"));
+        assert!(findings(&HEADER.replace("Does it.", "What?"))[0].contains("its header is a question"));
     }
 
     #[test]

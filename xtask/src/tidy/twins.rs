@@ -5,10 +5,11 @@
 //! **Invariant**: whatever is built in has a twin that anyone can read, byte for byte the same.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+
+use crate::files;
 
 /// A folder that a clone shows, and the one built in: inside a crate, so that its package has it.
 const TWINS: &[(&str, &str)] = &[("data/experiments", "crates/reco-run/experiments")];
@@ -23,8 +24,7 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
         findings.extend(unlike.iter().map(|name| finding(&format!("{shown}/{name}"), &format!("{built_in}/{name}"))));
     }
     for (shown, built_in) in TWIN_FILES {
-        let read = |path: &str| fs::read(root.join(path)).with_context(|| format!("cannot read `{path}`"));
-        if read(shown)? != read(built_in)? {
+        if files::bytes(&root.join(shown))? != files::bytes(&root.join(built_in))? {
             findings.push(finding(shown, built_in));
         }
     }
@@ -36,16 +36,9 @@ fn finding(shown: &str, built_in: &str) -> String {
 }
 
 fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let context = || format!("cannot read `{}`", folder.display());
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder).with_context(context)? {
-        let path = entry.with_context(context)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            files.insert(name, fs::read(&path).with_context(context)?);
-        }
-    }
-    Ok(files)
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let found = files::with_extension(folder, "toml")?;
+    found.iter().map(|path| Ok((name(path), files::bytes(path)?))).collect()
 }
 
 /// Names of files that are built in and have no equal twin.

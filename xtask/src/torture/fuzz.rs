@@ -7,11 +7,12 @@
 
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::files;
 use crate::process::{Workspace, answer, is_installed, shown, succeed};
 
 /// Readers, with the longest input worth trying.
@@ -36,7 +37,7 @@ const THOROUGH: u64 = 60;
 pub(super) fn lacking() -> Option<String> {
     let compiler = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
     let why = || format!("`{compiler}`, a C++ compiler, is not installed: libFuzzer is built with it");
-    (!is_installed(&compiler, &[])).then(why)
+    (!is_installed(&compiler)).then(why)
 }
 
 /// Fuzzes each of `only` (all, if it names none) for a number of seconds.
@@ -66,7 +67,7 @@ pub(super) fn run(workspace: &Workspace, seconds: u64, only: &[String], seed: u6
             .args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=1"]);
         if let Err(error) = succeed(&mut command) {
             failed.push(format!("{name}: {error:#}"));
-            for found in findings(&place)? {
+            for found in files::all(&place)?.iter().filter(|path| path.parent() == Some(&place)) {
                 let mut again = Command::new(&binary);
                 println!("found: RECO_FUZZ_TARGET={name} {}", shown(again.arg(found)));
             }
@@ -99,18 +100,4 @@ fn build(workspace: &Workspace, whole: bool, thorough: bool) -> Result<PathBuf> 
     }
     succeed(&mut command)?;
     Ok(target.join(host).join("release/readers"))
-}
-
-/// Inputs that libFuzzer left.
-fn findings(place: &Path) -> Result<Vec<PathBuf>> {
-    let context = || format!("cannot read `{}`", place.display());
-    let mut found = Vec::new();
-    for entry in fs::read_dir(place).with_context(context)? {
-        let path = entry.with_context(context)?.path();
-        if path.is_file() {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
 }

@@ -15,7 +15,6 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-pub(super) use self::folders::files;
 use super::chance::Chance;
 use super::prepared::Prepared;
 use super::trial::Foreign;

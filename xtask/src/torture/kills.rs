@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use super::chance::Chance;
-use super::prepared::{Prepared, remove};
+use super::prepared::Prepared;
 use super::trial::{self, Foreign, How, Stop, copy};
 use super::{Report, keep_beside};
 use crate::ci::fixture;
+use crate::files::remove;
 
 /// Approaches that train quickly, a matrix factorisation and a network among them.
 const APPROACHES: &str = "--approach=popularity,user-mean,profile,baseline,svd,content,neural";

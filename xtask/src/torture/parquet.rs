@@ -7,16 +7,17 @@
 //! model or an error.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
 use super::bytes::damaged_parquet;
 use super::chance::Chance;
-use super::inputs::{files, table};
+use super::inputs::table;
 use super::prepared::{Prepared, answer, sign};
 use super::trial::{Foreign, copy};
 use super::{Judged, Report};
+use crate::files::with_extension;
 
 /// The damaged file numbered `number`.
 pub(super) fn trial(prepared: &Prepared, number: usize, folder: &Path) -> Result<Report> {
@@ -26,7 +27,7 @@ pub(super) fn trial(prepared: &Prepared, number: usize, folder: &Path) -> Result
     let (kind, words, ours) = match number % 8 {
         0 | 1 => ("user's table", table(prepared, &mut chance, folder)?, false),
         2 => {
-            let among = parquets(&prepared.folder.join("out"))?;
+            let among = with_extension(&prepared.folder.join("out"), "parquet")?;
             let from = &among[chance.below(among.len())];
             fs::write(folder.join("table.parquet"), damaged_parquet(fs::read(from)?, &mut chance))?;
             let rows = chance.pick(&["0", "3", "100000000"]);
@@ -70,13 +71,7 @@ pub(super) fn trial(prepared: &Prepared, number: usize, folder: &Path) -> Result
 
 /// Damages one of the Parquet files under `folder`.
 fn damage_one(folder: &Path, chance: &mut Chance) -> Result<()> {
-    let among = parquets(folder)?;
+    let among = with_extension(folder, "parquet")?;
     let path = &among[chance.below(among.len())];
     Ok(fs::write(path, damaged_parquet(fs::read(path)?, chance))?)
-}
-
-fn parquets(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = files(folder)?;
-    found.retain(|path| path.extension().is_some_and(|extension| extension == "parquet"));
-    Ok(found)
 }

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::trial::{self, How};
+use crate::files::{empty, json, read, remove, write};
 use crate::process::{Workspace, succeed};
+use crate::splits::sha256;
 
 /// The experiment: seconds long, and nothing to fetch.
 const EXPERIMENT: &str = "data/experiments/fixture.toml";
@@ -21,7 +22,7 @@ const EXPERIMENT: &str = "data/experiments/fixture.toml";
 const SHORT: [&str; 3] =
     ["--set=approach.collaborative.epochs=1", "--set=approach.neural.epochs=1", "--set=approach.hybrid.epochs=1"];
 
-/// Options of which a large value asks for much work, not for something impossible.
+/// Options whose large values ask for much work, not for something impossible.
 const WORK: [&str; 3] = ["epochs", "patience", "n_iterations"];
 
 /// What trials begin with.
@@ -41,16 +42,14 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Runs the fixture's experiment anew.
+    /// Runs the fixture's experiment again.
     pub(super) fn make(workspace: &Workspace, seed: u64) -> Result<Self> {
         let reco = workspace.build_reco(false)?;
         let torture = workspace.target().join("torture");
         let folder = torture.join("prepared");
-        remove(&folder)?;
+        empty(&folder)?;
         remove(&torture.join("work"))?;
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-        let text =
-            fs::read_to_string(workspace.root().join(EXPERIMENT)).context("cannot read the fixture's experiment")?;
+        let text = read(&workspace.root().join(EXPERIMENT))?;
         let mut experiment: toml::Table = text.parse().context("the fixture's experiment is no TOML")?;
         if let Some(data) = experiment.get_mut("data").and_then(toml::Value::as_table_mut) {
             data.insert("path".to_owned(), workspace.root().join("data/fixture").display().to_string().into());
@@ -120,31 +119,16 @@ fn leaves(place: &str, value: &Value, keys: &mut Vec<(String, Value)>) {
     }
 }
 
-/// A file of JSON.
-pub(super) fn json(path: &Path) -> Result<Value> {
-    let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("`{}` is no JSON", path.display()))
-}
-
-/// Writes the digests of a folder's files anew into its manifest, as someone who tampers with it would.
+/// Writes the digests of a folder's files again into its manifest, as someone who tampers with it would.
 pub(super) fn sign(folder: &Path) -> Result<()> {
     let path = folder.join("manifest.json");
     let Ok(mut manifest) = json(&path) else { return Ok(()) };
     if let Some(outputs) = manifest.get_mut("outputs").and_then(Value::as_object_mut) {
         for (file, digest) in outputs {
             if let Ok(bytes) = fs::read(folder.join(file)) {
-                let hex: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-                *digest = hex.into();
+                *digest = sha256(&bytes).into();
             }
         }
     }
-    fs::write(&path, manifest.to_string()).with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-/// Removes a folder, if it is there.
-pub(super) fn remove(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
-    }
-    Ok(())
+    write(&path, manifest.to_string())
 }

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use crate::process::processor_seconds;
+
 /// How many seconds of processor time a run on a small input may take: the same on a busy machine.
 const SECONDS: f64 = 10.0;
 /// How many it may take to stop when asked to.
@@ -135,11 +137,7 @@ pub(super) fn reco(reco: &Path, folder: &Path, words: &[String], stop: Option<St
 
 /// Seconds of processor time that a process has used so far; 0 where the system does not tell.
 fn used(id: u32) -> f64 {
-    let text = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    // After the name, which may hold anything, the fields are numbered from 3: 14 and 15 are ticks, a hundred a second
-    // on Linux.
-    let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+    processor_seconds(&id.to_string(), 14).unwrap_or_default()
 }
 
 impl Ended {
@@ -210,7 +208,7 @@ impl Foreign {
             .0
             .keys()
             .filter(gone)
-            .map(|path| format!("the user's `{}` is lost or another", path.display()))
+            .map(|path| format!("the user's `{}` is gone or has changed", path.display()))
             .collect())
     }
 }
@@ -305,7 +303,7 @@ mod tests {
         let killed = run("while :; do :; done", Some(stop)).unwrap();
         assert!(killed.how == How::Signal(9) && killed.stopping.is_some());
         run("echo other > keep.txt", None).unwrap();
-        assert_eq!(foreign.changed(&work).unwrap(), ["the user's `keep.txt` is lost or another"]);
+        assert_eq!(foreign.changed(&work).unwrap(), ["the user's `keep.txt` is gone or has changed"]);
         fs::remove_dir_all(folder).unwrap();
     }
 }

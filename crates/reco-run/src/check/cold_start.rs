@@ -8,7 +8,8 @@ use super::{CheckEntry, Finding, Severity, Subject, Verdict, count_items, counts
 
 pub(super) const ENTRY: CheckEntry = CheckEntry {
     name: "cold-start",
-    about: "whether test rows of items that nobody trained on are left out, and how much of the test is unknown to training",
+    about: "whether test rows of items that nobody trained on are left out, and how much of the test is unknown to \
+        training",
     look,
 };
 
@@ -18,7 +19,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
         Finding::new(
             Severity::Optimistic,
             found,
-            "what is hardest to recommend is not asked about, and neither is who would fail at it",
+            "the items that are hardest to recommend are not tested, so approaches that fail at them look better",
             "set `split.drop_untrained_items = false`, or quote how many rows were left out",
         )
     };
@@ -45,7 +46,8 @@ fn look(subject: &Subject<'_>) -> Verdict {
         findings.push(Finding::new(
             Severity::Note,
             format!("{users} have no train row, and {rows} are of an item without one; they count"),
-            "who knows users and items by their ratings alone has no answer there, and the mean over everyone hides it",
+            "an approach that knows users and items by their ratings alone has no answer there, and the mean over all \
+             users hides it",
             "read the metrics by history (`evaluate.buckets`): bucket `0` is these users and items",
         ));
     }
@@ -71,7 +73,8 @@ mod tests {
             texts,
             [
                 "1 of 4 held-out rows (25.0 %) are left out: their item has no train row",
-                "1 of 3 test users (33.3 %) have no train row, and 1 of 3 test rows (33.3 %) are of an item without one; they count",
+                "1 of 3 test users (33.3 %) have no train row, and 1 of 3 test rows (33.3 %) are of an item without \
+                 one; they count",
             ]
         );
         assert_eq!(found.iter().map(|one| one.severity).collect::<Vec<_>>(), [Severity::Optimistic, Severity::Note]);

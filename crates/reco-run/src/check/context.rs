@@ -42,8 +42,11 @@ fn look(subject: &Subject<'_>) -> Verdict {
         if (low < 0.0 || high > 1.0) && !rows.any(|number| (number - asked).abs() <= near) {
             findings.push(Finding::new(
                 Severity::Note,
-                format!("the evaluation asks at `{name}` = {asked}, and no train row is near it: they lie from {low} to {high}"),
-                "a network answers there by what it never learned",
+                format!(
+                    "the evaluation asks at `{name}` = {asked}, and no train row is near it: they lie from {low} \
+                    to {high}"
+                ),
+                "a network has learned nothing about such a moment",
                 format!("state a usual value: `evaluate.context = {{ {} = ... }}`", column.family()),
             ));
         }

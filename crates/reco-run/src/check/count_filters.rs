@@ -30,7 +30,8 @@ fn look(subject: &Subject<'_>) -> Verdict {
             }
             let [n_users, n_items, n_ratings] = [filtered.n_users, filtered.n_items, filtered.n_ratings];
             format!(
-                "{filters} dropped {n_users} users and {n_items} items with {n_ratings} ratings, counted before the split"
+                "{filters} dropped {n_users} users and {n_items} items with {n_ratings} ratings, counted before the \
+                 split"
             )
         }
         None if is_core => format!("{filters} are counted before the split"),
@@ -40,8 +41,10 @@ fn look(subject: &Subject<'_>) -> Verdict {
     Ok(vec![Finding::new(
         severity,
         found,
-        "whoever stays was chosen with the help of held-out ratings, and whoever is hard to know is not asked about",
-        "quote the filters beside the numbers, or set both to 0: metrics by history then show users and items with few ratings apart",
+        "held-out ratings decide which users and items remain, and those with few ratings, which are the hardest, are \
+         not tested",
+        "quote the filters beside the numbers, or set both to 0: metrics by history then show users and items with few \
+         ratings apart",
     )])
 }
 

@@ -38,11 +38,12 @@ fn look(subject: &Subject<'_>) -> Verdict {
         findings.push(Finding::new(
             Severity::Note,
             format!(
-                "`validation_split = {share}` of `{}` leaves out the last rows of train, those of the last users{strangers}; validation \
-                 rows of the split are not looked at",
+                "`validation_split = {share}` of `{}` leaves out the last rows of train, those of the last \
+                 users{strangers}; validation rows of the split are not looked at",
                 names.join("`, `")
             ),
-            "the loss is that of users without train rows, and of test users among them the network has learned nothing",
+            "the loss is that of users without train rows, and of test users among them the network has learned \
+             nothing",
             "set `validation_split = 0` there and `split.validation = 0.1`, which takes some rows of many users",
         ));
     }
@@ -53,7 +54,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
                 "`patience` of `{}` has nothing to stop by: all epochs are trained, and the last is kept",
                 patient.join("`, `")
             ),
-            "whoever then picks the number of epochs by the test has tuned on it",
+            "choosing the number of epochs by the test part then means tuning on it",
             "let a split with a validation part stop them: `split.validation = 0.1`, `split.refit = false`",
         ));
     }
@@ -106,7 +107,8 @@ mod tests {
 
     #[test]
     fn the_last_share_of_train_rows_is_that_of_the_last_users() {
-        let two = "[[approach]]\nname = \"neural\"\nvalidation_split = 0.25\n[[approach]]\nname = \"hybrid\"\nvalidation_split = 0.25";
+        let two = "[[approach]]\nname = \"neural\"\nvalidation_split = 0.25\n[[approach]]\n\
+            name = \"hybrid\"\nvalidation_split = 0.25";
         let experiment = of(two, &[]);
         // Of four train rows the last is left out: the only one of user 2.
         let data = dataset(&[(1, 1, 4, 0), (1, 2, 4, 0), (1, 3, 4, 0), (2, 1, 4, 0)], &[(1, 4, 4, 0), (2, 2, 4, 0)]);

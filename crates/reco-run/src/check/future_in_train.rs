@@ -39,7 +39,8 @@ fn look(subject: &Subject<'_>) -> Verdict {
     Ok(vec![Finding::new(
         Severity::Optimistic,
         format!(
-            "{} have a later known row of the same user, {any} a later train row of anyone; {} are later than the first test row",
+            "{} have a later known row of the same user, {any} a later train row of anyone; {} are later than the \
+             first test row",
             share(own, n_test, "test rows"),
             share(n_later, n_train, "train rows"),
         ),
@@ -65,8 +66,8 @@ mod tests {
         assert_eq!(found[0].severity, Severity::Optimistic);
         assert_eq!(
             found[0].found,
-            "1 of 3 test rows (33.3 %) have a later known row of the same user, 2 a later train row of anyone; 2 of 3 train rows \
-             (66.7 %) are later than the first test row"
+            "1 of 3 test rows (33.3 %) have a later known row of the same user, 2 a later train row of anyone; 2 of 3 \
+             train rows (66.7 %) are later than the first test row"
         );
     }
 

@@ -196,7 +196,7 @@ impl<'a> Subject<'a> {
         self.results.as_ref().ok_or(Unknown::Results)
     }
 
-    /// The column that stands for all rankings, if it is of the top k: chance has half of a whole ranking right.
+    /// The main column of rankings, if it is of the top k. Of a whole ranking, chance has half right.
     fn main_ranking(&self) -> Option<&Column> {
         let columns = self.columns.iter().map(|(column, _)| column);
         BestFor::Lists.main_column(columns, METRICS).filter(|column| column.k().is_some())
@@ -241,22 +241,23 @@ fn share(n: usize, of: usize, what: &str) -> String {
 pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Checked, RunError> {
     let first = experiment.repetitions.first();
     let at = first.map_or_else(|| out.to_owned(), |first| out.join(&first.label));
-    let context = Context {
-        experiment: first.map_or(experiment, |first| &first.experiment),
+    let whole = Context {
+        experiment,
         raw: Path::new(""),
-        out: &at,
-        tables: if first.is_none_or(|first| first.shares_tables) { out } else { &at },
-        repetition: first.map(|first| first.label.as_str()),
+        out,
+        tables: out,
+        repetition: None,
         force: false,
         command: "",
         progress: &Quiet,
         lock: &Lock::of(out),
     };
+    let context = first.map_or(whole, |first| whole.of_repetition(first, &at));
     // Without a data set, all approaches that were asked for.
     let fitting = train::fitting(&context).unwrap_or_else(|_| context.experiment.clone());
     let context = Context { experiment: &fitting, ..context };
     let mut subject = Subject::new(if first.is_none() { &fitting } else { experiment })?;
-    // No command is given that would make anew what belongs to another experiment.
+    // No command is given that would make again what belongs to another experiment.
     let explained = |error: RunError, what: &str, command: String| {
         let why = format!("{what} cannot be looked at: {}", first_line(&error));
         match error {

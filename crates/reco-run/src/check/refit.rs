@@ -19,8 +19,9 @@ fn look(subject: &Subject<'_>) -> Verdict {
     }
     Ok(vec![Finding::new(
         Severity::Note,
-        "`split.refit` has the validation rows learned from as well".to_owned(),
-        "models know more than those whose options were chosen on them, and numbers are not those of a run without",
+        "`split.refit` adds the validation rows to training".to_owned(),
+        "models learn from more rows than the models by which options were chosen, so numbers differ from those of a \
+         run without it",
         "compare only with protocols that do the same, and choose options in a run with `split.refit = false`",
     )])
 }

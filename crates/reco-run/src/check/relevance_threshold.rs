@@ -31,12 +31,13 @@ fn look(subject: &Subject<'_>) -> Verdict {
     Ok(vec![Finding::new(
         Severity::Note,
         format!(
-            "`evaluate.relevance_threshold` is `{threshold}` and the lowest rating {lowest}: every held-out rating is a good answer; \
-             {} lie below the middle of the scale, {middle} stars",
+            "`evaluate.relevance_threshold` is `{threshold}` and the lowest rating {lowest}: every held-out rating is \
+             a good answer; {} lie below the middle of the scale, {middle} stars",
             share(disliked, stars.len(), "ratings"),
         ),
         "what is measured is what people meet, not what they like",
-        "raise `evaluate.relevance_threshold`, in stars, unless a protocol is to be repeated that takes ratings as events",
+        "raise `evaluate.relevance_threshold`, in stars, unless a protocol is to be repeated that takes ratings as \
+         events",
     )])
 }
 

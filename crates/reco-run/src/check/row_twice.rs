@@ -13,7 +13,7 @@ use super::{CheckEntry, Finding, Severity, Subject, Verdict};
 pub(super) const ENTRY: CheckEntry =
     CheckEntry { name: "row-twice", about: "whether a raw row, or a user and an item, stand in two parts", look };
 
-const WHY: &str = "what is asked was learned, or shown, before";
+const WHY: &str = "test rows were learned from, or shown, before they are asked about";
 
 const PARTS: [&str; 4] = ["train", "validation", "fold-in", "test"];
 
@@ -46,7 +46,8 @@ fn look(subject: &Subject<'_>) -> Verdict {
         let rows = if n == 1 { "raw row stands" } else { "raw rows stand" };
         finding(
             format!("{n} {rows} in {a} and in {b}"),
-            "give each row to one part; `split.kind = \"file\"` does so with a split of your own, and refuses any other",
+            "give each row to one part; `split.kind = \"file\"` does so with a split of your own, and refuses any \
+             other",
         )
     });
     Ok(of_pairs.chain(of_rows).collect())

@@ -32,7 +32,8 @@ fn look(subject: &Subject<'_>) -> Verdict {
     Ok(vec![Finding::new(
         Severity::Optimistic,
         found,
-        "few candidates are easily beaten, so that numbers are far higher than in the catalogue, and the order of models can turn around",
+        "few candidates are easily beaten, so that numbers are far higher than in the catalogue, and the order of \
+         models can turn around",
         "set `evaluate.sampled_negatives = 0`; compare sampled numbers only with those of the same protocol",
     )])
 }

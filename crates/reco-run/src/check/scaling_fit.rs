@@ -21,7 +21,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
     Ok(vec![Finding::new(
         Severity::Leak,
         format!("`features.scaling.fit` is `all`: each item is scaled through its held-out ratings too{moved}"),
-        "the targets of training tell what the held-out ratings are, and the errors of scaled ratings are those of other targets",
+        "training targets depend on held-out ratings, and errors of scaled ratings are measured against other targets",
         "set `features.scaling.fit = \"train\"`, or `features.scaling.kind = \"min-max\"`, one line for all items",
     )])
 }

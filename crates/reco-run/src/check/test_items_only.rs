@@ -28,7 +28,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
     Ok(vec![Finding::new(
         Severity::Note,
         format!("`{}` look at rated test items alone, and no other ranking is measured", names.join("`, `")),
-        "which of a few items that someone chose comes first says little of what is recommended out of the whole catalogue",
+        "the order of a few items that the user chose says little about recommendations from the whole catalogue",
         "measure rankings of all items too: `evaluate.metrics = []`, or add `ndcg@10`",
     )])
 }

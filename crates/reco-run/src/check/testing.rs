@@ -22,7 +22,8 @@ pub(super) type Row = (usize, usize, u8, i64);
 /// An experiment of `random`, `popularity` and `content`, with `sets` over it.
 pub(super) fn experiment(sets: &[&str]) -> Experiment {
     of(
-        "[split]\nkind = \"random\"\n[[approach]]\nname = \"random\"\n[[approach]]\nname = \"popularity\"\n[[approach]]\nname = \"content\"",
+        "[split]\nkind = \"random\"\n[[approach]]\nname = \"random\"\n[[approach]]\n\
+         name = \"popularity\"\n[[approach]]\nname = \"content\"",
         sets,
     )
 }

@@ -11,7 +11,7 @@ use crate::Configured;
 
 pub(super) const ENTRY: CheckEntry = CheckEntry {
     name: "tuned-on-test",
-    about: "whether several options compete on the test rows, so that the best of them is good by the choice too",
+    about: "whether several options compete on the test rows, so that the best of them is partly best by chance",
     look,
 };
 
@@ -80,7 +80,8 @@ fn finding(found: String, is_validated: bool) -> Finding {
             remedy,
         )
     } else {
-        let remedy = "quote all of them; or choose on ratings without these test rows (a file of the others alone), and measure here only the one chosen";
+        let remedy = "quote all of them; or choose on ratings without these test rows (a file of the others alone), \
+            and measure here only the one chosen";
         Finding::new(Severity::Optimistic, format!("{found}; no validation rows choose among them"), WHY, remedy)
     }
 }
@@ -90,8 +91,9 @@ mod tests {
     use super::super::testing::{experiment, found, of, subject, unknown};
     use super::*;
 
-    const TWO_NETWORKS: &str = "[split]\nkind = \"random\"\n[[approach]]\nname = \"wide\"\nkind = \"neural\"\nembedding_size = 99\n\
-                                [[approach]]\nname = \"neural\"";
+    const TWO_NETWORKS: &str = "[split]\nkind = \"random\"\n[[approach]]\nname = \"wide\"\n\
+        kind = \"neural\"\nembedding_size = 99\n\
+        [[approach]]\nname = \"neural\"";
 
     fn severities(text: &str, sets: &[&str]) -> Vec<Severity> {
         found(&ENTRY, &subject(&of(text, sets))).iter().map(|one| one.severity).collect()
@@ -99,7 +101,8 @@ mod tests {
 
     #[test]
     fn several_options_of_one_kind_compete() {
-        let knn = "[[approach]]\nname = \"a\"\nkind = \"item-knn\"\n[[approach]]\nname = \"b\"\nkind = \"item-knn\"\nsimilarity = \"cosine\"";
+        let knn = "[[approach]]\nname = \"a\"\nkind = \"item-knn\"\n[[approach]]\nname = \"b\"\n\
+            kind = \"item-knn\"\nsimilarity = \"cosine\"";
         let experiment = of(knn, &[]);
         let found = found(&ENTRY, &subject(&experiment));
         assert_eq!(found[0].severity, Severity::Optimistic, "neighbours have no loss on validation rows");

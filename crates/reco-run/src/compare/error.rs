@@ -25,7 +25,8 @@ pub enum CompareError {
     },
     /// A folder without values of users.
     #[error(
-        "there are no values of users in `{path}`\nhint: `reco evaluate` makes them; of a repeated run, name one repetition, as in `OUT/seed=1`"
+        "there are no values of users in `{path}`\n\
+         hint: `reco evaluate` makes them; of a repeated run, name one repetition, as in `OUT/seed=1`"
     )]
     NoValues {
         /// Where they would be.
@@ -59,7 +60,8 @@ pub enum CompareError {
     },
     /// Runs that were not measured on the same test.
     #[error(
-        "`{a}` and `{b}` were not measured on the same test: `{n_different}` of `{n_users}` users have other test rows\n\
+        "`{a}` and `{b}` were not measured on the same test: `{n_different}` of `{n_users}` users have other test \
+         rows\n\
          hint: evaluate both on the same split, with the same seed and threshold, or say `--different-tests`"
     )]
     DifferentTests {

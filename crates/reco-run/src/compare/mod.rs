@@ -62,7 +62,7 @@ pub fn compare(runs: &[String], options: &CompareOptions<'_>) -> Result<Comparis
     }
     let mut notes = Vec::new();
     let mut joined = Vec::new();
-    // The side that is measured against is read once, however many are measured against it.
+    // The run that others are compared with is read once.
     let (mut tests, mut base) = (TestRows::default(), None::<(Operand, RunValues)>);
     let mut known = BTreeMap::new();
     for (a, b) in operands::pairs(runs, options.against, &mut notes)? {
@@ -136,7 +136,8 @@ fn other_candidates(pair: &Pair, a: &Operand, b: &Operand) -> Option<String> {
     let (one, two) = (a.seed()?, b.seed()?);
     (one != two).then(|| {
         format!(
-            "`{}` and its like: `{a}` ranked candidates drawn by seed `{one}`, `{b}` others, by seed `{two}`: a part of each difference is of the draw",
+            "`{}` and its like: `{a}` ranked candidates drawn by seed `{one}`, `{b}` others, by seed `{two}`: a part \
+             of each difference is of the draw",
             sampled.column
         )
     })

@@ -2,7 +2,7 @@
 //!
 //! Does not know the values of an approach.
 //!
-//! **Invariant**: in every pair, A is the side that is measured against.
+//! **Invariant**: in every pair, A is the one that B is compared with.
 
 use std::fmt;
 use std::fs;

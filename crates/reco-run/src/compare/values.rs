@@ -40,7 +40,7 @@ pub(super) fn read(operand: &Operand, tests: &mut TestRows, notes: &mut Vec<Stri
     let mut values = read_file(&operand.file(), notes)?;
     let tests = tests.of(&operand.run)?;
     for row in &mut values.users {
-        // A split that was made anew after the evaluation says nothing about it.
+        // A split that was made again after the evaluation says nothing about it.
         row.test_rows = tests.get(&row.user).filter(|(n, _)| *n == row.n_test).map(|(_, rows)| *rows);
     }
     Ok(values)

@@ -5,6 +5,7 @@
 //! **Invariant**: an [`Experiment`] that exists is complete: every key is known, every default filled in, every
 //! approach configured, and approaches have distinct names that can name folders.
 
+mod error;
 mod file;
 mod repeat;
 mod written;
@@ -15,11 +16,12 @@ use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{AnyApproach, ApproachEntry, DeviceChoice};
 use reco_data::DataConfig;
 use reco_eval::Protocol;
-use reco_features::{FeaturesConfig, FeaturesError, SplitConfig, find_split};
+use reco_features::{FeaturesConfig, SplitConfig, find_split};
 use reco_report::ReportConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use error::ExperimentError;
 pub use file::{DEFAULT, Source};
 pub use repeat::{RepeatConfig, Repetition};
 
@@ -43,7 +45,7 @@ pub struct Experiment {
     pub split: SplitConfig,
     /// `[[approach]]`, in the order of the file.
     pub approaches: Vec<Configured>,
-    /// Whether no approaches were listed, so that those of the built-in ones take part that the data can serve.
+    /// Whether no approaches were listed: then those built-in ones take part that the data can serve.
     pub takes_what_fits: bool,
     /// `[evaluate]`
     pub evaluate: Protocol,
@@ -66,172 +68,7 @@ pub struct Configured {
     pub approach: Arc<dyn AnyApproach>,
 }
 
-/// Why an experiment cannot be read. Files are named as they were given.
-#[derive(Debug, thiserror::Error)]
-pub enum ExperimentError {
-    /// No such file.
-    #[error(
-        "there is no experiment file `{path}`\nhint: leave it out for the built-in experiment, or see data/experiments/"
-    )]
-    Missing {
-        /// The file.
-        path: String,
-    },
-    /// No such file, though another extends it.
-    #[error(
-        "there is no experiment file `{path}`, which `{by}` extends\nhint: `extends` is relative to the file that says it"
-    )]
-    MissingBase {
-        /// The file.
-        path: String,
-        /// The file that extends it.
-        by: String,
-    },
-    /// A file that cannot be read.
-    #[error("cannot read the experiment file `{path}`: {reason}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// What the system says.
-        reason: String,
-    },
-    /// A file of data where an experiment belongs.
-    #[error(
-        "`{path}` is no experiment\nhint: if it is a table of ratings, `reco run --set data.source=table --set data.path={path} --out data/{stem}` runs the built-in experiment on it; `reco ingest --help` explains the keys of `[data]`"
-    )]
-    Table {
-        /// The file.
-        path: String,
-        /// Its name without its endings.
-        stem: String,
-    },
-    /// Not TOML.
-    #[error("{place} line {line} is no TOML: {reason}")]
-    Syntax {
-        /// The file.
-        place: String,
-        /// Counted from 1.
-        line: usize,
-        /// What the parser says.
-        reason: String,
-    },
-    /// `extends` is not one file name.
-    #[error("{place}: `extends` is `{value}`\nhint: it names one file, as text")]
-    Extends {
-        /// The file.
-        place: String,
-        /// What it says.
-        value: String,
-    },
-    /// A chain of `extends` that comes back to where it was.
-    #[error("an experiment extends itself: {chain}")]
-    Cycle {
-        /// The files.
-        chain: String,
-    },
-    /// `nan` or `inf`.
-    #[error("{place}: `{key}` is `{value}`\nhint: numbers are finite")]
-    NotFinite {
-        /// The file.
-        place: String,
-        /// The key.
-        key: String,
-        /// The number.
-        value: f64,
-    },
-    /// An override that is not valid.
-    #[error("`--set {set}` is no override\nhint: write `--set split.kind=temporal`")]
-    Set {
-        /// What was given.
-        set: String,
-    },
-    /// An override of an approach that the experiment does not have.
-    #[error("{place}: the experiment has no approach `{name}`\nhint: {hint}")]
-    SetApproach {
-        /// The override.
-        place: String,
-        /// The approach.
-        name: String,
-        /// The nearest one.
-        hint: String,
-    },
-    /// An override of a key inside something that is no table.
-    #[error("{place}: `{key}` is `{value}`, not a table")]
-    SetThroughValue {
-        /// The override.
-        place: String,
-        /// The key that is no table.
-        key: String,
-        /// Its value.
-        value: String,
-    },
-    /// An unknown key, a wrong type, a value out of bounds.
-    #[error("{place}: {error}")]
-    Options {
-        /// The file.
-        place: String,
-        /// What is wrong.
-        error: OptionsError,
-    },
-    /// A key of another kind of split.
-    #[error("{place}: {error}")]
-    Split {
-        /// The file.
-        place: String,
-        /// What is wrong.
-        error: Box<FeaturesError>,
-    },
-    /// An approach that no registry has.
-    #[error("{place}: unknown approach `{kind}`\nhint: {hint}")]
-    UnknownApproach {
-        /// The file, or the option of the command line.
-        place: String,
-        /// The approach.
-        kind: String,
-        /// The nearest one.
-        hint: String,
-    },
-    /// An approach without a name, or with one that can name no folder.
-    #[error(
-        "{place}: the name of approach number `{number}` is `{name}`\nhint: a name has letters, digits, `-` and `_` only"
-    )]
-    ApproachName {
-        /// The file.
-        place: String,
-        /// Counted from 1.
-        number: usize,
-        /// The name given.
-        name: String,
-    },
-    /// Two approaches of one name.
-    #[error("{place}: two approaches are named `{name}`\nhint: give one of them `kind = \"{name}\"` and another name")]
-    ApproachTwice {
-        /// The file.
-        place: String,
-        /// The name.
-        name: String,
-    },
-    /// A key to repeat over without values, values without a key, or a value twice.
-    #[error(
-        "{place}: {reason}\nhint: write `[repeat]`, `over = \"seed\"` and `values = [0, 1, 2]`, a different value for each repetition"
-    )]
-    Repeat {
-        /// The file.
-        place: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// No approach at all.
-    #[error("{place}: there is no `[[approach]]`\nhint: known are `{known}`")]
-    NoApproach {
-        /// The file.
-        place: String,
-        /// All of the registry.
-        known: String,
-    },
-}
-
-/// The keys of the file, with its tables as they are.
+/// The keys of the file in the order in which one reads them, with its tables as they are.
 #[derive(Serialize, Deserialize)]
 struct Document {
     name: String,
@@ -243,6 +80,7 @@ struct Document {
     approach: Vec<Value>,
     evaluate: Value,
     report: Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
     repeat: Value,
 }
 

@@ -4,52 +4,35 @@
 //!
 //! **Invariant**: what is written reads back as the same experiment: bases, overrides and defaults are in it.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Experiment, RepeatConfig};
-
-/// The tables, in the order in which one reads them.
-#[derive(Serialize)]
-struct Written<'a> {
-    name: &'a str,
-    seed: u64,
-    device: Value,
-    data: Value,
-    features: Value,
-    split: Value,
-    approach: Vec<Value>,
-    evaluate: Value,
-    report: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    repeat: Option<Value>,
-}
+use super::{Document, Experiment, RepeatConfig};
 
 impl Experiment {
     /// The whole experiment as TOML, every default filled in.
     pub fn to_toml(&self) -> String {
-        let part = |value: Value| without_null(value);
         let approach = self.approaches.iter().map(|one| {
             let mut table = json!({ "name": one.name });
             if one.kind != one.name {
                 table["kind"] = one.kind.into();
             }
-            if let Value::Object(options) = part(one.approach.options()) {
+            if let Value::Object(options) = without_null(one.approach.options()) {
                 options.into_iter().for_each(|(key, value)| table[key] = value);
             }
             table
         });
-        let written = Written {
-            name: &self.name,
+        let is_repeated = self.repeat != RepeatConfig::default();
+        let written = Document {
+            name: self.name.clone(),
             seed: self.seed,
-            device: self.part(&self.device),
-            data: part(self.part(&self.data)),
-            features: part(self.part(&self.features)),
-            split: part(self.part(&self.split)),
+            device: self.device,
+            data: without_null(self.part(&self.data)),
+            features: without_null(self.part(&self.features)),
+            split: without_null(self.part(&self.split)),
             approach: approach.collect(),
-            evaluate: part(self.part(&self.evaluate)),
-            report: part(self.part(&self.report)),
-            repeat: (self.repeat != RepeatConfig::default()).then(|| part(self.part(&self.repeat))),
+            evaluate: without_null(self.part(&self.evaluate)),
+            report: without_null(self.part(&self.report)),
+            repeat: if is_repeated { without_null(self.part(&self.repeat)) } else { Value::Null },
         };
         toml::to_string(&written).expect("what was read from TOML can be written as TOML")
     }

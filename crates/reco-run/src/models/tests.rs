@@ -123,7 +123,7 @@ fn a_visitor_is_answered_by_what_reads_what_they_say() {
         assert_eq!(name(&["random", "hybrid"], by), "random");
     }
     let few = |n_rated, states| chosen(&all_ranked, AskedBy::Visitor { n_rated, states });
-    let why = "which serves who rated fewer than 5 better than what follows their ratings";
+    let why = "which serves those who rated fewer than 5 items better than approaches that follow ratings";
     assert_eq!(few(1, false), ("popularity".to_owned(), why.to_owned()));
     assert_eq!([few(4, false).0, few(5, false).0, few(0, false).0], ["popularity", "clusters", "popularity"]);
     assert_eq!(name(&["popularity", "profile", "content"], AskedBy::Visitor { n_rated: 2, states: true }), "profile");

@@ -2,7 +2,7 @@
 //!
 //! Does not know how any of it looks.
 //!
-//! **Invariant**: what is told of a user is what the evaluation says.
+//! **Invariant**: what the report says of a user comes from the evaluation.
 
 use reco_core::RatingScale;
 use reco_eval::metric::Better;
@@ -12,7 +12,7 @@ use reco_report::{DetailList, DetailRow, UserDetail};
 
 use crate::Experiment;
 
-/// Those of `columns` of which the better values are as `better` says.
+/// The columns whose better values are as `better` says: the higher ones, the lower ones, or neither.
 pub(super) fn those<'a>(columns: impl Iterator<Item = &'a Column>, better: Better) -> Vec<Column> {
     columns.filter(|column| column.entry(METRICS).is_some_and(|entry| entry.better == better)).cloned().collect()
 }

@@ -30,7 +30,8 @@ pub(crate) const USERS: &str = ".users.parquet";
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "evaluate",
     about: "Judges every trained model by the held-out ratings",
-    example: "  reco evaluate --set 'evaluate.k=[5, 10]'\n  reco evaluate --experiment data/experiments/ratio-811.toml --scores mine.parquet --json",
+    example: "  reco evaluate --set 'evaluate.k=[5, 10]'\n  reco evaluate --experiment data/experiments/ratio-811.toml \
+        --scores mine.parquet --json",
     folders: |context| vec![context.at("evaluation")],
     run,
 };
@@ -99,7 +100,7 @@ impl Validation {
         let dataset = &ruler.dataset;
         let n_users = dataset.catalogue.n_users();
         let Some(rows) = &dataset.validation else {
-            let why = if split.refit { "`split.refit` had the validation rows learned from" } else { NO_VALIDATION };
+            let why = if split.refit { "`split.refit` adds the validation rows to training" } else { NO_VALIDATION };
             return Ok(Err(why.to_owned()));
         };
         let Some((config, column)) = ruler.config.of_lists(METRICS)? else {
@@ -146,7 +147,8 @@ pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<St
     let reads = is_rated && config.reads_relevance(METRICS).unwrap_or(false);
     if let Some(threshold) = relevance_threshold.filter(|threshold| reads && *threshold > highest) {
         refusals.push(format!(
-            "`evaluate.relevance_threshold` is `{threshold}` and no rating is above `{highest}`: no item would be relevant\n\
+            "`evaluate.relevance_threshold` is `{threshold}` and no rating is above `{highest}`: no item would be \
+             relevant\n\
              hint: it is in stars; lower it"
         ));
     }

@@ -1,4 +1,4 @@
-//! The stage `features`: turns tables into training rows and held-out test_users.
+//! The stage `features`: turns tables into training rows and held-out rows.
 //!
 //! Does not know how: reco-features does.
 //!
@@ -28,7 +28,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let mut folder = folder(context)?;
     let experiment = context.experiment;
     if experiment.split.file()?.is_some_and(|file| digest(&file).is_err()) {
-        // Whether the file changed cannot be told, so the split is made anew, and its own error says what is missing.
+        // Whether the file changed cannot be told, so the split is made again, and its own error says what is missing.
         folder.inputs.remove(&split_file(&experiment.split));
     }
     let outcome = context.work(&folder, None, |at| {

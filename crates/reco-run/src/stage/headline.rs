@@ -1,6 +1,6 @@
 //! Finds the best approach for lists and for stars, its leads, and the user on whom approaches differ most.
 //!
-//! Does not know how that is said: reco-report does. Chance is a yardstick, and never the best unless it stands alone.
+//! Does not know the words for it: reco-report does. Chance is a yardstick, and never the best unless it stands alone.
 //!
 //! **Invariant**: a lead and its interval are of the numbers that tables show, over the users that both approaches
 //! have.

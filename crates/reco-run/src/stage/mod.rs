@@ -28,7 +28,7 @@ use crate::folder::{Folder, Made};
 use crate::lock::Lock;
 use crate::manifest::{Digests, Manifest};
 use crate::place::Place;
-use crate::{Experiment, Outcome, RunError, RunProgress, results};
+use crate::{Experiment, Outcome, Repetition, RunError, RunProgress, results};
 
 pub use advice::shell_word;
 pub(crate) use evaluate::{Ruler, USERS, users};
@@ -87,6 +87,15 @@ pub(crate) struct Context<'a> {
     pub(crate) progress: &'a dyn RunProgress,
     /// Held while something is made in the folder of the run.
     pub(crate) lock: &'a Lock,
+}
+
+impl<'a> Context<'a> {
+    /// The context of a repetition of the experiment that this context is of, in the folder `out`.
+    pub(crate) fn of_repetition(&self, repetition: &'a Repetition, out: &'a Path) -> Self {
+        let Repetition { label, shares_tables, experiment } = repetition;
+        let tables = if *shares_tables { self.tables } else { out };
+        Self { experiment, out, tables, repetition: Some(label), ..*self }
+    }
 }
 
 impl Context<'_> {

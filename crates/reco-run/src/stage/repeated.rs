@@ -1,6 +1,6 @@
 //! Reports the outcome of all repetitions of an experiment.
 //!
-//! Does not know what they differ in. What it tells of a user and of what to try next is the first repetition's.
+//! Does not know what they differ in. The user shown and the suggestions come from the first one.
 //!
 //! **Invariant**: each number is the mean of the repetitions' own, which stand beside it in the file of results.
 
@@ -49,10 +49,7 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
         let mut facts = Facts { provenance, ..Facts::default() };
         if let (Some(first), Some(headline)) = (experiment.repetitions.first(), &mean.summary) {
             let out = context.at(&first.label);
-            let tables = if first.shares_tables { context.tables } else { out.as_path() };
-            let repetition = Some(first.label.as_str());
-            let first = Context { experiment: &first.experiment, out: &out, tables, repetition, ..*context };
-            of_repetition(&first, headline, &mut facts)?;
+            of_repetition(&context.of_repetition(first, &out), headline, &mut facts)?;
         }
         write_all(at, &mean, &facts, &experiment.report)?;
         Ok(Made::default())

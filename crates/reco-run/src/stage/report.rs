@@ -60,13 +60,9 @@ struct ResultRow {
 fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let experiment = context.experiment;
     let folder = folder(context)?;
-    let features = Manifest::read(&context.at("features"), "`reco features` makes it")?;
     let outcome = context.work(&folder, None, |at| {
-        let info: Info = from_notes(&context.at("features"), &features.notes)?;
-        let rows: Vec<ResultRow> =
-            experiment.approaches.iter().map(|one| row(context, &one.name)).collect::<Result<_, _>>()?;
+        let Evaluated { info, rows, values } = Evaluated::read(context)?;
         let mut results = results(context, &info, &rows);
-        let values = rows.iter().map(|row| values(context, &row.name)).collect::<Result<Vec<_>, _>>()?;
         results.summary = Some(headline::of_run(experiment, &results, &values));
         let data = Dataset::read(&context.at("features"))?;
         let mut facts = facts(context, &info, &data, &rows)?;
@@ -79,22 +75,33 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     Ok(vec![outcome])
 }
 
-/// Each user's values of an approach.
-fn values(context: &Context<'_>, name: &str) -> Result<RunValues, RunError> {
-    // The notes are dropped: the evaluation is this reco's own, and whatever is left out was left out there.
-    read_file(&context.at("evaluation").join(format!("{name}{USERS}")), &mut Vec::new())
+/// What the stages before this one left, besides the data set.
+struct Evaluated {
+    info: Info,
+    rows: Vec<ResultRow>,
+    /// Each user's values of each approach.
+    values: Vec<RunValues>,
 }
 
-/// Fills in what the report of repetitions, which come to `headline` together, tells of one user and of what to try
-/// next, from the data and the models of the repetition of `context`.
+impl Evaluated {
+    fn read(context: &Context<'_>) -> Result<Self, RunError> {
+        let features = Manifest::read(&context.at("features"), "`reco features` makes it")?;
+        let names = || context.experiment.approaches.iter().map(|one| one.name.as_str());
+        // The notes are dropped: the evaluation is this reco's own, and whatever is left out was left out there.
+        let users = |name: &str| context.at("evaluation").join(format!("{name}{USERS}"));
+        Ok(Self {
+            info: from_notes(&context.at("features"), &features.notes)?,
+            rows: names().map(|name| row(context, name)).collect::<Result<_, _>>()?,
+            values: names().map(|name| read_file(&users(name), &mut Vec::new())).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Fills in what the report of all repetitions, whose headline is `headline`, tells of one user and of what to try
+/// next, by the data and the models of the repetition of `context`.
 pub(super) fn of_repetition(context: &Context<'_>, headline: &Headline, facts: &mut Facts) -> Result<(), RunError> {
-    let experiment = context.experiment;
-    let features = Manifest::read(&context.at("features"), "`reco features` makes it")?;
-    let info: Info = from_notes(&context.at("features"), &features.notes)?;
-    let rows: Vec<ResultRow> =
-        experiment.approaches.iter().map(|one| row(context, &one.name)).collect::<Result<_, _>>()?;
+    let Evaluated { info, rows, values } = Evaluated::read(context)?;
     let results = Results { summary: Some(headline.clone()), ..results(context, &info, &rows) };
-    let values = rows.iter().map(|row| values(context, &row.name)).collect::<Result<Vec<_>, _>>()?;
     let data = Dataset::read(&context.at("features"))?;
     let details = detail::users(&data, rows.iter().map(|row| (row.name.as_str(), &row.evaluation)));
     let mut own = Facts { details, ..Facts::default() };
@@ -114,7 +121,8 @@ pub(super) fn of_repetition(context: &Context<'_>, headline: &Headline, facts: &
     Ok(())
 }
 
-/// Fills in what the first screen tells beside the best: one user, what that user would be told, and what to try next.
+/// Fills in what the first screen tells beside the best: one user, what that user would be recommended, and what to try
+/// next.
 fn first_minute(
     context: &Context<'_>,
     results: &Results,
@@ -200,8 +208,8 @@ fn row(context: &Context<'_>, name: &str) -> Result<ResultRow, RunError> {
         name: name.to_owned(),
         trained: from_notes(&model, &manifest.notes)?,
         manifest,
-        history: if history.exists() { Some(read(&history)?) } else { None },
-        evaluation: read(&context.at("evaluation").join(format!("{name}.json")))?,
+        history: if history.exists() { Some(read(&history, AGAIN)?) } else { None },
+        evaluation: read(&context.at("evaluation").join(format!("{name}.json")), AGAIN)?,
     })
 }
 
@@ -329,7 +337,7 @@ fn approaches(context: &Context<'_>, rows: &[ResultRow]) -> Result<Vec<ApproachF
         Ok(ApproachFacts {
             name: row.name.clone(),
             about: about.unwrap_or_default().to_owned(),
-            layers: if layers.exists() { Some(read(&layers)?) } else { None },
+            layers: if layers.exists() { Some(read(&layers, AGAIN)?) } else { None },
         })
     };
     rows.iter().zip(&context.experiment.approaches).map(facts).collect()
@@ -361,21 +369,20 @@ fn provenance(context: &Context<'_>, rows: &[ResultRow]) -> Result<Provenance, R
 }
 
 pub(super) fn from_notes<T: DeserializeOwned>(folder: &Path, notes: &Value) -> Result<T, RunError> {
-    serde_json::from_value(notes.clone()).map_err(|error| json_error(&folder.join(MANIFEST), &error))
+    serde_json::from_value(notes.clone()).map_err(|error| json_error(&folder.join(MANIFEST), &error, AGAIN))
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+/// Reads a file of JSON; `hint` says what makes it again.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path, hint: &str) -> Result<T, RunError> {
     let text = fs::read_to_string(path).map_err(RunError::reading(path))?;
-    serde_json::from_str(&text).map_err(|error| json_error(path, &error))
+    serde_json::from_str(&text).map_err(|error| json_error(path, &error, hint))
 }
 
-fn json_error(path: &Path, error: &serde_json::Error) -> RunError {
-    RunError::Json {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-        hint: "make it again: `reco run --force`".to_owned(),
-    }
+fn json_error(path: &Path, error: &serde_json::Error, hint: &str) -> RunError {
+    RunError::Json { path: path.display().to_string(), reason: error.to_string(), hint: hint.to_owned() }
 }
+
+const AGAIN: &str = "make it again: `reco run --force`";
 
 fn write(path: &Path, text: &str) -> Result<(), RunError> {
     fs::write(path, text).map_err(RunError::writing(path))

@@ -104,7 +104,7 @@ pub(crate) fn fitting(context: &Context<'_>) -> Result<Experiment, RunError> {
     if !experiment.takes_what_fits {
         return Ok(experiment);
     }
-    // Its manifest says so: there may be nothing to train, and no reason to read the rows.
+    // The manifest says which requirements the data do not meet, so that no rows are read for it.
     let (manifest, _) = features::folder(context)?.ready("features")?;
     let info: Info = from_notes(&context.at("features"), &manifest.notes)?;
     let fits = |one: &Configured| one.approach.requires().iter().all(|need| !info.unmet.contains(need));
@@ -124,12 +124,12 @@ fn unmet(configured: &Configured, dataset: &Dataset, train: &Train) -> Vec<Strin
     let Configured { name, approach, .. } = configured;
     let unmet = |need: Requirement| match need {
         Requirement::KnownUsers if dataset.fold_in.is_some() => Some(format!(
-            "`{name}` has no answer for users who are held out whole: it is never trained on them\nhint: leave it out with \
-             `--approach`, or split so that every user is in train, as `per-user-random` does"
+            "`{name}` has no answer for users who are held out whole: it is never trained on them\n\
+             hint: leave it out with `--approach`, or split so that every user is in train, as `per-user-random` does"
         )),
         need => {
             let of = |train: &Train| need.check(approach.name(), train).err();
-            // A user who was held out whole is answered from the rows given of them.
+            // A user who was held out whole is answered from the fold-in rows.
             let refusal = of(train).or_else(|| of(&Train { fit: dataset.fold_in.clone()?, ..train.clone() }));
             refusal.map(|error| named(configured, &error.to_string()))
         }

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
+use serde_json::json;
 
 use super::Drawn;
 use super::tables::{absurd, runs};
@@ -57,13 +58,13 @@ fn sheet(names: &[&str], chance: &mut Chance) -> String {
 
 pub(super) fn workbook(prepared: &Prepared, chance: &mut Chance, folder: &Path) -> Result<Drawn> {
     let users = sheet(&["userId", "movieId", "rating", "timestamp"], chance);
-    let products = sheet(&["movieId", "title", "genres"], chance);
+    let items = sheet(&["movieId", "title", "genres"], chance);
     let mut parts = vec![
         ("_rels/.rels".to_owned(), ROOT.as_bytes().to_vec()),
         ("xl/workbook.xml".to_owned(), BOOK.as_bytes().to_vec()),
         ("xl/_rels/workbook.xml.rels".to_owned(), RELATIONS.as_bytes().to_vec()),
         ("xl/worksheets/sheet1.xml".to_owned(), users.into_bytes()),
-        ("xl/worksheets/sheet2.xml".to_owned(), products.into_bytes()),
+        ("xl/worksheets/sheet2.xml".to_owned(), items.into_bytes()),
         ("xl/sharedStrings.xml".to_owned(), STRINGS.as_bytes().to_vec()),
     ];
     for _ in 0..chance.below(3) {
@@ -75,12 +76,8 @@ pub(super) fn workbook(prepared: &Prepared, chance: &mut Chance, folder: &Path) 
         bytes = damaged(bytes, chance);
     }
     fs::write(folder.join("book.xlsx"), bytes)?;
-    let mut columns = toml::Table::new();
-    if chance.one_in(4) {
-        for (key, name) in [("user", "userId"), ("item", "movieId"), ("rating", "rating")] {
-            columns.insert(key.to_owned(), name.into());
-        }
-    }
+    let named = json!({ "user": "userId", "item": "movieId", "rating": "rating" });
+    let columns = if chance.one_in(4) { named } else { json!({}) };
     let source = chance.pick(&["auto", "article-workbook"]);
     runs(prepared, "book.xlsx", columns, source, 1.0, chance, folder)
 }
@@ -103,7 +100,7 @@ pub(super) fn archive(prepared: &Prepared, chance: &mut Chance, folder: &Path) -
     }
     let file = chance.pick(&["ratings.zip", "ratings.csv.gz", "ratings.csv"]);
     fs::write(folder.join(file), bytes)?;
-    runs(prepared, file, toml::Table::new(), "auto", 1.0, chance, folder)
+    runs(prepared, file, json!({}), "auto", 1.0, chance, folder)
 }
 
 /// A zip archive of stored entries.

@@ -16,7 +16,7 @@ use crate::torture::chance::Chance;
 use crate::torture::prepared::Prepared;
 
 /// Values of every type, as TOML writes them.
-const VALUES: [&str; 40] = [
+pub(super) const VALUES: [&str; 40] = [
     "0",
     "1",
     "-1",
@@ -61,7 +61,7 @@ const VALUES: [&str; 40] = [
 
 /// A value for a key: mostly of the kind that it has.
 fn value(known: &Value, chance: &mut Chance) -> String {
-    let any = |chance: &mut Chance| VALUES[chance.below(VALUES.len())].to_owned();
+    let any = |chance: &mut Chance| chance.pick(&VALUES).to_owned();
     match (known, chance.below(5)) {
         (Value::Number(number), 0..4) if number.is_f64() => VALUES[11 + chance.below(12)].to_owned(),
         (Value::Number(_), 0..4) => VALUES[chance.below(11)].to_owned(),

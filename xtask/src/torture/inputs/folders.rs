@@ -11,28 +11,12 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::Drawn;
+use super::experiments::VALUES;
+use crate::files::{self, json};
 use crate::torture::bytes::{damaged, damaged_parquet};
 use crate::torture::chance::Chance;
-use crate::torture::prepared::{Prepared, answer, json, sign};
+use crate::torture::prepared::{Prepared, answer, sign};
 use crate::torture::trial::copy;
-
-/// Values that replace others.
-const VALUES: [&str; 14] = [
-    "null",
-    "true",
-    "-1",
-    "0",
-    "1e308",
-    "9223372036854775807",
-    "18446744073709551615",
-    "0.5",
-    "\"\"",
-    "\"x\"",
-    "[]",
-    "{}",
-    "[[]]",
-    "\"\\u001b[31m\"",
-];
 
 pub(super) fn damaged_run(prepared: &Prepared, chance: &mut Chance, folder: &Path) -> Result<Drawn> {
     let out = folder.join("out");
@@ -48,7 +32,7 @@ pub(super) fn damaged_run(prepared: &Prepared, chance: &mut Chance, folder: &Pat
         _ => Path::new("models").join(model),
     };
     let place = out.join(&stage);
-    let files = files(&place)?;
+    let files = files::all(&place)?;
     let signs = chance.one_in(2);
     for _ in 0..=chance.below(2) {
         damage(&files[chance.below(files.len())], chance)?;
@@ -128,22 +112,7 @@ fn replace(value: &mut Value, chance: &mut Chance) {
                 _ => replace(&mut values[at], chance),
             }
         }
-        value => *value = serde_json::from_str(VALUES[chance.below(VALUES.len())]).unwrap_or_default(),
+        // What is TOML and not JSON becomes null.
+        value => *value = serde_json::from_str(chance.pick(&VALUES)).unwrap_or_default(),
     }
-}
-
-/// Every file under `folder`, by name.
-pub(in crate::torture) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let context = || format!("cannot read `{}`", folder.display());
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).with_context(context)? {
-        let path = entry.with_context(context)?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
 }

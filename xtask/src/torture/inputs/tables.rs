@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
+use serde_json::{Value, json};
 
 use super::Drawn;
 use super::archives::packed;
@@ -68,7 +69,7 @@ const ABSURD: [&str; 46] = [
 
 /// An absurd cell, or a very long one.
 pub(super) fn absurd(chance: &mut Chance) -> String {
-    if chance.one_in(30) { "x".repeat(chance.below(200_000)) } else { ABSURD[chance.below(ABSURD.len())].to_owned() }
+    if chance.one_in(30) { "x".repeat(chance.below(200_000)) } else { chance.pick(&ABSURD).to_owned() }
 }
 
 /// A cell that fits the column, or sometimes an absurd one.
@@ -107,15 +108,15 @@ fn rows(n_columns: usize, bad: usize, chance: &mut Chance) -> Vec<Vec<String>> {
 
 /// Writes an experiment that reads `file`, and says how to run it.
 fn reads(prepared: &Prepared, file: &str, chance: &mut Chance, folder: &Path) -> Result<Drawn> {
-    let mut columns = toml::Table::new();
-    for (key, name) in [("user", "who"), ("item", "what"), ("rating", "stars"), ("timestamp", "when")] {
-        if matches!(key, "user" | "item") || !chance.one_in(5) {
-            columns.insert(key.to_owned(), name.into());
+    let mut columns = json!({ "user": "who", "item": "what" });
+    for (key, name) in [("rating", "stars"), ("timestamp", "when")] {
+        if !chance.one_in(5) {
+            columns[key] = name.into();
         }
     }
     for key in ["context", "user_attributes", "item_attributes"] {
         if chance.one_in(4) {
-            columns.insert(key.to_owned(), vec!["where"].into());
+            columns[key] = json!(["where"]);
         }
     }
     let source = chance.pick(&["table", "table", "auto"]);
@@ -127,40 +128,36 @@ fn reads(prepared: &Prepared, file: &str, chance: &mut Chance, folder: &Path) ->
 pub(super) fn runs(
     prepared: &Prepared,
     file: &str,
-    columns: toml::Table,
+    columns: Value,
     source: &str,
     max_reject_share: f64,
     chance: &mut Chance,
     folder: &Path,
 ) -> Result<Drawn> {
-    let mut data = toml::Table::new();
-    data.insert("name".to_owned(), "bad".into());
-    data.insert("path".to_owned(), file.into());
-    data.insert("source".to_owned(), source.into());
-    data.insert("max_reject_share".to_owned(), max_reject_share.into());
-    if !columns.is_empty() {
-        data.insert("columns".to_owned(), columns.into());
-    }
-    let mut experiment = toml::Table::new();
-    experiment.insert("device".to_owned(), "cpu".into());
-    experiment.insert("data".to_owned(), data.into());
     let kind = chance.pick(&["per-user-random", "temporal", "leave-last-out", "random"]);
-    experiment.insert("split".to_owned(), toml::Table::from_iter([("kind".to_owned(), kind.into())]).into());
     let models = prepared.models();
-    let approach = |name: &str| {
-        let mut table = toml::Table::from_iter([("name".to_owned(), name.into())]);
-        if matches!(name, "collaborative" | "neural" | "hybrid") {
-            table.insert("epochs".to_owned(), 1.into());
-        }
-        toml::Value::Table(table)
+    let approach = |name: &str| match name {
+        "collaborative" | "neural" | "hybrid" => json!({ "name": name, "epochs": 1 }),
+        _ => json!({ "name": name }),
     };
     let other = &models[chance.below(models.len() - 1)];
     let mut approaches = vec![approach("popularity")];
     if other != "popularity" {
         approaches.push(approach(other));
     }
-    experiment.insert("approach".to_owned(), approaches.into());
-    fs::write(folder.join("experiment.toml"), experiment.to_string())?;
+    let experiment = json!({
+        "device": "cpu",
+        "data": {
+            "name": "bad",
+            "path": file,
+            "source": source,
+            "max_reject_share": max_reject_share,
+            "columns": columns,
+        },
+        "split": { "kind": kind },
+        "approach": approaches,
+    });
+    fs::write(folder.join("experiment.toml"), toml::Table::try_from(experiment)?.to_string())?;
     Ok(Drawn::words(match chance.below(8) {
         0 => vec!["ingest", "experiment.toml", "--out", "out"],
         1 => vec!["check", "experiment.toml", "--out", "out"],
@@ -246,11 +243,11 @@ pub(super) fn json_lines(prepared: &Prepared, chance: &mut Chance, folder: &Path
             // Numbers stay numbers, and some cells are nested or null.
             let value = match chance.below(if bad > 0 { 4 * bad } else { 2 }) {
                 0 | 1 => serde_json::from_str(&cell).unwrap_or_else(|_| cell.into()),
-                2 => serde_json::json!([cell, { "a": null }]),
-                3 => serde_json::Value::Null,
+                2 => json!([cell, { "a": null }]),
+                3 => Value::Null,
                 _ => cell.into(),
             };
-            fields.push(format!("{}:{value}", serde_json::Value::from(name.as_str())));
+            fields.push(format!("{}:{value}", Value::from(name.as_str())));
         }
         text += &format!("{{{}}}{}", fields.join(","), chance.pick(&["\n", "\n", "\n", "\r\n", "\n\n"]));
     }
@@ -267,8 +264,7 @@ pub(super) fn json_lines(prepared: &Prepared, chance: &mut Chance, folder: &Path
 pub(super) fn parquet(prepared: &Prepared, chance: &mut Chance, folder: &Path) -> Result<Drawn> {
     let bytes = fs::read(prepared.folder.join("out/tables/ratings.parquet"))?;
     fs::write(folder.join("ratings.parquet"), damaged_parquet(bytes, chance))?;
-    let names = [("user", "user_id"), ("item", "item_id"), ("rating", "rating"), ("timestamp", "timestamp")];
-    let columns = names.iter().map(|(key, name)| ((*key).to_owned(), (*name).into())).collect();
+    let columns = json!({ "user": "user_id", "item": "item_id", "rating": "rating", "timestamp": "timestamp" });
     runs(prepared, "ratings.parquet", columns, "table", 1.0, chance, folder)
 }
 
@@ -297,25 +293,18 @@ pub(super) fn side_tables(prepared: &Prepared, chance: &mut Chance, folder: &Pat
     let good: Vec<String> =
         (0..80).map(|_| (0..5).map(|column| cell(column, 0, chance)).collect::<Vec<_>>().join(",")).collect();
     fs::write(folder.join("ratings.csv"), format!("{}\n{}\n", names.join(","), good.join("\n")))?;
-    let mut columns: toml::Table = [("user", "who"), ("item", "what"), ("rating", "stars"), ("timestamp", "when")]
-        .into_iter()
-        .map(|(key, name)| (key.to_owned(), name.into()))
-        .collect();
+    let mut columns = json!({ "user": "who", "item": "what", "rating": "stars", "timestamp": "when" });
     for (key, id) in [("item_table", "what"), ("user_table", "who")] {
         let (names, bad) = header(chance);
         let rows = rows(names.len(), bad, chance);
         let file = format!("{key}.csv");
         fs::write(folder.join(&file), text(&names, &rows, &file, chance))?;
-        let mut table = toml::Table::new();
-        table.insert("path".to_owned(), file.into());
-        table.insert("id".to_owned(), id.into());
-        table.insert("attributes".to_owned(), vec!["where", "stars"].into());
+        columns[key] = json!({ "path": file, "id": id, "attributes": ["where", "stars"] });
         if key == "item_table" {
-            table.insert("title".to_owned(), "when".into());
-            table.insert("genres".to_owned(), "where".into());
-            table.insert("genre_separator".to_owned(), chance.pick(&["|", "", ",", "\0"]).into());
+            columns[key]["title"] = "when".into();
+            columns[key]["genres"] = "where".into();
+            columns[key]["genre_separator"] = chance.pick(&["|", "", ",", "\0"]).into();
         }
-        columns.insert(key.to_owned(), table.into());
     }
     runs(prepared, "ratings.csv", columns, "table", 1.0, chance, folder)
 }
