@@ -7,7 +7,7 @@
 use reco_eval::metric::Better;
 use reco_eval::{Column, Interval};
 
-use super::chart::{Axis, Plot, SMALL, Scale, TITLE, WIDTH, decimals, label, titled};
+use super::chart::{Axis, Plot, SMALL, Scale, TITLE, WIDTH, decimals, ends, label, titled, widest};
 use crate::canvas::{Anchor, fitted, text_width};
 use crate::palette::{ACCENT, INK, SOFT};
 use crate::{Drawing, Results, cells};
@@ -56,25 +56,22 @@ fn metric(name: &Column, better: Better, rows: &[MetricRow<'_>]) -> Drawing {
             }
         })
         .collect();
-    let better = match better {
+    let told_better = match better {
         Better::Higher => "higher is better",
         Better::Lower => "lower is better",
         Better::Neither => "neither higher nor lower is better",
     };
-    let description = format!("{name}, {better}. {}.", told.join("; "));
+    let description = format!("{name}, {told_better}. {}.", told.join("; "));
     let file = format!("metric-{}", crate::file_name(&name.to_string()));
-    let title = format!("{name}{}", if is_error { " ↓" } else { "" });
+    let title = cells::heading(name, better);
 
     let numbers =
-        || rows.iter().flat_map(|row| [row.value, row.bounds.map(|b| b.low), row.bounds.map(|b| b.high)]).flatten();
-    let (low, high) = (numbers().fold(f64::INFINITY, f64::min), numbers().fold(f64::NEG_INFINITY, f64::max));
-    // The axis of shares begins at zero; that of errors, which never come near zero, where they begin.
-    let low = if is_error && low > (high - low) { low } else { low.min(0.0) };
-    let room = if high > low { (high - low) * 0.05 } else { high.abs().max(1.0) * 0.1 };
-    let (low, high) = if low == 0.0 { (0.0, high + room) } else { (low - room, high + room) };
+        rows.iter().flat_map(|row| [row.value, row.bounds.map(|b| b.low), row.bounds.map(|b| b.high)]).flatten();
+    // Errors are never near zero.
+    let (low, high) = ends(numbers, !is_error);
 
     let labels: Vec<String> = rows.iter().map(|row| fitted(row.approach, SMALL, 110.0)).collect();
-    let left = labels.iter().map(|label| text_width(label, SMALL)).fold(0.0, f64::max) + 4.0;
+    let left = widest(&labels) + 4.0;
     let right = WIDTH - text_width("0.0000", SMALL) - 20.0;
     let n = rows.len() as f64;
     let field = [left, TITLE, right, TITLE + ROW * n + 20.0];
