@@ -24,18 +24,18 @@ pub(super) fn rated(counts: &Counts) -> Option<Drawing> {
     if greatest <= 0.0 {
         return None;
     }
-    let (users, items) = (count(grid.n_rows()), count(grid.n_columns()));
+    let (users, items) = (count(grid.n_rows), count(grid.n_columns));
     let description = format!(
         "{users} users downwards, {items} items across, both in catalogue order, in {} by {} cells. {} of all pairs are \
          rated; in the fullest cell, {}.",
-        grid.height(),
-        grid.width(),
+        grid.height,
+        grid.width,
         percent(grid.overall()),
         percent(greatest),
     );
     let title = "Users × items";
     let left = text_width(&users, SMALL) + 8.0;
-    let bottom = TITLE + (240.0 / grid.height() as f64).clamp(2.0, 10.0) * grid.height() as f64;
+    let bottom = TITLE + (240.0 / grid.height as f64).clamp(2.0, 10.0) * grid.height as f64;
     let mut canvas = titled(title, bottom + BELOW);
     cells(&mut canvas, grid, [left, TITLE, RIGHT, bottom]);
     label(&mut canvas, "1", left - 5.0, TITLE + 6.0, SOFT, Anchor::End);
@@ -54,20 +54,19 @@ pub(super) fn features(counts: &Counts) -> Option<Drawing> {
     if greatest <= 0.0 {
         return None;
     }
-    let items = count(grid.n_columns());
+    let items = count(grid.n_columns);
     let description = format!(
         "{} features downwards, {items} items across in catalogue order, in {} columns; a cell is the mean of the feature \
          over its items.",
-        grid.n_rows(),
-        grid.width(),
+        grid.n_rows, grid.width,
     );
     let title = "Items × features";
     let names: Vec<String> = counts.feature_names.iter().map(|name| fitted(name, SMALL, 110.0)).collect();
     let left = widest(&names) + 8.0;
-    let cell = (420.0 / grid.height() as f64).clamp(5.0, 15.0);
+    let cell = (420.0 / grid.height as f64).clamp(5.0, 15.0);
     // Names are 14 pixels high.
     let every = (14.0 / cell).ceil() as usize;
-    let bottom = TITLE + cell * grid.height() as f64;
+    let bottom = TITLE + cell * grid.height as f64;
     let mut canvas = titled(title, bottom + BELOW);
     cells(&mut canvas, grid, [left, TITLE, RIGHT, bottom]);
     for (row, name) in names.iter().enumerate().step_by(every) {
@@ -90,7 +89,7 @@ fn item_axis(canvas: &mut Canvas, left: f64, bottom: f64, n_items: &str) {
 /// Draws cells within `[left, top, right, bottom]`. Colours follow the square root, so that cells with little differ
 /// from those with nothing.
 fn cells(canvas: &mut Canvas, grid: &Grid, [left, top, right, bottom]: [f64; 4]) {
-    let (high, wide, greatest) = (grid.height(), grid.width(), grid.greatest());
+    let (high, wide, greatest) = (grid.height, grid.width, grid.greatest());
     let colour = |at: usize| match grid.mean(at / wide, at % wide) {
         share if share <= 0.0 => 0,
         share => (((share / greatest).sqrt() * 5.0).ceil() as usize).clamp(1, 5),
