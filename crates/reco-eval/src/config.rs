@@ -11,7 +11,7 @@ use reco_core::options::did_you_mean;
 use reco_core::{ContextValue, RatingScale};
 use serde::{Deserialize, Serialize};
 
-use crate::history::Buckets;
+use crate::buckets::Buckets;
 use crate::main_column::OF_LISTS;
 use crate::metric::Measure;
 use crate::{BestFor, Column, EvalError, MetricEntry};
@@ -59,21 +59,6 @@ impl Default for Protocol {
             buckets: [1, 5, 10, 50].map(positive).to_vec(),
         }
     }
-}
-
-/// The names of the buckets that begin at 0 and at each of `starts`: `0`, `1-4`, `50+`; none without starts.
-pub(crate) fn bucket_names(starts: &[NonZeroUsize]) -> Vec<String> {
-    if starts.is_empty() {
-        return Vec::new();
-    }
-    let firsts = std::iter::once(0).chain(starts.iter().map(|start| start.get()));
-    let lasts = starts.iter().map(|start| Some(start.get() - 1)).chain([None]);
-    let name = |(first, last): (usize, Option<usize>)| match last {
-        Some(last) if last == first => first.to_string(),
-        Some(last) => format!("{first}-{last}"),
-        None => format!("{first}+"),
-    };
-    firsts.zip(lasts).map(name).collect()
 }
 
 /// A column that is asked for, with its metric.

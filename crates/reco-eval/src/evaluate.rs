@@ -10,11 +10,11 @@ use reco_core::{
     UserId, Who, parallel,
 };
 
-use crate::history::Buckets;
+use crate::buckets::Buckets;
 use crate::metric::{TopFive, best_first};
-use crate::rank::{Among, Answer, Ranker};
+use crate::rank::{Answer, Ranked, Ranker};
 use crate::sample;
-use crate::summary::{Added, Summary};
+use crate::summary::Summary;
 use crate::user_evaluator::{EvaluatedUser, UserEvaluator};
 use crate::{DetailRow, EvalError, Evaluation, MetricEntry, Protocol, TrainingCounts, UserDetail, metric};
 
@@ -98,33 +98,32 @@ pub(crate) fn evaluate_in_tiles(
         predicts: recommender.score_kind(),
         known,
         columns: &columns,
+        buckets: &buckets,
         relevance_threshold: config.relevant_from(catalogue.scale),
         article_min_rows: config.article_min_rows.get(),
     };
-    let of_item = |item: ItemIdx| buckets.of(known.n_ratings(item));
     let evaluate_user = |test_user: &TestUser, answer: &Answer<'_>, ranker: &mut Ranker| -> Result<User, ScoreError> {
         let ranking = evaluator.rank(test_user, answer, ranker)?;
-        let judged = evaluator.evaluate(test_user, answer, &ranking)?;
+        let judged = evaluator.evaluate(test_user, None, answer, &ranking)?;
         let mut by_item_history = Vec::new();
         for bucket in 0..buckets.len() {
-            if test_user.rows().items().iter().any(|item| of_item(*item) == bucket) {
-                let wanted = |item| of_item(item) == bucket;
-                by_item_history.push((bucket, evaluator.evaluate_some(test_user, wanted, answer, &ranking)?));
+            if test_user.rows().items().iter().any(|item| evaluator.bucket(*item) == bucket) {
+                by_item_history.push((bucket, evaluator.evaluate(test_user, Some(bucket), answer, &ranking)?));
             }
         }
-        Ok(User { judged, by_item_history, list: ranking.ranked.list, n_candidates: ranking.ranked.n_candidates })
+        Ok(User { judged, by_item_history, ranked: ranking.ranked })
     };
 
     let mut summary = Summary::new(&columns, &buckets, catalogue, evaluator.article_min_rows);
     let mut detail = None;
     let mut details = vec![None; further.len()];
     let mut scores = Scores::new();
+    let seen_by = |test_user: &TestUser| &seen[test_user.user().index()];
     let nothing_stated = Profile::default();
     for (first, test_users) in (0..).step_by(tile).zip(test_users.chunks(tile)) {
         if progress.interrupted() {
             return Err(EvalError::Interrupted);
         }
-        let seen_by = |test_user: &TestUser| &seen[test_user.user().index()];
         let sampled: Vec<Vec<ItemIdx>> = match config.sampled_negatives {
             0 => Vec::new(),
             n => test_users
@@ -132,27 +131,22 @@ pub(crate) fn evaluate_in_tiles(
                 .map(|test_user| sample::candidates(test_user, seen_by(test_user), catalogue, n, seed))
                 .collect(),
         };
-        let among =
-            |row: usize| sampled.get(row).map_or(Among::AllExcept(seen_by(&test_users[row])), |few| Among::These(few));
+        let among = |row: usize| match sampled.get(row) {
+            None => Candidates::AllExcept(seen_by(&test_users[row])),
+            Some(few) => Candidates::These(few),
+        };
         let histories: Vec<_> = test_users.iter().map(TestUser::history).collect();
-        let queries: Vec<Query<'_>> = test_users
-            .iter()
-            .zip(&histories)
-            .enumerate()
-            .map(|(row, (test_user, history))| Query {
-                // A user who was held out whole is a visitor with the ratings given for them.
-                who: if history.is_empty() || held_out == Ask::ById {
-                    Who::Known(test_user.user())
-                } else {
-                    Who::Visitor { history, profile: &nothing_stated }
-                },
-                context,
-                candidates: match among(row) {
-                    Among::AllExcept(seen) => Candidates::AllExcept(seen),
-                    Among::These(items) => Candidates::These(items),
-                },
-            })
-            .collect();
+        let asked = test_users.iter().zip(&histories).enumerate().map(|(row, (test_user, history))| Query {
+            // A user who was held out whole is a visitor with the ratings given for them.
+            who: if history.is_empty() || held_out == Ask::ById {
+                Who::Known(test_user.user())
+            } else {
+                Who::Visitor { history, profile: &nothing_stated }
+            },
+            context,
+            candidates: among(row),
+        });
+        let queries: Vec<Query<'_>> = asked.collect();
         recommender.score(&queries, &mut scores)?;
 
         let mut users: Vec<Option<Result<User, ScoreError>>> = test_users.iter().map(|_| None).collect();
@@ -161,38 +155,36 @@ pub(crate) fn evaluate_in_tiles(
             let answer = Answer { among: among(row), scores: scores.row(row), leaves_out };
             *user = Some(evaluate_user(test_user, &answer, ranker));
         });
-        for ((row, test_user), user) in test_users.iter().enumerate().zip(users) {
-            let User { judged, by_item_history, list, n_candidates } = user.expect("every row is worked on")?;
-            let n_train = known.history().users()[test_user.user().index()] + test_user.fold_in().len();
+        for (row, user) in users.into_iter().enumerate() {
+            let User { judged, by_item_history, ranked } = user.expect("every row is worked on")?;
             if detailed == Some(first + row) {
-                detail = user_detail(&judged, n_train, catalogue);
+                detail = user_detail(&judged, catalogue);
             }
             if let Some(place) = further.iter().position(|test_user| *test_user == first + row) {
-                details[place] = user_detail(&judged, n_train, catalogue);
+                details[place] = user_detail(&judged, catalogue);
             }
-            let met = seen_by(test_user);
-            let added = Added {
-                judged: &judged,
-                list: &list,
-                n_train,
-                n_candidates,
-                n_masked: met.items().len(),
-                n_test_masked: test_user.rows().items().iter().filter(|item| met.contains(**item)).count(),
-            };
-            summary.add(&added, catalogue);
+            summary.add(&judged, &ranked, catalogue);
             by_item_history.iter().for_each(|(bucket, judged)| summary.add_items(*bucket, judged));
         }
     }
-    let details = details.into_iter().flatten().collect();
-    Ok(Evaluation { detail, details, sampled_negatives: config.sampled_negatives, ..summary.finish() })
+    let n_test_masked = |test_user: &TestUser| {
+        test_user.rows().items().iter().filter(|item| seen_by(test_user).contains(**item)).count()
+    };
+    Ok(Evaluation {
+        detail,
+        details: details.into_iter().flatten().collect(),
+        sampled_negatives: config.sampled_negatives,
+        n_masked: test_users.iter().map(|test_user| seen_by(test_user).items().len()).sum(),
+        n_test_masked: test_users.iter().map(n_test_masked).sum(),
+        ..summary.finish()
+    })
 }
 
 /// One user, judged by all test rows and by some.
 struct User {
     judged: EvaluatedUser,
     by_item_history: Vec<(usize, EvaluatedUser)>,
-    list: Vec<ItemIdx>,
-    n_candidates: usize,
+    ranked: Ranked,
 }
 
 /// What `config` asks for and these test users of this catalogue do not have, for any recommender; it can be reported
@@ -214,13 +206,9 @@ fn check(task: &Task<'_>, catalogue: &Catalogue) -> Result<(), EvalError> {
     if seen.len() != catalogue.n_users() {
         return Err(EvalError::Seen { given: seen.len(), expected: catalogue.n_users() });
     }
-    let history = known.history();
-    for (what, given, expected) in
-        [("users", history.users().len(), catalogue.n_users()), ("items", history.items().len(), catalogue.n_items())]
-    {
-        if given != expected {
-            return Err(EvalError::History { what, given, expected });
-        }
+    let sizes = known.size().into_iter().zip([catalogue.n_users(), catalogue.n_items()]);
+    if let Some((what, (given, expected))) = ["users", "items"].into_iter().zip(sizes).find(|(_, (a, b))| a != b) {
+        return Err(EvalError::History { what, given, expected });
     }
     if !context.is_empty() && context.len() != catalogue.contexts.len() {
         return Err(ScoreError::Context { given: context.len(), expected: catalogue.contexts.len() }.into());
@@ -263,7 +251,7 @@ fn detailed(test_users: &[TestUser], catalogue: &Catalogue, named: &str) -> Resu
     }
 }
 
-fn user_detail(judged: &EvaluatedUser, n_train: usize, catalogue: &Catalogue) -> Option<UserDetail> {
+fn user_detail(judged: &EvaluatedUser, catalogue: &Catalogue) -> Option<UserDetail> {
     // Rows without a score are not shown.
     let mut rows: Vec<_> = judged.rated.iter().copied().filter(|(_, pair)| pair.yhat.is_finite()).collect();
     let five = TopFive::new(&rows)?;
@@ -271,7 +259,7 @@ fn user_detail(judged: &EvaluatedUser, n_train: usize, catalogue: &Catalogue) ->
     let ids = |items: &[_]| items.iter().map(|item| catalogue.items.id(*item).clone()).collect();
     Some(UserDetail {
         user: catalogue.users.id(judged.user).clone(),
-        n_train,
+        n_train: judged.n_train,
         rows: rows
             .into_iter()
             .map(|(item, pair)| DetailRow { item: catalogue.items.id(item).clone(), y: pair.y, yhat: pair.yhat })

@@ -13,7 +13,7 @@ use crate::metric::Sums;
 use crate::{Column, GroupValues, Interval, Metrics};
 
 /// The metrics of one recommender on one test set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// The value of each metric. `None`, shown as `–`, where the metric does not apply: stars from a recommender that
     /// gives an order only, or no user has the rows it needs.

@@ -10,7 +10,7 @@
 use reco_core::{Catalogue, UserIdx};
 use serde::{Deserialize, Serialize};
 
-use crate::history::Buckets;
+use crate::buckets::Buckets;
 use crate::metric::Measure;
 use crate::{Column, Evaluation, MetricEntry, Metrics};
 
@@ -180,7 +180,8 @@ pub fn gaps(
     });
     // An evaluation that was made has buckets that ascend.
     let buckets = Buckets::new(starts).ok();
-    let buckets = buckets.iter().flat_map(|buckets| buckets.names().enumerate().map(move |bucket| (buckets, bucket)));
+    let buckets =
+        buckets.iter().flat_map(|buckets| buckets.names().into_iter().enumerate().map(move |bucket| (buckets, bucket)));
     let of_activity = buckets.map(|(buckets, (bucket, name))| {
         let members = evaluation.per_user.iter().map(|user| buckets.of(user.n_train) == bucket).collect();
         ("activity".to_owned(), name, members)
@@ -238,14 +239,8 @@ impl Estimate {
         let mean = sum / weights;
         let squares: f64 = terms().map(|(term, weight)| (weight * (term - mean)).powi(2)).sum();
         let of_mean = (n > 1.0).then(|| n / (n - 1.0) * squares / (weights * weights));
-        let value = average.of_mean(mean);
-        // The slope of the metric at the mean, squared: 1, or that of a root.
-        let slope = if average == crate::metric::Average::RootMeanSquareOverRows {
-            0.25 / mean.max(f64::MIN_POSITIVE)
-        } else {
-            1.0
-        };
-        Some(Self { value, variance: of_mean.map(|variance| variance * slope) })
+        let variance = of_mean.map(|variance| variance * average.slope(mean).powi(2));
+        Some(Self { value: average.of_mean(mean), variance })
     }
 }
 

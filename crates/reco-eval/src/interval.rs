@@ -184,21 +184,8 @@ pub(crate) mod tests {
             metrics: Metrics(vec![(metric.parse().unwrap(), known.then_some(0.5))]),
             n_users: values.len(),
             n_test: values.len(),
-            n_users_without_relevant: 0,
-            n_users_article: 0,
-            n_candidates: 0,
-            sampled_negatives: 0,
-            n_masked: 0,
-            n_test_masked: 0,
-            intervals: BTreeMap::new(),
-            by_group: Vec::new(),
-            validation: Metrics::default(),
-            by_user_history: Vec::new(),
-            by_item_history: Vec::new(),
             per_user: values.iter().enumerate().map(user).collect(),
-            detail: None,
-            details: Vec::new(),
-            predictions: Vec::new(),
+            ..Evaluation::default()
         }
     }
 

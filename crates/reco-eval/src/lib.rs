@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod buckets;
 mod column;
 pub mod compare;
 mod config;
@@ -27,7 +28,6 @@ mod error;
 mod evaluate;
 mod evaluation;
 mod group;
-mod history;
 mod interval;
 mod main_column;
 pub mod metric;
@@ -45,7 +45,6 @@ pub use error::EvalError;
 pub use evaluate::{Ask, Task, evaluate_task, evaluate_watched, unanswerable};
 pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail, UserValues};
 pub use group::{Attribute, Gap, Group, GroupValues, MOST_VALUES, attributes, gaps, groups};
-pub use history::History;
 pub use interval::{Interval, intervals, intervals_watched};
 pub use main_column::{BestFor, main_columns};
 pub use metric::{METRICS, MetricEntry};

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
-use serde::ser::{Error as _, SerializeMap as _};
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Column;
@@ -57,14 +57,11 @@ impl FromIterator<(Column, Option<f64>)> for Metrics {
 
 impl Serialize for Metrics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (column, value) in self {
-            if let Some(value) = value.filter(|value| !value.is_finite()) {
-                return Err(S::Error::custom(format!("metric `{column}` is `{value}`, which JSON cannot say")));
-            }
-            map.serialize_entry(column, value)?;
+        let is_unwritable = |(_, value): &&(_, Option<f64>)| value.is_some_and(|value| !value.is_finite());
+        if let Some((column, Some(value))) = self.iter().find(is_unwritable) {
+            return Err(S::Error::custom(format!("metric `{column}` is `{value}`, which JSON cannot hold")));
         }
-        map.end()
+        serializer.collect_map(self.iter().map(|(column, value)| (column, value)))
     }
 }
 

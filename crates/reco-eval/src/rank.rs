@@ -7,23 +7,15 @@
 
 use std::num::NonZeroUsize;
 
-use reco_core::{Catalogue, ItemIdx, ScoreError, Scores, Seen, top_k};
+use reco_core::{Candidates, Catalogue, ItemIdx, ScoreError, Scores, top_k};
 
 use crate::metric::Placed;
-
-/// The items that are a user's candidates.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Among<'a> {
-    /// The whole catalogue, one score for each item, but these.
-    AllExcept(&'a Seen),
-    /// These, ascending, one score for each.
-    These(&'a [ItemIdx]),
-}
 
 /// One user's scores.
 #[derive(Clone, Copy)]
 pub(crate) struct Answer<'a> {
-    pub(crate) among: Among<'a>,
+    /// Those named are ascending.
+    pub(crate) among: Candidates<'a>,
     pub(crate) scores: &'a [f32],
     /// Whether some may be [`Scores::ABSENT`].
     pub(crate) leaves_out: bool,
@@ -33,8 +25,8 @@ impl Answer<'_> {
     /// The score of `item`, candidate or not; `None` where it has none.
     pub(crate) fn score(&self, item: ItemIdx) -> Option<f32> {
         let at = match self.among {
-            Among::AllExcept(_) => item.index(),
-            Among::These(items) => items.binary_search(&item).ok()?,
+            Candidates::AllExcept(_) => item.index(),
+            Candidates::These(items) => items.binary_search(&item).ok()?,
         };
         Some(self.scores[at]).filter(|score| *score != Scores::ABSENT)
     }
@@ -75,10 +67,10 @@ impl Ranker {
         self.candidates.extend_from_slice(answer.scores);
         let mut n_candidates = self.candidates.len();
         let item = |place: usize| match answer.among {
-            Among::AllExcept(_) => catalogue.items.at(place).expect("a recommender scores items of its catalogue"),
-            Among::These(items) => items[place],
+            Candidates::AllExcept(_) => catalogue.items.at(place).expect("a recommender scores items of its catalogue"),
+            Candidates::These(items) => items[place],
         };
-        if let Among::AllExcept(seen) = answer.among {
+        if let Candidates::AllExcept(seen) = answer.among {
             // Seen items play no part, whatever their scores.
             n_candidates -= seen.items().len();
             seen.items().iter().for_each(|item| self.candidates[item.index()] = Scores::ABSENT);
@@ -89,7 +81,8 @@ impl Ranker {
         // Any other score cannot be ranked; nor can one that is absent and not masked, if the recommender leaves
         // nothing out.
         if n_scored + n_absent < self.candidates.len() || (!answer.leaves_out && n_absent > n_masked) {
-            let is_masked = |place: usize| matches!(answer.among, Among::AllExcept(seen) if seen.contains(item(place)));
+            let is_masked =
+                |place: usize| matches!(answer.among, Candidates::AllExcept(seen) if seen.contains(item(place)));
             let is_wrong = |(place, score): &(usize, &f32)| match **score {
                 Scores::ABSENT => !answer.leaves_out && !is_masked(*place),
                 score => !score.is_finite(),
@@ -101,8 +94,8 @@ impl Ranker {
         let list = self.best.iter().map(|(_, place)| item(*place as usize)).collect();
 
         let place_of = |item: ItemIdx| match answer.among {
-            Among::AllExcept(seen) => (!seen.contains(item)).then(|| item.index()),
-            Among::These(items) => items.binary_search(&item).ok(),
+            Candidates::AllExcept(seen) => (!seen.contains(item)).then(|| item.index()),
+            Candidates::These(items) => items.binary_search(&item).ok(),
         };
         let candidates = relevant.iter().filter_map(|(item, gain)| Some((*item, *gain, place_of(*item)?)));
         let mut relevant: Vec<(ItemIdx, Placed)> = candidates
@@ -136,6 +129,7 @@ fn count(scores: &[f32], is: impl Fn(f32) -> bool) -> usize {
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use reco_core::Seen;
     use reco_core::testing::catalogue;
 
     use super::*;
@@ -159,9 +153,9 @@ mod tests {
             let candidates: Vec<ItemIdx> = all.iter().copied().filter(|item| !seen.contains(*item)).collect();
             let of_candidates: Vec<f32> = candidates.iter().map(|item| scores[item.index()]).collect();
             let answer = if some {
-                Answer { among: Among::These(&candidates), scores: &of_candidates, leaves_out: true }
+                Answer { among: Candidates::These(&candidates), scores: &of_candidates, leaves_out: true }
             } else {
-                Answer { among: Among::AllExcept(&seen), scores: &scores, leaves_out: true }
+                Answer { among: Candidates::AllExcept(&seen), scores: &scores, leaves_out: true }
             };
             let k = NonZeroUsize::new(longest).unwrap();
             let ranked = Ranker::default().rank(&answer, &catalogue, &relevant, k).unwrap();

@@ -5,14 +5,15 @@
 //! **Invariant**: users are added in the order of the test users, whoever judged them, so that no sum depends on
 //! threads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use reco_core::{Catalogue, ItemIdx};
 
+use crate::buckets::Buckets;
 use crate::config::Measured;
-use crate::history::Buckets;
 use crate::metric::{Average, Exposure, Judgement, Measure, Pair, Sums};
+use crate::rank::Ranked;
 use crate::user_evaluator::{EvaluatedUser, Outcome};
 use crate::{BucketValues, Evaluation, Metrics, Prediction, UserValues};
 
@@ -30,19 +31,6 @@ pub(crate) struct Summary<'a> {
     by_item_history: Vec<Tally>,
     predictions: Vec<Prediction>,
     n_candidates: usize,
-    n_masked: usize,
-    n_test_masked: usize,
-}
-
-/// One user as judged, with the list and some counts.
-pub(crate) struct Added<'a> {
-    pub(crate) judged: &'a EvaluatedUser,
-    /// As long as the longest that a metric looks at.
-    pub(crate) list: &'a [ItemIdx],
-    pub(crate) n_train: usize,
-    pub(crate) n_candidates: usize,
-    pub(crate) n_masked: usize,
-    pub(crate) n_test_masked: usize,
 }
 
 impl<'a> Summary<'a> {
@@ -66,19 +54,14 @@ impl<'a> Summary<'a> {
             total: tally,
             predictions: Vec::new(),
             n_candidates: 0,
-            n_masked: 0,
-            n_test_masked: 0,
         }
     }
 
-    /// Adds a user, judged by all test rows.
-    pub(crate) fn add(&mut self, added: &Added<'_>, catalogue: &Catalogue) {
-        let Added { judged, list, n_train, n_candidates, n_masked, n_test_masked } = *added;
+    /// Adds a user, judged by all test rows, with a list as long as the longest that a metric looks at.
+    pub(crate) fn add(&mut self, judged: &EvaluatedUser, ranked: &Ranked, catalogue: &Catalogue) {
         let n_rated = judged.rated.len();
         self.n_users_article += usize::from(n_rated >= self.article_min_rows);
-        self.n_candidates += n_candidates;
-        self.n_masked += n_masked;
-        self.n_test_masked += n_test_masked;
+        self.n_candidates += ranked.n_candidates;
         for (applies, outcome) in self.applies.iter_mut().zip(&judged.outcomes) {
             *applies &= *outcome != Outcome::DoesNotApply;
         }
@@ -89,13 +72,13 @@ impl<'a> Summary<'a> {
             y,
             yhat,
         }));
-        self.total.add(judged, list);
-        if let Some(tally) = self.by_user_history.get_mut(self.buckets.of(n_train)) {
-            tally.add(judged, list);
+        self.total.add(judged, &ranked.list);
+        if let Some(tally) = self.by_user_history.get_mut(self.buckets.of(judged.n_train)) {
+            tally.add(judged, &ranked.list);
         }
         self.per_user.push(UserValues {
             user: catalogue.users.id(judged.user).clone(),
-            n_train,
+            n_train: judged.n_train,
             n_test: judged.n_test,
             n_rated,
             n_relevant: judged.n_relevant,
@@ -117,7 +100,7 @@ impl<'a> Summary<'a> {
         }
         let (columns, buckets, applies) = (self.columns, self.buckets, &self.applies);
         let named = |tallies: Vec<Tally>| {
-            let tallies = buckets.names().zip(tallies);
+            let tallies = buckets.names().into_iter().zip(tallies);
             tallies.map(|(bucket, tally)| tally.bucket(bucket, columns, applies)).collect()
         };
         Evaluation {
@@ -126,19 +109,12 @@ impl<'a> Summary<'a> {
             n_users_without_relevant: self.total.n_users_without_relevant,
             n_users_article: self.n_users_article,
             n_candidates: self.n_candidates,
-            sampled_negatives: 0,
-            n_masked: self.n_masked,
-            n_test_masked: self.n_test_masked,
-            intervals: BTreeMap::new(),
-            by_group: Vec::new(),
-            validation: Metrics::default(),
             by_user_history: named(self.by_user_history),
             by_item_history: named(self.by_item_history),
             metrics: self.total.metrics(columns, applies),
             per_user: self.per_user,
-            detail: None,
-            details: Vec::new(),
             predictions: self.predictions,
+            ..Evaluation::default()
         }
     }
 }
@@ -281,6 +257,15 @@ impl Average {
         match self {
             Self::OverUsers | Self::OverRows => mean,
             Self::RootMeanSquareOverRows => mean.sqrt(),
+        }
+    }
+
+    /// The derivative of [`Average::of_mean`]; 0 for a root of 0, which has neither slope nor uncertainty.
+    pub(crate) fn slope(self, mean: f64) -> f64 {
+        match self {
+            Self::OverUsers | Self::OverRows => 1.0,
+            Self::RootMeanSquareOverRows if mean > 0.0 => 0.5 / mean.sqrt(),
+            Self::RootMeanSquareOverRows => 0.0,
         }
     }
 }

@@ -6,12 +6,15 @@
 
 use std::num::NonZeroUsize;
 
-use reco_core::{Catalogue, Interaction, ItemIdx, Rating, ScoreError, ScoreKind, Scores, Target, TestUser, UserIdx};
+use reco_core::{
+    Candidates, Catalogue, Interaction, ItemIdx, Rating, ScoreError, ScoreKind, Scores, Target, TestUser, UserIdx,
+};
 
 use crate::TrainingCounts;
+use crate::buckets::Buckets;
 use crate::config::Measured;
 use crate::metric::{Judgement, List, Measure, Pair, Placed, Sums, TopFive, TopK, Whole};
-use crate::rank::{Among, Answer, Ranked, Ranker};
+use crate::rank::{Answer, Ranked, Ranker};
 
 /// What is judged, and by which rules.
 pub(crate) struct UserEvaluator<'a> {
@@ -19,6 +22,7 @@ pub(crate) struct UserEvaluator<'a> {
     pub(crate) predicts: ScoreKind,
     pub(crate) known: &'a TrainingCounts,
     pub(crate) columns: &'a [Measured<'a>],
+    pub(crate) buckets: &'a Buckets<'a>,
     pub(crate) relevance_threshold: f32,
     pub(crate) article_min_rows: usize,
 }
@@ -26,6 +30,8 @@ pub(crate) struct UserEvaluator<'a> {
 /// One user, judged.
 pub(crate) struct EvaluatedUser {
     pub(crate) user: UserIdx,
+    /// Ratings that the recommender knew of: in training, or given with the query.
+    pub(crate) n_train: usize,
     pub(crate) n_test: usize,
     pub(crate) n_relevant: usize,
     /// One per column.
@@ -75,6 +81,11 @@ struct Rated {
 }
 
 impl UserEvaluator<'_> {
+    /// The bucket of training ratings that `item` lies in.
+    pub(crate) fn bucket(&self, item: ItemIdx) -> usize {
+        self.buckets.of(self.known.n_ratings(item))
+    }
+
     /// The relevant items of `test_user`, ascending, each with its gain.
     fn relevant(&self, test_user: &TestUser) -> Vec<(ItemIdx, f64)> {
         let stars = |row: Interaction<'_>| row.rating.map_or(1.0, |rating| f64::from(rating.stars()).max(0.0));
@@ -111,43 +122,20 @@ impl UserEvaluator<'_> {
         Ok(Ranking { relevant, ranked })
     }
 
-    /// Judges an answer against all rows of `test_user`.
+    /// Judges an answer against all rows of `test_user`, or against those whose item lies in a bucket. Metrics of lists
+    /// alone then have no value: the list is the same, whichever rows are looked at.
     ///
     /// # Errors
     /// A score of a test item that is not finite.
     pub(crate) fn evaluate(
         &self,
         test_user: &TestUser,
+        bucket: Option<usize>,
         answer: &Answer<'_>,
         ranking: &Ranking,
     ) -> Result<EvaluatedUser, ScoreError> {
-        let list = self.list(test_user, answer, ranking);
-        self.outcomes(test_user, |_| true, answer, ranking, list.as_ref())
-    }
-
-    /// Judges an answer against those rows of `test_user` whose item is `wanted`. Metrics of lists alone have no value:
-    /// the list is the same, whichever rows are looked at.
-    ///
-    /// # Errors
-    /// A score of a test item that is not finite.
-    pub(crate) fn evaluate_some(
-        &self,
-        test_user: &TestUser,
-        wanted: impl Fn(ItemIdx) -> bool,
-        answer: &Answer<'_>,
-        ranking: &Ranking,
-    ) -> Result<EvaluatedUser, ScoreError> {
-        self.outcomes(test_user, wanted, answer, ranking, None)
-    }
-
-    fn outcomes(
-        &self,
-        test_user: &TestUser,
-        wanted: impl Fn(ItemIdx) -> bool,
-        answer: &Answer<'_>,
-        ranking: &Ranking,
-        list: Option<&Listed<'_>>,
-    ) -> Result<EvaluatedUser, ScoreError> {
+        let list = if bucket.is_none() { self.list(test_user, answer, ranking) } else { None };
+        let wanted = |item: ItemIdx| bucket.is_none_or(|bucket| self.bucket(item) == bucket);
         let rows = || test_user.rows().iter().filter(|row| wanted(row.item));
         let of = |pairs: &[(ItemIdx, Placed)]| -> Vec<Placed> {
             pairs.iter().filter(|(item, _)| wanted(*item)).map(|(_, placed)| *placed).collect()
@@ -171,9 +159,8 @@ impl UserEvaluator<'_> {
             Measure::TopK(metric) => Outcome::of_list(metric(&TopK::new(&placed, &ideal, column.k()))),
             Measure::Whole(metric) => Outcome::of_list(metric(&whole)),
             Measure::Sums(_) if stars.is_none() => Outcome::DoesNotApply,
-            // Lists are judged at all lengths at once.
-            Measure::List(_) => Outcome::LeftOut,
-            Measure::Exposure(_) | Measure::Sums(_) | Measure::Judgements(_) => Outcome::LeftOut,
+            // Lists are judged at all lengths at once, below; the others of all users together.
+            Measure::List(_) | Measure::Exposure(_) | Measure::Sums(_) | Measure::Judgements(_) => Outcome::LeftOut,
             Measure::Stars(..) if rated.is_empty() => Outcome::LeftOut,
             Measure::Stars(metric, _) => Outcome::of_predictions(stars.as_deref().and_then(metric)),
             Measure::Targets(_) if self.predicts == ScoreKind::Order || lacks_a_score => Outcome::DoesNotApply,
@@ -183,7 +170,7 @@ impl UserEvaluator<'_> {
         };
         let mut outcomes = Vec::with_capacity(self.columns.len());
         for columns in self.columns.chunk_by(|a, b| a.entry.name == b.entry.name) {
-            match (columns[0].entry.measure, list) {
+            match (columns[0].entry.measure, &list) {
                 (Measure::List(metric), Some(list)) => {
                     let lengths: Vec<NonZeroUsize> = columns.iter().map(Measured::k).collect();
                     // A caller's own metric may give too few values, or numbers that are not finite.
@@ -197,6 +184,7 @@ impl UserEvaluator<'_> {
         let judgement = |row: &Rated| Judgement { score: row.score, is_relevant: self.is_relevant(row.rating) };
         Ok(EvaluatedUser {
             user: test_user.user(),
+            n_train: self.known.profile(test_user.user()).len() + test_user.fold_in().len(),
             n_test: rows().count(),
             n_relevant: ideal.len(),
             outcomes,
@@ -216,8 +204,8 @@ impl UserEvaluator<'_> {
         let is_relevant = |item: &ItemIdx| ranking.relevant.binary_search_by_key(item, |(item, _)| *item).is_ok();
         let hits = (!ranking.relevant.is_empty()).then(|| list.iter().map(is_relevant).collect());
         let is_candidate = |item: &&ItemIdx| match answer.among {
-            Among::AllExcept(seen) => !seen.contains(**item),
-            Among::These(items) => items.binary_search(item).is_ok(),
+            Candidates::AllExcept(seen) => !seen.contains(**item),
+            Candidates::These(items) => items.binary_search(item).is_ok(),
         };
         // As many as the longest list, not as this one: it is short where candidates have no score, and these may be
         // popular.

@@ -46,10 +46,8 @@ impl Drawing {
         let mut root = self.root();
         let mut style = Element::new("style");
         style.append(Text::new(palette::alone_css()));
-        let mut background = Element::new("rect");
-        background.assign("width", "100%");
-        background.assign("height", "100%");
-        background.assign("fill", palette::SURFACE.light);
+        let size = [("width", "100%"), ("height", "100%"), ("fill", palette::SURFACE.light)];
+        let background = element("rect", size);
         // The background comes after the title and the description, and before all that is drawn.
         let children = root.get_children_mut();
         children.insert(2, Box::new(background));
@@ -58,12 +56,10 @@ impl Drawing {
     }
 
     fn root(&self) -> Element {
-        let (width, height) = self.size;
-        let mut root = Element::new("svg");
-        root.assign("xmlns", "http://www.w3.org/2000/svg");
-        root.assign("viewBox", format!("0 0 {} {}", number(width), number(height)));
-        root.assign("width", number(width));
-        root.assign("height", number(height));
+        let (width, height) = (number(self.size.0), number(self.size.1));
+        let mut root =
+            element("svg", [("xmlns", "http://www.w3.org/2000/svg"), ("width", &width), ("height", &height)]);
+        root.assign("viewBox", format!("0 0 {width} {height}"));
         root.assign("font-family", FONTS);
         root.assign("role", "img");
         for (name, text) in [("title", &self.title), ("desc", &self.description)] {
@@ -138,25 +134,22 @@ impl Canvas {
 
     /// One line of text whose baseline starts, ends or is centred at (`x`, `y`).
     pub(crate) fn text(&mut self, text: &str, x: f64, y: f64, words: Words) {
-        let element = words_element(text, x, y, words);
-        self.push(element);
+        self.push(text_element(text, x, y, words));
     }
 
     /// One line of text that runs upwards, its middle at (`x`, `y`).
     pub(crate) fn text_upwards(&mut self, text: &str, x: f64, y: f64, words: Words) {
-        let mut element = words_element(text, x, y, words);
+        let mut element = text_element(text, x, y, words);
         element.assign("transform", format!("rotate(-90 {} {})", number(x), number(y)));
         self.push(element);
     }
 
     /// A box with rounded corners and an edge.
     pub(crate) fn card(&mut self, x: f64, y: f64, width: f64, height: f64, fill: Colour, edge: Colour) {
-        let mut element = Element::new("rect");
-        for (name, value) in [("x", x), ("y", y), ("width", width), ("height", height), ("rx", 5.0)] {
+        let mut element = element("rect", [("rx", "5"), ("fill", fill.light), ("stroke", edge.light)]);
+        for (name, value) in [("x", x), ("y", y), ("width", width), ("height", height)] {
             element.assign(name, number(value));
         }
-        element.assign("fill", fill.light);
-        element.assign("stroke", edge.light);
         self.push(element);
     }
 
@@ -166,40 +159,32 @@ impl Canvas {
         for &(x, y) in points {
             let _ = write!(data, "{}{} {}", if data.is_empty() { "M" } else { "L" }, number(x), number(y));
         }
-        self.curve(data, colour, width);
+        self.curve(&data, colour, width);
     }
 
     /// A curve along SVG path data.
-    pub(crate) fn curve(&mut self, data: String, colour: Colour, width: f64) {
-        let mut element = Element::new("path");
-        element.assign("d", data);
-        element.assign("fill", "none");
-        element.assign("stroke", colour.light);
-        element.assign("stroke-linejoin", "round");
-        element.assign("stroke-width", number(width));
-        self.push(element);
+    pub(crate) fn curve(&mut self, data: &str, colour: Colour, width: f64) {
+        let mut path = element("path", [("d", data), ("fill", "none"), ("stroke", colour.light)]);
+        path.assign("stroke-linejoin", "round");
+        path.assign("stroke-width", number(width));
+        self.push(path);
     }
 
     /// An area around SVG path data.
-    pub(crate) fn shape(&mut self, data: String, colour: Colour) {
-        let mut element = Element::new("path");
-        element.assign("d", data);
-        element.assign("fill", colour.light);
-        self.push(element);
+    pub(crate) fn shape(&mut self, data: &str, colour: Colour) {
+        self.push(element("path", [("d", data), ("fill", colour.light)]));
     }
 
     /// A dot, or a ring.
     pub(crate) fn dot(&mut self, (x, y): (f64, f64), radius: f64, colour: Colour, hollow: bool) {
-        let mut element = Element::new("circle");
-        element.assign("cx", number(x));
-        element.assign("cy", number(y));
-        element.assign("r", number(radius));
-        element.assign("fill", if hollow { palette::SURFACE.light } else { colour.light });
+        let fill = if hollow { palette::SURFACE } else { colour };
+        let [x, y, radius] = [x, y, radius].map(number);
+        let mut circle = element("circle", [("cx", &x), ("cy", &y), ("r", &radius), ("fill", fill.light)]);
         if hollow {
-            element.assign("stroke", colour.light);
-            element.assign("stroke-width", "1.5");
+            circle.assign("stroke", colour.light);
+            circle.assign("stroke-width", "1.5");
         }
-        self.push(element);
+        self.push(circle);
     }
 
     /// A rectangle. Consecutive ones of one colour become one path.
@@ -214,7 +199,7 @@ impl Canvas {
 
     fn end_area(&mut self) {
         if let Some((colour, data)) = self.area.take() {
-            self.shape(data, colour);
+            self.shape(&data, colour);
         }
     }
 
@@ -224,12 +209,15 @@ impl Canvas {
     }
 }
 
-fn words_element(text: &str, x: f64, y: f64, words: Words) -> Element {
-    let mut element = Element::new("text");
-    element.assign("x", number(x));
-    element.assign("y", number(y));
-    element.assign("font-size", number(words.size));
-    element.assign("fill", words.colour.light);
+fn element<const N: usize>(name: &str, attributes: [(&str, &str); N]) -> Element {
+    let mut element = Element::new(name);
+    attributes.into_iter().for_each(|(name, value)| element.assign(name, value));
+    element
+}
+
+fn text_element(text: &str, x: f64, y: f64, words: Words) -> Element {
+    let [x, y, size] = [x, y, words.size].map(number);
+    let mut element = element("text", [("x", &x), ("y", &y), ("font-size", &size), ("fill", words.colour.light)]);
     match words.anchor {
         Anchor::Start => {}
         Anchor::Middle => element.assign("text-anchor", "middle"),

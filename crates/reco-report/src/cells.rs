@@ -4,12 +4,28 @@
 //!
 //! **Invariant**: a cell never needs more than a dozen characters, and what does not apply is `–`.
 
+use reco_eval::Column;
+use reco_eval::metric::Better;
+
 /// The cell of a value that does not apply.
 pub(crate) const NOTHING: &str = "–";
 
+/// The text of `value`; [`NOTHING`] where there is none.
+pub(crate) fn or_nothing<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| NOTHING.to_owned(), text)
+}
+
+/// The heading of a column, with an arrow where lower values are better.
+pub(crate) fn heading(column: &Column, better: Better) -> String {
+    format!("{column}{}", if better == Better::Lower { DOWN } else { "" })
+}
+
+/// Marks a column in which lower values are better.
+pub(crate) const DOWN: &str = " ↓";
+
 /// A metric: four decimals.
 pub(crate) fn metric(value: Option<f64>) -> String {
-    value.map_or_else(|| NOTHING.to_owned(), |value| format!("{value:.4}"))
+    or_nothing(value, |value| format!("{value:.4}"))
 }
 
 /// A metric with its deviation over repetitions, where it was repeated.

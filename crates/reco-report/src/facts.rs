@@ -52,13 +52,19 @@ pub struct Facts {
     pub provenance: Provenance,
 }
 
+/// How to read the tables by history.
+pub(crate) const BUCKETS: &str = "Users, and the items of held-out ratings, by how many training ratings they have. \
+    The number of users or held-out ratings is in brackets. Lists are always ranked over the whole catalogue.";
+
 /// How to read the table of groups.
-pub(crate) const GROUPS: &str = "Each group's own value, and how far it lies from that of all other users, with its 95 % interval \
-                                 (Welch): an interval without 0 says that the approach serves the group better, or worse, than the others.";
+pub(crate) const GROUPS: &str = "Each group's own value, and its difference from the value of all other users with \
+    the 95 % interval (Welch). An interval without 0 says that the approach serves the group better, or worse, than \
+    the others.";
 
 /// How to read the shares of variance.
-pub(crate) const SHARES: &str = "Of the variance of one run's number, which share is due to what the repetitions differ in, the rest being due \
-                                 to which users are in the test: near 0 % another seed matters little, near 100 % one seed says little.";
+pub(crate) const SHARES: &str = "The share of the variance of one run's number that is due to what the repetitions \
+    differ in; the rest is due to which users are in the test. Near 0 %, another seed matters little; near 100 %, one \
+    seed says little.";
 
 /// What is known of an approach beyond its numbers.
 #[derive(Clone, Debug, Default)]

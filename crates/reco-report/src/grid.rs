@@ -8,12 +8,14 @@
 /// A table of `n_rows × n_columns` numbers, most of them zero, seen through fewer cells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Grid {
-    n_rows: usize,
-    n_columns: usize,
+    /// Rows of the table.
+    pub n_rows: usize,
+    /// Columns of the table.
+    pub n_columns: usize,
     /// Cells downwards.
-    height: usize,
+    pub height: usize,
     /// Cells across.
-    width: usize,
+    pub width: usize,
     sums: Vec<f64>,
 }
 
@@ -28,26 +30,6 @@ impl Grid {
     pub fn add(&mut self, row: usize, column: usize, value: f64) {
         assert!(row < self.n_rows && column < self.n_columns, "row {row} and column {column} are within the table");
         self.sums[cell(row, self.n_rows, self.height) * self.width + cell(column, self.n_columns, self.width)] += value;
-    }
-
-    /// Rows of the table.
-    pub fn n_rows(&self) -> usize {
-        self.n_rows
-    }
-
-    /// Columns of the table.
-    pub fn n_columns(&self) -> usize {
-        self.n_columns
-    }
-
-    /// Cells downwards.
-    pub fn height(&self) -> usize {
-        self.height
-    }
-
-    /// Cells across.
-    pub fn width(&self) -> usize {
-        self.width
     }
 
     /// The mean of one cell. Panics beyond the last.
@@ -88,7 +70,7 @@ mod tests {
         let mut grid = Grid::new(2, 3, 100, 100);
         grid.add(0, 1, 1.0);
         grid.add(1, 2, 0.5);
-        assert_eq!((grid.height(), grid.width()), (2, 3));
+        assert_eq!((grid.height, grid.width), (2, 3));
         assert_eq!((grid.mean(0, 1), grid.mean(1, 2), grid.mean(0, 0)), (1.0, 0.5, 0.0));
         assert_eq!((grid.greatest(), grid.overall()), (1.0, 0.25));
     }
@@ -100,8 +82,8 @@ mod tests {
             for row in 0..n_rows {
                 (0..n_columns).for_each(|column| grid.add(row, column, 1.0));
             }
-            for down in 0..grid.height() {
-                (0..grid.width()).for_each(|across| assert_eq!(grid.mean(down, across), 1.0));
+            for down in 0..grid.height {
+                (0..grid.width).for_each(|across| assert_eq!(grid.mean(down, across), 1.0));
             }
             assert_eq!(grid.overall(), 1.0);
         }
@@ -110,6 +92,6 @@ mod tests {
     #[test]
     fn nothing_is_drawn_of_nothing() {
         let grid = Grid::new(0, 5, 3, 3);
-        assert_eq!((grid.height(), grid.greatest(), grid.overall()), (0, 0.0, 0.0));
+        assert_eq!((grid.height, grid.greatest(), grid.overall()), (0, 0.0, 0.0));
     }
 }

@@ -48,6 +48,7 @@ mod markdown;
 mod palette;
 mod repeated;
 mod results;
+mod tables;
 mod terminal;
 
 pub use canvas::Drawing;

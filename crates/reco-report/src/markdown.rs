@@ -6,11 +6,12 @@
 
 use std::fmt::Write as _;
 
-use reco_eval::{Column, Gap};
+use reco_eval::Gap;
 
-use crate::facts::{ELSEWHERE, GROUPS, SHARES};
+use crate::facts::{BUCKETS, ELSEWHERE, GROUPS, SHARES};
 use crate::figure::HistoryOf;
-use crate::results::meaning;
+use crate::results::meanings;
+use crate::tables::{self, TextTable};
 use crate::terminal::how_repeated;
 use crate::{Facts, HOW_TO_READ, Recommended, ReportConfig, Results, Suggestion, UserDetail, cells, last_words};
 
@@ -67,120 +68,55 @@ fn in_short(text: &mut String, results: &Results, facts: &Facts) {
 }
 
 fn dataset(text: &mut String, results: &Results, facts: &Facts) {
-    let Results { dataset, split, .. } = results;
-    let mut rows = vec![
-        ("ratings", cells::count(dataset.n_ratings)),
-        ("users", cells::count(dataset.n_users)),
-        ("items", cells::count(dataset.n_items)),
-        ("sha256", code(&dataset.sha256)),
-    ];
-    rows.extend(facts.dataset.iter().map(|(label, value)| (label.as_str(), inline(value))));
-    rows.extend([
-        ("split", inline(&split.kind)),
-        ("train", cells::count(split.n_train)),
-        ("validation", cells::count(split.n_valid)),
-        ("fold-in", cells::count(split.n_fold_in)),
-        ("test", cells::count(split.n_test)),
-        ("device", inline(&results.device)),
-        ("seed", results.seed.to_string()),
-    ]);
-    rows.retain(|(label, n)| *label != "fold-in" || n != "0");
-    rows.extend(facts.evaluation.iter().map(|(label, value)| (label.as_str(), inline(value))));
+    let mut rows = tables::of_data(results, facts);
+    rows.extend(tables::of_protocol(results, facts));
+    rows.extend([("device".to_owned(), results.device.clone()), ("seed".to_owned(), results.seed.to_string())]);
     *text += "\n## Data and protocol\n\n";
-    table(
-        text,
-        &["dataset", &inline(&dataset.name)],
-        "ll",
-        rows.into_iter().map(|(label, value)| [inline(label), value]),
-    );
+    pairs(text, &rows);
 }
 
 fn table_of_results(text: &mut String, results: &Results) {
     *text += "\n## Results\n";
-    for (family, names) in results.families() {
+    for (family, columns) in results.families() {
         if !family.is_empty() {
             let _ = writeln!(text, "\n### {}", inline(family));
         }
         *text += "\n";
-        let mut header = vec!["approach".to_owned()];
-        header.extend(names.iter().map(|name| format!("{name}{}", if results.is_error(name) { " ↓" } else { "" })));
-        let rows = results.approaches.iter().map(|approach| {
-            let mut row = vec![inline(&approach.name)];
-            row.extend(names.iter().map(|name| {
-                let value = approach.metrics.get(name);
-                let cell = cells::repeated(value, results.deviation(&approach.name, name));
-                if value.is_some() && value == results.best(name) { format!("**{cell}**\\*") } else { cell }
-            }));
-            row
-        });
-        table(text, &header, "l", rows);
-        meanings(text, &names);
+        of_numbers(text, &TextTable::of_metrics(results, &columns));
+        for (at, (column, about)) in meanings(&columns).into_iter().enumerate() {
+            let _ = writeln!(text, "{}- `{column}`: {}", if at == 0 { "\n" } else { "" }, inline(about));
+        }
     }
     let _ = writeln!(text, "\n{}", HOW_TO_READ.replace('*', "\\*"));
     if results.repeat.is_some() {
         let _ = write!(text, "\n{}", inline(&how_repeated(results)));
-        shares(text, results);
     }
-}
-
-/// What the columns of a table mean, below it.
-fn meanings(text: &mut String, names: &[&Column]) {
-    let mut told: Vec<&str> = Vec::new();
-    for name in names {
-        let Some(about) = meaning(name).filter(|about| !told.contains(about)) else { continue };
-        *text += if told.is_empty() { "\n" } else { "" };
-        told.push(about);
-        let _ = writeln!(text, "- `{name}`: {}", inline(about));
+    if let Some(shares) = TextTable::of_shares(results) {
+        let _ = writeln!(text, "\n### Share of variance due to the repetitions\n\n{SHARES}\n");
+        of_numbers(text, &shares);
     }
 }
 
 /// How each approach ranks the validation rows.
 fn validation(text: &mut String, results: &Results) {
-    let Some(first) = results.approaches.iter().map(|one| &one.validation).find(|one| !one.is_empty()) else { return };
-    *text += "\n## On validation rows\n\nTheir lists leave out what training had. Nothing was fitted to these rows, but networks may have \
-              stopped by them; `reco recommend` asks by NDCG here where no approach is named.\n\n";
-    let mut header = vec!["approach".to_owned()];
-    header.extend(first.columns().map(Column::to_string));
-    let rows = results.approaches.iter().map(|approach| {
-        let cells = first.columns().map(|column| cells::metric(approach.validation.get(column)));
-        [inline(&approach.name)].into_iter().chain(cells).collect::<Vec<_>>()
-    });
-    table(text, &header, "l", rows);
-}
-
-/// The share of each metric's variance that is due to the repetitions.
-fn shares(text: &mut String, results: &Results) {
-    let names = results.columns_with_shares();
-    let share = |approach: &str, name: &Column| {
-        results.share_of_repetitions(approach, name).map(|share| format!("{:.0} %", 100.0 * share))
-    };
-    let rows: Vec<Vec<String>> = (results.approaches.iter())
-        .filter(|approach| names.iter().any(|name| share(&approach.name, name).is_some()))
-        .map(|approach| {
-            let cells =
-                names.iter().map(|name| share(&approach.name, name).unwrap_or_else(|| cells::NOTHING.to_owned()));
-            [inline(&approach.name)].into_iter().chain(cells).collect()
-        })
-        .collect();
-    if !rows.is_empty() {
-        let _ = writeln!(text, "\n### Share of variance due to the repetitions\n\n{SHARES}\n");
-        let names = names.into_iter().map(Column::to_string);
-        let header: Vec<String> = ["approach".to_owned()].into_iter().chain(names).collect();
-        table(text, &header, "l", rows.into_iter());
+    if let Some(table) = TextTable::of_validation(results) {
+        *text += "\n## On validation rows\n\nTheir lists leave out what training had. Nothing was fitted to these rows, \
+                  but networks may have stopped by them; `reco recommend` asks by NDCG here where no approach is \
+                  named.\n\n";
+        of_numbers(text, &table);
     }
 }
 
 /// How each approach serves groups of users, by the first main metric.
 fn by_group(text: &mut String, facts: &Facts, results: &Results) {
     let Some(name) = results.main_columns().first().copied().filter(|_| !facts.groups.is_empty()) else { return };
-    let _ = writeln!(text, "\n## By group\n\n{name}{}. {GROUPS}\n", if results.is_error(name) { " ↓" } else { "" });
+    let _ = writeln!(text, "\n## By group\n\n{}. {GROUPS}\n", results.heading(name));
     let groups = facts.groups.iter().flat_map(|(approach, groups)| groups.iter().map(move |group| (approach, group)));
     let rows = groups.filter_map(|(approach, group)| {
         let (value, gap) = group.get(name)?;
-        let gap = gap.map_or_else(
-            || cells::NOTHING.to_owned(),
-            |Gap { difference, low, high }| format!("{difference:+.4} ({low:+.4} to {high:+.4})"),
-        );
+        let gap = cells::or_nothing(gap, |Gap { difference, low, high }| {
+            format!("{difference:+.4} ({low:+.4} to {high:+.4})")
+        });
         let names = [approach, &group.attribute, &group.group].map(|cell| inline(cell));
         let cells = [cells::count(group.n_users), cells::metric(Some(value)), gap];
         Some(names.into_iter().chain(cells).collect::<Vec<_>>())
@@ -191,54 +127,21 @@ fn by_group(text: &mut String, facts: &Facts, results: &Results) {
 
 /// A table for each main metric, of users and of items, with approaches as rows and buckets as columns.
 fn by_history(text: &mut String, results: &Results) {
-    let mut heading = "\n## By history\n\nUsers, and the items of held-out ratings, by how many training ratings they have; \
-                       in brackets how many users, or held-out ratings, that is. Lists are of the whole catalogue all \
-                       the same.\n";
+    let mut heading = format!("\n## By history\n\n{BUCKETS}\n");
     for side in HistoryOf::ALL {
         let shown = side.shown(results);
         for name in results.main_columns().into_iter().filter(|_| !shown.is_empty()) {
-            let arrow = if results.is_error(name) { " ↓" } else { "" };
-            let _ = writeln!(text, "{heading}\n### {name}{arrow} by {}' training ratings\n", side.name());
-            heading = "";
-            let mut header = vec!["approach".to_owned()];
-            header.extend(shown.iter().map(|&at| side.header(results, at)));
-            let rows = results.approaches.iter().map(|approach| {
-                let cells = shown.iter().map(|&at| cells::metric(side.value(approach, at, name)));
-                [inline(&approach.name)].into_iter().chain(cells).collect::<Vec<_>>()
-            });
-            table(text, &header, "l", rows);
+            let title = results.heading(name);
+            let _ = writeln!(text, "{heading}\n### {title} by {}' training ratings\n", side.name());
+            heading.clear();
+            of_numbers(text, &TextTable::of_history(results, side, &shown, name));
         }
     }
 }
 
 fn training(text: &mut String, results: &Results, facts: &Facts) {
     *text += "\n## Training\n\n";
-    let header = [
-        "approach",
-        "parameters",
-        "epochs",
-        "best epoch",
-        "train loss",
-        "validation loss",
-        "seconds",
-        "ratings a second",
-    ];
-    let rows = results.approaches.iter().map(|approach| {
-        let log = facts.training.iter().find(|(name, _)| *name == approach.name).map(|(_, log)| log);
-        let best = log.and_then(|log| log.epochs.iter().find(|epoch| epoch.epoch == log.best_epoch));
-        let or_nothing = |n: Option<usize>| n.map_or_else(|| cells::NOTHING.to_owned(), cells::count);
-        [
-            inline(&approach.name),
-            cells::count(approach.n_parameters),
-            or_nothing(approach.epochs),
-            or_nothing(best.map(|epoch| epoch.epoch)),
-            cells::metric(best.map(|epoch| epoch.train_loss)),
-            cells::metric(best.and_then(|epoch| epoch.validation_loss)),
-            cells::seconds(approach.train_seconds),
-            or_nothing(approach.ratings_per_second.map(|rate| rate.round() as usize)),
-        ]
-    });
-    table(text, &header, "l", rows);
+    of_numbers(text, &TextTable::of_training(results, facts));
     if !facts.training.is_empty() {
         *text += "\nLosses are mean absolute errors of scaled ratings, at the epoch whose weights were kept.\n";
     }
@@ -255,7 +158,7 @@ fn user(text: &mut String, detail: &UserDetail, chosen_by: &str, config: &Report
                 (place + 1).to_string(),
                 inline(&row.item),
                 inline(&row.genres.join(", ")),
-                row.rating.map_or_else(|| cells::NOTHING.to_owned(), |rating| format!("{rating:?}")),
+                cells::or_nothing(row.rating, |rating| format!("{rating:?}")),
                 cells::metric(Some(row.yhat)),
             ]
         });
@@ -263,6 +166,26 @@ fn user(text: &mut String, detail: &UserDetail, chosen_by: &str, config: &Report
         if list.rows.len() > config.detail_rows {
             let _ = writeln!(text, "\n… and {} more.", cells::count(list.rows.len() - config.detail_rows));
         }
+    }
+}
+
+/// A table whose first column names the rows, with the best in bold.
+fn of_numbers(text: &mut String, of: &TextTable) {
+    let rows = of.rows.iter().map(|(name, cells)| {
+        let cells = cells.iter().map(|cell| match cell.is_best {
+            true => format!("**{}**\\*", inline(&cell.text)),
+            false => inline(&cell.text),
+        });
+        [inline(name)].into_iter().chain(cells).collect::<Vec<_>>()
+    });
+    table(text, &of.header, "l", rows);
+}
+
+/// A table of labels and values, the first of them as its header.
+fn pairs(text: &mut String, rows: &[(String, String)]) {
+    let mut rows = rows.iter().map(|(label, value)| [inline(label), inline(value)]);
+    if let Some(first) = rows.next() {
+        table(text, &first, "ll", rows);
     }
 }
 

@@ -10,7 +10,7 @@ use reco_eval::metric::{Better, Family};
 use reco_eval::{BucketValues, Column, Interval, METRICS, Metrics, main_columns};
 use serde::{Deserialize, Serialize};
 
-use crate::{Headline, RepeatedResult};
+use crate::{Headline, RepeatedResult, cells};
 
 /// All of results.json.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,13 @@ pub struct DatasetSummary {
     pub n_ratings: usize,
 }
 
+impl DatasetSummary {
+    /// Ratings, users and items as texts.
+    pub(crate) fn counts(&self) -> [String; 3] {
+        [self.n_ratings, self.n_users, self.n_items].map(cells::count)
+    }
+}
+
 /// How the ratings were split.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitSummary {
@@ -70,6 +77,13 @@ pub struct SplitSummary {
     pub n_fold_in: usize,
     /// Rows held out.
     pub n_test: usize,
+}
+
+impl SplitSummary {
+    /// Rows for training, for validation and for the test as texts.
+    pub(crate) fn counts(&self) -> [String; 3] {
+        [self.n_train, self.n_valid, self.n_test].map(cells::count)
+    }
 }
 
 /// The results of one approach.
@@ -163,6 +177,11 @@ impl Results {
         }
     }
 
+    /// The heading of `column`, with an arrow where lower values are better.
+    pub(crate) fn heading(&self, column: &Column) -> String {
+        cells::heading(column, self.better(column))
+    }
+
     /// Whether less of `column` is better.
     pub fn is_error(&self, column: &Column) -> bool {
         self.better(column) == Better::Lower
@@ -198,6 +217,13 @@ impl Results {
 /// What `column` means, in a line.
 pub(crate) fn meaning(column: &Column) -> Option<&'static str> {
     column.entry(METRICS).map(|entry| entry.about)
+}
+
+/// What these columns mean, each metric once, at its first column.
+pub(crate) fn meanings<'a>(columns: &[&'a Column]) -> Vec<(&'a Column, &'static str)> {
+    let mut known = BTreeSet::new();
+    let all = columns.iter().filter_map(|column| Some((*column, meaning(column)?)));
+    all.filter(|(_, about)| known.insert(*about)).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use reco_eval::Column;
 
+use crate::tables::TextTable;
 use crate::{HOW_TO_READ, Results, cells};
 
 /// The most characters of a line of the table.
@@ -61,17 +62,9 @@ pub(crate) fn how_repeated(results: &Results) -> String {
 
 fn heading(results: &Results) -> String {
     let Results { experiment, dataset, split, device, seed, .. } = results;
-    format!(
-        "{experiment}: {} ({} ratings, {} users, {} items), {} {} / {} / {}, {device}, seed {seed}\n",
-        dataset.name,
-        cells::count(dataset.n_ratings),
-        cells::count(dataset.n_users),
-        cells::count(dataset.n_items),
-        split.kind,
-        cells::count(split.n_train),
-        cells::count(split.n_valid),
-        cells::count(split.n_test),
-    )
+    let ([ratings, users, items], [train, validation, test]) = (dataset.counts(), split.counts());
+    let data = format!("{} ({ratings} ratings, {users} users, {items} items)", dataset.name);
+    format!("{experiment}: {data}, {} {train} / {validation} / {test}, {device}, seed {seed}\n", split.kind)
 }
 
 /// A column of a table on a terminal.
@@ -93,16 +86,9 @@ impl TextColumn {
 }
 
 fn metric_column(results: &Results, name: &Column) -> TextColumn {
-    let best = results.best(name);
-    let header = if results.is_error(name) { format!("{name} ↓") } else { name.to_string() };
-    TextColumn::new(
-        &header,
-        results.approaches.iter().map(|approach| {
-            let value = approach.metrics.get(name);
-            let mark = if value.is_some() && value == best { "*" } else { "" };
-            format!("{mark}{}", cells::repeated(value, results.deviation(&approach.name, name)))
-        }),
-    )
+    let TextTable { header, rows } = TextTable::of_metrics(results, &[name]);
+    let cells = rows.iter().flat_map(|(_, cells)| cells);
+    TextColumn::new(&header[1], cells.map(|cell| format!("{}{}", if cell.is_best { "*" } else { "" }, cell.text)))
 }
 
 /// Columns side by side, all but the first aligned to the right. Ends without a newline.

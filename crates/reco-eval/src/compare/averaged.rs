@@ -46,34 +46,22 @@ impl Averaged {
     /// An average over rows is a ratio of two sums over users, and its root a function of that: what each user changes
     /// is taken to first order (the delta method; Cochran 1977, "Sampling Techniques", 6.3).
     pub fn of(users: &[Shared], average: Average) -> Option<Self> {
-        let weight = |user: &Shared| if average == Average::OverUsers { 1.0 } else { user.n_rated as f64 };
-        let is_root = average == Average::RootMeanSquareOverRows;
-        let summand = |value: f64| if is_root { value * value } else { value };
-        let total: f64 = users.iter().map(weight).sum();
+        let terms = |of: fn(&Shared) -> f64| users.iter().map(move |user| average.term(of(user), user.n_rated as f64));
+        let (terms_a, terms_b) = (|| terms(|user| user.a), || terms(|user| user.b));
+        let total: f64 = terms_a().map(|(_, weight)| weight).sum();
         if total <= 0.0 {
             return None;
         }
-        let mean =
-            |of: fn(&Shared) -> f64| users.iter().map(|user| weight(user) * summand(of(user))).sum::<f64>() / total;
-        let means = [mean(|user| user.a), mean(|user| user.b)];
-        let [a, b] = means.map(|mean| if is_root { mean.sqrt() } else { mean });
-        // The derivative of the root; a root of 0 has none, and no uncertainty.
-        let slope = |root: f64| {
-            if !is_root {
-                1.0
-            } else if root > 0.0 {
-                0.5 / root
-            } else {
-                0.0
-            }
-        };
+        let mean_a = terms_a().map(|(term, weight)| weight * term).sum::<f64>() / total;
+        let mean_b = terms_b().map(|(term, weight)| weight * term).sum::<f64>() / total;
+        let (a, b) = (average.of_mean(mean_a), average.of_mean(mean_b));
+        let (slope_a, slope_b) = (average.slope(mean_a), average.slope(mean_b));
         let n = users.len() as f64;
-        let moved = |value: f64, mean: f64, root: f64| slope(root) * (summand(value) - mean);
-        let square = |user: &Shared| {
-            let moved = moved(user.b, means[1], b) - moved(user.a, means[0], a);
-            (weight(user) * n / total * moved).powi(2)
+        let square = |((term_a, weight), (term_b, _)): ((f64, f64), (f64, f64))| {
+            let moved = slope_b * (term_b - mean_b) - slope_a * (term_a - mean_a);
+            (weight * n / total * moved).powi(2)
         };
-        let squares: f64 = users.iter().map(square).sum();
+        let squares: f64 = terms_a().zip(terms_b()).map(square).sum();
         let largest = users.iter().fold(0.0_f64, |largest, user| largest.max(user.a.abs()).max(user.b.abs()));
         let told = |number: f64| if number.abs() <= ARITHMETIC * largest { 0.0 } else { number };
         let difference = told(b - a);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use reco_core::UserId;
 
-use crate::history::Buckets;
+use crate::buckets::Buckets;
 use crate::metric::Better;
 use crate::{Column, Protocol};
 
@@ -150,7 +150,7 @@ impl Pair {
         let buckets = Buckets::new(&starts).expect("they ascend");
         Grouping {
             attribute: "activity".to_owned(),
-            groups: buckets.names().collect(),
+            groups: buckets.names(),
             of_user: self.users.iter().map(|user| Some(buckets.of(user.n_train))).collect(),
         }
     }

@@ -79,16 +79,15 @@ impl Paired {
         }
         let mean = |part: fn(&(f64, f64)) -> f64| values.iter().map(part).sum::<f64>() / n as f64;
         let differences = Differences::new(values);
-        let moments = differences.moments();
-        let tests = differences.tests(&moments);
-        let half = moments.error.map(|error| error * t_quantile(0.05, n as f64 - 1.0));
+        let (difference, tests) = (differences.mean, differences.tests());
+        let half = differences.error.map(|error| error * t_quantile(0.05, n as f64 - 1.0));
         let count = |is: fn(&&f64) -> bool| differences.values.iter().filter(is).count();
         Some(Self {
             n,
             mean_a: mean(|(a, _)| *a),
             mean_b: mean(|(_, b)| *b),
-            difference: moments.mean,
-            interval: half.map(|half| Interval { low: moments.mean - half, high: moments.mean + half }),
+            difference,
+            interval: half.map(|half| Interval { low: difference - half, high: difference + half }),
             t: tests.t,
             wilcoxon: tests.wilcoxon,
             sign: tests.sign,
@@ -116,21 +115,18 @@ pub(super) struct Differences {
     pub(super) values: Vec<f64>,
     /// Sizes that are no further apart count as equal.
     tie: f64,
+    mean: f64,
+    /// The standard error of the mean, 0 where all differences are the same; `None` for a single one.
+    error: Option<f64>,
 }
 
 /// The three tests.
+#[derive(Default)]
 pub(super) struct Tests {
     pub(super) t: Option<TestResult>,
     pub(super) wilcoxon: Option<TestResult>,
     pub(super) sign: Option<TestResult>,
     rank_biserial: Option<f64>,
-}
-
-/// Mean and spread of differences.
-pub(super) struct Moments {
-    pub(super) mean: f64,
-    /// The standard error of the mean, 0 where all differences are the same; `None` for a single one.
-    error: Option<f64>,
 }
 
 impl Differences {
@@ -140,7 +136,13 @@ impl Differences {
     }
 
     fn tied_within(values: impl Iterator<Item = f64>, tie: f64) -> Self {
-        Self { values: values.map(|d| if d.abs() <= tie { 0.0 } else { d }).collect(), tie }
+        let untied = |number: f64| if number.abs() <= tie { 0.0 } else { number };
+        let values: Vec<f64> = values.map(untied).collect();
+        let n = values.len() as f64;
+        let mean = untied(values.iter().sum::<f64>() / n);
+        let squares: f64 = values.iter().map(|d| (d - mean) * (d - mean)).sum();
+        let error = (values.len() > 1).then(|| untied((squares / (n - 1.0)).sqrt()) / n.sqrt());
+        Self { values, tie, mean, error }
     }
 
     /// Other values, with the same rule for ties.
@@ -150,28 +152,12 @@ impl Differences {
 
     /// The standard deviation, 0 where all are the same; `None` for a single one.
     pub(super) fn deviation(&self) -> Option<f64> {
-        self.moments().error.map(|error| error * (self.values.len() as f64).sqrt())
-    }
-
-    fn moments(&self) -> Moments {
-        let n = self.values.len() as f64;
-        let mean = self.values.iter().sum::<f64>() / n;
-        let mean = if mean.abs() <= self.tie { 0.0 } else { mean };
-        let squares: f64 = self.values.iter().map(|d| (d - mean) * (d - mean)).sum();
-        let deviation = (squares / (n - 1.0)).sqrt();
-        let deviation = if deviation <= self.tie { 0.0 } else { deviation };
-        Moments { mean, error: (self.values.len() > 1).then(|| deviation / n.sqrt()) }
+        self.error.map(|error| error * (self.values.len() as f64).sqrt())
     }
 
     /// All three tests of these differences.
-    pub(super) fn all_tests(&self) -> Tests {
-        self.tests(&self.moments())
-    }
-
-    fn tests(&self, moments: &Moments) -> Tests {
-        let Moments { mean, error: Some(error) } = *moments else {
-            return Tests { t: None, wilcoxon: None, sign: None, rank_biserial: None };
-        };
+    pub(super) fn tests(&self) -> Tests {
+        let Self { mean, error: Some(error), .. } = *self else { return Tests::default() };
         let n = self.values.len();
         let t = match (error > 0.0, mean == 0.0) {
             (true, _) => {
@@ -181,8 +167,8 @@ impl Differences {
             (false, true) => Some(TestResult::new(0.0, 1.0, false)),
             (false, false) => None,
         };
-        let (up, down) =
-            (self.values.iter().filter(|d| **d > 0.0).count(), self.values.iter().filter(|d| **d < 0.0).count());
+        let up = self.values.iter().filter(|d| **d > 0.0).count();
+        let down = self.values.iter().filter(|d| **d < 0.0).count();
         let sign = (2.0 * binomial_at_most(up.min(down), up + down, 0.5)).min(1.0);
         let sign = Some(TestResult::new(up as f64, sign, true));
         let (wilcoxon, rank_biserial) = signed_rank(&self.values, self.tie);

@@ -119,7 +119,7 @@ fn check(metric: &PairedMetric, users: &[UserRow], tosses: &[Vec<f64>], alpha: f
 
 impl Rejections {
     fn count(&mut self, differences: &Differences, alpha: f64) {
-        let tests = differences.all_tests();
+        let tests = differences.tests();
         let rejects = |p: Option<f64>| usize::from(p.is_some_and(|p| p <= alpha));
         self.t += rejects(tests.t.map(|test| test.p));
         self.wilcoxon += rejects(tests.wilcoxon.map(|test| test.p));

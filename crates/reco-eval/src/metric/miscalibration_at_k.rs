@@ -22,19 +22,13 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
 const ALPHA: f64 = 0.01;
 
 fn miscalibration(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
-    let Some(wanted) = list.known.genre_shares(list.profile) else { return vec![None; lengths.len()] };
+    let wanted = list.known.genre_shares(list.profile, &[list.profile.len()]).remove(0);
+    let Some(wanted) = wanted else { return vec![None; lengths.len()] };
     let divergence = |given: Vec<f64>| {
         let terms = wanted.iter().zip(&given).filter(|(p, _)| **p > 0.0);
         terms.map(|(p, q)| p * (p / ((1.0 - ALPHA) * q + ALPHA * p)).ln()).sum::<f64>().max(0.0)
     };
-    let items = list.longest(lengths);
-    let mut wanted_at = vec![false; items.len() + 1];
-    lengths.iter().for_each(|k| wanted_at[list.n(*k)] = true);
-    let mut values = vec![None; items.len() + 1];
-    list.known.genre_shares_of_firsts(items, |n, shares| {
-        if wanted_at[n] {
-            values[n] = shares().map(divergence);
-        }
-    });
-    lengths.iter().map(|k| values[list.n(*k)]).collect()
+    let lengths: Vec<usize> = lengths.iter().map(|k| list.n(*k)).collect();
+    let shares = list.known.genre_shares(list.items, &lengths);
+    shares.into_iter().map(|given| given.map(divergence)).collect()
 }

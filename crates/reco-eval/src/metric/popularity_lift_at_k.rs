@@ -20,7 +20,7 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
 };
 
 fn lift(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
-    let taste = list.known.average_popularity(list.profile).filter(|taste| *taste > 0.0);
+    let taste = list.known.average_popularities(list.profile).pop().filter(|taste| *taste > 0.0);
     let Some(taste) = taste else { return vec![None; lengths.len()] };
     let popularities = list.known.average_popularities(list.longest(lengths));
     lengths.iter().map(|k| Some(popularities[list.n(*k) - 1] / taste - 1.0)).collect()

@@ -10,10 +10,12 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-use reco_eval::Interval;
 use reco_eval::compare::{Difference, SelfCheck, Verdict};
 use reco_eval::metric::Better;
+use reco_eval::{Column, Interval};
 use serde::{Deserialize, Serialize};
+
+use crate::cells;
 
 pub use page::comparison_page;
 pub use terminal::{comparison_summary, comparison_table};
@@ -58,6 +60,13 @@ pub struct ComparedPair {
     pub n_different_tests: usize,
     /// What each metric says.
     pub metrics: Vec<Difference>,
+}
+
+impl ComparedPair {
+    /// What `metric` says.
+    fn of(&self, metric: &Column) -> Option<&Difference> {
+        self.metrics.iter().find(|one| one.metric == *metric)
+    }
 }
 
 /// One of two runs.
@@ -106,18 +115,16 @@ fn signed(value: f64) -> String {
 
 /// From one end of an interval to the other.
 fn interval(interval: Option<Interval>) -> String {
-    let told = interval.map(|Interval { low, high }| format!("{} to {}", signed(low), signed(high)));
-    told.unwrap_or_else(|| crate::cells::NOTHING.to_owned())
+    cells::or_nothing(interval, |Interval { low, high }| format!("{} to {}", signed(low), signed(high)))
 }
 
 /// A probability with four decimals, or its order of magnitude where these would all be zero.
 fn probability(p: Option<f64>) -> String {
-    match p {
-        None => crate::cells::NOTHING.to_owned(),
-        Some(p) if p >= 1e-4 => format!("{p:.4}"),
-        Some(p) if p >= 1e-99 => format!("{p:.0e}"),
-        Some(_) => "<1e-99".to_owned(),
-    }
+    cells::or_nothing(p, |p| match p {
+        _ if p >= 1e-4 => format!("{p:.4}"),
+        _ if p >= 1e-99 => format!("{p:.0e}"),
+        _ => "<1e-99".to_owned(),
+    })
 }
 
 /// `n` of `all` in percent.
@@ -127,8 +134,7 @@ fn share(n: usize, all: usize) -> String {
 
 /// What a reader has to know of a pair's users, in sentences.
 fn who(pair: &ComparedPair) -> Vec<String> {
-    use crate::cells::count;
-    let users = |n: usize| if n == 1 { "1 user".to_owned() } else { format!("{} users", count(n)) };
+    let users = |n: usize| if n == 1 { "1 user".to_owned() } else { format!("{} users", cells::count(n)) };
     let mut told = vec![format!("{} in both runs", users(pair.n_users))];
     for (n, side) in [(pair.n_only_a, "A"), (pair.n_only_b, "B")] {
         if n > 0 {

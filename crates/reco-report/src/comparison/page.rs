@@ -13,7 +13,7 @@ use reco_eval::metric::Better;
 use super::forest::{forest, reach};
 use super::{ASSUMPTIONS, ComparedPair, Comparison, interval, probability, share, shares, signed, who, words};
 use crate::cells;
-use crate::html::{Section, breakable, page, wide};
+use crate::html::{Section, heading, numbers, page, results_table};
 
 /// The text of a self-contained page.
 pub fn comparison_page(comparison: &Comparison) -> String {
@@ -74,32 +74,26 @@ fn overview(comparison: &Comparison) -> Markup {
     // If all are measured against one, it is named once.
     let against = comparison.pairs.first().map(|pair| &pair.a.label);
     let against = against.filter(|label| comparison.pairs.iter().all(|pair| pair.a.label == **label));
-    html! {
-        (wide("All differences", &html! {
-            table.results {
-                thead {
-                    tr {
-                        th scope="col" { @match against { Some(label) => { "against " (label) }, None => "B against A" } }
-                        @for name in &names { th.number scope="col" { (breakable(name)) } }
-                    }
-                }
-                tbody {
-                    @for pair in &comparison.pairs {
-                        tr {
-                            th scope="row" { (pair.b.label) @if against.is_none() { " against " (pair.a.label) } }
-                            @for name in &names {
-                                @match pair.metrics.iter().find(|one| one.metric == **name) {
-                                    None => td.number { (cells::NOTHING) },
-                                    Some(one) => td.number.best[one.verdict == Verdict::Better] {
-                                        (signed(one.paired.difference)) (mark(one.verdict))
-                                    },
-                                }
-                            }
-                        }
-                    }
+    let head = html! {
+        th scope="col" { @match against { Some(label) => { "against " (label) }, None => "B against A" } }
+        (numbers(&names.iter().map(ToString::to_string).collect::<Vec<_>>()))
+    };
+    let rows = comparison.pairs.iter().map(|pair| {
+        let name = html! { (pair.b.label) @if against.is_none() { " against " (pair.a.label) } };
+        let cell = |name: &Column| {
+            html! {
+                @match pair.of(name) {
+                    None => td.number { (cells::NOTHING) },
+                    Some(one) => td.number.best[one.verdict == Verdict::Better] {
+                        (signed(one.paired.difference)) (mark(one.verdict))
+                    },
                 }
             }
-        }))
+        };
+        (name, html! { @for name in &names { (cell(name)) } })
+    });
+    html! {
+        (results_table("All differences", &head, rows))
         p.soft { "B less A. " (marks(comparison)) }
     }
 }
@@ -127,21 +121,13 @@ fn marks(comparison: &Comparison) -> String {
 fn differences(pair: &ComparedPair, comparison: &Comparison) -> Markup {
     let scale =
         |metric: &Column| reach(comparison.differences().filter(|one| one.metric == *metric).map(|one| &one.paired));
+    let rows = pair
+        .metrics
+        .iter()
+        .map(|one| (name(one), row(&one.metric.to_string(), &one.paired, one.verdict, scale(&one.metric))));
     html! {
         p.soft { (who(pair).join("; ")) "." }
-        (wide(&format!("Differences of {}", pair.b.label), &html! {
-            table.results {
-                (head("metric", "p (t)"))
-                tbody {
-                    @for one in &pair.metrics {
-                        tr {
-                            th scope="row" { (name(one)) }
-                            (row(&one.metric.to_string(), &one.paired, one.verdict, scale(&one.metric)))
-                        }
-                    }
-                }
-            }
-        }))
+        (results_table(&format!("Differences of {}", pair.b.label), &head("metric", "p (t)"), rows))
     }
 }
 
@@ -162,7 +148,7 @@ fn row(title: &str, paired: &Paired, told: Verdict, scale: f64) -> Markup {
 }
 
 fn name(one: &Difference) -> Markup {
-    html! { (breakable(&one.metric)) @if one.better == Better::Lower { abbr title="lower is better" { " ↓" } } }
+    heading(&cells::heading(&one.metric, one.better))
 }
 
 fn verdict(verdict: Verdict) -> Markup {
@@ -176,7 +162,7 @@ fn verdict(verdict: Verdict) -> Markup {
 }
 
 fn tests(pair: &ComparedPair, _: &Comparison) -> Markup {
-    let number = |value: Option<f64>| value.map_or_else(|| cells::NOTHING.to_owned(), |value| format!("{value:+.3}"));
+    let number = |value: Option<f64>| cells::or_nothing(value, |value| format!("{value:+.3}"));
     let pair_of = |test: Option<TestResult>| {
         [probability(test.map(|test| test.p)), probability(test.and_then(|test| test.p_holm))]
     };
@@ -189,22 +175,12 @@ fn tests(pair: &ComparedPair, _: &Comparison) -> Markup {
             Better::Neither => format!("{} {word}", share(n, all)),
             _ => share(n, all),
         }));
-        cells
+        (name(one), html! { @for cell in cells { td.number { (cell) } } })
     };
     let header =
         ["p (t)", "Holm", "p (ranks)", "Holm", "p (sign)", "Holm", "d_z", "rank-biserial", "gain", "lose", "stay"];
-    html! {
-        (wide(&format!("Tests of {}", pair.b.label), &html! {
-            table.results {
-                thead { tr { th scope="col" { "metric" } @for name in header { th.number scope="col" { (name) } } } }
-                tbody {
-                    @for one in &pair.metrics {
-                        tr { th scope="row" { (name(one)) } @for cell in row(one) { td.number { (cell) } } }
-                    }
-                }
-            }
-        }))
-    }
+    let head = html! { th scope="col" { "metric" } (numbers(&header)) };
+    results_table(&format!("Tests of {}", pair.b.label), &head, pair.metrics.iter().map(row))
 }
 
 fn groups(pair: &ComparedPair, _: &Comparison) -> Markup {
@@ -212,7 +188,7 @@ fn groups(pair: &ComparedPair, _: &Comparison) -> Markup {
         @for (at, one) in pair.metrics.iter().filter(|one| !one.groups.is_empty()).enumerate() {
             details open[at == 0] {
                 summary { (one.metric) ": " (found(&one.groups)) }
-                (wide(&format!("{} by groups", one.metric), &html! { (group_table(one)) }))
+                (group_table(one))
             }
         }
     }
@@ -229,37 +205,25 @@ fn found(groups: &[GroupDifference]) -> String {
     }
 }
 
-/// The columns of a table of differences, of which `what` is a row and `p` the test.
+/// The head of a table of differences: what its rows are, and the name of the deciding test.
 fn head(what: &str, p: &str) -> Markup {
     html! {
-        thead {
-            tr {
-                th scope="col" { (what) }
-                th.number scope="col" { "B − A" }
-                th scope="col" { "B is" }
-                th scope="col" { "lower | higher" }
-                @for name in ["95 %", p, "Holm", "A", "B", "users"] { th.number scope="col" { (name) } }
-            }
-        }
+        th scope="col" { (what) }
+        th.number scope="col" { "B − A" }
+        th scope="col" { "B is" }
+        th scope="col" { "lower | higher" }
+        (numbers(&["95 %", p, "Holm", "A", "B", "users"]))
     }
 }
 
 fn group_table(one: &Difference) -> Markup {
     let scale = reach(one.groups.iter().map(|group| &group.paired));
-    html! {
-        table.results {
-            (head("group", "p"))
-            tbody {
-                @for group in &one.groups {
-                    @let title = format!("{}, {} {}", one.metric, group.attribute, group.group);
-                    tr {
-                        th scope="row" { (group.attribute) " " (group.group) }
-                        (row(&title, &group.paired, group.verdict, scale))
-                    }
-                }
-            }
-        }
-    }
+    let rows = one.groups.iter().map(|group| {
+        let title = format!("{}, {} {}", one.metric, group.attribute, group.group);
+        let name = html! { (group.attribute) " " (group.group) };
+        (name, row(&title, &group.paired, group.verdict, scale))
+    });
+    results_table(&format!("{} by groups", one.metric), &head("group", "p"), rows)
 }
 
 fn checks(comparison: &Comparison, plan: &SelfCheck) -> Markup {
@@ -270,47 +234,26 @@ fn checks(comparison: &Comparison, plan: &SelfCheck) -> Markup {
             "that is sound rejects " (least) " to " (most) " times at " (comparison.alpha) " (in 99 of 100 such checks); "
             "fewer where few users differ. Then a difference was planted among as much noise as there is: a sound test finds it."
         }
-        @for pair in &comparison.pairs {
-            article {
-                h3 { (pair.b.label) " against " (pair.a.label) }
-                (wide(&format!("Checks of {}", pair.b.label), &html! { (check_table(pair)) }))
-            }
-        }
+        (pairs(comparison, check_table))
     }
 }
 
-fn check_table(pair: &ComparedPair) -> Markup {
+fn check_table(pair: &ComparedPair, _: &Comparison) -> Markup {
     let header = ["t rejects", "ranks reject", "signs reject", "planted", "t finds", "ranks find", "signs find"];
-    let row = |one: &Difference| match &one.self_check {
-        None => (vec![cells::NOTHING.to_owned(); header.len()], "nothing to exchange"),
-        Some(check) => {
-            let of_each = |Rejections { t, wilcoxon, sign }: Rejections| [t, wilcoxon, sign].map(|n| n.to_string());
-            let mut cells = of_each(check.rejections).to_vec();
-            match check.planted {
-                Some(Planted { shift, found, .. }) => {
-                    cells.push(signed(shift));
-                    cells.extend(of_each(found));
-                }
-                None => cells.resize(header.len(), cells::NOTHING.to_owned()),
+    let row = |one: &Difference| {
+        let mut cells = vec![cells::NOTHING.to_owned(); header.len()];
+        let mut verdict = "nothing to exchange";
+        let of_each = |Rejections { t, wilcoxon, sign }: Rejections| [t, wilcoxon, sign].map(|n| n.to_string());
+        if let Some(check) = &one.self_check {
+            verdict = if check.is_sound { "sound" } else { "NOT sound" };
+            cells[..3].clone_from_slice(&of_each(check.rejections));
+            if let Some(Planted { shift, found, .. }) = check.planted {
+                cells[3] = signed(shift);
+                cells[4..].clone_from_slice(&of_each(found));
             }
-            (cells, if check.is_sound { "sound" } else { "NOT sound" })
         }
+        (name(one), html! { @for cell in cells { td.number { (cell) } } td { (verdict) } })
     };
-    html! {
-        table.results {
-            thead {
-                tr {
-                    th scope="col" { "metric" }
-                    @for name in header { th.number scope="col" { (name) } }
-                    th scope="col" { "the tests are" }
-                }
-            }
-            tbody {
-                @for one in &pair.metrics {
-                    @let (cells, word) = row(one);
-                    tr { th scope="row" { (name(one)) } @for cell in cells { td.number { (cell) } } td { (word) } }
-                }
-            }
-        }
-    }
+    let head = html! { th scope="col" { "metric" } (numbers(&header)) th scope="col" { "the tests are" } };
+    results_table(&format!("Checks of {}", pair.b.label), &head, pair.metrics.iter().map(row))
 }

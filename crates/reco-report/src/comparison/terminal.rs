@@ -6,8 +6,8 @@
 //! most twenty lines.
 
 use reco_eval::compare::{Difference, Planted, Rejections, SelfCheck, Verdict};
+use reco_eval::main_columns;
 use reco_eval::metric::Better;
-use reco_eval::{Column, main_columns};
 
 use super::{ComparedPair, Comparison, interval, probability, share, shares, signed, who, words};
 use crate::cells;
@@ -84,7 +84,6 @@ fn several_pairs(text: &mut String, pairs: &[ComparedPair]) -> String {
     if n_different > 0 {
         *text += &format!("NOT measured on the same test: {n_different} of {} pairs\n", pairs.len());
     }
-    let one = |pair: &ComparedPair, name: &Column| pair.metrics.iter().find(|one| one.metric == *name).cloned();
     let column = |header: &str, cell: &dyn Fn(&ComparedPair) -> String| {
         TextColumn::new(header, pairs.iter().take(SUMMARISED).map(cell))
     };
@@ -93,11 +92,9 @@ fn several_pairs(text: &mut String, pairs: &[ComparedPair]) -> String {
         None => format!("{} against {}", pair.b.label, pair.a.label),
     })];
     for name in &main {
-        let is_error = pairs.iter().filter_map(|pair| one(pair, name)).any(|one| one.better == Better::Lower);
-        let header = format!("{name}{}", if is_error { " ↓" } else { "" });
-        let of = |pair: &ComparedPair, say: fn(&Difference) -> String| {
-            one(pair, name).map_or_else(|| cells::NOTHING.to_owned(), |one| say(&one))
-        };
+        let better = pairs.iter().find_map(|pair| pair.of(name)).map_or(Better::Higher, |one| one.better);
+        let header = cells::heading(name, better);
+        let of = |pair: &ComparedPair, say: fn(&Difference) -> String| cells::or_nothing(pair.of(name), say);
         table.push(column(&header, &|pair| of(pair, |one| cells::metric(Some(one.paired.mean_b)))));
         table.push(column("B - A", &|pair| of(pair, |one| signed(one.paired.difference))));
         table.push(column("95 %", &|pair| of(pair, |one| interval(one.paired.interval))));
@@ -161,11 +158,8 @@ const TWO_MODELS: &str = "One fitted model each: two seeds of one approach are t
 
 fn columns(metrics: &[Difference]) -> Vec<TextColumn> {
     let column = |header: &str, cell: &dyn Fn(&Difference) -> String| TextColumn::new(header, metrics.iter().map(cell));
-    let name = |one: &Difference| {
-        if one.better == Better::Lower { format!("{} ↓", one.metric) } else { one.metric.to_string() }
-    };
     vec![
-        column("metric", &name),
+        column("metric", &|one| cells::heading(&one.metric, one.better)),
         column("users", &|one| cells::count(one.paired.n)),
         column("A", &|one| cells::metric(Some(one.paired.mean_a))),
         column("B", &|one| cells::metric(Some(one.paired.mean_b))),

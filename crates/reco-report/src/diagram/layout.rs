@@ -2,7 +2,7 @@
 //!
 //! As in their "Methods for Visual Understanding of Hierarchical System Structures", ranks go from top to bottom; an
 //! edge that passes a rank has a column of its own there; boxes are ordered so that few edges cross, and then moved
-//! below what they read. Does not know what is in a box.
+//! below their inputs. Does not know what is in a box.
 //!
 //! **Invariant**: boxes of a rank do not touch, no edge passes through a box, and the same graph has the same layout.
 
@@ -13,10 +13,10 @@ const GAP: f64 = 22.0;
 const RANK_GAP: f64 = 42.0;
 const MARGIN: f64 = 6.0;
 
-/// The width of a column that an edge has for itself.
+/// The width of the column in which an edge passes a rank.
 const LANE: f64 = 10.0;
 
-/// Passes over all ranks: more than these small graphs need until nothing changes.
+/// Passes over all ranks. These small graphs need fewer until nothing changes.
 const PASSES: usize = 12;
 
 /// A box: the middle of its upper side, and its width.
@@ -146,27 +146,6 @@ fn order(slots: &[Slot], rows: &mut Vec<Vec<usize>>) {
         }
     }
     *rows = best.1;
-    swap_neighbours(slots, rows);
-}
-
-/// Swaps neighbours as long as a swap leaves fewer crossings.
-fn swap_neighbours(slots: &[Slot], rows: &mut [Vec<usize>]) {
-    let mut fewest = crossings(slots, rows);
-    let mut changed = true;
-    while changed {
-        changed = false;
-        for rank in 0..rows.len() {
-            for at in 1..rows[rank].len() {
-                rows[rank].swap(at - 1, at);
-                let found = crossings(slots, rows);
-                if found < fewest {
-                    (fewest, changed) = (found, true);
-                } else {
-                    rows[rank].swap(at - 1, at);
-                }
-            }
-        }
-    }
 }
 
 /// The position of each slot in `row`; meaningless for slots of other rows.

@@ -91,11 +91,8 @@ fn width(layer: &Layer) -> f64 {
 
 fn draw_box(canvas: &mut Canvas, layer: &Layer, place: &Place, head: f64) {
     let (left, top) = (place.x - place.width / 2.0, place.y + head);
-    let (fill, edge) = match layer.kind.as_str() {
-        "Input" => (palette::SURFACE, palette::AXIS),
-        _ => (palette::RAISED, palette::AXIS),
-    };
-    canvas.card(left, top, place.width, BOX_HEIGHT, fill, edge);
+    let fill = if layer.kind == "Input" { palette::SURFACE } else { palette::RAISED };
+    canvas.card(left, top, place.width, BOX_HEIGHT, fill, palette::AXIS);
     let right = left + place.width - PADDING;
     let left = left + PADDING;
     canvas.text(&layer.name, left, top + 18.0, Words::new(NAME_SIZE, palette::INK).bold());
@@ -127,10 +124,10 @@ fn draw_edge(canvas: &mut Canvas, edge: &Edge, head: f64) {
         }
         from = Some((x, y));
     }
-    canvas.curve(data, palette::AXIS, 1.3);
+    canvas.curve(&data, palette::AXIS, 1.3);
     if let Some((x, y)) = from {
         let (left, right, top) = (x - ARROW, x + ARROW, y - 2.0 * ARROW);
-        canvas.shape(format!("M{left:.1} {top:.1}L{right:.1} {top:.1}L{x:.1} {y:.1}z"), palette::AXIS);
+        canvas.shape(&format!("M{left:.1} {top:.1}L{right:.1} {top:.1}L{x:.1} {y:.1}z"), palette::AXIS);
     }
 }
 

@@ -6,8 +6,8 @@
 
 use std::cmp::Reverse;
 
-use super::chart::{Axis, Plot, SMALL, Scale, TITLE, WIDTH, label, short, titled, whole};
-use crate::canvas::{Anchor, fitted, text_width};
+use super::chart::{Axis, Plot, SMALL, Scale, TITLE, WIDTH, label, short, titled, whole, widest};
+use crate::canvas::{Anchor, fitted};
 use crate::cells::count;
 use crate::palette::{ACCENT, INK, SOFT};
 use crate::{ContextCounts, Counts, Drawing};
@@ -98,7 +98,6 @@ pub(super) fn context(context: &ContextCounts) -> Option<Drawing> {
     let labels: Vec<String> = values.iter().map(|(value, _)| fitted(value, SMALL, 110.0)).collect();
     let numbers: Vec<String> =
         values.iter().map(|(_, n)| format!("{} · {:.0} %", short(*n as f64), share(*n))).collect();
-    let widest = |texts: &[String]| texts.iter().map(|text| text_width(text, SMALL)).fold(0.0, f64::max);
     let (left, right) = (widest(&labels) + 10.0, WIDTH - widest(&numbers) - 10.0);
     for (row, (_, n)) in values.iter().enumerate() {
         let middle = TITLE + ROW * (row as f64 + 0.5);

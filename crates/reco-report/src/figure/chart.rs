@@ -31,6 +31,22 @@ pub(super) fn label(canvas: &mut Canvas, text: &str, x: f64, y: f64, colour: Col
     canvas.text(text, x, y + BASELINE, Words::new(SMALL, colour).at(anchor));
 }
 
+/// The width of the widest of these small texts; 0 without any.
+pub(super) fn widest<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> f64 {
+    texts.into_iter().map(|text| text_width(text.as_ref(), SMALL)).fold(0.0, f64::max)
+}
+
+/// The ends of a linear axis with some room around `values`, which begins at zero at the latest if `from_zero`.
+pub(super) fn ends(values: impl Iterator<Item = f64>, from_zero: bool) -> (f64, f64) {
+    let ends = (f64::INFINITY, f64::NEG_INFINITY);
+    let (low, high) = values.fold(ends, |(low, high), value| (low.min(value), high.max(value)));
+    let low = if from_zero { low.min(0.0) } else { low };
+    let room = if high > low { (high - low) * 0.06 } else { high.abs().max(1.0) * 0.1 };
+    // Values without a sign have an axis without one.
+    let least = if low < 0.0 { f64::NEG_INFINITY } else { 0.0 };
+    ((low - room).max(least), high + room)
+}
+
 /// Maps numbers to places along an axis.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Scale {
@@ -116,7 +132,7 @@ impl<'a> Plot<'a> {
     ) -> Self {
         let (x_ticks, y_ticks) = (x.labelled(), y.labelled());
         // The widest label decides how much room the left axis takes.
-        let widest = y_ticks.iter().map(|(_, label)| text_width(label, SMALL)).fold(0.0, f64::max);
+        let widest = widest(y_ticks.iter().map(|(_, label)| label));
         let title = if y.title.is_empty() { 0.0 } else { 18.0 };
         let below = if x.title.is_empty() { 20.0 } else { 38.0 };
         let field = [left + title + widest + 8.0, top, right, bottom - below];

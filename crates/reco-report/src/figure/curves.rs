@@ -6,64 +6,59 @@
 
 use reco_core::{EpochLog, TrainingLog};
 
-use super::chart::{Axis, Keys, Mark, Plot, Scale, TITLE, WIDTH, decimals, titled, whole};
+use super::chart::{Axis, Keys, Mark, Plot, Scale, TITLE, WIDTH, decimals, ends, titled, whole};
 use crate::Drawing;
 use crate::palette::{ACCENT, AXIS, SECOND};
 
+/// What is drawn of each epoch, in training and in validation.
+struct Curve {
+    file: &'static str,
+    title: &'static str,
+    about: &'static str,
+    of: fn(&EpochLog) -> (f64, Option<f64>),
+}
+
+const CURVES: [Curve; 2] = [
+    Curve {
+        file: "loss",
+        title: "loss",
+        about: "mean absolute error of scaled ratings",
+        of: |epoch| (epoch.train_loss, epoch.validation_loss),
+    },
+    Curve {
+        file: "mape",
+        title: "MAPE, %",
+        about: "mean absolute percentage error of scaled ratings",
+        of: |epoch| (epoch.train_mape, epoch.validation_mape),
+    },
+];
+
 /// Loss and percentage error.
 pub(super) fn training(approach: &str, log: &TrainingLog) -> Vec<Drawing> {
-    let file = crate::file_name(approach);
-    let loss = Curves {
-        name: format!("loss-{file}"),
-        title: format!("{approach}: loss"),
-        about: "mean absolute error of scaled ratings",
-        train: log.epochs.iter().map(|epoch| (epoch, epoch.train_loss)).map(point).collect(),
-        validation: log.epochs.iter().filter_map(|epoch| Some((epoch, epoch.validation_loss?))).map(point).collect(),
-    };
-    let mape = Curves {
-        name: format!("mape-{file}"),
-        title: format!("{approach}: MAPE, %"),
-        about: "mean absolute percentage error of scaled ratings",
-        train: log.epochs.iter().map(|epoch| (epoch, epoch.train_mape)).map(point).collect(),
-        validation: log.epochs.iter().filter_map(|epoch| Some((epoch, epoch.validation_mape?))).map(point).collect(),
-    };
-    [loss, mape].iter().filter(|curves| !curves.train.is_empty()).map(|curves| curves.draw(log.best_epoch)).collect()
+    CURVES.iter().filter(|_| !log.epochs.is_empty()).map(|curve| curve.draw(approach, log)).collect()
 }
 
-fn point((epoch, value): (&EpochLog, f64)) -> (f64, f64) {
-    (epoch.epoch as f64, value)
-}
-
-struct Curves {
-    name: String,
-    title: String,
-    about: &'static str,
-    train: Vec<(f64, f64)>,
-    validation: Vec<(f64, f64)>,
-}
-
-impl Curves {
-    fn draw(&self, best_epoch: usize) -> Drawing {
+impl Curve {
+    fn draw(&self, approach: &str, log: &TrainingLog) -> Drawing {
+        let Self { file, title, about, of } = self;
+        let points = |value: &dyn Fn(&EpochLog) -> Option<f64>| -> Vec<(f64, f64)> {
+            log.epochs.iter().filter_map(|epoch| Some((epoch.epoch as f64, value(epoch)?))).collect()
+        };
+        let (train, validation) = (points(&|epoch| Some(of(epoch).0)), points(&|epoch| of(epoch).1));
         let last = |points: &[(f64, f64)]| points.last().map_or(0.0, |(_, value)| *value);
-        let mut description = format!(
-            "The {} over {} epochs: in training {:.4} at the end",
-            self.about,
-            self.train.len(),
-            last(&self.train)
-        );
-        if !self.validation.is_empty() {
-            description += &format!(", in validation {:.4}", last(&self.validation));
+        let mut description =
+            format!("The {about} over {} epochs: in training {:.4} at the end", train.len(), last(&train));
+        if !validation.is_empty() {
+            description += &format!(", in validation {:.4}", last(&validation));
         }
-        description += &format!(". The weights of epoch {best_epoch} were kept.");
-        let values = || self.train.iter().chain(&self.validation).map(|(_, value)| *value);
-        let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
-        let room = if high > low { (high - low) * 0.06 } else { high.abs().max(1.0) * 0.1 };
-        let (low, high) = ((low - room).max(0.0), high + room);
-        let epochs = self.train.iter().map(|(epoch, _)| *epoch).fold(1.0, f64::max);
+        description += &format!(". The weights of epoch {} were kept.", log.best_epoch);
+        let (low, high) = ends(train.iter().chain(&validation).map(|(_, value)| *value), false);
+        let epochs = train.iter().map(|(epoch, _)| *epoch).fold(1.0, f64::max);
 
-        let mut canvas = titled(&self.title, 230.0);
+        let title = format!("{approach}: {title}");
+        let mut canvas = titled(&title, 230.0);
         let mut keys = vec![("train", ACCENT, Mark::Thick)];
-        if !self.validation.is_empty() {
+        if !validation.is_empty() {
             keys.push(("validation", SECOND, Mark::Thick));
         }
         keys.push(("epoch kept", AXIS, Mark::Thin));
@@ -73,8 +68,8 @@ impl Curves {
         let x = Axis { scale: across, title: "epoch", ticks: 6, format: &whole };
         let y = Axis { scale: Scale::Linear(low, high), title: "", ticks: 5, format: &decimals(low, high, 5) };
         let mut plot = Plot::new(&mut canvas, [0.0, TITLE + keys.height(), WIDTH - 14.0, 230.0], &x, &y);
-        plot.mark(best_epoch as f64, AXIS);
-        for (points, colour) in [(&self.train, ACCENT), (&self.validation, SECOND)] {
+        plot.mark(log.best_epoch as f64, AXIS);
+        for (points, colour) in [(&train, ACCENT), (&validation, SECOND)] {
             if points.len() > 1 {
                 plot.line(points, colour, 2.0);
             }
@@ -82,6 +77,6 @@ impl Curves {
                 points.iter().for_each(|at| plot.dot(*at, 3.0, colour, false));
             }
         }
-        canvas.finish(&self.name, &self.title, &description)
+        canvas.finish(&format!("{file}-{}", crate::file_name(approach)), &title, &description)
     }
 }

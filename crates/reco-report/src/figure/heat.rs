@@ -5,7 +5,7 @@
 //! **Invariant**: a cell with nothing in it has a colour of its own, so that a single rating among thousands of pairs
 //! is seen.
 
-use super::chart::{SMALL, TITLE, WIDTH, label, titled};
+use super::chart::{SMALL, TITLE, WIDTH, label, titled, widest};
 use crate::canvas::{Anchor, Canvas, fitted, text_width};
 use crate::cells::count;
 use crate::palette::{HEAT, SOFT};
@@ -24,27 +24,27 @@ pub(super) fn rated(counts: &Counts) -> Option<Drawing> {
     if greatest <= 0.0 {
         return None;
     }
-    let (users, items) = (count(grid.n_rows()), count(grid.n_columns()));
+    let (users, items) = (count(grid.n_rows), count(grid.n_columns));
     let description = format!(
-        "{users} users downwards, {items} products across, both in catalogue order, in {} by {} cells. {} of all pairs are \
+        "{users} users downwards, {items} items across, both in catalogue order, in {} by {} cells. {} of all pairs are \
          rated; in the fullest cell, {}.",
-        grid.height(),
-        grid.width(),
+        grid.height,
+        grid.width,
         percent(grid.overall()),
         percent(greatest),
     );
-    let title = "Users × products";
+    let title = "Users × items";
     let left = text_width(&users, SMALL) + 8.0;
-    let bottom = TITLE + (240.0 / grid.height() as f64).clamp(2.0, 10.0) * grid.height() as f64;
+    let bottom = TITLE + (240.0 / grid.height as f64).clamp(2.0, 10.0) * grid.height as f64;
     let mut canvas = titled(title, bottom + BELOW);
     cells(&mut canvas, grid, [left, TITLE, RIGHT, bottom]);
     label(&mut canvas, "1", left - 5.0, TITLE + 6.0, SOFT, Anchor::End);
     if bottom > TITLE + 24.0 {
         label(&mut canvas, &users, left - 5.0, bottom - 6.0, SOFT, Anchor::End);
     }
-    products(&mut canvas, left, bottom, &items);
+    item_axis(&mut canvas, left, bottom, &items);
     legend(&mut canvas, left, bottom + 26.0, "rated", greatest);
-    Some(canvas.finish("users-products", title, &description))
+    Some(canvas.finish("users-items", title, &description))
 }
 
 /// Features × items.
@@ -54,34 +54,33 @@ pub(super) fn features(counts: &Counts) -> Option<Drawing> {
     if greatest <= 0.0 {
         return None;
     }
-    let items = count(grid.n_columns());
+    let items = count(grid.n_columns);
     let description = format!(
-        "{} features downwards, {items} products across in catalogue order, in {} columns; a cell is the mean of the feature \
-         over its products.",
-        grid.n_rows(),
-        grid.width(),
+        "{} features downwards, {items} items across in catalogue order, in {} columns; a cell is the mean of the feature \
+         over its items.",
+        grid.n_rows, grid.width,
     );
-    let title = "Products × features";
+    let title = "Items × features";
     let names: Vec<String> = counts.feature_names.iter().map(|name| fitted(name, SMALL, 110.0)).collect();
-    let left = names.iter().map(|name| text_width(name, SMALL)).fold(0.0, f64::max) + 8.0;
-    let cell = (420.0 / grid.height() as f64).clamp(5.0, 15.0);
+    let left = widest(&names) + 8.0;
+    let cell = (420.0 / grid.height as f64).clamp(5.0, 15.0);
     // Names are 14 pixels high.
     let every = (14.0 / cell).ceil() as usize;
-    let bottom = TITLE + cell * grid.height() as f64;
+    let bottom = TITLE + cell * grid.height as f64;
     let mut canvas = titled(title, bottom + BELOW);
     cells(&mut canvas, grid, [left, TITLE, RIGHT, bottom]);
     for (row, name) in names.iter().enumerate().step_by(every) {
         label(&mut canvas, name, left - 5.0, TITLE + cell * (row as f64 + 0.5), SOFT, Anchor::End);
     }
-    products(&mut canvas, left, bottom, &items);
-    legend(&mut canvas, left, bottom + 26.0, "of products", greatest);
-    Some(canvas.finish("products-features", title, &description))
+    item_axis(&mut canvas, left, bottom, &items);
+    legend(&mut canvas, left, bottom + 26.0, "of items", greatest);
+    Some(canvas.finish("items-features", title, &description))
 }
 
 /// The axis below the cells.
-fn products(canvas: &mut Canvas, left: f64, bottom: f64, n_items: &str) {
+fn item_axis(canvas: &mut Canvas, left: f64, bottom: f64, n_items: &str) {
     for (text, x, anchor) in
-        [("1", left, Anchor::Start), ("products", (left + RIGHT) / 2.0, Anchor::Middle), (n_items, RIGHT, Anchor::End)]
+        [("1", left, Anchor::Start), ("items", (left + RIGHT) / 2.0, Anchor::Middle), (n_items, RIGHT, Anchor::End)]
     {
         label(canvas, text, x, bottom + 11.0, SOFT, anchor);
     }
@@ -90,7 +89,7 @@ fn products(canvas: &mut Canvas, left: f64, bottom: f64, n_items: &str) {
 /// Draws cells within `[left, top, right, bottom]`. Colours follow the square root, so that cells with little differ
 /// from those with nothing.
 fn cells(canvas: &mut Canvas, grid: &Grid, [left, top, right, bottom]: [f64; 4]) {
-    let (high, wide, greatest) = (grid.height(), grid.width(), grid.greatest());
+    let (high, wide, greatest) = (grid.height, grid.width, grid.greatest());
     let colour = |at: usize| match grid.mean(at / wide, at % wide) {
         share if share <= 0.0 => 0,
         share => (((share / greatest).sqrt() * 5.0).ceil() as usize).clamp(1, 5),

@@ -5,9 +5,10 @@
 //! **Invariant**: a bucket without held-out ratings has no place on the axis; an approach keeps its colour in all
 //! figures; among many approaches, a figure colours only those that are best somewhere in it.
 
+use reco_eval::metric::Better;
 use reco_eval::{BucketValues, Column};
 
-use super::chart::{Axis, Keys, Mark, Plot, Scale, TITLE, WIDTH, decimals, titled};
+use super::chart::{Axis, Keys, Mark, Plot, Scale, TITLE, WIDTH, decimals, ends, titled, whole};
 use crate::palette::{AXIS, Colour, SERIES};
 use crate::{ApproachResult, Drawing, Results, cells};
 
@@ -87,7 +88,7 @@ pub(super) fn by_history(results: &Results) -> Vec<Drawing> {
 struct History<'a> {
     side: HistoryOf,
     metric: &'a Column,
-    is_error: bool,
+    better: Better,
     /// What the buckets are called.
     buckets: Vec<&'a str>,
     /// The approach that is better than all others in each; `None` where two are as good, or no value is better.
@@ -111,12 +112,11 @@ impl<'a> History<'a> {
         };
         let series: Vec<Series<'_>> =
             results.approaches.iter().map(one).filter(|series| !series.points.is_empty()).collect();
-        let is_error = results.is_error(metric);
         let first = side.buckets(&results.approaches[0]);
         Self {
             side,
             metric,
-            is_error,
+            better: results.better(metric),
             buckets: shown.iter().map(|&at| first[at].bucket.as_str()).collect(),
             best: (0..shown.len()).map(|x| best_at(results, metric, &series, x as f64)).collect(),
             series,
@@ -124,20 +124,16 @@ impl<'a> History<'a> {
     }
 
     fn draw(&self, colour: &dyn Fn(&str) -> Option<(Colour, bool)>) -> Drawing {
-        let Self { side, metric, is_error, buckets, best, series } = self;
+        let Self { side, metric, better, buckets, best, series } = self;
         let mut description = format!("{metric} by how many training ratings the {} have.", side.name());
         let told: Vec<String> =
             buckets.iter().zip(best).filter_map(|(bucket, best)| Some(format!("{bucket}: {}", (*best)?))).collect();
         if !told.is_empty() {
             description += &format!(" Best with {}.", told.join(", with "));
         }
-        let title = format!("{metric}{} by {}’ training ratings", if *is_error { " ↓" } else { "" }, side.name());
-
-        let values = || series.iter().flat_map(|series| series.points.iter().map(|(_, value)| *value));
-        let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
-        let low = if *is_error { low } else { low.min(0.0) };
-        let room = if high > low { (high - low) * 0.06 } else { high.abs().max(1.0) * 0.1 };
-        let (low, high) = if low == 0.0 { (0.0, high + room) } else { (low - room, high + room) };
+        let title = format!("{} by {}’ training ratings", cells::heading(metric, *better), side.name());
+        let values = series.iter().flat_map(|series| series.points.iter().map(|(_, value)| *value));
+        let (low, high) = ends(values, *better != Better::Lower);
 
         let mut keys: Vec<(String, Colour, Mark)> = Vec::new();
         for Series { approach, .. } in series {
@@ -153,8 +149,7 @@ impl<'a> History<'a> {
         let mut canvas = titled(&title, height);
         keys.draw(&mut canvas, TITLE - 4.0);
         let last = (buckets.len() - 1) as f64;
-        let nothing = |_| String::new();
-        let x = Axis { scale: Scale::Linear(-0.3, last + 0.3), title: "training ratings", ticks: 0, format: &nothing };
+        let x = Axis { scale: Scale::Linear(-0.3, last + 0.3), title: "training ratings", ticks: 0, format: &whole };
         let y = Axis { scale: Scale::Linear(low, high), title: "", ticks: 5, format: &decimals(low, high, 5) };
         let mut plot = Plot::new(&mut canvas, [0.0, TITLE + keys.height(), WIDTH - 6.0, height], &x, &y);
         buckets.iter().enumerate().for_each(|(at, bucket)| plot.below(at as f64, bucket));

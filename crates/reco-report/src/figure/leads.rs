@@ -5,7 +5,7 @@
 //! **Invariant**: the best is the line at zero; an approach that could be as good by luck has another colour than one
 //! that could not.
 
-use super::chart::{SMALL, TITLE, WIDTH, label};
+use super::chart::{SMALL, TITLE, WIDTH, label, widest};
 use crate::canvas::{Anchor, Canvas, Words, fitted, text_width};
 use crate::headline::{metric_name, number, word};
 use crate::palette::{ACCENT, AXIS, GRID, INK, SECOND, SOFT};
@@ -72,7 +72,7 @@ fn panel(canvas: &mut Canvas, top: f64, best: &Best, leads: &[&Lead]) {
     canvas.text(&fitted(&title, 1.12 * 14.0, WIDTH - 4.0), 2.0, top + 17.0, Words::new(14.0, INK).bold());
     let names: Vec<String> = leads.iter().map(|lead| fitted(&lead.over, SMALL, 110.0)).collect();
     let first = fitted(approach, SMALL, 110.0);
-    let left = names.iter().chain([&first]).map(|name| text_width(name, SMALL)).fold(0.0, f64::max) + 12.0;
+    let left = widest(names.iter().chain([&first])) + 12.0;
     let right = WIDTH - text_width("−0.0000", SMALL) - 14.0;
     // To the left is behind the best; the part of an interval that is ahead of the best lies to the right of zero.
     let ends = leads.iter().flat_map(|lead| [Some(lead.lead), lead.high]).flatten();

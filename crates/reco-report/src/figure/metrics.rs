@@ -7,93 +7,69 @@
 use reco_eval::metric::Better;
 use reco_eval::{Column, Interval};
 
-use super::chart::{Axis, Plot, SMALL, Scale, TITLE, WIDTH, decimals, label, titled};
+use super::chart::{Axis, Plot, SMALL, Scale, TITLE, WIDTH, decimals, ends, label, titled, whole, widest};
 use crate::canvas::{Anchor, fitted, text_width};
 use crate::palette::{ACCENT, INK, SOFT};
-use crate::{Drawing, Results, cells};
+use crate::{ApproachResult, Drawing, Results, cells};
 
 /// Pixels from one approach to the next.
 const ROW: f64 = 22.0;
 
 /// One drawing per metric, in the order of the table.
 pub(super) fn metrics(results: &Results) -> Vec<Drawing> {
-    let mut drawings = Vec::new();
-    for name in results.applying() {
-        let rows: Vec<MetricRow> = results
-            .approaches
-            .iter()
-            .map(|approach| {
-                let value = approach.metrics.get(name);
-                MetricRow {
-                    approach: &approach.name,
-                    value,
-                    bounds: approach.intervals.get(name).copied(),
-                    is_best: value.is_some() && value == results.best(name),
-                }
-            })
-            .collect();
-        drawings.push(metric(name, results.better(name), &rows));
-    }
-    drawings
+    results.applying().into_iter().map(|name| metric(results, name)).collect()
 }
 
-struct MetricRow<'a> {
-    approach: &'a str,
-    value: Option<f64>,
-    bounds: Option<Interval>,
-    is_best: bool,
-}
-
-fn metric(name: &Column, better: Better, rows: &[MetricRow<'_>]) -> Drawing {
-    let is_error = better == Better::Lower;
-    let told: Vec<String> = rows
-        .iter()
-        .map(|row| match (row.value, row.bounds) {
-            (None, _) => format!("{}: does not apply", row.approach),
-            (Some(value), None) => format!("{}: {value:.4}", row.approach),
-            (Some(value), Some(Interval { low, high })) => {
-                format!("{}: {value:.4}, from {low:.4} to {high:.4}", row.approach)
-            }
-        })
-        .collect();
-    let better = match better {
+fn metric(results: &Results, name: &Column) -> Drawing {
+    let (approaches, better, best) = (&results.approaches, results.better(name), results.best(name));
+    let value = |approach: &ApproachResult| approach.metrics.get(name);
+    let interval = |approach: &ApproachResult| approach.intervals.get(name).copied();
+    let told = approaches.iter().map(|approach| match (value(approach), interval(approach)) {
+        (None, _) => format!("{}: does not apply", approach.name),
+        (Some(value), None) => format!("{}: {value:.4}", approach.name),
+        (Some(value), Some(Interval { low, high })) => {
+            format!("{}: {value:.4}, from {low:.4} to {high:.4}", approach.name)
+        }
+    });
+    let told = told.collect::<Vec<_>>().join("; ");
+    let told_better = match better {
         Better::Higher => "higher is better",
         Better::Lower => "lower is better",
         Better::Neither => "neither higher nor lower is better",
     };
-    let description = format!("{name}, {better}. {}.", told.join("; "));
+    let description = format!("{name}, {told_better}. {told}.");
     let file = format!("metric-{}", crate::file_name(&name.to_string()));
-    let title = format!("{name}{}", if is_error { " ↓" } else { "" });
+    let title = cells::heading(name, better);
 
-    let numbers =
-        || rows.iter().flat_map(|row| [row.value, row.bounds.map(|b| b.low), row.bounds.map(|b| b.high)]).flatten();
-    let (low, high) = (numbers().fold(f64::INFINITY, f64::min), numbers().fold(f64::NEG_INFINITY, f64::max));
-    // The axis of shares begins at zero; that of errors, which never come near zero, where they begin.
-    let low = if is_error && low > (high - low) { low } else { low.min(0.0) };
-    let room = if high > low { (high - low) * 0.05 } else { high.abs().max(1.0) * 0.1 };
-    let (low, high) = if low == 0.0 { (0.0, high + room) } else { (low - room, high + room) };
+    let ends_of = |approach| {
+        let interval: Option<Interval> = interval(approach);
+        [value(approach), interval.map(|it| it.low), interval.map(|it| it.high)]
+    };
+    // Errors are never near zero.
+    let (low, high) = ends(approaches.iter().flat_map(ends_of).flatten(), better != Better::Lower);
 
-    let labels: Vec<String> = rows.iter().map(|row| fitted(row.approach, SMALL, 110.0)).collect();
-    let left = labels.iter().map(|label| text_width(label, SMALL)).fold(0.0, f64::max) + 4.0;
+    let labels: Vec<String> = approaches.iter().map(|approach| fitted(&approach.name, SMALL, 110.0)).collect();
+    let left = widest(&labels) + 4.0;
     let right = WIDTH - text_width("0.0000", SMALL) - 20.0;
-    let n = rows.len() as f64;
+    let n = approaches.len() as f64;
     let field = [left, TITLE, right, TITLE + ROW * n + 20.0];
     let mut canvas = titled(&title, field[3] + 4.0);
     let x = Axis { scale: Scale::Linear(low, high), title: "", ticks: 5, format: &decimals(low, high, 5) };
     // The first approach is on top.
-    let y = Axis { scale: Scale::Linear(n, 0.0), title: "", ticks: 0, format: &|_| String::new() };
+    let y = Axis { scale: Scale::Linear(n, 0.0), title: "", ticks: 0, format: &whole };
     let mut plot = Plot::new(&mut canvas, field, &x, &y);
-    for (place, row) in rows.iter().enumerate() {
-        let (at, colour) = (place as f64 + 0.5, if row.is_best { ACCENT } else { SOFT });
-        if let Some(Interval { low, high }) = row.bounds {
+    for (place, approach) in approaches.iter().enumerate() {
+        let (value, at) = (value(approach), place as f64 + 0.5);
+        let colour = if value.is_some() && value == best { ACCENT } else { SOFT };
+        if let Some(Interval { low, high }) = interval(approach) {
             plot.line(&[(low, at), (high, at)], colour, 2.0);
         }
-        if let Some(value) = row.value {
+        if let Some(value) = value {
             plot.dot((value, at), 4.0, colour, false);
         }
         let middle = plot.height(at);
         label(plot.canvas, &labels[place], left, middle, INK, Anchor::End);
-        label(plot.canvas, &cells::metric(row.value), WIDTH - 4.0, middle, colour, Anchor::End);
+        label(plot.canvas, &cells::metric(value), WIDTH - 4.0, middle, colour, Anchor::End);
     }
     canvas.finish(&file, &title, &description)
 }

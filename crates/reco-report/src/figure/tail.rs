@@ -24,12 +24,12 @@ pub(super) fn popularity(counts: &Counts) -> Option<Drawing> {
     let before = sorted.iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n)));
     let head = before.take_while(|before| before * 5 < total * 4).count();
     let description = format!(
-        "Ratings of each product by its rank, both axes logarithmic. {} of {} products get 80 % of all ratings; {} have none.",
+        "Ratings of each item by its rank, both axes logarithmic. {} of {} items get 80 % of all ratings; {} have none.",
         count(head),
         count(counts.per_item.len()),
         count(counts.per_item.len() - sorted.len()),
     );
-    let title = "Popularity of products";
+    let title = "Popularity of items";
     let mut canvas = titled(title, 230.0);
     let (n, most) = (sorted.len() as f64, sorted[0] as f64);
     let x = Axis { scale: Scale::Log(1.0, n.max(10.0)), title: "rank", ticks: 1, format: &whole };
@@ -45,6 +45,6 @@ pub(super) fn popularity(counts: &Counts) -> Option<Drawing> {
     let mark = (head as f64, sorted[head - 1] as f64);
     plot.dot(mark, 4.0, SECOND, false);
     // The curve falls, so there is room to the left and below.
-    plot.near(mark, (-8.0, 10.0), &format!("{} products, 80 %", short(head as f64)), Anchor::End);
+    plot.near(mark, (-8.0, 10.0), &format!("{} items, 80 %", short(head as f64)), Anchor::End);
     Some(canvas.finish("popularity", title, &description))
 }

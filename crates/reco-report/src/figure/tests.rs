@@ -87,8 +87,8 @@ fn every_figure_is_well_formed_stands_alone_and_says_what_it_shows() {
         for name in [
             "metric-ndcg@10",
             "metric-mae",
-            "users-products",
-            "products-features",
+            "users-items",
+            "items-features",
             "ratings-per-user",
             "ratings-by-stars",
             "popularity",
@@ -163,7 +163,7 @@ fn what_is_not_there_is_not_drawn() {
     let events = Facts { counts: Some(events), ..Facts::default() };
     let figures = Figures::new(&Results::default(), &events);
     let names: Vec<&str> = figures.ratings.iter().map(|drawing| drawing.name.as_str()).collect();
-    assert_eq!(names, ["users-products", "ratings-per-user", "popularity"]);
+    assert_eq!(names, ["users-items", "ratings-per-user", "popularity"]);
 }
 
 #[test]

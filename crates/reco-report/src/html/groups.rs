@@ -5,10 +5,9 @@
 //! **Invariant**: a gap whose interval holds 0 is shown as no gap.
 
 use maud::{Markup, html};
-
 use reco_eval::{Column, Gap, GroupValues};
 
-use super::page::wide;
+use super::page::{numbers, results as results_table};
 use crate::facts::GROUPS;
 use crate::{Facts, Results, cells};
 
@@ -45,44 +44,30 @@ fn worst(groups: &[GroupValues], column: &Column, results: &Results) -> String {
 }
 
 fn table(approach: &str, groups: &[GroupValues], columns: &[&Column], results: &Results) -> Markup {
-    html! {
-        (wide(&format!("Groups of users by {approach}"), &html! {
-            table.results {
-                thead {
-                    tr {
-                        th scope="col" { "group" }
-                        th.number scope="col" { "users" }
-                        @for column in columns {
-                            th.number scope="col" { (column) @if results.is_error(column) { " ↓" } }
-                            th.number scope="col" { "less the others’" }
-                        }
-                    }
-                }
-                tbody {
-                    @for group in groups {
-                        tr {
-                            th scope="row" { (group.attribute) " " (group.group) }
-                            td.number { (cells::count(group.n_users)) }
-                            @for column in columns {
-                                @let (value, gap) = group.get(column).unzip();
-                                td.number { (cells::metric(value)) }
-                                td.number {
-                                    @match gap.flatten() {
-                                        None => (cells::NOTHING),
-                                        Some(gap) => {
-                                            @let text = format!("{:+.4}", gap.difference);
-                                            @if gap.is_sure() { strong { (text) } } @else { (text) }
-                                            small { " (" (format!("{:+.4}", gap.low)) " to " (format!("{:+.4}", gap.high)) ")" }
-                                        }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
+    let head = html! {
+        th scope="col" { "group" }
+        th.number scope="col" { "users" }
+        @for column in columns { (numbers(&[results.heading(column), "less the others’".to_owned()])) }
+    };
+    let gap = |gap: Gap| {
+        let text = format!("{:+.4}", gap.difference);
+        html! {
+            @if gap.is_sure() { strong { (text) } } @else { (text) }
+            small { " (" (format!("{:+.4}", gap.low)) " to " (format!("{:+.4}", gap.high)) ")" }
+        }
+    };
+    let cells = |group: &GroupValues| {
+        html! {
+            td.number { (cells::count(group.n_users)) }
+            @for column in columns {
+                @let (value, difference) = group.get(column).unzip();
+                td.number { (cells::metric(value)) }
+                td.number { @match difference.flatten() { None => (cells::NOTHING), Some(known) => (gap(known)) } }
             }
-        }))
-    }
+        }
+    };
+    let rows = groups.iter().map(|group| (html! { (group.attribute) " " (group.group) }, cells(group)));
+    results_table(&format!("Groups of users by {approach}"), &head, rows)
 }
 
 #[cfg(test)]

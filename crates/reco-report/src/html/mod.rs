@@ -18,10 +18,10 @@ mod users;
 
 use maud::Markup;
 
-pub(crate) use self::page::{Section, breakable, page, wide};
+pub(crate) use self::page::{Section, heading, numbers, page, results as results_table};
 
 use self::page::cards;
-use crate::{Facts, Figures, ReportConfig, Results, cells};
+use crate::{Facts, Figures, ReportConfig, Results};
 
 /// The text of report.html.
 pub fn html(results: &Results, facts: &Facts, figures: &Figures, config: &ReportConfig) -> String {
@@ -39,7 +39,7 @@ fn sections(results: &Results, facts: &Facts, figures: &Figures, config: &Report
     add("history", "Which approach takes over where", history::by_history(results, figures));
     add("groups", "Who is served worse", groups::by_group(results, facts));
     add("data", "Data and licence", Some(data::data(results, facts, figures)));
-    add("features", "Product features", (!figures.features.is_empty()).then(|| cards(&figures.features, true)));
+    add("features", "Item features", (!figures.features.is_empty()).then(|| cards(&figures.features, true)));
     add("context", "Context", (!figures.contexts.is_empty()).then(|| cards(&figures.contexts, false)));
     add("approaches", "Approaches", (!facts.approaches.is_empty()).then(|| approaches::approaches(facts, figures)));
     add(
@@ -58,15 +58,8 @@ fn subtitle(results: &Results) -> String {
         1 => "one approach".to_owned(),
         n => format!("{n} approaches"),
     };
-    format!(
-        "{approaches} on {}: {} ratings by {} users of {} products; split {}, {} to learn from, {} to stop by, {} held out.",
-        dataset.name,
-        cells::count(dataset.n_ratings),
-        cells::count(dataset.n_users),
-        cells::count(dataset.n_items),
-        split.kind,
-        cells::count(split.n_train),
-        cells::count(split.n_valid),
-        cells::count(split.n_test),
-    )
+    let ([ratings, users, items], [train, validation, test]) = (dataset.counts(), split.counts());
+    let data = format!("{}: {ratings} ratings by {users} users of {items} items", dataset.name);
+    let parts = format!("{train} to learn from, {validation} to stop by, {test} held out");
+    format!("{approaches} on {data}; split {}, {parts}.", split.kind)
 }

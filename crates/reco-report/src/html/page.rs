@@ -5,8 +5,9 @@
 //! **Invariant**: all text is escaped by the template library; without its script the page says the same.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use reco_eval::Column;
 
+use crate::cells::DOWN;
+use crate::tables::{Cell, TextTable};
 use crate::{Drawing, palette};
 
 const STYLE: &str = include_str!("style.css");
@@ -88,38 +89,52 @@ pub(super) fn cards(drawings: &[Drawing], captioned: bool) -> Markup {
     }
 }
 
-/// A name that may break at its joints.
-pub(crate) fn breakable(column: &Column) -> Markup {
-    let name = column.to_string();
-    let parts = name.split_inclusive('_').flat_map(|part| {
+/// The heading of a column, which may break at its joints and explains its arrow.
+pub(crate) fn heading(name: &str) -> Markup {
+    let stem = name.strip_suffix(DOWN);
+    let parts = stem.unwrap_or(name).split_inclusive('_').flat_map(|part| {
         let (stem, k) = part.split_at(part.find('@').unwrap_or(part.len()));
         [stem, k].into_iter().filter(|part| !part.is_empty())
     });
-    html! { @for (n, part) in parts.enumerate() { @if n > 0 { wbr; } (part) } }
+    html! {
+        @for (n, part) in parts.enumerate() { @if n > 0 { wbr; } (part) }
+        @if stem.is_some() { abbr title="lower is better" { (DOWN) } }
+    }
 }
 
 /// Labels with their values.
 pub(super) fn definitions(rows: &[(String, String)]) -> Markup {
-    html! {
-        dl { @for (label, value) in rows.iter().filter(|(_, value)| !value.is_empty()) { div { dt { (label) } dd { (value) } } } }
-    }
+    let rows = rows.iter().filter(|(_, value)| !value.is_empty());
+    html! { dl { @for (label, value) in rows { div { dt { (label) } dd { (value) } } } } }
 }
 
-/// A table whose columns from `numbers` on are aligned to the right.
-pub(super) fn table(header: &[impl AsRef<str>], numbers: usize, rows: impl Iterator<Item = Vec<String>>) -> Markup {
-    let class = |column: usize| (numbers > 0 && column >= numbers).then_some("number");
-    html! {
-        table {
-            thead { tr { @for (column, name) in header.iter().enumerate() { th scope="col" class=[class(column)] { (name.as_ref()) } } } }
-            tbody {
-                @for row in rows {
-                    tr {
-                        @for (column, cell) in row.iter().enumerate() {
-                            @if column == 0 { th scope="row" { (cell) } } @else { td class=[class(column)] { (cell) } }
-                        }
-                    }
-                }
+/// Heads of columns of numbers.
+pub(crate) fn numbers(names: &[impl AsRef<str>]) -> Markup {
+    html! { @for name in names { th.number scope="col" { (heading(name.as_ref())) } } }
+}
+
+/// A table of results with these cells as its head. A row is its name and the cells after it.
+pub(crate) fn results(label: &str, head: &Markup, rows: impl Iterator<Item = (Markup, Markup)>) -> Markup {
+    wide(
+        label,
+        &html! {
+            table.results {
+                thead { tr { (head) } }
+                tbody { @for (name, cells) in rows { tr { th scope="row" { (name) } (cells) } } }
+            }
+        },
+    )
+}
+
+/// A table of results whose columns after the first are numbers.
+pub(super) fn of_numbers(label: &str, TextTable { header, rows }: &TextTable) -> Markup {
+    let cells = |cells: &[Cell]| {
+        html! {
+            @for Cell { text, is_best } in cells {
+                @if *is_best { td.number.best { strong { (text) "*" } } } @else { td.number { (text) } }
             }
         }
-    }
+    };
+    let head = html! { th scope="col" { (header[0]) } (numbers(&header[1..])) };
+    results(label, &head, rows.iter().map(|(name, row)| (html! { (name) }, cells(row))))
 }

@@ -6,7 +6,8 @@
 
 use maud::{Markup, html};
 
-use super::page::{definitions, table, wide};
+use super::page::{definitions, of_numbers};
+use crate::tables::{Cell, TextTable};
 use crate::{Facts, Results, Work, cells};
 
 /// What another run needs to come to the same numbers.
@@ -18,59 +19,42 @@ pub(super) fn again(results: &Results, facts: &Facts) -> Markup {
     html! {
         (definitions(&conditions))
         @if !experiment.is_empty() {
-            p { "Save the experiment below as " code { "experiment.toml" } ", and " code { "reco run experiment.toml" } " does it again, to the last bit on such a device." }
+            p {
+                "Save the experiment below as " code { "experiment.toml" } ". Then "
+                code { "reco run experiment.toml" } " repeats it, to the last bit on such a device."
+            }
             details {
                 summary { "The whole experiment, every default filled in" }
                 pre tabindex="0" { code { (experiment) } }
             }
         }
         @if !facts.checksums.is_empty() {
-            details {
-                summary { "Checksums (SHA-256)" }
-                (wide("Checksums", &html! {
-                    (table(&["file", "sha256"], 0, facts.checksums.iter().map(|(file, sum)| vec![file.clone(), sum.clone()])))
-                }))
-            }
+            details { summary { "Checksums (SHA-256)" } (definitions(&facts.checksums)) }
         }
     }
 }
 
 /// All that another run would measure differently.
 pub(super) fn run(results: &Results, facts: &Facts) -> Markup {
-    let or_nothing = |n: Option<usize>| n.map_or_else(|| cells::NOTHING.to_owned(), cells::count);
-    let training = results.approaches.iter().map(|approach| {
-        let log = facts.training.iter().find(|(name, _)| *name == approach.name).map(|(_, log)| log);
-        vec![
-            approach.name.clone(),
-            cells::count(approach.n_parameters),
-            or_nothing(approach.epochs),
-            or_nothing(log.map(|log| log.best_epoch)),
-            cells::seconds(approach.train_seconds),
-            or_nothing(approach.ratings_per_second.map(|rate| rate.round() as usize)),
-        ]
-    });
-    let header = ["approach", "parameters", "epochs", "best epoch", "seconds", "ratings a second"];
+    let provenance = &facts.provenance;
+    let header = ["folder", "device", "seconds", "peak memory"].map(str::to_owned).into();
+    let work = TextTable { header, rows: provenance.work.iter().map(work).collect() };
     html! {
-        @if !facts.provenance.command.is_empty() { pre tabindex="0" { code { (facts.provenance.command) } } }
-        (wide("Training", &html! { (table(&header, 1, training)) }))
-        @if !facts.provenance.work.is_empty() {
-            details {
-                summary { "What each folder took" }
-                (wide("Work", &html! {
-                    (table(&["folder", "device", "seconds", "peak memory"], 2, facts.provenance.work.iter().map(work)))
-                }))
-            }
+        @if !provenance.command.is_empty() { pre tabindex="0" { code { (provenance.command) } } }
+        (of_numbers("Training", &TextTable::of_training(results, facts)))
+        @if !work.rows.is_empty() {
+            details { summary { "What each folder took" } (of_numbers("Work", &work)) }
         }
     }
 }
 
-fn work(work: &Work) -> Vec<String> {
-    let memory = work.peak_memory_bytes.map(|bytes| format!("{} MiB", cells::count((bytes >> 20) as usize)));
-    let device = if work.device.is_empty() { cells::NOTHING } else { &work.device };
-    vec![
-        work.what.clone(),
-        device.to_owned(),
+fn work(work: &Work) -> (String, Vec<Cell>) {
+    let device = Some(work.device.clone()).filter(|device| !device.is_empty());
+    let memory = |bytes: u64| format!("{} MiB", cells::count((bytes >> 20) as usize));
+    let cells = [
+        cells::or_nothing(device, |device| device),
         cells::seconds(work.seconds),
-        memory.unwrap_or_else(|| cells::NOTHING.to_owned()),
-    ]
+        cells::or_nothing(work.peak_memory_bytes, memory),
+    ];
+    (work.what.clone(), cells.map(Cell::from).into())
 }

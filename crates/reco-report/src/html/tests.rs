@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::figure::tests::facts;
-use crate::results::tests::{column, sample};
+use crate::results::tests::sample;
 use crate::{DetailList, DetailRow, Provenance, Recommended, RecommendedItem, Suggestion, UserDetail, Work, palette};
 
 fn page(facts: &Facts) -> String {
@@ -156,8 +156,9 @@ fn what_a_metric_means_stands_below_its_table() {
 
 #[test]
 fn a_long_name_breaks_at_its_joints() {
-    assert_eq!(breakable(&column("article_mrr@10")).into_string(), "article_<wbr>mrr<wbr>@10");
-    assert_eq!(breakable(&column("mae")).into_string(), "mae");
+    assert_eq!(heading("article_mrr@10").into_string(), "article_<wbr>mrr<wbr>@10");
+    assert_eq!(heading("mae").into_string(), "mae");
+    assert_eq!(heading("mae ↓").into_string(), "mae<abbr title=\"lower is better\"> ↓</abbr>");
 }
 
 #[test]

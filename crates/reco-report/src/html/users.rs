@@ -48,7 +48,7 @@ fn list_of(list: &DetailList, config: &ReportConfig) -> Markup {
                     thead {
                         tr {
                             th scope="col" { abbr title="among the five rated best" { "★" } }
-                            th scope="col" { "product" }
+                            th scope="col" { "item" }
                             th.number scope="col" { "y" }
                             th.number scope="col" { "ŷ" }
                             @if has_old { th scope="col" { "old" } }

@@ -119,7 +119,7 @@ fn features(catalogue: &Catalogue) -> (Vec<String>, Grid) {
             grid.add(feature, item, f64::from(*value));
         }
     }
-    let height = grid.height();
+    let height = grid.height;
     let first = |row: usize| names[(row * names.len()).div_ceil(height)].clone();
     ((0..height).map(first).collect(), grid)
 }

@@ -106,7 +106,7 @@ impl Validation {
         let Some((config, column)) = ruler.config.of_lists(METRICS)? else {
             return Ok(Err("`evaluate.k` names no length of a list".to_owned()));
         };
-        let is_known = |test_user: &TestUser| ruler.known.history().users()[test_user.user().index()] > 0;
+        let is_known = |test_user: &TestUser| !ruler.known.profile(test_user.user()).is_empty();
         let test_users: Vec<TestUser> = TestUser::group(rows, n_users).into_iter().filter(is_known).collect();
         if test_users.is_empty() {
             return Ok(Err("training knows none of the validation rows' users".to_owned()));

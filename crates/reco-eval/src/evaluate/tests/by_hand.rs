@@ -366,8 +366,8 @@ fn buckets_of_users_and_items_by_hand() {
     // The first user has two training rows, the second none; item 0 has none, item 1 one, item 2 another.
     let pairs = [(0, 1), (0, 2)];
     let known = told.known(&pairs);
-    let history = known.history();
-    assert_eq!((history.users(), history.items()), (&[2, 0][..], &[0, 1, 1][..]));
+    let n_train = |user| known.profile(told.catalogue.users.at(user).unwrap()).len();
+    assert_eq!(([0, 1].map(n_train), [0, 1, 2].map(|n| known.n_ratings(told.item(n)))), ([2, 0], [0, 1, 1]));
     let config = Protocol { buckets: [1, 2].map(|n| n.try_into().unwrap()).to_vec(), ..at(1) };
     let evaluation = told.evaluate_after(rows, &[&[], &[]], &pairs, &config).unwrap();
     let shown = |buckets: &[BucketValues], name: &str| -> Vec<_> {

@@ -1,46 +1,12 @@
-//! Counts the training rows of each user and each item, and sorts the counts into buckets.
+//! Sorts counts of training rows into buckets.
 //!
-//! Counts training rows alone: rows used only for early stopping taught a model nothing. Does not know what the counts
-//! are for: an evaluation sorts users and test rows by them.
+//! Does not know what is counted: an evaluation sorts users and test rows by their training rows.
 //!
-//! **Invariant**: one count per user and one per item of the catalogue; every count lies in exactly one of the
-//! [`Buckets`].
+//! **Invariant**: every count lies in exactly one of the [`Buckets`].
 
 use std::num::NonZeroUsize;
 
-use reco_core::{Catalogue, Interactions};
-
 use crate::EvalError;
-use crate::config::bucket_names;
-
-/// Training rows of each user and of each item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct History {
-    users: Vec<usize>,
-    items: Vec<usize>,
-}
-
-impl History {
-    /// Counts the rows of `fit`, which a model was fitted on, over `catalogue`.
-    pub fn of(fit: &Interactions, catalogue: &Catalogue) -> Self {
-        let (mut users, mut items) = (vec![0; catalogue.n_users()], vec![0; catalogue.n_items()]);
-        for (user, item) in fit.users().iter().zip(fit.items()) {
-            users[user.index()] += 1;
-            items[item.index()] += 1;
-        }
-        Self { users, items }
-    }
-
-    /// Training rows of each user of the catalogue.
-    pub fn users(&self) -> &[usize] {
-        &self.users
-    }
-
-    /// Training rows of each item of the catalogue.
-    pub fn items(&self) -> &[usize] {
-        &self.items
-    }
-}
 
 /// Ranges of counts, one after the other from zero to infinity; none at all where none are asked for.
 #[derive(Clone, Debug)]
@@ -69,8 +35,15 @@ impl<'a> Buckets<'a> {
     }
 
     /// The name of each: `0`, `1-4`, `50+`.
-    pub(crate) fn names(&self) -> impl Iterator<Item = String> + use<'_> {
-        bucket_names(self.0).into_iter()
+    pub(crate) fn names(&self) -> Vec<String> {
+        let firsts = std::iter::once(0).chain(self.0.iter().map(|start| start.get()));
+        let lasts = self.0.iter().map(|start| Some(start.get() - 1)).chain([None]);
+        let name = |(first, last): (usize, Option<usize>)| match last {
+            Some(last) if last == first => first.to_string(),
+            Some(last) => format!("{first}-{last}"),
+            None => format!("{first}+"),
+        };
+        firsts.zip(lasts).map(name).take(self.len()).collect()
     }
 }
 
@@ -86,18 +59,18 @@ mod tests {
     fn every_count_lies_in_the_bucket_that_is_named_after_it() {
         let given = starts(&[1, 5, 10, 50]);
         let buckets = Buckets::new(&given).unwrap();
-        assert_eq!(buckets.names().collect::<Vec<_>>(), ["0", "1-4", "5-9", "10-49", "50+"]);
+        assert_eq!(buckets.names(), ["0", "1-4", "5-9", "10-49", "50+"]);
         let counts = [0, 1, 4, 5, 9, 10, 49, 50, 10_000];
         assert_eq!(counts.map(|count| buckets.of(count)), [0, 1, 1, 2, 2, 3, 3, 4, 4]);
         assert_eq!(buckets.len(), 5);
         let one = starts(&[20]);
-        assert_eq!(Buckets::new(&one).unwrap().names().collect::<Vec<_>>(), ["0-19", "20+"]);
+        assert_eq!(Buckets::new(&one).unwrap().names(), ["0-19", "20+"]);
     }
 
     #[test]
     fn no_starts_are_no_buckets_and_starts_ascend() {
         let none = Buckets::new(&[]).unwrap();
-        assert_eq!((none.len(), none.names().count()), (0, 0));
+        assert_eq!((none.len(), none.names().len()), (0, 0));
         let error = Buckets::new(&starts(&[1, 10, 10])).unwrap_err().to_string();
         assert_eq!(
             error,
