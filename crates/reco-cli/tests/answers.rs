@@ -307,7 +307,7 @@ fn a_table_is_shown_by_its_first_rows() {
     assert_eq!(json["rows"].as_array().unwrap().len(), 2);
     assert_eq!(lines[4], format!("{} rows, {} columns", json["n_rows"], json["columns"].as_array().unwrap().len()));
     reco(["show", "nowhere.parquet"]).fails(1, &["nowhere.parquet"]);
-    reco(["show", "README.md"]).fails(1, &["`README.md` is no readable Parquet file", "hint: "]);
+    reco(["show", "README.md"]).fails(1, &["`README.md` is not a readable Parquet file", "hint: "]);
 }
 
 #[test]

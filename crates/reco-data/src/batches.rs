@@ -11,7 +11,7 @@ use reco_core::RawInteraction;
 
 use crate::DataError;
 
-/// The columns of a record batch that say who met what.
+/// The columns of a record batch that hold users, items and ratings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchColumns<'a> {
     /// Ids of users: integers or text.
@@ -28,7 +28,7 @@ pub struct BatchColumns<'a> {
 /// A column that is not there, that cannot be read as ids or numbers, or that lacks a value.
 pub fn interactions(batch: &RecordBatch, columns: BatchColumns<'_>) -> Result<Vec<RawInteraction>, DataError> {
     let column = |name: &str, kind: &DataType| {
-        let refuse = |reason: String| DataError::Batch { column: name.to_owned(), reason };
+        let refuse = |reason: String| DataError::BadColumn { column: name.to_owned(), reason };
         let found = batch.column_by_name(name).ok_or_else(|| {
             let names: Vec<String> =
                 batch.schema().fields().iter().map(|field| format!("`{}`", field.name())).collect();

@@ -26,7 +26,7 @@ use std::sync::Once;
 
 thread_local! {
     /// Whether this thread runs a guarded read.
-    static BEHIND: Cell<bool> = const { Cell::new(false) };
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The result of `read`, or the message of its panic. After a panic, the state of what `read` works on is unknown: drop
@@ -36,14 +36,14 @@ pub(crate) fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, String> {
     HOOK.call_once(|| {
         let shown = take_hook();
         set_hook(Box::new(move |panic| {
-            if !BEHIND.get() {
+            if !IS_GUARDED.get() {
                 shown(panic);
             }
         }));
     });
-    let outer = BEHIND.replace(true);
+    let outer = IS_GUARDED.replace(true);
     let done = catch_unwind(AssertUnwindSafe(read));
-    BEHIND.set(outer);
+    IS_GUARDED.set(outer);
     done.map_err(|panic| format!("its parts contradict each other: {}", words(panic.as_ref())))
 }
 
@@ -64,6 +64,6 @@ mod tests {
             let caught = guarded(|| [1, 2, 3][place]).unwrap_err();
             assert!(caught.contains(&format!("the index is {place}")), "{caught}");
         }
-        assert!(!BEHIND.get());
+        assert!(!IS_GUARDED.get());
     }
 }

@@ -80,9 +80,9 @@ pub const DATA_KEYS: &[DataKey] = &[
     key(
         "columns.rating",
         "a column",
-        "how many stars; none: every row is an event. Looked for as well where `columns` names nothing",
+        "the rating in stars; without one, every row is an event. Detected by its name where `columns` states nothing",
     ),
-    key("columns.timestamp", "a column", "when. Looked for as well where `columns` names nothing"),
+    key("columns.timestamp", "a column", "the time of the rating. Detected by its name where `columns` states nothing"),
     key("columns.context", "a list of columns", "what describes the moment: place, device, search"),
     key("columns.user_attributes", "a list of columns", "what describes the user; the first value met counts"),
     key("columns.item_attributes", "a list of columns", "what describes the item; the first value met counts"),
@@ -92,7 +92,7 @@ pub const DATA_KEYS: &[DataKey] = &[
         "a file about items, beside the ratings",
     ),
     key("columns.user_table", "{ path, id, attributes }", "a file about users, beside the ratings"),
-    key("rating_scale", "[lowest, highest]", "the stars that there are; unless stated, those that occur"),
+    key("rating_scale", "[lowest, highest]", "the lowest and the highest rating; unless stated, those that occur"),
     key("delimiter", "\"auto\", \",\", \";\", \"tab\", \"|\" or another character", "what stands between two fields"),
     key("quote", "\"auto\", \"double\" or \"none\"", "whether a field may stand in double quotes"),
     key("decimal", "\"auto\", \".\" or \",\"", "what stands before the fraction of a number"),
@@ -108,7 +108,8 @@ pub const DATA_KEYS: &[DataKey] = &[
     ),
     key(
         "time_format",
-        "\"auto\", \"seconds\", \"milliseconds\", \"microseconds\", \"nanoseconds\", \"iso-8601\", \"year-month-day\", \"day-month-year\", \"month-day-year\" or \"excel-days\"",
+        "\"auto\", \"seconds\", \"milliseconds\", \"microseconds\", \"nanoseconds\", \"iso-8601\", \
+         \"year-month-day\", \"day-month-year\", \"month-day-year\" or \"excel-days\"",
         "how times are written; counts begin with 1970 (UTC)",
     ),
     key("rows", "0 or a number", "read only so many rows, from the first; 0: all"),
@@ -341,7 +342,7 @@ impl DataConfig {
             [min, max] => RatingScale::new(min, max).map(Some).map_err(DataError::Scale),
             _ => Err(DataError::Config {
                 key: "rating_scale",
-                reason: format!("`{:?}` is no scale", self.rating_scale),
+                reason: format!("`{:?}` is not a scale", self.rating_scale),
                 hint: "two numbers: the lowest and the highest rating, e.g. `[0.5, 5]`".to_owned(),
             }),
         }
@@ -359,7 +360,11 @@ impl DataConfig {
             ("time_format", self.time_format != usual.time_format),
         ];
         match stated.into_iter().find(|(_, is_stated)| *is_stated && source != "table") {
-            Some((key, _)) => Err(DataError::ForOwnFiles { key, source_name: source }),
+            Some((key, _)) => Err(DataError::Config {
+                key,
+                reason: format!("the source `{source}` knows how its files are written"),
+                hint: "leave the key out, or state `data.source = \"table\"` for a file of your own".to_owned(),
+            }),
             None => Ok(()),
         }
     }
@@ -371,7 +376,7 @@ impl DataConfig {
         } else {
             Err(DataError::Config {
                 key: "max_reject_share",
-                reason: format!("`{}` is no share", self.max_reject_share),
+                reason: format!("`{}` is not a share", self.max_reject_share),
                 hint: "a number from 0 to 1".to_owned(),
             })
         }
@@ -435,12 +440,14 @@ mod tests {
     #[test]
     fn refuses_what_is_no_scale_and_no_share() {
         let scale = |given: &[f32]| DataConfig { rating_scale: given.to_vec(), ..DataConfig::default() }.stated_scale();
-        assert!(scale(&[1.0]).unwrap_err().to_string().starts_with("`data.rating_scale`: `[1.0]` is no scale\nhint: "));
+        assert!(
+            scale(&[1.0]).unwrap_err().to_string().starts_with("`data.rating_scale`: `[1.0]` is not a scale\nhint: ")
+        );
         assert!(scale(&[5.0, 1.0]).unwrap_err().to_string().contains("`5` to `1` is no rating scale"));
         let share = DataConfig { max_reject_share: 2.0, ..DataConfig::default() }.allowed_rejects();
         assert_eq!(
             share.unwrap_err().to_string(),
-            "`data.max_reject_share`: `2` is no share\nhint: a number from 0 to 1"
+            "`data.max_reject_share`: `2` is not a share\nhint: a number from 0 to 1"
         );
     }
 }

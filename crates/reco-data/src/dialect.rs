@@ -69,7 +69,9 @@ pub fn detect(path: &Path, config: &DataConfig) -> Result<Detected, DataError> {
         // Columns without names are named by their numbers.
         obstacles.push(Obstacle {
             what: format!("its first line `{}` names no columns", shape.first_line()),
-            hint: "name them by their places, e.g. `data.columns = { user = \"1\", item = \"2\", rating = \"3\", timestamp = \"4\" }`; or `data.header = \"yes\"`".to_owned(),
+            hint: "name them by their places, e.g. `data.columns = { user = \"1\", item = \"2\", rating = \"3\", \
+                   timestamp = \"4\" }`; or `data.header = \"yes\"`"
+                .to_owned(),
         });
     }
     let of_use: Vec<&str> = chosen.iter().chain(extra.iter().copied()).map(String::as_str).collect();
@@ -94,8 +96,8 @@ pub fn detect(path: &Path, config: &DataConfig) -> Result<Detected, DataError> {
         }
         (false, stated) => stated,
     };
-    let records = shape.open(path, &[rating.clone(), time.clone()], "|")?;
-    let looked = values::look(records, [&rating, &time], config.decimal, time_format, &mut obstacles)?;
+    let mut records = shape.open(path, &[rating.clone(), time.clone()], "|")?;
+    let looked = values::look(&mut *records, [&rating, &time], config.decimal, time_format, &mut obstacles)?;
     if !obstacles.is_empty() {
         return Err(DataError::obstructed(path, obstacles));
     }
@@ -120,11 +122,8 @@ impl Detected {
             parts.push("decimal commas".to_owned());
         }
         if !time.is_empty() {
-            parts.push(if is_typed {
-                "times as its own points in time".to_owned()
-            } else {
-                self.times.format.said().to_owned()
-            });
+            let times = if is_typed { "times as its own points in time" } else { self.times.format.words().1 };
+            parts.push(times.to_owned());
         }
         let mut said = vec![format!("`{file}` is read as {}", parts.join(", "))];
         let columns = &config.columns;

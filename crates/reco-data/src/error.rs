@@ -38,7 +38,10 @@ pub enum DataError {
         hint: String,
     },
     /// A file is damaged, or is not a Parquet file.
-    #[error("`{}` is no readable Parquet file: {reason}\nhint: it may have been cut short; make or copy it again", path.display())]
+    #[error(
+        "`{}` is not a readable Parquet file: {reason}\nhint: it may have been cut short; make or copy it again",
+        path.display()
+    )]
     Parquet {
         /// Which file.
         path: PathBuf,
@@ -57,8 +60,8 @@ pub enum DataError {
         /// The columns that are there.
         found: String,
     },
-    /// A column does not fit the table that it was added to.
-    #[error("column `{column}` can't be added to a table: {reason}")]
+    /// A column can't be added to a table, or can't be read from an Arrow record batch.
+    #[error("column `{column}`: {reason}")]
     BadColumn {
         /// Which column.
         column: String,
@@ -84,11 +87,15 @@ pub enum DataError {
         hint: String,
     },
     /// Several ratings of one item by one user, where none are allowed.
-    #[error("`{}` rates `{n}` pairs of a user and an item again\nhint: `data.duplicates` says which rating stays: `latest` or `first`", path.display())]
+    #[error(
+        "`{}` rates `{n}` pairs of a user and an item again\n\
+         hint: `data.duplicates` says which rating stays: `latest` or `first`",
+        path.display()
+    )]
     Duplicates {
         /// Which file.
         path: PathBuf,
-        /// How many ratings would have given way.
+        /// How many ratings are duplicates of another.
         n: u64,
     },
     /// A raw file has no data row.
@@ -96,14 +103,6 @@ pub enum DataError {
     Empty {
         /// Which file.
         path: PathBuf,
-    },
-    /// A column of an Arrow record batch.
-    #[error("column `{column}`: {reason}")]
-    Batch {
-        /// Its name.
-        column: String,
-        /// What is wrong with it.
-        reason: String,
     },
     /// A raw file lacks a column that its format promises.
     #[error("`{}` has no column `{column}`\nhint: {hint}", path.display())]
@@ -115,17 +114,11 @@ pub enum DataError {
         /// The columns that are there.
         hint: String,
     },
-    /// A raw file is not text in the encoding of its format.
-    #[error("`{}` is {found}, not {expected}\nhint: convert it, e.g. `iconv -f {from} -t UTF-8`", path.display())]
-    Encoding {
+    /// A raw file is UTF-16 where its format is UTF-8.
+    #[error("`{}` is UTF-16 text, not UTF-8\nhint: convert it, e.g. `iconv -f UTF-16 -t UTF-8`", path.display())]
+    Utf16 {
         /// Which file.
         path: PathBuf,
-        /// The encoding it seems to have.
-        found: &'static str,
-        /// The encoding it should have.
-        expected: &'static str,
-        /// The encoding's name for `iconv`.
-        from: &'static str,
     },
     /// A raw file is not what its name promises.
     #[error("`{}` can't be read: {reason}\nhint: {hint}", path.display())]
@@ -138,26 +131,17 @@ pub enum DataError {
         hint: String,
     },
     /// It can't be detected how a file of one's own is written, or the file lacks what is needed.
-    #[error("`{}` can't be read as it is:{obstacles}", path.display())]
+    #[error("`{}` can't be read as it is:{}", path.display(), shown(obstacles))]
     Obstacles {
         /// Which file.
         path: PathBuf,
         /// All obstacles to reading it.
-        obstacles: Obstacles,
-    },
-    /// A key of `[data]` that describes one's own file is given for a source that knows how its files are written.
-    #[error(
-        "`data.{key}` says nothing of the source `{source_name}`, which knows how its files are written\nhint: leave it out, or state `data.source = \"table\"` for a file of your own"
-    )]
-    ForOwnFiles {
-        /// The key.
-        key: &'static str,
-        /// The source.
-        source_name: &'static str,
+        obstacles: Vec<Obstacle>,
     },
     /// More rows of a file were refused than the experiment allows.
     #[error(
-        "{n_rejected} of {n_rows} rows of `{}` are bad, more than the share {max_share} that is allowed\n{first}\nhint: mend the file, or raise `data.max_reject_share`",
+        "{n_rejected} of {n_rows} rows of `{}` are bad, more than the share {max_share} that is allowed\n\
+         {first}\nhint: mend the file, or raise `data.max_reject_share`",
         path.display()
     )]
     TooManyRejects {
@@ -170,14 +154,16 @@ pub enum DataError {
         /// What was allowed.
         max_share: f64,
         /// The first ten, one a line.
-        first: Rejects,
+        first: String,
     },
     /// The scale of the ratings is not known.
     #[error("the ratings have no scale: {0}\nhint: state `data.rating_scale = [min, max]`")]
     Scale(RatingError),
     /// All ratings are the same, so that the scale they are on is not known.
     #[error(
-        "every rating is `{only}`, which says nothing of the scale that ratings are on\nhint: state the lowest and the highest there are, e.g. `data.rating_scale = {example}`; or leave `data.columns.rating` out, so that every row is an event"
+        "every rating is `{only}`, which says nothing of the scale that ratings are on\n\
+         hint: state the lowest and the highest there are, e.g. `data.rating_scale = {example}`; \
+         or leave `data.columns.rating` out, so that every row is an event"
     )]
     OneRating {
         /// The rating.
@@ -220,7 +206,7 @@ impl DataError {
 
     /// The error of a file with obstacles.
     pub(crate) fn obstructed(path: &Path, obstacles: Vec<Obstacle>) -> Self {
-        Self::Obstacles { path: path.to_owned(), obstacles: Obstacles(obstacles) }
+        Self::Obstacles { path: path.to_owned(), obstacles }
     }
 
     /// The error where all ratings are `only`; its example is a usual scale that contains them.
@@ -259,49 +245,10 @@ impl Obstacle {
     }
 }
 
-/// All obstacles of a file, shown one a line, with one line of hints.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Obstacles(pub Vec<Obstacle>);
-
-impl fmt::Display for Obstacles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let [one] = &self.0[..] {
-            return write!(f, " {}\nhint: {}", one.what, one.hint);
-        }
-        for obstacle in &self.0 {
-            write!(f, "\n  {}", obstacle.what)?;
-        }
-        f.write_str("\nhint: ")?;
-        for (at, obstacle) in self.0.iter().enumerate() {
-            write!(f, "{}{}", if at > 0 { "; " } else { "" }, obstacle.hint)?;
-        }
-        Ok(())
-    }
-}
-
-/// Rows that were refused, shown one a line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rejects(pub Vec<Reject>);
-
-/// A row that was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reject {
-    /// The file's name.
-    pub file: String,
-    /// The line in it, from 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl fmt::Display for Rejects {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, reject) in self.0.iter().enumerate() {
-            if i > 0 {
-                f.write_str("\n")?;
-            }
-            write!(f, "  {} line {}: {}", reject.file, reject.line, reject.reason)?;
-        }
-        Ok(())
-    }
+/// Obstacles one a line, above one line of hints.
+fn shown(obstacles: &[Obstacle]) -> String {
+    let before = if obstacles.len() == 1 { " " } else { "\n  " };
+    let what: Vec<&str> = obstacles.iter().map(|obstacle| obstacle.what.as_str()).collect();
+    let hints: Vec<&str> = obstacles.iter().map(|obstacle| obstacle.hint.as_str()).collect();
+    format!("{before}{}\nhint: {}", what.join("\n  "), hints.join("; "))
 }

@@ -1,6 +1,6 @@
 //! Fetches a public dataset into the folder of raw data.
 //!
-//! Does not know formats: it brings files, and the sources read them.
+//! Does not know formats: the sources read the files.
 //!
 //! **Invariant**: a dataset's folder appears at once, whole and with its `fetched.json`, or not at all. Everything
 //! before that happens in a hidden folder beside it, which keeps a broken download for the next try.
@@ -21,7 +21,6 @@ mod error;
 mod pip;
 mod progress;
 mod record;
-mod timeouts;
 mod unpack;
 
 #[cfg(test)]
@@ -31,25 +30,26 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reco_core::options::did_you_mean;
 use ureq::Agent;
 
-use checksum::{Digests, Pins, check, sha256};
+use checksum::{Pins, check, sha256};
 use dataset::{Mirror, Origin};
 use error::{Locally, Stop};
-use timeouts::Timeouts;
 use unpack::Archive;
 
 use crate::DataError;
 
 pub use checksum::{Check, FileDigest};
+pub(crate) use dataset::HARPER_KONSTAN;
 pub use dataset::{DATASETS, Dataset};
 pub use error::{FetchError, MirrorError, MirrorFailed};
 pub use progress::{FetchProgress, Silent};
 pub use record::{FetchRecord, FetchedFile};
 
-/// Brings the dataset called `name` into the folder `<raw>/<name>`, unless it is there.
+/// Fetches the dataset called `name` into the folder `<raw>/<name>`, unless it is there.
 ///
 /// Its mirrors are tried in order, each waited for only a few seconds (`RECO_MIRROR_TIMEOUT_SECONDS`, 5 unless set). An
 /// archive that lies in `raw` under its own name (`ml-100k.zip`) is used instead. A folder of that name that was
@@ -84,17 +84,17 @@ pub fn unpack(archive: &Path, into: &Path, progress: &dyn FetchProgress) -> Resu
         Stop::Mirror(reason) => FetchError::PlacedByHand {
             path: archive.to_owned(),
             reason: Box::new(reason),
-            remedy: "bring the archive once more".to_owned(),
+            remedy: "copy or download the archive again".to_owned(),
         },
     })?)
 }
 
-/// A dataset that is there.
+/// A dataset that is in its folder.
 #[derive(Clone, Debug)]
 pub struct Fetched {
     /// Its folder.
     pub folder: PathBuf,
-    /// Whether this call brought it.
+    /// Whether this call fetched it.
     pub new: bool,
     /// Where it comes from; `None` for a folder that was unpacked by hand.
     pub record: Option<FetchRecord>,
@@ -114,18 +114,27 @@ impl fmt::Display for Fetched {
     }
 }
 
-/// The environment of a fetch; tests use others.
+/// The settings of a fetch, which tests replace.
 struct Settings {
     agent: Agent,
-    timeouts: Timeouts,
+    /// For a connection; other waits are multiples of it.
+    timeout: Duration,
     pip: &'static [&'static [&'static str]],
     pins: Pins,
 }
 
 impl Settings {
     fn from_environment() -> Result<Self, FetchError> {
-        let timeouts = Timeouts::from_environment()?;
-        Ok(Self { agent: download::agent(timeouts), timeouts, pip: pip::COMMANDS, pins: Pins::built_in() })
+        let timeout = std::env::var_os("RECO_MIRROR_TIMEOUT_SECONDS");
+        let timeout = timeout_of(&timeout.map_or("5".into(), |value| value.to_string_lossy().into_owned()))?;
+        Ok(Self { agent: download::agent(timeout), timeout, pip: pip::COMMANDS, pins: Pins::built_in() })
+    }
+}
+
+fn timeout_of(seconds: &str) -> Result<Duration, FetchError> {
+    match seconds.parse() {
+        Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
+        _ => Err(FetchError::Timeout { value: seconds.to_owned() }),
     }
 }
 
@@ -249,7 +258,7 @@ impl Fetch<'_> {
     }
 
     /// Removes the hidden folder, except for a broken download, and releases `lock` when nothing is left to remove.
-    /// What cannot be removed does no harm: the fetch is over.
+    /// An error is ignored: the fetch itself is over.
     fn tidy(&self, work: &Path, lock: File, done: bool) {
         // What could not be kept aside stays where it is.
         if self.clear(work).is_ok() && done {
@@ -269,14 +278,8 @@ impl Fetch<'_> {
             let path = self.raw.join(mirror.archive);
             if path.is_file() {
                 self.progress.message(&format!("using `{}`, which lies there", path.display()));
-                return self
-                    .accept(mirror, &path, None, work, format!("`{}`, placed by hand", mirror.archive))
-                    .map_err(|stop| match stop {
-                        Stop::Fetch(error) => error,
-                        Stop::Mirror(reason) => {
-                            FetchError::PlacedByHand { path, reason: Box::new(reason), remedy: mirror.by_hand() }
-                        }
-                    });
+                let record = self.accept(mirror, &path, work, format!("`{}`, placed by hand", mirror.archive));
+                return record.map_err(|stop| stop.by_hand(&path, mirror.by_hand()));
             }
         }
         let mut failures = Vec::new();
@@ -302,22 +305,21 @@ impl Fetch<'_> {
     }
 
     fn obtain_from(&self, mirror: &Mirror, work: &Path) -> Result<FetchRecord, Stop> {
-        let Settings { agent, timeouts, pip, .. } = self.settings;
+        let Settings { agent, timeout, pip, .. } = self.settings;
         let origin = mirror.to_string();
         match mirror.origin {
             Origin::Pip { requirement } => {
                 let into = work.join("pip");
                 remove(&into)?;
                 let name = self.dataset.name;
-                let wheel = pip::download(pip, requirement, mirror.archive, &into, *timeouts, name, self.progress)?;
-                self.accept(mirror, &wheel, None, work, origin)
+                let wheel = pip::download(pip, requirement, mirror.archive, &into, *timeout, name, self.progress)?;
+                self.accept(mirror, &wheel, work, origin)
             }
             Origin::Http { url } => {
                 let part = work.join(format!("{}.part", mirror.archive));
                 loop {
                     let pieced = download::download(agent, url, &part, self.dataset.name, self.progress)?;
-                    let published = download::published_md5(agent, url);
-                    match self.accept(mirror, &part, Some(published), work, origin.clone()) {
+                    match self.accept(mirror, &part, work, origin.clone()) {
                         Err(Stop::Mirror(error)) => {
                             fs::remove_file(&part).locally("remove", &part)?;
                             if !pieced {
@@ -334,26 +336,10 @@ impl Fetch<'_> {
     }
 
     /// Checks an archive, unpacks it into `work/unpacked`, checks what is in it, and writes the record.
-    fn accept(
-        &self,
-        mirror: &Mirror,
-        archive: &Path,
-        published: Option<Result<String, MirrorError>>,
-        work: &Path,
-        origin: String,
-    ) -> Result<FetchRecord, Stop> {
+    fn accept(&self, mirror: &Mirror, archive: &Path, work: &Path, origin: String) -> Result<FetchRecord, Stop> {
         let (name, pins) = (self.dataset.name, &self.settings.pins);
-        let mut notes: Vec<String> = mirror.note.map(str::to_owned).into_iter().collect();
-        let found = Digests::of(archive).locally("read", archive)?;
-        let pinned = pins.get(name, mirror.archive);
-        let mut digests = vec![check(mirror.archive, "sha256", found.sha256, pinned, Check::Pinned)?];
-        match published {
-            None => {}
-            Some(Ok(md5)) => digests.push(check(mirror.archive, "md5", found.md5, Some(&md5), Check::Published)?),
-            Some(Err(error)) => {
-                notes.push(format!("the md5 that is published beside the archive could not be had: {error}"))
-            }
-        }
+        let found = sha256(archive, false).locally("read", archive)?;
+        let mut digests = vec![check(mirror.archive, found, pins.get(name, mirror.archive))?];
 
         let unpacked = work.join("unpacked");
         remove(&unpacked)?;
@@ -368,10 +354,10 @@ impl Fetch<'_> {
             let found = sha256(&ratings, mirror.ratings.header).locally("read", &ratings)?;
             let part = if mirror.ratings.header { " less its header line" } else { "" };
             let file = format!("{}{part}", mirror.ratings.file);
-            digests.push(check(&file, "sha256", found, Some(pinned), Check::Pinned)?);
+            digests.push(check(&file, found, Some(pinned))?);
         }
 
-        let verified = FetchRecord::any_checked(&digests);
+        let verified = digests.iter().any(|digest| digest.check == Check::Pinned);
         if !verified {
             self.progress.message(&format!(
                 "`{}` is not verified: its sha256 is recorded in `{}`",
@@ -379,7 +365,7 @@ impl Fetch<'_> {
                 FetchRecord::FILE
             ));
         }
-        for note in &notes {
+        if let Some(note) = mirror.note {
             self.progress.message(&format!("note: {note}"));
         }
         let record = FetchRecord {
@@ -389,7 +375,7 @@ impl Fetch<'_> {
             mirror: origin,
             verified,
             digests,
-            notes,
+            notes: mirror.note.map(str::to_owned).into_iter().collect(),
             files,
         };
         record.write(&unpacked)?;

@@ -6,19 +6,18 @@
 //! checked once, here, whatever source it comes from; nothing is written outside of the given folder.
 //!
 //! Delimited text is read once, on all cores (`blocks`). Everything else is read row by row, and twice (`rows`): the
-//! first pass checks each row, numbers users and items, and finds the rows that give way to another of the same user
-//! and item; the second writes what stays.
+//! first pass checks each row, numbers users and items, and finds duplicates; the second writes what is left.
 
 mod blocks;
 mod check;
 mod dedupe;
+mod entities;
 mod ids;
 mod known;
-#[cfg(test)]
-mod laws;
 mod rejects;
 mod rows;
-mod side;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;
@@ -28,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reco_core::RatingScale;
 use serde::{Deserialize, Serialize};
 
+use crate::fetch::checksum::sha256_unless;
 use crate::locate::{self, Found};
 use crate::source::Writing;
 use crate::tables::{DatasetInfo, ITEMS, USERS};
@@ -35,11 +35,11 @@ use crate::{DataConfig, DataError, Duplicates};
 
 use blocks::{Guess, Unread};
 use check::Checks;
+use entities::Joined;
 use ids::Ids;
 use known::Known;
 use rejects::RejectLog;
 use rows::{First, Reading};
-use side::Joined;
 
 /// Receives the progress of reading.
 pub trait IngestProgress: Sync {
@@ -154,8 +154,8 @@ impl Ingestion<'_> {
         let extra = found.source.extra(config);
         let mut rejects = RejectLog::create(out_dir, config.allowed_rejects()?)?;
         let (mut items, mut users) = (Ids::default(), Ids::default());
-        let item_rows = side::items(found, config, &mut items, &mut rejects)?;
-        let user_rows = side::users(found, config, &mut users, &mut rejects)?;
+        let item_rows = entities::items(found, config, &mut items, &mut rejects)?;
+        let user_rows = entities::users(found, config, &mut users, &mut rejects)?;
 
         let path = &found.files.ratings;
         let length = std::fs::metadata(path).map_err(DataError::io("read", path))?.len();
@@ -167,7 +167,7 @@ impl Ingestion<'_> {
         let is_over = AtomicBool::new(false);
         let stop = || is_over.load(Ordering::Relaxed) || progress.interrupted();
         let (read, sha256) = std::thread::scope(|scope| {
-            let digest = scope.spawn(|| locate::sha256_unless(path, facts.digest_skips_header, &stop));
+            let digest = scope.spawn(|| sha256_unless(path, facts.digest_skips_header, &stop));
             let read = reading.first(known, &guess);
             is_over.store(read.is_err(), Ordering::Relaxed);
             let sha256 = digest.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -178,7 +178,7 @@ impl Ingestion<'_> {
             Err(Unread::Guess(change)) => return Ok(Attempt::Again(guess.changed(change))),
             Err(Unread::Error(error)) => return Err(error),
         };
-        let sha256 = sha256?.ok_or(DataError::Interrupted)?;
+        let sha256 = sha256.map_err(DataError::io("read", path))?.ok_or(DataError::Interrupted)?;
         let Known { users, items, mut rejects, n_rows, n_kept, observed, lowest } = known;
         if n_rows == 0 {
             return Err(DataError::Empty { path: path.clone() });
@@ -218,13 +218,14 @@ impl Ingestion<'_> {
             (None, Some((only, max))) if only == max => return Err(DataError::one_rating(only)),
             (None, Some((min, max))) => {
                 said.push(format!(
-                    "ratings are on the scale that occurs, from {min} to {max}; `data.rating_scale = [{min}, {max}]` states it"
+                    "ratings are on the scale that occurs, from {min} to {max}; \
+                     `data.rating_scale = [{min}, {max}]` states it"
                 ));
                 RatingScale::new(min, max).map_err(DataError::Scale)?
             }
             (None, None) => RatingScale::new(0.0, 1.0).map_err(DataError::Scale)?,
         };
-        let (licence, citation) = side::terms(found, &facts)?;
+        let (licence, citation) = entities::terms(found, &facts)?;
         let dataset = DatasetInfo {
             name: found.name.clone(),
             source: found.source.name().to_owned(),
@@ -246,9 +247,9 @@ impl Ingestion<'_> {
             }
         }
         progress.end();
-        let item_rows = item_rows.complete(items, noted.item_attributes, writing.decimal);
+        let item_rows = item_rows.into_items(items, noted.item_attributes, writing.decimal);
         crate::tables::items_table(item_rows)?.with_all_metadata(metadata("items")).write(&out_dir.join(ITEMS))?;
-        let user_rows = user_rows.complete(users, noted.user_attributes, writing.decimal);
+        let user_rows = user_rows.into_users(users, noted.user_attributes, writing.decimal);
         crate::tables::users_table(user_rows)?.with_all_metadata(metadata("users")).write(&out_dir.join(USERS))?;
         rejects.finish(&metadata("rejects"))?;
         Ok(Attempt::Done(summary))

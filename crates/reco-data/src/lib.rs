@@ -45,12 +45,12 @@ pub use config::{
     UserTable,
 };
 pub use dialect::{Detected, detect, is_table};
-pub use error::{DataError, Obstacle, Obstacles, Reject, Rejects};
+pub use error::{DataError, Obstacle};
 pub use ingest::{IngestProgress, IngestSummary, SilentIngest, ingest};
 pub use locate::{Located, expand, locate, located_files};
 pub use output::{Output, TableOutput};
 pub use records::{Layout, Records, Row, open_table, table_columns};
 pub use scores::{ScoreRows, read_scores};
-pub use source::{Extra, Facts, Files, RawItem, RawItems, RawLine, RawUser, RawUsers, SOURCES, Source, Writing};
+pub use source::{Extra, Facts, Files, RawEntities, RawEntity, RawLine, SOURCES, Source, Writing};
 pub use tables::{DatasetInfo, ItemRows, NamedColumn, Ratings, Tables, UserRows, Values};
 pub use values::{Decimal, TimeFormat, Times};

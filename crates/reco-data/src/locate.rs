@@ -42,11 +42,15 @@ pub(crate) struct Found {
 pub fn locate(config: &DataConfig, raw: &Path) -> Result<Located, DataError> {
     let found = find(config, raw)?;
     let facts = found.source.facts(&found.files);
-    let paths = [Some(&found.files.ratings), found.files.items.as_ref(), found.files.users.as_ref()];
-    let inputs = paths.into_iter().flatten().map(|path| Ok((path.clone(), sha256(path, false)?)));
+    let sha256 = |path: &Path, skip_header| checksum::sha256(path, skip_header).map_err(DataError::io("read", path));
+    let Files { ratings, items, users } = &found.files;
+    let mut paths: Vec<&PathBuf> = [Some(ratings), items.as_ref(), users.as_ref()].into_iter().flatten().collect();
+    // One file may describe both.
+    paths.dedup();
+    let inputs = paths.into_iter().map(|path| Ok((path.clone(), sha256(path, false)?)));
     let inputs = inputs.collect::<Result<Vec<_>, DataError>>()?;
     let ratings = match facts.digest_skips_header {
-        true => sha256(&found.files.ratings, true)?,
+        true => sha256(ratings, true)?,
         false => inputs[0].1.clone(),
     };
     Ok(Located { name: found.name, source: found.source.name().to_owned(), path: found.path, sha256: ratings, inputs })
@@ -147,23 +151,10 @@ pub fn expand(path: &str) -> Result<String, String> {
     Ok(expanded)
 }
 
-/// SHA-256 of a file, or of all but its first line, in hexadecimal digits.
-fn sha256(path: &Path, skip_header: bool) -> Result<String, DataError> {
-    checksum::sha256(path, skip_header).map_err(DataError::io("read", path))
-}
-
-/// Like [`sha256`], but `None` where `stop` ends it early.
-pub(crate) fn sha256_unless(
-    path: &Path,
-    skip_header: bool,
-    stop: &dyn Fn() -> bool,
-) -> Result<Option<String>, DataError> {
-    checksum::sha256_unless(path, skip_header, stop).map_err(DataError::io("read", path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use checksum::{sha256, sha256_unless};
 
     #[test]
     fn variables_are_expanded() {

@@ -47,7 +47,7 @@ impl Output {
         let name_a_file = "name a file in a folder that is there";
         let is_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
         if is_folder || path.file_name().is_none() {
-            return refuse("it is no name of a file".to_owned(), name_a_file);
+            return refuse("it is not the name of a file".to_owned(), name_a_file);
         }
         let mut at = path.to_owned();
         for _ in 0..MAX_LINKS {
@@ -99,8 +99,8 @@ impl Output {
                 if !matches!(Self::at(&self.named)?.to, Target::File(now) if now == *path) {
                     return Err(DataError::Output {
                         path: self.named.clone(),
-                        reason: "what lies there became another while this was worked on".to_owned(),
-                        hint: "ask once more, or name another file".to_owned(),
+                        reason: "something else was put there meanwhile".to_owned(),
+                        hint: "run it again, or name another file".to_owned(),
                     });
                 }
                 if let Ok(old) = fs::metadata(path) {
@@ -126,13 +126,7 @@ impl Output {
 #[derive(Debug)]
 pub struct TableOutput {
     output: Output,
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Format {
-    Csv,
-    Parquet,
+    is_csv: bool,
 }
 
 impl TableOutput {
@@ -146,10 +140,10 @@ impl TableOutput {
     pub fn at(path: &Path) -> Result<Self, DataError> {
         let output = Output::at(path)?;
         let ending = path.extension().map(OsStr::to_ascii_lowercase);
-        let format = match ending.as_deref().and_then(OsStr::to_str) {
-            Some("csv") => Format::Csv,
-            Some("parquet") => Format::Parquet,
-            None if !matches!(output.to, Target::File(_)) => Format::Csv,
+        let is_csv = match ending.as_deref().and_then(OsStr::to_str) {
+            Some("csv") => true,
+            Some("parquet") => false,
+            None if !matches!(output.to, Target::File(_)) => true,
             _ => {
                 return Err(DataError::Output {
                     path: path.to_owned(),
@@ -158,7 +152,7 @@ impl TableOutput {
                 });
             }
         };
-        Ok(Self { output, format })
+        Ok(Self { output, is_csv })
     }
 
     /// Writes `table`.
@@ -167,9 +161,9 @@ impl TableOutput {
     /// What the system says.
     pub fn write(&self, table: &Table) -> Result<(), DataError> {
         let named = &self.output.named;
-        self.output.write(|file| match self.format {
-            Format::Csv => write_csv(table, file).map_err(DataError::io("write", named)),
-            Format::Parquet => table.write_into(file, named),
+        self.output.write(|file| match self.is_csv {
+            true => write_csv(table, file).map_err(DataError::io("write", named)),
+            false => table.write_into(file, named),
         })
     }
 }
@@ -280,7 +274,7 @@ mod tests {
         fs::set_permissions(at("kept"), permissions).unwrap();
         for (name, reason) in [
             ("folder", "it is a folder"),
-            ("new/", "it is no name of a file"),
+            ("new/", "it is not the name of a file"),
             ("nowhere/x", "there is no folder"),
             ("kept", "the file is read-only"),
         ] {
@@ -329,9 +323,11 @@ mod tests {
             });
             written.map_err(|error| error.to_string())
         };
-        let became = |error: &str| assert!(error.contains("became another") && error.contains("\nhint: "), "{error}");
+        let refused = |error: &str| {
+            assert!(error.contains("something else was put there") && error.contains("\nhint: "), "{error}")
+        };
         let link = || std::os::unix::fs::symlink("elsewhere", &file).unwrap();
-        became(&with(&link).unwrap_err());
+        refused(&with(&link).unwrap_err());
         assert_eq!(fs::read_link(&file).unwrap(), Path::new("elsewhere"));
         fs::remove_file(&file).unwrap();
         let made = || fs::create_dir(&file).unwrap();

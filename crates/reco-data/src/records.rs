@@ -38,7 +38,9 @@ pub trait Records {
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError>;
 
     /// How many bytes of the file have been read, for a progress bar; 0 where that is not known.
-    fn position(&self) -> u64;
+    fn position(&self) -> u64 {
+        0
+    }
 
     /// The layout of the file, if it is text with one character between fields and no row of it has been read: such
     /// text can be read by many threads at once.
@@ -81,6 +83,11 @@ impl Row {
         self.problem.as_deref()
     }
 
+    /// How many fields there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// The field numbered `index` in the order in which fields were wanted, trimmed; empty if it is missing.
     pub fn get(&self, index: usize) -> &str {
         let Some(&end) = self.ends.get(index) else { return "" };
@@ -112,12 +119,6 @@ impl Row {
     /// Adds a field.
     pub(crate) fn push(&mut self, field: &str) {
         self.text.push_str(field);
-        self.ends.push(self.text.len());
-    }
-
-    /// Adds a field in Latin-1, whose bytes are the first 256 code points.
-    pub(crate) fn push_latin1(&mut self, field: &[u8]) {
-        self.text.extend(field.iter().map(|&byte| char::from(byte)));
         self.ends.push(self.text.len());
     }
 

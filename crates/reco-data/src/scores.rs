@@ -25,7 +25,9 @@ pub struct ScoreRows {
     pub are_ranks: bool,
 }
 
-const HINT: &str = "a table of scores has the columns `user`, `item` and `score`, or `user`, `item` and `rank`; a pair without a score is left out";
+const HINT: &str = "\
+    a table of scores has the columns `user`, `item` and `score`, or `user`, `item` and `rank`; a pair without a score \
+    is left out";
 
 /// Reads a table of scores: CSV, TSV, JSON lines or Parquet.
 ///
@@ -58,12 +60,12 @@ pub fn read_scores(path: &Path) -> Result<ScoreRows, DataError> {
         if user.is_empty() || item.is_empty() {
             return Err(refuse(format!("its {} is empty", if user.is_empty() { "user" } else { "item" })));
         }
-        let value: f64 = number.parse().map_err(|_| refuse(format!("`{number}` is no number")))?;
+        let value: f64 = number.parse().map_err(|_| refuse(format!("`{number}` is not a number")))?;
         if !value.is_finite() {
             return Err(refuse(format!("the score of item `{item}` for user `{user}` is `{number}`")));
         }
         if are_ranks && (value < 1.0 || value.fract() != 0.0) {
-            return Err(refuse(format!("rank `{number}` is no whole number from 1")));
+            return Err(refuse(format!("rank `{number}` is not a whole number from 1")));
         }
         rows.users.push(UserId::parse(user));
         rows.items.push(ItemId::parse(item));
@@ -126,11 +128,11 @@ mod tests {
                 "user,item,stars\n1,2,3\n",
                 "has no column `score`\nhint: it has `user`, `item`, `stars`; a table of scores",
             ),
-            ("user,item,score\n1,2,high\n", "row 2: `high` is no number"),
+            ("user,item,score\n1,2,high\n", "row 2: `high` is not a number"),
             ("user,item,score\n1,2,NaN\n", "the score of item `2` for user `1` is `NaN`"),
             ("user,item,score\n1,,2\n", "row 2: its item is empty"),
             ("user,item,score\n1,2\n", "row 2: it has `2` fields, not `3`"),
-            ("user,item,rank\n1,2,0\n", "rank `0` is no whole number from 1"),
+            ("user,item,rank\n1,2,0\n", "rank `0` is not a whole number from 1"),
             ("user,item,score\n1,2,3\n2,2,3\n1,2,4\n", "item `2` stands twice for user `1`"),
         ] {
             let error = read(text).unwrap_err();

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use reco_core::RatingScale;
 
+use crate::fetch::HARPER_KONSTAN;
 use crate::records::{Records, Row};
 use crate::{DataConfig, DataError, Decimal, Detected, Times};
 
@@ -69,20 +70,20 @@ pub trait Source: Sync {
     /// A file that can't be read, is empty, in another encoding, or lacks a column.
     fn ratings(&self, files: &Files, config: &DataConfig, writing: &Writing) -> Result<Box<dyn Records>, DataError>;
 
-    /// The items, if a file describes them.
+    /// The items that the file at `path`, one of [`Source::files`], describes.
     ///
     /// # Errors
     /// As [`Source::ratings`].
-    fn items(&self, _files: &Files, _config: &DataConfig) -> Result<RawItems, DataError> {
-        Ok(RawItems::default())
+    fn items(&self, _path: &Path, _config: &DataConfig) -> Result<RawEntities, DataError> {
+        Ok(RawEntities::default())
     }
 
-    /// The users, if a file describes them.
+    /// The users that the file at `path`, one of [`Source::files`], describes.
     ///
     /// # Errors
     /// As [`Source::ratings`].
-    fn users(&self, _files: &Files, _config: &DataConfig) -> Result<RawUsers, DataError> {
-        Ok(RawUsers::default())
+    fn users(&self, _path: &Path, _config: &DataConfig) -> Result<RawEntities, DataError> {
+        Ok(RawEntities::default())
     }
 }
 
@@ -91,9 +92,9 @@ pub trait Source: Sync {
 pub struct Files {
     /// The ratings.
     pub ratings: PathBuf,
-    /// The items.
+    /// What describes the items; may be the same file.
     pub items: Option<PathBuf>,
-    /// The users.
+    /// What describes the users.
     pub users: Option<PathBuf>,
 }
 
@@ -136,72 +137,70 @@ pub struct Extra {
     pub item_attributes: Vec<String>,
 }
 
-/// Items as a file describes them.
+/// Items or users as a file describes them.
 #[derive(Clone, Debug, Default)]
-pub struct RawItems {
+pub struct RawEntities {
     /// Names of further columns.
     pub attributes: Vec<String>,
     /// One for each line, good or bad.
-    pub lines: Vec<RawLine<RawItem>>,
-}
-
-/// Users as a file describes them.
-#[derive(Clone, Debug, Default)]
-pub struct RawUsers {
-    /// Names of the columns beside the id.
-    pub attributes: Vec<String>,
-    /// One for each line, good or bad.
-    pub lines: Vec<RawLine<RawUser>>,
+    pub lines: Vec<RawLine>,
 }
 
 /// A line of an item or user file.
 #[derive(Clone, Debug)]
-pub struct RawLine<T> {
+pub struct RawLine {
     /// Its number, from 1.
     pub line: u64,
     /// How many line feeds stand within it.
     pub n_feeds: u64,
     /// What it says, or why it is bad.
-    pub row: Result<T, String>,
+    pub entity: Result<RawEntity, String>,
 }
 
-/// An item as a file describes it.
-#[derive(Clone, Debug)]
-pub struct RawItem {
+/// An item or a user as a file describes it.
+#[derive(Clone, Debug, Default)]
+pub struct RawEntity {
     /// Its id.
     pub id: String,
-    /// Its title; empty if there is none.
+    /// The title of an item; empty if there is none.
     pub title: String,
-    /// `None`: the cell is empty; `Some([])`: the file says that there are none.
+    /// The genres of an item. `None`: the cell is empty; `Some([])`: the file says that there are none.
     pub genres: Option<Vec<String>>,
-    /// One for each of [`RawItems::attributes`]; empty if missing.
+    /// One for each of [`RawEntities::attributes`]; empty if missing.
     pub attributes: Vec<String>,
 }
 
-/// A user as a file describes them.
-#[derive(Clone, Debug)]
-pub struct RawUser {
-    /// Their id.
-    pub id: String,
-    /// One for each of [`RawUsers::attributes`]; empty if missing.
-    pub attributes: Vec<String>,
+impl RawEntity {
+    /// The item of a row of id, title, genres and attributes.
+    pub(crate) fn item(row: &Row, genre_separator: &str) -> Self {
+        Self { title: row.get(1).to_owned(), genres: genres(row.get(2), genre_separator), ..Self::described(row, 3) }
+    }
+
+    /// The user of a row of id and attributes.
+    pub(crate) fn user(row: &Row) -> Self {
+        Self::described(row, 1)
+    }
+
+    /// The id of a row, and the attributes from its field `first` on.
+    pub(crate) fn described(row: &Row, first: usize) -> Self {
+        let attributes = (first..row.len()).map(|index| row.get(index).to_owned()).collect();
+        Self { id: row.get(0).to_owned(), attributes, ..Self::default() }
+    }
 }
 
 /// Applies `take` to each row of `records`.
-pub(crate) fn lines<T>(
-    mut records: impl Records,
-    take: impl Fn(&Row) -> Result<T, String>,
-) -> Result<Vec<RawLine<T>>, DataError> {
+pub(crate) fn entities(
+    attributes: Vec<String>,
+    records: &mut dyn Records,
+    take: impl Fn(&Row) -> Result<RawEntity, String>,
+) -> Result<RawEntities, DataError> {
     let mut lines = Vec::new();
     let mut row = Row::default();
     while records.read(&mut row)? {
-        let taken = match row.problem() {
-            Some(problem) => Err(problem.to_owned()),
-            None => take(&row),
-        };
-        lines.push(RawLine { line: row.line(), n_feeds: row.n_feeds(), row: taken });
+        let entity = row.problem().map_or_else(|| take(&row), |problem| Err(problem.to_owned()));
+        lines.push(RawLine { line: row.line(), n_feeds: row.n_feeds(), entity });
     }
-    Ok(lines)
+    Ok(RawEntities { attributes, lines })
 }
 
 /// The genres in a cell, as MovieLens writes them since 1M.
@@ -234,26 +233,35 @@ pub(crate) fn required(folder: &Path, name: &str) -> Result<PathBuf, DataError> 
     })
 }
 
-/// Files directly in `folder` with that extension, by name.
-pub(crate) fn with_extension(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut paths: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| has_extension(path, extension)).collect();
-    paths.sort();
-    paths
-}
-
-/// Whether a file's name has that extension.
-pub(crate) fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
+/// The file at `path`, or the only file in the folder `path`, with that extension.
+pub(crate) fn only_file(path: &Path, extension: &str) -> Result<PathBuf, DataError> {
+    let mut files = vec![path.to_owned()];
+    if !path.is_file() {
+        let entries = std::fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+        files = entries.map(|entry| entry.path()).collect();
+    }
+    files.retain(|file| file.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension)));
+    match &files[..] {
+        [file] => Ok(file.clone()),
+        _ => Err(DataError::NotFound {
+            what: format!("`{}` is neither a `.{extension}` file nor a folder with exactly one", path.display()),
+            hint: "name the file itself in `data.path`".to_owned(),
+        }),
+    }
 }
 
 /// What GroupLens asks of those who use MovieLens.
-pub(crate) const GROUPLENS_LICENCE: &str = "GroupLens: research use with citation; no commercial use without permission; passing on as the data set's README says";
-/// The paper that GroupLens asks to be cited.
-pub(crate) const GROUPLENS_CITATION: &str = "F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. ACM Transactions on Interactive Intelligent Systems 5, 4, Article 19. https://doi.org/10.1145/2827872";
+const GROUPLENS_LICENCE: &str = "\
+    GroupLens: research use with citation; no commercial use without permission; passing on as the data set's README \
+    says";
 
-/// A scale that is known to be valid.
-pub(crate) fn stars(min: f32, max: f32) -> RatingScale {
-    RatingScale::new(min, max).expect("the sources' own scales are finite and ascending")
+/// The facts of MovieLens, whose stars reach from `min` to 5.
+pub(crate) fn movielens(min: f32) -> Facts {
+    Facts {
+        scale: Some(RatingScale::new(min, 5.0).expect("the scales of MovieLens are finite and ascending")),
+        is_rated: true,
+        licence: GROUPLENS_LICENCE,
+        citation: HARPER_KONSTAN,
+        ..Facts::default()
+    }
 }

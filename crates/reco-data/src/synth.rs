@@ -158,13 +158,13 @@ fn write_file<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> std::i
 
 fn write_items(config: &SynthConfig, file: &mut impl Write, progress: &dyn Progress) -> std::io::Result<Vec<Item>> {
     let mut draw = Draw::new(config.seed, "items");
-    let centres: Vec<[f32; N_LATENT]> = words::GENRES.iter().map(|_| vector(&mut draw, 1.0)).collect();
+    let centres: Vec<[f32; N_LATENT]> = words::GENRES.split(' ').map(|_| vector(&mut draw, 1.0)).collect();
     writeln!(file, "movieId,title,genres")?;
     let mut items = Vec::new();
     for i in 0..config.n_items {
         go_on(progress)?;
         let n_genres = 1 + draw.below(3) as usize;
-        let mut genres: Vec<usize> = (0..n_genres).map(|_| draw.below(words::GENRES.len() as u64) as usize).collect();
+        let mut genres: Vec<usize> = (0..n_genres).map(|_| draw.below(centres.len() as u64) as usize).collect();
         genres.sort_unstable();
         genres.dedup();
         let mut vector = vector(&mut draw, 0.5);
@@ -177,7 +177,7 @@ fn write_items(config: &SynthConfig, file: &mut impl Write, progress: &dyn Progr
         let title = words::title(&mut draw, i);
         // MovieLens has a few without year or genres, and so does this.
         let title = if draw.below(100) == 0 { title } else { format!("{title} ({year})") };
-        let genres: Vec<&str> = genres.iter().map(|&genre| words::GENRES[genre]).collect();
+        let genres: Vec<&str> = genres.iter().map(|&genre| words::word(words::GENRES, genre)).collect();
         let genres = if draw.below(60) == 0 { "(no genres listed)".to_owned() } else { genres.join("|") };
         let quote = if title.contains(',') { "\"" } else { "" };
         writeln!(file, "{},{quote}{title}{quote},{genres}", i + 1)?;
@@ -197,7 +197,6 @@ fn write_ratings(
     // The last user who chose the item, from 1: no user chooses one twice.
     let mut chosen_by = vec![0_u32; items.len()];
     let mut rows = Vec::new();
-    let mut line = Vec::new();
     writeln!(file, "userId,movieId,rating,timestamp")?;
     for (user, n_ratings) in (1..).zip(n_ratings) {
         let mut draw = Draw::new(config.seed ^ u64::from(user), "ratings");
@@ -235,14 +234,7 @@ fn write_ratings(
         }
         rows.sort_unstable();
         for (item, halves, time) in &rows {
-            line.clear();
-            push_number(&mut line, u64::from(user));
-            line.push(b',');
-            push_number(&mut line, u64::from(*item));
-            line.extend([b',', b'0' + (halves / 2) as u8, b'.', if halves % 2 == 1 { b'5' } else { b'0' }, b',']);
-            push_number(&mut line, *time);
-            line.push(b'\n');
-            file.write_all(&line)?;
+            writeln!(file, "{user},{item},{}.{},{time}", halves / 2, 5 * (halves % 2))?;
         }
         progress.advance(rows.len());
     }
@@ -286,21 +278,6 @@ fn vector(draw: &mut Draw, scale: f32) -> [f32; N_LATENT] {
 fn affinity(taste: &[f32; N_LATENT], item: &Item) -> f32 {
     let dot = |a: &[f32; N_LATENT], b: &[f32; N_LATENT]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     dot(taste, &item.vector) / (dot(taste, taste) * dot(&item.vector, &item.vector)).sqrt().max(f32::MIN_POSITIVE)
-}
-
-fn push_number(line: &mut Vec<u8>, number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    line.extend_from_slice(&digits[at..]);
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use rayon::prelude::*;
+use reco_core::RawId;
 
 use crate::DataError;
 use crate::border::guarded;
@@ -46,6 +47,13 @@ pub enum Column {
 }
 
 impl Column {
+    /// Ids as integers if all are, else as texts.
+    pub fn of_ids<'a>(ids: impl Iterator<Item = &'a RawId> + Clone) -> Self {
+        let integer = |id: &RawId| if let RawId::Integer(number) = id { Some(Some(*number)) } else { None };
+        let integers: Option<Vec<_>> = ids.clone().map(integer).collect();
+        integers.map_or_else(|| Self::Text(ids.map(|id| Some(id.to_string())).collect()), Self::I64)
+    }
+
     /// How many rows.
     pub fn len(&self) -> usize {
         match self {
@@ -112,7 +120,7 @@ impl Table {
     pub fn push(&mut self, name: &str, column: Column) -> Result<(), DataError> {
         let refuse = |reason| Err(DataError::BadColumn { column: name.to_owned(), reason });
         if self.columns.iter().any(|(taken, _)| taken == name) {
-            return refuse("the name is taken".to_owned());
+            return refuse("the table has a column of that name already".to_owned());
         }
         if !self.columns.is_empty() && column.len() != self.n_rows() {
             return refuse(format!("it has `{}` rows, the others have `{}`", column.len(), self.n_rows()));
@@ -127,6 +135,56 @@ impl Table {
     /// If there is none.
     pub fn column(&self, name: &str) -> Result<&Column, DataError> {
         self.get(name).ok_or_else(|| self.no_column(name, "any kind"))
+    }
+
+    /// The integers of the column called `name`.
+    ///
+    /// # Errors
+    /// If there is no such column of integers.
+    pub fn integers(&self, name: &str) -> Result<&[Option<i64>], DataError> {
+        let Column::I64(values) = self.column(name)? else { return Err(self.no_column(name, "integers")) };
+        Ok(values)
+    }
+
+    /// The row numbers of the column called `name`.
+    ///
+    /// # Errors
+    /// If there is no such column of row numbers.
+    pub fn row_numbers(&self, name: &str) -> Result<&[u32], DataError> {
+        let Column::U32(values) = self.column(name)? else { return Err(self.no_column(name, "row numbers")) };
+        Ok(values)
+    }
+
+    /// The single-precision numbers of the column called `name`.
+    ///
+    /// # Errors
+    /// If there is no such column of single-precision numbers.
+    pub fn numbers(&self, name: &str) -> Result<&[Option<f32>], DataError> {
+        let expected = "single-precision numbers";
+        let Column::F32(values) = self.column(name)? else { return Err(self.no_column(name, expected)) };
+        Ok(values)
+    }
+
+    /// The texts of the column called `name`.
+    ///
+    /// # Errors
+    /// If there is no such column of texts.
+    pub fn texts(&self, name: &str) -> Result<&[Option<String>], DataError> {
+        let Column::Text(values) = self.column(name)? else { return Err(self.no_column(name, "texts")) };
+        Ok(values)
+    }
+
+    /// The ids in the column called `name`, which are integers or texts.
+    ///
+    /// # Errors
+    /// If there is no such column, or an id is missing.
+    pub fn ids(&self, name: &str) -> Result<Vec<RawId>, DataError> {
+        let ids: Option<Vec<RawId>> = match self.column(name)? {
+            Column::I64(values) => values.iter().map(|id| id.map(RawId::Integer)).collect(),
+            Column::Text(values) => values.iter().map(|id| id.as_deref().map(RawId::parse)).collect(),
+            _ => None,
+        };
+        ids.ok_or_else(|| self.no_column(name, "ids, none missing"))
     }
 
     /// The column called `name`, if there is one.
@@ -289,9 +347,9 @@ mod tests {
     fn says_what_is_wrong() {
         let mut table = example();
         let taken = table.push("i", Column::U32(vec![0, 0, 0])).unwrap_err().to_string();
-        assert_eq!(taken, "column `i` can't be added to a table: the name is taken");
+        assert_eq!(taken, "column `i`: the table has a column of that name already");
         let short = table.push("j", Column::U32(vec![0])).unwrap_err().to_string();
-        assert_eq!(short, "column `j` can't be added to a table: it has `1` rows, the others have `3`");
+        assert_eq!(short, "column `j`: it has `1` rows, the others have `3`");
         let missing = table.column("z").unwrap_err().to_string();
         assert!(
             missing.starts_with(
@@ -306,7 +364,7 @@ mod tests {
         std::fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
         let damaged = Table::read(&path).unwrap_err().to_string();
         assert!(
-            damaged.contains("cut.parquet` is no readable Parquet file: ") && damaged.contains("hint: "),
+            damaged.contains("cut.parquet` is not a readable Parquet file: ") && damaged.contains("hint: "),
             "{damaged}"
         );
     }

@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use reco_core::{ItemId, RatingScale, RawId, UserId};
+use reco_core::{ItemId, RatingScale, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Column, Table};
@@ -55,16 +55,16 @@ pub struct DatasetInfo {
     pub citation: String,
     /// How many rows were refused, of all files.
     pub n_rejected: u64,
-    /// How many ratings gave way to another of the same user and item.
+    /// How many ratings were dropped for another of the same user and item.
     pub n_duplicates: u64,
 }
 
 /// Ratings or implicit events, column by column, in source order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ratings {
-    /// Who.
+    /// The user of each row.
     pub user_id: Vec<UserId>,
-    /// What.
+    /// The item of each row.
     pub item_id: Vec<ItemId>,
     /// The stars; `None` for an implicit event.
     pub rating: Vec<Option<f32>>,
@@ -108,7 +108,7 @@ pub struct ItemRows {
 /// Users, column by column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserRows {
-    /// Who.
+    /// The users' ids.
     pub user_id: Vec<UserId>,
     /// Age, gender, occupation, or whatever else the source knows.
     pub attributes: Vec<NamedColumn>,
@@ -184,15 +184,13 @@ impl Tables {
         };
         // Columns are checked while the table is whole, so that an error lists all of them; then they are taken out
         // without a copy.
-        if !matches!(ratings.column("rating")?, Column::F32(_)) {
-            return Err(ratings.no_column("rating", "single-precision numbers"));
-        }
-        integers(&ratings, "timestamp")?;
+        ratings.numbers("rating")?;
+        ratings.integers("timestamp")?;
         let ratings = Ratings {
             contexts: further(&ratings, &RATING_COLUMNS)?,
-            source_row: integers(&ratings, "source_row")?.iter().map(|row| row.unwrap_or_default() as u64).collect(),
-            user_id: ids(&ratings, "user_id").map(|ids| ids.into_iter().map(UserId).collect())?,
-            item_id: ids(&ratings, "item_id").map(|ids| ids.into_iter().map(ItemId).collect())?,
+            source_row: ratings.integers("source_row")?.iter().map(|row| row.unwrap_or_default() as u64).collect(),
+            user_id: ratings.ids("user_id")?.into_iter().map(UserId).collect(),
+            item_id: ratings.ids("item_id")?.into_iter().map(ItemId).collect(),
             rating: match ratings.take("rating") {
                 Some(Column::F32(values)) => values,
                 _ => Vec::new(),
@@ -205,10 +203,10 @@ impl Tables {
         Ok(Self {
             ratings,
             items: ItemRows {
-                item_id: ids(&items, "item_id")?.into_iter().map(ItemId).collect(),
+                item_id: items.ids("item_id")?.into_iter().map(ItemId).collect(),
                 title: texts(&items, "title")?,
                 name: texts(&items, "name")?,
-                year: integers(&items, "year")?.iter().map(|year| year.and_then(|year| year.try_into().ok())).collect(),
+                year: items.integers("year")?.iter().map(|year| year.and_then(|year| year.try_into().ok())).collect(),
                 genres: match items.column("genres")? {
                     Column::OptionalTextList(values) => values.clone(),
                     _ => return Err(items.no_column("genres", "optional lists of texts")),
@@ -216,7 +214,7 @@ impl Tables {
                 attributes: further(&items, &ITEM_COLUMNS)?,
             },
             users: UserRows {
-                user_id: ids(&users, "user_id")?.into_iter().map(UserId).collect(),
+                user_id: users.ids("user_id")?.into_iter().map(UserId).collect(),
                 attributes: further(&users, &USER_COLUMNS)?,
             },
             scale,
@@ -225,27 +223,8 @@ impl Tables {
     }
 }
 
-fn ids(table: &Table, name: &str) -> Result<Vec<RawId>, DataError> {
-    let missing = || table.no_column(name, "ids, none missing");
-    match table.column(name)? {
-        Column::I64(values) => values.iter().map(|id| id.map(RawId::Integer).ok_or_else(missing)).collect(),
-        Column::Text(values) => values.iter().map(|id| id.as_deref().map(RawId::parse).ok_or_else(missing)).collect(),
-        _ => Err(missing()),
-    }
-}
-
-fn integers<'a>(table: &'a Table, name: &str) -> Result<&'a Vec<Option<i64>>, DataError> {
-    match table.column(name)? {
-        Column::I64(values) => Ok(values),
-        _ => Err(table.no_column(name, "integers")),
-    }
-}
-
 fn texts(table: &Table, name: &str) -> Result<Vec<String>, DataError> {
-    match table.column(name)? {
-        Column::Text(values) => Ok(values.iter().map(|text| text.clone().unwrap_or_default()).collect()),
-        _ => Err(table.no_column(name, "texts")),
-    }
+    Ok(table.texts(name)?.iter().map(|text| text.clone().unwrap_or_default()).collect())
 }
 
 fn further(table: &Table, known: &[&str]) -> Result<Vec<NamedColumn>, DataError> {
@@ -265,7 +244,7 @@ fn further(table: &Table, known: &[&str]) -> Result<Vec<NamedColumn>, DataError>
 /// The columns of `items`, ready to be written.
 pub(crate) fn items_table(items: ItemRows) -> Result<Table, DataError> {
     let mut table = Table::new();
-    table.push("item_id", id_column(items.item_id.into_iter().map(|id| id.0).collect()))?;
+    table.push("item_id", Column::of_ids(items.item_id.iter().map(|id| &id.0)))?;
     table.push("title", Column::Text(items.title.into_iter().map(Some).collect()))?;
     table.push("name", Column::Text(items.name.into_iter().map(Some).collect()))?;
     table.push("year", Column::I64(items.year.into_iter().map(|year| year.map(i64::from)).collect()))?;
@@ -279,22 +258,9 @@ pub(crate) fn items_table(items: ItemRows) -> Result<Table, DataError> {
 /// The columns of `users`, ready to be written.
 pub(crate) fn users_table(users: UserRows) -> Result<Table, DataError> {
     let mut table = Table::new();
-    table.push("user_id", id_column(users.user_id.into_iter().map(|id| id.0).collect()))?;
+    table.push("user_id", Column::of_ids(users.user_id.iter().map(|id| &id.0)))?;
     for attribute in users.attributes {
         table.push(&attribute.name, attribute.values.into_column())?;
     }
     Ok(table)
-}
-
-/// Ids as integers if all are, else as texts.
-pub(crate) fn id_column(ids: Vec<RawId>) -> Column {
-    if ids.iter().all(|id| matches!(id, RawId::Integer(_))) {
-        let integer = |id| match id {
-            RawId::Integer(number) => Some(number),
-            RawId::Text(_) => None,
-        };
-        Column::I64(ids.into_iter().map(integer).collect())
-    } else {
-        Column::Text(ids.into_iter().map(|id| Some(id.to_string())).collect())
-    }
 }

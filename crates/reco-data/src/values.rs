@@ -42,7 +42,7 @@ impl Decimal {
                 Self::Auto | Self::Point if Self::Comma.finite(text).is_some() => {
                     format!("rating `{shown}` has a comma, and ratings are read with decimal points (`data.decimal`)")
                 }
-                _ => format!("rating `{shown}` is no number"),
+                _ => format!("rating `{shown}` is not a number"),
             }
         })
     }
@@ -103,12 +103,12 @@ impl Counter {
     }
 }
 
-/// How a time is told.
+/// How a time is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Clock {
-    /// By a count from 1970.
+    /// As a count from 1970.
     Counter(Counter),
-    /// By the calendar.
+    /// As a date of the calendar.
     Calendar(TimeFormat),
 }
 
@@ -133,7 +133,7 @@ pub(crate) const MICROSECONDS_FROM: i64 = 1_000 * MILLISECONDS_FROM;
 pub(crate) const NANOSECONDS_FROM: i64 = 1_000 * MICROSECONDS_FROM;
 
 impl Times {
-    /// How a time is told.
+    /// How the times are written, with the counts that are accepted.
     pub(crate) fn clock(self) -> Clock {
         let (per_second, low, high) = match self.format {
             TimeFormat::Auto | TimeFormat::Seconds => (1, 0, MILLISECONDS_FROM),
@@ -169,41 +169,33 @@ impl Times {
             (Some(seconds), _) if seconds >= 0 => Ok(Some(seconds)),
             (Some(_), Clock::Counter(_)) => Err(format!("time `{}` is negative", cut(text))),
             (Some(_), Clock::Calendar(_)) => Err(format!("time `{}` lies before 1970", cut(text))),
-            (None, _) => Err(format!("time `{}` is no {}", cut(text), self.format.meaning())),
+            (None, _) => Err(format!("time `{}` is not {}", cut(text), self.format.words().0)),
         }
     }
 }
 
 impl TimeFormat {
-    /// One value of it, in words.
-    pub(crate) fn meaning(self) -> &'static str {
+    /// One value of it, and all of them, in words.
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Auto | Self::Seconds => "number of seconds since 1970",
-            Self::Milliseconds => "number of milliseconds since 1970",
-            Self::Microseconds => "number of microseconds since 1970",
-            Self::Nanoseconds => "number of nanoseconds since 1970",
-            Self::Iso8601 => "ISO 8601 date or time",
-            Self::YearMonthDay => "date such as `20240131`",
-            Self::DayMonthYear => "date such as `31.01.2024 18:30`",
-            Self::MonthDayYear => "date such as `01/31/2024 18:30`",
-            Self::ExcelDays => "number of days as spreadsheets count them",
-        }
-    }
-
-    /// All its values, in words.
-    pub(crate) fn said(self) -> &'static str {
-        match self {
-            Self::Auto | Self::Seconds => "times in seconds since 1970",
-            Self::Milliseconds => "times in milliseconds since 1970",
-            Self::Microseconds => "times in microseconds since 1970",
-            Self::Nanoseconds => "times in nanoseconds since 1970",
-            Self::Iso8601 => "times as ISO 8601, in UTC where no zone stands",
-            Self::YearMonthDay => {
-                "times as year, month and day without separators, and perhaps the time of day, in UTC"
+            Self::Auto | Self::Seconds => ("a number of seconds since 1970", "times in seconds since 1970"),
+            Self::Milliseconds => ("a number of milliseconds since 1970", "times in milliseconds since 1970"),
+            Self::Microseconds => ("a number of microseconds since 1970", "times in microseconds since 1970"),
+            Self::Nanoseconds => ("a number of nanoseconds since 1970", "times in nanoseconds since 1970"),
+            Self::Iso8601 => ("an ISO 8601 date or time", "times as ISO 8601, in UTC where no zone stands"),
+            Self::YearMonthDay => (
+                "a date such as `20240131`",
+                "times as year, month and day without separators, and perhaps the time of day, in UTC",
+            ),
+            Self::DayMonthYear => {
+                ("a date such as `31.01.2024 18:30`", "times as day, month, year, in UTC where no zone stands")
             }
-            Self::DayMonthYear => "times as day, month, year, in UTC where no zone stands",
-            Self::MonthDayYear => "times as month, day, year, in UTC where no zone stands",
-            Self::ExcelDays => "times as days of a spreadsheet, in UTC",
+            Self::MonthDayYear => {
+                ("a date such as `01/31/2024 18:30`", "times as month, day, year, in UTC where no zone stands")
+            }
+            Self::ExcelDays => {
+                ("a number of days as spreadsheets count them", "times as days of a spreadsheet, in UTC")
+            }
         }
     }
 
@@ -425,7 +417,7 @@ mod tests {
         assert_eq!(concluded(TimeFormat::Nanoseconds).seconds("1709209815999999999"), Ok(Some(1_709_209_815)));
         assert_eq!(concluded(TimeFormat::Milliseconds).seconds("0"), Ok(Some(0)));
         let why = concluded(TimeFormat::Milliseconds).seconds("1709209815").unwrap_err();
-        assert_eq!(why, "time `1709209815` is no number of milliseconds since 1970");
+        assert_eq!(why, "time `1709209815` is not a number of milliseconds since 1970");
         assert!(concluded(TimeFormat::Seconds).seconds("1709209815000").is_err());
         assert_eq!(Times::default().seconds("1709209815000"), Ok(Some(1_709_209_815_000)));
         assert_eq!(Times::default().seconds("NA"), Ok(None));

@@ -52,10 +52,10 @@ fn bad_rows_are_written_down_with_file_line_and_reason() {
         "it has no rating",
         "rating `7` is outside the scale `0.5` to `5`",
         "rating `0` is outside the scale `0.5` to `5`",
-        "rating `four` is no number",
+        "rating `four` is not a number",
         "it has no rating",
         "time `-10` is negative",
-        "time `yesterday` is no number of seconds since 1970",
+        "time `yesterday` is not a number of seconds since 1970",
         "it names no user",
         "it names no item",
         "it has `3` fields, not `4`",
@@ -139,7 +139,7 @@ fn a_file_that_is_missing_or_damaged_is_named() {
     let path = dir.path().join("own.parquet");
     std::fs::write(&path, b"PAR1 cut").unwrap();
     let error = ingest_path(&path, json!({ "columns": { "user": "a", "item": "b" } })).err().unwrap().to_string();
-    assert!(error.contains("own.parquet` is no readable Parquet file: "), "{error}");
+    assert!(error.contains("own.parquet` is not a readable Parquet file: "), "{error}");
 }
 
 #[test]
@@ -206,8 +206,8 @@ fn items_and_users_are_checked_as_well() {
         ("users.dat", b"1::F::99::10::1\n2::F::1::30::1\n"),
     ]);
     let error = ingest_path(dat.path(), json!({})).err().unwrap().to_string();
-    assert!(error.contains("users.dat line 1: age `99` is no code of this format"), "{error}");
-    assert!(error.contains("users.dat line 2: occupation `30` is no code of this format"), "{error}");
+    assert!(error.contains("users.dat line 1: age `99` is not a code of this format"), "{error}");
+    assert!(error.contains("users.dat line 2: occupation `30` is not a code of this format"), "{error}");
 }
 
 #[test]

@@ -259,7 +259,7 @@ fn a_row_that_contradicts_the_first_is_refused_with_its_line() {
         reasons,
         [
             (20_003, "rating `4,5` has a comma, and ratings are read with decimal points (`data.decimal`)"),
-            (20_005, "time `1700000000` is no number of milliseconds since 1970"),
+            (20_005, "time `1700000000` is not a number of milliseconds since 1970"),
         ]
     );
     let tsv = "user\titem\trating\n".to_owned() + &"7\t10\t4\n".repeat(50_000) + "\"7\"\t11\t5\n";
@@ -304,7 +304,10 @@ fn what_cannot_be_found_out_is_asked_for_and_can_be_stated() {
         ("movies.csv", b"movieId,title,genres\n"),
     ]);
     let foreign = ingest_path(dir.path(), json!({ "decimal": "," })).err().unwrap().to_string();
-    assert!(foreign.starts_with("`data.decimal` says nothing of the source `movielens-csv`"), "{foreign}");
+    assert!(
+        foreign.starts_with("`data.decimal`: the source `movielens-csv` knows how its files are written\nhint: "),
+        "{foreign}"
+    );
     // Stated, each of these is read.
     let dir = folder(&[("own.log", b"7^10^4^20240131\n8^11^5^20230601\n")]);
     let more = json!({ "source": "table", "delimiter": "^", "header": "no", "columns": named("1", "2", "3", "4") });

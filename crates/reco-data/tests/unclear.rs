@@ -115,7 +115,7 @@ fn bad_rows_and_repeated_ones_are_said() {
     let said = said.join("\n");
     assert!(
         said.contains(
-            "1 of 22 rows of `own.csv` are bad: `tables/rejects.parquet` has them; line 22: rating `z` is no number"
+            "1 of 22 rows of `own.csv` are bad: `tables/rejects.parquet` has them; line 22: rating `z` is not a number"
         ),
         "{said}"
     );
@@ -206,7 +206,7 @@ fn parquet_that_is_no_id_is_a_bad_row() {
     let file = parquet(vec![("user", users), ("item", items()), ("rating", stars())]);
     let read = ingested(&[("own.parquet", &file)], json!({ "max_reject_share": 1.0, "rating_scale": [0, 5] })).unwrap();
     assert_eq!(ids(&read), pairs(&[("bob", "8")]));
-    assert_eq!(reasons(&read), [(1, "`\\xff` is not UTF-8"), (3, "item `NaN` stands for nothing")]);
+    assert_eq!(reasons(&read), [(1, "`\\xff` is not UTF-8"), (3, "item `NaN` means a missing value")]);
     let inner: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0]));
     let field = Arc::new(arrow::datatypes::Field::new("a", arrow::datatypes::DataType::Float64, true));
     let records: ArrayRef = Arc::new(StructArray::from(vec![(field, inner)]));
@@ -227,9 +227,9 @@ fn words_for_nothing_are_no_ids_and_no_ratings() {
     assert_eq!(
         found,
         ["NA", "NULL", "<NA>", "nan"]
-            .map(|id| format!("user `{id}` stands for nothing"))
+            .map(|id| format!("user `{id}` means a missing value"))
             .into_iter()
-            .chain(["item `None` stands for nothing".to_owned()])
+            .chain(["item `None` means a missing value".to_owned()])
             .collect::<Vec<_>>()
     );
 }
@@ -284,7 +284,7 @@ fn what_others_write_above_a_table_is_read_or_named() {
     )
     .unwrap();
     assert_eq!(ids(&excel), pairs(rows));
-    assert_eq!(reasons(&excel), [(5, "rating `z` is no number")]);
+    assert_eq!(reasons(&excel), [(5, "rating `z` is not a number")]);
     let comment = refused("own.csv", b"# written today\nuser,item,rating\n7,10,4\n", json!({}));
     assert!(
         comment.contains("its first line `# written today` looks like a comment\nhint: leave such lines out"),
@@ -308,7 +308,7 @@ fn what_others_write_above_a_table_is_read_or_named() {
 fn lines_that_end_with_returns_alone_have_numbers() {
     let text = b"user,item,rating\r7,10,4\r8,20,5\rx,y,z\r";
     let read = ingested(&[("own.csv", text)], json!({ "max_reject_share": 0.5 })).unwrap();
-    assert_eq!(reasons(&read), [(4, "rating `z` is no number")]);
+    assert_eq!(reasons(&read), [(4, "rating `z` is not a number")]);
 }
 
 #[test]

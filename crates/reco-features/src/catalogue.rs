@@ -28,7 +28,7 @@ pub struct ItemDetails {
 }
 
 /// The items that are kept.
-pub(crate) struct ItemSide {
+pub(crate) struct KeptItems {
     pub(crate) items: Items,
     pub(crate) features: Features,
     pub(crate) details: Vec<ItemDetails>,
@@ -37,7 +37,7 @@ pub(crate) struct ItemSide {
 }
 
 /// The users that are kept.
-pub(crate) struct UserSide {
+pub(crate) struct KeptUsers {
     pub(crate) users: Users,
     pub(crate) features: Features,
     /// Texts with too many values to be a feature.
@@ -50,7 +50,7 @@ pub(crate) struct UserSide {
 ///
 /// # Errors
 /// An id that stands twice; features that clash.
-pub(crate) fn item_side(rows: &ItemRows, kept: &[usize], config: &FeaturesConfig) -> Result<ItemSide, FeaturesError> {
+pub(crate) fn kept_items(rows: &ItemRows, kept: &[usize], config: &FeaturesConfig) -> Result<KeptItems, FeaturesError> {
     let items = Items::new(kept.iter().map(|&row| rows.item_id[row].clone()).collect())
         .map_err(|source| FeaturesError::Vocab { table: "items", source })?;
     let details: Vec<_> = kept
@@ -82,19 +82,19 @@ pub(crate) fn item_side(rows: &ItemRows, kept: &[usize], config: &FeaturesConfig
         }
     }
     let left_out = columns.push_attributes(&rows.attributes, kept)?;
-    Ok(ItemSide { items, features: columns.into_features(), details, left_out })
+    Ok(KeptItems { items, features: columns.into_features(), details, left_out })
 }
 
 /// Vocabulary and features of the users at the rows `kept`.
 ///
 /// # Errors
 /// An id that stands twice; features that clash.
-pub(crate) fn user_side(rows: &UserRows, kept: &[usize]) -> Result<UserSide, FeaturesError> {
+pub(crate) fn kept_users(rows: &UserRows, kept: &[usize]) -> Result<KeptUsers, FeaturesError> {
     let users = Users::new(kept.iter().map(|&row| rows.user_id[row].clone()).collect())
         .map_err(|source| FeaturesError::Vocab { table: "users", source })?;
     let mut columns = Columns::new("user features", users.len());
     let left_out = columns.push_attributes(&rows.attributes, kept)?;
-    Ok(UserSide { users, features: columns.into_features(), left_out })
+    Ok(KeptUsers { users, features: columns.into_features(), left_out })
 }
 
 /// The user whose id the source file writes as `id`.
@@ -103,9 +103,7 @@ pub(crate) fn user_side(rows: &UserRows, kept: &[usize]) -> Result<UserSide, Fea
 /// An id that the catalogue does not have.
 pub fn find_user(catalogue: &Catalogue, id: &str) -> Result<UserIdx, FeaturesError> {
     let users = &catalogue.users;
-    users
-        .get(&UserId::parse(id.trim()))
-        .ok_or_else(|| FeaturesError::UnknownUser { id: id.to_owned(), hint: known(users.ids(), "users", id) })
+    users.get(&UserId::parse(id.trim())).ok_or_else(|| unknown("user", id, known(users.ids(), "users", id)))
 }
 
 /// The item whose id the source file writes as `id`.
@@ -121,8 +119,13 @@ pub fn find_item(catalogue: &Catalogue, details: &[ItemDetails], id: &str) -> Re
             Some((item, id)) => format!("items go by their ids: `{}` is `{id}`", item.title),
             None => known(items.ids(), "items", id),
         };
-        FeaturesError::UnknownItem { id: id.to_owned(), hint }
+        unknown("item", id, hint)
     })
+}
+
+/// The error of a name that a caller asked for.
+pub(crate) fn unknown(what: &'static str, name: &str, hint: String) -> FeaturesError {
+    FeaturesError::Unknown { what, name: name.to_owned(), place: "", hint }
 }
 
 /// The hint for an unknown `id`: which ids there are.

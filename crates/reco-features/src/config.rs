@@ -57,7 +57,11 @@ impl Default for FeaturesConfig {
 impl FeaturesConfig {
     pub(crate) fn check(&self) -> Result<(), FeaturesError> {
         match self.min_rating {
-            Some(value) if !value.is_finite() => Err(FeaturesError::MinRating { value }),
+            Some(value) if !value.is_finite() => Err(FeaturesError::Value {
+                key: "features.min_rating",
+                value: value.to_string(),
+                hint: "it is a number of stars, as in `4`".to_owned(),
+            }),
             _ => self.scaling.check(),
         }
     }
@@ -86,7 +90,11 @@ impl ScalingConfig {
         if from.is_finite() && to.is_finite() && from < to {
             Ok(())
         } else {
-            Err(FeaturesError::ScalingEnds { from, to })
+            Err(FeaturesError::Value {
+                key: "features.scaling.to",
+                value: format!("[{from}, {to}]"),
+                hint: "both ends are finite and the first is the smaller, as in `[0.5, 1.0]`".to_owned(),
+            })
         }
     }
 }
@@ -193,18 +201,22 @@ impl SplitConfig {
     }
 
     pub(crate) fn check(&self) -> Result<(), FeaturesError> {
-        let refuse = |key, value, hint| Err(FeaturesError::Share { key, value, hint });
+        let refuse = |key, value: f64, hint: &str| {
+            Err(FeaturesError::Value { key, value: value.to_string(), hint: hint.to_owned() })
+        };
         if !(self.test > 0.0 && self.test < 1.0) {
-            return refuse("test", self.test, "a share lies between 0 and 1, as in `0.1`");
+            return refuse("split.test", self.test, "a share lies between 0 and 1, as in `0.1`");
         }
         if !(self.validation >= 0.0 && self.validation < 1.0) {
-            return refuse("validation", self.validation, "a share is 0 or lies between 0 and 1, as in `0.1`");
+            let hint = "a share is 0 or lies between 0 and 1, as in `0.1`";
+            return refuse("split.validation", self.validation, hint);
         }
         if !(self.fold_in > 0.0 && self.fold_in < 1.0) {
-            return refuse("fold_in", self.fold_in, "a share lies between 0 and 1, as in `0.8`");
+            return refuse("split.fold_in", self.fold_in, "a share lies between 0 and 1, as in `0.8`");
         }
         if self.test + self.validation >= 1.0 {
-            return refuse("validation", self.validation, "`split.validation` and `split.test` together stay below 1");
+            let hint = "`split.validation` and `split.test` together stay below 1";
+            return refuse("split.validation", self.validation, hint);
         }
         Ok(())
     }

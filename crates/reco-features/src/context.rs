@@ -2,8 +2,8 @@
 //!
 //! Does not know what a context is good for.
 //!
-//! **Invariant**: the zone's rules come from the data bundled with the program, so that every machine reads the same
-//! hour off the same second; a stated context is as long as the catalogue's list.
+//! **Invariant**: the rules of time zones come from the data bundled with the program, so that every machine derives
+//! the same hour from the same second; a stated context is as long as the catalogue's list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +14,7 @@ use reco_core::options::did_you_mean;
 use reco_core::{Catalogue, ContextColumn, ContextValue};
 
 use crate::FeaturesError;
+use crate::catalogue::unknown;
 
 /// Reads the time of day and the day of the week in one zone.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Clock {
             // Without a near name, the hint would list all six hundred.
             let hint = Some(nearest).filter(|hint| hint.starts_with("did you mean"));
             let hint = hint.unwrap_or_else(|| "an IANA name such as `Europe/Rome` or `UTC`".to_owned());
-            FeaturesError::TimeZone { name: name.to_owned(), hint }
+            FeaturesError::Unknown { what: "time zone", name: name.to_owned(), place: " in `features.time_zone`", hint }
         })?;
         Ok(Self { zone })
     }
@@ -99,7 +100,7 @@ fn setting(columns: &[ContextColumn], name: &str, value: &ContextValue) -> Resul
             0 => "these data have no context".to_owned(),
             _ => did_you_mean(name, names.into_iter()),
         };
-        return Err(FeaturesError::UnknownContext { name: name.to_owned(), hint });
+        return Err(unknown("context", name, hint));
     }
     let column = format!("{prefix}{value}");
     let at = columns.iter().position(|known| known.name == column);

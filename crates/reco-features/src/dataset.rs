@@ -16,7 +16,7 @@ use reco_core::{
 use reco_data::{DatasetInfo, Ratings, Tables};
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{item_side, user_side};
+use crate::catalogue::{kept_items, kept_users};
 use crate::columns::{Columns, MISSING};
 use crate::context::{Clock, Moment};
 use crate::filter::{Edge, Filtered, Kept, filter};
@@ -137,8 +137,8 @@ pub fn prepare(
     let clock = Clock::new(&features.time_zone)?;
 
     let kept = filter(tables, features)?;
-    let users = user_side(&tables.users, &kept.users)?;
-    let items = item_side(&tables.items, &kept.items, features)?;
+    let users = kept_users(&tables.users, &kept.users)?;
+    let items = kept_items(&tables.items, &kept.items, features)?;
     // The kept ratings, and the row in the table of each.
     let (rows, table_rows): (Vec<SplitRow>, Vec<usize>) =
         sort_rows(&tables.ratings, &kept, &users.users, &items.items)?.into_iter().unzip();

@@ -2,7 +2,7 @@
 //!
 //! Does not know how errors are printed.
 //!
-//! **Invariant**: each message names the thing and the value; where there is a remedy, it stands on a `hint:` line.
+//! **Invariant**: each message names the thing and the value; a remedy stands on a line that begins with `hint:`.
 
 use std::path::PathBuf;
 
@@ -12,9 +12,10 @@ use reco_data::DataError;
 /// Why tables could not become a data set, or why a name is unknown in one.
 #[derive(Debug, thiserror::Error)]
 pub enum FeaturesError {
-    /// An item to drop that no table has.
+    /// An item to drop that is not in the table of items.
     #[error(
-        "`features.drop_items` names `{item}`, which the items do not have\nhint: it lists ids as the items file writes them"
+        "`features.drop_items` names the unknown item `{item}`\n\
+         hint: ids are written as in the file of items"
     )]
     NothingToDrop {
         /// The id.
@@ -24,7 +25,7 @@ pub enum FeaturesError {
     #[error(transparent)]
     Data(Box<DataError>),
     /// The users or the items of the tables do not make a vocabulary.
-    #[error("the table of {table} is no catalogue: {source}")]
+    #[error("the table of {table} cannot become a catalogue: {source}")]
     Vocab {
         /// `users` or `items`.
         table: &'static str,
@@ -41,7 +42,8 @@ pub enum FeaturesError {
     },
     /// A rating of someone or something that the tables do not list.
     #[error(
-        "source row `{source_row}`: {kind} `{id}` is not in the table of {kind}s\nhint: make the tables again: `reco ingest`"
+        "source row `{source_row}`: {kind} `{id}` is not in the table of {kind}s\n\
+         hint: make the tables again: `reco ingest`"
     )]
     NotListed {
         /// `user` or `item`.
@@ -53,7 +55,8 @@ pub enum FeaturesError {
     },
     /// One user rated one item twice.
     #[error(
-        "user `{user}` rated item `{item}` at source rows `{first}` and `{second}`\nhint: make the tables again: `reco ingest` keeps the latest"
+        "user `{user}` rated item `{item}` at source rows `{first}` and `{second}`\n\
+         hint: make the tables again: `reco ingest` keeps the latest"
     )]
     PairTwice {
         /// The user's id.
@@ -87,39 +90,38 @@ pub enum FeaturesError {
         /// What helps.
         hint: &'static str,
     },
-    /// A bound that no rating can be compared with.
-    #[error("`features.min_rating` is `{value}`\nhint: it is a number of stars, as in `4`")]
-    MinRating {
-        /// The bound given.
-        value: f32,
+    /// A value that a key cannot have.
+    #[error("`{key}` is `{value}`\nhint: {hint}")]
+    Value {
+        /// The key, as `split.test`.
+        key: &'static str,
+        /// The value given.
+        value: String,
+        /// The values that it can have.
+        hint: String,
     },
-    /// A time zone that the bundled time-zone data does not have.
-    #[error("unknown time zone `{name}` in `features.time_zone`\nhint: {hint}")]
-    TimeZone {
+    /// A name that is not known: of a time zone, a split, a user, an item or a context.
+    #[error("unknown {what} `{name}`{place}\nhint: {hint}")]
+    Unknown {
+        /// What kind of name.
+        what: &'static str,
         /// The name given.
         name: String,
-        /// The nearest name, or an example.
+        /// The key that has it, as " in `split.kind`"; empty where a caller asked for it.
+        place: &'static str,
+        /// The nearest names, or examples.
         hint: String,
     },
     /// A time beyond the year 9999.
     #[error(
-        "source row `{source_row}`: time `{seconds}` is beyond the year 9999\nhint: times are seconds since 1970; divide milliseconds by 1000"
+        "source row `{source_row}`: time `{seconds}` is beyond the year 9999\n\
+         hint: times are seconds since 1970; divide milliseconds by 1000"
     )]
     Time {
         /// The time.
         seconds: i64,
         /// The data line of the raw file, from zero.
         source_row: u64,
-    },
-    /// Ends of a scaling that are not finite and ascending.
-    #[error(
-        "`features.scaling.to` is `[{from}, {to}]`\nhint: both ends are finite and the first is the smaller, as in `[0.5, 1.0]`"
-    )]
-    ScalingEnds {
-        /// The lower end given.
-        from: f32,
-        /// The upper end given.
-        to: f32,
     },
     /// A column that is there already.
     #[error("column `{name}` would stand twice among the {among}\nhint: rename the column in the source file")]
@@ -131,7 +133,8 @@ pub enum FeaturesError {
     },
     /// A text column with too many values to be a category.
     #[error(
-        "context `{name}` has `{n_values}` different values, more than `{max}`\nhint: group them into fewer, or leave the column out of `data.columns.context`"
+        "context `{name}` has `{n_values}` different values, more than `{max}`\n\
+         hint: group them into fewer, or leave the column out of `data.columns.context`"
     )]
     TooManyValues {
         /// The column.
@@ -143,7 +146,8 @@ pub enum FeaturesError {
     },
     /// A number that is NaN or infinite.
     #[error(
-        "column `{name}` holds `{value}`, which is no finite number\nhint: leave the cell empty where the value is unknown"
+        "column `{name}` holds `{value}`, which is not a finite number\n\
+         hint: leave the cell empty where the value is unknown"
     )]
     NotFinite {
         /// The column.
@@ -151,49 +155,23 @@ pub enum FeaturesError {
         /// The number.
         value: f64,
     },
-    /// A split that is not in the registry.
-    #[error("unknown split `{kind}` in `split.kind`\nhint: {hint}")]
-    UnknownSplit {
-        /// The name given.
-        kind: String,
-        /// The nearest name, or all of them.
-        hint: String,
-    },
     /// A key of another split.
     #[error(
-        "`{key}` is not read by `{kind}` in [split]\nhint: leave the key out, or set `split.kind` to one that reads it: {readers}"
+        "`{key}` is not read by `{kind}` in [split]\n\
+         hint: leave the key out, or set `split.kind` to one that reads it: {readers}"
     )]
     UnreadKey {
         /// The key.
         key: &'static str,
         /// The split that does not read it.
         kind: String,
-        /// Those that do.
+        /// The splits that read it.
         readers: String,
-    },
-    /// A share outside its bounds.
-    #[error("`split.{key}` is `{value}`\nhint: {hint}")]
-    Share {
-        /// `test`, `validation` or `fold_in`.
-        key: &'static str,
-        /// The number given.
-        value: f64,
-        /// The bounds.
-        hint: &'static str,
-    },
-    /// A number or count of folds outside its bounds.
-    #[error("`split.{key}` is `{value}`\nhint: {hint}")]
-    Fold {
-        /// `fold` or `folds`.
-        key: &'static str,
-        /// The number given.
-        value: u64,
-        /// The bounds.
-        hint: String,
     },
     /// A split by time, without times.
     #[error(
-        "split `{kind}` needs the time of every rating, and `{n_missing}` of `{n_rows}` ratings have none\nhint: name the column of times in `data.columns.timestamp`, or use `split.kind = \"per-user-random\"`"
+        "split `{kind}` needs the time of every rating, and `{n_missing}` of `{n_rows}` ratings have none\n\
+         hint: name the column of times in `data.columns.timestamp`, or use `split.kind = \"per-user-random\"`"
     )]
     NoTimes {
         /// The split.
@@ -225,47 +203,15 @@ pub enum FeaturesError {
         /// What helps.
         hint: &'static str,
     },
-    /// A user that the catalogue does not have.
-    #[error("unknown user `{id}`\nhint: {hint}")]
-    UnknownUser {
-        /// The id asked for.
-        id: String,
-        /// The nearest id, or the first and the last.
-        hint: String,
-    },
-    /// An item that the catalogue does not have.
-    #[error("unknown item `{id}`\nhint: {hint}")]
-    UnknownItem {
-        /// The id asked for.
-        id: String,
-        /// The id of the item of that name, the nearest id, or the first and the last.
-        hint: String,
-    },
-    /// A context that the catalogue does not have.
-    #[error("unknown context `{name}`\nhint: {hint}")]
-    UnknownContext {
-        /// The name stated.
-        name: String,
-        /// The nearest name, or all of them.
-        hint: String,
-    },
-    /// A value that a context does not take.
+    /// A value that a context cannot have.
     #[error("context `{name}` cannot be `{value}`\nhint: {hint}")]
     ContextValue {
         /// The context.
         name: String,
         /// The value stated.
         value: String,
-        /// The values it takes.
+        /// The values that it can have.
         hint: String,
-    },
-    /// A file that could not be read or written.
-    #[error("`{path}`: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
     },
     /// A file of another version, or one that was changed.
     #[error("`{path}` is not what `reco features` writes: {reason}\nhint: make it again: `reco features`")]

@@ -1,6 +1,6 @@
 //! Applies the filters of `[features]`: decides which ratings, users and items an experiment keeps.
 //!
-//! Does not know features or splits: it counts before anything else is counted.
+//! Does not know features or splits, which see only what it keeps.
 //!
 //! **Invariant**: every kept rating is of a kept user and a kept item; each kept user and item has at least the ratings
 //! that the experiment asks for; what is kept does not depend on the order of the rows.
@@ -16,11 +16,11 @@ use crate::{FeaturesConfig, FeaturesError};
 pub struct Filtered {
     /// Ratings of kept items below `min_rating`.
     pub n_ratings_below: usize,
-    /// Users with fewer ratings than `min_ratings_per_user`, once nothing more had to go.
+    /// Users dropped by `min_ratings_per_user`.
     pub n_users: usize,
-    /// Items with fewer ratings than `min_ratings_per_item`, once nothing more had to go.
+    /// Items dropped by `min_ratings_per_item`.
     pub n_items: usize,
-    /// Ratings that went with these users and items.
+    /// Ratings dropped with these users and items.
     pub n_ratings: usize,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Kept {
     pub(crate) ratings: Vec<Edge>,
     /// Items that `drop_items_without_genres` and `drop_items` dropped.
     pub(crate) n_items_dropped: usize,
-    /// Ratings that went with these items.
+    /// Ratings dropped with these items.
     pub(crate) n_ratings_dropped: usize,
     /// What `min_rating` and the minimum counts of ratings dropped.
     pub(crate) filtered: Filtered,
@@ -88,15 +88,11 @@ pub(crate) fn filter(tables: &Tables, config: &FeaturesConfig) -> Result<Kept, F
     let mut filtered = Filtered { n_ratings_below, ..Filtered::default() };
     let mut user_stays = vec![true; users.len()];
     let n_before = rows.len();
-    if config.min_ratings_per_user > 0 || config.min_ratings_per_item > 0 {
-        let core = core(&rows, &user_stays, &item_stays, config);
-        let lost = |before: &[bool], after: &[bool]| before.iter().zip(after).filter(|(b, a)| **b && !**a).count();
-        filtered.n_users = lost(&user_stays, &core.user_stays);
-        filtered.n_items = lost(&item_stays, &core.item_stays);
-        (user_stays, item_stays) = (core.user_stays, core.item_stays);
-        rows.retain(|row| user_stays[row.user()] && item_stays[row.item()]);
-        filtered.n_ratings = n_before - rows.len();
-    }
+    core(&mut rows, &mut user_stays, &mut item_stays, config);
+    let n_left = |stays: &[bool]| stays.iter().filter(|stays| **stays).count();
+    filtered.n_users = user_stays.len() - n_left(&user_stays);
+    filtered.n_items = item_stays.len() - n_items_dropped - n_left(&item_stays);
+    filtered.n_ratings = n_before - rows.len();
     if rows.is_empty() {
         return Err(nothing_left(ratings.len(), n_ratings_dropped, n_before, config));
     }
@@ -126,23 +122,24 @@ fn nothing_left(n_ratings: usize, n_dropped: usize, n_before_core: usize, config
         Some(min_rating) if n_before_core == 0 => FeaturesError::FilteredAway {
             filter: format!("features.min_rating = {min_rating}"),
             n_ratings: n_ratings - n_dropped,
-            hint: "lower it: it is in the stars of the ratings, and one that equals it stays",
+            hint: "lower it: it is a number of stars, and a rating equal to it stays",
         },
         _ => FeaturesError::FilteredAway {
             filter: format!(
-                "features.min_ratings_per_user = {min_ratings_per_user}` with `features.min_ratings_per_item = {min_ratings_per_item}"
+                "features.min_ratings_per_user = {min_ratings_per_user}` with \
+                 `features.min_ratings_per_item = {min_ratings_per_item}"
             ),
             n_ratings: n_before_core,
-            hint: "lower them: who goes takes ratings along, until each user and item that stays has enough",
+            hint: "lower them: the ratings of a dropped user or item are dropped too, which may leave others too few",
         },
     }
 }
 
-/// The rows of ids that are small integers, as most are: looked up in a table, which saves a hash for every rating.
+/// The rows of ids that are small integers, as most are, in a table by id: that saves a hash for every rating.
 struct Places(Vec<u32>);
 
 impl Places {
-    /// Larger integers are left to the vocabulary.
+    /// Larger integers are looked up in the vocabulary.
     const MOST: usize = 1 << 22;
 
     fn of<Id>(ids: &[Id], raw: fn(&Id) -> &RawId) -> Self {
@@ -190,74 +187,31 @@ impl Edge {
     }
 }
 
-/// Which users and items stay.
-struct Core {
-    user_stays: Vec<bool>,
-    item_stays: Vec<bool>,
+/// Drops the users and the items with fewer ratings than `config` asks for, until each that stays has enough: what is
+/// left is the (p, q)-core of the bipartite graph (Seidman 1983 for p = q). It is unique, whatever is dropped first.
+fn core(edges: &mut Vec<Edge>, user_stays: &mut [bool], item_stays: &mut [bool], config: &FeaturesConfig) {
+    loop {
+        let n_before = edges.len();
+        if config.min_ratings_per_user > 0 {
+            drop_rare(edges, user_stays, Edge::user, config.min_ratings_per_user);
+        }
+        if config.min_ratings_per_item > 0 {
+            drop_rare(edges, item_stays, Edge::item, config.min_ratings_per_item);
+        }
+        if edges.len() == n_before {
+            return;
+        }
+    }
 }
 
-/// The largest sets of users and items in which each has its least number of ratings by the other: the (p, q)-core of
-/// the bipartite graph (Seidman 1983 for p = q). It is unique, so that nodes can be removed in any order; here each
-/// rating is looked at twice.
-fn core(edges: &[Edge], user_stays: &[bool], item_stays: &[bool], config: &FeaturesConfig) -> Core {
-    let n_users = user_stays.len();
-    // Users and items are nodes of one graph, users first.
-    let mut stays = [user_stays, item_stays].concat();
-    let least = |node: usize| if node < n_users { config.min_ratings_per_user } else { config.min_ratings_per_item };
-    let neighbours = Neighbours::of(edges, n_users, stays.len());
-    let mut degrees: Vec<usize> = (0..stays.len()).map(|node| neighbours.degree(node)).collect();
-    let mut leaving: Vec<usize> = (0..stays.len()).filter(|&node| stays[node] && degrees[node] < least(node)).collect();
-    leaving.iter().for_each(|&node| stays[node] = false);
-    while let Some(node) = leaving.pop() {
-        for other in neighbours.of_node(node) {
-            degrees[other] -= 1;
-            if stays[other] && degrees[other] < least(other) {
-                stays[other] = false;
-                leaving.push(other);
-            }
-        }
+/// Drops the nodes with fewer than `least` edges, and their edges.
+fn drop_rare(edges: &mut Vec<Edge>, stays: &mut [bool], node: fn(Edge) -> usize, least: usize) {
+    let mut degrees = vec![0; stays.len()];
+    edges.iter().for_each(|edge| degrees[node(*edge)] += 1);
+    for (stays, degree) in stays.iter_mut().zip(degrees) {
+        *stays &= degree >= least;
     }
-    let item_stays = stays.split_off(n_users);
-    Core { user_stays: stays, item_stays }
-}
-
-/// The neighbours of each node, node after node: rows of items for a user, rows of users for an item.
-struct Neighbours {
-    n_users: usize,
-    starts: Vec<usize>,
-    rows: Vec<u32>,
-}
-
-impl Neighbours {
-    fn of(edges: &[Edge], n_users: usize, n_nodes: usize) -> Self {
-        let mut starts = vec![0; n_nodes + 1];
-        for edge in edges {
-            starts[edge.user() + 1] += 1;
-            starts[n_users + edge.item() + 1] += 1;
-        }
-        for node in 0..n_nodes {
-            starts[node + 1] += starts[node];
-        }
-        let mut free = starts.clone();
-        let mut rows = vec![0; 2 * edges.len()];
-        for edge in edges {
-            for (from, to) in [(edge.user(), edge.item), (n_users + edge.item(), edge.user)] {
-                rows[free[from]] = to;
-                free[from] += 1;
-            }
-        }
-        Self { n_users, starts, rows }
-    }
-
-    fn degree(&self, node: usize) -> usize {
-        self.starts[node + 1] - self.starts[node]
-    }
-
-    /// The nodes at the other end.
-    fn of_node(&self, node: usize) -> impl Iterator<Item = usize> {
-        let first = if node < self.n_users { self.n_users } else { 0 };
-        self.rows[self.starts[node]..self.starts[node + 1]].iter().map(move |row| first + *row as usize)
-    }
+    edges.retain(|edge| stays[node(*edge)]);
 }
 
 #[cfg(test)]
@@ -265,19 +219,20 @@ mod tests {
     use super::*;
 
     fn core_of(pairs: &[(u32, u32)], sizes: (usize, usize), least: (usize, usize)) -> (Vec<bool>, Vec<bool>) {
-        let edges: Vec<Edge> =
+        let mut edges: Vec<Edge> =
             pairs.iter().enumerate().map(|(rating, &(user, item))| Edge { rating, user, item }).collect();
         let config = FeaturesConfig {
             min_ratings_per_user: least.0,
             min_ratings_per_item: least.1,
             ..FeaturesConfig::default()
         };
-        let core = core(&edges, &vec![true; sizes.0], &vec![true; sizes.1], &config);
-        (core.user_stays, core.item_stays)
+        let (mut user_stays, mut item_stays) = (vec![true; sizes.0], vec![true; sizes.1]);
+        core(&mut edges, &mut user_stays, &mut item_stays, &config);
+        (user_stays, item_stays)
     }
 
     #[test]
-    fn who_goes_takes_others_along() {
+    fn a_dropped_user_or_item_may_leave_others_too_few() {
         // A square of users 0, 1 and items 0, 1, with a tail: item 2 is rated by users 1 and 2, and user 2 rated
         // nothing else.
         let pairs = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 2)];
@@ -285,7 +240,7 @@ mod tests {
         assert_eq!(core_of(&pairs, (3, 3), (1, 1)), (vec![true; 3], vec![true; 3]));
         // Only user 1 has three ratings, and no item has two from such users.
         assert_eq!(core_of(&pairs, (3, 3), (3, 2)), (vec![false; 3], vec![false; 3]));
-        // Items are not asked: they stay without a rating.
+        // No bound for items: they stay without a rating.
         assert_eq!(core_of(&pairs, (3, 3), (3, 0)), (vec![false, true, false], vec![true; 3]));
         // User 3 and item 3 have no rating.
         let (users, items) = core_of(&pairs, (4, 4), (1, 1));

@@ -1,8 +1,8 @@
-//! Reads ratings from a file or a folder into a [`Dataset`], without a folder of tables that stays.
+//! Reads ratings from a file or a folder into a [`Dataset`], through a temporary folder of tables.
 //!
 //! Does not know formats: reco-data does.
 //!
-//! **Invariant**: what was read by the way is gone afterwards.
+//! **Invariant**: the temporary folder is removed, also where reading fails.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use reco_data::{DataConfig, DataError, SilentIngest, Tables, ingest};
 
 use crate::{Dataset, FeaturesConfig, FeaturesError, SplitConfig, prepare};
 
-/// Reads the ratings at `path`, CSV, TSV, JSON lines or Parquet as they come, or a public data set as it was published,
-/// and splits them: `data` says what cannot be found out.
+/// Reads the ratings at `path` and splits them. The path is that of a CSV, TSV, JSON lines or Parquet file, or of a
+/// public data set as it was published; `$NAME` in it is replaced from the environment. `data` states what cannot be
+/// detected.
 ///
 /// # Errors
-/// A file that is not there, or whose path is empty or begins with `$NAME`, which is replaced from the environment; is
-/// damaged, or of which it cannot be found out what its columns are; as [`prepare`].
+/// A file that is missing or damaged, or whose columns cannot be detected; as [`prepare`].
 pub fn read(
     path: &Path,
     data: &DataConfig,
@@ -25,7 +25,7 @@ pub fn read(
 ) -> Result<Dataset, FeaturesError> {
     let io = |source| DataError::Io { action: "make a folder in", path: std::env::temp_dir(), source };
     let tables = tempfile::tempdir().map_err(io)?;
-    // What `data` says of other places is not asked for.
+    // The path replaces the places that `data` names.
     let path_text = path.display().to_string();
     let data = DataConfig { path: path_text, from: Vec::new(), fetch: String::new(), ..data.clone() };
     ingest(&data, path.parent().unwrap_or(path), tables.path(), &SilentIngest)?;

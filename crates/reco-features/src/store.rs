@@ -13,6 +13,7 @@ use reco_core::{
     Catalogue, ContextColumn, Features, Indexed, Interaction, Interactions, ItemId, Items, Matrix, RatingScale, RawId,
     Scaling, Span, Target, UserId, Users, Vocab,
 };
+use reco_data::DataError;
 use reco_data::table::{Column, Table};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -98,7 +99,7 @@ impl Dataset {
     /// # Errors
     /// A folder that can't be written.
     pub fn write_catalogue(&self, dir: &Path) -> Result<(), FeaturesError> {
-        std::fs::create_dir_all(dir).map_err(|source| FeaturesError::Io { path: dir.to_owned(), source })?;
+        std::fs::create_dir_all(dir).map_err(|source| io("create", dir, source))?;
         let Catalogue { users, items, user_features, item_features, contexts, scale, scaling } = &*self.catalogue;
         let (scaling, ends) = match scaling {
             Scaling::None => (ScalingFile::None, None),
@@ -118,12 +119,12 @@ impl Dataset {
         write_json(&dir.join("catalogue.json"), &file)?;
 
         let mut table = Table::new().with_metadata("table", "users");
-        table.push("user_id", id_column(users.ids().iter().map(|id| &id.0)))?;
+        table.push("user_id", Column::of_ids(users.ids().iter().map(|id| &id.0)))?;
         push_matrix(&mut table, FEATURE, user_features.names(), user_features.matrix())?;
         table.write(&dir.join("users.parquet"))?;
 
         let mut table = Table::new().with_metadata("table", "items");
-        table.push("item_id", id_column(items.ids().iter().map(|id| &id.0)))?;
+        table.push("item_id", Column::of_ids(items.ids().iter().map(|id| &id.0)))?;
         let text = |read: fn(&ItemDetails) -> &String| {
             Column::Text(self.details.iter().map(|item| Some(read(item).clone())).collect())
         };
@@ -177,7 +178,7 @@ pub fn read_catalogue(dir: &Path) -> Result<(Arc<Catalogue>, Vec<ItemDetails>), 
     let item_features = reader.features()?.with_spans(file.spans.items);
     let titles = reader.texts("title")?;
     let names = reader.texts("name")?;
-    let years = reader.integers("year")?.to_vec();
+    let years = reader.table.integers("year")?.to_vec();
     let genres = reader.lists("genres")?;
     let mut details = Vec::with_capacity(items.len());
     for (((title, name), year), genres) in titles.into_iter().zip(names).zip(years).zip(genres) {
@@ -217,9 +218,9 @@ fn write_part(
 
 fn read_part(path: &Path, catalogue: &Catalogue, n: usize) -> Result<(Interactions, Vec<u64>), FeaturesError> {
     let reader = Reader::open(path.to_owned(), n)?;
-    let (users, items) = (reader.rows("user")?, reader.rows("item")?);
-    let (ratings, targets) = (reader.optional_numbers("rating")?, reader.optional_numbers("target")?);
-    let (timestamps, source_rows) = (reader.integers("timestamp")?, reader.integers("source_row")?);
+    let (users, items) = (reader.table.row_numbers("user")?, reader.table.row_numbers("item")?);
+    let (ratings, targets) = (reader.table.numbers("rating")?, reader.table.numbers("target")?);
+    let (timestamps, source_rows) = (reader.table.integers("timestamp")?, reader.table.integers("source_row")?);
     let (names, contexts) = reader.prefixed(CONTEXT)?;
     if !names.iter().map(String::as_str).eq(catalogue.context_names()) {
         return Err(reader.damaged("its contexts are not those of `catalogue.json`"));
@@ -252,17 +253,6 @@ fn read_part(path: &Path, catalogue: &Catalogue, n: usize) -> Result<(Interactio
     Ok((builder.finish(), source_rows))
 }
 
-/// A column of integers where all ids are integers, else of texts.
-fn id_column<'a>(ids: impl Iterator<Item = &'a RawId> + Clone) -> Column {
-    let integers = ids.clone().map(|id| match id {
-        RawId::Integer(n) => Some(Some(*n)),
-        RawId::Text(_) => None,
-    });
-    integers
-        .collect::<Option<_>>()
-        .map_or_else(|| Column::Text(ids.map(|id| Some(id.to_string())).collect()), Column::I64)
-}
-
 fn push_matrix(table: &mut Table, prefix: &str, names: &[String], matrix: &Matrix) -> Result<(), FeaturesError> {
     for (column, name) in names.iter().enumerate() {
         let values = (0..matrix.n_rows()).map(|row| Some(matrix.row(row)[column])).collect();
@@ -271,10 +261,13 @@ fn push_matrix(table: &mut Table, prefix: &str, names: &[String], matrix: &Matri
     Ok(())
 }
 
+fn io(action: &'static str, path: &Path, source: std::io::Error) -> FeaturesError {
+    DataError::Io { action, path: path.to_owned(), source }.into()
+}
+
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FeaturesError> {
-    let io = |source| FeaturesError::Io { path: path.to_owned(), source };
-    let text = serde_json::to_string_pretty(value).map_err(|error| io(error.into()))?;
-    std::fs::write(path, text + "\n").map_err(io)
+    let text = serde_json::to_string_pretty(value).map_err(|error| io("write", path, error.into()))?;
+    std::fs::write(path, text + "\n").map_err(|error| io("write", path, error))
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path, reads: u32) -> Result<T, FeaturesError> {
@@ -283,7 +276,7 @@ fn read_json<T: DeserializeOwned>(path: &Path, reads: u32) -> Result<T, Features
         version: u32,
     }
     let damaged = |reason: String| FeaturesError::Damaged { path: path.to_owned(), reason };
-    let text = std::fs::read_to_string(path).map_err(|source| FeaturesError::Io { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|error| io("read", path, error))?;
     let Versioned { version } = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
     if version != reads {
         return Err(damaged(format!("its version is `{version}` and this program reads `{reads}`")));
@@ -314,26 +307,12 @@ impl Reader {
         FeaturesError::Damaged { path: self.path.clone(), reason: reason.into() }
     }
 
-    fn kind(&self, column: &str) -> FeaturesError {
-        self.damaged(format!("column `{column}` holds another kind of value"))
-    }
-
     fn vocab<Id>(&self, column: &str, id: fn(RawId) -> Id) -> Result<Vocab<Id>, FeaturesError>
     where
         Id: Indexed + std::fmt::Display,
     {
-        let missing = || self.damaged(format!("an id is missing in column `{column}`"));
-        let ids: Option<Vec<Id>> = match self.table.column(column)? {
-            Column::I64(ids) => ids.iter().map(|n| n.map(|n| id(RawId::Integer(n)))).collect(),
-            Column::Text(ids) => ids.iter().map(|text| text.as_deref().map(|text| id(RawId::parse(text)))).collect(),
-            _ => return Err(self.kind(column)),
-        };
-        Vocab::new(ids.ok_or_else(missing)?).map_err(|error| self.damaged(error.to_string()))
-    }
-
-    fn rows(&self, column: &str) -> Result<&[u32], FeaturesError> {
-        let Column::U32(rows) = self.table.column(column)? else { return Err(self.kind(column)) };
-        Ok(rows)
+        let ids = self.table.ids(column)?.into_iter().map(id).collect();
+        Vocab::new(ids).map_err(|error| self.damaged(error.to_string()))
     }
 
     fn at<Id: Indexed>(&self, column: &str, row: u32, vocab: &Vocab<Id>) -> Result<Id::Idx, FeaturesError> {
@@ -345,36 +324,27 @@ impl Reader {
         self.damaged(format!("a value is missing in column `{column}`"))
     }
 
-    fn optional_numbers(&self, column: &str) -> Result<Numbers<'_>, FeaturesError> {
-        let Column::F32(numbers) = self.table.column(column)? else { return Err(self.kind(column)) };
-        Ok(numbers)
-    }
-
     fn numbers(&self, column: &str) -> Result<Vec<f32>, FeaturesError> {
-        let numbers: Option<Vec<f32>> = self.optional_numbers(column)?.iter().copied().collect();
+        let numbers: Option<Vec<f32>> = self.table.numbers(column)?.iter().copied().collect();
         numbers.ok_or_else(|| self.missing(column))
     }
 
-    fn integers(&self, column: &str) -> Result<&[Option<i64>], FeaturesError> {
-        let Column::I64(integers) = self.table.column(column)? else { return Err(self.kind(column)) };
-        Ok(integers)
-    }
-
     fn texts(&self, column: &str) -> Result<Vec<String>, FeaturesError> {
-        let Column::Text(texts) = self.table.column(column)? else { return Err(self.kind(column)) };
-        let texts: Option<Vec<String>> = texts.iter().cloned().collect();
-        texts.ok_or_else(|| self.damaged(format!("a text is missing in column `{column}`")))
+        let texts: Option<Vec<String>> = self.table.texts(column)?.iter().cloned().collect();
+        texts.ok_or_else(|| self.missing(column))
     }
 
     fn lists(&self, column: &str) -> Result<Vec<Vec<String>>, FeaturesError> {
-        let Column::TextList(lists) = self.table.column(column)? else { return Err(self.kind(column)) };
+        let Column::TextList(lists) = self.table.column(column)? else {
+            return Err(self.table.no_column(column, "lists of texts").into());
+        };
         Ok(lists.clone())
     }
 
     /// The columns whose names begin with `prefix`, in order, and their names without the prefix.
     fn prefixed(&self, prefix: &str) -> Result<(Vec<String>, Vec<Numbers<'_>>), FeaturesError> {
         let columns = self.table.names().filter_map(|name| Some((name.strip_prefix(prefix)?, name)));
-        columns.map(|(bare, name)| Ok((bare.to_owned(), self.optional_numbers(name)?))).collect()
+        columns.map(|(bare, name)| Ok((bare.to_owned(), self.table.numbers(name)?))).collect()
     }
 
     fn features(&self) -> Result<Features, FeaturesError> {

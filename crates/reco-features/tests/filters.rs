@@ -108,11 +108,11 @@ fn filters_that_leave_nothing_are_refused() {
     let above = |min_rating| FeaturesConfig { min_rating: Some(min_rating), ..FeaturesConfig::default() };
     assert_eq!(
         refused(above(5.5)),
-        "`features.min_rating = 5.5` leaves none of `6` ratings\nhint: lower it: it is in the stars of the ratings, and one that equals it stays"
+        "`features.min_rating = 5.5` leaves none of `6` ratings\nhint: lower it: it is a number of stars, and a rating equal to it stays"
     );
     assert_eq!(
         refused(least(3, 2)),
-        "`features.min_ratings_per_user = 3` with `features.min_ratings_per_item = 2` leaves none of `6` ratings\nhint: lower them: who goes takes ratings along, until each user and item that stays has enough"
+        "`features.min_ratings_per_user = 3` with `features.min_ratings_per_item = 2` leaves none of `6` ratings\nhint: lower them: the ratings of a dropped user or item are dropped too, which may leave others too few"
     );
     assert!(refused(above(f32::NAN)).starts_with("`features.min_rating` is `NaN`\nhint: "));
 }

@@ -38,6 +38,16 @@ fn times(rows: &Interactions, source_rows: &[u64], user: usize) -> Vec<(i64, u64
     rows.map(|(row, source_row)| (row.timestamp.expect("every row has a time"), *source_row)).collect()
 }
 
+/// How many of fewer than ten rows train, validate and test at 8:1:1: one tests, then one validates, as long as train
+/// keeps one.
+fn exact_shares(n_rows: usize) -> [usize; 3] {
+    match n_rows {
+        0 | 1 => [n_rows, 0, 0],
+        2 => [1, 0, 1],
+        n => [n - 2, 1, 1],
+    }
+}
+
 proptest! {
     #[test]
     fn every_row_is_in_exactly_one_part_and_keeps_its_source(tables in any_tables(), config in any_config(), seed: u64) {
@@ -121,12 +131,7 @@ proptest! {
             let counts: Vec<usize> =
                 parts(&dataset).iter().map(|(_, rows, _)| rows.items().iter().filter(|i| i.index() == item).count()).collect();
             // At most six ratings an item.
-            let expected = match counts.iter().sum::<usize>() {
-                n @ (0 | 1) => [n, 0, 0],
-                2 => [1, 0, 1],
-                n => [n - 2, 1, 1],
-            };
-            prop_assert_eq!(counts, expected);
+            prop_assert_eq!(&counts[..], exact_shares(counts.iter().sum()));
         }
     }
 
@@ -170,14 +175,8 @@ proptest! {
         for user in 0..N_USERS as usize {
             let counts: Vec<usize> =
                 parts(&dataset).iter().map(|(_, rows, _)| rows.users().iter().filter(|u| u.index() == user).count()).collect();
-            // At most nine ratings a user: 8:1:1 leaves one for test, then one for validation, as long as train keeps
-            // one.
-            let expected = match counts.iter().sum::<usize>() {
-                n @ (0 | 1) => [n, 0, 0],
-                2 => [1, 0, 1],
-                n => [n - 2, 1, 1],
-            };
-            prop_assert_eq!(counts, expected);
+            // At most nine ratings a user.
+            prop_assert_eq!(&counts[..], exact_shares(counts.iter().sum()));
         }
     }
 

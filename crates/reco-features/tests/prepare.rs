@@ -189,7 +189,10 @@ fn tables_that_do_not_fit_together_are_refused() {
     let milliseconds = refuse(|tables| tables.ratings.timestamp[0] = Some(964_982_703_000));
     assert!(milliseconds.starts_with("source row `0`: time `964982703000` is beyond the year 9999\nhint: "));
     let users = refuse(|tables| tables.users.user_id[1] = UserId(RawId::Integer(0)));
-    assert!(users.starts_with("the table of users is no catalogue: id `0` stands at rows `0` and `1`"), "{users}");
+    assert!(
+        users.starts_with("the table of users cannot become a catalogue: id `0` stands at rows `0` and `1`"),
+        "{users}"
+    );
     let context =
         refuse(|tables| tables.ratings.contexts = vec![texts("x", &[Some("1"); 4]), texts("x", &[Some("1"); 4])]);
     assert!(context.starts_with("column `x=1` would stand twice among the contexts\nhint: "), "{context}");

@@ -68,8 +68,8 @@ fn a_file_that_is_wrong_is_refused_by_name() {
         ("row,part,fold\n", "it has both `part` and `fold`", "remove or rename one of them"),
         ("row,part\n0,learn\n", "line 2: unknown part `learn`", "a part is `train`, `validation`, `fold-in` or `test`"),
         ("row,part\n0,\n", "line 2: unknown part ``", "a part is `train`, `validation`, `fold-in` or `test`"),
-        ("row,part\n0,train\nx,test\n", "line 3: row `x` is no whole number from 0", counted),
-        ("row,fold\n0,-1\n", "line 2: fold `-1` is no whole number from 0", counted),
+        ("row,part\n0,train\nx,test\n", "line 3: row `x` is not a whole number from 0", counted),
+        ("row,fold\n0,-1\n", "line 2: fold `-1` is not a whole number from 0", counted),
         ("row,part\n0,train\n1,test\n0,test\n", "line 4: row `0` stands there twice", "keep one line for each row"),
         ("row,part\n6,train\n", "line 2: row `6` is not among the `6` of the tables", counted),
         (
@@ -254,5 +254,5 @@ fn a_parquet_file_says_the_same() {
     assert!(error.contains("it has no column `row`, nor `user` and `item`, and has `line`, `part`"), "{error}");
     let no_parquet = |path: &Path| std::fs::write(path, "row,part\n0,test\n").unwrap();
     let error = split_by(&six_rows(), "parts.parquet", no_parquet, 0).unwrap_err();
-    assert!(error.contains("`FILE` is no readable Parquet file: "), "{error}");
+    assert!(error.contains("`FILE` is not a readable Parquet file: "), "{error}");
 }

@@ -122,7 +122,9 @@ fn workbook(data: &[u8], folder: &Path) {
 fn read_all(source: &dyn Source, path: &Path) -> Option<()> {
     let config = DataConfig::default();
     let files = source.files(path, &config).ok()?;
-    let _ = source.items(&files, &config);
+    if let Some(path) = &files.items {
+        let _ = source.items(path, &config);
+    }
     let writing = source.writing(&files, &config).ok()?;
     let mut rows = source.ratings(&files, &config, &writing).ok()?;
     let mut row = Row::default();

@@ -100,7 +100,7 @@ pub(super) fn delimited(
             None => "",
         };
         refuse(
-            format!("its first line `{first_line}` is one field: no comma, `;`, tab or `|` takes it apart"),
+            format!("its first line `{first_line}` is one field: no comma, `;`, tab or `|` splits it"),
             format!(
                 "`data.delimiter` says what stands between two fields; a table of ratings has two at least{spaces}"
             ),
@@ -111,10 +111,7 @@ pub(super) fn delimited(
     if splits.len() > 1 {
         let several: Vec<String> =
             splits.iter().map(|split| format!("`data.delimiter = \"{}\"`", key(split.delimiter))).collect();
-        refuse(
-            format!("its lines can be taken apart in several ways; the first is `{first_line}`"),
-            several.join(" or "),
-        );
+        refuse(format!("its lines can be split in several ways; the first is `{first_line}`"), several.join(" or "));
         return Ok(None);
     }
     let Split { delimiter, quotes, odd_quote, first: fields, below, .. } = splits.remove(0);
@@ -346,8 +343,8 @@ mod tests {
     #[test]
     fn what_is_unclear_is_said() {
         let why = |bytes: &[u8]| found(bytes).unwrap_err().join("; ");
-        assert_eq!(why(b"a\n1\n"), "its first line `a` is one field: no comma, `;`, tab or `|` takes it apart");
-        assert_eq!(why(b"a,b;c\n1,2;3\n"), "its lines can be taken apart in several ways; the first is `a,b;c`");
+        assert_eq!(why(b"a\n1\n"), "its first line `a` is one field: no comma, `;`, tab or `|` splits it");
+        assert_eq!(why(b"a,b;c\n1,2;3\n"), "its lines can be split in several ways; the first is `a,b;c`");
         let cyrillic = b"a,b\n\xcc\xee\xf1\xea\xe2\xe0,2\n";
         assert_eq!(why(cyrillic), "line 2 is not UTF-8, and does not look like Windows-1252 either");
         assert!(why(b"a\0,\0b\0").contains("UTF-16 without a mark"));

@@ -7,127 +7,22 @@
 use crate::records::{cut, listed};
 use crate::{Columns, Obstacle};
 
-/// Names of a column, in lower case and without `_`, `-`, `.` and spaces.
-pub(super) type Names = &'static [&'static str];
+// Names of columns, in lower case and without `_`, `-`, `.` and spaces.
 
-pub(super) const USER: Names = &[
-    "user",
-    "userid",
-    "uid",
-    "username",
-    "customer",
-    "customerid",
-    "custid",
-    "reviewerid",
-    "reviewer",
-    "visitorid",
-    "visitor",
-    "member",
-    "memberid",
-    "account",
-    "accountid",
-    "person",
-    "personid",
-    "client",
-    "clientid",
-    "profileid",
-    "subscriber",
-    "subscriberid",
-    "buyer",
-    "buyerid",
-    "kunde",
-    "kundeid",
-    "kundennr",
-    "kundennummer",
-    "benutzer",
-    "nutzer",
-    "utilisateur",
-    "usuario",
-    "utente",
-];
-pub(super) const ITEM: Names = &[
-    "item",
-    "itemid",
-    "iid",
-    "movie",
-    "movieid",
-    "film",
-    "filmid",
-    "product",
-    "productid",
-    "article",
-    "articleid",
-    "asin",
-    "parentasin",
-    "book",
-    "bookid",
-    "isbn",
-    "song",
-    "songid",
-    "track",
-    "trackid",
-    "artist",
-    "artistid",
-    "game",
-    "gameid",
-    "business",
-    "businessid",
-    "sku",
-    "anime",
-    "animeid",
-    "recipe",
-    "recipeid",
-    "video",
-    "videoid",
-    "course",
-    "courseid",
-    "artikel",
-    "artikelid",
-    "artikelnr",
-    "artikelnummer",
-    "produkt",
-    "produktid",
-    "produit",
-    "producto",
-    "prodotto",
-];
-pub(super) const RATING: Names = &[
-    "rating",
-    "ratings",
-    "stars",
-    "star",
-    "starrating",
-    "score",
-    "overall",
-    "bookrating",
-    "reviewscore",
-    "userrating",
-    "bewertung",
-    "sterne",
-    "punkte",
-    "valoracion",
-    "voto",
-];
-pub(super) const TIME: Names = &[
-    "timestamp",
-    "time",
-    "date",
-    "datetime",
-    "ts",
-    "when",
-    "unixreviewtime",
-    "reviewtime",
-    "createdat",
-    "ratedat",
-    "reviewdate",
-    "eventtime",
-    "unixtime",
-    "zeit",
-    "zeitpunkt",
-    "datum",
-    "zeitstempel",
-    "fecha",
-];
+pub(super) const USER: &str = "\
+    user userid uid username customer customerid custid reviewerid reviewer visitorid visitor member memberid account \
+    accountid person personid client clientid profileid subscriber subscriberid buyer buyerid kunde kundeid kundennr \
+    kundennummer benutzer nutzer utilisateur usuario utente";
+pub(super) const ITEM: &str = "\
+    item itemid iid movie movieid film filmid product productid article articleid asin parentasin book bookid isbn \
+    song songid track trackid artist artistid game gameid business businessid sku anime animeid recipe recipeid video \
+    videoid course courseid artikel artikelid artikelnr artikelnummer produkt produktid produit producto prodotto";
+pub(super) const RATING: &str = "\
+    rating ratings stars star starrating score overall bookrating reviewscore userrating bewertung sterne punkte \
+    valoracion voto";
+pub(super) const TIME: &str = "\
+    timestamp time date datetime ts when unixreviewtime reviewtime createdat ratedat reviewdate eventtime unixtime \
+    zeit zeitpunkt datum zeitstempel fecha";
 
 /// A name in lower case, without the separators of its words.
 fn plain(name: &str) -> String {
@@ -135,8 +30,8 @@ fn plain(name: &str) -> String {
 }
 
 /// The columns of `found` that have one of the `names`.
-pub(super) fn candidates(found: &[String], names: Names) -> Vec<String> {
-    found.iter().filter(|name| names.contains(&plain(name).as_str())).cloned().collect()
+pub(super) fn candidates(found: &[String], names: &str) -> Vec<String> {
+    found.iter().filter(|name| names.split(' ').any(|known| known == plain(name))).cloned().collect()
 }
 
 /// Chooses the columns of user, item, rating and time. Stated ones are taken; user and item are looked for where they

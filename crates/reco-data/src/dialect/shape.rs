@@ -103,7 +103,8 @@ impl Shape {
         };
         if keys != TextKeys::default() {
             obstacles.push(Obstacle {
-                what: "it is no text with separators, so that neither `data.delimiter`, `quote`, `encoding` nor `header` says anything of it".to_owned(),
+                what: "it is not text with separators: `data.delimiter`, `quote`, `encoding` and `header` do not apply"
+                    .to_owned(),
                 hint: "leave them out".to_owned(),
             });
         }
@@ -147,7 +148,8 @@ impl Shape {
         match self.has_header() {
             true => format!("it has {names}"),
             false => format!(
-                "its first line `{}` was taken for a row, so that its columns are {names}; if it names them: `data.header = \"yes\"`",
+                "its first line `{}` was taken for a row, so that its columns are {names}; \
+                 if it names them: `data.header = \"yes\"`",
                 self.first_line()
             ),
         }

@@ -15,7 +15,7 @@ const ROWS: u64 = 10_000;
 
 /// Looks at the rating and the time of each of the first rows, and concludes how they are written.
 pub(super) fn look(
-    mut records: impl Records,
+    records: &mut dyn Records,
     [rating, time]: [&str; 2],
     decimal: Decimal,
     format: TimeFormat,
@@ -102,7 +102,7 @@ impl Ratings {
         let n_numbers = self.points.n + self.commas.n + self.thousands.n + self.whole;
         if self.others.n > n_numbers {
             obstacles.push(Obstacle {
-                what: format!("ratings in `{column}` are no numbers: {}", self.others.shown()),
+                what: format!("ratings in `{column}` are not numbers: {}", self.others.shown()),
                 hint: "`data.columns.rating` names a column of numbers; without one every row is an event".to_owned(),
             });
         }

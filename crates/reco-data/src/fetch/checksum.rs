@@ -1,14 +1,13 @@
-//! Computes and checks SHA-256 and MD5 digests of files.
+//! Computes and checks SHA-256 digests of files.
 //!
-//! Does not know mirrors. **Invariant**: a digest counts as checked only where someone else stated it first: pinned in
-//! `checksums.toml`, or published beside the archive.
+//! Does not know mirrors. **Invariant**: a digest counts as checked only where it equals one that is pinned in
+//! `checksums.toml`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use md5::Md5;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -34,7 +33,7 @@ impl Pins {
 pub struct FileDigest {
     /// The file.
     pub file: String,
-    /// `sha256` or `md5`.
+    /// `sha256`; earlier versions also recorded `md5`.
     pub algorithm: String,
     /// In hexadecimal digits.
     pub value: String,
@@ -48,28 +47,9 @@ pub struct FileDigest {
 pub enum Check {
     /// The one pinned in `checksums.toml`.
     Pinned,
-    /// The one that the owner publishes beside the file.
-    Published,
-    /// Nothing: recorded as it was found.
+    /// Nothing: recorded as it was found. Earlier versions also recorded what an owner had published.
+    #[serde(other)]
     Unverified,
-}
-
-/// The sha256 and the md5 of a file, in hexadecimal digits.
-pub(super) struct Digests {
-    pub(super) sha256: String,
-    pub(super) md5: String,
-}
-
-impl Digests {
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let (mut sha256, mut md5) = (Sha256::new(), Md5::new());
-        each_chunk(File::open(path)?, |chunk| {
-            sha256.update(chunk);
-            md5.update(chunk);
-            true
-        })?;
-        Ok(Self { sha256: hexadecimal(&sha256.finalize()), md5: hexadecimal(&md5.finalize()) })
-    }
 }
 
 /// The sha256 of a file, or of all but its first line.
@@ -91,35 +71,16 @@ pub(crate) fn sha256_unless(path: &Path, skip_header: bool, stop: &dyn Fn() -> b
     Ok(is_whole.then(|| hexadecimal(&digest.finalize())))
 }
 
-/// The digest as a record, if it equals the expected one or nothing is expected.
-pub(super) fn check(
-    file: &str,
-    algorithm: &'static str,
-    found: String,
-    expected: Option<&str>,
-    by: Check,
-) -> Result<FileDigest, MirrorError> {
-    let check = match expected {
-        None => Check::Unverified,
-        Some(expected) if expected.eq_ignore_ascii_case(&found) => by,
-        Some(expected) => {
-            return Err(MirrorError::Checksum {
-                file: file.to_owned(),
-                algorithm,
-                found,
-                expected: expected.to_owned(),
-                whose: if by == Check::Pinned { "pinned" } else { "published" },
-            });
+/// The sha256 as a record, if it equals the `pinned` one or none is pinned.
+pub(super) fn check(file: &str, found: String, pinned: Option<&str>) -> Result<FileDigest, MirrorError> {
+    let (file, algorithm) = (file.to_owned(), "sha256".to_owned());
+    match pinned {
+        Some(pinned) if !pinned.eq_ignore_ascii_case(&found) => {
+            Err(MirrorError::Checksum { file, found, pinned: pinned.to_owned() })
         }
-    };
-    Ok(FileDigest { file: file.to_owned(), algorithm: algorithm.to_owned(), value: found, check })
-}
-
-/// The md5 in what `md5` or `md5sum` printed: `MD5 (FILE) = DIGEST` or `DIGEST  FILE`.
-pub(super) fn parse_md5(text: &str) -> Option<String> {
-    text.split_whitespace()
-        .find(|word| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        .map(str::to_ascii_lowercase)
+        Some(_) => Ok(FileDigest { file, algorithm, value: found, check: Check::Pinned }),
+        None => Ok(FileDigest { file, algorithm, value: found, check: Check::Unverified }),
+    }
 }
 
 /// Reads until the end or until `take` returns `false`; returns whether it reached the end.
@@ -164,11 +125,9 @@ mod tests {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256(&path, true).unwrap(), abc);
         std::fs::write(&path, "abc").unwrap();
-        let digests = Digests::of(&path).unwrap();
-        assert_eq!((digests.sha256.as_str(), digests.md5.as_str()), (abc, "900150983cd24fb0d6963f7d28e17f72"));
-        let md5 = Some("900150983cd24fb0d6963f7d28e17f72".to_owned());
-        assert_eq!(parse_md5("MD5 (a.zip) = 900150983CD24FB0D6963F7D28E17F72\n"), md5);
-        assert_eq!(parse_md5("900150983cd24fb0d6963f7d28e17f72 *a.zip"), md5);
-        assert_eq!(parse_md5("<html>not found</html>"), None);
+        assert_eq!(sha256(&path, false).unwrap(), abc);
+        let published = r#"{ "file": "a.zip", "algorithm": "md5", "value": "90", "check": "published" }"#;
+        let published: FileDigest = serde_json::from_str(published).unwrap();
+        assert_eq!(published.check, Check::Unverified, "a record of an earlier version can be read");
     }
 }

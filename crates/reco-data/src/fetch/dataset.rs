@@ -7,79 +7,91 @@
 
 use std::fmt;
 
+/// A dataset of GroupLens, whose archive has its name; perhaps with a further mirror.
+macro_rules! movielens {
+    ($name:literal, $page:literal, $ratings:literal, $licence:expr, $about:literal $(, $mirror:expr)?) => {
+        Dataset {
+            name: $name,
+            about: $about,
+            licence: $licence,
+            citation: HARPER_KONSTAN,
+            page: concat!("https://grouplens.org/datasets/movielens/", $page, "/"),
+            mirrors: &[
+                Mirror {
+                    archive: concat!($name, ".zip"),
+                    origin: Origin::Http {
+                        url: concat!("https://files.grouplens.org/datasets/movielens/", $name, ".zip"),
+                    },
+                    folder: None,
+                    ratings: Ratings { file: $ratings, header: false },
+                    note: None,
+                },
+                $($mirror)?
+            ],
+        }
+    };
+}
+
 /// The datasets that `reco fetch` knows, smallest first.
 pub const DATASETS: &[Dataset] = &[
-    Dataset {
-        name: "ml-100k",
-        about: "100,000 ratings of 1,682 films by 943 users, 1997-1998, with age, gender and occupation",
-        licence: NO_REDISTRIBUTION,
-        citation: HARPER_KONSTAN,
-        page: "https://grouplens.org/datasets/movielens/100k/",
-        mirrors: &[
-            Mirror {
-                archive: "ml-100k.zip",
-                origin: Origin::Http { url: "https://files.grouplens.org/datasets/movielens/ml-100k.zip" },
-                folder: None,
-                ratings: Ratings { file: "u.data", header: false },
-                note: None,
-            },
-            Mirror {
-                archive: "recbole-1.2.1-py3-none-any.whl",
-                origin: Origin::Pip { requirement: "recbole==1.2.1" },
-                folder: Some("recbole/dataset_example/ml-100k"),
-                ratings: Ratings { file: "ml-100k.inter", header: true },
-                note: Some(
-                    "titles differ from GroupLens' own archive: they have no year (it has a column of its own), item 267 is \
-                     `unkonwn` and item 1412 has the year `V`; ratings, years and genres are otherwise the same",
-                ),
-            },
-        ],
-    },
-    grouplens(
+    movielens!(
+        "ml-100k",
+        "100k",
+        "u.data",
+        NO_REDISTRIBUTION,
+        "100,000 ratings of 1,682 films by 943 users, 1997-1998, with age, gender and occupation",
+        Mirror {
+            archive: "recbole-1.2.1-py3-none-any.whl",
+            origin: Origin::Pip { requirement: "recbole==1.2.1" },
+            folder: Some("recbole/dataset_example/ml-100k"),
+            ratings: Ratings { file: "ml-100k.inter", header: true },
+            note: Some(
+                "titles differ from GroupLens' own archive: they have no year (it has a column of its own), item 267 \
+                 is `unkonwn` and item 1412 has the year `V`; ratings, years and genres are otherwise the same",
+            ),
+        }
+    ),
+    movielens!(
         "ml-latest-small",
-        "100,836 ratings of 9,742 films by 610 users, up to September 2018",
+        "latest",
+        "ratings.csv",
         SAME_CONDITIONS,
-        "https://grouplens.org/datasets/movielens/latest/",
-        &[mirror(
-            "ml-latest-small.zip",
-            "https://files.grouplens.org/datasets/movielens/ml-latest-small.zip",
-            "ratings.csv",
-        )],
+        "100,836 ratings of 9,742 films by 610 users, up to September 2018"
     ),
-    grouplens(
+    movielens!(
         "ml-1m",
-        "1,000,209 ratings of 3,883 films by 6,040 users, 2000, with age, gender and occupation",
+        "1m",
+        "ratings.dat",
         NO_REDISTRIBUTION,
-        "https://grouplens.org/datasets/movielens/1m/",
-        &[mirror("ml-1m.zip", "https://files.grouplens.org/datasets/movielens/ml-1m.zip", "ratings.dat")],
+        "1,000,209 ratings of 3,883 films by 6,040 users, 2000, with age, gender and occupation"
     ),
-    grouplens(
+    movielens!(
         "ml-10m",
-        "10,000,054 ratings of 10,681 films by 71,567 users, 2009",
+        "10m",
+        "ratings.dat",
         NO_REDISTRIBUTION,
-        "https://grouplens.org/datasets/movielens/10m/",
-        &[mirror("ml-10m.zip", "https://files.grouplens.org/datasets/movielens/ml-10m.zip", "ratings.dat")],
+        "10,000,054 ratings of 10,681 films by 71,567 users, 2009"
     ),
-    grouplens(
+    movielens!(
         "ml-20m",
-        "20,000,263 ratings of 27,278 films by 138,493 users, 2015",
+        "20m",
+        "ratings.csv",
         SAME_CONDITIONS,
-        "https://grouplens.org/datasets/movielens/20m/",
-        &[mirror("ml-20m.zip", "https://files.grouplens.org/datasets/movielens/ml-20m.zip", "ratings.csv")],
+        "20,000,263 ratings of 27,278 films by 138,493 users, 2015"
     ),
-    grouplens(
+    movielens!(
         "ml-25m",
-        "25,000,095 ratings of 62,423 films by 162,541 users, 2019",
+        "25m",
+        "ratings.csv",
         SAME_CONDITIONS,
-        "https://grouplens.org/datasets/movielens/25m/",
-        &[mirror("ml-25m.zip", "https://files.grouplens.org/datasets/movielens/ml-25m.zip", "ratings.csv")],
+        "25,000,095 ratings of 62,423 films by 162,541 users, 2019"
     ),
-    grouplens(
+    movielens!(
         "ml-32m",
-        "32,000,204 ratings of 87,585 films by 200,948 users, 2023",
+        "32m",
+        "ratings.csv",
         SAME_CONDITIONS,
-        "https://grouplens.org/datasets/movielens/32m/",
-        &[mirror("ml-32m.zip", "https://files.grouplens.org/datasets/movielens/ml-32m.zip", "ratings.csv")],
+        "32,000,204 ratings of 87,585 films by 200,948 users, 2023"
     ),
 ];
 
@@ -123,7 +135,7 @@ pub(super) struct Mirror {
 /// How an archive is obtained.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Origin {
-    /// Downloaded. Its md5 is published beside it, at the same address with `.md5` at the end.
+    /// Downloaded.
     Http { url: &'static str },
     /// By `pip download`.
     Pip { requirement: &'static str },
@@ -156,31 +168,15 @@ impl Mirror {
     }
 }
 
-const HARPER_KONSTAN: &str = "F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. ACM \
-                              Transactions on Interactive Intelligent Systems 5, 4, Article 19. https://doi.org/10.1145/2827872";
+/// The paper that GroupLens asks to be cited.
+pub(crate) const HARPER_KONSTAN: &str = "\
+    F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. ACM Transactions on \
+    Interactive Intelligent Systems 5, 4, Article 19. https://doi.org/10.1145/2827872";
 
-const NO_REDISTRIBUTION: &str = "GroupLens: for research; acknowledge it in publications; no redistribution and no commercial \
-                                 use without permission; imply no endorsement";
+const NO_REDISTRIBUTION: &str = "\
+    GroupLens: for research; acknowledge it in publications; no redistribution and no commercial use without \
+    permission; imply no endorsement";
 
-const SAME_CONDITIONS: &str = "GroupLens: for research; acknowledge it in publications; redistribution under the same conditions \
-                               only; no commercial use without permission; imply no endorsement";
-
-const fn grouplens(
-    name: &'static str,
-    about: &'static str,
-    licence: &'static str,
-    page: &'static str,
-    mirrors: &'static [Mirror],
-) -> Dataset {
-    Dataset { name, about, licence, citation: HARPER_KONSTAN, page, mirrors }
-}
-
-const fn mirror(archive: &'static str, url: &'static str, ratings: &'static str) -> Mirror {
-    Mirror {
-        archive,
-        origin: Origin::Http { url },
-        folder: None,
-        ratings: Ratings { file: ratings, header: false },
-        note: None,
-    }
-}
+const SAME_CONDITIONS: &str = "\
+    GroupLens: for research; acknowledge it in publications; redistribution under the same conditions only; no \
+    commercial use without permission; imply no endorsement";

@@ -6,14 +6,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use ureq::Agent;
 use ureq::http::Response;
 
-use super::checksum::parse_md5;
 use super::error::{FetchError, Locally, MirrorError, Stop};
 use super::progress::FetchProgress;
-use super::timeouts::Timeouts;
 
 /// Downloads `url` to the file `part`, continuing from what is there. Retries as long as each try gets farther than all
 /// before it. Returns whether the file has pieces of more than one response.
@@ -47,23 +46,14 @@ pub(super) fn download(
     }
 }
 
-/// The md5 that the owner publishes beside the archive.
-pub(super) fn published_md5(agent: &Agent, url: &str) -> Result<String, MirrorError> {
-    let mut response = agent.get(format!("{url}.md5")).call().map_err(connection)?;
-    if response.status() != 200 {
-        return Err(MirrorError::Status { status: response.status().as_u16() });
-    }
-    let text = response.body_mut().with_config().limit(4096).read_to_string().map_err(connection)?;
-    parse_md5(&text).ok_or_else(|| MirrorError::Connection { reason: "the answer holds no md5".to_owned() })
-}
-
-/// An HTTP client with short timeouts: for the name, the connection, and each read and write.
-pub(super) fn agent(timeouts: Timeouts) -> Agent {
+/// An HTTP client that waits for `timeout` at most until a name is resolved, as long until a connection stands, and
+/// three times as long for each read and write.
+pub(super) fn agent(timeout: Duration) -> Agent {
     Agent::config_builder()
-        .timeout_resolve(Some(timeouts.connect()))
-        .timeout_connect(Some(timeouts.connect()))
-        .timeout_per_read(Some(timeouts.stall()))
-        .timeout_per_write(Some(timeouts.stall()))
+        .timeout_resolve(Some(timeout))
+        .timeout_connect(Some(timeout))
+        .timeout_per_read(Some(3 * timeout))
+        .timeout_per_write(Some(3 * timeout))
         .http_status_as_error(false)
         .user_agent(concat!("reco/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -160,11 +150,10 @@ fn header<'a, B>(response: &'a Response<B>, name: &str) -> Option<&'a str> {
 }
 
 fn connection(error: ureq::Error) -> MirrorError {
-    MirrorError::Connection {
-        reason: match error {
-            ureq::Error::Io(error) => error.to_string(),
-            ureq::Error::Timeout(_) => format!("no answer in time ({error})"),
-            error => error.to_string(),
-        },
-    }
+    let reason = match error {
+        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::Timeout(_) => format!("no answer in time ({error})"),
+        error => error.to_string(),
+    };
+    MirrorError::Connection { reason }
 }

@@ -5,7 +5,6 @@
 //! **Invariant**: the reasons of single mirrors are one line each, so that they can be listed; remedies stand on the
 //! error that ends the fetch.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +33,8 @@ pub enum FetchError {
     },
     /// A folder that is not known to hold the dataset.
     #[error(
-        "`{}` is in the way: it is not empty and has no `{missing}`\nhint: move it elsewhere, or fetch with `--again`, which sets it aside",
+        "`{}` is in the way: it is not empty and has no `{missing}`\n\
+         hint: move it elsewhere, or fetch with `--again`, which sets it aside",
         folder.display()
     )]
     InTheWay {
@@ -60,7 +60,10 @@ pub enum FetchError {
         source: io::Error,
     },
     /// An archive placed by hand that is not what it should be.
-    #[error("`{}` lies there but can't be used: {reason}\nhint: move it elsewhere, or replace it: {remedy}", path.display())]
+    #[error(
+        "`{}` lies there but can't be used: {reason}\nhint: move it elsewhere, or replace it: {remedy}",
+        path.display()
+    )]
     PlacedByHand {
         /// The archive.
         path: PathBuf,
@@ -70,7 +73,7 @@ pub enum FetchError {
         remedy: String,
     },
     /// No mirror could give it.
-    #[error("`{name}` could not be fetched{}\nhint: {remedy}", Lines(failures))]
+    #[error("`{name}` could not be fetched{}\nhint: {remedy}", lines(failures))]
     AllMirrorsFailed {
         /// The dataset.
         name: String,
@@ -115,18 +118,14 @@ pub enum MirrorError {
         total: Option<u64>,
     },
     /// A digest that differs.
-    #[error("checksum mismatch: the {algorithm} of `{file}` is `{found}`, and `{expected}` is {whose}")]
+    #[error("checksum mismatch: the sha256 of `{file}` is `{found}`, and `{pinned}` is pinned")]
     Checksum {
         /// The file.
         file: String,
-        /// `md5` or `sha256`.
-        algorithm: &'static str,
         /// What it is.
         found: String,
         /// What it should be.
-        expected: String,
-        /// Who says so: `published` or `pinned`.
-        whose: &'static str,
+        pinned: String,
     },
     /// An archive that ends early or is broken.
     #[error("`{archive}` is truncated or damaged: {reason}")]
@@ -137,7 +136,7 @@ pub enum MirrorError {
         reason: String,
     },
     /// An archive that would write outside its folder.
-    #[error("`{archive}` is refused: its entry `{entry}` would not stay inside the folder, or is no plain file")]
+    #[error("`{archive}` is refused: its entry `{entry}` would not stay inside the folder, or is not a plain file")]
     UnsafeEntry {
         /// The archive.
         archive: String,
@@ -167,6 +166,18 @@ pub(super) enum Stop {
     Fetch(FetchError),
 }
 
+impl Stop {
+    /// The error where the archive at `path` was placed by hand.
+    pub(super) fn by_hand(self, path: &Path, remedy: String) -> FetchError {
+        match self {
+            Self::Fetch(error) => error,
+            Self::Mirror(reason) => {
+                FetchError::PlacedByHand { path: path.to_owned(), reason: Box::new(reason), remedy }
+            }
+        }
+    }
+}
+
 impl From<MirrorError> for Stop {
     fn from(error: MirrorError) -> Self {
         Self::Mirror(error)
@@ -190,12 +201,8 @@ impl<T> Locally<T> for io::Result<T> {
     }
 }
 
-struct Lines<'a>(&'a [MirrorFailed]);
-
-impl fmt::Display for Lines<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|failure| write!(formatter, "\n  {failure}"))
-    }
+fn lines(failures: &[MirrorFailed]) -> String {
+    failures.iter().map(|failure| format!("\n  {failure}")).collect()
 }
 
 fn of_total(total: Option<u64>) -> String {

@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 
 use super::error::{FetchError, Locally, MirrorError, Stop};
 use super::progress::FetchProgress;
-use super::timeouts::Timeouts;
 
 /// The ways to call pip, tried in order until one is there.
 pub(super) const COMMANDS: &[&[&str]] = &[&["python3", "-m", "pip"], &["python", "-m", "pip"], &["pip"], &["pip3"]];
 
-/// Runs `pip download` in the folder `into`, which it makes, and returns the file called `archive` there.
+/// Runs `pip download` in the folder `into`, which it makes, and returns the file called `archive` there. A connection
+/// may take as long as `timeout`, and pip 24 times as long in all.
 pub(super) fn download(
     commands: &[&[&str]],
     requirement: &str,
     archive: &str,
     into: &Path,
-    timeouts: Timeouts,
+    timeout: Duration,
     dataset: &str,
     progress: &dyn FetchProgress,
 ) -> Result<PathBuf, Stop> {
@@ -33,7 +33,7 @@ pub(super) fn download(
         let child = Command::new(program)
             .args(arguments)
             .args(["download", "--quiet", "--no-input", "--disable-pip-version-check", "--retries", "1", "--timeout"])
-            .arg(timeouts.connect().as_secs().to_string())
+            .arg(timeout.as_secs().to_string())
             // Only a wheel, whatever this Python is: it is unpacked here and never run.
             .args(["--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--dest"])
             .arg(into)
@@ -45,7 +45,7 @@ pub(super) fn download(
             .spawn();
         // A program that cannot be started counts as missing.
         let Ok(child) = child else { continue };
-        let status = wait(child, timeouts.pip(), dataset, progress)?;
+        let status = wait(child, 24 * timeout, dataset, progress)?;
         let said = fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         if status.success() {
             let wheel = into.join(archive);

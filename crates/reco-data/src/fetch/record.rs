@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::checksum::{Check, FileDigest, sha256};
+use super::checksum::{FileDigest, sha256};
 use super::error::{FetchError, Locally};
 
 /// What `fetched.json` says: where the files come from and how far that was checked.
@@ -23,11 +23,11 @@ pub struct FetchRecord {
     pub citation: String,
     /// Where the archive came from, in words.
     pub mirror: String,
-    /// Whether at least one digest equals one that is pinned or published.
+    /// Whether at least one digest equals one that is pinned.
     pub verified: bool,
     /// The digests of the archive, and of the ratings where that one is pinned.
     pub digests: Vec<FileDigest>,
-    /// What is different from the owner's own archive, or could not be checked.
+    /// What is different from the owner's own archive.
     pub notes: Vec<String>,
     /// All files, as they were unpacked.
     pub files: Vec<FetchedFile>,
@@ -99,10 +99,5 @@ impl FetchRecord {
             && n == self.files.len() + 1
             && self.missing(folder).is_none()
             && self.files.iter().all(same)
-    }
-
-    /// Whether any digest was compared with an expected one.
-    pub(super) fn any_checked(digests: &[FileDigest]) -> bool {
-        digests.iter().any(|digest| digest.check != Check::Unverified)
     }
 }

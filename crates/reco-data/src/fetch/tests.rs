@@ -21,7 +21,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::dataset::{Mirror, Origin, Ratings};
-use super::{Dataset, Fetch, FetchError, FetchProgress, Fetched, Pins, Settings, Timeouts, download};
+use super::{Dataset, Fetch, FetchError, FetchProgress, Fetched, Pins, Settings, download, timeout_of};
 use server::Server;
 
 /// A folder of raw data and a dataset called `toy`, whose ratings are in `ratings.csv`.
@@ -35,9 +35,8 @@ struct World {
 impl World {
     fn new(mirrors: Vec<Mirror>) -> Self {
         let dataset = Dataset { name: "toy", about: "", licence: "", citation: "", page: "", mirrors: mirrors.leak() };
-        let timeouts = Timeouts::parse("1").unwrap();
-        let agent = download::agent(timeouts);
-        let settings = Settings { agent, timeouts, pip: &[], pins: Pins::default() };
+        let timeout = timeout_of("1").unwrap();
+        let settings = Settings { agent: download::agent(timeout), timeout, pip: &[], pins: Pins::default() };
         Self { raw: tempfile::tempdir().unwrap(), dataset, settings, progress: Recorder::default() }
     }
 

@@ -47,17 +47,15 @@ impl Default for Sizes {
 #[derive(Default)]
 pub(super) struct Guess {
     pub(super) sizes: Sizes,
-    /// No part can be read by itself.
+    /// Parts cannot be read by themselves.
     pub(super) row_by_row: bool,
-    /// Some ids of users are not integers.
-    pub(super) users_are_texts: bool,
-    /// Some ids of items are not integers.
-    pub(super) items_are_texts: bool,
+    /// Whether some ids of users, and some of items, are not integers.
+    pub(super) are_texts: [bool; 2],
     /// A user's rows do not stand together.
     pub(super) anywhere: bool,
     /// Some pair of user and item occurs again.
     pub(super) repeated: bool,
-    /// The rows that give way, and their number.
+    /// The duplicates, and their number.
     pub(super) found: Option<(RowSet, u64)>,
 }
 
@@ -65,8 +63,8 @@ pub(super) struct Guess {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     RowByRow,
-    UsersAreTexts,
-    ItemsAreTexts,
+    /// Of users (0) or items (1).
+    AreTexts(usize),
     Anywhere,
     Repeated,
 }
@@ -94,10 +92,9 @@ impl Guess {
     /// The guess with the wrong assumption corrected.
     pub(super) fn changed(mut self, change: Change) -> Self {
         match change {
-            // The rows that give way are searched for again.
+            // The duplicates are searched for again.
             Change::RowByRow => (self.row_by_row, self.found) = (true, None),
-            Change::UsersAreTexts => self.users_are_texts = true,
-            Change::ItemsAreTexts => self.items_are_texts = true,
+            Change::AreTexts(of) => self.are_texts[of] = true,
             Change::Anywhere => self.anywhere = true,
             Change::Repeated => self.repeated = true,
         }
@@ -110,9 +107,9 @@ pub(super) struct Job<'a> {
     pub(super) layout: &'a Layout,
     pub(super) checks: &'a Checks,
     pub(super) guess: &'a Guess,
-    /// What users' and items' files say.
+    /// What the files about users and items say.
     pub(super) known: Known,
-    /// Collects the rows if some have to give way.
+    /// Collects the rows if there are duplicates.
     pub(super) dedupe: Dedupe,
     /// Collects the pairs if a user's rows do not stand together.
     pub(super) keys: Keys,
@@ -125,7 +122,7 @@ pub(super) struct Job<'a> {
 /// What was read and written.
 pub(super) struct Read {
     pub(super) known: Known,
-    /// Finds the rows that give way, if there may be any that are not known yet.
+    /// Finds the duplicates, if there may be any that are not known yet.
     pub(super) dedupe: Option<Dedupe>,
     /// The file, still to be finished.
     pub(super) writer: TableWriter,
@@ -148,7 +145,7 @@ fn read_blocks(job: Job<'_>) -> Result<Read, Unread> {
     let Job { layout, checks, guess, known, dedupe, keys, mut writer, are_integers, progress } = job;
     let parser = Parser::new(layout, checks).ok_or(Change::RowByRow)?;
     let repeats = match &guess.found {
-        Some((losers, _)) => Repeats::Found(losers),
+        Some((duplicates, _)) => Repeats::Found(duplicates),
         None if guess.repeated => Repeats::Some(dedupe),
         None if guess.anywhere => Repeats::Anywhere(keys),
         None => Repeats::Together(Together::default()),

@@ -103,7 +103,7 @@ pub(super) fn no_id(id: &str, what: &str) -> Option<String> {
     match id {
         "" => Some(format!("it names no {what}")),
         _ if is_id(id) => None,
-        _ if is_missing(id) => Some(format!("{what} `{id}` stands for nothing")),
+        _ if is_missing(id) => Some(format!("{what} `{id}` means a missing value")),
         _ if id.starts_with('[') => Some(format!("{what} `{shown}` is a list, not an id")),
         _ => Some(format!("{what} `{shown}` is a JSON object, not an id")),
     }
@@ -144,17 +144,17 @@ mod tests {
         assert_eq!(why(["1", "2", "", "0"]), "it has no rating");
         assert_eq!(
             why(["", "2", "four", "now"]),
-            "it names no user; rating `four` is no number; time `now` is no number of seconds since 1970"
+            "it names no user; rating `four` is not a number; time `now` is not a number of seconds since 1970"
         );
-        assert_eq!(why(["1", "2", "four", "0"]), "rating `four` is no number");
+        assert_eq!(why(["1", "2", "four", "0"]), "rating `four` is not a number");
         assert_eq!(why(["1", "2", "NaN", "0"]), "it has no rating");
-        assert_eq!(why(["NA", "<NA>", "4", "0"]), "user `NA` stands for nothing; item `<NA>` stands for nothing");
+        assert_eq!(why(["NA", "<NA>", "4", "0"]), "user `NA` means a missing value; item `<NA>` means a missing value");
         assert_eq!(why(["1", "[2, 3]", "4", "0"]), "item `[2, 3]` is a list, not an id");
         assert!(check(stars, true, ["Nadia", "[REC] (2007)", "4", "0"]).is_ok());
         assert_eq!(why(["1", "2", "5.5", "0"]), "rating `5.5` is outside the scale `0.5` to `5`");
         assert_eq!(why(["1", "2", "4", "-5"]), "time `-5` is negative");
-        assert_eq!(why(["1", "2", "4", "now"]), "time `now` is no number of seconds since 1970");
-        assert_eq!(why(["1", "2", "4", "1e300"]), "time `1e300` is no number of seconds since 1970");
+        assert_eq!(why(["1", "2", "4", "now"]), "time `now` is not a number of seconds since 1970");
+        assert_eq!(why(["1", "2", "4", "1e300"]), "time `1e300` is not a number of seconds since 1970");
         assert_eq!(check(None, false, ["1", "2", "inf", "0"]).unwrap_err(), "rating `inf` is not finite");
     }
 }

@@ -1,4 +1,4 @@
-//! Finds duplicates: the rows that give way to another row of the same user and item.
+//! Finds duplicates: the rows that are dropped for another row of the same user and item.
 //!
 //! Does not know what is in a row beyond its key and its time.
 //!
@@ -42,7 +42,7 @@ impl RowSet {
     }
 }
 
-/// Finds the rows that give way.
+/// Finds the duplicates.
 pub(super) struct Dedupe {
     keep: Duplicates,
     spill: Spill<RECORD>,
@@ -74,8 +74,8 @@ impl Dedupe {
         self.spill.push(user, &record)
     }
 
-    /// Puts the rows that give way into `losers`, and counts them.
-    pub(super) fn finish(self, losers: &mut RowSet) -> Result<u64, DataError> {
+    /// Puts the duplicates into `duplicates`, and counts them.
+    pub(super) fn finish(self, duplicates: &mut RowSet) -> Result<u64, DataError> {
         let keep = self.keep;
         let found = self.spill.finish(|bytes| {
             let mut records: Vec<Record> = bytes.as_chunks().0.iter().map(decode).collect();
@@ -93,7 +93,7 @@ impl Dedupe {
             }
             rows
         })?;
-        found.iter().flatten().for_each(|row| losers.insert(*row));
+        found.iter().flatten().for_each(|row| duplicates.insert(*row));
         Ok(found.iter().map(|rows| rows.len() as u64).sum())
     }
 }

@@ -5,7 +5,7 @@
 use super::ids::Ids;
 use super::rejects::RejectLog;
 
-/// All that later steps need, except which rows give way.
+/// All that later steps need, except the duplicates.
 pub(super) struct Known {
     pub(super) users: Ids,
     pub(super) items: Ids,

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::DataError;
 use crate::table::{Column, Table, TableWriter};
-use crate::{DataError, Reject, Rejects};
 
 /// The file's name.
 pub(super) const REJECTS: &str = "rejects.parquet";
@@ -17,6 +17,17 @@ pub(super) const REJECTS: &str = "rejects.parquet";
 const N_SHOWN: usize = 10;
 /// Rows that are kept in memory before they are written.
 const CHUNK: usize = 1 << 14;
+
+/// A row that was refused.
+#[derive(Clone)]
+struct Reject {
+    /// The file's name.
+    file: String,
+    /// The line in it, from 1.
+    line: u64,
+    /// What is wrong with it.
+    reason: String,
+}
 
 /// Records refused rows.
 pub(super) struct RejectLog {
@@ -93,12 +104,13 @@ impl RejectLog {
     pub(super) fn end(&mut self, n_rows: u64) -> Result<(), DataError> {
         let (n_rejected, n_rows) = (self.n_of_file + self.n_feeds, n_rows + self.n_feeds);
         if n_rejected as f64 > self.max_share * n_rows as f64 {
+            let shown = |Reject { file, line, reason }: &Reject| format!("  {file} line {line}: {reason}");
             return Err(DataError::TooManyRejects {
                 path: self.file.clone(),
                 n_rejected,
                 n_rows,
                 max_share: self.max_share,
-                first: Rejects(std::mem::take(&mut self.first)),
+                first: self.first.iter().map(shown).collect::<Vec<_>>().join("\n"),
             });
         }
         if n_rejected > 0 {

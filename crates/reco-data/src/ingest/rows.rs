@@ -11,8 +11,8 @@ use super::IngestProgress;
 use super::blocks::{self, Guess, Unread};
 use super::check::{self, Checks};
 use super::dedupe::{Dedupe, Keys, RowSet};
+use super::entities::Attributes;
 use super::known::Known;
-use super::side::Attributes;
 use super::write;
 use crate::locate::Found;
 use crate::records::{Records, Row};
@@ -37,7 +37,7 @@ pub(super) struct Reading<'a> {
 /// What is known once all rows have been read.
 pub(super) struct First {
     pub(super) known: Known,
-    /// Finds the rows that give way, if that is still to do.
+    /// Finds the duplicates, if they are not known yet.
     pub(super) dedupe: Option<Dedupe>,
     pub(super) noted: Noted,
     /// Rows that are not to be written because they are bad.
@@ -56,7 +56,7 @@ pub(super) struct Noted {
 impl Reading<'_> {
     /// Reads all rows, on all cores where that is possible, or returns the guess that was wrong.
     pub(super) fn first(&self, known: Known, guess: &Guess) -> Result<First, Unread> {
-        let records = self.found.source.ratings(&self.found.files, self.config, self.writing)?;
+        let mut records = self.found.source.ratings(&self.found.files, self.config, self.writing)?;
         let dedupe = Dedupe::new(self.out_dir, self.config.duplicates);
         let noted = Noted {
             user_attributes: Attributes::new(&self.extra.user_attributes),
@@ -65,8 +65,8 @@ impl Reading<'_> {
         };
         let layout = records.layout().filter(|layout| blocks::can_read(layout, &self.checks));
         if let Some(layout) = layout.filter(|_| !guess.row_by_row && self.config.rows == 0) {
-            let users_are_integers = known.users.are_integers() && !guess.users_are_texts;
-            let are_integers = [users_are_integers, known.items.are_integers() && !guess.items_are_texts];
+            let known_ids = [&known.users, &known.items];
+            let are_integers = [0, 1].map(|of: usize| known_ids[of].are_integers() && !guess.are_texts[of]);
             let writer = self.file(are_integers, &noted).create()?;
             let (checks, progress, keys) = (&self.checks, self.progress, Keys::new(self.out_dir));
             progress.begin(self.length);
@@ -86,7 +86,7 @@ impl Reading<'_> {
         self.progress.begin(2 * self.length);
         let mut pass =
             Pass { checks: &self.checks, extra: self.extra, known, dedupe, noted, dropped: RowSet::default() };
-        self.each_row(records, |row| pass.take(row))?;
+        self.each_row(&mut *records, |row| pass.take(row))?;
         let Pass { known, dedupe, noted, dropped, .. } = pass;
         Ok(First { known, dedupe: Some(dedupe), noted, dropped, writer: None })
     }
@@ -99,23 +99,22 @@ impl Reading<'_> {
         dropped: &RowSet,
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), DataError> {
-        let records = self.found.source.ratings(&self.found.files, self.config, self.writing)?;
+        let mut records = self.found.source.ratings(&self.found.files, self.config, self.writing)?;
         self.file(are_integers, noted).write(metadata, |sink| {
             let mut number = 0;
-            self.each_row(records, |row| {
+            self.each_row(&mut *records, |row| {
                 number += 1;
                 if dropped.contains(number - 1) { Ok(()) } else { sink.push(number - 1, row) }
             })
         })
     }
 
-    fn file(&self, [users_are_integers, items_are_integers]: [bool; 2], noted: &Noted) -> write::Ratings<'_> {
+    fn file(&self, are_integers: [bool; 2], noted: &Noted) -> write::Ratings<'_> {
         let are_numbers = noted.contexts_are_numbers.iter().copied();
         write::Ratings {
             checks: &self.checks,
             path: self.out_dir.join(RATINGS),
-            users_are_integers,
-            items_are_integers,
+            are_integers,
             contexts: self.extra.contexts.iter().cloned().zip(are_numbers).collect(),
         }
     }
@@ -123,7 +122,7 @@ impl Reading<'_> {
     /// Calls `take` with every data row that the experiment wants, in order.
     fn each_row(
         &self,
-        mut records: impl Records,
+        records: &mut dyn Records,
         mut take: impl FnMut(&Row) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         /// Rows between two reports.

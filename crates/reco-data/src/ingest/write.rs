@@ -1,6 +1,6 @@
-//! Writes the rows that stay to `ratings.parquet`.
+//! Writes checked rows to `ratings.parquet`.
 //!
-//! Does not know which rows stay.
+//! Does not know which rows were dropped.
 //!
 //! **Invariant**: rows are written in the order in which they are pushed; encoding runs beside reading, and at most a
 //! few chunks wait between them.
@@ -25,8 +25,8 @@ pub(super) struct Ratings<'a> {
     /// The checks that the rows passed.
     pub(super) checks: &'a Checks,
     pub(super) path: PathBuf,
-    pub(super) users_are_integers: bool,
-    pub(super) items_are_integers: bool,
+    /// Whether the ids of users, and those of items, are integers.
+    pub(super) are_integers: [bool; 2],
     /// Names of contexts, and whether their values are numbers.
     pub(super) contexts: Vec<(String, bool)>,
 }
@@ -74,8 +74,8 @@ impl Ratings<'_> {
             false => Column::Text(Vec::with_capacity(CHUNK)),
         };
         let mut columns = vec![
-            id(self.users_are_integers),
-            id(self.items_are_integers),
+            id(self.are_integers[0]),
+            id(self.are_integers[1]),
             Column::F32(Vec::with_capacity(CHUNK)),
             Column::I64(Vec::with_capacity(CHUNK)),
             Column::I64(Vec::with_capacity(CHUNK)),

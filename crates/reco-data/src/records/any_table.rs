@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::{Layout, Records, Row};
+use super::Records;
 use crate::DataError;
 use crate::dialect::{Shape, TextKeys};
 
@@ -33,19 +33,5 @@ fn shape(path: &Path, wanted: &[&str]) -> Result<Shape, DataError> {
     match Shape::find(path, TextKeys::default(), wanted, &mut obstacles)? {
         Some(shape) if obstacles.is_empty() => Ok(shape),
         _ => Err(DataError::obstructed(path, obstacles)),
-    }
-}
-
-impl Records for Box<dyn Records> {
-    fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
-        (**self).read(row)
-    }
-
-    fn position(&self) -> u64 {
-        (**self).position()
-    }
-
-    fn layout(&self) -> Option<&Layout> {
-        (**self).layout()
     }
 }

@@ -4,7 +4,10 @@
 //!
 //! **Invariant**: a line with too few or too many fields, or in another encoding, is one bad row.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+
+use encoding_rs::WINDOWS_1252;
 
 use super::splitter::Splitter;
 use super::text::Text;
@@ -44,24 +47,13 @@ pub(crate) enum Bytes {
     Windows1252,
 }
 
-/// Windows-1252 from 0x80 to 0x9f; the five bytes without a meaning there are control characters, as usual.
-const WINDOWS_1252: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
-    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-];
-
 impl Bytes {
     /// The text of a field; `None` where its bytes are not text.
-    pub(crate) fn text(self, field: &[u8]) -> Option<std::borrow::Cow<'_, str>> {
-        let of_page = |page: &dyn Fn(u8) -> char| Some(field.iter().map(|&byte| page(byte)).collect::<String>().into());
+    pub(crate) fn text(self, field: &[u8]) -> Option<Cow<'_, str>> {
         match (self, std::str::from_utf8(field)) {
-            (Self::Windows1252, Ok(text)) if text.is_ascii() => Some(text.into()),
-            (Self::Windows1252, _) => of_page(&|byte| match byte {
-                0x80..=0x9f => WINDOWS_1252[usize::from(byte - 0x80)],
-                byte => char::from(byte),
-            }),
+            (Self::Windows1252, _) => Some(WINDOWS_1252.decode_without_bom_handling(field).0),
             (_, Ok(text)) => Some(text.into()),
-            (Self::Latin1, Err(_)) => of_page(&char::from),
+            (Self::Latin1, Err(_)) => Some(encoding_rs::mem::decode_latin1(field)),
             (Self::Utf8, Err(_)) => None,
         }
     }
@@ -108,10 +100,10 @@ impl Delimited {
         wanted: &[String],
         rename: fn(&str) -> &str,
     ) -> Result<Self, DataError> {
-        let (text, splitter, found) = open(path, dialect, (false, true), false)?;
+        let (mut file, found) = Self::open(path, dialect, (false, true), false)?;
         let found: Vec<String> = found.iter().map(|name| rename(name).to_owned()).collect();
-        let places = places(path, &found, wanted)?;
-        Ok(Self::new(path, dialect, false, places, found.len(), text, splitter))
+        file.layout.places = places(path, &found, wanted)?;
+        Ok(file)
     }
 
     /// Opens a file without a header whose lines have `n_fields` fields; reads those at `places`.
@@ -119,11 +111,11 @@ impl Delimited {
         path: &Path,
         dialect: Dialect,
         n_fields: usize,
-        places: &[usize],
+        places: impl Iterator<Item = usize>,
     ) -> Result<Self, DataError> {
-        let places = places.iter().copied().map(Some).collect();
-        let (text, splitter, _) = open(path, dialect, (false, false), false)?;
-        Ok(Self::new(path, dialect, false, places, n_fields, text, splitter))
+        let (mut file, _) = Self::open(path, dialect, (false, false), false)?;
+        (file.layout.n_fields, file.layout.places) = (n_fields, places.map(Some).collect());
+        Ok(file)
     }
 
     /// Opens a file whose dialect and columns are known. `lines` says whether a line that states the separator, and one
@@ -135,46 +127,37 @@ impl Delimited {
         n_fields: usize,
         places: Vec<Option<usize>>,
     ) -> Result<Self, DataError> {
-        let (text, splitter, _) = open(path, dialect, lines, true)?;
-        Ok(Self::new(path, dialect, true, places, n_fields, text, splitter))
+        let (mut file, _) = Self::open(path, dialect, lines, true)?;
+        (file.layout.n_fields, file.layout.places) = (n_fields, places);
+        Ok(file)
     }
 
-    fn new(
+    /// Opens a file at its first row, with no field wanted yet, and returns the names in its header.
+    fn open(
         path: &Path,
         dialect: Dialect,
+        (states_separator, has_header): (bool, bool),
         is_own: bool,
-        places: Vec<Option<usize>>,
-        n_fields: usize,
-        text: Text,
-        splitter: Splitter,
-    ) -> Self {
+    ) -> Result<(Self, Vec<String>), DataError> {
+        let mut text = Text::open(path, is_own)?;
+        let mut splitter = Splitter::new(dialect);
+        let mut names = Vec::new();
+        if states_separator {
+            splitter.skip_line(&mut text).map_err(DataError::io("read", path))?;
+        }
+        if has_header && splitter.read(&mut text).map_err(|unread| unread.of(path))? {
+            names = splitter.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        }
         let start = (splitter.position(), splitter.line());
-        let layout = Layout { path: path.to_owned(), dialect, is_own, places, n_fields, start };
-        Self { layout, text, splitter }
+        let (path, n_fields) = (path.to_owned(), names.len());
+        let layout = Layout { path, dialect, is_own, places: Vec::new(), n_fields, start };
+        Ok((Self { layout, text, splitter }, names))
     }
 }
 
 /// The names in a file's first line.
 pub(crate) fn header(path: &Path, dialect: Dialect) -> Result<Vec<String>, DataError> {
-    Ok(open(path, dialect, (false, true), false)?.2)
-}
-
-fn open(
-    path: &Path,
-    dialect: Dialect,
-    (states_separator, has_header): (bool, bool),
-    is_own: bool,
-) -> Result<(Text, Splitter, Vec<String>), DataError> {
-    let mut text = Text::open(path, is_own)?;
-    let mut splitter = Splitter::new(dialect);
-    let mut names = Vec::new();
-    if states_separator {
-        splitter.skip_line(&mut text).map_err(DataError::io("read", path))?;
-    }
-    if has_header && splitter.read(&mut text).map_err(|unread| unread.of(path))? {
-        names = splitter.fields().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-    }
-    Ok((text, splitter, names))
+    Ok(Delimited::open(path, dialect, (false, true), false)?.1)
 }
 
 impl Layout {

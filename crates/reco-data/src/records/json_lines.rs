@@ -4,24 +4,20 @@
 //!
 //! **Invariant**: a line that is not a JSON object is one bad row; a key that a line lacks is an empty field.
 
-use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::{Map, Number, Value};
 
-use super::splitter::{LONGEST, Unread};
-use super::text::read_line;
-use super::{Records, Row, Text, places};
+use super::text::Lines;
+use super::{Records, Row, places};
 use crate::DataError;
 
 /// A reader of one file.
 pub(crate) struct JsonLines {
-    path: PathBuf,
-    text: Text,
-    buffer: Vec<u8>,
+    lines: Lines,
     wanted: Vec<String>,
     list_separator: String,
-    line: u64,
 }
 
 impl JsonLines {
@@ -34,51 +30,38 @@ impl JsonLines {
         list_separator: &str,
     ) -> Result<Self, DataError> {
         places(path, known, wanted)?;
-        Ok(Self {
-            path: path.to_owned(),
-            text: Text::open(path, true)?,
-            buffer: Vec::new(),
-            wanted: wanted.to_vec(),
-            list_separator: list_separator.to_owned(),
-            line: 0,
-        })
+        let (lines, list_separator) = (Lines::open(path, true)?, list_separator.to_owned());
+        Ok(Self { lines, wanted: wanted.to_vec(), list_separator })
     }
 
     /// The keys of a file's first lines, in the order of their names.
     pub(crate) fn keys(path: &Path) -> Result<Vec<String>, DataError> {
         /// How many lines are examined: a line may lack a key whose value is missing.
         const LINES: usize = 1_000;
-        let mut text = Text::open(path, true)?;
-        let mut keys = std::collections::BTreeSet::new();
-        let mut line = Vec::new();
-        let mut first_error = None;
+        let refuse = |reason: String, hint: &str| {
+            Err(DataError::Format { path: path.to_owned(), reason, hint: hint.to_owned() })
+        };
+        let mut lines = Lines::open(path, true)?;
         // The whole file may be one list.
-        let beginning = text.fill_buf().map_err(DataError::io("read", path))?;
-        if beginning.trim_ascii_start().starts_with(b"[") {
-            return Err(DataError::Format {
-                path: path.to_owned(),
-                reason: "it is one list, not one JSON object a line".to_owned(),
-                hint: "`jq -c '.[]' FILE.json > FILE.jsonl` writes one a line".to_owned(),
-            });
+        if lines.beginning()?.trim_ascii_start().starts_with(b"[") {
+            return refuse(
+                "it is one list, not one JSON object a line".to_owned(),
+                "`jq -c '.[]' FILE.json > FILE.jsonl` writes one a line",
+            );
         }
-        for number in 1..=LINES {
-            match read_line(&mut text, &mut line, LONGEST).map_err(DataError::io("read", path))? {
-                0 => break,
-                n if n > LONGEST => return Err(Unread::Long(number as u64).of(path)),
-                _ => {}
-            }
-            match serde_json::from_slice::<Map<String, Value>>(&line) {
+        let (mut keys, mut first_error) = (BTreeSet::new(), None);
+        for _ in 0..LINES {
+            let Some((number, line)) = lines.next()? else { break };
+            match serde_json::from_slice::<Map<String, Value>>(line) {
                 Ok(object) => keys.extend(object.into_iter().map(|(key, _)| key)),
-                Err(_) if line.trim_ascii().is_empty() => {}
                 Err(error) => first_error = first_error.or(Some((number, error))),
             }
         }
         match first_error {
-            Some((number, error)) if keys.is_empty() => Err(DataError::Format {
-                path: path.to_owned(),
-                reason: format!("line {number} is no JSON object ({error})"),
-                hint: "one object a line, e.g. `{\"user\": 1, \"item\": 2}`".to_owned(),
-            }),
+            Some((number, error)) if keys.is_empty() => refuse(
+                format!("line {number} is not a JSON object ({error})"),
+                "one object a line, e.g. `{\"user\": 1, \"item\": 2}`",
+            ),
             _ => Ok(keys.into_iter().collect()),
         }
     }
@@ -112,32 +95,21 @@ fn text(value: &Value) -> String {
 
 impl Records for JsonLines {
     fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
-        loop {
-            let n = read_line(&mut self.text, &mut self.buffer, LONGEST);
-            self.line += 1;
-            match n.map_err(DataError::io("read", &self.path))? {
-                0 => return Ok(false),
-                n if n > LONGEST => return Err(Unread::Long(self.line).of(&self.path)),
-                _ => {}
-            }
-            if self.buffer.trim_ascii().is_empty() {
-                continue;
-            }
-            row.begin(self.line);
-            match serde_json::from_slice::<Map<String, Value>>(&self.buffer) {
-                Ok(object) => {
-                    for key in &self.wanted {
-                        // An empty name selects nothing, even where a key is empty.
-                        push(row, object.get(key).filter(|_| !key.is_empty()), &self.list_separator);
-                    }
+        let Some((number, line)) = self.lines.next()? else { return Ok(false) };
+        row.begin(number);
+        match serde_json::from_slice::<Map<String, Value>>(line) {
+            Ok(object) => {
+                for key in &self.wanted {
+                    // An empty name selects nothing, even where a key is empty.
+                    push(row, object.get(key).filter(|_| !key.is_empty()), &self.list_separator);
                 }
-                Err(error) => row.fail(format!("it is no JSON object ({error})")),
             }
-            return Ok(true);
+            Err(error) => row.fail(format!("it is not a JSON object ({error})")),
         }
+        Ok(true)
     }
 
     fn position(&self) -> u64 {
-        self.text.position()
+        self.lines.position()
     }
 }

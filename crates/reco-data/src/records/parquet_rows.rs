@@ -239,8 +239,4 @@ impl Records for ParquetRows {
         self.next += 1;
         Ok(true)
     }
-
-    fn position(&self) -> u64 {
-        0
-    }
 }

@@ -94,8 +94,4 @@ impl Records for Sheet {
         }
         Ok(false)
     }
-
-    fn position(&self) -> u64 {
-        0
-    }
 }

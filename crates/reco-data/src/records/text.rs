@@ -7,12 +7,14 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE};
 use flate2::bufread::MultiGzDecoder;
 
+use super::splitter::{LONGEST, Unread};
 use crate::DataError;
 
 /// How many bytes are read from a file at once.
@@ -54,20 +56,17 @@ impl Text {
             return Err(DataError::Empty { path: path.to_owned() });
         }
         let utf16 = match beginning {
-            [0xff, 0xfe, ..] => Some(u16::from_le_bytes as fn([u8; 2]) -> u16),
-            [0xfe, 0xff, ..] => Some(u16::from_be_bytes as fn([u8; 2]) -> u16),
+            [0xff, 0xfe, ..] => Some(UTF_16LE),
+            [0xfe, 0xff, ..] => Some(UTF_16BE),
             _ => None,
         };
         let has_mark = utf16.is_some() || beginning.starts_with(&MARK);
         match utf16 {
-            Some(_) if !may_be_utf16 => {
-                let path = path.to_owned();
-                return Err(DataError::Encoding { path, found: "UTF-16 text", expected: "UTF-8", from: "UTF-16" });
-            }
-            Some(unit) => {
+            Some(_) if !may_be_utf16 => return Err(DataError::Utf16 { path: path.to_owned() }),
+            Some(encoding) => {
                 reader.consume(2);
-                reader =
-                    Box::new(BufReader::with_capacity(BUFFER, Utf16 { reader, unit, ready: Vec::new(), given: 0 }));
+                let decoder = encoding.new_decoder_without_bom_handling();
+                reader = Box::new(BufReader::with_capacity(BUFFER, Utf16 { reader, decoder, is_over: false }));
             }
             None if has_mark => reader.consume(MARK.len()),
             None => {}
@@ -118,10 +117,44 @@ impl<R: BufRead> Read for Feeds<R> {
     }
 }
 
-/// Reads a line with its end; of one longer than `longest` bytes, only one byte more than that.
-pub(crate) fn read_line(text: &mut impl BufRead, line: &mut Vec<u8>, longest: usize) -> io::Result<usize> {
-    line.clear();
-    text.take(longest as u64 + 1).read_until(b'\n', line)
+/// The lines of a text that are not empty.
+pub(super) struct Lines {
+    path: PathBuf,
+    text: Text,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl Lines {
+    /// As [`Text::open`].
+    pub(super) fn open(path: &Path, may_be_utf16: bool) -> Result<Self, DataError> {
+        Ok(Self { path: path.to_owned(), text: Text::open(path, may_be_utf16)?, line: Vec::new(), number: 0 })
+    }
+
+    /// The bytes that come next.
+    pub(super) fn beginning(&mut self) -> Result<&[u8], DataError> {
+        self.text.fill_buf().map_err(DataError::io("read", &self.path))
+    }
+
+    /// The next line with its end, and its number from 1; `None` after the last.
+    pub(super) fn next(&mut self) -> Result<Option<(u64, &[u8])>, DataError> {
+        loop {
+            self.line.clear();
+            let n = (&mut self.text).take(LONGEST as u64 + 1).read_until(b'\n', &mut self.line);
+            self.number += 1;
+            match n.map_err(DataError::io("read", &self.path))? {
+                0 => return Ok(None),
+                n if n > LONGEST => return Err(Unread::Long(self.number).of(&self.path)),
+                _ if self.line.trim_ascii().is_empty() => {}
+                _ => return Ok(Some((self.number, &self.line))),
+            }
+        }
+    }
+
+    /// As [`Text::position`].
+    pub(super) fn position(&self) -> u64 {
+        self.text.position()
+    }
 }
 
 /// Counts the bytes that are read.
@@ -141,51 +174,28 @@ impl Read for Counted {
 /// Converts UTF-16 to UTF-8.
 struct Utf16<R> {
     reader: R,
-    unit: fn([u8; 2]) -> u16,
-    ready: Vec<u8>,
-    given: usize,
-}
-
-impl<R: BufRead> Utf16<R> {
-    /// The next unit, if there is one.
-    fn next(&mut self) -> io::Result<Option<u16>> {
-        let mut bytes = [0; 2];
-        let mut n = 0;
-        while n < 2 {
-            match self.reader.read(&mut bytes[n..])? {
-                0 if n == 0 => return Ok(None),
-                0 => return Err(io::Error::new(io::ErrorKind::InvalidData, "its UTF-16 ends within a character")),
-                more => n += more,
-            }
-        }
-        Ok(Some((self.unit)(bytes)))
-    }
-
-    /// Decodes the next few thousand characters.
-    fn fill(&mut self) -> io::Result<()> {
-        self.ready.clear();
-        self.given = 0;
-        let damaged = || io::Error::new(io::ErrorKind::InvalidData, "it is no whole UTF-16 text");
-        while self.ready.len() < BUFFER {
-            let Some(first) = self.next()? else { return Ok(()) };
-            let second = if (0xd800..0xdc00).contains(&first) { self.next()? } else { None };
-            for character in char::decode_utf16([Some(first), second].into_iter().flatten()) {
-                let character = character.map_err(|_| damaged())?;
-                self.ready.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-        }
-        Ok(())
-    }
+    decoder: Decoder,
+    is_over: bool,
 }
 
 impl<R: BufRead> Read for Utf16<R> {
+    /// `buffer` has room for a character at least: it is that of a [`BufReader`].
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.given == self.ready.len() {
-            self.fill()?;
+        let mut n_written = 0;
+        while n_written == 0 && !self.is_over {
+            let text = self.reader.fill_buf()?;
+            let is_last = text.is_empty();
+            let (result, n_read, n) = self.decoder.decode_to_utf8_without_replacement(text, buffer, is_last);
+            self.reader.consume(n_read);
+            n_written = n;
+            match result {
+                DecoderResult::Malformed(..) => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "its UTF-16 is damaged"));
+                }
+                DecoderResult::InputEmpty => self.is_over = is_last,
+                DecoderResult::OutputFull => {}
+            }
         }
-        let n = buffer.len().min(self.ready.len() - self.given);
-        buffer[..n].copy_from_slice(&self.ready[self.given..self.given + n]);
-        self.given += n;
-        Ok(n)
+        Ok(n_written)
     }
 }

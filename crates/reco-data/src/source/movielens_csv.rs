@@ -6,8 +6,8 @@
 
 use std::path::Path;
 
-use super::{Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, Source, Writing};
-use super::{genres, lines, names, required, stars};
+use super::{Facts, Files, RawEntities, RawEntity, Source, Writing};
+use super::{entities, movielens, names, required};
 use crate::records::{Delimited, Dialect, Records};
 use crate::{DataConfig, DataError};
 
@@ -32,13 +32,7 @@ impl Source for MovielensCsv {
     }
 
     fn facts(&self, _files: &Files) -> Facts {
-        Facts {
-            scale: Some(stars(0.5, 5.0)),
-            is_rated: true,
-            licence: GROUPLENS_LICENCE,
-            citation: GROUPLENS_CITATION,
-            ..Facts::default()
-        }
+        movielens(0.5)
     }
 
     fn ratings(&self, files: &Files, _config: &DataConfig, _: &Writing) -> Result<Box<dyn Records>, DataError> {
@@ -46,14 +40,9 @@ impl Source for MovielensCsv {
         Ok(Box::new(Delimited::with_header(&files.ratings, Dialect::CSV, &wanted, |name| name)?))
     }
 
-    fn items(&self, files: &Files, _config: &DataConfig) -> Result<RawItems, DataError> {
-        let Some(path) = &files.items else { return Ok(RawItems::default()) };
+    fn items(&self, path: &Path, _config: &DataConfig) -> Result<RawEntities, DataError> {
         let wanted = names(&["movieId", "title", "genres"]);
-        let records = Delimited::with_header(path, Dialect::CSV, &wanted, |name| name)?;
-        let lines = lines(records, |row| {
-            let (id, title) = (row.get(0).to_owned(), row.get(1).to_owned());
-            Ok(RawItem { id, title, genres: genres(row.get(2), "|"), attributes: Vec::new() })
-        })?;
-        Ok(RawItems { attributes: Vec::new(), lines })
+        let mut records = Delimited::with_header(path, Dialect::CSV, &wanted, |name| name)?;
+        entities(Vec::new(), &mut records, |row| Ok(RawEntity::item(row, "|")))
     }
 }

@@ -7,10 +7,8 @@
 
 use std::path::Path;
 
-use super::{
-    Facts, Files, GROUPLENS_CITATION, GROUPLENS_LICENCE, RawItem, RawItems, RawUser, RawUsers, Source, Writing,
-};
-use super::{genres, lines, names, required, stars};
+use super::{Facts, Files, RawEntities, RawEntity, Source, Writing};
+use super::{entities, movielens, names, required};
 use crate::records::{DoubleColon, Records};
 use crate::{DataConfig, DataError};
 
@@ -27,29 +25,10 @@ const AGES: [(&str, &str); 7] = [
 ];
 
 /// By their code, from 0.
-const OCCUPATIONS: [&str; 21] = [
-    "other",
-    "academic/educator",
-    "artist",
-    "clerical/admin",
-    "college/grad student",
-    "customer service",
-    "doctor/health care",
-    "executive/managerial",
-    "farmer",
-    "homemaker",
-    "K-12 student",
-    "lawyer",
-    "programmer",
-    "retired",
-    "sales/marketing",
-    "scientist",
-    "self-employed",
-    "technician/engineer",
-    "tradesman/craftsman",
-    "unemployed",
-    "writer",
-];
+const OCCUPATIONS: &str = "other, academic/educator, artist, clerical/admin, college/grad student, customer service, \
+                           doctor/health care, executive/managerial, farmer, homemaker, K-12 student, lawyer, \
+                           programmer, retired, sales/marketing, scientist, self-employed, technician/engineer, \
+                           tradesman/craftsman, unemployed, writer";
 
 impl Source for MovielensDat {
     fn name(&self) -> &'static str {
@@ -74,40 +53,28 @@ impl Source for MovielensDat {
     }
 
     fn facts(&self, files: &Files) -> Facts {
-        Facts {
-            scale: Some(if files.users.is_some() { stars(1.0, 5.0) } else { stars(0.5, 5.0) }),
-            is_rated: true,
-            licence: GROUPLENS_LICENCE,
-            citation: GROUPLENS_CITATION,
-            ..Facts::default()
-        }
+        movielens(if files.users.is_some() { 1.0 } else { 0.5 })
     }
 
     fn ratings(&self, files: &Files, _config: &DataConfig, _: &Writing) -> Result<Box<dyn Records>, DataError> {
         Ok(Box::new(DoubleColon::open(&files.ratings, 4)?))
     }
 
-    fn items(&self, files: &Files, _config: &DataConfig) -> Result<RawItems, DataError> {
-        let Some(path) = &files.items else { return Ok(RawItems::default()) };
-        let lines = lines(DoubleColon::open(path, 3)?, |row| {
-            let (id, title) = (row.get(0).to_owned(), row.get(1).to_owned());
-            Ok(RawItem { id, title, genres: genres(row.get(2), "|"), attributes: Vec::new() })
-        })?;
-        Ok(RawItems { attributes: Vec::new(), lines })
+    fn items(&self, path: &Path, _config: &DataConfig) -> Result<RawEntities, DataError> {
+        entities(Vec::new(), &mut DoubleColon::open(path, 3)?, |row| Ok(RawEntity::item(row, "|")))
     }
 
-    fn users(&self, files: &Files, _config: &DataConfig) -> Result<RawUsers, DataError> {
-        let Some(path) = &files.users else { return Ok(RawUsers::default()) };
+    fn users(&self, path: &Path, _config: &DataConfig) -> Result<RawEntities, DataError> {
         // UserID::Gender::Age::Occupation::Zip-code
-        let lines = lines(DoubleColon::open(path, 5)?, |row| {
-            let (age, occupation) = (row.get(2), row.get(3));
-            let age = AGES.iter().find(|(code, _)| *code == age).map(|(_, words)| *words);
-            let age = age.ok_or_else(|| format!("age `{}` is no code of this format", row.get(2)))?;
-            let occupation = occupation.parse().ok().and_then(|code: usize| OCCUPATIONS.get(code).copied());
-            let occupation =
-                occupation.ok_or_else(|| format!("occupation `{}` is no code of this format", row.get(3)))?;
-            Ok(RawUser { id: row.get(0).to_owned(), attributes: names(&[age, row.get(1), occupation, row.get(4)]) })
-        })?;
-        Ok(RawUsers { attributes: names(&["age", "gender", "occupation", "zip_code"]), lines })
+        let attributes = names(&["age", "gender", "occupation", "zip_code"]);
+        entities(attributes, &mut DoubleColon::open(path, 5)?, |row| {
+            let [id, gender, code, occupation, zip_code] = [0, 1, 2, 3, 4].map(|field| row.get(field));
+            let age = AGES.iter().find(|(known, _)| *known == code).map(|(_, words)| *words);
+            let age = age.ok_or_else(|| format!("age `{code}` is not a code of this format"))?;
+            let job = occupation.parse().ok().and_then(|code| OCCUPATIONS.split(", ").nth(code));
+            let job = job.ok_or_else(|| format!("occupation `{occupation}` is not a code of this format"))?;
+            let attributes = names(&[age, gender, job, zip_code]);
+            Ok(RawEntity { id: id.to_owned(), attributes, ..RawEntity::default() })
+        })
     }
 }

@@ -6,8 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Extra, Facts, Files, RawItem, RawItems, RawUser, RawUsers, Source, Writing};
-use super::{genres, lines};
+use super::{Extra, Facts, Files, RawEntities, RawEntity, Source, Writing, entities};
 use crate::dialect::{detect, is_table};
 use crate::records::{Records, Row, cut, open_table};
 use crate::{DataConfig, DataError, Obstacle};
@@ -64,7 +63,7 @@ impl Source for OwnTable {
     fn files(&self, path: &Path, config: &DataConfig) -> Result<Files, DataError> {
         if !path.is_file() {
             return Err(DataError::NotFound {
-                what: format!("`{}` is no file", path.display()),
+                what: format!("`{}` is not a file", path.display()),
                 hint: "the source `table` reads one file, named in `data.path`".to_owned(),
             });
         }
@@ -89,8 +88,9 @@ impl Source for OwnTable {
         let mut found = detect(&files.ratings, config);
         if let Err(DataError::Obstacles { obstacles, .. }) = &mut found {
             // Obstacles of the files beside it are reported together with its own.
-            let beside = [self.items(files, config).err(), self.users(files, config).err()];
-            obstacles.0.extend(beside.into_iter().flatten().filter_map(Obstacle::of));
+            let items = files.items.as_ref().and_then(|path| self.items(path, config).err());
+            let users = files.users.as_ref().and_then(|path| self.users(path, config).err());
+            obstacles.extend([items, users].into_iter().flatten().filter_map(Obstacle::of));
         }
         let found = found?;
         Ok(Writing { decimal: found.decimal, times: found.times, said: found.said.clone(), detected: Some(found) })
@@ -106,33 +106,23 @@ impl Source for OwnTable {
         }
     }
 
-    fn items(&self, files: &Files, config: &DataConfig) -> Result<RawItems, DataError> {
-        let Some(path) = &files.items else { return Ok(RawItems::default()) };
+    fn items(&self, path: &Path, config: &DataConfig) -> Result<RawEntities, DataError> {
         let table = &config.columns.item_table;
         let mut wanted = vec![stated("columns.item_table.id", &table.id)?, table.title.clone(), table.genres.clone()];
         wanted.extend(table.attributes.iter().cloned());
-        let lines = lines(open_table(path, &wanted, &table.genre_separator)?, |row| {
+        entities(table.attributes.clone(), &mut *open_table(path, &wanted, &table.genre_separator)?, |row| {
             not_a_list(row)?;
-            Ok(RawItem {
-                id: row.get(0).to_owned(),
-                title: row.get(1).to_owned(),
-                genres: genres(row.get(2), &table.genre_separator),
-                attributes: (3..wanted.len()).map(|index| row.get(index).to_owned()).collect(),
-            })
-        })?;
-        Ok(RawItems { attributes: table.attributes.clone(), lines })
+            Ok(RawEntity::item(row, &table.genre_separator))
+        })
     }
 
-    fn users(&self, files: &Files, config: &DataConfig) -> Result<RawUsers, DataError> {
-        let Some(path) = &files.users else { return Ok(RawUsers::default()) };
+    fn users(&self, path: &Path, config: &DataConfig) -> Result<RawEntities, DataError> {
         let table = &config.columns.user_table;
         let mut wanted = vec![stated("columns.user_table.id", &table.id)?];
         wanted.extend(table.attributes.iter().cloned());
-        let lines = lines(open_table(path, &wanted, "|")?, |row| {
+        entities(table.attributes.clone(), &mut *open_table(path, &wanted, "|")?, |row| {
             not_a_list(row)?;
-            let attributes = (1..wanted.len()).map(|index| row.get(index).to_owned()).collect();
-            Ok(RawUser { id: row.get(0).to_owned(), attributes })
-        })?;
-        Ok(RawUsers { attributes: table.attributes.clone(), lines })
+            Ok(RawEntity::user(row))
+        })
     }
 }

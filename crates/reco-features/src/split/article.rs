@@ -9,7 +9,8 @@ use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "article",
-    about: "the first 80 % of the catalogue's items train, the others test; no validation; models never saw a test item",
+    about: "the first 80 % of the catalogue's items train, the others test; no validation; \
+            models never saw a test item",
     reads: &[],
     assign,
 };

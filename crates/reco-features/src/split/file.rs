@@ -22,15 +22,20 @@ use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "file",
-    about: "as the file `split.path` says, row by row: its column `part`, or its column `fold`, of which `split.fold` tests",
+    about: "as the file `split.path` says, row by row: its column `part`, or its column `fold`, \
+            of which `split.fold` tests",
     reads: &["path", "fold"],
     assign,
 };
 
-const COLUMNS: &str = "it is a CSV or Parquet file with a column `row`, or the columns `user` and `item`, and with a column `part` or `fold`";
-const COUNTED: &str = "rows are counted from 0, after the header of the raw ratings; rejected rows, duplicates and ratings that `[features]` drops have no place in it";
-const PAIRED: &str =
-    "ids are those of the raw ratings; rejected rows and ratings that `[features]` drops have no place in it";
+const COLUMNS: &str = "\
+    it is a CSV or Parquet file with a column `row`, or the columns `user` and `item`, and with a column `part` or \
+    `fold`";
+const COUNTED: &str = "\
+    rows are counted from 0, after the header of the raw ratings; rejected rows, duplicates and ratings that \
+    `[features]` drops have no place in it";
+const PAIRED: &str = "\
+    ids are those of the raw ratings; rejected rows and ratings that `[features]` drops have no place in it";
 
 impl SplitConfig {
     /// The file that the split reads, variables expanded; `None` for a split that reads none.

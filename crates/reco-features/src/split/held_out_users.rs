@@ -18,7 +18,8 @@ use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "held-out-users",
-    about: "the share of users held out whole: `split.fold_in` of their ratings is given at the query, the others test; no validation",
+    about: "the share of users held out whole: `split.fold_in` of their ratings is given at the query, \
+            the others test; no validation",
     reads: &["test", "fold_in"],
     assign,
 };

@@ -11,7 +11,8 @@ use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "k-fold",
-    about: "all ratings in `split.folds` folds by chance, of which `split.fold` tests and the others train; no validation",
+    about: "all ratings in `split.folds` folds by chance, of which `split.fold` tests and the others train; \
+            no validation",
     reads: &["fold", "folds"],
     assign,
 };
@@ -20,11 +21,11 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
     let SplitConfig { folds, fold, .. } = *config;
     if folds < 2 {
         let hint = "one fold tests while the others train, so that there are at least `2`".to_owned();
-        return Err(FeaturesError::Fold { key: "folds", value: folds, hint });
+        return Err(FeaturesError::Value { key: "split.folds", value: folds.to_string(), hint });
     }
     if fold >= folds {
         let hint = format!("with `split.folds = {folds}` it lies between `0` and `{}`", folds - 1);
-        return Err(FeaturesError::Fold { key: "fold", value: fold, hint });
+        return Err(FeaturesError::Value { key: "split.fold", value: fold.to_string(), hint });
     }
     let n = rows.rows.len();
     let mut parts = vec![Part::Train; n];

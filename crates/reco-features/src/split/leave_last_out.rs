@@ -5,7 +5,7 @@
 //! **Invariant**: every user with two ratings or more has exactly one test row, the latest (rows of the same second:
 //! the last in the source); with three or more and `validation` above 0, the one before it validates; the rest train.
 
-use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use super::{Assignment, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
@@ -16,15 +16,10 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    let mut parts = vec![Part::Train; rows.rows.len()];
-    for range in rows.by_user() {
-        let n = range.len();
+    let by_user = rows.by_user().map(|range| rows.by_time(ENTRY.name, range)).collect::<Result<Vec<_>, _>>()?;
+    rows.divided(by_user, |n| {
         let test = usize::from(n >= 2);
         let validation = usize::from(n >= 3 && config.validation > 0.0);
-        let sizes = Sizes { train: n - test - validation, validation, test };
-        for (position, row) in rows.by_time(ENTRY.name, range)?.into_iter().enumerate() {
-            parts[row] = sizes.part(position);
-        }
-    }
-    Ok(Assignment::without_cuts(parts))
+        Sizes { train: n - test - validation, validation, test }
+    })
 }

@@ -122,8 +122,10 @@ impl Assignment {
 /// # Errors
 /// A name that is not in [`SPLITS`].
 pub fn find_split(kind: &str) -> Result<&'static SplitEntry, FeaturesError> {
-    SPLITS.iter().find(|entry| entry.name == kind).ok_or_else(|| FeaturesError::UnknownSplit {
-        kind: kind.to_owned(),
+    SPLITS.iter().find(|entry| entry.name == kind).ok_or_else(|| FeaturesError::Unknown {
+        what: "split",
+        name: kind.to_owned(),
+        place: " in `split.kind`",
         hint: did_you_mean(kind, SPLITS.iter().map(|entry| entry.name)),
     })
 }
@@ -236,6 +238,22 @@ impl SplitRows<'_> {
     fn hash(&self, row: usize) -> u64 {
         let SplitRow { user, item, .. } = self.rows[row];
         keyed_hash(self.seed, self.users.id(user), self.items.id(item))
+    }
+
+    /// Divides each group of rows in its order, into the sizes for its length. A row without a group trains.
+    fn divided(
+        &self,
+        groups: impl IntoIterator<Item = Vec<usize>>,
+        sizes: impl Fn(usize) -> Sizes,
+    ) -> Result<Assignment, FeaturesError> {
+        let mut parts = vec![Part::Train; self.rows.len()];
+        for group in groups {
+            let sizes = sizes(group.len());
+            for (position, row) in group.into_iter().enumerate() {
+                parts[row] = sizes.part(position);
+            }
+        }
+        Ok(Assignment::without_cuts(parts))
     }
 
     /// Which items of the catalogue have a train row in `parts`.

@@ -6,7 +6,7 @@
 //! **Invariant**: every item's own rows have exactly the sizes of the shares, rounded as for one user in
 //! `per-user-random`; so an item with one rating is in train alone, and every test item has a train row.
 
-use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use super::{Assignment, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
@@ -21,12 +21,5 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
     for (at, row) in rows.rows.iter().enumerate() {
         by_item[row.item.index()].push(at);
     }
-    let mut parts = vec![Part::Train; rows.rows.len()];
-    for of_item in by_item {
-        let sizes = Sizes::of(of_item.len(), config);
-        for (position, row) in rows.shuffled(of_item).into_iter().enumerate() {
-            parts[row] = sizes.part(position);
-        }
-    }
-    Ok(Assignment::without_cuts(parts))
+    rows.divided(by_item.into_iter().map(|of_item| rows.shuffled(of_item)), |n| Sizes::of(n, config))
 }

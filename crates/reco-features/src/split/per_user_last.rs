@@ -5,7 +5,7 @@
 //! **Invariant**: none of a user's train rows is later than any of their validation rows, nor one of those later than
 //! any of their test rows; rows of the same second keep their source order. Sizes are those of `per-user-random`.
 
-use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use super::{Assignment, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
@@ -16,12 +16,6 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    let mut parts = vec![Part::Train; rows.rows.len()];
-    for range in rows.by_user() {
-        let sizes = Sizes::of(range.len(), config);
-        for (position, row) in rows.by_time(ENTRY.name, range)?.into_iter().enumerate() {
-            parts[row] = sizes.part(position);
-        }
-    }
-    Ok(Assignment::without_cuts(parts))
+    let by_user = rows.by_user().map(|range| rows.by_time(ENTRY.name, range)).collect::<Result<Vec<_>, _>>()?;
+    rows.divided(by_user, |n| Sizes::of(n, config))
 }

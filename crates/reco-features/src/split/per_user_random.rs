@@ -6,7 +6,7 @@
 //! get one row instead of none as long as train keeps one (test first). So a user with one rating is in train alone,
 //! and one with two has no validation row.
 
-use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use super::{Assignment, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
@@ -17,12 +17,5 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    let mut parts = vec![Part::Train; rows.rows.len()];
-    for range in rows.by_user() {
-        let sizes = Sizes::of(range.len(), config);
-        for (position, row) in rows.shuffled(range).into_iter().enumerate() {
-            parts[row] = sizes.part(position);
-        }
-    }
-    Ok(Assignment::without_cuts(parts))
+    rows.divided(rows.by_user().map(|range| rows.shuffled(range)), |n| Sizes::of(n, config))
 }

@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: the parts have exactly the sizes of the shares, rounded as for one user in `per-user-random`.
 
-use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use super::{Assignment, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
@@ -15,11 +15,5 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    let n = rows.rows.len();
-    let sizes = Sizes::of(n, config);
-    let mut parts = vec![Part::Train; n];
-    for (position, row) in rows.shuffled(0..n).into_iter().enumerate() {
-        parts[row] = sizes.part(position);
-    }
-    Ok(Assignment::without_cuts(parts))
+    rows.divided([rows.shuffled(0..rows.rows.len())], |n| Sizes::of(n, config))
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::super::checksum::Check;
 use super::super::dataset::Origin;
-use super::super::{FetchRecord, Silent, Timeouts, fetch, named};
+use super::super::{FetchRecord, Silent, fetch, named, timeout_of};
 use super::server::{Behaviour, Server, answer};
 use super::{CSV, World, hexadecimal, mirror_of, names, toy_zip};
 use sha2::Sha256;
@@ -20,7 +20,7 @@ use sha2::Sha256;
 fn a_good_mirror_gives_a_whole_folder_and_is_asked_once() {
     let archive = toy_zip();
     let server = Behaviour::good(archive.clone()).serve();
-    let world = World::of(&[&server]);
+    let world = World::of(&[&server]).pinning("toy.zip", &hexadecimal::<Sha256>(&archive));
     let fetched = world.fetch().unwrap();
     assert!(fetched.new);
     assert_eq!(world.names(), ["toy"]);
@@ -32,7 +32,7 @@ fn a_good_mirror_gives_a_whole_folder_and_is_asked_once() {
     assert!(record.verified);
     assert_eq!(record.files.len(), 3);
     let digests: Vec<_> = record.digests.iter().map(|digest| (digest.algorithm.as_str(), digest.check)).collect();
-    assert_eq!(digests, [("sha256", Check::Unverified), ("md5", Check::Published)]);
+    assert_eq!(digests, [("sha256", Check::Pinned)]);
     assert_eq!(record.digests[0].value, hexadecimal::<Sha256>(&archive));
 
     let unpacked: u64 = record.files.iter().map(|file| file.bytes).sum();
@@ -51,18 +51,7 @@ fn a_good_mirror_gives_a_whole_folder_and_is_asked_once() {
 }
 
 #[test]
-fn a_published_md5_that_differs_is_refused() {
-    let server =
-        Behaviour { md5: Some(format!("{}  toy.zip\n", "0".repeat(32))), ..Behaviour::good(toy_zip()) }.serve();
-    let world = World::of(&[&server]);
-    let error = world.error();
-    assert!(error.contains("checksum mismatch: the md5 of `toy.zip` is `"), "{error}");
-    assert!(error.contains(&format!("and `{}` is published", "0".repeat(32))), "{error}");
-    assert!(world.names().is_empty(), "{:?}", world.names());
-}
-
-#[test]
-fn a_pinned_sha256_that_differs_is_refused_even_if_the_md5_is_right() {
+fn a_pinned_sha256_that_differs_is_refused() {
     let server = Behaviour::good(toy_zip()).serve();
     for file in ["toy.zip", "ratings"] {
         let world = World::of(&[&server]).pinning(file, &"0".repeat(64));
@@ -78,13 +67,12 @@ fn a_pinned_sha256_that_differs_is_refused_even_if_the_md5_is_right() {
 }
 
 #[test]
-fn without_a_published_md5_the_digest_is_recorded_as_unverified() {
-    let server = Behaviour { md5: None, ..Behaviour::good(toy_zip()) }.serve();
+fn without_a_pinned_sha256_the_digest_is_recorded_as_unverified() {
+    let server = Behaviour::good(toy_zip()).serve();
     let world = World::of(&[&server]);
     let record = world.fetch().unwrap().record.unwrap();
     assert!(!record.verified);
     assert!(record.digests.iter().all(|digest| digest.check == Check::Unverified));
-    assert!(record.notes[0].contains("could not be had: the server answers with status `404`"), "{:?}", record.notes);
     assert!(world.progress.said("`toy.zip` is not verified"));
 }
 
@@ -146,7 +134,7 @@ fn unknown_names_and_settings_are_refused() {
     assert!(hint("netflix-prize").contains("known are `ml-100k`, `ml-latest-small`"));
     assert!(fetch("nothing", Path::new("/nowhere"), &Silent).is_err());
     for value in ["0", "soon", "-1", ""] {
-        let error = Timeouts::parse(value).unwrap_err().to_string();
+        let error = timeout_of(value).unwrap_err().to_string();
         assert!(error.starts_with(&format!("`RECO_MIRROR_TIMEOUT_SECONDS` is `{value}`\nhint: ")), "{error}");
     }
 }

@@ -5,8 +5,13 @@
 use std::fs;
 
 use super::super::FetchError;
-use super::server::Behaviour;
-use super::{CSV, World, toy_zip};
+use super::server::{Behaviour, Server};
+use super::{CSV, World, hexadecimal, toy_zip};
+use sha2::Sha256;
+
+fn pinning(server: &Server) -> World {
+    World::of(&[server]).pinning("toy.zip", &hexadecimal::<Sha256>(&toy_zip()))
+}
 
 fn arrived(world: &World) {
     assert_eq!(fs::read_to_string(world.path("toy/ratings.csv")).unwrap(), CSV);
@@ -17,7 +22,7 @@ fn arrived(world: &World) {
 #[test]
 fn a_cut_connection_is_taken_up_again_at_once() {
     let server = Behaviour { cuts: vec![1000, 250_000], ..Behaviour::good(toy_zip()) }.serve();
-    let world = World::of(&[&server]);
+    let world = pinning(&server);
     world.fetch().unwrap();
     arrived(&world);
     assert_eq!(server.asked_from(), [None, Some(1000), Some(250_000)]);
@@ -28,7 +33,7 @@ fn a_cut_connection_is_taken_up_again_at_once() {
 fn a_download_is_taken_up_again_by_the_next_fetch() {
     // Both tries break at the same byte, so that it gives up.
     let server = Behaviour { cuts: vec![1000, 1000], ..Behaviour::good(toy_zip()) }.serve();
-    let world = World::of(&[&server]);
+    let world = pinning(&server);
     let error = world.error();
     assert!(error.contains(&format!("the connection broke after 1000 bytes of {}", toy_zip().len())), "{error}");
     assert_eq!(fs::metadata(world.part()).unwrap().len(), 1000);
@@ -42,7 +47,7 @@ fn a_download_is_taken_up_again_by_the_next_fetch() {
 #[test]
 fn a_server_without_ranges_is_read_from_the_start() {
     let server = Behaviour { cuts: vec![1000], ranges: false, ..Behaviour::good(toy_zip()) }.serve();
-    let world = World::of(&[&server]);
+    let world = pinning(&server);
     world.fetch().unwrap();
     arrived(&world);
     // It was asked for the rest and gave everything.
@@ -52,7 +57,7 @@ fn a_server_without_ranges_is_read_from_the_start() {
 #[test]
 fn pieces_of_another_version_are_thrown_away() {
     let server = Behaviour::good(toy_zip()).serve();
-    let world = World::of(&[&server]);
+    let world = pinning(&server);
     fs::create_dir_all(world.path(".toy.fetch")).unwrap();
     fs::write(world.part(), "the beginning of something else").unwrap();
     world.fetch().unwrap();
@@ -66,7 +71,7 @@ fn a_part_that_is_whole_or_too_long_is_no_obstacle() {
     let archive = toy_zip();
     for (extra, asked) in [(0, vec![Some(archive.len())]), (7, vec![Some(archive.len() + 7), None])] {
         let server = Behaviour::good(archive.clone()).serve();
-        let world = World::of(&[&server]);
+        let world = pinning(&server);
         fs::create_dir_all(world.path(".toy.fetch")).unwrap();
         let mut part = archive.clone();
         part.resize(archive.len() + extra, 0);
@@ -80,7 +85,7 @@ fn a_part_that_is_whole_or_too_long_is_no_obstacle() {
 #[test]
 fn an_interruption_leaves_only_what_was_downloaded() {
     let server = Behaviour::good(toy_zip()).serve();
-    let mut world = World::of(&[&server]);
+    let mut world = pinning(&server);
     world.progress.stop_after = Some(100_000);
     assert!(matches!(world.fetch(), Err(FetchError::Interrupted { .. })));
     let there = fs::metadata(world.part()).unwrap().len();

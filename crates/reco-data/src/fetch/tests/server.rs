@@ -7,10 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use md5::Md5;
-
 use super::super::dataset::{Mirror, Origin};
-use super::{hexadecimal, mirror_of};
+use super::mirror_of;
 
 /// A mirror on 127.0.0.1. Its thread ends with the test process.
 pub(super) struct Server {
@@ -29,8 +27,6 @@ pub(super) struct Request {
 #[derive(Clone)]
 pub(super) struct Behaviour {
     pub(super) archive: Vec<u8>,
-    /// What lies beside the archive; `None`: nothing.
-    pub(super) md5: Option<String>,
     /// Whether it supports range requests.
     pub(super) ranges: bool,
     /// The n-th answer with the archive breaks off after so many bytes of the archive.
@@ -39,19 +35,12 @@ pub(super) struct Behaviour {
 
 impl Behaviour {
     pub(super) fn good(archive: Vec<u8>) -> Self {
-        let md5 = format!("MD5 (toy.zip) = {}\n", hexadecimal::<Md5>(&archive));
-        Self { archive, md5: Some(md5), ranges: true, cuts: Vec::new() }
+        Self { archive, ranges: true, cuts: Vec::new() }
     }
 
     pub(super) fn serve(self) -> Server {
         let cuts = Mutex::new(self.cuts.clone().into_iter());
         Server::start(move |request, stream| {
-            if request.path.ends_with(".md5") {
-                return match &self.md5 {
-                    Some(md5) => answer(stream, "200 OK", &[], md5.as_bytes(), md5.len()),
-                    None => answer(stream, "404 Not Found", &[], b"", 0),
-                };
-            }
             let size = self.archive.len();
             match request.from.filter(|_| self.ranges) {
                 Some(from) if from >= size => {

@@ -1,6 +1,6 @@
 //! Gathers good rows into Arrow arrays of one chunk each, ready to be written.
 //!
-//! Does not know which rows stay.
+//! Does not know which rows were dropped.
 //!
 //! **Invariant**: arrays have [`CHUNK`] rows each, except for the last ones, whatever parts the rows came in.
 
@@ -57,7 +57,7 @@ impl Ids {
 }
 
 impl Staging {
-    pub(super) fn new(users_are_integers: bool, items_are_integers: bool) -> Self {
+    pub(super) fn new([users_are_integers, items_are_integers]: [bool; 2]) -> Self {
         Self {
             users: Ids::new(users_are_integers),
             items: Ids::new(items_are_integers),

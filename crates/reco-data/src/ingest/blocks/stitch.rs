@@ -1,4 +1,4 @@
-//! Puts parsed parts together in order: numbers ids, counts lines, and finds rows that give way.
+//! Puts parsed parts together in order: numbers ids, counts lines, and finds duplicates.
 //!
 //! Does not know how parts are read, nor how rows are written.
 //!
@@ -14,15 +14,15 @@ use crate::ingest::dedupe::{Dedupe, Keys, RowSet};
 use crate::ingest::ids::Ids;
 use crate::ingest::known::Known;
 
-/// How rows of one user and item are found.
+/// How repeated pairs of user and item are found.
 pub(super) enum Repeats<'a> {
     /// Each user's rows stand together: it is enough to know who rated an item last.
     Together(Together),
-    /// A user's rows may stand anywhere: it is determined whether any pair is repeated.
+    /// A user's rows may stand anywhere: it is checked whether any pair is repeated.
     Anywhere(Keys),
-    /// Some pairs are repeated: it is determined which rows give way.
+    /// Some pairs are repeated: the duplicates are searched for.
     Some(Dedupe),
-    /// The rows that give way are known: these.
+    /// The duplicates are known.
     Found(&'a RowSet),
 }
 
@@ -68,8 +68,7 @@ pub(super) struct Stitch<'a> {
     staging: Staging,
     /// The line that the next part begins in.
     line: u64,
-    users_are_integers: bool,
-    items_are_integers: bool,
+    are_integers: [bool; 2],
     /// The numbers of a part's users and items.
     numbers: [Vec<u32>; 2],
 }
@@ -77,10 +76,8 @@ pub(super) struct Stitch<'a> {
 impl<'a> Stitch<'a> {
     /// Begins in `line`.
     pub(super) fn new(known: Known, repeats: Repeats<'a>, line: u64, are_integers: [bool; 2]) -> Self {
-        let [users_are_integers, items_are_integers] = are_integers;
-        let staging = Staging::new(users_are_integers, items_are_integers);
-        let numbers = [Vec::new(), Vec::new()];
-        Self { known, repeats, staging, line, users_are_integers, items_are_integers, numbers }
+        let (staging, numbers) = (Staging::new(are_integers), [Vec::new(), Vec::new()]);
+        Self { known, repeats, staging, line, are_integers, numbers }
     }
 
     /// Adds the next part. Returns the chunks that are full, or the guess that was wrong.
@@ -88,11 +85,10 @@ impl<'a> Stitch<'a> {
         if piece.is_odd {
             return Err(Change::RowByRow.into());
         }
-        if self.users_are_integers && matches!(piece.users, IdColumn::Texts { .. }) {
-            return Err(Change::UsersAreTexts.into());
-        }
-        if self.items_are_integers && matches!(piece.items, IdColumn::Texts { .. }) {
-            return Err(Change::ItemsAreTexts.into());
+        for (of, ids) in [&piece.users, &piece.items].into_iter().enumerate() {
+            if self.are_integers[of] && matches!(ids, IdColumn::Texts { .. }) {
+                return Err(Change::AreTexts(of).into());
+            }
         }
         for bad in &piece.rejects {
             self.known.rejects.push(self.line + bad.line, bad.n_feeds, bad.reason.clone())?;
@@ -105,8 +101,8 @@ impl<'a> Stitch<'a> {
         let first = self.known.n_rows;
         for (from, n, row) in runs(piece) {
             match self.repeats {
-                Repeats::Found(losers) => {
-                    for at in (0..n).filter(|at| !losers.contains(first + row + *at as u64)) {
+                Repeats::Found(duplicates) => {
+                    for at in (0..n).filter(|at| !duplicates.contains(first + row + *at as u64)) {
                         self.staging.extend(piece, from + at, 1, first + row + at as u64);
                     }
                 }

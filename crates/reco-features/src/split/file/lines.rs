@@ -90,7 +90,7 @@ impl<'a> Lines<'a> {
         let cell = |column: usize| self.row.get(column);
         let count = |what: &str, column: usize| {
             let refuse =
-                |_| config.refuse(format!("{name}: {what} `{}` is no whole number from 0", cell(column)), COUNTED);
+                |_| config.refuse(format!("{name}: {what} `{}` is not a whole number from 0", cell(column)), COUNTED);
             cell(column).parse().map_err(refuse)
         };
         let key = match key {

@@ -15,72 +15,37 @@ use super::rejects::RejectLog;
 use crate::fetch::FetchRecord;
 use crate::locate::Found;
 use crate::records::{Row, cut};
-use crate::source::{Facts, RawItem, RawUser};
+use crate::source::{Facts, RawEntities, RawEntity};
 use crate::title;
 use crate::{DataConfig, DataError, Decimal, ItemRows, NamedColumn, UserRows, Values};
 
-/// Items of the item file.
-pub(super) struct Items {
+/// Items or users of a file about them.
+#[derive(Default)]
+pub(super) struct Entities {
     attributes: Vec<String>,
-    rows: Vec<RawItem>,
+    rows: Vec<RawEntity>,
 }
 
-/// Users of the user file.
-pub(super) struct Users {
-    attributes: Vec<String>,
-    rows: Vec<RawUser>,
-}
-
-/// Reads the item file, and numbers its items.
+/// Reads the item file, if there is one, and numbers its items.
 pub(super) fn items(
     found: &Found,
     config: &DataConfig,
     ids: &mut Ids,
     rejects: &mut RejectLog,
-) -> Result<Items, DataError> {
-    let raw = found.source.items(&found.files, config)?;
-    rejects.begin(found.files.items.as_deref().unwrap_or(&found.files.ratings));
-    let n_lines = raw.lines.len() as u64;
-    let mut rows = Vec::new();
-    for line in raw.lines {
-        match line.row.and_then(|item| number(ids, &item.id, "item").map(|()| item)) {
-            Ok(item) => rows.push(item),
-            Err(reason) => rejects.push(line.line, line.n_feeds, reason)?,
-        }
-    }
-    rejects.end(n_lines)?;
-    Ok(Items { attributes: raw.attributes, rows })
+) -> Result<Entities, DataError> {
+    let Some(path) = &found.files.items else { return Ok(Entities::default()) };
+    Entities::number(found.source.items(path, config)?, path, "item", ids, rejects)
 }
 
-/// Reads the user file, and numbers its users.
+/// Reads the user file, if there is one, and numbers its users.
 pub(super) fn users(
     found: &Found,
     config: &DataConfig,
     ids: &mut Ids,
     rejects: &mut RejectLog,
-) -> Result<Users, DataError> {
-    let raw = found.source.users(&found.files, config)?;
-    rejects.begin(found.files.users.as_deref().unwrap_or(&found.files.ratings));
-    let n_lines = raw.lines.len() as u64;
-    let mut rows = Vec::new();
-    for line in raw.lines {
-        match line.row.and_then(|user| number(ids, &user.id, "user").map(|()| user)) {
-            Ok(user) => rows.push(user),
-            Err(reason) => rejects.push(line.line, line.n_feeds, reason)?,
-        }
-    }
-    rejects.end(n_lines)?;
-    Ok(Users { attributes: raw.attributes, rows })
-}
-
-fn number(ids: &mut Ids, id: &str, what: &str) -> Result<(), String> {
-    if let Some(problem) = check::no_id(id, what) {
-        return Err(problem);
-    }
-    match ids.intern(id) {
-        (_, true) => Ok(()),
-        (_, false) => Err(format!("{what} `{}` has a line already", cut(id))),
-    }
+) -> Result<Entities, DataError> {
+    let Some(path) = &found.files.users else { return Ok(Entities::default()) };
+    Entities::number(found.source.users(path, config)?, path, "user", ids, rejects)
 }
 
 /// A file about users or items, as it is joined to the ratings.
@@ -125,78 +90,88 @@ impl Joined<'_> {
     }
 }
 
-impl Items {
+impl Entities {
+    /// Numbers the entities that the file at `path` describes; `what` is `item` or `user`.
+    fn number(
+        raw: RawEntities,
+        path: &Path,
+        what: &str,
+        ids: &mut Ids,
+        rejects: &mut RejectLog,
+    ) -> Result<Self, DataError> {
+        let is_new = |ids: &mut Ids, id: &str| match check::no_id(id, what) {
+            Some(problem) => Err(problem),
+            None if ids.intern(id).1 => Ok(()),
+            None => Err(format!("{what} `{}` has a line already", cut(id))),
+        };
+        rejects.begin(path);
+        let n_lines = raw.lines.len() as u64;
+        let mut rows = Vec::new();
+        for line in raw.lines {
+            match line.entity.and_then(|entity| is_new(ids, &entity.id).map(|()| entity)) {
+                Ok(entity) => rows.push(entity),
+                Err(reason) => rejects.push(line.line, line.n_feeds, reason)?,
+            }
+        }
+        rejects.end(n_lines)?;
+        Ok(Self { attributes: raw.attributes, rows })
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Adds the items that only ratings name, and the attributes that ratings carry.
-    pub(super) fn complete(self, ids: Ids, noted: Attributes, decimal: Decimal) -> ItemRows {
-        let n_items = ids.len();
-        let mut items = ItemRows { item_id: ids.into_ids().into_iter().map(ItemId).collect(), ..ItemRows::default() };
-        let mut columns = columns(self.attributes, n_items);
-        for (i, row) in self.rows.into_iter().enumerate() {
-            let title = if row.title.is_empty() { row.id } else { row.title };
+    /// The items of the file and those that only ratings name, with the attributes that ratings carry.
+    pub(super) fn into_items(mut self, ids: Ids, noted: Attributes, decimal: Decimal) -> ItemRows {
+        let item_id: Vec<ItemId> = ids.into_ids().into_iter().map(ItemId).collect();
+        let mut items = ItemRows::default();
+        for row in &mut self.rows {
+            let title = std::mem::take(if row.title.is_empty() { &mut row.id } else { &mut row.title });
             items.name.push(title::name(&title));
             items.year.push(title::year(&title));
             items.title.push(title);
-            items.genres.push(row.genres);
-            fill(&mut columns, i, row.attributes);
+            items.genres.push(row.genres.take());
         }
-        for id in &items.item_id[items.title.len()..] {
+        for id in &item_id[self.rows.len()..] {
             items.title.push(id.to_string());
             items.name.push(id.to_string());
             items.year.push(None);
             items.genres.push(None);
         }
-        items.attributes = named(columns.into_iter().chain(noted.into_columns(n_items)), decimal);
-        items
-    }
-}
-
-impl Users {
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        let attributes = self.into_columns(item_id.len(), noted, decimal);
+        ItemRows { item_id, attributes, ..items }
     }
 
-    /// Adds the users that only ratings name, and the attributes that ratings carry.
-    pub(super) fn complete(self, ids: Ids, noted: Attributes, decimal: Decimal) -> UserRows {
-        let n_users = ids.len();
-        let mut columns = columns(self.attributes, n_users);
-        for (i, row) in self.rows.into_iter().enumerate() {
-            fill(&mut columns, i, row.attributes);
+    /// The users of the file and those that only ratings name, with the attributes that ratings carry.
+    pub(super) fn into_users(self, ids: Ids, noted: Attributes, decimal: Decimal) -> UserRows {
+        let attributes = self.into_columns(ids.len(), noted, decimal);
+        UserRows { user_id: ids.into_ids().into_iter().map(UserId).collect(), attributes }
+    }
+
+    fn into_columns(self, n_rows: usize, noted: Attributes, decimal: Decimal) -> Vec<NamedColumn> {
+        let mut columns: Vec<TextColumn> = self.attributes.into_iter().map(|name| (name, vec![None; n_rows])).collect();
+        for (at, row) in self.rows.into_iter().enumerate() {
+            for ((_, column), value) in columns.iter_mut().zip(row.attributes) {
+                column[at] = Some(value).filter(|value| !value.is_empty());
+            }
         }
-        UserRows {
-            user_id: ids.into_ids().into_iter().map(UserId).collect(),
-            attributes: named(columns.into_iter().chain(noted.into_columns(n_users)), decimal),
+        for (name, mut column) in noted.0 {
+            column.resize(n_rows, None);
+            columns.push((name, column));
         }
+        columns.into_iter().map(|(name, texts)| NamedColumn { name, values: Values::infer(texts, decimal) }).collect()
     }
 }
 
 type TextColumn = (String, Vec<Option<String>>);
-
-fn columns(names: Vec<String>, n_rows: usize) -> Vec<TextColumn> {
-    names.into_iter().map(|name| (name, vec![None; n_rows])).collect()
-}
-
-fn fill(columns: &mut [TextColumn], row: usize, values: Vec<String>) {
-    for ((_, column), value) in columns.iter_mut().zip(values) {
-        column[row] = Some(value).filter(|value| !value.is_empty());
-    }
-}
-
-fn named(columns: impl Iterator<Item = TextColumn>, decimal: Decimal) -> Vec<NamedColumn> {
-    columns.map(|(name, texts)| NamedColumn { name, values: Values::infer(texts, decimal) }).collect()
-}
 
 /// Attributes of users or items that stand in the rows of ratings: the first value met counts.
 pub(super) struct Attributes(Vec<TextColumn>);
 
 impl Attributes {
     pub(super) fn new(names: &[String]) -> Self {
-        Self(columns(names.to_vec(), 0))
+        Self(names.iter().map(|name| (name.clone(), Vec::new())).collect())
     }
 
     /// Notes what `row` says, from its field `first` on, about the user or item with that number.
@@ -211,13 +186,6 @@ impl Attributes {
                 column[number] = Some(text.to_owned());
             }
         }
-    }
-
-    fn into_columns(self, n_rows: usize) -> impl Iterator<Item = TextColumn> {
-        self.0.into_iter().map(move |(name, mut column)| {
-            column.resize(n_rows, None);
-            (name, column)
-        })
     }
 }
 
