@@ -25,7 +25,7 @@ fn miscalibration(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>>
     let Some(wanted) = list.known.genre_shares(list.profile) else { return vec![None; lengths.len()] };
     let divergence = |given: Vec<f64>| {
         let terms = wanted.iter().zip(&given).filter(|(p, _)| **p > 0.0);
-        terms.map(|(p, q)| p * (p / ((1.0 - ALPHA) * q + ALPHA * p)).ln()).sum::<f64>().max(0.0)
+        terms.map(|(p, q)| p * libm::log(p / ((1.0 - ALPHA) * q + ALPHA * p))).sum::<f64>().max(0.0)
     };
     let items = list.longest(lengths);
     let mut wanted_at = vec![false; items.len() + 1];
