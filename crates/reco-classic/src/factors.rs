@@ -11,11 +11,11 @@
 //! Stochastic Gradient SgdOptions"). Does not know rating scales, nor who asks.
 //!
 //! **Invariant**: the number of blocks follows from the number of ratings alone, so that the number of threads changes
-//! no bit; users and items without ratings have zeros.
+//! no bit, nor does the CPU; users and items without ratings have zeros.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+use reco_core::lanes::{arch, dots, mul_add, padded, vectors};
 use reco_core::random::normals;
-use reco_core::vectors::padded;
 use reco_core::{FitError, Matrix, Progress, parallel};
 
 use crate::rating_matrix::Stars;
@@ -95,7 +95,7 @@ impl Plan {
                 ratings[user % n_blocks][item % n_blocks].push(rated);
             }
         }
-        let arch = Arch::new();
+        let arch = arch();
         progress.begin(approach, options.epochs, stars.len());
         for epoch in 1..=options.epochs {
             let mut losses = vec![0.0; n_blocks * n_blocks];
@@ -154,7 +154,7 @@ pub(crate) fn fold_in(mean: f32, items: &Embeddings, ratings: &[f32], options: S
     let ratings: Vec<Rated> = (0..).zip(ratings).map(rated).collect();
     for _ in 0..options.epochs {
         let (users, items) = (&mut user, &mut items);
-        Arch::new().dispatch(Pass { users, items, ratings: &ratings, mean, options, items_learn: false });
+        arch().dispatch(Pass { users, items, ratings: &ratings, mean, options, items_learn: false });
     }
     user.rows.truncate(options.embedding_size);
     (user.rows, user.biases[0])
@@ -256,7 +256,7 @@ impl WithSimd for Pass<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let SgdOptions { learning_rate, reg, embedding_size, .. } = self.options;
-        let width = padded(embedding_size) / S::F32_LANES;
+        let (width, stride) = (vectors::<S>(embedding_size), vectors::<S>(padded(embedding_size)));
         let (users, _) = S::as_mut_simd_f32s(&mut self.users.rows);
         let (items, _) = S::as_mut_simd_f32s(&mut self.items.rows);
         // x + rate · (e · y - reg · x) = (1 - rate · reg) · x + rate · e · y
@@ -266,9 +266,10 @@ impl WithSimd for Pass<'_> {
         for Rated { user, item, rating } in self.ratings {
             let (user, item) = (*user as usize, *item as usize);
             let (user_bias, item_bias) = (&mut self.users.biases[user], &mut self.items.biases[item]);
-            let p = &mut users[user * width..][..width];
-            let q = &mut items[item * width..][..width];
-            let error = rating - (self.mean + *user_bias + *item_bias + dot(simd, p, q));
+            let p = &mut users[user * stride..][..width];
+            let q = &mut items[item * stride..][..width];
+            let [product] = dots(simd, [[p, q]]);
+            let error = rating - (self.mean + *user_bias + *item_bias + product);
             loss += f64::from(error.abs());
             let step = learning_rate * error;
             *user_bias = keep * *user_bias + step;
@@ -277,12 +278,12 @@ impl WithSimd for Pass<'_> {
                 *item_bias = keep * *item_bias + step;
                 for (p, q) in p.iter_mut().zip(q) {
                     let (old_p, old_q) = (*p, *q);
-                    *p = simd.mul_add_e_f32s(step_vector, old_q, simd.mul_f32s(kept, old_p));
-                    *q = simd.mul_add_e_f32s(step_vector, old_p, simd.mul_f32s(kept, old_q));
+                    *p = mul_add(simd, step_vector, old_q, simd.mul_f32s(kept, old_p));
+                    *q = mul_add(simd, step_vector, old_p, simd.mul_f32s(kept, old_q));
                 }
             } else {
                 for (p, q) in p.iter_mut().zip(q) {
-                    *p = simd.mul_add_e_f32s(step_vector, *q, simd.mul_f32s(kept, *p));
+                    *p = mul_add(simd, step_vector, *q, simd.mul_f32s(kept, *p));
                 }
             }
         }
@@ -290,29 +291,12 @@ impl WithSimd for Pass<'_> {
     }
 }
 
-/// `a · b`, in four independent sums.
-#[inline(always)]
-fn dot<S: Simd>(simd: S, a: &[S::f32s], b: &[S::f32s]) -> f32 {
-    let zero = simd.splat_f32s(0.0);
-    let mut sums = [zero; 4];
-    let (a_fours, b_fours) = (a.chunks_exact(4), b.chunks_exact(4));
-    for (a, b) in a_fours.remainder().iter().zip(b_fours.remainder()) {
-        sums[0] = simd.mul_add_e_f32s(*a, *b, sums[0]);
-    }
-    for (a, b) in a_fours.zip(b_fours) {
-        for at in 0..4 {
-            sums[at] = simd.mul_add_e_f32s(a[at], b[at], sums[at]);
-        }
-    }
-    let [w, x, y, z] = sums;
-    simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(w, x), simd.add_f32s(y, z)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rating_matrix::tests::train;
     use reco_core::Silent;
+    use reco_core::testing::{digest, same_on_any_cpu};
 
     const OPTIONS: SgdOptions =
         SgdOptions { embedding_size: 11, epochs: 30, init_std: 0.1, learning_rate: 0.02, reg: 0.02 };
@@ -354,6 +338,24 @@ mod tests {
             assert!(own > 4.5 && other < 2.5, "{n_blocks} blocks: {own} and {other}");
         }
         assert_eq!([399_999, 400_000, 25_000_000].map(n_blocks), [1, 4, 8]);
+    }
+
+    #[test]
+    fn what_is_learned_is_the_same_on_any_cpu() {
+        let learned = same_on_any_cpu("factors", || {
+            [11, 100].map(|embedding_size| {
+                let options = SgdOptions { embedding_size, epochs: 3, ..OPTIONS };
+                let Factors { users, items, .. } = fit(2, 2, options);
+                let (mut numbers, bias) = fold_in(3.0, &items, &[5.0, 2.0, 4.0], options);
+                numbers.push(bias);
+                for Embeddings { embeddings, biases } in [users, items] {
+                    numbers.extend(embeddings.values().iter().chain(&biases));
+                }
+                numbers.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            })
+        });
+        let found = learned.map(|bits| digest(bits.into_iter().map(f32::from_bits)));
+        assert_eq!(found, ["9194b04042f17a03", "430f779f5e719ea9"]);
     }
 
     #[test]

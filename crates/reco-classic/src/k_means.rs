@@ -74,7 +74,7 @@ fn spread(
         // point with the shortest time is a draw by weight.
         let waits = weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0).map(|(point, weight)| {
             let hash = keyed_hash(seed, &UserId::from(point as i64), &ItemId::from(centres.len() as i64));
-            (-(1.0 - unit_interval(hash)).ln() / weight, point)
+            (-libm::log(1.0 - unit_interval(hash)) / weight, point)
         });
         let Some((_, drawn)) = waits.min_by(|a, b| a.0.total_cmp(&b.0)) else { break };
         let first = centres.is_empty();

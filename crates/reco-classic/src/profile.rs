@@ -84,7 +84,7 @@ impl Enjoyed {
 
     /// The log of the share of all users who enjoyed each item, by Laplace's rule of succession.
     fn shares(&self, n_users: usize) -> Vec<f32> {
-        self.n.iter().map(|n| ((n + 1.0) / (n_users as f64 + 2.0)).ln() as f32).collect()
+        self.n.iter().map(|n| libm::log((n + 1.0) / (n_users as f64 + 2.0)) as f32).collect()
     }
 
     /// The log of how much more common an attribute is among those who enjoyed each item than among everyone; `share`
@@ -98,7 +98,7 @@ impl Enjoyed {
             all += share;
         }
         let p = all / self.rows.len() as f64;
-        let lift = |(of_item, n): (&f64, &f64)| ((of_item + self.prior * p) / ((n + self.prior) * p)).ln() as f32;
+        let lift = |(of_item, n): (&f64, &f64)| libm::log((of_item + self.prior * p) / ((n + self.prior) * p)) as f32;
         // An attribute that nobody has changes no score.
         if p > 0.0 { by_item.iter().zip(&self.n).map(lift).collect() } else { vec![0.0; self.n.len()] }
     }
@@ -197,7 +197,7 @@ impl Approach for ProfileBased {
             enjoyed.lifts(|user| fondness[user])
         };
         let learned = Learned {
-            like: self.like_factor.ln(),
+            like: libm::logf(self.like_factor),
             shares: enjoyed.shares(n_users),
             attributes: (0..users.names().len())
                 .map(|column| Attribute::learn(column, users, &enjoyed, self.bands))

@@ -4,8 +4,8 @@
 //! Users are taken in tiles and items in blocks, so that both stay in a core's caches and users × items is never in
 //! memory; a block of scores is masked and searched there. Does not know how any of them was learned.
 //!
-//! **Invariant**: a score is one sum in one order, from the start over the factors. Tiles, threads, other queries, and
-//! [`ItemTable::recommend`] in place of [`ItemTable::score`] change no bit of it.
+//! **Invariant**: a score is one sum in one order, from the start over the factors. Tiles, threads, the CPU, other
+//! queries, and [`ItemTable::recommend`] in place of [`ItemTable::score`] change no bit of it.
 
 mod kernel;
 mod table;
@@ -19,7 +19,7 @@ pub use self::table::{ItemTable, TableFormat};
 use self::kernel::{GROUP, Product};
 use self::table::{BLOCK, PANEL};
 use crate::top_k::Best;
-use crate::{Candidates, ItemIdx, Items, Query, Ranking, ScoreError, Scores, parallel};
+use crate::{Candidates, ItemIdx, Items, Query, Ranking, ScoreError, Scores, lanes, parallel};
 
 /// Users of a tile, at most: with 64 factors they take 48 KiB, and the table is read once for all of them.
 const TILE: usize = 32 * GROUP;
@@ -187,7 +187,14 @@ impl Scratch {
     fn new() -> Self {
         let nothing = Vec::new;
         let scores = vec![0.0; GROUP * BLOCK];
-        Self { users: nothing(), starts: nothing(), embedding: nothing(), panels: nothing(), scores, arch: Arch::new() }
+        Self {
+            users: nothing(),
+            starts: nothing(),
+            embedding: nothing(),
+            panels: nothing(),
+            scores,
+            arch: lanes::arch(),
+        }
     }
 
     fn clear(&mut self) {
@@ -240,6 +247,7 @@ fn tiles<Asked>(asked: Vec<Asked>) -> Vec<Vec<Asked>> {
 mod tests {
     use super::*;
     use crate::random::unit_interval;
+    use crate::testing::{digest, same_on_any_cpu};
     use crate::{Matrix, Seen, Users, Who};
 
     /// Odd multipliers of a 64-bit hash: numbers without a pattern, the same in every run.
@@ -352,6 +360,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn scores_and_rankings_are_the_same_on_any_cpu() {
+        let world = world(13, 530, 33);
+        let all = (0..13).map(|user| world.query(user, Candidates::AllExcept(Seen::NOTHING)));
+        let named = world.every(3);
+        let queries: Vec<_> = all.chain([world.query(5, Candidates::These(&named))]).collect();
+        let k = NonZeroUsize::new(20).unwrap();
+        let found = same_on_any_cpu("item tables", || {
+            [TableFormat::F32, TableFormat::F16, TableFormat::Int8].map(|format| {
+                let table = world.table(format).clamped(-2.0, 1.5);
+                let scores = world.scores(&table, &queries);
+                let rows: Vec<u32> = (0..queries.len()).flat_map(|row| scores.row(row)).map(|s| s.to_bits()).collect();
+                (rows, table.recommend(&world.items, &queries, k, |query, out| world.user(query, out)).unwrap())
+            })
+        });
+        let found = found.map(|(scores, _)| digest(scores.into_iter().map(f32::from_bits)));
+        assert_eq!(found, ["2985451e2bbf3b5f", "a46f394ac8acf90b", "431f37654e89dc9e"]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod approach;
 pub mod dot;
 mod explanation;
 mod id;
+pub mod lanes;
 mod layers;
 mod matrix;
 pub mod memory;
@@ -34,11 +35,10 @@ mod rating;
 mod recommender;
 mod rows;
 mod run;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod top_k;
 mod train;
-pub mod vectors;
 mod vocab;
 
 pub use approach::{AnyApproach, Approach, ApproachEntry, FitError, LoadError, Requirement};

@@ -61,7 +61,7 @@ fn keyed_pair(seed: u64, a: u32, b: u32) -> u64 {
 
 /// An endless sequence of standard normal numbers for row `row` of the table numbered `table`: Box and Muller (1958)
 /// over SplitMix64 (Steele et al. 2014), which starts at XXH3-64, seeded with `seed`, of the two numbers, four
-/// little-endian bytes each.
+/// little-endian bytes each. The same bits on every platform.
 pub fn normals(seed: u64, table: u32, row: u32) -> impl Iterator<Item = f32> {
     let mut state = keyed_pair(seed, table, row);
     let mut next = move || {
@@ -72,8 +72,8 @@ pub fn normals(seed: u64, table: u32, row: u32) -> impl Iterator<Item = f32> {
     };
     std::iter::from_fn(move || {
         // `1.0 - next()` is above 0, so that it has a logarithm.
-        let length = (-2.0 * (1.0 - next()).ln()).sqrt();
-        let (sine, cosine) = (std::f64::consts::TAU * next()).sin_cos();
+        let length = (-2.0 * libm::log(1.0 - next())).sqrt();
+        let (sine, cosine) = libm::sincos(std::f64::consts::TAU * next());
         Some([(length * cosine) as f32, (length * sine) as f32])
     })
     .flatten()

@@ -6,11 +6,14 @@
 //! **Invariant**: what is made here is small, the same on every machine, and holds no withheld row in its
 //! [`Train`](crate::Train).
 
+mod any_cpu;
 mod assigned;
 mod checkerboard;
 pub mod conformance;
 mod left_out;
 
+pub(crate) use any_cpu::chosen_arch;
+pub use any_cpu::{digest, same_on_any_cpu};
 pub use assigned::Assigned;
 pub use checkerboard::{Checkerboard, Feedback, checkerboard};
 pub use left_out::{left_out, ml_100k};

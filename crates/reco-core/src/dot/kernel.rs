@@ -8,6 +8,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::table::PANEL;
+use crate::lanes::mul_add;
 
 /// Users that are multiplied at once: six by two vectors of sums fill twelve of sixteen registers.
 pub(super) const GROUP: usize = 6;
@@ -79,7 +80,7 @@ impl Product<'_> {
                 for r in 0..R {
                     let user = simd.splat_f32s(users[first + r]);
                     for p in 0..VECTORS {
-                        sums[r][p] = simd.mul_add_e_f32s(user, items[p], sums[r][p]);
+                        sums[r][p] = mul_add(simd, user, items[p], sums[r][p]);
                     }
                 }
             }

@@ -14,7 +14,7 @@ use half::slice::HalfFloatSliceExt as _;
 use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
 
-use crate::{ItemIdx, Matrix};
+use crate::{ItemIdx, Matrix, lanes};
 
 /// Items of a panel: two vectors of the widest registers there are, AVX-512's.
 pub(super) const PANEL: usize = 32;
@@ -106,7 +106,7 @@ impl ItemTable {
         let mut scratch = Vec::new();
         let mut largest = 0.0_f32;
         for panel in 0..table.n_panels() {
-            let values = table.panels(panel..panel + 1, Arch::new(), &mut scratch);
+            let values = table.panels(panel..panel + 1, lanes::arch(), &mut scratch);
             largest = values.iter().fold(largest, |largest, value| larger(largest, *value));
         }
         table.largest = (largest, table.biases.iter().fold(0.0, |largest, value| larger(largest, *value)));

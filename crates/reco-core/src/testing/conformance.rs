@@ -52,6 +52,7 @@ pub fn check(suite: &Suite<'_>) {
         held.ranks_the_diagonal_first();
     }
     held.fits_and_saves_the_same_twice(suite, &*approach);
+    held.fits_and_saves_the_same_on_any_cpu(suite, &*approach);
     held.loads_what_it_saved(suite, &*approach);
     held.refuses_another_catalogue(suite, &*approach);
     held.refuses_damaged_files(suite, &*approach);
@@ -280,6 +281,13 @@ impl Held {
             let twin = second.0.join(&file);
             assert!(read(&first.0.join(&file)) == read(&twin), "`{}`: same seed, other bytes in `{file}`", self.name);
         }
+    }
+
+    fn fits_and_saves_the_same_on_any_cpu(&self, suite: &Suite<'_>, approach: &dyn AnyApproach) {
+        super::same_on_any_cpu(&format!("what `{}` saves", self.name), || {
+            let folder = self.saved(&*fit(suite, approach, &self.board.train));
+            folder.files().into_iter().map(|file| (read(&folder.0.join(&file)), file)).collect::<Vec<_>>()
+        });
     }
 
     fn loads_what_it_saved(&self, suite: &Suite<'_>, approach: &dyn AnyApproach) {

@@ -18,5 +18,5 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
 fn entropy(lists: &Exposure<'_>) -> Option<f64> {
     let sum = lists.n_recommended()? as f64;
     let shares = lists.counts.iter().filter(|count| **count > 0).map(|count| *count as f64 / sum);
-    Some(shares.map(|p| -p * p.ln()).sum::<f64>().max(0.0))
+    Some(shares.map(|p| -p * libm::log(p)).sum::<f64>().max(0.0))
 }

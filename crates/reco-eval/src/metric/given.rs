@@ -84,7 +84,7 @@ impl<'a> TopK<'a> {
 
 /// The discounted cumulative gain of places and gains: Σ gain / log₂(place + 1).
 pub(super) fn discounted(hits: impl Iterator<Item = (usize, f64)>) -> f64 {
-    hits.map(|(place, gain)| gain * ((place + 1) as f64).log2().recip()).sum()
+    hits.map(|(place, gain)| gain / libm::log2((place + 1) as f64)).sum()
 }
 
 /// The relevant items in the ranking of all candidates.

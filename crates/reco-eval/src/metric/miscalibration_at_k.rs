@@ -26,7 +26,7 @@ fn miscalibration(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>>
     let Some(wanted) = wanted else { return vec![None; lengths.len()] };
     let divergence = |given: Vec<f64>| {
         let terms = wanted.iter().zip(&given).filter(|(p, _)| **p > 0.0);
-        terms.map(|(p, q)| p * (p / ((1.0 - ALPHA) * q + ALPHA * p)).ln()).sum::<f64>().max(0.0)
+        terms.map(|(p, q)| p * libm::log(p / ((1.0 - ALPHA) * q + ALPHA * p))).sum::<f64>().max(0.0)
     };
     let lengths: Vec<usize> = lengths.iter().map(|k| list.n(*k)).collect();
     let shares = list.known.genre_shares(list.items, &lengths);

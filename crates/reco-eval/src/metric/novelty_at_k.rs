@@ -20,7 +20,7 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
 
 fn novelty(list: &List<'_>, lengths: &[NonZeroUsize]) -> Vec<Option<f64>> {
     let n_users = list.known.n_train_users().max(1) as f64;
-    let bits = |item: &reco_core::ItemIdx| (n_users / list.known.n_ratings(*item).max(1) as f64).log2();
+    let bits = |item: &reco_core::ItemIdx| libm::log2(n_users / list.known.n_ratings(*item).max(1) as f64);
     let mut sum = 0.0;
     let add = |item| {
         sum += bits(item);

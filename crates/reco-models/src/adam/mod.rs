@@ -13,7 +13,8 @@
 //!
 //! Does not know tensors: `optimizer.rs`, `fused/cpu/adam.rs` and `fused/gpu/update.rs` apply it.
 //!
-//! **Invariant**: a row that was never updated has moments of zero and misses nothing.
+//! **Invariant**: a row that was never updated has moments of zero and misses nothing; powers have the same bits on every
+//! platform.
 
 mod clock;
 
@@ -46,12 +47,13 @@ pub(crate) struct Adam {
 
 impl Adam {
     pub(crate) fn new(learning_rate: f64, kind: OptimizerKind) -> Self {
+        let corrections: Vec<f64> = (1..=STEADY_STEP).map(correction).collect();
         let tails = std::array::from_fn(|i| {
             let ratio = ratio(i);
             // Beyond the steady step the tail is a plain geometric series.
             let mut tail = vec![ratio / (1.0 - ratio); STEADY_STEP + 1];
             for s in (0..STEADY_STEP).rev() {
-                tail[s] = ratio * (correction(s + 1) + tail[s + 1]);
+                tail[s] = ratio * (corrections[s] + tail[s + 1]);
             }
             tail
         });
@@ -91,22 +93,23 @@ impl Adam {
 
 /// For each `i` `(β₁ qⁱ)ⁿ`, then `β₁ⁿ` and `β₂ⁿ`.
 fn powers(n: usize) -> [f64; TERMS + 2] {
-    std::array::from_fn(|i| match i {
-        TERMS => BETA_1.powi(n as i32),
-        i if i > TERMS => BETA_2.powi(n as i32),
-        i => ratio(i).powi(n as i32),
-    })
+    let base = |i| match i {
+        TERMS => BETA_1,
+        i if i > TERMS => BETA_2,
+        i => ratio(i),
+    };
+    std::array::from_fn(|i| libm::pow(base(i), n as f64))
 }
 
 /// `α_t / α`.
 fn correction(step: usize) -> f64 {
     let t = step as f64;
-    (1.0 - BETA_2.powf(t)).sqrt() / (1.0 - BETA_1.powf(t))
+    (1.0 - libm::pow(BETA_2, t)).sqrt() / (1.0 - libm::pow(BETA_1, t))
 }
 
 /// `β₁ qⁱ`.
 fn ratio(i: usize) -> f64 {
-    BETA_1 * BETA_2.sqrt().powi(i as i32)
+    BETA_1 * libm::pow(BETA_2.sqrt(), i as f64)
 }
 
 #[cfg(test)]

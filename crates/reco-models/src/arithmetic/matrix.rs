@@ -7,7 +7,7 @@
 //! **Invariant**: numbers beyond the last column are 0; each number is one sum in one order, whatever the tiles.
 
 use pulp::Simd;
-use reco_core::vectors::padded;
+use reco_core::lanes::{mul_add, padded, vectors};
 
 /// A matrix, each row padded with zeros.
 #[derive(Clone, Debug, Default)]
@@ -78,12 +78,6 @@ impl Padded {
             }
         }
     }
-}
-
-/// Vectors that hold `n` numbers.
-#[inline(always)]
-fn vectors<S: Simd>(n: usize) -> usize {
-    n.div_ceil(S::F32_LANES)
 }
 
 /// Rows of a matrix, from row `from` on.
@@ -255,7 +249,7 @@ fn transposed_tiles<S: Simd, const R: usize, const P: usize>(
 fn add_times<S: Simd, const P: usize>(simd: S, sums: &mut [S::f32s; P], x: f32, others: &[S::f32s; P]) {
     let x = simd.splat_f32s(x);
     for (sum, other) in sums.iter_mut().zip(others) {
-        *sum = simd.mul_add_e_f32s(x, *other, *sum);
+        *sum = mul_add(simd, x, *other, *sum);
     }
 }
 
@@ -275,21 +269,14 @@ fn first<V, const P: usize>(vectors: &[V]) -> &[V; P] {
 
 #[cfg(test)]
 mod tests {
-    use pulp::{Arch, WithSimd};
+    use pulp::WithSimd;
+    use reco_core::lanes::arch;
+    use reco_core::testing::same_on_any_cpu;
 
     use super::*;
 
     fn numbers(n: usize, seed: usize) -> Vec<f32> {
         (0..n).map(|at| (((at + seed) * 7919) % 23) as f32 / 11.0 - 1.0).collect()
-    }
-
-    /// The vectors of this CPU, those of older ones, and none.
-    fn archs() -> Vec<Arch> {
-        #[cfg(target_arch = "x86_64")]
-        let narrower = pulp::x86::V3::try_new().map(Arch::V3);
-        #[cfg(not(target_arch = "x86_64"))]
-        let narrower = None;
-        [Some(Arch::new()), narrower, Some(Arch::Scalar)].into_iter().flatten().collect()
     }
 
     struct Products<'a> {
@@ -328,36 +315,41 @@ mod tests {
             (19, 20, 9),
             (9, 9, 1),
         ];
-        for ((n, k, d), from) in shapes.into_iter().flat_map(|shape| [(shape, 0), (shape, 3)]) {
-            let (a, b, start) = (numbers((from + n) * k, 1), numbers(k * d, 2), numbers(d, 3));
-            let mut start_padded = start.clone();
-            start_padded.resize(padded(d), 0.0);
-            let mut out = Padded::zeros(n, d);
-            let (pa, pb) = (Padded::of(&a, k), Padded::of(&b, d));
-            let all = |arch: Arch, out: &mut Padded, transposed: bool, b: &Padded| {
-                let a = Rows { matrix: &pa, from };
-                arch.dispatch(Products { n, a, b, start: &start_padded, out, transposed });
-            };
-            let a = &a[from * k..];
-            for arch in archs() {
-                all(arch, &mut out, false, &pb);
-                for (at, value) in out.to_vec().iter().enumerate() {
-                    let (row, column) = (at / d, at % d);
-                    let sum: f32 = (0..k).map(|i| a[row * k + i] * b[i * d + column]).sum();
-                    assert!((value - sum - start[column]).abs() < 1e-4, "{n} {k} {d}: {value} and {sum}");
-                }
-                let c = numbers(n * d, 4);
-                let mut sums = Padded::of(&numbers(k * d, 5), d);
-                let before = sums.to_vec();
-                all(arch, &mut sums, true, &Padded::of(&c, d));
-                for (at, value) in sums.to_vec().iter().enumerate() {
-                    let (row, column) = (at / d, at % d);
-                    let sum: f32 = (0..n).map(|i| a[i * k + row] * c[i * d + column]).sum();
-                    assert!((value - sum - before[at]).abs() < 1e-4, "transposed {n} {k} {d}");
-                }
-                assert!(sums.row(k - 1)[d..].iter().all(|pad| *pad == 0.0), "padding stays 0");
-            }
+        same_on_any_cpu("products of matrices", || {
+            let shapes = shapes.into_iter().flat_map(|shape| [(shape, 0), (shape, 3)]);
+            shapes.map(|((n, k, d), from)| products(n, k, d, from)).collect::<Vec<_>>()
+        });
+    }
+
+    /// Compares both products with three loops, and returns their bits.
+    fn products(n: usize, k: usize, d: usize, from: usize) -> Vec<u32> {
+        let (a, b, start) = (numbers((from + n) * k, 1), numbers(k * d, 2), numbers(d, 3));
+        let mut start_padded = start.clone();
+        start_padded.resize(padded(d), 0.0);
+        let mut out = Padded::zeros(n, d);
+        let (pa, pb) = (Padded::of(&a, k), Padded::of(&b, d));
+        let all = |out: &mut Padded, transposed: bool, b: &Padded| {
+            let a = Rows { matrix: &pa, from };
+            arch().dispatch(Products { n, a, b, start: &start_padded, out, transposed });
+        };
+        let a = &a[from * k..];
+        all(&mut out, false, &pb);
+        for (at, value) in out.to_vec().iter().enumerate() {
+            let (row, column) = (at / d, at % d);
+            let sum: f32 = (0..k).map(|i| a[row * k + i] * b[i * d + column]).sum();
+            assert!((value - sum - start[column]).abs() < 1e-4, "{n} {k} {d}: {value} and {sum}");
         }
+        let c = numbers(n * d, 4);
+        let mut sums = Padded::of(&numbers(k * d, 5), d);
+        let before = sums.to_vec();
+        all(&mut sums, true, &Padded::of(&c, d));
+        for (at, value) in sums.to_vec().iter().enumerate() {
+            let (row, column) = (at / d, at % d);
+            let sum: f32 = (0..n).map(|i| a[i * k + row] * c[i * d + column]).sum();
+            assert!((value - sum - before[at]).abs() < 1e-4, "transposed {n} {k} {d}");
+        }
+        assert!(sums.row(k - 1)[d..].iter().all(|pad| *pad == 0.0), "padding stays 0");
+        [out, sums].iter().flat_map(Padded::to_vec).map(f32::to_bits).collect()
     }
 
     #[test]

@@ -7,8 +7,9 @@
 //! many threads.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
+use reco_core::lanes::{arch, mul_add, vectors};
 
 use super::matrix::Padded;
 
@@ -32,7 +33,7 @@ pub(crate) fn pairwise_relu(a: Tensor<2>, b: Tensor<2>, weights: Tensor<2>) -> T
     let b = Padded::of(&numbers(b.transpose()), n);
     let mut out = vec![0.0; q * n];
     if d > 0 && n > 0 {
-        let arch = Arch::new();
+        let arch = arch();
         out.par_chunks_mut(USERS * n)
             .zip(a.par_chunks(USERS * d))
             .for_each(|(out, a)| arch.dispatch(Pairs { a, b: &b, weights: &weights, out }));
@@ -59,7 +60,7 @@ impl WithSimd for Pairs<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { a, b, weights, out } = self;
         let (n, d) = (b.n_columns(), weights.len());
-        let n_vectors = S::as_simd_f32s(b.row(0)).0.len();
+        let n_vectors = vectors::<S>(n);
         let zero = simd.splat_f32s(0.0);
         for from in (0..n_vectors).step_by(VECTORS) {
             let n_here = VECTORS.min(n_vectors - from);
@@ -69,7 +70,7 @@ impl WithSimd for Pairs<'_> {
                     let (a, weight) = (simd.splat_f32s(*a), simd.splat_f32s(*weight));
                     let items = &S::as_simd_f32s(b.row(at)).0[from..from + n_here];
                     for (sum, b) in sums.iter_mut().zip(items) {
-                        *sum = simd.mul_add_e_f32s(simd.max_f32s(simd.add_f32s(a, *b), zero), weight, *sum);
+                        *sum = mul_add(simd, simd.max_f32s(simd.add_f32s(a, *b), zero), weight, *sum);
                     }
                 }
                 // The last vector may reach beyond the last item.
@@ -82,27 +83,32 @@ impl WithSimd for Pairs<'_> {
 
 #[cfg(test)]
 mod tests {
+    use reco_core::testing::same_on_any_cpu;
+
     use super::*;
 
     #[test]
     fn every_pair_is_the_sum_of_three_loops() {
-        for (q, n, d) in [(1, 1, 1), (9, 7, 3), (17, 33, 25), (3, 70, 8)] {
-            let numbers =
-                |n: usize, by: usize| (0..n).map(|at| ((at * by % 13) as f32 - 6.0) / 7.0).collect::<Vec<_>>();
-            let (a, b, w) = (numbers(q * d, 5), numbers(n * d, 7), numbers(d, 3));
-            let tensor = |values: &[f32], shape: [usize; 2]| {
-                Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
-            };
-            let ours = pairwise_relu(tensor(&a, [q, d]), tensor(&b, [n, d]), tensor(&w, [d, 1]));
-            let ours = ours.into_data().try_into_vec::<f32>().unwrap();
-            for user in 0..q {
-                for item in 0..n {
-                    let terms = (0..d).map(|at| w[at] * (a[user * d + at] + b[item * d + at]).max(0.0));
-                    let expected: f32 = terms.sum();
-                    let got = ours[user * n + item];
-                    assert!((got - expected).abs() < 1e-5, "{q} {n} {d}: {got} for {expected}");
-                }
+        same_on_any_cpu("sums over pairs", || [(1, 1, 1), (9, 7, 3), (17, 33, 25), (3, 70, 8)].map(pairs));
+    }
+
+    /// Compares the sums with three loops, and returns their bits.
+    fn pairs((q, n, d): (usize, usize, usize)) -> Vec<u32> {
+        let numbers = |n: usize, by: usize| (0..n).map(|at| ((at * by % 13) as f32 - 6.0) / 7.0).collect::<Vec<_>>();
+        let (a, b, w) = (numbers(q * d, 5), numbers(n * d, 7), numbers(d, 3));
+        let tensor = |values: &[f32], shape: [usize; 2]| {
+            Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
+        };
+        let ours = pairwise_relu(tensor(&a, [q, d]), tensor(&b, [n, d]), tensor(&w, [d, 1]));
+        let ours = ours.into_data().try_into_vec::<f32>().unwrap();
+        for user in 0..q {
+            for item in 0..n {
+                let terms = (0..d).map(|at| w[at] * (a[user * d + at] + b[item * d + at]).max(0.0));
+                let expected: f32 = terms.sum();
+                let got = ours[user * n + item];
+                assert!((got - expected).abs() < 1e-5, "{q} {n} {d}: {got} for {expected}");
             }
         }
+        ours.into_iter().map(f32::to_bits).collect()
     }
 }

@@ -13,7 +13,7 @@
 //! step with it.
 //!
 //! **Invariant**: what it cannot express is refused, never trained as something else; sums run in an order that follows
-//! from the batch's length alone: the same device always gives the same bytes.
+//! from the batch's length alone: any CPU gives the same bytes, and a GPU always its own.
 
 mod cpu;
 mod gpu;

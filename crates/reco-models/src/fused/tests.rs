@@ -7,7 +7,7 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
-use reco_core::testing::{Feedback, checkerboard, left_out};
+use reco_core::testing::{Feedback, checkerboard, digest, left_out, same_on_any_cpu};
 use reco_core::{DeviceChoice, Run, Silent};
 
 use super::*;
@@ -250,5 +250,49 @@ fn the_same_seed_gives_the_same_bytes() {
             };
             assert_eq!(trained(), trained(), "{} {}", description.name, device.name());
         }
+    }
+}
+
+/// Weights and losses after five epochs on the CPU, in which rows miss steps: the first eight steps on one core, the
+/// next on all.
+fn trained(description: &Description, embedding_size: usize) -> (Vec<f32>, Vec<(f64, f64)>) {
+    let world = World::new(description, &Device::flex(), embedding_size, 40, OptimizerKind::Adam);
+    let mut fused = world.fused();
+    let losses =
+        (1..=5).map(|epoch| world.epoch(&mut *fused, &shuffled(world.columns.len(), 9, epoch)[..150])).collect();
+    (weights(&fused.network()).concat(), losses)
+}
+
+#[test]
+fn a_training_is_the_same_on_any_cpu() {
+    let trainings = same_on_any_cpu("fused training", || {
+        let names_and_sizes = NETWORKS.iter().chain([&two_tower::NETWORK]).zip([50, 25, 50, 3, 17]);
+        names_and_sizes
+            .map(|(description, embedding_size)| {
+                let (weights, losses) = trained(description, embedding_size);
+                (description.name, weights.into_iter().map(f32::to_bits).collect::<Vec<_>>(), losses)
+            })
+            .collect::<Vec<_>>()
+    });
+    let found: Vec<_> =
+        trainings.into_iter().map(|(name, bits, _)| (name, digest(bits.into_iter().map(f32::from_bits)))).collect();
+    let expected = [
+        ("collaborative", "a27072659d4c6d61"),
+        ("neural", "4ee6ba0bb1082f8b"),
+        ("hybrid", "340aa325c712229f"),
+        ("two-tower", "fd9748f2a80993d8"),
+    ];
+    assert!(found.iter().map(|(name, digest)| (*name, digest.as_str())).eq(expected), "{found:?}");
+}
+
+#[test]
+fn a_training_is_the_same_on_any_number_of_threads() {
+    let on = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| trained(&NETWORKS[2], 25))
+    };
+    let one = on(1);
+    for n_threads in [2, 3, 8] {
+        assert_eq!(on(n_threads), one, "{n_threads} threads");
     }
 }

@@ -5,7 +5,7 @@
 //! **Invariant**: padding stays 0: a weight whose gradient and moments are 0 does not move.
 
 use pulp::Simd;
-use reco_core::vectors::padded;
+use reco_core::lanes::{mul_add, padded, vectors};
 
 use crate::adam::{Adam, BETA_1, BETA_2, Clock, EPSILON, Met, MissedSteps};
 
@@ -40,25 +40,32 @@ impl RowStates {
         rows.flat_map(|row| row[which * self.stride..][..self.width].iter().copied()).collect()
     }
 
-    /// The weight of a row, padded.
+    /// The weight of a row, in whole vectors.
     #[inline(always)]
-    pub(super) fn row(&self, row: u32) -> &[f32] {
-        &self.values[row as usize * 3 * self.stride..][..self.stride]
+    pub(super) fn row<S: Simd>(&self, row: u32) -> &[f32] {
+        &self.values[row as usize * 3 * self.stride..][..self.whole::<S>()]
     }
 
-    /// Weight, first and second moment of a row.
+    /// Weight, first and second moment of a row, in whole vectors.
     #[inline(always)]
-    fn state(&mut self, row: u32) -> [&mut [f32]; 3] {
-        let all = &mut self.values[row as usize * 3 * self.stride..][..3 * self.stride];
-        let (w, moments) = all.split_at_mut(self.stride);
-        let (m, v) = moments.split_at_mut(self.stride);
-        [w, m, v]
+    fn state<S: Simd>(&mut self, row: u32) -> [&mut [f32]; 3] {
+        let (stride, whole) = (self.stride, self.whole::<S>());
+        let all = &mut self.values[row as usize * 3 * stride..][..3 * stride];
+        let (w, moments) = all.split_at_mut(stride);
+        let (m, v) = moments.split_at_mut(stride);
+        [w, m, v].map(|one| &mut one[..whole])
+    }
+
+    /// The numbers of the vectors that a row takes on this CPU.
+    #[inline(always)]
+    pub(super) fn whole<S: Simd>(&self) -> usize {
+        vectors::<S>(self.width) * S::F32_LANES
     }
 
     /// One step on a row whose gradient is `gradient`.
     #[inline(always)]
     pub(super) fn update<S: Simd>(&mut self, simd: S, row: u32, gradient: &[f32], rate: f32) {
-        let [w, m, v] = self.state(row);
+        let [w, m, v] = self.state::<S>(row);
         step(simd, [w, m, v], gradient, rate);
     }
 
@@ -69,13 +76,13 @@ impl RowStates {
         let (s0, s1, s2) = (simd.splat_f32s(s0), simd.splat_f32s(s1), simd.splat_f32s(s2));
         let (decay_m, decay_v) = (simd.splat_f32s(missed.decay[0]), simd.splat_f32s(missed.decay[1]));
         let epsilon = simd.splat_f32s(EPSILON as f32);
-        let [w, m, v] = self.state(row);
+        let [w, m, v] = self.state::<S>(row);
         let vectors = S::as_mut_simd_f32s(w).0.iter_mut().zip(S::as_mut_simd_f32s(m).0).zip(S::as_mut_simd_f32s(v).0);
         for ((w, m), v) in vectors {
             let root = simd.sqrt_f32s(*v);
             let denominator = simd.add_f32s(root, epsilon);
             let rho = simd.div_f32s(root, denominator);
-            let series = simd.mul_add_e_f32s(simd.mul_add_e_f32s(rho, s2, s1), rho, s0);
+            let series = mul_add(simd, mul_add(simd, rho, s2, s1), rho, s0);
             *w = simd.sub_f32s(*w, simd.mul_f32s(simd.div_f32s(*m, denominator), series));
             *m = simd.mul_f32s(*m, decay_m);
             *v = simd.mul_f32s(*v, decay_v);
@@ -92,8 +99,8 @@ pub(super) fn step<S: Simd>(simd: S, [w, m, v]: [&mut [f32]; 3], gradient: &[f32
     let gradients = S::as_simd_f32s(gradient).0;
     let vectors = S::as_mut_simd_f32s(w).0.iter_mut().zip(S::as_mut_simd_f32s(m).0).zip(S::as_mut_simd_f32s(v).0);
     for (((w, m), v), g) in vectors.zip(gradients) {
-        *m = simd.mul_add_e_f32s(*m, beta_1, simd.mul_f32s(*g, rest_1));
-        *v = simd.mul_add_e_f32s(*v, beta_2, simd.mul_f32s(simd.mul_f32s(*g, *g), rest_2));
+        *m = mul_add(simd, *m, beta_1, simd.mul_f32s(*g, rest_1));
+        *v = mul_add(simd, *v, beta_2, simd.mul_f32s(simd.mul_f32s(*g, *g), rest_2));
         let denominator = simd.add_f32s(simd.sqrt_f32s(*v), epsilon);
         *w = simd.sub_f32s(*w, simd.div_f32s(simd.mul_f32s(*m, rate), denominator));
     }

@@ -2,7 +2,7 @@
 //!
 //! Vectors have the width of the processor's. Does not know GPUs.
 //!
-//! **Invariant**: the result does not depend on the number of threads. A batch is divided into shares by its length
+//! **Invariant**: the result depends neither on that width nor on the number of threads. A batch is divided into shares by its length
 //! alone; gradients are summed row by row within a share, then over shares in their order, and over the places of an
 //! embedding row in theirs.
 
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::{Device, Tensor};
 use pulp::Arch;
 use rayon::prelude::*;
-use reco_core::vectors::padded;
+use reco_core::lanes::{arch, padded};
 use reco_core::{FitError, Run};
 
 use self::adam::{MetRows, RowStates};
@@ -115,7 +115,7 @@ impl OnCpu {
         batch_size: usize,
         run: &Run<'_>,
     ) -> Result<(f64, f64), FitError> {
-        let arch = Arch::new();
+        let arch = arch();
         let (mut error, mut share, mut waiting) = (0.0, 0.0, 0);
         for rows in order.chunks(batch_size) {
             if waiting >= ROWS_BETWEEN_LOOKS {
@@ -203,7 +203,7 @@ impl Learner for OnCpu {
     }
 
     fn network(&mut self) -> Network {
-        Arch::new().dispatch(step::Settle { fused: self });
+        arch().dispatch(step::Settle { fused: self });
         self.with(0)
     }
 

@@ -5,7 +5,7 @@
 //! **Invariant**: a share's gradients depend on its own rows alone.
 
 use pulp::{Simd, WithSimd};
-use reco_core::vectors::padded;
+use reco_core::lanes::{dots, mul_add};
 
 use super::adam::{self, MetRows};
 use super::{BLOCK, OnCpu, SHARES, Tower, zeros};
@@ -269,7 +269,7 @@ impl WithSimd for UpdateRows<'_> {
         let all: [&Share; SHARES] = std::array::from_fn(|at| &shares[at.min(shares.len() - 1)]);
         let (of_shares, columns) = match *reader {
             Reader::Product { product, factor } => {
-                (all.map(|share| &share.products[product][factor]), 0..padded(states.width()))
+                (all.map(|share| &share.products[product][factor]), 0..states.whole::<S>())
             }
             // Side by side, as the layer read them.
             Reader::Layer { layer, from } => (all.map(|share| &share.layers[layer].input), from..from + states.width()),
@@ -324,7 +324,7 @@ impl OnCpu {
         let Share { products, found, layers, scalars, sums, .. } = share;
         for (layer, (own, of)) in layers.iter_mut().zip(self.layers.iter().zip(&architecture.layers)) {
             for (row, to) in rows.iter().zip(from..) {
-                self.input(&of.inputs, columns, *row as usize, layer.input.row_mut(to));
+                self.input::<S>(&of.inputs, columns, *row as usize, layer.input.row_mut(to));
             }
             let hidden = Rows { matrix: &mut layer.hidden, from: 0 };
             product(simd, n, Rows { matrix: &layer.input, from }, &own.weight[0], &own.bias[0], hidden);
@@ -337,23 +337,24 @@ impl OnCpu {
         for ((product, found), weight) in architecture.products.iter().zip(&mut *found).zip(weights) {
             let [users, items] = product.towers.map(|tower| &self.tables[tower].states);
             for ((row, found), predicted) in rows.iter().zip(found).zip(&mut predicted) {
-                let (a, b) = (users.row(columns.users[*row as usize]), items.row(columns.items[*row as usize]));
+                let (a, b) =
+                    (users.row::<S>(columns.users[*row as usize]), items.row::<S>(columns.items[*row as usize]));
                 *found = Found::of(simd, product.of.similarity, a, b);
                 *predicted += weight * found.value;
             }
         }
         for ((row, at), (predicted, to)) in rows.iter().zip(0..).zip(predicted.iter().zip(&mut slopes)) {
             let row = *row as usize;
-            let mut joined = zero;
+            let mut joined = 0.0;
             for (layer, own) in layers.iter_mut().zip(&self.output.layers) {
                 let weights = S::as_simd_f32s(&own[0]).0;
-                for (h, w) in S::as_mut_simd_f32s(layer.hidden.row_mut(at)).0.iter_mut().zip(weights) {
-                    *h = simd.max_f32s(*h, zero);
-                    joined = simd.mul_add_e_f32s(*h, *w, joined);
-                }
+                let hidden = S::as_mut_simd_f32s(layer.hidden.row_mut(at)).0;
+                hidden.iter_mut().for_each(|h| *h = simd.max_f32s(*h, zero));
+                let [sum] = dots(simd, [[hidden, weights]]);
+                joined += sum;
             }
             let y = columns.targets[row];
-            let error = predicted + simd.reduce_sum_f32s(joined) + bias - y;
+            let error = predicted + joined + bias - y;
             let slope = if error == 0.0 { 0.0 } else { weight * error.signum() };
             errors[0] += f64::from(error.abs());
             errors[1] += f64::from(error.abs() / y.abs().max(1e-7));
@@ -366,7 +367,7 @@ impl OnCpu {
                 let biases = S::as_mut_simd_f32s(&mut layer.bias).0;
                 let hidden = S::as_mut_simd_f32s(layer.hidden.row_mut(at)).0;
                 for (((h, w), output), bias) in hidden.iter_mut().zip(weights).zip(outputs).zip(biases) {
-                    *output = simd.mul_add_e_f32s(slope, *h, *output);
+                    *output = mul_add(simd, slope, *h, *output);
                     let passes = simd.greater_than_f32s(*h, zero);
                     *h = simd.select_f32s(passes, simd.mul_f32s(slope, *w), zero);
                     *bias = simd.add_f32s(*bias, *h);
@@ -379,7 +380,8 @@ impl OnCpu {
             let [users, items] = product.towers.map(|tower| &self.tables[tower].states);
             let ([to_a, to_b], mut of_weight) = (to, *scalar);
             for ((row, to), (found, slope)) in rows.iter().zip(from..).zip(found.iter().zip(&slopes)) {
-                let (a, b) = (users.row(columns.users[*row as usize]), items.row(columns.items[*row as usize]));
+                let (a, b) =
+                    (users.row::<S>(columns.users[*row as usize]), items.row::<S>(columns.items[*row as usize]));
                 of_weight += slope * found.value;
                 found.back(simd, a, b, slope * weight, to_a.row_mut(to), to_b.row_mut(to));
             }
@@ -396,12 +398,12 @@ impl OnCpu {
 
     /// Writes the input of a layer for a row.
     #[inline(always)]
-    fn input(&self, inputs: &[Segment], columns: &Columns, row: usize, to: &mut [f32]) {
+    fn input<S: Simd>(&self, inputs: &[Segment], columns: &Columns, row: usize, to: &mut [f32]) {
         for Segment { source, from, width } in inputs {
             let values = match source {
                 Source::Tower(at) => {
                     let Tower { states, side, .. } = &self.tables[*at];
-                    states.row(if *side == Side::User { columns.users[row] } else { columns.items[row] })
+                    states.row::<S>(if *side == Side::User { columns.users[row] } else { columns.items[row] })
                 }
                 Source::Features => self.features.row(columns.items[row] as usize),
                 Source::Contexts => columns.contexts.row(row),
@@ -432,14 +434,8 @@ struct Found {
 impl Found {
     #[inline(always)]
     fn of<S: Simd>(simd: S, similarity: Similarity, a: &[f32], b: &[f32]) -> Self {
-        let zero = simd.splat_f32s(0.0);
-        let (mut dot, mut aa, mut bb) = (zero, zero, zero);
-        for (a, b) in S::as_simd_f32s(a).0.iter().zip(S::as_simd_f32s(b).0) {
-            dot = simd.mul_add_e_f32s(*a, *b, dot);
-            aa = simd.mul_add_e_f32s(*a, *a, aa);
-            bb = simd.mul_add_e_f32s(*b, *b, bb);
-        }
-        let (dot, aa, bb) = (simd.reduce_sum_f32s(dot), simd.reduce_sum_f32s(aa), simd.reduce_sum_f32s(bb));
+        let [a, b] = [a, b].map(|row| S::as_simd_f32s(row).0);
+        let [dot, aa, bb] = dots(simd, [[a, b], [a, a], [b, b]]);
         if similarity == Similarity::Dot {
             return Self { value: dot, scale: 1.0, shrink: [0.0; 2] };
         }
@@ -457,8 +453,8 @@ impl Found {
         let rows = S::as_simd_f32s(a).0.iter().zip(S::as_simd_f32s(b).0);
         let gradients = S::as_mut_simd_f32s(to_a).0.iter_mut().zip(S::as_mut_simd_f32s(to_b).0);
         for ((a, b), (to_a, to_b)) in rows.zip(gradients) {
-            *to_a = simd.mul_add_e_f32s(*b, scale, simd.mul_f32s(*a, shrink_a));
-            *to_b = simd.mul_add_e_f32s(*a, scale, simd.mul_f32s(*b, shrink_b));
+            *to_a = mul_add(simd, *b, scale, simd.mul_f32s(*a, shrink_a));
+            *to_b = mul_add(simd, *a, scale, simd.mul_f32s(*b, shrink_b));
         }
     }
 }
