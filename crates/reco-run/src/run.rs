@@ -14,6 +14,7 @@ use reco_report::Results;
 use serde::Serialize;
 
 use crate::lock::{self, Lock};
+use crate::manifest::Hashed;
 use crate::models;
 use crate::place::refuse_inputs_inside;
 use crate::stage::{Context, position, repeated, report, train};
@@ -70,7 +71,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     let places: Vec<PathBuf> = experiment.repetitions.iter().map(|one| out.join(&one.label)).collect();
     // The folder of a repetition may be named alone by another run, so it is locked too.
     let lock = places.iter().fold(Lock::of(out), |lock, place| lock.and(place));
-    let whole = within(experiment, out, out, &lock, options);
+    let hashed = Hashed::default();
+    let whole = within(experiment, out, out, &hashed, &lock, options);
     let contexts = contexts(&whole, &places);
     let reports = stages.iter().any(|stage| stage.name == report::ENTRY.name);
 
@@ -150,6 +152,7 @@ fn work_through(contexts: &[Context<'_>], stages: &[StageEntry], work: &mut Vec<
             context.progress.repetition(label, row + 1, contexts.len());
         }
         for stage in stages {
+            context.hashed.forget();
             work.extend((stage.run)(context)?);
         }
     }
@@ -161,11 +164,12 @@ pub(crate) fn within<'a>(
     experiment: &'a Experiment,
     out: &'a Path,
     tables: &'a Path,
+    hashed: &'a Hashed,
     lock: &'a Lock,
     options: &RunOptions<'a>,
 ) -> Context<'a> {
     let RunOptions { raw, force, command, progress, .. } = *options;
-    Context { experiment, raw, out, tables, repetition: None, force, command, progress, lock }
+    Context { experiment, raw, out, tables, repetition: None, force, command, progress, hashed, lock }
 }
 
 /// The folders that `stages` make in `context`.

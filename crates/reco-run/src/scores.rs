@@ -16,6 +16,7 @@ use reco_report::Results;
 use serde::Serialize;
 
 use crate::lock::Lock;
+use crate::manifest::Hashed;
 use crate::run::{folders, refuse_foreign, within};
 use crate::stage::{Ruler, position, report, users};
 use crate::{Experiment, RunError, RunOptions};
@@ -83,12 +84,13 @@ pub fn measure_scores(
         return Err(RunError::Scores { path, reason, hint });
     }
     let per_user = scores.per_user.map(TableOutput::at).transpose()?;
-    let lock = Lock::of(options.out).and(&out);
-    let context = within(experiment, &out, &tables, &lock, options);
+    let (hashed, lock) = (Hashed::default(), Lock::of(options.out).and(&out));
+    let context = within(experiment, &out, &tables, &hashed, &lock, options);
     let stages = &crate::STAGES[..position("train")?];
     let replaced: Vec<_> = folders(&context, stages).into_iter().map(|folder| (&context, folder)).collect();
     refuse_foreign(&replaced)?;
     for stage in stages {
+        hashed.forget();
         (stage.run)(&context)?;
     }
     let ruler = Ruler::new(&context)?;
