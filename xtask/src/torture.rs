@@ -49,8 +49,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PART:NUMBER")]
     only: Option<String>,
     /// Instead of all this, let the coverage-guided fuzzer look for what breaks a reader, so many seconds each (600, if
-    /// none are given); readers may follow: csv, json-lines, parquet, workbook, zip, toml; and experiment, which takes
-    /// long to build
+    /// none are given); readers may follow: csv, json-lines, parquet, workbook, zip, toml, weights; and experiment,
+    /// all-weights and manifest, which take long to build
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "600")]
     fuzz: Option<u64>,
     /// Readers to fuzz

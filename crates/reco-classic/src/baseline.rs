@@ -7,20 +7,17 @@
 //! **Invariant**: a user or an item without training rows has a bias of 0; a visitor whose history is a user's rows
 //! gets that user's scores.
 
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Requirement,
-    Run, ScoreError, ScoreKind, Scores, Term, Train, Who,
+    Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::error::Interrupted;
 use crate::rating_matrix::{Entry, Stars, in_stars};
-use crate::saved;
 use crate::terms::{self, part};
 
 const NAME: &str = "baseline";
@@ -53,8 +50,7 @@ pub(crate) fn not_negative(place: &str, key: &str, value: f64) -> Result<(), Opt
 }
 
 /// What users and items add to the mean.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Biases {
     /// The mean of all stars.
     pub(crate) mean: f64,
@@ -104,14 +100,23 @@ impl Biases {
         1 + self.users.len() + self.items.len()
     }
 
+    /// Adds them to `weights`.
+    pub(crate) fn save(&self, weights: Weights) -> Weights {
+        weights.with("mean", &[], [self.mean]).with("users.bias", &[self.users.len()], self.users.iter().copied()).with(
+            "items.bias",
+            &[self.items.len()],
+            self.items.iter().copied(),
+        )
+    }
+
+    /// Takes out what [`Biases::save`] added.
+    ///
     /// # Errors
-    /// In words: the numbers of biases are not those of the catalogue's users and items.
-    pub(crate) fn check(&self, catalogue: &Catalogue) -> Result<(), String> {
-        let (n_users, n_items) = (self.users.len(), self.items.len());
-        if (n_users, n_items) != (catalogue.n_users(), catalogue.n_items()) {
-            return Err(format!("it has biases of `{n_users}` users and `{n_items}` items"));
-        }
-        Ok(())
+    /// As [`Weights::take`].
+    pub(crate) fn load(weights: &mut Weights, catalogue: &Catalogue) -> Result<Self, LoadError> {
+        let mean = weights.take_one("mean")?;
+        let users = weights.take("users.bias", &[catalogue.n_users()])?;
+        Ok(Self { mean, users, items: weights.take("items.bias", &[catalogue.n_items()])? })
     }
 }
 
@@ -142,9 +147,13 @@ impl Approach for Baseline {
         Ok(Box::new(Model { biases, options: *self, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let biases: Biases = saved::load(folder, NAME, catalogue)?;
-        biases.check(catalogue).map_err(|reason| saved::refuse(folder, NAME, reason))?;
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        _: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
+        let biases = Biases::load(weights, catalogue)?;
         Ok(Box::new(Model { biases, options: *self, catalogue: Arc::clone(catalogue) }))
     }
 }
@@ -199,8 +208,8 @@ impl Fitted for Model {
         self.biases.len()
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        saved::save(folder, NAME, &self.catalogue, &self.biases)
+    fn save(&self) -> Result<Weights, ScoreError> {
+        Ok(self.biases.save(Weights::new(NAME, &self.catalogue)))
     }
 }
 
@@ -264,6 +273,8 @@ mod tests {
             "[[approach]] baseline: `reg_u` is `-1`\nhint: it is a number from 0"
         );
         let biases = Biases { mean: 3.0, users: vec![0.0; 2], items: vec![0.0; 2] };
-        assert_eq!(biases.check(&catalogue(2, 3)).unwrap_err(), "it has biases of `2` users and `2` items");
+        let mut weights = biases.save(Weights::new(NAME, &catalogue(2, 3)));
+        let error = Biases::load(&mut weights, &catalogue(2, 3)).unwrap_err().to_string();
+        assert!(error.contains("its `items.bias` is `F64 [2]`, and should be `F64 [3]`"), "{error}");
     }
 }

@@ -9,23 +9,20 @@
 //! **Invariant**: a user who rated none of the profile's items is in no cluster and gets the baseline; a visitor whose
 //! history is a user's rows gets that user's scores.
 
-use std::error::Error;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Requirement, Run,
-    ScoreError, ScoreKind, Scores, Train, Who,
+    ScoreError, ScoreKind, Scores, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{Baseline, Biases, not_negative};
 use crate::k_means;
 use crate::rating_matrix::{Entry, Stars, in_stars};
-use crate::saved;
 use crate::terms::{self, part};
 
 const NAME: &str = "clusters";
@@ -115,9 +112,13 @@ impl Approach for Clusters {
         Ok(Box::new(Model { kinds, options: *self, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let kinds: Kinds = saved::load(folder, NAME, catalogue)?;
-        kinds.check(catalogue).map_err(|reason| saved::refuse(folder, NAME, reason))?;
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        _: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
+        let kinds = Kinds::load(weights, catalogue)?;
         Ok(Box::new(Model { kinds, options: *self, catalogue: Arc::clone(catalogue) }))
     }
 }
@@ -150,8 +151,6 @@ fn most_rated(stars: &Stars, n: usize) -> Vec<usize> {
 }
 
 /// What was learned.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Kinds {
     biases: Biases,
     /// The items whose ratings make a profile, in catalogue order.
@@ -188,17 +187,43 @@ impl Kinds {
         (!is_empty).then_some(profile)
     }
 
-    fn check(&self, catalogue: &Catalogue) -> Result<(), String> {
-        self.biases.check(catalogue)?;
+    fn save(&self, weights: Weights) -> Weights {
+        let (n_clusters, n_profile_items) = (self.centroids.len(), self.profile_items.len());
+        // There are fewer items and clusters than 2^31; no cluster is -1.
+        let items = self.profile_items.iter().map(|item| *item as u32);
+        let users = self.users.iter().map(|cluster| cluster.map_or(-1, |cluster| cluster as i32));
+        self.biases
+            .save(weights)
+            .with("profile.item", &[n_profile_items], items)
+            .with("clusters.profile", &[n_clusters, n_profile_items], self.centroids.iter().flatten().copied())
+            .with(
+                "clusters.deviation",
+                &[n_clusters, self.biases.items.len()],
+                self.deviations.iter().flatten().copied(),
+            )
+            .with("users.cluster", &[self.users.len()], users)
+    }
+
+    fn load(weights: &mut Weights, catalogue: &Catalogue) -> Result<Self, LoadError> {
         let (n_users, n_items) = (catalogue.n_users(), catalogue.n_items());
-        let n_clusters = self.centroids.len();
-        let fits = self.users.len() == n_users
-            && self.deviations.len() == n_clusters
-            && self.deviations.iter().all(|items| items.len() == n_items)
-            && self.centroids.iter().all(|profile| profile.len() == self.profile_items.len())
-            && self.users.iter().flatten().all(|cluster| *cluster < n_clusters)
-            && self.profile_items.iter().all(|item| *item < n_items);
-        if fits { Ok(()) } else { Err(format!("its `{n_clusters}` clusters do not fit the catalogue")) }
+        let (n_clusters, n_profile_items) = (weights.n_rows("clusters.profile")?, weights.n_rows("profile.item")?);
+        let users: Vec<i32> = weights.take("users.cluster", &[n_users])?;
+        let items: Vec<u32> = weights.take("profile.item", &[n_profile_items])?;
+        let is_cluster = |cluster: &i32| *cluster == -1 || usize::try_from(*cluster).is_ok_and(|one| one < n_clusters);
+        let fits = n_clusters <= n_users
+            && users.iter().all(is_cluster)
+            && items.is_sorted_by(|a, b| a < b)
+            && items.last().is_none_or(|item| (*item as usize) < n_items);
+        if !fits {
+            return Err(LoadError::Weights { reason: format!("its `{n_clusters}` clusters do not fit the catalogue") });
+        }
+        Ok(Self {
+            biases: Biases::load(weights, catalogue)?,
+            centroids: weights.take_rows("clusters.profile", n_clusters, n_profile_items)?,
+            deviations: weights.take_rows("clusters.deviation", n_clusters, n_items)?,
+            profile_items: items.into_iter().map(|item| item as usize).collect(),
+            users: users.into_iter().map(|cluster| usize::try_from(cluster).ok()).collect(),
+        })
     }
 }
 
@@ -268,8 +293,8 @@ impl Fitted for Model {
         biases.len() + centroids.iter().chain(deviations).map(Vec::len).sum::<usize>() + users.len()
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        saved::save(folder, NAME, &self.catalogue, &self.kinds)
+    fn save(&self) -> Result<Weights, ScoreError> {
+        Ok(self.kinds.save(Weights::new(NAME, &self.catalogue)))
     }
 }
 

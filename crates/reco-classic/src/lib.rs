@@ -28,7 +28,6 @@ mod popularity;
 mod profile;
 mod random;
 mod rating_matrix;
-mod saved;
 mod similarity;
 mod svd;
 mod terms;

@@ -4,17 +4,14 @@
 //!
 //! **Invariant**: one count per item of the catalogue. Counts are exact as scores up to 2²⁴ rows an item.
 
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{
     Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
-    ScoreKind, Scores, Train,
+    ScoreKind, Scores, Train, Weights,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::saved;
 use crate::terms::part;
 
 const NAME: &str = "popularity";
@@ -38,12 +35,13 @@ impl Approach for Popularity {
         Ok(Box::new(Counts { counts, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let counts: Vec<u32> = saved::load(folder, NAME, catalogue)?;
-        if counts.len() != catalogue.n_items() {
-            let reason = format!("it has `{}` counts for `{}` items", counts.len(), catalogue.n_items());
-            return Err(saved::refuse(folder, NAME, reason));
-        }
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        _: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
+        let counts = weights.take("items.count", &[catalogue.n_items()])?;
         Ok(Box::new(Counts { counts, catalogue: Arc::clone(catalogue) }))
     }
 }
@@ -85,8 +83,9 @@ impl Fitted for Counts {
         self.counts.len()
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        saved::save(folder, NAME, &self.catalogue, &self.counts)
+    fn save(&self) -> Result<Weights, ScoreError> {
+        let counts = self.counts.iter().copied();
+        Ok(Weights::new(NAME, &self.catalogue).with("items.count", &[self.counts.len()], counts))
     }
 }
 
@@ -121,15 +120,14 @@ mod tests {
 
     #[test]
     fn refuses_the_weights_of_another_and_counts_that_do_not_fit() {
-        let folder = std::env::temp_dir().join(format!("reco-popularity-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
         let catalogue = Arc::new(catalogue(2, 3));
         let run = Run { seed: 1, device: DeviceChoice::Auto, progress: &Silent };
-        let refusal = || Popularity {}.load(&folder, &catalogue, &run).err().unwrap().to_string();
-        saved::save(&folder, NAME, &catalogue, [1, 2]).unwrap();
-        assert!(refusal().contains("`2` counts for `3` items"), "{}", refusal());
-        saved::save(&folder, "random", &catalogue, [1, 2, 3]).unwrap();
-        assert!(refusal().contains("version `2` of `random`"), "{}", refusal());
-        std::fs::remove_dir_all(&folder).unwrap();
+        let refusal = |weights| {
+            reco_core::AnyApproach::load(&Popularity {}, weights, &catalogue, &run).err().unwrap().to_string()
+        };
+        let two = refusal(Weights::new(NAME, &catalogue).with("items.count", &[2], [1_u32, 2]));
+        assert!(two.contains("its `items.count` is `U32 [2]`, and should be `U32 [3]`"), "{two}");
+        let other = refusal(Weights::new("random", &catalogue).with("items.count", &[3], [1_u32, 2, 3]));
+        assert!(other.contains("version `1` of `random`"), "{other}");
     }
 }

@@ -11,18 +11,14 @@
 //!
 //! **Invariant**: an empty profile gives everyone the items that most people enjoyed; every score is finite.
 
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
     Ablation, Approach, Catalogue, Cause, Explanation, Features, FitError, Fitted, Interactions, ItemIdx, LoadError,
-    Query, Recommender, Run, ScoreError, ScoreKind, Scores, Stated, Term, Train, Who,
+    Query, Recommender, Run, ScoreError, ScoreKind, Scores, Stated, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
-
-use crate::saved;
 
 const NAME: &str = "profile";
 
@@ -115,7 +111,6 @@ impl Enjoyed {
 }
 
 /// One column of the user features.
-#[derive(Serialize, Deserialize)]
 enum Attribute {
     /// One value of a text, `gender=F`: the lifts of those who have it.
     Value(Vec<f32>),
@@ -126,7 +121,7 @@ enum Attribute {
 impl Attribute {
     fn learn(column: usize, users: &Features, enjoyed: &Enjoyed, bands: usize) -> Self {
         let value = |user: usize| users.matrix().row(user)[column];
-        if users.names()[column].contains('=') {
+        if is_value(users, column) {
             return Self::Value(enjoyed.lifts(|user| f64::from(value(user))));
         }
         let mut values: Vec<f32> = (0..users.matrix().n_rows()).map(value).collect();
@@ -141,14 +136,33 @@ impl Attribute {
         Self::Bands(cuts, lifts)
     }
 
-    /// Whether it fits a catalogue of `n_items`.
-    fn fits(&self, n_items: usize) -> bool {
+    /// Adds it to `weights` as the attribute of a column of the user features: `attributes.<column>.lifts`, `[n_items]`
+    /// or `[n_bands, n_items]`, and for bands `attributes.<column>.cuts`, `[n_bands - 1]`.
+    fn save(&self, column: usize, weights: Weights) -> Weights {
+        let (lifts, cuts) = Self::names(column);
         match self {
-            Self::Value(lifts) => lifts.len() == n_items,
-            Self::Bands(cuts, lifts) => {
-                lifts.len() == cuts.len() + 1 && lifts.iter().all(|lifts| lifts.len() == n_items)
+            Self::Value(of_items) => weights.with(&lifts, &[of_items.len()], of_items.iter().copied()),
+            Self::Bands(at, of_bands) => {
+                let shape = [of_bands.len(), of_bands[0].len()];
+                let numbers = of_bands.iter().flatten().copied();
+                weights.with(&cuts, &[at.len()], at.iter().copied()).with(&lifts, &shape, numbers)
             }
         }
+    }
+
+    fn load(column: usize, weights: &mut Weights, catalogue: &Catalogue) -> Result<Self, LoadError> {
+        let (lifts, cuts) = Self::names(column);
+        let n_items = catalogue.n_items();
+        if is_value(&catalogue.user_features, column) {
+            return Ok(Self::Value(weights.take(&lifts, &[n_items])?));
+        }
+        let n_cuts = weights.n_rows(&cuts)?;
+        let cuts = weights.take(&cuts, &[n_cuts])?;
+        Ok(Self::Bands(cuts, weights.take_rows(&lifts, n_cuts + 1, n_items)?))
+    }
+
+    fn names(column: usize) -> (String, String) {
+        (format!("attributes.{column}.lifts"), format!("attributes.{column}.cuts"))
     }
 
     fn n_parameters(&self) -> usize {
@@ -157,6 +171,11 @@ impl Attribute {
             Self::Bands(cuts, lifts) => cuts.len() + lifts.iter().map(Vec::len).sum::<usize>(),
         }
     }
+}
+
+/// Whether a column of the user features is one value of a text, and no number.
+fn is_value(users: &Features, column: usize) -> bool {
+    users.names()[column].contains('=')
 }
 
 fn band_of(cuts: &[f32], value: f32) -> usize {
@@ -207,23 +226,25 @@ impl Approach for ProfileBased {
         Ok(Box::new(Alike { learned, catalogue: Arc::clone(catalogue) }))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let learned: Learned = saved::load(folder, NAME, catalogue)?;
-        let n_items = catalogue.n_items();
-        let fits = learned.shares.len() == n_items
-            && learned.attributes.len() == catalogue.user_features.names().len()
-            && learned.attributes.iter().all(|attribute| attribute.fits(n_items))
-            && learned.fans.len() == catalogue.item_features.names().len()
-            && learned.fans.iter().all(|lifts| lifts.len() == n_items);
-        if !fits {
-            return Err(saved::refuse(folder, NAME, "its features are not those of the catalogue".to_owned()));
-        }
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        _: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
+        let (n_attributes, n_features) = (catalogue.user_features.names().len(), catalogue.item_features.names().len());
+        let attributes = (0..n_attributes).map(|column| Attribute::load(column, weights, catalogue));
+        let learned = Learned {
+            attributes: attributes.collect::<Result<_, _>>()?,
+            like: weights.take_one("like")?,
+            shares: weights.take("items.share", &[catalogue.n_items()])?,
+            fans: weights.take_rows("features.fans", n_features, catalogue.n_items())?,
+        };
         Ok(Box::new(Alike { learned, catalogue: Arc::clone(catalogue) }))
     }
 }
 
 /// What is kept in the file: logs of factors, one for each item of the catalogue.
-#[derive(Serialize, Deserialize)]
 struct Learned {
     /// The log of `like_factor`.
     like: f32,
@@ -358,8 +379,13 @@ impl Fitted for Alike {
         shares.len() + attributes + fans.iter().map(Vec::len).sum::<usize>()
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        saved::save(folder, NAME, &self.catalogue, &self.learned)
+    fn save(&self) -> Result<Weights, ScoreError> {
+        let Learned { like, shares, attributes, fans } = &self.learned;
+        let weights = Weights::new(NAME, &self.catalogue)
+            .with("like", &[], [*like])
+            .with("items.share", &[shares.len()], shares.iter().copied())
+            .with("features.fans", &[fans.len(), shares.len()], fans.iter().flatten().copied());
+        Ok(attributes.iter().enumerate().fold(weights, |weights, (column, one)| one.save(column, weights)))
     }
 }
 

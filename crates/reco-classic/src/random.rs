@@ -5,18 +5,14 @@
 //! **Invariant**: the score of a (seed, user, item) is the same on any machine, in any batch; visitors are hashed by
 //! history.
 
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::random::{keyed_hash, keyed_row_hash, unit_interval};
 use reco_core::{
     Approach, Candidates, Catalogue, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
-    ScoreKind, Scores, Train, UserId, Who,
+    ScoreKind, Scores, Train, UserId, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
-
-use crate::saved;
 
 const NAME: &str = "random";
 
@@ -32,9 +28,13 @@ impl Approach for Random {
         Ok(Box::new(Draws { seed: run.seed, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let seed = saved::load(folder, NAME, catalogue)?;
-        Ok(Box::new(Draws { seed, catalogue: Arc::clone(catalogue) }))
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        _: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
+        Ok(Box::new(Draws { seed: weights.take_value("seed")?, catalogue: Arc::clone(catalogue) }))
     }
 }
 
@@ -88,8 +88,8 @@ impl Fitted for Draws {
         0
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        saved::save(folder, NAME, &self.catalogue, self.seed)
+    fn save(&self) -> Result<Weights, ScoreError> {
+        Ok(Weights::new(NAME, &self.catalogue).with_value("seed", self.seed))
     }
 }
 

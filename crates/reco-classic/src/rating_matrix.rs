@@ -6,12 +6,10 @@
 //! ratings; entries of a list are in catalogue order.
 
 use std::borrow::Cow;
-use std::path::Path;
 
-use reco_core::{Catalogue, FitError, Interactions, ItemIdx, LoadError, Requirement, Target, Train, UserIdx, Who};
-use serde::{Deserialize, Serialize};
-
-use crate::saved;
+use reco_core::{
+    Catalogue, FitError, Interactions, ItemIdx, LoadError, Requirement, Target, Train, UserIdx, Weights, Who,
+};
 
 /// The row of a user or an item, and a number: stars, or what a baseline leaves of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -152,58 +150,43 @@ impl Stars {
         }
     }
 
-    /// The form in which it is saved.
-    pub(crate) fn to_saved(&self) -> Saved {
-        let entries = &self.by_user.entries;
-        Saved {
-            ends: self.by_user.ends.clone(),
-            items: entries.iter().map(|entry| entry.row).collect(),
-            stars: entries.iter().map(|entry| entry.value).collect(),
-        }
+    /// Adds them to `weights`, user by user: `ratings.item` and `ratings.stars`, and as `users.end` where those of each
+    /// user end.
+    pub(crate) fn save(&self, weights: Weights) -> Weights {
+        let RatingMatrix { ends, entries } = &self.by_user;
+        weights
+            .with("users.end", &[ends.len()], ends.iter().map(|end| *end as u64))
+            .with("ratings.item", &[entries.len()], entries.iter().map(|entry| entry.row))
+            .with("ratings.stars", &[entries.len()], entries.iter().map(|entry| entry.value))
     }
 
-    /// Loads what `approach` saved in `folder`, for the same catalogue.
+    /// Takes out what [`Stars::save`] added, for the same catalogue.
     ///
     /// # Errors
-    /// Weights that are missing, damaged, another approach's or made for another catalogue.
-    pub(crate) fn load(folder: &Path, approach: &'static str, catalogue: &Catalogue) -> Result<Self, LoadError> {
-        let saved = saved::load(folder, approach, catalogue)?;
-        Self::from_saved(saved, catalogue).map_err(|reason| saved::refuse(folder, approach, reason))
-    }
-
-    /// Restores what was saved.
-    ///
-    /// # Errors
-    /// What is wrong, in words, where `saved` was not made by [`Stars::to_saved`] for such a catalogue.
-    pub(crate) fn from_saved(saved: Saved, catalogue: &Catalogue) -> Result<Self, String> {
-        let Saved { ends, items, stars } = saved;
-        let n = items.len();
+    /// As [`Weights::take`]; ratings that cannot be of that catalogue.
+    pub(crate) fn load(weights: &mut Weights, catalogue: &Catalogue) -> Result<Self, LoadError> {
+        let refuse = |reason| Err(LoadError::Weights { reason });
+        let n = weights.n_rows("ratings.item")?;
+        let ends: Vec<u64> = weights.take("users.end", &[catalogue.n_users()])?;
+        let items: Vec<u32> = weights.take("ratings.item", &[n])?;
+        let stars: Vec<f32> = weights.take("ratings.stars", &[n])?;
         let scale = catalogue.scale;
-        if n == 0 || stars.len() != n || ends.len() != catalogue.n_users() || ends.last() != Some(&n) {
-            return Err(format!("it has `{n}` items, `{}` stars and `{}` users", stars.len(), ends.len()));
+        if n == 0 || ends.last() != Some(&(n as u64)) || !ends.is_sorted() {
+            return refuse(format!("its `users.end` do not end at its `{n}` ratings"));
         }
-        if !ends.is_sorted() || items.iter().any(|&item| item as usize >= catalogue.n_items()) {
-            return Err("it names rows that the catalogue does not have".to_owned());
+        if items.iter().any(|&item| item as usize >= catalogue.n_items()) {
+            return refuse("it names rows that the catalogue does not have".to_owned());
         }
         if let Some(stars) = stars.iter().find(|&&stars| scale.rating(stars).is_err()) {
-            return Err(format!("`{stars}` stars are beyond the scale `{}` to `{}`", scale.min(), scale.max()));
+            return refuse(format!("`{stars}` stars are beyond the scale `{}` to `{}`", scale.min(), scale.max()));
         }
         let entries = items.into_iter().zip(stars).map(|(row, value)| Entry { row, value }).collect();
-        let by_user = RatingMatrix { ends, entries };
+        let by_user = RatingMatrix { ends: ends.into_iter().map(|end| end as usize).collect(), entries };
         if by_user.iter().any(|(_, list)| !list.is_sorted_by(|a, b| a.row < b.row)) {
-            return Err("a user's items are not in the catalogue's order".to_owned());
+            return refuse("a user's items are not in the catalogue's order".to_owned());
         }
         Ok(Self::from_users(by_user, catalogue.n_items()))
     }
-}
-
-/// All ratings, user by user.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Saved {
-    ends: Vec<usize>,
-    items: Vec<u32>,
-    stars: Vec<f32>,
 }
 
 /// Who asks, and what they have rated.
@@ -328,22 +311,35 @@ pub(crate) mod tests {
         assert_eq!(by_item, [vec![(0, 3.0)], vec![(2, 4.0)], vec![(0, 1.0)]]);
         assert_eq!((stars.len(), stars.mean), (3, 8.0 / 3.0));
         assert_eq!(stars.by_item.transposed(4), stars.by_user);
-        assert_eq!(Stars::from_saved(stars.to_saved(), &train.catalogue).unwrap(), stars);
+        let mut weights = stars.save(Weights::new("x", &train.catalogue));
+        assert_eq!(Stars::load(&mut weights, &train.catalogue).unwrap(), stars);
     }
 
     #[test]
     fn what_was_saved_otherwise_is_refused() {
         let train = train(2, 3, &[(0, 2, 1.0), (1, 0, 3.0), (1, 2, 3.0)]);
-        let saved = |change: fn(&mut Saved)| {
-            let mut saved = Stars::new(&train, "x").unwrap().to_saved();
-            change(&mut saved);
-            Stars::from_saved(saved, &train.catalogue).unwrap_err()
+        let stars = Stars::new(&train, "x").unwrap();
+        let refusal = |change: fn(Weights) -> Weights| {
+            let mut weights = change(stars.save(Weights::new("x", &train.catalogue)));
+            Stars::load(&mut weights, &train.catalogue).unwrap_err().to_string()
         };
-        assert_eq!(saved(|saved| saved.stars.truncate(2)), "it has `3` items, `2` stars and `2` users");
-        assert_eq!(saved(|saved| saved.items[2] = 3), "it names rows that the catalogue does not have");
-        assert_eq!(saved(|saved| saved.ends[0] = 4), "it names rows that the catalogue does not have");
-        assert_eq!(saved(|saved| saved.stars[0] = 9.0), "`9` stars are beyond the scale `1` to `5`");
-        assert_eq!(saved(|saved| saved.items[1] = 2), "a user's items are not in the catalogue's order");
+        for (change, expected) in [
+            (
+                (|weights| weights.with("ratings.stars", &[2], [1.0_f32, 3.0])) as fn(Weights) -> Weights,
+                "its `ratings.stars` is `F32 [2]`, and should be `F32 [3]`",
+            ),
+            (|weights| weights.with("ratings.item", &[3], [2_u32, 0, 3]), "rows that the catalogue does not have"),
+            (|weights| weights.with("users.end", &[2], [4_u64, 3]), "its `users.end` do not end at its `3` ratings"),
+            (|weights| weights.with("users.end", &[2], [1_u64, 2]), "its `users.end` do not end at its `3` ratings"),
+            (
+                |weights| weights.with("ratings.stars", &[3], [9.0_f32, 3.0, 3.0]),
+                "`9` stars are beyond the scale `1` to `5`",
+            ),
+            (|weights| weights.with("ratings.item", &[3], [2_u32, 2, 2]), "items are not in the catalogue's order"),
+        ] {
+            let refusal = refusal(change);
+            assert!(refusal.contains(expected), "{refusal}");
+        }
     }
 
     #[test]

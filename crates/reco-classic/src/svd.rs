@@ -6,9 +6,7 @@
 //!
 //! **Invariant**: a user or an item without training rows adds 0; a ranking's scores are those of `score`, to the bit.
 
-use std::error::Error;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::dot::{ItemTable, TableFormat};
@@ -16,7 +14,7 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Query, Ranking,
-    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Who,
+    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,15 +22,9 @@ use crate::baseline::not_negative;
 use crate::error::ClassicError;
 use crate::factors::{self, Embeddings, Factors, SgdOptions};
 use crate::rating_matrix::{Stars, in_stars};
-use crate::saved;
 use crate::terms::part;
 
 const NAME: &str = "svd";
-
-/// Rows of users, then their biases: 32-bit numbers, little-endian.
-const USERS: &str = "users.bin";
-/// The item table.
-const ITEMS: &str = "items.bin";
 
 /// The approach `svd`: matrix factorisation with biases (Koren, Bell, Volinsky 2009, equation 4).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,36 +93,21 @@ impl Approach for Svd {
         Ok(Box::new(Model::new(self.options(), mean, users, table, &train.catalogue)))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let Saved { mean, embedding_size, item_table } = saved::load(folder, NAME, catalogue)?;
-        let users =
-            saved::load_file(folder, USERS, NAME, |bytes| users_of(bytes, catalogue.n_users(), embedding_size))?;
-        let table = saved::load_file(folder, ITEMS, NAME, |bytes| {
-            ItemTable::from_bytes(bytes, catalogue.n_items(), embedding_size, item_table)
-        })?;
-        let options = SgdOptions { embedding_size, ..self.options() };
-        Ok(Box::new(Model::new(options, mean, users, table, catalogue)))
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        _: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
+        let (n_users, size) = (catalogue.n_users(), self.embedding_size.get());
+        let embeddings = Matrix::new(n_users, size, weights.take("users.embedding", &[n_users, size])?);
+        let users = Embeddings {
+            embeddings: embeddings.expect("a tensor has the shape that was asked for"),
+            biases: weights.take("users.bias", &[n_users])?,
+        };
+        let items = ItemTable::load(weights, catalogue.n_items(), size, self.item_table)?;
+        Ok(Box::new(Model::new(self.options(), weights.take_one("mean")?, users, items, catalogue)))
     }
-}
-
-/// What `weights.json` holds.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved {
-    mean: f32,
-    embedding_size: usize,
-    item_table: TableFormat,
-}
-
-fn users_of(bytes: &[u8], n_users: usize, embedding_size: usize) -> Option<Embeddings> {
-    let numbers = |bytes: &[u8]| -> Vec<f32> {
-        bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
-    };
-    let (embeddings, biases) = bytes.split_at_checked(n_users.checked_mul(embedding_size)?.checked_mul(4)?)?;
-    let embeddings = Matrix::new(n_users, embedding_size, numbers(embeddings))?;
-    let side = Embeddings { embeddings, biases: numbers(biases) };
-    let finite = side.embeddings.values().iter().chain(&side.biases).all(|number| number.is_finite());
-    (finite && biases.len() == 4 * n_users).then_some(side)
 }
 
 struct Model {
@@ -226,12 +203,13 @@ impl Fitted for Model {
         1 + rows * (1 + self.options.embedding_size)
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let (embedding_size, item_table) = (self.options.embedding_size, self.items.format());
-        saved::save(folder, NAME, &self.catalogue, Saved { mean: self.mean, embedding_size, item_table })?;
-        let numbers = self.users.embeddings.values().iter().chain(&self.users.biases);
-        saved::save_file(folder, USERS, &numbers.flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())?;
-        saved::save_file(folder, ITEMS, &self.items.to_bytes())
+    fn save(&self) -> Result<Weights, ScoreError> {
+        let Embeddings { embeddings, biases } = &self.users;
+        let weights = Weights::new(NAME, &self.catalogue)
+            .with("mean", &[], [self.mean])
+            .with("users.embedding", &[biases.len(), embeddings.n_columns()], embeddings.values().iter().copied())
+            .with("users.bias", &[biases.len()], biases.iter().copied());
+        Ok(self.items.save(weights))
     }
 }
 
@@ -292,19 +270,33 @@ mod tests {
     #[test]
     fn smaller_item_tables_are_near_and_load_as_they_were() {
         let exact = scores_of(&*fit(json!({})), 0);
-        let folder = std::env::temp_dir().join(format!("reco-svd-{}", std::process::id()));
         for format in ["f16", "int8"] {
             let options = json!({ "item_table": format });
             let fitted = fit(options.clone());
             let scores = scores_of(&*fitted, 0);
             assert!(scores != exact && scores.iter().zip(&exact).all(|(a, b)| (a - b).abs() < 0.01), "{scores:?}");
-            std::fs::create_dir_all(&folder).unwrap();
-            fitted.save(&folder).unwrap();
             let run = Run { seed: 1, device: reco_core::DeviceChoice::Auto, progress: &reco_core::Silent };
-            let loaded = (ENTRY.configure)(&options).unwrap().load(&folder, fitted.catalogue(), &run).unwrap();
+            let weights = Weights::from_bytes(&fitted.save().unwrap().to_bytes()).unwrap();
+            let loaded = (ENTRY.configure)(&options).unwrap().load(weights, fitted.catalogue(), &run).unwrap();
             assert_eq!(scores_of(&*loaded, 0), scores);
-            std::fs::remove_dir_all(&folder).unwrap();
         }
+    }
+
+    #[test]
+    fn whoever_reads_safetensors_can_compute_a_score() {
+        let fitted = fit(json!({ "embedding_size": 8 }));
+        let bytes = fitted.save().unwrap().to_bytes();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let numbers = |name: &str| -> Vec<f32> {
+            let data = file.tensor(name).unwrap().data();
+            data.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
+        };
+        assert_eq!(file.tensor("items.embedding").unwrap().shape(), [5, 8]);
+        let (users, items) = (numbers("users.embedding"), numbers("items.embedding"));
+        let (user, item) = (1, 3);
+        let tastes = users[user * 8..][..8].iter().zip(&items[item * 8..][..8]).map(|(p, q)| p * q).sum::<f32>();
+        let score = numbers("mean")[0] + numbers("users.bias")[user] + numbers("items.bias")[item] + tastes;
+        assert!((score - scores_of(&*fitted, user)[item]).abs() < 1e-5, "{score}");
     }
 
     #[test]

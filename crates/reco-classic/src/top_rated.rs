@@ -10,18 +10,15 @@
 //!
 //! **Invariant**: one finite score per item; an item without ratings has the mean of all.
 
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, LoadError, Query, Recommender, Run,
-    ScoreError, ScoreKind, Scores, Train,
+    ScoreError, ScoreKind, Scores, Train, Weights,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::saved;
 use crate::terms::part;
 
 const NAME: &str = "top-rated";
@@ -123,18 +120,19 @@ impl Approach for TopRated {
         Ok(Box::new(Best { learned, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let learned: Learned = saved::load(folder, NAME, catalogue)?;
-        if learned.scores.len() != catalogue.n_items() {
-            let reason = format!("it has `{}` scores for `{}` items", learned.scores.len(), catalogue.n_items());
-            return Err(saved::refuse(folder, NAME, reason));
-        }
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        _: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
+        let (rated, mean) = (weights.take_value("rated")?, weights.take_one("mean")?);
+        let learned = Learned { rated, mean, scores: weights.take("items.score", &[catalogue.n_items()])? };
         Ok(Box::new(Best { learned, catalogue: Arc::clone(catalogue) }))
     }
 }
 
 /// What is kept in the file.
-#[derive(Serialize, Deserialize)]
 struct Learned {
     /// Whether scores are stars.
     rated: bool,
@@ -186,8 +184,10 @@ impl Fitted for Best {
         self.learned.scores.len() + 1
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        saved::save(folder, NAME, &self.catalogue, &self.learned)
+    fn save(&self) -> Result<Weights, ScoreError> {
+        let Learned { rated, mean, scores } = &self.learned;
+        let weights = Weights::new(NAME, &self.catalogue).with_value("rated", rated).with("mean", &[], [*mean]);
+        Ok(weights.with("items.score", &[scores.len()], scores.iter().copied()))
     }
 }
 

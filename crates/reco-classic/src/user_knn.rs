@@ -8,14 +8,12 @@
 //! **Invariant**: a visitor is compared by the history alone; the number of threads changes no bit of a score.
 
 use std::borrow::Cow;
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender,
-    Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, parallel,
+    Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, parallel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +21,6 @@ use crate::baseline::Biases;
 use crate::error::Interrupted;
 use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, at_place, mean, place};
 use crate::rating_matrix::{Asker, Entry, RatingMatrix, Stars};
-use crate::saved;
 use crate::terms::{self, part};
 
 const NAME: &str = "user-knn";
@@ -49,8 +46,13 @@ impl Approach for UserKnn {
         Ok(Box::new(Model::new(self.0, Stars::new(train, NAME)?, &train.catalogue, run.progress)?))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let stars = Stars::load(folder, NAME, catalogue)?;
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        run: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
+        let stars = Stars::load(weights, catalogue)?;
         Ok(Box::new(Model::new(self.0, stars, catalogue, run.progress)?))
     }
 }
@@ -237,8 +239,8 @@ impl Fitted for Model {
         self.stars.len() + self.biases.as_ref().map_or(0, Biases::len)
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        saved::save(folder, NAME, &self.catalogue, self.stars.to_saved())
+    fn save(&self) -> Result<Weights, ScoreError> {
+        Ok(self.stars.save(Weights::new(NAME, &self.catalogue)))
     }
 }
 

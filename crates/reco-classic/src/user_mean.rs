@@ -5,17 +5,14 @@
 //!
 //! **Invariant**: one mean per user of the catalogue, of training targets; a user without any has the mean of all.
 
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{
     Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
-    ScoreKind, Scores, Train, Who,
+    ScoreKind, Scores, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::saved;
 use crate::terms::part;
 
 const NAME: &str = "user-mean";
@@ -45,17 +42,18 @@ impl Approach for UserMean {
         Ok(Box::new(FittedMeans { means, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let means: Means = saved::load(folder, NAME, catalogue)?;
-        if means.of_users.len() != catalogue.n_users() {
-            let reason = format!("it has `{}` means for `{}` users", means.of_users.len(), catalogue.n_users());
-            return Err(saved::refuse(folder, NAME, reason));
-        }
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        _: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
+        let of_users = weights.take("users.mean", &[catalogue.n_users()])?;
+        let means = Means { mean: weights.take_one("mean")?, of_users };
         Ok(Box::new(FittedMeans { means, catalogue: Arc::clone(catalogue) }))
     }
 }
 
-#[derive(Serialize, Deserialize)]
 struct Means {
     mean: f32,
     of_users: Vec<f32>,
@@ -108,8 +106,10 @@ impl Fitted for FittedMeans {
         self.means.of_users.len()
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        saved::save(folder, NAME, &self.catalogue, &self.means)
+    fn save(&self) -> Result<Weights, ScoreError> {
+        let Means { mean, of_users } = &self.means;
+        let weights = Weights::new(NAME, &self.catalogue).with("mean", &[], [*mean]);
+        Ok(weights.with("users.mean", &[of_users.len()], of_users.iter().copied()))
     }
 }
 

@@ -156,9 +156,9 @@ fn a_damaged_or_foreign_model_is_refused_with_the_reason() {
     fs::write(model.join(&weights), &whole).unwrap();
     ask().ok();
 
-    fs::write(model.join("weights/stray"), "").unwrap();
+    fs::write(model.join("stray"), "").unwrap();
     ask().fails(1, &["stray` was not written with the rest"]);
-    fs::remove_file(model.join("weights/stray")).unwrap();
+    fs::remove_file(model.join("stray")).unwrap();
 
     let manifest = fs::read_to_string(model.join("manifest.json")).unwrap();
     let write = |text: &str| fs::write(model.join("manifest.json"), text).unwrap();

@@ -7,7 +7,6 @@
 //! **Invariant**: training rows reach an approach only through a [`Train`], which has no test row.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -16,12 +15,12 @@ use serde_json::Value;
 
 use crate::memory::{Need, affordable};
 use crate::options::{self, OptionsError};
-use crate::{Catalogue, Fitted, Model, Run, Train};
+use crate::{Catalogue, Fitted, Model, Run, Train, Weights};
 
 /// An approach as a public struct: its fields are its options, and [`Default`] their documented defaults.
 ///
 /// ```
-/// # use reco_core::{Catalogue, FitError, Fitted, LoadError, Run, Train, Approach};
+/// # use reco_core::{Catalogue, FitError, Fitted, LoadError, Run, Train, Approach, Weights};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Clone, Default, Serialize, Deserialize)]
 /// # struct Svd { epochs: usize }
@@ -31,7 +30,7 @@ use crate::{Catalogue, Fitted, Model, Run, Train};
 /// #     fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
 /// #         Err(FitError::NoRows { approach: "svd" })
 /// #     }
-/// #     fn load(&self, folder: &std::path::Path, _: &std::sync::Arc<Catalogue>, _: &Run<'_>)
+/// #     fn load(&self, _: &mut Weights, _: &std::sync::Arc<Catalogue>, _: &Run<'_>)
 /// #         -> Result<Box<dyn Fitted>, LoadError> { Err(LoadError::Interrupted) }
 /// # }
 /// # let train = Train::from_ratings([("ann", "Alien", 5.0), ("ann", "Brazil", 3.0)])?;
@@ -76,11 +75,17 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
     /// As [`AnyApproach::fit`].
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError>;
 
-    /// As [`AnyApproach::load`].
+    /// Takes out of `weights` all that [`Fitted::save`] put into them, for a catalogue of the same size:
+    /// [`AnyApproach::load`] has checked that, and refuses what is left.
     ///
     /// # Errors
     /// As [`AnyApproach::load`].
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        run: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError>;
 
     /// Checks the options, the rows and the memory that it takes, learns from `train`, and gives a model that answers
     /// by ids.
@@ -131,22 +136,23 @@ pub trait AnyApproach: Send + Sync {
     /// already.
     ///
     /// # Errors
-    /// As [`AnyApproach::fit`]; weights that cannot be loaded.
+    /// As [`AnyApproach::fit`]; those of `trained`; weights that cannot be loaded.
     fn fit_with(
         &self,
         train: &Train,
         run: &Run<'_>,
-        trained: &dyn Fn(&str, &Value) -> Option<PathBuf>,
+        trained: &dyn Fn(&str, &Value) -> Result<Option<Weights>, FitError>,
     ) -> Result<Box<dyn Fitted>, FitError> {
         let _ = trained;
         self.fit(train, run)
     }
 
-    /// Reads back what [`Fitted::save`] wrote in `folder`, for the same catalogue.
+    /// The model that [`Fitted::save`] gave `weights` of, for the same catalogue.
     ///
     /// # Errors
-    /// A file that is missing, damaged, foreign, or of another shape than the catalogue's.
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
+    /// Weights that are damaged, another approach's, or made for other options or a catalogue of another size; a missing
+    /// device.
+    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
 }
 
 impl<A: Approach> AnyApproach for A {
@@ -175,9 +181,9 @@ impl<A: Approach> AnyApproach for A {
         self.learn(train, run)
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
         self.check(A::NAME).map_err(|error| LoadError::Other(error.into()))?;
-        Approach::load(self, folder, catalogue, run)
+        weights.read(A::NAME, catalogue, |weights| Approach::load(self, weights, catalogue, run))
     }
 }
 
@@ -297,17 +303,13 @@ pub enum FitError {
     Other(Box<dyn Error + Send + Sync>),
 }
 
-/// Why saved weights could not be read.
+/// Why weights could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// A file that this approach did not write, or that was changed since.
-    #[error("`{path}` does not hold the weights of `{approach}`: {reason}\nhint: train again: `reco train`")]
+    /// Weights that this approach did not save for this catalogue, or that were changed since.
+    #[error("the weights cannot be loaded: {reason}\nhint: train again: `reco train`")]
     Weights {
-        /// The file.
-        path: String,
-        /// The approach.
-        approach: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with them.
         reason: String,
     },
     /// It was asked to stop.

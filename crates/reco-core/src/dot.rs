@@ -248,7 +248,7 @@ mod tests {
     use super::*;
     use crate::random::unit_interval;
     use crate::testing::{digest, same_on_any_cpu};
-    use crate::{Matrix, Seen, Users, Who};
+    use crate::{Matrix, Seen, Train, Users, Weights, Who};
 
     /// Odd multipliers of a 64-bit hash: numbers without a pattern, the same in every run.
     fn numbers(n: usize, seed: u64) -> Vec<f32> {
@@ -417,12 +417,14 @@ mod tests {
                 assert!(pairs.clone().all(|(a, b)| (a - b).abs() <= error), "{format}");
                 assert_eq!(table.bias(item), world.biases[item.index()]);
             }
-            let written = table.to_bytes();
-            assert_eq!(written.len(), table.n_bytes());
-            assert_eq!(ItemTable::from_bytes(&written, 37, 20, format), Some(table));
-            assert_eq!(ItemTable::from_bytes(&written[1..], 37, 20, format), None);
-            assert_eq!(ItemTable::from_bytes(&written, 37, 21, format), None);
-            bytes.push(written.len());
+            bytes.push(table.n_bytes());
+            let catalogue = Train::from_events([("ann", "Alien")]).unwrap().catalogue;
+            let written = table.save(Weights::new("dots", &catalogue));
+            let read = |n_factors, format| ItemTable::load(&mut written.clone(), 37, n_factors, format);
+            assert_eq!(read(20, format).unwrap(), table);
+            assert!(read(21, format).unwrap_err().to_string().contains("[37, 20]`, and should be"));
+            let other = if format == TableFormat::F32 { TableFormat::F16 } else { TableFormat::F32 };
+            assert!(read(20, other).unwrap_err().to_string().contains("its `items.embedding` is `"));
         }
         // 64 items with their padding, 20 factors, a bias each, and a scale each.
         assert_eq!(bytes, [64 * 84, 64 * 44, 64 * 28]);

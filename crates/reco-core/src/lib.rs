@@ -40,6 +40,7 @@ pub mod testing;
 mod top_k;
 mod train;
 mod vocab;
+mod weights;
 
 pub use approach::{AnyApproach, Approach, ApproachEntry, FitError, LoadError, Requirement};
 pub use explanation::{Ablation, Cause, Choice, Explanation, Term};
@@ -57,3 +58,4 @@ pub use run::{DeviceChoice, EpochLog, Progress, Run, Silent, TrainingLog};
 pub use top_k::top_k;
 pub use train::{RawInteraction, Train, TrainBuilder, TrainError};
 pub use vocab::{Indexed, Items, Users, Vocab, VocabError};
+pub use weights::{Number, Weights};

@@ -5,15 +5,14 @@
 //! **Invariant**: methods of [`Model`] itself take and give ids only, and `recommend` leaves out what was met; those of
 //! [`Recommender`] use rows.
 
-use std::error::Error;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::options::did_you_mean;
 use crate::{
     Candidates, Catalogue, Cause, Choice, Explanation, Fitted, ItemId, ItemIdx, LayerGraph, Profile, Query, Ranking,
-    RatingError, Recommender, ScoreError, ScoreKind, Scores, Seen, Target, Train, TrainingLog, UserId, UserIdx, Who,
+    RatingError, Recommender, ScoreError, ScoreKind, Scores, Seen, Target, Train, TrainingLog, UserId, UserIdx,
+    Weights, Who,
 };
 
 /// A fitted model, with the rows that it was fitted to.
@@ -361,8 +360,8 @@ impl Fitted for Model {
         self.fitted.layers()
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.fitted.save(folder)
+    fn save(&self) -> Result<Weights, ScoreError> {
+        self.fitted.save()
     }
 }
 
@@ -412,8 +411,8 @@ mod tests {
             0
         }
 
-        fn save(&self, _: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-            Ok(())
+        fn save(&self) -> Result<Weights, ScoreError> {
+            Ok(Weights::new("by-row", &self.0))
         }
     }
 

@@ -6,12 +6,13 @@
 
 use std::error::Error;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Catalogue, Choice, Explanation, ItemIdx, LayerGraph, Query, Ranking, Scaling, Scores, TrainingLog};
+use crate::{
+    Catalogue, Choice, Explanation, ItemIdx, LayerGraph, Query, Ranking, Scaling, Scores, TrainingLog, Weights,
+};
 
 /// Answers queries. Object-safe: evaluation, the service and the command line hold `&dyn Recommender`.
 pub trait Recommender: Send + Sync {
@@ -169,12 +170,11 @@ pub trait Fitted: Recommender {
         None
     }
 
-    /// Writes all that [`AnyApproach::load`](crate::AnyApproach::load) needs into `folder`, which exists and is empty,
-    /// and nothing elsewhere.
+    /// All that [`AnyApproach::load`](crate::AnyApproach::load) needs.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>>;
+    /// A failing device.
+    fn save(&self) -> Result<Weights, ScoreError>;
 }
 
 impl Query<'_> {

@@ -95,12 +95,7 @@ fn fitted(format: &str, train: &Train) -> Result<Box<dyn Fitted>, Box<dyn Error>
     Ok((entry.configure)(&json!({ "item_table": format }))?.fit(train, &run)?)
 }
 
-/// The size of the item table in its file, which is its size in memory.
-fn bytes_of_items(fitted: &dyn Fitted) -> Result<u64, Box<dyn Error>> {
-    let folder = std::env::temp_dir().join(format!("reco-item-tables-{}", std::process::id()));
-    fs::create_dir_all(&folder)?;
-    fitted.save(&folder).map_err(|error| error.to_string())?;
-    let bytes = fs::metadata(folder.join("items.bin"))?.len();
-    fs::remove_dir_all(&folder)?;
-    Ok(bytes)
+/// The size of the item table in a file.
+fn bytes_of_items(fitted: &dyn Fitted) -> Result<usize, Box<dyn Error>> {
+    Ok(fitted.save()?.take_part("items").to_bytes().len())
 }

@@ -4,12 +4,11 @@
 //!
 //! **Invariant**: an approach is configured with options that were checked.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use reco_core::memory::Need;
-use reco_core::{Catalogue, FitError, Fitted, LoadError, Requirement, Run, Train};
+use reco_core::{Catalogue, FitError, Fitted, LoadError, Requirement, Run, Train, Weights};
 
 use crate::batches::{Columns, Data};
 use crate::description::{Architecture, Description, Sizes};
@@ -64,11 +63,11 @@ macro_rules! network_approach {
 
             fn load(
                 &self,
-                folder: &std::path::Path,
+                weights: &mut reco_core::Weights,
                 catalogue: &std::sync::Arc<reco_core::Catalogue>,
                 run: &reco_core::Run<'_>,
             ) -> Result<Box<dyn reco_core::Fitted>, reco_core::LoadError> {
-                self.network().load(folder, catalogue, run)
+                self.network().load(weights, catalogue, run)
             }
         }
     };
@@ -134,12 +133,12 @@ impl NetworkApproach<'_> {
 
     pub(crate) fn load(
         &self,
-        folder: &Path,
+        weights: &mut Weights,
         catalogue: &Arc<Catalogue>,
         run: &Run<'_>,
     ) -> Result<Box<dyn Fitted>, LoadError> {
         let device = ComputeDevice::find(run.device)?;
-        Ok(Box::new(FittedNetwork::load(folder, catalogue, self.architecture(catalogue), device)?))
+        Ok(Box::new(FittedNetwork::load(weights, catalogue, self.architecture(catalogue), device)?))
     }
 }
 
@@ -147,16 +146,41 @@ impl NetworkApproach<'_> {
 mod tests {
     use reco_core::testing::conformance::{Suite, check};
     use reco_core::testing::{Feedback, checkerboard};
-    use reco_core::{ApproachEntry, DeviceChoice};
+    use reco_core::{Approach as _, ApproachEntry, Candidates, DeviceChoice, Query, Run, Scores, Seen, Silent, Who};
     use serde_json::json;
 
-    use crate::{APPROACHES, two_tower};
+    use crate::{APPROACHES, Collaborative, NetworkOptions, two_tower};
 
     #[test]
     fn a_description_is_all_that_an_approach_takes() {
         let entry = &ApproachEntry::of::<two_tower::TwoTower>();
         let options = json!({ "epochs": 60, "batch_size": 16, "learning_rate": 0.01, "embedding_size": 8 });
         check(&Suite { entry, options, personal: Some(Feedback::Stars), device: DeviceChoice::Cpu });
+    }
+
+    #[test]
+    fn whoever_reads_safetensors_can_compute_a_score() {
+        let train = checkerboard(6, Feedback::Stars).train;
+        let approach = Collaborative(NetworkOptions { epochs: 2, embedding_size: 4, ..NetworkOptions::default() });
+        let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
+        let fitted = approach.learn(&train, &run).unwrap();
+        let bytes = fitted.save().unwrap().to_bytes();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let numbers = |name: &str| -> Vec<f32> {
+            let data = file.tensor(name).unwrap().data();
+            data.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect()
+        };
+        let (users, items) = (numbers("xusers_emb.embedding"), numbers("xproducts_emb.embedding"));
+        let (user, item) = (&users[2 * 4..][..4], &items[3 * 4..][..4]);
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let cosine = dot(user, item) / (dot(user, user) * dot(item, item)).sqrt();
+        let score = cosine * numbers("y_out.weight")[0] + numbers("y_out.bias")[0];
+
+        let who = Who::Known(train.catalogue.users.at(2).unwrap());
+        let mut scores = Scores::new();
+        let query = Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+        fitted.score(&[query], &mut scores).unwrap();
+        assert!((score - scores.row(0)[3]).abs() < 1e-6, "{score} for {}", scores.row(0)[3]);
     }
 
     #[test]

@@ -6,23 +6,22 @@
 //! **Invariant**: a user without ratings of items with features has weights of zero, never NaN; the weights of any
 //! other user sum to 1.
 
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
-use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 use reco_core::{
     Ablation, Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LayerGraph, LoadError,
-    Query, Recommender, Requirement, Run, Scaling, ScoreError, ScoreKind, Scores, Target, Term, Train, Who,
+    Query, Recommender, Requirement, Run, Scaling, ScoreError, ScoreKind, Scores, Target, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::device::ComputeDevice;
-use crate::fitted::WEIGHTS;
-use crate::tensors::{indices, matrix, scores as values};
+use crate::tensors::{indices, matrix, rows, scores as values};
 
 const NAME: &str = "content";
+
+/// The tensor of weights.
+const WEIGHT: &str = "users.weight";
 
 /// Numbers of the user-item matrix held at once: 16 MiB.
 const TILE: usize = 4 << 20;
@@ -37,23 +36,12 @@ pub struct Content {}
 
 /// Each user's weights of the item features.
 struct FittedContent {
-    weights: UserWeights,
+    /// `[n_users, n_features]`
+    weights: Tensor<2>,
     /// `[n_items, n_features]`
     features: Tensor<2>,
     catalogue: Arc<Catalogue>,
     device: ComputeDevice,
-}
-
-#[derive(Module, Debug)]
-struct UserWeights {
-    /// `[n_users, n_features]`
-    weight: Param<Tensor<2>>,
-}
-
-impl UserWeights {
-    fn new(weight: Tensor<2>) -> Self {
-        Self { weight: Param::initialized(ParamId::from(1), weight) }
-    }
 }
 
 /// `ratings · features / sum`.
@@ -91,7 +79,7 @@ impl FittedContent {
         match who {
             Who::Known(user) => {
                 let row = indices(&[user.get()], &self.device.device);
-                self.weights.weight.val().select(0, row)
+                self.weights.clone().select(0, row)
             }
             Who::Visitor { history, .. } => {
                 let rows = [history.to_vec()];
@@ -132,20 +120,21 @@ impl Approach for Content {
             run.progress.advance(users.len());
         }
         run.progress.end();
-        let weights = UserWeights::new(Tensor::cat(weights, 0));
+        let weights = Tensor::cat(weights, 0);
         Ok(Box::new(FittedContent { weights, features, catalogue: Arc::clone(catalogue), device }))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        run: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
         let device = ComputeDevice::find(run.device)?;
-        let path = folder.join(WEIGHTS);
-        let refuse = |reason: String| LoadError::Weights { path: path.display().to_string(), approach: NAME, reason };
         let features = FittedContent::features(catalogue, &device)
-            .ok_or_else(|| refuse("the catalogue beside it has no item features".to_owned()))?;
-        let shape = [catalogue.n_users(), features.dims()[1]];
-        let weights = UserWeights::new(Tensor::zeros(shape, &device.device))
-            .try_load_file(&path)
-            .map_err(|error| refuse(error.to_string()))?;
+            .ok_or_else(|| LoadError::Weights { reason: "the catalogue beside it has no item features".to_owned() })?;
+        let n_features = features.dims()[1];
+        let weights = rows(weights.take(WEIGHT, &[catalogue.n_users(), n_features])?, n_features, &device.device);
         Ok(Box::new(FittedContent { weights, features, catalogue: Arc::clone(catalogue), device }))
     }
 }
@@ -211,7 +200,7 @@ impl FittedContent {
 
 impl Fitted for FittedContent {
     fn n_parameters(&self) -> usize {
-        self.weights.num_params()
+        self.weights.shape().num_elements()
     }
 
     fn device(&self) -> String {
@@ -219,7 +208,7 @@ impl Fitted for FittedContent {
     }
 
     fn layers(&self) -> Option<LayerGraph> {
-        let [n_users, n_features] = self.weights.weight.val().dims();
+        let [n_users, n_features] = self.weights.dims();
         let mut graph = LayerGraph::new("ContentBased");
         graph.add("users_in", "Input", "", &[], 1, 0);
         graph.add("weights", "Embedding", "ratings · features / sum", &["users_in"], n_features, n_users * n_features);
@@ -228,8 +217,8 @@ impl Fitted for FittedContent {
         Some(graph)
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.weights.clone().save_file(folder.join(WEIGHTS))?;
-        Ok(())
+    fn save(&self) -> Result<Weights, ScoreError> {
+        let shape = self.weights.dims();
+        Ok(Weights::new(NAME, &self.catalogue).with(WEIGHT, &shape, values(self.weights.clone())?))
     }
 }

@@ -257,12 +257,10 @@ impl Architecture {
             .chain(self.layers.iter().map(|layer| layer.of.name))
     }
 
-    /// What the weights are of, in their order: towers, then layers; products by what they are of two towers.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let towers = self.towers.iter().map(|tower| format!("{:?} {}", tower.side, tower.name));
-        let products = self.description.products.iter().map(|one| format!("{:?} {}", one.similarity, one.layer));
-        let layers = self.layers.iter().map(|layer| layer.of.layer.to_owned());
-        towers.chain(products).chain(layers).collect()
+    /// The dense layers with the shape of their weights, and then the unit that joins all branches.
+    pub(crate) fn dense(&self) -> impl Iterator<Item = (&'static str, [usize; 2])> {
+        let layers = self.layers.iter().map(|layer| (layer.of.layer, [layer.d_input, layer.d_output]));
+        layers.chain([(OUTPUT, [self.n_joined(), 1])])
     }
 
     /// How many numbers the last unit joins.

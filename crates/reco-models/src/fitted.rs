@@ -5,20 +5,17 @@
 //! **Invariant**: a score does not depend, to the last bit, on the queries that are asked with it: every call to the
 //! device has the same shape, with the last tile filled up with copies.
 
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use reco_core::{
     Ablation, Candidates, Catalogue, Cause, Explanation, Fitted, ItemIdx, LayerGraph, LoadError, Query, Recommender,
-    ScoreError, ScoreKind, Scores, Term, TrainingLog, UserIdx, Who,
+    ScoreError, ScoreKind, Scores, Term, TrainingLog, UserIdx, Weights, Who,
 };
 
 use crate::description::{Architecture, Side, Source};
 use crate::device::ComputeDevice;
-use crate::modules::Initial;
 use crate::network::{Batch, Network};
 use crate::tensors::{self, indices, matrix, rows, scores};
 
@@ -27,14 +24,6 @@ const TILE: usize = 4 << 20;
 
 /// Users scored at a time, at most, where the whole catalogue is scored.
 const TILE_USERS: usize = 64;
-
-/// The file that holds the weights.
-pub(crate) const WEIGHTS: &str = "weights.bpk";
-
-/// The file that holds the course of training.
-const TRAINING: &str = "training.json";
-/// What the weights are of.
-const NAMES: &str = "names.json";
 
 /// A trained network with the catalogue it was trained on.
 pub(crate) struct FittedNetwork {
@@ -62,30 +51,22 @@ impl FittedNetwork {
         Self { network, catalogue, item_features, device, log }
     }
 
-    /// Reads what `save` wrote.
+    /// Takes out what `save` put in.
     pub(crate) fn load(
-        folder: &Path,
+        weights: &mut Weights,
         catalogue: &Arc<Catalogue>,
         architecture: Architecture,
         device: ComputeDevice,
     ) -> Result<Self, LoadError> {
-        let refuse = |file: &str, reason: String| LoadError::Weights {
-            path: folder.join(file).display().to_string(),
-            approach: architecture.description.name,
-            reason,
-        };
-        let log =
-            std::fs::read_to_string(folder.join(TRAINING)).map_err(|error| refuse(TRAINING, error.to_string()))?;
-        let log = serde_json::from_str(&log).map_err(|error| refuse(TRAINING, error.to_string()))?;
-        // Weights are told apart by their places in the file.
-        let names = std::fs::read_to_string(folder.join(NAMES)).map_err(|error| refuse(NAMES, error.to_string()))?;
-        let names: Vec<String> = serde_json::from_str(&names).map_err(|error| refuse(NAMES, error.to_string()))?;
-        if names != architecture.names() {
-            return Err(refuse(NAMES, format!("its weights are of `{}`", names.join("`, `"))));
+        let layers: LayerGraph = weights.take_value("layers")?;
+        if layers != architecture.graph() {
+            let names: Vec<&str> = layers.layers.iter().map(|layer| layer.name.as_str()).collect();
+            let reason = format!("its layers `{}` are not, or not as wide as, those wanted", names.join("`, `"));
+            return Err(LoadError::Weights { reason });
         }
-        let empty = Network::init(architecture.clone(), &mut Initial::new(0, &device.device));
-        let network = empty.try_load_file(folder.join(WEIGHTS)).map_err(|error| refuse(WEIGHTS, error.to_string()))?;
-        let item_features = item_features(&architecture, catalogue, &device.device);
+        let log = weights.take_value("training")?;
+        let network = Network::load(architecture, weights, &device.device)?;
+        let item_features = item_features(network.architecture(), catalogue, &device.device);
         Ok(Self::new(network, Arc::clone(catalogue), item_features, device, log))
     }
 
@@ -248,12 +229,12 @@ impl Fitted for FittedNetwork {
         Some(self.network.architecture().graph())
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.network.clone().save_file(folder.join(WEIGHTS))?;
-        // The file is compared byte for byte, so it has no times; the manifest beside it has them.
+    fn save(&self) -> Result<Weights, ScoreError> {
+        // Equal weights are equal bytes, so there are no times among them; the manifest has them.
         let log = TrainingLog { train_seconds: 0.0, ..self.log.clone() };
-        std::fs::write(folder.join(TRAINING), serde_json::to_vec_pretty(&log)?)?;
-        std::fs::write(folder.join(NAMES), serde_json::to_vec_pretty(&self.network.architecture().names())?)?;
-        Ok(())
+        let weights = Weights::new(self.network.name(), &self.catalogue)
+            .with_value("layers", self.network.architecture().graph())
+            .with_value("training", log);
+        self.network.save(weights)
     }
 }

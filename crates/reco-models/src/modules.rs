@@ -44,9 +44,13 @@ impl<'a> Initial<'a> {
             let unit = f64::from(self.rng.next_u32()) / 2_f64.powi(32);
             ((2.0 * unit - 1.0) * bound) as f32
         };
-        let values: Vec<f32> = (0..shape[0] * shape[1]).map(|_| draw()).collect();
-        let tensor = Tensor::from_data(TensorData::new(values, shape), self.device);
-        Param::initialized(self.id(), tensor)
+        let values = (0..shape[0] * shape[1]).map(|_| draw()).collect();
+        self.parameter(values, shape)
+    }
+
+    /// A parameter of these numbers, with the next id.
+    pub(crate) fn parameter<const D: usize>(&mut self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::initialized(self.id(), Tensor::from_data(TensorData::new(values, shape), self.device))
     }
 
     fn id(&mut self) -> ParamId {

@@ -8,10 +8,12 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::relu;
-use burn::tensor::{Tensor, s};
+use burn::tensor::{Device, Tensor, s};
+use reco_core::{LoadError, ScoreError, Weights};
 
 use crate::description::{Architecture, DenseOver, Side, Similarity, Source};
 use crate::modules::{EmbeddingTable, Initial, bias_of, cosine, dot, normalize, pairwise_relu};
+use crate::tensors::scores;
 
 /// One batch on the device.
 #[derive(Clone, Debug)]
@@ -40,9 +42,44 @@ impl Network {
     pub(crate) fn init(architecture: Architecture, initial: &mut Initial<'_>) -> Self {
         let size = architecture.sizes.embedding_size;
         let tables = architecture.towers.iter().map(|tower| initial.embedding(tower.n_rows, size)).collect();
-        let layers = architecture.layers.iter().map(|layer| [layer.d_input, layer.d_output]);
-        let dense = layers.chain([[architecture.n_joined(), 1]]).map(|[from, to]| initial.dense(from, to)).collect();
+        let dense = architecture.dense().map(|(_, [from, to])| initial.dense(from, to)).collect();
         Self { architecture, tables, dense }
+    }
+
+    /// Adds its tensors to `weights`, by the names of its layers: `<tower>.embedding`, `[n_rows, embedding_size]`, and
+    /// `<layer>.weight`, `[d_input, d_output]`, with `<layer>.bias`, `[d_output]`.
+    pub(crate) fn save(&self, mut weights: Weights) -> Result<Weights, ScoreError> {
+        for (tower, table) in self.architecture.towers.iter().zip(&self.tables) {
+            let shape = [tower.n_rows, self.architecture.sizes.embedding_size];
+            weights = weights.with(&names(tower.name)[0], &shape, scores(table.weight.val())?);
+        }
+        for ((name, shape), dense) in self.architecture.dense().zip(&self.dense) {
+            let [_, weight, bias] = names(name);
+            weights = weights.with(&weight, &shape, scores(dense.weight.val())?).with(
+                &bias,
+                &shape[1..],
+                scores(bias_of(dense).val())?,
+            );
+        }
+        Ok(weights)
+    }
+
+    /// Takes out what [`Network::save`] added.
+    pub(crate) fn load(architecture: Architecture, weights: &mut Weights, device: &Device) -> Result<Self, LoadError> {
+        let initial = &mut Initial::new(0, device);
+        let size = architecture.sizes.embedding_size;
+        let tables = architecture.towers.iter().map(|tower| {
+            let numbers = weights.take(&names(tower.name)[0], &[tower.n_rows, size])?;
+            Ok(EmbeddingTable { weight: initial.parameter(numbers, [tower.n_rows, size]) })
+        });
+        let tables = tables.collect::<Result<_, LoadError>>()?;
+        let dense = architecture.dense().map(|(name, shape)| {
+            let [_, weight, bias] = names(name);
+            let weight = initial.parameter(weights.take(&weight, &shape)?, shape);
+            Ok(Linear { weight, bias: Some(initial.parameter(weights.take(&bias, &shape[1..])?, [shape[1]])) })
+        });
+        let dense = dense.collect::<Result<_, LoadError>>()?;
+        Ok(Self { architecture, tables, dense })
     }
 
     pub(crate) fn architecture(&self) -> &Architecture {
@@ -234,12 +271,17 @@ fn weights(dense: &Linear) -> (Tensor<2>, Tensor<2>) {
     (weight, bias_of(dense).val().reshape([1, d_output]))
 }
 
+/// What the tensors of a layer are called.
+fn names(layer: &str) -> [String; 3] {
+    ["embedding", "weight", "bias"].map(|tensor| format!("{layer}.{tensor}"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use burn::module::{ModuleMapper, ModuleVisitor};
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::TensorData;
 
     use super::*;
     use crate::description::{Description, Sizes, drawn};

@@ -44,7 +44,7 @@ pub(crate) fn device_failed(error: &impl Display) -> FitError {
 }
 
 /// A tensor's numbers, row by row, read from its device while scoring.
-pub(crate) fn scores(tensor: Tensor<2>) -> Result<Vec<f32>, ScoreError> {
+pub(crate) fn scores<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ScoreError> {
     let failed = |error: &dyn Display| ScoreError::Device(error.to_string().into());
     let data = tensor.try_into_data().map_err(|error| failed(&error))?;
     data.try_into_vec::<f32>().map_err(|error| failed(&error))

@@ -9,7 +9,6 @@
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
 use reco_core::testing::{Feedback, checkerboard, left_out};
 use reco_core::{AnyApproach, Candidates, DeviceChoice, Fitted, Query, Run, Scores, Seen, Silent, Who};
@@ -70,22 +69,6 @@ fn tenth(row: &[f32]) -> f32 {
     sorted[9]
 }
 
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("reco-devices-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
-}
-
 #[test]
 fn same_weights_same_scores() {
     if !has_wgpu() {
@@ -94,10 +77,8 @@ fn same_weights_same_scores() {
     let train = checkerboard(SIZE, Feedback::Stars).train;
     for entry in APPROACHES {
         let approach = approach(entry.name, 5);
-        let folder = Folder::new(entry.name);
         let on_cpu = approach.fit(&train, &run(DeviceChoice::Cpu)).unwrap();
-        on_cpu.save(&folder.0).unwrap();
-        let on_gpu = approach.load(&folder.0, &train.catalogue, &run(DeviceChoice::Wgpu)).unwrap();
+        let on_gpu = approach.load(on_cpu.save().unwrap(), &train.catalogue, &run(DeviceChoice::Wgpu)).unwrap();
         assert!(on_gpu.device().starts_with("wgpu"), "{}", on_gpu.device());
         for (cpu, gpu) in scores(&*on_cpu).iter().zip(scores(&*on_gpu)) {
             for (a, b) in cpu.iter().zip(&gpu) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use reco_core::memory::loadable;
 use reco_core::{
     Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, LoadError, Progress, Query,
-    Ranking, RawId, Run, Score, Seen, UserIdx, Who,
+    Ranking, RawId, Run, Score, Seen, UserIdx, Weights, Who,
 };
 use reco_data::TableOutput;
 use reco_data::table::{Column, Table};
@@ -23,12 +23,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::experiment::entry;
-use crate::manifest::Manifest;
+use crate::manifest::{Hashed, Manifest};
 use crate::models::find_with;
 use crate::{ManifestError, RunError};
 
 pub(crate) const CONFIG: &str = "config.json";
-pub(crate) const WEIGHTS: &str = "weights";
+pub(crate) const WEIGHTS: &str = "weights.safetensors";
 pub(crate) const CATALOGUE: &str = "catalogue";
 pub(crate) const SEEN: &str = "seen.parquet";
 pub(crate) const SEEN_USER: &str = "user_row";
@@ -111,12 +111,25 @@ impl Artifact {
     /// # Errors
     /// As [`Artifact::load`]; an interruption.
     pub fn load_watched(folder: &Path, device: DeviceChoice, progress: &dyn Progress) -> Result<Self, RunError> {
+        Self::load_once(folder, device, progress, &Hashed::default())
+    }
+
+    /// As [`Artifact::load_watched`], where files that `hashed` knows are not hashed again.
+    pub(crate) fn load_once(
+        folder: &Path,
+        device: DeviceChoice,
+        progress: &dyn Progress,
+        hashed: &Hashed,
+    ) -> Result<Self, RunError> {
         let foreign = |reason: String| RunError::ForeignModel { path: folder.display().to_string(), reason };
         let manifest = Manifest::read(folder, HINT)?;
         if manifest.stage != "train" {
             return Err(foreign(format!("its manifest is of the stage `{}`", manifest.stage)));
         }
-        manifest.verify(folder, HINT)?;
+        manifest.verify_once(folder, HINT, hashed)?;
+        if !manifest.outputs.contains_key(WEIGHTS) {
+            return Err(foreign(format!("it has no `{WEIGHTS}`: another version of reco trained it")));
+        }
         let path = folder.join(CONFIG);
         let text = fs::read_to_string(&path).map_err(RunError::reading(&path))?;
         let config: ArtifactConfig =
@@ -139,10 +152,16 @@ impl Artifact {
             .map_err(|error| foreign(error.to_string()))?;
         loadable(approach.as_ref(), &catalogue)?;
         let run = Run { seed: config.seed, device, progress };
-        let model = approach.load(&folder.join(WEIGHTS), &catalogue, &run).map_err(|error| match error {
-            LoadError::Interrupted => RunError::Interrupted,
-            other => other.into(),
-        })?;
+        let path = folder.join(WEIGHTS);
+        let weights = fs::read(&path).map(|bytes| Weights::from_bytes(&bytes)).map_err(RunError::reading(&path))?;
+        let model =
+            weights.and_then(|weights| approach.load(weights, &catalogue, &run)).map_err(|error| match error {
+                LoadError::Interrupted => RunError::Interrupted,
+                LoadError::Weights { reason } => {
+                    RunError::Weights { path: path.display().to_string(), approach: config.kind.clone(), reason }
+                }
+                LoadError::Other(other) => LoadError::Other(other).into(),
+            })?;
         Ok(Self { config, manifest, model, details, seen, before_test, n_people })
     }
 

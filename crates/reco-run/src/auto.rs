@@ -5,19 +5,16 @@
 //! it chooses among.
 //!
 //! **Invariant**: every part was trained on the same rows; the choice depends on numbers of training ratings alone and
-//! can be asked for; a model's folder holds all of its parts.
+//! can be asked for; its weights hold those of all its parts.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError, did_you_mean};
 use reco_core::{
     AnyApproach, ApproachEntry, Candidates, Catalogue, Choice, Explanation, FitError, Fitted, ItemIdx, LoadError,
-    Profile, Query, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Who,
+    Profile, Query, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -34,8 +31,8 @@ pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
     configure: |given| Ok(Box::new(Auto::new(given)?)),
 };
 
-/// The file that holds how many ratings each user has.
-const FILE: &str = "auto.json";
+/// The tensor of how many ratings each user has.
+const N_RATINGS: &str = "users.n_ratings";
 
 /// The options; each approach is named as in the experiment, or as in the registry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -99,7 +96,7 @@ impl From<Given> for Part {
     }
 }
 
-/// The names of the options that are approaches, in the order of growing histories. They name folders as well.
+/// The names of the options that are approaches, in the order of growing histories. Names of their weights begin with them.
 const SLOTS: [&str; 3] = ["no_history", "short_history", "long_history"];
 
 /// Replaces the names of approaches in `given` by the experiment's approaches, `(name, kind, options)`.
@@ -185,7 +182,7 @@ impl AnyApproach for Auto {
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
-        self.fit_with(train, run, &|_, _| None)
+        self.fit_with(train, run, &|_, _| Ok(None))
     }
 
     fn parts(&self) -> Vec<(&str, &Value)> {
@@ -196,13 +193,13 @@ impl AnyApproach for Auto {
         &self,
         train: &Train,
         run: &Run<'_>,
-        trained: &dyn Fn(&str, &Value) -> Option<PathBuf>,
+        trained: &dyn Fn(&str, &Value) -> Result<Option<Weights>, FitError>,
     ) -> Result<Box<dyn Fitted>, FitError> {
         let mut parts = Vec::new();
         for (part, approach) in self.options.parts().into_iter().zip(&self.parts) {
-            parts.push(match trained(&part.kind, &part.options) {
+            parts.push(match trained(&part.kind, &part.options)? {
                 Some(weights) => {
-                    approach.load(&weights, &train.catalogue, run).map_err(|error| FitError::Other(Box::new(error)))?
+                    approach.load(weights, &train.catalogue, run).map_err(|error| FitError::Other(Box::new(error)))?
                 }
                 None => approach.fit(train, run)?,
             });
@@ -214,27 +211,22 @@ impl AnyApproach for Auto {
         Ok(Box::new(FittedAuto::new(self.options.clone(), parts, n_ratings, Arc::clone(&train.catalogue))))
     }
 
-    fn load(&self, folder: &Path, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
-        let path = folder.join(FILE);
-        let refuse = |reason: String| LoadError::Weights { path: path.display().to_string(), approach: NAME, reason };
-        let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
-        let n_ratings: Vec<u32> = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
-        if n_ratings.len() != catalogue.n_users() {
-            let (found, expected) = (n_ratings.len(), catalogue.n_users());
-            return Err(refuse(format!(
-                "it counts the ratings of `{found}` users, and the catalogue has `{expected}`"
-            )));
-        }
-        let mut parts = Vec::new();
-        for (slot, approach) in SLOTS.iter().zip(&self.parts) {
-            parts.push(approach.load(&folder.join(slot), catalogue, run).map_err(|error| match error {
-                LoadError::Weights { path, approach, reason } => {
-                    LoadError::Weights { path, approach: NAME, reason: format!("its part `{approach}`: {reason}") }
-                }
-                other => other,
-            })?);
-        }
-        Ok(Box::new(FittedAuto::new(self.options.clone(), parts, n_ratings, Arc::clone(catalogue))))
+    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+        weights.read(NAME, catalogue, |weights| {
+            let n_ratings = weights.take(N_RATINGS, &[catalogue.n_users()])?;
+            let mut parts = Vec::new();
+            for (slot, approach) in SLOTS.iter().zip(&self.parts) {
+                let part = approach.load(weights.take_part(slot), catalogue, run);
+                parts.push(part.map_err(|error| match error {
+                    LoadError::Weights { reason } => {
+                        LoadError::Weights { reason: format!("its part `{}`: {reason}", approach.name()) }
+                    }
+                    other => other,
+                })?);
+            }
+            let fitted = FittedAuto::new(self.options.clone(), parts, n_ratings, Arc::clone(catalogue));
+            Ok(Box::new(fitted) as Box<dyn Fitted>)
+        })
     }
 }
 
@@ -344,14 +336,11 @@ impl Fitted for FittedAuto {
         self.parts[SLOTS.len() - 1].device()
     }
 
-    fn save(&self, folder: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-        fs::write(folder.join(FILE), serde_json::to_vec(&self.n_ratings)?)?;
-        for (slot, part) in SLOTS.iter().zip(&self.parts) {
-            let folder = folder.join(slot);
-            fs::create_dir(&folder)?;
-            part.save(&folder)?;
-        }
-        Ok(())
+    fn save(&self) -> Result<Weights, ScoreError> {
+        let n_ratings = self.n_ratings.iter().copied();
+        let weights = Weights::new(NAME, &self.catalogue).with(N_RATINGS, &[self.n_ratings.len()], n_ratings);
+        let mut parts = SLOTS.iter().zip(&self.parts);
+        parts.try_fold(weights, |weights, (slot, part)| Ok(weights.with_part(slot, part.save()?)))
     }
 }
 

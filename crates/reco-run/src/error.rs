@@ -37,9 +37,19 @@ pub enum RunError {
     /// Training.
     #[error(transparent)]
     Fit(#[from] FitError),
-    /// Reading weights back.
+    /// Loading a model.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// A file of weights that is foreign, damaged, or of another model.
+    #[error("`{path}` does not hold the weights of `{approach}`: {reason}\nhint: train again: `reco train`")]
+    Weights {
+        /// The file.
+        path: String,
+        /// The approach.
+        approach: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Answering.
     #[error(transparent)]
     Score(#[from] ScoreError),
@@ -72,14 +82,6 @@ pub enum RunError {
         reason: String,
         /// The way out.
         hint: String,
-    },
-    /// The weights cannot be written.
-    #[error("cannot write the weights of `{approach}`: {reason}")]
-    Save {
-        /// The approach.
-        approach: String,
-        /// What it says.
-        reason: String,
     },
     /// Whoever started the run asked to stop.
     #[error("interrupted; nothing half-written was left")]

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::manifest::{Digests, MANIFEST, Manifest, SCHEMA_VERSION, digests, sealed};
+use crate::manifest::{Digests, Hashed, MANIFEST, Manifest, SCHEMA_VERSION, digests, sealed};
 use crate::place::Place;
 use crate::{RunError, memory};
 
@@ -46,7 +46,7 @@ pub(crate) struct Made {
 
 impl Folder {
     /// Why the folder has to be made, in words; `None` while it is what would be made.
-    pub(crate) fn why(&self) -> Option<String> {
+    pub(crate) fn why(&self, hashed: &Hashed) -> Option<String> {
         if !self.path.exists() {
             return Some("not made yet".to_owned());
         }
@@ -57,7 +57,7 @@ impl Folder {
         if let Some(why) = self.differs(&manifest) {
             return Some(why);
         }
-        manifest.verify(&self.path, "").err().map(|error| first_line(&error))
+        manifest.verify_once(&self.path, "", hashed).err().map(|error| first_line(&error))
     }
 
     /// How the folder that `manifest` describes differs from what would be made, its files aside.
@@ -208,10 +208,10 @@ mod tests {
     fn a_folder_is_made_once_and_again_for_a_reason_that_is_told() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = || folder(temporary.path());
-        assert_eq!(folder().why().as_deref(), Some("not made yet"));
+        assert_eq!(folder().why(&Hashed::default()).as_deref(), Some("not made yet"));
         make(&folder());
-        assert_eq!(folder().why(), None);
-        let why = |folder: Folder| folder.why().unwrap();
+        assert_eq!(folder().why(&Hashed::default()), None);
+        let why = |folder: Folder| folder.why(&Hashed::default()).unwrap();
         assert_eq!(why(Folder { seed: 2, ..folder() }), "`seed` was `1` and is `2`");
         assert_eq!(
             why(Folder { part: json!({ "split": { "kind": "temporal" } }), ..folder() }),
@@ -224,7 +224,7 @@ mod tests {
         fs::write(folder().path.join("x"), "2").unwrap();
         assert!(why(folder()).contains("x` is damaged"));
         make(&folder());
-        assert_eq!(folder().why(), None);
+        assert_eq!(folder().why(&Hashed::default()), None);
         assert_eq!(fs::read(temporary.path().join("set-aside/features/x")).unwrap(), b"2", "it may be someone's work");
     }
 
@@ -240,6 +240,6 @@ mod tests {
         assert!(failed.is_err());
         let left: Vec<_> = fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["features"]);
-        assert_eq!(folder.why(), None);
+        assert_eq!(folder.why(&Hashed::default()), None);
     }
 }

@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -159,7 +161,12 @@ impl Manifest {
     /// # Errors
     /// A file changed, missing or added.
     pub fn verify(&self, folder: &Path, hint: &str) -> Result<(), ManifestError> {
-        let found = digests(folder)?;
+        self.verify_once(folder, hint, &Hashed::default())
+    }
+
+    /// As [`Manifest::verify`], where files that `hashed` knows are not hashed again.
+    pub(crate) fn verify_once(&self, folder: &Path, hint: &str, hashed: &Hashed) -> Result<(), ManifestError> {
+        let found = digests_by(folder, &|path| hashed.digest(path))?;
         for (name, expected) in &self.outputs {
             let digest = found.get(name);
             if digest != Some(expected) {
@@ -186,13 +193,26 @@ impl Manifest {
 /// # Errors
 /// A file or folder that cannot be read.
 pub fn digests(folder: &Path) -> Result<Digests, ManifestError> {
-    fn walk(folder: &Path, prefix: &str, into: &mut Digests) -> Result<(), ManifestError> {
+    digests_by(folder, &digest)
+}
+
+/// As [`digests`]; `digest` gives that of one file.
+fn digests_by(
+    folder: &Path,
+    digest: &dyn Fn(&Path) -> Result<String, ManifestError>,
+) -> Result<Digests, ManifestError> {
+    fn walk(
+        folder: &Path,
+        prefix: &str,
+        digest: &dyn Fn(&Path) -> Result<String, ManifestError>,
+        into: &mut Digests,
+    ) -> Result<(), ManifestError> {
         let unreadable = |error: io::Error| io_error(folder, &error);
         for entry in fs::read_dir(folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
             if entry.file_type().map_err(unreadable)?.is_dir() {
-                walk(&entry.path(), &format!("{name}/"), into)?;
+                walk(&entry.path(), &format!("{name}/"), digest, into)?;
             } else if name != MANIFEST && name != MARKER {
                 let is_file = fs::metadata(entry.path()).is_ok_and(|found| found.is_file());
                 into.insert(name, if is_file { digest(&entry.path())? } else { NO_FILE.to_owned() });
@@ -201,7 +221,7 @@ pub fn digests(folder: &Path) -> Result<Digests, ManifestError> {
         Ok(())
     }
     let mut found = Digests::new();
-    walk(folder, "", &mut found)?;
+    walk(folder, "", digest, &mut found)?;
     Ok(found)
 }
 
@@ -241,6 +261,31 @@ pub fn digest(path: &Path) -> Result<String, ManifestError> {
         }
     }
     Ok(hexadecimal(hash.finalize()))
+}
+
+/// The digests of the files that a stage has read, so that it hashes each of them once.
+#[derive(Default)]
+pub(crate) struct Hashed(Mutex<BTreeMap<PathBuf, (u64, SystemTime, String)>>);
+
+impl Hashed {
+    /// As [`digest`]; a file that is as long as it was, and was not written since, is not hashed again.
+    pub(crate) fn digest(&self, path: &Path) -> Result<String, ManifestError> {
+        // Asked before the file is read: a change meanwhile is a change since.
+        let stamp = fs::metadata(path).and_then(|found| Ok((found.len(), found.modified()?)));
+        let (length, written) = stamp.map_err(|error| io_error(path, &error))?;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((.., digest)) = known.get(path).filter(|known| (known.0, known.1) == (length, written)) {
+            return Ok(digest.clone());
+        }
+        let digest = digest(path)?;
+        known.insert(path.to_owned(), (length, written, digest.clone()));
+        Ok(digest)
+    }
+
+    /// Forgets all files, as the next stage does.
+    pub(crate) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 fn hexadecimal(bytes: impl AsRef<[u8]>) -> String {
@@ -304,6 +349,27 @@ mod tests {
         assert!(error.contains("a.bin` is damaged") && error.contains("`ba7816bf"), "{error}");
         fs::remove_file(at.join("weights/a.bin")).unwrap();
         assert!(manifest.verify(at, "").unwrap_err().to_string().contains("`missing`"));
+    }
+
+    #[test]
+    fn a_file_is_hashed_again_only_if_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "abc").unwrap();
+        let hashed = Hashed::default();
+        let first = hashed.digest(&path).unwrap();
+        assert_eq!(first, digest(&path).unwrap());
+        // With the time of its last change put back, nobody sees that it was written: it is not read again.
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::write(&path, "abd").unwrap();
+        let at = |time| fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        at(written);
+        assert_eq!(hashed.digest(&path).unwrap(), first);
+        at(written + std::time::Duration::from_secs(1));
+        assert_eq!(hashed.digest(&path).unwrap(), digest(&path).unwrap());
+        at(written);
+        hashed.forget();
+        assert_ne!(hashed.digest(&path).unwrap(), first);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use reco_report::Results;
 use serde::Serialize;
 
 use crate::lock::{self, Lock};
+use crate::manifest::Hashed;
 use crate::models;
 use crate::place::refuse_inputs_inside;
 use crate::stage::{Context, position, repeated, report, train};
@@ -69,7 +70,8 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     let places: Vec<PathBuf> = experiment.repetitions.iter().map(|one| out.join(&one.label)).collect();
     // The folder of a repetition may be named alone by another run, so it is locked too.
     let lock = places.iter().fold(Lock::of(out), |lock, place| lock.and(place));
-    let whole = whole(experiment, &lock, options);
+    let hashed = Hashed::default();
+    let whole = whole(experiment, &hashed, &lock, options);
     let contexts = contexts(&whole, &places);
     let reports = stages.iter().any(|stage| stage.name == report::ENTRY.name);
 
@@ -146,6 +148,7 @@ fn work_through(contexts: &[Context<'_>], stages: &[StageEntry], work: &mut Vec<
             context.progress.repetition(label, row + 1, contexts.len());
         }
         for stage in stages {
+            context.hashed.forget();
             work.extend((stage.run)(context)?);
         }
     }
@@ -153,9 +156,14 @@ fn work_through(contexts: &[Context<'_>], stages: &[StageEntry], work: &mut Vec<
 }
 
 /// The context of a run that is not repeated, or of all its repetitions together.
-pub(crate) fn whole<'a>(experiment: &'a Experiment, lock: &'a Lock, options: &RunOptions<'a>) -> Context<'a> {
+pub(crate) fn whole<'a>(
+    experiment: &'a Experiment,
+    hashed: &'a Hashed,
+    lock: &'a Lock,
+    options: &RunOptions<'a>,
+) -> Context<'a> {
     let RunOptions { raw, out, force, command, progress, .. } = *options;
-    Context { experiment, raw, out, tables: out, repetition: None, force, command, progress, lock }
+    Context { experiment, raw, out, tables: out, repetition: None, force, command, progress, hashed, lock }
 }
 
 /// The folders that `stages` make in `context`.

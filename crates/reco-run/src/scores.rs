@@ -16,6 +16,7 @@ use reco_report::Results;
 use serde::Serialize;
 
 use crate::lock::Lock;
+use crate::manifest::Hashed;
 use crate::run::{folders, refuse_foreign, whole};
 use crate::stage::{Ruler, position, report, users};
 use crate::{Experiment, Repetition, RunError, RunOptions};
@@ -84,13 +85,14 @@ pub fn measure_scores(
     }
     let per_user = scores.per_user.map(TableOutput::at).transpose()?;
     let out = repetition.map_or_else(|| options.out.to_owned(), |one| options.out.join(&one.label));
-    let lock = Lock::of(options.out).and(&out);
-    let whole = whole(experiment, &lock, options);
+    let (hashed, lock) = (Hashed::default(), Lock::of(options.out).and(&out));
+    let whole = whole(experiment, &hashed, &lock, options);
     let context = repetition.map_or(whole, |one| whole.of_repetition(one, &out));
     let stages = &crate::STAGES[..position("train")?];
     let replaced: Vec<_> = folders(&context, stages).into_iter().map(|folder| (&context, folder)).collect();
     refuse_foreign(&replaced)?;
     for stage in stages {
+        hashed.forget();
         (stage.run)(&context)?;
     }
     let ruler = Ruler::new(&context)?;

@@ -10,11 +10,12 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use reco_core::{ApproachEntry, DeviceChoice, Run, Weights};
 use reco_data::table::{Column, Table};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::target::{PARTS, zipped};
+use crate::target::{PARTS, small, train, zipped};
 
 /// Writes the seeds of a target into `into`; `folder` is for what has to be made on the way.
 pub(crate) fn write(target: &str, into: &Path, folder: &Path) -> io::Result<()> {
@@ -58,6 +59,13 @@ fn of(target: &str, folder: &Path) -> io::Result<Vec<Vec<u8>>> {
             PARTS.iter().enumerate().map(part).chain([whole]).collect()
         }
         "zip" => vec![archive(&["ml/ratings.csv", "ml/a/b.txt"])?, archive(&["ratings.csv", "__MACOSX/x", "d/"])?],
+        "weights" => weights(reco_classic::APPROACHES)?,
+        #[cfg(feature = "experiment")]
+        "all-weights" => weights(reco_run::approaches())?,
+        "manifest" => vec![
+            br#"{"name":"svd","kind":"svd","options":{"epochs":1},"seed":1,"dataset":"d","has_stars":true}"#.to_vec(),
+            br#"{"schema_version":1,"stage":"train","stage_version":6,"experiment":{"name":"svd","kind":"svd","options":{}},"inputs":{},"outputs":{"config.json":"00"},"versions":{"reco":"0"},"device":"cpu","seed":1,"seconds":0.5,"peak_memory_bytes":1,"notes":{}}"#.to_vec(),
+        ],
         _ => vec![
             include_bytes!("../../../data/experiments/default.toml").to_vec(),
             include_bytes!("../../../data/experiments/article.toml").to_vec(),
@@ -99,6 +107,14 @@ fn tables(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
             fs::read(&path)
         })
         .collect()
+}
+
+/// The weights of each approach, fitted.
+fn weights(approaches: impl IntoIterator<Item = &'static ApproachEntry>) -> io::Result<Vec<Vec<u8>>> {
+    let (train, run) = (train(), Run { device: DeviceChoice::Cpu, ..Run::default() });
+    let saved =
+        |entry| Ok(small(entry).fit(&train, &run).map_err(io::Error::other)?.save().map_err(io::Error::other)?);
+    approaches.into_iter().map(|entry| saved(entry).map(|weights: Weights| weights.to_bytes())).collect()
 }
 
 fn archive(names: &[&str]) -> io::Result<Vec<u8>> {

@@ -6,9 +6,14 @@
 
 use std::fs;
 use std::io::{Cursor, Write as _};
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::LazyLock;
 
-use reco_core::options;
+use reco_core::{
+    AnyApproach, ApproachEntry, Candidates, DeviceChoice, Profile, Query, RawInteraction, Run, Target as Stars, Train,
+    Weights, Who, options,
+};
 use reco_data::table::Table;
 use reco_data::{
     Columns, DataConfig, Decimal, Delimiter, Encoding, Header, Quote, Row, SOURCES, SilentIngest, Source, TimeFormat,
@@ -33,8 +38,13 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "workbook", read: workbook },
     Target { name: "zip", read: archive },
     Target { name: "toml", read: toml },
+    Target { name: "weights", read: |data, _| weights(data, reco_classic::APPROACHES) },
     #[cfg(feature = "experiment")]
     Target { name: "experiment", read: experiment },
+    #[cfg(feature = "experiment")]
+    Target { name: "all-weights", read: |data, _| weights(data, reco_run::approaches()) },
+    #[cfg(feature = "experiment")]
+    Target { name: "manifest", read: manifest },
 ];
 
 /// The parts of a workbook that have a meaning to a reader.
@@ -162,6 +172,73 @@ fn toml(data: &[u8], _folder: &Path) {
     let _ = options::parse::<reco_features::FeaturesConfig>("[features]", &of("features"));
     let _ = options::parse::<reco_features::SplitConfig>("[split]", &of("split"));
     let _ = options::parse::<reco_eval::Protocol>("[evaluate]", &of("evaluate"));
+}
+
+/// Loads it as the weights of each approach over a small catalogue, and asks what was loaded.
+fn weights(data: &[u8], approaches: impl IntoIterator<Item = &'static ApproachEntry>) {
+    static TRAIN: LazyLock<Train> = LazyLock::new(train);
+    let Ok(weights) = Weights::from_bytes(data) else { return };
+    let (run, profile) = (Run { device: DeviceChoice::Cpu, ..Run::default() }, Profile::default());
+    let catalogue = &TRAIN.catalogue;
+    for entry in approaches {
+        let Ok(loaded) = small(entry).load(weights.clone(), catalogue, &run) else { continue };
+        let history: Vec<_> = catalogue.items.indices().take(2).map(|item| (item, Stars::EVENT)).collect();
+        let askers = [Who::Known(TRAIN.fit.users()[0]), Who::Visitor { history: &history, profile: &profile }];
+        let items: Vec<_> = catalogue.items.indices().collect();
+        for who in askers {
+            let query = Query { who, context: &[], candidates: Candidates::These(&items) };
+            let _ = loaded.recommend(&[query], NonZeroUsize::MIN);
+            let _ = loaded.explain(&query, &items);
+        }
+        let _ = loaded.save().expect("the CPU does not fail").to_bytes();
+    }
+}
+
+/// Rows of three users and four items, with features.
+pub(crate) fn train() -> Train {
+    let rows = [("ann", "a", 5.0), ("ann", "b", 2.0), ("bob", "a", 4.0), ("bob", "c", 1.0), ("cem", "d", 3.0)];
+    let rows = rows.map(|(user, item, stars)| RawInteraction::rating(user, item, stars));
+    let train = Train::builder()
+        .item_features(["even", "any"], [("b", vec![1.0, 1.0]), ("d", vec![1.0, 0.5])])
+        .user_features(["age", "gender=F"], [("ann", vec![0.2, 1.0]), ("bob", vec![0.8, 0.0])])
+        .rows(rows);
+    train.build().expect("the rows are on the scale")
+}
+
+/// The approach with few numbers to learn.
+pub(crate) fn small(entry: &ApproachEntry) -> Box<dyn AnyApproach> {
+    let mut options = (entry.defaults)();
+    for (key, value) in [("embedding_size", 2), ("epochs", 1)] {
+        if let Some(option) = options.get_mut(key) {
+            *option = value.into();
+        }
+    }
+    (entry.configure)(&options).expect("a small model is one")
+}
+
+/// Reads it as a model's manifest, and as the description of a model whose manifest vouches for it.
+#[cfg(feature = "experiment")]
+fn manifest(data: &[u8], folder: &Path) {
+    let (manifest, config) = (folder.join(reco_run::MANIFEST), folder.join("config.json"));
+    let load = || drop(reco_run::Artifact::load(folder, DeviceChoice::Cpu));
+    fs::write(&config, data).expect("a temporary file can be written");
+    fs::write(&manifest, data).expect("a temporary file can be written");
+    load();
+    let said = serde_json::from_slice::<Value>(data).unwrap_or_default();
+    let vouching = serde_json::json!({
+        "schema_version": reco_run::SCHEMA_VERSION,
+        "stage": "train",
+        "stage_version": 1,
+        "experiment": said,
+        "inputs": {},
+        "outputs": reco_run::digests(folder).expect("a temporary folder can be read"),
+        "versions": {},
+        "seed": said.get("seed").and_then(Value::as_u64).unwrap_or_default(),
+        "seconds": 0,
+        "notes": null,
+    });
+    fs::write(&manifest, vouching.to_string()).expect("a temporary file can be written");
+    load();
 }
 
 #[cfg(feature = "experiment")]

@@ -16,11 +16,18 @@ use crate::files;
 use crate::process::{Workspace, answer, is_installed, shown, succeed};
 
 /// Readers, with the longest input worth trying.
-pub(super) const TARGETS: [(&str, u32); 6] =
-    [("csv", 4096), ("json-lines", 4096), ("parquet", 16_384), ("workbook", 8192), ("zip", 4096), ("toml", 8192)];
+pub(super) const TARGETS: [(&str, u32); 7] = [
+    ("csv", 4096),
+    ("json-lines", 4096),
+    ("parquet", 16_384),
+    ("workbook", 8192),
+    ("zip", 4096),
+    ("toml", 8192),
+    ("weights", 8192),
+];
 
-/// The whole experiment, which brings Burn: built on request alone.
-pub(super) const WHOLE: (&str, u32) = ("experiment", 8192);
+/// Readers that bring Burn: built on request alone.
+pub(super) const WHOLE: [(&str, u32); 3] = [("experiment", 8192), ("all-weights", 16_384), ("manifest", 8192)];
 
 /// Flags by which rustc counts the edges that were taken, for libFuzzer to see.
 const COUNTERS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3 \
@@ -42,14 +49,15 @@ pub(super) fn lacking() -> Option<String> {
 
 /// Fuzzes each of `only` (all, if it names none) for a number of seconds.
 pub(super) fn run(workspace: &Workspace, seconds: u64, only: &[String], seed: u64) -> Result<()> {
-    let known = TARGETS.iter().chain([&WHOLE]);
+    let known = TARGETS.iter().chain(&WHOLE);
+    let is_whole = |name: &str| WHOLE.iter().any(|(whole, _)| *whole == name);
     if let Some(unknown) = only.iter().find(|name| !known.clone().any(|(known, _)| known == name)) {
         let names: Vec<&str> = known.map(|(name, _)| *name).collect();
         bail!("no reader is called `{unknown}`\nhint: known are `{}`", names.join("`, `"));
     }
-    let binary = build(workspace, only.iter().any(|name| name == WHOLE.0), seconds >= THOROUGH)?;
+    let binary = build(workspace, only.iter().any(|name| is_whole(name)), seconds >= THOROUGH)?;
     let mut failed = Vec::new();
-    let wanted = |name: &str| if only.is_empty() { name != WHOLE.0 } else { only.iter().any(|one| one == name) };
+    let wanted = |name: &str| if only.is_empty() { !is_whole(name) } else { only.iter().any(|one| one == name) };
     for (name, length) in known.filter(|(name, _)| wanted(name)) {
         let place = workspace.target().join("torture/fuzz").join(name);
         let corpus = place.join("corpus");

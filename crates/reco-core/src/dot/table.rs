@@ -14,7 +14,7 @@ use half::slice::HalfFloatSliceExt as _;
 use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
 
-use crate::{ItemIdx, Matrix, lanes};
+use crate::{ItemIdx, LoadError, Matrix, Number, Weights, lanes};
 
 /// Items of a panel: two vectors of the widest registers there are, AVX-512's.
 pub(super) const PANEL: usize = 32;
@@ -159,50 +159,57 @@ impl ItemTable {
         self.biases[item.index()]
     }
 
-    /// Everything but the range, little-endian: embeddings panel by panel, scales, biases.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.n_bytes());
-        let floats = |bytes: &mut Vec<u8>, values: &[f32]| {
-            values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
-        };
-        match &self.panels {
-            Panels::F32(values) => floats(&mut bytes, values),
-            Panels::F16(values) => values.iter().for_each(|value| bytes.extend(value.to_le_bytes())),
-            Panels::Int8 { codes, scales } => {
-                codes.iter().for_each(|code| bytes.extend(code.to_le_bytes()));
-                floats(&mut bytes, scales);
-            }
+    /// Adds everything but the range to `weights`: `items.embedding`, `[n_items, n_factors]`, in the table's format,
+    /// `items.bias`, and the scale of each item's integers as `items.scale`.
+    #[must_use]
+    pub fn save(&self, weights: Weights) -> Weights {
+        fn rows<T: Number>(table: &ItemTable, weights: Weights, values: &[T]) -> Weights {
+            let (n, d) = (table.n_items, table.n_factors);
+            let values = (0..n).flat_map(|item| (0..d).map(move |factor| values[place(d, item, factor)]));
+            weights.with("items.embedding", &[n, d], values)
         }
-        floats(&mut bytes, &self.biases);
-        bytes
+        let weights = match &self.panels {
+            Panels::F32(values) => rows(self, weights, values),
+            Panels::F16(values) => rows(self, weights, values),
+            Panels::Int8 { codes, scales } => {
+                let scales = scales[..self.n_items].iter().copied();
+                rows(self, weights, codes).with("items.scale", &[self.n_items], scales)
+            }
+        };
+        weights.with("items.bias", &[self.n_items], self.biases[..self.n_items].iter().copied())
     }
 
-    /// Reads what [`ItemTable::to_bytes`] made of a table of this shape and format; `None` for anything else.
-    pub fn from_bytes(bytes: &[u8], n_items: usize, n_factors: usize, format: TableFormat) -> Option<Self> {
-        let padded = n_items.div_ceil(PANEL) * PANEL;
-        let n = padded * n_factors;
-        let width = match format {
-            TableFormat::F32 => 4,
-            TableFormat::F16 => 2,
-            TableFormat::Int8 => 1,
-        };
-        let (values, rest) = bytes.split_at_checked(n * width)?;
-        let floats = |bytes: &[u8]| -> Vec<f32> {
-            bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
-        };
-        let (panels, rest) = match format {
-            TableFormat::F32 => (Panels::F32(floats(values)), rest),
-            TableFormat::F16 => {
-                let two = |two: &[u8]| f16::from_le_bytes([two[0], two[1]]);
-                (Panels::F16(values.chunks_exact(2).map(two).collect()), rest)
+    /// Takes out what [`ItemTable::save`] added for a table of this shape and format.
+    ///
+    /// # Errors
+    /// As [`Weights::take`].
+    pub fn load(
+        weights: &mut Weights,
+        n_items: usize,
+        n_factors: usize,
+        format: TableFormat,
+    ) -> Result<Self, LoadError> {
+        fn rows<T: Number + Default>(weights: &mut Weights, [n, d]: [usize; 2]) -> Result<Vec<T>, LoadError> {
+            let values: Vec<T> = weights.take("items.embedding", &[n, d])?;
+            let mut panels = vec![T::default(); n.next_multiple_of(PANEL) * d];
+            for (at, value) in values.into_iter().enumerate() {
+                panels[place(d, at / d, at % d)] = value;
             }
-            TableFormat::Int8 => {
-                let (scales, rest) = rest.split_at_checked(4 * padded)?;
-                let codes = values.iter().map(|code| i8::from_le_bytes([*code])).collect();
-                (Panels::Int8 { codes, scales: floats(scales) }, rest)
-            }
+            Ok(panels)
+        }
+        let column = |weights: &mut Weights, name| {
+            let mut column: Vec<f32> = weights.take(name, &[n_items])?;
+            column.resize(n_items.next_multiple_of(PANEL), 0.0);
+            Ok(column)
         };
-        (rest.len() == 4 * padded).then(|| Self::checked(n_items, n_factors, panels, floats(rest)))?
+        let shape = [n_items, n_factors];
+        let panels = match format {
+            TableFormat::F32 => Panels::F32(rows(weights, shape)?),
+            TableFormat::F16 => Panels::F16(rows(weights, shape)?),
+            TableFormat::Int8 => Panels::Int8 { codes: rows(weights, shape)?, scales: column(weights, "items.scale")? },
+        };
+        let table = Self::checked(n_items, n_factors, panels, column(weights, "items.bias")?);
+        table.ok_or_else(|| LoadError::Weights { reason: "an item's embedding is not finite".to_owned() })
     }
 
     pub(super) fn n_panels(&self) -> usize {

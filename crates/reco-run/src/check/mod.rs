@@ -33,6 +33,7 @@ use serde::Serialize;
 
 use crate::folder::first_line;
 use crate::lock::Lock;
+use crate::manifest::Hashed;
 use crate::stage::{Context, ready_dataset, ready_results, train};
 use crate::{Experiment, Quiet, RunError};
 
@@ -250,6 +251,7 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
         force: false,
         command: "",
         progress: &Quiet,
+        hashed: &Hashed::default(),
         lock: &Lock::of(out),
     };
     let context = first.map_or(whole, |first| whole.of_repetition(first, &at));

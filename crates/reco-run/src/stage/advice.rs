@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::num::NonZeroUsize;
 
-use reco_core::{ItemIdx, Profile, UserId};
+use reco_core::{ItemIdx, Profile, Silent, UserId};
 use reco_eval::BestFor;
 use reco_features::Dataset;
 use reco_report::{Best, Headline, Recommended, RecommendedItem, Suggestion};
@@ -51,7 +51,8 @@ pub(super) fn recommended(
 ) -> Result<Option<Recommended>, RunError> {
     let catalogue = &dataset.catalogue;
     let Some(user_idx) = catalogue.users.get(user) else { return Ok(None) };
-    let artifact = Artifact::load(&context.at("models").join(approach), context.experiment.device)?;
+    let artifact =
+        Artifact::load_once(&context.at("models").join(approach), context.experiment.device, &Silent, context.hashed)?;
     let name = |item: ItemIdx| dataset.details[item.index()].name.clone();
 
     let stars = |row: &reco_core::Interaction<'_>| row.rating.map(|rating| f64::from(rating.stars()));

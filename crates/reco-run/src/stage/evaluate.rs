@@ -46,7 +46,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
         for configured in &experiment.approaches {
             context.go_on()?;
             let model = context.at("models").join(&configured.name);
-            let artifact = Artifact::load_watched(&model, experiment.device, context.progress.train())?;
+            let artifact = Artifact::load_once(&model, experiment.device, context.progress.train(), context.hashed)?;
             let mut evaluation = ruler.measure(artifact.model.as_ref(), Ask::AsVisitors)?;
             if let Ok(validation) = &validation {
                 evaluation.validation = validation.measure(&ruler, artifact.model.as_ref())?;
@@ -253,11 +253,11 @@ fn predictions(evaluation: &Evaluation, catalogue: &Catalogue, name: &str) -> Re
 /// The folder as this experiment requires it.
 pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let experiment = context.experiment;
-    let (_, features) = features::folder(context)?.ready("features")?;
+    let (_, features) = features::folder(context)?.ready(context, "features")?;
     let mut inputs = features.clone();
     for configured in &experiment.approaches {
         let prefix = format!("models/{}", configured.name);
-        inputs.extend(train::folder(context, configured, &features).ready(&prefix)?.1);
+        inputs.extend(train::folder(context, configured, &features).ready(context, &prefix)?.1);
     }
     let names: Vec<&str> = experiment.approaches.iter().map(|one| one.name.as_str()).collect();
     Ok(Folder {

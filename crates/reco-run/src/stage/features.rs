@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Context, StageEntry, ingest, notes, own_version};
 use crate::folder::{Folder, Made};
-use crate::manifest::{Manifest, digest};
+use crate::manifest::Manifest;
 use crate::{Outcome, RunError};
 
 pub(super) const ENTRY: StageEntry = StageEntry {
@@ -27,7 +27,7 @@ pub(super) const ENTRY: StageEntry = StageEntry {
 fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let mut folder = folder(context)?;
     let experiment = context.experiment;
-    if experiment.split.file()?.is_some_and(|file| digest(&file).is_err()) {
+    if experiment.split.file()?.is_some_and(|file| context.hashed.digest(&file).is_err()) {
         // Whether the file changed cannot be told, so the split is made again, and its own error says what is missing.
         folder.inputs.remove(&split_file(&experiment.split));
     }
@@ -51,7 +51,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let file = experiment.split.file();
     if !matches!(file, Ok(None)) {
         let name = split_file(&experiment.split);
-        let there = file.ok().flatten().and_then(|file| digest(&file).ok());
+        let there = file.ok().flatten().and_then(|file| context.hashed.digest(&file).ok());
         let read_then = || Manifest::read(&path, "").ok().and_then(|manifest| manifest.inputs.get(&name).cloned());
         inputs.extend(there.or_else(read_then).map(|digest| (name, digest)));
     }

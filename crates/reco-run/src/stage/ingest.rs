@@ -81,5 +81,5 @@ pub(super) fn ready(context: &Context<'_>) -> Result<(Manifest, Digests), RunErr
     if let Ok(manifest) = Manifest::read(&folder.path, "") {
         folder.inputs = manifest.inputs;
     }
-    folder.ready("tables")
+    folder.ready(context, "tables")
 }

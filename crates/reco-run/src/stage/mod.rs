@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::folder::{Folder, Made};
 use crate::lock::Lock;
-use crate::manifest::{Digests, Manifest};
+use crate::manifest::{Digests, Hashed, Manifest};
 use crate::place::Place;
 use crate::{Experiment, Outcome, Repetition, RunError, RunProgress, results};
 
@@ -85,6 +85,8 @@ pub(crate) struct Context<'a> {
     /// The command line that the report shows.
     pub(crate) command: &'a str,
     pub(crate) progress: &'a dyn RunProgress,
+    /// The files that the stage has hashed.
+    pub(crate) hashed: &'a Hashed,
     /// Held while something is made in the folder of the run.
     pub(crate) lock: &'a Lock,
 }
@@ -126,7 +128,7 @@ impl Context<'_> {
         make: impl FnOnce(&Path) -> Result<Made, RunError>,
     ) -> Result<Outcome, RunError> {
         self.go_on()?;
-        let why = folder.why().or_else(|| self.force.then(|| "asked for".to_owned()));
+        let why = folder.why(self.hashed).or_else(|| self.force.then(|| "asked for".to_owned()));
         let mut outcome = Outcome {
             stage: folder.stage.to_owned(),
             approach: approach.map(str::to_owned),
@@ -151,7 +153,7 @@ impl Context<'_> {
 impl Folder {
     /// The manifest and the files (`features/fit.parquet`) of a folder that an earlier stage finished, for this
     /// experiment.
-    fn ready(&self, prefix: &str) -> Result<(Manifest, Digests), RunError> {
+    fn ready(&self, context: &Context<'_>, prefix: &str) -> Result<(Manifest, Digests), RunError> {
         let hint = format!("`reco {}` makes it; `reco run` makes all that is missing", self.stage);
         let manifest = Manifest::read(&self.path, &hint)?;
         if let Some(why) = self.differs(&manifest) {
@@ -159,7 +161,7 @@ impl Folder {
             let hint = format!("`reco run` makes anew what changed, or make this alone: `reco {}`", self.stage);
             return Err(RunError::Stale { path, why, hint });
         }
-        manifest.verify(&self.path, &hint)?;
+        manifest.verify_once(&self.path, &hint, context.hashed)?;
         let files =
             manifest.outputs.iter().map(|(name, digest)| (format!("{prefix}/{name}"), digest.clone())).collect();
         Ok((manifest, files))
@@ -171,7 +173,7 @@ impl Folder {
 /// # Errors
 /// No data set; one that is damaged or was made for another experiment.
 pub(crate) fn ready_dataset(context: &Context<'_>) -> Result<Dataset, RunError> {
-    features::folder(context)?.ready("features")?;
+    features::folder(context)?.ready(context, "features")?;
     Ok(Dataset::read(&context.at("features"))?)
 }
 
@@ -180,7 +182,7 @@ pub(crate) fn ready_dataset(context: &Context<'_>) -> Result<Dataset, RunError> 
 /// # Errors
 /// As [`ready_dataset`].
 pub(crate) fn ready_results(context: &Context<'_>) -> Result<Results, RunError> {
-    report::folder(context)?.ready("report")?;
+    report::folder(context)?.ready(context, "report")?;
     results(context.out)
 }
 

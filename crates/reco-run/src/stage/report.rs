@@ -167,8 +167,8 @@ fn first_minute(
 /// The folder as this experiment requires it.
 pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let experiment = context.experiment;
-    let (_, feature_files) = features::folder(context)?.ready("features")?;
-    let (_, mut inputs) = evaluate::folder(context)?.ready("evaluation")?;
+    let (_, feature_files) = features::folder(context)?.ready(context, "features")?;
+    let (_, mut inputs) = evaluate::folder(context)?.ready(context, "evaluation")?;
     inputs.extend(feature_files.clone());
     for configured in &experiment.approaches {
         let folder = train::folder(context, configured, &feature_files);
@@ -321,7 +321,7 @@ fn facts(context: &Context<'_>, info: &Info, data: &Dataset, rows: &[ResultRow])
             };
             facts.training.push((row.name.clone(), log));
         }
-        let weights = row.manifest.outputs.iter().filter(|(name, _)| name.starts_with(artifact::WEIGHTS));
+        let weights = row.manifest.outputs.iter().filter(|(name, _)| *name == artifact::WEIGHTS);
         facts.checksums.extend(weights.map(|(name, sha)| (format!("models/{}/{name}", row.name), sha.clone())));
     }
     let raw = tables.inputs.iter().chain(&table_files).map(|(name, sha)| (name.clone(), sha.clone()));
@@ -357,9 +357,9 @@ fn provenance(context: &Context<'_>, rows: &[ResultRow]) -> Result<Provenance, R
         });
     };
     took("tables".to_owned(), &ingest::ready(context)?.0);
-    took("features".to_owned(), &features::folder(context)?.ready("features")?.0);
+    took("features".to_owned(), &features::folder(context)?.ready(context, "features")?.0);
     rows.iter().for_each(|row| took(format!("models/{}", row.name), &row.manifest));
-    took("evaluation".to_owned(), &evaluate::folder(context)?.ready("evaluation")?.0);
+    took("evaluation".to_owned(), &evaluate::folder(context)?.ready(context, "evaluation")?.0);
     Ok(Provenance {
         command: context.command.to_owned(),
         experiment: context.experiment.to_toml(),

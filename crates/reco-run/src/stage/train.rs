@@ -6,12 +6,13 @@
 //! seed and the device alone, so that a new approach trains nothing but itself. A folder holds all that an answer
 //! needs.
 
+use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use reco_core::memory::affordable;
-use reco_core::{FitError, Fitted, Requirement, Run, Train, TrainingLog};
+use reco_core::{FitError, Requirement, Run, Train, TrainingLog, Weights};
 use reco_data::table::{Column, Table};
 use reco_features::{Dataset, Info};
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,7 @@ pub(super) struct TrainNotes {
 }
 
 fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
-    let (_, inputs) = features::folder(context)?.ready("features")?;
+    let (_, inputs) = features::folder(context)?.ready(context, "features")?;
     let mut dataset = None;
     let mut outcomes = Vec::new();
     // An approach that consists of others takes their weights, and so comes after them.
@@ -87,8 +88,8 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
 /// # Errors
 /// All that the experiment asks for and its data cannot give.
 pub(crate) fn refuse_before(context: &Context<'_>) -> Result<(), RunError> {
-    let (_, inputs) = features::folder(context)?.ready("features")?;
-    let is_trained = |one: &Configured| folder(context, one, &inputs).ready("").is_ok();
+    let (_, inputs) = features::folder(context)?.ready(context, "features")?;
+    let is_trained = |one: &Configured| folder(context, one, &inputs).ready(context, "").is_ok();
     if !context.force && context.experiment.approaches.iter().all(is_trained) {
         return Ok(());
     }
@@ -105,7 +106,7 @@ pub(crate) fn fitting(context: &Context<'_>) -> Result<Experiment, RunError> {
         return Ok(experiment);
     }
     // The manifest says which requirements the data do not meet, so that no rows are read for it.
-    let (manifest, _) = features::folder(context)?.ready("features")?;
+    let (manifest, _) = features::folder(context)?.ready(context, "features")?;
     let info: Info = from_notes(&context.at("features"), &manifest.notes)?;
     let fits = |one: &Configured| one.approach.requires().iter().all(|need| !info.unmet.contains(need));
     let (fit, others): (Vec<Configured>, Vec<Configured>) = experiment.approaches.into_iter().partition(fits);
@@ -171,7 +172,7 @@ pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Di
     versions.extend(reco_models::versions().into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())));
     Folder {
         stage: ENTRY.name,
-        version: 5,
+        version: 6,
         path: context.at("models").join(&configured.name),
         part: json!({
             "name": configured.name,
@@ -186,10 +187,17 @@ pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Di
 }
 
 /// The weights of the approach `kind` where this experiment has it trained with these very options.
-fn trained(context: &Context<'_>, (kind, options): (&str, &Value), inputs: &Digests) -> Option<PathBuf> {
+fn trained(
+    context: &Context<'_>,
+    (kind, options): (&str, &Value),
+    inputs: &Digests,
+) -> Result<Option<Weights>, FitError> {
     let same = |one: &&Configured| one.kind == kind && one.approach.options() == *options;
-    let folder = folder(context, context.experiment.approaches.iter().find(same)?, inputs);
-    folder.ready("").is_ok().then(|| folder.path.join(artifact::WEIGHTS))
+    let found = context.experiment.approaches.iter().find(same).map(|one| folder(context, one, inputs));
+    let Some(folder) = found.filter(|folder| folder.ready(context, "").is_ok()) else { return Ok(None) };
+    let failed = |error: Box<dyn Error + Send + Sync>| FitError::Other(error);
+    let bytes = fs::read(folder.path.join(artifact::WEIGHTS)).map_err(|error| failed(error.into()))?;
+    Weights::from_bytes(&bytes).map(Some).map_err(|error| failed(error.into()))
 }
 
 fn fit(
@@ -223,7 +231,8 @@ fn fit(
         has_stars: train.fit.ratings().iter().all(Option::is_some),
     };
     write_json(&at.join(artifact::CONFIG), &config)?;
-    save(configured, fitted.as_ref(), &at.join(artifact::WEIGHTS))?;
+    let path = at.join(artifact::WEIGHTS);
+    fs::write(&path, fitted.save()?.to_bytes()).map_err(RunError::writing(&path))?;
     let catalogue = at.join(artifact::CATALOGUE);
     fs::create_dir(&catalogue).map_err(RunError::writing(&catalogue))?;
     dataset.write_catalogue(&catalogue)?;
@@ -256,13 +265,6 @@ fn stopped(error: FitError) -> RunError {
         FitError::Interrupted => RunError::Interrupted,
         other => other.into(),
     }
-}
-
-fn save(configured: &Configured, fitted: &dyn Fitted, weights: &Path) -> Result<(), RunError> {
-    fs::create_dir(weights).map_err(RunError::writing(weights))?;
-    fitted
-        .save(weights)
-        .map_err(|error| RunError::Save { approach: configured.name.clone(), reason: error.to_string() })
 }
 
 /// Writes who met what, held out or not, row by row, so that an artifact can leave it out by itself.
