@@ -2,9 +2,9 @@
 //!
 //! Vectors have the width of the processor's. Does not know GPUs.
 //!
-//! **Invariant**: the result depends neither on that width nor on the number of threads. A batch is divided into shares by its length
-//! alone; gradients are summed row by row within a share, then over shares in their order, and over the places of an
-//! embedding row in theirs.
+//! **Invariant**: the result depends neither on that width nor on the number of threads. A batch is divided into shares
+//! by its length alone; gradients are summed row by row within a share, then over shares in their order, and over the
+//! places of an embedding row in theirs.
 
 mod adam;
 mod step;
