@@ -150,8 +150,8 @@ pub trait AnyApproach: Send + Sync {
     /// The model that [`Fitted::save`] gave `weights` of, for the same catalogue.
     ///
     /// # Errors
-    /// Weights that are damaged, another approach's, or made for other options or a catalogue of another size; a missing
-    /// device.
+    /// Weights that are damaged, another approach's, or made for other options or a catalogue of another size; a
+    /// missing device.
     fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
 }
 

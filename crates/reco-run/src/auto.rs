@@ -96,7 +96,8 @@ impl From<Given> for Part {
     }
 }
 
-/// The names of the options that are approaches, in the order of growing histories. Names of their weights begin with them.
+/// The names of the options that are approaches, in the order of growing histories. The names of their tensors begin
+/// so.
 const SLOTS: [&str; 3] = ["no_history", "short_history", "long_history"];
 
 /// Replaces the names of approaches in `given` by the experiment's approaches, `(name, kind, options)`.
