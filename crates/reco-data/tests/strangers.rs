@@ -296,7 +296,8 @@ fn what_cannot_be_found_out_is_asked_for_and_can_be_stated() {
     let parquet = ingest_path(&made("pandas_ns.parquet"), json!({ "delimiter": ";", "time_format": "seconds" }));
     let parquet = parquet.err().unwrap().to_string();
     assert!(
-        parquet.contains("neither `data.delimiter`") && parquet.contains("whatever `data.time_format` says"),
+        parquet.contains("it is not text with separators: `data.delimiter`")
+            && parquet.contains("whatever `data.time_format` says"),
         "{parquet}"
     );
     let dir = folder(&[

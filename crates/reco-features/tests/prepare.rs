@@ -107,7 +107,7 @@ fn items_with_an_empty_genres_cell_are_dropped_with_their_ratings() {
     );
     let unknown = FeaturesConfig { drop_items: vec![ItemId::parse("7")], ..FeaturesConfig::default() };
     let error = prepare(&example(), &unknown, &by_columns(), 0).unwrap_err().to_string();
-    assert!(error.contains("`features.drop_items` names `7`"), "{error}");
+    assert!(error.contains("`features.drop_items` names the unknown item `7`"), "{error}");
 
     let mut tables = example();
     tables.items.genres = vec![None; 3];

@@ -346,6 +346,6 @@ mod tests {
         assert!(decimal(&["1,250"]).unwrap_err().contains("set thousands apart: `1,250` (line 2)"));
         assert!(decimal(&["4.5", "4,5"]).unwrap_err().contains("points and commas: `4.5` (line 2) and `4,5` (line 3)"));
         assert!(decimal(&["good", "4"]).is_ok());
-        assert!(decimal(&["good", "bad"]).unwrap_err().contains("no numbers: `good` (line 2)"));
+        assert!(decimal(&["good", "bad"]).unwrap_err().contains("not numbers: `good` (line 2)"));
     }
 }
