@@ -134,7 +134,16 @@ impl UserEvaluator<'_> {
         answer: &Answer<'_>,
         ranking: &Ranking,
     ) -> Result<EvaluatedUser, ScoreError> {
-        let list = if bucket.is_none() { self.list(test_user, answer, ranking) } else { None };
+        let of_list = if bucket.is_none() { self.of_list(answer, ranking) } else { None };
+        let given = test_user.fold_in().items();
+        let list = of_list.as_ref().map(|(hits, popular)| List {
+            items: &ranking.ranked.list,
+            hits: hits.as_deref(),
+            popular,
+            profile: if given.is_empty() { self.known.profile(test_user.user()) } else { given },
+            known: self.known,
+            catalogue: self.catalogue,
+        });
         let wanted = |item: ItemIdx| bucket.is_none_or(|bucket| self.bucket(item) == bucket);
         let rows = || test_user.rows().iter().filter(|row| wanted(row.item));
         let of = |pairs: &[(ItemIdx, Placed)]| -> Vec<Placed> {
@@ -174,7 +183,7 @@ impl UserEvaluator<'_> {
                 (Measure::List(metric), Some(list)) => {
                     let lengths: Vec<NonZeroUsize> = columns.iter().map(Measured::k).collect();
                     // A caller's own metric may give too few values, or numbers that are not finite.
-                    let values = metric(&list.given(self), &lengths).into_iter().chain(std::iter::repeat(None));
+                    let values = metric(list, &lengths).into_iter().chain(std::iter::repeat(None));
                     let finite = values.take(lengths.len()).map(|value| value.filter(|value| value.is_finite()));
                     outcomes.extend(finite.map(Outcome::of_list));
                 }
@@ -194,9 +203,9 @@ impl UserEvaluator<'_> {
         })
     }
 
-    /// The list of `test_user` with all that metrics of lists look at; `None` where nothing was recommended, or no
-    /// metric asks.
-    fn list<'a>(&'a self, test_user: &'a TestUser, answer: &Answer<'_>, ranking: &'a Ranking) -> Option<Listed<'a>> {
+    /// Which items of the list are relevant, and the most popular candidates; `None` where nothing was recommended, or
+    /// no metric looks at lists.
+    fn of_list(&self, answer: &Answer<'_>, ranking: &Ranking) -> Option<(Option<Vec<bool>>, Vec<ItemIdx>)> {
         let list = ranking.ranked.list.as_slice();
         if list.is_empty() || !self.columns.iter().any(|column| matches!(column.entry.measure, Measure::List(_))) {
             return None;
@@ -207,12 +216,9 @@ impl UserEvaluator<'_> {
             Candidates::AllExcept(seen) => !seen.contains(**item),
             Candidates::These(items) => items.binary_search(item).is_ok(),
         };
-        // As many as the longest list, not as this one: it is short where candidates have no score, and these may be
-        // popular.
+        // As many as the longest list. This one is shorter where candidates have no score.
         let popular = self.known.popular().iter().filter(is_candidate).take(self.longest().get()).copied().collect();
-        let given = test_user.fold_in().items();
-        let profile = if given.is_empty() { self.known.profile(test_user.user()) } else { given };
-        Some(Listed { list, hits, popular, profile })
+        Some((hits, popular))
     }
 
     /// Ratings and predictions in stars; `None` where a score cannot be turned into stars.
@@ -244,28 +250,6 @@ pub(crate) struct Ranking {
     /// Ascending, candidates or not.
     relevant: Vec<(ItemIdx, f64)>,
     pub(crate) ranked: Ranked,
-}
-
-/// A list as long as the longest asked for.
-struct Listed<'a> {
-    list: &'a [ItemIdx],
-    hits: Option<Vec<bool>>,
-    popular: Vec<ItemIdx>,
-    profile: &'a [ItemIdx],
-}
-
-impl Listed<'_> {
-    /// The list as metrics see it.
-    fn given<'a>(&'a self, evaluator: &'a UserEvaluator<'_>) -> List<'a> {
-        List {
-            items: self.list,
-            hits: self.hits.as_deref(),
-            popular: &self.popular,
-            profile: self.profile,
-            known: evaluator.known,
-            catalogue: evaluator.catalogue,
-        }
-    }
 }
 
 /// A test item without a score keeps [`Scores::ABSENT`].

@@ -2,7 +2,7 @@
 //!
 //! Does not know charts or diagrams.
 //!
-//! **Invariant**: text is text, escaped by the `svg` crate; every colour is one of the palette's; the same strokes give
+//! **Invariant**: text is text, escaped by the `svg` crate; every colour is one of the palette's; the same calls give
 //! the same bytes.
 
 use std::fmt::Write as _;

@@ -17,7 +17,7 @@ use crate::{Headline, RepeatedResult, cells};
 pub struct Results {
     /// The experiment's name.
     pub experiment: String,
-    /// The ratings it is about.
+    /// The data set.
     pub dataset: DatasetSummary,
     /// How they were split.
     pub split: SplitSummary,
@@ -68,14 +68,14 @@ impl DatasetSummary {
 pub struct SplitSummary {
     /// The split's name in its registry.
     pub kind: String,
-    /// Rows to learn from.
+    /// Training rows.
     pub n_train: usize,
-    /// Rows to stop early by.
+    /// Validation rows, by which training stops early.
     pub n_valid: usize,
-    /// Rows of users held out whole that are given with the question.
+    /// Rows of held-out users that are given with the query.
     #[serde(default)]
     pub n_fold_in: usize,
-    /// Rows held out.
+    /// Test rows.
     pub n_test: usize,
 }
 
@@ -119,7 +119,7 @@ pub struct ApproachResult {
 /// Why results could not be written down.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// A number that JSON does not have.
+    /// A number that JSON cannot hold.
     #[error(
         "the results of `{experiment}` cannot be written as JSON: {reason}\nhint: train again with a lower `learning_rate`"
     )]
@@ -203,7 +203,7 @@ impl Results {
         if values.len() < 2 { None } else { values.into_iter().reduce(better) }
     }
 
-    /// The main ones of the columns that apply to some approach, for where there is room for few.
+    /// The main columns of those that apply to some approach, for places with room for few.
     pub fn main_columns(&self) -> Vec<&Column> {
         main_columns(self.applying())
     }

@@ -2,7 +2,7 @@
 //!
 //! Does not know the page around them.
 //!
-//! **Invariant**: a figure of nothing is left out; each has a name of its own, which names its file.
+//! **Invariant**: a figure without data is left out; each has a name of its own, which names its file.
 
 mod bars;
 mod chart;
