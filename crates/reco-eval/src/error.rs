@@ -42,7 +42,8 @@ pub enum EvalError {
     },
     /// A context in the protocol of an evaluation that asks in the average moment.
     #[error(
-        "the context `{name}` of the protocol is not read by `evaluate`\nhint: state it as numbers: `Task::context` of `evaluate_task`"
+        "the context `{name}` of the protocol is not read by `evaluate`\n\
+         hint: state it as numbers: `Task::context` of `evaluate_task`"
     )]
     ContextNotRead {
         /// Its name.
@@ -68,7 +69,8 @@ pub enum EvalError {
     },
     /// Buckets that do not ascend.
     #[error(
-        "`buckets` in [evaluate] has `{second}` after `{first}`\nhint: they ascend, as in `[1, 5, 10, 50]`; leave them empty for none"
+        "`buckets` in [evaluate] has `{second}` after `{first}`\n\
+         hint: they ascend, as in `[1, 5, 10, 50]`; leave them empty for none"
     )]
     Buckets {
         /// One start.

@@ -105,15 +105,15 @@ pub(crate) fn evaluate_in_tiles(
         article_min_rows: config.article_min_rows.get(),
     };
     let evaluate_user = |test_user: &TestUser, answer: &Answer<'_>, ranker: &mut Ranker| -> Result<User, ScoreError> {
-        let ranking = evaluator.rank(test_user, answer, ranker)?;
-        let judged = evaluator.evaluate(test_user, None, answer, &ranking)?;
+        let ranked = evaluator.rank(test_user, answer, ranker)?;
+        let judged = evaluator.evaluate(test_user, None, answer, &ranked)?;
         let mut by_item_history = Vec::new();
         for bucket in 0..buckets.len() {
             if test_user.rows().items().iter().any(|item| evaluator.bucket(*item) == bucket) {
-                by_item_history.push((bucket, evaluator.evaluate(test_user, Some(bucket), answer, &ranking)?));
+                by_item_history.push((bucket, evaluator.evaluate(test_user, Some(bucket), answer, &ranked)?));
             }
         }
-        Ok(User { judged, by_item_history, ranked: ranking.ranked })
+        Ok(User { judged, by_item_history, ranked })
     };
 
     let mut summary = Summary::new(&columns, &buckets, catalogue, evaluator.article_min_rows);

@@ -115,11 +115,9 @@ impl UserEvaluator<'_> {
         test_user: &TestUser,
         answer: &Answer<'_>,
         ranker: &mut Ranker,
-    ) -> Result<Ranking, ScoreError> {
+    ) -> Result<Ranked, ScoreError> {
         // The row is ranked for every user, so that a score that is not finite never goes unnoticed.
-        let relevant = self.relevant(test_user);
-        let ranked = ranker.rank(answer, self.catalogue, &relevant, self.longest())?;
-        Ok(Ranking { relevant, ranked })
+        ranker.rank(answer, self.catalogue, self.relevant(test_user), self.longest())
     }
 
     /// Judges an answer against all rows of `test_user`, or against those whose item lies in a bucket. Metrics of lists
@@ -132,12 +130,12 @@ impl UserEvaluator<'_> {
         test_user: &TestUser,
         bucket: Option<usize>,
         answer: &Answer<'_>,
-        ranking: &Ranking,
+        ranked: &Ranked,
     ) -> Result<EvaluatedUser, ScoreError> {
-        let of_list = if bucket.is_none() { self.of_list(answer, ranking) } else { None };
+        let of_list = if bucket.is_none() { self.of_list(answer, ranked) } else { None };
         let given = test_user.fold_in().items();
         let list = of_list.as_ref().map(|(hits, popular)| List {
-            items: &ranking.ranked.list,
+            items: &ranked.list,
             hits: hits.as_deref(),
             popular,
             profile: if given.is_empty() { self.known.profile(test_user.user()) } else { given },
@@ -149,9 +147,9 @@ impl UserEvaluator<'_> {
         let of = |pairs: &[(ItemIdx, Placed)]| -> Vec<Placed> {
             pairs.iter().filter(|(item, _)| wanted(*item)).map(|(_, placed)| *placed).collect()
         };
-        let placed = of(&ranking.ranked.relevant);
+        let placed = of(&ranked.relevant);
         let mut ideal: Vec<f64> =
-            ranking.relevant.iter().filter(|(item, _)| wanted(*item)).map(|(_, gain)| *gain).collect();
+            ranked.gains.iter().filter(|(item, _)| wanted(*item)).map(|(_, gain)| *gain).collect();
         ideal.sort_unstable_by(|a, b| b.total_cmp(a));
 
         let rated = rated(rows(), answer)?;
@@ -161,7 +159,7 @@ impl UserEvaluator<'_> {
         let enough = targets.len() >= self.article_min_rows;
         let lacks_a_score = enough && pairs.iter().any(|pair| !pair.yhat.is_finite());
         let five = TopFive::new(&targets).filter(|_| enough);
-        let whole = Whole { placed: &placed, n_relevant: ideal.len(), n_candidates: ranking.ranked.n_candidates };
+        let whole = Whole { placed: &placed, n_relevant: ideal.len(), n_candidates: ranked.n_candidates };
 
         let outcome = |column: &Measured<'_>| match column.entry.measure {
             Measure::TopK(_) | Measure::Whole(_) if ideal.is_empty() => Outcome::LeftOut,
@@ -205,13 +203,13 @@ impl UserEvaluator<'_> {
 
     /// Which items of the list are relevant, and the most popular candidates; `None` where nothing was recommended, or
     /// no metric looks at lists.
-    fn of_list(&self, answer: &Answer<'_>, ranking: &Ranking) -> Option<(Option<Vec<bool>>, Vec<ItemIdx>)> {
-        let list = ranking.ranked.list.as_slice();
+    fn of_list(&self, answer: &Answer<'_>, ranked: &Ranked) -> Option<(Option<Vec<bool>>, Vec<ItemIdx>)> {
+        let list = ranked.list.as_slice();
         if list.is_empty() || !self.columns.iter().any(|column| matches!(column.entry.measure, Measure::List(_))) {
             return None;
         }
-        let is_relevant = |item: &ItemIdx| ranking.relevant.binary_search_by_key(item, |(item, _)| *item).is_ok();
-        let hits = (!ranking.relevant.is_empty()).then(|| list.iter().map(is_relevant).collect());
+        let is_relevant = |item: &ItemIdx| ranked.gains.binary_search_by_key(item, |(item, _)| *item).is_ok();
+        let hits = (!ranked.gains.is_empty()).then(|| list.iter().map(is_relevant).collect());
         let is_candidate = |item: &&ItemIdx| match answer.among {
             Candidates::AllExcept(seen) => !seen.contains(**item),
             Candidates::These(items) => items.binary_search(item).is_ok(),
@@ -243,13 +241,6 @@ impl UserEvaluator<'_> {
         };
         Pair { y: rounded(row.target.get()), yhat }
     }
-}
-
-/// One user's candidates ranked, and the relevant items.
-pub(crate) struct Ranking {
-    /// Ascending, candidates or not.
-    relevant: Vec<(ItemIdx, f64)>,
-    pub(crate) ranked: Ranked,
 }
 
 /// A test item without a score keeps [`Scores::ABSENT`].

@@ -56,13 +56,6 @@ pub struct DatasetSummary {
     pub n_ratings: usize,
 }
 
-impl DatasetSummary {
-    /// Ratings, users and items as texts.
-    pub(crate) fn counts(&self) -> [String; 3] {
-        [self.n_ratings, self.n_users, self.n_items].map(cells::count)
-    }
-}
-
 /// How the ratings were split.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitSummary {
@@ -77,13 +70,6 @@ pub struct SplitSummary {
     pub n_fold_in: usize,
     /// Test rows.
     pub n_test: usize,
-}
-
-impl SplitSummary {
-    /// Rows for training, for validation and for the test as texts.
-    pub(crate) fn counts(&self) -> [String; 3] {
-        [self.n_train, self.n_valid, self.n_test].map(cells::count)
-    }
 }
 
 /// The results of one approach.
@@ -121,7 +107,8 @@ pub struct ApproachResult {
 pub enum ReportError {
     /// A number that JSON cannot hold.
     #[error(
-        "the results of `{experiment}` cannot be written as JSON: {reason}\nhint: train again with a lower `learning_rate`"
+        "the results of `{experiment}` cannot be written as JSON: {reason}\n\
+         hint: train again with a lower `learning_rate`"
     )]
     Json {
         /// The experiment.
@@ -177,14 +164,16 @@ impl Results {
         }
     }
 
+    /// Ratings, users and items; rows for training, for validation and for the test; all as texts.
+    pub(crate) fn counts(&self) -> [[String; 3]; 2] {
+        let (data, split) = (&self.dataset, &self.split);
+        let counts = [[data.n_ratings, data.n_users, data.n_items], [split.n_train, split.n_valid, split.n_test]];
+        counts.map(|of| of.map(cells::count))
+    }
+
     /// The heading of `column`, with an arrow where lower values are better.
     pub(crate) fn heading(&self, column: &Column) -> String {
         cells::heading(column, self.better(column))
-    }
-
-    /// Whether less of `column` is better.
-    pub fn is_error(&self, column: &Column) -> bool {
-        self.better(column) == Better::Lower
     }
 
     /// The best value of `column`, where at least two approaches have one.

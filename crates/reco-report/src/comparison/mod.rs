@@ -150,8 +150,8 @@ fn who(pair: &ComparedPair) -> Vec<String> {
 
 /// What the numbers mean and what the tests assume, a paragraph each.
 const ASSUMPTIONS: [&str; 4] = [
-    "Every user has one value of each run, and the tests look at the differences between them, B less A. A mean here is \
-     a mean over users. A table of results averages errors over ratings, so its numbers may differ from these.",
+    "Every user has one value of each run, and the tests look at the differences between them, B less A. A mean here \
+     is a mean over users. A table of results averages errors over ratings, so its numbers may differ from these.",
     "The tests assume that the users are drawn independently of each other from the population of interest. The paired \
      t test decides, since it asks about the mean. The signed-rank test and the sign test are shown beside it: where \
      they disagree, a few users carry the mean. With fewer than about thirty users, trust the signed-rank test first.",

@@ -147,14 +147,11 @@ pub fn comparison_table(comparison: &Comparison) -> String {
         "The paired t test over users decides, after Holm's correction, at {}. A and B are means over users.\n\
          * not chance; unclear: chance could explain it; ↓ lower is better.\n\
          Effect sizes and all tests: --html, --json.\n\
-         {TWO_MODELS}\n",
+         One fitted model each: two seeds of one approach are two models too, and may well differ.\n",
         comparison.alpha
     );
     text
 }
-
-/// What [`super::ASSUMPTIONS`] say of seeds, in a line.
-const TWO_MODELS: &str = "One fitted model each: two seeds of one approach are two models too, and may well differ.";
 
 fn columns(metrics: &[Difference]) -> Vec<TextColumn> {
     let column = |header: &str, cell: &dyn Fn(&Difference) -> String| TextColumn::new(header, metrics.iter().map(cell));

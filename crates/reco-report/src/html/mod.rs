@@ -58,7 +58,7 @@ fn subtitle(results: &Results) -> String {
         1 => "one approach".to_owned(),
         n => format!("{n} approaches"),
     };
-    let ([ratings, users, items], [train, validation, test]) = (dataset.counts(), split.counts());
+    let [[ratings, users, items], [train, validation, test]] = results.counts();
     let data = format!("{}: {ratings} ratings by {users} users of {items} items", dataset.name);
     let parts = format!("{train} ratings for training, {validation} for validation, {test} for the test");
     format!("{approaches} on {data}; split {}, {parts}.", split.kind)

@@ -53,7 +53,7 @@ fn verdict(best: &Best, headline: &Headline) -> Markup {
             @if let Some(about) = in_plain_words(metric).or_else(|| meaning(metric)) {
                 p { small { (metric_name(metric)) ": " (about) } }
             }
-            @if best.leads.is_empty() { p.soft { "No other approach was measured, so there is nothing to compare with." } }
+            @if best.leads.is_empty() { p.soft { "No other approach was measured, so nothing can be compared." } }
             ul.leads {
                 @if let Some(lead) = best.next() { li { (words(lead, lead.place())) } }
                 @if let Some(lead) = best.over_plain() { li { (words(lead, "")) } }

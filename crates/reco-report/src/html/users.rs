@@ -22,15 +22,14 @@ pub(super) fn users(details: &[UserDetail], chosen_by: &str, config: &ReportConf
         @if details.len() > 1 { p #pick hidden { label { "User " select {} } } }
         @for (row, user) in details.iter().enumerate() {
             details.user open[row == 0] {
-                summary { h3 { "User " (user.user) } " · " (cells::count(user.n_train)) " training ratings, " (held_out(user)) " held out" }
+                summary {
+                    h3 { "User " (user.user) } " · " (cells::count(user.n_train)) " training ratings, "
+                    (cells::count(user.lists.first().map_or(0, |list| list.rows.len()))) " held out"
+                }
                 div.lists { @for list in &user.lists { (list_of(list, config)) } }
             }
         }
     }
-}
-
-fn held_out(user: &UserDetail) -> String {
-    cells::count(user.lists.first().map_or(0, |list| list.rows.len()))
 }
 
 fn list_of(list: &DetailList, config: &ReportConfig) -> Markup {
@@ -63,7 +62,8 @@ fn list_of(list: &DetailList, config: &ReportConfig) -> Markup {
                     }
                 }
             }))
-            @if rows.len() > config.detail_rows { p.soft { "… and " (cells::count(rows.len() - config.detail_rows)) " more" } }
+            @let n_more = rows.len().saturating_sub(config.detail_rows);
+            @if n_more > 0 { p.soft { "… and " (cells::count(n_more)) " more" } }
         }
     }
 }
