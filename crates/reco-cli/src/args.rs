@@ -45,11 +45,8 @@ pub(crate) enum Parsed {
 impl Parsed {
     /// Whether it may look for a GPU.
     pub(crate) fn looks_for_devices(&self) -> bool {
-        match self {
-            Self::Stage(..) => true,
-            Self::Scores(..) => false,
-            Self::Command(command) => matches!(command, Command::Run(_) | Command::Recommend(_) | Command::Doctor(_)),
-        }
+        use Command::{Doctor, Recommend, Run};
+        matches!(self, Self::Stage(..) | Self::Command(Run(_) | Recommend(_) | Doctor(_)))
     }
 }
 
@@ -179,9 +176,9 @@ Examples:
     },
 }
 
-/// An experiment, and where it runs.
+/// An experiment, with what the command line changes in it.
 #[derive(Args)]
-pub(crate) struct ExperimentArgs {
+pub(crate) struct ExperimentFile {
     /// The experiment's file; left out, the built-in one: MovieLens 100K, all approaches
     pub(crate) experiment: Option<PathBuf>,
     /// Override a key of the experiment, as `seed=3`, `split.kind=temporal`, `approach.neural.epochs=3`
@@ -190,10 +187,17 @@ pub(crate) struct ExperimentArgs {
     /// Only these approaches; one that the experiment does not list takes its default options
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) approach: Vec<String>,
+}
+
+/// An experiment, and where it runs.
+#[derive(Args)]
+pub(crate) struct ExperimentArgs {
+    #[command(flatten)]
+    pub(crate) file: ExperimentFile,
     /// Where networks compute, instead of where the experiment says: auto, wgpu, cpu, cuda
     #[arg(long, value_parser = device)]
     pub(crate) device: Option<DeviceChoice>,
-    /// Work even where nothing changed
+    /// Run stages even where nothing changed
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
@@ -249,14 +253,8 @@ pub(crate) struct RunArgs {
 
 #[derive(Args)]
 pub(crate) struct CheckArgs {
-    /// The experiment's file; left out, the built-in one: MovieLens 100K, all approaches
-    pub(crate) experiment: Option<PathBuf>,
-    /// Override a key of the experiment, as `seed=3`, `split.kind=temporal`, `approach.neural.epochs=3`
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Only these approaches, as they were run
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) approach: Vec<String>,
+    #[command(flatten)]
+    pub(crate) file: ExperimentFile,
     /// Where it was run, if it was: its data set and its results are looked at as well
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) out: PathBuf,
@@ -416,7 +414,7 @@ pub(crate) struct SynthArgs {
     /// How many ratings
     #[arg(long, default_value_t = SynthConfig::default().n_ratings)]
     pub(crate) ratings: u64,
-    /// All chance follows from it
+    /// The seed of all random choices
     #[arg(long, default_value_t = SynthConfig::default().seed)]
     pub(crate) seed: u64,
     /// The folder to make: ratings.csv, movies.csv, dataset.toml
@@ -462,70 +460,64 @@ fn device(text: &str) -> Result<DeviceChoice, String> {
 fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("it is no `name=value`, as in `daytime=0,weekend=0`".to_owned()),
+        _ => Err("it is not `NAME=VALUE`, as in `daytime=0,weekend=0`".to_owned()),
     }
 }
 
 fn rated(text: &str) -> Result<(String, Option<f32>), String> {
     let (id, stars) = match text.rsplit_once('=') {
         None => (text, None),
-        Some((id, stars)) => (id, Some(stars.trim().parse().map_err(|_| format!("`{stars}` is no number of stars"))?)),
+        Some((id, stars)) => {
+            (id, Some(stars.trim().parse().map_err(|_| format!("`{stars}` is not a number of stars"))?))
+        }
     };
     match id.trim() {
-        "" => Err("it is no `ID=STARS`, as in `50=5,172=4`".to_owned()),
+        "" => Err("it is not `ID=STARS`, as in `50=5,172=4`".to_owned()),
         id => Ok((id.to_owned(), stars)),
     }
 }
 
 /// The whole command line, the stages' commands included.
 pub(crate) fn command() -> clap::Command {
-    let known = approaches().map(|entry| format!("  {:<15}{}", entry.name, entry.about)).collect::<Vec<_>>().join("\n");
     let stages = STAGES.iter().enumerate().map(|(row, stage)| {
-        // The arguments bring an `about` of their own, so the stage's comes after them.
         let command = ExperimentArgs::augment_args(clap::Command::new(stage.name)).display_order(10 + row);
-        command.about(stage.about).after_help(format!("Examples:\n{}", stage.example))
+        let command = if stage.name == SCORES { ScoresArgs::augment_args(command) } else { command };
+        let known = match stage.name {
+            "ingest" => format!("{}\n\n", data_keys()),
+            "train" => {
+                let lines = approaches().map(|entry| format!("  {:<15}{}\n", entry.name, entry.about));
+                format!("Approaches:\n{}\n", lines.collect::<String>())
+            }
+            _ => String::new(),
+        };
+        // The arguments bring an `about` of their own, so the stage's comes after them.
+        command.about(stage.about).after_help(format!("{known}Examples:\n{}", stage.example))
     });
-    let command = Cli::command().subcommands(stages).mut_subcommand(SCORES, |command| {
-        let about = command.get_about().cloned();
-        ScoresArgs::augment_args(command).about(about.unwrap_or_default())
-    });
-    let command = command.mut_subcommand("ingest", |command| {
-        let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        command.after_help(format!("{}\n\n{example}", data_keys()))
-    });
-    command.mut_subcommand("train", |command| {
-        let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        command.after_help(format!("Approaches:\n{known}\n\n{example}"))
-    })
+    Cli::command().subcommands(stages)
 }
 
 /// The help on the keys of `[data]`: each key, and under it the values that it can take.
 fn data_keys() -> String {
-    /// The columns where explanations begin and end.
-    const COLUMNS: (usize, usize) = (27, 98);
-    let mut help = "Keys of [data] in an experiment; what each can be stands under it (docs/data.md):".to_owned();
+    let mut help = "Keys of [data] in an experiment, each with the values that it can take (docs/data.md):".to_owned();
     for key in DATA_KEYS {
-        help.push_str(&format!("\n  {:<width$}", key.name, width = COLUMNS.0 - 2));
-        for (n, text) in [key.about, key.values].into_iter().enumerate() {
-            let mut at = COLUMNS.0;
-            if n > 0 {
-                help.push_str(&format!("\n{:at$}", ""));
-            }
-            for (n, word) in text.split(' ').enumerate() {
-                let length = word.chars().count();
-                if n > 0 && at + 1 + length > COLUMNS.1 {
-                    at = COLUMNS.0;
-                    help.push_str(&format!("\n{:at$}", ""));
-                } else if n > 0 {
-                    at += 1;
-                    help.push(' ');
-                }
-                at += length;
-                help.push_str(word);
-            }
+        let lines = [key.about, key.values].into_iter().flat_map(wrapped);
+        for (n, line) in lines.enumerate() {
+            help += &format!("\n  {:<25}{line}", if n == 0 { key.name } else { "" });
         }
     }
     help
+}
+
+/// The lines of `text`, at most 71 characters each.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= 71 => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Reads a command line.
@@ -537,7 +529,8 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed,
         let mut experiment = ExperimentArgs::from_arg_matches(matches)?;
         if stage.name == SCORES {
             let args = ScoresArgs::from_arg_matches(matches)?;
-            experiment.experiment = experiment.experiment.or_else(|| args.experiment_file.clone());
+            let file = &mut experiment.file.experiment;
+            *file = file.take().or_else(|| args.experiment_file.clone());
             if let Some(scores) = args.scores.clone() {
                 return Ok(Parsed::Scores(experiment, scores, args));
             }

@@ -1,4 +1,4 @@
-//! The command line of reco as a library, so that the program `reco` and other doors can carry it.
+//! The command line of reco as a library, for the program `reco` and for other programs that embed it.
 //!
 //! Parses the command line, calls reco-run and prints. Does not know anything else.
 //!
@@ -49,7 +49,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Starts the program once more with Mesa's device-choosing layer switched off. Where there is no desktop session, that
 /// layer prints an error though all is well. It reads its switch at any time, and a process may not change its own
-/// environment while others read it, hence the restart. Another program that carries the command line is left alone.
+/// environment while others read it, hence the restart. Another program that embeds the command line is left alone.
 #[cfg(target_os = "linux")]
 fn quieten_mesa(arguments: &[OsString]) {
     use std::os::unix::process::CommandExt as _;

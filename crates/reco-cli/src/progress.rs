@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use reco_core::{EpochLog, Progress};
 use reco_run::fetch::FetchProgress;
 use reco_run::{IngestProgress, Outcome, RunProgress};
@@ -51,10 +51,7 @@ impl Watch {
             // A rate that cannot be written is left out.
             let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
         };
-        let byte_rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = write!(out, "{}", HumanBytes(state.per_sec() as u64));
-        };
-        bar.set_style(style.progress_chars("━╸ ").with_key("rate", rate).with_key("byte_rate", byte_rate));
+        bar.set_style(style.progress_chars("━╸ ").with_key("rate", rate));
         bar.enable_steady_tick(Duration::from_millis(200));
         let mut state = self.state();
         state.bar.finish_and_clear();
@@ -153,7 +150,7 @@ impl IngestProgress for Watch {
     }
 
     fn begin(&self, total_bytes: u64) {
-        self.show("{prefix}{bar:30} {bytes} of {total_bytes}  {byte_rate}/s  {eta} left", Some(total_bytes));
+        self.show("{prefix}{bar:30} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left", Some(total_bytes));
     }
 
     fn advance(&self, bytes: u64) {
@@ -172,8 +169,8 @@ impl IngestProgress for Watch {
 impl FetchProgress for Watch {
     fn begin(&self, total: Option<u64>) {
         let template = match total {
-            Some(_) => "{prefix}{bar:30} {bytes} of {total_bytes}  {byte_rate}/s  {eta} left",
-            None => "{prefix}{spinner} {bytes}  {byte_rate}/s",
+            Some(_) => "{prefix}{bar:30} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
+            None => "{prefix}{spinner} {bytes}  {bytes_per_sec}",
         };
         self.show(template, total);
     }

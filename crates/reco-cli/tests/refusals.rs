@@ -131,7 +131,7 @@ fn what_a_new_user_says_is_refused_by_name() {
         .fails(1, &["unknown user attribute `age`", "hint: these data say nothing of their users"]);
 
     ask(&["--user", "1"]).fails(2, &["'--new-user' cannot be used with '--user <ID>'"]);
-    ask(&["--rated", "7=many"]).fails(2, &["`many` is no number of stars"]);
+    ask(&["--rated", "7=many"]).fails(2, &["`many` is not a number of stars"]);
     ask(&["--rated", "=5"]).fails(2, &["50=5,172=4"]);
     ask(&["--attribute", "age"]).fails(2, &["name=value"]);
     for option in [["--likes", "Drama"], ["--age", "3"], ["--rated", "7=5"], ["--attribute", "age=3"]] {

@@ -17,7 +17,7 @@ use reco_core::{
     Candidates, Catalogue, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Seen,
     Target, TestUser, Who,
 };
-use reco_eval::{Ask, Protocol, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Protocol, Test, TrainingCounts, evaluate};
 use serde_json::json;
 
 /// Ratings that a user has in training; with those of the test, as many as in MovieLens 20M.
@@ -55,18 +55,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let score = begun.elapsed().as_secs_f64();
 
     let config = Protocol { buckets: Vec::new(), detail_users: 0, ..Protocol::default() };
-    let task = Task {
-        test_users: &test_users,
-        seen: &seen,
-        known: &known,
-        metrics: reco_eval::METRICS,
-        config: &config,
-        context: &[],
-        seed: 1,
-        held_out: Ask::AsVisitors,
-    };
+    let test = Test::new(&model.catalogue, test_users, seen, known);
     let begun = Instant::now();
-    let evaluation = evaluate_task(&model, &task)?;
+    let evaluation = evaluate(&model, &test, &config)?;
     let line = json!({
         "n_users": n_users,
         "n_items": n_items,

@@ -17,7 +17,7 @@ use std::time::Instant;
 use reco_classic::APPROACHES;
 use reco_core::testing::Assigned;
 use reco_core::{Candidates, DeviceChoice, Fitted, Query, Ranking, Run, Seen, Silent, TestUser, Train, Who};
-use reco_eval::{Ask, Protocol, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Protocol, Test, TrainingCounts, evaluate};
 use serde_json::json;
 
 const K: usize = 10;
@@ -35,18 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (validation, test) = (assigned.part(|part| part == "valid")?, assigned.part(|part| part == "test")?);
     let seen = Seen::by_user(n_users, [&train.fit, &validation]);
     let known = TrainingCounts::new(&train.fit, &train.catalogue);
-    let test_users = TestUser::group(&test, n_users);
+    let test = Test::new(&train.catalogue, TestUser::group(&test, n_users), seen.clone(), known);
     let config = Protocol { buckets: Vec::new(), detail_users: 0, ..Protocol::default() };
-    let task = Task {
-        test_users: &test_users,
-        seen: &seen,
-        known: &known,
-        metrics: reco_eval::METRICS,
-        config: &config,
-        context: &[],
-        seed: 1,
-        held_out: Ask::AsVisitors,
-    };
 
     let mut exact: Vec<Ranking> = Vec::new();
     for format in ["f32", "f16", "int8"] {
@@ -56,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             context: &[],
             candidates: Candidates::AllExcept(&seen[test_user.user().index()]),
         };
-        let queries: Vec<Query<'_>> = test_users.iter().map(query).collect();
+        let queries: Vec<Query<'_>> = test.users().iter().map(query).collect();
         let (mut lists, mut seconds) = (Vec::new(), Vec::with_capacity(TURNS));
         for _ in 0..TURNS {
             let begun = Instant::now();
@@ -70,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let shared =
             |(a, b): (&Ranking, &Ranking)| a.items().filter(|item| b.items().any(|other| other == *item)).count();
         let overlap = lists.iter().zip(&exact).map(shared).sum::<usize>() as f64 / (K * lists.len()) as f64;
-        let evaluation = evaluate_task(&*fitted, &task)?;
+        let evaluation = evaluate(&*fitted, &test, &config)?;
         let metrics: BTreeMap<&str, _> =
             ["rmse", "ndcg@10", "user_auc"].into_iter().map(|name| (name, evaluation.metric(name))).collect();
         let line = json!({

@@ -18,7 +18,7 @@ use reco_core::{
     Catalogue, Features, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Seen,
     Target, TestUser, Who,
 };
-use reco_eval::{Ask, Evaluation, Protocol, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Evaluation, Protocol, Test, TrainingCounts, evaluate};
 use serde_json::{Map, Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -48,6 +48,7 @@ fn main() -> Result<()> {
     let test_users = TestUser::group(&relevant, n_users);
     // Validation rows count as known here: it costs as much, and none of the seven metrics looks at them.
     let known = TrainingCounts::new(&met, &told.catalogue).with_genres(genres_of.iter().map(Vec::as_slice));
+    let test = Test::new(&told.catalogue, test_users, seen, known);
     let few = METRICS.map(str::to_owned).to_vec();
     for (evaluator, metrics) in [("reco", few), ("reco, all metrics", Vec::new())] {
         // Every test row is relevant, whatever its stars.
@@ -58,21 +59,11 @@ fn main() -> Result<()> {
             detail_users: 0,
             ..Protocol::default()
         };
-        let task = Task {
-            test_users: &test_users,
-            seen: &seen,
-            known: &known,
-            metrics: reco_eval::METRICS,
-            config: &config,
-            context: &[],
-            seed: 1,
-            held_out: Ask::AsVisitors,
-        };
         let mut seconds = Vec::new();
         let mut values = Map::new();
         for _ in 0..REPEATS {
             let begun = Instant::now();
-            let evaluation = evaluate_task(&told, &task)?;
+            let evaluation = evaluate(&told, &test, &config)?;
             seconds.push(begun.elapsed().as_secs_f64());
             values = shown(&evaluation);
         }
@@ -80,7 +71,7 @@ fn main() -> Result<()> {
         seconds.sort_unstable_by(f64::total_cmp);
         let line = json!({
             "evaluator": evaluator,
-            "n_users": test_users.len(),
+            "n_users": test.users().len(),
             "n_items": n_items,
             "seconds": seconds[0],
             "median": seconds[REPEATS / 2],

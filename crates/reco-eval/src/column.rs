@@ -131,10 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_column_is_refused_by_name() {
+    fn a_name_that_no_column_has_is_refused() {
         for name in ["", "@10", "ndcg@", "ndcg@k", "ndcg@0", "ndcg@010", "ndcg@+5", "sampled099_ndcg@5"] {
             let error = name.parse::<Column>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("`{name}` is no column of results\nhint: ")), "{error}");
+            assert!(error.starts_with(&format!("`{name}` is not a column of results\nhint: ")), "{error}");
         }
         // A name of its own, since nothing is drawn.
         assert_eq!("sampled_ndcg@5".parse::<Column>().unwrap().sampled(), 0);

@@ -10,7 +10,7 @@ use reco_core::ScoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
     /// A name that no column of results can have.
-    #[error("`{name}` is no column of results\nhint: it reads `rmse`, `ndcg@10` or `sampled99_ndcg@10`")]
+    #[error("`{name}` is not a column of results\nhint: a column is `rmse`, `ndcg@10` or `sampled99_ndcg@10`")]
     Column {
         /// The name.
         name: String,
@@ -31,7 +31,8 @@ pub enum EvalError {
     },
     /// More sampled candidates than there are items.
     #[error(
-        "`sampled_negatives` in [evaluate] is `{n}`, and the catalogue has `{n_items}` items\nhint: 0 ranks all of them; the protocols that sample take 99 or 100"
+        "`sampled_negatives` in [evaluate] is `{n}`, and the catalogue has `{n_items}` items\n\
+         hint: 0 ranks all of them; the protocols that sample take 99 or 100"
     )]
     Sampled {
         /// How many are to be drawn.
@@ -41,7 +42,8 @@ pub enum EvalError {
     },
     /// A context in the protocol of an evaluation that asks in the average moment.
     #[error(
-        "the context `{name}` of the protocol is not read by `evaluate`\nhint: state it as numbers: `Task::context` of `evaluate_task`"
+        "the context `{name}` of the protocol is not read by `evaluate`\n\
+         hint: state it as numbers: `Task::context` of `evaluate_task`"
     )]
     ContextNotRead {
         /// Its name.
@@ -53,27 +55,22 @@ pub enum EvalError {
     /// No held-out rows.
     #[error("there are no test rows to evaluate on\nhint: check the split: it left nothing in test")]
     NoTestUsers,
-    /// Seen items that do not belong to the catalogue's users.
-    #[error("seen items are given for `{given}` users and the catalogue has `{expected}`")]
-    Seen {
-        /// For how many users they are given.
-        given: usize,
-        /// How many users there are.
-        expected: usize,
-    },
-    /// Training rows counted over another catalogue.
-    #[error("training rows are counted for `{given}` {what} and the catalogue has `{expected}`")]
-    History {
-        /// `users` or `items`.
+    /// Seen items or training rows of another catalogue.
+    #[error("{what} are given for `{given}` {of} and the catalogue has `{expected}`")]
+    OtherSize {
+        /// `seen items` or `training rows`.
         what: &'static str,
-        /// For how many they are counted.
+        /// `users` or `items`.
+        of: &'static str,
+        /// For how many they are given.
         given: usize,
         /// How many there are.
         expected: usize,
     },
     /// Buckets that do not ascend.
     #[error(
-        "`buckets` in [evaluate] has `{second}` after `{first}`\nhint: they ascend, as in `[1, 5, 10, 50]`; leave them empty for none"
+        "`buckets` in [evaluate] has `{second}` after `{first}`\n\
+         hint: they ascend, as in `[1, 5, 10, 50]`; leave them empty for none"
     )]
     Buckets {
         /// One start.

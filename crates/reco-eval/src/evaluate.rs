@@ -5,6 +5,8 @@
 //! **Invariant**: memory is one tile of users by all items, never all users by all items; neither the size of a tile
 //! nor the number of threads changes a bit of a result.
 
+use std::collections::BTreeMap;
+
 use reco_core::{
     Candidates, Catalogue, ItemIdx, Profile, Progress, Query, Recommender, ScoreError, Scores, Seen, Silent, TestUser,
     UserId, Who, parallel,
@@ -51,8 +53,8 @@ pub enum Ask {
     ById,
 }
 
-/// Asks `recommender` for scores of the candidates of the user of every test user, and measures them by the metrics
-/// that the task's configuration names.
+/// Asks `recommender` for the scores of every test user's candidates, and measures them by the metrics that the
+/// task's configuration names.
 ///
 /// Lists `@k` are ranked over the whole catalogue without what the user has seen, unless candidates are sampled.
 ///
@@ -103,20 +105,19 @@ pub(crate) fn evaluate_in_tiles(
         article_min_rows: config.article_min_rows.get(),
     };
     let evaluate_user = |test_user: &TestUser, answer: &Answer<'_>, ranker: &mut Ranker| -> Result<User, ScoreError> {
-        let ranking = evaluator.rank(test_user, answer, ranker)?;
-        let judged = evaluator.evaluate(test_user, None, answer, &ranking)?;
+        let ranked = evaluator.rank(test_user, answer, ranker)?;
+        let judged = evaluator.evaluate(test_user, None, answer, &ranked)?;
         let mut by_item_history = Vec::new();
         for bucket in 0..buckets.len() {
             if test_user.rows().items().iter().any(|item| evaluator.bucket(*item) == bucket) {
-                by_item_history.push((bucket, evaluator.evaluate(test_user, Some(bucket), answer, &ranking)?));
+                by_item_history.push((bucket, evaluator.evaluate(test_user, Some(bucket), answer, &ranked)?));
             }
         }
-        Ok(User { judged, by_item_history, ranked: ranking.ranked })
+        Ok(User { judged, by_item_history, ranked })
     };
 
     let mut summary = Summary::new(&columns, &buckets, catalogue, evaluator.article_min_rows);
-    let mut detail = None;
-    let mut details = vec![None; further.len()];
+    let mut shown = BTreeMap::new();
     let mut scores = Scores::new();
     let seen_by = |test_user: &TestUser| &seen[test_user.user().index()];
     let nothing_stated = Profile::default();
@@ -157,11 +158,9 @@ pub(crate) fn evaluate_in_tiles(
         });
         for (row, user) in users.into_iter().enumerate() {
             let User { judged, by_item_history, ranked } = user.expect("every row is worked on")?;
-            if detailed == Some(first + row) {
-                detail = user_detail(&judged, catalogue);
-            }
-            if let Some(place) = further.iter().position(|test_user| *test_user == first + row) {
-                details[place] = user_detail(&judged, catalogue);
+            let at = first + row;
+            if detailed == Some(at) || further.contains(&at) {
+                shown.insert(at, user_detail(&judged, catalogue));
             }
             summary.add(&judged, &ranked, catalogue);
             by_item_history.iter().for_each(|(bucket, judged)| summary.add_items(*bucket, judged));
@@ -171,8 +170,8 @@ pub(crate) fn evaluate_in_tiles(
         test_user.rows().items().iter().filter(|item| seen_by(test_user).contains(**item)).count()
     };
     Ok(Evaluation {
-        detail,
-        details: details.into_iter().flatten().collect(),
+        detail: detailed.and_then(|at| shown.remove(&at)?),
+        details: further.iter().filter_map(|at| shown.remove(at)?).collect(),
         sampled_negatives: config.sampled_negatives,
         n_masked: test_users.iter().map(|test_user| seen_by(test_user).items().len()).sum(),
         n_test_masked: test_users.iter().map(n_test_masked).sum(),
@@ -187,8 +186,8 @@ struct User {
     ranked: Ranked,
 }
 
-/// What `config` asks for and these test users of this catalogue do not have, for any recommender; it can be reported
-/// before anything is trained.
+/// What `config` asks for although these test users and this catalogue do not have it, whatever the recommender. It can
+/// be reported before anything is trained.
 pub fn unanswerable(config: &Protocol, test_users: &[TestUser], catalogue: &Catalogue) -> Vec<EvalError> {
     let (n, n_items) = (config.sampled_negatives, catalogue.n_items());
     let sampled = (n > 0 && n >= n_items).then_some(EvalError::Sampled { n, n_items });
@@ -203,12 +202,14 @@ fn check(task: &Task<'_>, catalogue: &Catalogue) -> Result<(), EvalError> {
     if let Some(error) = unanswerable(task.config, test_users, catalogue).into_iter().next() {
         return Err(error);
     }
-    if seen.len() != catalogue.n_users() {
-        return Err(EvalError::Seen { given: seen.len(), expected: catalogue.n_users() });
-    }
-    let sizes = known.size().into_iter().zip([catalogue.n_users(), catalogue.n_items()]);
-    if let Some((what, (given, expected))) = ["users", "items"].into_iter().zip(sizes).find(|(_, (a, b))| a != b) {
-        return Err(EvalError::History { what, given, expected });
+    let (n_users, n_items, [of_users, of_items]) = (catalogue.n_users(), catalogue.n_items(), known.size());
+    let sizes = [
+        ("seen items", "users", seen.len(), n_users),
+        ("training rows", "users", of_users, n_users),
+        ("training rows", "items", of_items, n_items),
+    ];
+    if let Some((what, of, given, expected)) = sizes.into_iter().find(|(.., given, expected)| given != expected) {
+        return Err(EvalError::OtherSize { what, of, given, expected });
     }
     if !context.is_empty() && context.len() != catalogue.contexts.len() {
         return Err(ScoreError::Context { given: context.len(), expected: catalogue.contexts.len() }.into());
@@ -216,17 +217,13 @@ fn check(task: &Task<'_>, catalogue: &Catalogue) -> Result<(), EvalError> {
     Ok(())
 }
 
-/// The `n` test users with the most rated rows, except the one shown first, ties in the order of the test_users.
+/// The `n` test users with the most rated rows, except the one shown first, ties in the order of the test users.
 fn further(test_users: &[TestUser], shown: Option<usize>, n: usize) -> Vec<usize> {
-    let n_rated =
-        |test_user: usize| test_users[test_user].rows().ratings().iter().filter(|rating| rating.is_some()).count();
-    let mut order: Vec<(usize, usize)> = (0..test_users.len())
-        .filter(|test_user| Some(*test_user) != shown)
-        .map(|test_user| (n_rated(test_user), test_user))
-        .filter(|(n_rated, _)| *n_rated > 0)
-        .collect();
-    order.sort_unstable_by_key(|&(n_rated, test_user)| (std::cmp::Reverse(n_rated), test_user));
-    order.into_iter().take(n).map(|(_, test_user)| test_user).collect()
+    let n_rated = |at: &usize| test_users[*at].rows().ratings().iter().filter(|rating| rating.is_some()).count();
+    let mut order: Vec<usize> = (0..test_users.len()).filter(|at| Some(*at) != shown && n_rated(at) > 0).collect();
+    order.sort_by_cached_key(|at| std::cmp::Reverse(n_rated(at)));
+    order.truncate(n);
+    order
 }
 
 /// The test user to show in detail: that of the user named, else that of the catalogue's second user, else the first
@@ -239,16 +236,11 @@ fn detailed(test_users: &[TestUser], catalogue: &Catalogue, named: &str) -> Resu
         return Ok(catalogue.users.at(1).and_then(|second| of(Some(second))).or(first));
     }
     let found = catalogue.users.get(&UserId::parse(named)).and_then(|user| of(Some(user)));
-    match (found, first) {
-        (Some(test_user), _) => Ok(Some(test_user)),
-        (None, first) => Err(EvalError::DetailUser {
-            user: named.to_owned(),
-            hint: match first {
-                Some(first) => format!("user `{}` has some", catalogue.users.id(test_users[first].user())),
-                None => "no user has: leave `detail_user` empty".to_owned(),
-            },
-        }),
-    }
+    let hint = || match first {
+        Some(first) => format!("user `{}` has some", catalogue.users.id(test_users[first].user())),
+        None => "no user has: leave `detail_user` empty".to_owned(),
+    };
+    found.map(Some).ok_or_else(|| EvalError::DetailUser { user: named.to_owned(), hint: hint() })
 }
 
 fn user_detail(judged: &EvaluatedUser, catalogue: &Catalogue) -> Option<UserDetail> {

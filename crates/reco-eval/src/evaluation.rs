@@ -43,7 +43,7 @@ pub struct Evaluation {
     /// Metrics of lists on other rows, which a choice between recommenders may look at; empty until asked for.
     #[serde(default)]
     pub validation: Metrics,
-    /// The values that the metrics are averages of, in the order of the test_users. Not serialised: a table holds them
+    /// The values that the metrics are averages of, in the order of the test users. Not serialised: a table holds them
     /// better.
     #[serde(skip)]
     pub per_user: Vec<UserValues>,
@@ -59,7 +59,7 @@ pub struct Evaluation {
     /// Further users, those with the most rated test rows first, ties in catalogue order.
     #[serde(default)]
     pub details: Vec<UserDetail>,
-    /// All rated test rows that have a score, in the order of the test_users. Not serialised: a table holds them
+    /// All rated test rows that have a score, in the order of the test users. Not serialised: a table holds them
     /// better.
     #[serde(skip)]
     pub predictions: Vec<Prediction>,

@@ -45,8 +45,8 @@ impl BestFor {
     }
 }
 
-/// The main ones of `columns`, for where there is room for few: that of lists and that of stars; without either, the
-/// first.
+/// The main columns of `columns`, for places with room for few: the one of lists and the one of stars, or the first
+/// where there is neither.
 pub fn main_columns<'a>(columns: impl IntoIterator<Item = &'a Column, IntoIter: Clone>) -> Vec<&'a Column> {
     let columns = columns.into_iter();
     let main = BestFor::ALL.into_iter().filter_map(|of| of.main_column(columns.clone(), METRICS));

@@ -39,6 +39,8 @@ pub(crate) struct Ranked {
     pub(crate) list: Vec<ItemIdx>,
     /// The relevant ones by their places, those without one last; each with its item.
     pub(crate) relevant: Vec<(ItemIdx, Placed)>,
+    /// All relevant items and their gains, ascending, candidates or not.
+    pub(crate) gains: Vec<(ItemIdx, f64)>,
     /// How many there are.
     pub(crate) n_candidates: usize,
 }
@@ -51,8 +53,8 @@ pub(crate) struct Ranker {
 }
 
 impl Ranker {
-    /// Ranks an answer. `relevant` are items, ascending, and their gains; the list is `longest` items long where there
-    /// are as many.
+    /// Ranks an answer. `gains` are the relevant items, ascending, with their gains; the list is `longest` items long
+    /// where there are as many.
     ///
     /// # Errors
     /// A candidate's score that is not finite.
@@ -60,7 +62,7 @@ impl Ranker {
         &mut self,
         answer: &Answer<'_>,
         catalogue: &Catalogue,
-        relevant: &[(ItemIdx, f64)],
+        gains: Vec<(ItemIdx, f64)>,
         longest: NonZeroUsize,
     ) -> Result<Ranked, ScoreError> {
         self.candidates.clear();
@@ -97,7 +99,7 @@ impl Ranker {
             Candidates::AllExcept(seen) => (!seen.contains(item)).then(|| item.index()),
             Candidates::These(items) => items.binary_search(&item).ok(),
         };
-        let candidates = relevant.iter().filter_map(|(item, gain)| Some((*item, *gain, place_of(*item)?)));
+        let candidates = gains.iter().filter_map(|(item, gain)| Some((*item, *gain, place_of(*item)?)));
         let mut relevant: Vec<(ItemIdx, Placed)> = candidates
             .map(|(item, gain, at)| {
                 let score = self.candidates[at];
@@ -113,7 +115,7 @@ impl Ranker {
             })
             .collect();
         relevant.sort_by_key(|(item, placed)| (placed.place.is_none(), placed.place, *item));
-        Ok(Ranked { list, relevant, n_candidates })
+        Ok(Ranked { list, relevant, gains, n_candidates })
     }
 }
 
@@ -158,7 +160,7 @@ mod tests {
                 Answer { among: Candidates::AllExcept(&seen), scores: &scores, leaves_out: true }
             };
             let k = NonZeroUsize::new(longest).unwrap();
-            let ranked = Ranker::default().rank(&answer, &catalogue, &relevant, k).unwrap();
+            let ranked = Ranker::default().rank(&answer, &catalogue, relevant.clone(), k).unwrap();
 
             let mut sorted: Vec<ItemIdx> =
                 candidates.iter().copied().filter(|item| scores[item.index()] > Scores::ABSENT).collect();

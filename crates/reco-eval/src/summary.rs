@@ -125,7 +125,8 @@ struct Tally {
     n_users: usize,
     n_test: usize,
     n_users_without_relevant: usize,
-    means: Vec<Option<Mean>>,
+    /// How users' values are averaged, the weighted sum of their terms, and the sum of the weights.
+    means: Vec<Option<(Average, f64, f64)>>,
     sums: Sums,
     /// Kept only where a metric asks.
     judgements: Option<Vec<Judgement>>,
@@ -136,7 +137,7 @@ struct Tally {
 
 impl Tally {
     fn new(columns: &[Measured<'_>], n_items: usize) -> Self {
-        let mean = |column: &Measured<'_>| column.entry.measure.average().map(Mean::new);
+        let mean = |column: &Measured<'_>| column.entry.measure.average().map(|average| (average, 0.0, 0.0));
         let exposed = columns.iter().filter(|column| matches!(column.entry.measure, Measure::Exposure(_)));
         let lengths: BTreeSet<NonZeroUsize> = exposed.map(Measured::k).collect();
         let judges = columns.iter().any(|column| matches!(column.entry.measure, Measure::Judgements(_)));
@@ -156,8 +157,10 @@ impl Tally {
         self.n_test += judged.n_test;
         self.n_users_without_relevant += usize::from(judged.n_relevant == 0);
         for (mean, outcome) in self.means.iter_mut().zip(&judged.outcomes) {
-            if let (Some(mean), Some(value)) = (mean, outcome.value()) {
-                mean.add(value, judged.rated.len() as f64);
+            if let (Some((average, sum, weights)), Some(value)) = (mean, outcome.value()) {
+                let (term, weight) = average.term(value, judged.rated.len() as f64);
+                *sum += term * weight;
+                *weights += weight;
             }
         }
         self.sums.add(&judged.sums.unwrap_or_default(), 1.0);
@@ -181,7 +184,10 @@ impl Tally {
                 Measure::Exposure(_) => exposed[at],
                 Measure::Sums(metric) => Some(self.sums).filter(|sums| sums.n > 0.0).as_ref().and_then(metric),
                 Measure::Judgements(metric) => self.judgements.as_mut().and_then(|rows| metric(rows)),
-                _ => self.means[at].and_then(Mean::finish),
+                _ => match self.means[at] {
+                    Some((average, sum, weights)) if weights > 0.0 => Some(average.of_mean(sum / weights)),
+                    _ => None,
+                },
             };
             values.push((column.column.clone(), value.filter(|_| applies[at])));
         }
@@ -212,33 +218,6 @@ impl Tally {
             n_users_without_relevant: self.n_users_without_relevant,
             metrics: self.metrics(columns, applies),
         }
-    }
-}
-
-/// The weighted mean of users' values.
-#[derive(Clone, Copy)]
-pub(crate) struct Mean {
-    how: Average,
-    sum: f64,
-    weights: f64,
-}
-
-impl Mean {
-    /// A mean of no users yet.
-    pub(crate) fn new(how: Average) -> Self {
-        Self { how, sum: 0.0, weights: 0.0 }
-    }
-
-    /// Adds a user's value.
-    pub(crate) fn add(&mut self, value: f64, n_rated: f64) {
-        let (term, weight) = self.how.term(value, n_rated);
-        self.sum += term * weight;
-        self.weights += weight;
-    }
-
-    /// The metric; `None` without users.
-    pub(crate) fn finish(self) -> Option<f64> {
-        (self.weights > 0.0).then(|| self.how.of_mean(self.sum / self.weights))
     }
 }
 

@@ -23,15 +23,15 @@ pub struct Test {
     counts: TrainingCounts,
 }
 
-/// Why rows in memory are no test.
+/// Why rows in memory cannot be a test.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TestError {
     /// No rows at all.
     #[error("there are no test rows\nhint: give at least one rating or event")]
     NoRows,
-    /// A user or an item that training does not know.
+    /// A user or an item without a training row.
     #[error(
-        "row `{row}`: the training data do not know the {what} `{id}`\nhint: leave the row out; no model can be asked about it"
+        "row `{row}`: the {what} `{id}` is not in the training rows\nhint: leave the row out; no model can score it"
     )]
     Unknown {
         /// Counted from 0.
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_before_is_no_test_of_events() {
+    fn events_of_the_training_rows_are_left_out_of_the_test() {
         let train = Train::from_events([("ann", "Alien"), ("bob", "Brazil")]).unwrap();
         let test = Test::from_events(&train, [("ann", "Alien"), ("ann", "Brazil"), ("ann", "Brazil")]).unwrap();
         assert_eq!(test.users()[0].rows().len(), 1);
@@ -248,9 +248,9 @@ mod tests {
         assert!(of(&[]).starts_with("there are no test rows"));
         assert!(
             of(&[("bob", "Brazil", 5.0), ("eve", "Alien", 5.0)])
-                .starts_with("row `1`: the training data do not know the user `eve`\nhint: ")
+                .starts_with("row `1`: the user `eve` is not in the training rows\nhint: ")
         );
-        assert!(of(&[("bob", "Solaris", 5.0)]).contains("do not know the item `Solaris`"));
+        assert!(of(&[("bob", "Solaris", 5.0)]).contains("the item `Solaris` is not in the training rows"));
         assert!(of(&[("bob", "Brazil", 9.0)]).starts_with("row `0`, `bob` and `Brazil`: rating `9` is outside"));
         assert!(of(&[("bob", "Alien", 4.0)]).contains("are in the training rows already"));
         assert!(

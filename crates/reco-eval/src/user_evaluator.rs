@@ -115,11 +115,9 @@ impl UserEvaluator<'_> {
         test_user: &TestUser,
         answer: &Answer<'_>,
         ranker: &mut Ranker,
-    ) -> Result<Ranking, ScoreError> {
+    ) -> Result<Ranked, ScoreError> {
         // The row is ranked for every user, so that a score that is not finite never goes unnoticed.
-        let relevant = self.relevant(test_user);
-        let ranked = ranker.rank(answer, self.catalogue, &relevant, self.longest())?;
-        Ok(Ranking { relevant, ranked })
+        ranker.rank(answer, self.catalogue, self.relevant(test_user), self.longest())
     }
 
     /// Judges an answer against all rows of `test_user`, or against those whose item lies in a bucket. Metrics of lists
@@ -132,17 +130,26 @@ impl UserEvaluator<'_> {
         test_user: &TestUser,
         bucket: Option<usize>,
         answer: &Answer<'_>,
-        ranking: &Ranking,
+        ranked: &Ranked,
     ) -> Result<EvaluatedUser, ScoreError> {
-        let list = if bucket.is_none() { self.list(test_user, answer, ranking) } else { None };
+        let of_list = if bucket.is_none() { self.of_list(answer, ranked) } else { None };
+        let given = test_user.fold_in().items();
+        let list = of_list.as_ref().map(|(hits, popular)| List {
+            items: &ranked.list,
+            hits: hits.as_deref(),
+            popular,
+            profile: if given.is_empty() { self.known.profile(test_user.user()) } else { given },
+            known: self.known,
+            catalogue: self.catalogue,
+        });
         let wanted = |item: ItemIdx| bucket.is_none_or(|bucket| self.bucket(item) == bucket);
         let rows = || test_user.rows().iter().filter(|row| wanted(row.item));
         let of = |pairs: &[(ItemIdx, Placed)]| -> Vec<Placed> {
             pairs.iter().filter(|(item, _)| wanted(*item)).map(|(_, placed)| *placed).collect()
         };
-        let placed = of(&ranking.ranked.relevant);
+        let placed = of(&ranked.relevant);
         let mut ideal: Vec<f64> =
-            ranking.relevant.iter().filter(|(item, _)| wanted(*item)).map(|(_, gain)| *gain).collect();
+            ranked.gains.iter().filter(|(item, _)| wanted(*item)).map(|(_, gain)| *gain).collect();
         ideal.sort_unstable_by(|a, b| b.total_cmp(a));
 
         let rated = rated(rows(), answer)?;
@@ -152,7 +159,7 @@ impl UserEvaluator<'_> {
         let enough = targets.len() >= self.article_min_rows;
         let lacks_a_score = enough && pairs.iter().any(|pair| !pair.yhat.is_finite());
         let five = TopFive::new(&targets).filter(|_| enough);
-        let whole = Whole { placed: &placed, n_relevant: ideal.len(), n_candidates: ranking.ranked.n_candidates };
+        let whole = Whole { placed: &placed, n_relevant: ideal.len(), n_candidates: ranked.n_candidates };
 
         let outcome = |column: &Measured<'_>| match column.entry.measure {
             Measure::TopK(_) | Measure::Whole(_) if ideal.is_empty() => Outcome::LeftOut,
@@ -174,7 +181,7 @@ impl UserEvaluator<'_> {
                 (Measure::List(metric), Some(list)) => {
                     let lengths: Vec<NonZeroUsize> = columns.iter().map(Measured::k).collect();
                     // A caller's own metric may give too few values, or numbers that are not finite.
-                    let values = metric(&list.given(self), &lengths).into_iter().chain(std::iter::repeat(None));
+                    let values = metric(list, &lengths).into_iter().chain(std::iter::repeat(None));
                     let finite = values.take(lengths.len()).map(|value| value.filter(|value| value.is_finite()));
                     outcomes.extend(finite.map(Outcome::of_list));
                 }
@@ -194,25 +201,22 @@ impl UserEvaluator<'_> {
         })
     }
 
-    /// The list of `test_user` with all that metrics of lists look at; `None` where nothing was recommended, or no
-    /// metric asks.
-    fn list<'a>(&'a self, test_user: &'a TestUser, answer: &Answer<'_>, ranking: &'a Ranking) -> Option<Listed<'a>> {
-        let list = ranking.ranked.list.as_slice();
+    /// Which items of the list are relevant, and the most popular candidates; `None` where nothing was recommended, or
+    /// no metric looks at lists.
+    fn of_list(&self, answer: &Answer<'_>, ranked: &Ranked) -> Option<(Option<Vec<bool>>, Vec<ItemIdx>)> {
+        let list = ranked.list.as_slice();
         if list.is_empty() || !self.columns.iter().any(|column| matches!(column.entry.measure, Measure::List(_))) {
             return None;
         }
-        let is_relevant = |item: &ItemIdx| ranking.relevant.binary_search_by_key(item, |(item, _)| *item).is_ok();
-        let hits = (!ranking.relevant.is_empty()).then(|| list.iter().map(is_relevant).collect());
+        let is_relevant = |item: &ItemIdx| ranked.gains.binary_search_by_key(item, |(item, _)| *item).is_ok();
+        let hits = (!ranked.gains.is_empty()).then(|| list.iter().map(is_relevant).collect());
         let is_candidate = |item: &&ItemIdx| match answer.among {
             Candidates::AllExcept(seen) => !seen.contains(**item),
             Candidates::These(items) => items.binary_search(item).is_ok(),
         };
-        // As many as the longest list, not as this one: it is short where candidates have no score, and these may be
-        // popular.
+        // As many as the longest list. This one is shorter where candidates have no score.
         let popular = self.known.popular().iter().filter(is_candidate).take(self.longest().get()).copied().collect();
-        let given = test_user.fold_in().items();
-        let profile = if given.is_empty() { self.known.profile(test_user.user()) } else { given };
-        Some(Listed { list, hits, popular, profile })
+        Some((hits, popular))
     }
 
     /// Ratings and predictions in stars; `None` where a score cannot be turned into stars.
@@ -236,35 +240,6 @@ impl UserEvaluator<'_> {
             ScoreKind::Order => f64::from(row.score),
         };
         Pair { y: rounded(row.target.get()), yhat }
-    }
-}
-
-/// One user's candidates ranked, and the relevant items.
-pub(crate) struct Ranking {
-    /// Ascending, candidates or not.
-    relevant: Vec<(ItemIdx, f64)>,
-    pub(crate) ranked: Ranked,
-}
-
-/// A list as long as the longest asked for.
-struct Listed<'a> {
-    list: &'a [ItemIdx],
-    hits: Option<Vec<bool>>,
-    popular: Vec<ItemIdx>,
-    profile: &'a [ItemIdx],
-}
-
-impl Listed<'_> {
-    /// The list as metrics see it.
-    fn given<'a>(&'a self, evaluator: &'a UserEvaluator<'_>) -> List<'a> {
-        List {
-            items: self.list,
-            hits: self.hits.as_deref(),
-            popular: &self.popular,
-            profile: self.profile,
-            known: evaluator.known,
-            catalogue: evaluator.catalogue,
-        }
     }
 }
 

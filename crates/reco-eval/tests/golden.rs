@@ -17,7 +17,7 @@ use reco_core::{
     Catalogue, Features, Interaction, Interactions, ItemIdx, Matrix, Query, RatingScale, Recommender, ScoreError,
     ScoreKind, Scores, Seen, Target, TestUser, UserIdx, Who,
 };
-use reco_eval::{Ask, Column, Evaluation, METRICS, MetricEntry, Protocol, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Column, Evaluation, METRICS, MetricEntry, Protocol, Test, TrainingCounts, evaluate};
 use serde::Deserialize;
 
 /// What `make.py` writes.
@@ -137,17 +137,7 @@ impl Given {
         let known = TrainingCounts::new(&train.finish(), &catalogue).with_genres(genres.iter().map(Vec::as_slice));
         let config =
             Protocol { k: self.k.clone(), relevance_threshold: Some(self.relevance_threshold), ..Protocol::default() };
-        let task = Task {
-            test_users: &test_users,
-            seen: &seen,
-            known: &known,
-            metrics: METRICS,
-            config: &config,
-            context: &[],
-            seed: 1,
-            held_out: Ask::AsVisitors,
-        };
-        Ok(evaluate_task(&told, &task)?)
+        Ok(evaluate(&told, &Test::new(&catalogue, test_users, seen, known), &config)?)
     }
 
     fn catalogue(&self) -> Result<Catalogue> {

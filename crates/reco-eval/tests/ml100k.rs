@@ -12,12 +12,11 @@ use std::time::Instant;
 
 use reco_core::testing::{Assigned, ml_100k};
 use reco_core::{DeviceChoice, Run, Seen, Silent, TestUser, Train};
-use reco_eval::{Ask, Evaluation, Protocol, Task, TrainingCounts, evaluate_task};
+use reco_eval::{Evaluation, Protocol, Test, TrainingCounts, evaluate};
 
 struct Data {
     train: Train,
-    test_users: Vec<TestUser>,
-    seen: Vec<Seen>,
+    test: Test,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -52,18 +51,7 @@ fn measured(name: &str, data: &Data) -> Result<Evaluation> {
     let fitted = (entry.configure)(&(entry.defaults)())?.fit(&data.train, &run)?;
     // Every test rating is relevant, whatever its stars.
     let config = Protocol { relevance_threshold: Some(0.0), ..Protocol::default() };
-    let known = TrainingCounts::new(&data.train.fit, &data.train.catalogue);
-    let task = Task {
-        test_users: &data.test_users,
-        seen: &data.seen,
-        known: &known,
-        metrics: reco_eval::METRICS,
-        config: &config,
-        context: &[],
-        seed: 42,
-        held_out: Ask::AsVisitors,
-    };
-    Ok(evaluate_task(&*fitted, &task)?)
+    Ok(evaluate(&*fitted, &data.test, &config)?)
 }
 
 fn read(ratings: &Path, split: &Path) -> Result<Data> {
@@ -71,9 +59,8 @@ fn read(ratings: &Path, split: &Path) -> Result<Data> {
     let part = |name| assigned.part(|part| part == name);
     let catalogue = Arc::clone(&assigned.catalogue);
     let (fit, valid, test) = (part("train")?, part("valid")?, part("test")?);
-    Ok(Data {
-        test_users: TestUser::group(&test, catalogue.n_users()),
-        seen: Seen::by_user(catalogue.n_users(), [&fit, &valid]),
-        train: Train { catalogue, fit, validation: None },
-    })
+    let test_users = TestUser::group(&test, catalogue.n_users());
+    let seen = Seen::by_user(catalogue.n_users(), [&fit, &valid]);
+    let test = Test::new(&catalogue, test_users, seen, TrainingCounts::new(&fit, &catalogue));
+    Ok(Data { test, train: Train { catalogue, fit, validation: None } })
 }

@@ -2,7 +2,7 @@
 //!
 //! Does not know charts or diagrams.
 //!
-//! **Invariant**: text is text, escaped by the `svg` crate; every colour is one of the palette's; the same strokes give
+//! **Invariant**: text is text, escaped by the `svg` crate; every colour is one of the palette's; the same calls give
 //! the same bytes.
 
 use std::fmt::Write as _;
@@ -26,16 +26,12 @@ pub struct Drawing {
     pub title: String,
     /// What it shows, for those who do not see it.
     pub description: String,
-    size: (f64, f64),
+    /// Its width and height in pixels.
+    pub(crate) size: (f64, f64),
     nodes: Vec<Element>,
 }
 
 impl Drawing {
-    /// Its width in pixels.
-    pub fn width(&self) -> f64 {
-        self.size.0
-    }
-
     /// The SVG as a part of a page that brings the palette's rules. Ends without a newline.
     pub fn inline(&self) -> String {
         self.root().to_string()

@@ -191,10 +191,9 @@ pub struct Suggestion {
     pub command: String,
 }
 
-/// What a suggested command needs if a run lies elsewhere.
-pub(crate) const ELSEWHERE: &str = "Commands are those of a run in the folder data. After --out FOLDER, say \
-                                    --models FOLDER/models, and \
-                                    FOLDER instead of data.";
+/// How to change a suggested command for a run in another folder.
+pub(crate) const ELSEWHERE: &str = "These commands are for a run in the folder data. After --out FOLDER, use \
+    --models FOLDER/models, and FOLDER instead of data.";
 
 /// What it takes to repeat the run.
 #[derive(Clone, Debug, Default)]

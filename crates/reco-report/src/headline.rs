@@ -186,7 +186,7 @@ impl Headline {
         let sentence = letters.next().map(|first| first.to_uppercase().chain(letters).chain(['.']).collect::<String>());
         let mut sentence = sentence.unwrap_or_default();
         if self.best.iter().any(|best| !best.leads.is_empty() && !best.hit_nothing()) {
-            sentence += " The best is read off the test itself.";
+            sentence += " The best is chosen on the test itself.";
         }
         sentence
     }
@@ -197,7 +197,7 @@ impl Headline {
     }
 }
 
-/// The last words of a run on a terminal: the summary of `results` in a sentence, empty where there is none.
+/// The last line of a run on a terminal: the summary of `results` in a sentence, empty where there is none.
 pub fn last_words(results: &Results) -> String {
     results.summary.as_ref().map(Headline::sentence).unwrap_or_default()
 }
@@ -247,8 +247,8 @@ pub(crate) mod tests {
             headline().sentence(),
             "Best for lists: profile, NDCG@10 0.1353, 0.0063 better than popularity, the next (95 %: -0.0031 to \
              0.0157, could be luck); best for stars: neural, RMSE 0.9100, 0.0100 better than hybrid, the next \
-             (95 %: 0.0040 to 0.0160), 0.1200 better than user-mean (95 %: 0.1000 to 0.1400). The best is read off \
-             the test itself."
+             (95 %: 0.0040 to 0.0160), 0.1200 better than user-mean (95 %: 0.1000 to 0.1400). The best is chosen \
+             on the test itself."
         );
         assert_eq!(Headline::default().sentence(), "");
         let lone = Best { leads: Vec::new(), ..headline().best.remove(0) };
@@ -282,7 +282,7 @@ pub(crate) mod tests {
         assert_eq!(sentence(&best), "Best for lists: none, no list hit anything (NDCG@10 is 0).");
         best.leads = vec![Lead { over: "random".to_owned(), value: 0.01, lead: -0.01, ..Lead::default() }];
         let told = "Best for lists: profile, NDCG@10 0.0000, 0.0100 worse than random, which is chance. The best is \
-                    read off the test itself.";
+                    chosen on the test itself.";
         assert_eq!(sentence(&best), told);
     }
 

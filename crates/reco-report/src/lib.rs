@@ -75,5 +75,5 @@ pub(crate) fn file_name(name: &str) -> String {
 }
 
 /// How to read a table of results, in one line: under the table on the terminal and in the report.
-pub(crate) const HOW_TO_READ: &str = "* best, – does not apply, ↓ lower is better. Networks trained on ratings are not yet \
-                                      rankers: see popularity.";
+pub(crate) const HOW_TO_READ: &str = "* best, – does not apply, ↓ lower is better. Networks trained on ratings are \
+    not yet rankers: see popularity.";

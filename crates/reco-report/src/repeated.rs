@@ -1,4 +1,4 @@
-//! Joins the results of a repeated experiment: means, deviations, and what the repetitions have to do with them.
+//! Joins the results of a repeated experiment: means, deviations, and the share of variance due to the repetitions.
 //!
 //! Does not know what the repetitions differ in.
 //!
@@ -50,7 +50,7 @@ impl Results {
         }
         let repetitions =
             each.into_iter().map(|(repetition, results)| RepeatedResult { repetition, approaches: results.approaches });
-        // Which approach is best in the mean is another question, left to the caller, who knows the metrics.
+        // The caller, who knows the metrics, finds out which approach is best on average.
         Self { repeat: Some(repetitions.collect()), summary: None, ..mean }
     }
 
@@ -79,13 +79,6 @@ impl Results {
             .collect::<Option<_>>()?;
         let (between, within) = (self.deviation(approach, column)?.powi(2), average(squares));
         (between + within > 0.0).then(|| between / (between + within))
-    }
-
-    /// Columns of which some approach has a share of the repetitions.
-    pub fn columns_with_shares(&self) -> Vec<&Column> {
-        let has =
-            |column: &&Column| self.approaches.iter().any(|one| self.share_of_repetitions(&one.name, column).is_some());
-        self.columns().into_iter().filter(has).collect()
     }
 }
 

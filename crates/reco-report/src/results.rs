@@ -17,7 +17,7 @@ use crate::{Headline, RepeatedResult, cells};
 pub struct Results {
     /// The experiment's name.
     pub experiment: String,
-    /// The ratings it is about.
+    /// The data set.
     pub dataset: DatasetSummary,
     /// How they were split.
     pub split: SplitSummary,
@@ -56,34 +56,20 @@ pub struct DatasetSummary {
     pub n_ratings: usize,
 }
 
-impl DatasetSummary {
-    /// Ratings, users and items as texts.
-    pub(crate) fn counts(&self) -> [String; 3] {
-        [self.n_ratings, self.n_users, self.n_items].map(cells::count)
-    }
-}
-
 /// How the ratings were split.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitSummary {
     /// The split's name in its registry.
     pub kind: String,
-    /// Rows to learn from.
+    /// Training rows.
     pub n_train: usize,
-    /// Rows to stop early by.
+    /// Validation rows, by which training stops early.
     pub n_valid: usize,
-    /// Rows of users held out whole that are given with the question.
+    /// Rows of held-out users that are given with the query.
     #[serde(default)]
     pub n_fold_in: usize,
-    /// Rows held out.
+    /// Test rows.
     pub n_test: usize,
-}
-
-impl SplitSummary {
-    /// Rows for training, for validation and for the test as texts.
-    pub(crate) fn counts(&self) -> [String; 3] {
-        [self.n_train, self.n_valid, self.n_test].map(cells::count)
-    }
 }
 
 /// The results of one approach.
@@ -119,9 +105,10 @@ pub struct ApproachResult {
 /// Why results could not be written down.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// A number that JSON does not have.
+    /// A number that JSON cannot hold.
     #[error(
-        "the results of `{experiment}` cannot be written as JSON: {reason}\nhint: train again with a lower `learning_rate`"
+        "the results of `{experiment}` cannot be written as JSON: {reason}\n\
+         hint: train again with a lower `learning_rate`"
     )]
     Json {
         /// The experiment.
@@ -177,14 +164,16 @@ impl Results {
         }
     }
 
+    /// Ratings, users and items; rows for training, for validation and for the test; all as texts.
+    pub(crate) fn counts(&self) -> [[String; 3]; 2] {
+        let (data, split) = (&self.dataset, &self.split);
+        let counts = [[data.n_ratings, data.n_users, data.n_items], [split.n_train, split.n_valid, split.n_test]];
+        counts.map(|of| of.map(cells::count))
+    }
+
     /// The heading of `column`, with an arrow where lower values are better.
     pub(crate) fn heading(&self, column: &Column) -> String {
         cells::heading(column, self.better(column))
-    }
-
-    /// Whether less of `column` is better.
-    pub fn is_error(&self, column: &Column) -> bool {
-        self.better(column) == Better::Lower
     }
 
     /// The best value of `column`, where at least two approaches have one.
@@ -203,7 +192,7 @@ impl Results {
         if values.len() < 2 { None } else { values.into_iter().reduce(better) }
     }
 
-    /// The main ones of the columns that apply to some approach, for where there is room for few.
+    /// The main columns of those that apply to some approach, for places with room for few.
     pub fn main_columns(&self) -> Vec<&Column> {
         main_columns(self.applying())
     }

@@ -77,10 +77,12 @@ impl TextTable {
 
     /// The share of each metric's variance that is due to the repetitions; `None` where no approach has one.
     pub(crate) fn of_shares(results: &Results) -> Option<Self> {
-        let columns = results.columns_with_shares();
+        let share = |approach: &ApproachResult, column: &Column| results.share_of_repetitions(&approach.name, column);
+        let has_share = |column: &&Column| results.approaches.iter().any(|one| share(one, column).is_some());
+        let columns: Vec<&Column> = results.columns().into_iter().filter(has_share).collect();
         let mut table = Self::of_approaches(results, columns.iter().map(ToString::to_string), |approach| {
-            let shares = columns.iter().map(|column| results.share_of_repetitions(&approach.name, column));
-            shares.map(|share| cells::or_nothing(share, |share| format!("{:.0} %", 100.0 * share)).into()).collect()
+            let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+            columns.iter().map(|column| cells::or_nothing(share(approach, column), percent).into()).collect()
         });
         table.rows.retain(|(_, cells)| cells.iter().any(|cell| cell.text != cells::NOTHING));
         (!table.rows.is_empty()).then_some(table)
@@ -127,11 +129,10 @@ pub(crate) fn of_data(results: &Results, facts: &Facts) -> Vec<(String, String)>
 /// Labels and values of the split and of the evaluation.
 pub(crate) fn of_protocol(results: &Results, facts: &Facts) -> Vec<(String, String)> {
     let split = &results.split;
-    let [train, validation, fold_in, test] =
-        [split.n_train, split.n_valid, split.n_fold_in, split.n_test].map(cells::count);
+    let [train, valid, given, test] = [split.n_train, split.n_valid, split.n_fold_in, split.n_test].map(cells::count);
     let kind = split.kind.clone();
     let mut rows =
-        labelled([("split", kind), ("train", train), ("validation", validation), ("fold-in", fold_in), ("test", test)]);
+        labelled([("split", kind), ("train", train), ("validation", valid), ("fold-in", given), ("test", test)]);
     rows.retain(|(label, n)| label != "fold-in" || n != "0");
     rows.extend(facts.evaluation.iter().cloned());
     rows

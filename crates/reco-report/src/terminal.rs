@@ -62,7 +62,7 @@ pub(crate) fn how_repeated(results: &Results) -> String {
 
 fn heading(results: &Results) -> String {
     let Results { experiment, dataset, split, device, seed, .. } = results;
-    let ([ratings, users, items], [train, validation, test]) = (dataset.counts(), split.counts());
+    let [[ratings, users, items], [train, validation, test]] = results.counts();
     let data = format!("{} ({ratings} ratings, {users} users, {items} items)", dataset.name);
     format!("{experiment}: {data}, {} {train} / {validation} / {test}, {device}, seed {seed}\n", split.kind)
 }

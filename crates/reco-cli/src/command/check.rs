@@ -7,15 +7,14 @@
 use std::fmt::Write as _;
 
 use anyhow::bail;
-use reco_run::{Checked, Experiment, Finding, Severity, Source, Unchecked};
+use reco_run::{Checked, Finding, Severity, Unchecked};
 
-use crate::args::CheckArgs;
+use crate::args::{CheckArgs, ExperimentFile};
 use crate::text;
 
 /// `reco check`
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<()> {
-    let source = args.experiment.clone().map_or(Source::Default, Source::File);
-    let experiment = Experiment::read(&source, &args.set, &args.approach)?;
+    let experiment = super::run::experiment(&args.file)?;
     let checked = reco_run::check(&experiment, &args.out, &arguments(args))?;
     if args.json {
         text::print_json(&checked)?;
@@ -25,7 +24,8 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<()> {
     if args.strict && checked.is_too_good() {
         let [leaks, optimistic] = [Severity::Leak, Severity::Optimistic].map(|severity| checked.count(severity));
         bail!(
-            "the numbers of `{}` are too good; leaks: `{leaks}`, optimistic findings: `{optimistic}`\nhint: each of them names its remedy",
+            "the numbers of `{}` are too good; leaks: `{leaks}`, optimistic findings: `{optimistic}`\n\
+             hint: each of them names its remedy",
             checked.experiment
         );
     }
@@ -34,12 +34,11 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<()> {
 
 /// The typed arguments, as other commands take them.
 fn arguments(args: &CheckArgs) -> String {
-    let mut words: Vec<String> = args.experiment.iter().map(|path| path.display().to_string()).collect();
-    for set in &args.set {
-        words.extend(["--set".to_owned(), set.clone()]);
-    }
-    if !args.approach.is_empty() {
-        words.extend(["--approach".to_owned(), args.approach.join(",")]);
+    let ExperimentFile { experiment, set, approach } = &args.file;
+    let mut words: Vec<String> = experiment.iter().map(|path| path.display().to_string()).collect();
+    words.extend(set.iter().flat_map(|set| ["--set".to_owned(), set.clone()]));
+    if !approach.is_empty() {
+        words.extend(["--approach".to_owned(), approach.join(",")]);
     }
     if args.out.as_os_str() != "data" {
         words.extend(["--out".to_owned(), args.out.display().to_string()]);

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use reco_run::{Experiment, RunOptions, Source, Summary, last_words, terminal_table};
 
-use crate::args::{ExperimentArgs, RunArgs};
+use crate::args::{ExperimentArgs, ExperimentFile, RunArgs};
 use crate::interrupt::Interrupt;
 use crate::progress::Watch;
 use crate::text;
@@ -25,9 +25,14 @@ pub(crate) fn stage(stage: &str, args: &ExperimentArgs) -> anyhow::Result<()> {
 }
 
 /// The experiment that was asked for.
-pub(super) fn read(args: &ExperimentArgs) -> anyhow::Result<Experiment> {
+pub(super) fn experiment(args: &ExperimentFile) -> anyhow::Result<Experiment> {
     let source = args.experiment.clone().map_or(Source::Default, Source::File);
-    let mut experiment = Experiment::read(&source, &args.set, &args.approach)?;
+    Ok(Experiment::read(&source, &args.set, &args.approach)?)
+}
+
+/// The experiment that was asked for, on the device that was asked for.
+pub(super) fn read(args: &ExperimentArgs) -> anyhow::Result<Experiment> {
+    let mut experiment = experiment(&args.file)?;
     if let Some(device) = args.device {
         experiment.compute_on(device);
     }
@@ -45,15 +50,6 @@ pub(super) fn options<'a>(args: &'a ExperimentArgs, command: &'a str, watch: &'a
         command,
         progress: watch,
     }
-}
-
-/// The option that tells `reco recommend` where a run lies; empty for the default folder.
-fn models_option(out: &Path) -> String {
-    if out == Path::new("data") {
-        return String::new();
-    }
-    let out = out.display().to_string();
-    format!(" --models {}", text::quoted([out].into_iter()))
 }
 
 fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> anyhow::Result<()> {
@@ -76,7 +72,9 @@ fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> any
         text::say(&format!("report: {}", page.display()));
         let out = &args.folders.out;
         let out = experiment.repetitions.first().map_or_else(|| out.clone(), |first| out.join(&first.label));
-        text::say(&format!("to ask: reco recommend --user ID{}", models_option(&out)));
+        let models = (out != Path::new("data")).then(|| ["--models".to_owned(), out.display().to_string()]);
+        let words = ["reco", "recommend", "--user", "ID"].map(str::to_owned).into_iter();
+        text::say(&format!("to ask: {}", text::quoted(words.chain(models.into_iter().flatten()))));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Corrects the p values of many tests by Holm's step-down procedure (Holm 1979).
 //!
-//! The procedure ("A Simple Sequentially Rejective Multiple Test Procedure") assumes nothing on how tests hang
-//! together. Does not know what they test.
+//! The procedure ("A Simple Sequentially Rejective Multiple Test Procedure") assumes nothing about how the
+//! tests depend on each other. Does not know what they test.
 //!
 //! **Invariant**: a corrected p is never below the raw one nor above 1, and keeps their order.
 

@@ -14,7 +14,7 @@ use reco_core::{Interaction, Interactions, ItemIdx, Scaling, ScoreKind, Target};
 
 use super::*;
 use crate::metric::{Average, Measure};
-use crate::{Ask, BucketValues, METRICS, Metrics};
+use crate::{Ask, BucketValues, METRICS, Metrics, Test, evaluate};
 
 /// A recommender whose scores are a table.
 struct Told {
@@ -93,19 +93,7 @@ impl Told {
         config: &Protocol,
     ) -> Result<Evaluation, EvalError> {
         let (test_users, seen, known) = (self.test_users(rows), self.seen(seen), self.known(pairs));
-        evaluate_task(
-            self,
-            &Task {
-                test_users: &test_users,
-                seen: &seen,
-                known: &known,
-                metrics: METRICS,
-                config,
-                context: &[],
-                seed: 42,
-                held_out: Ask::AsVisitors,
-            },
-        )
+        evaluate(self, &Test::new(&self.catalogue, test_users, seen, known), config)
     }
 
     /// Training rows that are events of these users and items.

@@ -16,6 +16,7 @@ pub(super) const ENTRY: MetricEntry = MetricEntry {
     measure: Measure::Stars(share, Average::OverRows),
 };
 
-fn share(pairs: &[Pair]) -> Option<f64> {
+/// The mean error as a share of y; `None` where some y is zero.
+pub(super) fn share(pairs: &[Pair]) -> Option<f64> {
     pairs.iter().all(|pair| pair.y != 0.0).then(|| mean(pairs, |pair| pair.error() / pair.y.abs()))
 }

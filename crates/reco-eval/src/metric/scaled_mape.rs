@@ -5,14 +5,13 @@
 //!
 //! **Invariant**: 0 for perfect predictions, never less.
 
-use super::{Better, Family, Measure, MetricEntry, mean};
+use super::mape::share;
+use super::{Better, Family, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "scaled_mape",
     about: "the article's mean absolute error as a share of the scaled rating",
     family: Family::Article,
     better: Better::Lower,
-    measure: Measure::Targets(|pairs| {
-        pairs.iter().all(|pair| pair.y != 0.0).then(|| mean(pairs, |pair| pair.error() / pair.y.abs()))
-    }),
+    measure: Measure::Targets(share),
 };

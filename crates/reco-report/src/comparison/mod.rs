@@ -27,7 +27,7 @@ pub struct Comparison {
     pub alpha: f64,
     /// Each two that were compared.
     pub pairs: Vec<ComparedPair>,
-    /// What else is to be known: what was left out, and why.
+    /// Remarks: what was left out, and why.
     pub notes: Vec<String>,
 }
 
@@ -132,7 +132,7 @@ fn share(n: usize, all: usize) -> String {
     format!("{:.1} %", 100.0 * n as f64 / all.max(1) as f64)
 }
 
-/// What a reader has to know of a pair's users, in sentences.
+/// What a reader has to know about the users of a pair, in sentences.
 fn who(pair: &ComparedPair) -> Vec<String> {
     let users = |n: usize| if n == 1 { "1 user".to_owned() } else { format!("{} users", cells::count(n)) };
     let mut told = vec![format!("{} in both runs", users(pair.n_users))];
@@ -150,14 +150,14 @@ fn who(pair: &ComparedPair) -> Vec<String> {
 
 /// What the numbers mean and what the tests assume, a paragraph each.
 const ASSUMPTIONS: [&str; 4] = [
-    "Every user has one value of each run, and the tests look at the differences between them, B less A. A mean here is a mean \
-     over users, also of errors that a table of results averages over ratings; so that the two may differ.",
-    "The tests assume that the users are drawn independently of each other from the population that one wants to speak of. The \
-     paired t test decides, since it asks about the mean; the signed-rank test and the sign test stand beside it, and where \
+    "Every user has one value of each run, and the tests look at the differences between them, B less A. A mean here \
+     is a mean over users. A table of results averages errors over ratings, so its numbers may differ from these.",
+    "The tests assume that the users are drawn independently of each other from the population of interest. The paired \
+     t test decides, since it asks about the mean. The signed-rank test and the sign test are shown beside it: where \
      they disagree, a few users carry the mean. With fewer than about thirty users, trust the signed-rank test first.",
-    "Each run is one fitted model, one seed each. What is tested is whether these two models differ for the population of users, \
-     not whether two ways to train do: two seeds of the same approach are two models that do differ, and can be found to differ \
-     in more than 5 % of cases. Who wants to compare ways to train repeats both over several seeds.",
-    "p is how often chance alone would lead at least as far if there were no difference. Holm's correction makes it the answer to \
-     all tests of its kind on this page at once; within groups, to all groups of one metric and pair.",
+    "Each run is one fitted model, one seed each. The tests ask whether these two models differ for the population of \
+     users, not whether two ways to train differ: two seeds of the same approach are two models that do differ, and \
+     can be found to differ in more than 5 % of cases. To compare ways to train, repeat both over several seeds.",
+    "p is the probability that chance alone leads to a difference at least this large if there is none. Holm's \
+     correction is over all tests of a kind on this page; within groups, over all groups of one metric and pair.",
 ];

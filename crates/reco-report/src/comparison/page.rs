@@ -20,7 +20,7 @@ pub fn comparison_page(comparison: &Comparison) -> String {
     let mut sections = Vec::new();
     let mut add = |id, title, body| sections.push(Section { id, title, body });
     if comparison.pairs.len() > 1 {
-        add("overview", "All at a glance", overview(comparison));
+        add("overview", "Overview", overview(comparison));
     }
     add("differences", "Differences", with_notes(comparison));
     add("tests", "All tests and effect sizes", html! { (pairs(comparison, tests)) p.soft { (EFFECTS) } });
@@ -28,7 +28,7 @@ pub fn comparison_page(comparison: &Comparison) -> String {
         add("groups", "By groups of users", pairs(comparison, groups));
     }
     if let Some(plan) = comparison.self_check() {
-        add("self-check", "Do the tests keep their promise?", checks(comparison, plan));
+        add("self-check", "Self-check of the tests", checks(comparison, plan));
     }
     add("assumptions", "What the tests assume", html! { @for text in ASSUMPTIONS { p { (text) } } });
     let subtitle = match comparison.pairs.as_slice() {
@@ -60,8 +60,9 @@ fn with_notes(comparison: &Comparison) -> Markup {
 }
 
 /// What the effect sizes are.
-const EFFECTS: &str = "d_z: the mean difference in standard deviations of the differences (Cohen). Rank-biserial: the ranks that are \
-    up less those that are down, −1 to 1. Gain, lose, stay: the share of users for whom B is better, worse, the same.";
+const EFFECTS: &str = "d_z: the mean difference in standard deviations of the differences (Cohen). Rank-biserial: the \
+    share of ranks that are up less the share that are down, −1 to 1. Gain, lose, stay: the share of users for whom B \
+    is better, worse, the same.";
 
 /// Pairs as rows and metrics as columns.
 fn overview(comparison: &Comparison) -> Markup {
@@ -112,8 +113,8 @@ fn mark(verdict: Verdict) -> Markup {
 
 fn marks(comparison: &Comparison) -> String {
     format!(
-        "* B is better, × worse, and ≠ other where neither is better, than chance explains, by the paired t test after Holm's correction, at {}; \
-         unclear: chance would do.",
+        "* B is better, × worse, or ≠ different where neither is better, by more than chance explains: paired t test \
+         after Holm's correction, at {}. Unclear: chance could explain it.",
         comparison.alpha
     )
 }
@@ -230,9 +231,10 @@ fn checks(comparison: &Comparison, plan: &SelfCheck) -> Markup {
     let SelfCheck { n_rounds, expected: (least, most), .. } = plan;
     html! {
         p {
-            "The values of A and B were exchanged at random, user by user, " (n_rounds) " times. No run is better then, and a test "
-            "that is sound rejects " (least) " to " (most) " times at " (comparison.alpha) " (in 99 of 100 such checks); "
-            "fewer where few users differ. Then a difference was planted among as much noise as there is: a sound test finds it."
+            "The values of A and B were exchanged at random, user by user, " (n_rounds) " times. Then neither run is "
+            "better, and a sound test rejects " (least) " to " (most) " times at " (comparison.alpha) " (in 99 of 100 "
+            "such checks), or fewer where few users differ. After that, a difference was planted in noise as wide as "
+            "the real differences. A sound test finds it."
         }
         (pairs(comparison, check_table))
     }

@@ -47,7 +47,7 @@ pub fn comparison_summary(comparison: &Comparison) -> String {
         notes => text += &format!("{} (and {} more notes)\n", notes[0], notes.len() - 1),
     }
     text += &format!(
-        "* not chance (paired t test over users, Holm, {}); unclear: chance would do; ↓ lower is better.\n",
+        "* not chance (paired t test over users, Holm, {}); unclear: chance could explain it; ↓ lower is better.\n",
         comparison.alpha
     );
     let left_out = if left_out.is_empty() { String::new() } else { format!("{left_out}; ") };
@@ -145,16 +145,13 @@ pub fn comparison_table(comparison: &Comparison) -> String {
     }
     text += &format!(
         "The paired t test over users decides, after Holm's correction, at {}. A and B are means over users.\n\
-         * not chance; unclear: chance would do; ↓ lower is better.\n\
+         * not chance; unclear: chance could explain it; ↓ lower is better.\n\
          Effect sizes and all tests: --html, --json.\n\
-         {TWO_MODELS}\n",
+         One fitted model each: two seeds of one approach are two models too, and may well differ.\n",
         comparison.alpha
     );
     text
 }
-
-/// What [`super::ASSUMPTIONS`] say of seeds, in a line.
-const TWO_MODELS: &str = "One fitted model each: two seeds of one approach are two models too, and may well differ.";
 
 fn columns(metrics: &[Difference]) -> Vec<TextColumn> {
     let column = |header: &str, cell: &dyn Fn(&Difference) -> String| TextColumn::new(header, metrics.iter().map(cell));
@@ -197,7 +194,8 @@ fn groups(metrics: &[Difference]) -> String {
 fn self_check(metrics: &[Difference], plan: &SelfCheck) -> String {
     let SelfCheck { n_rounds, expected: (least, most), .. } = plan;
     let mut text = format!(
-        "Self-check: of {n_rounds} random exchanges of A and B, user by user, a sound test rejects {least} to {most} (99 %)\n"
+        "Self-check: of {n_rounds} random exchanges of A and B, user by user, a sound test rejects {least} to {most} \
+         (99 %)\n"
     );
     for one in metrics {
         let Some(check) = &one.self_check else {

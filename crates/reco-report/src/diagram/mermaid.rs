@@ -1,6 +1,6 @@
 //! Writes a network as a Mermaid flowchart, which pages such as GitHub's draw themselves.
 //!
-//! Does not know where boxes go: whatever draws the chart does.
+//! Does not know where boxes go: the program that draws the chart does.
 //!
 //! **Invariant**: names are quoted and escaped, so that none is read as syntax.
 

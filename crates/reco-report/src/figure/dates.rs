@@ -67,7 +67,7 @@ fn ticks(first: i64, end: i64) -> Vec<(i64, String)> {
             return found;
         }
     }
-    // The days are less than two months apart, or ages.
+    // The span is too short for two months, or too long for the longest step.
     let step = ((end - first) / 4).max(1);
     (0..4).map(|at| first + at * step).filter(|day| *day < end).map(|day| (day, date(day))).collect()
 }

@@ -26,8 +26,8 @@ pub(super) fn rated(counts: &Counts) -> Option<Drawing> {
     }
     let (users, items) = (count(grid.n_rows), count(grid.n_columns));
     let description = format!(
-        "{users} users downwards, {items} items across, both in catalogue order, in {} by {} cells. {} of all pairs are \
-         rated; in the fullest cell, {}.",
+        "{users} users downwards, {items} items across, both in catalogue order, in {} by {} cells. {} of all pairs \
+         are rated; in the fullest cell, {}.",
         grid.height,
         grid.width,
         percent(grid.overall()),
@@ -56,8 +56,8 @@ pub(super) fn features(counts: &Counts) -> Option<Drawing> {
     }
     let items = count(grid.n_columns);
     let description = format!(
-        "{} features downwards, {items} items across in catalogue order, in {} columns; a cell is the mean of the feature \
-         over its items.",
+        "{} features downwards, {items} items across in catalogue order, in {} columns; a cell is the mean of the \
+         feature over its items.",
         grid.n_rows, grid.width,
     );
     let title = "Items × features";

@@ -97,21 +97,18 @@ struct History<'a> {
     series: Vec<Series<'a>>,
 }
 
-struct Series<'a> {
-    approach: &'a str,
-    /// Place on the axis, and value.
-    points: Vec<(f64, f64)>,
-}
+/// An approach, and its values by their places on the axis.
+type Series<'a> = (&'a str, Vec<(f64, f64)>);
 
 impl<'a> History<'a> {
     fn new(results: &'a Results, side: HistoryOf, shown: &[usize], metric: &'a Column) -> Self {
         let one = |approach: &'a ApproachResult| {
             let value = |at: usize| side.value(approach, at, metric);
             let points = shown.iter().enumerate().filter_map(|(x, &at)| Some((x as f64, value(at)?)));
-            Series { approach: &approach.name, points: points.collect() }
+            (approach.name.as_str(), points.collect::<Vec<_>>())
         };
-        let series: Vec<Series<'_>> =
-            results.approaches.iter().map(one).filter(|series| !series.points.is_empty()).collect();
+        let all = results.approaches.iter().map(one);
+        let series: Vec<Series<'_>> = all.filter(|(_, points)| !points.is_empty()).collect();
         let first = side.buckets(&results.approaches[0]);
         Self {
             side,
@@ -132,11 +129,11 @@ impl<'a> History<'a> {
             description += &format!(" Best with {}.", told.join(", with "));
         }
         let title = format!("{} by {}’ training ratings", cells::heading(metric, *better), side.name());
-        let values = series.iter().flat_map(|series| series.points.iter().map(|(_, value)| *value));
+        let values = series.iter().flat_map(|(_, points)| points.iter().map(|(_, value)| *value));
         let (low, high) = ends(values, *better != Better::Lower);
 
         let mut keys: Vec<(String, Colour, Mark)> = Vec::new();
-        for Series { approach, .. } in series {
+        for (approach, _) in series {
             if let Some((colour, again)) = colour(approach) {
                 keys.push(((*approach).to_owned(), colour, if again { Mark::Ringed } else { Mark::Dotted }));
             }
@@ -154,8 +151,8 @@ impl<'a> History<'a> {
         let mut plot = Plot::new(&mut canvas, [0.0, TITLE + keys.height(), WIDTH - 6.0, height], &x, &y);
         buckets.iter().enumerate().for_each(|(at, bucket)| plot.below(at as f64, bucket));
         // Approaches without a colour come first, so that they lie below.
-        let (plain, told): (Vec<_>, Vec<_>) = series.iter().partition(|series| colour(series.approach).is_none());
-        for Series { approach, points } in plain.into_iter().chain(told) {
+        let (plain, told): (Vec<_>, Vec<_>) = series.iter().partition(|(approach, _)| colour(approach).is_none());
+        for (approach, points) in plain.into_iter().chain(told) {
             let (ink, width) = colour(approach).map_or((AXIS, 1.0), |(colour, _)| (colour, 2.0));
             if points.len() > 1 {
                 plot.line(points, ink, width);
@@ -172,8 +169,9 @@ impl<'a> History<'a> {
 
 /// The approach that is better than all others; `None` where two are as good, or no value is better.
 fn best_at<'a>(results: &Results, metric: &Column, series: &[Series<'a>], x: f64) -> Option<&'a str> {
-    let at = |series: &Series<'a>| series.points.iter().find(|(place, _)| *place == x).map(|(_, value)| *value);
-    let values: Vec<(&str, f64)> = series.iter().filter_map(|series| Some((series.approach, at(series)?))).collect();
+    let at = |points: &[(f64, f64)]| points.iter().find(|(place, _)| *place == x).map(|(_, value)| *value);
+    let values: Vec<(&str, f64)> =
+        series.iter().filter_map(|(approach, points)| Some((*approach, at(points)?))).collect();
     let best = results.best_of(metric, values.iter().map(|(_, value)| *value))?;
     let mut found = values.iter().filter(|(_, value)| *value == best);
     match (found.next(), found.next()) {

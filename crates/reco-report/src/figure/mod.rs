@@ -2,7 +2,7 @@
 //!
 //! Does not know the page around them.
 //!
-//! **Invariant**: a figure of nothing is left out; each has a name of its own, which names its file.
+//! **Invariant**: a figure without data is left out; each has a name of its own, which names its file.
 
 mod bars;
 mod chart;
@@ -49,7 +49,9 @@ impl Figures {
             ..Self::default()
         };
         if let Some(counts) = &facts.counts {
-            figures.ratings = ratings(counts);
+            let ratings: [fn(&Counts) -> Option<Drawing>; 5] =
+                [heat::rated, bars::per_user, bars::stars, tail::popularity, dates::over_time];
+            figures.ratings = ratings.into_iter().filter_map(|draw| draw(counts)).collect();
             figures.features.extend(heat::features(counts));
             figures.contexts = counts.contexts.iter().filter_map(bars::context).collect();
         }
@@ -70,12 +72,6 @@ impl Figures {
         let training = self.training.iter().flat_map(|(_, drawings)| drawings);
         plain.into_iter().flatten().chain(self.diagrams.iter().map(|(_, drawing)| drawing)).chain(training)
     }
-}
-
-fn ratings(counts: &Counts) -> Vec<Drawing> {
-    let draw: [fn(&Counts) -> Option<Drawing>; 5] =
-        [heat::rated, bars::per_user, bars::stars, tail::popularity, dates::over_time];
-    draw.into_iter().filter_map(|draw| draw(counts)).collect()
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ pub(super) fn popularity(counts: &Counts) -> Option<Drawing> {
     let before = sorted.iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n)));
     let head = before.take_while(|before| before * 5 < total * 4).count();
     let description = format!(
-        "Ratings of each item by its rank, both axes logarithmic. {} of {} items get 80 % of all ratings; {} have none.",
+        "Ratings of each item by its rank, both axes logarithmic. {} of {} items get 80 % of all ratings; {} have \
+         none.",
         count(head),
         count(counts.per_item.len()),
         count(counts.per_item.len() - sorted.len()),

@@ -19,7 +19,7 @@ pub(super) fn approaches(facts: &Facts, figures: &Figures) -> Markup {
                 @if let Some((_, diagram)) = figures.diagrams.iter().find(|(known, _)| known == name) {
                     figure.diagram {
                         (wide(&format!("Diagram of {name}"), &html! {
-                            div style={ "--width:" (diagram.width()) "px" } { (PreEscaped(diagram.inline())) }
+                            div style={ "--width:" (diagram.size.0) "px" } { (PreEscaped(diagram.inline())) }
                         }))
                     }
                 }

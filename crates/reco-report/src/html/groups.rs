@@ -5,6 +5,7 @@
 //! **Invariant**: a gap whose interval holds 0 is shown as no gap.
 
 use maud::{Markup, html};
+use reco_eval::metric::Better;
 use reco_eval::{Column, Gap, GroupValues};
 
 use super::page::{numbers, results as results_table};
@@ -31,7 +32,7 @@ fn worst(groups: &[GroupValues], column: &Column, results: &Results) -> String {
     let found = groups.iter().filter_map(|group| {
         let (value, gap) = group.get(column)?;
         let Gap { difference, .. } = gap.filter(Gap::is_sure)?;
-        let loss = if results.is_error(column) { difference } else { -difference };
+        let loss = if results.better(column) == Better::Lower { difference } else { -difference };
         (loss > 0.0).then_some((loss, group, value))
     });
     match found.max_by(|a, b| a.0.total_cmp(&b.0)) {

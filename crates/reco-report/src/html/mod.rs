@@ -36,8 +36,8 @@ fn sections(results: &Results, facts: &Facts, figures: &Figures, config: &Report
     add("summary", "In short", summary::summary(results, facts, figures));
     add("results", "Results", Some(results::all(results)));
     add("metrics", "How sure is that?", (!figures.metrics.is_empty()).then(|| results::metrics(results, figures)));
-    add("history", "Which approach takes over where", history::by_history(results, figures));
-    add("groups", "Who is served worse", groups::by_group(results, facts));
+    add("history", "Results by history", history::by_history(results, figures));
+    add("groups", "Results by group", groups::by_group(results, facts));
     add("data", "Data and licence", Some(data::data(results, facts, figures)));
     add("features", "Item features", (!figures.features.is_empty()).then(|| cards(&figures.features, true)));
     add("context", "Context", (!figures.contexts.is_empty()).then(|| cards(&figures.contexts, false)));
@@ -47,7 +47,7 @@ fn sections(results: &Results, facts: &Facts, figures: &Figures, config: &Report
         "One user in detail",
         (!facts.details.is_empty()).then(|| users::users(&facts.details, &facts.chosen_by, config)),
     );
-    add("provenance", "Do it again", Some(provenance::again(results, facts)));
+    add("provenance", "Reproduce this run", Some(provenance::again(results, facts)));
     add("run", "This run", Some(provenance::run(results, facts)));
     sections
 }
@@ -58,8 +58,8 @@ fn subtitle(results: &Results) -> String {
         1 => "one approach".to_owned(),
         n => format!("{n} approaches"),
     };
-    let ([ratings, users, items], [train, validation, test]) = (dataset.counts(), split.counts());
+    let [[ratings, users, items], [train, validation, test]] = results.counts();
     let data = format!("{}: {ratings} ratings by {users} users of {items} items", dataset.name);
-    let parts = format!("{train} to learn from, {validation} to stop by, {test} held out");
+    let parts = format!("{train} ratings for training, {validation} for validation, {test} for the test");
     format!("{approaches} on {data}; split {}, {parts}.", split.kind)
 }

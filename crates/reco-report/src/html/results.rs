@@ -26,7 +26,8 @@ pub(super) fn all(results: &Results) -> Markup {
             @let shown: Vec<&Column> = names.iter().copied().filter(|name| results.applies(name)).collect();
             @if !shown.is_empty() {
                 @if !title.is_empty() { h3 { (title) } }
-                (table(results, title, &shown))
+                @let label = format!("Table of results: {}", if title.is_empty() { "others" } else { title });
+                (of_numbers(&label, &TextTable::of_metrics(results, &shown)))
                 @let meanings = meanings(&shown);
                 @if !meanings.is_empty() {
                     dl.meanings { @for (name, about) in meanings { div { dt { (name) } dd { (about) } } } }
@@ -42,11 +43,6 @@ pub(super) fn all(results: &Results) -> Markup {
         }
         @if !absent.is_empty() { p.soft { "Do not apply to these data: " (absent.join(", ")) "." } }
     }
-}
-
-fn table(results: &Results, title: &str, shown: &[&Column]) -> Markup {
-    let label = if title.is_empty() { "Table of results".to_owned() } else { format!("Table of results: {title}") };
-    of_numbers(&label, &TextTable::of_metrics(results, shown))
 }
 
 /// Each metric with its intervals.

@@ -2,7 +2,7 @@
 //!
 //! Does not know how any of it was found.
 //!
-//! **Invariant**: no word of the field needs to be known to read this; each that is used is explained where it stands.
+//! **Invariant**: a reader needs no knowledge of the field; each term is explained where it is used.
 
 use maud::{Markup, html};
 
@@ -15,9 +15,8 @@ use crate::results::meaning;
 use crate::{Best, Facts, Figures, Headline, Lead, Recommended, Results, Suggestion, cells};
 
 /// What a reader should know of the best approach.
-const FLATTERED: &str = "Who is best was read off the held-out ratings themselves, which flatters a winner’s lead \
-                         a little. 95 %: where the lead \
-                         would lie were the users others. The table below has all approaches.";
+const FLATTERED: &str = "The best approach was chosen on the held-out ratings themselves, so its lead is a little too \
+    large. 95 %: the range in which the lead would lie with other users. The table below has all approaches.";
 
 /// The section; `None` where nothing tells who is best.
 pub(super) fn summary(results: &Results, facts: &Facts, figures: &Figures) -> Option<Markup> {
@@ -54,7 +53,7 @@ fn verdict(best: &Best, headline: &Headline) -> Markup {
             @if let Some(about) = in_plain_words(metric).or_else(|| meaning(metric)) {
                 p { small { (metric_name(metric)) ": " (about) } }
             }
-            @if best.leads.is_empty() { p.soft { "Nothing else was asked, so that nothing can be compared." } }
+            @if best.leads.is_empty() { p.soft { "No other approach was measured, so nothing can be compared." } }
             ul.leads {
                 @if let Some(lead) = best.next() { li { (words(lead, lead.place())) } }
                 @if let Some(lead) = best.over_plain() { li { (words(lead, "")) } }

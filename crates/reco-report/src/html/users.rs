@@ -2,7 +2,7 @@
 //!
 //! Does not know how a user was chosen.
 //!
-//! **Invariant**: users are there without the page's script, which only puts a list of them on top.
+//! **Invariant**: all users are shown without the page's script, which only adds a list of them on top.
 
 use maud::{Markup, html};
 
@@ -14,22 +14,22 @@ pub(super) fn users(details: &[UserDetail], chosen_by: &str, config: &ReportConf
     html! {
         @if !chosen_by.is_empty() { p { (chosen_by) } }
         p {
-            "What each user rated and no approach saw, in the order that each approach gives it: " i { "y" }
-            " is the rating after scaling, " i { "ŷ" } " what the approach says (of an approach that gives an order only, a score). "
-            "★ is among the five rated best; a green row is such a one that the approach also has among its first five, above the line."
+            "The held-out ratings of each user, which no approach saw, in the order in which each approach ranks them. "
+            i { "y" } " is the rating after scaling, " i { "ŷ" } " the prediction of the approach (a score where it "
+            "gives only an order). ★ marks the five rated best. A green row is one of them that is also among the "
+            "approach's first five, above the line."
         }
         @if details.len() > 1 { p #pick hidden { label { "User " select {} } } }
         @for (row, user) in details.iter().enumerate() {
             details.user open[row == 0] {
-                summary { h3 { "User " (user.user) } " · " (cells::count(user.n_train)) " ratings to learn from, " (held_out(user)) " held out" }
+                summary {
+                    h3 { "User " (user.user) } " · " (cells::count(user.n_train)) " training ratings, "
+                    (cells::count(user.lists.first().map_or(0, |list| list.rows.len()))) " held out"
+                }
                 div.lists { @for list in &user.lists { (list_of(list, config)) } }
             }
         }
     }
-}
-
-fn held_out(user: &UserDetail) -> String {
-    cells::count(user.lists.first().map_or(0, |list| list.rows.len()))
 }
 
 fn list_of(list: &DetailList, config: &ReportConfig) -> Markup {
@@ -62,7 +62,8 @@ fn list_of(list: &DetailList, config: &ReportConfig) -> Markup {
                     }
                 }
             }))
-            @if rows.len() > config.detail_rows { p.soft { "… and " (cells::count(rows.len() - config.detail_rows)) " more" } }
+            @let n_more = rows.len().saturating_sub(config.detail_rows);
+            @if n_more > 0 { p.soft { "… and " (cells::count(n_more)) " more" } }
         }
     }
 }

@@ -220,21 +220,12 @@ fn genres_of_a_list_are_set_against_those_of_the_user() {
     let told = Told::new(ScoreKind::Order, &[&[0.0, 0.0, 0.9, 0.8]]);
     let genres: Vec<Vec<String>> = ["ab", "b", "a", ""].map(|all| all.chars().map(String::from).collect()).to_vec();
     let known = told.known(&[(0, 0), (0, 1)]).with_genres(genres.iter().map(Vec::as_slice));
-    let (test_users, seen, config) = (told.test_users(&[(0, 3, Some(5.0))]), told.seen(&[&[0, 1]]), at(2));
-    let task = Task {
-        test_users: &test_users,
-        seen: &seen,
-        known: &known,
-        metrics: METRICS,
-        config: &config,
-        context: &[],
-        seed: 42,
-        held_out: Ask::AsVisitors,
-    };
+    let (test_users, seen) = (told.test_users(&[(0, 3, Some(5.0))]), told.seen(&[&[0, 1]]));
+    let test = Test::new(&told.catalogue, test_users, seen, known);
     // A quarter of the user's is a, three quarters b; the list has a alone.
     let (a, b) = (0.25_f64, 0.75_f64);
     let expected = a * (a / (0.99 + 0.01 * a)).ln() + b * (b / (0.01 * b)).ln();
-    assert_near(evaluate_task(&told, &task).unwrap().metric("miscalibration@2"), expected);
+    assert_near(evaluate(&told, &test, &at(2)).unwrap().metric("miscalibration@2"), expected);
 }
 
 /// A recommender that scores items for visitors by their history, and refuses known users.
@@ -273,18 +264,9 @@ fn users_held_out_whole_are_asked_about_as_visitors() {
         rows.finish()
     };
     let test_users = TestUser::group_with_fold_in(&rows(&[2]), &rows(&[3, 0]), 1);
-    let (seen, known, config) = (told.seen(&[&[0, 3]]), told.known(&[(0, 3), (0, 1)]), at(1));
-    let task = Task {
-        test_users: &test_users,
-        seen: &seen,
-        known: &known,
-        metrics: METRICS,
-        config: &config,
-        context: &[],
-        seed: 42,
-        held_out: Ask::AsVisitors,
-    };
-    let evaluation = evaluate_task(&ForVisitors(Told::new(ScoreKind::Order, &[&[0.0; 4]])), &task).unwrap();
+    let (seen, known) = (told.seen(&[&[0, 3]]), told.known(&[(0, 3), (0, 1)]));
+    let test = Test::new(&told.catalogue, test_users, seen, known);
+    let evaluation = evaluate(&ForVisitors(told), &test, &at(1)).unwrap();
     assert_near(evaluation.metric("hit@1"), 1.0);
     // The taste is that of the given items, one of which was rated once: 1/2 on average, against 0 for the list.
     assert_near(evaluation.metric("popularity_lift@1"), -1.0);
@@ -322,7 +304,10 @@ fn what_has_no_score_is_never_recommended() {
 fn refuses_what_it_cannot_measure() {
     let told = Told::new(ScoreKind::Order, THREE);
     assert!(matches!(told.evaluate(&[], SEEN, &at(2)), Err(EvalError::NoTestUsers)));
-    assert!(matches!(told.evaluate(ROWS, &[], &at(2)), Err(EvalError::Seen { given: 0, expected: 3 })));
+    assert!(matches!(
+        told.evaluate(ROWS, &[], &at(2)),
+        Err(EvalError::OtherSize { what: "seen items", given: 0, expected: 3, .. })
+    ));
     let (test_users, seen, known, config) = (told.test_users(ROWS), told.seen(SEEN), told.known(&[]), at(2));
     let task = Task {
         test_users: &test_users,
@@ -338,7 +323,7 @@ fn refuses_what_it_cannot_measure() {
     assert!(matches!(context, Err(EvalError::Score(ScoreError::Context { given: 1, expected: 0 }))));
     let another = Told::new(ScoreKind::Order, &[&[0.0]]).known(&[]);
     let error = evaluate_task(&told, &Task { known: &another, ..task }).unwrap_err().to_string();
-    assert_eq!(error, "training rows are counted for `1` users and the catalogue has `3`");
+    assert_eq!(error, "training rows are given for `1` users and the catalogue has `3`");
     let descending = Protocol { buckets: [5, 1].map(|n| n.try_into().unwrap()).to_vec(), ..at(2) };
     let error = told.evaluate(ROWS, SEEN, &descending).unwrap_err().to_string();
     assert!(error.starts_with("`buckets` in [evaluate] has `1` after `5`\nhint: "), "{error}");
