@@ -201,7 +201,7 @@ fn what_the_last_run_did_not_leave_is_refused_with_the_way_out() {
     assert_eq!(find(models.path(), "popularity").unwrap(), folder);
     fs::write(folder.join(MANIFEST), manifest(2)).unwrap();
     assert!(
-        refused("popularity").contains("it changed after the run of `mine` had ended"),
+        refused("popularity").contains("a later run, which did not finish, changed it after the run of `mine`"),
         "{}",
         refused("popularity")
     );
