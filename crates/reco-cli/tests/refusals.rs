@@ -147,7 +147,7 @@ fn a_damaged_or_foreign_model_is_refused_with_the_reason() {
     let ask = || reco(["recommend", "--user", "1", "--models", folder.path().to_str().unwrap()]);
     ask().ok();
 
-    let weights = common::files(&model).into_iter().find(|file| file.starts_with("weights")).unwrap();
+    let weights = common::files(&model).into_iter().find(|file| file.ends_with("weights.safetensors")).unwrap();
     let whole = fs::read(model.join(&weights)).unwrap();
     fs::write(model.join(&weights), &whole[..whole.len() - 1]).unwrap();
     ask().fails(1, &["is damaged: its SHA-256 is `", "hint: train again"]);
