@@ -21,6 +21,12 @@ pub(crate) enum ClassicError {
         /// The format that the table was to have.
         format: TableFormat,
     },
+    /// Numbers were drawn that no answer can be computed from.
+    #[error("`{approach}` drew numbers that are not finite\nhint: set `init_std` to a lower number, such as 0.1")]
+    NotFinite {
+        /// The approach.
+        approach: &'static str,
+    },
 }
 
 impl From<ClassicError> for FitError {

@@ -18,6 +18,7 @@
 //! ```
 
 mod baseline;
+mod bayesian_fm;
 mod clusters;
 mod error;
 mod factors;
@@ -41,6 +42,7 @@ use reco_core::ApproachEntry;
 pub use reco_core::{Approach, AskError, Asker, FitError, Model, RawInteraction, Run, Train, TrainError, Visitor};
 
 pub use crate::baseline::Baseline;
+pub use crate::bayesian_fm::{BayesianFm, BayesianFmModel, RatingModel};
 pub use crate::clusters::Clusters;
 pub use crate::item_knn::ItemKnn;
 pub use crate::neighbours::{Knn, Variant};
@@ -64,5 +66,6 @@ pub static APPROACHES: &[ApproachEntry] = &[
     ApproachEntry::of::<UserKnn>(),
     ApproachEntry::of::<ItemKnn>(),
     ApproachEntry::of::<Svd>(),
+    ApproachEntry::of::<BayesianFm>(),
     ApproachEntry::of::<Clusters>(),
 ];

@@ -1,0 +1,128 @@
+//! The numbers of all samples of a factorization machine, as they are kept and saved.
+//!
+//! Does not know what is computed from them.
+//!
+//! **Invariant**: every number is finite, and tables have the sizes of their catalogue and [`Shape`].
+
+use std::error::Error;
+use std::path::Path;
+
+use reco_core::{Catalogue, LoadError, Matrix};
+use serde::{Deserialize, Serialize};
+
+use super::NAME;
+use super::gibbs::Sample;
+use super::side::Prior;
+use crate::saved;
+
+/// All tables, one after the other: 32-bit numbers, little-endian.
+const SAMPLES: &str = "samples.bin";
+
+/// What `weights.json` holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shape {
+    pub(super) embedding_size: usize,
+    pub(super) n_samples: usize,
+    /// The stars of each level, ascending; none if ratings are numbers.
+    pub(super) levels: Vec<f32>,
+}
+
+/// The numbers of all samples. A row has `n_samples` numbers for the bias, then as many for each factor.
+#[derive(Debug, PartialEq)]
+pub(super) struct Tables {
+    /// `[n_users, (1 + embedding_size) · n_samples]`
+    pub(super) users: Matrix,
+    /// `[n_items, (1 + embedding_size) · n_samples]`
+    pub(super) items: Matrix,
+    /// Of the column of having rated an item: `[n_items, (1 + embedding_size) · n_samples]`
+    pub(super) history: Matrix,
+    /// Of a user's features: `[n_user_features, (1 + embedding_size) · n_samples]`
+    pub(super) features: Matrix,
+    /// Means of the users' own columns, then their precisions: `[2, (1 + embedding_size) · n_samples]`
+    pub(super) priors: Matrix,
+    /// Intercepts, precisions of the noise, then the cutpoints from the lowest: `[2 + n_cutpoints, n_samples]`
+    pub(super) common: Matrix,
+}
+
+impl Tables {
+    /// Rows and columns of each table; `None` for more than can be counted.
+    fn sizes(shape: &Shape, catalogue: &Catalogue) -> Option<[(usize, usize); 6]> {
+        let width = shape.embedding_size.checked_add(1)?.checked_mul(shape.n_samples)?;
+        let n_features = catalogue.user_features.names().len();
+        let n_cutpoints = shape.levels.len().saturating_sub(1);
+        let rows = [catalogue.n_users(), catalogue.n_items(), catalogue.n_items(), n_features, 2];
+        let [users, items, history, features, priors] = rows.map(|rows| (rows, width));
+        Some([users, items, history, features, priors, (2 + n_cutpoints, shape.n_samples)])
+    }
+
+    pub(super) fn all(&self) -> [&Matrix; 6] {
+        [&self.users, &self.items, &self.history, &self.features, &self.priors, &self.common]
+    }
+
+    /// `None` where a number is not finite.
+    pub(super) fn of(samples: &[Sample], shape: &Shape, catalogue: &Catalogue) -> Option<Self> {
+        let n = samples.len();
+        let mut tables = Self::sizes(shape, catalogue)?.map(|(rows, columns)| Matrix::zeros(rows, columns));
+        let [users, items, history, features, priors, common] = &mut tables;
+        for (at, sample) in samples.iter().enumerate() {
+            let write = |table: &mut Matrix, planes: &[Vec<f64>]| {
+                for (plane, numbers) in planes.iter().enumerate() {
+                    let place = plane * n + at;
+                    numbers.iter().enumerate().for_each(|(row, number)| table.row_mut(row)[place] = *number as f32);
+                }
+            };
+            write(users, &sample.users.rows);
+            write(items, &sample.items.rows);
+            write(history, &sample.users.columns[1]);
+            write(features, &sample.users.columns[2]);
+            let of_plane = |prior: &Prior| vec![prior.mean, prior.precision];
+            write(priors, &sample.users.ids.iter().map(of_plane).collect::<Vec<_>>());
+            let numbers = [sample.intercept, sample.precision].into_iter().chain(sample.cutpoints.iter().copied());
+            write(common, &[numbers.collect()]);
+        }
+        Self::checked(tables)
+    }
+
+    fn checked([users, items, history, features, priors, common]: [Matrix; 6]) -> Option<Self> {
+        let tables = Self { users, items, history, features, priors, common };
+        let finite = |table: &Matrix| table.values().iter().all(|number| number.is_finite());
+        let all_finite = tables.all().into_iter().all(finite);
+        all_finite.then_some(tables)
+    }
+
+    fn from_bytes(mut bytes: &[u8], shape: &Shape, catalogue: &Catalogue) -> Option<Self> {
+        let mut tables = Vec::with_capacity(6);
+        for (rows, columns) in Self::sizes(shape, catalogue)? {
+            let (own, rest) = bytes.split_at_checked(rows.checked_mul(columns)?.checked_mul(4)?)?;
+            let numbers = own.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+            tables.push(Matrix::new(rows, columns, numbers.collect())?);
+            bytes = rest;
+        }
+        let tables = tables.try_into().ok()?;
+        (bytes.is_empty() && shape.n_samples > 0).then(|| Self::checked(tables)).flatten()
+    }
+
+    /// Reads back what [`Tables::save`] wrote.
+    ///
+    /// # Errors
+    /// Files that are missing, damaged, or made for another catalogue.
+    pub(super) fn load(folder: &Path, catalogue: &Catalogue) -> Result<(Shape, Self), LoadError> {
+        let shape: Shape = saved::load(folder, NAME, catalogue)?;
+        let tables = saved::load_file(folder, SAMPLES, NAME, |bytes| Self::from_bytes(bytes, &shape, catalogue))?;
+        Ok((shape, tables))
+    }
+
+    /// # Errors
+    /// A file that cannot be written.
+    pub(super) fn save(
+        &self,
+        shape: &Shape,
+        folder: &Path,
+        catalogue: &Catalogue,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        saved::save(folder, NAME, catalogue, shape)?;
+        let numbers = self.all().into_iter().flat_map(Matrix::values);
+        saved::save_file(folder, SAMPLES, &numbers.flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())
+    }
+}
