@@ -151,7 +151,7 @@ impl BayesianFm {
         let settings = self.settings();
         let samples = gibbs::samples(&stars, [&users, &items], &output, settings, run.seed, NAME, run.progress)?;
         let shape = Shape { embedding_size: settings.n_factors, n_samples: samples.len(), levels };
-        let tables = Tables::of(&samples, &shape, catalogue).ok_or(ClassicError::NotFinite { approach: NAME })?;
+        let tables = Tables::of(&samples, &shape, catalogue).ok_or(ClassicError::TooLarge { approach: NAME })?;
         Ok(BayesianFmModel::new(shape, tables, catalogue))
     }
 }

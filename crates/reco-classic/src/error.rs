@@ -21,9 +21,11 @@ pub(crate) enum ClassicError {
         /// The format that the table was to have.
         format: TableFormat,
     },
-    /// Numbers were drawn that no answer can be computed from.
-    #[error("`{approach}` drew numbers that are not finite\nhint: set `init_std` to a lower number, such as 0.1")]
-    NotFinite {
+    /// Numbers were drawn that are too large to compute with, or no numbers.
+    #[error(
+        "`{approach}` drew numbers that are too large to compute with\nhint: set `init_std` to a lower number, such as 0.1"
+    )]
+    TooLarge {
         /// The approach.
         approach: &'static str,
     },

@@ -141,7 +141,7 @@ impl<'a> Chain<'a> {
                 return Err(FitError::Interrupted);
             }
             if !self.epoch() {
-                return Err(ClassicError::NotFinite { approach }.into());
+                return Err(ClassicError::TooLarge { approach }.into());
             }
             if let Some(at) = epoch.checked_sub(settings.burn_in) {
                 // Evenly among the epochs.
@@ -450,6 +450,6 @@ mod tests {
         let mut chain = Chain::new(&stars, [&blocks[0], &blocks[1]], &output, wild, Draws::new(1, 0, 0));
         chain.users.own[0] = f64::INFINITY;
         let error = chain.run(wild, "x", &Silent).unwrap_err().to_string();
-        assert!(error.starts_with("`x` drew numbers that are not finite\nhint: "), "{error}");
+        assert!(error.starts_with("`x` drew numbers that are too large to compute with\nhint: "), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Does not know what is computed from them.
 //!
-//! **Invariant**: every number is finite, and tables have the sizes of their catalogue and [`Shape`].
+//! **Invariant**: every product of numbers is finite, and tables have the sizes of their catalogue and [`Shape`].
 
 use std::error::Error;
 use std::path::Path;
@@ -17,6 +17,9 @@ use crate::saved;
 
 /// All tables, one after the other: 32-bit numbers, little-endian.
 const SAMPLES: &str = "samples.bin";
+
+/// No number is larger, so that sums of products are finite.
+const LARGEST: f32 = 1e15;
 
 /// What `weights.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +63,7 @@ impl Tables {
         [&self.users, &self.items, &self.history, &self.features, &self.priors, &self.common]
     }
 
-    /// `None` where a number is not finite.
+    /// `None` where a number is too large to compute with.
     pub(super) fn of(samples: &[Sample], shape: &Shape, catalogue: &Catalogue) -> Option<Self> {
         let n = samples.len();
         let mut tables = Self::sizes(shape, catalogue)?.map(|(rows, columns)| Matrix::zeros(rows, columns));
@@ -86,9 +89,9 @@ impl Tables {
 
     fn checked([users, items, history, features, priors, common]: [Matrix; 6]) -> Option<Self> {
         let tables = Self { users, items, history, features, priors, common };
-        let finite = |table: &Matrix| table.values().iter().all(|number| number.is_finite());
-        let all_finite = tables.all().into_iter().all(finite);
-        all_finite.then_some(tables)
+        let small = |table: &Matrix| table.values().iter().all(|number| number.abs() <= LARGEST);
+        let all_small = tables.all().into_iter().all(small);
+        all_small.then_some(tables)
     }
 
     fn from_bytes(mut bytes: &[u8], shape: &Shape, catalogue: &Catalogue) -> Option<Self> {
