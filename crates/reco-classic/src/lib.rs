@@ -32,6 +32,7 @@ mod rating_matrix;
 mod saved;
 mod similarity;
 mod svd;
+mod svdpp;
 mod terms;
 mod top_rated;
 mod user_knn;
@@ -51,6 +52,7 @@ pub use crate::profile::ProfileBased;
 pub use crate::random::Random;
 pub use crate::similarity::Similarity;
 pub use crate::svd::Svd;
+pub use crate::svdpp::SvdPlusPlus;
 pub use crate::top_rated::TopRated;
 pub use crate::user_knn::UserKnn;
 pub use crate::user_mean::UserMean;
@@ -66,6 +68,7 @@ pub static APPROACHES: &[ApproachEntry] = &[
     ApproachEntry::of::<UserKnn>(),
     ApproachEntry::of::<ItemKnn>(),
     ApproachEntry::of::<Svd>(),
+    ApproachEntry::of::<SvdPlusPlus>(),
     ApproachEntry::of::<BayesianFm>(),
     ApproachEntry::of::<Clusters>(),
 ];

@@ -35,6 +35,7 @@ mod tests {
                 "user-knn",
                 "item-knn",
                 "svd",
+                "svdpp",
                 "bayesian-fm",
                 "clusters",
                 "content",
