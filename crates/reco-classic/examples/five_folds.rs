@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 fn main() -> Result<()> {
     let folds = folds()?.ok_or("there is nothing to measure")?;
     let knn = |name, variant: &str, similarity: &str| (name, json!({ "variant": variant, "similarity": similarity }));
-    let models: [(&str, Value); 9] = [
+    let models: [(&str, Value); 11] = [
         ("baseline", json!({})),
         knn("user-knn", "basic", "msd"),
         knn("user-knn", "with-means", "msd"),
@@ -24,6 +24,8 @@ fn main() -> Result<()> {
         knn("item-knn", "with-baseline", "msd"),
         knn("item-knn", "with-baseline", "pearson-baseline"),
         ("svd", json!({})),
+        ("svdpp", json!({})),
+        ("bayesian-fm", json!({})),
         ("clusters", json!({})),
     ];
     let (flags, wanted): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));

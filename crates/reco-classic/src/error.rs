@@ -21,6 +21,14 @@ pub(crate) enum ClassicError {
         /// The format that the table was to have.
         format: TableFormat,
     },
+    /// Numbers were drawn that are too large to compute with, or no numbers.
+    #[error(
+        "`{approach}` drew numbers that are too large to compute with\nhint: set `init_std` to a lower number, such as 0.1"
+    )]
+    TooLarge {
+        /// The approach.
+        approach: &'static str,
+    },
 }
 
 impl From<ClassicError> for FitError {

@@ -18,6 +18,7 @@
 //! ```
 
 mod baseline;
+mod bayesian_fm;
 mod clusters;
 mod error;
 mod factors;
@@ -30,6 +31,7 @@ mod random;
 mod rating_matrix;
 mod similarity;
 mod svd;
+mod svdpp;
 mod terms;
 mod top_rated;
 mod user_knn;
@@ -40,6 +42,7 @@ use reco_core::ApproachEntry;
 pub use reco_core::{Approach, AskError, Asker, FitError, Model, RawInteraction, Run, Train, TrainError, Visitor};
 
 pub use crate::baseline::Baseline;
+pub use crate::bayesian_fm::{BayesianFm, BayesianFmModel, RatingModel};
 pub use crate::clusters::Clusters;
 pub use crate::item_knn::ItemKnn;
 pub use crate::neighbours::{Knn, Variant};
@@ -48,6 +51,7 @@ pub use crate::profile::ProfileBased;
 pub use crate::random::Random;
 pub use crate::similarity::Similarity;
 pub use crate::svd::Svd;
+pub use crate::svdpp::SvdPlusPlus;
 pub use crate::top_rated::TopRated;
 pub use crate::user_knn::UserKnn;
 pub use crate::user_mean::UserMean;
@@ -63,5 +67,7 @@ pub static APPROACHES: &[ApproachEntry] = &[
     ApproachEntry::of::<UserKnn>(),
     ApproachEntry::of::<ItemKnn>(),
     ApproachEntry::of::<Svd>(),
+    ApproachEntry::of::<SvdPlusPlus>(),
+    ApproachEntry::of::<BayesianFm>(),
     ApproachEntry::of::<Clusters>(),
 ];

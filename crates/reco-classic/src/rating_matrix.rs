@@ -92,6 +92,17 @@ impl RatingMatrix {
     }
 }
 
+impl FromIterator<Vec<Entry>> for RatingMatrix {
+    fn from_iter<Lists: IntoIterator<Item = Vec<Entry>>>(lists: Lists) -> Self {
+        let mut matrix = Self { ends: Vec::new(), entries: Vec::new() };
+        for list in lists {
+            matrix.entries.extend(list);
+            matrix.ends.push(matrix.entries.len());
+        }
+        matrix
+    }
+}
+
 /// The stars of all training rows, by user and by item.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stars {

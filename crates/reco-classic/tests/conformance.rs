@@ -17,7 +17,7 @@ fn every_approach_conforms() {
             // They learn no personal taste.
             "random" | "popularity" | "user-mean" | "top-rated" | "profile" | "baseline" => None,
             // They learn from stars.
-            "user-knn" | "item-knn" | "svd" | "clusters" => Some(Feedback::Stars),
+            "user-knn" | "item-knn" | "svd" | "svdpp" | "bayesian-fm" | "clusters" => Some(Feedback::Stars),
             _ => Some(Feedback::Events),
         };
         let options = match entry.name {

@@ -46,6 +46,19 @@ fn five_folds_give_surprises_errors() -> Result<()> {
     let found = measured("svd", &json!({}), &folds, Scored::TestRows)?;
     println!("svd: rmse {:.6}, mae {:.6}, {:.2} s", found.rmse, found.mae, (found.fit + found.score).as_secs_f64());
     assert!((found.rmse - 0.9363).abs() < 0.002 && (found.mae - 0.7377).abs() < 0.002, "{} {}", found.rmse, found.mae);
+    let found = measured("svdpp", &json!({}), &folds, Scored::TestRows)?;
+    println!("svdpp: rmse {:.6}, mae {:.6}, {:.2} s", found.rmse, found.mae, (found.fit + found.score).as_secs_f64());
+    assert!((found.rmse - 0.9053).abs() < 0.003 && (found.mae - 0.7117).abs() < 0.003, "{} {}", found.rmse, found.mae);
+    // Over all five folds, and with all its epochs, it is near 0.880; one fold and few epochs take seconds.
+    let few = json!({ "epochs": 40, "burn_in": 20, "chains": 1 });
+    let found = measured("bayesian-fm", &few, &folds[..1], Scored::TestRows)?;
+    println!(
+        "bayesian-fm: rmse {:.6}, mae {:.6}, {:.2} s",
+        found.rmse,
+        found.mae,
+        (found.fit + found.score).as_secs_f64()
+    );
+    assert!(found.rmse < 0.895 && found.mae < 0.70, "{} {}", found.rmse, found.mae);
     // Scores are the same for the whole catalogue and for a few of its items.
     let whole = measured("user-knn", &json!({}), &folds, Scored::Catalogue)?;
     let few = measured("user-knn", &json!({}), &folds, Scored::TestRows)?;

@@ -59,24 +59,61 @@ fn keyed_pair(seed: u64, a: u32, b: u32) -> u64 {
     xxh3_64_with_seed(&bytes, seed)
 }
 
-/// An endless sequence of standard normal numbers for row `row` of the table numbered `table`: Box and Muller (1958)
-/// over SplitMix64 (Steele et al. 2014), which starts at XXH3-64, seeded with `seed`, of the two numbers, four
-/// little-endian bytes each. The same bits on every platform.
+/// An endless sequence of standard normal numbers for row `row` of the table numbered `table`: those of [`Draws`].
 pub fn normals(seed: u64, table: u32, row: u32) -> impl Iterator<Item = f32> {
-    let mut state = keyed_pair(seed, table, row);
-    let mut next = move || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mut draws = Draws::new(seed, table, row);
+    std::iter::from_fn(move || Some(draws.normal() as f32))
+}
+
+/// An endless sequence of random numbers for row `row` of the table numbered `table`: SplitMix64 (Steele et al. 2014),
+/// which starts at XXH3-64, seeded with `seed`, of the two numbers, four little-endian bytes each. The same bits on every
+/// platform.
+#[derive(Clone, Debug)]
+pub struct Draws {
+    state: u64,
+    /// The second of a pair of normal numbers.
+    spare: Option<f64>,
+}
+
+impl Draws {
+    /// The sequence of row `row` of the table numbered `table`.
+    pub fn new(seed: u64, table: u32, row: u32) -> Self {
+        Self { state: keyed_pair(seed, table, row), spare: None }
+    }
+
+    /// A number in [0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         unit_interval(mixed ^ (mixed >> 31))
-    };
-    std::iter::from_fn(move || {
-        // `1.0 - next()` is above 0, so that it has a logarithm.
-        let length = (-2.0 * libm::log(1.0 - next())).sqrt();
-        let (sine, cosine) = libm::sincos(std::f64::consts::TAU * next());
-        Some([(length * cosine) as f32, (length * sine) as f32])
-    })
-    .flatten()
+    }
+
+    /// A standard normal number: Box and Muller (1958).
+    pub fn normal(&mut self) -> f64 {
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        // `1.0 - uniform()` is above 0, so that it has a logarithm.
+        let length = (-2.0 * libm::log(1.0 - self.uniform())).sqrt();
+        let (sine, cosine) = libm::sincos(std::f64::consts::TAU * self.uniform());
+        self.spare = Some(length * sine);
+        length * cosine
+    }
+
+    /// A number of the gamma distribution with this `shape`, from 1/3, and rate 1: Marsaglia and Tsang (2000).
+    pub fn gamma(&mut self, shape: f64) -> f64 {
+        let d = shape - 1.0 / 3.0;
+        loop {
+            let normal = self.normal();
+            let root = 1.0 + normal / (9.0 * d).sqrt();
+            let cube = root * root * root;
+            // The logarithm of what is not above 0 is not a number, and accepts nothing.
+            if libm::log(1.0 - self.uniform()) < 0.5 * normal * normal + d * (1.0 - cube + libm::log(cube)) {
+                return d * cube;
+            }
+        }
+    }
 }
 
 /// A hash as a number in [0, 1), from its upper 53 bits.
@@ -103,6 +140,13 @@ mod tests {
         assert!(
             normals(1, 1, 7).next() != normals(1, 0, 7).next() && normals(1, 0, 8).next() != normals(1, 0, 7).next()
         );
+        let mut draws = Draws::new(1, 0, 7);
+        for shape in [1.0, 2.5, 60.0] {
+            let drawn: Vec<f64> = (0..10_000).map(|_| draws.gamma(shape)).collect();
+            let mean = drawn.iter().sum::<f64>() / 10_000.0;
+            let variance = drawn.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 10_000.0;
+            assert!((mean / shape - 1.0).abs() < 0.05 && (variance / shape - 1.0).abs() < 0.1, "{mean} {variance}");
+        }
         assert_eq!(unit_interval(0), 0.0);
         assert!(unit_interval(u64::MAX) < 1.0);
     }

@@ -35,6 +35,8 @@ mod tests {
                 "user-knn",
                 "item-knn",
                 "svd",
+                "svdpp",
+                "bayesian-fm",
                 "clusters",
                 "content",
                 "collaborative",

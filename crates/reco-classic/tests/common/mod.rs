@@ -1,17 +1,20 @@
 //! Reads Surprise's five folds of MovieLens 100K, and measures models over them.
 //!
 //! They are on this machine where `reco_core::testing::ml_100k` finds the ratings and `surprise_folds.csv`
-//! (`row,fold`). Does not know what is expected.
+//! (`row,fold`). Where RecBole's tables of users and items lie beside the ratings, there are features: age, gender and
+//! occupation; genres and decades. Does not know what is expected.
 //!
 //! **Invariant**: a fold's test rows are in no other fold's; errors are means over the folds of each fold's error.
 
+use std::collections::BTreeSet;
 use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reco_classic::APPROACHES;
 use reco_core::testing::{Assigned, ml_100k};
-use reco_core::{Candidates, DeviceChoice, Query, Run, Scores, Seen, Silent, TestUser, Train, Who};
+use reco_core::{Candidates, DeviceChoice, Features, Matrix, Query, Run, Scores, Seen, Silent, TestUser, Train, Who};
 use serde_json::Value;
 
 /// The result of anything that reads files.
@@ -83,7 +86,12 @@ pub(crate) struct Fold {
 /// The five folds; `None`, after a message, where they are not on this machine.
 pub(crate) fn folds() -> Result<Option<Vec<Fold>>> {
     let Some((ratings, split)) = ml_100k("surprise_folds.csv") else { return Ok(None) };
-    let assigned = Assigned::read(&std::fs::read_to_string(ratings)?, &std::fs::read_to_string(split)?)?;
+    let mut assigned = Assigned::read(&std::fs::read_to_string(&ratings)?, &std::fs::read_to_string(split)?)?;
+    let catalogue = Arc::make_mut(&mut assigned.catalogue);
+    let users: Vec<String> = catalogue.users.ids().iter().map(ToString::to_string).collect();
+    catalogue.user_features = features(&ratings.with_extension("user"), &users)?;
+    let items: Vec<String> = catalogue.items.ids().iter().map(ToString::to_string).collect();
+    catalogue.item_features = features(&ratings.with_extension("item"), &items)?;
     let catalogue = &assigned.catalogue;
     let fold = |name: &str| {
         let (fit, test) = (assigned.part(|fold| fold != name)?, assigned.part(|fold| fold == name)?);
@@ -91,4 +99,45 @@ pub(crate) fn folds() -> Result<Option<Vec<Fold>>> {
         Ok(Fold { train, cases: TestUser::group(&test, catalogue.n_users()) })
     };
     ["0", "1", "2", "3", "4"].map(fold).into_iter().collect::<Result<Vec<_>>>().map(Some)
+}
+
+/// The features of `ids`, in this order, by RecBole's table at `path`; none without it.
+fn features(path: &Path, ids: &[String]) -> Result<Features> {
+    if !path.is_file() {
+        return Ok(Features::none(ids.len()));
+    }
+    let text = std::fs::read_to_string(path)?;
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().ok_or("a header")?.split('\t').collect();
+    let rows: Vec<(usize, Vec<(String, f32)>)> = lines
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let row = ids.iter().position(|id| id == fields[0])?;
+            let columns = header.iter().zip(&fields).flat_map(|(name, field)| columns(name, field));
+            Some((row, columns.collect()))
+        })
+        .collect();
+    let names: BTreeSet<&str> = rows.iter().flat_map(|(_, columns)| columns).map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut matrix = Matrix::zeros(ids.len(), names.len());
+    for (row, columns) in &rows {
+        for (name, value) in columns {
+            let column = names.binary_search(&name.as_str()).map_err(|_| "every name is listed")?;
+            matrix.row_mut(*row)[column] = *value;
+        }
+    }
+    Ok(Features::new(names.into_iter().map(str::to_owned).collect(), matrix).ok_or("a column for each name")?)
+}
+
+/// The columns of one field, with their numbers.
+fn columns(name: &str, field: &str) -> Vec<(String, f32)> {
+    match name.split(':').next() {
+        Some("age") => field.parse().map(|age: f32| ("age".to_owned(), age / 100.0)).into_iter().collect(),
+        Some("release_year") => field.parse().map(|year: u32| (format!("{}0s", year / 10), 1.0)).into_iter().collect(),
+        Some("gender" | "occupation") => vec![(field.to_owned(), 1.0)],
+        Some("class") => {
+            field.split(' ').filter(|genre| !genre.is_empty()).map(|genre| (genre.to_owned(), 1.0)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
