@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
-use reco_core::{Approach, Catalogue, Features, FitError, Fitted, LoadError, Requirement, Run, Train};
+use reco_core::{Approach, Catalogue, Features, FitError, Fitted, LoadError, Requirement, Run, Train, Weights};
 use serde::{Deserialize, Serialize};
 
 pub use self::model::BayesianFmModel;

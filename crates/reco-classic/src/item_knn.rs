@@ -225,7 +225,11 @@ impl Recommender for Model {
             let Entry { value: rating, .. } = asked.asker.rated[at];
             let item = self.catalogue.items.at(asked.asker.rated[at].index());
             let item = item.expect("ratings name rows of the catalogue");
-            Neighbour { similarity, deviation: asked.deviation[at], cause: Cause::Item { item, similarity, rating } }
+            Neighbour {
+                similarity,
+                deviation: asked.deviation[at],
+                cause: Cause::Item { item, similarity, rating: Some(rating) },
+            }
         };
         let explain = |item: &ItemIdx| {
             let mut neighbours = Vec::new();
@@ -300,7 +304,7 @@ mod tests {
         let items: Vec<ItemIdx> = fitted.catalogue().items.indices().collect();
         let explained = fitted.explain(&query(&*fitted, 0), &items[3..]).unwrap().unwrap();
         let causes: Vec<&Cause> = explained[0].terms.iter().map(|term| &term.cause).collect();
-        let own = |row: usize, similarity, rating| Cause::Item { item: items[row], similarity, rating };
+        let own = |row: usize, similarity, rating| Cause::Item { item: items[row], similarity, rating: Some(rating) };
         let mean = Cause::Part { name: "item mean".to_owned() };
         assert_eq!(causes, [&mean, &own(0, 0.5, 1.0), &own(1, 0.2, 3.0), &own(2, 0.1, 5.0)]);
         near(explained[0].terms[1].effect, 0.5 * (1.0 - 7.0 / 3.0) / 0.8);

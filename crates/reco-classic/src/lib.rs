@@ -20,8 +20,11 @@
 mod baseline;
 mod bayesian_fm;
 mod clusters;
+mod ease;
 mod error;
 mod factors;
+mod ials;
+mod inverse;
 mod item_knn;
 mod k_means;
 mod neighbours;
@@ -44,6 +47,8 @@ pub use reco_core::{Approach, AskError, Asker, FitError, Model, RawInteraction, 
 pub use crate::baseline::Baseline;
 pub use crate::bayesian_fm::{BayesianFm, BayesianFmModel, RatingModel};
 pub use crate::clusters::Clusters;
+pub use crate::ease::Ease;
+pub use crate::ials::Ials;
 pub use crate::item_knn::ItemKnn;
 pub use crate::neighbours::{Knn, Variant};
 pub use crate::popularity::Popularity;
@@ -70,4 +75,6 @@ pub static APPROACHES: &[ApproachEntry] = &[
     ApproachEntry::of::<SvdPlusPlus>(),
     ApproachEntry::of::<BayesianFm>(),
     ApproachEntry::of::<Clusters>(),
+    ApproachEntry::of::<Ease>(),
+    ApproachEntry::of::<Ials>(),
 ];

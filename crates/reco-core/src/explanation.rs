@@ -36,14 +36,14 @@ pub enum Cause {
         /// The user's weight for it.
         weight: f32,
     },
-    /// An item that the user has rated.
+    /// An item that the user has met.
     Item {
         /// The item.
         item: ItemIdx,
         /// How similar it is.
         similarity: f32,
-        /// What the user gave it, in stars.
-        rating: f32,
+        /// What the user gave it, in stars; `None` from a model that does not look at stars.
+        rating: Option<f32>,
     },
     /// Another user, who has rated the item.
     User {

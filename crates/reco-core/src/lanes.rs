@@ -43,7 +43,7 @@ pub fn arch() -> Arch {
 pub fn mul_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
     if S::F32_LANES == 1 {
         // The sum over one lane is its number.
-        let [a, b, c] = [a, b, c].map(|one| simd.reduce_sum_f32s(one));
+        let (a, b, c) = (simd.reduce_sum_f32s(a), simd.reduce_sum_f32s(b), simd.reduce_sum_f32s(c));
         return simd.splat_f32s(fused(a, b, c));
     }
     simd.mul_add_f32s(a, b, c)
@@ -68,35 +68,56 @@ fn fused(a: f32, b: f32, c: f32) -> f32 {
 /// `a · b` of each pair of rows, all of one length.
 #[inline(always)]
 pub fn dots<S: Simd, const N: usize>(simd: S, pairs: [[&[S::f32s]; 2]; N]) -> [f32; N] {
-    let n_vectors = LANES / S::F32_LANES;
-    let mut sums = [[simd.splat_f32s(0.0); LANES]; N];
+    // As many vectors as hold the partial sums: a constant of the CPU, which the compiler knows for each.
+    match LANES / S::F32_LANES {
+        2 => dots_of::<S, N, 2>(simd, pairs),
+        4 => dots_of::<S, N, 4>(simd, pairs),
+        8 => dots_of::<S, N, 8>(simd, pairs),
+        _ => dots_of::<S, N, LANES>(simd, pairs),
+    }
+}
+
+// Vectors are never computed with in closures here: the compiler does not always give these the instructions of `S`.
+#[inline(always)]
+fn dots_of<S: Simd, const N: usize, const V: usize>(simd: S, pairs: [[&[S::f32s]; 2]; N]) -> [f32; N] {
+    let zeros = [simd.splat_f32s(0.0); V];
+    let mut sums = [zeros; N];
     let len = pairs.first().map_or(0, |[a, _]| a.len());
-    let rest = len - len % n_vectors;
-    // Nothing in here can panic, or else sums would be kept in memory.
-    for from in (0..rest).step_by(n_vectors) {
+    for at in 0..len / V {
         for (sums, [a, b]) in sums.iter_mut().zip(pairs) {
-            let (Some(a), Some(b)) = (a.get(from..from + n_vectors), b.get(from..from + n_vectors)) else { break };
-            for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-                *sum = mul_add(simd, *a, *b, *sum);
-            }
+            add_products(simd, &a[at * V..][..V], &b[at * V..][..V], sums);
         }
     }
-    for (sums, [a, b]) in sums.iter_mut().zip(pairs) {
-        for (at, sum) in sums.iter_mut().enumerate().take(n_vectors) {
-            let (Some(a), Some(b)) = (a.get(rest + at), b.get(rest + at)) else { break };
-            *sum = mul_add(simd, *a, *b, *sum);
+    if !len.is_multiple_of(V) {
+        // What is left, with zeros to whole sums.
+        for (sums, [a, b]) in sums.iter_mut().zip(pairs) {
+            let (mut last_a, mut last_b) = (zeros, zeros);
+            let rest = len - len % V;
+            last_a[..len - rest].copy_from_slice(&a[rest..]);
+            last_b[..len - rest].copy_from_slice(&b[rest..]);
+            add_products(simd, &last_a, &last_b, sums);
         }
     }
-    sums.map(|mut sums| {
-        let mut n = n_vectors;
+    let mut out = [0.0; N];
+    for (out, sums) in out.iter_mut().zip(&mut sums) {
+        let mut n = V;
         while n > 1 {
             n /= 2;
             for at in 0..n {
                 sums[at] = simd.add_f32s(sums[at], sums[at + n]);
             }
         }
-        simd.reduce_sum_f32s(sums[0])
-    })
+        *out = simd.reduce_sum_f32s(sums[0]);
+    }
+    out
+}
+
+/// `sums += a · b`, vector by vector.
+#[inline(always)]
+fn add_products<S: Simd, const V: usize>(simd: S, a: &[S::f32s], b: &[S::f32s], sums: &mut [S::f32s; V]) {
+    for v in 0..V {
+        sums[v] = mul_add(simd, a[v], b[v], sums[v]);
+    }
 }
 
 #[cfg(test)]

@@ -293,7 +293,8 @@ impl Model {
             Cause::Feature { name, .. } => name,
             Cause::Part { name } => name,
             Cause::Item { item, .. } if met.contains(&item) => format!("met {}", items.id(item)),
-            Cause::Item { item, rating, .. } => format!("rated {} {rating}", items.id(item)),
+            Cause::Item { item, rating: Some(rating), .. } => format!("rated {} {rating}", items.id(item)),
+            Cause::Item { item, rating: None, .. } => format!("met {}", items.id(item)),
             Cause::User { user, rating, .. } => format!("user {}, who gave {rating}", users.id(user)),
         };
         Reasons { score, terms: terms.into_iter().map(|term| (cause(term.cause), term.effect)).collect() }
@@ -398,7 +399,7 @@ mod tests {
             let user = self.0.users.at(1).unwrap();
             let causes = [
                 (Cause::Part { name: "bias".to_owned() }, 0.5),
-                (Cause::Item { item: items[0], similarity: 1.0, rating: 3.0 }, 0.25),
+                (Cause::Item { item: items[0], similarity: 1.0, rating: Some(3.0) }, 0.25),
                 (Cause::User { user, similarity: 1.0, rating: 4.0 }, -1.0),
             ];
             let terms = causes.into_iter().map(|(cause, effect)| Term { cause, effect }).collect();

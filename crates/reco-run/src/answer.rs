@@ -91,7 +91,7 @@ pub enum ReasonCause {
         #[serde(skip)]
         is_stated: bool,
     },
-    /// An item that the asker has rated.
+    /// An item that the asker has met.
     Item {
         /// Its id.
         item_id: ItemId,
@@ -99,8 +99,11 @@ pub enum ReasonCause {
         name: String,
         /// How alike it is.
         similarity: f32,
-        /// In stars; `None` where it was named without any.
+        /// In stars; `None` where it was named without any, or the model does not look at stars.
         rating: Option<f32>,
+        /// Whether they said that they like it.
+        #[serde(skip)]
+        is_stated: bool,
     },
     /// Another user, who has rated the item.
     User {
@@ -242,8 +245,9 @@ impl Artifact {
             Cause::Part { name } => ReasonCause::Part { name },
             Cause::Item { item, similarity, rating } => {
                 let name = self.details[item.index()].name.clone();
-                let rating = (!said(&|visitor| visitor.liked.contains(&item))).then_some(rating);
-                ReasonCause::Item { item_id: catalogue.items.id(item).clone(), name, similarity, rating }
+                let is_stated = said(&|visitor| visitor.liked.contains(&item));
+                let rating = rating.filter(|_| !is_stated);
+                ReasonCause::Item { item_id: catalogue.items.id(item).clone(), name, similarity, rating, is_stated }
             }
             Cause::User { user, similarity, rating } => {
                 ReasonCause::User { user_id: catalogue.users.id(user).clone(), similarity, rating }

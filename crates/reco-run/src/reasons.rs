@@ -45,7 +45,9 @@ impl Reasons {
             ReasonCause::Item { name, rating: Some(rating), .. } if *rating > middle => {
                 Some(("rated", format!("{name} {}", stars(*rating))))
             }
-            ReasonCause::Item { name, rating: None, .. } => Some(("liked", name.clone())),
+            ReasonCause::Item { name, rating: None, is_stated, .. } => {
+                Some((if *is_stated { "liked" } else { "chose" }, name.clone()))
+            }
             _ => None,
         });
         // A model's weight of a feature is the share of a user's rated items that have it, whatever the user thought of
@@ -144,7 +146,13 @@ mod tests {
     }
 
     fn item(name: &str, rating: f32) -> ReasonCause {
-        ReasonCause::Item { item_id: 1.into(), name: name.to_owned(), similarity: 0.5, rating: Some(rating) }
+        ReasonCause::Item {
+            item_id: 1.into(),
+            name: name.to_owned(),
+            similarity: 0.5,
+            rating: Some(rating),
+            is_stated: false,
+        }
     }
 
     fn feature(name: &str) -> ReasonCause {
@@ -161,7 +169,11 @@ mod tests {
             (item("Fargo", 5.0), 0.05),
         ];
         assert_eq!(sentence(rated), "because you rated Star Wars 5 and Alien 4.5");
-        let liked = ReasonCause::Item { item_id: 2.into(), name: "Brazil".to_owned(), similarity: 0.5, rating: None };
+        let unrated = |is_stated| {
+            let name = "Brazil".to_owned();
+            ReasonCause::Item { item_id: 2.into(), name, similarity: 0.5, rating: None, is_stated }
+        };
+        let liked = unrated(true);
         assert_eq!(sentence(vec![(liked.clone(), 0.3)]), "because you liked Brazil", "nobody gave it stars");
         assert_eq!(
             sentence(vec![(item("Alien", 4.5), 0.3), (liked, 0.2)]),

@@ -38,6 +38,8 @@ mod tests {
                 "svdpp",
                 "bayesian-fm",
                 "clusters",
+                "ease",
+                "ials",
                 "content",
                 "collaborative",
                 "neural",

@@ -5,12 +5,11 @@
 //!
 //! **Invariant**: a score is on the rating scale, and the same alone and among others, to the bit.
 
-use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{
-    Catalogue, Explanation, Fitted, ItemIdx, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Who, parallel,
+    Catalogue, Explanation, Fitted, ItemIdx, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Weights, Who,
+    parallel,
 };
 
 use super::ordinal::between;

@@ -1,0 +1,535 @@
+//! Matrix factorisation of implicit feedback by alternating least squares (Hu, Koren, Volinsky 2008), called `ials`.
+//!
+//! Every pair of user and item counts: as 1 with the weight 1 + `alpha` where they met, as 0 with the weight 1 where
+//! not ("Collaborative Filtering for Implicit Feedback Datasets", equation 3). With one side fixed, each row of the
+//! other is a system of linear equations (equation 4), which some steps of conjugate gradients from the row before
+//! nearly solve (Takács, Pilászy, Tikk 2011, "Applications of the Conjugate Gradient Method for Implicit Feedback
+//! Collaborative Filtering"). A row's regularisation follows how much is known of it (Rendle, Krichene, Zhang, Koren
+//! 2021, "Revisiting the Performance of iALS on Item Recommendation Benchmarks", section 3.2). An epoch costs
+//! `embedding_size²` multiplications for each user and item, and a few times `embedding_size` for each row. Does not
+//! know stars, features, times or contexts.
+//!
+//! **Invariant**: a user or an item without training rows has zeros; the number of threads changes no bit.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use pulp::{Simd, WithSimd};
+use reco_core::dot::{ItemTable, TableFormat};
+use reco_core::lanes::{arch, dots, mul_add, padded};
+use reco_core::memory::Need;
+use reco_core::options::OptionsError;
+use reco_core::random::normals;
+use reco_core::{
+    Approach, Catalogue, FitError, Fitted, LoadError, Matrix, Query, Ranking, Recommender, Run, ScoreError, ScoreKind,
+    Scores, Seen, Train, Weights, Who, parallel,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::baseline::not_negative;
+use crate::error::{ClassicError, Interrupted};
+
+const NAME: &str = "ials";
+
+/// Steps of conjugate gradients for a new user, who starts from zeros.
+const FOLD_IN_STEPS: usize = 20;
+
+/// The approach `ials`: implicit alternating least squares (Hu, Koren, Volinsky 2008).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ials {
+    /// Width of each user's and each item's embedding.
+    pub embedding_size: NonZeroUsize,
+    /// Passes over users and items.
+    pub epochs: usize,
+    /// How much more a pair that met counts than one that did not.
+    pub alpha: f32,
+    /// Regularisation: how strongly rows are drawn to 0; that of a row with the mean number of met pairs.
+    pub reg: f32,
+    /// How a row's regularisation grows with its number of met pairs n: by (n + their mean)^`reg_exponent`.
+    pub reg_exponent: f32,
+    /// Steps of conjugate gradients for each row in an epoch.
+    pub steps: NonZeroUsize,
+    /// Standard deviation of the initial rows.
+    pub init_std: f32,
+}
+
+impl Default for Ials {
+    fn default() -> Self {
+        let count = |n| NonZeroUsize::new(n).expect("it is not 0");
+        Self {
+            embedding_size: count(128),
+            epochs: 10,
+            alpha: 3.0,
+            reg: 30.0,
+            reg_exponent: 0.0,
+            steps: count(3),
+            init_std: 0.01,
+        }
+    }
+}
+
+impl Approach for Ials {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = "lists: tastes learned from what people met and did not meet (matrix factorisation)";
+
+    fn check(&self, place: &str) -> Result<(), OptionsError> {
+        let Self { alpha, reg, reg_exponent, init_std, .. } = *self;
+        for (key, value) in [("alpha", alpha), ("reg", reg), ("reg_exponent", reg_exponent), ("init_std", init_std)] {
+            not_negative(place, key, value.into())?;
+        }
+        if reg == 0.0 {
+            let reason = "`reg` is `0`\nhint: it is above 0".to_owned();
+            return Err(OptionsError::Value { place: place.to_owned(), reason });
+        }
+        Ok(())
+    }
+
+    fn memory(&self, catalogue: &Catalogue) -> Need {
+        let (rows, size) = (catalogue.n_users() + catalogue.n_items(), self.embedding_size.get());
+        // Those in training, and those that are kept.
+        Need::default().and("rows of users and items", &[2, rows, size], 4).lowered_by("embedding_size")
+    }
+
+    fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        if train.fit.is_empty() {
+            return Err(FitError::NoRows { approach: NAME });
+        }
+        let catalogue = &train.catalogue;
+        let met = Seen::by_user(catalogue.n_users(), [&train.fit]);
+        let mut items_of: Vec<Vec<u32>> = Vec::with_capacity(met.len());
+        let mut users_of = vec![Vec::new(); catalogue.n_items()];
+        for (user, met) in (0..).zip(&met) {
+            met.items().iter().for_each(|item| users_of[item.index()].push(user));
+            items_of.push(met.items().iter().map(|item| item.get()).collect());
+        }
+        let mut users = Rows::drawn(&items_of, *self, run.seed, 0);
+        let mut items = Rows::drawn(&users_of, *self, run.seed, 1);
+        run.progress.begin(NAME, self.epochs, 2);
+        for _ in 0..self.epochs {
+            users.solve(&items, &items_of, *self, run)?;
+            run.progress.advance(1);
+            items.solve(&users, &users_of, *self, run)?;
+            run.progress.advance(1);
+        }
+        run.progress.end();
+        let mean_weight = self.mean_weight(&items_of, catalogue.n_items());
+        Ok(Box::new(Model::new(*self, users, items, mean_weight, catalogue)?))
+    }
+
+    fn load(
+        &self,
+        weights: &mut Weights,
+        catalogue: &Arc<Catalogue>,
+        _: &Run<'_>,
+    ) -> Result<Box<dyn Fitted>, LoadError> {
+        let size = self.embedding_size.get();
+        let mut rows = |name, n| Ok::<_, LoadError>(Rows::of(&weights.take::<f32>(name, &[n, size])?, size));
+        let users = rows("users.embedding", catalogue.n_users())?;
+        let items = rows("items.embedding", catalogue.n_items())?;
+        let mean_weight = weights.take_one("users.mean_weight")?;
+        let model = Model::new(*self, users, items, mean_weight, catalogue);
+        Ok(Box::new(model.map_err(|error| LoadError::Other(error.into()))?))
+    }
+}
+
+/// A row for each user, or for each item.
+struct Rows {
+    size: usize,
+    /// Padded with zeros to whole vectors.
+    stride: usize,
+    values: Vec<f32>,
+}
+
+impl Rows {
+    fn zeros(n: usize, size: usize) -> Self {
+        let stride = padded(size);
+        Self { size, stride, values: vec![0.0; n * stride] }
+    }
+
+    /// Rows of normal numbers, and zeros for those whose list in `met` is empty.
+    fn drawn(met: &[Vec<u32>], options: Ials, seed: u64, table: u32) -> Self {
+        let mut rows = Self::zeros(met.len(), options.embedding_size.get());
+        let Self { size, stride, values } = &mut rows;
+        for ((row, values), _) in (0..).zip(values.chunks_mut(*stride)).zip(met).filter(|(_, met)| !met.is_empty()) {
+            let drawn = values[..*size].iter_mut().zip(normals(seed, table, row));
+            drawn.for_each(|(value, drawn)| *value = options.init_std * drawn);
+        }
+        rows
+    }
+
+    /// These numbers, row by row.
+    fn of(numbers: &[f32], size: usize) -> Self {
+        let mut rows = Self::zeros(numbers.len() / size, size);
+        for (row, numbers) in rows.values.chunks_mut(rows.stride).zip(numbers.chunks(size)) {
+            row[..size].copy_from_slice(numbers);
+        }
+        rows
+    }
+
+    fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.stride..][..self.stride]
+    }
+
+    fn to_matrix(&self) -> Matrix {
+        let values = self.values.chunks(self.stride).flat_map(|row| &row[..self.size]).copied().collect();
+        Matrix::new(self.values.len() / self.stride, self.size, values).expect("rows are of one size")
+    }
+
+    /// `Σ row rowᵀ` over all rows.
+    fn gram(&self) -> Self {
+        let mut sums = Self::zeros(self.size, self.size);
+        let arch = arch();
+        parallel::each(
+            sums.values.chunks_mut(self.stride).enumerate().collect(),
+            || (),
+            |(), (at, sums)| arch.dispatch(GramRow { rows: self, at, sums }),
+        );
+        sums
+    }
+
+    /// Solves the equations of every row whose list in `met` is not empty, with `others` fixed, some steps further.
+    fn solve(&mut self, others: &Self, met: &[Vec<u32>], options: Ials, run: &Run<'_>) -> Result<(), Interrupted> {
+        let gram = others.gram();
+        let n_others = others.values.len() / others.stride;
+        let mean_weight = options.mean_weight(met, n_others);
+        let arch = arch();
+        let rows = self.values.chunks_mut(self.stride).zip(met).filter(|(_, met)| !met.is_empty());
+        parallel::each(
+            rows.collect(),
+            || Scratch::new(self.stride),
+            |scratch, (row, met)| {
+                if !run.progress.interrupted() {
+                    let reg = options.reg_of(met.len(), n_others, mean_weight);
+                    let steps = options.steps.get();
+                    let equations = Equations { met, others, gram: &gram, alpha: options.alpha, reg };
+                    arch.dispatch(Solve { equations, row, steps, scratch });
+                }
+            },
+        );
+        Interrupted::ask(run.progress)
+    }
+}
+
+impl Ials {
+    /// The mean weight of all pairs of a row whose list in `met` is not empty, of `n_others` pairs each.
+    fn mean_weight(&self, met: &[Vec<u32>], n_others: usize) -> f64 {
+        let lists = met.iter().filter(|met| !met.is_empty());
+        let (n_met, n_rows) = lists.fold((0, 0_usize), |(n_met, n_rows), met| (n_met + met.len(), n_rows + 1));
+        f64::from(self.alpha).mul_add(n_met as f64 / n_rows.max(1) as f64, n_others as f64)
+    }
+
+    /// The regularisation of a row that met `n_met` of `n_others`.
+    fn reg_of(&self, n_met: usize, n_others: usize, mean_weight: f64) -> f32 {
+        let weight = f64::from(self.alpha).mul_add(n_met as f64, n_others as f64);
+        self.reg * (weight / mean_weight).powf(self.reg_exponent.into()) as f32
+    }
+}
+
+/// Memory that a thread uses again and again.
+struct Scratch {
+    residual: Vec<f32>,
+    direction: Vec<f32>,
+    product: Vec<f32>,
+}
+
+impl Scratch {
+    fn new(stride: usize) -> Self {
+        let zeros = || vec![0.0; stride];
+        Self { residual: zeros(), direction: zeros(), product: zeros() }
+    }
+}
+
+/// One row of a Gram matrix.
+struct GramRow<'a> {
+    rows: &'a Rows,
+    at: usize,
+    sums: &'a mut [f32],
+}
+
+impl WithSimd for GramRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for row in self.rows.values.chunks_exact(self.rows.stride) {
+            add(simd, row[self.at], row, self.sums);
+        }
+    }
+}
+
+/// The equations of a row, `(gram + reg · I + alpha · Σ q qᵀ) row = (1 + alpha) · Σ q` over the rows `q` of `others` that
+/// were met.
+struct Equations<'a> {
+    met: &'a [u32],
+    others: &'a Rows,
+    gram: &'a Rows,
+    alpha: f32,
+    reg: f32,
+}
+
+/// Steps of conjugate gradients from `row` towards the solution.
+struct Solve<'a> {
+    equations: Equations<'a>,
+    row: &'a mut [f32],
+    steps: usize,
+    scratch: &'a mut Scratch,
+}
+
+impl WithSimd for Solve<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { equations, row, steps, scratch } = self;
+        let Scratch { residual, direction, product } = scratch;
+        equations.times(simd, row, product);
+        residual.fill(0.0);
+        for &other in equations.met {
+            add(simd, 1.0 + equations.alpha, equations.others.row(other as usize), residual);
+        }
+        add(simd, -1.0, product, residual);
+        direction.copy_from_slice(residual);
+        let mut length = dot(simd, residual, residual);
+        for _ in 0..steps {
+            // So near the solution that 32-bit numbers go no further.
+            if length < 1e-20 {
+                break;
+            }
+            equations.times(simd, direction, product);
+            let step = length / dot(simd, direction, product);
+            add(simd, step, direction, row);
+            add(simd, -step, product, residual);
+            let next = dot(simd, residual, residual);
+            let turn = next / length;
+            length = next;
+            for (direction, residual) in direction.iter_mut().zip(&*residual) {
+                *direction = turn * *direction + residual;
+            }
+        }
+    }
+}
+
+impl Equations<'_> {
+    /// Writes the left side's matrix times `vector` into `out`.
+    #[inline(always)]
+    fn times<S: Simd>(&self, simd: S, vector: &[f32], out: &mut [f32]) {
+        let mut from = 0;
+        while from < out.len() {
+            from += match (out.len() - from) / S::F32_LANES {
+                0 => unreachable!("rows are whole vectors"),
+                1 => times_gram::<S, 1>(simd, self.gram, vector, from, out),
+                2 | 3 => times_gram::<S, 2>(simd, self.gram, vector, from, out),
+                4..8 => times_gram::<S, 4>(simd, self.gram, vector, from, out),
+                _ => times_gram::<S, 8>(simd, self.gram, vector, from, out),
+            };
+        }
+        add(simd, self.reg, vector, out);
+        for &other in self.met {
+            let other = self.others.row(other as usize);
+            add(simd, self.alpha * dot(simd, other, vector), other, out);
+        }
+    }
+}
+
+/// Writes `V` vectors of `gram · vector` into `out`, from the number at `from`; returns how many numbers these are.
+///
+/// The sums stay in registers over all rows of the matrix, which is symmetric.
+#[inline(always)]
+fn times_gram<S: Simd, const V: usize>(simd: S, gram: &Rows, vector: &[f32], from: usize, out: &mut [f32]) -> usize {
+    let n = V * S::F32_LANES;
+    let mut sums = [simd.splat_f32s(0.0); V];
+    for (factor, row) in vector[..gram.size].iter().zip(gram.values.chunks_exact(gram.stride)) {
+        let (row, factor) = (S::as_simd_f32s(&row[from..from + n]).0, simd.splat_f32s(*factor));
+        for v in 0..V {
+            sums[v] = mul_add(simd, factor, row[v], sums[v]);
+        }
+    }
+    S::as_mut_simd_f32s(&mut out[from..from + n]).0.copy_from_slice(&sums);
+    n
+}
+
+/// `to += factor · from`
+#[inline(always)]
+fn add<S: Simd>(simd: S, factor: f32, from: &[f32], to: &mut [f32]) {
+    let (from, _) = S::as_simd_f32s(from);
+    let (to, _) = S::as_mut_simd_f32s(to);
+    let factor = simd.splat_f32s(factor);
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = mul_add(simd, factor, *from, *to);
+    }
+}
+
+#[inline(always)]
+fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let [sum] = dots(simd, [[S::as_simd_f32s(a).0, S::as_simd_f32s(b).0]]);
+    sum
+}
+
+struct Model {
+    options: Ials,
+    users: Matrix,
+    /// The same rows twice: as the equations of a new user take them, and as scores do.
+    items: Rows,
+    table: ItemTable,
+    gram: Rows,
+    /// The weight of a user's pairs by which regularisation is measured.
+    mean_weight: f64,
+    catalogue: Arc<Catalogue>,
+}
+
+impl Model {
+    /// # Errors
+    /// Numbers that are not finite.
+    fn new(
+        options: Ials,
+        users: Rows,
+        items: Rows,
+        mean_weight: f64,
+        catalogue: &Arc<Catalogue>,
+    ) -> Result<Self, ClassicError> {
+        let (users, gram, catalogue) = (users.to_matrix(), items.gram(), Arc::clone(catalogue));
+        let table = ItemTable::new(&items.to_matrix(), None, TableFormat::F32);
+        let table = table.filter(|_| users.values().iter().all(|number| number.is_finite()));
+        let table = table.ok_or(ClassicError::NotHeld { approach: NAME, format: TableFormat::F32 })?;
+        Ok(Self { options, users, items, table, gram, mean_weight, catalogue })
+    }
+
+    /// Writes the asker's row into `embedding`.
+    fn asker(&self, who: &Who<'_>, embedding: &mut [f32]) {
+        match who {
+            Who::Known(user) => embedding.copy_from_slice(self.users.row(user.index())),
+            Who::Visitor { history, .. } => {
+                let met = Seen::new(history.iter().map(|(item, _)| *item).collect());
+                let met: Vec<u32> = met.items().iter().map(|item| item.get()).collect();
+                let mut row = vec![0.0; self.items.stride];
+                let scratch = &mut Scratch::new(self.items.stride);
+                let equations = Equations {
+                    met: &met,
+                    others: &self.items,
+                    gram: &self.gram,
+                    alpha: self.options.alpha,
+                    reg: self.options.reg_of(met.len(), self.catalogue.n_items(), self.mean_weight),
+                };
+                arch().dispatch(Solve { equations, row: &mut row, steps: FOLD_IN_STEPS, scratch });
+                embedding.copy_from_slice(&row[..embedding.len()]);
+            }
+        }
+    }
+}
+
+impl Recommender for Model {
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Order
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        self.table.score(queries, out, |query, embedding| {
+            self.asker(&query.who, embedding);
+            Ok(0.0)
+        })
+    }
+
+    fn recommend(&self, queries: &[Query<'_>], k: NonZeroUsize) -> Result<Vec<Ranking>, ScoreError> {
+        self.table.recommend(&self.catalogue.items, queries, k, |query, embedding| {
+            self.asker(&query.who, embedding);
+            Ok(0.0)
+        })
+    }
+}
+
+impl Fitted for Model {
+    fn n_parameters(&self) -> usize {
+        (self.users.n_rows() + self.catalogue.n_items()) * self.items.size
+    }
+
+    fn save(&self) -> Result<Weights, ScoreError> {
+        let (items, size) = (self.items.to_matrix(), self.items.size);
+        Ok(Weights::new(NAME, &self.catalogue)
+            .with("users.embedding", &[self.users.n_rows(), size], self.users.values().iter().copied())
+            .with("items.embedding", &[items.n_rows(), size], items.values().iter().copied())
+            .with("users.mean_weight", &[], [self.mean_weight]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reco_core::{ApproachEntry, Progress};
+    use serde_json::json;
+
+    const MET: [(i64, i64); 9] = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 2), (2, 3), (3, 3), (3, 2)];
+
+    fn options() -> Ials {
+        let embedding_size = NonZeroUsize::new(3).unwrap();
+        Ials { embedding_size, epochs: 30, reg: 0.5, reg_exponent: 0.5, init_std: 0.3, ..Ials::default() }
+    }
+
+    /// The items of each user.
+    fn lists() -> Vec<Vec<u32>> {
+        (0..4).map(|user| MET.iter().filter(|met| met.0 == user).map(|met| met.1 as u32).collect()).collect()
+    }
+
+    #[test]
+    fn conjugate_gradients_solve_the_equations() {
+        let (met, options) = (lists(), options());
+        let items = Rows::drawn(&vec![vec![0]; 5], options, 7, 1);
+        let mut users = Rows::drawn(&met, options, 7, 0);
+        let run = Run::default();
+        let all = Ials { steps: NonZeroUsize::new(10).unwrap(), ..options };
+        users.solve(&items, &met, all, &run).unwrap();
+        let (items, rows) = (items.to_matrix(), users.to_matrix());
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+        let mean_weight = options.mean_weight(&met, 5);
+        for (user, met) in met.iter().enumerate() {
+            let row = rows.row(user);
+            let reg = options.reg_of(met.len(), 5, mean_weight);
+            for factor in 0..3 {
+                // The derivative of equation 3, which is 0 at the solution.
+                let of_item = |item: usize| {
+                    let (wanted, weight) = if met.contains(&(item as u32)) { (1.0, 1.0 + 3.0) } else { (0.0, 1.0) };
+                    weight * (dot(row, items.row(item)) - wanted) * f64::from(items.row(item)[factor])
+                };
+                let slope = (0..5).map(of_item).sum::<f64>() + f64::from(reg * row[factor]);
+                assert!(slope.abs() < 1e-5, "user {user}, factor {factor}: {slope}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_visitor_is_answered_nearly_as_a_user_with_that_history() {
+        let train = Train::from_events(MET).unwrap();
+        let fitted = options().learn(&train, &Run::default()).unwrap();
+        let items = &train.catalogue.items;
+        let history: Vec<_> = (0..3).map(|row| (items.at(row).unwrap(), reco_core::Target::EVENT)).collect();
+        let profile = reco_core::Profile::default();
+        let query = |who| Query { who, context: &[], candidates: reco_core::Candidates::AllExcept(Seen::NOTHING) };
+        let mut scores = Scores::new();
+        let known = Who::Known(train.catalogue.users.at(0).unwrap());
+        let visitor = Who::Visitor { history: &history, profile: &profile };
+        fitted.score(&[query(known), query(visitor)], &mut scores).unwrap();
+        let pairs = scores.row(0).iter().zip(scores.row(1));
+        assert!(pairs.clone().all(|(known, visitor)| (known - visitor).abs() < 1e-3), "{:?}", scores.row(1));
+        // Whom user 0 resembles met item 0 and not item 3.
+        assert!(scores.row(0)[0] > 2.0 * scores.row(0)[3], "{:?}", scores.row(0));
+    }
+
+    #[test]
+    fn it_stops_when_asked_and_refuses_options_that_cannot_be() {
+        struct Asks;
+        impl Progress for Asks {
+            fn interrupted(&self) -> bool {
+                true
+            }
+        }
+        let run = Run { progress: &Asks, ..Run::default() };
+        let stopped = options().learn(&Train::from_events(MET).unwrap(), &run).err().unwrap();
+        assert!(matches!(stopped, FitError::Interrupted));
+        let refuse = |given| (ApproachEntry::of::<Ials>().configure)(&given).err().unwrap().to_string();
+        assert!(refuse(json!({ "reg": 0 })).ends_with("`reg` is `0`\nhint: it is above 0"));
+        assert!(refuse(json!({ "alpha": -1 })).contains("`alpha` is `-1`"));
+    }
+}
