@@ -355,7 +355,8 @@ mod tests {
 
     #[test]
     fn an_attribute_is_one_more_item() {
-        // Alien, Brazil and `gender=F`: P = [[3, 1, 1], [1, 2, 1], [1, 1, 2]]⁻¹ = [[3, -1, -1], [-1, 5, -2], [-1, -2, 5]] / 7
+        // Alien, Brazil and `gender=F`:
+        // P = [[3, 1, 1], [1, 2, 1], [1, 1, 2]]⁻¹ = [[3, -1, -1], [-1, 5, -2], [-1, -2, 5]] / 7
         let model = Ease { user_features: 1.0, ..PLAIN }.fit(&train(), &Run::default()).unwrap();
         let items = ["Alien", "Brazil"];
         let score = |visitor| <[f32; 2]>::try_from(model.score_items(visitor, items).unwrap()).unwrap();

@@ -257,8 +257,8 @@ impl WithSimd for GramRow<'_> {
     }
 }
 
-/// The equations of a row, `(gram + reg · I + alpha · Σ q qᵀ) row = (1 + alpha) · Σ q` over the rows `q` of `others` that
-/// were met.
+/// The equations of a row: `(gram + reg · I + alpha · Σ q qᵀ) row = (1 + alpha) · Σ q`, over the rows `q` of `others`
+/// that were met.
 struct Equations<'a> {
     met: &'a [u32],
     others: &'a Rows,

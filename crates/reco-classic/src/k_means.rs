@@ -101,8 +101,8 @@ mod tests {
         NonZeroUsize::new(n).unwrap()
     }
 
-    /// Two heaps of three, around (0, 1) and (100, 1): so far apart that both centres begin in one of them with a chance of
-    /// 2 in 10,000.
+    /// Two heaps of three, around (0, 1) and (100, 1): so far apart that both centres begin in one of them with a
+    /// chance of 2 in 10,000.
     fn heaps() -> Vec<Vec<f64>> {
         [(0.0, 0.0), (100.0, 0.0), (0.0, 1.0), (100.0, 1.0), (0.0, 2.0), (100.0, 2.0)].map(|(x, y)| vec![x, y]).to_vec()
     }

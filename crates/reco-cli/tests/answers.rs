@@ -89,7 +89,11 @@ fn someone_new_is_answered_by_what_they_rated() {
     assert_eq!(genres(&follows)[..2], ["Sci-Fi", "Sci-Fi"], "{follows}");
     // Few ratings say too little, and the message says so.
     let few = ask(&["--new-user", "--rated", "1=5,2=5"]).ok();
-    assert!(few.stderr.starts_with("popularity, which serves who rated fewer than 5 better"), "{}", few.stderr);
+    assert!(
+        few.stderr.starts_with("popularity, which serves those who rated fewer than 5 items better"),
+        "{}",
+        few.stderr
+    );
     assert!(few.stderr.contains("\n`popularity` does not look at the ratings\n"), "{}", few.stderr);
     let auto = ["--new-user", "--approach", "auto", "--rated"];
     let answer = ask(&[&auto[..], &["1=5,2=5", "--json", "--top", "100"]].concat()).ok().json();

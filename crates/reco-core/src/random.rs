@@ -66,8 +66,8 @@ pub fn normals(seed: u64, table: u32, row: u32) -> impl Iterator<Item = f32> {
 }
 
 /// An endless sequence of random numbers for row `row` of the table numbered `table`: SplitMix64 (Steele et al. 2014),
-/// which starts at XXH3-64, seeded with `seed`, of the two numbers, four little-endian bytes each. The same bits on every
-/// platform.
+/// which starts at XXH3-64, seeded with `seed`, of the two numbers, four little-endian bytes each. The same bits on
+/// every platform.
 #[derive(Clone, Debug)]
 pub struct Draws {
     state: u64,

@@ -30,7 +30,7 @@ pub const ANSWERS: &str = "answers.json";
 /// nothing of who asks.
 const SIMPLE: &[&str] = &["popularity", "profile", "top-rated"];
 
-/// The approaches whose lists for a visitor follow the visitor's ratings. The lists of `auto` do too, but by another
+/// The approaches whose lists for a visitor follow what the visitor rated. The lists of `auto` do too, but by another
 /// part than for its users.
 const FOLLOW_RATINGS: &[&str] =
     &["user-knn", "item-knn", "svd", "svdpp", "bayesian-fm", "clusters", "ease", "ials", "content"];

@@ -13,8 +13,8 @@
 //!
 //! Does not know tensors: `optimizer.rs`, `fused/cpu/adam.rs` and `fused/gpu/update.rs` apply it.
 //!
-//! **Invariant**: a row that was never updated has moments of zero and misses nothing; powers have the same bits on every
-//! platform.
+//! **Invariant**: a row that was never updated has moments of zero and misses nothing; powers have the same bits on
+//! every platform.
 
 mod clock;
 

@@ -146,9 +146,9 @@ fn whose_lists_follow_ratings_is_what_the_registry_says() {
         let fitted = (entry.configure)(&(entry.defaults)()).unwrap().fit(&board.train, &run).unwrap();
         let items: Vec<_> = board.train.catalogue.items.indices().collect();
         let list = |first: usize| {
-            // Every other item has five stars, the others have one.
-            let stars = |place: usize| Target::new(if place % 2 == first { 5.0 } else { 1.0 }).unwrap();
-            let history: Vec<_> = items[..8].iter().enumerate().map(|(place, item)| (*item, stars(place))).collect();
+            // Every other item has five stars; one of the others has one, the rest none.
+            let liked = items[..8].iter().skip(first).step_by(2).map(|item| (*item, Target::new(5.0).unwrap()));
+            let history: Vec<_> = liked.chain([(items[1 - first], Target::new(1.0).unwrap())]).collect();
             let who = Who::Visitor { history: &history, profile: &Profile::default() };
             let query = Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
             let mut scores = Scores::new();
