@@ -113,10 +113,13 @@ impl Approach for BayesianFm {
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
         let Settings { n_chains, n_kept, n_factors, .. } = self.settings();
-        let rows = catalogue.n_users() + 2 * catalogue.n_items();
-        let sizes = [rows, n_factors.saturating_add(1), n_chains.saturating_mul(n_kept)];
-        // As they are drawn, and as they are kept.
-        let need = Need::default().and("samples of users and items", &sizes, 8 + 4);
+        let n_features = catalogue.user_features.names().len() + catalogue.item_features.names().len();
+        let (width, n) = (n_factors.saturating_add(1), n_chains.saturating_mul(n_kept));
+        // As they are drawn: sums, own columns and columns of histories; and as they are kept.
+        let drawn = 3 * (catalogue.n_users() + catalogue.n_items()) + n_features;
+        let kept = catalogue.n_users() + 2 * catalogue.n_items() + n_features;
+        let need = Need::default().and("samples as drawn", &[drawn, width, n], 8);
+        let need = need.and("samples as kept", &[kept, width, n], 4);
         need.lowered_by("samples").lowered_by("embedding_size")
     }
 
@@ -135,6 +138,12 @@ impl Approach for BayesianFm {
         _: &Run<'_>,
     ) -> Result<Box<dyn Fitted>, LoadError> {
         let (shape, tables) = Tables::load(weights, catalogue)?;
+        let Settings { n_factors, n_chains, n_kept, .. } = self.settings();
+        if (shape.embedding_size, shape.n_samples) != (n_factors, n_chains * n_kept) {
+            let (size, n) = (shape.embedding_size, shape.n_samples);
+            let reason = format!("its `{n}` samples of `{size}` factors are those of other options");
+            return Err(LoadError::Weights { reason });
+        }
         Ok(Box::new(BayesianFmModel::new(shape, tables, catalogue)))
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Query,
+    Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Progress, Query,
     Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ impl Approach for Ease {
         let (n_items, n_attributes) = (catalogue.n_items(), self.n_attributes(catalogue));
         let met = Seen::by_user(catalogue.n_users(), [&train.fit]);
         run.progress.begin(NAME, 1, 1);
-        let inverse = self.co_occurrences(catalogue, &met).inverted(run.progress)?;
+        let inverse = self.co_occurrences(catalogue, &met, run.progress).inverted(run.progress)?;
         let inverse = inverse.ok_or(ClassicError::Singular { approach: NAME })?;
         let mut weights = Matrix::zeros(n_items + n_attributes, n_items);
         for row in 0..n_items + n_attributes {
@@ -116,15 +116,15 @@ impl Approach for Ease {
     ) -> Result<Box<dyn Fitted>, LoadError> {
         let (n_rows, n_items) = (catalogue.n_items() + self.n_attributes(catalogue), catalogue.n_items());
         let numbers = Matrix::new(n_rows, n_items, weights.take("weights", &[n_rows, n_items])?);
-        let met = load_met(weights, catalogue)?;
+        let met = Seen::load(weights, catalogue)?;
         let weights = numbers.expect("a tensor has the shape that was asked for");
         Ok(Box::new(Model { options: *self, weights, met, catalogue: Arc::clone(catalogue) }))
     }
 }
 
 impl Ease {
-    /// `XᵀX` with what regularises it; items first, then attributes.
-    fn co_occurrences(&self, catalogue: &Catalogue, met: &[Seen]) -> Symmetric {
+    /// `XᵀX` with what regularises it; items first, then attributes. Not whole if it is asked to stop.
+    fn co_occurrences(&self, catalogue: &Catalogue, met: &[Seen], progress: &dyn Progress) -> Symmetric {
         let n_items = catalogue.n_items();
         let n_attributes = self.n_attributes(catalogue);
         let mut sums = Symmetric::zeros(n_items + n_attributes);
@@ -145,6 +145,10 @@ impl Ease {
             sums.rows_mut().collect(),
             || (),
             |(), (row, sums)| {
+                // Whoever inverts asks again.
+                if progress.interrupted() {
+                    return;
+                }
                 match row.checked_sub(n_items) {
                     None => {
                         for &user in &users[row] {
@@ -278,36 +282,8 @@ impl Fitted for Model {
     fn save(&self) -> Result<Weights, ScoreError> {
         let shape = [self.weights.n_rows(), self.weights.n_columns()];
         let weights = Weights::new(NAME, &self.catalogue);
-        Ok(save_met(&self.met, weights).with("weights", &shape, self.weights.values().iter().copied()))
+        Ok(Seen::save(&self.met, weights).with("weights", &shape, self.weights.values().iter().copied()))
     }
-}
-
-/// Adds what each user met to `weights`: `met.item`, and as `users.end` where the items of each user end.
-fn save_met(met: &[Seen], weights: Weights) -> Weights {
-    let items = || met.iter().flat_map(|met| met.items());
-    let ends = met.iter().scan(0, |end, met| {
-        *end += met.items().len() as u64;
-        Some(*end)
-    });
-    weights.with("users.end", &[met.len()], ends).with("met.item", &[items().count()], items().map(|item| item.get()))
-}
-
-/// Takes out what [`save_met`] added, for the same catalogue.
-///
-/// # Errors
-/// As [`Weights::take`]; items that are not of the catalogue.
-fn load_met(weights: &mut Weights, catalogue: &Catalogue) -> Result<Vec<Seen>, LoadError> {
-    let refuse = |reason: &str| LoadError::Weights { reason: reason.to_owned() };
-    let n = weights.n_rows("met.item")?;
-    let ends: Vec<u64> = weights.take("users.end", &[catalogue.n_users()])?;
-    let items: Vec<u32> = weights.take("met.item", &[n])?;
-    let items: Option<Vec<ItemIdx>> = items.iter().map(|item| catalogue.items.at(*item as usize)).collect();
-    let items = items.ok_or_else(|| refuse("it names rows that the catalogue does not have"))?;
-    if ends.last().is_some_and(|last| *last != n as u64) || !ends.is_sorted() {
-        return Err(refuse("its `users.end` do not end at its `met.item`"));
-    }
-    let starts = [0].into_iter().chain(ends.iter().copied());
-    Ok(starts.zip(&ends).map(|(start, end)| Seen::new(items[start as usize..*end as usize].to_vec())).collect())
 }
 
 #[cfg(test)]

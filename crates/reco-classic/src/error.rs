@@ -29,6 +29,12 @@ pub(crate) enum ClassicError {
         /// The approach.
         approach: &'static str,
     },
+    /// Numbers that are not finite.
+    #[error("`{approach}` learned numbers that are not finite\nhint: lower `alpha` or `init_std`, or raise `reg`")]
+    NotFinite {
+        /// The approach.
+        approach: &'static str,
+    },
     /// Co-occurrences whose inverse 64-bit numbers cannot hold.
     #[error("`{approach}` cannot invert the co-occurrences of these rows\nhint: raise `reg`")]
     Singular {

@@ -6,8 +6,8 @@
 //! nearly solve (Takács, Pilászy, Tikk 2011, "Applications of the Conjugate Gradient Method for Implicit Feedback
 //! Collaborative Filtering"). A row's regularisation follows how much is known of it (Rendle, Krichene, Zhang, Koren
 //! 2021, "Revisiting the Performance of iALS on Item Recommendation Benchmarks", section 3.2). An epoch costs
-//! `embedding_size²` multiplications for each user and item, and a few times `embedding_size` for each row. Does not
-//! know stars, features, times or contexts.
+//! (2 + `steps`) · `embedding_size²` multiplications for each user and item, and about (2 + `steps`) · 4 ·
+//! `embedding_size` for each pair that met. Does not know stars, features, times or contexts.
 //!
 //! **Invariant**: a user or an item without training rows has zeros; the number of threads changes no bit.
 
@@ -45,7 +45,8 @@ pub struct Ials {
     pub alpha: f32,
     /// Regularisation: how strongly rows are drawn to 0; that of a row with the mean number of met pairs.
     pub reg: f32,
-    /// How a row's regularisation grows with its number of met pairs n: by (n + their mean)^`reg_exponent`.
+    /// How a row's regularisation grows with its number n of met pairs, of N that it could have met: by
+    /// (n + N / `alpha`)^`reg_exponent`, divided by that of a row with the mean number.
     pub reg_exponent: f32,
     /// Steps of conjugate gradients for each row in an epoch.
     pub steps: NonZeroUsize,
@@ -87,7 +88,8 @@ impl Approach for Ials {
     fn memory(&self, catalogue: &Catalogue) -> Need {
         let (rows, size) = (catalogue.n_users() + catalogue.n_items(), self.embedding_size.get());
         // Those in training, and those that are kept.
-        Need::default().and("rows of users and items", &[2, rows, size], 4).lowered_by("embedding_size")
+        let need = Need::default().and("rows of users and items", &[2, rows, size], 4);
+        need.and("products of factors", &[2, size, size], 4).lowered_by("embedding_size")
     }
 
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
@@ -221,7 +223,7 @@ impl Ials {
     /// The regularisation of a row that met `n_met` of `n_others`.
     fn reg_of(&self, n_met: usize, n_others: usize, mean_weight: f64) -> f32 {
         let weight = f64::from(self.alpha).mul_add(n_met as f64, n_others as f64);
-        self.reg * (weight / mean_weight).powf(self.reg_exponent.into()) as f32
+        self.reg * libm::pow(weight / mean_weight, self.reg_exponent.into()) as f32
     }
 }
 
@@ -390,7 +392,7 @@ impl Model {
         let (users, gram, catalogue) = (users.to_matrix(), items.gram(), Arc::clone(catalogue));
         let table = ItemTable::new(&items.to_matrix(), None, TableFormat::F32);
         let table = table.filter(|_| users.values().iter().all(|number| number.is_finite()));
-        let table = table.ok_or(ClassicError::NotHeld { approach: NAME, format: TableFormat::F32 })?;
+        let table = table.ok_or(ClassicError::NotFinite { approach: NAME })?;
         Ok(Self { options, users, items, table, gram, mean_weight, catalogue })
     }
 

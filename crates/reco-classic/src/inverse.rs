@@ -186,21 +186,21 @@ impl Update<'_> {
     fn strip<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, row: usize, from: usize) {
         let n = V * S::F64_LANES;
         let mut sums = [[simd.splat_f64s(0.0); V]; R];
-        for r in 0..R {
-            sums[r].copy_from_slice(S::as_simd_f64s(&self.values[(row + r) * self.stride + from..][..n]).0);
+        for (r, sums) in sums.iter_mut().enumerate() {
+            sums.copy_from_slice(S::as_simd_f64s(&self.values[(row + r) * self.stride + from..][..n]).0);
         }
         for k in 0..self.width {
             let (right, _) = S::as_simd_f64s(&self.right[k * self.stride + from..][..n]);
-            for r in 0..R {
+            for (r, sums) in sums.iter_mut().enumerate() {
                 let left = simd.splat_f64s(self.left[(row + r) * self.width + k]);
-                for v in 0..V {
-                    sums[r][v] = simd.mul_add_f64s(left, right[v], sums[r][v]);
+                for (sum, right) in sums.iter_mut().zip(right) {
+                    *sum = simd.mul_add_f64s(left, *right, *sum);
                 }
             }
         }
-        for r in 0..R {
+        for (r, sums) in sums.iter().enumerate() {
             let (vectors, _) = S::as_mut_simd_f64s(&mut self.values[(row + r) * self.stride + from..][..n]);
-            vectors.copy_from_slice(&sums[r]);
+            vectors.copy_from_slice(sums);
         }
     }
 }

@@ -17,8 +17,8 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::random::normals;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Requirement, Run,
-    ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Requirement,
+    Run, ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,9 @@ use crate::rating_matrix::{Entry, Stars, in_stars};
 use crate::terms::{self, part};
 
 const NAME: &str = "svdpp";
+
+/// Users between two checks for an interruption.
+const USERS: usize = 256;
 
 /// The approach `svdpp`: matrix factorisation with biases and implicit feedback (Koren 2008, equation 15).
 ///
@@ -96,10 +99,10 @@ impl Approach for SvdPlusPlus {
         let mut learned = Learned::new(*self, &stars, run.seed);
         run.progress.begin(NAME, self.epochs, stars.len());
         for epoch in 0..self.epochs {
+            let loss = learned.epoch(&stars, self.rate(epoch), *self, run.progress) / stars.len() as f64;
             if run.progress.interrupted() {
                 return Err(FitError::Interrupted);
             }
-            let loss = learned.epoch(&stars, self.rate(epoch), *self) / stars.len() as f64;
             if !(loss.is_finite() && learned.is_finite()) {
                 return Err(FitError::Diverged { approach: NAME, epoch: epoch + 1, loss });
             }
@@ -176,12 +179,16 @@ impl Learned {
         }
     }
 
-    /// One pass over all ratings; returns the sum of absolute errors, each taken before its step.
-    fn epoch(&mut self, stars: &Stars, rate: f32, options: SvdPlusPlus) -> f64 {
+    /// One pass over all ratings, or over some if it is asked to stop; returns the sum of absolute errors, each taken
+    /// before its step.
+    fn epoch(&mut self, stars: &Stars, rate: f32, options: SvdPlusPlus, progress: &dyn Progress) -> f64 {
         let size = self.size;
         let (keep, bias_keep) = (1.0 - rate * options.reg, 1.0 - rate * options.bias_reg);
         let mut loss = 0.0;
         for (user, list) in stars.by_user.iter().filter(|(_, list)| !list.is_empty()) {
+            if user % USERS == 0 && progress.interrupted() {
+                break;
+            }
             let mut rated = vec![0.0; size];
             self.add_rated(list, &mut rated);
             let before = rated.clone();
@@ -386,7 +393,7 @@ mod tests {
         let mut found = Learned::new(options, &stars, 7);
         let mut slow = found.clone();
         let (rate, size) = (0.05, 3);
-        found.epoch(&stars, rate, options);
+        found.epoch(&stars, rate, options, &reco_core::Silent);
         for (user, list) in stars.by_user.iter() {
             let before = slow.rated.clone();
             for entry in list {

@@ -62,7 +62,7 @@ impl TopRated {
             return Err(NoTimes { n_missing: rows.len() - times.len(), n_rows: rows.len() });
         }
         let latest = times.iter().copied().max().unwrap_or(0);
-        let weight = |time: i64| (-((latest - time) as f64) / SECONDS_A_DAY / half_life).exp2();
+        let weight = |time: i64| libm::exp2(-((latest - time) as f64) / SECONDS_A_DAY / half_life);
         Ok(times.into_iter().map(weight).collect())
     }
 }

@@ -460,7 +460,7 @@ fn device(text: &str) -> Result<DeviceChoice, String> {
 fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("it is not `name=value`".to_owned()),
+        _ => Err("it is not `name=value`, as in `daytime=0`".to_owned()),
     }
 }
 

@@ -100,6 +100,9 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
     }
 }
 
+/// Finds the weights of a part that was trained already, by its name in the registry and its options.
+pub type Trained<'a> = &'a dyn Fn(&str, &Value) -> Result<Option<Weights>, FitError>;
+
 /// A configured way to make a recommender, whichever it is: every [`Approach`] is one. Registries, experiments and
 /// tests hold `Box<dyn AnyApproach>`.
 pub trait AnyApproach: Send + Sync {
@@ -137,12 +140,7 @@ pub trait AnyApproach: Send + Sync {
     ///
     /// # Errors
     /// As [`AnyApproach::fit`]; those of `trained`; weights that cannot be loaded.
-    fn fit_with(
-        &self,
-        train: &Train,
-        run: &Run<'_>,
-        trained: &dyn Fn(&str, &Value) -> Result<Option<Weights>, FitError>,
-    ) -> Result<Box<dyn Fitted>, FitError> {
+    fn fit_with(&self, train: &Train, run: &Run<'_>, trained: Trained<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let _ = trained;
         self.fit(train, run)
     }

@@ -2,7 +2,7 @@
 //!
 //! `pulp` picks the widest vectors that a CPU has when a program runs: sixteen numbers with AVX-512, eight with AVX2,
 //! four with NEON, one without any. Work on numbers that do not meet gives the same bits at any width; a sum over a row
-//! does so only if its order is fixed. Here it runs over [`LANES`] partial sums, held in as many vectors as that takes,
+//! does so only if its order is fixed. Here it runs over `LANES` partial sums, held in as many vectors as that takes,
 //! and these are added in halves: lane 0 with lane 16, and so on. Does not know what rows hold.
 //!
 //! **Invariant**: the width of a vector changes no bit.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Features, ItemIdx, Items, Matrix, Rating, RatingScale, Scaling, Target, UserIdx, Users};
+use crate::{
+    Features, ItemIdx, Items, LoadError, Matrix, Rating, RatingScale, Scaling, Target, UserIdx, Users, Weights,
+};
 
 /// Everything known about users and items before any rating is looked at, and the meaning of numbers.
 #[derive(Clone, Debug)]
@@ -307,6 +309,39 @@ impl Seen {
             }
         }
         seen.into_iter().map(Self::new).collect()
+    }
+
+    /// Adds what each user met to `weights`: `met.item`, and as `users.end` where the items of each user end.
+    #[must_use]
+    pub fn save(of_users: &[Self], weights: Weights) -> Weights {
+        let items = || of_users.iter().flat_map(|met| &met.0);
+        let ends = of_users.iter().scan(0, |end, met| {
+            *end += met.0.len() as u64;
+            Some(*end)
+        });
+        weights.with("users.end", &[of_users.len()], ends).with(
+            "met.item",
+            &[items().count()],
+            items().map(|item| item.get()),
+        )
+    }
+
+    /// Takes out what [`Seen::save`] added, for the same catalogue.
+    ///
+    /// # Errors
+    /// As [`Weights::take`]; items that are not of the catalogue.
+    pub fn load(weights: &mut Weights, catalogue: &Catalogue) -> Result<Vec<Self>, LoadError> {
+        let refuse = |reason: &str| LoadError::Weights { reason: reason.to_owned() };
+        let n = weights.n_rows("met.item")?;
+        let ends: Vec<u64> = weights.take("users.end", &[catalogue.n_users()])?;
+        let items: Vec<u32> = weights.take("met.item", &[n])?;
+        let items: Option<Vec<ItemIdx>> = items.iter().map(|item| catalogue.items.at(*item as usize)).collect();
+        let items = items.ok_or_else(|| refuse("it names rows that the catalogue does not have"))?;
+        if ends.last().is_some_and(|last| *last != n as u64) || !ends.is_sorted() {
+            return Err(refuse("its `users.end` do not end at its `met.item`"));
+        }
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        Ok(starts.zip(&ends).map(|(start, end)| Self::new(items[start as usize..*end as usize].to_vec())).collect())
     }
 
     /// Whether `item` is among them.

@@ -93,7 +93,7 @@ impl TrainingCounts {
 
     /// The share of each genre in the first `n` of `items`, for each `n` of `lengths`. Each item spreads a weight of 1
     /// evenly over its genres. `None` where none of the items has a genre.
-    pub fn genre_shares(&self, items: &[ItemIdx], lengths: &[usize]) -> Vec<Option<Vec<f64>>> {
+    pub(crate) fn genre_shares(&self, items: &[ItemIdx], lengths: &[usize]) -> Vec<Option<Vec<f64>>> {
         let mut shares = vec![None; items.len() + 1];
         let mut is_wanted = vec![false; items.len() + 1];
         lengths.iter().for_each(|n| is_wanted[*n] = true);

@@ -178,7 +178,7 @@ pub fn read_catalogue(dir: &Path) -> Result<(Arc<Catalogue>, Vec<ItemDetails>), 
     let item_features = reader.features()?.with_spans(file.spans.items);
     let titles = reader.texts("title")?;
     let names = reader.texts("name")?;
-    let years = reader.table.integers("year")?.to_vec();
+    let years = reader.column("year", Table::integers)?.to_vec();
     let genres = reader.lists("genres")?;
     let mut details = Vec::with_capacity(items.len());
     for (((title, name), year), genres) in titles.into_iter().zip(names).zip(years).zip(genres) {
@@ -218,9 +218,10 @@ fn write_part(
 
 fn read_part(path: &Path, catalogue: &Catalogue, n: usize) -> Result<(Interactions, Vec<u64>), FeaturesError> {
     let reader = Reader::open(path.to_owned(), n)?;
-    let (users, items) = (reader.table.row_numbers("user")?, reader.table.row_numbers("item")?);
-    let (ratings, targets) = (reader.table.numbers("rating")?, reader.table.numbers("target")?);
-    let (timestamps, source_rows) = (reader.table.integers("timestamp")?, reader.table.integers("source_row")?);
+    let (users, items) = (reader.column("user", Table::row_numbers)?, reader.column("item", Table::row_numbers)?);
+    let (ratings, targets) = (reader.column("rating", Table::numbers)?, reader.column("target", Table::numbers)?);
+    let (timestamps, source_rows) =
+        (reader.column("timestamp", Table::integers)?, reader.column("source_row", Table::integers)?);
     let (names, contexts) = reader.prefixed(CONTEXT)?;
     if !names.iter().map(String::as_str).eq(catalogue.context_names()) {
         return Err(reader.damaged("its contexts are not those of `catalogue.json`"));
@@ -311,7 +312,7 @@ impl Reader {
     where
         Id: Indexed + std::fmt::Display,
     {
-        let ids = self.table.ids(column)?.into_iter().map(id).collect();
+        let ids = self.column(column, Table::ids)?.into_iter().map(id).collect();
         Vocab::new(ids).map_err(|error| self.damaged(error.to_string()))
     }
 
@@ -320,17 +321,30 @@ impl Reader {
         vocab.at(row as usize).ok_or_else(beyond)
     }
 
+    /// `column` as `take` finds it in the table.
+    ///
+    /// # Errors
+    /// No such column, or one of another kind.
+    fn column<'a, C>(
+        &'a self,
+        column: &str,
+        take: impl FnOnce(&'a Table, &str) -> Result<C, DataError>,
+    ) -> Result<C, FeaturesError> {
+        let first_line = |error: DataError| error.to_string().lines().next().unwrap_or_default().to_owned();
+        take(&self.table, column).map_err(|error| self.damaged(first_line(error)))
+    }
+
     fn missing(&self, column: &str) -> FeaturesError {
         self.damaged(format!("a value is missing in column `{column}`"))
     }
 
     fn numbers(&self, column: &str) -> Result<Vec<f32>, FeaturesError> {
-        let numbers: Option<Vec<f32>> = self.table.numbers(column)?.iter().copied().collect();
+        let numbers: Option<Vec<f32>> = self.column(column, Table::numbers)?.iter().copied().collect();
         numbers.ok_or_else(|| self.missing(column))
     }
 
     fn texts(&self, column: &str) -> Result<Vec<String>, FeaturesError> {
-        let texts: Option<Vec<String>> = self.table.texts(column)?.iter().cloned().collect();
+        let texts: Option<Vec<String>> = self.column(column, Table::texts)?.iter().cloned().collect();
         texts.ok_or_else(|| self.missing(column))
     }
 
@@ -344,7 +358,7 @@ impl Reader {
     /// The columns whose names begin with `prefix`, in order, and their names without the prefix.
     fn prefixed(&self, prefix: &str) -> Result<(Vec<String>, Vec<Numbers<'_>>), FeaturesError> {
         let columns = self.table.names().filter_map(|name| Some((name.strip_prefix(prefix)?, name)));
-        columns.map(|(bare, name)| Ok((bare.to_owned(), self.table.numbers(name)?))).collect()
+        columns.map(|(bare, name)| Ok((bare.to_owned(), self.column(name, Table::numbers)?))).collect()
     }
 
     fn features(&self) -> Result<Features, FeaturesError> {

@@ -8,7 +8,6 @@
 //!
 //! **Invariant**: the seconds are those of a whole fit, after an unmeasured one that warms up.
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -76,24 +75,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         "step": step,
         "ratings_per_second": log.ratings_per_second(),
         "ranking_seconds": ranked.get(ranked.len() / 2),
-        "rows_per_rating": rows_per_rating(&train, batch_size),
         "loss": log.epochs.last().map(|epoch| epoch.train_loss),
         "error": if valid.is_empty() { None } else { Some(error(&*fitted, &valid)?) },
     });
     std::io::stdout().write_all(format!("{line}\n").as_bytes())?;
     Ok(())
-}
-
-/// Distinct users and items of a batch, for each of its ratings: 2 if none occurs twice.
-fn rows_per_rating(train: &Train, batch_size: usize) -> f64 {
-    // Ratings are drawn independently, so that consecutive ones are as good as a shuffled batch.
-    let distinct = |columns: &[u32]| {
-        let batches = columns.chunks(batch_size);
-        batches.map(|batch| batch.iter().collect::<BTreeSet<_>>().len()).sum::<usize>() as f64
-    };
-    let users: Vec<u32> = train.fit.users().iter().map(|user| user.get()).collect();
-    let items: Vec<u32> = train.fit.items().iter().map(|item| item.get()).collect();
-    (distinct(&users) + distinct(&items)) / users.len() as f64
 }
 
 /// The mean absolute error of `rows`.

@@ -3,7 +3,7 @@
 //! Does not know which network uses which piece.
 //!
 //! **Invariant**: the initial weights come from one seeded generator on the host, so that every device starts from the
-//! same numbers; parameter ids are numbered, so that equal weights give equal files.
+//! same numbers.
 
 use burn::module::{Module, Param, ParamId};
 use burn::nn::Linear;

@@ -11,15 +11,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reco_core::memory::Need;
-use reco_core::options::{self, OptionsError, did_you_mean};
+use reco_core::options::{self, OptionsError};
 use reco_core::{
     AnyApproach, ApproachEntry, Candidates, Catalogue, Choice, Explanation, FitError, Fitted, ItemIdx, LoadError,
-    Profile, Query, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Weights, Who,
+    Profile, Query, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Trained, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::registry::approaches;
+use crate::part::{self, Part};
 
 /// Its name in the registry.
 pub(crate) const NAME: &str = "auto";
@@ -61,41 +61,6 @@ impl Default for AutoOptions {
     }
 }
 
-/// One of the approaches that `auto` chooses among.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Given")]
-struct Part {
-    /// What the experiment calls it.
-    name: String,
-    /// The registry's entry.
-    kind: String,
-    /// Its options, complete once the experiment was read.
-    options: Value,
-}
-
-/// A part as an experiment writes it, or as it stands in a manifest.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Given {
-    Name(String),
-    Whole { name: String, kind: String, options: Value },
-}
-
-impl From<String> for Part {
-    fn from(name: String) -> Self {
-        Self { kind: name.clone(), name, options: json!({}) }
-    }
-}
-
-impl From<Given> for Part {
-    fn from(given: Given) -> Self {
-        match given {
-            Given::Name(name) => name.into(),
-            Given::Whole { name, kind, options } => Self { name, kind, options },
-        }
-    }
-}
-
 /// The names of the options that are approaches, in the order of growing histories. The names of their tensors begin
 /// so.
 const SLOTS: [&str; 3] = ["no_history", "short_history", "long_history"];
@@ -104,11 +69,9 @@ const SLOTS: [&str; 3] = ["no_history", "short_history", "long_history"];
 pub(crate) fn resolve(given: &mut Value, siblings: &[(&str, &str, Value)]) {
     let defaults = json!(AutoOptions::default());
     for slot in SLOTS {
-        let named = given.get(slot).unwrap_or(&defaults[slot]);
-        let Some(name) = named.as_str().or_else(|| named["name"].as_str()) else { continue };
-        let found = siblings.iter().find(|(sibling, ..)| *sibling == name);
-        if let (Some((name, kind, options)), Some(given)) = (found, given.as_object_mut()) {
-            given.insert(slot.to_owned(), json!({ "name": name, "kind": kind, "options": options }));
+        let found = part::resolve(given.get(slot).unwrap_or(&defaults[slot]), siblings);
+        if let (Some(part), Some(given)) = (found, given.as_object_mut()) {
+            given.insert(slot.to_owned(), part);
         }
     }
 }
@@ -128,18 +91,8 @@ impl Auto {
     pub(crate) fn new(given: &Value) -> Result<Self, OptionsError> {
         let place = "[[approach]] auto";
         let mut options: AutoOptions = options::parse(place, given)?;
-        let mut parts = Vec::new();
-        for (slot, part) in SLOTS.iter().zip(options.parts_mut()) {
-            let value = |reason| OptionsError::Value { place: format!("{place}.{slot}"), reason };
-            let known = || approaches().filter(|entry| entry.name != NAME);
-            let entry = known().find(|entry| entry.name == part.kind).ok_or_else(|| {
-                let hint = did_you_mean(&part.kind, known().map(|entry| entry.name));
-                value(format!("there is no approach `{}`\nhint: {hint}", part.kind))
-            })?;
-            let approach = (entry.configure)(&part.options)?;
-            part.options = approach.options();
-            parts.push(approach);
-        }
+        let parts = SLOTS.iter().zip(options.parts_mut());
+        let parts = parts.map(|(slot, part)| part.configure(&format!("{place}.{slot}"))).collect::<Result<_, _>>()?;
         Ok(Self { options, parts })
     }
 }
@@ -190,21 +143,10 @@ impl AnyApproach for Auto {
         self.options.parts().map(|part| (part.kind.as_str(), &part.options)).to_vec()
     }
 
-    fn fit_with(
-        &self,
-        train: &Train,
-        run: &Run<'_>,
-        trained: &dyn Fn(&str, &Value) -> Result<Option<Weights>, FitError>,
-    ) -> Result<Box<dyn Fitted>, FitError> {
-        let mut parts = Vec::new();
-        for (part, approach) in self.options.parts().into_iter().zip(&self.parts) {
-            parts.push(match trained(&part.kind, &part.options)? {
-                Some(weights) => {
-                    approach.load(weights, &train.catalogue, run).map_err(|error| FitError::Other(Box::new(error)))?
-                }
-                None => approach.fit(train, run)?,
-            });
-        }
+    fn fit_with(&self, train: &Train, run: &Run<'_>, trained: Trained<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        let parts = self.options.parts().into_iter().zip(&self.parts);
+        let parts = parts.map(|(part, approach)| part.fit(approach.as_ref(), train, run, trained));
+        let parts = parts.collect::<Result<_, _>>()?;
         let mut n_ratings = vec![0; train.catalogue.n_users()];
         for user in train.fit.users() {
             n_ratings[user.index()] += 1;
@@ -215,16 +157,9 @@ impl AnyApproach for Auto {
     fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
         weights.read(NAME, catalogue, |weights| {
             let n_ratings = weights.take(N_RATINGS, &[catalogue.n_users()])?;
-            let mut parts = Vec::new();
-            for (slot, approach) in SLOTS.iter().zip(&self.parts) {
-                let part = approach.load(weights.take_part(slot), catalogue, run);
-                parts.push(part.map_err(|error| match error {
-                    LoadError::Weights { reason } => {
-                        LoadError::Weights { reason: format!("its part `{}`: {reason}", approach.name()) }
-                    }
-                    other => other,
-                })?);
-            }
+            let parts = SLOTS.iter().zip(&self.parts);
+            let parts = parts.map(|(slot, part)| part::load(part.as_ref(), weights.take_part(slot), catalogue, run));
+            let parts = parts.collect::<Result<_, _>>()?;
             let fitted = FittedAuto::new(self.options.clone(), parts, n_ratings, Arc::clone(catalogue));
             Ok(Box::new(fitted) as Box<dyn Fitted>)
         })

@@ -17,6 +17,7 @@
 mod answer;
 mod artifact;
 mod auto;
+mod blend;
 mod check;
 mod compare;
 mod doctor;
@@ -27,6 +28,7 @@ mod lock;
 mod manifest;
 mod memory;
 mod models;
+mod part;
 mod place;
 mod progress;
 mod reasons;

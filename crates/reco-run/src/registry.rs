@@ -6,15 +6,15 @@
 
 use reco_core::ApproachEntry;
 
-use crate::auto;
+use crate::{auto, blend};
 
 /// Every approach, in the order of help and reports.
 pub fn approaches() -> impl Iterator<Item = &'static ApproachEntry> + Clone {
     reco_classic::APPROACHES.iter().chain(reco_models::APPROACHES).chain(OWN)
 }
 
-/// The approaches that choose among the others.
-static OWN: &[ApproachEntry] = &[auto::ENTRY];
+/// The approaches that consist of others.
+pub(crate) static OWN: &[ApproachEntry] = &[blend::ENTRY, auto::ENTRY];
 
 #[cfg(test)]
 mod tests {
@@ -44,6 +44,7 @@ mod tests {
                 "collaborative",
                 "neural",
                 "hybrid",
+                "blend",
                 "auto"
             ]
         );

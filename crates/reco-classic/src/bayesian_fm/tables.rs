@@ -105,6 +105,14 @@ impl Tables {
         });
         let tables = tables.collect::<Result<Vec<Matrix>, LoadError>>()?.try_into().expect("there are six names");
         let tables = Self::checked(tables).ok_or_else(|| refuse("its numbers are too large to compute with"))?;
+        let ascend = shape.levels.is_sorted_by(|a, b| a < b);
+        if !ascend || shape.levels.iter().any(|stars| catalogue.scale.rating(*stars).is_err()) {
+            return Err(refuse("its levels are not ratings in ascending order"));
+        }
+        let precisions = tables.priors.row(1).iter().chain(tables.common.row(1));
+        if !precisions.clone().all(|precision| *precision > 0.0) {
+            return Err(refuse("a precision is not above 0"));
+        }
         Ok((shape, tables))
     }
 

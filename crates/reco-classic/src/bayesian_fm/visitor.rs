@@ -103,7 +103,8 @@ impl BayesianFmModel {
             }
             own = solved(&root, right);
         }
-        own
+        // What they say of themselves may be so large that nothing can be told of their own column.
+        if own.iter().all(|number| number.is_finite()) { own } else { means }
     }
 }
 

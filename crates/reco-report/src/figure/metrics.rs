@@ -45,8 +45,10 @@ fn metric(results: &Results, name: &Column) -> Drawing {
         let interval: Option<Interval> = interval(approach);
         [value(approach), interval.map(|it| it.low), interval.map(|it| it.high)]
     };
-    // Errors are never near zero.
-    let (low, high) = ends(approaches.iter().flat_map(ends_of).flatten(), better != Better::Lower);
+    let values = || approaches.iter().flat_map(ends_of).flatten();
+    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+    // Errors that are far from zero have an axis that begins near the lowest.
+    let (low, high) = ends(values(), better != Better::Lower || low <= high - low);
 
     let labels: Vec<String> = approaches.iter().map(|approach| fitted(&approach.name, SMALL, 110.0)).collect();
     let left = widest(&labels) + 4.0;

@@ -25,8 +25,8 @@ pub use error::ExperimentError;
 pub use file::{DEFAULT, Source};
 pub use repeat::{RepeatConfig, Repetition};
 
-use crate::auto;
-use crate::registry::approaches;
+use crate::registry::{OWN, approaches};
+use crate::{auto, blend};
 
 /// One experiment: its data, how they are prepared and split, its approaches, and how these are judged.
 #[derive(Clone)]
@@ -212,15 +212,18 @@ fn configure(place: &str, list: Vec<Value>, only: &[String]) -> Result<Vec<Confi
         }
         listed.push((name, kind, Value::Object(given)));
     }
-    // An approach that chooses among others is read last, wherever it stands, because it takes the options that they
-    // have here.
+    // An approach that consists of others is read last, wherever it stands, because it takes the options that they have
+    // here.
     let order: Vec<String> = listed.iter().map(|(name, ..)| name.clone()).collect();
-    listed.sort_by_key(|(_, kind, _)| kind == auto::NAME);
+    listed.sort_by_key(|(_, kind, _)| OWN.iter().any(|own| own.name == kind));
     for (name, kind, mut given) in listed {
-        if kind == auto::NAME {
-            let siblings: Vec<_> =
-                configured.iter().map(|one| (one.name.as_str(), one.kind, one.approach.options())).collect();
-            auto::resolve(&mut given, &siblings);
+        let siblings = || -> Vec<_> {
+            configured.iter().map(|one| (one.name.as_str(), one.kind, one.approach.options())).collect()
+        };
+        match kind.as_str() {
+            auto::NAME => auto::resolve(&mut given, &siblings()),
+            blend::NAME => blend::resolve(&mut given, &siblings()),
+            _ => {}
         }
         configured.push(Configured::new(place, &name, &kind, &given)?);
     }
