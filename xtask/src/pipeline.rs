@@ -15,7 +15,7 @@ use crate::process::{Workspace, shown};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask pipeline                                        MovieLens 100K, all approaches
+  cargo xtask pipeline                                        MovieLens 100K, the best approaches
   cargo xtask pipeline data/experiments/article.toml --set seed=3
   cargo xtask pipeline --release --set data.fetch=ml-1m --set data.name=ml-1m
 What may follow: `cargo run -- run --help`")]

@@ -21,13 +21,14 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::random::normals;
 use reco_core::{
-    Approach, Catalogue, FitError, Fitted, LoadError, Matrix, Query, Ranking, Recommender, Run, ScoreError, ScoreKind,
-    Scores, Seen, Train, Weights, Who, parallel,
+    Approach, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Query, Ranking,
+    Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::not_negative;
 use crate::error::{ClassicError, Interrupted};
+use crate::terms::part;
 
 const NAME: &str = "ials";
 
@@ -441,6 +442,17 @@ impl Recommender for Model {
             Ok(0.0)
         })
     }
+
+    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        let mut scores = Scores::new();
+        self.score(&[Query { candidates: Candidates::These(items), ..*query }], &mut scores)?;
+        let explain = |score: &f32| Explanation {
+            score: *score,
+            terms: vec![part("tastes", (*score).into())],
+            without: Vec::new(),
+        };
+        Ok(Some(scores.row(0).iter().map(explain).collect()))
+    }
 }
 
 impl Fitted for Model {
@@ -508,7 +520,7 @@ mod tests {
         let items = &train.catalogue.items;
         let history: Vec<_> = (0..3).map(|row| (items.at(row).unwrap(), reco_core::Target::EVENT)).collect();
         let profile = reco_core::Profile::default();
-        let query = |who| Query { who, context: &[], candidates: reco_core::Candidates::AllExcept(Seen::NOTHING) };
+        let query = |who| Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
         let mut scores = Scores::new();
         let known = Who::Known(train.catalogue.users.at(0).unwrap());
         let visitor = Who::Visitor { history: &history, profile: &profile };

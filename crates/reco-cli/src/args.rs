@@ -18,7 +18,7 @@ use reco_run::{DATA_KEYS, STAGES, approaches};
 
 const EXAMPLE: &str = "\
 Examples:
-  reco run                        fetch MovieLens 100K, train and compare every approach
+  reco run                        fetch MovieLens 100K, train and compare the best approaches
   reco recommend --user 1         what user 1 should watch next
   reco doctor                     devices, versions, paths";
 
@@ -179,7 +179,7 @@ Examples:
 /// An experiment, with what the command line changes in it.
 #[derive(Args)]
 pub(crate) struct ExperimentFile {
-    /// The experiment's file; left out, the built-in one: MovieLens 100K, all approaches
+    /// The experiment's file; left out, the built-in one: MovieLens 100K, the best approach of each kind
     pub(crate) experiment: Option<PathBuf>,
     /// Override a key of the experiment, as `seed=3`, `split.kind=temporal`, `approach.neural.epochs=3`
     #[arg(long, value_name = "KEY=VALUE")]

@@ -26,7 +26,7 @@ const BUILT_IN: &str = "default";
 /// Where an experiment comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Source {
-    /// The one that is built in: MovieLens 100K, all approaches.
+    /// The one that is built in: MovieLens 100K, the best approach of each kind.
     #[default]
     Default,
     /// A TOML file.
