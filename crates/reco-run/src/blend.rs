@@ -1,5 +1,5 @@
-//! The approach `blend`: scores of other approaches, weighed by a ranker that is learned on inner folds of the training
-//! rows (stacking: Wolpert 1992; Breiman 1996).
+//! The approach `blend`: scores of other approaches, added up alike, or weighed by a ranker that is learned on inner
+//! folds of the training rows (stacking: Wolpert 1992; Breiman 1996).
 //!
 //! A part's scores of a user are centred and divided by their deviation over the items that the user has not met, so
 //! that parts of any scale add up. To learn the weights, some of each user's training rows are held out, several times
@@ -32,7 +32,7 @@ pub(crate) const NAME: &str = "blend";
 
 pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
     name: NAME,
-    about: "lists: scores of other approaches, weighed by what was held out of training rows",
+    about: "lists: scores of other approaches, added up or weighed by held-out training rows",
     defaults: || Blend::new(&json!({})).expect("its own defaults name approaches of the registry").options(),
     configure: |given| Ok(Box::new(Blend::new(given)?)),
 };
@@ -45,7 +45,8 @@ const WEIGHTS: &str = "parts.weight";
 pub(crate) struct BlendOptions {
     /// The approaches whose scores are blended.
     parts: Vec<Part>,
-    /// How often training rows are held out to learn the weights: each time other rows. 0 weighs all parts alike.
+    /// How often training rows are held out to learn the weights: each time other rows. 0, the default, weighs all
+    /// parts alike: with two parts, learned weights ranked no better on MovieLens 100K.
     n_folds: usize,
     /// The share of each user's training rows that is held out each time.
     held_out: f64,
@@ -58,8 +59,8 @@ pub(crate) struct BlendOptions {
 impl Default for BlendOptions {
     fn default() -> Self {
         Self {
-            parts: ["ease", "ials", "popularity"].map(|name| Part::from(name.to_owned())).to_vec(),
-            n_folds: 4,
+            parts: ["ease", "ials"].map(|name| Part::from(name.to_owned())).to_vec(),
+            n_folds: 0,
             held_out: 0.125,
             n_candidates: 120,
             reg: 0.003,
@@ -346,7 +347,7 @@ mod tests {
 
     #[test]
     fn it_conforms() {
-        let options = json!({ "parts": ["ease", "popularity"] });
+        let options = json!({ "parts": ["ease", "popularity"], "n_folds": 2 });
         check(&Suite { entry: &ENTRY, options, personal: Some(Feedback::Events), device: DeviceChoice::Cpu });
     }
 
@@ -354,7 +355,9 @@ mod tests {
     fn what_does_not_help_weighs_little() {
         let train = checkerboard(16, Feedback::Events).train;
         let weights = |options| Blend::new(&options).unwrap().weights(&train, &RUN).unwrap();
-        let [random, ease] = weights(json!({ "parts": ["random", "ease"] }))[..] else { panic!("two weights") };
+        let [random, ease] = weights(json!({ "parts": ["random", "ease"], "n_folds": 4 }))[..] else {
+            panic!("two weights")
+        };
         assert!(random.abs() < 0.5 * ease, "{random} {ease}");
         assert_eq!(weights(json!({ "parts": ["random", "ease"], "n_folds": 0 })), [1.0, 1.0]);
     }
@@ -377,7 +380,7 @@ mod tests {
         assert!(refused(json!({ "parts": ["esae"] })).contains("did you mean `ease`?"));
         assert!(refused(json!({ "parts": ["blend"] })).contains("no approach `blend`"));
         assert!(refused(json!({ "parts": [] })).contains("`parts` is empty"));
-        assert!(refused(json!({ "held_out": 0.5 })).contains("`held_out` is `0.5` and `n_folds` is `4`"));
+        assert!(refused(json!({ "held_out": 0.5, "n_folds": 4 })).contains("`held_out` is `0.5` and `n_folds` is `4`"));
         assert!(refused(json!({ "reg": -1 })).contains("`reg` is `-1`"));
     }
 }
