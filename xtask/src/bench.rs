@@ -6,6 +6,7 @@
 
 mod build;
 mod cases;
+pub(crate) mod contest;
 mod dot_product;
 mod five_folds;
 mod ingest;
@@ -42,8 +43,8 @@ Examples:
   cargo xtask bench readme                    README's table from docs/results.md, as after each other case
 Others' programs run in the newest Python that is found; RECO_PYTHON names another")]
 pub(crate) struct Arguments {
-    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, protocols,
-    /// choices, compare, train
+    /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, choices,
+    /// compare, train
     cases: Vec<String>,
     /// Those that run others' programs as well: keras, surprise, lenskit, ruler, full-ranking, dot-product, others,
     /// train-peers, ingest-peers
@@ -92,7 +93,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
         let known: Vec<&str> = CASES.iter().map(|case| case.name).collect();
         bail!("there is no case `{unknown}`\nhint: known are `{}`", known.join("`, `"));
     }
-    let path = workspace.root().join(PAGE);
     let machine = machine::describe(workspace);
     let mut failed = false;
     let wanted = |case: &&Case| match arguments.cases.as_slice() {
@@ -103,12 +103,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
         eprintln!("measuring {}: {}", case.name, case.about);
         match (case.measure)(workspace) {
             Ok(text) => {
-                // Read again each time: a case takes minutes, and someone may edit the page meanwhile.
-                let page = fs::read_to_string(&path).unwrap_or_default();
                 let profile = if case.release { "release" } else { "dev" };
-                let section = format!("## {}\n\n{machine}; {profile} profile.\n\n{}", case.about, text.trim_end());
-                files::write(&path, page::with_section(&page, case.name, &section))?;
-                println!("{section}\n");
+                record(workspace, case.name, case.about, (&machine, profile), &text)?;
             }
             Err(error) => {
                 eprintln!("error: {}: {error:#}", case.name);
@@ -118,6 +114,18 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     }
     readme::write(workspace.root())?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Prints a section, and writes it into the page of results; `measured` is the machine and the profile.
+fn record(workspace: &Workspace, name: &str, about: &str, measured: (&str, &str), text: &str) -> Result<()> {
+    let path = workspace.root().join(PAGE);
+    let (machine, profile) = measured;
+    // Read again each time: a case takes minutes, and someone may edit the page meanwhile.
+    let page = fs::read_to_string(&path).unwrap_or_default();
+    let section = format!("## {about}\n\n{machine}; {profile} profile.\n\n{}", text.trim_end());
+    files::write(&path, page::with_section(&page, name, &section))?;
+    println!("{section}\n");
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Runs the workspace's chores: `cargo xtask pipeline | ci | tidy | golden | instructions | splits | torture | bench`.
+//! Runs the workspace's chores: `cargo xtask pipeline | ci | tidy | golden | instructions | splits | torture | bench | contest`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -52,6 +52,8 @@ enum Chore {
     Torture(torture::Arguments),
     /// Measure, and write the measurements into docs/results.md
     Bench(bench::Arguments),
+    /// Run every approach under every preset on MovieLens 100K, and write the tables into docs/results.md
+    Contest(bench::contest::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         #[cfg(unix)]
         Chore::Torture(arguments) => torture::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
+        Chore::Contest(arguments) => bench::contest::run(&workspace, &arguments),
     });
     match done {
         Ok(code) => code,

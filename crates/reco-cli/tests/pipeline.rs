@@ -41,6 +41,7 @@ fn two_runs_leave_equal_bytes() {
             serde_json::from_slice(&fs::read(folder.join("report/results.json")).unwrap()).unwrap();
         for approach in results["approaches"].as_array_mut().unwrap() {
             assert!(approach["train_seconds"].take().as_f64().unwrap() >= 0.0);
+            assert!(approach["evaluate_seconds"].take().as_f64().unwrap() >= 0.0);
             approach["ratings_per_second"].take();
         }
         results

@@ -35,6 +35,8 @@ impl Results {
             (approach.by_user_history, approach.by_item_history) = (Vec::new(), Vec::new());
             approach.intervals.clear();
             approach.train_seconds = average(all.iter().map(|one| one.train_seconds).collect());
+            let evaluated: Option<Vec<f64>> = all.iter().map(|one| one.evaluate_seconds).collect();
+            approach.evaluate_seconds = evaluated.map(average);
             let rates: Option<Vec<f64>> = all.iter().map(|one| one.ratings_per_second).collect();
             approach.ratings_per_second = rates.map(average);
             approach.epochs = approach.epochs.filter(|_| all.iter().all(|one| one.epochs == approach.epochs));

@@ -83,6 +83,9 @@ pub struct ApproachResult {
     pub epochs: Option<usize>,
     /// Wall time of the whole fit.
     pub train_seconds: f64,
+    /// Wall time of scoring, ranking and measuring the test rows; `null` for what is measured from a file of scores.
+    #[serde(default)]
+    pub evaluate_seconds: Option<f64>,
     /// `n_train × epochs / train_seconds`; `null` for what is not trained by epochs.
     pub ratings_per_second: Option<f64>,
     /// The metrics.

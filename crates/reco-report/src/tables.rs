@@ -90,8 +90,16 @@ impl TextTable {
 
     /// What each training took, and the epoch whose weights were kept.
     pub(crate) fn of_training(results: &Results, facts: &Facts) -> Self {
-        let header =
-            ["parameters", "epochs", "best epoch", "train loss", "validation loss", "seconds", "ratings a second"];
+        let header = [
+            "parameters",
+            "epochs",
+            "best epoch",
+            "train loss",
+            "validation loss",
+            "seconds",
+            "ratings a second",
+            "evaluation, seconds",
+        ];
         Self::of_approaches(results, header.map(str::to_owned), |approach| {
             let log = facts.training.iter().find(|(name, _)| *name == approach.name).map(|(_, log)| log);
             let best = log.and_then(|log| log.epochs.iter().find(|epoch| epoch.epoch == log.best_epoch));
@@ -103,6 +111,7 @@ impl TextTable {
                 cells::metric(best.and_then(|epoch| epoch.validation_loss)),
                 cells::seconds(approach.train_seconds),
                 cells::or_nothing(approach.ratings_per_second, |rate| cells::count(rate.round() as usize)),
+                cells::or_nothing(approach.evaluate_seconds, cells::seconds),
             ];
             cells.map(Cell::from).into()
         })

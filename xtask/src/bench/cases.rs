@@ -33,7 +33,6 @@ pub(super) const CASES: &[Case] = &[
     Case::peer("ruler", "An evaluation, here and in Python", ruler::run),
     Case::peer("full-ranking", "A full ranking of 138,000 users and 27,000 items", ruler::large).in_release(),
     Case::peer("dot-product", "Everyone's best ten by dot products", dot_product::run).in_release(),
-    Case::ours("protocols", "Every preset on MovieLens 100K", protocols::presets),
     Case::ours("choices", "One number under one choice after another", protocols::choices),
     Case::ours("compare", "Two runs, user by user", protocols::compare),
     Case::peer("others", "Others' recommenders by our ruler", others::measured),
@@ -167,12 +166,6 @@ pub(super) fn cell(value: &Value) -> String {
 pub(super) fn section(report: &str, heading: &str) -> String {
     let lines = report.lines().skip_while(|line| line.strip_prefix("## ") != Some(heading)).skip(1);
     lines.take_while(|line| !line.starts_with("## ")).collect::<Vec<_>>().join("\n").trim().to_owned()
-}
-
-/// The text under `### heading` of a section, up to the next heading.
-pub(super) fn subsection(section: &str, heading: &str) -> String {
-    let lines = section.lines().skip_while(|line| line.strip_prefix("### ") != Some(heading)).skip(1);
-    lines.take_while(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Runs every preset on MovieLens 100K, one number under one choice after another, and two runs compared.
+//! Measures one number under one choice after another, and compares two runs.
 //!
 //! Does not know protocols: each is an experiment's file, or one with overridden keys.
 //!
@@ -10,57 +10,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::cases::{Run, run, section, subsection};
+use super::cases::{Run, run, section};
 use crate::files;
 use crate::process::{Workspace, answer, shown};
 
-/// The presets, and what makes them run on MovieLens 100K where they are about other data.
-const PRESETS: [(&str, &[&str]); 8] = [
-    (
-        "article",
-        &[
-            "data.name=ml-100k",
-            "data.fetch=ml-100k",
-            "data.from=[]",
-            "data.rows=0",
-            "data.rating_scale=[1,5]",
-            "features.drop_items=[]",
-            "features.drop_items_without_genres=false",
-        ],
-    ),
-    ("surprise-5fold", &[]),
-    ("ratio-811", &[]),
-    ("leave-one-out", &[]),
-    ("ncf-loo99", &[]),
-    ("vae-strong", &[]),
-    ("temporal", &[]),
-    ("msr-75-25", &[]),
-];
-
-/// A run of each preset.
-pub(super) fn presets(workspace: &Workspace) -> Result<String> {
-    let mut text = String::new();
-    for (preset, sets) in PRESETS {
-        let run = run(workspace, &format!("protocols/{preset}"), preset, overrides(sets))?;
-        let report = run.report()?;
-        text += &format!("### {preset}\n\n`{}`\n\n{}\n", run.command, protocol(&report, &run.out)?);
-        let results = section(&report, "Results");
-        let families: &[&str] = if preset == "article" { &["The article's"] } else { &["Rankings", "Ratings"] };
-        for family in families {
-            let table = subsection(&results, family);
-            // A table without a value is left out.
-            if table.lines().skip(2).any(|line| line.contains("0.") || line.contains("1.")) {
-                let table: Vec<&str> = table.lines().filter(|line| line.starts_with('|')).collect();
-                text += &format!("\n{family}:\n\n{}\n", table.join("\n"));
-            }
-        }
-        text += "\n";
-    }
-    Ok(text)
-}
-
 /// What the report says of data and protocol; in a repeated experiment, the report of its first repetition says it.
-fn protocol(report: &str, out: &Path) -> Result<String> {
+pub(super) fn protocol(report: &str, out: &Path) -> Result<String> {
     let first = fs::read_dir(out)?
         .filter_map(|entry| Some(entry.ok()?.path().join("report/report.md")))
         .filter(|path| path.is_file())

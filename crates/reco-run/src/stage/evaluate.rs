@@ -5,6 +5,7 @@
 //! **Invariant**: a model is judged from its artifact, as anyone would load it, by held-out rows it never saw.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use reco_core::{Catalogue, Progress, Recommender, Seen, TestUser};
 use reco_data::table::{Column, Table};
@@ -42,12 +43,14 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let outcome = context.work(&folder, None, |at| {
         let ruler = Ruler::new(context)?;
         let validation = Validation::new(&ruler, &experiment.split)?;
-        let (mut devices, mut values) = (Vec::new(), BTreeMap::new());
+        let (mut devices, mut values, mut seconds) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         for configured in &experiment.approaches {
             context.go_on()?;
             let model = context.at("models").join(&configured.name);
             let artifact = Artifact::load_once(&model, experiment.device, context.progress.train(), context.hashed)?;
+            let started = Instant::now();
             let mut evaluation = ruler.measure(artifact.model.as_ref(), Ask::AsVisitors)?;
+            seconds.insert(configured.name.clone(), started.elapsed().as_secs_f64());
             if let Ok(validation) = &validation {
                 evaluation.validation = validation.measure(&ruler, artifact.model.as_ref())?;
                 let value = evaluation.validation.get(&validation.column);
@@ -66,7 +69,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             Ok(validation) => RankedBy::Metric(validation.column),
             Err(why) => RankedBy::Nothing(why),
         };
-        let told = EvaluateNotes { n_users: ruler.test_users.len(), lists: Lists { ranked_by, values } };
+        let told = EvaluateNotes { n_users: ruler.test_users.len(), seconds, lists: Lists { ranked_by, values } };
         Ok(Made { device: Some(devices.join(", ")), notes: notes(&told) })
     })?;
     let manifest = Manifest::read(&folder.path, "`reco evaluate` makes it")?;
@@ -77,9 +80,11 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
 
 /// What an evaluation's manifest notes.
 #[derive(Debug, Serialize, Deserialize)]
-struct EvaluateNotes {
+pub(super) struct EvaluateNotes {
     /// Users with test rows.
     n_users: usize,
+    /// Wall time of scoring, ranking and measuring the test rows, by the approach's name.
+    pub(super) seconds: BTreeMap<String, f64>,
     /// How the approaches rank validation rows.
     lists: Lists,
 }
@@ -262,7 +267,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     let names: Vec<&str> = experiment.approaches.iter().map(|one| one.name.as_str()).collect();
     Ok(Folder {
         stage: ENTRY.name,
-        version: 8,
+        version: 9,
         path: context.at("evaluation"),
         part: json!({
             "evaluate": experiment.part(&experiment.evaluate),

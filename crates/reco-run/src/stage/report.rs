@@ -20,6 +20,7 @@ use reco_report::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::evaluate::EvaluateNotes;
 use super::train::{self, TrainNotes};
 use super::{Context, StageEntry, USERS, advice, counts, detail, evaluate, features, headline, ingest, own_version};
 use crate::compare::read_file;
@@ -55,6 +56,7 @@ struct ResultRow {
     trained: TrainNotes,
     history: Option<Vec<EpochLog>>,
     evaluation: Evaluation,
+    evaluate_seconds: Option<f64>,
 }
 
 fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
@@ -86,12 +88,15 @@ struct Evaluated {
 impl Evaluated {
     fn read(context: &Context<'_>) -> Result<Self, RunError> {
         let features = Manifest::read(&context.at("features"), "`reco features` makes it")?;
+        let evaluation = context.at("evaluation");
+        let judged = Manifest::read(&evaluation, "`reco evaluate` makes it")?;
+        let EvaluateNotes { seconds, .. } = from_notes(&evaluation, &judged.notes)?;
         let names = || context.experiment.approaches.iter().map(|one| one.name.as_str());
         // The notes are dropped: the evaluation is this reco's own, and whatever is left out was left out there.
-        let users = |name: &str| context.at("evaluation").join(format!("{name}{USERS}"));
+        let users = |name: &str| evaluation.join(format!("{name}{USERS}"));
         Ok(Self {
             info: from_notes(&context.at("features"), &features.notes)?,
-            rows: names().map(|name| row(context, name)).collect::<Result<_, _>>()?,
+            rows: names().map(|name| row(context, name, seconds.get(name).copied())).collect::<Result<_, _>>()?,
             values: names().map(|name| read_file(&users(name), &mut Vec::new())).collect::<Result<_, _>>()?,
         })
     }
@@ -199,7 +204,7 @@ pub(super) fn write_all(at: &Path, results: &Results, facts: &Facts, config: &Re
     Ok(())
 }
 
-fn row(context: &Context<'_>, name: &str) -> Result<ResultRow, RunError> {
+fn row(context: &Context<'_>, name: &str, evaluate_seconds: Option<f64>) -> Result<ResultRow, RunError> {
     context.go_on()?;
     let model = context.at("models").join(name);
     let manifest = Manifest::read(&model, "`reco train` makes it")?;
@@ -210,6 +215,7 @@ fn row(context: &Context<'_>, name: &str) -> Result<ResultRow, RunError> {
         manifest,
         history: if history.exists() { Some(read(&history, AGAIN)?) } else { None },
         evaluation: read(&context.at("evaluation").join(format!("{name}.json")), AGAIN)?,
+        evaluate_seconds,
     })
 }
 
@@ -270,6 +276,7 @@ fn approach(row: &ResultRow) -> ApproachResult {
         n_parameters: row.trained.n_parameters,
         epochs: row.trained.epochs,
         train_seconds: row.trained.train_seconds,
+        evaluate_seconds: row.evaluate_seconds,
         ratings_per_second: row.trained.ratings_per_second,
         metrics: row.evaluation.metrics.clone(),
         validation: row.evaluation.validation.clone(),
