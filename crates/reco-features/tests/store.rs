@@ -12,7 +12,9 @@ use std::time::Instant;
 use common::tables;
 use reco_core::UserId;
 use reco_data::{NamedColumn, Values};
-use reco_features::{Dataset, FeaturesConfig, ScalingConfig, ScalingKind, SplitConfig, prepare, read_catalogue};
+use reco_features::{
+    Dataset, FeaturesConfig, ScalingConfig, ScalingKind, SplitConfig, TrainingData, prepare, read_catalogue,
+};
 
 fn example(kind: ScalingKind, validation: f64) -> Dataset {
     let split = SplitConfig { validation, ..SplitConfig::default() };
@@ -123,6 +125,18 @@ fn the_catalogue_stands_alone() {
     let (catalogue, details) = read_catalogue(&dir.path().join("catalogue")).unwrap();
     assert_catalogues_equal(&dataset, &catalogue);
     assert_eq!(details, dataset.details);
+}
+
+#[test]
+fn what_a_choice_may_look_at_is_read_where_there_is_no_test_part() {
+    let dataset = example(ScalingKind::None, 0.2);
+    let dir = tempfile::tempdir().unwrap();
+    dataset.write(dir.path()).unwrap();
+    std::fs::remove_file(dir.path().join("test.parquet")).unwrap();
+    let read = TrainingData::read(dir.path()).unwrap();
+    assert_eq!((&read.fit, &read.validation), (&dataset.fit, &dataset.validation));
+    assert!(read.validation.is_some_and(|rows| !rows.is_empty()));
+    assert!(Dataset::read(dir.path()).is_err(), "a data set is not whole without it");
 }
 
 #[test]
