@@ -142,8 +142,8 @@ impl Tuned {
 }
 
 /// What a reader should know before a number is quoted.
-const HOW_TO_READ: &str = "Chosen on validation rows, of which the best of many trials is a little too good: quote the \
-    test of the options that were found, not these numbers.";
+const HOW_TO_READ: &str = "The best of many on validation rows is a little too good there: quote the test of these \
+    options instead.";
 
 /// Options as one reads them: `reg 312.4, dropout 0.1`.
 fn words(options: &Map<String, Value>) -> String {

@@ -14,7 +14,7 @@ const GROUP: usize = 5;
 const MOST_GROUPS: usize = 5;
 
 /// Trials below which nothing is told.
-const ENOUGH: usize = 10;
+const ENOUGH: usize = 20;
 
 /// The share, from each trial's place and value; `n_values` is the length of a list, `None` for a range.
 pub(super) fn share(n_values: Option<usize>, trials: &[(f64, f64)]) -> Option<f64> {
@@ -70,12 +70,12 @@ mod tests {
 
     #[test]
     fn of_a_list_the_means_of_its_values_by_hand() {
-        // Means 1 and 3 of five each, all at their mean: all variance lies between.
+        // Means 1 and 3 of ten each, all at their mean: all variance lies between.
         let of = |values: &dyn Fn(usize) -> f64| {
-            let trials: Vec<(f64, f64)> = (0..10).map(|n| (if n < 5 { 0.25 } else { 0.75 }, values(n))).collect();
+            let trials: Vec<(f64, f64)> = (0..20).map(|n| (if n < 10 { 0.25 } else { 0.75 }, values(n))).collect();
             share(Some(2), &trials)
         };
-        assert_eq!(of(&|n| if n < 5 { 1.0 } else { 3.0 }), Some(1.0));
+        assert_eq!(of(&|n| if n < 10 { 1.0 } else { 3.0 }), Some(1.0));
         assert_eq!(of(&|n| (n % 5) as f64), Some(0.0), "chance alone is none");
         assert_eq!(of(&|_| 1.0), None, "no two trials differ");
         assert_eq!(share(Some(2), &[(0.0, 1.0), (1.0, 2.0)]), None, "two trials tell nothing");

@@ -104,7 +104,11 @@ pub fn tune(experiment: &Experiment, options: &RunOptions<'_>, read_from: &TuneS
     let (data, inputs) = ready_training(&context)?;
     let inputs: Digests = inputs.into_iter().filter(|(name, _)| READ.iter().any(|read| name.ends_with(read))).collect();
     let judge = Judge::new(data, &fitting, metric, context.progress.train())?;
-    let searched = search_all(&context, &judge, &inputs)?;
+    let searched = search_all(&context, &judge, &inputs).inspect_err(|error| {
+        if matches!(error, RunError::Interrupted) {
+            context.progress.train().note("trials that are done are kept: the same command goes on from there");
+        }
+    })?;
     let (dataset, n_users, n_rows) = judge.measured_on();
     let tuning = Tuning {
         experiment: experiment.name.clone(),
@@ -359,7 +363,8 @@ impl<'a> Desk<'a> {
             let best = trials.iter().filter(|trial| trial.value.is_ok());
             let best = best.min_by(|a, b| a.loss(search.lower_is_better).total_cmp(&b.loss(search.lower_is_better)));
             if let Some(value) = best.and_then(|trial| trial.value.as_ref().ok()) {
-                self.context.progress.told(&format!("{} {value:.4}", self.judge.column()));
+                let n = now.last().map_or(0, |last| last.number + 1);
+                self.context.progress.told(&format!("{n} trials, {} {value:.4}", self.judge.column()));
             }
         }
         Ok(trials)
