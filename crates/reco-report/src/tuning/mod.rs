@@ -134,12 +134,33 @@ impl Tuned {
         self.trials.iter().filter(|trial| trial.value.is_none()).count()
     }
 
+    /// The options found at an end of their range.
+    fn at_ends(&self) -> Vec<&str> {
+        let at_end = |one: &&SearchedOption| self.options.get(&one.option).is_some_and(|value| one.ends_at(value));
+        self.searched.iter().filter(at_end).map(|one| one.option.as_str()).collect()
+    }
+
     /// What mattered, the most first; empty where too few trials tell.
     fn mattered(&self) -> String {
         let told = self.searched.iter().filter_map(|one| Some(format!("{} {}", one.option, percent(one.explains?))));
         told.collect::<Vec<_>>().join(", ")
     }
 }
+
+impl SearchedOption {
+    /// Whether `value` lies at an end of the range, so that a wider one may have a better value; nothing lies below 0.
+    fn ends_at(&self, value: &Value) -> bool {
+        let (&SearchedValues::Range(from, to, is_log), Some(value)) = (&self.values, value.as_f64()) else {
+            return false;
+        };
+        let on_scale = |number: f64| if is_log { number.ln() } else { number };
+        let at = (on_scale(value) - on_scale(from)) / (on_scale(to) - on_scale(from));
+        at > 1.0 - END || (at < END && from > 0.0)
+    }
+}
+
+/// How near an end of its range a value is at it, as a share of the range.
+const END: f64 = 0.02;
 
 /// What a reader should know before a number is quoted.
 const HOW_TO_READ: &str = "The best of many on validation rows is a little too good there: quote the test of these \

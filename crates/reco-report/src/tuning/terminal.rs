@@ -44,6 +44,10 @@ pub fn tuning_table(tuning: &Tuning) -> String {
         if !mattered.is_empty() {
             text += &format!("  what mattered: {mattered}\n");
         }
+        let at_ends = one.at_ends().join(", ");
+        if !at_ends.is_empty() && one.best_trial > 0 {
+            text += &format!("  at an end of the range, a wider one may have better: {at_ends}\n");
+        }
         if one.out_of_time {
             text += "  stopped by time: how many trials that is depends on the machine\n";
         }

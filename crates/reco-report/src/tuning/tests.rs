@@ -113,3 +113,18 @@ fn numbers_are_short_and_texts_plain() {
         ["0.3", "12", "0.000000001", "null"]
     );
 }
+
+#[test]
+fn what_lies_at_an_end_of_its_range_is_told() {
+    let searched = |from, to, is_log| SearchedOption {
+        option: "reg".to_owned(),
+        values: SearchedValues::Range(from, to, is_log),
+        explains: None,
+    };
+    assert!(searched(1.0, 1000.0, true).ends_at(&json!(990)) && searched(1.0, 1000.0, true).ends_at(&json!(1.05)));
+    assert!(!searched(1.0, 1000.0, true).ends_at(&json!(800)));
+    assert!(!searched(0.0, 1.0, false).ends_at(&json!(0.0)), "nothing lies below 0");
+    let mut tuning = sample();
+    tuning.approaches[0].options["reg"] = json!(1000.0);
+    assert!(tuning_table(&tuning).contains("at an end of the range, a wider one may have better: reg\n"));
+}

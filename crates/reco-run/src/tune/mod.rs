@@ -355,7 +355,11 @@ impl<'a> Desk<'a> {
             if limit.is_some_and(|limit| self.seconds() >= limit) && next.number > 0 {
                 break;
             }
-            let n = rest.iter().take(self.at_once()).take_while(|one| self.record().find(one).is_none()).count();
+            let n = rest
+                .iter()
+                .take(self.at_once(search.space))
+                .take_while(|one| self.record().find(one).is_none())
+                .count();
             let (now, later) = rest.split_at(n);
             rest = later;
             trials.extend(self.fit_side_by_side(now)?);
@@ -382,11 +386,12 @@ impl<'a> Desk<'a> {
 
     /// How many fits run side by side: one where a fit is of a network, which may be alone on its device, or of several
     /// approaches.
-    fn at_once(&self) -> usize {
+    fn at_once(&self, space: &Space) -> usize {
         let Configured { kind, approach, .. } = self.configured;
+        let largest = space.largest(self.configured);
         let is_light = reco_classic::APPROACHES.iter().any(|entry| entry.name == *kind);
         let most = if is_light { AT_ONCE.min(parallel::threads()) } else { 1 };
-        most.min(self.judge.at_once(approach.as_ref()))
+        most.min(self.judge.at_once(largest.as_deref().unwrap_or(approach.as_ref())))
     }
 
     /// Makes trials that are not recorded, each on a thread of its own, and records each when it is done.

@@ -17,7 +17,7 @@ use crate::experiment::{Configured, entry};
 pub(crate) type Options = Map<String, Value>;
 
 /// The built-in spaces, by the approach's kind.
-const BUILT_IN: &str = include_str!("../../experiments/spaces.toml");
+const BUILT_IN: &str = include_str!("spaces.toml");
 
 /// The values of one option.
 #[derive(Clone, Debug, PartialEq)]
