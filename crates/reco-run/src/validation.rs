@@ -28,7 +28,8 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Validation {
-    /// The validation rows `rows` beside the train rows `fit`, measured by `chosen`; or why there is nothing to measure.
+    /// The validation rows `rows` beside the train rows `fit`, measured by `chosen`; or why there is nothing to
+    /// measure.
     ///
     /// # Errors
     /// No rows, none of a user that `known` knows, or no metric.

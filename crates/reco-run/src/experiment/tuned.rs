@@ -2,8 +2,9 @@
 //!
 //! Does not know how they were found.
 //!
-//! **Invariant**: what is written reads as the other experiment does, with its overrides, its approaches reduced to those
-//! named, and the options of these replaced by what was found; approaches that consist of others take the new options.
+//! **Invariant**: what is written reads as the other experiment does, with its overrides, its approaches reduced to
+//! those named, and the options of these replaced by what was found; approaches that consist of others take the new
+//! options.
 
 use std::collections::BTreeMap;
 

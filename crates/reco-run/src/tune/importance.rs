@@ -1,11 +1,12 @@
 //! How much of what trials differ by goes with one option alone: the share of variance between groups of its values.
 //!
 //! Trials are put into groups by the option's value, those of a range into groups of equally many; the measure is
-//! Kelley's epsilon squared (1935, "An unbiased correlation ratio measure"), the share of the variance that lies between
-//! groups less what chance puts there. It is the first-order part of a functional analysis of variance (Hutter et al. 2014)
-//! with means of groups in the place of a forest. Does not know values of options: places lie in [0, 1].
+//! Kelley's epsilon squared (1935, "An unbiased correlation ratio measure"), the share of the variance that lies
+//! between groups less what chance puts there. It is the first-order part of a functional analysis of variance (Hutter
+//! et al. 2014) with means of groups in the place of a forest. Does not know values of options: places lie in [0, 1].
 //!
-//! **Invariant**: in [0, 1]; what two options do together is in neither share; `None` where there is too little to tell.
+//! **Invariant**: in [0, 1]; what two options do together is in neither share; `None` where there is too little to
+//! tell.
 
 /// Trials in a group of values of a range, about.
 const GROUP: usize = 5;

@@ -3,7 +3,8 @@
 //! Does not know how a trial is made. The trials of a round depend on those of the rounds before it alone, so that they
 //! can be made side by side, in any order.
 //!
-//! **Invariant**: trial 0 has the options that the experiment has; the same space, seed and values give the same trials.
+//! **Invariant**: trial 0 has the options that the experiment has; the same space, seed and values give the same
+//! trials.
 
 use reco_core::random::Draws;
 
@@ -75,8 +76,8 @@ impl Search<'_> {
             .then(|| numbers.map(|number| self.proposal(number, self.options(number, before), 1.0)).collect())
     }
 
-    /// The trials of a round that is to be the last, because there is no more time: none, or the best so far with all of
-    /// its training.
+    /// The trials of a round that is to be the last, because there is no more time: none, or the best so far with all
+    /// of its training.
     pub(super) fn last_round(&self, before: &[Trial]) -> Vec<Proposal> {
         let is_whole = |trial: &Trial| trial.proposal.share == 1.0;
         if self.method != Method::SuccessiveHalving || before.iter().any(is_whole) {
