@@ -5,6 +5,8 @@
 //!
 //! **Invariant**: every command has an example in its help, and `--json` where it has an answer.
 
+mod tune;
+
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -15,6 +17,8 @@ use clap_complete::Shell;
 use reco_core::DeviceChoice;
 use reco_run::synth::SynthConfig;
 use reco_run::{DATA_KEYS, STAGES, approaches};
+
+pub(crate) use tune::TuneArgs;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -45,8 +49,8 @@ pub(crate) enum Parsed {
 impl Parsed {
     /// Whether it may look for a GPU.
     pub(crate) fn looks_for_devices(&self) -> bool {
-        use Command::{Doctor, Recommend, Run};
-        matches!(self, Self::Stage(..) | Self::Command(Run(_) | Recommend(_) | Doctor(_)))
+        use Command::{Doctor, Recommend, Run, Tune};
+        matches!(self, Self::Stage(..) | Self::Command(Run(_) | Tune(_) | Recommend(_) | Doctor(_)))
     }
 }
 
@@ -65,6 +69,12 @@ Examples:
 Keys of [data], which say what is read and how: `reco ingest --help`"
     )]
     Run(RunArgs),
+    /// Search for the options of approaches that do best on validation rows; the test part is not read
+    #[command(
+        display_order = 17,
+        after_help = tune::HELP
+    )]
+    Tune(TuneArgs),
     /// Answer for one user, for someone new or for all, from a trained model
     #[command(
         display_order = 20,

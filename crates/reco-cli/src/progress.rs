@@ -99,6 +99,10 @@ impl RunProgress for Watch {
         say(&format!("`{}` was changed since it was written: it is kept as `{}`", file.display(), kept.display()));
     }
 
+    fn told(&self, words: &str) {
+        self.state().bar.set_message(words.to_owned());
+    }
+
     fn ended(&self, outcome: &Outcome) {
         self.clear();
         let how = if outcome.skipped {
@@ -112,7 +116,11 @@ impl RunProgress for Watch {
 
 impl Progress for Watch {
     fn begin(&self, what: &str, epochs: usize, rows: usize) {
-        let rows_are = if what == "recommend" { "users" } else { "ratings" };
+        let rows_are = match what {
+            "recommend" => "users",
+            "tune" => "trials",
+            _ => "ratings",
+        };
         self.show(
             &format!("{{prefix}}{{bar:30}} {{percent:>3}} %  {{msg}}  {{rate}} {rows_are}/s"),
             Some((epochs as u64).saturating_mul(rows as u64)),

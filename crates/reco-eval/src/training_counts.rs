@@ -60,6 +60,11 @@ impl TrainingCounts {
         [self.profiles.len(), self.n_ratings.len()]
     }
 
+    /// Users of the catalogue, with or without a training row.
+    pub fn n_users(&self) -> usize {
+        self.profiles.len()
+    }
+
     /// Users with a training row.
     pub fn n_train_users(&self) -> usize {
         self.n_train_users

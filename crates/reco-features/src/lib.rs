@@ -68,4 +68,4 @@ pub use error::FeaturesError;
 pub use filter::Filtered;
 pub use read::read;
 pub use split::{Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows, find_split};
-pub use store::read_catalogue;
+pub use store::{TrainingData, read_catalogue};

@@ -3,7 +3,8 @@
 //! Does not know what a row or a feature means.
 //!
 //! **Invariant**: what is written is read back equal, and the same data set always gives the same bytes. The
-//! catalogue's files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others.
+//! catalogue's files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others, and the parts
+//! that a choice may look at without the test part.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use reco_core::{
     Catalogue, ContextColumn, Features, Indexed, Interaction, Interactions, ItemId, Items, Matrix, RatingScale, RawId,
-    Scaling, Span, Target, UserId, Users, Vocab,
+    Scaling, Span, Target, Train, UserId, Users, Vocab,
 };
 use reco_data::DataError;
 use reco_data::table::{Column, Table};
@@ -145,20 +146,66 @@ impl Dataset {
     /// # Errors
     /// A file that is missing, damaged, of another version, or does not fit the others.
     pub fn read(dir: &Path) -> Result<Self, FeaturesError> {
-        let (catalogue, details) = read_catalogue(dir)?;
-        let DatasetFile { info, .. } = read_json(&dir.join("dataset.json"), DATASET_VERSION)?;
-        let part = |name, n| read_part(&dir.join(name), &catalogue, n);
-        let (fit, fit_rows) = part("train.parquet", info.split.n_train)?;
-        let (test, test_rows) = part("test.parquet", info.split.n_test)?;
-        let optional = |name, n| match n {
-            0 => Ok((None, Vec::new())),
-            n => part(name, n).map(|(rows, source_rows)| (Some(rows), source_rows)),
-        };
-        let (validation, validation_rows) = optional("validation.parquet", info.split.n_valid)?;
-        let (fold_in, fold_in_rows) = optional("fold_in.parquet", info.split.n_fold_in)?;
+        let (training, [fit_rows, validation_rows]) = TrainingData::read_rows(dir)?;
+        let TrainingData { catalogue, details, fit, validation, info } = training;
+        let (test, test_rows) = read_part(&dir.join("test.parquet"), &catalogue, info.split.n_test)?;
+        let (fold_in, fold_in_rows) = optional_part(&dir.join("fold_in.parquet"), &catalogue, info.split.n_fold_in)?;
         let source_rows =
             SourceRows { fit: fit_rows, validation: validation_rows, fold_in: fold_in_rows, test: test_rows };
         Ok(Self { catalogue, details, fit, validation, fold_in, test, source_rows, info })
+    }
+}
+
+/// A data set without its test part: all that a choice between models may look at.
+#[derive(Clone, Debug)]
+pub struct TrainingData {
+    /// As [`Dataset::catalogue`].
+    pub catalogue: Arc<Catalogue>,
+    /// As [`Dataset::details`].
+    pub details: Vec<ItemDetails>,
+    /// As [`Dataset::fit`].
+    pub fit: Interactions,
+    /// As [`Dataset::validation`].
+    pub validation: Option<Interactions>,
+    /// As [`Dataset::info`].
+    pub info: Info,
+}
+
+impl TrainingData {
+    /// Reads of what [`Dataset::write`] wrote the catalogue, train and validation; the files of the other parts are not
+    /// opened.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, of another version, or does not fit the others.
+    pub fn read(dir: &Path) -> Result<Self, FeaturesError> {
+        Self::read_rows(dir).map(|(training, _)| training)
+    }
+
+    /// The same, and where the rows of train and of validation stand in the raw file.
+    fn read_rows(dir: &Path) -> Result<(Self, [Vec<u64>; 2]), FeaturesError> {
+        let (catalogue, details) = read_catalogue(dir)?;
+        let DatasetFile { info, .. } = read_json(&dir.join("dataset.json"), DATASET_VERSION)?;
+        let (fit, fit_rows) = read_part(&dir.join("train.parquet"), &catalogue, info.split.n_train)?;
+        let (validation, validation_rows) =
+            optional_part(&dir.join("validation.parquet"), &catalogue, info.split.n_valid)?;
+        Ok((Self { catalogue, details, fit, validation, info }, [fit_rows, validation_rows]))
+    }
+
+    /// What a model may see.
+    pub fn train(&self) -> Train {
+        Train { catalogue: Arc::clone(&self.catalogue), fit: self.fit.clone(), validation: self.validation.clone() }
+    }
+}
+
+/// A part of `n` rows, for which there is no file where `n` is 0.
+fn optional_part(
+    path: &Path,
+    catalogue: &Catalogue,
+    n: usize,
+) -> Result<(Option<Interactions>, Vec<u64>), FeaturesError> {
+    match n {
+        0 => Ok((None, Vec::new())),
+        n => read_part(path, catalogue, n).map(|(rows, source_rows)| (Some(rows), source_rows)),
     }
 }
 

@@ -12,7 +12,9 @@ use std::time::Instant;
 use common::tables;
 use reco_core::UserId;
 use reco_data::{NamedColumn, Values};
-use reco_features::{Dataset, FeaturesConfig, ScalingConfig, ScalingKind, SplitConfig, prepare, read_catalogue};
+use reco_features::{
+    Dataset, FeaturesConfig, ScalingConfig, ScalingKind, SplitConfig, TrainingData, prepare, read_catalogue,
+};
 
 fn example(kind: ScalingKind, validation: f64) -> Dataset {
     let split = SplitConfig { validation, ..SplitConfig::default() };
@@ -123,6 +125,19 @@ fn the_catalogue_stands_alone() {
     let (catalogue, details) = read_catalogue(&dir.path().join("catalogue")).unwrap();
     assert_catalogues_equal(&dataset, &catalogue);
     assert_eq!(details, dataset.details);
+}
+
+#[test]
+fn what_a_choice_may_look_at_is_read_where_there_is_no_test_part() {
+    let dataset = example(ScalingKind::None, 0.2);
+    let dir = tempfile::tempdir().unwrap();
+    dataset.write(dir.path()).unwrap();
+    std::fs::remove_file(dir.path().join("test.parquet")).unwrap();
+    let read = TrainingData::read(dir.path()).unwrap();
+    assert!(read.fit.iter().eq(dataset.fit.iter()) && !read.fit.is_empty());
+    let validation = [read.validation, dataset.validation].map(Option::unwrap);
+    assert!(validation[0].iter().eq(validation[1].iter()) && !validation[0].is_empty());
+    assert!(Dataset::read(dir.path()).is_err(), "a data set is not whole without it");
 }
 
 #[test]

@@ -50,6 +50,7 @@ mod repeated;
 mod results;
 mod tables;
 mod terminal;
+mod tuning;
 
 pub use canvas::Drawing;
 pub use comparison::{ComparedPair, ComparedRun, Comparison, comparison_page, comparison_summary, comparison_table};
@@ -66,6 +67,10 @@ pub use markdown::markdown;
 pub use repeated::RepeatedResult;
 pub use results::{ApproachResult, DatasetSummary, ReportError, Results, SplitSummary};
 pub use terminal::terminal_table;
+pub use tuning::{
+    SearchedOption, SearchedValues, Tuned, TunedDifference, Tuning, TuningTrial, tuning_figures, tuning_page,
+    tuning_table,
+};
 
 /// `name` as a part of a file's name, on any system.
 pub(crate) fn file_name(name: &str) -> String {

@@ -14,7 +14,7 @@ use reco_eval::EvalError;
 use reco_features::FeaturesError;
 use reco_report::ReportError;
 
-use crate::{CompareError, ExperimentError, ManifestError};
+use crate::{CompareError, ExperimentError, ManifestError, TuneError};
 
 /// Why a run, or an answer of a trained model, failed.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,9 @@ pub enum RunError {
     /// Runs that cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
+    /// Options that cannot be searched for.
+    #[error(transparent)]
+    Tune(#[from] TuneError),
     /// Writing the results.
     #[error(transparent)]
     Report(#[from] ReportError),

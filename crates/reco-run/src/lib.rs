@@ -37,6 +37,8 @@ mod run;
 mod scores;
 mod show;
 mod stage;
+mod tune;
+mod validation;
 
 pub use answer::{Answer, Asker, Reason, ReasonCause, Reasons, Visitor, WithoutFeature};
 pub use artifact::{Artifact, ArtifactConfig, Recommendation, describe};
@@ -54,10 +56,11 @@ pub use run::{RunOptions, Summary, results, run};
 pub use scores::{ScoredFile, ScoresOptions, measure_scores};
 pub use show::{Shown, show};
 pub use stage::{PAGE, RESULTS, STAGES, StageEntry, shell_word};
+pub use tune::{BEST, Method, TRIALS, TUNING_PAGE, TuneConfig, TuneError, TuneSource, tune};
 
 pub use reco_data::{DATA_KEYS, DataKey, IngestProgress, Output, TableOutput, fetch, synth};
 pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use reco_report::{
-    Comparison, Results, comparison_page, comparison_summary, comparison_table, diagram, last_words, mermaid, summary,
-    terminal_table,
+    Comparison, Results, Tuned, Tuning, comparison_page, comparison_summary, comparison_table, diagram, last_words,
+    mermaid, summary, terminal_table, tuning_table,
 };

@@ -56,6 +56,11 @@ pub trait RunProgress: Send + Sync {
         let _ = (file, kept);
     }
 
+    /// What the work came to so far, in a few words.
+    fn told(&self, words: &str) {
+        let _ = words;
+    }
+
     /// Work is done, or was skipped.
     fn ended(&self, outcome: &Outcome) {
         let _ = outcome;

@@ -14,6 +14,7 @@ mod run;
 mod scores;
 mod show;
 mod synth;
+mod tune;
 
 use crate::args::{self, Command, Parsed};
 use crate::text;
@@ -24,6 +25,7 @@ pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
         Parsed::Stage(stage, args) => run::stage(stage, &args),
         Parsed::Scores(experiment, file, args) => scores::scores(&experiment, &file, &args),
         Parsed::Command(Command::Run(args)) => run::run(&args),
+        Parsed::Command(Command::Tune(args)) => tune::tune(&args),
         Parsed::Command(Command::Recommend(args)) => recommend::recommend(&args),
         Parsed::Command(Command::Describe(args)) => describe::describe(&args),
         Parsed::Command(Command::Check(args)) => check::check(&args),

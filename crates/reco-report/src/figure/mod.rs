@@ -13,8 +13,10 @@ mod history;
 mod leads;
 mod metrics;
 mod tail;
+mod tuning;
 
 pub(crate) use history::HistoryOf;
+pub use tuning::tuning_figures;
 
 use crate::{Counts, Drawing, Facts, Results};
 

@@ -18,9 +18,8 @@ mod users;
 
 use maud::Markup;
 
-pub(crate) use self::page::{Section, heading, numbers, page, results as results_table};
+pub(crate) use self::page::{Section, cards, heading, numbers, page, results as results_table};
 
-use self::page::cards;
 use crate::{Facts, Figures, ReportConfig, Results};
 
 /// The text of report.html.

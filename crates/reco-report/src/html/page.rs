@@ -76,7 +76,7 @@ pub(crate) fn wide(label: &str, table: &Markup) -> Markup {
 }
 
 /// Drawings side by side where there is room; with `captioned`, each has its description below it.
-pub(super) fn cards(drawings: &[Drawing], captioned: bool) -> Markup {
+pub(crate) fn cards(drawings: &[Drawing], captioned: bool) -> Markup {
     html! {
         div.cards {
             @for drawing in drawings {

@@ -80,8 +80,8 @@ fn finding(found: String, is_validated: bool) -> Finding {
             remedy,
         )
     } else {
-        let remedy = "quote all of them; or choose on ratings without these test rows (a file of the others alone), \
-            and measure here only the one chosen";
+        let remedy = "quote all of them; or choose on validation rows, as `reco tune` does, and measure here only the one \
+            chosen";
         Finding::new(Severity::Optimistic, format!("{found}; no validation rows choose among them"), WHY, remedy)
     }
 }

@@ -8,6 +8,7 @@
 mod error;
 mod file;
 mod repeat;
+mod tuned;
 mod written;
 
 use std::sync::Arc;
@@ -24,9 +25,10 @@ use serde_json::{Map, Value};
 pub use error::ExperimentError;
 pub use file::{DEFAULT, Source};
 pub use repeat::{RepeatConfig, Repetition};
+pub(crate) use tuned::tuned_toml;
 
 use crate::registry::{OWN, approaches};
-use crate::{auto, blend};
+use crate::{TuneConfig, auto, blend};
 
 /// One experiment: its data, how they are prepared and split, its approaches, and how these are judged.
 #[derive(Clone)]
@@ -55,6 +57,8 @@ pub struct Experiment {
     pub repetitions: Vec<Repetition>,
     /// `[repeat]`, which says what these differ in.
     pub repeat: RepeatConfig,
+    /// `[tune]`, which `reco tune` alone reads.
+    pub tune: TuneConfig,
 }
 
 /// One approach with its options, under the name by which this experiment calls it.
@@ -82,6 +86,8 @@ struct Document {
     report: Value,
     #[serde(skip_serializing_if = "Value::is_null")]
     repeat: Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    tune: Value,
 }
 
 impl Default for Document {
@@ -98,6 +104,7 @@ impl Default for Document {
             evaluate: table(),
             report: table(),
             repeat: table(),
+            tune: table(),
         }
     }
 }
@@ -134,10 +141,18 @@ impl Experiment {
             split.map_err(|error| ExperimentError::Split { place: place.to_owned(), error: Box::new(error) })?;
         }
         let evaluate: Protocol = options::parse("[evaluate]", &document.evaluate).map_err(options)?;
+        let tune: TuneConfig = options::parse("[tune]", &document.tune).map_err(options)?;
+        let listed = document.approach.iter().filter_map(|one| one.get("name").and_then(Value::as_str));
+        let known = || listed.clone().chain(approaches().map(|entry| entry.name));
+        if let Some(key) = tune.space.keys().find(|name| known().all(|known| known != name.as_str())) {
+            let (key, place, hint) = (key.clone(), "[tune.space]".to_owned(), did_you_mean(key, known()));
+            return Err(options(OptionsError::UnknownKey { key, place, hint }));
+        }
         let repetitions = repeat::repetitions(&repeat, place, stem, &table, (only, takes_what_fits))?;
         Ok(Self {
             repetitions,
             repeat,
+            tune,
             name: if document.name.is_empty() { stem.to_owned() } else { document.name },
             seed: document.seed,
             device: document.device,

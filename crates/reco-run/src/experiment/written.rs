@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use super::{Document, Experiment, RepeatConfig};
+use crate::TuneConfig;
 
 impl Experiment {
     /// The whole experiment as TOML, every default filled in.
@@ -21,6 +22,7 @@ impl Experiment {
             }
             table
         });
+        let is_tuned = self.tune != TuneConfig::default();
         let is_repeated = self.repeat != RepeatConfig::default();
         let written = Document {
             name: self.name.clone(),
@@ -33,6 +35,7 @@ impl Experiment {
             evaluate: without_null(self.part(&self.evaluate)),
             report: without_null(self.part(&self.report)),
             repeat: if is_repeated { without_null(self.part(&self.repeat)) } else { Value::Null },
+            tune: if is_tuned { without_null(self.part(&self.tune)) } else { Value::Null },
         };
         toml::to_string(&written).expect("what was read from TOML can be written as TOML")
     }

@@ -10,8 +10,8 @@ use std::time::Instant;
 use reco_core::{Catalogue, Progress, Recommender, Seen, TestUser};
 use reco_data::table::{Column, Table};
 use reco_eval::{
-    Ask, Column as MetricColumn, EvalError, Evaluation, Group, METRICS, Metrics, Protocol, Task, TrainingCounts,
-    UserValues, evaluate_watched, gaps, groups, intervals_watched, unanswerable,
+    Ask, EvalError, Evaluation, Group, METRICS, Protocol, Task, TrainingCounts, UserValues, evaluate_watched, gaps,
+    groups, intervals_watched, unanswerable,
 };
 use reco_features::{Dataset, SplitConfig};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ use crate::artifact::{Artifact, ids};
 use crate::folder::{Folder, Made, write_json};
 use crate::manifest::Manifest;
 use crate::models::{Lists, RankedBy};
+use crate::validation::{Asked, Validation};
 use crate::{Experiment, Outcome, RunError, models};
 
 /// The name of the file of users' values, after the approach's name.
@@ -42,7 +43,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let folder = folder(context)?;
     let outcome = context.work(&folder, None, |at| {
         let ruler = Ruler::new(context)?;
-        let validation = Validation::new(&ruler, &experiment.split)?;
+        let validation = ruler.validation(&experiment.split)?;
         let (mut devices, mut values, mut seconds) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         for configured in &experiment.approaches {
             context.go_on()?;
@@ -52,7 +53,8 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             let mut evaluation = ruler.measure(artifact.model.as_ref(), Ask::AsVisitors)?;
             seconds.insert(configured.name.clone(), started.elapsed().as_secs_f64());
             if let Ok(validation) = &validation {
-                evaluation.validation = validation.measure(&ruler, artifact.model.as_ref())?;
+                let measured = validation.measure(artifact.model.as_ref(), &ruler.asked());
+                evaluation.validation = measured.map_err(stopped)?.metrics;
                 let value = evaluation.validation.get(&validation.column);
                 values.extend(value.map(|value| (configured.name.clone(), value)));
             }
@@ -88,47 +90,6 @@ pub(super) struct EvaluateNotes {
     /// How the approaches rank validation rows.
     lists: Lists,
 }
-
-/// The validation rows of users that training knows. They are ranked as the test rows are, by the lists alone, with
-/// train rows as what was met. Training may have been stopped by these rows; nothing else was fitted to them.
-struct Validation {
-    test_users: Vec<TestUser>,
-    seen: Vec<Seen>,
-    config: Protocol,
-    /// Which metric says who ranks best.
-    column: MetricColumn,
-}
-
-impl Validation {
-    /// What there is to rank, or why there is nothing.
-    fn new(ruler: &Ruler<'_>, split: &SplitConfig) -> Result<Result<Self, String>, RunError> {
-        let dataset = &ruler.dataset;
-        let n_users = dataset.catalogue.n_users();
-        let Some(rows) = &dataset.validation else {
-            let why = if split.refit { "`split.refit` adds the validation rows to training" } else { NO_VALIDATION };
-            return Ok(Err(why.to_owned()));
-        };
-        let Some((config, column)) = ruler.config.of_lists(METRICS)? else {
-            return Ok(Err("`evaluate.k` names no length of a list".to_owned()));
-        };
-        let is_known = |test_user: &TestUser| !ruler.known.profile(test_user.user()).is_empty();
-        let test_users: Vec<TestUser> = TestUser::group(rows, n_users).into_iter().filter(is_known).collect();
-        if test_users.is_empty() {
-            return Ok(Err("training knows none of the validation rows' users".to_owned()));
-        }
-        Ok(Ok(Self { test_users, seen: Seen::by_user(n_users, [&dataset.fit]), config, column }))
-    }
-
-    fn measure(&self, ruler: &Ruler<'_>, model: &dyn Recommender) -> Result<Metrics, RunError> {
-        let Self { test_users, seen, config, .. } = self;
-        let Ruler { known, moment, seed, .. } = ruler;
-        let (metrics, held_out) = (METRICS, Ask::AsVisitors);
-        let task = Task { test_users, seen, known, metrics, config, context: moment, seed: *seed, held_out };
-        Ok(evaluate_watched(model, &task, ruler.progress).map_err(stopped)?.metrics)
-    }
-}
-
-const NO_VALIDATION: &str = "the split has no validation part";
 
 /// Reports a request to stop as an interruption, not as a failed evaluation.
 fn stopped(error: EvalError) -> RunError {
@@ -201,6 +162,17 @@ impl<'a> Ruler<'a> {
     /// What each user met before the test, one entry per user of the catalogue.
     pub(crate) fn seen(&self) -> &[Seen] {
         &self.seen
+    }
+
+    /// The validation rows, measured by the lists alone; or why there is nothing to measure.
+    fn validation(&self, split: &SplitConfig) -> Result<Result<Validation, String>, RunError> {
+        let Dataset { validation, fit, .. } = &self.dataset;
+        let chosen = self.config.of_lists(METRICS)?;
+        Ok(Validation::new(validation.as_ref(), fit, &self.known, split, chosen))
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked { known: &self.known, moment: &self.moment, seed: self.seed, progress: self.progress }
     }
 
     /// Measures `recommender`, with the bounds of each metric and the gaps between groups of users.

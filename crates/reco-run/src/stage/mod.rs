@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use reco_core::options::did_you_mean;
-use reco_features::Dataset;
+use reco_features::{Dataset, TrainingData};
 use reco_report::Results;
 use serde_json::Value;
 
@@ -33,6 +33,7 @@ use crate::{Experiment, Outcome, Repetition, RunError, RunProgress, results};
 pub use advice::shell_word;
 pub(crate) use evaluate::{Ruler, USERS, users};
 pub(crate) use repeated::repeated;
+pub(crate) use report::from_notes;
 pub use report::{PAGE, RESULTS};
 
 /// One stage.
@@ -177,6 +178,16 @@ pub(crate) fn ready_dataset(context: &Context<'_>) -> Result<Dataset, RunError> 
     Ok(Dataset::read(&context.at("features"))?)
 }
 
+/// What a choice between models may look at of the data set that the stage `features` left, and the files of that
+/// folder.
+///
+/// # Errors
+/// As [`ready_dataset`].
+pub(crate) fn ready_training(context: &Context<'_>) -> Result<(TrainingData, Digests), RunError> {
+    let (_, files) = features::folder(context)?.ready(context, "features")?;
+    Ok((TrainingData::read(&context.at("features"))?, files))
+}
+
 /// The results of a run of all stages.
 ///
 /// # Errors
@@ -192,6 +203,6 @@ pub(crate) fn own_version() -> BTreeMap<String, String> {
 }
 
 /// What a stage notes of its work, as JSON.
-fn notes(value: &impl serde::Serialize) -> Value {
+pub(crate) fn notes(value: &impl serde::Serialize) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
 }

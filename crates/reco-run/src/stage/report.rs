@@ -375,7 +375,7 @@ fn provenance(context: &Context<'_>, rows: &[ResultRow]) -> Result<Provenance, R
     })
 }
 
-pub(super) fn from_notes<T: DeserializeOwned>(folder: &Path, notes: &Value) -> Result<T, RunError> {
+pub(crate) fn from_notes<T: DeserializeOwned>(folder: &Path, notes: &Value) -> Result<T, RunError> {
     serde_json::from_value(notes.clone()).map_err(|error| json_error(&folder.join(MANIFEST), &error, AGAIN))
 }
 
