@@ -402,7 +402,7 @@ impl Model {
         match who {
             Who::Known(user) => embedding.copy_from_slice(self.users.row(user.index())),
             Who::Visitor { history, .. } => {
-                let met = Seen::new(history.iter().map(|(item, _)| *item).collect());
+                let met = Seen::of(history);
                 let met: Vec<u32> = met.items().iter().map(|item| item.get()).collect();
                 let mut row = vec![0.0; self.items.stride];
                 let scratch = &mut Scratch::new(self.items.stride);
