@@ -15,7 +15,7 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Progress, Query,
+    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Progress, Query,
     Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,10 @@ impl UserEase {
                 if let Some(met) = met.get(row) {
                     for item in met.items() {
                         let users = &users[item.index()];
-                        users.iter().take_while(|user| **user as usize <= row).for_each(|user| sums[*user as usize] += 1.0);
+                        users
+                            .iter()
+                            .take_while(|user| **user as usize <= row)
+                            .for_each(|user| sums[*user as usize] += 1.0);
                     }
                 } else {
                     let own = row - n_users;
@@ -104,7 +107,8 @@ fn met_by(met: &[Seen], n_items: usize) -> Vec<Vec<u32>> {
 
 impl Approach for UserEase {
     const NAME: &'static str = NAME;
-    const ABOUT: &'static str = "lists: what people like you met, and features of items (linear autoencoder over users)";
+    const ABOUT: &'static str =
+        "lists: what people like you met, and features of items (linear autoencoder over users)";
 
     fn check(&self, place: &str) -> Result<(), OptionsError> {
         let Self { reg, dropout, item_features } = *self;
@@ -187,13 +191,7 @@ struct Model {
 }
 
 impl Model {
-    fn new(
-        options: UserEase,
-        weights: Matrix,
-        diagonal: Vec<f64>,
-        met: Vec<Seen>,
-        catalogue: &Arc<Catalogue>,
-    ) -> Self {
+    fn new(options: UserEase, weights: Matrix, diagonal: Vec<f64>, met: Vec<Seen>, catalogue: &Arc<Catalogue>) -> Self {
         let users = met_by(&met, catalogue.n_items());
         Self { options, weights, diagonal, met, users, catalogue: Arc::clone(catalogue) }
     }
@@ -216,7 +214,10 @@ impl Model {
         for (column, (met, diagonal)) in met.iter().zip(&self.diagonal).enumerate().filter(|(_, (met, _))| **met != 0.0)
         {
             let value = met * diagonal;
-            counted.iter_mut().zip(self.weights.row(column)).for_each(|(sum, weight)| *sum -= value * f64::from(*weight));
+            counted
+                .iter_mut()
+                .zip(self.weights.row(column))
+                .for_each(|(sum, weight)| *sum -= value * f64::from(*weight));
             counted[column] += if column < n_users { value } else { value * self.options.item_features };
         }
         counted.into_iter().map(|number| number as f32).collect()
@@ -263,7 +264,10 @@ impl Recommender for Model {
             let own = features.matrix().row(item.index());
             for ((name, x), weight) in features.names().iter().zip(own).zip(&counted[n_users..]) {
                 if *x != 0.0 {
-                    terms.push(Term { cause: Cause::Feature { name: name.clone(), weight: *weight }, effect: x * weight });
+                    terms.push(Term {
+                        cause: Cause::Feature { name: name.clone(), weight: *weight },
+                        effect: x * weight,
+                    });
                 }
             }
             Explanation { score: people + of_features, terms, without: Vec::new() }

@@ -1,15 +1,18 @@
-//! Learns how to order candidates from lists of which some are relevant: learning to rank.
+//! Learns how to join the scores of several models: stacking (Wolpert 1992, "Stacked Generalization").
 //!
-//! [`softmax`] learns a weight for each feature, [`Trees`] learns boosted regression trees; [`standardised`] brings
-//! scores of any scale together first. Does not know who the lists are for, nor what made the features.
+//! Of lists of candidates, some of them relevant, [`softmax`] learns a weight for each feature, and [`Trees`] learns
+//! boosted regression trees; of stars, [`regression`] learns a weight for each prediction. [`standardised`] brings scores
+//! of any scale together first. Does not know who the lists are for, nor what made the features.
 //!
 //! **Invariant**: the same lists in the same order give the same bits, on any number of threads.
 
+mod regression;
 mod softmax;
 mod trees;
 
 use reco_core::Seen;
 
+pub use self::regression::regression;
 pub use self::softmax::softmax;
 pub use self::trees::{TreeOptions, Trees};
 
@@ -35,17 +38,14 @@ pub fn standardised(scores: &mut [f32], met: &Seen) {
     scores.iter_mut().for_each(|score| *score = ((f64::from(*score) - mean) * scale) as f32);
 }
 
-/// The mean NDCG@`k` of `lists`, `[n_candidates, width]` each, ordered by `score`; relevant items that are not among the
-/// candidates are not counted.
-pub fn ndcg(lists: &[List], width: usize, k: usize, score: impl Fn(&[f32]) -> f32) -> f64 {
-    let of_list = |list: &List| {
-        let scores: Vec<f32> = list.features.chunks(width).map(&score).collect();
-        let mut order: Vec<usize> = (0..scores.len()).collect();
-        order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-        let gained = order.iter().take(k).enumerate().filter(|(_, at)| list.relevant.binary_search(at).is_ok());
-        gained.map(|(rank, _)| discount(rank)).sum::<f64>() / best_gain(list.relevant.len(), k)
-    };
-    lists.iter().map(of_list).sum::<f64>() / lists.len().max(1) as f64
+/// The NDCG@`k` of a list whose candidates have these `scores`; relevant items that are not among its candidates are not
+/// counted.
+#[must_use]
+pub fn ndcg(list: &List, scores: &[f32], k: usize) -> f64 {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+    let gained = order.iter().take(k).enumerate().filter(|(_, at)| list.relevant.binary_search(at).is_ok());
+    gained.map(|(rank, _)| discount(rank)).sum::<f64>() / best_gain(list.relevant.len(), k)
 }
 
 /// What a relevant item at a rank from 0 gains.
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn ndcg_by_hand() {
         let list = List { features: vec![3.0, 2.0, 1.0], relevant: vec![1, 2] };
-        let found = ndcg(&[list], 1, 2, |row| row[0]);
+        let found = ndcg(&list, &list.features, 2);
         assert!((found - (1.0 / 3.0_f64.log2()) / (1.0 + 1.0 / 3.0_f64.log2())).abs() < 1e-12, "{found}");
     }
 }

@@ -23,6 +23,8 @@ use crate::error::Interrupted;
 const LEAVES: usize = 15;
 /// Candidates of a leaf, at least.
 const MIN_ROWS: usize = 300;
+/// How much of what a tree finds is added.
+const LEARNING_RATE: f64 = 0.05;
 /// The share of features that a tree looks at.
 const FEATURES: f64 = 0.5;
 /// A pair counts if one of the two is among so many first, and NDCG is that of so many ranks.
@@ -37,8 +39,6 @@ const SAMPLED: usize = 50_000;
 pub struct TreeOptions {
     /// Trees, at most: growing ends where no split helps.
     pub n_trees: usize,
-    /// How much of what a tree finds is added.
-    pub learning_rate: f64,
     /// The seed of the choice of features.
     pub seed: u64,
 }
@@ -64,24 +64,29 @@ struct Node {
 }
 
 impl Trees {
-    /// Grows trees for `lists` whose features are `width` wide.
+    /// Grows trees for `lists` whose features are `width` wide; `base` has a score of each candidate, list after list,
+    /// which the trees are added to.
     ///
     /// # Errors
     /// An interruption.
     pub fn fit(
         lists: &[List],
         width: usize,
+        base: &[f32],
         options: TreeOptions,
         progress: &dyn Progress,
     ) -> Result<Self, FitError> {
         let table = Table::new(lists, width);
-        let mut scores = vec![0.0; table.n_rows];
+        let mut scores: Vec<f64> = base.iter().map(|score| f64::from(*score)).collect();
+        assert_eq!(scores.len(), table.n_rows, "one score for each candidate");
         let mut slopes = vec![Slope::default(); table.n_rows];
         let n_features = ((width as f64 * FEATURES).ceil() as usize).min(width);
+        let longest = table.starts.windows(2).map(|list| list[1] - list[0]).max().unwrap_or(0);
+        let discounts: Vec<f64> = (0..longest).map(discount).collect();
         let mut trees = Vec::new();
         for number in 0..options.n_trees {
             Interrupted::ask(progress)?;
-            derive(lists, &table.starts, &scores, &mut slopes);
+            derive(lists, &table.starts, &discounts, &scores, &mut slopes);
             let mut draws = Draws::new(options.seed, TABLE, number as u32);
             let mut features: Vec<usize> = (0..width).collect();
             for at in 0..n_features {
@@ -90,7 +95,7 @@ impl Trees {
             }
             features.truncate(n_features);
             features.sort_unstable();
-            let (tree, rows) = table.grow(&features, &slopes, options.learning_rate);
+            let (tree, rows) = table.grow(&features, &slopes);
             if tree.nodes.is_empty() {
                 break;
             }
@@ -207,8 +212,9 @@ struct Slope {
     curvature: f64,
 }
 
-/// Writes the derivatives for all candidates, list by list; each list begins at one of `starts`.
-fn derive(lists: &[List], starts: &[usize], scores: &[f64], slopes: &mut [Slope]) {
+/// Writes the derivatives for all candidates, list by list; each list begins at one of `starts`. `discounts` has what a
+/// relevant item gains at each rank.
+fn derive(lists: &[List], starts: &[usize], discounts: &[f64], scores: &[f64], slopes: &mut [Slope]) {
     let mut rest = slopes;
     let mut work = Vec::with_capacity(lists.len());
     for (list, range) in lists.iter().zip(starts.windows(2)) {
@@ -237,7 +243,7 @@ fn derive(lists: &[List], starts: &[usize], scores: &[f64], slopes: &mut [Slope]
                         continue;
                     }
                     let gap = scores[good] - scores[other];
-                    let mut change = (discount(rank) - discount(other_rank)).abs() * best;
+                    let mut change = (discounts[rank] - discounts[other_rank]).abs() * best;
                     if spread {
                         change /= 0.01 + gap.abs();
                     }
@@ -323,7 +329,7 @@ impl Table {
     }
 
     /// A tree over these features, and the rows of each of its leaves.
-    fn grow(&self, features: &[usize], slopes: &[Slope], learning_rate: f64) -> (Tree, Vec<Vec<u32>>) {
+    fn grow(&self, features: &[usize], slopes: &[Slope]) -> (Tree, Vec<Vec<u32>>) {
         let mut order: Vec<u32> = (0..self.n_rows as u32).collect();
         let mut nodes: Vec<Node> = Vec::new();
         let mut leaves = vec![self.leaf(&order, 0..self.n_rows, features, slopes, None)];
@@ -367,7 +373,7 @@ impl Table {
             leaves[at] = first;
             leaves.push(second);
         }
-        let value = |leaf: &Leaf| (learning_rate * leaf.total.down / leaf.total.curvature.max(TINY)) as f32;
+        let value = |leaf: &Leaf| (LEARNING_RATE * leaf.total.down / leaf.total.curvature.max(TINY)) as f32;
         let values = leaves.iter().map(value).collect();
         let rows = leaves.iter().map(|leaf| order[leaf.rows.clone()].to_vec()).collect();
         (Tree { nodes, leaves: values }, rows)
@@ -461,7 +467,8 @@ impl Leaf {
 fn bounds_of(mut values: Vec<f32>) -> Vec<f32> {
     values.sort_unstable_by(f32::total_cmp);
     let n = values.len();
-    let mut bounds: Vec<f32> = (1..=BINS).filter_map(|bin| values.get((n * bin / (BINS + 1)).saturating_sub(1))).copied().collect();
+    let mut bounds: Vec<f32> =
+        (1..=BINS).filter_map(|bin| values.get((n * bin / (BINS + 1)).saturating_sub(1))).copied().collect();
     let mut different = values.clone();
     different.dedup();
     if different.len() <= BINS {
@@ -477,10 +484,11 @@ fn bounds_of(mut values: Vec<f32>) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{ndcg, softmax};
     use super::*;
     use reco_core::{Silent, Train};
 
-    const OPTIONS: TreeOptions = TreeOptions { n_trees: 20, learning_rate: 0.1, seed: 3 };
+    const OPTIONS: TreeOptions = TreeOptions { n_trees: 40, seed: 3 };
 
     /// Lists of ten candidates with three features: the one relevant candidate has a first feature near 0.5, so that no
     /// weight of it puts that candidate first; the others say nothing.
@@ -497,15 +505,23 @@ mod tests {
         (0..400).map(list).collect()
     }
 
+    fn fit(lists: &[List]) -> Trees {
+        let n_rows = lists.iter().map(|list| list.features.len() / 3).sum();
+        Trees::fit(lists, 3, &vec![0.0; n_rows], OPTIONS, &Silent).unwrap()
+    }
+
     #[test]
     fn trees_find_what_no_weight_can_say() {
         let lists = lists();
-        let trees = Trees::fit(&lists, 3, OPTIONS, &Silent).unwrap();
-        let found = super::super::ndcg(&lists, 3, 10, |row| trees.score(row));
+        let trees = fit(&lists);
+        let measured = |score: &dyn Fn(&[f32]) -> f32| {
+            let of = |list: &List| ndcg(list, &list.features.chunks(3).map(score).collect::<Vec<_>>(), 10);
+            lists.iter().map(of).sum::<f64>() / lists.len() as f64
+        };
+        let found = measured(&|row| trees.score(row));
         assert!(found > 0.99, "{found}");
-        let weights = super::super::softmax(&lists, 3, 3, 0.001);
-        let linear =
-            super::super::ndcg(&lists, 3, 10, |row| row.iter().zip(&weights).map(|(x, w)| x * *w as f32).sum());
+        let weights = softmax(&lists, 3, &[0.0; 3], 0.001);
+        let linear = measured(&|row| row.iter().zip(&weights).map(|(x, weight)| x * *weight as f32).sum());
         assert!(linear < 0.6, "{linear}");
     }
 
@@ -515,7 +531,7 @@ mod tests {
         // one half, as both score 0.
         let list = List { features: vec![0.0, 0.0], relevant: vec![1] };
         let mut slopes = vec![Slope::default(); 2];
-        derive(&[list], &[0, 2], &[0.0, 0.0], &mut slopes);
+        derive(&[list], &[0, 2], &[discount(0), discount(1)], &[0.0, 0.0], &mut slopes);
         let change = 1.0 - 1.0 / 3.0_f64.log2();
         let scale = (1.0 + change).log2() / change;
         assert!((slopes[1].down - 0.5 * change * scale).abs() < 1e-12, "{slopes:?}");
@@ -526,7 +542,7 @@ mod tests {
     #[test]
     fn leaves_are_as_large_as_they_must_be() {
         let few: Vec<List> = lists().into_iter().take(59).collect();
-        assert!(Trees::fit(&few, 3, OPTIONS, &Silent).unwrap().is_empty());
+        assert!(fit(&few).is_empty());
         let table = Table::new(&lists(), 3);
         assert!(table.bounds[2].is_empty() && table.bounds[0].len() == BINS, "{:?}", table.bounds[0].len());
         assert_eq!(bounds_of(vec![2.0, 1.0, 2.0, 3.0]), [1.0, 2.0]);
@@ -534,11 +550,11 @@ mod tests {
 
     #[test]
     fn the_same_trees_come_back_and_damaged_ones_do_not() {
-        let trees = Trees::fit(&lists(), 3, OPTIONS, &Silent).unwrap();
+        let trees = fit(&lists());
         let catalogue = Train::from_events([(0, 0)]).unwrap().catalogue;
         let weights = || trees.save(Weights::new("x", &catalogue));
         assert_eq!(Trees::load(&mut weights(), 3).unwrap(), trees);
-        assert_eq!(Trees::fit(&lists(), 3, OPTIONS, &Silent).unwrap(), trees);
+        assert_eq!(fit(&lists()), trees);
         let refused = |mut weights: Weights| Trees::load(&mut weights, 3).err().unwrap().to_string();
         assert!(Trees::load(&mut weights(), 1).err().unwrap().to_string().contains("no trees over the features"));
         let n = trees.0.iter().map(|tree| tree.nodes.len()).sum::<usize>();
