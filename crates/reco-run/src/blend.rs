@@ -336,8 +336,32 @@ mod tests {
 
     #[test]
     fn it_conforms() {
-        let options = json!({ "parts": ["ease", "popularity"], "n_folds": 2 });
-        check(&Suite { entry: &ENTRY, options, personal: Some(Feedback::Events), device: DeviceChoice::Cpu });
+        let hint = json!({ "name": "popular", "kind": "popularity", "options": {} });
+        for options in [
+            json!({ "parts": ["ease", "popularity"], "n_folds": 2 }),
+            // Enough candidates for trees.
+            json!({ "parts": ["ease"], "hints": [hint], "n_folds": 8, "n_trees": 5 }),
+        ] {
+            check(&Suite { entry: &ENTRY, options, personal: Some(Feedback::Events), device: DeviceChoice::Cpu });
+        }
+    }
+
+    #[test]
+    fn trees_look_at_hints_and_have_a_term_of_their_own() {
+        let train = checkerboard(20, Feedback::Events).train;
+        let options = json!({ "parts": ["ease"], "hints": ["popularity"], "n_folds": 8, "n_trees": 5 });
+        let Mix::Lists { weights, trees } = lesson(&options, &train, |lesson| lesson.lists()) else { panic!("lists") };
+        assert_eq!((weights.len(), trees.len()), (2, 5));
+        let fitted = Blend::new(&options).unwrap().fit(&train, &RUN).unwrap();
+        let who = Who::Known(train.catalogue.users.at(0).unwrap());
+        let query = Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+        let items: Vec<ItemIdx> = train.catalogue.items.indices().take(2).collect();
+        let explained = fitted.explain(&query, &items).unwrap().unwrap();
+        let names = explained[0].terms.iter().map(|term| match &term.cause {
+            Cause::Part { name } => name.as_str(),
+            other => panic!("{other:?}"),
+        });
+        assert!(names.eq(["ease", "popularity", "trees"]));
     }
 
     #[test]
@@ -421,6 +445,7 @@ mod tests {
         assert!(refused(json!({ "parts": ["blend"] })).contains("no approach `blend`"));
         assert!(refused(json!({ "parts": [] })).contains("`parts` is empty"));
         assert!(refused(json!({ "held_out": 0.5, "n_folds": 4 })).contains("`held_out` is `0.5` and `n_folds` is `4`"));
+        assert!(refused(json!({ "hints": ["ease"] })).contains("`hints` are named and `n_folds` is `0`"));
         assert!(refused(json!({ "reg": -1 })).contains("`reg` is `-1`"));
     }
 }

@@ -64,21 +64,13 @@ struct Node {
 }
 
 impl Trees {
-    /// Grows trees for `lists` whose features are `width` wide; `base` has a score of each candidate, list after list,
-    /// which the trees are added to.
+    /// Grows trees for `lists` whose features are `width` wide.
     ///
     /// # Errors
     /// An interruption.
-    pub fn fit(
-        lists: &[List],
-        width: usize,
-        base: &[f32],
-        options: TreeOptions,
-        progress: &dyn Progress,
-    ) -> Result<Self, FitError> {
+    pub fn fit(lists: &[List], width: usize, options: TreeOptions, progress: &dyn Progress) -> Result<Self, FitError> {
         let table = Table::new(lists, width);
-        let mut scores: Vec<f64> = base.iter().map(|score| f64::from(*score)).collect();
-        assert_eq!(scores.len(), table.n_rows, "one score for each candidate");
+        let mut scores = vec![0.0; table.n_rows];
         let mut slopes = vec![Slope::default(); table.n_rows];
         let n_features = ((width as f64 * FEATURES).ceil() as usize).min(width);
         let longest = table.starts.windows(2).map(|list| list[1] - list[0]).max().unwrap_or(0);
@@ -506,8 +498,7 @@ mod tests {
     }
 
     fn fit(lists: &[List]) -> Trees {
-        let n_rows = lists.iter().map(|list| list.features.len() / 3).sum();
-        Trees::fit(lists, 3, &vec![0.0; n_rows], OPTIONS, &Silent).unwrap()
+        Trees::fit(lists, 3, OPTIONS, &Silent).unwrap()
     }
 
     #[test]

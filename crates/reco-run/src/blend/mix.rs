@@ -24,7 +24,7 @@ const K: usize = 10;
 /// How scores are joined.
 #[derive(Debug)]
 pub(super) enum Mix {
-    /// Standard scores, weighed, with what trees add for the candidates.
+    /// Standard scores, weighed, and trees; both are brought to a deviation of 1 over the candidates, and added.
     Lists { weights: Vec<f64>, trees: Trees },
     /// Stars, weighed, with what is added to all.
     Stars { added: f64, weights: Vec<f64> },
@@ -57,10 +57,8 @@ impl Lesson<'_> {
         });
         let equal = softmax(&sums.collect::<Vec<_>>(), 1, &[1.0], 0.0)[0];
         let weights = softmax(&lists, width, &prior(equal), self.options.reg);
-        let base: Vec<f32> =
-            lists.iter().flat_map(|list| list.features.chunks(width)).map(|row| weighed(row, &weights)).collect();
         let options = TreeOptions { n_trees: self.options.n_trees, seed: self.run.seed };
-        let trees = Trees::fit(&lists, width, &base, options, self.run.progress)?;
+        let trees = Trees::fit(&lists, width, options, self.run.progress)?;
         self.run.progress.note(&self.worth(&lists, &weights, &trees));
         Ok(Mix::Lists { weights, trees })
     }
@@ -177,7 +175,10 @@ impl Lesson<'_> {
                     let mean = column().map(|at| list.features[at]).sum::<f32>() / column().count() as f32;
                     column().for_each(|at| features[at] = mean);
                 }
-                let joined = features.chunks(width).map(|row| weighed(row, weights) + trees.score(row));
+                let linear: Vec<f32> = features.chunks(width).map(|row| weighed(row, weights)).collect();
+                let of_trees: Vec<f32> = features.chunks(width).map(|row| trees.score(row)).collect();
+                let (scale, scale_of_trees) = (per_deviation(&linear), per_deviation(&of_trees));
+                let joined = linear.iter().zip(&of_trees).map(|(a, b)| a * scale + b * scale_of_trees);
                 ndcg(list, &joined.collect::<Vec<_>>(), K)
             };
             lists.iter().map(of).sum::<f64>() / lists.len() as f64
@@ -206,9 +207,13 @@ impl Mix {
                 let features = evidence.features(&candidates);
                 let found: Vec<f32> =
                     features.chunks(Evidence::width(weights.len())).map(|row| trees.score(row)).collect();
+                let sum = |item: &usize| added.iter().map(|scores| scores[*item]).sum::<f32>();
+                let linear: Vec<f32> = candidates.iter().map(sum).collect();
+                let (scale, scale_of_trees) = (per_deviation(&linear), per_deviation(&found));
+                added.iter_mut().flatten().for_each(|score| *score *= scale);
                 let worst = found.iter().copied().reduce(f32::min).unwrap_or(0.0);
-                let mut of_trees = vec![worst; added.first().map_or(0, Vec::len)];
-                candidates.iter().zip(&found).for_each(|(item, found)| of_trees[*item] = *found);
+                let mut of_trees = vec![worst * scale_of_trees; added.first().map_or(0, Vec::len)];
+                candidates.iter().zip(&found).for_each(|(item, found)| of_trees[*item] = found * scale_of_trees);
                 added.push(of_trees);
             }
             _ => {}
@@ -252,6 +257,15 @@ const ADDED: &str = "parts.added";
 /// The sum of the first features, weighed.
 fn weighed(features: &[f32], weights: &[f64]) -> f32 {
     features.iter().zip(weights).map(|(x, weight)| x * *weight as f32).sum()
+}
+
+/// The reciprocal of the deviation of `values`; 0 where they are all alike.
+fn per_deviation(values: &[f32]) -> f32 {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / n;
+    let square = |value: &f32| (f64::from(*value) - mean) * (f64::from(*value) - mean);
+    let deviation = (values.iter().map(square).sum::<f64>() / n).sqrt();
+    if deviation > 0.0 { (1.0 / deviation) as f32 } else { 0.0 }
 }
 
 fn failed(error: ScoreError) -> FitError {
