@@ -203,7 +203,7 @@ impl Model {
                 (self.met[user.index()].clone(), row.iter().copied().enumerate().collect())
             }
             Who::Visitor { history, profile } => {
-                let met = Seen::new(history.iter().map(|(item, _)| *item).collect());
+                let met = Seen::of(history);
                 (met, profile.stated(&self.catalogue)?.attributes)
             }
         };

@@ -19,6 +19,7 @@
 
 mod baseline;
 mod bayesian_fm;
+mod cholesky;
 mod clusters;
 mod ease;
 mod error;
@@ -33,10 +34,13 @@ mod profile;
 mod random;
 mod rating_matrix;
 mod similarity;
+pub mod stacking;
 mod svd;
 mod svdpp;
 mod terms;
 mod top_rated;
+mod trending;
+mod user_ease;
 mod user_knn;
 mod user_mean;
 
@@ -58,6 +62,8 @@ pub use crate::similarity::Similarity;
 pub use crate::svd::Svd;
 pub use crate::svdpp::SvdPlusPlus;
 pub use crate::top_rated::TopRated;
+pub use crate::trending::Trending;
+pub use crate::user_ease::UserEase;
 pub use crate::user_knn::UserKnn;
 pub use crate::user_mean::UserMean;
 
@@ -65,6 +71,7 @@ pub use crate::user_mean::UserMean;
 pub static APPROACHES: &[ApproachEntry] = &[
     ApproachEntry::of::<Random>(),
     ApproachEntry::of::<Popularity>(),
+    ApproachEntry::of::<Trending>(),
     ApproachEntry::of::<UserMean>(),
     ApproachEntry::of::<TopRated>(),
     ApproachEntry::of::<ProfileBased>(),
@@ -76,5 +83,6 @@ pub static APPROACHES: &[ApproachEntry] = &[
     ApproachEntry::of::<BayesianFm>(),
     ApproachEntry::of::<Clusters>(),
     ApproachEntry::of::<Ease>(),
+    ApproachEntry::of::<UserEase>(),
     ApproachEntry::of::<Ials>(),
 ];

@@ -15,7 +15,7 @@ fn every_approach_conforms() {
     for entry in APPROACHES {
         let personal = match entry.name {
             // They learn no personal taste.
-            "random" | "popularity" | "user-mean" | "top-rated" | "profile" | "baseline" => None,
+            "random" | "popularity" | "trending" | "user-mean" | "top-rated" | "profile" | "baseline" => None,
             // They learn from stars.
             "user-knn" | "item-knn" | "svd" | "svdpp" | "bayesian-fm" | "clusters" => Some(Feedback::Stars),
             _ => Some(Feedback::Events),

@@ -272,7 +272,7 @@ impl Model {
             };
             history.push((row, target));
         }
-        let seen = Seen::new(history.iter().map(|(item, _)| *item).collect());
+        let seen = Seen::of(&history);
         Ok(Found::Visitor { history, seen, profile, met })
     }
 

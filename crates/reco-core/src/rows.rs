@@ -300,6 +300,11 @@ impl Seen {
         Self(items)
     }
 
+    /// What a visitor's history names.
+    pub fn of(history: &[(ItemIdx, Target)]) -> Self {
+        Self::new(history.iter().map(|(item, _)| *item).collect())
+    }
+
     /// What each user met in `parts`: one entry per user of the catalogue.
     pub fn by_user<'a>(n_users: usize, parts: impl IntoIterator<Item = &'a Interactions>) -> Vec<Self> {
         let mut seen = vec![Vec::new(); n_users];

@@ -1,30 +1,31 @@
-//! The approach `blend`: scores of other approaches, added up alike, or weighed by a ranker that is learned on inner
-//! folds of the training rows (stacking: Wolpert 1992; Breiman 1996).
+//! The approach `blend`: scores of other approaches, added up alike, or joined by what is learned on inner folds of the
+//! training rows (stacking: Wolpert 1992; Breiman 1996).
 //!
 //! A part's scores of a user are centred and divided by their deviation over the items that the user has not met, so
-//! that parts of any scale add up. To learn the weights, some of each user's training rows are held out, several times
-//! over; the parts are fitted to the others, and `ranker.rs` learns which weights put what was held out first, among
-//! the items that all parts together put first. Then the parts are fitted to all training rows. Does not know the
-//! approaches that it blends.
+//! that parts of any scale add up. `mix.rs` learns weights and trees that put first what was held out, among the items
+//! that all parts together put first; where all parts predict stars, it learns a linear mean of them instead. A fit
+//! costs `n_folds` + 1 fits of each part; an answer one of each part, and of each tree for `n_candidates` items. Does
+//! not know the approaches that it blends.
 //!
-//! **Invariant**: weights follow from training rows alone; the score of an item does not depend on the other
-//! candidates.
+//! **Invariant**: what is learned follows from training rows alone; the score of an item does not depend on the other
+//! candidates, nor on who else is asked about.
 
-mod ranker;
+mod evidence;
+mod mix;
 
 use std::sync::Arc;
 
 use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError};
-use reco_core::random::keyed_hash;
 use reco_core::{
     AnyApproach, ApproachEntry, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Query,
-    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Trained, Weights, Who,
+    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Trained, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::ranker::List;
+use self::evidence::Evidence;
+use self::mix::{LISTS, Lesson, Mix};
 use crate::part::{self, Part};
 
 /// Its name in the registry.
@@ -32,57 +33,70 @@ pub(crate) const NAME: &str = "blend";
 
 pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
     name: NAME,
-    about: "lists: scores of other approaches, added up or weighed by held-out training rows",
+    about: "scores of other approaches, added up or joined by what held-out training rows teach",
     defaults: || Blend::new(&json!({})).expect("its own defaults name approaches of the registry").options(),
     configure: |given| Ok(Box::new(Blend::new(given)?)),
 };
 
-/// The tensor of the weights of parts.
-const WEIGHTS: &str = "parts.weight";
-
 /// The options; each approach is named as in the experiment, or as in the registry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct BlendOptions {
-    /// The approaches whose scores are blended.
+    /// The approaches whose scores are blended; what all of them together put first is ranked by what is learned.
     parts: Vec<Part>,
-    /// How often training rows are held out to learn the weights: each time other rows. 0, the default, weighs all
-    /// parts alike: with two parts, learned weights ranked no better on MovieLens 100K.
+    /// Approaches whose scores what is learned looks at besides; none without `n_folds`.
+    hints: Vec<Part>,
+    /// How often training rows are held out to learn how parts are joined: each time other rows. 0, the default, adds
+    /// all parts up alike: with two parts, learned weights ranked no better on MovieLens 100K.
     n_folds: usize,
     /// The share of each user's training rows that is held out each time.
     held_out: f64,
-    /// How many items, those that all parts together put first, are ranked to learn the weights.
+    /// How many items, those that all parts together put first, are ranked by what is learned.
     n_candidates: usize,
     /// Regularisation of the weights.
     reg: f64,
+    /// How many trees are learned beside the weights; 0 for weights alone.
+    n_trees: usize,
 }
 
 impl Default for BlendOptions {
     fn default() -> Self {
         Self {
             parts: ["ease", "ials"].map(|name| Part::from(name.to_owned())).to_vec(),
+            hints: Vec::new(),
             n_folds: 0,
             held_out: 0.125,
             n_candidates: 120,
             reg: 0.003,
+            n_trees: 150,
         }
     }
 }
 
 /// Replaces the names of parts in `given` by the experiment's approaches, `(name, kind, options)`.
 pub(crate) fn resolve(given: &mut Value, siblings: &[(&str, &str, Value)]) {
-    let defaults = json!(BlendOptions::default().parts);
-    let parts = given.get("parts").unwrap_or(&defaults).as_array().cloned();
-    if let (Some(mut parts), Some(given)) = (parts, given.as_object_mut()) {
-        for part in &mut parts {
-            *part = part::resolve(part, siblings).unwrap_or_else(|| part.take());
+    let defaults = json!(BlendOptions::default());
+    for key in ["parts", "hints"] {
+        let parts = given.get(key).unwrap_or(&defaults[key]).as_array().cloned();
+        if let (Some(mut parts), Some(given)) = (parts, given.as_object_mut()) {
+            for part in &mut parts {
+                *part = part::resolve(part, siblings).unwrap_or_else(|| part.take());
+            }
+            given.insert(key.to_owned(), parts.into());
         }
-        given.insert("parts".to_owned(), parts.into());
+    }
+}
+
+impl BlendOptions {
+    /// Parts, then hints.
+    fn all(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().chain(&self.hints)
     }
 }
 
 /// The configured blend.
 struct Blend {
     options: BlendOptions,
+    /// One for each of [`BlendOptions::all`].
     parts: Vec<Box<dyn AnyApproach>>,
 }
 
@@ -104,102 +118,16 @@ impl Blend {
             let reason = format!("`held_out` is `{share}` and `n_folds` is `{n}`");
             return Err(refuse(format!("{reason}\nhint: a share above 0, of which all folds together are at most 1")));
         }
-        let parts = options.parts.iter_mut().map(|part| part.configure(&format!("{place}.parts")));
+        if options.n_folds == 0 && !options.hints.is_empty() {
+            let reason =
+                "`hints` are named and `n_folds` is `0`, so that nothing learns from them\nhint: set `n_folds` to 4";
+            return Err(refuse(reason.to_owned()));
+        }
+        let parts = options.parts.iter_mut().chain(&mut options.hints);
+        let parts = parts.map(|part| part.configure(&format!("{place}.parts")));
         let parts = parts.collect::<Result<_, _>>()?;
         Ok(Self { options, parts })
     }
-
-    /// Learns the weights of the parts from what is held out of `train`.
-    fn weights(&self, train: &Train, run: &Run<'_>) -> Result<Vec<f64>, FitError> {
-        let BlendOptions { n_folds, held_out, n_candidates, reg, .. } = self.options;
-        let catalogue = &train.catalogue;
-        let mut lists: Vec<List> = Vec::new();
-        for fold in 0..n_folds {
-            let (kept, held) = divided(train, run.seed, fold, held_out);
-            let inner = Train { fit: train.fit.select(&kept), ..train.clone() };
-            if held.is_empty() || inner.fit.is_empty() {
-                continue;
-            }
-            let parts = self.parts.iter().map(|part| part.fit(&inner, run)).collect::<Result<Vec<_>, _>>()?;
-            let met = Seen::by_user(catalogue.n_users(), [&inner.fit]);
-            let mut asked = vec![Vec::new(); catalogue.n_users()];
-            for row in held {
-                asked[train.fit.users()[row].index()].push(train.fit.items()[row]);
-            }
-            for (user, asked) in catalogue.users.indices().zip(asked).filter(|(_, asked)| !asked.is_empty()) {
-                let met = &met[user.index()];
-                let query = Query { who: Who::Known(user), context: &[], candidates: Candidates::AllExcept(met) };
-                let features = standardised(&parts, &query, met, catalogue);
-                let features = features.map_err(|error| FitError::Other(error.into()))?;
-                lists.extend(list(&features, met, &Seen::new(asked), n_candidates, catalogue));
-            }
-        }
-        // Nothing says which part is better than another.
-        if lists.is_empty() {
-            return Ok(vec![1.0; self.parts.len()]);
-        }
-        Ok(ranker::fit(&lists, self.parts.len(), reg))
-    }
-}
-
-/// The rows of `train` that are kept and those that are held out in `fold`: of each user's rows, in the order of their
-/// draws, other ones each time.
-fn divided(train: &Train, seed: u64, fold: usize, held_out: f64) -> (Vec<usize>, Vec<usize>) {
-    let Catalogue { users, items, .. } = &*train.catalogue;
-    let mut by_user = vec![Vec::new(); users.len()];
-    for (row, (user, item)) in train.fit.users().iter().zip(train.fit.items()).enumerate() {
-        by_user[user.index()].push((keyed_hash(seed, users.id(*user), items.id(*item)), row));
-    }
-    let (mut kept, mut held) = (Vec::new(), Vec::new());
-    for mut rows in by_user {
-        rows.sort_unstable();
-        let end = |folds: usize| (rows.len() as f64 * held_out * folds as f64) as usize;
-        let range = end(fold)..end(fold + 1);
-        for (at, (_, row)) in rows.iter().enumerate() {
-            if range.contains(&at) { held.push(*row) } else { kept.push(*row) }
-        }
-    }
-    kept.sort_unstable();
-    (kept, held)
-}
-
-/// The scores of each part for the whole catalogue, centred and divided by their deviation over the items outside
-/// `met`.
-fn standardised(
-    parts: &[Box<dyn Fitted>],
-    query: &Query<'_>,
-    met: &Seen,
-    catalogue: &Catalogue,
-) -> Result<Vec<Vec<f32>>, ScoreError> {
-    let query = Query { candidates: Candidates::AllExcept(met), ..*query };
-    let mut scores = Scores::new();
-    let mut all = Vec::with_capacity(parts.len());
-    for part in parts {
-        part.score(&[query], &mut scores)?;
-        let row = scores.row(0);
-        let unmet =
-            || catalogue.items.indices().filter(|item| !met.contains(*item)).map(|item| f64::from(row[item.index()]));
-        let n = unmet().count().max(1) as f64;
-        let mean = unmet().sum::<f64>() / n;
-        let deviation = (unmet().map(|score| (score - mean) * (score - mean)).sum::<f64>() / n).sqrt();
-        // A part that scores all items alike says nothing.
-        let scale = if deviation > 0.0 { 1.0 / deviation } else { 0.0 };
-        all.push(row.iter().map(|score| ((f64::from(*score) - mean) * scale) as f32).collect());
-    }
-    Ok(all)
-}
-
-/// The `n` items outside `met` that the sum of `features` puts first, with which of them are in `held`; `None` if none
-/// is.
-fn list(features: &[Vec<f32>], met: &Seen, held: &Seen, n: usize, catalogue: &Catalogue) -> Option<List> {
-    let sum = |item: &ItemIdx| features.iter().map(|scores| scores[item.index()]).sum::<f32>();
-    let mut items: Vec<(f32, ItemIdx)> =
-        catalogue.items.indices().filter(|item| !met.contains(*item)).map(|item| (sum(&item), item)).collect();
-    items.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    items.truncate(n);
-    let relevant: Vec<usize> = (0..items.len()).filter(|at| held.contains(items[*at].1)).collect();
-    let features = items.iter().flat_map(|(_, item)| features.iter().map(|scores| scores[item.index()])).collect();
-    (!relevant.is_empty()).then_some(List { features, relevant })
 }
 
 impl AnyApproach for Blend {
@@ -212,7 +140,11 @@ impl AnyApproach for Blend {
     }
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
-        self.parts.iter().fold(Need::default(), |need, part| need.with(part.memory(catalogue)))
+        let BlendOptions { n_folds, n_candidates, .. } = self.options;
+        let n_lists = LISTS.min(catalogue.n_users().saturating_mul(n_folds));
+        let shape = [n_lists, n_candidates.min(catalogue.n_items()), Evidence::width(self.parts.len())];
+        let need = self.parts.iter().fold(Need::default(), |need, part| need.with(part.memory(catalogue)));
+        need.and("candidates of held-out rows", &shape, 6)
     }
 
     fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
@@ -228,29 +160,36 @@ impl AnyApproach for Blend {
     }
 
     fn parts(&self) -> Vec<(&str, &Value)> {
-        self.options.parts.iter().map(|part| (part.kind.as_str(), &part.options)).collect()
+        self.options.all().map(|part| (part.kind.as_str(), &part.options)).collect()
     }
 
     fn fit_with(&self, train: &Train, run: &Run<'_>, trained: Trained<'_>) -> Result<Box<dyn Fitted>, FitError> {
-        let weights = self.weights(train, run)?;
-        let parts = self.options.parts.iter().zip(&self.parts);
+        let parts = self.options.all().zip(&self.parts);
         let parts = parts.map(|(part, approach)| part.fit(approach.as_ref(), train, run, trained));
+        let parts: Vec<Box<dyn Fitted>> = parts.collect::<Result<_, _>>()?;
+        let lesson = Lesson { approaches: &self.parts, options: &self.options, train, run };
+        let mix = if are_stars(&parts) { lesson.stars()? } else { lesson.lists()? };
         let met = Seen::by_user(train.catalogue.n_users(), [&train.fit]);
-        let (parts, catalogue) = (parts.collect::<Result<_, _>>()?, Arc::clone(&train.catalogue));
-        Ok(Box::new(FittedBlend { options: self.options.clone(), parts, weights, met, catalogue }))
+        let catalogue = Arc::clone(&train.catalogue);
+        Ok(Box::new(FittedBlend { options: self.options.clone(), parts, mix, met, catalogue }))
     }
 
     fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
         weights.read(NAME, catalogue, |from| {
-            let weights = from.take(WEIGHTS, &[self.parts.len()])?;
-            let met = Seen::load(from, catalogue)?;
             let parts = self.parts.iter().enumerate();
             let parts = parts.map(|(at, part)| part::load(part.as_ref(), from.take_part(&slot(at)), catalogue, run));
-            let (parts, catalogue) = (parts.collect::<Result<_, _>>()?, Arc::clone(catalogue));
-            let fitted = FittedBlend { options: self.options.clone(), parts, weights, met, catalogue };
+            let parts: Vec<Box<dyn Fitted>> = parts.collect::<Result<_, _>>()?;
+            let mix = Mix::load(from, parts.len(), are_stars(&parts))?;
+            let (met, catalogue) = (Seen::load(from, catalogue)?, Arc::clone(catalogue));
+            let fitted = FittedBlend { options: self.options.clone(), parts, mix, met, catalogue };
             Ok(Box::new(fitted) as Box<dyn Fitted>)
         })
     }
+}
+
+/// Whether all parts predict stars, so that their mean does.
+fn are_stars(parts: &[Box<dyn Fitted>]) -> bool {
+    parts.iter().all(|part| part.score_kind() == ScoreKind::Stars)
 }
 
 /// What the names of a part's tensors begin with.
@@ -258,39 +197,63 @@ fn slot(at: usize) -> String {
     format!("parts.{at}")
 }
 
-/// The trained parts and their weights.
+/// The trained parts, and how they are joined.
 struct FittedBlend {
     options: BlendOptions,
     parts: Vec<Box<dyn Fitted>>,
-    /// One per part.
-    weights: Vec<f64>,
+    mix: Mix,
     /// What each user met in training.
     met: Vec<Seen>,
     catalogue: Arc<Catalogue>,
 }
 
 impl FittedBlend {
-    /// What each part adds to the score of each item of the catalogue.
-    fn added(&self, query: &Query<'_>) -> Result<Vec<Vec<f32>>, ScoreError> {
-        let own;
-        let met = match query.who {
-            Who::Known(user) => &self.met[user.index()],
-            Who::Visitor { history, .. } => {
-                own = Seen::new(history.iter().map(|(item, _)| *item).collect());
-                &own
-            }
+    /// What the asker of each query has met.
+    fn met(&self, queries: &[Query<'_>]) -> Vec<Seen> {
+        let met = |query: &Query<'_>| match query.who {
+            Who::Known(user) => self.met[user.index()].clone(),
+            Who::Visitor { history, .. } => Seen::of(history),
         };
-        let mut added = standardised(&self.parts, query, met, &self.catalogue)?;
-        for (scores, weight) in added.iter_mut().zip(&self.weights) {
-            scores.iter_mut().for_each(|score| *score *= *weight as f32);
+        queries.iter().map(met).collect()
+    }
+
+    /// The mean of stars, on their scale, and what each part adds to it: its weight times what it predicts.
+    fn mean(&self, added: f64, weights: &[f64], predicted: &[f32]) -> f32 {
+        let sum = predicted.iter().zip(weights).map(|(stars, weight)| f64::from(*stars) * weight).sum::<f64>();
+        self.catalogue.scale.clamp((added + sum) as f32)
+    }
+
+    /// Answers of parts that predict stars.
+    fn stars(&self, added: f64, weights: &[f64], queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        let mut of_parts = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let mut scores = Scores::new();
+            part.score(queries, &mut scores)?;
+            of_parts.push(scores);
         }
-        Ok(added)
+        for (row, out) in out.rows_mut().enumerate() {
+            for (at, out) in out.iter_mut().enumerate() {
+                let predicted: Vec<f32> = of_parts.iter().map(|scores| scores.row(row)[at]).collect();
+                *out = self.mean(added, weights, &predicted);
+            }
+        }
+        Ok(())
+    }
+
+    /// A term for each part, given what it adds.
+    fn terms(&self, added: impl Iterator<Item = f32>) -> Vec<Term> {
+        let names = self.options.all().map(|part| part.name.as_str()).chain(["trees"]);
+        let term = |(name, effect): (&str, f32)| Term { cause: Cause::Part { name: name.to_owned() }, effect };
+        names.zip(added).map(term).collect()
     }
 }
 
 impl Recommender for FittedBlend {
     fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
+        match self.mix {
+            Mix::Lists { .. } => ScoreKind::Order,
+            Mix::Stars { .. } => ScoreKind::Stars,
+        }
     }
 
     fn catalogue(&self) -> &Arc<Catalogue> {
@@ -298,26 +261,54 @@ impl Recommender for FittedBlend {
     }
 
     fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        for (row, query) in queries.iter().enumerate() {
-            let added = self.added(query)?;
-            query.candidates.write(out.row_mut(row), |item| added.iter().map(|scores| scores[item]).sum());
+        let n_items = self.catalogue.n_items();
+        out.reset(queries, n_items);
+        if let Mix::Stars { added, weights } = &self.mix {
+            return self.stars(*added, weights, queries, out);
+        }
+        let met = self.met(queries);
+        let asked: Vec<(Query<'_>, &Seen)> = queries.iter().copied().zip(&met).collect();
+        let mut rows = out.rows_mut();
+        for asked in asked.chunks(Evidence::tile(self.parts.len(), n_items)) {
+            let evidence = Evidence::of(&self.parts, asked)?;
+            parallel::each(
+                asked.iter().zip(evidence).zip(rows.by_ref().take(asked.len())).collect(),
+                || (),
+                |(), (((query, met), evidence), row)| {
+                    let added = self.mix.added(&evidence, met, &self.options);
+                    query.candidates.write(row, |item| added.iter().map(|scores| scores[item]).sum());
+                },
+            );
         }
         Ok(())
     }
 
     fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
-        let added = self.added(query)?;
+        let explanation = |terms: Vec<Term>, score| Explanation { score, terms, without: Vec::new() };
+        if let Mix::Stars { added, weights } = &self.mix {
+            let query = Query { candidates: Candidates::These(items), ..*query };
+            let mut of_parts = vec![Scores::new(); self.parts.len()];
+            for (part, scores) in self.parts.iter().zip(&mut of_parts) {
+                part.score(&[query], scores)?;
+            }
+            let explain = |at: usize| {
+                let predicted: Vec<f32> = of_parts.iter().map(|scores| scores.row(0)[at]).collect();
+                let score = self.mean(*added, weights, &predicted);
+                let effects = predicted.iter().zip(weights).map(|(stars, weight)| (f64::from(*stars) * weight) as f32);
+                let mut terms = self.terms(effects);
+                let rest = score - terms.iter().map(|term| term.effect).sum::<f32>();
+                terms.push(Term { cause: Cause::Part { name: "added to all".to_owned() }, effect: rest });
+                explanation(terms, score)
+            };
+            return Ok(Some((0..items.len()).map(explain).collect()));
+        }
+        let met = self.met(&[*query]);
+        let evidence = Evidence::of(&self.parts, &[(*query, &met[0])])?;
+        let added = self.mix.added(&evidence[0], &met[0], &self.options);
         let explain = |item: &ItemIdx| {
-            let terms: Vec<Term> = added
-                .iter()
-                .zip(&self.options.parts)
-                .map(|(scores, part)| Term {
-                    cause: Cause::Part { name: part.name.clone() },
-                    effect: scores[item.index()],
-                })
-                .collect();
-            Explanation { score: terms.iter().map(|term| term.effect).sum(), terms, without: Vec::new() }
+            let terms = self.terms(added.iter().map(|scores| scores[item.index()]));
+            let score = terms.iter().map(|term| term.effect).sum();
+            explanation(terms, score)
         };
         Ok(Some(items.iter().map(explain).collect()))
     }
@@ -325,13 +316,11 @@ impl Recommender for FittedBlend {
 
 impl Fitted for FittedBlend {
     fn n_parameters(&self) -> usize {
-        self.weights.len() + self.parts.iter().map(|part| part.n_parameters()).sum::<usize>()
+        self.mix.n_parameters() + self.parts.iter().map(|part| part.n_parameters()).sum::<usize>()
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {
-        let own =
-            Weights::new(NAME, &self.catalogue).with(WEIGHTS, &[self.weights.len()], self.weights.iter().copied());
-        let own = Seen::save(&self.met, own);
+        let own = Seen::save(&self.met, self.mix.save(Weights::new(NAME, &self.catalogue)));
         self.parts.iter().enumerate().try_fold(own, |all, (at, part)| Ok(all.with_part(&slot(at), part.save()?)))
     }
 }
@@ -347,14 +336,89 @@ mod tests {
 
     #[test]
     fn it_conforms() {
-        let options = json!({ "parts": ["ease", "popularity"], "n_folds": 2 });
-        check(&Suite { entry: &ENTRY, options, personal: Some(Feedback::Events), device: DeviceChoice::Cpu });
+        let hint = json!({ "name": "popular", "kind": "popularity", "options": {} });
+        for options in [
+            json!({ "parts": ["ease", "popularity"], "n_folds": 2 }),
+            // Enough candidates for trees.
+            json!({ "parts": ["ease"], "hints": [hint], "n_folds": 8, "n_trees": 5 }),
+        ] {
+            check(&Suite { entry: &ENTRY, options, personal: Some(Feedback::Events), device: DeviceChoice::Cpu });
+        }
+    }
+
+    #[test]
+    fn trees_look_at_hints_and_have_a_term_of_their_own() {
+        let train = checkerboard(20, Feedback::Events).train;
+        let options = json!({ "parts": ["ease"], "hints": ["popularity"], "n_folds": 8, "n_trees": 5 });
+        let Mix::Lists { weights, trees } = lesson(&options, &train, |lesson| lesson.lists()) else { panic!("lists") };
+        assert_eq!((weights.len(), trees.len()), (2, 5));
+        let fitted = Blend::new(&options).unwrap().fit(&train, &RUN).unwrap();
+        let who = Who::Known(train.catalogue.users.at(0).unwrap());
+        let query = Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+        let items: Vec<ItemIdx> = train.catalogue.items.indices().take(2).collect();
+        let explained = fitted.explain(&query, &items).unwrap().unwrap();
+        let names = explained[0].terms.iter().map(|term| match &term.cause {
+            Cause::Part { name } => name.as_str(),
+            other => panic!("{other:?}"),
+        });
+        assert!(names.eq(["ease", "popularity", "trees"]));
+    }
+
+    #[test]
+    fn stars_blend_into_stars() {
+        let parts = ["svd", "baseline"].map(|name| json!({ "name": name, "kind": name, "options": {} }));
+        let options = json!({ "parts": parts, "n_folds": 2 });
+        check(&Suite { entry: &ENTRY, options: options.clone(), personal: None, device: DeviceChoice::Cpu });
+        let train = checkerboard(16, Feedback::Stars).train;
+        let fitted = Blend::new(&options).unwrap().fit(&train, &RUN).unwrap();
+        assert_eq!(fitted.score_kind(), ScoreKind::Stars);
+        let Mix::Stars { weights, .. } = lesson(&options, &train, |lesson| lesson.stars()) else { panic!("stars") };
+        // The baseline knows no taste.
+        assert!(weights[0] > 0.7 && weights[1] < 0.3, "{weights:?}");
+    }
+
+    #[test]
+    fn a_blend_of_one_part_orders_as_the_part() {
+        let train = checkerboard(16, Feedback::Events).train;
+        let catalogue = &train.catalogue;
+        let [alone, blended] = [
+            (find("ease").configure)(&json!({})).unwrap(),
+            Box::new(Blend::new(&json!({ "parts": ["ease"], "n_folds": 2 })).unwrap()),
+        ]
+        .map(|approach| approach.fit(&train, &RUN).unwrap());
+        let seen = Seen::by_user(16, [&train.fit]);
+        let queries: Vec<Query<'_>> = catalogue
+            .users
+            .indices()
+            .map(|user| Query {
+                who: Who::Known(user),
+                context: &[],
+                candidates: Candidates::AllExcept(&seen[user.index()]),
+            })
+            .collect();
+        let ranked = |fitted: &dyn Fitted| {
+            let rankings = fitted.recommend(&queries, 16.try_into().unwrap()).unwrap();
+            rankings.iter().map(|ranking| ranking.items().collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
+        assert_eq!(ranked(&*alone), ranked(&*blended));
+    }
+
+    fn find(name: &str) -> &'static ApproachEntry {
+        crate::approaches().find(|entry| entry.name == name).unwrap()
+    }
+
+    fn lesson(options: &Value, train: &Train, learn: impl FnOnce(&Lesson<'_>) -> Result<Mix, FitError>) -> Mix {
+        let Blend { options, parts } = Blend::new(options).unwrap();
+        learn(&Lesson { approaches: &parts, options: &options, train, run: &RUN }).unwrap()
     }
 
     #[test]
     fn what_does_not_help_weighs_little() {
         let train = checkerboard(16, Feedback::Events).train;
-        let weights = |options| Blend::new(&options).unwrap().weights(&train, &RUN).unwrap();
+        let weights = |options: Value| match lesson(&options, &train, |lesson| lesson.lists()) {
+            Mix::Lists { weights, .. } => weights,
+            Mix::Stars { .. } => panic!("lists"),
+        };
         let [random, ease] = weights(json!({ "parts": ["random", "ease"], "n_folds": 4 }))[..] else {
             panic!("two weights")
         };
@@ -367,9 +431,9 @@ mod tests {
         let train = checkerboard(16, Feedback::Events).train;
         let mut n_held = vec![0; train.fit.len()];
         for fold in 0..4 {
-            let (kept, held) = divided(&train, 7, fold, 0.25);
-            assert_eq!(kept.len() + held.len(), train.fit.len());
-            held.iter().for_each(|row| n_held[*row] += 1);
+            let (kept, held) = mix::divided(&train, 7, fold, 0.25);
+            assert_eq!(kept.len() + held.iter().map(Vec::len).sum::<usize>(), train.fit.len());
+            held.iter().flatten().for_each(|row| n_held[*row] += 1);
         }
         assert!(n_held.iter().all(|n| *n == 1), "{n_held:?}");
     }
@@ -381,6 +445,7 @@ mod tests {
         assert!(refused(json!({ "parts": ["blend"] })).contains("no approach `blend`"));
         assert!(refused(json!({ "parts": [] })).contains("`parts` is empty"));
         assert!(refused(json!({ "held_out": 0.5, "n_folds": 4 })).contains("`held_out` is `0.5` and `n_folds` is `4`"));
+        assert!(refused(json!({ "hints": ["ease"] })).contains("`hints` are named and `n_folds` is `0`"));
         assert!(refused(json!({ "reg": -1 })).contains("`reg` is `-1`"));
     }
 }

@@ -28,6 +28,7 @@ mod tests {
             [
                 "random",
                 "popularity",
+                "trending",
                 "user-mean",
                 "top-rated",
                 "profile",
@@ -39,6 +40,7 @@ mod tests {
                 "bayesian-fm",
                 "clusters",
                 "ease",
+                "user-ease",
                 "ials",
                 "content",
                 "collaborative",
