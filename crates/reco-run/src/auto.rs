@@ -1,8 +1,9 @@
-//! The approach `auto`, which chooses one of three recommenders by how many ratings a user has.
+//! The approach `auto`, which chooses one of four recommenders by how many ratings a user has.
 //!
-//! It is the article's rule of the cold start, made exact: without history, knowledge (a stated profile, popularity);
-//! with some, content; from enough ratings by a user and enough users on, a network. Does not know the approaches that
-//! it chooses among.
+//! It is the article's rule of the cold start, made exact: without history, what is stated and what is popular; with a
+//! few ratings, also what the same people met beside them; from enough ratings by a user and enough users on,
+//! what is learned of whole histories, first blended with the former, then alone. Does not know the approaches that it
+//! chooses among.
 //!
 //! **Invariant**: every part was trained on the same rows; the choice depends on numbers of training ratings alone and
 //! can be asked for; its weights hold those of all its parts.
@@ -19,6 +20,7 @@ use reco_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::blend;
 use crate::part::{self, Part};
 
 /// Its name in the registry.
@@ -26,7 +28,7 @@ pub(crate) const NAME: &str = "auto";
 
 pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
     name: NAME,
-    about: "knowledge for who has no history, content for a short one, a network for a long one",
+    about: "what is known for who has no history, what goes together for a short one, a blend for a long one",
     defaults: || Auto::new(&json!({})).expect("its own defaults name approaches of the registry").options(),
     configure: |given| Ok(Box::new(Auto::new(given)?)),
 };
@@ -41,21 +43,30 @@ pub(crate) struct AutoOptions {
     no_history: Part,
     /// The approach for those who have rated something.
     short_history: Part,
+    /// The approach for those who have rated some more.
+    medium_history: Part,
     /// The approach for those who have rated enough.
     long_history: Part,
+    /// The number of training ratings from which a history is no longer short.
+    min_medium: usize,
     /// The number of training ratings from which a history is long.
     min_ratings: usize,
-    /// The number of users with training ratings from which `long_history` is used.
+    /// The number of users with training ratings from which `medium_history` and `long_history` are used.
     min_users: usize,
 }
 
 impl Default for AutoOptions {
     fn default() -> Self {
+        let part = |name: &str, kind: &str, options| Part { name: name.to_owned(), kind: kind.to_owned(), options };
+        // All that was met counts, as in what long histories are learned from.
+        let short = part("short-history", "profile", json!({ "enjoyed": 0.0, "prior_people": 30.0, "history": true }));
         Self {
-            no_history: "profile".to_owned().into(),
-            short_history: "content".to_owned().into(),
-            long_history: "hybrid".to_owned().into(),
-            min_ratings: 10,
+            no_history: short.clone(),
+            short_history: short.clone(),
+            medium_history: part("medium-history", "blend", json!({ "parts": [short, "ease", "ials"] })),
+            long_history: "blend".to_owned().into(),
+            min_medium: 10,
+            min_ratings: 50,
             min_users: 101,
         }
     }
@@ -63,14 +74,18 @@ impl Default for AutoOptions {
 
 /// The names of the options that are approaches, in the order of growing histories. The names of their tensors begin
 /// so.
-const SLOTS: [&str; 3] = ["no_history", "short_history", "long_history"];
+const SLOTS: [&str; 4] = ["no_history", "short_history", "medium_history", "long_history"];
 
 /// Replaces the names of approaches in `given` by the experiment's approaches, `(name, kind, options)`.
 pub(crate) fn resolve(given: &mut Value, siblings: &[(&str, &str, Value)]) {
     let defaults = json!(AutoOptions::default());
     for slot in SLOTS {
-        let found = part::resolve(given.get(slot).unwrap_or(&defaults[slot]), siblings);
-        if let (Some(part), Some(given)) = (found, given.as_object_mut()) {
+        let named = given.get(slot).unwrap_or(&defaults[slot]);
+        let mut part = part::resolve(named, siblings).unwrap_or_else(|| named.clone());
+        if part["kind"] == blend::NAME {
+            blend::resolve(&mut part["options"], siblings);
+        }
+        if let Some(given) = given.as_object_mut() {
             given.insert(slot.to_owned(), part);
         }
     }
@@ -92,18 +107,18 @@ impl Auto {
         let place = "[[approach]] auto";
         let mut options: AutoOptions = options::parse(place, given)?;
         let parts = SLOTS.iter().zip(options.parts_mut());
-        let parts = parts.map(|(slot, part)| part.configure(&format!("{place}.{slot}"))).collect::<Result<_, _>>()?;
+        let parts = parts.map(|(slot, part)| part.configure(NAME, &format!("{place}.{slot}"))).collect::<Result<_, _>>()?;
         Ok(Self { options, parts })
     }
 }
 
 impl AutoOptions {
-    fn parts(&self) -> [&Part; 3] {
-        [&self.no_history, &self.short_history, &self.long_history]
+    fn parts(&self) -> [&Part; 4] {
+        [&self.no_history, &self.short_history, &self.medium_history, &self.long_history]
     }
 
-    fn parts_mut(&mut self) -> [&mut Part; 3] {
-        [&mut self.no_history, &mut self.short_history, &mut self.long_history]
+    fn parts_mut(&mut self) -> [&mut Part; 4] {
+        [&mut self.no_history, &mut self.short_history, &mut self.medium_history, &mut self.long_history]
     }
 }
 
@@ -200,18 +215,19 @@ impl FittedAuto {
 
     /// The slot that answers, and why.
     fn slot(&self, who: &Who<'_>) -> (usize, String) {
-        let AutoOptions { min_ratings, min_users, .. } = self.options;
+        let AutoOptions { min_medium, min_ratings, min_users, .. } = self.options;
         let n = match who {
             Who::Known(user) => self.n_ratings[user.index()] as usize,
             Who::Visitor { history, .. } => history.len(),
         };
         let (slot, reason) = match n {
             0 => (0, "no ratings yet".to_owned()),
-            n if n < min_ratings => (1, format!("{n} ratings, fewer than {min_ratings}")),
+            n if n < min_medium => (1, format!("{n} ratings, fewer than {min_medium}")),
             n if self.n_active < min_users => {
                 (1, format!("{n} ratings, but only {} users have any, fewer than {min_users}", self.n_active))
             }
-            n => (2, format!("{n} ratings, at least {min_ratings}")),
+            n if n < min_ratings => (2, format!("{n} ratings, fewer than {min_ratings}")),
+            n => (3, format!("{n} ratings, at least {min_ratings}")),
         };
         let visitor = matches!(who, Who::Visitor { .. });
         match (0..=slot).rev().find(|&slot| !visitor || self.answers_visitors[slot]) {
@@ -289,11 +305,9 @@ mod tests {
 
     #[test]
     fn it_conforms_whoever_answers() {
-        let hybrid = json!({ "epochs": 60, "batch_size": 16, "learning_rate": 0.01, "embedding_size": 8 });
-        for min_users in [1, 101] {
-            let part = json!({ "name": "mine", "kind": "hybrid", "options": hybrid });
-            let options = json!({ "long_history": part, "min_users": min_users });
-            check(&Suite { entry: &ENTRY, options, personal: Some(Feedback::Stars), device: DeviceChoice::Cpu });
+        for (min_medium, min_ratings, min_users) in [(1, 1, 1), (1, 100, 1), (2, 2, 101)] {
+            let options = json!({ "min_medium": min_medium, "min_ratings": min_ratings, "min_users": min_users });
+            check(&Suite { entry: &ENTRY, options, personal: Some(Feedback::Events), device: DeviceChoice::Cpu });
         }
     }
 
@@ -308,7 +322,7 @@ mod tests {
             })
             .collect();
         let train = Train { fit: train.fit.select(&kept), ..train };
-        let entry = json!({ "long_history": "collaborative", "min_ratings": 2, "min_users": 3 });
+        let entry = json!({ "short_history": "content", "long_history": "collaborative", "min_medium": 2, "min_ratings": 2, "min_users": 3 });
         let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
         let fitted = Auto::new(&entry).unwrap().fit(&train, &run).unwrap();
         let choice = |who| {
@@ -319,26 +333,26 @@ mod tests {
             (approach, reason)
         };
         let known = |user| choice(Who::Known(train.catalogue.users.at(user).unwrap()));
-        assert_eq!(known(3), ("profile".to_owned(), "no ratings yet".to_owned()));
+        assert_eq!(known(3), ("short-history".to_owned(), "no ratings yet".to_owned()));
         assert_eq!(known(0), ("content".to_owned(), "1 ratings, fewer than 2".to_owned()));
         assert_eq!(known(1), ("collaborative".to_owned(), "2 ratings, at least 2".to_owned()));
         let profile = Profile::default();
         let history: Vec<_> =
             train.catalogue.items.indices().take(2).map(|item| (item, Target::new(5.0).unwrap())).collect();
         let visitor = |n: usize| choice(Who::Visitor { history: &history[..n], profile: &profile });
-        assert_eq!(visitor(0).0, "profile");
+        assert_eq!(visitor(0).0, "short-history");
         assert_eq!(visitor(1).0, "content");
         let (approach, reason) = visitor(2);
         assert!(
-            approach == "content" && reason.contains("`collaborative` knows only the users"),
+            approach == "medium-history" && reason.contains("`collaborative` knows only the users"),
             "{approach} {reason}"
         );
 
-        let few = Auto::new(&json!({ "min_ratings": 2 })).unwrap().fit(&train, &run).unwrap();
+        let few = Auto::new(&json!({ "min_medium": 2 })).unwrap().fit(&train, &run).unwrap();
         let user = Who::Known(train.catalogue.users.at(1).unwrap());
         let query = Query { who: user, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
         let Choice { approach, reason } = few.choice(&query).unwrap();
-        assert!(approach == "content" && reason.contains("only 3 users have any, fewer than 101"), "{reason}");
+        assert!(approach == "short-history" && reason.contains("only 3 users have any, fewer than 101"), "{reason}");
     }
 
     #[test]
@@ -346,6 +360,8 @@ mod tests {
         let refused = |options| Auto::new(&options).err().unwrap().to_string();
         assert!(refused(json!({ "long_history": "hybird" })).contains("did you mean `hybrid`?"));
         assert!(refused(json!({ "no_history": "auto" })).contains("no approach `auto`"));
+        let nested = json!({ "name": "mine", "kind": "blend", "options": { "parts": ["blend"] } });
+        assert!(refused(json!({ "long_history": nested })).contains("no approach `blend`"));
         assert!(refused(json!({ "minimum": 3 })).contains("`minimum`"));
         let bad = json!({ "name": "mine", "kind": "hybrid", "options": { "epochs": 0 } });
         assert!(refused(json!({ "long_history": bad })).contains("`epochs` is `0`"));

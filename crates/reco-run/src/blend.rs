@@ -104,7 +104,7 @@ impl Blend {
             let reason = format!("`held_out` is `{share}` and `n_folds` is `{n}`");
             return Err(refuse(format!("{reason}\nhint: a share above 0, of which all folds together are at most 1")));
         }
-        let parts = options.parts.iter_mut().map(|part| part.configure(&format!("{place}.parts")));
+        let parts = options.parts.iter_mut().map(|part| part.configure(NAME, &format!("{place}.parts")));
         let parts = parts.collect::<Result<_, _>>()?;
         Ok(Self { options, parts })
     }
