@@ -13,8 +13,8 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender,
-    Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, parallel,
+    Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query,
+    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, parallel,
 };
 use serde::{Deserialize, Serialize};
 

@@ -654,7 +654,10 @@ mod tests {
         // What is stated counts half beside one item.
         let user = Who::Known(catalogue.users.at(2).unwrap());
         let profile = says(&[], &[("age", "30"), ("gender", "F")]);
-        assert_eq!(scores(&*fitted, user), scores(&*fitted, Who::Visitor { history: &[liked(0, 4.0)], profile: &profile }));
+        assert_eq!(
+            scores(&*fitted, user),
+            scores(&*fitted, Who::Visitor { history: &[liked(0, 4.0)], profile: &profile })
+        );
         let stated = scores(&*fitted, Who::Visitor { history: &[], profile: &profile });
         let half = of(&[liked(0, 4.0)])[1] + (stated[1] - base[1]) / 2.0;
         assert!((scores(&*fitted, user)[1] - half).abs() < 1e-6);

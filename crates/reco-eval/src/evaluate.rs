@@ -13,8 +13,8 @@ use reco_core::{
 };
 
 use crate::buckets::Buckets;
-use crate::metric::{TopFive, best_first};
 use crate::config::RankedItems;
+use crate::metric::{TopFive, best_first};
 use crate::rank::{Answer, Ranked, Ranker};
 use crate::sample;
 use crate::summary::Summary;
@@ -130,8 +130,8 @@ pub(crate) fn evaluate_in_tiles(
         let some: Vec<Vec<ItemIdx>> = match (config.sampled_negatives, config.candidates) {
             (0, RankedItems::All) => Vec::new(),
             (0, RankedItems::Untrained) => {
-                let unmet = |test_user| untrained.iter().copied().filter(|item| !seen_by(test_user).contains(*item));
-                test_users.iter().map(|test_user| unmet(test_user).collect()).collect()
+                let unmet = |seen: &Seen| untrained.iter().copied().filter(|item| !seen.contains(*item)).collect();
+                test_users.iter().map(|test_user| unmet(seen_by(test_user))).collect()
             }
             (n, _) => test_users
                 .iter()

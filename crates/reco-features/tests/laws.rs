@@ -234,7 +234,8 @@ fn seeds_move_random_splits_only() {
     for entry in SPLITS {
         let of = |seed| dataset(&tables, &SplitConfig::default(), entry.name, seed).unwrap().source_rows;
         assert_eq!(of(1), of(1), "{}", entry.name);
-        let is_drawn = entry.name.contains("random") || ["k-fold", "held-out-users", "held-out-items"].contains(&entry.name);
+        let is_drawn =
+            entry.name.contains("random") || ["k-fold", "held-out-users", "held-out-items"].contains(&entry.name);
         assert_eq!(of(1) != of(2), is_drawn, "{}", entry.name);
     }
     let of_user_0 = |rows: &[u64]| rows.iter().copied().filter(|row| *row < 20).collect::<Vec<_>>();

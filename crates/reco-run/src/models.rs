@@ -32,8 +32,19 @@ const SIMPLE: &[&str] = &["popularity", "profile", "top-rated"];
 
 /// The approaches whose lists for a visitor follow what the visitor rated. The lists of `auto` do too, but by another
 /// part than for its users.
-const FOLLOW_RATINGS: &[&str] =
-    &["user-knn", "item-knn", "svd", "svdpp", "bayesian-fm", "clusters", "ease", "ials", "content", "blend"];
+const FOLLOW_RATINGS: &[&str] = &[
+    "user-knn",
+    "item-knn",
+    "svd",
+    "svdpp",
+    "bayesian-fm",
+    "clusters",
+    "ease",
+    "ials",
+    "item-features",
+    "content",
+    "blend",
+];
 
 /// Visitors with fewer ratings than this get what is popular. On MovieLens 100K, with a third of the users
 /// held out whole and cut to 1, 2, 3 and 5 ratings, popularity has an NDCG@10 of 0.36 to 0.37, and the best of the

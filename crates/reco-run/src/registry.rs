@@ -40,6 +40,7 @@ mod tests {
                 "clusters",
                 "ease",
                 "ials",
+                "item-features",
                 "content",
                 "collaborative",
                 "neural",
