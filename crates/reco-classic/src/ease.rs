@@ -4,9 +4,12 @@
 //! With `X` the items that each user met, `P = (XᵀX + reg · I)⁻¹` gives the weight `B_ji = -P_ji / P_ii` of a met item
 //! `j` for the item `i`, and 0 for itself; a score is the sum of the weights of what the asker met. Side data extend
 //! `X`: a feature of items is one more user, who met the items that have it, and a user's attribute one more item.
-//! Costs n³ multiplications for n items and attributes, and n² numbers. Does not know stars, times or contexts.
+//! Costs n³ multiplications for n items and attributes, and n² numbers. For histories of a few items, `ease/short.rs`
+//! finds other weights. Does not know stars, times or contexts.
 //!
 //! **Invariant**: a visitor with a user's history and attributes gets that user's scores, to the bit.
+
+mod short;
 
 use std::sync::Arc;
 
@@ -38,15 +41,23 @@ pub struct Ease {
     pub item_features: f64,
     /// How much a user's attribute counts, as a further item; 0 leaves attributes out.
     pub user_features: f64,
+    /// Above 0, the weights are those for histories of so many items, told from larger ones; `dropout`,
+    /// `activity_discount` and `item_features` are then not read, and `reg` is best near 3.
+    pub given: usize,
 }
 
 impl Default for Ease {
     fn default() -> Self {
-        Self { reg: 300.0, dropout: 0.0, activity_discount: 0.2, item_features: 1.5, user_features: 0.3 }
+        Self { reg: 300.0, dropout: 0.0, activity_discount: 0.2, item_features: 1.5, user_features: 0.3, given: 0 }
     }
 }
 
 impl Ease {
+    /// How many rows of weights there are: items, attributes and, for short histories, ones.
+    fn n_rows(&self, catalogue: &Catalogue) -> usize {
+        catalogue.n_items() + self.n_attributes(catalogue) + usize::from(self.given > 0)
+    }
+
     /// How many user attributes count.
     fn n_attributes(&self, catalogue: &Catalogue) -> usize {
         if self.user_features > 0.0 { catalogue.user_features.names().len() } else { 0 }
@@ -58,7 +69,7 @@ impl Approach for Ease {
     const ABOUT: &'static str = "lists: what people met beside what you met, and side data (linear autoencoder)";
 
     fn check(&self, place: &str) -> Result<(), OptionsError> {
-        let Self { reg, dropout, activity_discount, item_features, user_features } = *self;
+        let Self { reg, dropout, activity_discount, item_features, user_features, given: _ } = *self;
         for (key, value) in [
             ("reg", reg),
             ("dropout", dropout),
@@ -79,13 +90,16 @@ impl Approach for Ease {
     }
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
-        let n = catalogue.n_items() + self.n_attributes(catalogue);
-        Need::default().and("co-occurrences of items and attributes", &[n, n], 8).with(self.memory_to_load(catalogue))
+        let n = self.n_rows(catalogue);
+        // For short histories there are two tables of them.
+        let bytes = if self.given > 0 { 16 } else { 8 };
+        let need = Need::default().and("co-occurrences of items and attributes", &[n, n], bytes);
+        need.with(self.memory_to_load(catalogue))
     }
 
     fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
         let n_items = catalogue.n_items();
-        Need::default().and("weights of items", &[n_items + self.n_attributes(catalogue), n_items], 4)
+        Need::default().and("weights of items", &[self.n_rows(catalogue), n_items], 4)
     }
 
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
@@ -96,6 +110,11 @@ impl Approach for Ease {
         let (n_items, n_attributes) = (catalogue.n_items(), self.n_attributes(catalogue));
         let met = Seen::by_user(catalogue.n_users(), [&train.fit]);
         run.progress.begin(NAME, 1, 1);
+        if self.given > 0 {
+            let weights = self.short(catalogue, &met, run.progress)?;
+            run.progress.end();
+            return Ok(Box::new(Model { options: *self, weights, met, catalogue: Arc::clone(catalogue) }));
+        }
         let inverse = self.co_occurrences(catalogue, &met, run.progress).inverted(run.progress)?;
         let inverse = inverse.ok_or(ClassicError::Singular { approach: NAME })?;
         let mut weights = Matrix::zeros(n_items + n_attributes, n_items);
@@ -114,7 +133,7 @@ impl Approach for Ease {
         catalogue: &Arc<Catalogue>,
         _: &Run<'_>,
     ) -> Result<Box<dyn Fitted>, LoadError> {
-        let (n_rows, n_items) = (catalogue.n_items() + self.n_attributes(catalogue), catalogue.n_items());
+        let (n_rows, n_items) = (self.n_rows(catalogue), catalogue.n_items());
         let numbers = Matrix::new(n_rows, n_items, weights.take("weights", &[n_rows, n_items])?);
         let met = Seen::load(weights, catalogue)?;
         let weights = numbers.expect("a tensor has the shape that was asked for");
@@ -184,7 +203,8 @@ impl Ease {
 
 struct Model {
     options: Ease,
-    /// `[n_items + n_attributes, n_items]`: the first index is what the asker met or has, the second the item scored.
+    /// `[n_items + n_attributes, n_items]`, and a row of ones for short histories: the first index is what the asker met
+    /// or has, the second the item scored.
     weights: Matrix,
     /// What each user met in training.
     met: Vec<Seen>,
@@ -213,6 +233,9 @@ impl Model {
             let weight = self.options.user_features as f32;
             let attributes = attributes.into_iter().filter(|(_, value)| *value != 0.0);
             counted.extend(attributes.map(|(column, value)| (n_items + column, weight * value)));
+        }
+        if self.options.given > 0 {
+            counted.push((self.weights.n_rows() - 1, 1.0));
         }
         Ok(counted)
     }
@@ -261,10 +284,12 @@ impl Recommender for Model {
                 let effect = value * self.weights.row(*row)[item.index()];
                 match self.catalogue.items.at(*row) {
                     Some(item) => Term { cause: Cause::Item { item, similarity: effect, rating: None }, effect },
-                    None => {
-                        let name = &self.catalogue.user_features.names()[row - self.catalogue.n_items()];
-                        part(&format!("people of {name}"), effect.into())
-                    }
+                    None => match self.catalogue.user_features.names().get(row - self.catalogue.n_items()) {
+                        Some(name) if *row < self.catalogue.n_items() + self.options.n_attributes(&self.catalogue) => {
+                            part(&format!("people of {name}"), effect.into())
+                        }
+                        _ => part("everyone", effect.into()),
+                    },
                 }
             };
             let terms = counted.iter().map(term).collect();
@@ -303,7 +328,8 @@ mod tests {
             .unwrap()
     }
 
-    const PLAIN: Ease = Ease { reg: 1.0, dropout: 0.0, activity_discount: 0.0, item_features: 0.0, user_features: 0.0 };
+    const PLAIN: Ease =
+        Ease { reg: 1.0, dropout: 0.0, activity_discount: 0.0, item_features: 0.0, user_features: 0.0, given: 0 };
 
     /// The weight of Alien for Brazil, and of Brazil for Alien.
     fn weights(options: Ease) -> [f32; 2] {
@@ -327,6 +353,9 @@ mod tests {
         // Ann has 2 of 1.5 items on average, and Bob 1: with a discount of 1 they count 3/4 and 3/2.
         // P = [[13/4, 3/4], [3/4, 7/4]]⁻¹ ~ [[7, -3], [-3, 13]]
         near(weights(Ease { activity_discount: 1.0, ..PLAIN }), [3.0 / 13.0, 3.0 / 7.0]);
+        // One item of Ann's two is known, either with a chance of 1/2, and tells the other; Bob has no other. Alien,
+        // Brazil and the ones: [[3, 0, 1], [0, 3, 1], [1, 1, 4]] / 2 times the weights is [1, 0, 1] / 2 for Brazil.
+        near(weights(Ease { given: 1, ..PLAIN }), [4.0 / 15.0 + 1.0 / 5.0; 2]);
     }
 
     #[test]

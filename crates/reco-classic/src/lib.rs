@@ -26,6 +26,7 @@ mod error;
 mod factors;
 mod ials;
 mod inverse;
+mod item_features;
 mod item_knn;
 mod k_means;
 mod neighbours;
@@ -53,6 +54,7 @@ pub use crate::bayesian_fm::{BayesianFm, BayesianFmModel, RatingModel};
 pub use crate::clusters::Clusters;
 pub use crate::ease::Ease;
 pub use crate::ials::Ials;
+pub use crate::item_features::ItemFeatures;
 pub use crate::item_knn::ItemKnn;
 pub use crate::neighbours::{Knn, Variant};
 pub use crate::popularity::Popularity;
@@ -85,4 +87,5 @@ pub static APPROACHES: &[ApproachEntry] = &[
     ApproachEntry::of::<Ease>(),
     ApproachEntry::of::<UserEase>(),
     ApproachEntry::of::<Ials>(),
+    ApproachEntry::of::<ItemFeatures>(),
 ];

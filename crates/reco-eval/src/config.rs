@@ -28,6 +28,8 @@ pub struct Protocol {
     /// never met, drawn at random (He et al. 2017 take 99): a far easier task whose numbers can turn the order of
     /// models around (Krichene and Rendle 2020). Its metrics have names of their own, `sampled99_ndcg@10`.
     pub sampled_negatives: usize,
+    /// Which items are ranked: the whole catalogue, or what nobody rated in training.
+    pub candidates: RankedItems,
     /// Names of metrics, `ndcg@k` for every length or `ndcg@10` for one; empty for all.
     pub metrics: Vec<String>,
     /// The moment of the predictions, by the names of contexts; those not stated are the training average.
@@ -44,6 +46,18 @@ pub struct Protocol {
     pub buckets: Vec<NonZeroUsize>,
 }
 
+/// Which items of the catalogue are ranked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RankedItems {
+    /// All of them.
+    #[default]
+    All,
+    /// Those without a training row, as for items that are new. A test row of another item cannot be hit. With sampled
+    /// candidates it changes nothing.
+    Untrained,
+}
+
 impl Default for Protocol {
     fn default() -> Self {
         let positive = |n| NonZeroUsize::new(n).expect("none of these is zero");
@@ -51,6 +65,7 @@ impl Default for Protocol {
             k: vec![positive(10)],
             relevance_threshold: None,
             sampled_negatives: 0,
+            candidates: RankedItems::All,
             metrics: Vec::new(),
             context: BTreeMap::new(),
             detail_user: String::new(),

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use reco_core::{
     Candidates, Catalogue, ItemIdx, Profile, Progress, Query, Recommender, ScoreError, Scores, Seen, Silent, TestUser,
-    UserId, Who, parallel,
+    UserId, UserIdx, Who, parallel,
 };
 
 use crate::buckets::Buckets;
+use crate::config::RankedItems;
 use crate::metric::{TopFive, best_first};
 use crate::rank::{Answer, Ranked, Ranker};
 use crate::sample;
@@ -47,7 +48,8 @@ pub struct Task<'a> {
 /// How an evaluation asks about users who were held out whole and have no training row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// As visitors with the ratings given for them: for a recommender that folds them in.
+    /// As visitors with the ratings given for them, who state what the catalogue knows of them: for a recommender that
+    /// folds them in.
     AsVisitors,
     /// By their ids: for scores that were computed before, from what is given.
     ById,
@@ -120,29 +122,35 @@ pub(crate) fn evaluate_in_tiles(
     let mut shown = BTreeMap::new();
     let mut scores = Scores::new();
     let seen_by = |test_user: &TestUser| &seen[test_user.user().index()];
-    let nothing_stated = Profile::default();
+    let untrained: Vec<ItemIdx> = catalogue.items.indices().filter(|item| known.n_ratings(*item) == 0).collect();
     for (first, test_users) in (0..).step_by(tile).zip(test_users.chunks(tile)) {
         if progress.interrupted() {
             return Err(EvalError::Interrupted);
         }
-        let sampled: Vec<Vec<ItemIdx>> = match config.sampled_negatives {
-            0 => Vec::new(),
-            n => test_users
+        let some: Vec<Vec<ItemIdx>> = match (config.sampled_negatives, config.candidates) {
+            (0, RankedItems::All) => Vec::new(),
+            (0, RankedItems::Untrained) => {
+                let unmet = |seen: &Seen| untrained.iter().copied().filter(|item| !seen.contains(*item)).collect();
+                test_users.iter().map(|test_user| unmet(seen_by(test_user))).collect()
+            }
+            (n, _) => test_users
                 .iter()
                 .map(|test_user| sample::candidates(test_user, seen_by(test_user), catalogue, n, seed))
                 .collect(),
         };
-        let among = |row: usize| match sampled.get(row) {
+        let among = |row: usize| match some.get(row) {
             None => Candidates::AllExcept(seen_by(&test_users[row])),
             Some(few) => Candidates::These(few),
         };
         let histories: Vec<_> = test_users.iter().map(TestUser::history).collect();
-        let asked = test_users.iter().zip(&histories).enumerate().map(|(row, (test_user, history))| Query {
+        let stated: Vec<_> = test_users.iter().map(|test_user| stated(test_user.user(), catalogue)).collect();
+        let told = histories.iter().zip(&stated);
+        let asked = test_users.iter().zip(told).enumerate().map(|(row, (test_user, (history, profile)))| Query {
             // A user who was held out whole is a visitor with the ratings given for them.
             who: if history.is_empty() || held_out == Ask::ById {
                 Who::Known(test_user.user())
             } else {
-                Who::Visitor { history, profile: &nothing_stated }
+                Who::Visitor { history, profile }
             },
             context,
             candidates: among(row),
@@ -177,6 +185,19 @@ pub(crate) fn evaluate_in_tiles(
         n_test_masked: test_users.iter().map(n_test_masked).sum(),
         ..summary.finish()
     })
+}
+
+/// What the catalogue knows of a user, as they would state it themselves.
+fn stated(user: UserIdx, catalogue: &Catalogue) -> Profile {
+    let features = &catalogue.user_features;
+    let row = features.names().iter().zip(features.matrix().row(user.index())).enumerate();
+    let attribute = |(column, (name, value)): (usize, (&String, &f32))| match name.split_once('=') {
+        Some((name, text)) if *value > 0.0 && text == text.trim() => Some((name.to_owned(), text.to_owned())),
+        Some(_) => None,
+        // To the digits that a 32-bit number has.
+        None => Some((name.clone(), format!("{}", features.unscaled(column, *value)? as f32))),
+    };
+    Profile { likes: Vec::new(), attributes: row.filter_map(attribute).collect() }
 }
 
 /// One user, judged by all test rows and by some.

@@ -40,7 +40,7 @@ mod training_counts;
 mod user_evaluator;
 
 pub use column::Column;
-pub use config::Protocol;
+pub use config::{Protocol, RankedItems};
 pub use error::EvalError;
 pub use evaluate::{Ask, Task, evaluate_task, evaluate_watched, unanswerable};
 pub use evaluation::{BucketValues, DetailRow, Evaluation, Prediction, UserDetail, UserValues};

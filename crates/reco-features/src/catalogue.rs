@@ -45,8 +45,8 @@ pub(crate) struct KeptUsers {
 }
 
 /// Vocabulary, features and details of the items at the rows `kept`. Features are `old` (the year is known and before
-/// 2000; present if any year is known), the genres sorted by name, if the experiment asks for them the decades, and the
-/// items' other attributes.
+/// 2000; present if any year is known), the genres sorted by name, if the experiment asks for them the decades and
+/// bands of years, and the items' other attributes.
 ///
 /// # Errors
 /// An id that stands twice; features that clash.
@@ -80,6 +80,17 @@ pub(crate) fn kept_items(rows: &ItemRows, kept: &[usize], config: &FeaturesConfi
             let in_it = |item: &ItemDetails| indicator(decade(item) == Some(start));
             columns.push(format!("{start}s"), details.iter().map(in_it).collect())?;
         }
+    }
+    let mut years: Vec<i32> = details.iter().filter_map(|item| item.year).collect();
+    years.sort_unstable();
+    let mut starts: Vec<i32> =
+        (0..config.year_bands).filter_map(|band| years.get(years.len() * band / config.year_bands).copied()).collect();
+    starts.dedup();
+    for (at, &start) in starts.iter().enumerate() {
+        let end = starts.get(at + 1).map_or(years[years.len() - 1], |next| next - 1);
+        let in_it = |item: &ItemDetails| indicator(item.year.is_some_and(|year| (start..=end).contains(&year)));
+        let name = if start == end { start.to_string() } else { format!("{start} to {end}") };
+        columns.push(name, details.iter().map(in_it).collect())?;
     }
     let left_out = columns.push_attributes(&rows.attributes, kept)?;
     Ok(KeptItems { items, features: columns.into_features(), details, left_out })

@@ -35,6 +35,9 @@ pub struct FeaturesConfig {
     /// Whether the decade of an item, `1990s`, is one of its features, beside `old` and the genres, where its year is
     /// known.
     pub decades: bool,
+    /// The number of bands, with about equally many items each, into which the years of items are divided, where they are
+    /// known; each is a feature, `1995 to 1996`. 0 for none. Of items that nobody rated, a year says more than a decade.
+    pub year_bands: usize,
     /// How stars are scaled to targets.
     pub scaling: ScalingConfig,
 }
@@ -49,6 +52,7 @@ impl Default for FeaturesConfig {
             min_ratings_per_user: 0,
             min_ratings_per_item: 0,
             decades: false,
+            year_bands: 0,
             scaling: ScalingConfig::default(),
         }
     }
@@ -134,10 +138,10 @@ pub struct SplitConfig {
     /// different seeds have the same test rows, and can be compared row by row.
     pub seed: Option<u64>,
     /// The share of ratings used for early stopping, in [0, 1); 0 for none. `leave-last-out` reads only whether it is
-    /// 0; `article`, `k-fold`, `held-out-users` and `file` do not read it.
+    /// 0; `article`, `k-fold`, `held-out-users`, `held-out-items` and `file` do not read it.
     pub validation: f64,
-    /// The share of ratings to hold out, in (0, 1); of users for `held-out-users`. `article`, `k-fold`,
-    /// `leave-last-out` and `file` do not read it.
+    /// The share of ratings to hold out, in (0, 1); of users for `held-out-users`, of items for
+    /// `held-out-items`. `article`, `k-fold`, `leave-last-out` and `file` do not read it.
     pub test: f64,
     /// Read by `file` alone: the CSV or Parquet file that says where each row goes. `$NAME` in it is replaced from the
     /// environment.
@@ -148,6 +152,9 @@ pub struct SplitConfig {
     pub folds: u64,
     /// Read by `held-out-users` alone: the share of each held-out user's ratings that is given at the query, in (0, 1).
     pub fold_in: f64,
+    /// Read by `held-out-users` alone: how many ratings of each held-out user are given at the query, in place of the
+    /// share `fold_in`; 0 gives none.
+    pub given: Option<usize>,
     /// Whether the validation part is trained on as well, as in protocols that train again on everything before the
     /// test. Nothing is then left for early stopping.
     pub refit: bool,
@@ -167,6 +174,7 @@ impl Default for SplitConfig {
             fold: 0,
             folds: 5,
             fold_in: 0.8,
+            given: None,
             refit: false,
             drop_untrained_items: false,
         }
@@ -193,6 +201,7 @@ impl SplitConfig {
             "path" => self.path != plain.path,
             "fold" => self.fold != plain.fold,
             "folds" => self.folds != plain.folds,
+            "given" => self.given != plain.given,
             _ => self.fold_in != plain.fold_in,
         };
         let Some(key) = Self::unread(kind).find(|key| is_given(key)) else { return Ok(()) };

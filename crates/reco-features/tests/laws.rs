@@ -205,6 +205,17 @@ proptest! {
     }
 
     #[test]
+    fn held_out_items_are_never_learned_from(tables in any_tables(), config in any_config(), seed: u64) {
+        let Some(dataset) = dataset(&tables, &config, "held-out-items", seed) else { return Ok(()) };
+        let items = |rows: &Interactions| rows.items().iter().copied().collect::<BTreeSet<_>>();
+        let (trained, held_out) = (items(&dataset.fit), items(&dataset.test));
+        prop_assert!(trained.is_disjoint(&held_out));
+        let n_rated = trained.len() + held_out.len();
+        prop_assert_eq!(held_out.len(), ((config.test * n_rated as f64) as usize).max(1));
+        prop_assert!(dataset.fold_in.is_none());
+    }
+
+    #[test]
     fn random_has_the_exact_shares(tables in any_tables(), config in any_config(), seed: u64) {
         let Some(dataset) = dataset(&tables, &config, "random", seed) else { return Ok(()) };
         let share = |share: f64| (share * tables.ratings.len() as f64) as usize;
@@ -223,7 +234,8 @@ fn seeds_move_random_splits_only() {
     for entry in SPLITS {
         let of = |seed| dataset(&tables, &SplitConfig::default(), entry.name, seed).unwrap().source_rows;
         assert_eq!(of(1), of(1), "{}", entry.name);
-        let is_drawn = entry.name.contains("random") || ["k-fold", "held-out-users"].contains(&entry.name);
+        let is_drawn =
+            entry.name.contains("random") || ["k-fold", "held-out-users", "held-out-items"].contains(&entry.name);
         assert_eq!(of(1) != of(2), is_drawn, "{}", entry.name);
     }
     let of_user_0 = |rows: &[u64]| rows.iter().copied().filter(|row| *row < 20).collect::<Vec<_>>();

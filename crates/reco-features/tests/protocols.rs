@@ -84,17 +84,22 @@ proptest! {
     #[test]
     fn held_out_users_are_never_learned_from(tables in any_tables(), config in any_config(), seed: u64) {
         let Some(dataset) = dataset(&tables, &config, "held-out-users", seed) else { return Ok(()) };
-        let given = dataset.fold_in.clone().unwrap();
-        prop_assert_eq!(users(&given), users(&dataset.test));
-        prop_assert!(users(&given).is_disjoint(&users(&dataset.fit)));
+        let given = dataset.fold_in.clone().unwrap_or_default();
+        let held_out = users(&dataset.test);
+        prop_assert!(users(&given) == held_out || (config.given == Some(0) && given.is_empty()));
+        prop_assert!(held_out.is_disjoint(&users(&dataset.fit)));
         let n_rated = tables.ratings.user_id.iter().collect::<BTreeSet<_>>().len();
         let share = ((config.test * n_rated as f64) as usize).max(usize::from(n_rated > 1));
         // A drawn user with a single row trains.
         let single = counts(&dataset.fit).iter().filter(|n| **n == 1).count();
-        let n_held_out = users(&given).len();
+        let n_held_out = held_out.len();
         prop_assert!(n_held_out <= share && share <= n_held_out + single, "{} of {}", n_held_out, share);
-        for (given, asked) in counts(&given).into_iter().zip(counts(&dataset.test)).filter(|(n, _)| *n > 0) {
-            let expected = ((1.0 - config.fold_in) * (given + asked) as f64) as usize;
+        for (given, asked) in counts(&given).into_iter().zip(counts(&dataset.test)).filter(|(_, n)| *n > 0) {
+            let n = given + asked;
+            let expected = match config.given {
+                Some(given) => n.saturating_sub(given),
+                None => ((1.0 - config.fold_in) * n as f64) as usize,
+            };
             prop_assert_eq!(asked, expected.max(1));
         }
     }

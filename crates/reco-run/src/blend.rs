@@ -124,7 +124,7 @@ impl Blend {
             return Err(refuse(reason.to_owned()));
         }
         let parts = options.parts.iter_mut().chain(&mut options.hints);
-        let parts = parts.map(|part| part.configure(&format!("{place}.parts")));
+        let parts = parts.map(|part| part.configure(NAME, &format!("{place}.parts")));
         let parts = parts.collect::<Result<_, _>>()?;
         Ok(Self { options, parts })
     }

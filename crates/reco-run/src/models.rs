@@ -42,6 +42,7 @@ const FOLLOW_RATINGS: &[&str] = &[
     "ease",
     "user-ease",
     "ials",
+    "item-features",
     "content",
     "blend",
 ];

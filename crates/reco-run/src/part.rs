@@ -2,7 +2,7 @@
 //!
 //! Does not know what is made of the parts: `auto` chooses among them, `blend` adds them up.
 //!
-//! **Invariant**: a part is an approach of the registry that does not itself consist of others.
+//! **Invariant**: a part is an approach that stands before its whole in the registry, so that nothing is a part of itself.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use reco_core::{AnyApproach, Catalogue, FitError, Fitted, LoadError, Run, Train,
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::registry::{OWN, approaches};
+use crate::registry::approaches;
 
 /// An approach that another one consists of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,12 +49,13 @@ impl From<Given> for Part {
 }
 
 impl Part {
-    /// The approach, with its options filled in; `place` is where it is named, for the message.
+    /// The approach, with its options filled in, as a part of the approach `whole`; `place` is where it is named, for
+    /// the message.
     ///
     /// # Errors
-    /// An unknown approach, or one that consists of others; an option that it refuses.
-    pub(crate) fn configure(&mut self, place: &str) -> Result<Box<dyn AnyApproach>, OptionsError> {
-        let known = || approaches().filter(|entry| OWN.iter().all(|own| own.name != entry.name));
+    /// An unknown approach, or one that stands after `whole` in the registry; an option that it refuses.
+    pub(crate) fn configure(&mut self, whole: &str, place: &str) -> Result<Box<dyn AnyApproach>, OptionsError> {
+        let known = || approaches().take_while(|entry| entry.name != whole);
         let entry = known().find(|entry| entry.name == self.kind).ok_or_else(|| {
             let hint = did_you_mean(&self.kind, known().map(|entry| entry.name));
             let reason = format!("there is no approach `{}`\nhint: {hint}", self.kind);
@@ -77,7 +78,7 @@ impl Part {
         trained: Trained<'_>,
     ) -> Result<Box<dyn Fitted>, FitError> {
         match trained(&self.kind, &self.options)? {
-            None => approach.fit(train, run),
+            None => approach.fit_with(train, run, trained),
             Some(weights) => {
                 approach.load(weights, &train.catalogue, run).map_err(|error| FitError::Other(Box::new(error)))
             }

@@ -42,6 +42,7 @@ mod tests {
                 "ease",
                 "user-ease",
                 "ials",
+                "item-features",
                 "content",
                 "collaborative",
                 "neural",

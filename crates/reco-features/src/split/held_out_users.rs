@@ -3,11 +3,11 @@
 //! The protocol is that of Liang, Krishnan, Hoffman and Jebara 2018, *Variational Autoencoders for Collaborative
 //! Filtering*, section 4.3. Does not know times, and makes no validation part: where the paper stops training by
 //! further held-out users, models here train without. `split.test` is a share of users, `split.fold_in` one of each
-//! held-out user's rows.
+//! held-out user's rows; `split.given` is a number of rows in its place, which may be 0: someone of whom nothing is known.
 //!
-//! **Invariant**: a user with fold-in or test rows has no train row, and has at least one row of both kinds, unless
-//! rows without a trained item are dropped: the test is then the share of what is left, and a user who is left with one
-//! row is not tested. A drawn user with one row has nothing to divide, and trains.
+//! **Invariant**: a user with fold-in or test rows has no train row, and has at least one row of both kinds, unless none
+//! is to be given, or rows without a trained item are dropped: the test is then the share of what is left, and a user
+//! who is left with one row is not tested. A drawn user with one row has nothing to divide, and trains.
 
 use std::ops::Range;
 
@@ -18,9 +18,9 @@ use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "held-out-users",
-    about: "the share of users held out whole: `split.fold_in` of their ratings is given at the query, \
-            the others test; no validation",
-    reads: &["test", "fold_in"],
+    about: "the share of users held out whole: `split.fold_in` or `split.given` of their ratings are \
+            given at the query, the others test; no validation",
+    reads: &["test", "fold_in", "given"],
     assign,
 };
 
@@ -49,8 +49,12 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
     }
     for range in held_out {
         let given: Vec<usize> = range.filter(|row| parts[*row] == Part::FoldIn).collect();
-        // At least one row is given, however small the share.
-        let n_given = Sizes::of_shares(given.len(), 0.0, 1.0 - config.fold_in).train.max(1);
+        let n_given = match config.given {
+            // One is left to be found.
+            Some(n) => n.min(given.len().saturating_sub(1)),
+            // At least one row is given, however small the share.
+            None => Sizes::of_shares(given.len(), 0.0, 1.0 - config.fold_in).train.max(1),
+        };
         for row in rows.shuffled(given).into_iter().skip(n_given) {
             parts[row] = Part::Test;
         }

@@ -8,6 +8,7 @@
 
 mod article;
 mod file;
+mod held_out_items;
 mod held_out_users;
 mod k_fold;
 mod leave_last_out;
@@ -37,6 +38,7 @@ pub static SPLITS: &[SplitEntry] = &[
     leave_last_out::ENTRY,
     temporal::ENTRY,
     held_out_users::ENTRY,
+    held_out_items::ENTRY,
     file::ENTRY,
 ];
 
@@ -48,7 +50,7 @@ pub struct SplitEntry {
     /// One line for help and documents.
     pub about: &'static str,
     /// The keys of `[split]` that it reads, among those that not every split does: `validation`, `test`, `path`,
-    /// `fold`, `folds`, `fold_in`.
+    /// `fold`, `folds`, `fold_in`, `given`.
     pub reads: &'static [&'static str],
     /// Says for each row which part it belongs to.
     pub assign: fn(&SplitRows<'_>, &SplitConfig) -> Result<Assignment, FeaturesError>,

@@ -47,14 +47,15 @@ where
 
 pub(crate) fn any_config() -> impl Strategy<Value = SplitConfig> {
     let folds = (2..6_u64).prop_flat_map(|folds| (Just(folds), 0..folds));
-    (prop_oneof![Just(0.0), 0.05..0.5], 0.05..0.5, folds, 0.05..0.95).prop_map(
-        |(validation, test, (folds, fold), fold_in)| SplitConfig {
+    (prop_oneof![Just(0.0), 0.05..0.5], 0.05..0.5, folds, 0.05..0.95, proptest::option::of(0..8_usize)).prop_map(
+        |(validation, test, (folds, fold), fold_in, given)| SplitConfig {
             kind: String::new(),
             validation,
             test,
             fold,
             folds,
             fold_in,
+            given,
             ..SplitConfig::default()
         },
     )

@@ -230,7 +230,7 @@ fn configure(place: &str, list: Vec<Value>, only: &[String]) -> Result<Vec<Confi
     // An approach that consists of others is read last, wherever it stands, because it takes the options that they have
     // here.
     let order: Vec<String> = listed.iter().map(|(name, ..)| name.clone()).collect();
-    listed.sort_by_key(|(_, kind, _)| OWN.iter().any(|own| own.name == kind));
+    listed.sort_by_key(|(_, kind, _)| OWN.iter().position(|own| own.name == kind));
     for (name, kind, mut given) in listed {
         let siblings = || -> Vec<_> {
             configured.iter().map(|one| (one.name.as_str(), one.kind, one.approach.options())).collect()
