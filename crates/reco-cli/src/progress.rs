@@ -121,10 +121,14 @@ impl Progress for Watch {
             "tune" => "trials",
             _ => "ratings",
         };
-        self.show(
-            &format!("{{prefix}}{{bar:30}} {{percent:>3}} %  {{msg}}  {{rate}} {rows_are}/s"),
-            Some((epochs as u64).saturating_mul(rows as u64)),
-        );
+        // Work that time alone ends has no bar.
+        match epochs {
+            usize::MAX => self.show("{prefix}{spinner} {msg}", None),
+            _ => self.show(
+                &format!("{{prefix}}{{bar:30}} {{percent:>3}} %  {{msg}}  {{rate}} {rows_are}/s"),
+                Some((epochs as u64).saturating_mul(rows as u64)),
+            ),
+        }
         self.state().epochs = epochs;
     }
 

@@ -139,6 +139,9 @@ fn time_ends_a_search_but_not_before_the_defaults_are_tried() {
         let one = &found["approaches"][0];
         assert_eq!((&one["out_of_time"], one["default_value"].is_f64()), (&true.into(), true), "{method}: {one}");
         assert!(one["value"].as_f64() <= one["default_value"].as_f64(), "an error is low: {one}");
+        let before = trials(folder.path(), "svd");
+        tune(FIXTURE, folder.path(), &more).ok();
+        assert_eq!(before, trials(folder.path(), "svd"), "{method}: no time is left");
     }
 }
 

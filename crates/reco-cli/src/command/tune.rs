@@ -15,7 +15,7 @@ use crate::progress::Watch;
 use crate::text;
 
 /// Trials where time alone is to end a search.
-const ENDLESS: NonZeroUsize = NonZeroUsize::new(100_000).expect("it is not 0");
+const ENDLESS: NonZeroUsize = NonZeroUsize::MAX;
 
 /// `reco tune`
 pub(crate) fn tune(args: &TuneArgs) -> anyhow::Result<()> {

@@ -148,14 +148,16 @@ impl Tuned {
 }
 
 impl SearchedOption {
-    /// Whether `value` lies at an end of the range, so that a wider one may have a better value; nothing lies below 0.
+    /// Whether `value` lies at an end of the range, so that a wider one may have a better value; nothing lies below 0,
+    /// and of counts nothing below 1.
     fn ends_at(&self, value: &Value) -> bool {
+        let least = if value.is_u64() { 1.0 } else { 0.0 };
         let (&SearchedValues::Range(from, to, is_log), Some(value)) = (&self.values, value.as_f64()) else {
             return false;
         };
         let on_scale = |number: f64| if is_log { number.ln() } else { number };
         let at = (on_scale(value) - on_scale(from)) / (on_scale(to) - on_scale(from));
-        at > 1.0 - END || (at < END && from > 0.0)
+        at > 1.0 - END || (at < END && from > least)
     }
 }
 

@@ -122,6 +122,7 @@ fn what_lies_at_an_end_of_its_range_is_told() {
         explains: None,
     };
     assert!(searched(1.0, 1000.0, true).ends_at(&json!(990)) && searched(1.0, 1000.0, true).ends_at(&json!(1.05)));
+    assert!(searched(2.0, 9.0, true).ends_at(&json!(2)) && !searched(1.0, 9.0, true).ends_at(&json!(1)));
     assert!(!searched(1.0, 1000.0, true).ends_at(&json!(800)));
     assert!(!searched(0.0, 1.0, false).ends_at(&json!(0.0)), "nothing lies below 0");
     let mut tuning = sample();

@@ -148,9 +148,9 @@ impl<'a> Desk<'a> {
         let mut made: Vec<Option<Result<Trial, RunError>>> = proposals.iter().map(|_| None).collect();
         let rows: Vec<_> = proposals.iter().zip(&mut made).collect();
         parallel::each_on(proposals.len(), rows, || (), |(), (proposal, made)| *made = Some(self.fit(proposal)));
-        let trials = made.into_iter().map(|trial| trial.expect("every row is worked on")).collect();
-        self.record().spend(started.elapsed().as_secs_f64());
-        trials
+        let trials = made.into_iter().map(|trial| trial.expect("every row is worked on")).collect::<Result<_, _>>()?;
+        self.record().spend(started.elapsed().as_secs_f64())?;
+        Ok(trials)
     }
 
     fn fit(&self, proposal: &Proposal) -> Result<Trial, RunError> {

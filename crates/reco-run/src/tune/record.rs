@@ -80,9 +80,14 @@ impl<'a> Record<'a> {
         self.times.seconds
     }
 
-    /// Counts wall time that has passed; the next trial writes it.
-    pub(super) fn spend(&mut self, seconds: f64) {
+    /// Counts wall time that has passed, and writes the record: a search whose time is over has none left when it is
+    /// begun again.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn spend(&mut self, seconds: f64) -> Result<(), RunError> {
         self.times.seconds += seconds;
+        self.write()
     }
 
     /// Adds a trial that took that long, and writes the record.
