@@ -30,7 +30,7 @@ pub(crate) const NAME: &str = "auto";
 
 pub(crate) const ENTRY: ApproachEntry = ApproachEntry {
     name: NAME,
-    about: "what is known for who has no history, what goes together for a short one, a blend for a long one",
+    about: "by length of history: what is known, what goes together, blends of ease and ials",
     defaults: || Auto::new(&json!({})).expect("its own defaults name approaches of the registry").options(),
     configure: |given| Ok(Box::new(Auto::new(given)?)),
 };

@@ -33,6 +33,8 @@ const PRESETS: [(&str, &[&str]); 8] = [
     ("leave-one-out", &[]),
     ("ncf-loo99", &[]),
     ("vae-strong", &[]),
+    ("cold-users", &[]),
+    ("cold-items", &[]),
     ("temporal", &[]),
     ("msr-75-25", &[]),
 ];
