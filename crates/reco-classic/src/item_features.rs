@@ -40,8 +40,7 @@ impl Default for ItemFeatures {
 
 impl Approach for ItemFeatures {
     const NAME: &'static str = NAME;
-    const ABOUT: &'static str =
-        "lists: what has the features of what you met, also where nobody met it (ridge regression)";
+    const ABOUT: &'static str = "lists: what has the features of what you met, rated by others or not (ridge)";
 
     fn check(&self, place: &str) -> Result<(), OptionsError> {
         not_negative(place, "reg", self.reg)?;
