@@ -107,8 +107,7 @@ fn met_by(met: &[Seen], n_items: usize) -> Vec<Vec<u32>> {
 
 impl Approach for UserEase {
     const NAME: &'static str = NAME;
-    const ABOUT: &'static str =
-        "lists: what people like you met, and features of items (linear autoencoder over users)";
+    const ABOUT: &'static str = "lists: what people like you met, and features of items (linear autoencoder)";
 
     fn check(&self, place: &str) -> Result<(), OptionsError> {
         let Self { reg, dropout, item_features } = *self;
