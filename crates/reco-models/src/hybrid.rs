@@ -25,5 +25,5 @@ pub(crate) const NETWORK: Description = Description {
         Dense { name: "features", layer: "features_x", inputs: &[Input::Features], units: Units::AsInputs },
         Dense { name: "context", layer: "context_x", inputs: &[Input::Contexts], units: Units::AsInputs },
     ],
-    lists: Lists { users: &[OfUser::History, OfUser::Attributes], features: true },
+    lists: Lists { users: &[OfUser::Embedding, OfUser::History, OfUser::Attributes], features: true },
 };

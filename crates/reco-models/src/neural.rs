@@ -19,7 +19,7 @@ pub(crate) const NETWORK: Description = Description {
     title: "Neural_CollaborativeFiltering",
     products: &[COSINE],
     layers: &[DENSE],
-    lists: Lists { users: &[OfUser::History], features: false },
+    lists: Lists { users: &[OfUser::Embedding, OfUser::History], features: false },
 };
 
 pub(crate) const COSINE: Product = Product {

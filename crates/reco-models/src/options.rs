@@ -7,6 +7,9 @@
 use reco_core::options::OptionsError;
 use serde::{Deserialize, Serialize};
 
+/// Negatives of an event, at most.
+const MOST_NEGATIVES: usize = 1_000;
+
 /// Options of every network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkOptions {
@@ -45,6 +48,8 @@ pub struct NetworkOptions {
     pub history_dropout: f64,
     /// For lists: how strongly each embedding is drawn to 0; added to the gradient, times the embedding.
     pub weight_decay: f64,
+    /// For lists: the same for embeddings of attributes and features, which many events have in common.
+    pub feature_decay: f64,
 }
 
 /// What training lowers.
@@ -138,6 +143,7 @@ impl Default for NetworkOptions {
             negatives_by: NegativesBy::Uniform,
             history_dropout: 0.5,
             weight_decay: 1e-3,
+            feature_decay: 0.2,
         }
     }
 }
@@ -154,7 +160,8 @@ impl NetworkOptions {
     /// The first option that is beyond its bounds.
     pub(crate) fn check(&self, place: &str) -> Result<(), OptionsError> {
         let Self { embedding_size, epochs, batch_size, learning_rate, validation_split, loss, .. } = *self;
-        let Self { event_threshold, negatives, history_dropout, weight_decay, .. } = *self;
+        let Self { event_threshold, negatives, history_dropout, weight_decay, feature_decay, .. } = *self;
+        let is_decay = |decay: f64| decay.is_finite() && decay >= 0.0;
         let is_sampled = matches!(loss, Loss::Bce | Loss::Bpr);
         let bounds = [
             ("embedding_size", embedding_size.to_string(), embedding_size > 0, "it is at least 1"),
@@ -174,18 +181,15 @@ impl NetworkOptions {
             ),
             ("event_threshold", event_threshold.to_string(), event_threshold.is_finite(), "it is a number of stars"),
             ("negatives", negatives.to_string(), !is_sampled || negatives > 0, "`loss = \"softmax\"` alone needs none"),
+            ("negatives", negatives.to_string(), negatives <= MOST_NEGATIVES, "it is at most 1,000"),
             (
                 "history_dropout",
                 history_dropout.to_string(),
                 history_dropout > 0.0 && history_dropout < 1.0,
                 "it is above 0 and below 1",
             ),
-            (
-                "weight_decay",
-                weight_decay.to_string(),
-                weight_decay.is_finite() && weight_decay >= 0.0,
-                "it is at least 0",
-            ),
+            ("weight_decay", weight_decay.to_string(), is_decay(weight_decay), "it is at least 0"),
+            ("feature_decay", feature_decay.to_string(), is_decay(feature_decay), "it is at least 0"),
         ];
         match bounds.into_iter().find(|(.., holds, _)| !holds) {
             Some((key, value, _, bound)) => {

@@ -24,5 +24,5 @@ pub(crate) const NETWORK: Description = Description {
         items: "xproducts_emb",
     }],
     layers: &[Dense { name: "features", layer: "features_x", inputs: &[Input::Features], units: Units::AsInputs }],
-    lists: Lists { users: &[OfUser::Embedding, OfUser::History], features: true },
+    lists: Lists { users: &[OfUser::History], features: true },
 };

@@ -12,12 +12,12 @@ use pulp::{Simd, WithSimd};
 use reco_core::dot::{ItemTable, TableFormat};
 use reco_core::lanes::arch;
 use reco_core::{
-    Ablation, Candidates, Catalogue, Cause, Explanation, Fitted, ItemIdx, LayerGraph, LoadError, Matrix, Query,
-    Ranking, Recommender, ScoreError, ScoreKind, Scores, Seen, Term, TrainingLog, Weights, Who,
+    Ablation, Candidates, Catalogue, Cause, Explanation, Fitted, ItemIdx, LayerGraph, LoadError, Matrix, Profile,
+    Query, Ranking, Recommender, ScoreError, ScoreKind, Scores, Seen, Term, TrainingLog, Weights, Who,
 };
 
 use super::step::scale;
-use super::{Shape, Table, Tables, add};
+use super::{Shape, Table, Tables, add, centred, means};
 use crate::arithmetic::Padded;
 use crate::description::OfUser;
 
@@ -33,6 +33,8 @@ pub(crate) struct FittedLists {
     items: ItemTable,
     /// The mean of the users' embeddings.
     average: Vec<f32>,
+    /// The mean of each attribute.
+    means: Vec<f32>,
     /// An event has at least as many stars.
     threshold: f32,
     catalogue: Arc<Catalogue>,
@@ -59,7 +61,7 @@ impl FittedLists {
         log: TrainingLog,
     ) -> Option<Self> {
         let size = tables.shape.size;
-        let features = catalogue.item_features.matrix();
+        let features = &centred(catalogue.item_features.matrix());
         let items = vectors(&tables, Table::Items, Table::Features, features)?;
         let mut numbers = Vec::with_capacity(items.n_rows() * size);
         (0..items.n_rows()).for_each(|item| numbers.extend_from_slice(&items.row(item)[..size]));
@@ -87,6 +89,7 @@ impl FittedLists {
             met,
             history,
             average,
+            means: means(catalogue.user_features.matrix()),
             threshold,
             catalogue: Arc::clone(catalogue),
             log,
@@ -131,7 +134,8 @@ impl FittedLists {
                     Some(users) => Some(&users.row(user.index())[..shape.size]),
                     None => None,
                 };
-                (embedding, met.items().to_vec(), own.iter().copied().enumerate().collect())
+                let own = own.iter().zip(&self.means).map(|(number, mean)| number - mean);
+                (embedding, met.items().to_vec(), own.enumerate().collect())
             }
             Who::Visitor { .. } if !has_history => return Err(ScoreError::Visitor { approach: self.name }),
             Who::Visitor { history, profile } => {
@@ -141,7 +145,7 @@ impl FittedLists {
                 };
                 let events = history.iter().filter(|(item, target)| is_event(*item, target.get()));
                 let met = Seen::new(events.map(|(item, _)| *item).collect());
-                let attributes = profile.stated(&self.catalogue)?.attributes;
+                let attributes = self.stated(profile)?;
                 (users.map(|_| &self.average[..]), met.items().to_vec(), attributes)
             }
         };
@@ -151,6 +155,17 @@ impl FittedLists {
             history: if has_history { history.into_iter().map(ItemIdx::get).collect() } else { Vec::new() },
             attributes: attributes.into_iter().filter(|(_, number)| is_read && *number != 0.0).collect(),
         })
+    }
+
+    /// What a visitor states, less the means; of what is not stated, nothing.
+    fn stated(&self, profile: &Profile) -> Result<Vec<(usize, f32)>, ScoreError> {
+        let stated = profile.stated(&self.catalogue)?.attributes;
+        let names = self.catalogue.user_features.names();
+        let family = |column: usize| names[column].split_once('=').map_or(&names[column][..], |(family, _)| family);
+        let of_family = |column: &usize| stated.iter().any(|(other, _)| family(*other) == family(*column));
+        let number =
+            |column: usize| stated.iter().find(|(other, _)| *other == column).map_or(0.0, |(_, number)| *number);
+        Ok((0..names.len()).filter(of_family).map(|column| (column, number(column) - self.means[column])).collect())
     }
 
     /// Writes the vector of the asker into `to`, `[size]`.
@@ -182,9 +197,10 @@ impl WithSimd for AddFeatures<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        for item in 0..self.to.n_rows() {
-            for (feature, number) in self.features.row(item).iter().enumerate() {
-                add(simd, *number, self.of_features.row(feature), self.to.row_mut(item));
+        let Self { features, of_features, to } = self;
+        for item in 0..to.n_rows() {
+            for (feature, number) in features.row(item).iter().enumerate() {
+                add(simd, *number, of_features.row(feature), to.row_mut(item));
             }
         }
     }

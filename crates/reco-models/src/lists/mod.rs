@@ -19,7 +19,7 @@ use pulp::Simd;
 use reco_core::lanes::mul_add;
 use reco_core::memory::Need;
 use reco_core::random::Draws;
-use reco_core::{Catalogue, LoadError, Weights};
+use reco_core::{Catalogue, LoadError, Matrix, Weights};
 
 pub(crate) use self::fitted::FittedLists;
 pub(crate) use self::training::train;
@@ -183,6 +183,23 @@ impl Tables {
         }
         Ok(Self { shape, of })
     }
+}
+
+/// `features` less the mean of each column, so that they say how a row differs from the others, and their embeddings do
+/// not do the work of biases.
+fn centred(features: &Matrix) -> Matrix {
+    let mut centred = features.clone();
+    for (column, mean) in means(features).into_iter().enumerate() {
+        (0..features.n_rows()).for_each(|row| centred.row_mut(row)[column] -= mean);
+    }
+    centred
+}
+
+/// The mean of each column.
+fn means(features: &Matrix) -> Vec<f32> {
+    let n = features.n_rows().max(1) as f64;
+    let mean = |column: usize| (0..features.n_rows()).map(|row| f64::from(features.row(row)[column])).sum::<f64>() / n;
+    (0..features.n_columns()).map(|column| mean(column) as f32).collect()
 }
 
 /// `to += factor · from`

@@ -11,6 +11,7 @@
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
+use reco_core::Matrix;
 use reco_core::lanes::{arch, dots, padded};
 
 use super::events::{Asked, Events};
@@ -40,7 +41,7 @@ struct Share {
     n: usize,
     items: State,
     history: Option<State>,
-    /// `[n, n_features]`
+    /// `[n, n_features]`, each less its mean.
     features: Option<Padded>,
     /// The items' vectors, as they are recommended and as they stand in a history, where they are more than a row.
     vectors: [Option<Padded>; 2],
@@ -72,7 +73,7 @@ pub(super) struct Step {
     attributes: Option<State>,
     /// Of items, as recommended and in a history.
     features: [Option<State>; 2],
-    /// `[n_users, n_attributes]`
+    /// `[n_users, n_attributes]`, each less its mean.
     of_users: Padded,
     /// `[n_asked, size + 1]`: the users' vectors and their gradients.
     vectors: Padded,
@@ -96,21 +97,23 @@ impl State {
         Self { moments: [zeros(), zeros()], weight }
     }
 
-    /// Adam on each row that is `met`, or on all; the gradient is `gradient` with the decay.
+    /// Adam on each row that is `met`, or on all.
     #[inline(always)]
     fn update<S: Simd>(&mut self, simd: S, gradient: &mut Padded, met: Option<&[bool]>, pace: Pace) {
-        let bias = gradient.n_columns() - 1;
-        for row in 0..gradient.n_rows() {
-            if met.is_some_and(|met| !met[row]) {
-                continue;
-            }
-            let gradient = gradient.row_mut(row);
-            let of_bias = gradient[bias];
-            add(simd, pace.decay, self.weight.row(row), gradient);
-            gradient[bias] = of_bias;
-            let [m, v] = &mut self.moments;
-            adam_step(simd, [self.weight.row_mut(row), m.row_mut(row), v.row_mut(row)], gradient, pace.rate);
+        for row in (0..gradient.n_rows()).filter(|row| met.is_none_or(|met| met[*row])) {
+            self.update_row(simd, row, gradient.row_mut(row), pace);
         }
+    }
+
+    /// Adam on a row; its gradient is `gradient` with the decay.
+    #[inline(always)]
+    fn update_row<S: Simd>(&mut self, simd: S, row: usize, gradient: &mut [f32], pace: Pace) {
+        let bias = self.weight.n_columns() - 1;
+        let of_bias = gradient[bias];
+        add(simd, pace.decay, self.weight.row(row), gradient);
+        gradient[bias] = of_bias;
+        let [m, v] = &mut self.moments;
+        adam_step(simd, [self.weight.row_mut(row), m.row_mut(row), v.row_mut(row)], gradient, pace.rate);
     }
 }
 
@@ -124,12 +127,12 @@ struct Pace {
 }
 
 impl Step {
-    /// Copies the numbers of `tables`; steps have at most `n_asked` users.
+    /// Copies the numbers of `tables`; features are less their means, and steps have at most `n_asked` users.
     pub(super) fn new(
         tables: &Tables,
         options: &NetworkOptions,
-        item_features: &reco_core::Matrix,
-        user_features: &reco_core::Matrix,
+        item_features: &Matrix,
+        user_features: &Matrix,
         n_asked: usize,
     ) -> Self {
         let shape = tables.shape;
@@ -301,7 +304,9 @@ impl Step {
         let Self { shape, options, shares, users, attributes, features, of_users, gradients, adam, step, .. } = self;
         let is_dense = adam.is_dense();
         let pace = Pace { rate: adam.rate(*step) as f32, decay: options.weight_decay as f32, is_dense };
-        arch.dispatch(UpdateUsers { users, attributes, of_users, gradients, asked, pace });
+        let of_features = Pace { decay: options.feature_decay as f32, ..pace };
+        let paces = [pace, of_features];
+        arch.dispatch(UpdateUsers { users, attributes, of_users, gradients, asked, paces });
         if shape.sums(OfUser::History) {
             for (at, one) in asked.iter().enumerate() {
                 let scale = scale(one.kept.len());
@@ -314,7 +319,7 @@ impl Step {
                 let sums: Vec<&Padded> = shares.iter().map(|share| &share.of_features[which]).collect();
                 let mut gradient = Padded::zeros(sums[0].n_rows(), shape.size + 1);
                 arch.dispatch(Sum { sums: &sums, to: &mut gradient });
-                arch.dispatch(UpdateAll { state, gradient: &mut gradient, pace });
+                arch.dispatch(UpdateAll { state, gradient: &mut gradient, pace: of_features });
             }
         }
     }
@@ -401,8 +406,8 @@ impl WithSimd for OfAsked<'_> {
         }
         if let Some(attributes) = &step.attributes {
             let of_user = step.of_users.row(asked.user as usize);
-            for (row, value) in (0..attributes.weight.n_rows()).zip(of_user).filter(|(_, value)| **value != 0.0) {
-                add(simd, *value, attributes.weight.row(row), vector);
+            for (row, number) in (0..attributes.weight.n_rows()).zip(of_user) {
+                add(simd, *number, attributes.weight.row(row), vector);
             }
         }
         vector[step.shape.size] = 1.0;
@@ -566,7 +571,7 @@ struct UpdateUsers<'a> {
     of_users: &'a Padded,
     gradients: &'a Padded,
     asked: &'a [Asked],
-    pace: Pace,
+    paces: [Pace; 2],
 }
 
 impl WithSimd for UpdateUsers<'_> {
@@ -574,26 +579,28 @@ impl WithSimd for UpdateUsers<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { users, attributes, of_users, gradients, asked, pace } = self;
-        for (state, is_of_attributes) in [(users, false), (attributes, true)] {
-            let Some(state) = state else { continue };
-            let mut gradient = Padded::zeros(state.weight.n_rows(), gradients.n_columns());
-            let mut met = vec![false; gradient.n_rows()];
+        let Self { users, attributes, of_users, gradients, asked, paces } = self;
+        let [pace, of_features] = paces;
+        if let Some(users) = users {
+            let mut place = vec![None; users.weight.n_rows()];
+            asked.iter().enumerate().for_each(|(at, asked)| place[asked.user as usize] = Some(at));
+            let mut gradient = vec![0.0; padded(gradients.n_columns())];
+            for (user, at) in place.into_iter().enumerate().filter(|(_, at)| pace.is_dense || at.is_some()) {
+                match at {
+                    Some(at) => gradient.copy_from_slice(gradients.row(at)),
+                    None => gradient.fill(0.0),
+                }
+                users.update_row(simd, user, &mut gradient, pace);
+            }
+        }
+        if let Some(attributes) = attributes {
+            let mut gradient = Padded::zeros(attributes.weight.n_rows(), gradients.n_columns());
             for (at, asked) in asked.iter().enumerate() {
-                let user = asked.user as usize;
-                if is_of_attributes {
-                    for (row, value) in (0..gradient.n_rows()).zip(of_users.row(user)) {
-                        if *value != 0.0 {
-                            add(simd, *value, gradients.row(at), gradient.row_mut(row));
-                            met[row] = true;
-                        }
-                    }
-                } else {
-                    gradient.row_mut(user).copy_from_slice(gradients.row(at));
-                    met[user] = true;
+                for (row, number) in (0..gradient.n_rows()).zip(of_users.row(asked.user as usize)) {
+                    add(simd, *number, gradients.row(at), gradient.row_mut(row));
                 }
             }
-            state.update(simd, &mut gradient, (!pace.is_dense).then_some(&met), pace);
+            attributes.update(simd, &mut gradient, None, of_features);
         }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::events::{Asked, Events};
 use super::step::{Step, scale};
-use super::{Shape, Table, Tables};
+use super::{Shape, Table, Tables, centred};
 use crate::arithmetic::Padded;
 use crate::description::{Description, OfUser, drawn};
 use crate::options::{Loss, NegativesBy, NetworkOptions};
@@ -47,6 +47,7 @@ fn options((loss, negatives, negatives_by): (Loss, usize, NegativesBy), size: us
         embedding_size: size,
         learning_rate: 0.01,
         weight_decay: 0.0,
+        feature_decay: 0.0,
         loss,
         negatives,
         negatives_by,
@@ -78,8 +79,8 @@ impl Scene {
 
     fn step(&self) -> Step {
         let catalogue = &self.train.catalogue;
-        let (items, users) = (catalogue.item_features.matrix(), catalogue.user_features.matrix());
-        Step::new(&self.tables, &self.options, items, users, self.asked.len() + 2)
+        let [items, users] = [&catalogue.item_features, &catalogue.user_features].map(|all| centred(all.matrix()));
+        Step::new(&self.tables, &self.options, &items, &users, self.asked.len() + 2)
     }
 
     /// The loss of a step by the definition: the sum over events, and the tensor whose gradient is taken.
@@ -88,7 +89,7 @@ impl Scene {
         let (n, n_items, size) = (self.asked.len(), shape.n_items, shape.size);
         let matrix = |matrix: &Matrix| tensor(matrix.values().to_vec(), [matrix.n_rows(), matrix.n_columns()], device);
         let table = |table: Table| tables[table as usize].clone();
-        let features = matrix(self.train.catalogue.item_features.matrix());
+        let features = matrix(&centred(self.train.catalogue.item_features.matrix()));
         let with_features = |rows: Tensor<2>, of: Table| match table(of) {
             Some(weight) => rows + features.clone().matmul(weight),
             None => rows,
@@ -112,7 +113,7 @@ impl Scene {
             users = users + own.matmul(rows);
         }
         if let Some(rows) = table(Table::Attributes) {
-            let attributes = self.train.catalogue.user_features.matrix();
+            let attributes = centred(self.train.catalogue.user_features.matrix());
             users = users + select(3, &|asked| attributes.row(asked.user as usize).to_vec()).matmul(rows);
         }
         let one = (0..n * (size + 1)).map(|at| f32::from(u8::from(at % (size + 1) == size))).collect();
@@ -214,7 +215,10 @@ fn gradients_agree_with_autodiff() {
 #[test]
 fn the_decay_draws_embeddings_to_zero_and_leaves_biases() {
     let scene = |weight_decay| {
-        let scene = Scene::new(&NETWORKS[2], NetworkOptions { weight_decay, ..options(losses()[0], 8) });
+        let scene = Scene::new(
+            &NETWORKS[2],
+            NetworkOptions { weight_decay, feature_decay: weight_decay, ..options(losses()[0], 8) },
+        );
         let mut step = scene.step();
         step.step(&scene.asked, &scene.events);
         (scene.tables, step.first_moments())

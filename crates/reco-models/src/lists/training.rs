@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rayon::prelude::*;
 use reco_core::{
     Candidates, EpochLog, FitError, ItemIdx, Query, Recommender as _, Run, Seen, Train, TrainingLog, UserIdx, Who,
 };
@@ -16,7 +17,7 @@ use reco_core::{
 use super::events::{Asked, Events};
 use super::fitted::FittedLists;
 use super::step::Step;
-use super::{Shape, Tables};
+use super::{Shape, Tables, centred};
 use crate::batches::shuffled;
 use crate::description::{Description, OfUser};
 use crate::options::{NetworkOptions, Shuffle};
@@ -63,8 +64,8 @@ pub(crate) fn train(
     };
 
     let n_asked = options.batch_size.min(users.len());
-    let (items, attributes) = (catalogue.item_features.matrix(), catalogue.user_features.matrix());
-    let mut step = Step::new(&Tables::drawn(shape, run.seed), options, items, attributes, n_asked);
+    let [items, attributes] = [&catalogue.item_features, &catalogue.user_features].map(|all| centred(all.matrix()));
+    let mut step = Step::new(&Tables::drawn(shape, run.seed), options, &items, &attributes, n_asked);
     let mut log = TrainingLog { n_train: events.len(), n_validation: validation.len(), ..TrainingLog::default() };
     let mut best: Option<(f64, FittedLists)> = None;
     let has_history = shape.sums(OfUser::History);
@@ -77,8 +78,8 @@ pub(crate) fn train(
                 return Err(FitError::Interrupted);
             }
             let ask = |row: &u32| events.ask(users[*row as usize], epoch, run.seed, options, has_history);
-            let asked: Vec<Asked> = rows.iter().map(ask).collect();
-            // Batches end as the loop of `step` does: without a synchronisation of its own.
+            let asked: Vec<Asked> = rows.par_iter().map(ask).collect();
+            // By a thread of the pool: one from outside would sleep and be woken twice in every step.
             loss += rayon::scope(|_| step.step(&asked, &events));
             n_targets += asked.iter().map(|one| one.targets.len()).sum::<usize>();
             let n_events: usize = asked.iter().map(|one| one.targets.len() + one.kept.len()).sum();

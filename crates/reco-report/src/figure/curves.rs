@@ -14,19 +14,24 @@ use crate::palette::{ACCENT, AXIS, SECOND};
 type Curve = (&'static str, &'static str, &'static str, fn(&EpochLog) -> [Option<f64>; 2]);
 
 const CURVES: [Curve; 3] = [
-    ("loss", "loss", "mean absolute error of scaled ratings, or loss of an event,", |epoch| {
-        [Some(epoch.train_loss), epoch.validation_loss]
-    }),
+    ("loss", "loss", STARS, |epoch| [Some(epoch.train_loss), epoch.validation_loss]),
     ("mape", "MAPE, %", "mean absolute percentage error of scaled ratings", |epoch| {
         [epoch.train_mape, epoch.validation_mape]
     }),
     ("ndcg", "NDCG@10", "NDCG@10 of lists", |epoch| [None, epoch.validation_ndcg]),
 ];
 
+/// What the loss is of a network that predicts stars, and of one that is trained for lists.
+const STARS: &str = "mean absolute error of scaled ratings";
+const LISTS: &str = "loss of an event";
+
 /// Those of which the log has a number.
 pub(super) fn training(approach: &str, log: &TrainingLog) -> Vec<Drawing> {
     let is_there = |curve: &Curve| log.epochs.iter().any(|epoch| curve.3(epoch) != [None; 2]);
-    CURVES.into_iter().filter(is_there).map(|curve| draw(approach, log, curve)).collect()
+    let is_for_lists = log.epochs.iter().all(|epoch| epoch.train_mape.is_none());
+    let about = |about| if about == STARS && is_for_lists { LISTS } else { about };
+    let curves = CURVES.into_iter().filter(is_there);
+    curves.map(|(file, title, of, value)| draw(approach, log, (file, title, about(of), value))).collect()
 }
 
 fn draw(approach: &str, log: &TrainingLog, (file, title, about, of): Curve) -> Drawing {
