@@ -138,7 +138,9 @@ impl Progress for Watch {
 
     fn epoch(&self, epoch: &EpochLog) {
         let state = self.state();
-        let validation = epoch.validation_loss.map(|loss| format!(", validation {loss:.4}")).unwrap_or_default();
+        let validation = epoch.validation_loss.map(|loss| format!(", validation {loss:.4}"));
+        let validation = validation.or(epoch.validation_ndcg.map(|ndcg| format!(", validation ndcg@10 {ndcg:.4}")));
+        let validation = validation.unwrap_or_default();
         let message = format!("epoch {}/{}, loss {:.4}{validation}", epoch.epoch, state.epochs, epoch.train_loss);
         state.bar.set_message(message);
     }

@@ -97,7 +97,8 @@ impl TrainingLog {
     }
 }
 
-/// One epoch. Losses are mean absolute errors of targets, the others mean absolute percentage errors, in per cent.
+/// One epoch. Losses are mean absolute errors of targets, and `mape` mean absolute percentage errors, in per cent; of a
+/// network trained for lists, the loss is that of an event, and there is no percentage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochLog {
     /// Counted from 1.
@@ -105,9 +106,13 @@ pub struct EpochLog {
     /// Running mean over the epoch's batches, as Keras prints it.
     pub train_loss: f64,
     /// The same, in per cent of the target.
-    pub train_mape: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_mape: Option<f64>,
     /// After the epoch, where there are validation rows.
     pub validation_loss: Option<f64>,
     /// The same, in per cent of the target.
     pub validation_mape: Option<f64>,
+    /// NDCG@10 of the validation rows, of a network trained for lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_ndcg: Option<f64>,
 }

@@ -11,9 +11,10 @@ use reco_core::memory::Need;
 use reco_core::{Catalogue, FitError, Fitted, LoadError, Requirement, Run, Train, Weights};
 
 use crate::batches::{Columns, Data};
-use crate::description::{Architecture, Description, Sizes};
+use crate::description::{Architecture, Description, OfUser, Sizes};
 use crate::device::ComputeDevice;
 use crate::fitted::{FittedNetwork, item_features};
+use crate::lists::{self, FittedLists, Shape};
 use crate::modules::Initial;
 use crate::network::Network;
 use crate::options::NetworkOptions;
@@ -50,7 +51,7 @@ macro_rules! network_approach {
             }
 
             fn requires(&self) -> Vec<reco_core::Requirement> {
-                vec![reco_core::Requirement::Stars, reco_core::Requirement::KnownUsers]
+                self.network().requires()
             }
 
             fn learn(
@@ -96,17 +97,42 @@ impl NetworkApproach<'_> {
         need.lowered_by("embedding_size")
     }
 
+    fn shape(&self, catalogue: &Catalogue) -> Shape {
+        Shape::of(self.description.lists, catalogue, self.options.embedding_size)
+    }
+
+    pub(crate) fn requires(&self) -> Vec<Requirement> {
+        let knows_histories = self.description.lists.users.contains(&OfUser::History);
+        match (self.options.for_lists(), knows_histories) {
+            (true, true) => Vec::new(),
+            (true, false) => vec![Requirement::KnownUsers],
+            (false, _) => vec![Requirement::Stars, Requirement::KnownUsers],
+        }
+    }
+
     pub(crate) fn memory(&self, catalogue: &Catalogue) -> Need {
+        if self.options.for_lists() {
+            return self.shape(catalogue).copies(6);
+        }
         // While training: weights, two moments and gradients, and the network that is validated or kept as the best.
         self.copies(5, "embeddings and their moments", catalogue)
     }
 
     pub(crate) fn memory_to_load(&self, catalogue: &Catalogue) -> Need {
+        if self.options.for_lists() {
+            return self.shape(catalogue).copies(3);
+        }
         // The file's weights, and those of the network that takes them.
         self.copies(2, "embeddings", catalogue)
     }
 
     pub(crate) fn fit(&self, data: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        if self.options.for_lists() {
+            if ComputeDevice::find(run.device)?.device != ComputeDevice::cpu().device {
+                run.progress.note(&format!("`{}` is trained for lists on the CPU", self.description.name));
+            }
+            return Ok(Box::new(lists::train(self.description, data, self.options, run)?));
+        }
         let started = Instant::now();
         Requirement::Stars.check(self.description.name, data)?;
         let device = ComputeDevice::find(run.device)?;
@@ -137,6 +163,12 @@ impl NetworkApproach<'_> {
         catalogue: &Arc<Catalogue>,
         run: &Run<'_>,
     ) -> Result<Box<dyn Fitted>, LoadError> {
+        if self.options.for_lists() {
+            let names = [self.description.name, self.description.title];
+            let threshold = self.options.event_threshold;
+            let model = FittedLists::load(names, weights, self.shape(catalogue), threshold, catalogue)?;
+            return Ok(Box::new(model));
+        }
         let device = ComputeDevice::find(run.device)?;
         Ok(Box::new(FittedNetwork::load(weights, catalogue, self.architecture(catalogue), device)?))
     }

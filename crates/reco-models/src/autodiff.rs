@@ -10,7 +10,7 @@ use reco_core::{FitError, Run};
 
 use crate::adam::{Adam, Clock};
 use crate::batches::{Columns, Data};
-use crate::description::{Loss, Side, Sizes, Source};
+use crate::description::{Side, Sizes, Source};
 use crate::learner::Learner;
 use crate::network::{Batch, Network};
 use crate::optimizer::{DenseState, TableState, Touched, hide, settle};
@@ -58,10 +58,7 @@ impl<'a> Trainer<'a> {
         let input = Batch { rows, ..inputs(network, batch, item_features, device) };
         let targets = column(&batch.targets, device);
         let errors = (network.forward(&input) - targets.clone()).abs();
-        let loss = match network.architecture().description.loss {
-            Loss::MeanAbsoluteError => errors.clone().mean(),
-        };
-        let mut gradients = loss.backward();
+        let mut gradients = errors.clone().mean().backward();
         for (table, touched) in tables.iter_mut().zip(touched) {
             table.update(touched, &mut gradients, *step, adam);
         }

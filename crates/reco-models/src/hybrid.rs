@@ -7,7 +7,7 @@
 //! prints.
 
 use crate::approach::network_approach;
-use crate::description::{Dense, Description, Input, Loss, Units};
+use crate::description::{Dense, Description, Input, Lists, OfUser, Units};
 use crate::neural::{COSINE, DENSE};
 
 network_approach! {
@@ -25,5 +25,5 @@ pub(crate) const NETWORK: Description = Description {
         Dense { name: "features", layer: "features_x", inputs: &[Input::Features], units: Units::AsInputs },
         Dense { name: "context", layer: "context_x", inputs: &[Input::Contexts], units: Units::AsInputs },
     ],
-    loss: Loss::MeanAbsoluteError,
+    lists: Lists { users: &[OfUser::Embedding, OfUser::History, OfUser::Attributes], features: true },
 };

@@ -6,7 +6,7 @@
 //! **Invariant**: with 66 users and 9,741 items it has the 983,252 parameters that Keras prints for the article.
 
 use crate::approach::network_approach;
-use crate::description::{Dense, Description, Input, Loss, Product, Similarity, Units};
+use crate::description::{Dense, Description, Input, Lists, OfUser, Product, Similarity, Units};
 
 network_approach! {
     /// The approach `neural`: the cosine beside a dense layer over a second pair of embeddings (He et al. 2017).
@@ -19,7 +19,7 @@ pub(crate) const NETWORK: Description = Description {
     title: "Neural_CollaborativeFiltering",
     products: &[COSINE],
     layers: &[DENSE],
-    loss: Loss::MeanAbsoluteError,
+    lists: Lists { users: &[OfUser::Embedding, OfUser::History], features: false },
 };
 
 pub(crate) const COSINE: Product = Product {

@@ -7,6 +7,9 @@
 use reco_core::options::OptionsError;
 use serde::{Deserialize, Serialize};
 
+/// Negatives of an event, at most.
+const MOST_NEGATIVES: usize = 1_000;
+
 /// Options of every network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkOptions {
@@ -32,6 +35,49 @@ pub struct NetworkOptions {
     /// Stop after this many epochs without a lower validation loss, and keep the best epoch. 0: train all epochs, keep
     /// the last.
     pub patience: usize,
+    /// What training lowers. Any but the first trains the network for lists: every row is an event, a step takes
+    /// `batch_size` users with all of theirs, and the best epoch is that of the highest NDCG@10 of the validation rows.
+    pub loss: Loss,
+    /// For lists: a training row with fewer stars is no event. 0: all are.
+    pub event_threshold: f32,
+    /// For lists: items that a user did not meet, drawn for each event. 0, with the softmax alone: the whole catalogue.
+    pub negatives: usize,
+    /// For lists: how they are drawn.
+    pub negatives_by: NegativesBy,
+    /// For lists: the share of a user's events that a step hides from the user's history, and predicts from the others.
+    pub history_dropout: f64,
+    /// For lists: how strongly each embedding is drawn to 0; added to the gradient, times the embedding.
+    pub weight_decay: f64,
+    /// For lists: the same for embeddings of attributes and features, which many events have in common.
+    pub feature_decay: f64,
+}
+
+/// What training lowers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// The mean absolute error of the targets, as in the article.
+    MeanAbsoluteError,
+    /// Of each event and its negatives: the binary cross-entropy (He et al. 2017, "Neural Collaborative Filtering",
+    /// equation 7).
+    Bce,
+    /// Of each event against each of its negatives: the logarithm of the odds (Rendle et al. 2009, "BPR: Bayesian
+    /// Personalized Ranking from Implicit Feedback", section 4).
+    Bpr,
+    /// Of each event among the whole catalogue, the multinomial likelihood (Liang et al. 2018, "Variational
+    /// Autoencoders for Collaborative Filtering", equation 2); with `negatives`, of each event among these, less the
+    /// logarithm of the chance to be drawn (Yi et al. 2019, "Sampling-Bias-Corrected Neural Modeling", equation 3).
+    Softmax,
+}
+
+/// How negatives are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NegativesBy {
+    /// Every item alike.
+    Uniform,
+    /// As often as it has events.
+    Popularity,
 }
 
 /// The optimizer. Both are Adam (Kingma and Ba 2015, algorithm 1) as Keras computes it; they differ in untouched rows.
@@ -91,17 +137,32 @@ impl Default for NetworkOptions {
             untrained_rows: UntrainedRows::Mean,
             validation_split: 0.0,
             patience: 0,
+            loss: Loss::MeanAbsoluteError,
+            event_threshold: 0.0,
+            negatives: 0,
+            negatives_by: NegativesBy::Uniform,
+            history_dropout: 0.5,
+            weight_decay: 1e-3,
+            feature_decay: 0.2,
         }
     }
 }
 
 impl NetworkOptions {
+    /// Whether the network is trained for lists.
+    pub(crate) fn for_lists(&self) -> bool {
+        self.loss != Loss::MeanAbsoluteError
+    }
+
     /// Refuses options that one cannot train with; `place` is where they stand, for the message.
     ///
     /// # Errors
     /// The first option that is beyond its bounds.
     pub(crate) fn check(&self, place: &str) -> Result<(), OptionsError> {
-        let Self { embedding_size, epochs, batch_size, learning_rate, validation_split, .. } = *self;
+        let Self { embedding_size, epochs, batch_size, learning_rate, validation_split, loss, .. } = *self;
+        let Self { event_threshold, negatives, history_dropout, weight_decay, feature_decay, .. } = *self;
+        let is_decay = |decay: f64| decay.is_finite() && decay >= 0.0;
+        let is_sampled = matches!(loss, Loss::Bce | Loss::Bpr);
         let bounds = [
             ("embedding_size", embedding_size.to_string(), embedding_size > 0, "it is at least 1"),
             ("epochs", epochs.to_string(), epochs > 0, "it is at least 1"),
@@ -118,6 +179,17 @@ impl NetworkOptions {
                 (0.0..1.0).contains(&validation_split),
                 "it is at least 0 and below 1",
             ),
+            ("event_threshold", event_threshold.to_string(), event_threshold.is_finite(), "it is a number of stars"),
+            ("negatives", negatives.to_string(), !is_sampled || negatives > 0, "`loss = \"softmax\"` alone needs none"),
+            ("negatives", negatives.to_string(), negatives <= MOST_NEGATIVES, "it is at most 1,000"),
+            (
+                "history_dropout",
+                history_dropout.to_string(),
+                history_dropout > 0.0 && history_dropout < 1.0,
+                "it is above 0 and below 1",
+            ),
+            ("weight_decay", weight_decay.to_string(), is_decay(weight_decay), "it is at least 0"),
+            ("feature_decay", feature_decay.to_string(), is_decay(feature_decay), "it is at least 0"),
         ];
         match bounds.into_iter().find(|(.., holds, _)| !holds) {
             Some((key, value, _, bound)) => {

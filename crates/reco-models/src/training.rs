@@ -52,9 +52,10 @@ pub(crate) fn train(
         let entry = EpochLog {
             epoch,
             train_loss,
-            train_mape,
+            train_mape: Some(train_mape),
             validation_loss: judged.map(|(loss, _)| loss),
             validation_mape: judged.map(|(_, mape)| mape),
+            validation_ndcg: None,
         };
         run.progress.epoch(&entry);
         log.epochs.push(entry);

@@ -239,9 +239,10 @@ mod tests {
         let epoch = |epoch, loss| EpochLog {
             epoch,
             train_loss: loss,
-            train_mape: 20.0,
+            train_mape: Some(20.0),
             validation_loss: Some(loss + 0.05),
             validation_mape: Some(21.0),
+            validation_ndcg: None,
         };
         let log = TrainingLog {
             epochs: vec![epoch(1, 0.9), epoch(2, 0.7), epoch(3, 0.75)],

@@ -10,7 +10,7 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
-use super::{Dense, Description, Input, Loss, Product, Similarity, Units};
+use super::{Dense, Description, Input, Lists, OfUser, Product, Similarity, Units};
 
 /// The description of this seed.
 pub(crate) fn description(seed: u64) -> Description {
@@ -49,13 +49,16 @@ pub(crate) fn description(seed: u64) -> Description {
             units,
         });
     }
+    let mut users = vec![OfUser::Embedding, OfUser::History, OfUser::Attributes];
+    users.shuffle(&mut rng);
+    users.truncate(rng.random_range(1..=3));
     Description {
         name: leaked(format!("drawn-{seed}")),
         about: "drawn by chance",
         title: "Drawn",
         products: Vec::leak(products),
         layers: Vec::leak(layers),
-        loss: Loss::MeanAbsoluteError,
+        lists: Lists { users: Vec::leak(users), features: rng.random() },
     }
 }
 

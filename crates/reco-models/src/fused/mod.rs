@@ -23,20 +23,19 @@ mod tests;
 use burn::tensor::Device;
 use reco_core::FitError;
 
+pub(crate) use self::cpu::adam_step;
+
 use self::cpu::OnCpu;
 use self::gpu::OnGpu;
 use crate::batches::Data;
-use crate::description::{Architecture, Description, Loss};
+use crate::description::{Architecture, Description};
 use crate::learner::Learner;
 use crate::network::Network;
 use crate::options::NetworkOptions;
 
 /// Why this step cannot train a network; `None` where it can. Whatever a description may say is named here.
 fn refusal(architecture: &Architecture) -> Option<String> {
-    let Description { name: _, about: _, title: _, products: _, layers: _, loss } = architecture.description;
-    match loss {
-        Loss::MeanAbsoluteError => {}
-    }
+    let Description { name: _, about: _, title: _, products: _, layers: _, lists: _ } = architecture.description;
     // Its gradient would be the sum of theirs.
     let shared = architecture.towers.iter().find(|tower| tower.readers.len() > 1)?;
     Some(format!("two branches read the tower `{}`", shared.name))

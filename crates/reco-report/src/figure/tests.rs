@@ -17,9 +17,10 @@ pub(crate) fn log(n: usize) -> TrainingLog {
     let epoch = |epoch: usize| EpochLog {
         epoch,
         train_loss: 0.2 + 0.3 / epoch as f64,
-        train_mape: 20.0 + 30.0 / epoch as f64,
+        train_mape: Some(20.0 + 30.0 / epoch as f64),
         validation_loss: Some(0.25 + 0.3 / epoch as f64),
         validation_mape: Some(25.0 + 30.0 / epoch as f64),
+        validation_ndcg: None,
     };
     TrainingLog {
         epochs: (1..=n).map(epoch).collect(),

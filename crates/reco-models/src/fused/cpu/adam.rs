@@ -92,7 +92,7 @@ impl RowStates {
 
 /// One step of Adam on `[weight, first moment, second moment]`, all of one padded length.
 #[inline(always)]
-pub(super) fn step<S: Simd>(simd: S, [w, m, v]: [&mut [f32]; 3], gradient: &[f32], rate: f32) {
+pub(crate) fn step<S: Simd>(simd: S, [w, m, v]: [&mut [f32]; 3], gradient: &[f32], rate: f32) {
     let (beta_1, rest_1) = (simd.splat_f32s(BETA_1 as f32), simd.splat_f32s((1.0 - BETA_1) as f32));
     let (beta_2, rest_2) = (simd.splat_f32s(BETA_2 as f32), simd.splat_f32s((1.0 - BETA_2) as f32));
     let (epsilon, rate) = (simd.splat_f32s(EPSILON as f32), simd.splat_f32s(rate));

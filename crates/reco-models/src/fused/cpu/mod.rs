@@ -17,6 +17,8 @@ use rayon::prelude::*;
 use reco_core::lanes::{arch, padded};
 use reco_core::{FitError, Run};
 
+pub(crate) use self::adam::step as adam_step;
+
 use self::adam::{MetRows, RowStates};
 use self::step::{DenseLayer, Gradients, Output, Share, Touch, UpdateDense, UpdateRows};
 use crate::adam::Adam;

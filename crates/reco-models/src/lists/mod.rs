@@ -1,0 +1,212 @@
+//! Networks that are trained for lists: the tables of one, and the vectors of users and items that follow from them.
+//!
+//! A score is the dot product of a user's and an item's vector, beside the item's bias. What the vectors are the sums
+//! of is said by [`Lists`]. The step (`step.rs`) and what it lowers (`loss.rs`) know the rest. Does not know how a
+//! query is answered.
+//!
+//! **Invariant**: each table is there exactly if the description and the catalogue have what it is for; a vector is one
+//! sum in one order, in training as in an answer.
+
+mod events;
+mod fitted;
+mod loss;
+mod step;
+#[cfg(test)]
+mod tests;
+mod training;
+
+use pulp::Simd;
+use reco_core::lanes::mul_add;
+use reco_core::memory::Need;
+use reco_core::random::Draws;
+use reco_core::{Catalogue, LoadError, Matrix, Weights};
+
+pub(crate) use self::fitted::FittedLists;
+pub(crate) use self::training::train;
+use crate::arithmetic::Padded;
+use crate::description::{Lists, OfUser};
+
+/// What a table has a row for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Table {
+    /// Users: their own embeddings.
+    Users,
+    /// Columns of the users' attributes.
+    Attributes,
+    /// Items, as they stand in a history.
+    History,
+    /// Columns of the items' features, as they stand in a history.
+    HistoryFeatures,
+    /// Items, as they are recommended.
+    Items,
+    /// Columns of the items' features, as they are recommended.
+    Features,
+}
+
+impl Table {
+    const ALL: [Self; 6] =
+        [Self::Users, Self::Attributes, Self::History, Self::HistoryFeatures, Self::Items, Self::Features];
+
+    /// What its tensor is called.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users.embedding",
+            Self::Attributes => "attributes.embedding",
+            Self::History => "history.embedding",
+            Self::HistoryFeatures => "history_features.embedding",
+            Self::Items => "items.embedding",
+            Self::Features => "features.embedding",
+        }
+    }
+
+    /// What the tensor of its biases is called, where it has any.
+    fn biases(self) -> Option<&'static str> {
+        match self {
+            Self::Items => Some("items.bias"),
+            Self::Features => Some("features.bias"),
+            _ => None,
+        }
+    }
+}
+
+/// A network for lists over a catalogue: which tables it has, and how large they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) lists: Lists,
+    /// Width of each embedding. Rows have one number more, the bias; a user's vector has a 1 there.
+    size: usize,
+    n_users: usize,
+    n_items: usize,
+    n_features: usize,
+    n_attributes: usize,
+}
+
+impl Shape {
+    pub(crate) fn of(lists: Lists, catalogue: &Catalogue, size: usize) -> Self {
+        Self {
+            lists,
+            size,
+            n_users: catalogue.n_users(),
+            n_items: catalogue.n_items(),
+            n_features: if lists.features { catalogue.item_features.names().len() } else { 0 },
+            n_attributes: catalogue.user_features.names().len(),
+        }
+    }
+
+    /// Whether a user's vector is a sum with `summand` in it.
+    fn sums(&self, summand: OfUser) -> bool {
+        self.lists.users.contains(&summand)
+    }
+
+    /// How many rows `table` has; `None` where there is no such table.
+    fn rows(&self, table: Table) -> Option<usize> {
+        let (is_there, n) = match table {
+            Table::Users => (self.sums(OfUser::Embedding), self.n_users),
+            Table::Attributes => (self.sums(OfUser::Attributes), self.n_attributes),
+            Table::History => (self.sums(OfUser::History), self.n_items),
+            Table::HistoryFeatures => (self.sums(OfUser::History), self.n_features),
+            Table::Items => (true, self.n_items),
+            Table::Features => (true, self.n_features),
+        };
+        (is_there && n > 0).then_some(n)
+    }
+
+    /// `n` times the tables, and how much is added to them.
+    pub(crate) fn copies(&self, n: usize) -> Need {
+        let rows = Table::ALL.iter().filter_map(|table| self.rows(*table)).sum();
+        let need = Need::default().and("embeddings", &[n, rows, self.size.saturating_add(1)], 4);
+        need.lowered_by("embedding_size")
+    }
+}
+
+/// A network's numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Tables {
+    shape: Shape,
+    /// In the order of [`Table::ALL`]: `[n_rows, size + 1]`.
+    of: [Option<Padded>; Table::ALL.len()],
+}
+
+impl Tables {
+    /// Embeddings uniform in ±0.05, as Keras' `Embedding`; biases of 0.
+    pub(crate) fn drawn(shape: Shape, seed: u64) -> Self {
+        let of = Table::ALL.map(|table| {
+            let mut rows = Padded::zeros(shape.rows(table)?, shape.size + 1);
+            for row in 0..rows.n_rows() {
+                let mut draws = Draws::new(seed, table as u32, row as u32);
+                rows.row_mut(row)[..shape.size].fill_with(|| (0.1 * draws.uniform() - 0.05) as f32);
+            }
+            Some(rows)
+        });
+        Self { shape, of }
+    }
+
+    fn get(&self, table: Table) -> Option<&Padded> {
+        self.of[table as usize].as_ref()
+    }
+
+    fn n_parameters(&self) -> usize {
+        let numbers = |table: &Table| {
+            let rows = self.shape.rows(*table).unwrap_or(0);
+            rows * (self.shape.size + usize::from(table.biases().is_some()))
+        };
+        Table::ALL.iter().map(numbers).sum()
+    }
+
+    /// Adds each table to `weights`, by its name, `[n_rows, size]`, and its biases, `[n_rows]`.
+    fn save(&self, mut weights: Weights) -> Weights {
+        let size = self.shape.size;
+        for table in Table::ALL {
+            let Some(rows) = self.get(table) else { continue };
+            let numbers = (0..rows.n_rows()).flat_map(|row| &rows.row(row)[..size]).copied();
+            weights = weights.with(table.name(), &[rows.n_rows(), size], numbers);
+            if let Some(name) = table.biases() {
+                weights = weights.with(name, &[rows.n_rows()], (0..rows.n_rows()).map(|row| rows.row(row)[size]));
+            }
+        }
+        weights
+    }
+
+    /// Takes out what [`Tables::save`] added.
+    fn load(shape: Shape, weights: &mut Weights) -> Result<Self, LoadError> {
+        let mut of = [const { None }; Table::ALL.len()];
+        for (table, place) in Table::ALL.into_iter().zip(&mut of) {
+            let Some(n) = shape.rows(table) else { continue };
+            let numbers: Vec<f32> = weights.take(table.name(), &[n, shape.size])?;
+            let biases: Option<Vec<f32>> = table.biases().map(|name| weights.take(name, &[n])).transpose()?;
+            let mut rows = Padded::zeros(n, shape.size + 1);
+            for (row, numbers) in numbers.chunks(shape.size).enumerate() {
+                rows.row_mut(row)[..shape.size].copy_from_slice(numbers);
+                rows.row_mut(row)[shape.size] = biases.as_ref().map_or(0.0, |biases| biases[row]);
+            }
+            *place = Some(rows);
+        }
+        Ok(Self { shape, of })
+    }
+}
+
+/// `features` less the mean of each column, so that they say how a row differs from the others, and their embeddings do
+/// not do the work of biases.
+fn centred(features: &Matrix) -> Matrix {
+    let mut centred = features.clone();
+    for (column, mean) in means(features).into_iter().enumerate() {
+        (0..features.n_rows()).for_each(|row| centred.row_mut(row)[column] -= mean);
+    }
+    centred
+}
+
+/// The mean of each column.
+fn means(features: &Matrix) -> Vec<f32> {
+    let n = features.n_rows().max(1) as f64;
+    let mean = |column: usize| (0..features.n_rows()).map(|row| f64::from(features.row(row)[column])).sum::<f64>() / n;
+    (0..features.n_columns()).map(|column| mean(column) as f32).collect()
+}
+
+/// `to += factor · from`
+#[inline(always)]
+fn add<S: Simd>(simd: S, factor: f32, from: &[f32], to: &mut [f32]) {
+    let factor = simd.splat_f32s(factor);
+    for (to, from) in S::as_mut_simd_f32s(to).0.iter_mut().zip(S::as_simd_f32s(from).0) {
+        *to = mul_add(simd, factor, *from, *to);
+    }
+}
