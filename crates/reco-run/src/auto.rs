@@ -228,7 +228,8 @@ impl AnyApproach for Auto {
             let parts = SLOTS.iter().zip(&self.parts);
             let parts = parts.map(|(slot, part)| part::load(part.as_ref(), weights.take_part(slot), catalogue, run));
             let parts = parts.collect::<Result<_, _>>()?;
-            let new: Vec<u32> = weights.take(NEW_ITEMS, &[weights.n_rows(NEW_ITEMS)?])?;
+            let n_new = weights.n_rows(NEW_ITEMS)?;
+            let new: Vec<u32> = weights.take(NEW_ITEMS, &[n_new])?;
             let items: Option<Vec<ItemIdx>> = new.iter().map(|item| catalogue.items.at(*item as usize)).collect();
             let items = items.filter(|items| items.is_sorted_by(|a, b| a < b)).ok_or_else(|| LoadError::Weights {
                 reason: format!("its `{NEW_ITEMS}` are no rows of the catalogue in order"),
@@ -392,7 +393,8 @@ impl Recommender for FittedAuto {
 
     fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
         let explained = self.parts[self.slot(&query.who).0].explain(query, items)?;
-        let (Some(mut explained), Some(new)) = (explained, &self.new_items) else { return Ok(explained) };
+        let Some(new) = &self.new_items else { return Ok(explained) };
+        let Some(mut explained) = explained else { return Ok(None) };
         let mut scores = Scores::new();
         self.score(&[Query { candidates: Candidates::These(items), ..*query }], &mut scores)?;
         for ((item, explanation), score) in items.iter().zip(&mut explained).zip(scores.row(0)) {
