@@ -472,7 +472,9 @@ mod tests {
             })
             .collect();
         let train = Train { fit: train.fit.select(&kept), ..train };
-        let entry = json!({ "short_history": "content", "long_history": "collaborative", "min_medium": 2, "min_ratings": 2, "min_users": 3 });
+        let entry = json!({
+            "short_history": "content", "long_history": "collaborative", "min_medium": 2, "min_ratings": 2, "min_users": 3
+        });
         let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
         let fitted = Auto::new(&entry).unwrap().fit(&train, &run).unwrap();
         let choice = |who| {
