@@ -6,8 +6,8 @@
 //! held-out user's rows; `split.given` is a number of rows in its place, which may be 0: nothing is known of them.
 //!
 //! **Invariant**: a user with fold-in or test rows has no train row, and has at least one row of both kinds, unless
-//! none is to be given, or rows without a trained item are dropped: the test is then the share of what is left, and a user
-//! who is left with one row is not tested. A drawn user with one row has nothing to divide, and trains.
+//! none is to be given, or rows without a trained item are dropped: the test is then the share of what is left, and a
+//! user who is left with one row is not tested. A drawn user with one row has nothing to divide, and trains.
 
 use std::ops::Range;
 
