@@ -203,8 +203,8 @@ impl Ease {
 
 struct Model {
     options: Ease,
-    /// `[n_items + n_attributes, n_items]`, and a row of ones for short histories: the first index is what the asker met
-    /// or has, the second the item scored.
+    /// `[n_items + n_attributes, n_items]`, and a row of ones for short histories: the first index is what the asker
+    /// met or has, the second the item scored.
     weights: Matrix,
     /// What each user met in training.
     met: Vec<Seen>,

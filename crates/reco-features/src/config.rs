@@ -35,8 +35,9 @@ pub struct FeaturesConfig {
     /// Whether the decade of an item, `1990s`, is one of its features, beside `old` and the genres, where its year is
     /// known.
     pub decades: bool,
-    /// The number of bands, with about equally many items each, into which the years of items are divided, where they are
-    /// known; each is a feature, `1995 to 1996`. 0 for none. Of items that nobody rated, a year says more than a decade.
+    /// The number of bands, with about equally many items each, into which the years of items are divided, where they
+    /// are known; each is a feature, `1995 to 1996`. 0 for none. Of items that nobody rated, a year says more than a
+    /// decade.
     pub year_bands: usize,
     /// How stars are scaled to targets.
     pub scaling: ScalingConfig,

@@ -2,7 +2,8 @@
 //!
 //! Does not know what is made of the parts: `auto` chooses among them, `blend` adds them up.
 //!
-//! **Invariant**: a part is an approach that stands before its whole in the registry, so that nothing is a part of itself.
+//! **Invariant**: a part is an approach that stands before its whole in the registry, so that nothing is a part of
+//! itself.
 
 use std::sync::Arc;
 

@@ -3,11 +3,11 @@
 //! The protocol is that of Liang, Krishnan, Hoffman and Jebara 2018, *Variational Autoencoders for Collaborative
 //! Filtering*, section 4.3. Does not know times, and makes no validation part: where the paper stops training by
 //! further held-out users, models here train without. `split.test` is a share of users, `split.fold_in` one of each
-//! held-out user's rows; `split.given` is a number of rows in its place, which may be 0: someone of whom nothing is known.
+//! held-out user's rows; `split.given` is a number of rows in its place, which may be 0: nothing is known of them.
 //!
-//! **Invariant**: a user with fold-in or test rows has no train row, and has at least one row of both kinds, unless none
-//! is to be given, or rows without a trained item are dropped: the test is then the share of what is left, and a user
-//! who is left with one row is not tested. A drawn user with one row has nothing to divide, and trains.
+//! **Invariant**: a user with fold-in or test rows has no train row, and has at least one row of both kinds, unless
+//! none is to be given, or rows without a trained item are dropped: the test is then the share of what is left, and a
+//! user who is left with one row is not tested. A drawn user with one row has nothing to divide, and trains.
 
 use std::ops::Range;
 
