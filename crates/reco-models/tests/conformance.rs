@@ -31,6 +31,10 @@ fn options_that_cannot_be_trained_with_are_refused() {
         (json!({ "learning_rate": -1.0 }), "`learning_rate` is `-1`"),
         (json!({ "validation_split": 1.0 }), "`validation_split` is `1`"),
         (json!({ "optimizer": "sgd" }), "lazy-adam"),
+        (json!({ "loss": "bpr" }), "`negatives` is `0`\nhint: `loss = \"softmax\"` alone needs none"),
+        (json!({ "negatives": 1_001 }), "`negatives` is `1001`"),
+        (json!({ "history_dropout": 1.0 }), "`history_dropout` is `1`"),
+        (json!({ "feature_decay": -1.0 }), "`feature_decay` is `-1`"),
         (json!({ "epoch": 3 }), "did you mean `epochs`?"),
     ] {
         let error = (neural.configure)(&options).err().expect("refused").to_string();
