@@ -1,7 +1,7 @@
 //! The training loop of networks for lists: epochs over users, and the epoch that is kept.
 //!
-//! An epoch is judged by NDCG@10 (Järvelin and Kekäläinen 2002) of the validation rows among all items that the user did
-//! not meet in training, a mean over users. Does not know how a step is computed.
+//! An epoch is judged by the NDCG@10 (Järvelin and Kekäläinen 2002) of validation rows, a mean over users, among all
+//! items that a user did not meet in training. Does not know how a step is computed.
 //!
 //! **Invariant**: the result follows from the seed alone; no validation row is learned from.
 

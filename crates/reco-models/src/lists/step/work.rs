@@ -1,5 +1,4 @@
-//! The pieces of a step of training for lists that are computed by vectors: what `step.rs` says, share by share and user by
-//! user.
+//! The pieces of a step of training for lists that are computed by vectors, share by share and user by user.
 //!
 //! Does not know in which order they are done, nor threads.
 //!
