@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Requirement,
-    Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, Who,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Progress, Query, Recommender,
+    Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -147,12 +147,7 @@ impl Approach for Baseline {
         Ok(Box::new(Model { biases, options: *self, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let biases = Biases::load(weights, catalogue)?;
         Ok(Box::new(Model { biases, options: *self, catalogue: Arc::clone(catalogue) }))
     }

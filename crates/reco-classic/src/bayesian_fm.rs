@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
-use reco_core::{Approach, Catalogue, Features, FitError, Fitted, LoadError, Requirement, Run, Train, Weights};
+use reco_core::{Approach, Catalogue, Features, FitError, Fitted, LoadError, Loaded, Requirement, Run, Train, Weights};
 use serde::{Deserialize, Serialize};
 
 pub use self::model::BayesianFmModel;
@@ -131,12 +131,7 @@ impl Approach for BayesianFm {
         Ok(Box::new(self.learn_model(train, run)?))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let (shape, tables) = Tables::load(weights, catalogue)?;
         let Settings { n_factors, n_chains, n_kept, .. } = self.settings();
         if (shape.embedding_size, shape.n_samples) != (n_factors, n_chains * n_kept) {

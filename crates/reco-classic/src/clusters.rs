@@ -15,8 +15,8 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Requirement, Run,
-    ScoreError, ScoreKind, Scores, Train, Weights, Who,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Query, Recommender, Requirement,
+    Run, ScoreError, ScoreKind, Scores, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -112,12 +112,7 @@ impl Approach for Clusters {
         Ok(Box::new(Model { kinds, options: *self, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let kinds = Kinds::load(weights, catalogue)?;
         Ok(Box::new(Model { kinds, options: *self, catalogue: Arc::clone(catalogue) }))
     }

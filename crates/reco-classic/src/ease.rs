@@ -16,7 +16,7 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Progress, Query,
+    Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix, Progress, Query,
     Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
@@ -127,12 +127,7 @@ impl Approach for Ease {
         Ok(Box::new(Model { options: *self, weights, met, catalogue: Arc::clone(catalogue) }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let (n_rows, n_items) = (self.n_rows(catalogue), catalogue.n_items());
         let numbers = Matrix::new(n_rows, n_items, weights.take("weights", &[n_rows, n_items])?);
         let met = Seen::load(weights, catalogue)?;

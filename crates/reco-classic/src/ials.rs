@@ -21,7 +21,7 @@ use reco_core::lanes::arch;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Query, Ranking,
+    Approach, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Matrix, Query, Ranking,
     Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
@@ -120,12 +120,7 @@ impl Approach for Ials {
         Ok(Box::new(Model::new(*self, users, items, mean_weight, catalogue)?))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let size = self.embedding_size.get();
         let mut rows = |name, n| Ok::<_, LoadError>(Rows::of(&weights.take::<f32>(name, &[n, size])?, size));
         let users = rows("users.embedding", catalogue.n_users())?;

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Requirement,
-    Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
+    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Query, Recommender, Requirement, Run,
+    ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,12 +89,7 @@ impl Approach for ItemFeatures {
         Ok(Box::new(Model { weights, met, catalogue: Arc::clone(catalogue) }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let shape = [catalogue.n_items(), catalogue.item_features.names().len() + 1];
         let numbers = weights.take("items.weight", &shape)?;
         let met = Seen::load(weights, catalogue)?;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query,
+    Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Progress, Query,
     Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, parallel,
 };
 use serde::{Deserialize, Serialize};
@@ -58,12 +58,7 @@ impl Approach for ItemKnn {
         Ok(Box::new(Model::new(self.0, stars, &train.catalogue, run.progress)?))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        run: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
         let stars = Stars::load(weights, catalogue)?;
         Ok(Box::new(Model::new(self.0, stars, catalogue, run.progress)?))
     }

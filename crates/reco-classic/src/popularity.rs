@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Query, Recommender, Run, ScoreError,
     ScoreKind, Scores, Train, Weights,
 };
 use serde::{Deserialize, Serialize};
@@ -35,12 +35,7 @@ impl Approach for Popularity {
         Ok(Box::new(Counts { counts, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let counts = weights.take("items.count", &[catalogue.n_items()])?;
         Ok(Box::new(Counts { counts, catalogue: Arc::clone(catalogue) }))
     }

@@ -21,8 +21,8 @@ use std::sync::Arc;
 use reco_core::options::OptionsError;
 use reco_core::{
     Ablation, Approach, Catalogue, Cause, Explanation, Features, FitError, Fitted, Interactions, ItemIdx, LoadError,
-    Query, RatingScale, Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Stated, Term, Train, Weights, Who,
-    parallel,
+    Loaded, Query, RatingScale, Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Stated, Term, Train, Weights,
+    Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -258,12 +258,7 @@ impl Approach for ProfileBased {
         Ok(Box::new(Alike { learned, together, catalogue: Arc::clone(catalogue) }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let (n_attributes, n_features) = (catalogue.user_features.names().len(), catalogue.item_features.names().len());
         let attributes = (0..n_attributes).map(|column| Attribute::load(column, weights, catalogue));
         let learned = Learned {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use reco_core::random::{keyed_hash, keyed_row_hash, unit_interval};
 use reco_core::{
-    Approach, Candidates, Catalogue, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
-    ScoreKind, Scores, Train, UserId, Weights, Who,
+    Approach, Candidates, Catalogue, FitError, Fitted, ItemIdx, Loaded, Query, Recommender, Run, ScoreError, ScoreKind,
+    Scores, Train, UserId, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,12 +28,7 @@ impl Approach for Random {
         Ok(Box::new(Draws { seed: run.seed, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         Ok(Box::new(Draws { seed: weights.take_value("seed")?, catalogue: Arc::clone(catalogue) }))
     }
 }

@@ -13,7 +13,7 @@ use reco_core::dot::{ItemTable, TableFormat};
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Query, Ranking,
+    Approach, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix, Query, Ranking,
     Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
@@ -93,12 +93,7 @@ impl Approach for Svd {
         Ok(Box::new(Model::new(self.options(), mean, users, table, &train.catalogue)))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let (n_users, size) = (catalogue.n_users(), self.embedding_size.get());
         let embeddings = Matrix::new(n_users, size, weights.take("users.embedding", &[n_users, size])?);
         let users = Embeddings {

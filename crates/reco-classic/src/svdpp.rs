@@ -17,7 +17,7 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::random::normals;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Requirement,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Progress, Query, Recommender, Requirement,
     Run, ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
@@ -116,12 +116,7 @@ impl Approach for SvdPlusPlus {
         Ok(Box::new(Model { options: *self, learned, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let (n_users, n_items, size) = (catalogue.n_users(), catalogue.n_items(), self.embedding_size.get());
         let learned = Learned {
             size,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, LoadError, Query, Recommender, Run,
+    Approach, Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, Loaded, Query, Recommender, Run,
     ScoreError, ScoreKind, Scores, Train, Weights,
 };
 use serde::{Deserialize, Serialize};
@@ -120,12 +120,7 @@ impl Approach for TopRated {
         Ok(Box::new(Best { learned, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let (rated, mean) = (weights.take_value("rated")?, weights.take_one("mean")?);
         let learned = Learned { rated, mean, scores: weights.take("items.score", &[catalogue.n_items()])? };
         Ok(Box::new(Best { learned, catalogue: Arc::clone(catalogue) }))

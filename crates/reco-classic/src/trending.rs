@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
-    ScoreKind, Scores, Train, Weights, Who, parallel,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Query, Recommender, Run,
+    ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,12 +78,7 @@ impl Approach for Trending {
         Ok(Box::new(Model::new(*self, &of_items, moments, last, catalogue)))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let refuse = |reason: &str| LoadError::Weights { reason: reason.to_owned() };
         let n = weights.n_rows("items.day")?;
         let days: Vec<f64> = weights.take("items.day", &[n])?;

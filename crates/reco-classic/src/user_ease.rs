@@ -15,8 +15,8 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Matrix, Progress, Query,
-    Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
+    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix, Progress, Query, Recommender,
+    Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -161,12 +161,7 @@ impl Approach for UserEase {
         Ok(Box::new(Model::new(*self, weights, diagonal, met, catalogue)))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let n = self.n_columns(catalogue);
         let numbers = Matrix::new(n, n, weights.take("weights", &[n, n])?);
         let numbers = numbers.expect("a tensor has the shape that was asked for");

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender,
+    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Progress, Query, Recommender,
     Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, parallel,
 };
 use serde::{Deserialize, Serialize};
@@ -46,12 +46,7 @@ impl Approach for UserKnn {
         Ok(Box::new(Model::new(self.0, Stars::new(train, NAME)?, &train.catalogue, run.progress)?))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        run: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
         let stars = Stars::load(weights, catalogue)?;
         Ok(Box::new(Model::new(self.0, stars, catalogue, run.progress)?))
     }

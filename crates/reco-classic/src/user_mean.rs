@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Query, Recommender, Run, ScoreError,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Query, Recommender, Run, ScoreError,
     ScoreKind, Scores, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
@@ -42,12 +42,7 @@ impl Approach for UserMean {
         Ok(Box::new(FittedMeans { means, catalogue: Arc::clone(&train.catalogue) }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        _: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
         let of_users = weights.take("users.mean", &[catalogue.n_users()])?;
         let means = Means { mean: weights.take_one("mean")?, of_users };
         Ok(Box::new(FittedMeans { means, catalogue: Arc::clone(catalogue) }))

@@ -20,7 +20,7 @@ use crate::{Catalogue, Fitted, Model, Run, Train, Weights};
 /// An approach as a public struct: its fields are its options, and [`Default`] their documented defaults.
 ///
 /// ```
-/// # use reco_core::{Catalogue, FitError, Fitted, LoadError, Run, Train, Approach, Weights};
+/// # use reco_core::{Catalogue, FitError, Fitted, LoadError, Loaded, Run, Train, Approach, Weights};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Clone, Default, Serialize, Deserialize)]
 /// # struct Svd { epochs: usize }
@@ -31,7 +31,7 @@ use crate::{Catalogue, Fitted, Model, Run, Train, Weights};
 /// #         Err(FitError::NoRows { approach: "svd" })
 /// #     }
 /// #     fn load(&self, _: &mut Weights, _: &std::sync::Arc<Catalogue>, _: &Run<'_>)
-/// #         -> Result<Box<dyn Fitted>, LoadError> { Err(LoadError::Interrupted) }
+/// #         -> Loaded { Err(LoadError::Interrupted) }
 /// # }
 /// # let train = Train::from_ratings([("ann", "Alien", 5.0), ("ann", "Brazil", 3.0)])?;
 /// let model = Svd { epochs: 30, ..Svd::default() }.fit(&train, &Run::default());
@@ -80,12 +80,7 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
     ///
     /// # Errors
     /// As [`AnyApproach::load`].
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        run: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError>;
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded;
 
     /// Checks the options, the rows and the memory that it takes, learns from `train`, and gives a model that answers
     /// by ids.
@@ -150,7 +145,7 @@ pub trait AnyApproach: Send + Sync {
     /// # Errors
     /// Weights that are damaged, another approach's, or made for other options or a catalogue of another size; a
     /// missing device.
-    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError>;
+    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded;
 }
 
 impl<A: Approach> AnyApproach for A {
@@ -179,7 +174,7 @@ impl<A: Approach> AnyApproach for A {
         self.learn(train, run)
     }
 
-    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
         self.check(A::NAME).map_err(|error| LoadError::Other(error.into()))?;
         weights.read(A::NAME, catalogue, |weights| Approach::load(self, weights, catalogue, run))
     }
@@ -300,6 +295,9 @@ pub enum FitError {
     #[error(transparent)]
     Other(Box<dyn Error + Send + Sync>),
 }
+
+/// A model that was loaded from its weights, or why it could not be.
+pub type Loaded = Result<Box<dyn Fitted>, LoadError>;
 
 /// Why weights could not be loaded.
 #[derive(Debug, thiserror::Error)]

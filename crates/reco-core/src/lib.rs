@@ -42,7 +42,7 @@ mod train;
 mod vocab;
 mod weights;
 
-pub use approach::{AnyApproach, Approach, ApproachEntry, FitError, LoadError, Requirement, Trained};
+pub use approach::{AnyApproach, Approach, ApproachEntry, FitError, LoadError, Loaded, Requirement, Trained};
 pub use explanation::{Ablation, Cause, Choice, Explanation, Term};
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};
 pub use layers::{Layer, LayerGraph};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reco_core::memory::Need;
-use reco_core::{Catalogue, FitError, Fitted, LoadError, Requirement, Run, Train, Weights};
+use reco_core::{Catalogue, FitError, Fitted, LoadError, Loaded, Requirement, Run, Train, Weights};
 
 use crate::batches::{Columns, Data};
 use crate::description::{Architecture, Description, OfUser, Sizes};
@@ -157,12 +157,7 @@ impl NetworkApproach<'_> {
         Ok(Box::new(FittedNetwork::new(network, Arc::clone(catalogue), item_features, device, log)))
     }
 
-    pub(crate) fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        run: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    pub(crate) fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
         if self.options.for_lists() {
             let names = [self.description.name, self.description.title];
             let threshold = self.options.event_threshold;

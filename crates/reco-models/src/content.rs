@@ -11,7 +11,8 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorData};
 use reco_core::{
     Ablation, Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LayerGraph, LoadError,
-    Query, Recommender, Requirement, Run, Scaling, ScoreError, ScoreKind, Scores, Target, Term, Train, Weights, Who,
+    Loaded, Query, Recommender, Requirement, Run, Scaling, ScoreError, ScoreKind, Scores, Target, Term, Train, Weights,
+    Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -124,12 +125,7 @@ impl Approach for Content {
         Ok(Box::new(FittedContent { weights, features, catalogue: Arc::clone(catalogue), device }))
     }
 
-    fn load(
-        &self,
-        weights: &mut Weights,
-        catalogue: &Arc<Catalogue>,
-        run: &Run<'_>,
-    ) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
         let device = ComputeDevice::find(run.device)?;
         let features = FittedContent::features(catalogue, &device)
             .ok_or_else(|| LoadError::Weights { reason: "the catalogue beside it has no item features".to_owned() })?;

@@ -16,7 +16,7 @@ use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError};
 use reco_core::{
     AnyApproach, ApproachEntry, Candidates, Catalogue, Cause, Choice, Explanation, FitError, Fitted, ItemIdx,
-    LoadError, Profile, Query, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Seen, Term, Train,
+    LoadError, Loaded, Profile, Query, Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Seen, Term, Train,
     Trained, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
@@ -222,7 +222,7 @@ impl AnyApproach for Auto {
         Ok(Box::new(FittedAuto::new(self.options.clone(), parts, new_items, n_ratings, catalogue)))
     }
 
-    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
         weights.read(NAME, catalogue, |weights| {
             let n_ratings = weights.take(N_RATINGS, &[catalogue.n_users()])?;
             let parts = SLOTS.iter().zip(&self.parts);

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::{self, OptionsError};
 use reco_core::{
-    AnyApproach, ApproachEntry, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Query,
+    AnyApproach, ApproachEntry, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Query,
     Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Trained, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
@@ -174,7 +174,7 @@ impl AnyApproach for Blend {
         Ok(Box::new(FittedBlend { options: self.options.clone(), parts, mix, met, catalogue }))
     }
 
-    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Result<Box<dyn Fitted>, LoadError> {
+    fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
         weights.read(NAME, catalogue, |from| {
             let parts = self.parts.iter().enumerate();
             let parts = parts.map(|(at, part)| part::load(part.as_ref(), from.take_part(&slot(at)), catalogue, run));

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use reco_core::options::{OptionsError, did_you_mean};
-use reco_core::{AnyApproach, Catalogue, FitError, Fitted, LoadError, Run, Train, Trained, Weights};
+use reco_core::{AnyApproach, Catalogue, FitError, Fitted, LoadError, Loaded, Run, Train, Trained, Weights};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -98,12 +98,7 @@ pub(crate) fn resolve(named: &Value, siblings: &[(&str, &str, Value)]) -> Option
 ///
 /// # Errors
 /// As [`AnyApproach::load`], with the approach's name in the reason.
-pub(crate) fn load(
-    approach: &dyn AnyApproach,
-    weights: Weights,
-    catalogue: &Arc<Catalogue>,
-    run: &Run<'_>,
-) -> Result<Box<dyn Fitted>, LoadError> {
+pub(crate) fn load(approach: &dyn AnyApproach, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
     approach.load(weights, catalogue, run).map_err(|error| match error {
         LoadError::Weights { reason } => {
             LoadError::Weights { reason: format!("its part `{}`: {reason}", approach.name()) }
