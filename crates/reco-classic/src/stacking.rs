@@ -1,8 +1,8 @@
 //! Learns how to join the scores of several models: stacking (Wolpert 1992, "Stacked Generalization").
 //!
 //! Of lists of candidates, some of them relevant, [`softmax`] learns a weight for each feature, and [`Trees`] learns
-//! boosted regression trees; of stars, [`regression`] learns a weight for each prediction. [`standardised`] brings scores
-//! of any scale together first. Does not know who the lists are for, nor what made the features.
+//! boosted regression trees; of stars, [`regression`] learns a weight for each prediction. [`standardised`] brings
+//! scores of any scale together first. Does not know who the lists are for, nor what made the features.
 //!
 //! **Invariant**: the same lists in the same order give the same bits, on any number of threads.
 
@@ -25,8 +25,8 @@ pub struct List {
     pub relevant: Vec<usize>,
 }
 
-/// Centres `scores`, one per item of a catalogue, and divides them by their deviation, both taken over the items outside
-/// `met`. Scores that are all alike become 0: they say nothing.
+/// Centres `scores`, one per item of a catalogue, and divides them by their deviation, both taken over the items
+/// outside `met`. Scores that are all alike become 0: they say nothing.
 pub fn standardised(scores: &mut [f32], met: &Seen) {
     let mut is_met = vec![false; scores.len()];
     met.items().iter().for_each(|item| is_met[item.index()] = true);
@@ -38,8 +38,8 @@ pub fn standardised(scores: &mut [f32], met: &Seen) {
     scores.iter_mut().for_each(|score| *score = ((f64::from(*score) - mean) * scale) as f32);
 }
 
-/// The NDCG@`k` of a list whose candidates have these `scores`; relevant items that are not among its candidates are not
-/// counted.
+/// The NDCG@`k` of a list whose candidates have these `scores`; relevant items that are not among its candidates are
+/// not counted.
 #[must_use]
 pub fn ndcg(list: &List, scores: &[f32], k: usize) -> f64 {
     let mut order: Vec<usize> = (0..scores.len()).collect();

@@ -7,8 +7,8 @@
 
 use crate::cholesky::{cholesky, solved};
 
-/// What is added, and the weight of each of n predictions, which minimise the mean square of `target - added - weights ·
-/// row` and `reg` times the squares by which weights differ from `prior`, `[n]`. `rows` is `[n_targets, n]`. Costs n²
+/// What is added, and the weight of each of n predictions, which minimise the mean square of `target - added - weights
+/// · row` and `reg` times the squares by which weights differ from `prior`, `[n]`. `rows` is `[n_targets, n]`. Costs n²
 /// multiplications a row.
 #[must_use]
 pub fn regression(rows: &[f32], targets: &[f32], prior: &[f64], reg: f64) -> (f64, Vec<f64>) {

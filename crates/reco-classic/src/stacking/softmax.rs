@@ -3,8 +3,8 @@
 //! section 4).
 //!
 //! The loss of a list is the mean of `-ln(e^(w·x_r) / Σ_c e^(w·x_c))` over its relevant candidates `r`, where `c` runs
-//! over all of them; the mean over lists is minimised with `reg · |w - prior|²` by Newton's method, which suits a handful of
-//! features. Does not know who the lists are for.
+//! over all of them; the mean over lists is minimised with `reg · |w - prior|²` by Newton's method, which suits a
+//! handful of features. Does not know who the lists are for.
 //!
 //! **Invariant**: lists are summed in their order, so that the same lists give the same weights.
 

@@ -2,11 +2,11 @@
 //! Overview", section 7), with trees grown leaf by leaf over histograms (Ke et al. 2017, "LightGBM: A Highly Efficient
 //! Gradient Boosting Decision Tree").
 //!
-//! Each tree is fitted to the derivatives of a pairwise loss, in which a pair of a relevant and another candidate weighs
-//! as much as swapping them would change the NDCG of the list. As LightGBM has it, that is divided by the distance of
-//! their scores, and the derivatives of a list by the logarithm of their sum, so that lists with many relevant
-//! candidates do not outweigh the others. A tree costs some passes over half of the features of all candidates. Does
-//! not know what the features are.
+//! Each tree is fitted to the derivatives of a pairwise loss, in which a pair of a relevant and another candidate
+//! weighs as much as swapping them would change the NDCG of the list. As LightGBM has it, that is divided by the
+//! distance of their scores, and the derivatives of a list by the logarithm of their sum, so that lists with many
+//! relevant candidates do not outweigh the others. A tree costs some passes over half of the features of all
+//! candidates. Does not know what the features are.
 //!
 //! **Invariant**: one thread sums a histogram, in the order of rows; ties go to the lower feature and the lower
 //! threshold; chance is keyed by the seed and the tree's number.

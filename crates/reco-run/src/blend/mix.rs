@@ -1,7 +1,8 @@
 //! How the scores of a blend's parts are joined, and how that is learned on inner folds of the training rows.
 //!
 //! Some of each user's training rows are held out, several times over; the parts are fitted to the others, and what
-//! joins their scores is fitted to what was held out. Does not know the parts, nor how they are fitted again afterwards.
+//! joins their scores is fitted to what was held out. Does not know the parts, nor how they are fitted again
+//! afterwards.
 //!
 //! **Invariant**: what is learned follows from training rows alone.
 

@@ -351,7 +351,7 @@ mod tests {
             ("[data]\nnaem = \"x\"", vec!["unknown key `naem` in [data]", "did you mean `name`?"]),
             ("seed = \"three\"", vec!["the experiment", "three"]),
             ("device = \"gpu\"", vec!["`gpu`", "wgpu"]),
-            ("name = \"x\"", vec!["no `[[approach]]`", "`random`, `popularity`, `user-mean`"]),
+            ("name = \"x\"", vec!["no `[[approach]]`", "`random`, `popularity`, `trending`"]),
             ("approach = [3]", vec!["`3` is no table"]),
             ("[[approach]]\nname = \"a/b\"", vec!["`a/b`", "number `1`"]),
             ("[[approach]]\nkind = \"random\"", vec!["number `1`"]),
