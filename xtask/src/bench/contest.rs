@@ -46,9 +46,8 @@ struct Preset {
     sets: &'static [&'static str],
     /// The column that decides, and others.
     columns: &'static [&'static str],
-    /// Entrants that the protocol refuses, and why.
+    /// Entrants that the protocol refuses.
     without: &'static [&'static str],
-    why: &'static str,
 }
 
 /// A list of approaches, and who among them is a baseline.
@@ -66,8 +65,8 @@ struct Entrants {
 const LISTS: Entrants = Entrants {
     file: "contest-lists",
     baselines: &["popularity", "item-knn", "user-knn", "ease-plain", "ials"],
-    chance: &["ials", "content", "collaborative", "neural", "hybrid"],
-    leaders: &["ease-plain", "ease", "ials", "neural", "hybrid", "blend"],
+    chance: &["ials", "collaborative-lists", "neural-lists", "hybrid-lists", "blend"],
+    leaders: &["ease-plain", "ease", "ials", "neural-lists", "hybrid-lists", "blend-linear", "blend"],
 };
 
 const STARS: Entrants = Entrants {
@@ -77,19 +76,19 @@ const STARS: Entrants = Entrants {
     leaders: &["svdpp", "item-knn", "bayesian-fm", "blend"],
 };
 
-const KNOWN_USERS: &str = "they know only the users that they were trained on";
+/// They know only the users that they were trained on.
+const KNOW_ONLY_THEIR_USERS: &[&str] = &["collaborative", "neural", "hybrid", "collaborative-lists"];
 
 const RANKING: &[&str] = &["ndcg@10", "mrr@10", "recall@10"];
 
-const PRESETS: [Preset; 8] = [
-    Preset { name: "ratio-811", entrants: &LISTS, sets: &[], columns: RANKING, without: &[], why: "" },
+const PRESETS: [Preset; 10] = [
+    Preset { name: "ratio-811", entrants: &LISTS, sets: &[], columns: RANKING, without: &[] },
     Preset {
         name: "leave-one-out",
         entrants: &LISTS,
         sets: &[],
         columns: &["ndcg@10", "mrr@10", "hit@10"],
         without: &[],
-        why: "",
     },
     Preset {
         name: "ncf-loo99",
@@ -97,19 +96,19 @@ const PRESETS: [Preset; 8] = [
         sets: &[],
         columns: &["sampled99_ndcg@10", "sampled99_hit@10"],
         without: &[],
-        why: "",
     },
-    Preset { name: "msr-75-25", entrants: &LISTS, sets: &[], columns: RANKING, without: &[], why: "" },
-    Preset { name: "temporal", entrants: &LISTS, sets: &[], columns: RANKING, without: &[], why: "" },
+    Preset { name: "msr-75-25", entrants: &LISTS, sets: &[], columns: RANKING, without: &[] },
+    Preset { name: "temporal", entrants: &LISTS, sets: &[], columns: RANKING, without: &[] },
     Preset {
         name: "vae-strong",
         entrants: &LISTS,
         sets: &[],
         columns: &["ndcg@100", "capped_recall@20", "capped_recall@50"],
-        without: &["collaborative", "neural", "hybrid"],
-        why: KNOWN_USERS,
+        without: KNOW_ONLY_THEIR_USERS,
     },
-    Preset { name: "surprise-5fold", entrants: &STARS, sets: &[], columns: &["rmse", "mae"], without: &[], why: "" },
+    Preset { name: "cold-users", entrants: &LISTS, sets: &[], columns: RANKING, without: KNOW_ONLY_THEIR_USERS },
+    Preset { name: "cold-items", entrants: &LISTS, sets: &[], columns: RANKING, without: &[] },
+    Preset { name: "surprise-5fold", entrants: &STARS, sets: &[], columns: &["rmse", "mae"], without: &[] },
     Preset {
         name: "article",
         entrants: &STARS,
@@ -124,7 +123,6 @@ const PRESETS: [Preset; 8] = [
         ],
         columns: &["scaled_mae", "hit_share", "article_accuracy", "article_mrr", "mrr"],
         without: &[],
-        why: "",
     },
 ];
 
@@ -239,7 +237,8 @@ impl Contest<'_> {
         text += &format!("`cargo xtask contest {}`\n\n{}\n\n", preset.name, protocol(&report, &out)?);
         text += &format!("The best baseline is `{}`; differences are of `{column}`.", baseline.name);
         if !preset.without.is_empty() {
-            text += &format!(" Not asked: `{}`, as {}.", preset.without.join("`, `"), preset.why);
+            let without = preset.without.join("`, `");
+            text += &format!(" Not asked, as they know only the users that they were trained on: `{without}`.");
         }
         text += &format!(
             "\n\n| approach | {} | difference | by seed | fit s | evaluation s | size |\n",
