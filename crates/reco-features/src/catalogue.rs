@@ -45,8 +45,8 @@ pub(crate) struct KeptUsers {
 }
 
 /// Vocabulary, features and details of the items at the rows `kept`. Features are `old` (the year is known and before
-/// 2000; present if any year is known), the genres sorted by name, if the experiment asks for them the decades and
-/// bands of years, and the items' other attributes.
+/// 2000; present if any year is known), the genres sorted by name, if the experiment asks for them bands of
+/// years, and the items' other attributes.
 ///
 /// # Errors
 /// An id that stands twice; features that clash.
@@ -72,14 +72,6 @@ pub(crate) fn kept_items(rows: &ItemRows, kept: &[usize], config: &FeaturesConfi
     let genres: BTreeSet<&String> = details.iter().flat_map(|item| &item.genres).collect();
     for genre in genres {
         columns.push(genre.clone(), details.iter().map(|item| indicator(item.genres.contains(genre))).collect())?;
-    }
-    if config.decades {
-        let decade = |item: &ItemDetails| item.year.map(|year| year.div_euclid(10) * 10);
-        let decades: BTreeSet<i32> = details.iter().filter_map(decade).collect();
-        for start in decades {
-            let in_it = |item: &ItemDetails| indicator(decade(item) == Some(start));
-            columns.push(format!("{start}s"), details.iter().map(in_it).collect())?;
-        }
     }
     let mut years: Vec<i32> = details.iter().filter_map(|item| item.year).collect();
     years.sort_unstable();

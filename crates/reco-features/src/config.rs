@@ -32,12 +32,8 @@ pub struct FeaturesConfig {
     pub min_ratings_per_user: usize,
     /// The same for items: one with fewer ratings is no longer a candidate. At 0 all items stay, rated or not.
     pub min_ratings_per_item: usize,
-    /// Whether the decade of an item, `1990s`, is one of its features, beside `old` and the genres, where its year is
-    /// known.
-    pub decades: bool,
     /// The number of bands, with about equally many items each, into which the years of items are divided, where they
-    /// are known; each is a feature, `1995 to 1996`. 0 for none. Of items that nobody rated, a year says more than a
-    /// decade.
+    /// are known; each is a feature beside `old` and the genres, `1995 to 1996`. 0 for none.
     pub year_bands: usize,
     /// How stars are scaled to targets.
     pub scaling: ScalingConfig,
@@ -52,7 +48,6 @@ impl Default for FeaturesConfig {
             min_rating: None,
             min_ratings_per_user: 0,
             min_ratings_per_item: 0,
-            decades: false,
             year_bands: 0,
             scaling: ScalingConfig::default(),
         }

@@ -67,13 +67,13 @@ fn features_and_contexts_are_named_and_in_order() {
 }
 
 #[test]
-fn decades_are_features_where_they_are_asked_for() {
+fn bands_of_years_are_features_where_they_are_asked_for() {
     let mut tables = example();
     tables.items.year = vec![Some(1999), Some(2000), None];
-    let features = FeaturesConfig { decades: true, ..FeaturesConfig::default() };
+    let features = FeaturesConfig { year_bands: 2, ..FeaturesConfig::default() };
     let dataset = prepare(&tables, &features, &by_columns(), 0).unwrap();
     let features = &dataset.catalogue.item_features;
-    assert_eq!(features.names(), ["old", "Comedy", "Drama", "1990s", "2000s", "country=FR", "country=IT"]);
+    assert_eq!(features.names(), ["old", "Comedy", "Drama", "1999", "2000", "country=FR", "country=IT"]);
     assert_eq!(features.matrix().row(0), [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
     assert_eq!(features.matrix().row(1), [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
     assert_eq!(features.matrix().row(2), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);

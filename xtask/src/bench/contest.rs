@@ -192,6 +192,7 @@ impl Contest<'_> {
         let base = self.experiment(preset.name).display().to_string();
         experiment.insert("extends".to_owned(), base.into());
         experiment.insert("name".to_owned(), format!("contest-{name}").into());
+        experiment.extend(listed.get("features").map(|features| ("features".to_owned(), features.clone())));
         experiment.insert("approach".to_owned(), entrants.into());
         let file = self.at.join(format!("{name}.toml"));
         files::write(&file, format!("{experiment}\n{keys}"))?;
