@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reco_core::memory::Need;
-use reco_core::{Catalogue, FitError, Fitted, LoadError, Loaded, Requirement, Run, Train, Weights};
+use reco_core::{Catalogue, FitError, Fitted, Loaded, Requirement, Run, Train, Weights};
 
 use crate::batches::{Columns, Data};
 use crate::description::{Architecture, Description, OfUser, Sizes};
@@ -67,7 +67,7 @@ macro_rules! network_approach {
                 weights: &mut reco_core::Weights,
                 catalogue: &std::sync::Arc<reco_core::Catalogue>,
                 run: &reco_core::Run<'_>,
-            ) -> Result<Box<dyn reco_core::Fitted>, reco_core::LoadError> {
+            ) -> reco_core::Loaded {
                 self.network().load(weights, catalogue, run)
             }
         }
