@@ -65,7 +65,7 @@ struct Entrants {
 
 const LISTS: Entrants = Entrants {
     file: "contest-lists",
-    baselines: &["popularity", "item-knn", "user-knn", "ease-plain", "ials"],
+    baselines: &["popularity", "implicit-item-knn", "implicit-user-knn", "ease-plain", "ials"],
     chance: &["ials", "content", "collaborative", "neural", "hybrid"],
     leaders: &["ease-plain", "ease", "ials", "neural", "hybrid", "blend"],
 };
