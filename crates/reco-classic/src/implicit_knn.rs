@@ -76,7 +76,7 @@ pub enum Weighting {
 impl Default for ImplicitKnn {
     fn default() -> Self {
         let k = NonZeroUsize::new(100).expect("it is not 0");
-        Self { side: Side::Items, weighting: Weighting::Cosine, k, shrinkage: 0.0, k1: 1.2, b: 0.75 }
+        Self { side: Side::Items, weighting: Weighting::TfIdf, k, shrinkage: 4.0, k1: 1.2, b: 0.75 }
     }
 }
 
@@ -406,7 +406,7 @@ mod tests {
     }
 
     fn with(side: Side, weighting: Weighting, k: usize) -> ImplicitKnn {
-        ImplicitKnn { side, weighting, k: NonZeroUsize::new(k).unwrap(), ..ImplicitKnn::default() }
+        ImplicitKnn { side, weighting, k: NonZeroUsize::new(k).unwrap(), shrinkage: 0.0, ..ImplicitKnn::default() }
     }
 
     fn near(found: &[f32], expected: &[f64]) {
