@@ -357,7 +357,8 @@ impl Recommender for Model {
                         let similarity = list[at].1;
                         Some(Term { cause: Cause::Item { item: *own, similarity, rating: None }, effect: similarity })
                     };
-                    history.items().iter().filter_map(term).collect()
+                    let terms: Vec<Term> = history.items().iter().filter_map(term).collect();
+                    if terms.is_empty() { vec![part("nothing that you met is near it", 0.0)] } else { terms }
                 }
                 Kept::Users(_) => {
                     let n = nearest.iter().filter(|(_, other)| self.met[*other as usize].contains(*item)).count();
@@ -468,6 +469,8 @@ mod tests {
         let said: Vec<&str> = own.terms.iter().map(|(cause, _)| cause.as_str()).collect();
         assert_eq!(said, ["met Brazil", "met Alien"]);
         assert!((own.terms.iter().map(|(_, effect)| effect).sum::<f32>() - own.score).abs() < 1e-6, "{own:?}");
+        let stranger = model(ImplicitKnn::default()).reasons(Visitor::new(), "Dune").unwrap().unwrap();
+        assert_eq!(stranger.terms, [("nothing that you met is near it".to_owned(), 0.0)]);
         let people = reasons(with(Side::Users, Weighting::Cosine, 9), "Dune");
         assert_eq!(people.terms, [("1 of 2 people most like you met it".to_owned(), people.score)]);
     }
