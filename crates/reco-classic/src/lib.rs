@@ -25,6 +25,7 @@ mod ease;
 mod error;
 mod factors;
 mod ials;
+mod implicit_knn;
 mod inverse;
 mod item_features;
 mod item_knn;
@@ -54,6 +55,7 @@ pub use crate::bayesian_fm::{BayesianFm, BayesianFmModel, RatingModel};
 pub use crate::clusters::Clusters;
 pub use crate::ease::Ease;
 pub use crate::ials::Ials;
+pub use crate::implicit_knn::{ImplicitKnn, Side, Weighting};
 pub use crate::item_features::ItemFeatures;
 pub use crate::item_knn::ItemKnn;
 pub use crate::neighbours::{Knn, Variant};
@@ -84,6 +86,7 @@ pub static APPROACHES: &[ApproachEntry] = &[
     ApproachEntry::of::<SvdPlusPlus>(),
     ApproachEntry::of::<BayesianFm>(),
     ApproachEntry::of::<Clusters>(),
+    ApproachEntry::of::<ImplicitKnn>(),
     ApproachEntry::of::<Ease>(),
     ApproachEntry::of::<UserEase>(),
     ApproachEntry::of::<Ials>(),

@@ -97,7 +97,7 @@ impl UserEase {
 }
 
 /// Who met each item, ascending.
-fn met_by(met: &[Seen], n_items: usize) -> Vec<Vec<u32>> {
+pub(crate) fn met_by(met: &[Seen], n_items: usize) -> Vec<Vec<u32>> {
     let mut users = vec![Vec::new(); n_items];
     for (user, met) in (0..).zip(met) {
         met.items().iter().for_each(|item| users[item.index()].push(user));

@@ -39,6 +39,7 @@ const FOLLOW_RATINGS: &[&str] = &[
     "svdpp",
     "bayesian-fm",
     "clusters",
+    "implicit-knn",
     "ease",
     "user-ease",
     "ials",

@@ -39,6 +39,7 @@ mod tests {
                 "svdpp",
                 "bayesian-fm",
                 "clusters",
+                "implicit-knn",
                 "ease",
                 "user-ease",
                 "ials",

@@ -64,7 +64,7 @@ struct Entrants {
 
 const LISTS: Entrants = Entrants {
     file: "contest-lists",
-    baselines: &["popularity", "item-knn", "user-knn", "ease-plain", "ials"],
+    baselines: &["popularity", "implicit-item-knn", "implicit-user-knn", "ease-plain", "ials"],
     chance: &["ials", "collaborative-lists", "neural-lists", "hybrid-lists", "blend"],
     leaders: &["ease-plain", "ease", "ials", "neural-lists", "hybrid-lists", "blend-linear", "blend"],
 };

@@ -112,7 +112,7 @@ pub(super) fn measured(workspace: &Workspace) -> Result<String> {
     let reco = workspace.build_reco(false)?;
     let folder = empty(workspace, "others")?;
     let (mut models, mut agreements) = (String::new(), Vec::new());
-    for approach in ["popularity", "item-knn"] {
+    for approach in ["popularity", "implicit-item-knn"] {
         let run = run(workspace, &format!("others/{approach}"), "ratio-811", ["--approach", approach])?;
         models += &row(&format!("reco `{approach}`"), &run.results["approaches"][0]["metrics"], run.seconds());
     }

@@ -56,12 +56,12 @@ const CHOICES: [Choice; 12] = [
 
 /// The same two models under one choice after another.
 pub(super) fn choices(workspace: &Workspace) -> Result<String> {
-    let approaches = ["popularity", "item-knn"];
+    let approaches = ["popularity", "implicit-item-knn"];
     let mut text = format!("`reco run data/experiments/ratio-811.toml --approach {}`, and:\n\n", approaches.join(","));
-    text += "| choice | override | column | popularity | item-knn | popularity / item-knn |\n\
+    text += "| choice | override | column | popularity | implicit-item-knn | popularity / implicit-item-knn |\n\
              | --- | --- | --- | ---: | ---: | ---: |\n";
     for (row, (choice, sets, column)) in CHOICES.into_iter().enumerate() {
-        let approach = ["--approach", "popularity,item-knn"];
+        let approach = ["--approach", "popularity,implicit-item-knn"];
         let more = approach.into_iter().chain(overrides(sets));
         let Run { results, .. } = run(workspace, &format!("choices/{row}"), "ratio-811", more)?;
         let [popular, knn] = approaches.map(|name| value(&results, name, column));
@@ -82,14 +82,14 @@ pub(super) fn compare(workspace: &Workspace) -> Result<String> {
     let mut text = String::new();
     for seed in [42, 43] {
         // The split has a seed of its own: what differs is the network alone.
-        let more = format!("--approach popularity,item-knn,neural --set split.seed=42 --set seed={seed}");
+        let more = format!("--approach popularity,implicit-item-knn,neural --set split.seed=42 --set seed={seed}");
         let run = run(workspace, &format!("compare/seed-{seed}"), "ratio-811", more.split(' '))?;
         text += &format!("- `{}`\n", run.command);
     }
     let target = format!("{}/", workspace.target().display());
     for (what, a, b) in [
         ("Two seeds of one network", "seed-42:neural", "seed-43:neural"),
-        ("Two models", "seed-42:item-knn", "seed-42:neural"),
+        ("Two models", "seed-42:implicit-item-knn", "seed-42:neural"),
     ] {
         let mut command = workspace.command(workspace.reco(false));
         command.arg("compare").args([a, b].map(|run| format!("{target}bench/compare/{run}")));
