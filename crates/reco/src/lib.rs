@@ -60,8 +60,9 @@
 //! ```
 
 pub use reco_classic::{
-    APPROACHES, Baseline, Clusters, ItemKnn, Knn, Popularity, ProfileBased, Random, Similarity, Svd, TopRated, UserKnn,
-    UserMean, Variant,
+    APPROACHES, Baseline, BayesianFm, BayesianFmModel, Clusters, Ease, Ials, ImplicitKnn, ItemFeatures, ItemKnn, Knn,
+    Popularity, ProfileBased, Random, RatingModel, Side, Similarity, Svd, SvdPlusPlus, TopRated, Trending, UserEase,
+    UserKnn, UserMean, Variant, Weighting,
 };
 pub use reco_core::{
     Approach, AskError, Asker, DeviceChoice, FitError, Fitted, ItemId, Model, Progress, RawInteraction, Reasons,
