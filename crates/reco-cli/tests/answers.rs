@@ -99,7 +99,7 @@ fn someone_new_is_answered_by_what_they_rated() {
     let answer = ask(&[&auto[..], &["1=5,2=5", "--json", "--top", "100"]].concat()).ok().json();
     assert_eq!((&answer["model"], &answer["choice"]["approach"]), (&"auto".into(), &"short-history".into()));
     assert_eq!(answer["choice"]["reason"], "2 ratings, fewer than 6");
-    assert_eq!(genres(&answer)[..2], ["Sci-Fi", "Sci-Fi"], "{answer}");
+    assert_eq!(genres(&answer)[0], "Sci-Fi", "{answer}");
     let ids: Vec<i64> =
         answer["items"].as_array().unwrap().iter().map(|item| item["item_id"].as_i64().unwrap()).collect();
     assert_eq!(ids.len(), 10, "all but the two that were met, however many are asked for");

@@ -76,7 +76,7 @@ fn events_are_served_by_what_needs_no_stars() {
     let mine = experiment(folder.path(), &table("customer,product", |_, _| String::new()));
     let ran = reco(["run", &mine, "--out", out.to_str().unwrap(), "--set=device=cpu", "--json"]).ok().json();
     let names = approaches(&ran["results"]);
-    assert_eq!(names, ["random", "popularity", "user-mean", "profile", "ease"]);
+    assert_eq!(names, ["random", "popularity", "ease", "hybrid-lists", "blend", "auto"]);
     reco(["recommend", "--user", "c3", "--models", out.to_str().unwrap()]).ok();
 }
 
