@@ -7,6 +7,7 @@
 //! done again, so that a contest that was stopped goes on.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -141,6 +142,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     if arguments.again {
         files::remove(&contest.at)?;
     }
+    fs::create_dir_all(&contest.at).with_context(|| format!("cannot make `{}`", contest.at.display()))?;
     if let Some(n) = arguments.splits {
         let text = contest.splits(n)?;
         super::record(workspace, "contest-splits", "The leaders on further splits", (&machine, "dev"), &text)?;
@@ -406,7 +408,7 @@ impl Entrant {
                 around: preset.columns.iter().map(around).collect(),
                 fit: approach["train_seconds"].as_f64().context("an approach without seconds")?,
                 evaluation: approach["evaluate_seconds"].as_f64(),
-                size: std::fs::metadata(models.join(&name).join("weights.safetensors")).ok().map(|file| file.len()),
+                size: fs::metadata(models.join(&name).join("weights.safetensors")).ok().map(|file| file.len()),
                 name,
             })
         };
