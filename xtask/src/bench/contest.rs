@@ -216,9 +216,8 @@ impl Contest<'_> {
     fn table(&self, preset: &'static Preset) -> Result<Table> {
         let out = self.go(preset, preset.name, &[], "", &[])?;
         let results = files::json(&out.join("report/results.json"))?;
-        let lower = results["lower_is_better"].as_array().map(Vec::as_slice).unwrap_or_default();
         let column = preset.columns[0];
-        let lower = lower.iter().any(|name| name == column);
+        let lower = is_lower_better(&results, column);
         let entrants = Entrant::all(&results, &out, preset)?;
         let better = |a: &&Entrant, b: &&Entrant| {
             let order = a.values[0].unwrap_or(f64::NAN).total_cmp(&b.values[0].unwrap_or(f64::NAN));
@@ -286,7 +285,7 @@ impl Contest<'_> {
         column: &str,
     ) -> Result<BTreeMap<String, String>> {
         if let Some(repetitions) = results["repeat"].as_array() {
-            return Ok(over_repetitions(repetitions, &baseline.name, column));
+            return Ok(over_repetitions(repetitions, &baseline.name, column, is_lower_better(results, column)));
         }
         let mut command = self.workspace.command(&self.reco);
         command.arg("compare").arg(out).args(["--against", &baseline.name, "--metrics", column, "--json"]);
@@ -354,7 +353,7 @@ impl Contest<'_> {
             let results = files::json(&out.join("report/results.json"))?;
             let repetitions = results["repeat"].as_array().context("the run has no repetitions")?;
             let column = preset.columns[0];
-            let differences = over_repetitions(repetitions, leaders[0], column);
+            let differences = over_repetitions(repetitions, leaders[0], column, is_lower_better(&results, column));
             text += &format!(
                 "\n### {title}\n\n| approach | {} | {column} less {}'s |\n",
                 preset.columns.join(" | "),
@@ -416,6 +415,10 @@ impl Entrant {
     }
 }
 
+fn is_lower_better(results: &Value, column: &str) -> bool {
+    results["lower_is_better"].as_array().is_some_and(|lower| lower.iter().any(|name| name == column))
+}
+
 /// A column of an approach in every repetition; `None` where one has no value.
 fn of_repetitions(repetitions: &[Value], approach: &str, column: &str) -> Option<Vec<f64>> {
     let value = |repetition: &Value| {
@@ -426,17 +429,19 @@ fn of_repetitions(repetitions: &[Value], approach: &str, column: &str) -> Option
 }
 
 /// Everyone's difference to `baseline` in each repetition: mean, deviation, and how often it was better.
-fn over_repetitions(repetitions: &[Value], baseline: &str, column: &str) -> BTreeMap<String, String> {
+fn over_repetitions(repetitions: &[Value], baseline: &str, column: &str, lower: bool) -> BTreeMap<String, String> {
     let Some(against) = of_repetitions(repetitions, baseline, column) else { return BTreeMap::new() };
     let names = repetitions.first().and_then(|one| one["approaches"].as_array()).into_iter().flatten();
     let told = names.filter_map(|one| {
         let name = one["name"].as_str().filter(|name| *name != baseline)?;
         let own = of_repetitions(repetitions, name, column)?;
         let differences: Vec<f64> = own.iter().zip(&against).map(|(own, other)| own - other).collect();
-        let above = differences.iter().filter(|difference| **difference > 0.0).count();
+        let better =
+            differences.iter().filter(|difference| if lower { **difference < 0.0 } else { **difference > 0.0 });
+        let better = better.count();
         let spread = if differences.len() > 1 { deviation(&differences) } else { 0.0 };
         let n = differences.len();
-        Some((name.to_owned(), format!("{:+.4} ± {spread:.4}, above in {above} of {n}", mean(&differences))))
+        Some((name.to_owned(), format!("{:+.4} ± {spread:.4}, better in {better} of {n}", mean(&differences))))
     });
     told.collect()
 }
@@ -484,10 +489,12 @@ mod tests {
             let of = |name: &str, value: f64| json!({ "name": name, "metrics": { "ndcg@10": value } });
             json!({ "repetition": "seed=1", "approaches": [of("a", a), of("b", b)] })
         };
-        let told = over_repetitions(&[repetition(0.1, 0.2), repetition(0.3, 0.2)], "a", "ndcg@10");
-        assert_eq!(told["b"], "+0.0000 ± 0.1414, above in 1 of 2");
+        let both = [repetition(0.1, 0.2), repetition(0.3, 0.25)];
+        let told = over_repetitions(&both, "a", "ndcg@10", false);
+        assert_eq!(told["b"], "+0.0250 ± 0.1061, better in 1 of 2");
         assert_eq!(told.len(), 1);
-        assert!(over_repetitions(&[repetition(0.1, 0.2)], "absent", "ndcg@10").is_empty());
+        assert_eq!(over_repetitions(&both[..1], "a", "ndcg@10", true)["b"], "+0.1000 ± 0.0000, better in 0 of 1");
+        assert!(over_repetitions(&both, "absent", "ndcg@10", false).is_empty());
     }
 
     #[test]
