@@ -1,4 +1,5 @@
-//! Runs the workspace's chores: `cargo xtask pipeline | ci | tidy | golden | instructions | splits | torture | bench | contest`.
+//! Runs the workspace's chores: `cargo xtask pipeline`, `ci`, `tidy`, `golden`, `instructions`, `splits`, `torture`,
+//! `bench` and `contest`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
