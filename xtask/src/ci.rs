@@ -42,7 +42,7 @@ const LIGHT: &[&str] = &["reco-core", "reco-report", "xtask"];
 const WITH_DATA: &[&str] = &["reco-classic", "reco-eval", "reco"];
 
 /// The others, those without Burn first: tested as one, so that each dependency is compiled once.
-const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run", "reco-cli"];
+const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run", "reco-serve", "reco-cli"];
 
 /// The beginning of a line that says what was left out, and why.
 const LEFT_OUT: &str = "left out: ";

@@ -5,6 +5,7 @@
 //!
 //! **Invariant**: every command has an example in its help, and `--json` where it has an answer.
 
+mod serve;
 mod tune;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use reco_core::DeviceChoice;
 use reco_run::synth::SynthConfig;
 use reco_run::{DATA_KEYS, STAGES, approaches};
 
+pub(crate) use serve::ServeArgs;
 pub(crate) use tune::TuneArgs;
 
 const EXAMPLE: &str = "\
@@ -49,8 +51,8 @@ pub(crate) enum Parsed {
 impl Parsed {
     /// Whether it may look for a GPU.
     pub(crate) fn looks_for_devices(&self) -> bool {
-        use Command::{Doctor, Recommend, Run, Tune};
-        matches!(self, Self::Stage(..) | Self::Command(Run(_) | Tune(_) | Recommend(_) | Doctor(_)))
+        use Command::{Doctor, Recommend, Run, Serve, Tune};
+        matches!(self, Self::Stage(..) | Self::Command(Run(_) | Tune(_) | Recommend(_) | Serve(_) | Doctor(_)))
     }
 }
 
@@ -88,6 +90,12 @@ Examples:
   reco recommend --all --out recommendations.csv --approach hybrid"
     )]
     Recommend(RecommendArgs),
+    /// Answer over HTTP from a trained run: recommendations, search, events, and a page to try it
+    #[command(
+        display_order = 20,
+        after_help = serve::HELP
+    )]
+    Serve(ServeArgs),
     /// Show a trained network layer by layer, with shapes and parameters
     #[command(
         display_order = 20,

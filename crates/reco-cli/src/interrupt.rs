@@ -56,6 +56,21 @@ impl Interrupt {
     }
 }
 
+/// Is told when someone asks to stop, by ctrl-C or as the system does; the second time the program exits. For work that
+/// ends by itself and may take a while.
+pub(crate) fn told() -> anyhow::Result<Receiver<()>> {
+    let (tell, told) = mpsc::channel();
+    let asked = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::SeqCst) {
+            std::process::exit(INTERRUPTED);
+        }
+        drop(self::tell("stopping: what is under way is finished"));
+        let _ = tell.send(());
+    })?;
+    Ok(told)
+}
+
 /// Prints a message from a thread of its own, because printing blocks for ever where nobody reads stderr. The receiver
 /// hears when the message is printed.
 fn tell(words: &'static str) -> Receiver<()> {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::options::did_you_mean;
-use crate::{Catalogue, ScoreError};
+use crate::{Catalogue, ScoreError, UserIdx};
 
 /// What a visitor states: attributes such as `age`, `gender`, and liked features such as genres.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,20 @@ impl Profile {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         self.likes.is_empty() && self.attributes.is_empty()
+    }
+
+    /// What the data say of `user`, as the user would state it: the value of each text, each number on the scale of the
+    /// source file. Values that are missing are not stated.
+    pub fn of(catalogue: &Catalogue, user: UserIdx) -> Self {
+        let features = &catalogue.user_features;
+        let row = features.matrix().row(user.index());
+        let stated = features.names().iter().zip(row).enumerate().filter_map(|(column, (name, &value))| {
+            match name.split_once('=') {
+                Some((name, text)) => (value == 1.0).then(|| (name.to_owned(), text.to_owned())),
+                None => Some((name.clone(), features.unscaled(column, value)?.to_string())),
+            }
+        });
+        Self { likes: Vec::new(), attributes: stated.collect() }
     }
 
     /// The columns of `catalogue` that it names. An attribute is stated as the source file writes it: a text by one of
@@ -121,6 +135,19 @@ mod tests {
         assert_eq!(stated(&[], &[]).unwrap(), Stated::default());
         // An age outside those of the data lies outside 0 to 1.
         assert_eq!(stated(&[], &[("age", "85")]).unwrap().attributes, [(0, 1.5)]);
+    }
+
+    #[test]
+    fn a_user_of_the_catalogue_states_what_the_data_say() {
+        let features = catalogue().user_features.clone();
+        let matrix = Matrix::new(1, 3, vec![0.5, 1.0, 0.0]).unwrap();
+        let user_features =
+            Features::new(features.names().to_vec(), matrix).unwrap().with_spans(features.spans().clone());
+        let catalogue = Catalogue { user_features, ..Catalogue::clone(&catalogue()) };
+        let profile = Profile::of(&catalogue, catalogue.users.at(0).unwrap());
+        let stated = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(profile.attributes, BTreeMap::from([stated("age", "35"), stated("gender", "F")]));
+        assert_eq!(profile.stated(&catalogue).unwrap().attributes, [(0, 0.5), (1, 1.0)]);
     }
 
     #[test]

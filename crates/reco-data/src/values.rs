@@ -200,7 +200,7 @@ impl TimeFormat {
     }
 
     /// The seconds since 1970 that `text` means by the calendar, rounded down; `None` where it is written otherwise.
-    pub(crate) fn seconds(self, text: &str) -> Option<i64> {
+    pub fn seconds(self, text: &str) -> Option<i64> {
         let order = match self {
             Self::Iso8601 => [0, 1, 2],
             Self::DayMonthYear => [2, 1, 0],

@@ -6,14 +6,13 @@
 //! **Invariant**: an answer never holds an item that the asker has met; reasons are the model's own, with ids and names
 //! in place of rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use reco_core::{
-    Candidates, Cause, Choice, Explanation, ItemId, ItemIdx, Profile, Query, ScoreError, Scores, Seen, Target, UserId,
-    UserIdx, Who,
+    Candidates, Cause, Choice, Explanation, ItemId, ItemIdx, Profile, Query, Ranking, ScoreError, Scores, Seen, Target,
+    UserId, UserIdx, Who,
 };
-use reco_features::find_item;
 use serde::Serialize;
 
 use crate::RunError;
@@ -135,6 +134,13 @@ impl Asker {
     pub fn says_nothing(&self) -> bool {
         matches!(self, Self::Visitor(visitor) if visitor.history.is_empty() && visitor.profile.is_empty())
     }
+
+    fn who(&self) -> Who<'_> {
+        match self {
+            Self::User(user) | Self::Evaluated(user) => Who::Known(*user),
+            Self::Visitor(Visitor { history, profile, .. }) => Who::Visitor { history, profile },
+        }
+    }
 }
 
 impl Artifact {
@@ -152,24 +158,52 @@ impl Artifact {
         let mut history = Vec::with_capacity(rated.len());
         let (mut met, mut liked) = (BTreeSet::new(), BTreeSet::new());
         for (id, stars) in rated {
-            let item = find_item(catalogue, &self.details, id)?;
+            let item = self.item(id)?;
             if !met.insert(item) {
                 return Err(RunError::RatedTwice { item: id.clone() });
             }
             if stars.is_none() {
                 liked.insert(item);
             }
-            let target = match stars.or(self.liked()) {
-                None => Target::EVENT,
-                Some(stars) => {
-                    let rating = catalogue.scale.rating(stars);
-                    let rating = rating.map_err(|source| RunError::Rated { item: id.clone(), source })?;
-                    catalogue.scaling.target(item, rating)
-                }
-            };
-            history.push((item, target));
+            history.push((item, self.target(item, *stars)?));
         }
         Ok(Asker::Visitor(Visitor { history, seen: Seen::new(met.into_iter().collect()), profile, liked }))
+    }
+
+    /// The user `user`, who has since met `newest`, each item with stars or without any, as a visitor with their whole
+    /// history and their attributes. The newest word on an item counts.
+    ///
+    /// # Errors
+    /// Stars beyond the scale.
+    pub fn returning(&self, user: UserIdx, newest: &[(ItemIdx, Option<f32>)]) -> Result<Asker, RunError> {
+        let mut targets: BTreeMap<ItemIdx, Target> = self.histories[user.index()].iter().copied().collect();
+        let mut liked = BTreeSet::new();
+        for &(item, stars) in newest {
+            if stars.is_none() {
+                liked.insert(item);
+            }
+            targets.insert(item, self.target(item, stars)?);
+        }
+        let history: Vec<(ItemIdx, Target)> = targets.into_iter().collect();
+        let profile = Profile::of(self.catalogue(), user);
+        Ok(Asker::Visitor(Visitor { seen: Seen::of(&history), history, profile, liked }))
+    }
+
+    /// What a model is told of an item with these stars, or without any.
+    fn target(&self, item: ItemIdx, stars: Option<f32>) -> Result<Target, RunError> {
+        let catalogue = self.catalogue();
+        let Some(stars) = stars.or(self.liked()) else { return Ok(Target::EVENT) };
+        let named = |source| RunError::Rated { item: catalogue.items.id(item).to_string(), source };
+        Ok(catalogue.scaling.target(item, catalogue.scale.rating(stars).map_err(named)?))
+    }
+
+    /// What `asker` has met.
+    pub fn met<'a>(&'a self, asker: &'a Asker) -> &'a Seen {
+        match asker {
+            Asker::User(user) => &self.seen[user.index()],
+            Asker::Evaluated(user) => &self.before_test[user.index()],
+            Asker::Visitor(visitor) => &visitor.seen,
+        }
     }
 
     /// The best `top` items that `asker` has not met, in the moment `context`; with reasons if `explain`.
@@ -177,28 +211,15 @@ impl Artifact {
     /// # Errors
     /// A visitor, if the approach knows only its own users; a context of the wrong length; a failing device.
     pub fn answer(&self, asker: &Asker, context: &[f32], top: NonZeroUsize, explain: bool) -> Result<Answer, RunError> {
-        let (who, seen) = match asker {
-            Asker::User(user) => (Who::Known(*user), &self.seen[user.index()]),
-            Asker::Evaluated(user) => (Who::Known(*user), &self.before_test[user.index()]),
-            Asker::Visitor(Visitor { history, seen, profile, .. }) => (Who::Visitor { history, profile }, seen),
-        };
-        let query = Query { who, context, candidates: Candidates::AllExcept(seen) };
-        let ranking = self.model.recommend(&[query], top)?.remove(0);
-        let reasons = if explain {
-            let items: Vec<ItemIdx> = ranking.items().collect();
-            let explanations = self.model.explain(&query, &items)?;
-            explanations.map(|all| all.into_iter().map(|explanation| self.reasons(explanation, asker)).collect())
-        } else {
-            None
-        };
-        let sentence = |(item, reasons): (ItemIdx, &Reasons)| {
-            // An artifact does not keep who gave how many stars.
-            let n_people = self.n_people[item.index()];
-            reasons.sentence(&ItemFacts { n_people, mean: None }, self.catalogue().scale)
-        };
+        let candidates = Candidates::AllExcept(self.met(asker));
+        let ranking = self.rank(asker, candidates, context, top)?;
+        let items: Vec<ItemIdx> = ranking.items().collect();
+        let (reasons, because) =
+            if explain { self.explain(asker, context, &items)?.unzip() } else { Option::unzip(None) };
+        let query = Query { who: asker.who(), context, candidates };
         Ok(Answer {
-            because: reasons.as_ref().map(|reasons| ranking.items().zip(reasons).map(sentence).collect()),
-            items: self.describe(&ranking),
+            because,
+            items: self.describe(ranking.entries()),
             choice: self.model.choice(&query),
             reasons,
             unused: match asker {
@@ -207,6 +228,47 @@ impl Artifact {
             },
             n_items: self.catalogue().n_items(),
         })
+    }
+
+    /// The best `top` of `candidates` for `asker`, whether met or not, in the moment `context`.
+    ///
+    /// # Errors
+    /// As [`Artifact::answer`]; a candidate that is named twice.
+    pub fn rank(
+        &self,
+        asker: &Asker,
+        candidates: Candidates<'_>,
+        context: &[f32],
+        top: NonZeroUsize,
+    ) -> Result<Ranking, RunError> {
+        Ok(self.model.recommend(&[Query { who: asker.who(), context, candidates }], top)?.remove(0))
+    }
+
+    /// The reasons for each of `items`, and the same as sentences; `None` from an approach that cannot give any.
+    ///
+    /// # Errors
+    /// As [`Artifact::answer`].
+    pub fn explain(
+        &self,
+        asker: &Asker,
+        context: &[f32],
+        items: &[ItemIdx],
+    ) -> Result<Option<(Vec<Reasons>, Vec<String>)>, RunError> {
+        let query = Query { who: asker.who(), context, candidates: Candidates::These(items) };
+        let Some(explanations) = self.model.explain(&query, items)? else { return Ok(None) };
+        let reasons: Vec<Reasons> = explanations.into_iter().map(|one| self.reasons(one, asker)).collect();
+        let sentence = |(item, reasons): (&ItemIdx, &Reasons)| {
+            // An artifact does not keep who gave how many stars.
+            let n_people = self.n_people[item.index()];
+            reasons.sentence(&ItemFacts { n_people, mean: None }, self.catalogue().scale)
+        };
+        let because = items.iter().zip(&reasons).map(sentence).collect();
+        Ok(Some((reasons, because)))
+    }
+
+    /// Which approach answers `asker`, where the model chooses among several.
+    pub fn choice(&self, asker: &Asker, context: &[f32]) -> Option<Choice> {
+        self.model.choice(&Query { who: asker.who(), context, candidates: Candidates::AllExcept(self.met(asker)) })
     }
 
     /// The parts of a visitor's words that change no score, found by leaving each of them out.

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use reco_core::memory::loadable;
 use reco_core::{
     Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, LoadError, Progress, Query,
-    Ranking, RawId, Run, Score, Seen, UserIdx, Weights, Who,
+    Ranking, RawId, Run, Score, Seen, Target, UserIdx, Weights, Who,
 };
 use reco_data::TableOutput;
 use reco_data::table::{Column, Table};
-use reco_features::{ItemDetails, context_vector, find_user, read_catalogue};
+use reco_features::{ItemDetails, context_vector, find_item, find_user, read_catalogue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -36,6 +36,8 @@ pub(crate) const SEEN_ITEM: &str = "item_row";
 /// The part that a row is of: 0 for those that the model was fitted to, 1 for others met before the test, 2 for the
 /// test.
 pub(crate) const SEEN_PART: &str = "part";
+/// The target that the model was to learn.
+pub(crate) const SEEN_TARGET: &str = "target";
 pub(crate) const HISTORY: &str = "history.json";
 pub(crate) const LAYERS: &str = "layers.json";
 const HINT: &str = "train again: `reco train`";
@@ -73,6 +75,8 @@ pub struct Artifact {
     pub details: Vec<ItemDetails>,
     /// The items that each user met, held out or not: none of them is new to the user.
     pub seen: Vec<Seen>,
+    /// What each user rated, held out or not, row by row: what a model is told of a user who comes back.
+    pub histories: Vec<Vec<(ItemIdx, Target)>>,
     /// The items that each user met before the test; the others are what an evaluation asks for.
     pub before_test: Vec<Seen>,
     /// For each item, the number of users' rows that the model was fitted to.
@@ -147,7 +151,7 @@ impl Artifact {
             )));
         }
         let (catalogue, details) = read_catalogue(&folder.join(CATALOGUE))?;
-        let Met { seen, before_test, n_people } = read_seen(&folder.join(SEEN), &catalogue)?;
+        let Met { seen, before_test, histories, n_people } = read_seen(&folder.join(SEEN), &catalogue)?;
         let approach = (entry(&path.display().to_string(), &config.kind)?.configure)(&config.options)
             .map_err(|error| foreign(error.to_string()))?;
         loadable(approach.as_ref(), &catalogue)?;
@@ -162,7 +166,7 @@ impl Artifact {
                 }
                 LoadError::Other(other) => LoadError::Other(other).into(),
             })?;
-        Ok(Self { config, manifest, model, details, seen, before_test, n_people })
+        Ok(Self { config, manifest, model, details, seen, histories, before_test, n_people })
     }
 
     /// Users, items, features.
@@ -193,6 +197,14 @@ impl Artifact {
         Ok(find_user(self.catalogue(), id)?)
     }
 
+    /// The item of that id, as the ratings file writes it.
+    ///
+    /// # Errors
+    /// No such item.
+    pub fn item(&self, id: &str) -> Result<ItemIdx, RunError> {
+        Ok(find_item(self.catalogue(), &self.details, id)?)
+    }
+
     /// The best `top` items that each of `users` has not met according to `met` ([`Artifact::seen`] or
     /// [`Artifact::before_test`]), in the moment `context`.
     ///
@@ -214,8 +226,8 @@ impl Artifact {
         Ok(self.model.recommend(&queries, top)?)
     }
 
-    /// A ranking with names and genres.
-    pub fn describe(&self, ranking: &Ranking) -> Vec<Recommendation> {
+    /// The items of a ranking with names and genres.
+    pub fn describe(&self, entries: &[(ItemIdx, Score)]) -> Vec<Recommendation> {
         let line = |(row, (item, score)): (usize, &(ItemIdx, Score))| {
             let details = &self.details[item.index()];
             Recommendation {
@@ -227,7 +239,7 @@ impl Artifact {
                 score: score.get(),
             }
         };
-        ranking.entries().iter().enumerate().map(line).collect()
+        entries.iter().enumerate().map(line).collect()
     }
 
     /// Writes the best `top` items of every user, as [`Artifact::recommend`] finds them, to a table, users in catalogue
@@ -255,7 +267,7 @@ impl Artifact {
                 return Err(RunError::Interrupted);
             }
             for (&user, ranking) in users.iter().zip(self.recommend(users, met, context, top)?) {
-                for line in self.describe(&ranking) {
+                for line in self.describe(ranking.entries()) {
                     user_id.push(self.catalogue().users.id(user).0.clone());
                     item_id.push(line.item_id.0);
                     rank.push(line.rank as u32);
@@ -314,6 +326,7 @@ pub(crate) fn ids(ids: Vec<RawId>) -> Column {
 struct Met {
     seen: Vec<Seen>,
     before_test: Vec<Seen>,
+    histories: Vec<Vec<(ItemIdx, Target)>>,
     n_people: Vec<usize>,
 }
 
@@ -329,16 +342,21 @@ fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<Met, RunError> {
         _ => Err(table.no_column(name, "row numbers")),
     };
     let (users, items, parts) = (column(SEEN_USER)?, column(SEEN_ITEM)?, column(SEEN_PART)?);
-    let nobody = vec![Vec::new(); catalogue.n_users()];
-    let (mut seen, mut before_test, mut n_people) = (nobody.clone(), nobody, vec![0; catalogue.n_items()]);
-    for ((&user, &item), &part) in users.iter().zip(items).zip(parts) {
+    let Some(Column::F32(targets)) = table.get(SEEN_TARGET) else {
+        return Err(table.no_column(SEEN_TARGET, "targets").into());
+    };
+    let mut histories = vec![Vec::new(); catalogue.n_users()];
+    let mut before_test = vec![Vec::new(); catalogue.n_users()];
+    let mut n_people = vec![0; catalogue.n_items()];
+    for (((&user, &item), &part), target) in users.iter().zip(items).zip(parts).zip(targets) {
         let item = catalogue.items.at(item as usize).ok_or_else(foreign)?;
-        seen.get_mut(user as usize).ok_or_else(foreign)?.push(item);
+        let target = target.and_then(Target::new).ok_or_else(foreign)?;
+        histories.get_mut(user as usize).ok_or_else(foreign)?.push((item, target));
         if part < 2 {
             before_test[user as usize].push(item);
         }
         n_people[item.index()] += usize::from(part == 0);
     }
-    let met = |items: Vec<Vec<ItemIdx>>| items.into_iter().map(Seen::new).collect();
-    Ok(Met { seen: met(seen), before_test: met(before_test), n_people })
+    let before_test = before_test.into_iter().map(Seen::new).collect();
+    Ok(Met { seen: histories.iter().map(|history| Seen::of(history)).collect(), before_test, histories, n_people })
 }

@@ -48,7 +48,7 @@ pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;
 pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatConfig, Repetition, Source};
 pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, digest, digests};
-pub use models::{ANSWERS, AskedBy, Chosen, RunnerUp, choose, find};
+pub use models::{ANSWERS, AskedBy, Available, Chosen, RunnerUp, available, choose, find};
 pub use progress::{Outcome, Quiet, RunProgress};
 pub use reasons::ItemFacts;
 pub use registry::approaches;
@@ -58,7 +58,7 @@ pub use show::{Shown, show};
 pub use stage::{PAGE, RESULTS, STAGES, StageEntry, shell_word};
 pub use tune::{BEST, Method, TRIALS, TUNING_PAGE, TuneConfig, TuneError, TuneSource, tune};
 
-pub use reco_data::{DATA_KEYS, DataKey, IngestProgress, Output, TableOutput, fetch, synth};
+pub use reco_data::{DATA_KEYS, DataKey, IngestProgress, Output, TableOutput, TimeFormat, fetch, synth};
 pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use reco_report::{
     Comparison, Results, Tuned, Tuning, comparison_page, comparison_summary, comparison_table, diagram, last_words,

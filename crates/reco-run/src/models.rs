@@ -470,6 +470,34 @@ pub fn choose(models: &Path, by: AskedBy) -> Result<Chosen, RunError> {
     Shelf::open(models)?.choose(by)
 }
 
+/// A model that may answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Available {
+    /// Its name in the experiment.
+    pub name: String,
+    /// The registry's entry.
+    pub kind: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// How good its lists of validation rows were, where they were ranked.
+    pub validation: Option<f64>,
+}
+
+/// The models under `models` that may answer, in the registry's order.
+///
+/// # Errors
+/// No model at all; a last run that was repeated.
+pub fn available(models: &Path) -> Result<Vec<Available>, RunError> {
+    let Shelf { models, available, .. } = Shelf::open(models)?;
+    let one = |Model { name, kind, validation, .. }: Model| Available {
+        folder: models.join(&name),
+        name,
+        kind,
+        validation,
+    };
+    Ok(available.into_iter().map(one).collect())
+}
+
 /// The folder of the model called `name`, else of the last in the registry's order that has a file `file`.
 pub(crate) fn find_with(models: &Path, name: Option<&str>, file: &str) -> Result<PathBuf, RunError> {
     let shelf = Shelf::open(models)?;

@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use crate::process::{Workspace, answer};
 
 /// The crates that bring Burn, below the binary.
-const WITH_BURN: &[&str] = &["reco-models", "reco-run"];
+const WITH_BURN: &[&str] = &["reco-models", "reco-run", "reco-serve"];
 
 pub(super) fn check(workspace: &Workspace) -> Result<()> {
     let whole = features(workspace, &["--workspace"])?;

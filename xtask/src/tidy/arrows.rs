@@ -20,7 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "reco-run",
         &["reco-core", "reco-data", "reco-features", "reco-classic", "reco-models", "reco-eval", "reco-report"],
     ),
-    ("reco-cli", &["reco-core", "reco-run"]),
+    ("reco-serve", &["reco-core", "reco-run"]),
+    ("reco-cli", &["reco-core", "reco-run", "reco-serve"]),
     ("reco", &["reco-core", "reco-classic", "reco-eval", "reco-data", "reco-features", "reco-models"]),
     ("xtask", &[]),
 ];
@@ -45,6 +46,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap*", &["reco-cli", "xtask"]),
     ("ctrlc", &["reco-cli"]),
     ("anyhow", &["reco-cli", "xtask"]),
+    ("axum", &["reco-serve"]),
+    ("tokio", &["reco-serve"]),
+    ("utoipa*", &["reco-serve"]),
+    ("redb", &["reco-serve"]),
+    ("prometheus-client", &["reco-serve"]),
 ];
 
 pub(super) fn check(packages: &[Package]) -> Vec<String> {

@@ -12,6 +12,7 @@ mod fetch;
 mod recommend;
 mod run;
 mod scores;
+mod serve;
 mod show;
 mod synth;
 mod tune;
@@ -27,6 +28,7 @@ pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
         Parsed::Command(Command::Run(args)) => run::run(&args),
         Parsed::Command(Command::Tune(args)) => tune::tune(&args),
         Parsed::Command(Command::Recommend(args)) => recommend::recommend(&args),
+        Parsed::Command(Command::Serve(args)) => serve::serve(&args),
         Parsed::Command(Command::Describe(args)) => describe::describe(&args),
         Parsed::Command(Command::Check(args)) => check::check(&args),
         Parsed::Command(Command::Compare(args)) => compare::compare(&args),

@@ -172,7 +172,7 @@ pub(super) fn folder(context: &Context<'_>, configured: &Configured, inputs: &Di
     versions.extend(reco_models::versions().into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())));
     Folder {
         stage: ENTRY.name,
-        version: 6,
+        version: 7,
         path: context.at("models").join(&configured.name),
         part: json!({
             "name": configured.name,
@@ -270,15 +270,17 @@ fn stopped(error: FitError) -> RunError {
 /// Writes who met what, held out or not, row by row, so that an artifact can leave it out by itself.
 fn write_seen(dataset: &Dataset, path: &Path) -> Result<(), RunError> {
     let before_test = dataset.validation.iter().chain(&dataset.fold_in).map(|part| (1, part));
-    let (mut users, mut items, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut users, mut items, mut parts, mut targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (number, part) in [(0, &dataset.fit)].into_iter().chain(before_test).chain([(2, &dataset.test)]) {
         users.extend(part.users().iter().map(|user| user.get()));
         items.extend(part.items().iter().map(|item| item.get()));
         parts.extend(std::iter::repeat_n(number, part.len()));
+        targets.extend(part.targets().iter().map(|target| Some(target.get())));
     }
     let mut table = Table::new();
     table.push(artifact::SEEN_USER, Column::U32(users))?;
     table.push(artifact::SEEN_ITEM, Column::U32(items))?;
     table.push(artifact::SEEN_PART, Column::U32(parts))?;
+    table.push(artifact::SEEN_TARGET, Column::F32(targets))?;
     Ok(table.write(path)?)
 }

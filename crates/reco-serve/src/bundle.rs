@@ -1,0 +1,170 @@
+//! A run's models, loaded as they are asked for, and which of them answers whom.
+//!
+//! Does not know requests.
+//!
+//! **Invariant**: all models of a bundle are of one run: they were trained on the same rows; the one that answers users
+//! was loaded and asked before the bundle is served.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use reco_core::options::did_you_mean;
+use reco_core::{Candidates, DeviceChoice, Profile, UserIdx};
+use reco_run::{Artifact, AskedBy, Asker, Available, RunError, available, choose};
+
+use crate::config::ServeError;
+use crate::problem::Problem;
+use crate::search::Search;
+
+/// A run's models.
+pub struct Bundle {
+    /// The name of the run.
+    pub name: String,
+    models: BTreeMap<String, Slot>,
+    /// Their names in the registry's order.
+    order: Vec<String>,
+    /// Who answers unnamed, by what is known of the asker.
+    defaults: BTreeMap<(usize, bool), Result<Choice, String>>,
+    for_users: Choice,
+    search: Search,
+    device: DeviceChoice,
+}
+
+/// The model that answers unnamed.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    pub(crate) name: String,
+    /// Why it is this one, worded to follow its name.
+    pub(crate) why: String,
+}
+
+struct Slot {
+    available: Available,
+    loaded: OnceLock<Result<Arc<Artifact>, Problem>>,
+}
+
+/// The numbers of ratings from which another model may answer a visitor.
+const STEPS: [usize; 3] = [0, 1, 5];
+
+impl Bundle {
+    /// The run called `name` in `folder`: the model that answers users is loaded and asked, the others are loaded when
+    /// they are needed.
+    ///
+    /// # Errors
+    /// A folder without models, a damaged model, one that does not answer.
+    pub fn open(name: &str, folder: &Path, device: DeviceChoice) -> Result<Self, ServeError> {
+        let listed = available(folder)?;
+        let chosen = |by| choose(folder, by).map(|chosen| Choice { name: folder_name(&chosen.folder), why: chosen.why });
+        let for_users = chosen(AskedBy::Users)?;
+        let visitor = |n_rated, states| {
+            let choice = chosen(AskedBy::Visitor { n_rated, states }).map_err(|error| error.to_string());
+            ((n_rated, states), choice)
+        };
+        let defaults = STEPS.iter().flat_map(|&n| [visitor(n, false), visitor(n, true)]).collect();
+        let first = listed
+            .iter()
+            .find(|one| one.name == for_users.name)
+            .map(|one| Artifact::load(&one.folder, device))
+            .transpose()?;
+        let Some(first) = first.map(Arc::new) else { return Err(RunError::NoModels { path: name.to_owned() }.into()) };
+        self_test(name, &first)?;
+        let titles = first.details.iter().map(|item| item.title.as_str());
+        let search = Search::new(first.catalogue().items.indices().zip(titles), &first.n_people);
+        let order = listed.iter().map(|one| one.name.clone()).collect();
+        let slot = |one: Available| (one.name.clone(), Slot { available: one, loaded: OnceLock::new() });
+        let bundle = Self {
+            name: name.to_owned(),
+            models: listed.into_iter().map(slot).collect(),
+            order,
+            defaults,
+            for_users,
+            search,
+            device,
+        };
+        let _ = bundle.models[&bundle.for_users.name].loaded.set(Ok(first));
+        Ok(bundle)
+    }
+
+    /// Loads all that is not loaded yet.
+    pub(crate) fn load_all(&self) {
+        for name in &self.order {
+            // A model that fails says so to whoever asks for it.
+            let _ = self.get(name);
+        }
+    }
+
+    /// The model called `name`.
+    pub(crate) fn get(&self, name: &str) -> Result<Arc<Artifact>, Problem> {
+        let slot = self.models.get(name).ok_or_else(|| {
+            let hint = did_you_mean(name, self.order.iter().map(String::as_str));
+            Problem::missing(&format!("there is no approach `{name}`\nhint: {hint}"))
+        })?;
+        let load = || {
+            let artifact = Artifact::load(&slot.available.folder, self.device)?;
+            let first = self.models[&self.for_users.name].loaded.get().and_then(|first| first.as_ref().ok());
+            if first.is_some_and(|first| first.manifest.inputs != artifact.manifest.inputs) {
+                let text = format!(
+                    "`{name}` was trained on other rows than the models that are served\nhint: activate the run again"
+                );
+                return Err(Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, &text));
+            }
+            Ok(Arc::new(artifact))
+        };
+        slot.loaded.get_or_init(load).clone()
+    }
+
+    /// The models in the registry's order.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &Available> {
+        self.order.iter().map(|name| &self.models[name].available)
+    }
+
+    /// A model that is loaded: for the catalogue, which all of them share.
+    pub(crate) fn first(&self) -> Result<Arc<Artifact>, Problem> {
+        self.get(&self.for_users.name)
+    }
+
+    /// Who answers users that no approach was named for.
+    pub(crate) fn for_users(&self) -> &Choice {
+        &self.for_users
+    }
+
+    /// Who answers visitors that no approach was named for.
+    pub(crate) fn for_visitors(&self, n_rated: usize, states: bool) -> Result<&Choice, Problem> {
+        let step = STEPS.iter().rev().find(|&&step| n_rated >= step).copied().unwrap_or_default();
+        self.defaults[&(step, states)].as_ref().map_err(|text| Problem::wrong(text))
+    }
+
+    pub(crate) fn search(&self) -> &Search {
+        &self.search
+    }
+}
+
+fn folder_name(folder: &PathBuf) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Asks `artifact` for the first user and, where it can, for a visitor of whom nothing is known.
+fn self_test(run: &str, artifact: &Artifact) -> Result<(), ServeError> {
+    let failed = |reason: String| ServeError::SelfTest {
+        run: run.to_owned(),
+        name: artifact.config.name.clone(),
+        reason,
+    };
+    let catalogue = artifact.catalogue();
+    let (user, items) = (catalogue.users.indices().next(), catalogue.items.indices().collect::<Vec<_>>());
+    let Some(asker): Option<Asker> = user.map(|user: UserIdx| Asker::User(user)) else {
+        return Err(failed("it knows no user".to_owned()));
+    };
+    let ask = |asker: &Asker| artifact.rank(asker, Candidates::These(&items), &[], NonZeroUsize::MIN);
+    let ranking = ask(&asker).map_err(|error| failed(error.to_string()))?;
+    if ranking.len() != 1 {
+        return Err(failed("it has no item for its first user".to_owned()));
+    }
+    // What knows only its users refuses here, which is no failure.
+    if let Ok(visitor) = artifact.visitor(Profile::default(), &[]) {
+        let _ = ask(&visitor);
+    }
+    Ok(())
+}

@@ -1,0 +1,510 @@
+//! Answers questions: who asks, which model answers, which items it may name, in which order.
+//!
+//! Does not know HTTP.
+//!
+//! **Invariant**: an answer comes from one bundle, whatever is activated meanwhile; what a filter refuses is not among
+//! the candidates that a model is asked about.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::http::StatusCode;
+use reco_core::{Candidates, ItemIdx, Profile, Score, ScoreError, UserIdx};
+use reco_run::{Artifact, Asker, RunError};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+
+use crate::api::{Activate, Answer, ApproachInfo, Ask, Erased, Found, Item, KeptEvents, Models, NewEvent};
+use crate::bundle::Bundle;
+use crate::config::{Scenario, ServeConfig, ServeError};
+use crate::filter::{Filter, column};
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::rerank::{POOL, boost, diversify};
+use crate::store::{EXPOSURE, Event, Store, now};
+
+/// A service: runs of which one is active, and the events since.
+pub struct Service {
+    pub(crate) config: ServeConfig,
+    active: RwLock<Arc<Bundle>>,
+    pub(crate) store: Option<Store>,
+    pub(crate) metrics: Metrics,
+    /// As many answers are computed at once as there are places.
+    pub(crate) places: Semaphore,
+    /// What the ids of this process begin with.
+    prefix: u64,
+    answered: AtomicU64,
+}
+
+/// Who asks, in terms of one model.
+struct Whom {
+    asker: Asker,
+    /// What they have met since the training, besides what `asker` knows.
+    also_met: Vec<ItemIdx>,
+    notes: Vec<String>,
+}
+
+/// What is known of the asker before a model is chosen.
+struct Known {
+    user: Option<UserIdx>,
+    /// Items since the training, and those that the question names; the newest last.
+    newest: Vec<(ItemIdx, Option<f32>)>,
+    notes: Vec<String>,
+}
+
+impl Service {
+    /// The service that `config` describes: the first run is loaded, the events are read.
+    ///
+    /// # Errors
+    /// A run or a store that cannot be used, a rule that names what the run does not have.
+    pub fn open(config: ServeConfig) -> Result<Arc<Self>, ServeError> {
+        let Some((name, folder)) = config.runs.first() else {
+            return Err(RunError::NoModels { path: String::new() }.into());
+        };
+        let bundle = Bundle::open(name, folder, config.device)?;
+        check_rules(&config, &bundle)?;
+        let store = config.events.as_deref().map(Store::open).transpose()?;
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let service = Arc::new(Self {
+            config,
+            active: RwLock::new(Arc::new(bundle)),
+            store,
+            metrics: Metrics::new(),
+            places: Semaphore::new(2 * cores),
+            prefix: RandomState::new().hash_one(now()),
+            answered: AtomicU64::new(0),
+        });
+        service.load_others();
+        Ok(service)
+    }
+
+    /// Loads, beside the work, the models that nobody has asked for yet.
+    fn load_others(&self) {
+        let bundle = self.bundle();
+        // If no thread can be had, each model is loaded when it is asked for.
+        let _ = std::thread::Builder::new().name("loading".to_owned()).spawn(move || bundle.load_all());
+    }
+
+    /// What is served now.
+    pub(crate) fn bundle(&self) -> Arc<Bundle> {
+        Arc::clone(&self.active.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads a run, checks it, and serves it from then on; answers under way end with what they began with.
+    pub(crate) fn activate(&self, activate: &Activate) -> Result<Models, Problem> {
+        let name = &activate.run;
+        let Some((_, folder)) = self.config.runs.iter().find(|(known, _)| known == name) else {
+            let known: Vec<&str> = self.config.runs.iter().map(|(name, _)| name.as_str()).collect();
+            let text = format!("there is no run `{name}`\nhint: runs are named when the service starts: `{}`", known.join("`, `"));
+            return Err(Problem::missing(&text));
+        };
+        let refused = |error: ServeError| {
+            let text = format!("run `{name}` cannot be served, and the one before it stays\nhint: the service's log has the reason");
+            Problem::new(StatusCode::CONFLICT, &text).because(error.to_string())
+        };
+        let bundle = Bundle::open(name, folder, self.config.device).map_err(refused)?;
+        check_rules(&self.config, &bundle).map_err(refused)?;
+        *self.active.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(bundle);
+        self.metrics.swaps.inc();
+        self.load_others();
+        self.models()
+    }
+
+    /// What is served, and what a request can name.
+    pub(crate) fn models(&self) -> Result<Models, Problem> {
+        let bundle = self.bundle();
+        let first = bundle.first()?;
+        let catalogue = first.catalogue();
+        let mut attributes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for name in catalogue.user_features.names() {
+            match name.split_once('=') {
+                Some((name, value)) => attributes.entry(name.to_owned()).or_default().push(value.to_owned()),
+                None => attributes.entry(name.clone()).or_default().clear(),
+            }
+        }
+        let default = &bundle.for_users().name;
+        Ok(Models {
+            run: bundle.name.clone(),
+            runs: self.config.runs.iter().map(|(name, _)| name.clone()).collect(),
+            dataset: first.config.dataset.clone(),
+            n_users: catalogue.n_users(),
+            n_items: catalogue.n_items(),
+            stars: first.config.has_stars.then(|| (catalogue.scale.min(), catalogue.scale.max())),
+            approaches: bundle
+                .models()
+                .map(|model| ApproachInfo {
+                    name: model.name.clone(),
+                    kind: model.kind.clone(),
+                    validation: model.validation,
+                    is_default: model.name == *default,
+                })
+                .collect(),
+            features: catalogue.item_features.names().to_vec(),
+            attributes,
+            contexts: catalogue.contexts.iter().map(|one| (one.name.clone(), (one.low, one.high))).collect(),
+            scenarios: self.config.rules.scenario.keys().cloned().collect(),
+        })
+    }
+
+    /// The best items for whoever asks.
+    pub(crate) fn answer(&self, ask: &Ask) -> Result<Answer, Problem> {
+        let bundle = self.bundle();
+        let scenario = match &ask.scenario {
+            Some(name) => Some(self.config.rules.scenario(name).map_err(|text| Problem::wrong(&text))?),
+            None => None,
+        };
+        let wanted = self.wanted(ask)?;
+        let known = self.known(ask, bundle.first()?.as_ref())?;
+        let arm = self.arm(ask);
+        let named = ask.approach.as_ref().or(scenario.and_then(|scenario| scenario.approach.as_ref()));
+        let named = named.or(arm.as_ref().map(|(_, approach)| *approach));
+        let (name, why) = match (named, known.user) {
+            (Some(name), _) => (name.clone(), None),
+            (None, Some(_)) => (bundle.for_users().name.clone(), Some(bundle.for_users().why.clone())),
+            (None, None) => {
+                let states = !(ask.likes.is_empty() && ask.attributes.is_empty());
+                let choice = bundle.for_visitors(known.newest.len(), states)?;
+                (choice.name.clone(), Some(choice.why.clone()))
+            }
+        };
+        let artifact = bundle.get(&name)?;
+        let context = artifact.context(&ask.context)?;
+        let whom = whom(ask, &known, &artifact, &context)?;
+        let (ranked, total) = self.rank(ask, scenario, &artifact, &whom, &context, wanted)?;
+        let page: Vec<(ItemIdx, Score)> = ranked.into_iter().skip(ask.offset).take(ask.k).collect();
+        let explained = match ask.explain && !page.is_empty() {
+            true => {
+                let items: Vec<ItemIdx> = page.iter().map(|(item, _)| *item).collect();
+                artifact.explain(&whom.asker, &context, &items)?
+            }
+            false => None,
+        };
+        let mut notes = whom.notes;
+        if ask.explain && explained.is_none() && !page.is_empty() {
+            notes.push(format!("`{name}` cannot give reasons"));
+        }
+        if page.is_empty() {
+            notes.push("nothing is left to recommend".to_owned());
+        }
+        let mut items: Vec<Item> = page.iter().map(|&(item, score)| described(&artifact, item, Some(score))).collect();
+        if let Some((reasons, because)) = explained {
+            for ((item, reasons), because) in items.iter_mut().zip(reasons).zip(because) {
+                (item.explanation, item.because) = (Some(reasons), Some(because));
+            }
+        }
+        let end = ask.offset + items.len();
+        let choice = artifact.choice(&whom.asker, &context);
+        Ok(Answer {
+            recommendation_id: self.next_id(),
+            user_id: ask.user_id.clone(),
+            run: bundle.name.clone(),
+            approach: name,
+            why,
+            choice: choice.map(|choice| format!("{} answers, {}", choice.approach, choice.reason)),
+            arm: arm.map(|(arm, _)| arm.to_owned()),
+            score_kind: artifact.model.score_kind(),
+            notes,
+            items,
+            next_offset: (end < total && end < self.config.limits.k).then_some(end),
+        })
+    }
+
+    /// How many of the best items are looked for.
+    fn wanted(&self, ask: &Ask) -> Result<NonZeroUsize, Problem> {
+        let most = self.config.limits.k;
+        let wanted = ask.offset.checked_add(ask.k).filter(|&wanted| ask.k > 0 && wanted <= most);
+        let wanted = wanted.and_then(NonZeroUsize::new).ok_or_else(|| {
+            let text = format!(
+                "`k` is `{}` and `offset` is `{}`\nhint: `k` is 1 or more, and the two together are `{most}` or less",
+                ask.k, ask.offset
+            );
+            Problem::wrong(&text)
+        })?;
+        match ask.diversity {
+            Some(diversity) if !(0.0..=1.0).contains(&diversity) => {
+                Err(Problem::wrong(&format!("`diversity` is `{diversity}`\nhint: it lies between 0 and 1")))
+            }
+            _ => Ok(wanted),
+        }
+    }
+
+    /// Who asks, in terms of the run, with what happened since the training.
+    fn known(&self, ask: &Ask, first: &Artifact) -> Result<Known, Problem> {
+        let mut newest = Vec::new();
+        let mut notes = Vec::new();
+        let mut user = None;
+        if let Some(id) = &ask.user_id {
+            let erased = self.store.as_ref().is_some_and(|store| store.is_erased(id));
+            user = first.user(id).ok().filter(|_| !erased);
+            let events = self.store.as_ref().map(|store| store.of_user(id)).unwrap_or_default();
+            for event in events {
+                // Items that the run does not know wait for the next one.
+                if let Ok(item) = first.item(&event.item_id) {
+                    newest.push((item, event.rating.filter(|&stars| first.catalogue().scale.rating(stars).is_ok())));
+                }
+            }
+            if user.is_none() && newest.is_empty() {
+                notes.push(format!("nothing is known of user `{id}`: the answer is that for someone new"));
+            }
+        }
+        for rated in &ask.ratings {
+            newest.push((first.item(&rated.item_id)?, rated.rating));
+        }
+        // The newest word on an item counts.
+        let latest: BTreeMap<ItemIdx, Option<f32>> = newest.iter().copied().collect();
+        Ok(Known { user, newest: latest.into_iter().collect(), notes })
+    }
+
+    /// The best candidates, best first, and how many candidates there are.
+    fn rank(
+        &self,
+        ask: &Ask,
+        scenario: Option<&Scenario>,
+        artifact: &Artifact,
+        whom: &Whom,
+        context: &[f32],
+        wanted: NonZeroUsize,
+    ) -> Result<(Vec<(ItemIdx, Score)>, usize), Problem> {
+        let catalogue = artifact.catalogue();
+        let met = artifact.met(&whom.asker);
+        let filters: Vec<&Filter> =
+            [Some(&ask.filter), scenario.map(|scenario| &scenario.filter)].into_iter().flatten().collect();
+        let everything = filters.iter().all(|filter| filter.is_empty()) && whom.also_met.is_empty();
+        let allowed = match everything && ask.exclude_seen {
+            true => None,
+            false => {
+                let is_new = |item: &ItemIdx| !met.contains(*item) && !whom.also_met.contains(item);
+                let allowed = Filter::allowed(&filters, artifact)?.into_iter();
+                Some(allowed.filter(|item| !ask.exclude_seen || is_new(item)).collect::<Vec<_>>())
+            }
+        };
+        let (candidates, n) = match &allowed {
+            Some(allowed) => (Candidates::These(allowed), allowed.len()),
+            None => (Candidates::AllExcept(met), catalogue.n_items() - met.items().len()),
+        };
+        let Some(all) = NonZeroUsize::new(n) else { return Ok((Vec::new(), 0)) };
+        let diversity = ask.diversity.or(scenario.and_then(|scenario| scenario.diversity)).filter(|&d| d > 0.0);
+        let boosts = scenario.map(|scenario| &scenario.boost).filter(|boosts| !boosts.is_empty());
+        let top = match (boosts, diversity) {
+            (Some(_), _) => all,
+            (None, Some(_)) => all.min(wanted.saturating_mul(NonZeroUsize::new(POOL).unwrap_or(NonZeroUsize::MIN))),
+            (None, None) => all.min(wanted),
+        };
+        let mut ranked = artifact.rank(&whom.asker, candidates, context, top)?.entries().to_vec();
+        let features = catalogue.item_features.matrix();
+        if let Some(boosts) = boosts {
+            let columns = boosts.iter().map(|(name, &weight)| Ok((column(artifact, name)?, weight)));
+            boost(&mut ranked, features, &columns.collect::<Result<Vec<_>, RunError>>()?);
+        }
+        if let Some(diversity) = diversity {
+            ranked.truncate(POOL * wanted.get());
+            ranked = diversify(&ranked, features, diversity, wanted.get());
+        }
+        Ok((ranked, n))
+    }
+
+    /// The arm that the user is in, and its approach.
+    fn arm(&self, ask: &Ask) -> Option<(&str, &String)> {
+        let (ab, user) = (self.config.rules.ab.as_ref()?, ask.user_id.as_ref()?);
+        let digest = Sha256::digest(format!("{}:{user}", ab.name));
+        let draw = u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"));
+        let (arm, approach) = ab.arms.iter().nth((draw % ab.arms.len() as u64) as usize)?;
+        Some((arm, approach))
+    }
+
+    /// The exposure that `answer` is, if it is of an A/B test.
+    pub(crate) fn exposure(&self, answer: &Answer) -> Option<Event> {
+        Some(Event {
+            user_id: answer.user_id.clone()?,
+            item_id: answer.items.first()?.item_id.to_string(),
+            kind: EXPOSURE.to_owned(),
+            rating: None,
+            timestamp: now(),
+            recommendation_id: Some(answer.recommendation_id.clone()),
+            arm: Some(answer.arm.clone()?),
+            key: None,
+        })
+    }
+
+    /// Items like the one called `id`: what a visitor is recommended who met it alone and liked it.
+    pub(crate) fn similar(&self, id: &str, k: usize, offset: usize, approach: Option<String>) -> Result<Answer, Problem> {
+        let bundle = self.bundle();
+        if let Err(error) = bundle.first()?.item(id) {
+            return Err(Problem::missing(&error.to_string()));
+        }
+        let approach = match approach {
+            Some(name) => name,
+            // Who follows ratings at all, whatever the number.
+            None => bundle.for_visitors(usize::MAX, false)?.name.clone(),
+        };
+        let ratings = vec![crate::api::Rated { item_id: id.to_owned(), rating: None }];
+        self.answer(&Ask { ratings, k, offset, approach: Some(approach), ..Ask::default() })
+    }
+
+    /// The items whose titles fit `query`; those that most users met, without one.
+    pub(crate) fn find(&self, query: &str, k: usize, offset: usize) -> Result<Found, Problem> {
+        let wanted = self.wanted(&Ask { k, offset, ..Ask::default() })?;
+        let bundle = self.bundle();
+        let first = bundle.first()?;
+        let found = match query.trim() {
+            "" => {
+                let mut items: Vec<ItemIdx> = first.catalogue().items.indices().collect();
+                items.sort_by_key(|item| std::cmp::Reverse(first.n_people[item.index()]));
+                items.into_iter().skip(offset).take(k + 1).collect()
+            }
+            query => bundle.search().find(query, offset, k + 1),
+        };
+        let more = found.len() > k && wanted.get() < self.config.limits.k;
+        let items = found.into_iter().take(k).map(|item| described(&first, item, None)).collect();
+        Ok(Found { items, next_offset: more.then_some(offset + k) })
+    }
+
+    /// The item called `id`.
+    pub(crate) fn item(&self, id: &str) -> Result<Item, Problem> {
+        let first = self.bundle().first()?;
+        let item = first.item(id).map_err(|error| Problem::missing(&error.to_string()))?;
+        Ok(described(&first, item, None))
+    }
+
+    /// Keeps events, in the order in which they came.
+    pub(crate) async fn keep(&self, events: Vec<NewEvent>, request_key: Option<&str>) -> Result<KeptEvents, Problem> {
+        let store = self.store()?;
+        let most = self.config.limits.batch;
+        if events.is_empty() || events.len() > most {
+            let text = format!("`events` has `{}` entries\nhint: send 1 to {most} at once", events.len());
+            return Err(Problem::wrong(&text));
+        }
+        let first = self.bundle().first()?;
+        let mut unknown_items = 0;
+        let n = events.len();
+        let mut checked = Vec::with_capacity(n);
+        for (place, event) in events.into_iter().enumerate() {
+            if let Some(stars) = event.rating {
+                let rating = first.catalogue().scale.rating(stars);
+                rating.map_err(|error| Problem::wrong(&format!("event `{place}`: {error}")))?;
+            }
+            let kind = event.kind.unwrap_or_else(|| if event.rating.is_some() { "rating" } else { "event" }.to_owned());
+            for (name, text) in [("user_id", &event.user_id), ("item_id", &event.item_id), ("kind", &kind)] {
+                if text.is_empty() || text.len() > LONGEST_TEXT {
+                    let text = format!(
+                        "event `{place}`: `{name}` has `{}` bytes\nhint: it has 1 to {LONGEST_TEXT}",
+                        text.len()
+                    );
+                    return Err(Problem::wrong(&text));
+                }
+            }
+            if kind == EXPOSURE {
+                let text = format!("event `{place}` is an exposure\nhint: the service writes these itself");
+                return Err(Problem::wrong(&text));
+            }
+            unknown_items += usize::from(first.item(&event.item_id).is_err());
+            checked.push(Event {
+                user_id: event.user_id,
+                item_id: event.item_id,
+                kind,
+                rating: event.rating,
+                timestamp: event.timestamp.unwrap_or_else(now),
+                recommendation_id: event.recommendation_id,
+                arm: None,
+                key: event.key.or_else(|| request_key.map(|key| format!("{key}/{place}"))),
+            });
+        }
+        let kept = store.append(checked).await.map_err(unwritten)?;
+        self.metrics.events.inc_by(kept as u64);
+        Ok(KeptEvents { kept, repeated: n - kept, unknown_items })
+    }
+
+    /// Erases a user: from the events, and from every answer, though models that know them are not trained anew.
+    pub(crate) async fn erase(&self, user: &str) -> Result<Erased, Problem> {
+        let events = self.store()?.erase(user).await.map_err(unwritten)?;
+        let trained = self.bundle().first()?.user(user).is_ok();
+        Ok(Erased { events, is_in_models: trained })
+    }
+
+    fn store(&self) -> Result<&Store, Problem> {
+        let text = "this service takes no events\nhint: start it with `--events FILE`";
+        self.store.as_ref().ok_or_else(|| Problem::missing(text))
+    }
+
+    /// An id that no other answer has.
+    pub(crate) fn next_id(&self) -> String {
+        format!("{:016x}-{:x}", self.prefix, self.answered.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// What a disk does not take.
+pub(crate) fn unwritten(reason: String) -> Problem {
+    let text = "the service could not write to its disk, and nothing was kept\nhint: send it again later";
+    Problem::new(StatusCode::INSUFFICIENT_STORAGE, text).because(reason)
+}
+
+/// The most bytes of an id or a kind in an event.
+const LONGEST_TEXT: usize = 256;
+
+/// Who asks, in terms of `artifact`.
+fn whom(ask: &Ask, known: &Known, artifact: &Artifact, context: &[f32]) -> Result<Whom, Problem> {
+    let mut notes = known.notes.clone();
+    let none = Vec::new();
+    let Some(user) = known.user else {
+        let profile = Profile { likes: ask.likes.clone(), attributes: ask.attributes.clone() };
+        let items = &artifact.catalogue().items;
+        let rated: Vec<(String, Option<f32>)> =
+            known.newest.iter().map(|&(item, stars)| (items.id(item).to_string(), stars)).collect();
+        return Ok(Whom { asker: artifact.visitor(profile, &rated)?, also_met: none, notes });
+    };
+    if known.newest.is_empty() {
+        return Ok(Whom { asker: Asker::User(user), also_met: none, notes });
+    }
+    let asker = artifact.returning(user, &known.newest)?;
+    let probe = artifact.rank(&asker, Candidates::These(&[known.newest[0].0]), context, NonZeroUsize::MIN);
+    match probe {
+        Err(RunError::Score(ScoreError::Visitor { .. })) => {
+            notes.push(format!("`{}` does not look at what the user did since the training", artifact.config.name));
+            let also_met = known.newest.iter().map(|(item, _)| *item).collect();
+            Ok(Whom { asker: Asker::User(user), also_met, notes })
+        }
+        Err(other) => Err(other.into()),
+        Ok(_) => Ok(Whom { asker, also_met: none, notes }),
+    }
+}
+
+fn described(artifact: &Artifact, item: ItemIdx, score: Option<Score>) -> Item {
+    let details = &artifact.details[item.index()];
+    let catalogue = artifact.catalogue();
+    let features = catalogue.item_features.names().iter().zip(catalogue.item_features.matrix().row(item.index()));
+    let others = features.filter(|(name, value)| **value == 1.0 && !details.genres.contains(name));
+    Item {
+        item_id: catalogue.items.id(item).clone(),
+        title: details.title.clone(),
+        year: details.year,
+        genres: details.genres.clone(),
+        features: others.map(|(name, _)| name.clone()).collect(),
+        n_users: artifact.n_people[item.index()],
+        score: score.map(Score::get),
+        because: None,
+        explanation: None,
+    }
+}
+
+/// Refuses rules that name what the run does not have.
+fn check_rules(config: &ServeConfig, bundle: &Bundle) -> Result<(), ServeError> {
+    let wrong = |reason: String| ServeError::Rules { path: "--config".to_owned(), reason };
+    let said = |problem: Problem| problem.text();
+    let first = bundle.first().map_err(|problem| wrong(said(problem)))?;
+    let approaches = config.rules.scenario.values().filter_map(|scenario| scenario.approach.as_ref());
+    let arms = config.rules.ab.iter().flat_map(|ab| ab.arms.values());
+    for name in approaches.chain(arms) {
+        bundle.get(name).map_err(|problem| wrong(said(problem)))?;
+    }
+    for (name, scenario) in &config.rules.scenario {
+        let named = |error: RunError| wrong(format!("scenario `{name}`: {error}"));
+        Filter::allowed(&[&scenario.filter], &first).map_err(named)?;
+        for feature in scenario.boost.keys() {
+            column(&first, feature).map_err(named)?;
+        }
+    }
+    Ok(())
+}

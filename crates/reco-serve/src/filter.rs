@@ -1,0 +1,99 @@
+//! Which items an answer may hold: by features, by year, by lists of ids.
+//!
+//! Does not know who asks, nor what they have met.
+//!
+//! **Invariant**: an item that a filter refuses is never among those that it allows, however few these are.
+
+use std::collections::BTreeSet;
+
+use reco_core::{ItemIdx, options};
+use reco_run::{Artifact, RunError};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+/// Which items an answer may hold; all of its rules hold at once.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Filter {
+    /// At least one of these features, by their names in the data: `Sci-Fi`, `brand=Acme`.
+    pub features: Vec<String>,
+    /// None of these features.
+    pub without_features: Vec<String>,
+    /// This year or later; items without a year are left out.
+    pub year_from: Option<i32>,
+    /// This year or earlier; items without a year are left out.
+    pub year_to: Option<i32>,
+    /// Only these items, by id.
+    #[serde(deserialize_with = "crate::api::optional_ids")]
+    pub allow: Option<Vec<String>>,
+    /// None of these items, by id.
+    #[serde(deserialize_with = "crate::api::ids")]
+    pub block: Vec<String>,
+}
+
+impl Filter {
+    /// Whether it allows everything.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The items of `artifact` that every one of `filters` allows, in catalogue order.
+    ///
+    /// # Errors
+    /// A feature or an item that the catalogue does not have.
+    pub(crate) fn allowed(filters: &[&Self], artifact: &Artifact) -> Result<Vec<ItemIdx>, RunError> {
+        let rules = filters.iter().map(|filter| Rules::of(filter, artifact)).collect::<Result<Vec<_>, _>>()?;
+        let items = artifact.catalogue().items.indices();
+        Ok(items.filter(|item| rules.iter().all(|rules| rules.allow(*item, artifact))).collect())
+    }
+}
+
+/// A filter in terms of a catalogue.
+struct Rules<'a> {
+    filter: &'a Filter,
+    features: Vec<usize>,
+    without: Vec<usize>,
+    allow: Option<BTreeSet<ItemIdx>>,
+    block: BTreeSet<ItemIdx>,
+}
+
+impl<'a> Rules<'a> {
+    fn of(filter: &'a Filter, artifact: &Artifact) -> Result<Self, RunError> {
+        let columns = |names: &[String]| names.iter().map(|name| column(artifact, name)).collect::<Result<_, _>>();
+        let items = |ids: &[String]| ids.iter().map(|id| artifact.item(id)).collect::<Result<_, _>>();
+        Ok(Self {
+            filter,
+            features: columns(&filter.features)?,
+            without: columns(&filter.without_features)?,
+            allow: filter.allow.as_deref().map(items).transpose()?,
+            block: items(&filter.block)?,
+        })
+    }
+
+    fn allow(&self, item: ItemIdx, artifact: &Artifact) -> bool {
+        let row = artifact.catalogue().item_features.matrix().row(item.index());
+        let has = |columns: &[usize]| columns.iter().any(|&column| row[column] != 0.0);
+        let year = artifact.details[item.index()].year;
+        let in_years = |bound: Option<i32>, holds: fn(i32, i32) -> bool| {
+            bound.is_none_or(|bound| year.is_some_and(|year| holds(year, bound)))
+        };
+        (self.features.is_empty() || has(&self.features))
+            && !has(&self.without)
+            && in_years(self.filter.year_from, |year, from| year >= from)
+            && in_years(self.filter.year_to, |year, to| year <= to)
+            && self.allow.as_ref().is_none_or(|allow| allow.contains(&item))
+            && !self.block.contains(&item)
+    }
+}
+
+/// The column of the item feature called `name`.
+///
+/// # Errors
+/// No such feature; the message names the nearest.
+pub(crate) fn column(artifact: &Artifact, name: &str) -> Result<usize, RunError> {
+    let names = artifact.catalogue().item_features.names();
+    names.iter().position(|known| known == name).ok_or_else(|| {
+        let hint = options::did_you_mean(name, names.iter().map(String::as_str));
+        RunError::Score(reco_core::ScoreError::UnknownStatement { what: "feature", name: name.to_owned(), hint })
+    })
+}

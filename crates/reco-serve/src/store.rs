@@ -1,0 +1,342 @@
+//! Keeps events on disk: one writer that commits whatever waits at once, and an index by user.
+//!
+//! Does not know models: users and items are the texts that were sent.
+//!
+//! **Invariant**: an event is acknowledged after the commit that holds it reached the disk (`fsync`); one that comes
+//! twice under one idempotency key is kept once; after an error of the disk the file is opened again before more is
+//! written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::oneshot;
+
+use crate::config::ServeError;
+
+/// Events by number, from 1, as JSON.
+const EVENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("events");
+/// The number of the event that came under an idempotency key.
+const KEYS: TableDefinition<'_, &str, u64> = TableDefinition::new("keys");
+
+/// Digests of the ids of users who were erased: models that were trained before still know them.
+const ERASED: TableDefinition<'_, &[u8], ()> = TableDefinition::new("erased");
+
+/// How many requests may wait for the writer.
+const WAITING: usize = 1024;
+
+/// Something that happened: a user met an item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Event {
+    /// Who.
+    pub(crate) user_id: String,
+    /// What.
+    pub(crate) item_id: String,
+    /// `rating`, `click`, `exposure`, or whatever the caller calls it.
+    pub(crate) kind: String,
+    /// Stars, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rating: Option<f32>,
+    /// Seconds since 1970.
+    pub(crate) timestamp: i64,
+    /// The answer that led to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) recommendation_id: Option<String>,
+    /// The arm of an A/B test that the answer was of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) arm: Option<String>,
+    /// What tells a repeated event from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+}
+
+/// What an answer shows and an A/B test counts; no sign of a user's taste.
+pub(crate) const EXPOSURE: &str = "exposure";
+
+/// What the writer is to do, and who waits for it.
+enum Job {
+    Append { events: Vec<Event>, done: oneshot::Sender<Result<usize, String>> },
+    Erase { user: String, done: oneshot::Sender<Result<usize, String>> },
+}
+
+/// What of the file is kept in memory.
+#[derive(Default)]
+struct Known {
+    by_user: BTreeMap<String, Vec<Event>>,
+    erased: BTreeSet<[u8; 32]>,
+}
+
+/// A store of events.
+pub(crate) struct Store {
+    jobs: SyncSender<Job>,
+    known: Arc<RwLock<Known>>,
+    writer: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens the file `path`, or makes it, and reads what it has.
+    ///
+    /// # Errors
+    /// A file of something else, one that another service has open, a folder that is not there.
+    pub(crate) fn digest(user: &str) -> [u8; 32] {
+    Sha256::digest(user).into()
+}
+
+fn open(path: &Path) -> Result<Database, String> {
+    let made = || -> Result<Database, redb::Error> {
+        let database = Database::create(path)?;
+        let write = database.begin_write()?;
+        write.open_table(EVENTS)?;
+        write.open_table(KEYS)?;
+        write.open_table(ERASED)?;
+        write.commit()?;
+        Ok(database)
+    };
+    made().map_err(|error| error.to_string())
+}
+
+fn read(database: &Database) -> Result<Known, String> {
+    let mut known = Known::default();
+    let said = |error: redb::Error| error.to_string();
+    let read = database.begin_read().map_err(|error| said(error.into()))?;
+    let table = read.open_table(EVENTS).map_err(|error| said(error.into()))?;
+    for entry in table.iter().map_err(|error| said(error.into()))? {
+        let (number, bytes) = entry.map_err(|error| said(error.into()))?;
+        let event: Event = serde_json::from_slice(bytes.value())
+            .map_err(|error| format!("event `{}` is not one of ours: {error}", number.value()))?;
+        known.remember(event);
+    }
+    let erased = read.open_table(ERASED).map_err(|error| said(error.into()))?;
+    for entry in erased.iter().map_err(|error| said(error.into()))? {
+        let (digest, _) = entry.map_err(|error| said(error.into()))?;
+        known.erased.extend(<[u8; 32]>::try_from(digest.value()));
+    }
+    Ok(known)
+}
+
+impl Known {
+    fn remember(&mut self, event: Event) {
+        if event.kind != EXPOSURE {
+            self.by_user.entry(event.user_id.clone()).or_default().push(event);
+        }
+    }
+}
+
+/// The thread that writes.
+struct Writer {
+    path: PathBuf,
+    /// `None` after an error, until it is opened again.
+    database: Option<Database>,
+    known: Arc<RwLock<Known>>,
+}
+
+impl Writer {
+    fn run(mut self, waiting: &Receiver<Job>) {
+        while let Ok(first) = waiting.recv() {
+            // All that came meanwhile shares one commit, which is what costs.
+            let mut appended = Vec::new();
+            for job in std::iter::once(first).chain(waiting.try_iter().take(WAITING)) {
+                match job {
+                    Job::Append { events, done } => appended.push((events, done)),
+                    Job::Erase { user, done } => {
+                        self.append(std::mem::take(&mut appended));
+                        // Whoever asked may be gone.
+                        let _ = done.send(self.erase(&user));
+                    }
+                }
+            }
+            self.append(appended);
+        }
+    }
+
+    fn append(&mut self, jobs: Vec<(Vec<Event>, oneshot::Sender<Result<usize, String>>)>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let written = self.with(|database| write(database, jobs.iter().map(|(events, _)| events.as_slice())));
+        match written {
+            Ok(written) => {
+                for ((events, done), fresh) in jobs.into_iter().zip(written) {
+                    let n = fresh.iter().filter(|&&fresh| fresh).count();
+                    let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                    let new = events.into_iter().zip(fresh).filter(|(_, fresh)| *fresh);
+                    new.for_each(|(event, _)| known.remember(event));
+                    drop(known);
+                    let _ = done.send(Ok(n));
+                }
+            }
+            Err(reason) => jobs.into_iter().for_each(|(_, done)| {
+                let _ = done.send(Err(reason.clone()));
+            }),
+        }
+    }
+
+    /// Does something with the file, which is opened again after an error.
+    fn with<T>(&mut self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, String> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => open(&self.path)?,
+        };
+        let done = work(&database).map_err(|error| error.to_string())?;
+        self.database = Some(database);
+        Ok(done)
+    }
+
+    /// Writes all but the events of `user` to a new file, which takes the place of this one: pages that a store frees
+    /// keep their bytes.
+    fn erase(&mut self, user: &str) -> Result<usize, String> {
+        let new = self.path.with_extension("erasing");
+        // What an earlier try left.
+        let _ = std::fs::remove_file(&new);
+        let to = open(&new)?;
+        let n_erased = self.with(|from| copy_without(from, &to, user))?;
+        drop(to);
+        self.database = None;
+        std::fs::rename(&new, &self.path).map_err(|error| error.to_string())?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.by_user.remove(user);
+        known.erased.insert(digest(user));
+        Ok(n_erased)
+    }
+}
+
+/// Writes the events of all jobs in one transaction; for each job, which of its events were new.
+fn write<'a>(
+    database: &Database,
+    jobs: impl Iterator<Item = &'a [Event]>,
+) -> Result<Vec<Vec<bool>>, redb::Error> {
+    let write = database.begin_write()?;
+    let mut written = Vec::new();
+    {
+        let mut table = write.open_table(EVENTS)?;
+        let mut keys = write.open_table(KEYS)?;
+        let mut number = table.last()?.map_or(0, |(number, _)| number.value());
+        for events in jobs {
+            let mut fresh = Vec::with_capacity(events.len());
+            for event in events {
+                let known = match &event.key {
+                    Some(key) => keys.get(key.as_str())?.is_some(),
+                    None => false,
+                };
+                if !known {
+                    number += 1;
+                    table.insert(number, bytes(event).as_slice())?;
+                    if let Some(key) = &event.key {
+                        keys.insert(key.as_str(), number)?;
+                    }
+                }
+                fresh.push(!known);
+            }
+            written.push(fresh);
+        }
+    }
+    write.commit()?;
+    Ok(written)
+}
+
+fn bytes(event: &Event) -> Vec<u8> {
+    serde_json::to_vec(event).expect("an event is texts and finite numbers")
+}
+
+/// Copies all but what is of `user`, and adds the digest of the id; returns how many events were left out.
+fn copy_without(from: &Database, to: &Database, user: &str) -> Result<usize, redb::Error> {
+    let (read, write) = (from.begin_read()?, to.begin_write()?);
+    let mut n_left_out = 0;
+    {
+        let (mut events, mut keys, mut erased) =
+            (write.open_table(EVENTS)?, write.open_table(KEYS)?, write.open_table(ERASED)?);
+        for entry in read.open_table(EVENTS)?.iter()? {
+            let (number, bytes) = entry?;
+            let event: Option<Event> = serde_json::from_slice(bytes.value()).ok();
+            match event {
+                Some(event) if event.user_id == user => n_left_out += 1,
+                event => {
+                    events.insert(number.value(), bytes.value())?;
+                    // A key may hold an id of its user, so that keys go with their events.
+                    if let Some(key) = event.and_then(|event| event.key) {
+                        keys.insert(key.as_str(), number.value())?;
+                    }
+                }
+            }
+        }
+        for entry in read.open_table(ERASED)?.iter()? {
+            erased.insert(entry?.0.value(), ())?;
+        }
+        erased.insert(digest(user).as_slice(), ())?;
+    }
+    write.commit()?;
+    Ok(n_left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(user: &str, item: &str, key: Option<&str>) -> Event {
+        Event {
+            user_id: user.to_owned(),
+            item_id: item.to_owned(),
+            kind: "rating".to_owned(),
+            rating: Some(4.0),
+            timestamp: 7,
+            recommendation_id: None,
+            arm: None,
+            key: key.map(str::to_owned),
+        }
+    }
+
+    fn wait<T>(of: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(of)
+    }
+
+    #[test]
+    fn events_are_there_after_opening_again_and_a_key_counts_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.redb");
+        let store = Store::open(&path).unwrap();
+        let exposure = Event { kind: EXPOSURE.to_owned(), ..event("ann", "1", None) };
+        let events = vec![event("ann", "1", Some("a")), event("ann", "2", Some("a")), exposure];
+        assert_eq!(wait(store.append(events)), Ok(2));
+        assert_eq!(wait(store.append(vec![event("ann", "1", Some("a")), event("bob", "3", None)])), Ok(1));
+        drop(store);
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.of_user("ann"), [event("ann", "1", Some("a"))]);
+        assert_eq!(store.of_user("bob"), [event("bob", "3", None)]);
+        assert_eq!(store.of_user("eve"), []);
+    }
+
+    #[test]
+    fn an_erased_user_is_nowhere_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.redb");
+        let store = Store::open(&path).unwrap();
+        let ann = || event("ann-of-a-rare-name", "1", Some("ann-of-a-rare-name/1"));
+        assert_eq!(wait(store.append(vec![ann(), event("bob", "2", Some("b"))])), Ok(2));
+        assert_eq!(wait(store.erase("ann-of-a-rare-name")), Ok(1));
+        assert!(store.is_erased("ann-of-a-rare-name") && !store.is_erased("bob"));
+        assert_eq!(wait(store.append(vec![event("bob", "2", Some("b"))])), Ok(0), "keys of others stay");
+        drop(store);
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            assert!(!bytes.windows(18).any(|window| window == b"ann-of-a-rare-name"));
+        }
+        let store = Store::open(&path).unwrap();
+        assert!(store.is_erased("ann-of-a-rare-name"));
+        assert_eq!((store.of_user("ann-of-a-rare-name").len(), store.of_user("bob").len()), (0, 1));
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.redb");
+        std::fs::write(&path, "not a database").unwrap();
+        let error = Store::open(&path).err().unwrap().to_string();
+        assert!(error.contains("cannot be used"), "{error}");
+    }
+}
