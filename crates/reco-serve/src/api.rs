@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::filter::Filter;
 
 /// For whom items are wanted, and which.
-#[derive(Clone, Debug, PartialEq, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Ask {
     /// A user; left out for someone who has no id. What the user did since the training counts.
@@ -74,7 +74,7 @@ impl Default for Ask {
 }
 
 /// An item that was met.
-#[derive(Clone, Debug, PartialEq, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rated {
     /// The item.

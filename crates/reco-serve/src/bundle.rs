@@ -19,9 +19,9 @@ use crate::problem::Problem;
 use crate::search::Search;
 
 /// A run's models.
-pub struct Bundle {
+pub(crate) struct Bundle {
     /// The name of the run.
-    pub name: String,
+    pub(crate) name: String,
     models: BTreeMap<String, Slot>,
     /// Their names in the registry's order.
     order: Vec<String>,
@@ -54,7 +54,7 @@ impl Bundle {
     ///
     /// # Errors
     /// A folder without models, a damaged model, one that does not answer.
-    pub fn open(name: &str, folder: &Path, device: DeviceChoice) -> Result<Self, ServeError> {
+    pub(crate) fn open(name: &str, folder: &Path, device: DeviceChoice) -> Result<Self, ServeError> {
         let listed = available(folder)?;
         let chosen = |by| choose(folder, by).map(|chosen| Choice { name: folder_name(&chosen.folder), why: chosen.why });
         let for_users = chosen(AskedBy::Users)?;

@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 
 use reco_core::{ItemIdx, options};
 use reco_run::{Artifact, RunError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Which items an answer may hold; all of its rules hold at once.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
     /// At least one of these features, by their names in the data: `Sci-Fi`, `brand=Acme`.

@@ -84,7 +84,74 @@ impl Store {
     ///
     /// # Errors
     /// A file of something else, one that another service has open, a folder that is not there.
-    pub(crate) fn digest(user: &str) -> [u8; 32] {
+    pub(crate) fn open(path: &Path) -> Result<Self, ServeError> {
+        let wrong = |reason: String| ServeError::Store { path: path.display().to_string(), reason };
+        let database = open(path).map_err(wrong)?;
+        let known = Arc::new(RwLock::new(read(&database).map_err(wrong)?));
+        let (jobs, waiting) = mpsc::sync_channel(WAITING);
+        let writer = Writer { path: path.to_owned(), database: Some(database), known: Arc::clone(&known) };
+        let writer = thread::Builder::new().name("events".to_owned()).spawn(move || writer.run(&waiting));
+        let writer = Mutex::new(Some(writer.map_err(|error| wrong(error.to_string()))?));
+        Ok(Self { jobs, known, writer })
+    }
+
+    /// Keeps `events` and returns how many of them were new; the rest had come before under the same key.
+    ///
+    /// # Errors
+    /// What the disk says; too many that wait.
+    pub(crate) async fn append(&self, events: Vec<Event>) -> Result<usize, String> {
+        self.ask(|done| Job::Append { events, done }).await
+    }
+
+    /// Removes the events of `user` from the file, which is written anew, and keeps a digest of the id, so that models
+    /// that were trained before do not answer by it; returns how many events there were.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub(crate) async fn erase(&self, user: &str) -> Result<usize, String> {
+        self.ask(|done| Job::Erase { user: user.to_owned(), done }).await
+    }
+
+    async fn ask(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<usize, String>>) -> Job,
+    ) -> Result<usize, String> {
+        let (done, heard) = oneshot::channel();
+        self.jobs.try_send(job(done)).map_err(|_| "too much waits to be written".to_owned())?;
+        heard.await.map_err(|_| "the writer of events has stopped".to_owned())?
+    }
+
+    /// The events of `user`, oldest first, without exposures.
+    pub(crate) fn of_user(&self, user: &str) -> Vec<Event> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.by_user.get(user).cloned().unwrap_or_default()
+    }
+
+    /// Whether `user` was erased.
+    pub(crate) fn is_erased(&self, user: &str) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        !known.erased.is_empty() && known.erased.contains(&digest(user))
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // A writer without senders ends after what waits.
+        let (jobs, _) = mpsc::sync_channel(0);
+        self.jobs = jobs;
+        let writer = self.writer.lock().ok().and_then(|mut writer| writer.take());
+        if let Some(writer) = writer {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Now, in seconds since 1970.
+pub(crate) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs() as i64).unwrap_or_default()
+}
+
+fn digest(user: &str) -> [u8; 32] {
     Sha256::digest(user).into()
 }
 
