@@ -22,7 +22,7 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Matrix, Query, Ranking,
-    Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Train, Weights, Who,
+    Recommender, Run, ScoreError, Scores, Seen, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -199,10 +199,6 @@ impl Model {
 }
 
 impl Recommender for Model {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }

@@ -305,8 +305,9 @@ pub(crate) struct RecommendArgs {
     /// The moment, by context names; what is not stated is the average of training
     #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = key_value)]
     pub(crate) context: Vec<(String, String)>,
-    /// Which approach of the last run answers; left out, the one that ranked best on validation (for a new user with
-    /// ratings: of those whose lists follow them), `profile` by what is stated alone, else `popularity`
+    /// Which approach of the last run answers; left out, the one that ranked best on validation, and for a new user
+    /// `auto` by ratings, or the best of those whose lists follow them, `profile` by what is stated alone, else
+    /// `popularity`
     #[arg(long, value_name = "NAME")]
     pub(crate) approach: Option<String>,
     /// The folder that a run wrote with `--out`, or the folder of models in it

@@ -18,6 +18,7 @@
 
 mod approach;
 pub mod dot;
+mod each_query;
 mod explanation;
 mod id;
 pub mod lanes;
@@ -43,6 +44,7 @@ mod vocab;
 mod weights;
 
 pub use approach::{AnyApproach, Approach, ApproachEntry, FitError, LoadError, Loaded, Requirement, Trained};
+pub use each_query::EachQuery;
 pub use explanation::{Ablation, Cause, Choice, Explanation, Term};
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};
 pub use layers::{Layer, LayerGraph};
