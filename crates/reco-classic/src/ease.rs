@@ -17,7 +17,7 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Candidates, Catalogue, Cause, EachQuery, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix,
-    Progress, Query, Run, ScoreError, Seen, Term, Train, Weights, Who, parallel,
+    Progress, Query, Run, ScoreError, Seen, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 

@@ -470,16 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stops_when_asked_and_refuses_options_that_cannot_be() {
-        struct Asks;
-        impl Progress for Asks {
-            fn interrupted(&self) -> bool {
-                true
-            }
-        }
-        let run = Run { progress: &Asks, ..Run::default() };
-        let stopped = ImplicitKnn::default().learn(&Train::from_events(MET).unwrap(), &run).err().unwrap();
-        assert!(matches!(stopped, FitError::Interrupted));
+    fn options_that_cannot_be_are_refused() {
         let refuse = |given| (ApproachEntry::of::<ImplicitKnn>().configure)(&given).err().unwrap().to_string();
         assert!(refuse(json!({ "b": 2 })).ends_with("`b` is `2`\nhint: it is a share, at most 1"));
         assert!(refuse(json!({ "k": 0 })).contains("`k`: `0`"));

@@ -16,7 +16,7 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Catalogue, Cause, EachQuery, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix, Progress, Query,
-    Run, ScoreError, Seen, Term, Train, Weights, Who, parallel,
+    Run, ScoreError, Seen, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 

@@ -58,6 +58,6 @@ pub use recommender::{Fitted, Recommender, ScoreError, ScoreKind};
 pub use rows::{Catalogue, ContextColumn, Interaction, Interactions, InteractionsBuilder, Seen, TestUser};
 pub use run::{DeviceChoice, EpochLog, Progress, Run, Silent, TrainingLog};
 pub use top_k::top_k;
-pub use train::{RawInteraction, Train, TrainBuilder, TrainError};
+pub use train::{RawInteraction, RowError, Train, TrainBuilder, TrainError};
 pub use vocab::{Indexed, Items, Users, Vocab, VocabError};
 pub use weights::{Number, Weights};

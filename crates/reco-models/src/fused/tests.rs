@@ -58,7 +58,8 @@ impl World {
 
     /// An epoch over the rows in `order`.
     fn epoch(&self, learner: &mut dyn Learner, order: &[u32]) -> (f64, f64) {
-        let data = self.data(&Columns::default());
+        let validation = Columns::default();
+        let data = self.data(&validation);
         learner.epoch(Pass { data: &data, order, batch_size: self.options.batch_size }, &run()).unwrap()
     }
 
