@@ -30,9 +30,9 @@ pub const ANSWERS: &str = "answers.json";
 /// nothing of who asks.
 const SIMPLE: &[&str] = &["popularity", "profile", "top-rated"];
 
-/// Without `auto`, visitors with fewer ratings than this get what is popular. On MovieLens 100K, with a third of the users
-/// held out whole and cut to 1, 2, 3 and 5 ratings, popularity has an NDCG@10 of 0.36 to 0.37, and the best of the
-/// approaches that follow ratings 0.25 to 0.27.
+/// Without `auto`, visitors with fewer ratings than this get what is popular. On MovieLens 100K, with a third of the
+/// users held out whole and cut to 1, 2, 3 and 5 ratings, popularity has an NDCG@10 of 0.36 to 0.37, and the best of
+/// the approaches that follow ratings 0.25 to 0.27.
 pub(crate) const LISTS_FOLLOW: usize = 5;
 
 /// A yardstick: it answers only if it is named, or if it is alone.
@@ -459,8 +459,8 @@ pub fn find(models: &Path, name: &str) -> Result<PathBuf, RunError> {
 /// The model under `models` that answers those who name none. Of the last run's models, users get the one that ranked
 /// best on validation rows; visitors who rated something, `auto`; without it, those who rated five items or more the
 /// best ranked of those whose lists follow ratings; visitors who state something, `profile`; other visitors, what is
-/// popular. Where nothing was ranked, users get `popularity`, else `profile` or `top-rated`, and visitors who rated that
-/// much `content` or `profile`. Where none of these was trained, what is popular answers, else the last in the
+/// popular. Where nothing was ranked, users get `popularity`, else `profile` or `top-rated`, and visitors who rated
+/// that much `content` or `profile`. Where none of these was trained, what is popular answers, else the last in the
 /// registry's order that can answer the asker.
 ///
 /// # Errors

@@ -15,8 +15,8 @@ pub(super) const ENTRY: CheckEntry = CheckEntry {
 };
 
 fn look(subject: &Subject<'_>) -> Verdict {
-    let protocol = &subject.experiment.evaluate;
     let ranks = subject.columns.iter().any(|(_, entry)| entry.measure.ranks());
+    let protocol = &subject.experiment.evaluate;
     // Sampled candidates are drawn from all items, and have a finding of their own.
     if !ranks || protocol.candidates == RankedItems::All || protocol.sampled_negatives > 0 {
         return Ok(Vec::new());
