@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Progress, Query, Recommender,
-    Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, Who,
+    Approach, Catalogue, EachQuery, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Progress, Query,
+    Requirement, Run, ScoreError, ScoreKind, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -142,6 +142,10 @@ impl Approach for Baseline {
         vec![Requirement::Stars]
     }
 
+    fn follows_ratings(&self) -> bool {
+        false
+    }
+
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let biases = Biases::new(&Stars::new(train, NAME)?, *self, run.progress)?;
         Ok(Box::new(Model { biases, options: *self, catalogue: Arc::clone(&train.catalogue) }))
@@ -168,7 +172,7 @@ impl Model {
     }
 }
 
-impl Recommender for Model {
+impl EachQuery for Model {
     fn score_kind(&self) -> ScoreKind {
         ScoreKind::Stars
     }
@@ -177,14 +181,11 @@ impl Recommender for Model {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        for (query, scores) in queries.iter().zip(out.rows_mut()) {
-            let user_bias = self.user_bias(&query.who);
-            query
-                .candidates
-                .write(scores, |item| terms::clipped(self.biases.expected(user_bias, item), self.catalogue.scale));
-        }
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        let user_bias = self.user_bias(&query.who);
+        query
+            .candidates
+            .write(scores, |item| terms::clipped(self.biases.expected(user_bias, item), self.catalogue.scale));
         Ok(())
     }
 

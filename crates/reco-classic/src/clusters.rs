@@ -15,8 +15,8 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Query, Recommender, Requirement,
-    Run, ScoreError, ScoreKind, Scores, Train, Weights, Who,
+    Approach, Catalogue, EachQuery, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Query, Requirement, Run,
+    ScoreError, ScoreKind, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -247,7 +247,7 @@ impl Model {
     }
 }
 
-impl Recommender for Model {
+impl EachQuery for Model {
     fn score_kind(&self) -> ScoreKind {
         ScoreKind::Stars
     }
@@ -256,15 +256,12 @@ impl Recommender for Model {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        for (query, scores) in queries.iter().zip(out.rows_mut()) {
-            let (bias, cluster) = self.asker(&query.who);
-            query.candidates.write(scores, |item| {
-                let expected = self.kinds.biases.expected(bias, item) + self.deviation(cluster, item);
-                terms::clipped(expected, self.catalogue.scale)
-            });
-        }
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        let (bias, cluster) = self.asker(&query.who);
+        query.candidates.write(scores, |item| {
+            let expected = self.kinds.biases.expected(bias, item) + self.deviation(cluster, item);
+            terms::clipped(expected, self.catalogue.scale)
+        });
         Ok(())
     }
 

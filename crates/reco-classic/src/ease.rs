@@ -16,8 +16,8 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix, Progress, Query,
-    Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
+    Approach, Candidates, Catalogue, Cause, EachQuery, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix,
+    Progress, Query, Run, ScoreError, Seen, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -141,12 +141,8 @@ impl Ease {
     fn co_occurrences(&self, catalogue: &Catalogue, met: &[Seen], progress: &dyn Progress) -> Symmetric {
         let n_items = catalogue.n_items();
         let n_attributes = self.n_attributes(catalogue);
-        let mut sums = Symmetric::zeros(n_items + n_attributes);
         // What each item was met by, so that rows can be summed on all cores.
-        let mut users = vec![Vec::new(); n_items];
-        for (user, items) in met.iter().enumerate() {
-            items.items().iter().for_each(|item| users[item.index()].push(user));
-        }
+        let users = Seen::by_item(met, n_items);
         let n_met = || met.iter().map(|met| met.items().len()).filter(|n| *n > 0);
         let mean = n_met().sum::<usize>() as f64 / n_met().count() as f64;
         let weight = |met: &Seen| libm::pow(met.items().len().max(1) as f64 / mean, -self.activity_discount);
@@ -154,45 +150,33 @@ impl Ease {
         let attribute =
             |user: usize, at: usize| self.user_features * f64::from(catalogue.user_features.matrix().row(user)[at]);
         let features = catalogue.item_features.matrix();
-        let dropped = self.dropout / (1.0 - self.dropout);
-        parallel::each(
-            sums.rows_mut().collect(),
-            || (),
-            |(), (row, sums)| {
-                // Whoever inverts asks again.
-                if progress.interrupted() {
-                    return;
-                }
-                match row.checked_sub(n_items) {
-                    None => {
-                        for &user in &users[row] {
-                            for item in met[user].items().iter().take_while(|item| item.index() <= row) {
-                                sums[item.index()] += weights[user];
-                            }
-                        }
-                        if self.item_features > 0.0 {
-                            let own = features.row(row);
-                            for (item, sum) in sums.iter_mut().enumerate() {
-                                let pairs = own.iter().zip(features.row(item));
-                                *sum +=
-                                    self.item_features * pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-                            }
+        Symmetric::regularised(n_items + n_attributes, self.reg, self.dropout, progress, |row, sums| {
+            match row.checked_sub(n_items) {
+                None => {
+                    for user in users[row].iter().map(|user| *user as usize) {
+                        for item in met[user].items().iter().take_while(|item| item.index() <= row) {
+                            sums[item.index()] += weights[user];
                         }
                     }
-                    Some(at) => {
-                        for (user, items) in met.iter().enumerate().filter(|(_, items)| !items.items().is_empty()) {
-                            let value = weights[user] * attribute(user, at);
-                            if value != 0.0 {
-                                items.items().iter().for_each(|item| sums[item.index()] += value);
-                                (0..=at).for_each(|other| sums[n_items + other] += value * attribute(user, other));
-                            }
+                    if self.item_features > 0.0 {
+                        let own = features.row(row);
+                        for (item, sum) in sums.iter_mut().enumerate() {
+                            let pairs = own.iter().zip(features.row(item));
+                            *sum += self.item_features * pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
                         }
                     }
                 }
-                sums[row] += self.reg + dropped * sums[row];
-            },
-        );
-        sums
+                Some(at) => {
+                    for (user, items) in met.iter().enumerate().filter(|(_, items)| !items.items().is_empty()) {
+                        let value = weights[user] * attribute(user, at);
+                        if value != 0.0 {
+                            items.items().iter().for_each(|item| sums[item.index()] += value);
+                            (0..=at).for_each(|other| sums[n_items + other] += value * attribute(user, other));
+                        }
+                    }
+                }
+            }
+        })
     }
 }
 
@@ -212,15 +196,12 @@ type Counted = Vec<(usize, f32)>;
 impl Model {
     /// What counts of the asker.
     fn asker(&self, who: &Who<'_>) -> Result<Counted, ScoreError> {
-        let (met, attributes) = match who {
+        let met = Seen::of_asker(&self.met, who);
+        let attributes = match who {
             Who::Known(user) => {
-                let row = self.catalogue.user_features.matrix().row(user.index());
-                (self.met[user.index()].clone(), row.iter().copied().enumerate().collect())
+                self.catalogue.user_features.matrix().row(user.index()).iter().copied().enumerate().collect()
             }
-            Who::Visitor { history, profile } => {
-                let met = Seen::of(history);
-                (met, profile.stated(&self.catalogue)?.attributes)
-            }
+            Who::Visitor { profile, .. } => profile.stated(&self.catalogue)?.attributes,
         };
         let n_items = self.catalogue.n_items();
         let mut counted: Counted = met.items().iter().map(|item| (item.index(), 1.0)).collect();
@@ -236,44 +217,32 @@ impl Model {
     }
 }
 
-impl Recommender for Model {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
+impl EachQuery for Model {
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        let asked: Vec<Counted> = queries.iter().map(|query| self.asker(&query.who)).collect::<Result<_, _>>()?;
-        parallel::each(
-            queries.iter().zip(asked).zip(out.rows_mut()).collect(),
-            || (),
-            |(), ((query, counted), scores)| {
-                scores.fill(0.0);
-                for (row, value) in counted {
-                    let weights = self.weights.row(row);
-                    match query.candidates {
-                        Candidates::AllExcept(_) => {
-                            scores.iter_mut().zip(weights).for_each(|(score, weight)| *score += value * weight);
-                        }
-                        Candidates::These(items) => scores
-                            .iter_mut()
-                            .zip(items)
-                            .for_each(|(score, item)| *score += value * weights[item.index()]),
-                    }
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        let counted = self.asker(&query.who)?;
+        scores.fill(0.0);
+        for (row, value) in counted {
+            let weights = self.weights.row(row);
+            match query.candidates {
+                Candidates::AllExcept(_) => {
+                    scores.iter_mut().zip(weights).for_each(|(score, weight)| *score += value * weight);
                 }
-            },
-        );
+                Candidates::These(items) => {
+                    scores.iter_mut().zip(items).for_each(|(score, item)| *score += value * weights[item.index()]);
+                }
+            }
+        }
         Ok(())
     }
 
     fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
         let counted = self.asker(&query.who)?;
-        let mut scores = Scores::new();
-        self.score(&[Query { candidates: Candidates::These(items), ..*query }], &mut scores)?;
+        let mut scores = vec![0.0; items.len()];
+        self.answer(&Query { candidates: Candidates::These(items), ..*query }, &mut scores)?;
         let explain = |(item, score): (&ItemIdx, &f32)| {
             let term = |(row, value): &(usize, f32)| {
                 let effect = value * self.weights.row(*row)[item.index()];
@@ -290,7 +259,7 @@ impl Recommender for Model {
             let terms = counted.iter().map(term).collect();
             Explanation { score: *score, terms, without: Vec::new() }
         };
-        Ok(Some(items.iter().zip(scores.row(0)).map(explain).collect()))
+        Ok(Some(items.iter().zip(&scores).map(explain).collect()))
     }
 }
 

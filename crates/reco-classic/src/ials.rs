@@ -22,7 +22,7 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Candidates, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Matrix, Query, Ranking,
-    Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Train, Weights, Who,
+    Recommender, Run, ScoreError, Scores, Seen, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -199,10 +199,6 @@ impl Model {
 }
 
 impl Recommender for Model {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
@@ -250,7 +246,7 @@ impl Fitted for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reco_core::{ApproachEntry, Progress};
+    use reco_core::ApproachEntry;
     use serde_json::json;
 
     const MET: [(i64, i64); 9] = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 2), (2, 3), (3, 3), (3, 2)];
@@ -310,16 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stops_when_asked_and_refuses_options_that_cannot_be() {
-        struct Asks;
-        impl Progress for Asks {
-            fn interrupted(&self) -> bool {
-                true
-            }
-        }
-        let run = Run { progress: &Asks, ..Run::default() };
-        let stopped = options().learn(&Train::from_events(MET).unwrap(), &run).err().unwrap();
-        assert!(matches!(stopped, FitError::Interrupted));
+    fn options_that_cannot_be_are_refused() {
         let refuse = |given| (ApproachEntry::of::<Ials>().configure)(&given).err().unwrap().to_string();
         assert!(refuse(json!({ "reg": 0 })).ends_with("`reg` is `0`\nhint: it is above 0"));
         assert!(refuse(json!({ "alpha": -1 })).contains("`alpha` is `-1`"));

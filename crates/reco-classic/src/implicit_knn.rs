@@ -12,6 +12,7 @@
 //! **Invariant**: ties are in the order of the catalogue; the number of threads changes no bit; by items, a visitor
 //! with a user's history gets that user's scores, to the bit.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -20,14 +21,13 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, LoadError, Progress, Query, Recommender, Run,
-    ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
+    ScoreError, Scores, Seen, Term, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::not_negative;
 use crate::error::Interrupted;
 use crate::terms::part;
-use crate::user_ease::met_by;
 
 const NAME: &str = "implicit-knn";
 
@@ -249,7 +249,7 @@ impl Model {
         progress: &dyn Progress,
     ) -> Result<Self, Interrupted> {
         let n_items = catalogue.n_items();
-        let (items_of, users_of) = (met.iter().map(numbers).collect(), met_by(&met, n_items));
+        let (items_of, users_of) = (met.iter().map(numbers).collect(), Seen::by_item(&met, n_items));
         let kept = match options.side {
             Side::Users => Kept::Users(Compared::new(options, items_of, users_of)),
             Side::Items => {
@@ -281,11 +281,9 @@ impl Model {
     }
 
     /// What the asker met, and who of the catalogue they are.
-    fn asker(&self, who: &Who<'_>) -> (Seen, Option<u32>) {
-        match who {
-            Who::Known(user) => (self.met[user.index()].clone(), Some(user.get())),
-            Who::Visitor { history, .. } => (Seen::of(history), None),
-        }
+    fn asker(&self, who: &Who<'_>) -> (Cow<'_, Seen>, Option<u32>) {
+        let user = if let Who::Known(user) = who { Some(user.get()) } else { None };
+        (Seen::of_asker(&self.met, who), user)
     }
 
     /// Adds up the score of every item in the sums of `scratch`.
@@ -318,10 +316,6 @@ impl Scratch {
 }
 
 impl Recommender for Model {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
@@ -476,16 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stops_when_asked_and_refuses_options_that_cannot_be() {
-        struct Asks;
-        impl Progress for Asks {
-            fn interrupted(&self) -> bool {
-                true
-            }
-        }
-        let run = Run { progress: &Asks, ..Run::default() };
-        let stopped = ImplicitKnn::default().learn(&Train::from_events(MET).unwrap(), &run).err().unwrap();
-        assert!(matches!(stopped, FitError::Interrupted));
+    fn options_that_cannot_be_are_refused() {
         let refuse = |given| (ApproachEntry::of::<ImplicitKnn>().configure)(&given).err().unwrap().to_string();
         assert!(refuse(json!({ "b": 2 })).ends_with("`b` is `2`\nhint: it is a share, at most 1"));
         assert!(refuse(json!({ "k": 0 })).contains("`k`: `0`"));

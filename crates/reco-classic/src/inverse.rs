@@ -39,6 +39,30 @@ impl Symmetric {
         Self { n, stride, values: vec![0.0; n * stride] }
     }
 
+    /// What `fill` makes of each row of zeros up to the diagonal; then what is on the diagonal grows by the share that
+    /// `dropout` asks for, dropout / (1 - dropout), and by `reg`. Not whole if it is asked to stop.
+    pub(crate) fn regularised(
+        n: usize,
+        reg: f64,
+        dropout: f64,
+        progress: &dyn Progress,
+        fill: impl Fn(usize, &mut [f64]) + Sync,
+    ) -> Self {
+        let mut sums = Self::zeros(n);
+        parallel::each(
+            sums.rows_mut().collect(),
+            || (),
+            |(), (row, sums)| {
+                // Whoever inverts asks again.
+                if !progress.interrupted() {
+                    fill(row, sums);
+                    sums[row] += reg + dropout / (1.0 - dropout) * sums[row];
+                }
+            },
+        );
+        sums
+    }
+
     /// The rows, each up to the diagonal.
     pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = (usize, &mut [f64])> {
         self.values.chunks_mut(self.stride.max(1)).enumerate().map(|(row, values)| (row, &mut values[..=row]))

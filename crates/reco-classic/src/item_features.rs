@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Query, Recommender, Requirement, Run,
-    ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
+    Approach, Catalogue, Cause, EachQuery, Explanation, FitError, Fitted, ItemIdx, Loaded, Query, Requirement, Run,
+    ScoreError, Seen, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -114,16 +114,8 @@ impl Model {
     /// The asker's weight of each feature, and of the ones.
     fn asker(&self, who: &Who<'_>) -> Vec<f32> {
         let n_features = self.catalogue.item_features.names().len() + 1;
-        let own;
-        let met = match who {
-            Who::Known(user) => &self.met[user.index()],
-            Who::Visitor { history, .. } => {
-                own = Seen::new(history.iter().map(|(item, _)| *item).collect());
-                &own
-            }
-        };
         let mut weights = vec![0.0; n_features];
-        for item in met.items() {
+        for item in Seen::of_asker(&self.met, who).items() {
             let added = &self.weights[item.index() * n_features..][..n_features];
             weights.iter_mut().zip(added).for_each(|(weight, added)| *weight += added);
         }
@@ -137,25 +129,14 @@ impl Model {
     }
 }
 
-impl Recommender for Model {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
+impl EachQuery for Model {
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        parallel::each(
-            queries.iter().zip(out.rows_mut()).collect(),
-            || (),
-            |(), (query, scores)| {
-                let weights = self.asker(&query.who);
-                query.candidates.write(scores, |item| self.effects(&weights, item).map(|(_, effect)| effect).sum());
-            },
-        );
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        let weights = self.asker(&query.who);
+        query.candidates.write(scores, |item| self.effects(&weights, item).map(|(_, effect)| effect).sum());
         Ok(())
     }
 

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Query, Recommender, Run, ScoreError,
-    ScoreKind, Scores, Train, Weights,
+    Approach, Catalogue, EachQuery, Explanation, FitError, Fitted, ItemIdx, Loaded, Query, Run, ScoreError, Train,
+    Weights,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,10 @@ pub struct Popularity {}
 impl Approach for Popularity {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "the items with the most training rows, the same for everyone";
+
+    fn follows_ratings(&self) -> bool {
+        false
+    }
 
     fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         if train.fit.is_empty() {
@@ -47,20 +51,13 @@ struct Counts {
     catalogue: Arc<Catalogue>,
 }
 
-impl Recommender for Counts {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
+impl EachQuery for Counts {
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        for (row, query) in queries.iter().enumerate() {
-            query.candidates.write(out.row_mut(row), |item| self.counts[item] as f32);
-        }
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        query.candidates.write(scores, |item| self.counts[item] as f32);
         Ok(())
     }
 
@@ -88,7 +85,9 @@ impl Fitted for Counts {
 mod tests {
     use super::*;
     use reco_core::testing::catalogue;
-    use reco_core::{Candidates, DeviceChoice, Interaction, Interactions, Profile, Seen, Silent, Target, Who};
+    use reco_core::{
+        Candidates, DeviceChoice, Interaction, Interactions, Profile, Recommender, Scores, Seen, Silent, Target, Who,
+    };
 
     #[test]
     fn counts_training_rows_for_everyone_alike() {

@@ -20,9 +20,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Ablation, Approach, Catalogue, Cause, Explanation, Features, FitError, Fitted, Interactions, ItemIdx, LoadError,
-    Loaded, Query, RatingScale, Recommender, Run, ScoreError, ScoreKind, Scores, Seen, Stated, Term, Train, Weights,
-    Who, parallel,
+    Ablation, Approach, Catalogue, Cause, EachQuery, Explanation, Features, FitError, Fitted, Interactions, ItemIdx,
+    LoadError, Loaded, Query, RatingScale, Run, ScoreError, Seen, Stated, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -237,6 +236,10 @@ impl Approach for ProfileBased {
         Ok(())
     }
 
+    fn follows_ratings(&self) -> bool {
+        self.history
+    }
+
     fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let catalogue = &train.catalogue;
         let enjoyed = Enjoyed::new(&train.fit, catalogue, self)?;
@@ -422,30 +425,18 @@ fn band_name(users: &Features, column: usize, cuts: &[f32], band: usize) -> Stri
     }
 }
 
-impl Recommender for Alike {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
+impl EachQuery for Alike {
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        let n_items = self.catalogue.n_items();
-        out.reset(queries, n_items);
-        let stated = queries.iter().map(|query| self.stated(&query.who)).collect::<Result<Vec<_>, _>>()?;
-        parallel::each(
-            queries.iter().zip(stated).zip(out.rows_mut()).collect(),
-            || (),
-            |(), ((query, stated), row)| {
-                let mut scores = vec![0.0; n_items];
-                for part in self.parts(&query.who, stated) {
-                    scores.iter_mut().enumerate().for_each(|(item, score)| *score += self.effect(&part, item));
-                }
-                query.candidates.write(row, |item| scores[item]);
-            },
-        );
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        let stated = self.stated(&query.who)?;
+        let mut sums = vec![0.0; self.catalogue.n_items()];
+        for part in self.parts(&query.who, stated) {
+            sums.iter_mut().enumerate().for_each(|(item, sum)| *sum += self.effect(&part, item));
+        }
+        query.candidates.write(scores, |item| sums[item]);
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use reco_core::random::{keyed_hash, keyed_row_hash, unit_interval};
 use reco_core::{
-    Approach, Candidates, Catalogue, FitError, Fitted, ItemIdx, Loaded, Query, Recommender, Run, ScoreError, ScoreKind,
-    Scores, Train, UserId, Weights, Who,
+    Approach, Candidates, Catalogue, EachQuery, FitError, Fitted, ItemIdx, Loaded, Query, Run, ScoreError, Train,
+    UserId, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,10 @@ pub struct Random {}
 impl Approach for Random {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "chance: a hash of seed, user and item";
+
+    fn follows_ratings(&self) -> bool {
+        false
+    }
 
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         Ok(Box::new(Draws { seed: run.seed, catalogue: Arc::clone(&train.catalogue) }))
@@ -57,22 +61,15 @@ impl Draws {
     }
 }
 
-impl Recommender for Draws {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
+impl EachQuery for Draws {
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        for (row, query) in queries.iter().enumerate() {
-            match query.candidates {
-                Candidates::AllExcept(_) => self.draw(&query.who, self.catalogue.items.indices(), out.row_mut(row)),
-                Candidates::These(items) => self.draw(&query.who, items.iter().copied(), out.row_mut(row)),
-            }
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        match query.candidates {
+            Candidates::AllExcept(_) => self.draw(&query.who, self.catalogue.items.indices(), scores),
+            Candidates::These(items) => self.draw(&query.who, items.iter().copied(), scores),
         }
         Ok(())
     }
@@ -92,7 +89,7 @@ impl Fitted for Draws {
 mod tests {
     use super::*;
     use reco_core::testing::catalogue;
-    use reco_core::{DeviceChoice, Interactions, Profile, Seen, Silent, Target};
+    use reco_core::{DeviceChoice, Interactions, Profile, Recommender, Scores, Seen, Silent, Target};
 
     fn scores(seed: u64, who: Who<'_>) -> Vec<f32> {
         let train = Train { catalogue: Arc::new(catalogue(3, 2000)), fit: Interactions::default(), validation: None };

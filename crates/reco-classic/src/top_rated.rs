@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, Interactions, ItemIdx, Loaded, Query, Recommender, Run,
-    ScoreError, ScoreKind, Scores, Train, Weights,
+    Approach, Catalogue, EachQuery, Explanation, FitError, Fitted, Interactions, ItemIdx, Loaded, Query, Run,
+    ScoreError, ScoreKind, Train, Weights,
 };
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +87,10 @@ impl Approach for TopRated {
         }
     }
 
+    fn follows_ratings(&self) -> bool {
+        false
+    }
+
     fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let rows = &train.fit;
         if rows.is_empty() {
@@ -142,7 +146,7 @@ struct Best {
     catalogue: Arc<Catalogue>,
 }
 
-impl Recommender for Best {
+impl EachQuery for Best {
     fn score_kind(&self) -> ScoreKind {
         if self.learned.rated { ScoreKind::Stars } else { ScoreKind::Order }
     }
@@ -151,11 +155,8 @@ impl Recommender for Best {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        for (row, query) in queries.iter().enumerate() {
-            query.candidates.write(out.row_mut(row), |item| self.learned.scores[item]);
-        }
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        query.candidates.write(scores, |item| self.learned.scores[item]);
         Ok(())
     }
 
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
     use reco_core::ApproachEntry;
     use reco_core::testing::catalogue;
-    use reco_core::{Candidates, DeviceChoice, Interaction, Profile, Seen, Silent, Target, Who};
+    use reco_core::{Candidates, DeviceChoice, Interaction, Profile, Scores, Seen, Silent, Target, Who};
     use serde_json::{Value, json};
 
     const ENTRY: ApproachEntry = ApproachEntry::of::<TopRated>();

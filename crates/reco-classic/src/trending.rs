@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Query, Recommender, Run,
-    ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
+    Approach, Catalogue, EachQuery, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Query, Run, ScoreError,
+    Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,10 @@ impl Approach for Trending {
             return Err(OptionsError::Value { place: place.to_owned(), reason });
         }
         Ok(())
+    }
+
+    fn follows_ratings(&self) -> bool {
+        false
     }
 
     fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
@@ -154,25 +158,14 @@ impl Model {
     }
 }
 
-impl Recommender for Model {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
+impl EachQuery for Model {
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        parallel::each(
-            queries.iter().zip(out.rows_mut()).collect(),
-            || (),
-            |(), (query, scores)| {
-                let moment = self.moment(&query.who);
-                query.candidates.write(scores, |item| self.score_at(moment, item));
-            },
-        );
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        let moment = self.moment(&query.who);
+        query.candidates.write(scores, |item| self.score_at(moment, item));
         Ok(())
     }
 

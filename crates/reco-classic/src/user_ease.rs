@@ -15,8 +15,8 @@ use std::sync::Arc;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix, Progress, Query, Recommender,
-    Run, ScoreError, ScoreKind, Scores, Seen, Term, Train, Weights, Who, parallel,
+    Approach, Catalogue, Cause, EachQuery, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix, Progress, Query,
+    Run, ScoreError, Seen, Term, Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,52 +57,28 @@ impl UserEase {
     /// `XᵀX` with what regularises it; users first, then features. Not whole if it is asked to stop.
     fn co_occurrences(&self, catalogue: &Catalogue, met: &[Seen], progress: &dyn Progress) -> Symmetric {
         let (n_users, weight) = (catalogue.n_users(), self.item_features);
-        let mut sums = Symmetric::zeros(self.n_columns(catalogue));
-        let users = met_by(met, catalogue.n_items());
+        let users = Seen::by_item(met, catalogue.n_items());
         let features = catalogue.item_features.matrix();
-        let dropped = self.dropout / (1.0 - self.dropout);
-        parallel::each(
-            sums.rows_mut().collect(),
-            || (),
-            |(), (row, sums)| {
-                // Whoever inverts asks again.
-                if progress.interrupted() {
-                    return;
+        Symmetric::regularised(self.n_columns(catalogue), self.reg, self.dropout, progress, |row, sums| {
+            if let Some(met) = met.get(row) {
+                for item in met.items() {
+                    let users = &users[item.index()];
+                    users.iter().take_while(|user| **user as usize <= row).for_each(|user| sums[*user as usize] += 1.0);
                 }
-                if let Some(met) = met.get(row) {
-                    for item in met.items() {
-                        let users = &users[item.index()];
-                        users
-                            .iter()
-                            .take_while(|user| **user as usize <= row)
-                            .for_each(|user| sums[*user as usize] += 1.0);
-                    }
-                } else {
-                    let own = row - n_users;
-                    for (item, users) in users.iter().enumerate() {
-                        let values = features.row(item);
-                        let value = weight * f64::from(values[own]);
-                        if value != 0.0 {
-                            users.iter().for_each(|user| sums[*user as usize] += value);
-                            let others = sums[n_users..].iter_mut().zip(values);
-                            others.for_each(|(sum, other)| *sum += value * weight * f64::from(*other));
-                        }
+            } else {
+                let own = row - n_users;
+                for (item, users) in users.iter().enumerate() {
+                    let values = features.row(item);
+                    let value = weight * f64::from(values[own]);
+                    if value != 0.0 {
+                        users.iter().for_each(|user| sums[*user as usize] += value);
+                        let others = sums[n_users..].iter_mut().zip(values);
+                        others.for_each(|(sum, other)| *sum += value * weight * f64::from(*other));
                     }
                 }
-                sums[row] += self.reg + dropped * sums[row];
-            },
-        );
-        sums
+            }
+        })
     }
-}
-
-/// Who met each item, ascending.
-pub(crate) fn met_by(met: &[Seen], n_items: usize) -> Vec<Vec<u32>> {
-    let mut users = vec![Vec::new(); n_items];
-    for (user, met) in (0..).zip(met) {
-        met.items().iter().for_each(|item| users[item.index()].push(user));
-    }
-    users
 }
 
 impl Approach for UserEase {
@@ -186,7 +162,7 @@ struct Model {
 
 impl Model {
     fn new(options: UserEase, weights: Matrix, diagonal: Vec<f64>, met: Vec<Seen>, catalogue: &Arc<Catalogue>) -> Self {
-        let users = met_by(&met, catalogue.n_items());
+        let users = Seen::by_item(&met, catalogue.n_items());
         Self { options, weights, diagonal, met, users, catalogue: Arc::clone(catalogue) }
     }
 
@@ -226,25 +202,14 @@ impl Model {
     }
 }
 
-impl Recommender for Model {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
+impl EachQuery for Model {
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        parallel::each(
-            queries.iter().zip(out.rows_mut()).collect(),
-            || (),
-            |(), (query, scores)| {
-                let counted = self.asker(&query.who);
-                query.candidates.write(scores, |item| self.added(&counted, item).iter().sum());
-            },
-        );
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        let counted = self.asker(&query.who);
+        query.candidates.write(scores, |item| self.added(&counted, item).iter().sum());
         Ok(())
     }
 

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Query, Recommender, Run, ScoreError,
-    ScoreKind, Scores, Train, Weights, Who,
+    Approach, Catalogue, EachQuery, Explanation, FitError, Fitted, ItemIdx, Loaded, Query, Run, ScoreError, ScoreKind,
+    Train, Weights, Who,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,10 @@ pub struct UserMean {}
 impl Approach for UserMean {
     const NAME: &'static str = NAME;
     const ABOUT: &'static str = "the mean of the user's own ratings, for every item alike: an error to be below";
+
+    fn follows_ratings(&self) -> bool {
+        false
+    }
 
     fn learn(&self, train: &Train, _: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         if train.fit.is_empty() {
@@ -72,7 +76,7 @@ impl FittedMeans {
     }
 }
 
-impl Recommender for FittedMeans {
+impl EachQuery for FittedMeans {
     fn score_kind(&self) -> ScoreKind {
         ScoreKind::of(&self.catalogue.scaling)
     }
@@ -81,11 +85,8 @@ impl Recommender for FittedMeans {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        for (row, query) in queries.iter().enumerate() {
-            out.row_mut(row).fill(self.of(&query.who));
-        }
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        scores.fill(self.of(&query.who));
         Ok(())
     }
 
@@ -112,7 +113,7 @@ impl Fitted for FittedMeans {
 mod tests {
     use super::*;
     use reco_core::testing::{Feedback, checkerboard};
-    use reco_core::{Candidates, DeviceChoice, Profile, Seen, Silent, Target};
+    use reco_core::{Candidates, DeviceChoice, Profile, Recommender, Scores, Seen, Silent, Target};
 
     #[test]
     fn a_mean_is_the_user_s_own_and_a_stranger_s_is_that_of_all() {

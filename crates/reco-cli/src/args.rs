@@ -5,6 +5,8 @@
 //!
 //! **Invariant**: every command has an example in its help, and `--json` where it has an answer.
 
+mod experiment;
+mod recommend;
 mod serve;
 mod tune;
 
@@ -13,12 +15,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
-use reco_core::DeviceChoice;
 use reco_run::synth::SynthConfig;
 use reco_run::{DATA_KEYS, STAGES, approaches};
 
+pub(crate) use experiment::{ExperimentArgs, ExperimentFile, Folders, ScoresArgs};
+pub(crate) use recommend::{RecommendArgs, VisitorArgs};
 pub(crate) use serve::ServeArgs;
 pub(crate) use tune::TuneArgs;
 
@@ -194,69 +197,6 @@ Examples:
     },
 }
 
-/// An experiment, with what the command line changes in it.
-#[derive(Args)]
-pub(crate) struct ExperimentFile {
-    /// The experiment's file; left out, the built-in one: MovieLens 100K, the best approach of each kind
-    pub(crate) experiment: Option<PathBuf>,
-    /// Override a key of the experiment, as `seed=3`, `split.kind=temporal`, `approach.neural.epochs=3`
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Only these approaches; one that the experiment does not list takes its default options
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) approach: Vec<String>,
-}
-
-/// An experiment, and where it runs.
-#[derive(Args)]
-pub(crate) struct ExperimentArgs {
-    #[command(flatten)]
-    pub(crate) file: ExperimentFile,
-    /// Where networks compute, instead of where the experiment says: auto, wgpu, cpu, cuda
-    #[arg(long, value_parser = device)]
-    pub(crate) device: Option<DeviceChoice>,
-    /// Run stages even where nothing changed
-    #[arg(long)]
-    pub(crate) force: bool,
-    #[command(flatten)]
-    pub(crate) folders: Folders,
-    /// Print what was done and the results as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Scores that somebody else computed, for the stage `evaluate`.
-#[derive(Args)]
-pub(crate) struct ScoresArgs {
-    /// Measure this file instead of trained models: CSV, TSV, JSON lines or Parquet with the columns user, item and
-    /// score (more is better) or rank (from 1); pairs left out are never recommended, ties are in catalogue order
-    #[arg(long, value_name = "FILE", conflicts_with = "approach")]
-    pub(crate) scores: Option<PathBuf>,
-    /// The experiment's file, as if it were given without a name
-    #[arg(long = "experiment", value_name = "FILE", conflicts_with = "experiment")]
-    pub(crate) experiment_file: Option<PathBuf>,
-    /// The scores are stars: measure errors too
-    #[arg(long, requires = "scores")]
-    pub(crate) stars: bool,
-    /// Which repetition of a repeated experiment the scores are for, as `split.fold=0`
-    #[arg(long, value_name = "KEY=VALUE", requires = "scores")]
-    pub(crate) repetition: Option<String>,
-    /// Write each user's values into this file, `.parquet` for `reco compare`, or `.csv`
-    #[arg(long, value_name = "FILE", requires = "scores")]
-    pub(crate) per_user: Option<PathBuf>,
-}
-
-/// Where things lie.
-#[derive(Args)]
-pub(crate) struct Folders {
-    /// Raw files, shared by experiments
-    #[arg(long, value_name = "DIR", default_value = "data/raw")]
-    pub(crate) raw: PathBuf,
-    /// What the run makes: tables, features, models, evaluation, report
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    pub(crate) out: PathBuf,
-}
-
 #[derive(Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
@@ -282,74 +222,6 @@ pub(crate) struct CheckArgs {
     /// Print what was found as JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Args)]
-#[command(group = ArgGroup::new("who").required(true).args(["user", "new_user", "all"]))]
-pub(crate) struct RecommendArgs {
-    /// The user's id, as the ratings file writes it
-    #[arg(long, value_name = "ID")]
-    pub(crate) user: Option<String>,
-    /// Someone whom no model knows: by --likes, --age, --gender, --occupation, --attribute, --rated, or by nothing
-    #[arg(long)]
-    pub(crate) new_user: bool,
-    /// Everyone, into the file named by --out
-    #[arg(long, requires = "out")]
-    pub(crate) all: bool,
-    #[command(flatten)]
-    pub(crate) visitor: VisitorArgs,
-    /// Where --all writes its table, `.csv` or `.parquet`: user_id, item_id, rank, score, name, genres
-    #[arg(long, value_name = "FILE", requires = "all")]
-    pub(crate) out: Option<PathBuf>,
-    /// Ask as the evaluation does: what was held out for the test counts as not met, and may be recommended
-    #[arg(long, conflicts_with = "new_user")]
-    pub(crate) as_evaluated: bool,
-    /// How many items
-    #[arg(long, value_name = "N", default_value = "10")]
-    pub(crate) top: NonZeroUsize,
-    /// Say why each item; with --json also what each score is made of
-    #[arg(long, conflicts_with = "all")]
-    pub(crate) explain: bool,
-    /// The moment, by context names; what is not stated is the average of training
-    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = key_value)]
-    pub(crate) context: Vec<(String, String)>,
-    /// Which approach of the last run answers; left out, the one that ranked best on validation (for a new user with
-    /// ratings: of those whose lists follow them), `profile` by what is stated alone, else `popularity`
-    #[arg(long, value_name = "NAME")]
-    pub(crate) approach: Option<String>,
-    /// The folder that a run wrote with `--out`, or the folder of models in it
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    pub(crate) models: PathBuf,
-    /// Where networks compute: auto, wgpu, cpu, cuda
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub(crate) device: DeviceChoice,
-    /// Print the answer as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// What a new user says.
-#[derive(Args)]
-pub(crate) struct VisitorArgs {
-    /// Features of items that the new user likes, such as genres
-    #[arg(long, value_name = "FEATURE", value_delimiter = ',', conflicts_with_all = ["user", "all"])]
-    pub(crate) likes: Vec<String>,
-    /// Short for --attribute age=AGE
-    #[arg(long, value_name = "AGE", conflicts_with_all = ["user", "all"])]
-    pub(crate) age: Option<String>,
-    /// Short for --attribute gender=GENDER
-    #[arg(long, value_name = "GENDER", conflicts_with_all = ["user", "all"])]
-    pub(crate) gender: Option<String>,
-    /// Short for --attribute occupation=OCCUPATION
-    #[arg(long, value_name = "OCCUPATION", conflicts_with_all = ["user", "all"])]
-    pub(crate) occupation: Option<String>,
-    /// An attribute that the data know of their users
-    #[arg(long, value_name = "NAME=VALUE", value_parser = key_value, conflicts_with_all = ["user", "all"])]
-    pub(crate) attribute: Vec<(String, String)>,
-    /// Items that the new user has met, by their ids, with stars where they are rated: `50=5,172=4`; without any, as
-    /// liked
-    #[arg(long, value_name = "ID=STARS", value_delimiter = ',', value_parser = rated, conflicts_with_all = ["user", "all"])]
-    pub(crate) rated: Vec<(String, Option<f32>)>,
 }
 
 #[derive(Args)]
@@ -469,30 +341,6 @@ pub(crate) struct DoctorArgs {
 
 fn stage_names() -> PossibleValuesParser {
     PossibleValuesParser::new(STAGES.iter().map(|stage| stage.name))
-}
-
-fn device(text: &str) -> Result<DeviceChoice, String> {
-    serde_json::from_value(text.into()).map_err(|_| "known are auto, wgpu, cpu, cuda".to_owned())
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("it is not `name=value`, as in `daytime=0`".to_owned()),
-    }
-}
-
-fn rated(text: &str) -> Result<(String, Option<f32>), String> {
-    let (id, stars) = match text.rsplit_once('=') {
-        None => (text, None),
-        Some((id, stars)) => {
-            (id, Some(stars.trim().parse().map_err(|_| format!("`{stars}` is not a number of stars"))?))
-        }
-    };
-    match id.trim() {
-        "" => Err("it is not `ID=STARS`, as in `50=5,172=4`".to_owned()),
-        id => Ok((id.to_owned(), stars)),
-    }
 }
 
 /// The whole command line, the stages' commands included.

@@ -83,19 +83,12 @@ fn someone_new_is_answered_by_what_they_say_of_themselves() {
 
 #[test]
 fn someone_new_is_answered_by_what_they_rated() {
-    // The best on validation among those whose lists follow ratings.
-    let follows = ask(&["--new-user", "--rated", "1=5,2=5,5=2,6=2,7=2", "--json"]).ok().json();
-    assert_eq!((&follows["model"], &follows["choice"]), (&"user-knn".into(), &Value::Null));
-    assert_eq!(genres(&follows)[..2], ["Sci-Fi", "Sci-Fi"], "{follows}");
-    // Few ratings say too little, and the message says so.
-    let few = ask(&["--new-user", "--rated", "1=5,2=5"]).ok();
-    assert!(
-        few.stderr.starts_with("popularity, which serves those who rated fewer than 5 items better"),
-        "{}",
-        few.stderr
-    );
-    assert!(few.stderr.contains("\n`popularity` does not look at the ratings\n"), "{}", few.stderr);
-    let auto = ["--new-user", "--approach", "auto", "--rated"];
+    let follows = ask(&["--new-user", "--rated", "1=5,2=5,5=2,6=2,7=2"]).ok();
+    let said = "auto, which takes what does best for as many ratings, for a new user: short-history answers, 5 ratings";
+    assert!(follows.stderr.starts_with(said), "{}", follows.stderr);
+    let popular = ask(&["--new-user", "--rated", "1=5,2=5", "--approach", "popularity"]).ok();
+    assert!(popular.stderr.contains("\n`popularity` does not look at the ratings\n"), "{}", popular.stderr);
+    let auto = ["--new-user", "--rated"];
     let answer = ask(&[&auto[..], &["1=5,2=5", "--json", "--top", "100"]].concat()).ok().json();
     assert_eq!((&answer["model"], &answer["choice"]["approach"]), (&"auto".into(), &"short-history".into()));
     assert_eq!(answer["choice"]["reason"], "2 ratings, fewer than 6");

@@ -54,8 +54,11 @@ impl Served {
         let host = if headers.iter().any(|(name, _)| *name == "host") { "" } else { "host: localhost\r\n" };
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{headers}content-length: {length}\r\n\r\n{body}")
-            .unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
         let mut reply = Vec::new();
         stream.read_to_end(&mut reply).unwrap();
         let reply = String::from_utf8(reply).unwrap();
@@ -148,7 +151,8 @@ fn visitors_and_strangers_are_answered_and_nothing_is_stored() {
     assert_eq!(ids(&answers["answers"][0]), ids(&answer));
     assert_eq!(answers["answers"][1]["status"], 404);
     assert_eq!(ids(&answers["answers"][2]).len(), 1);
-    let ranked = served.post("/v1/rank", &json!({ "items": [9, 1, 5], "ask": { "attributes": { "gender": "F" } } })).ok();
+    let ranked =
+        served.post("/v1/rank", &json!({ "items": [9, 1, 5], "ask": { "attributes": { "gender": "F" } } })).ok();
     assert_eq!(ids(&ranked).len(), 3);
     assert_eq!(ids(&ranked)[0], "5", "{ranked}");
 }
@@ -310,7 +314,10 @@ fn what_is_wrong_is_a_problem_document() {
     assert_eq!(served.get("/healthz").body, "ok\n");
     assert_eq!(served.get("/readyz").body, "ready\n");
     let metrics = served.get("/metrics").body;
-    assert!(metrics.contains("reco_requests_total{route=\"/v1/users/{id}/recommendations\",status=\"404\"} 2"), "{metrics}");
+    assert!(
+        metrics.contains("reco_requests_total{route=\"/v1/users/{id}/recommendations\",status=\"404\"} 2"),
+        "{metrics}"
+    );
 }
 
 #[test]

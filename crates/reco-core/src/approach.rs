@@ -68,6 +68,11 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
         Vec::new()
     }
 
+    /// As [`AnyApproach::follows_ratings`].
+    fn follows_ratings(&self) -> bool {
+        true
+    }
+
     /// Learns from `train`, with options that can be and rows that meet the requirements: [`Approach::fit`] and
     /// [`AnyApproach::fit`] check the options, and the former the rows.
     ///
@@ -118,6 +123,12 @@ pub trait AnyApproach: Send + Sync {
     /// What it requires; checked before anything is trained.
     fn requires(&self) -> Vec<Requirement>;
 
+    /// Whether its list for a visitor depends on what the visitor rated: provided, it does. Says nothing of one that
+    /// requires [`Requirement::KnownUsers`].
+    fn follows_ratings(&self) -> bool {
+        true
+    }
+
     /// Learns from `train`.
     ///
     /// # Errors
@@ -167,6 +178,10 @@ impl<A: Approach> AnyApproach for A {
 
     fn requires(&self) -> Vec<Requirement> {
         Approach::requires(self)
+    }
+
+    fn follows_ratings(&self) -> bool {
+        Approach::follows_ratings(self)
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

@@ -18,6 +18,7 @@
 
 mod approach;
 pub mod dot;
+mod each_query;
 mod explanation;
 mod id;
 pub mod lanes;
@@ -43,6 +44,7 @@ mod vocab;
 mod weights;
 
 pub use approach::{AnyApproach, Approach, ApproachEntry, FitError, LoadError, Loaded, Requirement, Trained};
+pub use each_query::EachQuery;
 pub use explanation::{Ablation, Cause, Choice, Explanation, Term};
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};
 pub use layers::{Layer, LayerGraph};
@@ -56,6 +58,6 @@ pub use recommender::{Fitted, Recommender, ScoreError, ScoreKind};
 pub use rows::{Catalogue, ContextColumn, Interaction, Interactions, InteractionsBuilder, Seen, TestUser};
 pub use run::{DeviceChoice, EpochLog, Progress, Run, Silent, TrainingLog};
 pub use top_k::top_k;
-pub use train::{RawInteraction, Train, TrainBuilder, TrainError};
+pub use train::{RawInteraction, RowError, Train, TrainBuilder, TrainError};
 pub use vocab::{Indexed, Items, Users, Vocab, VocabError};
 pub use weights::{Number, Weights};

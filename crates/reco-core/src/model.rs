@@ -369,29 +369,22 @@ impl Fitted for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Term, Train};
+    use crate::{EachQuery, Term, Train};
 
     /// Scores an item by its row; an explanation has one term of each kind.
     struct ByRow(Arc<Catalogue>);
 
-    impl Recommender for ByRow {
-        fn score_kind(&self) -> ScoreKind {
-            ScoreKind::Order
-        }
-
+    impl EachQuery for ByRow {
         fn catalogue(&self) -> &Arc<Catalogue> {
             &self.0
         }
 
-        fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-            out.reset(queries, self.0.n_items());
-            for (row, query) in queries.iter().enumerate() {
-                let told = match query.who {
-                    Who::Known(_) => 0.0,
-                    Who::Visitor { history, .. } => history.iter().map(|(_, target)| target.get()).sum(),
-                };
-                query.candidates.write(out.row_mut(row), |item| item as f32 + told);
-            }
+        fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+            let told = match query.who {
+                Who::Known(_) => 0.0,
+                Who::Visitor { history, .. } => history.iter().map(|(_, target)| target.get()).sum(),
+            };
+            query.candidates.write(scores, |item| item as f32 + told);
             Ok(())
         }
 

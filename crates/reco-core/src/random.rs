@@ -65,12 +65,32 @@ pub fn normals(seed: u64, table: u32, row: u32) -> impl Iterator<Item = f32> {
     std::iter::from_fn(move || Some(draws.normal() as f32))
 }
 
-/// An endless sequence of random numbers for row `row` of the table numbered `table`: SplitMix64 (Steele et al. 2014),
+/// An endless sequence of random numbers, 64 bits each, that starts behind a state: Steele, Lea, Flood 2014, "Fast
+/// Splittable Pseudorandom Number Generators".
+#[derive(Clone, Debug)]
+pub struct SplitMix64(pub u64);
+
+impl SplitMix64 {
+    /// The next number.
+    pub fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// The next number, in [0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        unit_interval(self.draw())
+    }
+}
+
+/// An endless sequence of random numbers for row `row` of the table numbered `table`: [`SplitMix64`],
 /// which starts at XXH3-64, seeded with `seed`, of the two numbers, four little-endian bytes each. The same bits on
 /// every platform.
 #[derive(Clone, Debug)]
 pub struct Draws {
-    state: u64,
+    numbers: SplitMix64,
     /// The second of a pair of normal numbers.
     spare: Option<f64>,
 }
@@ -78,15 +98,12 @@ pub struct Draws {
 impl Draws {
     /// The sequence of row `row` of the table numbered `table`.
     pub fn new(seed: u64, table: u32, row: u32) -> Self {
-        Self { state: keyed_pair(seed, table, row), spare: None }
+        Self { numbers: SplitMix64(keyed_pair(seed, table, row)), spare: None }
     }
 
     /// A number in [0, 1).
     pub fn uniform(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        unit_interval(mixed ^ (mixed >> 31))
+        self.numbers.uniform()
     }
 
     /// A standard normal number: Box and Muller (1958).
@@ -124,6 +141,12 @@ pub fn unit_interval(hash: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_those_of_their_authors() {
+        let mut numbers = SplitMix64(0);
+        assert_eq!([numbers.draw(), numbers.draw()], [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]);
+    }
 
     #[test]
     fn the_hash_is_pinned_and_spreads() {

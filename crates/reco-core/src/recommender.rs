@@ -16,8 +16,10 @@ use crate::{
 
 /// Answers queries. Object-safe: evaluation, the service and the command line hold `&dyn Recommender`.
 pub trait Recommender: Send + Sync {
-    /// What the scores are, which decides the metrics that apply.
-    fn score_kind(&self) -> ScoreKind;
+    /// What the scores are, which decides the metrics that apply: provided, an order.
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Order
+    }
 
     /// The users, items and features that the indices in queries and answers refer to.
     fn catalogue(&self) -> &Arc<Catalogue>;

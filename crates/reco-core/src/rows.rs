@@ -4,12 +4,13 @@
 //!
 //! **Invariant**: columns of [`Interactions`] have one length; a [`TestUser`] is not empty.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Features, ItemIdx, Items, LoadError, Matrix, Rating, RatingScale, Scaling, Target, UserIdx, Users, Weights,
+    Features, ItemIdx, Items, LoadError, Matrix, Rating, RatingScale, Scaling, Target, UserIdx, Users, Weights, Who,
 };
 
 /// Everything known about users and items before any rating is looked at, and the meaning of numbers.
@@ -314,6 +315,23 @@ impl Seen {
             }
         }
         seen.into_iter().map(Self::new).collect()
+    }
+
+    /// Who met each item, by their rows, ascending: one entry per item of the catalogue.
+    pub fn by_item(of_users: &[Self], n_items: usize) -> Vec<Vec<u32>> {
+        let mut users = vec![Vec::new(); n_items];
+        for (user, met) in (0..).zip(of_users) {
+            met.0.iter().for_each(|item| users[item.index()].push(user));
+        }
+        users
+    }
+
+    /// What the asker met: of a known user, what `of_users` says; of a visitor, what the history names.
+    pub fn of_asker<'a>(of_users: &'a [Self], who: &Who<'_>) -> Cow<'a, Self> {
+        match who {
+            Who::Known(user) => Cow::Borrowed(&of_users[user.index()]),
+            Who::Visitor { history, .. } => Cow::Owned(Self::of(history)),
+        }
     }
 
     /// Adds what each user met to `weights`: `met.item`, and as `users.end` where the items of each user end.

@@ -24,6 +24,20 @@ pub struct Train {
     pub validation: Option<Interactions>,
 }
 
+/// A rating that is off the scale, or no number.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("row `{row}`, `{user}` and `{item}`: {source}")]
+pub struct RowError {
+    /// Counted from 0 in the order given, validation rows after the others.
+    pub row: usize,
+    /// Who.
+    pub user: UserId,
+    /// What.
+    pub item: ItemId,
+    /// What is wrong with it.
+    pub source: RatingError,
+}
+
 /// Why rows in memory are no training data.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TrainError {
@@ -31,17 +45,8 @@ pub enum TrainError {
     #[error("there are no rows to learn from\nhint: give at least one rating or event")]
     NoRows,
     /// A rating off the scale, or no number.
-    #[error("row `{row}`, `{user}` and `{item}`: {source}")]
-    Rating {
-        /// Counted from 0 in the order given, validation rows after the others.
-        row: usize,
-        /// Who.
-        user: UserId,
-        /// What.
-        item: ItemId,
-        /// What is wrong with it.
-        source: RatingError,
-    },
+    #[error(transparent)]
+    Rating(#[from] RowError),
     /// All ratings are equal, so that their scale cannot be told.
     #[error(
         "all ratings are `{stars}`, so that their scale cannot be told\nhint: state it: `Train::builder().scale(1.0, 5.0)`"
@@ -292,9 +297,8 @@ impl TrainBuilder {
                     return Err(TrainError::Twice { row: first.max(at), first: first.min(at), user, item });
                 }
                 met.insert((user, item), at);
-                let rating = row.stars.map(|stars| scale.rating(stars)).transpose().map_err(|source| {
-                    TrainError::Rating { row: at, user: row.user.clone(), item: row.item.clone(), source }
-                })?;
+                let refuse = |source| RowError { row: at, user: row.user.clone(), item: row.item.clone(), source };
+                let rating = row.stars.map(|stars| scale.rating(stars)).transpose().map_err(refuse)?;
                 let target = rating.map_or(Target::EVENT, |rating| Scaling::None.target(item, rating));
                 builder.push(Interaction {
                     user,

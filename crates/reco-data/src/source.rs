@@ -36,11 +36,10 @@ pub trait Source: Sync {
     /// Its name in an experiment.
     fn name(&self) -> &'static str;
 
-    /// What it reads, in a few words.
-    fn about(&self) -> &'static str;
-
-    /// Whether `path`, a file or a folder, looks like it.
-    fn detect(&self, path: &Path) -> bool;
+    /// Whether `path`, a file or a folder, looks like it: provided, if the files to read are there.
+    fn detect(&self, path: &Path) -> bool {
+        self.files(path, &DataConfig::default()).is_ok()
+    }
 
     /// The files to read at `path`.
     ///

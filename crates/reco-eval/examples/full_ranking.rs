@@ -14,8 +14,8 @@ use std::time::Instant;
 use reco_core::dot::{ItemTable, TableFormat};
 use reco_core::testing::{catalogue, chance};
 use reco_core::{
-    Candidates, Catalogue, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Seen,
-    Target, TestUser, Who,
+    Candidates, Catalogue, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, Scores, Seen, Target,
+    TestUser, Who,
 };
 use reco_eval::{Protocol, Test, TrainingCounts, evaluate};
 use serde_json::json;
@@ -114,10 +114,6 @@ impl Embeddings {
 }
 
 impl Recommender for Embeddings {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }

@@ -15,8 +15,8 @@ use std::time::Instant;
 
 use reco_core::testing::catalogue;
 use reco_core::{
-    Catalogue, Features, Interaction, Interactions, Matrix, Query, Recommender, ScoreError, ScoreKind, Scores, Seen,
-    Target, TestUser, Who,
+    Catalogue, EachQuery, Features, Interaction, Interactions, Matrix, Query, ScoreError, ScoreKind, Seen, Target,
+    TestUser, Who,
 };
 use reco_eval::{Evaluation, Protocol, Test, TrainingCounts, evaluate};
 use serde_json::{Map, Value, json};
@@ -139,7 +139,7 @@ struct Told {
     scores: Vec<f32>,
 }
 
-impl Recommender for Told {
+impl EachQuery for Told {
     fn score_kind(&self) -> ScoreKind {
         ScoreKind::Stars
     }
@@ -148,13 +148,10 @@ impl Recommender for Told {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> std::result::Result<(), ScoreError> {
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> std::result::Result<(), ScoreError> {
         let n_items = self.catalogue.n_items();
-        out.reset(queries, n_items);
-        for (row, query) in queries.iter().enumerate() {
-            let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: "told" }) };
-            out.row_mut(row).copy_from_slice(&self.scores[user.index() * n_items..][..n_items]);
-        }
+        let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: "told" }) };
+        scores.copy_from_slice(&self.scores[user.index() * n_items..][..n_items]);
         Ok(())
     }
 }

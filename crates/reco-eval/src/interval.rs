@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use reco_core::random::unit_interval;
+use reco_core::random::SplitMix64;
 use reco_core::{Progress, Silent};
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +77,7 @@ pub fn intervals_watched(
     let n_values = users.len().saturating_mul(columns.iter().flatten().count()).max(1);
     let n_draws = (MOST_USERS_DRAWN / users.len().max(1)).min(MOST_VALUES / n_values).clamp(LEAST_DRAWS, DRAWS);
     let mut averages: Vec<Vec<f64>> = vec![Vec::with_capacity(n_draws); columns.len()];
-    let mut chance = Chance(seed);
+    let mut chance = SplitMix64(seed);
     let mut times = vec![0.0; users.len()];
     for _ in 0..n_draws {
         if progress.interrupted() {
@@ -86,7 +86,7 @@ pub fn intervals_watched(
         times.fill(0.0);
         for _ in users {
             // Below `users.len()`, since the unit interval has no 1.
-            times[(chance.unit() * users.len() as f64) as usize] += 1.0;
+            times[(chance.uniform() * users.len() as f64) as usize] += 1.0;
         }
         for (column, averages) in columns.iter().zip(&mut averages) {
             averages.extend(column.as_ref().and_then(|column| column.average(&times)));
@@ -148,19 +148,6 @@ fn bounds_of(mut averages: Vec<f64>) -> Option<Interval> {
         below + (averages[(place as usize + 1).min(last)] - below) * place.fract()
     };
     Some(Interval { low: percentile(0.025), high: percentile(0.975) })
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014, "Fast Splittable Pseudorandom Number Generators").
-struct Chance(u64);
-
-impl Chance {
-    /// The next number, in [0, 1).
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        unit_interval(mixed ^ (mixed >> 31))
-    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl BestFor {
     ) -> Option<&'a Column> {
         let columns = columns.into_iter();
         let named = |name: &str| columns.clone().find(|column| column.is(name));
-        let ranks = |entry: &MetricEntry| entry.family == Family::Rankings && entry.better == Better::Higher;
+        let ranks = |entry: &MetricEntry| entry.family() == Family::Rankings && entry.better == Better::Higher;
         match self {
             Self::Lists => {
                 named(OF_LISTS).or_else(|| columns.clone().find(|column| column.entry(metrics).is_some_and(ranks)))

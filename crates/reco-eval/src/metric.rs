@@ -99,8 +99,6 @@ pub struct MetricEntry {
     pub name: &'static str,
     /// One line for help and reports.
     pub about: &'static str,
-    /// The family that it is shown in.
-    pub family: Family,
     /// Which of two values is the better one.
     pub better: Better,
     /// What it looks at, and how.
@@ -108,6 +106,21 @@ pub struct MetricEntry {
 }
 
 impl MetricEntry {
+    /// One of [`Family::Rankings`]: the more, the better.
+    pub const fn ranking(name: &'static str, about: &'static str, measure: Measure) -> Self {
+        Self { name, about, better: Better::Higher, measure }
+    }
+
+    /// The family that it is shown in, by what it looks at.
+    pub fn family(&self) -> Family {
+        match self.measure {
+            Measure::TopK(_) | Measure::Whole(_) => Family::Rankings,
+            Measure::List(_) | Measure::Exposure(_) => Family::BeyondAccuracy,
+            Measure::Stars(..) | Measure::Sums(_) | Measure::Judgements(_) => Family::Ratings,
+            Measure::Targets(_) | Measure::TopFive(_) => Family::Article,
+        }
+    }
+
     /// Whether it looks at which test rows are relevant.
     pub fn reads_relevance(&self) -> bool {
         // The only metric of lists that looks at hits.

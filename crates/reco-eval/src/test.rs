@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use reco_core::{
-    Catalogue, Interaction, Interactions, ItemId, RatingError, RawInteraction, Recommender, Seen, Target, TestUser,
-    Train, UserId,
+    Catalogue, Interaction, Interactions, ItemId, RawInteraction, Recommender, RowError, Seen, Target, TestUser, Train,
+    UserId,
 };
 
 use crate::{Ask, EvalError, Evaluation, METRICS, Protocol, Task, TrainingCounts, evaluate_task};
@@ -42,17 +42,8 @@ pub enum TestError {
         id: String,
     },
     /// A rating off the scale.
-    #[error("row `{row}`, `{user}` and `{item}`: {source}")]
-    Rating {
-        /// Counted from 0.
-        row: usize,
-        /// Who.
-        user: UserId,
-        /// What.
-        item: ItemId,
-        /// What is wrong with it.
-        source: RatingError,
-    },
+    #[error(transparent)]
+    Rating(#[from] RowError),
     /// A rating, where training has events alone.
     #[error("row `{row}` has stars, and the training rows have none\nhint: `Test::from_events`")]
     NoStars {
@@ -126,10 +117,12 @@ impl Test {
             if stars.is_some() && !has_stars {
                 return Err(TestError::NoStars { row });
             }
-            let rating = match stars.map(|stars| catalogue.scale.rating(stars)).transpose() {
-                Ok(rating) => rating,
-                Err(source) => return Err(TestError::Rating { row, user: user_id, item: item_id, source }),
-            };
+            let rating = stars.map(|stars| catalogue.scale.rating(stars)).transpose().map_err(|source| RowError {
+                row,
+                user: user_id,
+                item: item_id,
+                source,
+            })?;
             let target = rating.map_or(Target::EVENT, |rating| catalogue.scaling.target(item, rating));
             builder.push(Interaction { user, item, rating, target, timestamp, context: &[] });
         }

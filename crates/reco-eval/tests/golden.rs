@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use reco_core::testing::catalogue;
 use reco_core::{
-    Catalogue, Features, Interaction, Interactions, ItemIdx, Matrix, Query, RatingScale, Recommender, ScoreError,
+    Catalogue, EachQuery, Features, Interaction, Interactions, ItemIdx, Matrix, Query, RatingScale, ScoreError,
     ScoreKind, Scores, Seen, Target, TestUser, UserIdx, Who,
 };
 use reco_eval::{Column, Evaluation, METRICS, MetricEntry, Protocol, Test, TrainingCounts, evaluate};
@@ -170,7 +170,7 @@ struct Told {
     scores: Vec<Vec<f32>>,
 }
 
-impl Recommender for Told {
+impl EachQuery for Told {
     fn score_kind(&self) -> ScoreKind {
         self.predicts
     }
@@ -183,13 +183,10 @@ impl Recommender for Told {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> std::result::Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        for (row, query) in queries.iter().enumerate() {
-            let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: "told" }) };
-            let told = &self.scores[user.index()];
-            query.candidates.write(out.row_mut(row), |item| told[item]);
-        }
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> std::result::Result<(), ScoreError> {
+        let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: "told" }) };
+        let told = &self.scores[user.index()];
+        query.candidates.write(scores, |item| told[item]);
         Ok(())
     }
 }

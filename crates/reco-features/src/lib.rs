@@ -67,5 +67,5 @@ pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare};
 pub use error::FeaturesError;
 pub use filter::Filtered;
 pub use read::read;
-pub use split::{Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows, find_split};
+pub use split::{Assign, Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows, find_split};
 pub use store::{TrainingData, read_catalogue};

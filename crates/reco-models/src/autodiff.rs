@@ -9,9 +9,9 @@ use burn::tensor::{Device, Tensor};
 use reco_core::{FitError, Run};
 
 use crate::adam::{Adam, Clock};
-use crate::batches::{Columns, Data};
+use crate::batches::Columns;
 use crate::description::{Side, Sizes, Source};
-use crate::learner::Learner;
+use crate::learner::{Learner, Pass};
 use crate::network::{Batch, Network};
 use crate::optimizer::{DenseState, TableState, Touched, hide, settle};
 use crate::options::NetworkOptions;
@@ -70,13 +70,8 @@ impl<'a> Trainer<'a> {
 }
 
 impl Learner for Trainer<'_> {
-    fn epoch(
-        &mut self,
-        data: &Data<'_>,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError> {
+    fn epoch(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<(f64, f64), FitError> {
+        let Pass { data, order, batch_size } = pass;
         for table in self.network.tables_mut() {
             hide(table, self.device);
         }

@@ -9,20 +9,23 @@ use reco_core::{FitError, Run};
 use crate::batches::Data;
 use crate::network::Network;
 
+/// A pass over rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Pass<'a> {
+    pub(crate) data: &'a Data<'a>,
+    /// Which of the rows to learn from, one after the other.
+    pub(crate) order: &'a [u32],
+    pub(crate) batch_size: usize,
+}
+
 /// A network in training.
 pub(crate) trait Learner {
-    /// One pass over the rows in `order`; the mean absolute error and the mean absolute percentage error of its
+    /// One pass over the rows; the mean absolute error and the mean absolute percentage error of its
     /// batches.
     ///
     /// # Errors
     /// An interruption, or a device that fails.
-    fn epoch(
-        &mut self,
-        data: &Data<'_>,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError>;
+    fn epoch(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<(f64, f64), FitError>;
 
     /// The network as it stands, every row up to date; training can go on.
     fn network(&mut self) -> Network;

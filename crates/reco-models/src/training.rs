@@ -14,7 +14,7 @@ use crate::autodiff::{Trainer, predict, read, sums};
 use crate::batches::{Data, shuffled};
 use crate::description::{Side, Sizes};
 use crate::fused;
-use crate::learner::Learner;
+use crate::learner::{Learner, Pass};
 use crate::network::Network;
 use crate::options::{NetworkOptions, Shuffle, TrainingStep, UntrainedRows};
 use crate::tensors::{column, device_failed};
@@ -43,7 +43,8 @@ pub(crate) fn train(
             Shuffle::EveryEpoch => shuffled(data.fit.len(), run.seed, epoch),
             Shuffle::Once => shuffled(data.fit.len(), run.seed, 1),
         };
-        let (train_loss, train_mape) = learner.epoch(data, &order, options.batch_size, run)?;
+        let (train_loss, train_mape) =
+            learner.epoch(Pass { data, order: &order, batch_size: options.batch_size }, run)?;
         let current = (data.validation.len() > 0).then(|| learner.network());
         let judged = current
             .as_ref()
@@ -234,7 +235,9 @@ mod tests {
         let mut ours = Vec::new();
         for epoch in 1..=EPOCHS {
             let order = shuffled(columns.len(), run.seed, epoch);
-            ours.push(trainer.epoch(&data, &order, options.batch_size, &run).unwrap().0);
+            ours.push(
+                trainer.epoch(Pass { data: &data, order: &order, batch_size: options.batch_size }, &run).unwrap().0,
+            );
             trainer.network();
         }
 

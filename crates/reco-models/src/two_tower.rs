@@ -1,6 +1,8 @@
 //! Describes two towers: the dot product of a user's and an item's embedding, beside a dense layer over item features.
 //!
-//! After Yi et al. 2019, "Sampling-Bias-Corrected Neural Modeling", without their sampling. Does not know contexts.
+//! After Yi et al. 2019, "Sampling-Bias-Corrected Neural Modeling", without their sampling. For lists it is `hybrid`
+//! without embeddings and attributes of users: it stays the tests' example of a fourth network in forty lines. Does not
+//! know contexts.
 //!
 //! **Invariant**: a network of the tests alone: nothing outside this file names its branches.
 

@@ -146,7 +146,7 @@ impl Results {
 
     /// The columns by family, each with its title; last, without a title, those of metrics that are not ours.
     pub(crate) fn families(&self) -> Vec<(&'static str, Vec<&Column>)> {
-        let family = |column: &Column| column.entry(METRICS).map(|entry| entry.family);
+        let family = |column: &Column| column.entry(METRICS).map(|entry| entry.family());
         let all = self.columns();
         let of = |wanted: Option<Family>| {
             let columns = all.iter().copied().filter(|one| family(one) == wanted);

@@ -183,13 +183,8 @@ impl AnyApproach for Auto {
     fn requires(&self) -> Vec<Requirement> {
         // A part that knows only its own users gives way to one that answers visitors; without features, new items keep
         // their scores.
-        let all = self.parts.iter().flat_map(|part| part.requires()).filter(|one| *one != Requirement::KnownUsers);
-        all.fold(Vec::new(), |mut all, one| {
-            if !all.contains(&one) {
-                all.push(one);
-            }
-            all
-        })
+        let wanted = |one: &Requirement| self.parts.iter().any(|part| part.requires().contains(one));
+        Requirement::ALL.into_iter().filter(|one| *one != Requirement::KnownUsers && wanted(one)).collect()
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use reco_core::Requirement;
 use reco_core::options::did_you_mean;
+use reco_core::{AnyApproach, Requirement};
 use reco_eval::Column;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,27 +30,9 @@ pub const ANSWERS: &str = "answers.json";
 /// nothing of who asks.
 const SIMPLE: &[&str] = &["popularity", "profile", "top-rated"];
 
-/// The approaches whose lists for a visitor follow what the visitor rated. The lists of `auto` do too, but by another
-/// part than for its users.
-const FOLLOW_RATINGS: &[&str] = &[
-    "user-knn",
-    "item-knn",
-    "svd",
-    "svdpp",
-    "bayesian-fm",
-    "clusters",
-    "implicit-knn",
-    "ease",
-    "user-ease",
-    "ials",
-    "item-features",
-    "content",
-    "blend",
-];
-
-/// Visitors with fewer ratings than this get what is popular. On MovieLens 100K, with a third of the users
-/// held out whole and cut to 1, 2, 3 and 5 ratings, popularity has an NDCG@10 of 0.36 to 0.37, and the best of the
-/// approaches that follow ratings 0.25 to 0.27.
+/// Without `auto`, visitors with fewer ratings than this get what is popular. On MovieLens 100K, with a third of the
+/// users held out whole and cut to 1, 2, 3 and 5 ratings, popularity has an NDCG@10 of 0.36 to 0.37, and the best of
+/// the approaches that follow ratings 0.25 to 0.27.
 pub(crate) const LISTS_FOLLOW: usize = 5;
 
 /// A yardstick: it answers only if it is named, or if it is alone.
@@ -125,6 +107,9 @@ pub struct Chosen {
     /// The registry's entry.
     #[serde(skip)]
     pub kind: String,
+    /// Whether its lists follow the ratings that a visitor tells.
+    #[serde(skip)]
+    pub(crate) follows_ratings: bool,
     /// Why it is this one, worded to follow its name:
     /// `which ranked best on validation (ndcg@10 0.1290; next profile 0.1100)`.
     pub why: String,
@@ -134,13 +119,6 @@ pub struct Chosen {
     pub value: Option<f64>,
     /// The second best.
     pub next: Option<RunnerUp>,
-}
-
-impl Chosen {
-    /// Whether its lists follow the ratings that a visitor tells.
-    pub(crate) fn follows_ratings(&self) -> bool {
-        self.kind == auto::NAME || FOLLOW_RATINGS.contains(&self.kind.as_str())
-    }
 }
 
 /// The second best of those that could answer.
@@ -245,12 +223,13 @@ impl Model {
         (&self.name, &self.identity)
     }
 
-    /// Whether it has an answer for someone whom it was not trained on.
-    fn answers_visitors(&self) -> bool {
-        let entry = approaches().find(|entry| entry.name == self.kind);
-        let approach = entry.and_then(|entry| (entry.configure)(&(entry.defaults)()).ok());
-        // For a kind that no registry has, loading the model says what is wrong.
-        approach.is_none_or(|approach| !approach.requires().contains(&Requirement::KnownUsers))
+    /// What it was trained as; where its manifest does not tell, with the defaults. `None` for a kind that no registry
+    /// has.
+    fn approach(&self, models: &Path) -> Option<Box<dyn AnyApproach>> {
+        let entry = approaches().find(|entry| entry.name == self.kind)?;
+        let made = Manifest::read(&models.join(&self.name), "").ok();
+        let options = made.map_or_else(entry.defaults, |made| made.experiment["options"].clone());
+        (entry.configure)(&options).ok()
     }
 
     /// Its place in the registry's order.
@@ -362,13 +341,18 @@ impl Shelf {
             // Only other models are there, and the error says so.
             self.find(&self.folders[0])?;
         }
-        let has = |kinds: &[&str]| self.available.iter().any(|one| kinds.contains(&one.kind.as_str()));
+        let first = |kind: &str| self.available.iter().find(|one| one.kind == kind);
+        // It takes what did best for so many ratings; validation rows say how good it is for users alone.
+        if let (AskedBy::Visitor { n_rated: 1.., .. }, Some(one)) = (by, first(auto::NAME)) {
+            return Ok(self.chosen(one, "which takes what does best for as many ratings".to_owned()));
+        }
         let (wishes, reason): (&[&str], &str) = match by {
             AskedBy::Users => (SIMPLE, ""),
             AskedBy::Visitor { n_rated, states }
-                if n_rated >= LISTS_FOLLOW || (n_rated > 0 && !states && !has(SIMPLE)) =>
+                if n_rated >= LISTS_FOLLOW
+                    || (n_rated > 0 && !states && SIMPLE.iter().all(|kind| first(kind).is_none())) =>
             {
-                (&["auto", "content", "profile"], "")
+                (&["content", "profile"], "")
             }
             AskedBy::Visitor { states: true, .. } => (&["profile"], "which follows what is stated"),
             AskedBy::Visitor { n_rated: 1.., .. } => {
@@ -379,7 +363,7 @@ impl Shelf {
         // The best ranked of those that can answer. Validation rows say nothing of what visitors state.
         let ranked_by = self.answers.as_ref().map(|answers| &answers.ranked_by);
         if let (Some(RankedBy::Metric(metric)), true) = (ranked_by, reason.is_empty()) {
-            let can = |one: &&Model| by == AskedBy::Users || FOLLOW_RATINGS.contains(&one.kind.as_str());
+            let can = |one: &&Model| by == AskedBy::Users || self.follows_ratings(one);
             let value = |one: &Model| Some((one.clone(), one.validation?));
             let candidates =
                 self.available.iter().filter(can).filter(|one| ![CHANCE, NO_LISTS].contains(&one.kind.as_str()));
@@ -387,7 +371,7 @@ impl Shelf {
             // A stable sort: of equals, the earlier in the registry comes first.
             best.sort_by(|one, other| other.1.total_cmp(&one.1));
             let mut best = best.into_iter();
-            if let Some((Model { name, kind, .. }, value)) = best.next() {
+            if let Some((one, value)) = best.next() {
                 let next = best.next().map(|(next, value)| RunnerUp { approach: next.name, value });
                 let than = match (&next, by) {
                     (Some(RunnerUp { approach, value }), _) => format!("; next {approach} {value:.4}"),
@@ -396,12 +380,11 @@ impl Shelf {
                 };
                 let among = if by == AskedBy::Users { "" } else { " of those that follow ratings" };
                 let why = format!("which ranked best on validation{among} ({metric} {value:.4}{than})");
-                let folder = self.models.join(name);
-                return Ok(Chosen { folder, kind, why, metric: Some(metric.clone()), value: Some(value), next });
+                return Ok(Chosen { metric: Some(metric.clone()), value: Some(value), next, ..self.chosen(&one, why) });
             }
         }
-        let find = |kinds: &[&str]| kinds.iter().find_map(|kind| self.available.iter().find(|one| one.kind == *kind));
-        let answers = || self.available.iter().rev().find(|one| by == AskedBy::Users || one.answers_visitors());
+        let find = |kinds: &[&str]| kinds.iter().find_map(|kind| first(kind));
+        let answers = || self.available.iter().rev().find(|one| by == AskedBy::Users || self.answers_visitors(one));
         let (one, why) = match (find(wishes), find(SIMPLE).or_else(answers)) {
             (Some(wished), _) if !reason.is_empty() => (wished, reason.to_owned()),
             (Some(wished), _) => (wished, self.unranked(&[])),
@@ -409,8 +392,23 @@ impl Shelf {
             (None, Some(other)) => (other, format!("asked because none of `{}` was trained", wishes.join("`, `"))),
             (None, None) => return Err(RunError::NoneForVisitors { path: self.models.display().to_string() }),
         };
-        let (folder, kind) = (self.models.join(&one.name), one.kind.clone());
-        Ok(Chosen { folder, kind, why, metric: None, value: None, next: None })
+        Ok(self.chosen(one, why))
+    }
+
+    /// Unranked, for this reason.
+    fn chosen(&self, one: &Model, why: String) -> Chosen {
+        let (folder, follows_ratings) = (self.models.join(&one.name), self.follows_ratings(one));
+        Chosen { folder, kind: one.kind.clone(), follows_ratings, why, metric: None, value: None, next: None }
+    }
+
+    /// Whether a model has an answer for someone whom it was not trained on. For a kind that no registry has, loading
+    /// the model says what is wrong.
+    fn answers_visitors(&self, one: &Model) -> bool {
+        one.approach(&self.models).is_none_or(|approach| !approach.requires().contains(&Requirement::KnownUsers))
+    }
+
+    fn follows_ratings(&self, one: &Model) -> bool {
+        one.approach(&self.models).is_some_and(|approach| approach.follows_ratings()) && self.answers_visitors(one)
     }
 
     /// Why an approach answers that was not ranked, and which `missing` ones would have come before it.
@@ -459,10 +457,11 @@ pub fn find(models: &Path, name: &str) -> Result<PathBuf, RunError> {
 }
 
 /// The model under `models` that answers those who name none. Of the last run's models, users get the one that ranked
-/// best on validation rows; visitors who rated five items or more, the best ranked of those whose lists follow ratings;
-/// visitors who state something, `profile`; other visitors, what is popular. Where nothing was ranked, users get
-/// `popularity`, else `profile` or `top-rated`, and visitors who rated that much `auto`, `content` or `profile`. Where
-/// none of these was trained, what is popular answers, else the last in the registry's order that can answer the asker.
+/// best on validation rows; visitors who rated something, `auto`; without it, those who rated five items or more the
+/// best ranked of those whose lists follow ratings; visitors who state something, `profile`; other visitors, what is
+/// popular. Where nothing was ranked, users get `popularity`, else `profile` or `top-rated`, and visitors who rated
+/// that much `content` or `profile`. Where none of these was trained, what is popular answers, else the last in the
+/// registry's order that can answer the asker.
 ///
 /// # Errors
 /// No model at all, or none that answers visitors; a last run that was repeated.
@@ -489,12 +488,8 @@ pub struct Available {
 /// No model at all; a last run that was repeated.
 pub fn available(models: &Path) -> Result<Vec<Available>, RunError> {
     let Shelf { models, available, .. } = Shelf::open(models)?;
-    let one = |Model { name, kind, validation, .. }: Model| Available {
-        folder: models.join(&name),
-        name,
-        kind,
-        validation,
-    };
+    let one =
+        |Model { name, kind, validation, .. }: Model| Available { folder: models.join(&name), name, kind, validation };
     Ok(available.into_iter().map(one).collect())
 }
 

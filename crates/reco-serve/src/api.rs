@@ -131,7 +131,8 @@ pub(crate) struct AskParams {
 impl AskParams {
     /// The same as a body would ask for `user`.
     pub(crate) fn ask(self, user: String) -> Result<Ask, String> {
-        let list = |text: &str| text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let list =
+            |text: &str| text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
         let context = |pair: &str| {
             let (name, value) = pair.split_once(':').ok_or_else(|| {
                 format!("the context `{pair}` has no value\nhint: write `name:value`, as `daytime:0`")

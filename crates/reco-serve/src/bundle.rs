@@ -56,7 +56,8 @@ impl Bundle {
     /// A folder without models, a damaged model, one that does not answer.
     pub(crate) fn open(name: &str, folder: &Path, device: DeviceChoice) -> Result<Self, ServeError> {
         let listed = available(folder)?;
-        let chosen = |by| choose(folder, by).map(|chosen| Choice { name: folder_name(&chosen.folder), why: chosen.why });
+        let chosen =
+            |by| choose(folder, by).map(|chosen| Choice { name: folder_name(&chosen.folder), why: chosen.why });
         let for_users = chosen(AskedBy::Users)?;
         let visitor = |n_rated, states| {
             let choice = chosen(AskedBy::Visitor { n_rated, states }).map_err(|error| error.to_string());
@@ -147,11 +148,8 @@ fn folder_name(folder: &PathBuf) -> String {
 
 /// Asks `artifact` for the first user and, where it can, for a visitor of whom nothing is known.
 fn self_test(run: &str, artifact: &Artifact) -> Result<(), ServeError> {
-    let failed = |reason: String| ServeError::SelfTest {
-        run: run.to_owned(),
-        name: artifact.config.name.clone(),
-        reason,
-    };
+    let failed =
+        |reason: String| ServeError::SelfTest { run: run.to_owned(), name: artifact.config.name.clone(), reason };
     let catalogue = artifact.catalogue();
     let (user, items) = (catalogue.users.indices().next(), catalogue.items.indices().collect::<Vec<_>>());
     let Some(asker): Option<Asker> = user.map(|user: UserIdx| Asker::User(user)) else {

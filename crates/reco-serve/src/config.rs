@@ -152,7 +152,11 @@ impl Rules {
         let rules: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let few = rules.ab.as_ref().filter(|ab| ab.arms.len() < 2);
         if let Some(ab) = few {
-            return Err(wrong(format!("the A/B test `{}` has `{}` arms\nhint: name two or more", ab.name, ab.arms.len())));
+            return Err(wrong(format!(
+                "the A/B test `{}` has `{}` arms\nhint: name two or more",
+                ab.name,
+                ab.arms.len()
+            )));
         }
         for (name, scenario) in &rules.scenario {
             let outside = scenario.diversity.filter(|diversity| !(0.0..=1.0).contains(diversity));

@@ -32,7 +32,8 @@ pub(crate) fn page(document: &str) -> String {
     page.push_str("<h2>Schemas</h2>");
     for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
         let _ = write!(page, "<h3 id=\"{0}\">{0}</h3><p>{1}</p>", escape(name), text(schema, "description"));
-        let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let fields = schema["properties"].as_object().into_iter().flatten();
         let rows = fields.map(|(field, of)| {
             let needed = if required.contains(&field.as_str()) { "required" } else { "" };

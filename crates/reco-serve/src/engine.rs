@@ -98,11 +98,16 @@ impl Service {
         let name = &activate.run;
         let Some((_, folder)) = self.config.runs.iter().find(|(known, _)| known == name) else {
             let known: Vec<&str> = self.config.runs.iter().map(|(name, _)| name.as_str()).collect();
-            let text = format!("there is no run `{name}`\nhint: runs are named when the service starts: `{}`", known.join("`, `"));
+            let text = format!(
+                "there is no run `{name}`\nhint: runs are named when the service starts: `{}`",
+                known.join("`, `")
+            );
             return Err(Problem::missing(&text));
         };
         let refused = |error: ServeError| {
-            let text = format!("run `{name}` cannot be served, and the one before it stays\nhint: the service's log has the reason");
+            let text = format!(
+                "run `{name}` cannot be served, and the one before it stays\nhint: the service's log has the reason"
+            );
             Problem::new(StatusCode::CONFLICT, &text).because(error.to_string())
         };
         let bundle = Bundle::open(name, folder, self.config.device).map_err(refused)?;
@@ -330,7 +335,13 @@ impl Service {
     }
 
     /// Items like the one called `id`: what a visitor is recommended who met it alone and liked it.
-    pub(crate) fn similar(&self, id: &str, k: usize, offset: usize, approach: Option<String>) -> Result<Answer, Problem> {
+    pub(crate) fn similar(
+        &self,
+        id: &str,
+        k: usize,
+        offset: usize,
+        approach: Option<String>,
+    ) -> Result<Answer, Problem> {
         let bundle = self.bundle();
         if let Err(error) = bundle.first()?.item(id) {
             return Err(Problem::missing(&error.to_string()));

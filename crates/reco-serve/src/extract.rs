@@ -4,10 +4,10 @@
 //!
 //! **Invariant**: a body is JSON and said to be: a page of another site cannot send one without being asked first.
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use axum::body::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;

@@ -147,11 +147,7 @@ async fn keep(State(service): Of, Body(feedback): Body<Vec<Feedback>>) -> Result
     Ok(Json(json!({ "RowAffected": kept.kept })).into_response())
 }
 
-async fn neighbors(
-    State(service): Of,
-    Id(id): Id,
-    Params(page): Params<Page>,
-) -> Result<Json<Vec<Scored>>, Problem> {
+async fn neighbors(State(service): Of, Id(id): Id, Params(page): Params<Page>) -> Result<Json<Vec<Scored>>, Problem> {
     let similar = compute(&service, move |service| service.similar(&id, page.n, page.offset, None)).await?;
     Ok(Json(scored(similar)))
 }

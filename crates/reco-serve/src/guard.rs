@@ -58,7 +58,8 @@ async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next
     let id = service.next_id();
     let method = request.method().clone();
     // The route's pattern, which has no ids in it.
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let under_way = service.metrics.under_way.inc() + 1;
     let mut response = match refuse(&service, &request, under_way) {
         Some(problem) => problem.into_response(),
@@ -101,7 +102,10 @@ fn refuse(service: &Service, request: &Request, under_way: i64) -> Option<Proble
     let config = &service.config;
     let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics");
     if under_way > config.limits.concurrency as i64 && !is_probe {
-        return Some(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many requests at once\nhint: ask again in a second"));
+        return Some(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many requests at once\nhint: ask again in a second",
+        ));
     }
     let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     if config.is_local && !header(header::HOST).is_none_or(is_this_machine) {

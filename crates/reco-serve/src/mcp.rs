@@ -130,10 +130,19 @@ fn tools() -> Value {
         })
     };
     json!([
-        tool("recommend", "The best items for a user, or for someone new by what they like, with reasons", recommend, &[]),
+        tool(
+            "recommend",
+            "The best items for a user, or for someone new by what they like, with reasons",
+            recommend,
+            &[]
+        ),
         tool("similar", "Items like one item", json!({ "item_id": item, "k": k }), &["item_id"]),
-        tool("search", "Finds items by words of their title; typing errors are forgiven",
-            json!({ "query": { "type": "string" }, "k": k }), &["query"]),
+        tool(
+            "search",
+            "Finds items by words of their title; typing errors are forgiven",
+            json!({ "query": { "type": "string" }, "k": k }),
+            &["query"]
+        ),
         tool("explain", "Why an item suits somebody, or does not", explain, &["item_id"]),
     ])
 }

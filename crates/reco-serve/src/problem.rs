@@ -72,7 +72,6 @@ impl Problem {
         let hint = self.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
         self.log.clone().unwrap_or_else(|| format!("{}{hint}", self.detail))
     }
-
 }
 
 /// What a model says to a request.

@@ -15,14 +15,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    Activate, Answer, Answers, Ask, AskParams, Batch, BatchAnswer, Erased, Found, Item, KeptEvents, Models, NewEvents, RankAsk,
-    SearchParams, SimilarParams,
+    Activate, Answer, Answers, Ask, AskParams, Batch, BatchAnswer, Erased, Found, Item, KeptEvents, Models, NewEvents,
+    RankAsk, SearchParams, SimilarParams,
 };
 use crate::docs;
 use crate::engine::{Service, unwritten};
 use crate::extract::{Body, Id, Params};
-use crate::{gorse, mcp, page};
 use crate::problem::Problem;
+use crate::{gorse, mcp, page};
 
 type Of = State<Arc<Service>>;
 

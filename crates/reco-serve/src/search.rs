@@ -100,7 +100,8 @@ mod tests {
     use super::*;
 
     fn found(query: &str) -> Vec<usize> {
-        let titles = ["Star Wars (1977)", "Star Trek: First Contact (1996)", "Stargate (1994)", "Amélie (2001)", "Star"];
+        let titles =
+            ["Star Wars (1977)", "Star Trek: First Contact (1996)", "Stargate (1994)", "Amélie (2001)", "Star"];
         let items = Items::new((0..titles.len() as i64).map(Into::into).collect()).unwrap();
         let search = Search::new(items.indices().zip(titles), &[500, 300, 100, 50, 1]);
         search.find(query, 0, 10).into_iter().map(ItemIdx::index).collect()

@@ -112,10 +112,7 @@ impl Store {
         self.ask(|done| Job::Erase { user: user.to_owned(), done }).await
     }
 
-    async fn ask(
-        &self,
-        job: impl FnOnce(oneshot::Sender<Result<usize, String>>) -> Job,
-    ) -> Result<usize, String> {
+    async fn ask(&self, job: impl FnOnce(oneshot::Sender<Result<usize, String>>) -> Job) -> Result<usize, String> {
         let (done, heard) = oneshot::channel();
         self.jobs.try_send(job(done)).map_err(|_| "too much waits to be written".to_owned())?;
         heard.await.map_err(|_| "the writer of events has stopped".to_owned())?
@@ -274,10 +271,7 @@ impl Writer {
 }
 
 /// Writes the events of all jobs in one transaction; for each job, which of its events were new.
-fn write<'a>(
-    database: &Database,
-    jobs: impl Iterator<Item = &'a [Event]>,
-) -> Result<Vec<Vec<bool>>, redb::Error> {
+fn write<'a>(database: &Database, jobs: impl Iterator<Item = &'a [Event]>) -> Result<Vec<Vec<bool>>, redb::Error> {
     let write = database.begin_write()?;
     let mut written = Vec::new();
     {

@@ -1,10 +1,12 @@
 //! Runs every approach under every preset on MovieLens 100K, and its leaders on further splits: `cargo xtask contest`.
 //!
-//! Does not know approaches or protocols: `data/experiments` has both, and a preset is run with the approaches of
-//! `contest-lists.toml` or `contest-stars.toml` instead of its own. Nothing is tuned here.
+//! Does not know approaches or protocols: `data/experiments` has both, and `contest/presets.rs` names them. A preset is
+//! run with the approaches of `contest-lists.toml` or `contest-stars.toml` instead of its own. Nothing is tuned here.
 //!
 //! **Invariant**: every number is read from what a run of `reco` left in `target/contest`; a stage that is done is not
 //! done again, so that a contest that was stopped goes on.
+
+mod presets;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use self::presets::{PRESETS, Preset, SEED, SEEDS};
 use super::machine;
 use super::protocols::protocol;
 use super::turns::{deviation, mean};
@@ -38,100 +41,6 @@ pub(crate) struct Arguments {
     #[arg(long)]
     again: bool,
 }
-
-/// A preset, and what is read from its runs.
-struct Preset {
-    name: &'static str,
-    entrants: &'static Entrants,
-    /// Keys that make it run on MovieLens 100K, where it is about other data.
-    sets: &'static [&'static str],
-    /// The column that decides, and others.
-    columns: &'static [&'static str],
-    /// Entrants that the protocol refuses.
-    without: &'static [&'static str],
-}
-
-/// A list of approaches, and who among them is a baseline.
-struct Entrants {
-    /// The experiment that lists them with their tuned options.
-    file: &'static str,
-    /// Simple models that others have as well. The best of them is what everyone is compared with.
-    baselines: &'static [&'static str],
-    /// Those whose result depends on the seed.
-    chance: &'static [&'static str],
-    /// Who runs on further splits; the first is what the others are compared with.
-    leaders: &'static [&'static str],
-}
-
-const LISTS: Entrants = Entrants {
-    file: "contest-lists",
-    baselines: &["popularity", "implicit-item-knn", "implicit-user-knn", "ease-plain", "ials"],
-    chance: &["ials", "collaborative-lists", "neural-lists", "hybrid-lists", "blend"],
-    leaders: &["ease-plain", "ease", "ials", "neural-lists", "hybrid-lists", "blend-linear", "blend"],
-};
-
-const STARS: Entrants = Entrants {
-    file: "contest-stars",
-    baselines: &["baseline", "item-knn", "user-knn", "svd", "svdpp"],
-    chance: &["svd", "svdpp", "bayesian-fm", "collaborative", "neural", "hybrid"],
-    leaders: &["svdpp", "item-knn", "bayesian-fm", "blend"],
-};
-
-/// They know only the users that they were trained on.
-const KNOW_ONLY_THEIR_USERS: &[&str] = &["collaborative", "neural", "hybrid", "collaborative-lists"];
-
-const RANKING: &[&str] = &["ndcg@10", "mrr@10", "recall@10"];
-
-const PRESETS: [Preset; 10] = [
-    Preset { name: "ratio-811", entrants: &LISTS, sets: &[], columns: RANKING, without: &[] },
-    Preset {
-        name: "leave-one-out",
-        entrants: &LISTS,
-        sets: &[],
-        columns: &["ndcg@10", "mrr@10", "hit@10"],
-        without: &[],
-    },
-    Preset {
-        name: "ncf-loo99",
-        entrants: &LISTS,
-        sets: &[],
-        columns: &["sampled99_ndcg@10", "sampled99_hit@10"],
-        without: &[],
-    },
-    Preset { name: "msr-75-25", entrants: &LISTS, sets: &[], columns: RANKING, without: &[] },
-    Preset { name: "temporal", entrants: &LISTS, sets: &[], columns: RANKING, without: &[] },
-    Preset {
-        name: "vae-strong",
-        entrants: &LISTS,
-        sets: &[],
-        columns: &["ndcg@100", "capped_recall@20", "capped_recall@50"],
-        without: KNOW_ONLY_THEIR_USERS,
-    },
-    Preset { name: "cold-users", entrants: &LISTS, sets: &[], columns: RANKING, without: KNOW_ONLY_THEIR_USERS },
-    Preset { name: "cold-items", entrants: &LISTS, sets: &[], columns: RANKING, without: &[] },
-    Preset { name: "surprise-5fold", entrants: &STARS, sets: &[], columns: &["rmse", "mae"], without: &[] },
-    Preset {
-        name: "article",
-        entrants: &STARS,
-        sets: &[
-            "data.name=ml-100k",
-            "data.fetch=ml-100k",
-            "data.from=[]",
-            "data.rows=0",
-            "data.rating_scale=[1,5]",
-            "features.drop_items=[]",
-            "features.drop_items_without_genres=false",
-        ],
-        columns: &["scaled_mae", "hit_share", "article_accuracy", "article_mrr", "mrr"],
-        without: &[],
-    },
-];
-
-/// Seeds of those who depend on it, besides the preset's own.
-const SEEDS: [u64; 2] = [43, 44];
-
-/// The seed of the presets, which draws their splits.
-const SEED: u64 = 42;
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     if let Some(unknown) = arguments.presets.iter().find(|name| PRESETS.iter().all(|preset| preset.name != **name)) {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::*;
 use reco_core::ApproachEntry;
 use reco_core::testing::catalogue;
-use reco_core::{Candidates, DeviceChoice, Interaction, Matrix, Silent, Span, Target};
+use reco_core::{Candidates, DeviceChoice, Interaction, Matrix, Scores, Silent, Span, Target};
 use serde_json::{Value, json};
 
 const ENTRY: ApproachEntry = ApproachEntry::of::<ProfileBased>();

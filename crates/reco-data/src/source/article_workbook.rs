@@ -18,14 +18,6 @@ impl Source for ArticleWorkbook {
         "article-workbook"
     }
 
-    fn about(&self) -> &'static str {
-        "the article's workbook: an .xlsx file with the sheets products and users"
-    }
-
-    fn detect(&self, path: &Path) -> bool {
-        only_file(path, "xlsx").is_ok()
-    }
-
     fn files(&self, path: &Path, _config: &DataConfig) -> Result<Files, DataError> {
         let file = only_file(path, "xlsx")?;
         Ok(Files { ratings: file.clone(), items: Some(file), users: None })

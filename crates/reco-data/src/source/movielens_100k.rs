@@ -24,10 +24,6 @@ impl Source for Movielens100k {
         "movielens-100k"
     }
 
-    fn about(&self) -> &'static str {
-        "MovieLens 100K: a folder with u.data, u.item and u.user"
-    }
-
     fn detect(&self, path: &Path) -> bool {
         path.join("u.data").is_file() && path.join("u.item").is_file()
     }

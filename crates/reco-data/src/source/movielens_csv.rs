@@ -18,14 +18,6 @@ impl Source for MovielensCsv {
         "movielens-csv"
     }
 
-    fn about(&self) -> &'static str {
-        "MovieLens latest, latest-small, 20M, 25M, 32M: a folder with ratings.csv and movies.csv"
-    }
-
-    fn detect(&self, path: &Path) -> bool {
-        path.join("ratings.csv").is_file() && path.join("movies.csv").is_file()
-    }
-
     fn files(&self, path: &Path, _config: &DataConfig) -> Result<Files, DataError> {
         let (ratings, items) = (required(path, "ratings.csv")?, required(path, "movies.csv")?);
         Ok(Files { ratings, items: Some(items), users: None })

@@ -35,14 +35,6 @@ impl Source for MovielensDat {
         "movielens-dat"
     }
 
-    fn about(&self) -> &'static str {
-        "MovieLens 1M, 10M: a folder with ratings.dat, movies.dat and for 1M users.dat"
-    }
-
-    fn detect(&self, path: &Path) -> bool {
-        path.join("ratings.dat").is_file() && path.join("movies.dat").is_file()
-    }
-
     fn files(&self, path: &Path, _config: &DataConfig) -> Result<Files, DataError> {
         let users = path.join("users.dat");
         Ok(Files {

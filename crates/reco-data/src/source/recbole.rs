@@ -43,14 +43,6 @@ impl Source for Recbole {
         "recbole"
     }
 
-    fn about(&self) -> &'static str {
-        "RecBole atomic files: a folder with one .inter, perhaps .item and .user of the same name"
-    }
-
-    fn detect(&self, path: &Path) -> bool {
-        only_file(path, "inter").is_ok()
-    }
-
     fn files(&self, path: &Path, _config: &DataConfig) -> Result<Files, DataError> {
         let ratings = only_file(path, "inter")?;
         let beside = |extension| Some(ratings.with_extension(extension)).filter(|path| path.is_file());

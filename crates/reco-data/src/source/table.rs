@@ -52,10 +52,6 @@ impl Source for OwnTable {
         "table"
     }
 
-    fn about(&self) -> &'static str {
-        "your own ratings or events: .csv, .tsv, .jsonl (each perhaps .gz) or .parquet, columns named in data.columns"
-    }
-
     fn detect(&self, path: &Path) -> bool {
         path.is_file() && is_table(path)
     }

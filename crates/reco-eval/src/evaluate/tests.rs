@@ -10,7 +10,7 @@ mod laws;
 use std::sync::Arc;
 
 use reco_core::testing::catalogue;
-use reco_core::{Interaction, Interactions, ItemIdx, Scaling, ScoreKind, Target};
+use reco_core::{EachQuery, Interaction, Interactions, ItemIdx, Scaling, ScoreKind, Target};
 
 use super::*;
 use crate::metric::{Average, Measure};
@@ -24,7 +24,7 @@ struct Told {
     leaves_out: bool,
 }
 
-impl Recommender for Told {
+impl EachQuery for Told {
     fn score_kind(&self) -> ScoreKind {
         self.predicts
     }
@@ -37,13 +37,10 @@ impl Recommender for Told {
         &self.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        for (row, query) in queries.iter().enumerate() {
-            let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: "told" }) };
-            let told = &self.scores[user.index()];
-            query.candidates.write(out.row_mut(row), |item| told[item]);
-        }
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: "told" }) };
+        let told = &self.scores[user.index()];
+        query.candidates.write(scores, |item| told[item]);
         Ok(())
     }
 }

@@ -5,12 +5,11 @@
 //!
 //! **Invariant**: in [0, 1]; 1 for predictions in the order of the ratings; never more than `hit_share`.
 
-use super::{Better, Family, Measure, MetricEntry, TopFive};
+use super::{Better, Measure, MetricEntry, TopFive};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "article_accuracy",
     about: "the article's accuracy: share of five places where best rated and best predicted are the same item",
-    family: Family::Article,
     better: Better::Higher,
     measure: Measure::TopFive(article_accuracy),
 };

@@ -5,12 +5,11 @@
 //!
 //! **Invariant**: in [0, 1]; no list does better than predictions in the order of the ratings.
 
-use super::{Better, Family, Measure, MetricEntry, TopFive};
+use super::{Better, Measure, MetricEntry, TopFive};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "article_mrr",
     about: "the article's mrr: 1 / place among the five predicted best, averaged over the five best test items",
-    family: Family::Article,
     better: Better::Higher,
     measure: Measure::TopFive(article_mrr),
 };

@@ -6,12 +6,11 @@
 //!
 //! **Invariant**: in [0, 1]; 1/2 for scores that are all equal.
 
-use super::{Better, Family, Judgement, Measure, MetricEntry};
+use super::{Better, Judgement, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "auc",
     about: "chance that a relevant rated test row is scored above one that is not, over all users' rows",
-    family: Family::Ratings,
     better: Better::Higher,
     measure: Measure::Judgements(auc),
 };

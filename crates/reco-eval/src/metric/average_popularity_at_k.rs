@@ -7,12 +7,11 @@
 
 use std::num::NonZeroUsize;
 
-use super::{Better, Family, List, Measure, MetricEntry};
+use super::{Better, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "average_popularity@k",
     about: "mean share of training users who rated the k recommended",
-    family: Family::BeyondAccuracy,
     better: Better::Neither,
     measure: Measure::List(average_popularity),
 };

@@ -6,12 +6,10 @@
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if no list of k items finds more; never less than `recall@k`.
 
-use super::{Better, Family, Measure, MetricEntry};
+use super::{Measure, MetricEntry};
 
-pub(super) const ENTRY: MetricEntry = MetricEntry {
-    name: "capped_recall@k",
-    about: "hits among the k recommended, divided by min(k, relevant items): the recall of Mult-VAE's tables",
-    family: Family::Rankings,
-    better: Better::Higher,
-    measure: Measure::TopK(|top| Some(top.n_hits() / top.most_hits() as f64)),
-};
+pub(super) const ENTRY: MetricEntry = MetricEntry::ranking(
+    "capped_recall@k",
+    "hits among the k recommended, divided by min(k, relevant items): the recall of Mult-VAE's tables",
+    Measure::TopK(|top| Some(top.n_hits() / top.most_hits() as f64)),
+);

@@ -6,12 +6,11 @@
 //!
 //! **Invariant**: in (0, 1].
 
-use super::{Better, Exposure, Family, Measure, MetricEntry};
+use super::{Better, Exposure, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "coverage@k",
     about: "share of the catalogue that is in anyone's k recommendations",
-    family: Family::BeyondAccuracy,
     better: Better::Higher,
     measure: Measure::Exposure(coverage),
 };

@@ -8,12 +8,11 @@
 
 use std::num::NonZeroUsize;
 
-use super::{Better, Family, List, Measure, MetricEntry};
+use super::{Better, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "diversity@k",
     about: "mean over pairs of the k recommended of 1 - cosine of their features",
-    family: Family::BeyondAccuracy,
     better: Better::Higher,
     measure: Measure::List(diversity),
 };

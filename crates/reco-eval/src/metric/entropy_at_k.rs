@@ -5,12 +5,11 @@
 //!
 //! **Invariant**: from 0, one item alone, to the logarithm of the number of items.
 
-use super::{Better, Exposure, Family, Measure, MetricEntry};
+use super::{Better, Exposure, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "entropy@k",
     about: "Shannon entropy (nats) of items in the k recommended",
-    family: Family::BeyondAccuracy,
     better: Better::Higher,
     measure: Measure::Exposure(entropy),
 };

@@ -5,12 +5,11 @@
 //!
 //! **Invariant**: at most 1, and never less than `r2`.
 
-use super::{Better, Family, Measure, MetricEntry};
+use super::{Better, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "explained_variance",
     about: "share of the ratings' variance that predictions explain, a constant error aside",
-    family: Family::Ratings,
     better: Better::Higher,
     measure: Measure::Sums(|sums| Some(1.0 - sums.error_spread() / sums.spread()?)),
 };

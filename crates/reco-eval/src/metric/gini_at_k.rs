@@ -5,12 +5,11 @@
 //!
 //! **Invariant**: in [0, 1): 0 where all items are in equally many lists.
 
-use super::{Better, Exposure, Family, Measure, MetricEntry};
+use super::{Better, Exposure, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "gini@k",
     about: "inequality (Gini index) of how often items are in the k recommended",
-    family: Family::BeyondAccuracy,
     better: Better::Lower,
     measure: Measure::Exposure(gini),
 };

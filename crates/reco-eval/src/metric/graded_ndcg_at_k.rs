@@ -8,15 +8,13 @@
 //! **Invariant**: in [0, 1]; equal to `ndcg@k` where all relevant items have equally many stars.
 
 use super::given::discounted;
-use super::{Better, Family, Measure, MetricEntry, TopK};
+use super::{Measure, MetricEntry, TopK};
 
-pub(super) const ENTRY: MetricEntry = MetricEntry {
-    name: "graded_ndcg@k",
-    about: "normalised discounted cumulative gain of the k recommended, by stars",
-    family: Family::Rankings,
-    better: Better::Higher,
-    measure: Measure::TopK(graded_ndcg),
-};
+pub(super) const ENTRY: MetricEntry = MetricEntry::ranking(
+    "graded_ndcg@k",
+    "normalised discounted cumulative gain of the k recommended, by stars",
+    Measure::TopK(graded_ndcg),
+);
 
 fn graded_ndcg(top: &TopK<'_>) -> Option<f64> {
     let ideal = discounted(top.ideal());

@@ -4,12 +4,10 @@
 //!
 //! **Invariant**: 0 or 1 for each user.
 
-use super::{Better, Family, Measure, MetricEntry};
+use super::{Measure, MetricEntry};
 
-pub(super) const ENTRY: MetricEntry = MetricEntry {
-    name: "hit@k",
-    about: "share of users with a relevant item among the k recommended",
-    family: Family::Rankings,
-    better: Better::Higher,
-    measure: Measure::TopK(|top| Some(if top.places().next().is_some() { 1.0 } else { 0.0 })),
-};
+pub(super) const ENTRY: MetricEntry = MetricEntry::ranking(
+    "hit@k",
+    "share of users with a relevant item among the k recommended",
+    Measure::TopK(|top| Some(if top.places().next().is_some() { 1.0 } else { 0.0 })),
+);

@@ -5,12 +5,11 @@
 //!
 //! **Invariant**: in [0, 1]; 1 for predictions in the order of the ratings.
 
-use super::{Better, Family, Measure, MetricEntry};
+use super::{Better, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "hit_share",
     about: "the article's share of a user's five best test items that are among the five predicted best",
-    family: Family::Article,
     better: Better::Higher,
     measure: Measure::TopFive(|five| five.n_hits() as f64 / five.len()),
 };

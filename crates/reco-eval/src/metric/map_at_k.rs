@@ -5,12 +5,10 @@
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if no list of k items does better.
 
-use super::{Better, Family, Measure, MetricEntry};
+use super::{Measure, MetricEntry};
 
-pub(super) const ENTRY: MetricEntry = MetricEntry {
-    name: "map@k",
-    about: "mean of the precisions at the relevant items among the k recommended",
-    family: Family::Rankings,
-    better: Better::Higher,
-    measure: Measure::TopK(|top| Some(top.sum_of_precisions() / top.most_hits() as f64)),
-};
+pub(super) const ENTRY: MetricEntry = MetricEntry::ranking(
+    "map@k",
+    "mean of the precisions at the relevant items among the k recommended",
+    Measure::TopK(|top| Some(top.sum_of_precisions() / top.most_hits() as f64)),
+);

@@ -6,12 +6,11 @@
 //!
 //! **Invariant**: 0 for perfect predictions, never less.
 
-use super::{Average, Better, Family, Measure, MetricEntry, Pair, mean};
+use super::{Average, Better, Measure, MetricEntry, Pair, mean};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "mape",
     about: "mean absolute error in stars as a share of the rating",
-    family: Family::Ratings,
     better: Better::Lower,
     measure: Measure::Stars(share, Average::OverRows),
 };

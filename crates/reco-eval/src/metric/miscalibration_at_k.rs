@@ -9,12 +9,11 @@
 
 use std::num::NonZeroUsize;
 
-use super::{Better, Family, List, Measure, MetricEntry};
+use super::{Better, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "miscalibration@k",
     about: "divergence (nats, Steck 2018) of the genres of the k recommended from those of the user's training items",
-    family: Family::BeyondAccuracy,
     better: Better::Lower,
     measure: Measure::List(miscalibration),
 };

@@ -5,12 +5,11 @@
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if the item predicted best is among the five rated best.
 
-use super::{Better, Family, Measure, MetricEntry, TopFive};
+use super::{Better, Measure, MetricEntry, TopFive};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "mrr",
     about: "1 / place of the first of the five best test items among the five predicted best",
-    family: Family::Article,
     better: Better::Higher,
     measure: Measure::TopFive(mrr),
 };

@@ -7,15 +7,13 @@
 //! **Invariant**: in [0, 1]; 1 exactly if no list of k items does better.
 
 use super::given::discounted;
-use super::{Better, Family, Measure, MetricEntry, TopK};
+use super::{Measure, MetricEntry, TopK};
 
-pub(super) const ENTRY: MetricEntry = MetricEntry {
-    name: "ndcg@k",
-    about: "normalised discounted cumulative gain of the k recommended, relevant or not",
-    family: Family::Rankings,
-    better: Better::Higher,
-    measure: Measure::TopK(ndcg),
-};
+pub(super) const ENTRY: MetricEntry = MetricEntry::ranking(
+    "ndcg@k",
+    "normalised discounted cumulative gain of the k recommended, relevant or not",
+    Measure::TopK(ndcg),
+);
 
 fn ndcg(top: &TopK<'_>) -> Option<f64> {
     let binary = |places: &mut dyn Iterator<Item = usize>| discounted(places.map(|place| (place, 1.0)));

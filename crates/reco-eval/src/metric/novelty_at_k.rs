@@ -8,12 +8,11 @@
 
 use std::num::NonZeroUsize;
 
-use super::{Better, Family, List, Measure, MetricEntry};
+use super::{Better, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "novelty@k",
     about: "mean self-information (bits) of the k recommended, by who rated them in training",
-    family: Family::BeyondAccuracy,
     better: Better::Higher,
     measure: Measure::List(novelty),
 };

@@ -9,12 +9,11 @@
 
 use std::num::NonZeroUsize;
 
-use super::{Better, Family, List, Measure, MetricEntry};
+use super::{Better, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "popularity_lift@k",
     about: "by which share the k recommended are more popular than the user's training items",
-    family: Family::BeyondAccuracy,
     better: Better::Neither,
     measure: Measure::List(lift),
 };

@@ -5,12 +5,10 @@
 //!
 //! **Invariant**: in [0, 1]; at most min(k, |T|) / k.
 
-use super::{Better, Family, Measure, MetricEntry};
+use super::{Measure, MetricEntry};
 
-pub(super) const ENTRY: MetricEntry = MetricEntry {
-    name: "precision@k",
-    about: "share of the k items recommended that are relevant",
-    family: Family::Rankings,
-    better: Better::Higher,
-    measure: Measure::TopK(|top| Some(top.n_hits() / top.k())),
-};
+pub(super) const ENTRY: MetricEntry = MetricEntry::ranking(
+    "precision@k",
+    "share of the k items recommended that are relevant",
+    Measure::TopK(|top| Some(top.n_hits() / top.k())),
+);

@@ -5,12 +5,11 @@
 //!
 //! **Invariant**: 1 exactly for perfect predictions, never more.
 
-use super::{Better, Family, Measure, MetricEntry};
+use super::{Better, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "r2",
     about: "share of the ratings' variance that predictions explain; 0 for the mean of the test ratings",
-    family: Family::Ratings,
     better: Better::Higher,
     measure: Measure::Sums(|sums| Some(1.0 - sums.error_squared / sums.spread()?)),
 };

@@ -4,15 +4,13 @@
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if all relevant items come before all others.
 
-use super::{Better, Family, Measure, MetricEntry, Whole};
+use super::{Measure, MetricEntry, Whole};
 
-pub(super) const ENTRY: MetricEntry = MetricEntry {
-    name: "r_precision",
-    about: "share of relevant items in a list that is as long as there are relevant items",
-    family: Family::Rankings,
-    better: Better::Higher,
-    measure: Measure::Whole(r_precision),
-};
+pub(super) const ENTRY: MetricEntry = MetricEntry::ranking(
+    "r_precision",
+    "share of relevant items in a list that is as long as there are relevant items",
+    Measure::Whole(r_precision),
+);
 
 fn r_precision(whole: &Whole<'_>) -> Option<f64> {
     let found = |placed: &&super::Placed| placed.place.is_some_and(|place| place.get() <= whole.n_relevant);

@@ -5,12 +5,10 @@
 //!
 //! **Invariant**: in [0, 1]; at most min(k, |T|) / |T|.
 
-use super::{Better, Family, Measure, MetricEntry};
+use super::{Measure, MetricEntry};
 
-pub(super) const ENTRY: MetricEntry = MetricEntry {
-    name: "recall@k",
-    about: "share of all relevant items that are among the k recommended",
-    family: Family::Rankings,
-    better: Better::Higher,
-    measure: Measure::TopK(|top| Some(top.n_hits() / top.n_relevant())),
-};
+pub(super) const ENTRY: MetricEntry = MetricEntry::ranking(
+    "recall@k",
+    "share of all relevant items that are among the k recommended",
+    Measure::TopK(|top| Some(top.n_hits() / top.n_relevant())),
+);

@@ -4,12 +4,11 @@
 //!
 //! **Invariant**: 0 for perfect predictions, and never less than `mae`.
 
-use super::{Average, Better, Family, Measure, MetricEntry, mean};
+use super::{Average, Better, Measure, MetricEntry, mean};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "rmse",
     about: "root mean square error in stars",
-    family: Family::Ratings,
     better: Better::Lower,
     measure: Measure::Stars(
         |pairs| Some(mean(pairs, |pair| pair.error().powi(2)).sqrt()),

@@ -5,12 +5,11 @@
 //!
 //! **Invariant**: 0 for perfect predictions, never less.
 
-use super::{Better, Family, Measure, MetricEntry, mean};
+use super::{Better, Measure, MetricEntry, mean};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "scaled_mae",
     about: "the article's mean absolute error, of scaled ratings",
-    family: Family::Article,
     better: Better::Lower,
     measure: Measure::Targets(|pairs| Some(mean(pairs, |pair| pair.error()))),
 };

@@ -6,12 +6,11 @@
 //! **Invariant**: 0 for perfect predictions, never less.
 
 use super::mape::share;
-use super::{Better, Family, Measure, MetricEntry};
+use super::{Better, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "scaled_mape",
     about: "the article's mean absolute error as a share of the scaled rating",
-    family: Family::Article,
     better: Better::Lower,
     measure: Measure::Targets(share),
 };

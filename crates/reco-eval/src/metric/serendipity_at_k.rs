@@ -8,12 +8,11 @@
 
 use std::num::NonZeroUsize;
 
-use super::{Better, Family, List, Measure, MetricEntry};
+use super::{Better, List, Measure, MetricEntry};
 
 pub(super) const ENTRY: MetricEntry = MetricEntry {
     name: "serendipity@k",
     about: "share of the k recommended that is relevant and not among the k most popular",
-    family: Family::BeyondAccuracy,
     better: Better::Higher,
     measure: Measure::List(serendipity),
 };

@@ -5,12 +5,10 @@
 //!
 //! **Invariant**: in [0, 1]; never more than `map@k`, and equal to it where |T| is at most k.
 
-use super::{Better, Family, Measure, MetricEntry};
+use super::{Measure, MetricEntry};
 
-pub(super) const ENTRY: MetricEntry = MetricEntry {
-    name: "uncapped_map@k",
-    about: "mean of the precisions at all relevant items, 0 for those not among the k recommended",
-    family: Family::Rankings,
-    better: Better::Higher,
-    measure: Measure::TopK(|top| Some(top.sum_of_precisions() / top.n_relevant())),
-};
+pub(super) const ENTRY: MetricEntry = MetricEntry::ranking(
+    "uncapped_map@k",
+    "mean of the precisions at all relevant items, 0 for those not among the k recommended",
+    Measure::TopK(|top| Some(top.sum_of_precisions() / top.n_relevant())),
+);

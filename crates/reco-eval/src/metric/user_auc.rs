@@ -7,15 +7,13 @@
 //!
 //! **Invariant**: in [0, 1]; 1/2 for scores that are all equal.
 
-use super::{Better, Family, Measure, MetricEntry, Whole};
+use super::{Measure, MetricEntry, Whole};
 
-pub(super) const ENTRY: MetricEntry = MetricEntry {
-    name: "user_auc",
-    about: "chance that a user's relevant item is scored above another candidate, mean over users",
-    family: Family::Rankings,
-    better: Better::Higher,
-    measure: Measure::Whole(user_auc),
-};
+pub(super) const ENTRY: MetricEntry = MetricEntry::ranking(
+    "user_auc",
+    "chance that a user's relevant item is scored above another candidate, mean over users",
+    Measure::Whole(user_auc),
+);
 
 fn user_auc(whole: &Whole<'_>) -> Option<f64> {
     let n = whole.placed.len();

@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: an item's ratings are all in train or all in test.
 
-use super::{Assignment, Part, SplitEntry, SplitRows};
+use super::{Assign, Assignment, Part, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
@@ -12,7 +12,7 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
     about: "the first 80 % of the catalogue's items train, the others test; no validation; \
             models never saw a test item",
     reads: &[],
-    assign,
+    assign: Assign::Rows(assign),
 };
 
 fn assign(rows: &SplitRows<'_>, _: &SplitConfig) -> Result<Assignment, FeaturesError> {

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use reco_core::{ItemId, UserId};
 
 use self::lines::{Key, Line, Lines, Place};
-use super::{Assignment, Part, SplitEntry, SplitRow, SplitRows};
+use super::{Assign, Assignment, Part, SplitEntry, SplitRow, SplitRows};
 use crate::catalogue::known;
 use crate::{FeaturesError, SplitConfig};
 
@@ -25,7 +25,7 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
     about: "as the file `split.path` says, row by row: its column `part`, or its column `fold`, \
             of which `split.fold` tests",
     reads: &["path", "fold"],
-    assign,
+    assign: Assign::Rows(assign),
 };
 
 const COLUMNS: &str = "\

@@ -11,14 +11,14 @@ use std::collections::BTreeSet;
 use reco_core::random::keyed_user_hash;
 use reco_core::{ItemIdx, UserId};
 
-use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use super::{Assign, Assignment, Part, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "held-out-items",
     about: "the share of items held out whole: all their ratings test; no validation",
     reads: &["test"],
-    assign,
+    assign: Assign::Rows(assign),
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {

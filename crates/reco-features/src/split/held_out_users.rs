@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use reco_core::random::keyed_user_hash;
 
-use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use super::{Assign, Assignment, Part, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
@@ -21,7 +21,7 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
     about: "the share of users held out whole: `split.fold_in` or `split.given` of their ratings are \
             given at the query, the others test; no validation",
     reads: &["test", "fold_in", "given"],
-    assign,
+    assign: Assign::Rows(assign),
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {

@@ -6,7 +6,7 @@
 //! **Invariant**: at one seed the folds from 0 to `split.folds` - 1 test every row exactly once; their sizes differ by
 //! at most one.
 
-use super::{Assignment, Part, SplitEntry, SplitRows};
+use super::{Assign, Assignment, Part, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
@@ -14,7 +14,7 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
     about: "all ratings in `split.folds` folds by chance, of which `split.fold` tests and the others train; \
             no validation",
     reads: &["fold", "folds"],
-    assign,
+    assign: Assign::Rows(assign),
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {

@@ -5,14 +5,14 @@
 //! **Invariant**: every user with two ratings or more has exactly one test row, the latest (rows of the same second:
 //! the last in the source); with three or more and `validation` above 0, the one before it validates; the rest train.
 
-use super::{Assignment, Sizes, SplitEntry, SplitRows};
+use super::{Assign, Assignment, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "leave-last-out",
     about: "each user's last rating tests and, if there is validation, the one before it validates",
     reads: &["validation"],
-    assign,
+    assign: Assign::Rows(assign),
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {

@@ -53,7 +53,16 @@ pub struct SplitEntry {
     /// `fold`, `folds`, `fold_in`, `given`.
     pub reads: &'static [&'static str],
     /// Says for each row which part it belongs to.
-    pub assign: fn(&SplitRows<'_>, &SplitConfig) -> Result<Assignment, FeaturesError>,
+    pub assign: Assign,
+}
+
+/// How a split says which part each row belongs to.
+#[derive(Clone, Copy, Debug)]
+pub enum Assign {
+    /// By groups of rows, each divided in its order into the shares: the first train, the last test.
+    Groups(fn(&SplitRows<'_>) -> Result<Vec<Vec<usize>>, FeaturesError>),
+    /// By a rule of its own.
+    Rows(fn(&SplitRows<'_>, &SplitConfig) -> Result<Assignment, FeaturesError>),
 }
 
 impl SplitEntry {
@@ -139,7 +148,10 @@ pub fn find_split(kind: &str) -> Result<&'static SplitEntry, FeaturesError> {
 pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
     let entry = find_split(&config.kind)?;
     config.check()?;
-    let mut assignment = (entry.assign)(rows, config)?;
+    let mut assignment = match entry.assign {
+        Assign::Groups(groups) => rows.divided(groups(rows)?, |n| Sizes::of(n, config))?,
+        Assign::Rows(assign) => assign(rows, config)?,
+    };
     let wanted = [
         (Part::Test, "test", true, "raise `split.test`, use more ratings, or choose another `split.kind`"),
         (Part::Train, "train", true, "lower `split.test`, use more ratings, or choose another `split.kind`"),

@@ -6,20 +6,20 @@
 //! **Invariant**: every item's own rows have exactly the sizes of the shares, rounded as for one user in
 //! `per-user-random`; so an item with one rating is in train alone, and every test item has a train row.
 
-use super::{Assignment, Sizes, SplitEntry, SplitRows};
-use crate::{FeaturesError, SplitConfig};
+use super::{Assign, SplitEntry, SplitRows};
+use crate::FeaturesError;
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "per-item-random",
     about: "the shares of each item's ratings, drawn by chance; an item with one rating is in train alone",
     reads: &["validation", "test"],
-    assign,
+    assign: Assign::Groups(by_item),
 };
 
-fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
+fn by_item(rows: &SplitRows<'_>) -> Result<Vec<Vec<usize>>, FeaturesError> {
     let mut by_item: Vec<Vec<usize>> = vec![Vec::new(); rows.items.len()];
     for (at, row) in rows.rows.iter().enumerate() {
         by_item[row.item.index()].push(at);
     }
-    rows.divided(by_item.into_iter().map(|of_item| rows.shuffled(of_item)), |n| Sizes::of(n, config))
+    Ok(by_item.into_iter().map(|of_item| rows.shuffled(of_item)).collect())
 }

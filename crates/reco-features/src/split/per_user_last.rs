@@ -5,17 +5,11 @@
 //! **Invariant**: none of a user's train rows is later than any of their validation rows, nor one of those later than
 //! any of their test rows; rows of the same second keep their source order. Sizes are those of `per-user-random`.
 
-use super::{Assignment, Sizes, SplitEntry, SplitRows};
-use crate::{FeaturesError, SplitConfig};
+use super::{Assign, SplitEntry};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "per-user-last",
     about: "the shares of each user's ratings by time: the first train, the last test",
     reads: &["validation", "test"],
-    assign,
+    assign: Assign::Groups(|rows| rows.by_user().map(|range| rows.by_time("per-user-last", range)).collect()),
 };
-
-fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    let by_user = rows.by_user().map(|range| rows.by_time(ENTRY.name, range)).collect::<Result<Vec<_>, _>>()?;
-    rows.divided(by_user, |n| Sizes::of(n, config))
-}

@@ -6,16 +6,11 @@
 //! get one row instead of none as long as train keeps one (test first). So a user with one rating is in train alone,
 //! and one with two has no validation row.
 
-use super::{Assignment, Sizes, SplitEntry, SplitRows};
-use crate::{FeaturesError, SplitConfig};
+use super::{Assign, SplitEntry};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "per-user-random",
     about: "the shares of each user's ratings, drawn by chance; a user with one rating is in train alone",
     reads: &["validation", "test"],
-    assign,
+    assign: Assign::Groups(|rows| Ok(rows.by_user().map(|range| rows.shuffled(range)).collect())),
 };
-
-fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    rows.divided(rows.by_user().map(|range| rows.shuffled(range)), |n| Sizes::of(n, config))
-}

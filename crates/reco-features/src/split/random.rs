@@ -4,16 +4,11 @@
 //!
 //! **Invariant**: the parts have exactly the sizes of the shares, rounded as for one user in `per-user-random`.
 
-use super::{Assignment, Sizes, SplitEntry, SplitRows};
-use crate::{FeaturesError, SplitConfig};
+use super::{Assign, SplitEntry};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "random",
     about: "rows drawn by chance from all ratings",
     reads: &["validation", "test"],
-    assign,
+    assign: Assign::Groups(|rows| Ok(vec![rows.shuffled(0..rows.rows.len())])),
 };
-
-fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    rows.divided([rows.shuffled(0..rows.rows.len())], |n| Sizes::of(n, config))
-}

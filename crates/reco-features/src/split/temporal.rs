@@ -7,14 +7,14 @@
 //! test row. Rows of the same second are never divided: those of the second at a cut go to the earlier part, so that a
 //! later part may be smaller than its share, and is never larger.
 
-use super::{Assignment, Part, Sizes, SplitEntry, SplitRows};
+use super::{Assign, Assignment, Part, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "temporal",
     about: "one point in time for all: ratings after it test; rows of the second at a cut stay on its earlier side",
     reads: &["validation", "test"],
-    assign,
+    assign: Assign::Rows(assign),
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {

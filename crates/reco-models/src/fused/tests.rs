@@ -16,6 +16,7 @@ use crate::batches::{Columns, shuffled};
 use crate::description::{Sizes, drawn};
 use crate::device::ComputeDevice;
 use crate::fitted::item_features;
+use crate::learner::Pass;
 use crate::modules::Initial;
 use crate::tensors::column;
 use crate::{NETWORKS, OptimizerKind, two_tower};
@@ -57,7 +58,9 @@ impl World {
 
     /// An epoch over the rows in `order`.
     fn epoch(&self, learner: &mut dyn Learner, order: &[u32]) -> (f64, f64) {
-        learner.epoch(&self.data(&Columns::default()), order, self.options.batch_size, &run()).unwrap()
+        let validation = Columns::default();
+        let data = self.data(&validation);
+        learner.epoch(Pass { data: &data, order, batch_size: self.options.batch_size }, &run()).unwrap()
     }
 
     fn init(&self) -> Network {

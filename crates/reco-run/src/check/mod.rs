@@ -22,6 +22,7 @@ mod test_items_only;
 #[cfg(test)]
 mod testing;
 mod tuned_on_test;
+mod untrained_candidates;
 
 use std::path::Path;
 
@@ -45,6 +46,7 @@ pub static CHECKS: &[CheckEntry] = &[
     future_in_train::ENTRY,
     tuned_on_test::ENTRY,
     sampled_candidates::ENTRY,
+    untrained_candidates::ENTRY,
     cold_start::ENTRY,
     early_stopping::ENTRY,
     refit::ENTRY,

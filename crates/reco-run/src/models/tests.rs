@@ -6,6 +6,7 @@
 
 use reco_core::testing::{Feedback, checkerboard};
 use reco_core::{Candidates, DeviceChoice, Profile, Query, Run, Scores, Seen, Silent, Target, Who};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
@@ -103,8 +104,7 @@ fn without_validation_users_ask_what_is_popular_and_are_told_why() {
 
 #[test]
 fn a_visitor_is_answered_by_what_reads_what_they_say() {
-    let all =
-        [("popularity", 0.13), ("baseline", 0.06), ("svd", 0.05), ("clusters", 0.07), ("neural", 0.1), ("auto", 0.1)];
+    let all = [("popularity", 0.13), ("baseline", 0.06), ("svd", 0.05), ("clusters", 0.07), ("neural", 0.1)];
     let all_ranked = ranked(&all.map(|(name, value)| (name, Some(value))));
     let why = "which ranked best on validation of those that follow ratings (ndcg@10 0.0700; next svd 0.0500)";
     assert_eq!(chosen(&all_ranked, RATED), ("clusters".to_owned(), why.to_owned()));
@@ -115,6 +115,14 @@ fn a_visitor_is_answered_by_what_reads_what_they_say() {
     let all = ["random", "popularity", "top-rated", "profile", "content", "hybrid", "auto"];
     assert_eq!([RATED, STATED, SILENT].map(|by| name(&all, by)), ["auto", "profile", "popularity"]);
     assert_eq!(name(&["random", "content", "hybrid"], RATED), "content");
+    // However few the ratings are, and whatever ranked better for users.
+    let with_auto = ranked(&[("popularity", Some(0.13)), ("clusters", Some(0.07)), ("my-auto", Some(0.02))]);
+    let asked = |n_rated, states| chosen(&with_auto, AskedBy::Visitor { n_rated, states });
+    assert_eq!(asked(1, false), ("my-auto".to_owned(), "which takes what does best for as many ratings".to_owned()));
+    assert_eq!(
+        [asked(9, true).0, asked(0, false).0, chosen(&with_auto, AskedBy::Users).0],
+        ["my-auto", "popularity", "popularity"]
+    );
     assert_eq!(name(&["random", "top-rated", "hybrid"], SILENT), "top-rated");
     // Where no model reads what is said, what is popular answers, and never a model that refuses visitors.
     for by in [RATED, STATED] {
@@ -141,9 +149,8 @@ fn a_visitor_is_answered_by_what_reads_what_they_say() {
 fn whose_lists_follow_ratings_is_what_the_registry_says() {
     let board = checkerboard(12, Feedback::Stars);
     let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
-    let follows = |name: &&str| {
-        let entry = approaches().find(|entry| entry.name == *name).unwrap();
-        let fitted = (entry.configure)(&(entry.defaults)()).unwrap().fit(&board.train, &run).unwrap();
+    let follows = |approach: &dyn AnyApproach| {
+        let fitted = approach.fit(&board.train, &run).unwrap();
         let items: Vec<_> = board.train.catalogue.items.indices().collect();
         let list = |first: usize| {
             // Every other item has five stars; one of the others has one, the rest none.
@@ -159,9 +166,17 @@ fn whose_lists_follow_ratings_is_what_the_registry_says() {
         };
         list(0) != list(1)
     };
-    // Chance follows anything, and `auto` follows its parts.
-    let names = approaches().map(|entry| entry.name).filter(|name| ![CHANCE, "auto"].contains(name));
-    assert_eq!(names.filter(follows).collect::<Vec<_>>(), FOLLOW_RATINGS);
+    // Chance follows anything, and `auto` its parts.
+    let entries = approaches().filter(|entry| ![CHANCE, auto::NAME].contains(&entry.name));
+    let defaults = entries.map(|entry| (entry.name, (entry.defaults)()));
+    let lists = json!({ "loss": "softmax", "epochs": 1 });
+    let others = [("profile", json!({ "history": true })), ("neural", lists.clone()), ("collaborative", lists)];
+    for (kind, options) in defaults.chain(others) {
+        let entry = approaches().find(|entry| entry.name == kind).unwrap();
+        let approach = (entry.configure)(&options).unwrap();
+        let answers_visitors = !approach.requires().contains(&Requirement::KnownUsers);
+        assert_eq!(answers_visitors && approach.follows_ratings(), follows(&*approach), "{kind} {options}");
+    }
     for kind in SIMPLE {
         assert!(approaches().any(|entry| entry.name == *kind), "`{kind}` is not in the registry");
     }

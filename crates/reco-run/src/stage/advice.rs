@@ -150,7 +150,7 @@ pub(super) fn someone_new(context: &Context<'_>, dataset: &Dataset, known: &[Ite
     // `--rated` separates items at commas, and an item from its stars at `=`.
     items.retain(|item| known[item.index()].n_people > 0 && is_written(&id(item)) && !id(item).contains([',', '=']));
     items.truncate(LISTS_FOLLOW);
-    if !asked(items.len())?.follows_ratings() {
+    if !asked(items.len())?.follows_ratings {
         let words = "Ask as someone new, of whom nothing is known.".to_owned();
         return asked(0).map(|_| Suggestion { words, command: "reco recommend --new-user".to_owned() });
     }

@@ -156,7 +156,8 @@ fn search_all(context: &Context<'_>, judge: &Judge<'_>, inputs: &Digests) -> Res
     }
     let mut tuned = Vec::new();
     for (configured, space) in &spaces {
-        match search_one(context, judge, configured, space, inputs)? {
+        let folder = folder(context, judge, configured, space, inputs);
+        match search_one(context, judge, configured, space, folder)? {
             Ok(found) => tuned.push(found),
             Err(why) => left_out.push(why),
         }
@@ -176,7 +177,7 @@ fn search_one(
     judge: &Judge<'_>,
     configured: &Configured,
     space: &Space,
-    inputs: &Digests,
+    folder: Folder,
 ) -> Result<Result<Tuned, String>, RunError> {
     let config = &context.experiment.tune;
     let search = Search {
@@ -188,7 +189,6 @@ fn search_one(
         table: table_of(&configured.name),
         lower_is_better: judge.lower_is_better(),
     };
-    let folder = folder(context, judge, configured, space, inputs);
     let (record, why) = Record::open(context, folder, &configured.name, space)?;
     let began = record.seconds();
     let why = why.unwrap_or_else(|| "goes on where it was".to_owned());

@@ -231,23 +231,16 @@ fn genres_of_a_list_are_set_against_those_of_the_user() {
 /// A recommender that scores items for visitors by their history, and refuses known users.
 struct ForVisitors(Told);
 
-impl Recommender for ForVisitors {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Order
-    }
-
+impl EachQuery for ForVisitors {
     fn catalogue(&self) -> &Arc<Catalogue> {
         &self.0.catalogue
     }
 
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.0.catalogue.n_items());
-        for (row, query) in queries.iter().enumerate() {
-            let Who::Visitor { history, .. } = query.who else { return Err(ScoreError::Visitor { approach: "none" }) };
-            // Items that were not given come first, those with the greatest row first.
-            let given = |item: usize| history.iter().any(|(one, _)| one.index() == item);
-            query.candidates.write(out.row_mut(row), |item| if given(item) { -1.0 } else { item as f32 });
-        }
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32]) -> Result<(), ScoreError> {
+        let Who::Visitor { history, .. } = query.who else { return Err(ScoreError::Visitor { approach: "none" }) };
+        // Items that were not given come first, those with the greatest row first.
+        let given = |item: usize| history.iter().any(|(one, _)| one.index() == item);
+        query.candidates.write(scores, |item| if given(item) { -1.0 } else { item as f32 });
         Ok(())
     }
 }

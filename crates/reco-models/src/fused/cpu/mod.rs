@@ -25,7 +25,7 @@ use crate::adam::Adam;
 use crate::arithmetic::Padded;
 use crate::batches::{Columns, Data};
 use crate::description::{Reader, Side};
-use crate::learner::Learner;
+use crate::learner::{Learner, Pass};
 use crate::modules::bias_of;
 use crate::network::Network;
 use crate::options::NetworkOptions;
@@ -110,13 +110,8 @@ impl OnCpu {
         })
     }
 
-    fn epoch_in_pool(
-        &mut self,
-        columns: &Columns,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError> {
+    fn epoch_in_pool(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<(f64, f64), FitError> {
+        let Pass { data, order, batch_size } = pass;
         let arch = arch();
         let (mut error, mut share, mut waiting) = (0.0, 0.0, 0);
         for rows in order.chunks(batch_size) {
@@ -129,7 +124,7 @@ impl OnCpu {
             }
             waiting += rows.len();
             let on_all_cores = self.pace.next();
-            let sums = self.step(arch, columns, rows, on_all_cores);
+            let sums = self.step(arch, data.fit, rows, on_all_cores);
             error += sums[0];
             share += sums[1];
         }
@@ -193,15 +188,9 @@ impl OnCpu {
 }
 
 impl Learner for OnCpu {
-    fn epoch(
-        &mut self,
-        data: &Data<'_>,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError> {
+    fn epoch(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<(f64, f64), FitError> {
         // By a thread of the pool: one from outside would sleep and be woken twice in every step.
-        rayon::scope(|_| self.epoch_in_pool(data.fit, order, batch_size, run))
+        rayon::scope(|_| self.epoch_in_pool(pass, run))
     }
 
     fn network(&mut self) -> Network {

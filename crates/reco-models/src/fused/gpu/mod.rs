@@ -22,7 +22,7 @@ use self::shape::Shape;
 use crate::adam::Adam;
 use crate::batches::Data;
 use crate::description::Side;
-use crate::learner::Learner;
+use crate::learner::{Learner, Pass};
 use crate::modules::bias_of;
 use crate::network::Network;
 use crate::options::NetworkOptions;
@@ -273,13 +273,8 @@ impl OnGpu {
 }
 
 impl Learner for OnGpu {
-    fn epoch(
-        &mut self,
-        data: &Data<'_>,
-        order: &[u32],
-        batch_size: usize,
-        run: &Run<'_>,
-    ) -> Result<(f64, f64), FitError> {
+    fn epoch(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<(f64, f64), FitError> {
+        let Pass { data, order, batch_size } = pass;
         let mut losses = Vec::new();
         for part in order.chunks(batch_size * (PART / batch_size).max(1)) {
             let plan = Plan::new(&mut self.rows, data.fit, part, batch_size, self.step, &self.adam);
