@@ -13,6 +13,7 @@
 
 mod gibbs;
 mod model;
+mod moments;
 mod ordinal;
 mod side;
 mod tables;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use self::model::BayesianFmModel;
 
 use self::gibbs::{Output, Settings};
+use self::moments::Moments;
 use self::side::Block;
 use self::tables::{Shape, Tables};
 use crate::baseline::not_negative;
@@ -60,6 +62,10 @@ pub struct BayesianFm {
     pub init_std: f32,
     /// What a rating is to the model.
     pub output: RatingModel,
+    /// Whether a rating's time is read: its week, the user's day, the place in that day's session, and the age of the
+    /// item. What is asked for without a time is predicted for the average moment of the user's own ratings. An
+    /// evaluation gives times only where `[evaluate] row_times` grants them, and for stars alone.
+    pub reads_time: bool,
 }
 
 /// What a rating is to the model.
@@ -85,6 +91,7 @@ impl Default for BayesianFm {
             samples: number(120),
             init_std: 0.1,
             output: RatingModel::OrderedProbit,
+            reads_time: false,
         }
     }
 }
@@ -132,14 +139,16 @@ impl Approach for BayesianFm {
     }
 
     fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
-        let (shape, tables) = Tables::load(weights, catalogue)?;
+        let moments = self.reads_time.then(|| Moments::load(weights, catalogue)).transpose()?;
+        let n_moments = moments.as_ref().map_or(0, |moments| moments.sizes().iter().sum());
+        let (shape, tables) = Tables::load(weights, n_moments, catalogue)?;
         let Settings { n_factors, n_chains, n_kept, .. } = self.settings();
         if (shape.embedding_size, shape.n_samples) != (n_factors, n_chains * n_kept) {
             let (size, n) = (shape.embedding_size, shape.n_samples);
             let reason = format!("its `{n}` samples of `{size}` factors are those of other options");
             return Err(LoadError::Weights { reason });
         }
-        Ok(Box::new(BayesianFmModel::new(shape, tables, catalogue)))
+        Ok(Box::new(BayesianFmModel::new(shape, tables, moments, catalogue)))
     }
 }
 
@@ -157,10 +166,16 @@ impl BayesianFm {
             RatingModel::OrderedProbit => levels(&stars, run),
         };
         let settings = self.settings();
-        let samples = gibbs::samples(&stars, [&users, &items], &output, settings, run.seed, NAME, run.progress)?;
+        let (moments, groups) = self.reads_time.then(|| Moments::of(train)).unzip();
+        let groups = groups.unwrap_or_default();
+        let blocks = [&users, &items];
+        let mut samples = gibbs::samples(&stars, blocks, &groups, &output, settings, run.seed, NAME, run.progress)?;
+        if let Some(moments) = &moments {
+            samples.iter_mut().for_each(|sample| moments.settle(sample, &stars, &groups));
+        }
         let shape = Shape { embedding_size: settings.n_factors, n_samples: samples.len(), levels };
         let tables = Tables::of(&samples, &shape, catalogue).ok_or(ClassicError::TooLarge { approach: NAME })?;
-        Ok(BayesianFmModel::new(shape, tables, catalogue))
+        Ok(BayesianFmModel::new(shape, tables, moments, catalogue))
     }
 }
 
