@@ -6,7 +6,9 @@
 //! samples' expectations. Since the columns of a row add up, a sample is a bias and `embedding_size` factors for each
 //! user and item, as in matrix factorisation.
 //!
-//! Does not know contexts or times. Someone new is a row of what they say of themselves and have rated; the weights of
+//! With `reads_time` a rating has columns of its moment besides, without factors (`moments.rs`).
+//!
+//! Does not know contexts. Someone new is a row of what they say of themselves and have rated; the weights of
 //! their own column are what their stars say, for each sample.
 //!
 //! **Invariant**: whoever has no training rows has the mean column of all; the number of threads changes no bit.
@@ -127,6 +129,9 @@ impl Approach for BayesianFm {
         let kept = catalogue.n_users() + 2 * catalogue.n_items() + n_features;
         let need = Need::default().and("samples as drawn", &[drawn, width, n], 8);
         let need = need.and("samples as kept", &[kept, width, n], 4);
+        // Of each user a day and all others, and mostly more; ratings say how many.
+        let days = if self.reads_time { 2 * catalogue.n_users() } else { 0 };
+        let need = need.and("moments as kept", &[days, n], 12);
         need.lowered_by("samples").lowered_by("embedding_size")
     }
 
@@ -166,6 +171,9 @@ impl BayesianFm {
             RatingModel::OrderedProbit => levels(&stars, run),
         };
         let settings = self.settings();
+        if self.reads_time && train.fit.timestamps().iter().all(Option::is_none) {
+            run.progress.note(&format!("`{NAME}`: no training row has a time, so that `reads_time` reads nothing"));
+        }
         let (moments, groups) = self.reads_time.then(|| Moments::of(train)).unzip();
         let groups = groups.unwrap_or_default();
         let blocks = [&users, &items];
@@ -238,6 +246,47 @@ mod tests {
             assert!(near(&ann, &visitor, 0.6), "{output}: {ann:?} {visitor:?}");
             assert!(ann[2] > ann[0] && visitor[2] > visitor[0], "{output}: {ann:?} {visitor:?}");
         }
+    }
+
+    #[test]
+    fn times_that_are_read_change_stars_and_nothing_without_them() {
+        // Stars fall from the first week to the second.
+        let catalogue = Arc::new(reco_core::testing::catalogue(12, 12));
+        let mut fit = reco_core::Interactions::builder(0);
+        for (user, item) in (0..12).flat_map(|user| (0..12).map(move |item| (user, item))) {
+            let (late, day) = ((user + item) % 2, i64::from((user * 5 + item * 3) % 3) * 86_400);
+            let rating = catalogue.scale.rating([4.0, 2.0][late as usize]).unwrap();
+            let (user, item) = (catalogue.users.at(user as usize).unwrap(), catalogue.items.at(item as usize).unwrap());
+            let target = catalogue.scaling.target(item, rating);
+            let timestamp = Some(day + 604_800 * i64::from(late));
+            fit.push(reco_core::Interaction { user, item, rating: Some(rating), target, timestamp, context: &[] });
+        }
+        let train = Train { catalogue: Arc::clone(&catalogue), fit: fit.finish(), validation: None };
+        let options = json!({ "reads_time": true, "epochs": 20, "samples": 20 });
+        let fitted = tests::fit(&ENTRY, &options, &train);
+        let items: Vec<_> = catalogue.items.indices().take(4).collect();
+        let query = reco_core::Query { candidates: reco_core::Candidates::These(&items), ..tests::query(&*fitted, 0) };
+        let at = |fitted: &dyn Fitted, times: [Option<i64>; 4]| {
+            let mut scores = reco_core::Scores::new();
+            fitted.score_at(&[query], &[&times], &mut scores).unwrap();
+            scores.row(0).to_vec()
+        };
+        let found = at(&*fitted, [Some(0), Some(604_800), Some(86_400), None]);
+        assert!(found[0] > 3.5 && found[1] < 2.5 && found[2] > 3.5, "{found:?}");
+        // The average moment of the user's own ratings lies between.
+        let untimed = scores_of(&*fitted, 0);
+        assert_eq!(at(&*fitted, [None; 4]), untimed[..4]);
+        assert!(found[3] == untimed[3] && (untimed[3] - 3.0).abs() < 0.6, "{untimed:?}");
+        assert!(fitted.reads_time() && !fit_plain(&train).reads_time());
+        let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
+        let approach = (ENTRY.configure)(&options).unwrap();
+        let loaded = approach.load(fitted.save().unwrap(), &catalogue, &run).unwrap();
+        let times = [Some(5), None, Some(700_000), Some(i64::MAX)];
+        assert_eq!(at(&*loaded, times), at(&*fitted, times));
+    }
+
+    fn fit_plain(train: &Train) -> Box<dyn Fitted> {
+        tests::fit(&ENTRY, &json!({ "epochs": 1, "burn_in": 0, "samples": 1 }), train)
     }
 
     #[test]

@@ -160,7 +160,8 @@ pub(crate) fn evaluate_in_tiles(
         recommender.score(&queries, &mut scores)?;
         if row_times {
             let asked = queries.iter().zip(test_users);
-            let of_rows = asked.map(|(query, test_user)| Query { candidates: Candidates::These(test_user.rows().items()), ..*query });
+            let of_rows = asked
+                .map(|(query, test_user)| Query { candidates: Candidates::These(test_user.rows().items()), ..*query });
             let of_rows: Vec<Query<'_>> = of_rows.collect();
             let times: Vec<_> = test_users.iter().map(|test_user| test_user.rows().timestamps()).collect();
             recommender.score_at(&of_rows, &times, &mut timed)?;

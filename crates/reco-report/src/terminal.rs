@@ -127,8 +127,13 @@ mod tests {
         assert!(remarks(&results).is_empty());
         results.approaches.iter_mut().skip(1).for_each(|approach| approach.row_times = true);
         let text = terminal_table(&results);
-        assert!(text.ends_with("\nneural, hybrid: told the time of each test row, which nobody knows before the \
-                                rating: errors only, not lists\n"), "{text}");
+        assert!(
+            text.ends_with(
+                "\nneural, hybrid: told the time of each test row, which nobody knows before the \
+                                rating: errors only, not lists\n"
+            ),
+            "{text}"
+        );
         assert!(results.to_json().unwrap().contains("\"row_times\": true"));
     }
 

@@ -374,7 +374,9 @@ mod tests {
         let train = checkerboard(16, Feedback::Stars).train;
         let fitted = Blend::new(&options).unwrap().fit(&train, &RUN).unwrap();
         assert_eq!(fitted.score_kind(), ScoreKind::Stars);
-        let Mix::Stars { untimed, timed } = lesson(&options, &train, |lesson| lesson.stars(false)) else { panic!("stars") };
+        let Mix::Stars { untimed, timed } = lesson(&options, &train, |lesson| lesson.stars(false)) else {
+            panic!("stars")
+        };
         // The baseline knows no taste.
         let weights = untimed.weights;
         assert!(weights[0] > 0.7 && weights[1] < 0.3 && timed.is_none(), "{weights:?}");

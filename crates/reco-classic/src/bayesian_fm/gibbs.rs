@@ -340,8 +340,8 @@ impl<'a> Chain<'a> {
 mod tests {
     use super::super::side::{Prior, sums_of_pairs};
     use super::*;
-    use crate::rating_matrix::tests::three_users;
     use crate::rating_matrix::Entry;
+    use crate::rating_matrix::tests::three_users;
     use reco_core::Silent;
 
     const SETTINGS: Settings = Settings { n_factors: 3, init_std: 0.5, burn_in: 2, epochs: 5, n_chains: 2, n_kept: 3 };
@@ -398,9 +398,18 @@ mod tests {
     fn what_is_kept_for_rows_is_what_the_definition_says() {
         let (stars, blocks) = world();
         let output = Output::Gaussian;
-        let mut chain = chain(&stars, &blocks, &output);
+        // Nine ratings in columns 0 and 1, and none in column 2.
+        let ids = (0..3).map(|row| vec![Entry { row, value: 1.0 }]).collect::<RatingMatrix>();
+        let of_ratings = vec![0, 1, 0, 0, 1, 1, 0, 1, 1];
+        let groups = [MomentGroup { block: Block { n_rows: 3, groups: vec![ids] }, of_ratings }];
+        let [users, items] = &blocks;
+        let mut chain = Chain::new(&stars, [users, items], &groups, &output, SETTINGS, Draws::new(1, 0, 0));
         for _ in 0..4 {
             assert!(chain.epoch());
+            let (moments, of_ratings) = &chain.moments[0];
+            let mean = moments.groups[0].priors[0].mean;
+            assert!(moments.own[0] != moments.own[1] && (moments.own[2] - mean).abs() < 1e-9);
+            let added: Vec<f64> = of_ratings.iter().map(|column| moments.own[*column as usize]).collect();
             // What the last sweep moved is not in the errors yet.
             let last = chain.users.factors.last().unwrap().clone();
             let mut errors = chain.errors.clone();
@@ -410,9 +419,10 @@ mod tests {
                 *error -= own + grown * last[user];
             }
             chain.expect();
-            for ((error, expected), (user, entry)) in errors.iter().zip(&chain.errors).zip(pairs()) {
+            let found = errors.iter().zip(&chain.errors).zip(added);
+            for (((error, expected), added), (user, entry)) in found.zip(pairs()) {
                 let row = [row_of(&chain.users, user), row_of(&chain.items, entry.index())].concat();
-                let defined = machine(chain.intercept, &row);
+                let defined = machine(chain.intercept, &row) + added;
                 assert!((expected - defined).abs() < 1e-9, "{expected} {defined}");
                 assert!((error + expected - f64::from(entry.value)).abs() < 1e-9, "{error} {expected}");
             }

@@ -194,3 +194,55 @@ impl Moments {
         Ok(Self { spans: Spans::of(&times), times, firsts })
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::rating_matrix::tests::three_users;
+    use reco_core::{Interaction, Interactions};
+
+    /// Ann rated at noon of day 0, a minute later and nine days later; Bob within 4 minutes of day 1; Cem's first rating
+    /// has no time, the second is of day 0.
+    pub(in super::super) fn in_time() -> Train {
+        let (_, train) = three_users();
+        let noon = DAY / 2;
+        let days = [0, 1].map(|day| day * DAY + noon);
+        let ann = [days[0], days[0] + 60, days[0] + 9 * DAY].map(Some);
+        let bob = [0, 1, 2, 3].map(|minute| Some(days[1] + 60 * minute));
+        let times: Vec<Option<i64>> = ann.into_iter().chain(bob).chain([None, Some(days[0])]).collect();
+        let mut fit = Interactions::builder(0);
+        train.fit.iter().zip(times).for_each(|(row, timestamp)| fit.push(Interaction { timestamp, ..row }));
+        Train { fit: fit.finish(), ..train }
+    }
+
+    #[test]
+    fn columns_of_moments_by_hand() {
+        let (moments, groups) = Moments::of(&in_time());
+        // Two weeks, since the first day of 1970 was a Thursday and weeks begin on Thursdays; days of Ann, Bob, Cem, Dan.
+        assert_eq!(moments.sizes(), [3, 3 + 2 + 2 + 1, 66, 66]);
+        let of = |group: usize| groups[group].of_ratings.clone();
+        assert_eq!(of(0), [0, 0, 1, 0, 0, 0, 0, 2, 0]);
+        assert_eq!(of(1), [0, 0, 1, 3, 3, 3, 3, 6, 5]);
+        // None before, one before; Bob's second and third have 1 and 2 before, his fourth 3.
+        assert_eq!(of(2), [0, 1, 0, 0, 1, 1, 2, 65, 0]);
+        // Ann's third is the second of its item; Bob was a week before her there.
+        assert_eq!(of(3), [0, 0, 1, 0, 0, 0, 0, 65, 0]);
+        // A day and a week that nobody rated in, an item that nobody has, and long before all.
+        assert_eq!(moments.columns(0, 4, Some(100 * DAY)), [2, 2, 0, 65]);
+        assert_eq!(moments.columns(0, 0, Some(i64::MIN)), [2, 2, 0, 0]);
+        assert_eq!(moments.rows(3, 0, 0), [0, 3 + 7, 3 + 8, 3 + 8 + 66]);
+    }
+
+    #[test]
+    fn it_is_read_back_and_refuses_what_cannot_be() {
+        let train = in_time();
+        let (moments, _) = Moments::of(&train);
+        let weights = || moments.save(Weights::new("x", &train.catalogue));
+        assert_eq!(Moments::load(&mut weights(), &train.catalogue).unwrap(), moments);
+        let mut other = moments.clone();
+        other.times[0].reverse();
+        let mut weights = other.save(Weights::new("x", &train.catalogue));
+        let error = Moments::load(&mut weights, &train.catalogue).unwrap_err().to_string();
+        assert!(error.contains("its seconds of a user do not ascend"), "{error}");
+    }
+}

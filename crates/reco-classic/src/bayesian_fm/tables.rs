@@ -12,8 +12,7 @@ use super::gibbs::Sample;
 use super::side::Prior;
 
 /// The tensors of the tables, in the order of [`Tables::all`].
-const NAMES: [&str; 7] =
-    ["users", "items", "items.history", "users.features", "users.prior", "common", MOMENTS];
+const NAMES: [&str; 7] = ["users", "items", "items.history", "users.features", "users.prior", "common", MOMENTS];
 const MOMENTS: &str = "moments";
 
 /// No number is larger, so that sums of products are finite.
@@ -111,7 +110,8 @@ impl Tables {
         let sizes = Self::sizes(&shape, n_moments, catalogue).filter(|_| shape.n_samples > 0);
         let sizes = sizes.ok_or_else(|| refuse("its `shape` has no samples, or too many"))?;
         let tables = NAMES.into_iter().zip(sizes).map(|(name, (rows, columns))| {
-            let numbers = if rows == 0 && name == MOMENTS { Vec::new() } else { weights.take(name, &[rows, columns])? };
+            let numbers =
+                if rows == 0 && name == MOMENTS { Vec::new() } else { weights.take(name, &[rows, columns])? };
             let numbers = Matrix::new(rows, columns, numbers);
             Ok(numbers.expect("a tensor has the shape that was asked for"))
         });

@@ -97,7 +97,8 @@ impl Lesson<'_> {
                 })
                 .collect();
             let untimed = stars_of(parts, &queries, None).map_err(failed)?;
-            let at_times = if reads_time { stars_of(parts, &queries, Some(&times)).map_err(failed)? } else { Vec::new() };
+            let at_times =
+                if reads_time { stars_of(parts, &queries, Some(&times)).map_err(failed)? } else { Vec::new() };
             for (at, (_, own)) in asked.iter().enumerate() {
                 for (place, row) in own.iter().enumerate() {
                     let Some(rating) = fit.ratings()[*row] else { continue };
@@ -252,7 +253,9 @@ impl Mix {
     /// Adds itself to `weights`: `parts.weight`, and trees or `parts.added`.
     pub(super) fn save(&self, to: Weights) -> Weights {
         match self {
-            Self::Lists { weights, trees } => trees.save(to.with(UNTIMED[0], &[weights.len()], weights.iter().copied())),
+            Self::Lists { weights, trees } => {
+                trees.save(to.with(UNTIMED[0], &[weights.len()], weights.iter().copied()))
+            }
             Self::Stars { untimed, timed } => {
                 let to = untimed.save(UNTIMED, to);
                 timed.iter().fold(to, |to, timed| timed.save(TIMED, to))
