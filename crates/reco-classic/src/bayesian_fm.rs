@@ -177,7 +177,7 @@ impl BayesianFm {
         let (moments, groups) = self.reads_time.then(|| Moments::of(train)).unzip();
         let groups = groups.unwrap_or_default();
         let blocks = [&users, &items];
-        let mut samples = gibbs::samples(&stars, blocks, &groups, &output, settings, run.seed, NAME, run.progress)?;
+        let mut samples = gibbs::samples(&stars, blocks, &groups, &output, settings, NAME, run)?;
         if let Some(moments) = &moments {
             samples.iter_mut().for_each(|sample| moments.settle(sample, &stars, &groups));
         }

@@ -13,7 +13,7 @@
 //! threads changes no bit. A column without ratings has the mean of its group.
 
 use reco_core::random::Draws;
-use reco_core::{FitError, Progress, parallel};
+use reco_core::{FitError, Progress, Run, parallel};
 
 use super::ordinal::Cutpoints;
 use super::side::{Block, Side, SideSample};
@@ -82,9 +82,8 @@ pub(super) fn samples(
     moments: &[MomentGroup],
     output: &Output,
     settings: Settings,
-    seed: u64,
     approach: &'static str,
-    progress: &dyn Progress,
+    &Run { seed, progress, .. }: &Run<'_>,
 ) -> Result<Vec<Sample>, FitError> {
     let epochs = settings.burn_in.saturating_add(settings.epochs).saturating_mul(settings.n_chains);
     progress.begin(approach, epochs, stars.len());
@@ -342,7 +341,9 @@ mod tests {
     use super::*;
     use crate::rating_matrix::Entry;
     use crate::rating_matrix::tests::three_users;
-    use reco_core::Silent;
+    use reco_core::{DeviceChoice, Silent};
+
+    const RUN: Run<'_> = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
 
     const SETTINGS: Settings = Settings { n_factors: 3, init_std: 0.5, burn_in: 2, epochs: 5, n_chains: 2, n_kept: 3 };
 
@@ -501,7 +502,7 @@ mod tests {
         let (stars, blocks) = world();
         let of_ratings: Vec<u8> = stars.by_user.iter().flat_map(|(_, list)| list).map(|e| e.value as u8 - 1).collect();
         for output in [Output::Gaussian, Output::Levels { of_ratings, n: 5 }] {
-            let draw = || samples(&stars, [&blocks[0], &blocks[1]], &[], &output, SETTINGS, 1, "x", &Silent).unwrap();
+            let draw = || samples(&stars, [&blocks[0], &blocks[1]], &[], &output, SETTINGS, "x", &RUN).unwrap();
             let found = draw();
             assert_eq!(found.len(), 6);
             let intercepts: Vec<f64> = found.iter().map(|sample| sample.users.rows[0][0]).collect();

@@ -93,7 +93,7 @@ impl Moments {
         }
         times.iter_mut().for_each(|own| own.sort_unstable());
         let moments = Self { spans: Spans::of(&times), times, firsts };
-        let mut columns = vec![Vec::with_capacity(kept.len()); N_GROUPS];
+        let mut columns = vec![Vec::new(); N_GROUPS];
         for row in kept {
             let (user, item) = pair(row);
             let of = moments.columns(user.index(), item.index(), rows.timestamps()[row]);
@@ -201,8 +201,8 @@ pub(super) mod tests {
     use crate::rating_matrix::tests::three_users;
     use reco_core::{Interaction, Interactions};
 
-    /// Ann rated at noon of day 0, a minute later and nine days later; Bob within 4 minutes of day 1; Cem's first rating
-    /// has no time, the second is of day 0.
+    /// Ann rated at noon of day 0, a minute later and nine days later; Bob within 4 minutes of day 1; Cem's first
+    /// rating has no time, the second is of day 0.
     pub(in super::super) fn in_time() -> Train {
         let (_, train) = three_users();
         let noon = DAY / 2;
@@ -218,7 +218,7 @@ pub(super) mod tests {
     #[test]
     fn columns_of_moments_by_hand() {
         let (moments, groups) = Moments::of(&in_time());
-        // Two weeks, since the first day of 1970 was a Thursday and weeks begin on Thursdays; days of Ann, Bob, Cem, Dan.
+        // Two weeks, which begin on Thursdays as 1970 did; days of Ann, Bob, Cem, Dan.
         assert_eq!(moments.sizes(), [3, 3 + 2 + 2 + 1, 66, 66]);
         let of = |group: usize| groups[group].of_ratings.clone();
         assert_eq!(of(0), [0, 0, 1, 0, 0, 0, 0, 2, 0]);
