@@ -6,13 +6,16 @@
 //! samples' expectations. Since the columns of a row add up, a sample is a bias and `embedding_size` factors for each
 //! user and item, as in matrix factorisation.
 //!
-//! Does not know contexts or times. Someone new is a row of what they say of themselves and have rated; the weights of
+//! With `reads_time` a rating has columns of its moment besides, without factors (`moments.rs`).
+//!
+//! Does not know contexts. Someone new is a row of what they say of themselves and have rated; the weights of
 //! their own column are what their stars say, for each sample.
 //!
 //! **Invariant**: whoever has no training rows has the mean column of all; the number of threads changes no bit.
 
 mod gibbs;
 mod model;
+mod moments;
 mod ordinal;
 mod side;
 mod tables;
@@ -29,6 +32,7 @@ use serde::{Deserialize, Serialize};
 pub use self::model::BayesianFmModel;
 
 use self::gibbs::{Output, Settings};
+use self::moments::Moments;
 use self::side::Block;
 use self::tables::{Shape, Tables};
 use crate::baseline::not_negative;
@@ -60,6 +64,10 @@ pub struct BayesianFm {
     pub init_std: f32,
     /// What a rating is to the model.
     pub output: RatingModel,
+    /// Whether a rating's time is read: its week, the user's day, the place in that day's session, and the age of the
+    /// item. What is asked for without a time is predicted for the average moment of the user's own ratings. An
+    /// evaluation gives times only where `[evaluate] row_times` grants them, and for stars alone.
+    pub reads_time: bool,
 }
 
 /// What a rating is to the model.
@@ -85,6 +93,7 @@ impl Default for BayesianFm {
             samples: number(120),
             init_std: 0.1,
             output: RatingModel::OrderedProbit,
+            reads_time: false,
         }
     }
 }
@@ -120,6 +129,9 @@ impl Approach for BayesianFm {
         let kept = catalogue.n_users() + 2 * catalogue.n_items() + n_features;
         let need = Need::default().and("samples as drawn", &[drawn, width, n], 8);
         let need = need.and("samples as kept", &[kept, width, n], 4);
+        // Of each user a day and all others, and mostly more; ratings say how many.
+        let days = if self.reads_time { 2 * catalogue.n_users() } else { 0 };
+        let need = need.and("moments as kept", &[days, n], 12);
         need.lowered_by("samples").lowered_by("embedding_size")
     }
 
@@ -132,14 +144,16 @@ impl Approach for BayesianFm {
     }
 
     fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
-        let (shape, tables) = Tables::load(weights, catalogue)?;
+        let moments = self.reads_time.then(|| Moments::load(weights, catalogue)).transpose()?;
+        let n_moments = moments.as_ref().map_or(0, |moments| moments.sizes().iter().sum());
+        let (shape, tables) = Tables::load(weights, n_moments, catalogue)?;
         let Settings { n_factors, n_chains, n_kept, .. } = self.settings();
         if (shape.embedding_size, shape.n_samples) != (n_factors, n_chains * n_kept) {
             let (size, n) = (shape.embedding_size, shape.n_samples);
             let reason = format!("its `{n}` samples of `{size}` factors are those of other options");
             return Err(LoadError::Weights { reason });
         }
-        Ok(Box::new(BayesianFmModel::new(shape, tables, catalogue)))
+        Ok(Box::new(BayesianFmModel::new(shape, tables, moments, catalogue)))
     }
 }
 
@@ -157,10 +171,19 @@ impl BayesianFm {
             RatingModel::OrderedProbit => levels(&stars, run),
         };
         let settings = self.settings();
-        let samples = gibbs::samples(&stars, [&users, &items], &output, settings, run.seed, NAME, run.progress)?;
+        if self.reads_time && train.fit.timestamps().iter().all(Option::is_none) {
+            run.progress.note(&format!("`{NAME}`: no training row has a time, so that `reads_time` reads nothing"));
+        }
+        let (moments, groups) = self.reads_time.then(|| Moments::of(train)).unzip();
+        let groups = groups.unwrap_or_default();
+        let blocks = [&users, &items];
+        let mut samples = gibbs::samples(&stars, blocks, &groups, &output, settings, NAME, run)?;
+        if let Some(moments) = &moments {
+            samples.iter_mut().for_each(|sample| moments.settle(sample, &stars, &groups));
+        }
         let shape = Shape { embedding_size: settings.n_factors, n_samples: samples.len(), levels };
         let tables = Tables::of(&samples, &shape, catalogue).ok_or(ClassicError::TooLarge { approach: NAME })?;
-        Ok(BayesianFmModel::new(shape, tables, catalogue))
+        Ok(BayesianFmModel::new(shape, tables, moments, catalogue))
     }
 }
 
@@ -223,6 +246,47 @@ mod tests {
             assert!(near(&ann, &visitor, 0.6), "{output}: {ann:?} {visitor:?}");
             assert!(ann[2] > ann[0] && visitor[2] > visitor[0], "{output}: {ann:?} {visitor:?}");
         }
+    }
+
+    #[test]
+    fn times_that_are_read_change_stars_and_nothing_without_them() {
+        // Stars fall from the first week to the second.
+        let catalogue = Arc::new(reco_core::testing::catalogue(12, 12));
+        let mut fit = reco_core::Interactions::builder(0);
+        for (user, item) in (0..12).flat_map(|user| (0..12).map(move |item| (user, item))) {
+            let (late, day) = ((user + item) % 2, i64::from((user * 5 + item * 3) % 3) * 86_400);
+            let rating = catalogue.scale.rating([4.0, 2.0][late as usize]).unwrap();
+            let (user, item) = (catalogue.users.at(user as usize).unwrap(), catalogue.items.at(item as usize).unwrap());
+            let target = catalogue.scaling.target(item, rating);
+            let timestamp = Some(day + 604_800 * i64::from(late));
+            fit.push(reco_core::Interaction { user, item, rating: Some(rating), target, timestamp, context: &[] });
+        }
+        let train = Train { catalogue: Arc::clone(&catalogue), fit: fit.finish(), validation: None };
+        let options = json!({ "reads_time": true, "epochs": 20, "samples": 20 });
+        let fitted = tests::fit(&ENTRY, &options, &train);
+        let items: Vec<_> = catalogue.items.indices().take(4).collect();
+        let query = reco_core::Query { candidates: reco_core::Candidates::These(&items), ..tests::query(&*fitted, 0) };
+        let at = |fitted: &dyn Fitted, times: [Option<i64>; 4]| {
+            let mut scores = reco_core::Scores::new();
+            fitted.score_at(&[query], &[&times], &mut scores).unwrap();
+            scores.row(0).to_vec()
+        };
+        let found = at(&*fitted, [Some(0), Some(604_800), Some(86_400), None]);
+        assert!(found[0] > 3.5 && found[1] < 2.5 && found[2] > 3.5, "{found:?}");
+        // The average moment of the user's own ratings lies between.
+        let untimed = scores_of(&*fitted, 0);
+        assert_eq!(at(&*fitted, [None; 4]), untimed[..4]);
+        assert!(found[3] == untimed[3] && (untimed[3] - 3.0).abs() < 0.6, "{untimed:?}");
+        assert!(fitted.reads_time() && !fit_plain(&train).reads_time());
+        let run = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
+        let approach = (ENTRY.configure)(&options).unwrap();
+        let loaded = approach.load(fitted.save().unwrap(), &catalogue, &run).unwrap();
+        let times = [Some(5), None, Some(700_000), Some(i64::MAX)];
+        assert_eq!(at(&*loaded, times), at(&*fitted, times));
+    }
+
+    fn fit_plain(train: &Train) -> Box<dyn Fitted> {
+        tests::fit(&ENTRY, &json!({ "epochs": 1, "burn_in": 0, "samples": 1 }), train)
     }
 
     #[test]

@@ -14,15 +14,14 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
     Approach, Candidates, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Progress, Query,
-    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, parallel,
+    Requirement, Run, Train, Weights, parallel,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Biases;
 use crate::error::Interrupted;
-use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, mean};
-use crate::rating_matrix::{Asker, Entry, Stars};
-use crate::terms::{self, part};
+use crate::neighbours::{Knn, Model, Neighbour, Neighbourhood, Ratings, Start, Sum, Variant, mean};
+use crate::rating_matrix::{Asker, Entry};
+use crate::terms::part;
 
 const NAME: &str = "item-knn";
 
@@ -54,26 +53,21 @@ impl Approach for ItemKnn {
     }
 
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
-        let stars = Stars::new(train, NAME)?;
-        Ok(Box::new(Model::new(self.0, stars, &train.catalogue, run.progress)?))
+        Model::<Items>::learn(self.0, train, run)
     }
 
     fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
-        let stars = Stars::load(weights, catalogue)?;
-        Ok(Box::new(Model::new(self.0, stars, catalogue, run.progress)?))
+        Model::<Items>::load(self.0, weights, catalogue, run)
     }
 }
 
 /// The ratings, and what follows from them.
-struct Model {
-    options: Knn,
-    stars: Stars,
-    biases: Option<Biases>,
+struct Items {
+    ratings: Ratings,
     /// The mean of each item's ratings.
     means: Vec<f64>,
     /// For each item the others with a similarity above 0, in catalogue order.
     similarities: Vec<Vec<Entry>>,
-    catalogue: Arc<Catalogue>,
 }
 
 /// The asker, with all that predictions need.
@@ -107,61 +101,20 @@ struct Scratch {
     selected: Vec<u32>,
 }
 
-impl Model {
-    fn new(
-        options: Knn,
-        stars: Stars,
-        catalogue: &Arc<Catalogue>,
-        progress: &dyn Progress,
-    ) -> Result<Self, Interrupted> {
-        let biases = options.biases(&stars, progress)?;
-        let means = stars.by_item.iter().map(|(_, list)| mean(list)).collect();
-        let n_items = catalogue.n_items();
-        let mut similarities = vec![Vec::new(); n_items];
-        let residuals = biases.as_ref().filter(|_| options.compares_residuals()).map(|biases| {
-            let left = |user: usize, item: usize, entry: Entry| {
-                f64::from(entry.value) - biases.expected(biases.users[user], item)
-            };
-            let by_user = stars.by_user.map(|user, entry| left(user, entry.index(), entry));
-            (stars.by_item.map(|item, entry| left(entry.index(), item, entry)), by_user)
-        });
-        let (by_item, by_user) = residuals.as_ref().map_or((&stars.by_item, &stars.by_user), |(a, b)| (a, b));
-        parallel::each(
-            similarities.iter_mut().enumerate().collect(),
-            || vec![0.0; n_items],
-            |row, (item, alike)| {
-                if !progress.interrupted() {
-                    options.measure().row(by_item.of(item), by_user, row);
-                    row[item] = 0.0;
-                    let entries = (0..).zip(row.iter()).filter(|(_, similarity)| **similarity > 0.0);
-                    alike.reserve_exact(entries.clone().count());
-                    alike.extend(entries.map(|(row, value)| Entry { row, value: *value }));
-                }
-            },
-        );
-        Interrupted::ask(progress)?;
-        Ok(Self { options, biases, means, similarities, stars, catalogue: Arc::clone(catalogue) })
-    }
-
+impl Items {
     fn asked(&self, query: &Query<'_>) -> Asked<'_> {
-        let asker = self.stars.asker(&query.who, &self.catalogue);
-        let bias = self.options.bias(self.biases.as_ref(), &asker);
-        let expected = |entry: &Entry| match self.options.variant {
+        let (asker, bias) = self.ratings.asker(query);
+        let expected = |entry: &Entry| match self.ratings.options.variant {
             Variant::Basic => 0.0,
             Variant::WithMeans => self.means[entry.index()],
-            Variant::WithBaseline => self.baseline(bias, entry.index()),
+            Variant::WithBaseline => self.ratings.baseline(bias, entry.index()),
         };
         let deviation = asker.rated.iter().map(|entry| (f64::from(entry.value) - expected(entry)) as f32).collect();
         Asked { asker, bias, deviation }
     }
 
-    fn baseline(&self, user_bias: f64, item: usize) -> f64 {
-        self.biases.as_ref().map_or(0.0, |biases| biases.expected(user_bias, item))
-    }
-
     fn start(&self, asked: &Asked<'_>, item: usize) -> Start {
-        let known = !asked.asker.rated.is_empty() && !self.stars.by_item.of(item).is_empty();
-        self.options.start(known, || self.means[item], || self.baseline(asked.bias, item))
+        self.ratings.start(&asked.asker, asked.bias, item, self.means[item])
     }
 
     /// The ratings of the asker whose items are like `item`, in the asker's order.
@@ -176,7 +129,7 @@ impl Model {
 
     /// Calls `take` with the k nearest of `own`, in their order: the position among the asker's, and the similarity.
     fn nearest(&self, own: &[Own], selected: &mut Vec<u32>, mut take: impl FnMut(usize, f32)) {
-        let k = self.options.k.get();
+        let k = self.ratings.options.k.get();
         // Of those exactly as similar as the last that counts, the first are taken until there are k.
         let (mut last, mut n_last) = (0, 0);
         if own.len() > k {
@@ -199,7 +152,7 @@ impl Model {
     /// Fills `scratch.sums` for the whole catalogue, from the lists of the asker's items.
     fn sum_all(&self, asked: &Asked<'_>, scratch: &mut Scratch) {
         let Scratch { n, sums, ends, own, selected } = scratch;
-        let (n_items, k) = (self.catalogue.n_items(), self.options.k);
+        let (n_items, k) = (self.means.len(), self.ratings.options.k);
         let lists = || asked.asker.rated.iter().map(|entry| &self.similarities[entry.index()]);
         n.clear();
         n.resize(n_items, 0);
@@ -231,56 +184,71 @@ impl Model {
             self.nearest(own, selected, |at, similarity| sums[item].add(k, similarity, asked.deviation[at]));
         }
     }
+}
+
+impl Neighbourhood for Items {
+    const NAME: &'static str = NAME;
+    type Scratch = Scratch;
+
+    fn new(ratings: Ratings, progress: &dyn Progress) -> Result<Self, Interrupted> {
+        let Ratings { options, stars, .. } = &ratings;
+        let means = stars.by_item.iter().map(|(_, list)| mean(list)).collect();
+        let n_items = stars.by_item.len();
+        let mut similarities = vec![Vec::new(); n_items];
+        let residuals = ratings.compared_by().map(|biases| {
+            let left = |user: usize, item: usize, entry: Entry| {
+                f64::from(entry.value) - biases.expected(biases.users[user], item)
+            };
+            let by_user = stars.by_user.map(|user, entry| left(user, entry.index(), entry));
+            (stars.by_item.map(|item, entry| left(entry.index(), item, entry)), by_user)
+        });
+        let (by_item, by_user) = residuals.as_ref().map_or((&stars.by_item, &stars.by_user), |(a, b)| (a, b));
+        parallel::each(
+            similarities.iter_mut().enumerate().collect(),
+            || vec![0.0; n_items],
+            |row, (item, alike)| {
+                if !progress.interrupted() {
+                    options.measure().row(by_item.of(item), by_user, row);
+                    row[item] = 0.0;
+                    let entries = (0..).zip(row.iter()).filter(|(_, similarity)| **similarity > 0.0);
+                    alike.reserve_exact(entries.clone().count());
+                    alike.extend(entries.map(|(row, value)| Entry { row, value: *value }));
+                }
+            },
+        );
+        Interrupted::ask(progress)?;
+        Ok(Self { means, similarities, ratings })
+    }
+
+    fn ratings(&self) -> &Ratings {
+        &self.ratings
+    }
 
     fn answer(&self, query: &Query<'_>, scores: &mut [f32], scratch: &mut Scratch) {
         let asked = self.asked(query);
         match query.candidates {
             Candidates::AllExcept(_) => self.sum_all(&asked, scratch),
             Candidates::These(items) => {
-                scratch.sums.resize(self.catalogue.n_items(), Sum::default());
+                scratch.sums.resize(self.means.len(), Sum::default());
                 for item in items.iter().map(|item| item.index()) {
                     scratch.own.clear();
                     scratch.own.extend(self.alike(&asked, item));
                     let mut sum = Sum::default();
                     self.nearest(&scratch.own, &mut scratch.selected, |at, similarity| {
-                        sum.add(self.options.k, similarity, asked.deviation[at]);
+                        sum.add(self.ratings.options.k, similarity, asked.deviation[at]);
                     });
                     scratch.sums[item] = sum;
                 }
             }
         }
-        query.candidates.write(scores, |item| {
-            let predicted = scratch.sums[item].predict(self.start(&asked, item), &self.options, self.stars.mean);
-            terms::clipped(predicted, self.catalogue.scale)
-        });
+        query.candidates.write(scores, |item| self.ratings.score(&scratch.sums[item], self.start(&asked, item)));
     }
 
-    fn expected(&self, asked: &Asked<'_>, item: ItemIdx) -> Vec<Term> {
-        self.options.expected(self.biases.as_ref(), asked.bias, item, part("item mean", self.means[item.index()]))
-    }
-}
-
-impl Recommender for Model {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Stars
-    }
-
-    fn catalogue(&self) -> &Arc<Catalogue> {
-        &self.catalogue
-    }
-
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        let rows: Vec<_> = queries.iter().zip(out.rows_mut()).collect();
-        parallel::each(rows, Scratch::default, |scratch, (query, scores)| self.answer(query, scores, scratch));
-        Ok(())
-    }
-
-    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+    fn reasons(&self, query: &Query<'_>, items: &[ItemIdx]) -> Vec<Explanation> {
         let asked = self.asked(query);
         let neighbour = |at: usize, similarity| {
             let Entry { value: rating, .. } = asked.asker.rated[at];
-            let item = self.catalogue.items.at(asked.asker.rated[at].index());
+            let item = self.ratings.catalogue.items.at(asked.asker.rated[at].index());
             let item = item.expect("ratings name rows of the catalogue");
             Neighbour {
                 similarity,
@@ -292,21 +260,10 @@ impl Recommender for Model {
             let mut neighbours = Vec::new();
             let own: Vec<Own> = self.alike(&asked, item.index()).collect();
             self.nearest(&own, &mut Vec::new(), |at, similarity| neighbours.push(neighbour(at, similarity)));
-            let (start, expected) = (self.start(&asked, item.index()), self.expected(&asked, *item));
-            neighbours::explain(&self.options, start, expected, neighbours, self.stars.mean, self.catalogue.scale)
+            let (start, mean) = (self.start(&asked, item.index()), part("item mean", self.means[item.index()]));
+            self.ratings.explain(start, (asked.bias, *item), mean, neighbours)
         };
-        Ok(Some(items.iter().map(explain).collect()))
-    }
-}
-
-impl Fitted for Model {
-    /// The ratings and the biases; similarities follow from them.
-    fn n_parameters(&self) -> usize {
-        self.stars.len() + self.biases.as_ref().map_or(0, Biases::len)
-    }
-
-    fn save(&self) -> Result<Weights, ScoreError> {
-        Ok(self.stars.save(Weights::new(NAME, &self.catalogue)))
+        items.iter().map(explain).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Options and prediction formulas of k-nearest neighbours, shared by `user-knn` and `item-knn`.
+//! Options, prediction formulas and the model of k-nearest neighbours, shared by `user-knn` and `item-knn`.
 //!
 //! Does not know whether neighbours are users or items. Formulas, defaults and fallbacks are those of Surprise (Hug
 //! 2020, <https://surprise.readthedocs.io/en/stable/knn_inspired.html>): of all with a rating, the k most similar; of
@@ -9,9 +9,13 @@
 //! **Invariant**: nobody is their own neighbour; of two equally near, the one earlier in the catalogue is taken.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use reco_core::options::OptionsError;
-use reco_core::{Approach as _, Cause, Explanation, ItemIdx, Progress, RatingScale, Term};
+use reco_core::{
+    Approach as _, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Progress, Query, Recommender, Run,
+    ScoreError, ScoreKind, Scores, Term, Train, Weights, parallel,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{Baseline, Biases, not_negative};
@@ -78,7 +82,7 @@ impl Knn {
     }
 
     /// Whether neighbours are compared by what baselines leave of the stars, and not by the stars.
-    pub(crate) fn compares_residuals(&self) -> bool {
+    fn compares_residuals(&self) -> bool {
         self.similarity == Similarity::PearsonBaseline
     }
 
@@ -86,36 +90,168 @@ impl Knn {
     ///
     /// # Errors
     /// An interruption.
-    pub(crate) fn biases(&self, stars: &Stars, progress: &dyn Progress) -> Result<Option<Biases>, Interrupted> {
+    fn biases(&self, stars: &Stars, progress: &dyn Progress) -> Result<Option<Biases>, Interrupted> {
         let needed = self.compares_residuals() || self.variant == Variant::WithBaseline;
         needed.then(|| Biases::new(stars, self.baseline, progress)).transpose()
     }
+}
 
-    /// The bias of the asker: as fitted for a user, from their ratings for a visitor; 0 without biases.
-    pub(crate) fn bias(&self, biases: Option<&Biases>, asker: &Asker<'_>) -> f64 {
-        match (biases, asker.user) {
+/// What neighbours are found among, users or items: the ratings, and what is expected of each.
+pub(crate) struct Ratings {
+    pub(crate) options: Knn,
+    pub(crate) stars: Stars,
+    pub(crate) biases: Option<Biases>,
+    pub(crate) catalogue: Arc<Catalogue>,
+}
+
+impl Ratings {
+    /// # Errors
+    /// An interruption.
+    pub(crate) fn new(
+        options: Knn,
+        stars: Stars,
+        catalogue: &Arc<Catalogue>,
+        progress: &dyn Progress,
+    ) -> Result<Self, Interrupted> {
+        let biases = options.biases(&stars, progress)?;
+        Ok(Self { options, biases, stars, catalogue: Arc::clone(catalogue) })
+    }
+
+    /// The biases, where neighbours are compared by what these leave of the stars, and not by the stars.
+    pub(crate) fn compared_by(&self) -> Option<&Biases> {
+        self.biases.as_ref().filter(|_| self.options.compares_residuals())
+    }
+
+    /// The asker, and their bias: as fitted for a user, from their ratings for a visitor; 0 without biases.
+    pub(crate) fn asker(&self, query: &Query<'_>) -> (Asker<'_>, f64) {
+        let asker = self.stars.asker(&query.who, &self.catalogue);
+        let bias = match (&self.biases, asker.user) {
             (None, _) => 0.0,
             (Some(biases), Some(user)) => biases.users[user.index()],
-            (Some(biases), None) => biases.of_user(&asker.rated, self.baseline),
-        }
+            (Some(biases), None) => biases.of_user(&asker.rated, self.options.baseline),
+        };
+        (asker, bias)
     }
 
-    /// The expected rating of `item` before neighbours count, as terms: the baseline's, or the `mean` alone.
-    pub(crate) fn expected(&self, biases: Option<&Biases>, user_bias: f64, item: ItemIdx, mean: Term) -> Vec<Term> {
-        match (self.variant, biases) {
-            (Variant::WithBaseline, Some(biases)) => biases.terms(user_bias, item),
-            _ => vec![mean],
-        }
+    /// What is expected by biases alone; 0 without.
+    pub(crate) fn baseline(&self, user_bias: f64, item: usize) -> f64 {
+        self.biases.as_ref().map_or(0.0, |biases| biases.expected(user_bias, item))
     }
 
-    /// What the prediction of one pair starts from, before neighbours count.
-    pub(crate) fn start(&self, both_are_known: bool, mean: impl Fn() -> f64, baseline: impl Fn() -> f64) -> Start {
-        match self.variant {
+    /// What the prediction of one pair starts from, before neighbours count; `mean` is that of the user or the item.
+    pub(crate) fn start(&self, asker: &Asker<'_>, user_bias: f64, item: usize, mean: f64) -> Start {
+        let known = !asker.rated.is_empty() && !self.stars.by_item.of(item).is_empty();
+        match self.options.variant {
             Variant::Basic => Start::Neighbours,
-            Variant::WithMeans if both_are_known => Start::At(mean()),
+            Variant::WithMeans if known => Start::At(mean),
             Variant::WithMeans => Start::Nothing,
-            Variant::WithBaseline => Start::At(baseline()),
+            Variant::WithBaseline => Start::At(self.baseline(user_bias, item)),
         }
+    }
+
+    /// The prediction that a sum of neighbours gives, on the scale of the ratings.
+    pub(crate) fn score(&self, sum: &Sum, start: Start) -> f32 {
+        terms::clipped(sum.predict(start, &self.options, self.stars.mean), self.catalogue.scale)
+    }
+
+    /// Explains one prediction by its neighbours; a [`Start::At`] is made of the baseline's terms, or of `mean` alone.
+    pub(crate) fn explain(
+        &self,
+        start: Start,
+        (user_bias, item): (f64, ItemIdx),
+        mean: Term,
+        neighbours: Vec<Neighbour>,
+    ) -> Explanation {
+        let Self { options, stars, biases, catalogue } = self;
+        let mut sum = Sum::default();
+        neighbours.iter().for_each(|neighbour| sum.add(options.k, neighbour.similarity, neighbour.deviation));
+        let asked = start != Start::Nothing && sum.mean(options.min_k).is_some();
+        let mut terms = match (start, options.variant, biases) {
+            (Start::At(_), Variant::WithBaseline, Some(biases)) => biases.terms(user_bias, item),
+            (Start::At(_), ..) => vec![mean],
+            (Start::Neighbours, ..) if asked => Vec::new(),
+            (Start::Neighbours | Start::Nothing, ..) => vec![part("global mean", stars.mean)],
+        };
+        if asked {
+            terms.extend(neighbours.into_iter().map(|Neighbour { similarity, deviation, cause }| {
+                let effect = f64::from(similarity) * f64::from(deviation) / sum.similarity;
+                Term { cause, effect: effect as f32 }
+            }));
+        }
+        terms::explanation(terms, sum.predict(start, options, stars.mean), catalogue.scale)
+    }
+}
+
+/// What `user-knn` and `item-knn` do each in their way.
+pub(crate) trait Neighbourhood: Send + Sync + Sized + 'static {
+    /// The approach.
+    const NAME: &'static str;
+    /// Memory that a thread uses again and again.
+    type Scratch: Default;
+
+    /// Compares what is to be compared before anyone asks.
+    ///
+    /// # Errors
+    /// An interruption.
+    fn new(ratings: Ratings, progress: &dyn Progress) -> Result<Self, Interrupted>;
+
+    fn ratings(&self) -> &Ratings;
+
+    /// Writes the scores of one query.
+    fn answer(&self, query: &Query<'_>, scores: &mut [f32], scratch: &mut Self::Scratch);
+
+    /// An explanation for each of `items`.
+    fn reasons(&self, query: &Query<'_>, items: &[ItemIdx]) -> Vec<Explanation>;
+}
+
+/// A neighbourhood as a model.
+pub(crate) struct Model<N>(N);
+
+impl<N: Neighbourhood> Model<N> {
+    /// # Errors
+    /// No rows, or rows without stars; an interruption.
+    pub(crate) fn learn(options: Knn, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        let ratings = Ratings::new(options, Stars::new(train, N::NAME)?, &train.catalogue, run.progress)?;
+        Ok(Box::new(Self(N::new(ratings, run.progress)?)))
+    }
+
+    /// Takes out what the model saved.
+    pub(crate) fn load(options: Knn, weights: &mut Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
+        let ratings = Ratings::new(options, Stars::load(weights, catalogue)?, catalogue, run.progress)?;
+        Ok(Box::new(Self(N::new(ratings, run.progress)?)))
+    }
+}
+
+impl<N: Neighbourhood> Recommender for Model<N> {
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Stars
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.0.ratings().catalogue
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        out.reset(queries, self.catalogue().n_items());
+        let rows: Vec<_> = queries.iter().zip(out.rows_mut()).collect();
+        parallel::each(rows, N::Scratch::default, |scratch, (query, scores)| self.0.answer(query, scores, scratch));
+        Ok(())
+    }
+
+    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+        Ok(Some(self.0.reasons(query, items)))
+    }
+}
+
+impl<N: Neighbourhood> Fitted for Model<N> {
+    /// The ratings and the biases; similarities follow from them.
+    fn n_parameters(&self) -> usize {
+        let Ratings { stars, biases, .. } = self.0.ratings();
+        stars.len() + biases.as_ref().map_or(0, Biases::len)
+    }
+
+    fn save(&self) -> Result<Weights, ScoreError> {
+        Ok(self.0.ratings().stars.save(Weights::new(N::NAME, self.catalogue())))
     }
 }
 
@@ -159,7 +295,7 @@ impl Sum {
     }
 
     /// The prediction, unclipped.
-    pub(crate) fn predict(&self, start: Start, options: &Knn, global_mean: f64) -> f64 {
+    fn predict(&self, start: Start, options: &Knn, global_mean: f64) -> f64 {
         match start {
             Start::Neighbours => self.mean(options.min_k).unwrap_or(global_mean),
             Start::Nothing => global_mean,
@@ -175,32 +311,6 @@ pub(crate) struct Neighbour {
     pub(crate) deviation: f32,
     /// The user or the item.
     pub(crate) cause: Cause,
-}
-
-/// Explains one prediction: `expected` are the terms of a [`Start::At`].
-pub(crate) fn explain(
-    options: &Knn,
-    start: Start,
-    expected: Vec<Term>,
-    neighbours: Vec<Neighbour>,
-    global_mean: f64,
-    scale: RatingScale,
-) -> Explanation {
-    let mut sum = Sum::default();
-    neighbours.iter().for_each(|neighbour| sum.add(options.k, neighbour.similarity, neighbour.deviation));
-    let asked = start != Start::Nothing && sum.mean(options.min_k).is_some();
-    let mut terms = match start {
-        Start::At(_) => expected,
-        Start::Neighbours if asked => Vec::new(),
-        Start::Neighbours | Start::Nothing => vec![part("global mean", global_mean)],
-    };
-    if asked {
-        terms.extend(neighbours.into_iter().map(|Neighbour { similarity, deviation, cause }| {
-            let effect = f64::from(similarity) * f64::from(deviation) / sum.similarity;
-            Term { cause, effect: effect as f32 }
-        }));
-    }
-    terms::explanation(terms, sum.predict(start, options, global_mean), scale)
 }
 
 /// A place in the order of nearness: the greater place is nearer; of equal similarities the lower row has the greater

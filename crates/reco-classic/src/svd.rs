@@ -22,7 +22,7 @@ use crate::baseline::not_negative;
 use crate::error::ClassicError;
 use crate::factors::{self, Embeddings, Factors, SgdOptions};
 use crate::rating_matrix::{Stars, in_stars};
-use crate::terms::part;
+use crate::terms;
 
 const NAME: &str = "svd";
 
@@ -173,20 +173,9 @@ impl Recommender for Model {
         let mut embedding = vec![0.0; self.options.embedding_size];
         let explain = |(item, score): (&ItemIdx, &f32)| {
             self.items.embedding(*item, &mut embedding);
-            let pairs = user.iter().zip(&embedding);
-            let tastes: f64 = pairs.map(|(p, q)| f64::from(*p) * f64::from(*q)).sum();
-            let parts = [
-                ("global mean", self.mean.into()),
-                ("user bias", user_bias.into()),
-                ("item bias", self.items.bias(*item).into()),
-                ("tastes", tastes),
-            ];
-            let expected: f64 = parts.iter().map(|(_, effect)| effect).sum();
-            let mut terms: Vec<_> = parts.into_iter().map(|(name, effect)| part(name, effect)).collect();
-            if self.catalogue.scale.clamp(expected as f32) != expected as f32 {
-                terms.push(part("clipping", f64::from(*score) - expected));
-            }
-            Explanation { score: *score, terms, without: Vec::new() }
+            let parts = terms::factorised([self.mean, user_bias, self.items.bias(*item)], &user, &embedding);
+            // The score's own sum has 32 bits.
+            Explanation { score: *score, ..terms::of_parts(&parts, self.catalogue.scale) }
         };
         Ok(Some(items.iter().zip(scores.row(0)).map(explain).collect()))
     }

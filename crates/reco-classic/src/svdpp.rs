@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::not_negative;
 use crate::rating_matrix::{Entry, Stars, in_stars};
-use crate::terms::{self, part};
+use crate::terms;
 
 const NAME: &str = "svdpp";
 
@@ -299,19 +299,8 @@ impl Model {
     /// What the score adds up: the mean, both biases and the product.
     fn parts(&self, (bias, row): &(f32, Vec<f32>), item: usize) -> [(&'static str, f64); 4] {
         let Learned { size, mean, items, item_biases, .. } = &self.learned;
-        let q = &items[item * size..][..*size];
-        let tastes = row.iter().zip(q).map(|(p, q)| f64::from(*p) * f64::from(*q)).sum();
-        [
-            ("global mean", (*mean).into()),
-            ("user bias", (*bias).into()),
-            ("item bias", item_biases[item].into()),
-            ("tastes", tastes),
-        ]
+        terms::factorised([*mean, *bias, item_biases[item]], row, &items[item * size..][..*size])
     }
-}
-
-fn sum(parts: &[(&'static str, f64)]) -> f64 {
-    parts.iter().map(|(_, effect)| effect).sum()
 }
 
 impl Recommender for Model {
@@ -332,7 +321,7 @@ impl Recommender for Model {
             |(), (query, scores)| {
                 let asker = self.asker(&query.who);
                 let scale = self.catalogue.scale;
-                query.candidates.write(scores, |item| terms::clipped(sum(&self.parts(&asker, item)), scale));
+                query.candidates.write(scores, |item| terms::clipped(terms::sum(&self.parts(&asker, item)), scale));
             },
         );
         Ok(())
@@ -340,11 +329,7 @@ impl Recommender for Model {
 
     fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
         let asker = self.asker(&query.who);
-        let explain = |item: &ItemIdx| {
-            let parts = self.parts(&asker, item.index());
-            let terms = parts.iter().map(|(name, effect)| part(name, *effect)).collect();
-            terms::explanation(terms, sum(&parts), self.catalogue.scale)
-        };
+        let explain = |item: &ItemIdx| terms::of_parts(&self.parts(&asker, item.index()), self.catalogue.scale);
         Ok(Some(items.iter().map(explain).collect()))
     }
 }

@@ -11,6 +11,23 @@ pub(crate) fn part(name: &str, effect: f64) -> Term {
     Term { cause: Cause::Part { name: name.to_owned() }, effect: effect as f32 }
 }
 
+/// The parts of a factorisation's prediction: mean, bias of the user and of the item, and the product of the rows `p`
+/// and `q`.
+pub(crate) fn factorised([mean, user, item]: [f32; 3], p: &[f32], q: &[f32]) -> [(&'static str, f64); 4] {
+    let tastes = p.iter().zip(q).map(|(p, q)| f64::from(*p) * f64::from(*q)).sum();
+    [("global mean", mean.into()), ("user bias", user.into()), ("item bias", item.into()), ("tastes", tastes)]
+}
+
+/// What parts add up to.
+pub(crate) fn sum(parts: &[(&'static str, f64)]) -> f64 {
+    parts.iter().map(|(_, effect)| effect).sum()
+}
+
+/// Explains what parts add up to.
+pub(crate) fn of_parts(parts: &[(&'static str, f64)], scale: RatingScale) -> Explanation {
+    explanation(parts.iter().map(|(name, effect)| part(name, *effect)).collect(), sum(parts), scale)
+}
+
 /// The rating nearest to `expected`.
 pub(crate) fn clipped(expected: f64, scale: RatingScale) -> f32 {
     scale.clamp(expected as f32)

@@ -12,16 +12,15 @@ use std::sync::Arc;
 
 use reco_core::options::OptionsError;
 use reco_core::{
-    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Progress, Query, Recommender,
-    Requirement, Run, ScoreError, ScoreKind, Scores, Term, Train, Weights, parallel,
+    Approach, Catalogue, Cause, Explanation, FitError, Fitted, ItemIdx, Loaded, Progress, Query, Requirement, Run,
+    Train, Weights,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Biases;
 use crate::error::Interrupted;
-use crate::neighbours::{self, Knn, Neighbour, Start, Sum, Variant, at_place, mean, place};
-use crate::rating_matrix::{Asker, Entry, RatingMatrix, Stars};
-use crate::terms::{self, part};
+use crate::neighbours::{Knn, Model, Neighbour, Neighbourhood, Ratings, Start, Sum, Variant, at_place, mean, place};
+use crate::rating_matrix::{Asker, Entry, RatingMatrix};
+use crate::terms::part;
 
 const NAME: &str = "user-knn";
 
@@ -43,20 +42,17 @@ impl Approach for UserKnn {
     }
 
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
-        Ok(Box::new(Model::new(self.0, Stars::new(train, NAME)?, &train.catalogue, run.progress)?))
+        Model::<Users>::learn(self.0, train, run)
     }
 
     fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {
-        let stars = Stars::load(weights, catalogue)?;
-        Ok(Box::new(Model::new(self.0, stars, catalogue, run.progress)?))
+        Model::<Users>::load(self.0, weights, catalogue, run)
     }
 }
 
 /// The ratings, and what follows from them.
-struct Model {
-    options: Knn,
-    stars: Stars,
-    biases: Option<Biases>,
+struct Users {
+    ratings: Ratings,
     /// For each item, its ratings as users are compared by them: stars, or what baselines leave.
     compared: RatingMatrix,
     /// What counts of each rating, by user; items are named by rank, the last rank first.
@@ -65,7 +61,6 @@ struct Model {
     ranks: Vec<u32>,
     /// Each user's mean.
     means: Vec<f64>,
-    catalogue: Arc<Catalogue>,
 }
 
 /// The asker, with all that predictions need.
@@ -84,37 +79,11 @@ struct Scratch {
     sums: Vec<Sum>,
 }
 
-impl Model {
-    fn new(
-        options: Knn,
-        stars: Stars,
-        catalogue: &Arc<Catalogue>,
-        progress: &dyn Progress,
-    ) -> Result<Self, Interrupted> {
-        let biases = options.biases(&stars, progress)?;
-        let compared = match &biases {
-            Some(biases) if options.compares_residuals() => stars
-                .by_item
-                .map(|item, entry| f64::from(entry.value) - biases.expected(biases.users[entry.index()], item)),
-            _ => stars.by_item.clone(),
-        };
-        let means = stars.by_user.iter().map(|(_, list)| mean(list)).collect();
-        let mut by_rank: Vec<u32> = (0..catalogue.n_items() as u32).collect();
-        by_rank.sort_by_key(|item| std::cmp::Reverse(stars.by_item.of(*item as usize).len()));
-        let mut ranks = vec![0; by_rank.len()];
-        (0..).zip(&by_rank).for_each(|(rank, item)| ranks[*item as usize] = rank);
-        let catalogue = Arc::clone(catalogue);
-        let mut model =
-            Self { options, biases, compared, deviations: stars.by_user.clone(), ranks, means, stars, catalogue };
-        let deviations = model.stars.by_user.map(|user, entry| model.deviation(user, entry));
-        model.deviations = deviations.renamed(|item| model.ranks[item]);
-        Ok(model)
-    }
-
+impl Users {
     /// What counts of a user's rating.
-    fn deviation(&self, user: usize, entry: Entry) -> f64 {
-        let expected = match (self.options.variant, &self.biases) {
-            (Variant::WithMeans, _) => self.means[user],
+    fn deviation(ratings: &Ratings, means: &[f64], user: usize, entry: Entry) -> f64 {
+        let expected = match (ratings.options.variant, &ratings.biases) {
+            (Variant::WithMeans, _) => means[user],
             (Variant::WithBaseline, Some(biases)) => biases.expected(biases.users[user], entry.index()),
             _ => 0.0,
         };
@@ -122,23 +91,22 @@ impl Model {
     }
 
     fn asked(&self, query: &Query<'_>) -> Asked<'_> {
-        let asker = self.stars.asker(&query.who, &self.catalogue);
-        let bias = self.options.bias(self.biases.as_ref(), &asker);
+        let (asker, bias) = self.ratings.asker(query);
         Asked { mean: mean(&asker.rated), bias, asker }
     }
 
     /// Fills `scratch.nearest`.
     fn find_nearest(&self, asked: &Asked<'_>, scratch: &mut Scratch) {
-        let rated: Cow<'_, [Entry]> = match &self.biases {
-            Some(biases) if self.options.compares_residuals() => {
+        let rated: Cow<'_, [Entry]> = match self.ratings.compared_by() {
+            Some(biases) => {
                 let left = |entry: &Entry| f64::from(entry.value) - biases.expected(asked.bias, entry.index());
                 let rated = asked.asker.rated.iter();
                 rated.map(|entry| Entry { value: left(entry) as f32, ..*entry }).collect()
             }
-            _ => Cow::Borrowed(&asked.asker.rated),
+            None => Cow::Borrowed(&asked.asker.rated),
         };
-        scratch.similarities.resize(self.stars.by_user.len(), 0.0);
-        self.options.measure().row(&rated, &self.compared, &mut scratch.similarities);
+        scratch.similarities.resize(self.ratings.stars.by_user.len(), 0.0);
+        self.ratings.options.measure().row(&rated, &self.compared, &mut scratch.similarities);
         if let Some(user) = asked.asker.user {
             scratch.similarities[user.index()] = 0.0;
         }
@@ -149,18 +117,57 @@ impl Model {
     }
 
     fn start(&self, asked: &Asked<'_>, item: usize) -> Start {
-        let known = !asked.asker.rated.is_empty() && !self.stars.by_item.of(item).is_empty();
-        let baseline = || self.biases.as_ref().map_or(0.0, |biases| biases.expected(asked.bias, item));
-        self.options.start(known, || asked.mean, baseline)
+        self.ratings.start(&asked.asker, asked.bias, item, asked.mean)
     }
 
-    /// Writes the scores of one query.
+    /// The neighbours that count for `item`, nearest first.
+    fn neighbours(&self, item: ItemIdx, nearest: &[u64]) -> Vec<Neighbour> {
+        let neighbour = |place: &u64| {
+            let (similarity, user) = at_place(*place);
+            let rated = self.ratings.stars.by_user.of(user);
+            let entry = rated[rated.binary_search_by_key(&item.get(), |entry| entry.row).ok()?];
+            let user_idx = self.ratings.catalogue.users.at(user);
+            let user_idx = user_idx.expect("users are compared by their rows in the catalogue");
+            let cause = Cause::User { user: user_idx, similarity, rating: entry.value };
+            let deviation = Self::deviation(&self.ratings, &self.means, user, entry);
+            Some(Neighbour { similarity, deviation: deviation as f32, cause })
+        };
+        nearest.iter().filter_map(neighbour).take(self.ratings.options.k.get()).collect()
+    }
+}
+
+impl Neighbourhood for Users {
+    const NAME: &'static str = NAME;
+    type Scratch = Scratch;
+
+    fn new(ratings: Ratings, _: &dyn Progress) -> Result<Self, Interrupted> {
+        let stars = &ratings.stars;
+        let compared = match ratings.compared_by() {
+            Some(biases) => stars
+                .by_item
+                .map(|item, entry| f64::from(entry.value) - biases.expected(biases.users[entry.index()], item)),
+            None => stars.by_item.clone(),
+        };
+        let means: Vec<f64> = stars.by_user.iter().map(|(_, list)| mean(list)).collect();
+        let mut by_rank: Vec<u32> = (0..stars.by_item.len() as u32).collect();
+        by_rank.sort_by_key(|item| std::cmp::Reverse(stars.by_item.of(*item as usize).len()));
+        let mut ranks = vec![0; by_rank.len()];
+        (0..).zip(&by_rank).for_each(|(rank, item)| ranks[*item as usize] = rank);
+        let deviations = stars.by_user.map(|user, entry| Self::deviation(&ratings, &means, user, entry));
+        let deviations = deviations.renamed(|item| ranks[item]);
+        Ok(Self { compared, deviations, ranks, means, ratings })
+    }
+
+    fn ratings(&self) -> &Ratings {
+        &self.ratings
+    }
+
     fn answer(&self, query: &Query<'_>, scores: &mut [f32], scratch: &mut Scratch) {
         let asked = self.asked(query);
         self.find_nearest(&asked, scratch);
         scratch.sums.clear();
-        scratch.sums.resize(self.catalogue.n_items(), Sum::default());
-        let (k, sums) = (self.options.k, &mut scratch.sums);
+        scratch.sums.resize(self.ratings.catalogue.n_items(), Sum::default());
+        let (k, sums) = (self.ratings.options.k, &mut scratch.sums);
         // All items of a lower rank have their k.
         let mut open = 0;
         for (similarity, user) in scratch.nearest.iter().map(|place| at_place(*place)) {
@@ -175,67 +182,20 @@ impl Model {
             }
         }
         query.candidates.write(scores, |item| {
-            let sum = &scratch.sums[self.ranks[item] as usize];
-            let predicted = sum.predict(self.start(&asked, item), &self.options, self.stars.mean);
-            terms::clipped(predicted, self.catalogue.scale)
+            self.ratings.score(&scratch.sums[self.ranks[item] as usize], self.start(&asked, item))
         });
     }
 
-    /// The neighbours that count for `item`, nearest first.
-    fn neighbours(&self, item: ItemIdx, nearest: &[u64]) -> Vec<Neighbour> {
-        let neighbour = |place: &u64| {
-            let (similarity, user) = at_place(*place);
-            let rated = self.stars.by_user.of(user);
-            let entry = rated[rated.binary_search_by_key(&item.get(), |entry| entry.row).ok()?];
-            let user_idx = self.catalogue.users.at(user).expect("users are compared by their rows in the catalogue");
-            let cause = Cause::User { user: user_idx, similarity, rating: entry.value };
-            Some(Neighbour { similarity, deviation: self.deviation(user, entry) as f32, cause })
-        };
-        nearest.iter().filter_map(neighbour).take(self.options.k.get()).collect()
-    }
-
-    fn expected(&self, asked: &Asked<'_>, item: ItemIdx) -> Vec<Term> {
-        self.options.expected(self.biases.as_ref(), asked.bias, item, part("user mean", asked.mean))
-    }
-}
-
-impl Recommender for Model {
-    fn score_kind(&self) -> ScoreKind {
-        ScoreKind::Stars
-    }
-
-    fn catalogue(&self) -> &Arc<Catalogue> {
-        &self.catalogue
-    }
-
-    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        let rows: Vec<_> = queries.iter().zip(out.rows_mut()).collect();
-        parallel::each(rows, Scratch::default, |scratch, (query, scores)| self.answer(query, scores, scratch));
-        Ok(())
-    }
-
-    fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
+    fn reasons(&self, query: &Query<'_>, items: &[ItemIdx]) -> Vec<Explanation> {
         let asked = self.asked(query);
         let mut scratch = Scratch::default();
         self.find_nearest(&asked, &mut scratch);
         let explain = |item: &ItemIdx| {
             let neighbours = self.neighbours(*item, &scratch.nearest);
-            let (start, expected) = (self.start(&asked, item.index()), self.expected(&asked, *item));
-            neighbours::explain(&self.options, start, expected, neighbours, self.stars.mean, self.catalogue.scale)
+            let (start, mean) = (self.start(&asked, item.index()), part("user mean", asked.mean));
+            self.ratings.explain(start, (asked.bias, *item), mean, neighbours)
         };
-        Ok(Some(items.iter().map(explain).collect()))
-    }
-}
-
-impl Fitted for Model {
-    /// The ratings and the biases.
-    fn n_parameters(&self) -> usize {
-        self.stars.len() + self.biases.as_ref().map_or(0, Biases::len)
-    }
-
-    fn save(&self) -> Result<Weights, ScoreError> {
-        Ok(self.stars.save(Weights::new(NAME, &self.catalogue)))
+        items.iter().map(explain).collect()
     }
 }
 

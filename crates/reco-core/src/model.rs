@@ -331,6 +331,14 @@ impl Recommender for Model {
         self.fitted.score(queries, out)
     }
 
+    fn reads_time(&self) -> bool {
+        self.fitted.reads_time()
+    }
+
+    fn score_at(&self, queries: &[Query<'_>], times: &[&[Option<i64>]], out: &mut Scores) -> Result<(), ScoreError> {
+        self.fitted.score_at(queries, times, out)
+    }
+
     fn recommend(&self, queries: &[Query<'_>], k: NonZeroUsize) -> Result<Vec<Ranking>, ScoreError> {
         self.fitted.recommend(queries, k)
     }

@@ -36,6 +36,23 @@ pub trait Recommender: Send + Sync {
     /// A visitor, from a recommender that knows only its users; a failing device.
     fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError>;
 
+    /// Whether [`Recommender::score_at`] reads the times that it is given.
+    fn reads_time(&self) -> bool {
+        false
+    }
+
+    /// As [`Recommender::score`], for ratings that are given at known moments: `times` has for each query the second
+    /// (UTC, since 1970) of each of its candidates, which are [`Candidates::These`](crate::Candidates::These), in their
+    /// order. Whoever does not read times, and whatever has none, is scored as without. Lists are never asked for so: a
+    /// time tells when the user rates, which nobody knows before.
+    ///
+    /// # Errors
+    /// As [`Recommender::score`].
+    fn score_at(&self, queries: &[Query<'_>], times: &[&[Option<i64>]], out: &mut Scores) -> Result<(), ScoreError> {
+        let _ = times;
+        self.score(queries, out)
+    }
+
     /// The best `k` of each query's candidates. Provided; override it where score, mask and top-k can be fused.
     ///
     /// # Errors

@@ -79,6 +79,7 @@ number!(f32, F32, f32::is_finite);
 number!(f16, F16, f16::is_finite);
 number!(u64, U64, |_| true);
 number!(u32, U32, |_| true);
+number!(i64, I64, |_| true);
 number!(i32, I32, |_| true);
 number!(i8, I8, |_| true);
 

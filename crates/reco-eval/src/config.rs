@@ -34,6 +34,10 @@ pub struct Protocol {
     pub metrics: Vec<String>,
     /// The moment of the predictions, by the names of contexts; those not stated are the training average.
     pub context: BTreeMap<String, ContextValue>,
+    /// Whether stars are predicted for the time of each test row, by approaches that read it (`bayesian-fm` with
+    /// `reads_time`). A row's time is not known before the user rates; results say whose errors it served. Lists are
+    /// ranked without it.
+    pub row_times: bool,
     /// The id of the user shown in detail; empty for the catalogue's second (the article's `i = 1`), or the first of
     /// the test set where that one has no rated test row.
     pub detail_user: String,
@@ -68,6 +72,7 @@ impl Default for Protocol {
             candidates: RankedItems::All,
             metrics: Vec::new(),
             context: BTreeMap::new(),
+            row_times: false,
             detail_user: String::new(),
             detail_users: 20,
             article_min_rows: positive(5),

@@ -14,7 +14,7 @@ use reco_core::{
 
 use crate::buckets::Buckets;
 use crate::config::RankedItems;
-use crate::metric::{TopFive, best_first};
+use crate::metric::{Pair, TopFive, best_first};
 use crate::rank::{Answer, Ranked, Ranker};
 use crate::sample;
 use crate::summary::Summary;
@@ -120,7 +120,8 @@ pub(crate) fn evaluate_in_tiles(
 
     let mut summary = Summary::new(&columns, &buckets, catalogue, evaluator.article_min_rows);
     let mut shown = BTreeMap::new();
-    let mut scores = Scores::new();
+    let (mut scores, mut timed) = (Scores::new(), Scores::new());
+    let row_times = config.row_times && recommender.reads_time();
     let seen_by = |test_user: &TestUser| &seen[test_user.user().index()];
     let untrained: Vec<ItemIdx> = catalogue.items.indices().filter(|item| known.n_ratings(*item) == 0).collect();
     for (first, test_users) in (0..).step_by(tile).zip(test_users.chunks(tile)) {
@@ -157,11 +158,20 @@ pub(crate) fn evaluate_in_tiles(
         });
         let queries: Vec<Query<'_>> = asked.collect();
         recommender.score(&queries, &mut scores)?;
+        if row_times {
+            let asked = queries.iter().zip(test_users);
+            let of_rows = asked
+                .map(|(query, test_user)| Query { candidates: Candidates::These(test_user.rows().items()), ..*query });
+            let of_rows: Vec<Query<'_>> = of_rows.collect();
+            let times: Vec<_> = test_users.iter().map(|test_user| test_user.rows().timestamps()).collect();
+            recommender.score_at(&of_rows, &times, &mut timed)?;
+        }
 
         let mut users: Vec<Option<Result<User, ScoreError>>> = test_users.iter().map(|_| None).collect();
         let rows: Vec<_> = test_users.iter().enumerate().zip(&mut users).collect();
         parallel::each_on(n_threads, rows, Ranker::default, |ranker, ((row, test_user), user)| {
-            let answer = Answer { among: among(row), scores: scores.row(row), leaves_out };
+            let of_rows = row_times.then(|| timed.row(row));
+            let answer = Answer { among: among(row), scores: scores.row(row), of_rows, leaves_out };
             *user = Some(evaluate_user(test_user, &answer, ranker));
         });
         for (row, user) in users.into_iter().enumerate() {
@@ -181,6 +191,7 @@ pub(crate) fn evaluate_in_tiles(
         detail: detailed.and_then(|at| shown.remove(&at)?),
         details: further.iter().filter_map(|at| shown.remove(at)?).collect(),
         sampled_negatives: config.sampled_negatives,
+        row_times,
         n_masked: test_users.iter().map(|test_user| seen_by(test_user).items().len()).sum(),
         n_test_masked: test_users.iter().map(n_test_masked).sum(),
         ..summary.finish()
@@ -266,8 +277,11 @@ fn detailed(test_users: &[TestUser], catalogue: &Catalogue, named: &str) -> Resu
 
 fn user_detail(judged: &EvaluatedUser, catalogue: &Catalogue) -> Option<UserDetail> {
     // Rows without a score are not shown.
-    let mut rows: Vec<_> = judged.rated.iter().copied().filter(|(_, pair)| pair.yhat.is_finite()).collect();
-    let five = TopFive::new(&rows)?;
+    let scored = |rows: &[(ItemIdx, Pair)]| -> Vec<_> {
+        rows.iter().copied().filter(|(_, pair)| pair.yhat.is_finite()).collect()
+    };
+    let five = TopFive::new(&scored(&judged.of_lists))?;
+    let mut rows = scored(&judged.rated);
     rows.sort_by(|a, b| best_first((a.0, a.1.yhat), (b.0, b.1.yhat)));
     let ids = |items: &[_]| items.iter().map(|item| catalogue.items.id(*item).clone()).collect();
     Some(UserDetail {

@@ -30,6 +30,10 @@ pub struct Evaluation {
     pub n_candidates: usize,
     /// How many candidates were drawn for each user beside the test items; 0 where all of the catalogue were ranked.
     pub sampled_negatives: usize,
+    /// Whether stars were predicted for each test row's own time, which is not known before the user rates. The metrics
+    /// of errors, and predictions, then read it; lists do not.
+    #[serde(default)]
+    pub row_times: bool,
     /// Pairs of a user with test rows and an item that were not ranked because the user had met the item.
     pub n_masked: usize,
     /// Test rows among these: they cannot be hit.

@@ -17,6 +17,8 @@ pub(crate) struct Answer<'a> {
     /// Those named are ascending.
     pub(crate) among: Candidates<'a>,
     pub(crate) scores: &'a [f32],
+    /// The scores of the user's test rows at their own times, where these are granted and read.
+    pub(crate) of_rows: Option<&'a [f32]>,
     /// Whether some may be [`Scores::ABSENT`].
     pub(crate) leaves_out: bool,
 }
@@ -155,9 +157,9 @@ mod tests {
             let candidates: Vec<ItemIdx> = all.iter().copied().filter(|item| !seen.contains(*item)).collect();
             let of_candidates: Vec<f32> = candidates.iter().map(|item| scores[item.index()]).collect();
             let answer = if some {
-                Answer { among: Candidates::These(&candidates), scores: &of_candidates, leaves_out: true }
+                Answer { among: Candidates::These(&candidates), scores: &of_candidates, of_rows: None, leaves_out: true }
             } else {
-                Answer { among: Candidates::AllExcept(&seen), scores: &scores, leaves_out: true }
+                Answer { among: Candidates::AllExcept(&seen), scores: &scores, of_rows: None, leaves_out: true }
             };
             let k = NonZeroUsize::new(longest).unwrap();
             let ranked = Ranker::default().rank(&answer, &catalogue, relevant.clone(), k).unwrap();

@@ -38,6 +38,8 @@ pub(crate) struct EvaluatedUser {
     pub(crate) outcomes: Vec<Outcome>,
     /// The rated test rows, as the article compares them.
     pub(crate) rated: Vec<(ItemIdx, Pair)>,
+    /// The same by the scores of lists, which read no row's time.
+    pub(crate) of_lists: Vec<(ItemIdx, Pair)>,
     /// The rated test rows in stars; `None` where scores cannot be turned into stars.
     pub(crate) sums: Option<Sums>,
     /// The rated test rows as right or wrong.
@@ -152,13 +154,16 @@ impl UserEvaluator<'_> {
             ranked.gains.iter().filter(|(item, _)| wanted(*item)).map(|(_, gain)| *gain).collect();
         ideal.sort_unstable_by(|a, b| b.total_cmp(a));
 
-        let rated = rated(rows(), answer)?;
+        let numbered = || test_user.rows().iter().enumerate().filter(|(_, row)| wanted(row.item));
+        let untimed = rated(numbered(), answer, None)?;
+        let rated = rated(numbered(), answer, answer.of_rows)?;
         let stars = self.stars(&rated);
         let targets: Vec<(ItemIdx, Pair)> = rated.iter().map(|row| (row.item, self.target_pair(row))).collect();
         let pairs: Vec<Pair> = targets.iter().map(|(_, pair)| *pair).collect();
+        let of_lists: Vec<(ItemIdx, Pair)> = untimed.iter().map(|row| (row.item, self.target_pair(row))).collect();
         let enough = targets.len() >= self.article_min_rows;
         let lacks_a_score = enough && pairs.iter().any(|pair| !pair.yhat.is_finite());
-        let five = TopFive::new(&targets).filter(|_| enough);
+        let five = TopFive::new(&of_lists).filter(|_| enough);
         let whole = Whole { placed: &placed, n_relevant: ideal.len(), n_candidates: ranked.n_candidates };
 
         let outcome = |column: &Measured<'_>| match column.entry.measure {
@@ -196,8 +201,9 @@ impl UserEvaluator<'_> {
             n_relevant: ideal.len(),
             outcomes,
             sums: stars.as_deref().map(Sums::of),
-            judgements: rated.iter().map(judgement).collect(),
+            judgements: untimed.iter().map(judgement).collect(),
             rated: targets,
+            of_lists,
         })
     }
 
@@ -243,10 +249,16 @@ impl UserEvaluator<'_> {
     }
 }
 
-/// A test item without a score keeps [`Scores::ABSENT`].
-fn rated<'a>(rows: impl Iterator<Item = Interaction<'a>>, answer: &Answer<'_>) -> Result<Vec<Rated>, ScoreError> {
-    rows.filter_map(|row| Some((row.item, row.rating?, row.target)))
-        .map(|(item, rating, target)| match answer.score(item).unwrap_or(Scores::ABSENT) {
+/// The rated ones of `rows`, numbered among the user's, with the scores `of_rows` or those of their items. A test item
+/// without a score keeps [`Scores::ABSENT`].
+fn rated<'a>(
+    rows: impl Iterator<Item = (usize, Interaction<'a>)>,
+    answer: &Answer<'_>,
+    of_rows: Option<&[f32]>,
+) -> Result<Vec<Rated>, ScoreError> {
+    let score = |at: usize, item| of_rows.map_or_else(|| answer.score(item).unwrap_or(Scores::ABSENT), |of| of[at]);
+    rows.filter_map(|(at, row)| Some((row.item, row.rating?, row.target, score(at, row.item))))
+        .map(|(item, rating, target, score)| match score {
             score if score.is_finite() || score == Scores::ABSENT => Ok(Rated { item, rating, target, score }),
             value => Err(ScoreError::NotFinite { item: item.index(), value }),
         })

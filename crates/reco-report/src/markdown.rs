@@ -12,7 +12,7 @@ use crate::facts::{BUCKETS, ELSEWHERE, GROUPS, SHARES};
 use crate::figure::HistoryOf;
 use crate::results::meanings;
 use crate::tables::{self, TextTable};
-use crate::terminal::how_repeated;
+use crate::terminal::remarks;
 use crate::{Facts, HOW_TO_READ, Recommended, ReportConfig, Results, Suggestion, UserDetail, cells, last_words};
 
 /// The text of report.md.
@@ -88,9 +88,7 @@ fn table_of_results(text: &mut String, results: &Results) {
         }
     }
     let _ = writeln!(text, "\n{}", HOW_TO_READ.replace('*', "\\*"));
-    if results.repeat.is_some() {
-        let _ = write!(text, "\n{}", inline(&how_repeated(results)));
-    }
+    remarks(results).iter().for_each(|line| *text += &format!("\n{}\n", inline(line)));
     if let Some(shares) = TextTable::of_shares(results) {
         let _ = writeln!(text, "\n### Share of variance due to the repetitions\n\n{SHARES}\n");
         of_numbers(text, &shares);

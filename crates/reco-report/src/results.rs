@@ -88,6 +88,9 @@ pub struct ApproachResult {
     pub evaluate_seconds: Option<f64>,
     /// `n_train × epochs / train_seconds`; `null` for what is not trained by epochs.
     pub ratings_per_second: Option<f64>,
+    /// Whether errors are of stars predicted for each test row's own time, which is not known before the user rates.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub row_times: bool,
     /// The metrics.
     pub metrics: Metrics,
     /// Metrics of lists on the validation rows, by which the approach that answers is chosen; empty where there are

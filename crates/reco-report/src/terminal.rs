@@ -43,7 +43,7 @@ pub fn terminal_table(results: &Results) -> String {
     let mut text = heading(results);
     text += &render(&columns);
     text += &format!("\n{HOW_TO_READ}\n");
-    text += &how_repeated(results);
+    remarks(results).iter().for_each(|line| text += &format!("{line}\n"));
     if !left_out.is_empty() {
         let more = left_out.len().saturating_sub(NAMED);
         left_out.truncate(NAMED);
@@ -53,11 +53,17 @@ pub fn terminal_table(results: &Results) -> String {
     text
 }
 
-/// What the numbers are means of; empty for a single run.
-pub(crate) fn how_repeated(results: &Results) -> String {
-    let Some(repeat) = &results.repeat else { return String::new() };
-    let labels: Vec<&str> = repeat.iter().map(|one| one.repetition.as_str()).collect();
-    format!("Mean ± standard deviation of {} repetitions: {}\n", repeat.len(), labels.join(", "))
+/// What the numbers are means of, and whose errors read the times of test rows: a line for each, and none for a single
+/// run without.
+pub(crate) fn remarks(results: &Results) -> Vec<String> {
+    let repeated = results.repeat.as_ref().map(|repeat| {
+        let labels: Vec<&str> = repeat.iter().map(|one| one.repetition.as_str()).collect();
+        format!("Mean ± standard deviation of {} repetitions: {}", repeat.len(), labels.join(", "))
+    });
+    let timed = results.approaches.iter().filter(|approach| approach.row_times);
+    let timed: Vec<&str> = timed.map(|approach| approach.name.as_str()).collect();
+    let times = "told the time of each test row, which nobody knows before the rating: errors only, not lists";
+    repeated.into_iter().chain((!timed.is_empty()).then(|| format!("{}: {times}", timed.join(", ")))).collect()
 }
 
 fn heading(results: &Results) -> String {
@@ -113,6 +119,22 @@ mod tests {
     #[test]
     fn marks_the_best_and_says_what_does_not_apply() {
         insta::assert_snapshot!(terminal_table(&sample()));
+    }
+
+    #[test]
+    fn whoever_is_told_times_is_named() {
+        let mut results = sample();
+        assert!(remarks(&results).is_empty());
+        results.approaches.iter_mut().skip(1).for_each(|approach| approach.row_times = true);
+        let text = terminal_table(&results);
+        assert!(
+            text.ends_with(
+                "\nneural, hybrid: told the time of each test row, which nobody knows before the \
+                                rating: errors only, not lists\n"
+            ),
+            "{text}"
+        );
+        assert!(results.to_json().unwrap().contains("\"row_times\": true"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::evidence::Evidence;
-use self::mix::{LISTS, Lesson, Mix};
+use self::mix::{LISTS, Lesson, Mix, Weighed, reads_time, stars_of};
 use crate::part::{self, Part};
 
 /// Its name in the registry.
@@ -168,7 +168,7 @@ impl AnyApproach for Blend {
         let parts = parts.map(|(part, approach)| part.fit(approach.as_ref(), train, run, trained));
         let parts: Vec<Box<dyn Fitted>> = parts.collect::<Result<_, _>>()?;
         let lesson = Lesson { approaches: &self.parts, options: &self.options, train, run };
-        let mix = if are_stars(&parts) { lesson.stars()? } else { lesson.lists()? };
+        let mix = if are_stars(&parts) { lesson.stars(reads_time(&parts))? } else { lesson.lists()? };
         let met = Seen::by_user(train.catalogue.n_users(), [&train.fit]);
         let catalogue = Arc::clone(&train.catalogue);
         Ok(Box::new(FittedBlend { options: self.options.clone(), parts, mix, met, catalogue }))
@@ -179,7 +179,7 @@ impl AnyApproach for Blend {
             let parts = self.parts.iter().enumerate();
             let parts = parts.map(|(at, part)| part::load(part.as_ref(), from.take_part(&slot(at)), catalogue, run));
             let parts: Vec<Box<dyn Fitted>> = parts.collect::<Result<_, _>>()?;
-            let mix = Mix::load(from, parts.len(), are_stars(&parts))?;
+            let mix = Mix::load(from, &parts, are_stars(&parts))?;
             let (met, catalogue) = (Seen::load(from, catalogue)?, Arc::clone(catalogue));
             let fitted = FittedBlend { options: self.options.clone(), parts, mix, met, catalogue };
             Ok(Box::new(fitted) as Box<dyn Fitted>)
@@ -217,27 +217,19 @@ impl FittedBlend {
         queries.iter().map(met).collect()
     }
 
-    /// The mean of stars, on their scale, and what each part adds to it: its weight times what it predicts.
-    fn mean(&self, added: f64, weights: &[f64], predicted: &[f32]) -> f32 {
-        let sum = predicted.iter().zip(weights).map(|(stars, weight)| f64::from(*stars) * weight).sum::<f64>();
-        self.catalogue.scale.clamp((added + sum) as f32)
+    /// The mean of stars, on their scale: of each part its weight times what it predicts.
+    fn mean(&self, weighed: &Weighed, predicted: impl Iterator<Item = f32>) -> f32 {
+        let sum = predicted.zip(&weighed.weights).map(|(stars, weight)| f64::from(stars) * weight).sum::<f64>();
+        self.catalogue.scale.clamp((weighed.added + sum) as f32)
     }
 
-    /// Answers of parts that predict stars.
-    fn stars(&self, added: f64, weights: &[f64], queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        let mut of_parts = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            let mut scores = Scores::new();
-            part.score(queries, &mut scores)?;
-            of_parts.push(scores);
-        }
+    /// Writes the means of what the parts predict.
+    fn write_means(&self, weighed: &Weighed, of_parts: &[Scores], out: &mut Scores) {
         for (row, out) in out.rows_mut().enumerate() {
             for (at, out) in out.iter_mut().enumerate() {
-                let predicted: Vec<f32> = of_parts.iter().map(|scores| scores.row(row)[at]).collect();
-                *out = self.mean(added, weights, &predicted);
+                *out = self.mean(weighed, of_parts.iter().map(|scores| scores.row(row)[at]));
             }
         }
-        Ok(())
     }
 
     /// A term for each part, given what it adds.
@@ -263,8 +255,9 @@ impl Recommender for FittedBlend {
     fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
         let n_items = self.catalogue.n_items();
         out.reset(queries, n_items);
-        if let Mix::Stars { added, weights } = &self.mix {
-            return self.stars(*added, weights, queries, out);
+        if let Mix::Stars { untimed, .. } = &self.mix {
+            self.write_means(untimed, &stars_of(&self.parts, queries, None)?, out);
+            return Ok(());
         }
         let met = self.met(queries);
         let asked: Vec<(Query<'_>, &Seen)> = queries.iter().copied().zip(&met).collect();
@@ -283,18 +276,27 @@ impl Recommender for FittedBlend {
         Ok(())
     }
 
+    fn reads_time(&self) -> bool {
+        matches!(self.mix, Mix::Stars { timed: Some(_), .. })
+    }
+
+    fn score_at(&self, queries: &[Query<'_>], times: &[&[Option<i64>]], out: &mut Scores) -> Result<(), ScoreError> {
+        let Mix::Stars { timed: Some(timed), .. } = &self.mix else { return self.score(queries, out) };
+        out.reset(queries, self.catalogue.n_items());
+        self.write_means(timed, &stars_of(&self.parts, queries, Some(times))?, out);
+        Ok(())
+    }
+
     fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
         let explanation = |terms: Vec<Term>, score| Explanation { score, terms, without: Vec::new() };
-        if let Mix::Stars { added, weights } = &self.mix {
+        if let Mix::Stars { untimed, .. } = &self.mix {
             let query = Query { candidates: Candidates::These(items), ..*query };
-            let mut of_parts = vec![Scores::new(); self.parts.len()];
-            for (part, scores) in self.parts.iter().zip(&mut of_parts) {
-                part.score(&[query], scores)?;
-            }
+            let of_parts = stars_of(&self.parts, &[query], None)?;
             let explain = |at: usize| {
-                let predicted: Vec<f32> = of_parts.iter().map(|scores| scores.row(0)[at]).collect();
-                let score = self.mean(*added, weights, &predicted);
-                let effects = predicted.iter().zip(weights).map(|(stars, weight)| (f64::from(*stars) * weight) as f32);
+                let predicted = || of_parts.iter().map(|scores| scores.row(0)[at]);
+                let score = self.mean(untimed, predicted());
+                let effects = predicted().zip(&untimed.weights);
+                let effects = effects.map(|(stars, weight)| (f64::from(stars) * weight) as f32);
                 let mut terms = self.terms(effects);
                 let rest = score - terms.iter().map(|term| term.effect).sum::<f32>();
                 terms.push(Term { cause: Cause::Part { name: "added to all".to_owned() }, effect: rest });
@@ -372,9 +374,12 @@ mod tests {
         let train = checkerboard(16, Feedback::Stars).train;
         let fitted = Blend::new(&options).unwrap().fit(&train, &RUN).unwrap();
         assert_eq!(fitted.score_kind(), ScoreKind::Stars);
-        let Mix::Stars { weights, .. } = lesson(&options, &train, |lesson| lesson.stars()) else { panic!("stars") };
+        let Mix::Stars { untimed, timed } = lesson(&options, &train, |lesson| lesson.stars(false)) else {
+            panic!("stars")
+        };
         // The baseline knows no taste.
-        assert!(weights[0] > 0.7 && weights[1] < 0.3, "{weights:?}");
+        let weights = untimed.weights;
+        assert!(weights[0] > 0.7 && weights[1] < 0.3 && timed.is_none(), "{weights:?}");
     }
 
     #[test]

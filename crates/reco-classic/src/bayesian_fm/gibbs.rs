@@ -13,12 +13,12 @@
 //! threads changes no bit. A column without ratings has the mean of its group.
 
 use reco_core::random::Draws;
-use reco_core::{FitError, Progress, parallel};
+use reco_core::{FitError, Progress, Run, parallel};
 
 use super::ordinal::Cutpoints;
 use super::side::{Block, Side, SideSample};
 use crate::error::ClassicError;
-use crate::rating_matrix::Stars;
+use crate::rating_matrix::{RatingMatrix, Stars};
 
 /// What is drawn, and how much of it is kept.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +60,16 @@ pub(super) struct Sample {
     pub(super) cutpoints: Vec<f64>,
     pub(super) users: SideSample,
     pub(super) items: SideSample,
+    /// The weights of each group of moments.
+    pub(super) moments: Vec<Vec<f64>>,
+}
+
+/// A group of columns of which each rating has one.
+pub(super) struct MomentGroup {
+    /// A row for each column.
+    pub(super) block: Block,
+    /// The column of each rating, by user and item.
+    pub(super) of_ratings: Vec<u32>,
 }
 
 /// Draws samples of the machine given `stars`, those of one chain after those of another.
@@ -69,11 +79,11 @@ pub(super) struct Sample {
 pub(super) fn samples(
     stars: &Stars,
     blocks: [&Block; 2],
+    moments: &[MomentGroup],
     output: &Output,
     settings: Settings,
-    seed: u64,
     approach: &'static str,
-    progress: &dyn Progress,
+    &Run { seed, progress, .. }: &Run<'_>,
 ) -> Result<Vec<Sample>, FitError> {
     let epochs = settings.burn_in.saturating_add(settings.epochs).saturating_mul(settings.n_chains);
     progress.begin(approach, epochs, stars.len());
@@ -83,7 +93,7 @@ pub(super) fn samples(
         || (),
         |(), (number, samples)| {
             let draws = Draws::new(seed, number as u32, 0);
-            *samples = Chain::new(stars, blocks, output, settings, draws).run(settings, approach, progress);
+            *samples = Chain::new(stars, blocks, moments, output, settings, draws).run(settings, approach, progress);
         },
     );
     progress.end();
@@ -96,6 +106,7 @@ struct Chain<'a> {
     output: &'a Output,
     users: Side<'a>,
     items: Side<'a>,
+    moments: Vec<(Side<'a>, &'a [u32])>,
     intercept: f64,
     precision: f64,
     cutpoints: Cutpoints,
@@ -106,10 +117,25 @@ struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    fn new(stars: &'a Stars, blocks: [&'a Block; 2], output: &'a Output, settings: Settings, mut draws: Draws) -> Self {
+    fn new(
+        stars: &'a Stars,
+        blocks: [&'a Block; 2],
+        moments: &'a [MomentGroup],
+        output: &'a Output,
+        settings: Settings,
+        mut draws: Draws,
+    ) -> Self {
+        let counts = |ratings: &RatingMatrix| ratings.iter().map(|(_, list)| list.len()).collect::<Vec<_>>();
         let [users, items] = blocks;
-        let users = Side::new(users, &stars.by_user, settings, &mut draws);
-        let items = Side::new(items, &stars.by_item, settings, &mut draws);
+        let users = Side::new(users, &counts(&stars.by_user), settings, &mut draws);
+        let items = Side::new(items, &counts(&stars.by_item), settings, &mut draws);
+        let moment = |group: &'a MomentGroup| {
+            let mut counts = vec![0; group.block.n_rows];
+            group.of_ratings.iter().for_each(|column| counts[*column as usize] += 1);
+            let settings = Settings { n_factors: 0, ..settings };
+            (Side::new(&group.block, &counts, settings, &mut draws), group.of_ratings.as_slice())
+        };
+        let moments = moments.iter().map(moment).collect();
         let (intercept, n_levels) = match output {
             Output::Gaussian => (stars.mean, 1),
             // The cutpoints have its place.
@@ -120,6 +146,7 @@ impl<'a> Chain<'a> {
             output,
             users,
             items,
+            moments,
             intercept,
             precision: 1.0,
             cutpoints: Cutpoints::new(n_levels),
@@ -153,6 +180,7 @@ impl<'a> Chain<'a> {
                         cutpoints: self.cutpoints.values().to_vec(),
                         users: self.users.sample(),
                         items: self.items.sample(),
+                        moments: self.moments.iter().map(|(side, _)| side.own.clone()).collect(),
                     });
                 }
             }
@@ -176,6 +204,9 @@ impl<'a> Chain<'a> {
             self.items_begin(plane);
             self.items.sweep(plane, self.precision, &mut self.draws);
             self.items.end(plane, &mut self.moved);
+            if plane == 0 {
+                self.sweep_moments();
+            }
         }
         true
     }
@@ -200,6 +231,9 @@ impl<'a> Chain<'a> {
                 let pairs: f64 = factors.iter().zip(q).map(|(p, q)| p * q).sum();
                 *error = own + self.items.own[entry.index()] + pairs;
             }
+        }
+        for (side, columns) in &self.moments {
+            self.errors.iter_mut().zip(*columns).for_each(|(error, column)| *error += side.own[*column as usize]);
         }
         // The first sweep moves nothing before it.
         self.moved.clear();
@@ -229,6 +263,26 @@ impl<'a> Chain<'a> {
                 }
             }
         }
+    }
+
+    /// Draws the weights of moments, right after those of items.
+    fn sweep_moments(&mut self) {
+        let Self { moments, errors, moved, draws, .. } = self;
+        if moments.is_empty() {
+            return;
+        }
+        let items = self.stars.by_user.iter().flat_map(|(_, list)| list);
+        errors.iter_mut().zip(items).for_each(|(error, entry)| *error -= moved[entry.index()][0]);
+        for (side, columns) in moments {
+            side.begin(0);
+            errors.iter().zip(*columns).for_each(|(error, column)| side.rows[*column as usize].errors += error);
+            side.sweep(0, self.precision, draws);
+            side.end(0, moved);
+            errors.iter_mut().zip(*columns).for_each(|(error, column)| *error -= moved[*column as usize][0]);
+        }
+        // The items' next sweep follows these.
+        moved.clear();
+        moved.resize(self.items.own.len(), [0.0; 2]);
     }
 
     /// Takes from the errors what the items' sweep before moved, and sums them for the users' sweep of `plane`.
@@ -285,9 +339,11 @@ impl<'a> Chain<'a> {
 mod tests {
     use super::super::side::{Prior, sums_of_pairs};
     use super::*;
+    use crate::rating_matrix::Entry;
     use crate::rating_matrix::tests::three_users;
-    use crate::rating_matrix::{Entry, RatingMatrix};
-    use reco_core::Silent;
+    use reco_core::{DeviceChoice, Silent};
+
+    const RUN: Run<'_> = Run { seed: 1, device: DeviceChoice::Cpu, progress: &Silent };
 
     const SETTINGS: Settings = Settings { n_factors: 3, init_std: 0.5, burn_in: 2, epochs: 5, n_chains: 2, n_kept: 3 };
 
@@ -310,7 +366,7 @@ mod tests {
     }
 
     fn chain<'a>(stars: &'a Stars, [users, items]: &'a [Block; 2], output: &'a Output) -> Chain<'a> {
-        Chain::new(stars, [users, items], output, SETTINGS, Draws::new(1, 0, 0))
+        Chain::new(stars, [users, items], &[], output, SETTINGS, Draws::new(1, 0, 0))
     }
 
     /// All columns of a row with their numbers, each with its weight and its factors.
@@ -343,9 +399,18 @@ mod tests {
     fn what_is_kept_for_rows_is_what_the_definition_says() {
         let (stars, blocks) = world();
         let output = Output::Gaussian;
-        let mut chain = chain(&stars, &blocks, &output);
+        // Nine ratings in columns 0 and 1, and none in column 2.
+        let ids = (0..3).map(|row| vec![Entry { row, value: 1.0 }]).collect::<RatingMatrix>();
+        let of_ratings = vec![0, 1, 0, 0, 1, 1, 0, 1, 1];
+        let groups = [MomentGroup { block: Block { n_rows: 3, groups: vec![ids] }, of_ratings }];
+        let [users, items] = &blocks;
+        let mut chain = Chain::new(&stars, [users, items], &groups, &output, SETTINGS, Draws::new(1, 0, 0));
         for _ in 0..4 {
             assert!(chain.epoch());
+            let (moments, of_ratings) = &chain.moments[0];
+            let mean = moments.groups[0].priors[0].mean;
+            assert!(moments.own[0] != moments.own[1] && (moments.own[2] - mean).abs() < 1e-9);
+            let added: Vec<f64> = of_ratings.iter().map(|column| moments.own[*column as usize]).collect();
             // What the last sweep moved is not in the errors yet.
             let last = chain.users.factors.last().unwrap().clone();
             let mut errors = chain.errors.clone();
@@ -355,9 +420,10 @@ mod tests {
                 *error -= own + grown * last[user];
             }
             chain.expect();
-            for ((error, expected), (user, entry)) in errors.iter().zip(&chain.errors).zip(pairs()) {
+            let found = errors.iter().zip(&chain.errors).zip(added);
+            for (((error, expected), added), (user, entry)) in found.zip(pairs()) {
                 let row = [row_of(&chain.users, user), row_of(&chain.items, entry.index())].concat();
-                let defined = machine(chain.intercept, &row);
+                let defined = machine(chain.intercept, &row) + added;
                 assert!((expected - defined).abs() < 1e-9, "{expected} {defined}");
                 assert!((error + expected - f64::from(entry.value)).abs() < 1e-9, "{error} {expected}");
             }
@@ -436,7 +502,7 @@ mod tests {
         let (stars, blocks) = world();
         let of_ratings: Vec<u8> = stars.by_user.iter().flat_map(|(_, list)| list).map(|e| e.value as u8 - 1).collect();
         for output in [Output::Gaussian, Output::Levels { of_ratings, n: 5 }] {
-            let draw = || samples(&stars, [&blocks[0], &blocks[1]], &output, SETTINGS, 1, "x", &Silent).unwrap();
+            let draw = || samples(&stars, [&blocks[0], &blocks[1]], &[], &output, SETTINGS, "x", &RUN).unwrap();
             let found = draw();
             assert_eq!(found.len(), 6);
             let intercepts: Vec<f64> = found.iter().map(|sample| sample.users.rows[0][0]).collect();
@@ -447,7 +513,7 @@ mod tests {
         }
         let wild = Settings { init_std: f32::MAX, n_factors: 3, ..SETTINGS };
         let output = Output::Gaussian;
-        let mut chain = Chain::new(&stars, [&blocks[0], &blocks[1]], &output, wild, Draws::new(1, 0, 0));
+        let mut chain = Chain::new(&stars, [&blocks[0], &blocks[1]], &[], &output, wild, Draws::new(1, 0, 0));
         chain.users.own[0] = f64::INFINITY;
         let error = chain.run(wild, "x", &Silent).unwrap_err().to_string();
         assert!(error.starts_with("`x` drew numbers that are too large to compute with\nhint: "), "{error}");

@@ -12,6 +12,7 @@ use reco_core::{
     parallel,
 };
 
+use super::moments::Moments;
 use super::ordinal::between;
 use super::tables::{Shape, Tables};
 use crate::rating_matrix::in_stars;
@@ -21,13 +22,15 @@ use crate::terms::{self, part};
 pub struct BayesianFmModel {
     pub(super) shape: Shape,
     pub(super) tables: Tables,
+    /// `None` where the time of a query is not read.
+    moments: Option<Moments>,
     normal: NormalShares,
     catalogue: Arc<Catalogue>,
 }
 
 impl BayesianFmModel {
-    pub(super) fn new(shape: Shape, tables: Tables, catalogue: &Arc<Catalogue>) -> Self {
-        Self { shape, tables, normal: NormalShares::new(), catalogue: Arc::clone(catalogue) }
+    pub(super) fn new(shape: Shape, tables: Tables, moments: Option<Moments>, catalogue: &Arc<Catalogue>) -> Self {
+        Self { shape, tables, moments, normal: NormalShares::new(), catalogue: Arc::clone(catalogue) }
     }
 
     /// The row of the asker: biases with the intercepts, then factors.
@@ -54,21 +57,34 @@ impl BayesianFmModel {
         }
     }
 
-    /// Writes `number` of what samples expect, for each query and candidate.
+    /// Adds what a rating at the second `at` has more than one at the average moment of the user's own.
+    fn add_moment(&self, who: &Who<'_>, item: usize, at: Option<i64>, expected: &mut [f32]) {
+        let (Some(moments), Who::Known(user), Some(at)) = (&self.moments, who, at) else { return };
+        for row in moments.rows(user.index(), item, at) {
+            expected.iter_mut().zip(self.tables.moments.row(row)).for_each(|(sum, weight)| *sum += weight);
+        }
+    }
+
+    /// Writes `number` of what samples expect, for each query and candidate, at the times of the candidates if any.
     fn answer(
         &self,
         queries: &[Query<'_>],
+        times: Option<&[&[Option<i64>]]>,
         out: &mut Scores,
         number: impl Fn(&[f32]) -> f32 + Sync,
     ) -> Result<(), ScoreError> {
         out.reset(queries, self.catalogue.n_items());
         let mut done: Vec<Result<(), ScoreError>> = queries.iter().map(|_| Ok(())).collect();
-        let rows: Vec<_> = queries.iter().zip(out.rows_mut()).zip(&mut done).collect();
-        parallel::each(rows, Vec::new, |expected, ((query, scores), done)| match self.asker(&query.who) {
-            Ok(asker) => query.candidates.write(scores, |item| {
-                self.expect(&asker, self.tables.items.row(item), expected);
-                number(expected)
-            }),
+        let rows: Vec<_> = queries.iter().enumerate().zip(out.rows_mut()).zip(&mut done).collect();
+        parallel::each(rows, Vec::new, |expected, (((row, query), scores), done)| match self.asker(&query.who) {
+            Ok(asker) => {
+                let mut times = times.map_or(&[] as &[_], |times| times[row]).iter();
+                query.candidates.write(scores, |item| {
+                    self.expect(&asker, self.tables.items.row(item), expected);
+                    self.add_moment(&query.who, item, times.next().copied().flatten(), expected);
+                    number(expected)
+                });
+            }
             Err(error) => *done = Err(error),
         });
         done.into_iter().collect()
@@ -80,7 +96,7 @@ impl BayesianFmModel {
     /// # Errors
     /// As [`Recommender::score`].
     pub fn deviations(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        self.answer(queries, out, |expected| {
+        self.answer(queries, None, out, |expected| {
             let mean = f64::from(self.stars(expected));
             let n = expected.len() as f64;
             let variance = if let Some(lowest) = self.shape.levels.first() {
@@ -125,8 +141,15 @@ impl Recommender for BayesianFmModel {
     }
 
     fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        out.reset(queries, self.catalogue.n_items());
-        self.answer(queries, out, |expected| self.catalogue.scale.clamp(self.stars(expected)))
+        self.answer(queries, None, out, |expected| self.catalogue.scale.clamp(self.stars(expected)))
+    }
+
+    fn reads_time(&self) -> bool {
+        self.moments.is_some()
+    }
+
+    fn score_at(&self, queries: &[Query<'_>], times: &[&[Option<i64>]], out: &mut Scores) -> Result<(), ScoreError> {
+        self.answer(queries, Some(times), out, |expected| self.catalogue.scale.clamp(self.stars(expected)))
     }
 
     /// Parts are added in the order of terms, each with what the stars grow by: of what all users and items have in
@@ -173,7 +196,8 @@ impl Fitted for BayesianFmModel {
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {
-        Ok(self.tables.save(&self.shape, &self.catalogue))
+        let weights = self.tables.save(&self.shape, &self.catalogue);
+        Ok(self.moments.iter().fold(weights, |weights, moments| moments.save(weights)))
     }
 }
 
@@ -220,8 +244,9 @@ pub(super) mod tests {
             features: table(&[[0.3, 0.3, 1.0, 2.0]]),
             priors: table(&[[0.2, 0.4, 0.5, -0.5], [1.0, 1.0, 2.0, 4.0]]),
             common: Matrix::new(common.len(), 2, common.concat()).unwrap(),
+            moments: Matrix::zeros(0, 2),
         };
-        BayesianFmModel::new(shape, tables, &Arc::new(catalogue))
+        BayesianFmModel::new(shape, tables, None, &Arc::new(catalogue))
     }
 
     #[test]

@@ -72,8 +72,9 @@ pub(super) struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(block: &'a Block, ratings: &RatingMatrix, settings: Settings, draws: &mut Draws) -> Self {
-        let rows: Vec<Row> = ratings.iter().map(|(_, list)| Row { n: list.len() as f64, ..Row::default() }).collect();
+    /// `n_ratings` are those of each row.
+    pub(super) fn new(block: &'a Block, n_ratings: &[usize], settings: Settings, draws: &mut Draws) -> Self {
+        let rows: Vec<Row> = n_ratings.iter().map(|n| Row { n: *n as f64, ..Row::default() }).collect();
         let (n_rows, n_factors) = (block.n_rows, settings.n_factors);
         let mut side =
             Self { groups: Vec::new(), rows, own: vec![0.0; n_rows], factors: vec![vec![0.0; n_rows]; n_factors] };

@@ -11,7 +11,7 @@ use super::page::{cards, of_numbers};
 use crate::facts::SHARES;
 use crate::results::meanings;
 use crate::tables::TextTable;
-use crate::terminal::how_repeated;
+use crate::terminal::remarks;
 use crate::{Figures, HOW_TO_READ, Results};
 
 /// How many metrics are drawn where they are seen at once.
@@ -35,7 +35,7 @@ pub(super) fn all(results: &Results) -> Markup {
             }
         }
         p.soft { (HOW_TO_READ) }
-        @if results.repeat.is_some() { p.soft { (how_repeated(results)) } }
+        @for line in remarks(results) { p.soft { (line) } }
         @if let Some(shares) = TextTable::of_shares(results) {
             h3 { "Share of variance due to the repetitions" }
             p { (SHARES) }

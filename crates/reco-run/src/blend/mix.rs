@@ -27,8 +27,19 @@ const K: usize = 10;
 pub(super) enum Mix {
     /// Standard scores, weighed, and trees; both are brought to a deviation of 1 over the candidates, and added.
     Lists { weights: Vec<f64>, trees: Trees },
-    /// Stars, weighed, with what is added to all.
-    Stars { added: f64, weights: Vec<f64> },
+    /// Stars, weighed.
+    Stars {
+        untimed: Weighed,
+        /// The same for ratings at known moments, where a part reads their times.
+        timed: Option<Weighed>,
+    },
+}
+
+/// The weights of the parts' stars, and what is added to all.
+#[derive(Debug)]
+pub(super) struct Weighed {
+    pub(super) added: f64,
+    pub(super) weights: Vec<f64>,
 }
 
 /// What is learned from, and how.
@@ -64,15 +75,18 @@ impl Lesson<'_> {
         Ok(Mix::Lists { weights, trees })
     }
 
-    /// Learns how to join predicted stars.
-    pub(super) fn stars(&self) -> Result<Mix, FitError> {
+    /// Learns how to join predicted stars, and those for known moments where a part reads their times.
+    pub(super) fn stars(&self, reads_time: bool) -> Result<Mix, FitError> {
         let n = self.approaches.len();
-        let (mut rows, mut targets) = (Vec::new(), Vec::new());
+        let (mut rows, mut timed, mut targets) = (Vec::new(), Vec::new(), Vec::new());
         self.each_fold(|_, parts, held| {
             let fit = &self.train.fit;
             let asked: Vec<(UserIdx, &Vec<usize>)> = self.train.catalogue.users.indices().zip(held).collect();
             let items = |rows: &[usize]| rows.iter().map(|row| fit.items()[*row]).collect::<Vec<_>>();
             let items: Vec<Vec<ItemIdx>> = asked.iter().map(|(_, rows)| items(rows)).collect();
+            let times = |rows: &[usize]| rows.iter().map(|row| fit.timestamps()[*row]).collect::<Vec<_>>();
+            let times: Vec<Vec<Option<i64>>> = asked.iter().map(|(_, rows)| times(rows)).collect();
+            let times: Vec<&[Option<i64>]> = times.iter().map(Vec::as_slice).collect();
             let queries: Vec<Query<'_>> = asked
                 .iter()
                 .zip(&items)
@@ -82,16 +96,14 @@ impl Lesson<'_> {
                     candidates: Candidates::These(items),
                 })
                 .collect();
-            let mut predicted = Vec::with_capacity(n);
-            for part in parts {
-                let mut scores = Scores::new();
-                part.score(&queries, &mut scores).map_err(failed)?;
-                predicted.push(scores);
-            }
+            let untimed = stars_of(parts, &queries, None).map_err(failed)?;
+            let at_times =
+                if reads_time { stars_of(parts, &queries, Some(&times)).map_err(failed)? } else { Vec::new() };
             for (at, (_, own)) in asked.iter().enumerate() {
                 for (place, row) in own.iter().enumerate() {
                     let Some(rating) = fit.ratings()[*row] else { continue };
-                    rows.extend(predicted.iter().map(|scores| scores.row(at)[place]));
+                    rows.extend(untimed.iter().map(|scores| scores.row(at)[place]));
+                    timed.extend(at_times.iter().map(|scores| scores.row(at)[place]));
                     targets.push(rating.stars());
                 }
             }
@@ -99,8 +111,11 @@ impl Lesson<'_> {
         })?;
         let n_parts = self.options.parts.len();
         let prior = [vec![1.0 / n_parts as f64; n_parts], vec![0.0; n - n_parts]].concat();
-        let (added, weights) = regression(&rows, &targets, &prior, self.options.reg);
-        Ok(Mix::Stars { added, weights })
+        let weighed = |rows: &[f32]| {
+            let (added, weights) = regression(rows, &targets, &prior, self.options.reg);
+            Weighed { added, weights }
+        };
+        Ok(Mix::Stars { untimed: weighed(&rows), timed: reads_time.then(|| weighed(&timed)) })
     }
 
     /// Has `learn` look at each fold: what the parts were fitted to, the parts, and each user's held-out rows.
@@ -197,7 +212,7 @@ impl Mix {
     /// What each part adds to the score of each item of the catalogue, `[n_parts][n_items]`, and then, if there are
     /// trees, what these add. Trees look at the candidates; all others get what the worst of these gets.
     pub(super) fn added(&self, evidence: &Evidence, met: &Seen, options: &BlendOptions) -> Vec<Vec<f32>> {
-        let (Self::Lists { weights, .. } | Self::Stars { weights, .. }) = self;
+        let weights = self.weights();
         let mut added = evidence.standard.clone();
         for (scores, weight) in added.iter_mut().zip(weights) {
             scores.iter_mut().for_each(|score| *score *= *weight as f32);
@@ -226,34 +241,76 @@ impl Mix {
     pub(super) fn n_parameters(&self) -> usize {
         match self {
             Self::Lists { weights, trees } => weights.len() + trees.n_parameters(),
-            Self::Stars { weights, .. } => weights.len() + 1,
+            Self::Stars { untimed, timed } => [untimed].into_iter().chain(timed).map(|one| one.weights.len() + 1).sum(),
         }
+    }
+
+    fn weights(&self) -> &[f64] {
+        let (Self::Lists { weights, .. } | Self::Stars { untimed: Weighed { weights, .. }, .. }) = self;
+        weights
     }
 
     /// Adds itself to `weights`: `parts.weight`, and trees or `parts.added`.
     pub(super) fn save(&self, to: Weights) -> Weights {
-        let (Self::Lists { weights, .. } | Self::Stars { weights, .. }) = self;
-        let to = to.with(WEIGHTS, &[weights.len()], weights.iter().copied());
         match self {
-            Self::Lists { trees, .. } => trees.save(to),
-            Self::Stars { added, .. } => to.with(ADDED, &[], [*added]),
+            Self::Lists { weights, trees } => {
+                trees.save(to.with(UNTIMED[0], &[weights.len()], weights.iter().copied()))
+            }
+            Self::Stars { untimed, timed } => {
+                let to = untimed.save(UNTIMED, to);
+                timed.iter().fold(to, |to, timed| timed.save(TIMED, to))
+            }
         }
     }
 
-    /// Takes out what [`Mix::save`] added, of `n` parts that predict stars or do not.
-    pub(super) fn load(from: &mut Weights, n: usize, stars: bool) -> Result<Self, LoadError> {
-        let weights = from.take(WEIGHTS, &[n])?;
+    /// Takes out what [`Mix::save`] added, of parts that predict stars or do not.
+    pub(super) fn load(from: &mut Weights, parts: &[Box<dyn Fitted>], stars: bool) -> Result<Self, LoadError> {
+        let n = parts.len();
         Ok(if stars {
-            Self::Stars { added: from.take_one(ADDED)?, weights }
+            let timed = reads_time(parts).then(|| Weighed::load(TIMED, from, n)).transpose()?;
+            Self::Stars { untimed: Weighed::load(UNTIMED, from, n)?, timed }
         } else {
+            let weights = from.take(UNTIMED[0], &[n])?;
             Self::Lists { weights, trees: Trees::load(from, Evidence::width(n))? }
         })
     }
 }
 
 /// The tensors of the weights of parts, and of what is added to all stars.
-const WEIGHTS: &str = "parts.weight";
-const ADDED: &str = "parts.added";
+const UNTIMED: [&str; 2] = ["parts.weight", "parts.added"];
+const TIMED: [&str; 2] = ["times.weight", "times.added"];
+
+impl Weighed {
+    fn save(&self, [weights, added]: [&str; 2], to: Weights) -> Weights {
+        to.with(weights, &[self.weights.len()], self.weights.iter().copied()).with(added, &[], [self.added])
+    }
+
+    fn load([weights, added]: [&str; 2], from: &mut Weights, n: usize) -> Result<Self, LoadError> {
+        Ok(Self { weights: from.take(weights, &[n])?, added: from.take_one(added)? })
+    }
+}
+
+/// Whether what is predicted depends on the time of a rating.
+pub(super) fn reads_time(parts: &[Box<dyn Fitted>]) -> bool {
+    parts.iter().any(|part| part.reads_time())
+}
+
+/// What each part predicts, at `times` if there are any (see [`reco_core::Recommender::score_at`]).
+pub(super) fn stars_of(
+    parts: &[Box<dyn Fitted>],
+    queries: &[Query<'_>],
+    times: Option<&[&[Option<i64>]]>,
+) -> Result<Vec<Scores>, ScoreError> {
+    let of = |part: &Box<dyn Fitted>| {
+        let mut scores = Scores::new();
+        match times {
+            Some(times) => part.score_at(queries, times, &mut scores)?,
+            None => part.score(queries, &mut scores)?,
+        }
+        Ok(scores)
+    };
+    parts.iter().map(of).collect()
+}
 
 /// The sum of the first features, weighed.
 fn weighed(features: &[f32], weights: &[f64]) -> f32 {

@@ -1,4 +1,5 @@
-//! Checks for contexts whose value in the evaluation no train row is near, or whose numbers are too large for networks.
+//! Checks for contexts whose value in the evaluation no train row is near, or whose numbers are too large for networks,
+//! and for times of test rows that are told.
 //!
 //! Does not know what a context means: it reads the numbers of its column.
 //!
@@ -17,11 +18,28 @@ const LARGE: f32 = 10.0;
 
 pub(super) const ENTRY: CheckEntry = CheckEntry {
     name: "context",
-    about: "whether the evaluation asks at a moment that training never saw, or far from the scale of networks",
+    about: "whether the evaluation asks at moments that training never saw, that networks misread, or that rows tell",
     look,
 };
 
 fn look(subject: &Subject<'_>) -> Verdict {
+    let times = subject.experiment.evaluate.row_times.then(|| {
+        Finding::new(
+            Severity::Optimistic,
+            "`evaluate.row_times` tells approaches that read it the time of each test row".to_owned(),
+            "nobody knows before a rating when it will be given: errors are lower than in use",
+            "compare them only with errors that were told times, or set `evaluate.row_times = false`",
+        )
+    });
+    let moments = of_moments(subject);
+    match times {
+        Some(times) => Ok([vec![times], moments.unwrap_or_default()].concat()),
+        None => moments,
+    }
+}
+
+/// What is found of contexts.
+fn of_moments(subject: &Subject<'_>) -> Verdict {
     // Only networks read contexts, and they know only the users they were trained on; an approach may have one among
     // its parts.
     let reads = |one: &Configured| {
@@ -85,6 +103,14 @@ mod tests {
         let experiment = experiment(&[&["approach=[{name='hybrid'}]"], sets].concat());
         let subject = Subject { dataset: Some(data), ..subject(&experiment) };
         found(&ENTRY, &subject).into_iter().map(|one| one.found).collect()
+    }
+
+    #[test]
+    fn times_that_are_told_are_optimistic() {
+        let told = experiment(&["evaluate.row_times=true"]);
+        let findings = found(&ENTRY, &subject(&told));
+        assert_eq!((findings.len(), findings[0].severity), (1, Severity::Optimistic));
+        assert_eq!(at(&["evaluate.row_times=true"], &[0.0, 100.0]).len(), 3);
     }
 
     #[test]

@@ -278,6 +278,7 @@ fn approach(row: &ResultRow) -> ApproachResult {
         train_seconds: row.trained.train_seconds,
         evaluate_seconds: row.evaluate_seconds,
         ratings_per_second: row.trained.ratings_per_second,
+        row_times: row.evaluation.row_times,
         metrics: row.evaluation.metrics.clone(),
         validation: row.evaluation.validation.clone(),
         intervals: row.evaluation.intervals.clone(),

@@ -118,6 +118,70 @@ fn errors_are_averaged_over_rows_in_stars() {
     assert_eq!(scaled.metric("article_mrr"), in_stars.metric("article_mrr"));
 }
 
+/// A recommender that predicts as many stars as a row's second says, and without one what it was told.
+struct ByTime(Told);
+
+impl Recommender for ByTime {
+    fn score_kind(&self) -> ScoreKind {
+        ScoreKind::Stars
+    }
+
+    fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.0.catalogue
+    }
+
+    fn reads_time(&self) -> bool {
+        true
+    }
+
+    fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
+        self.0.score(queries, out)
+    }
+
+    fn score_at(&self, queries: &[Query<'_>], times: &[&[Option<i64>]], out: &mut Scores) -> Result<(), ScoreError> {
+        self.score(queries, out)?;
+        for (row, times) in times.iter().enumerate() {
+            let timed = out.row_mut(row).iter_mut().zip(*times);
+            timed.for_each(|(score, time)| *score = time.map_or(*score, |second| second as f32));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn times_of_rows_serve_errors_where_they_are_granted_and_no_list() {
+    let told = Told::new(ScoreKind::Stars, &[&[4.0, 2.0, 3.0], &[3.0, 3.0, 1.0]]);
+    let mut builder = Interactions::builder(0);
+    // At their times all rows are predicted right but the last, which has none: it is 2 off.
+    for (user, item, stars, timestamp) in
+        [(0, 0, 1.0, Some(1)), (0, 1, 5.0, Some(5)), (1, 1, 2.0, Some(2)), (1, 2, 3.0, None)]
+    {
+        let (user, item) = (told.catalogue.users.at(user).unwrap(), told.item(item));
+        let rating = told.catalogue.scale.rating(stars).unwrap();
+        let target = told.catalogue.scaling.target(item, rating);
+        builder.push(Interaction { user, item, rating: Some(rating), target, timestamp, context: &[] });
+    }
+    let test_users = TestUser::group(&builder.finish(), 2);
+    let (seen, known) = (told.seen(&[&[], &[]]), told.known(&[]));
+    let test = Test::new(&told.catalogue, test_users, seen, known);
+    let rules = Protocol { article_min_rows: std::num::NonZeroUsize::MIN, ..at(1) };
+    let granted = Protocol { row_times: true, ..rules.clone() };
+    let of = |recommender: &dyn Recommender, rules| evaluate(recommender, &test, rules).unwrap();
+    let by_time = ByTime(told);
+    let (without, with) = (of(&by_time, &rules), of(&by_time, &granted));
+    assert!(!without.row_times && with.row_times && !of(&by_time.0, &granted).row_times);
+    assert_near(without.metric("rmse"), (23.0_f64 / 4.0).sqrt());
+    assert_near(with.metric("rmse"), 1.0);
+    assert_near(with.metric("scaled_mae"), 0.5);
+    let predicted: Vec<f64> = with.predictions.iter().map(|row| row.yhat).collect();
+    assert_eq!(predicted, [1.0, 5.0, 2.0, 1.0]);
+    for list in ["ndcg@1", "user_auc", "article_accuracy", "article_mrr", "auc"] {
+        assert_eq!(with.metric(list), without.metric(list), "{list}");
+    }
+    let detail = |evaluation: &Evaluation| evaluation.detail.clone().unwrap().predicted;
+    assert_eq!(detail(&with), detail(&without));
+}
+
 #[test]
 fn an_item_without_a_way_back_to_stars_takes_stars_from_everyone() {
     let scaling = Scaling::ItemMinMax { from: vec![(1.0, 5.0), (4.0, 4.0)], to: (0.5, 1.0) };
