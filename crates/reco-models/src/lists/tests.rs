@@ -10,25 +10,35 @@ use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use reco_core::testing::conformance::{Suite, check};
 use reco_core::testing::{Feedback, checkerboard, digest, same_on_any_cpu};
-use reco_core::{Approach as _, DeviceChoice, Features, Matrix, Run, Silent, Train};
+use reco_core::{
+    Approach as _, ContextColumn, DeviceChoice, Features, Interaction, Interactions, Matrix, Run, Silent, Train,
+};
 use serde_json::json;
 
 use super::events::{Asked, Events};
 use super::step::{Step, scale};
 use super::{Shape, Table, Tables, centred};
 use crate::arithmetic::Padded;
-use crate::description::{Description, OfUser, drawn};
-use crate::options::{Loss, NegativesBy, NetworkOptions};
+use crate::description::{Description, drawn};
+use crate::options::{Loss, NegativesBy, NetworkOptions, Part};
 use crate::{APPROACHES, Collaborative, NETWORKS, Neural, OptimizerKind, two_tower};
 
-/// A checkerboard whose users have attributes.
+/// A checkerboard whose users have attributes, and whose rows have contexts.
 fn world() -> Train {
     let train = checkerboard(24, Feedback::Events).train;
+    let mut fit = Interactions::builder(2);
+    for at in 0..train.fit.len() {
+        let context = &[(at % 3) as f32, if at % 5 == 0 { 4.0 } else { 2.0 }];
+        fit.push(Interaction { context, ..train.fit.row(at) });
+    }
+    let fit = fit.finish();
+    let names = ["hour", "warmth"].map(str::to_owned).to_vec();
+    let contexts = ContextColumn::of(names, fit.contexts(), 0..fit.len());
     let values = (0..24 * 3).map(|at| if at % 4 == 0 { 0.5 + (at % 3) as f32 } else { 0.0 }).collect();
     let names = ["age", "gender=F", "gender=M"].map(str::to_owned).to_vec();
     let user_features = Features::new(names, Matrix::new(24, 3, values).unwrap()).unwrap();
-    let catalogue = reco_core::Catalogue { user_features, ..(*train.catalogue).clone() };
-    Train { catalogue: catalogue.into(), ..train }
+    let catalogue = reco_core::Catalogue { user_features, contexts, ..(*train.catalogue).clone() };
+    Train { catalogue: catalogue.into(), fit, ..train }
 }
 
 /// Every loss, and how negatives are drawn.
@@ -67,20 +77,20 @@ struct Scene {
 impl Scene {
     fn new(description: &Description, options: NetworkOptions) -> Self {
         let train = world();
-        let shape = Shape::of(description.lists, &train.catalogue, options.embedding_size);
+        let shape = Shape::of(description.lists, &options, &train.catalogue);
         let mut tables = Tables::drawn(shape, 5);
         // Far from each other, so that no sum is nearly 0.
         tables.of.iter_mut().flatten().for_each(|rows| rows.values_mut().iter_mut().for_each(|x| *x *= 10.0));
-        let events = Events::of(&train.fit, 0..train.fit.len(), 0.0, [24, 24]);
-        let history = shape.sums(OfUser::History);
-        let asked = [3, 0, 17, 8, 21].map(|user| events.ask(user, 2, 9, &options, history)).to_vec();
+        let events = Events::of(&train.fit, 0..train.fit.len(), 0.0, [24, 24], &train.catalogue.contexts);
+        let history = shape.has(Part::History);
+        let asked = [3, 0, 17, 8, 21].map(|user| events.ask(user, 2, 9, &options, history)).concat();
         Self { train, tables, options, events, asked }
     }
 
     fn step(&self) -> Step {
         let catalogue = &self.train.catalogue;
         let [items, users] = [&catalogue.item_features, &catalogue.user_features].map(|all| centred(all.matrix()));
-        Step::new(&self.tables, &self.options, &items, &users, self.asked.len() + 2)
+        Step::new(&self.tables, &self.options, &items, &users)
     }
 
     /// The loss of a step by the definition: the sum over events, and the tensor whose gradient is taken.
@@ -116,6 +126,9 @@ impl Scene {
             let attributes = centred(self.train.catalogue.user_features.matrix());
             users = users + select(3, &|asked| attributes.row(asked.user as usize).to_vec()).matmul(rows);
         }
+        if let Some(rows) = table(Table::Contexts) {
+            users = users + select(2, &|asked| self.events.moment(asked).to_vec()).matmul(rows);
+        }
         let one = (0..n * (size + 1)).map(|at| f32::from(u8::from(at % (size + 1) == size))).collect();
         // The 1 takes the place of what the tables' biases would add up to, which are 0.
         let mask: Tensor<2> = tensor(one, [n, size + 1], device);
@@ -123,7 +136,7 @@ impl Scene {
         let items = with_features(table(Table::Items).expect("items have a table"), Table::Features);
         let scores = users.matmul(items.transpose());
 
-        let weights = |asked: &Asked| 1.0 / ((asked.targets.len() as f32).sqrt() * n as f32);
+        let weights = |asked: &Asked| 1.0 / ((asked.n_hidden as f32).sqrt() * 5.0);
         let (mut sum, mut weighted) = (0.0, Tensor::<1>::zeros([1], device));
         let mut count = |value: Tensor<1>, weight: f32| {
             sum += f64::from(value.clone().into_scalar::<f32>());

@@ -12,8 +12,7 @@ use super::super::events::{Asked, Events};
 use super::super::loss::of_group;
 use super::{Pace, Share, Slopes, State, Step, scale};
 use crate::arithmetic::{Padded, Rows, add_transposed_product, product};
-use crate::description::OfUser;
-use crate::options::Loss;
+use crate::options::{Loss, Part};
 
 /// The items' vectors, where they are sums over features.
 pub(super) struct Vectors<'a> {
@@ -46,6 +45,7 @@ impl WithSimd for Vectors<'_> {
 pub(super) struct OfAsked<'a> {
     pub(super) step: &'a Step,
     pub(super) asked: &'a Asked,
+    pub(super) moment: &'a [f32],
     pub(super) vector: &'a mut [f32],
 }
 
@@ -54,9 +54,9 @@ impl WithSimd for OfAsked<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { step, asked, vector } = self;
+        let Self { step, asked, moment, vector } = self;
         vector.fill(0.0);
-        if step.shape.sums(OfUser::History) {
+        if step.shape.has(Part::History) {
             for item in &asked.kept {
                 let (share, item) = (*item as usize / step.n_per_share, *item as usize % step.n_per_share);
                 add(simd, 1.0, step.shares[share].vector(1, item), vector);
@@ -71,6 +71,11 @@ impl WithSimd for OfAsked<'_> {
             let of_user = step.of_users.row(asked.user as usize);
             for (row, number) in (0..attributes.weight.n_rows()).zip(of_user) {
                 add(simd, *number, attributes.weight.row(row), vector);
+            }
+        }
+        if let Some(contexts) = &step.contexts {
+            for (row, number) in moment.iter().enumerate() {
+                add(simd, *number, contexts.weight.row(row), vector);
             }
         }
         vector[step.shape.size] = 1.0;
@@ -227,13 +232,38 @@ impl WithSimd for Gather<'_> {
     }
 }
 
+/// Adam on the embeddings of contexts.
+pub(super) struct UpdateContexts<'a> {
+    pub(super) contexts: &'a mut State,
+    pub(super) gradients: &'a Padded,
+    pub(super) asked: &'a [Asked],
+    pub(super) events: &'a Events,
+    pub(super) pace: Pace,
+}
+
+impl WithSimd for UpdateContexts<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { contexts, gradients, asked, events, pace } = self;
+        let mut gradient = Padded::zeros(contexts.weight.n_rows(), gradients.n_columns());
+        for (at, asked) in asked.iter().enumerate() {
+            for (row, number) in events.moment(asked).iter().enumerate() {
+                add(simd, *number, gradients.row(at), gradient.row_mut(row));
+            }
+        }
+        contexts.update(simd, &mut gradient, None, pace);
+    }
+}
+
 /// Adam on the users' embeddings and on those of their attributes.
 pub(super) struct UpdateUsers<'a> {
     pub(super) users: &'a mut Option<State>,
     pub(super) attributes: &'a mut Option<State>,
     pub(super) of_users: &'a Padded,
     pub(super) gradients: &'a Padded,
-    pub(super) asked: &'a [Asked],
+    pub(super) asked: &'a [&'a Asked],
     pub(super) paces: [Pace; 2],
 }
 
@@ -273,7 +303,7 @@ pub(super) struct UpdateItems<'a> {
     pub(super) share: &'a mut Share,
     /// Of the users' vectors, times the scale of their history.
     pub(super) gradients: &'a Padded,
-    pub(super) asked: &'a [Asked],
+    pub(super) asked: &'a [&'a Asked],
     pub(super) pace: Pace,
 }
 
