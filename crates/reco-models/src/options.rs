@@ -211,15 +211,23 @@ impl NetworkOptions {
             ("weight_decay", weight_decay.to_string(), is_decay(weight_decay), "it is at least 0"),
             ("feature_decay", feature_decay.to_string(), is_decay(feature_decay), "it is at least 0"),
         ];
+        let refusal = |reason: String| Err(OptionsError::Value { place: place.to_owned(), reason });
+        let listed = |parts: &[Part]| {
+            let names = parts.iter().map(|part| format!("`{part:?}`").to_lowercase());
+            names.collect::<Vec<_>>().join(", ")
+        };
         if let Some(part) = self.without.iter().find(|part| !parts.contains(part)) {
-            let reason = format!("`{name}` has no {part:?} to be without\nhint: it has {parts:?}").to_lowercase();
-            return Err(OptionsError::Value { place: place.to_owned(), reason });
+            let reason = format!("`{name}` has no {} to be without\nhint: it has {}", listed(&[*part]), listed(parts));
+            return refusal(reason);
+        }
+        if !self.without.is_empty() && !self.for_lists() {
+            return refusal("`without` is for lists\nhint: set `loss = \"softmax\"` as well".to_owned());
+        }
+        if parts.iter().all(|part| *part == Part::Features || self.without.contains(part)) {
+            return refusal("`without` leaves nothing of a user's vector\nhint: take one of its parts out".to_owned());
         }
         match bounds.into_iter().find(|(.., holds, _)| !holds) {
-            Some((key, value, _, bound)) => {
-                let reason = format!("`{key}` is `{value}`\nhint: {bound}");
-                Err(OptionsError::Value { place: place.to_owned(), reason })
-            }
+            Some((key, value, _, bound)) => refusal(format!("`{key}` is `{value}`\nhint: {bound}")),
             None => Ok(()),
         }
     }

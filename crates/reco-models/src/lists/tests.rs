@@ -21,7 +21,7 @@ use super::{Shape, Table, Tables, centred};
 use crate::arithmetic::Padded;
 use crate::description::{Description, drawn};
 use crate::options::{Loss, NegativesBy, NetworkOptions, Part};
-use crate::{APPROACHES, Collaborative, NETWORKS, Neural, OptimizerKind, two_tower};
+use crate::{APPROACHES, Collaborative, Hybrid, NETWORKS, Neural, OptimizerKind, two_tower};
 
 /// A checkerboard whose users have attributes, and whose rows have contexts.
 fn world() -> Train {
@@ -317,6 +317,56 @@ fn a_visitor_is_answered_from_a_history_and_a_stranger_without_one_is_refused() 
     let collaborative = Collaborative(options).learn(&train, &run).unwrap();
     let refusal = collaborative.recommend(&[query], k).unwrap_err().to_string();
     assert!(refusal.contains("`collaborative` has no answer for a visitor"), "{refusal}");
+}
+
+#[test]
+fn the_moment_of_a_query_decides_where_it_decided_in_training() {
+    // Everyone meets items of the first half at 8 o'clock and of the second at 20 o'clock.
+    let train = checkerboard(20, Feedback::Events).train;
+    let mut fit = Interactions::builder(1);
+    for row in (0..train.fit.len()).map(|row| train.fit.row(row)) {
+        fit.push(Interaction { context: &[if row.item.index() < 10 { 8.0 } else { 20.0 }], ..row });
+    }
+    let fit = fit.finish();
+    let contexts = ContextColumn::of(vec!["hour".to_owned()], fit.contexts(), 0..fit.len());
+    let catalogue = reco_core::Catalogue { contexts, ..(*train.catalogue).clone() };
+    let train = Train { catalogue: catalogue.into(), fit, ..train };
+    let run = Run { seed: 3, device: DeviceChoice::Cpu, progress: &Silent };
+    let scores = |without: &[Part], context: &[f32]| {
+        let without = without.to_vec();
+        let options = NetworkOptions { epochs: 60, batch_size: 5, without, ..options(losses()[0], 8) };
+        let fitted = Hybrid(options).learn(&train, &run).unwrap();
+        let who = reco_core::Who::Known(train.catalogue.users.at(4).unwrap());
+        let candidates = reco_core::Candidates::AllExcept(reco_core::Seen::NOTHING);
+        let mut scores = reco_core::Scores::new();
+        fitted.score(&[reco_core::Query { who, context, candidates }], &mut scores).unwrap();
+        scores.row(0).to_vec()
+    };
+    let [morning, evening] = [8.0, 20.0].map(|hour| scores(&[], &[hour]));
+    for (item, (morning, evening)) in morning.iter().zip(&evening).enumerate() {
+        assert_eq!(morning > evening, item < 10, "{item}: {morning} and {evening}");
+    }
+    assert_eq!(scores(&[], &[]), scores(&[], &train.catalogue.average_moment()));
+    let without = [Part::Contexts];
+    assert_eq!(scores(&without, &[8.0]), scores(&without, &[20.0]));
+}
+
+#[test]
+fn what_is_left_out_has_no_table_and_what_is_not_there_cannot_be_left_out() {
+    let catalogue = world().catalogue;
+    let tables = |without: &[Part]| {
+        let options = NetworkOptions { without: without.to_vec(), ..NetworkOptions::default() };
+        let shape = Shape::of(crate::hybrid::NETWORK.lists, &options, &catalogue);
+        Table::ALL.into_iter().filter(|table| shape.rows(*table).is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(tables(&[]), Table::ALL);
+    assert_eq!(tables(&[Part::Contexts, Part::Embedding]), Table::ALL[1..6]);
+    assert_eq!(
+        tables(&[Part::History, Part::Attributes]),
+        [Table::Users, Table::Items, Table::Features, Table::Contexts]
+    );
+    let without_features = [Table::Users, Table::Attributes, Table::History, Table::Items, Table::Contexts];
+    assert_eq!(tables(&[Part::Features]), without_features);
 }
 
 #[test]
