@@ -46,6 +46,10 @@ pub struct NetworkOptions {
     pub negatives_by: NegativesBy,
     /// For lists: the share of a user's events that a step hides from the user's history, and predicts from the others.
     pub history_dropout: f64,
+    /// For lists: whether epochs are judged, and the best is kept, by the average of the weights so far, the later the
+    /// more (polynomial-decay averaging, Shamir and Zhang 2013, "Stochastic Gradient Descent for Non-smooth
+    /// Optimization", equation 4, η = 8, over the ends of epochs), and not by the weights themselves.
+    pub averaged: bool,
     /// For lists: parts of the network that are left out, to see what each brings.
     pub without: Vec<Part>,
     /// For lists: how strongly each embedding is drawn to 0; added to the gradient, times the embedding.
@@ -160,6 +164,7 @@ impl Default for NetworkOptions {
             negatives: 0,
             negatives_by: NegativesBy::Uniform,
             history_dropout: 0.5,
+            averaged: true,
             without: Vec::new(),
             weight_decay: 1e-3,
             feature_decay: 0.2,

@@ -163,6 +163,13 @@ impl Tables {
         self.of[table as usize].as_ref()
     }
 
+    /// Moves each number by `share` of its way to that of `other`.
+    fn move_to(&mut self, other: &Self, share: f32) {
+        for (rows, others) in self.of.iter_mut().flatten().zip(other.of.iter().flatten()) {
+            rows.values_mut().iter_mut().zip(others.values()).for_each(|(x, other)| *x += share * (other - *x));
+        }
+    }
+
     fn n_parameters(&self) -> usize {
         let numbers = |table: &Table| {
             let rows = self.shape.rows(*table).unwrap_or(0);

@@ -370,6 +370,23 @@ fn what_is_left_out_has_no_table_and_what_is_not_there_cannot_be_left_out() {
 }
 
 #[test]
+fn weights_are_averaged_over_epochs() {
+    let (train, run) = (world(), Run { seed: 3, device: DeviceChoice::Cpu, progress: &Silent });
+    let weights = |epochs, averaged| {
+        let options = NetworkOptions { epochs, averaged, batch_size: 5, ..options(losses()[0], 8) };
+        let fitted = super::train(&NETWORKS[2], &train, &options, &run).unwrap();
+        fitted.tables().of.iter().flatten().flat_map(numbers).collect::<Vec<f32>>()
+    };
+    let [one, two, three] = [1, 2, 3].map(|epochs| weights(epochs, false));
+    assert_eq!(weights(1, true), one);
+    for (at, average) in weights(3, true).into_iter().enumerate() {
+        // The second epoch weighs 9 / (2 + 8), then the third 9 / (3 + 8).
+        let expected = 2.0 / 11.0 * (0.1 * one[at] + 0.9 * two[at]) + 9.0 / 11.0 * three[at];
+        assert!((average - expected).abs() < 1e-6, "{average} and {expected}");
+    }
+}
+
+#[test]
 fn the_epoch_of_the_best_lists_is_kept() {
     let train = world();
     let rows: Vec<usize> = (0..train.fit.len()).collect();

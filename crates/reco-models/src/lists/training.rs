@@ -25,6 +25,9 @@ use crate::options::{NetworkOptions, Part, Shuffle};
 /// Items of a list that is judged.
 const K: usize = 10;
 
+/// How much later epochs weigh more in the average of weights, the article's η.
+const ETA: f32 = 8.0;
+
 /// Trains the network of `description` for lists.
 pub(crate) fn train(
     description: &Description,
@@ -68,6 +71,7 @@ pub(crate) fn train(
     let [items, attributes] = [&catalogue.item_features, &catalogue.user_features].map(|all| centred(all.matrix()));
     let mut step = Step::new(&Tables::drawn(shape, run.seed), options, &items, &attributes);
     let mut log = TrainingLog { n_train: events.len(), n_validation: validation.len(), ..TrainingLog::default() };
+    let mut average: Option<Tables> = None;
     let mut best: Option<(f64, FittedLists)> = None;
     let has_history = shape.has(Part::History);
     run.progress.begin(name, options.epochs, events.len());
@@ -91,8 +95,16 @@ pub(crate) fn train(
         if !train_loss.is_finite() {
             return Err(diverged(train_loss));
         }
+        let share = if options.averaged { (ETA + 1.0) / (epoch as f32 + ETA) } else { 1.0 };
+        let tables = step.tables();
+        match &mut average {
+            Some(average) if share < 1.0 => average.move_to(&tables, share),
+            _ => average = Some(tables),
+        }
+        let is_judged = validation.len() > 0;
         let current =
-            (validation.len() > 0).then(|| model(step.tables()).ok_or_else(|| diverged(f64::NAN))).transpose()?;
+            average.clone().filter(|_| is_judged).map(|tables| model(tables).ok_or_else(|| diverged(f64::NAN)));
+        let current = current.transpose()?;
         let judged = current.as_ref().map(|model| judge.ndcg(model)).transpose()?;
         let entry = EpochLog {
             epoch,
@@ -116,11 +128,10 @@ pub(crate) fn train(
         }
     }
     run.progress.end();
+    let diverged = FitError::Diverged { approach: name, epoch: options.epochs, loss: f64::NAN };
     let model = match best {
         Some((_, model)) => model,
-        None => {
-            model(step.tables()).ok_or(FitError::Diverged { approach: name, epoch: options.epochs, loss: f64::NAN })?
-        }
+        None => average.and_then(model).ok_or(diverged)?,
     };
     log.train_seconds = started.elapsed().as_secs_f64();
     Ok(model.with_log(log))
