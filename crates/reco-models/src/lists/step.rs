@@ -88,11 +88,45 @@ pub(super) struct Step {
     step: usize,
 }
 
-/// What is computed of a user: the slopes of scores of items, and the loss.
+/// What is computed of a user: the slopes of scores, and the loss.
 #[derive(Debug, Default)]
 struct Slopes {
+    /// By the item's number in its share, share after share.
     of: Vec<(u32, f32)>,
+    /// Where those of each share end.
+    ends: [u32; SHARES],
     loss: f64,
+}
+
+impl Slopes {
+    /// Sorts slopes by their shares, in each in the order in which they come.
+    fn new(loss: f64, met: &[(Place, f32)]) -> Self {
+        let mut starts = [0; SHARES];
+        met.iter().for_each(|(place, _)| starts[place.share] += 1);
+        let mut sum = 0;
+        starts.iter_mut().for_each(|n| (*n, sum) = (sum, sum + *n));
+        // Each start moves on to the end.
+        let (mut of, mut ends) = (vec![(0, 0.0); met.len()], starts);
+        for (place, slope) in met {
+            let end = &mut ends[place.share];
+            of[*end as usize] = (place.item as u32, *slope);
+            *end += 1;
+        }
+        Self { of, ends, loss }
+    }
+
+    /// Those of a share.
+    fn of_share(&self, share: usize) -> &[(u32, f32)] {
+        let start = share.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.of[start as usize..self.ends[share] as usize]
+    }
+}
+
+/// An item by its share and its number there.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    share: usize,
+    item: usize,
 }
 
 impl State {
@@ -190,6 +224,10 @@ impl Step {
             shape,
             options: options.clone(),
         }
+    }
+
+    fn place(&self, item: u32) -> Place {
+        Place { share: item as usize / self.n_per_share, item: item as usize % self.n_per_share }
     }
 
     /// The network as it stands.
@@ -336,7 +374,10 @@ impl Step {
             .collect();
         self.gradients = gradients;
         let vectors = &self.vectors;
-        self.shares.par_iter_mut().for_each(|share| arch.dispatch(Gather { share, slopes: &slopes, vectors }));
+        self.shares
+            .par_iter_mut()
+            .enumerate()
+            .for_each(|(at, share)| arch.dispatch(Gather { share, at, slopes: &slopes, vectors }));
         slopes.iter().map(|one| one.loss).sum()
     }
 
