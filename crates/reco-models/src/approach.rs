@@ -113,7 +113,8 @@ impl NetworkApproach<'_> {
 
     pub(crate) fn memory(&self, catalogue: &Catalogue) -> Need {
         if self.options.for_lists() {
-            return self.shape(catalogue).copies(6);
+            // Weights, two moments and gradients, the average, and the network that is judged beside the best one.
+            return self.shape(catalogue).copies(7);
         }
         // While training: weights, two moments and gradients, and the network that is validated or kept as the best.
         self.copies(5, "embeddings and their moments", catalogue)
