@@ -26,7 +26,7 @@ const PLACES: [(&str, &str); 2] = [
 pub(super) fn ablation(workspace: &Workspace) -> Result<String> {
     let mut text = format!(
         "The hybrid network trained for lists, whole and without one part. `{COLUMN}` with its 95 % interval over users, and what \
-         is added to the whole's: the paired difference, its 95 % interval, and p by Student's t.\n"
+         is added to the whole's: the paired difference, its 95 % interval, and p by Student's t, by Holm's correction.\n"
     );
     for (at, (place, more)) in PLACES.into_iter().enumerate() {
         let run = run(workspace, &format!("ablation/{at}"), "ablation", more.split_whitespace())?;
