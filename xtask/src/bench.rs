@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: in docs/results.md only the sections of cases that ran change; each says its commands and machine.
 
+mod ablation;
 mod build;
 mod cases;
 pub(crate) mod contest;
@@ -44,7 +45,7 @@ Examples:
 Others' programs run in the newest Python that is found; RECO_PYTHON names another")]
 pub(crate) struct Arguments {
     /// The cases; left out, all that are our own: build, ml-100k, article, article-seeds, article-choices, choices,
-    /// compare, train
+    /// ablation, compare, train
     cases: Vec<String>,
     /// Those that run others' programs as well: keras, surprise, lenskit, ruler, full-ranking, dot-product, others,
     /// train-peers, ingest-peers

@@ -11,13 +11,13 @@ use reco_core::memory::Need;
 use reco_core::{Catalogue, FitError, Fitted, Loaded, Requirement, Run, Train, Weights};
 
 use crate::batches::{Columns, Data};
-use crate::description::{Architecture, Description, OfUser, Sizes};
+use crate::description::{Architecture, Description, Sizes};
 use crate::device::ComputeDevice;
 use crate::fitted::{FittedNetwork, item_features};
 use crate::lists::{self, FittedLists, Shape};
 use crate::modules::Initial;
 use crate::network::Network;
-use crate::options::NetworkOptions;
+use crate::options::{NetworkOptions, Part};
 use crate::training::train;
 
 /// Makes a description an approach: a public struct of its options.
@@ -39,7 +39,7 @@ macro_rules! network_approach {
             const ABOUT: &'static str = $description.about;
 
             fn check(&self, place: &str) -> Result<(), reco_core::options::OptionsError> {
-                self.0.check(place)
+                self.0.check($description.name, $description.lists, place)
             }
 
             fn memory(&self, catalogue: &reco_core::Catalogue) -> reco_core::memory::Need {
@@ -98,11 +98,12 @@ impl NetworkApproach<'_> {
     }
 
     fn shape(&self, catalogue: &Catalogue) -> Shape {
-        Shape::of(self.description.lists, catalogue, self.options.embedding_size)
+        Shape::of(self.description.lists, self.options, catalogue)
     }
 
     pub(crate) fn requires(&self) -> Vec<Requirement> {
-        let knows_histories = self.description.lists.users.contains(&OfUser::History);
+        let is_there = |parts: &[Part]| parts.contains(&Part::History);
+        let knows_histories = is_there(self.description.lists) && !is_there(&self.options.without);
         match (self.options.for_lists(), knows_histories) {
             (true, true) => Vec::new(),
             (true, false) => vec![Requirement::KnownUsers],
@@ -112,7 +113,8 @@ impl NetworkApproach<'_> {
 
     pub(crate) fn memory(&self, catalogue: &Catalogue) -> Need {
         if self.options.for_lists() {
-            return self.shape(catalogue).copies(6);
+            // Weights, two moments and gradients, the average, and the network that is judged beside the best one.
+            return self.shape(catalogue).copies(7);
         }
         // While training: weights, two moments and gradients, and the network that is validated or kept as the best.
         self.copies(5, "embeddings and their moments", catalogue)

@@ -6,7 +6,8 @@
 //! **Invariant**: with 66 users and 9,741 items it has the 490,352 parameters that Keras prints for the article.
 
 use crate::approach::network_approach;
-use crate::description::{Description, Lists, OfUser, Product, Similarity};
+use crate::description::{Description, Product, Similarity};
+use crate::options::Part;
 
 network_approach! {
     /// The approach `collaborative`: the cosine of a user's and an item's embedding, as in the article.
@@ -25,5 +26,5 @@ pub(crate) const NETWORK: Description = Description {
         items: "xproducts_emb",
     }],
     layers: &[],
-    lists: Lists { users: &[OfUser::Embedding], features: false },
+    lists: &[Part::Embedding],
 };

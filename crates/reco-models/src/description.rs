@@ -8,6 +8,8 @@
 
 use reco_core::{Catalogue, LayerGraph};
 
+use crate::options::Part;
+
 #[cfg(test)]
 pub(crate) mod drawn;
 
@@ -26,29 +28,9 @@ pub(crate) struct Description {
     pub(crate) title: &'static str,
     pub(crate) products: &'static [Product],
     pub(crate) layers: &'static [Dense],
-    pub(crate) lists: Lists,
-}
-
-/// The network that is trained where lists are wanted: the dot product of a user's and an item's vector, beside a bias
-/// of the item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lists {
-    /// What the user's vector is the sum of.
-    pub(crate) users: &'static [OfUser],
-    /// Whether an item's vector is the sum of its embedding and of one for each of its features; else it is the
-    /// embedding alone.
-    pub(crate) features: bool,
-}
-
-/// A summand of a user's vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OfUser {
-    /// The user's embedding.
-    Embedding,
-    /// Vectors of the n items that the user met, from a table of their own, added up and divided by √n.
-    History,
-    /// An embedding for each of the user's attributes.
-    Attributes,
+    /// The network that is trained where lists are wanted, the dot product of a user's and an item's vector beside a
+    /// bias of the item: what these vectors are sums of, besides the item's embedding.
+    pub(crate) lists: &'static [Part],
 }
 
 /// A branch: one number from a user's and an item's embedding.

@@ -7,8 +7,9 @@
 //! prints.
 
 use crate::approach::network_approach;
-use crate::description::{Dense, Description, Input, Lists, OfUser, Units};
+use crate::description::{Dense, Description, Input, Units};
 use crate::neural::{COSINE, DENSE};
+use crate::options::Part;
 
 network_approach! {
     /// The approach `hybrid`: `neural` with item features and the context of the rating.
@@ -25,5 +26,5 @@ pub(crate) const NETWORK: Description = Description {
         Dense { name: "features", layer: "features_x", inputs: &[Input::Features], units: Units::AsInputs },
         Dense { name: "context", layer: "context_x", inputs: &[Input::Contexts], units: Units::AsInputs },
     ],
-    lists: Lists { users: &[OfUser::Embedding, OfUser::History, OfUser::Attributes], features: true },
+    lists: &[Part::Embedding, Part::History, Part::Attributes, Part::Contexts, Part::Features],
 };

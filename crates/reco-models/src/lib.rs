@@ -50,7 +50,7 @@ pub use device::{ComputeDevice, DeviceInfo, devices, versions};
 pub use error::ModelError;
 pub use hybrid::Hybrid;
 pub use neural::Neural;
-pub use options::{Loss, NegativesBy, NetworkOptions, OptimizerKind, Shuffle, TrainingStep, UntrainedRows};
+pub use options::{Loss, NegativesBy, NetworkOptions, OptimizerKind, Part, Shuffle, TrainingStep, UntrainedRows};
 
 /// The article's approaches, in its order. A network is one file and one line here.
 pub static APPROACHES: &[ApproachEntry] = &[

@@ -6,7 +6,8 @@
 //! **Invariant**: with 66 users and 9,741 items it has the 983,252 parameters that Keras prints for the article.
 
 use crate::approach::network_approach;
-use crate::description::{Dense, Description, Input, Lists, OfUser, Product, Similarity, Units};
+use crate::description::{Dense, Description, Input, Product, Similarity, Units};
+use crate::options::Part;
 
 network_approach! {
     /// The approach `neural`: the cosine beside a dense layer over a second pair of embeddings (He et al. 2017).
@@ -19,7 +20,7 @@ pub(crate) const NETWORK: Description = Description {
     title: "Neural_CollaborativeFiltering",
     products: &[COSINE],
     layers: &[DENSE],
-    lists: Lists { users: &[OfUser::Embedding, OfUser::History], features: false },
+    lists: &[Part::Embedding, Part::History],
 };
 
 pub(crate) const COSINE: Product = Product {

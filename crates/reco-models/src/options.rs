@@ -46,6 +46,12 @@ pub struct NetworkOptions {
     pub negatives_by: NegativesBy,
     /// For lists: the share of a user's events that a step hides from the user's history, and predicts from the others.
     pub history_dropout: f64,
+    /// For lists: whether epochs are judged, and the best is kept, by the average of the weights so far, the later the
+    /// more (polynomial-decay averaging, Shamir and Zhang 2013, "Stochastic Gradient Descent for Non-smooth
+    /// Optimization", equation 4, η = 8, over the ends of epochs), and not by the weights themselves.
+    pub averaged: bool,
+    /// For lists: parts of the network that are left out, to see what each brings.
+    pub without: Vec<Part>,
     /// For lists: how strongly each embedding is drawn to 0; added to the gradient, times the embedding.
     pub weight_decay: f64,
     /// For lists: the same for embeddings of attributes and features, which many events have in common.
@@ -78,6 +84,22 @@ pub enum NegativesBy {
     Uniform,
     /// As often as it has events.
     Popularity,
+}
+
+/// What the vectors of a network for lists are sums of, besides the embeddings of items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// A user's vector: the user's embedding.
+    Embedding,
+    /// A user's vector: those of the n items that the user met, from a table of their own, added up and divided by √n.
+    History,
+    /// A user's vector: an embedding for each of the user's attributes, times the number that it is.
+    Attributes,
+    /// A user's vector: an embedding for each context, times the number that it is at that moment.
+    Contexts,
+    /// An item's vector, as it is recommended and in a history: an embedding for each of the item's features.
+    Features,
 }
 
 /// The optimizer. Both are Adam (Kingma and Ba 2015, algorithm 1) as Keras computes it; they differ in untouched rows.
@@ -142,6 +164,8 @@ impl Default for NetworkOptions {
             negatives: 0,
             negatives_by: NegativesBy::Uniform,
             history_dropout: 0.5,
+            averaged: true,
+            without: Vec::new(),
             weight_decay: 1e-3,
             feature_decay: 0.2,
         }
@@ -154,11 +178,12 @@ impl NetworkOptions {
         self.loss != Loss::MeanAbsoluteError
     }
 
-    /// Refuses options that one cannot train with; `place` is where they stand, for the message.
+    /// Refuses options that the network `name`, whose lists have `parts`, cannot be trained with; `place` is where they
+    /// stand, for the message.
     ///
     /// # Errors
-    /// The first option that is beyond its bounds.
-    pub(crate) fn check(&self, place: &str) -> Result<(), OptionsError> {
+    /// The first option that is beyond its bounds, or a part that the network does not have.
+    pub(crate) fn check(&self, name: &str, parts: &[Part], place: &str) -> Result<(), OptionsError> {
         let Self { embedding_size, epochs, batch_size, learning_rate, validation_split, loss, .. } = *self;
         let Self { event_threshold, negatives, history_dropout, weight_decay, feature_decay, .. } = *self;
         let is_decay = |decay: f64| decay.is_finite() && decay >= 0.0;
@@ -191,11 +216,23 @@ impl NetworkOptions {
             ("weight_decay", weight_decay.to_string(), is_decay(weight_decay), "it is at least 0"),
             ("feature_decay", feature_decay.to_string(), is_decay(feature_decay), "it is at least 0"),
         ];
+        let refusal = |reason: String| Err(OptionsError::Value { place: place.to_owned(), reason });
+        let listed = |parts: &[Part]| {
+            let names = parts.iter().map(|part| format!("`{part:?}`").to_lowercase());
+            names.collect::<Vec<_>>().join(", ")
+        };
+        if let Some(part) = self.without.iter().find(|part| !parts.contains(part)) {
+            let reason = format!("`{name}` has no {} to be without\nhint: it has {}", listed(&[*part]), listed(parts));
+            return refusal(reason);
+        }
+        if !self.without.is_empty() && !self.for_lists() {
+            return refusal("`without` is for lists\nhint: set `loss = \"softmax\"` as well".to_owned());
+        }
+        if parts.iter().all(|part| *part == Part::Features || self.without.contains(part)) {
+            return refusal("`without` leaves nothing of a user's vector\nhint: take one of its parts out".to_owned());
+        }
         match bounds.into_iter().find(|(.., holds, _)| !holds) {
-            Some((key, value, _, bound)) => {
-                let reason = format!("`{key}` is `{value}`\nhint: {bound}");
-                Err(OptionsError::Value { place: place.to_owned(), reason })
-            }
+            Some((key, value, _, bound)) => refusal(format!("`{key}` is `{value}`\nhint: {bound}")),
             None => Ok(()),
         }
     }

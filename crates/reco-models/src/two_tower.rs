@@ -7,7 +7,8 @@
 //! **Invariant**: a network of the tests alone: nothing outside this file names its branches.
 
 use crate::approach::network_approach;
-use crate::description::{Dense, Description, Input, Lists, OfUser, Product, Similarity, Units};
+use crate::description::{Dense, Description, Input, Product, Similarity, Units};
+use crate::options::Part;
 
 network_approach! {
     /// The approach `two-tower`.
@@ -26,5 +27,5 @@ pub(crate) const NETWORK: Description = Description {
         items: "xproducts_emb",
     }],
     layers: &[Dense { name: "features", layer: "features_x", inputs: &[Input::Features], units: Units::AsInputs }],
-    lists: Lists { users: &[OfUser::History], features: true },
+    lists: &[Part::History, Part::Features],
 };

@@ -35,6 +35,12 @@ fn options_that_cannot_be_trained_with_are_refused() {
         (json!({ "negatives": 1_001 }), "`negatives` is `1001`"),
         (json!({ "history_dropout": 1.0 }), "`history_dropout` is `1`"),
         (json!({ "feature_decay": -1.0 }), "`feature_decay` is `-1`"),
+        (
+            json!({ "loss": "softmax", "without": ["features"] }),
+            "`neural` has no `features` to be without\nhint: it has `embedding`, `history`",
+        ),
+        (json!({ "loss": "softmax", "without": ["embedding", "history"] }), "leaves nothing of a user's vector"),
+        (json!({ "without": ["history"] }), "`without` is for lists"),
         (json!({ "epoch": 3 }), "did you mean `epochs`?"),
     ] {
         let error = (neural.configure)(&options).err().expect("refused").to_string();

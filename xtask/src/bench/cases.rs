@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::machine::bytes;
-use super::{Case, build, dot_product, five_folds, ingest, others, peers, protocols, ruler, train};
+use super::{Case, ablation, build, dot_product, five_folds, ingest, others, peers, protocols, ruler, train};
 use crate::files;
 use crate::process::{Cost, Workspace, measure, shown};
 
@@ -34,6 +34,7 @@ pub(super) const CASES: &[Case] = &[
     Case::peer("full-ranking", "A full ranking of 138,000 users and 27,000 items", ruler::large).in_release(),
     Case::peer("dot-product", "Everyone's best ten by dot products", dot_product::run).in_release(),
     Case::ours("choices", "One number under one choice after another", protocols::choices),
+    Case::ours("ablation", "What each part of the hybrid network brings", ablation::ablation),
     Case::ours("compare", "Two runs, user by user", protocols::compare),
     Case::peer("others", "Others' recommenders by our ruler", others::measured),
     Case::ours("train", "How fast the networks learn", train::run),

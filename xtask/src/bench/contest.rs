@@ -11,7 +11,7 @@ mod presets;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -196,20 +196,7 @@ impl Contest<'_> {
         if let Some(repetitions) = results["repeat"].as_array() {
             return Ok(over_repetitions(repetitions, &baseline.name, column, is_lower_better(results, column)));
         }
-        let mut command = self.workspace.command(&self.reco);
-        command.arg("compare").arg(out).args(["--against", &baseline.name, "--metrics", column, "--json"]);
-        let compared: Value =
-            serde_json::from_str(&answer(&mut command)?).context("`reco compare` answered no JSON")?;
-        let pairs = compared["pairs"].as_array().context("`reco compare` has no pairs")?;
-        let told = pairs.iter().filter_map(|pair| {
-            let metric = pair["metrics"].get(0)?;
-            let (low, high) = (metric["interval"][0].as_f64()?, metric["interval"][1].as_f64()?);
-            let p = metric["t"]["p_holm"].as_f64().or(metric["t"]["p"].as_f64())?;
-            let difference = metric["difference"].as_f64()?;
-            let name = pair["b"]["approach"].as_str()?.to_owned();
-            Some((name, format!("{difference:+.4} ({low:+.4} to {high:+.4}), {}", chance(p))))
-        });
-        Ok(told.collect())
+        over_users(self.workspace.command(&self.reco), out, &baseline.name, column)
     }
 
     /// The deciding column of those who depend on chance under three seeds: mean and deviation.
@@ -306,10 +293,7 @@ impl Entrant {
                 Some(all) => of_repetitions(all, &name, column)
                     .filter(|values| values.len() > 1)
                     .map_or_else(String::new, |values| format!(" ± {:.4}", deviation(&values))),
-                None => {
-                    let [low, high] = [0, 1].map(|end| approach["intervals"][*column][end].as_f64());
-                    low.zip(high).map_or_else(String::new, |(low, high)| format!(" ({low:.4} to {high:.4})"))
-                }
+                None => interval(approach, column),
             };
             Ok(Self {
                 values: preset.columns.iter().map(|column| approach["metrics"][*column].as_f64()).collect(),
@@ -326,6 +310,33 @@ impl Entrant {
 
 fn is_lower_better(results: &Value, column: &str) -> bool {
     results["lower_is_better"].as_array().is_some_and(|lower| lower.iter().any(|name| name == column))
+}
+
+/// The interval of a column of an approach, after a blank.
+pub(super) fn interval(approach: &Value, column: &str) -> String {
+    let [low, high] = [0, 1].map(|end| approach["intervals"][column][end].as_f64());
+    low.zip(high).map_or_else(String::new, |(low, high)| format!(" ({low:.4} to {high:.4})"))
+}
+
+/// Everyone's difference to `against` in the run `out`, paired over users: with its interval and p. `reco` is asked.
+pub(super) fn over_users(
+    mut reco: Command,
+    out: &Path,
+    against: &str,
+    column: &str,
+) -> Result<BTreeMap<String, String>> {
+    reco.arg("compare").arg(out).args(["--against", against, "--metrics", column, "--json"]);
+    let compared: Value = serde_json::from_str(&answer(&mut reco)?).context("`reco compare` answered no JSON")?;
+    let pairs = compared["pairs"].as_array().context("`reco compare` has no pairs")?;
+    let told = pairs.iter().filter_map(|pair| {
+        let metric = pair["metrics"].get(0)?;
+        let (low, high) = (metric["interval"][0].as_f64()?, metric["interval"][1].as_f64()?);
+        let p = metric["t"]["p_holm"].as_f64().or(metric["t"]["p"].as_f64())?;
+        let difference = metric["difference"].as_f64()?;
+        let name = pair["b"]["approach"].as_str()?.to_owned();
+        Some((name, format!("{difference:+.4} ({low:+.4} to {high:+.4}), {}", chance(p))))
+    });
+    Ok(told.collect())
 }
 
 /// A column of an approach in every repetition; `None` where one has no value.

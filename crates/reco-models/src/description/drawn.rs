@@ -10,7 +10,8 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
-use super::{Dense, Description, Input, Lists, OfUser, Product, Similarity, Units};
+use super::{Dense, Description, Input, Product, Similarity, Units};
+use crate::options::Part;
 
 /// The description of this seed.
 pub(crate) fn description(seed: u64) -> Description {
@@ -49,16 +50,19 @@ pub(crate) fn description(seed: u64) -> Description {
             units,
         });
     }
-    let mut users = vec![OfUser::Embedding, OfUser::History, OfUser::Attributes];
-    users.shuffle(&mut rng);
-    users.truncate(rng.random_range(1..=3));
+    let mut lists = vec![Part::Embedding, Part::History, Part::Attributes, Part::Contexts];
+    lists.shuffle(&mut rng);
+    lists.truncate(rng.random_range(1..=lists.len()));
+    if rng.random() {
+        lists.push(Part::Features);
+    }
     Description {
         name: leaked(format!("drawn-{seed}")),
         about: "drawn by chance",
         title: "Drawn",
         products: Vec::leak(products),
         layers: Vec::leak(layers),
-        lists: Lists { users: Vec::leak(users), features: rng.random() },
+        lists: Vec::leak(lists),
     }
 }
 

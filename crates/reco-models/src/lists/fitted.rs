@@ -17,9 +17,9 @@ use reco_core::{
 };
 
 use super::step::scale;
-use super::{Shape, Table, Tables, add, centred, means};
+use super::{Shape, Table, Tables, add, centred, from_average, means};
 use crate::arithmetic::Padded;
-use crate::description::OfUser;
+use crate::options::Part;
 
 /// A trained network for lists with the catalogue it was trained on.
 pub(crate) struct FittedLists {
@@ -48,6 +48,8 @@ struct Summands<'a> {
     history: Vec<u32>,
     /// Rows of attributes, with the user's numbers.
     attributes: Vec<(usize, f32)>,
+    /// The moment, as [`from_average`] gives it.
+    moment: Vec<f32>,
 }
 
 impl FittedLists {
@@ -121,11 +123,11 @@ impl FittedLists {
         model.ok_or_else(|| LoadError::Weights { reason: "the sums of its embeddings are not finite".to_owned() })
     }
 
-    fn summands(&self, who: &Who<'_>) -> Result<Summands<'_>, ScoreError> {
+    fn summands(&self, query: &Query<'_>) -> Result<Summands<'_>, ScoreError> {
         let shape = &self.tables.shape;
-        let has_history = shape.sums(OfUser::History);
+        let has_history = shape.has(Part::History);
         let users = self.tables.get(Table::Users);
-        let (embedding, history, attributes) = match who {
+        let (embedding, history, attributes) = match &query.who {
             Who::Known(user) => {
                 let own = self.catalogue.user_features.matrix().row(user.index());
                 let met = &self.met[user.index()];
@@ -154,6 +156,7 @@ impl FittedLists {
             embedding,
             history: if has_history { history.into_iter().map(ItemIdx::get).collect() } else { Vec::new() },
             attributes: attributes.into_iter().filter(|(_, number)| is_read && *number != 0.0).collect(),
+            moment: from_average(&self.catalogue.contexts, &query.context_or_average(&self.catalogue)?),
         })
     }
 
@@ -169,8 +172,8 @@ impl FittedLists {
     }
 
     /// Writes the vector of the asker into `to`, `[size]`.
-    fn asker(&self, who: &Who<'_>, to: &mut [f32]) -> Result<f32, ScoreError> {
-        let summands = self.summands(who)?;
+    fn asker(&self, query: &Query<'_>, to: &mut [f32]) -> Result<f32, ScoreError> {
+        let summands = self.summands(query)?;
         arch().dispatch(Vector { model: self, summands: &summands, to });
         Ok(0.0)
     }
@@ -229,6 +232,10 @@ impl WithSimd for Vector<'_> {
         if let Some(attributes) = model.tables.get(Table::Attributes) {
             summands.attributes.iter().for_each(|(row, number)| add(simd, *number, attributes.row(*row), sum));
         }
+        if let Some(contexts) = model.tables.get(Table::Contexts) {
+            let moment = summands.moment.iter().enumerate();
+            moment.for_each(|(row, number)| add(simd, *number, contexts.row(row), sum));
+        }
         let own = summands.embedding.unwrap_or(&[]);
         sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
         to.iter_mut().zip(sum).for_each(|(to, sum)| *to = *sum);
@@ -245,19 +252,19 @@ impl Recommender for FittedLists {
     }
 
     fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
-        self.items.score(queries, out, |query, vector| self.asker(&query.who, vector))
+        self.items.score(queries, out, |query, vector| self.asker(query, vector))
     }
 
     fn recommend(&self, queries: &[Query<'_>], k: NonZeroUsize) -> Result<Vec<Ranking>, ScoreError> {
-        self.items.recommend(&self.catalogue.items, queries, k, |query, vector| self.asker(&query.who, vector))
+        self.items.recommend(&self.catalogue.items, queries, k, |query, vector| self.asker(query, vector))
     }
 
     fn explain(&self, query: &Query<'_>, items: &[ItemIdx]) -> Result<Option<Vec<Explanation>>, ScoreError> {
         let mut scores = Scores::new();
         self.score(&[Query { candidates: Candidates::These(items), ..*query }], &mut scores)?;
-        let summands = self.summands(&query.who)?;
+        let summands = self.summands(query)?;
         let mut user = vec![0.0; self.tables.shape.size];
-        self.asker(&query.who, &mut user)?;
+        self.asker(query, &mut user)?;
         let explain = |(item, score): (&ItemIdx, &f32)| self.explanation(*item, *score, &summands, &user);
         Ok(Some(items.iter().zip(scores.row(0)).map(explain).collect()))
     }
@@ -276,6 +283,11 @@ impl FittedLists {
             let effects =
                 summands.attributes.iter().map(|(row, number)| f64::from(*number) * times(attributes.row(*row)));
             terms.push(part("attributes", effects.sum()));
+        }
+        if let Some(contexts) = self.tables.get(Table::Contexts) {
+            let effects = summands.moment.iter().enumerate();
+            let effects = effects.map(|(row, number)| f64::from(*number) * times(contexts.row(row)));
+            terms.push(part("context", effects.sum()));
         }
         if let Some(history) = &self.history {
             let scale = f64::from(scale(summands.history.len()));
@@ -335,6 +347,7 @@ fn graph(title: &str, shape: &Shape) -> LayerGraph {
         (Table::History, "history_in", "history_emb", "sum / √n"),
         (Table::HistoryFeatures, "history_features_in", "history_features_emb", "sum / √n"),
         (Table::Attributes, "attributes_in", "attributes_emb", "sum"),
+        (Table::Contexts, "contexts_in", "contexts_emb", "sum"),
         (Table::Items, "item_in", "item_emb", ""),
         (Table::Features, "features_in", "features_emb", "sum"),
     ];

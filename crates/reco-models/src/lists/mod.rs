@@ -1,7 +1,7 @@
 //! Networks that are trained for lists: the tables of one, and the vectors of users and items that follow from them.
 //!
 //! A score is the dot product of a user's and an item's vector, beside the item's bias. What the vectors are the sums
-//! of is said by [`Lists`]. The step (`step.rs`) and what it lowers (`loss.rs`) know the rest. Does not know how a
+//! of is said by [`Part`]. The step (`step.rs`) and what it lowers (`loss.rs`) know the rest. Does not know how a
 //! query is answered.
 //!
 //! **Invariant**: each table is there exactly if the description and the catalogue have what it is for; a vector is one
@@ -19,12 +19,12 @@ use pulp::Simd;
 use reco_core::lanes::mul_add;
 use reco_core::memory::Need;
 use reco_core::random::Draws;
-use reco_core::{Catalogue, LoadError, Matrix, Weights};
+use reco_core::{Catalogue, ContextColumn, LoadError, Matrix, Weights};
 
 pub(crate) use self::fitted::FittedLists;
 pub(crate) use self::training::train;
 use crate::arithmetic::Padded;
-use crate::description::{Lists, OfUser};
+use crate::options::{NetworkOptions, Part};
 
 /// What a table has a row for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +41,27 @@ enum Table {
     Items,
     /// Columns of the items' features, as they are recommended.
     Features,
+    /// Contexts.
+    Contexts,
 }
 
 impl Table {
-    const ALL: [Self; 6] =
-        [Self::Users, Self::Attributes, Self::History, Self::HistoryFeatures, Self::Items, Self::Features];
+    const ALL: [Self; 7] = [
+        Self::Users,
+        Self::Attributes,
+        Self::History,
+        Self::HistoryFeatures,
+        Self::Items,
+        Self::Features,
+        Self::Contexts,
+    ];
 
     /// What its tensor is called.
     fn name(self) -> &'static str {
         match self {
             Self::Users => "users.embedding",
             Self::Attributes => "attributes.embedding",
+            Self::Contexts => "contexts.embedding",
             Self::History => "history.embedding",
             Self::HistoryFeatures => "history_features.embedding",
             Self::Items => "items.embedding",
@@ -72,41 +82,49 @@ impl Table {
 /// A network for lists over a catalogue: which tables it has, and how large they are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    pub(crate) lists: Lists,
+    /// Whether each part is there, in the order of [`Part`].
+    parts: [bool; 5],
     /// Width of each embedding. Rows have one number more, the bias; a user's vector has a 1 there.
     size: usize,
     n_users: usize,
     n_items: usize,
     n_features: usize,
     n_attributes: usize,
+    n_contexts: usize,
 }
 
 impl Shape {
-    pub(crate) fn of(lists: Lists, catalogue: &Catalogue, size: usize) -> Self {
+    /// The network of `parts`, less what the options leave out.
+    pub(crate) fn of(parts: &[Part], options: &NetworkOptions, catalogue: &Catalogue) -> Self {
+        let mut are_there = [false; 5];
+        for part in parts {
+            are_there[*part as usize] = !options.without.contains(part);
+        }
         Self {
-            lists,
-            size,
+            parts: are_there,
+            size: options.embedding_size,
             n_users: catalogue.n_users(),
             n_items: catalogue.n_items(),
-            n_features: if lists.features { catalogue.item_features.names().len() } else { 0 },
+            n_features: catalogue.item_features.names().len(),
             n_attributes: catalogue.user_features.names().len(),
+            n_contexts: catalogue.contexts.len(),
         }
     }
 
-    /// Whether a user's vector is a sum with `summand` in it.
-    fn sums(&self, summand: OfUser) -> bool {
-        self.lists.users.contains(&summand)
+    fn has(&self, part: Part) -> bool {
+        self.parts[part as usize]
     }
 
     /// How many rows `table` has; `None` where there is no such table.
     fn rows(&self, table: Table) -> Option<usize> {
         let (is_there, n) = match table {
-            Table::Users => (self.sums(OfUser::Embedding), self.n_users),
-            Table::Attributes => (self.sums(OfUser::Attributes), self.n_attributes),
-            Table::History => (self.sums(OfUser::History), self.n_items),
-            Table::HistoryFeatures => (self.sums(OfUser::History), self.n_features),
+            Table::Users => (self.has(Part::Embedding), self.n_users),
+            Table::Attributes => (self.has(Part::Attributes), self.n_attributes),
+            Table::Contexts => (self.has(Part::Contexts), self.n_contexts),
+            Table::History => (self.has(Part::History), self.n_items),
+            Table::HistoryFeatures => (self.has(Part::History) && self.has(Part::Features), self.n_features),
             Table::Items => (true, self.n_items),
-            Table::Features => (true, self.n_features),
+            Table::Features => (self.has(Part::Features), self.n_features),
         };
         (is_there && n > 0).then_some(n)
     }
@@ -143,6 +161,13 @@ impl Tables {
 
     fn get(&self, table: Table) -> Option<&Padded> {
         self.of[table as usize].as_ref()
+    }
+
+    /// Moves each number by `share` of its way to that of `other`.
+    fn move_to(&mut self, other: &Self, share: f32) {
+        for (rows, others) in self.of.iter_mut().flatten().zip(other.of.iter().flatten()) {
+            rows.values_mut().iter_mut().zip(others.values()).for_each(|(x, other)| *x += share * (other - *x));
+        }
     }
 
     fn n_parameters(&self) -> usize {
@@ -200,6 +225,15 @@ fn means(features: &Matrix) -> Vec<f32> {
     let n = features.n_rows().max(1) as f64;
     let mean = |column: usize| (0..features.n_rows()).map(|row| f64::from(features.row(row)[column])).sum::<f64>() / n;
     (0..features.n_columns()).map(|column| mean(column) as f32).collect()
+}
+
+/// A moment as one number for each of `contexts`: how far it is from the average, as a share of the range.
+fn from_average(contexts: &[ContextColumn], moment: &[f32]) -> Vec<f32> {
+    let share = |(context, number): (&ContextColumn, &f32)| {
+        let range = context.high - context.low;
+        if range > 0.0 { (number - context.mean) / range } else { 0.0 }
+    };
+    contexts.iter().zip(moment).map(share).collect()
 }
 
 /// `to += factor · from`

@@ -16,14 +16,15 @@ use rayon::prelude::*;
 use reco_core::Matrix;
 use reco_core::lanes::{arch, padded};
 
-use self::work::{Backward, Forward, Gather, Groups, OfAsked, Sum, UpdateAll, UpdateItems, UpdateUsers, Vectors};
+use self::work::{
+    Backward, Forward, Gather, Groups, OfAsked, Sum, UpdateAll, UpdateContexts, UpdateItems, UpdateUsers, Vectors,
+};
 use super::events::{Asked, Events};
 use super::{Shape, Table, Tables, add};
 use crate::adam::Adam;
 use crate::arithmetic::Padded;
-use crate::description::OfUser;
 use crate::fused::adam_step;
-use crate::options::NetworkOptions;
+use crate::options::{NetworkOptions, Part};
 
 /// Shares of the items, at most.
 const SHARES: usize = 16;
@@ -73,6 +74,7 @@ pub(super) struct Step {
     n_per_share: usize,
     users: Option<State>,
     attributes: Option<State>,
+    contexts: Option<State>,
     /// Of items, as recommended and in a history.
     features: [Option<State>; 2],
     /// `[n_users, n_attributes]`, each less its mean.
@@ -86,11 +88,45 @@ pub(super) struct Step {
     step: usize,
 }
 
-/// What is computed of a user: the slopes of scores of items, and the loss.
+/// What is computed of a user: the slopes of scores, and the loss.
 #[derive(Debug, Default)]
 struct Slopes {
+    /// By the item's number in its share, share after share.
     of: Vec<(u32, f32)>,
+    /// Where those of each share end.
+    ends: [u32; SHARES],
     loss: f64,
+}
+
+impl Slopes {
+    /// Sorts slopes by their shares, in each in the order in which they come.
+    fn new(loss: f64, met: &[(Place, f32)]) -> Self {
+        let mut starts = [0; SHARES];
+        met.iter().for_each(|(place, _)| starts[place.share] += 1);
+        let mut sum = 0;
+        starts.iter_mut().for_each(|n| (*n, sum) = (sum, sum + *n));
+        // Each start moves on to the end.
+        let (mut of, mut ends) = (vec![(0, 0.0); met.len()], starts);
+        for (place, slope) in met {
+            let end = &mut ends[place.share];
+            of[*end as usize] = (place.item as u32, *slope);
+            *end += 1;
+        }
+        Self { of, ends, loss }
+    }
+
+    /// Those of a share.
+    fn of_share(&self, share: usize) -> &[(u32, f32)] {
+        let start = share.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.of[start as usize..self.ends[share] as usize]
+    }
+}
+
+/// An item by its share and its number there.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    share: usize,
+    item: usize,
 }
 
 impl State {
@@ -129,13 +165,12 @@ struct Pace {
 }
 
 impl Step {
-    /// Copies the numbers of `tables`; features are less their means, and steps have at most `n_asked` users.
+    /// Copies the numbers of `tables`; features are less their means.
     pub(super) fn new(
         tables: &Tables,
         options: &NetworkOptions,
         item_features: &Matrix,
         user_features: &Matrix,
-        n_asked: usize,
     ) -> Self {
         let shape = tables.shape;
         let (n_items, width) = (shape.n_items, shape.size + 1);
@@ -148,7 +183,6 @@ impl Step {
             Some(State::new(own))
         };
         let zeros = |n_rows| Padded::zeros(n_rows, width);
-        let is_sampled = options.negatives > 0;
         let shares = (0..n_items).step_by(n_per_share).map(|from| {
             let n = n_per_share.min(n_items - from);
             let n_features = shape.rows(Table::Features);
@@ -164,12 +198,12 @@ impl Step {
                 of_history: zeros(if history.is_some() { n } else { 0 }),
                 history,
                 features,
-                scores: if is_sampled { Padded::default() } else { Padded::zeros(n, n_asked) },
-                most: vec![0.0; padded(n_asked)],
-                sums: vec![0.0; padded(n_asked)],
+                scores: Padded::default(),
+                most: Vec::new(),
+                sums: Vec::new(),
                 events: 0.0,
                 of_items: zeros(n),
-                of_users: zeros(if is_sampled { 0 } else { n_asked }),
+                of_users: Padded::default(),
                 of_features: [0; 2].map(|_| zeros(n_features.unwrap_or(0))),
                 met: [0; 2].map(|_| vec![false; n]),
             }
@@ -179,16 +213,21 @@ impl Step {
             n_per_share,
             users: state(Table::Users),
             attributes: state(Table::Attributes),
+            contexts: state(Table::Contexts),
             features: [state(Table::Features), state(Table::HistoryFeatures)],
             of_users: Padded::of(user_features.values(), user_features.n_columns()),
-            vectors: zeros(n_asked),
-            gradients: zeros(n_asked),
-            transposed: Padded::zeros(width, n_asked),
+            vectors: Padded::default(),
+            gradients: Padded::default(),
+            transposed: Padded::default(),
             adam: Adam::new(options.learning_rate, options.optimizer),
             step: 0,
             shape,
             options: options.clone(),
         }
+    }
+
+    fn place(&self, item: u32) -> Place {
+        Place { share: item as usize / self.n_per_share, item: item as usize % self.n_per_share }
     }
 
     /// The network as it stands.
@@ -219,13 +258,33 @@ impl Step {
             Table::HistoryFeatures => whole(&self.features[1]),
             Table::Items => of_shares(&|share| Some(&share.items)),
             Table::Features => whole(&self.features[0]),
+            Table::Contexts => whole(&self.contexts),
         });
         Tables { shape: self.shape, of }
     }
 
-    /// One step over the users `asked`; returns the sum of the losses of their events.
+    /// Room for `n_asked` users and moments.
+    fn hold(&mut self, n_asked: usize) {
+        if self.vectors.n_rows() >= n_asked {
+            return;
+        }
+        let width = self.shape.size + 1;
+        self.vectors = Padded::zeros(n_asked, width);
+        self.gradients = Padded::zeros(n_asked, width);
+        if self.options.negatives == 0 {
+            self.transposed = Padded::zeros(width, n_asked);
+            for share in &mut self.shares {
+                share.scores = Padded::zeros(share.n, n_asked);
+                [share.most, share.sums] = [0; 2].map(|_| vec![0.0; padded(n_asked)]);
+                share.of_users = Padded::zeros(n_asked, width);
+            }
+        }
+    }
+
+    /// One step over the users `asked`, each with its moments in a row; returns the sum of the losses of their events.
     pub(super) fn step(&mut self, asked: &[Asked], events: &Events) -> f64 {
         self.step += 1;
+        self.hold(asked.len());
         let arch = arch();
         let features = self.features.each_ref().map(|state| state.as_ref().map(|state| &state.weight));
         self.shares.par_iter_mut().for_each(|share| arch.dispatch(Vectors { share, features }));
@@ -234,12 +293,13 @@ impl Step {
         let stride = padded(self.shape.size + 1);
         let mut vectors = std::mem::take(&mut self.vectors);
         vectors.values_mut().par_chunks_mut(stride).enumerate().for_each(|(at, vector)| match asked.get(at) {
-            Some(asked) => arch.dispatch(OfAsked { step: self, asked, vector }),
+            Some(asked) => arch.dispatch(OfAsked { step: self, asked, moment: events.moment(asked), vector }),
             None => vector.fill(0.0),
         });
         self.vectors = vectors;
 
-        let weights: Vec<f32> = asked.iter().map(|one| weight(one, asked.len())).collect();
+        let n_users = asked.chunk_by(|one, next| one.user == next.user).count();
+        let weights: Vec<f32> = asked.iter().map(|one| weight(one, n_users)).collect();
         let loss = if self.options.negatives == 0 {
             self.over_all(asked, &weights)
         } else {
@@ -248,8 +308,26 @@ impl Step {
         // The 1 beside each vector is not learned.
         let bias = self.shape.size;
         (0..asked.len()).for_each(|row| self.gradients.row_mut(row)[bias] = 0.0);
-        self.update(asked);
+        self.update(asked, events);
         loss
+    }
+
+    /// Adds the gradients of a user's moments up; returns the first moment of each user, whose rows these are.
+    fn join<'a>(&mut self, asked: &'a [Asked]) -> Vec<&'a Asked> {
+        let mut users: Vec<&Asked> = Vec::with_capacity(asked.len());
+        for (at, one) in asked.iter().enumerate() {
+            let is_same = users.last().is_some_and(|last| last.user == one.user);
+            if !is_same {
+                users.push(one);
+            }
+            let to = users.len() - 1;
+            if to < at {
+                let own = self.gradients.row(at).to_vec();
+                let sum = self.gradients.row_mut(to);
+                sum.iter_mut().zip(own).for_each(|(sum, own)| *sum = if is_same { *sum + own } else { own });
+            }
+        }
+        users
     }
 
     /// The softmax over the whole catalogue: gradients of items, and of users' vectors.
@@ -296,20 +374,28 @@ impl Step {
             .collect();
         self.gradients = gradients;
         let vectors = &self.vectors;
-        self.shares.par_iter_mut().for_each(|share| arch.dispatch(Gather { share, slopes: &slopes, vectors }));
+        self.shares
+            .par_iter_mut()
+            .enumerate()
+            .for_each(|(at, share)| arch.dispatch(Gather { share, at, slopes: &slopes, vectors }));
         slopes.iter().map(|one| one.loss).sum()
     }
 
     /// Adam on all tables.
-    fn update(&mut self, asked: &[Asked]) {
+    fn update(&mut self, asked: &[Asked], events: &Events) {
         let arch = arch();
-        let Self { shape, options, shares, users, attributes, features, of_users, gradients, adam, step, .. } = self;
-        let is_dense = adam.is_dense();
-        let pace = Pace { rate: adam.rate(*step) as f32, decay: options.weight_decay as f32, is_dense };
-        let of_features = Pace { decay: options.feature_decay as f32, ..pace };
+        let is_dense = self.adam.is_dense();
+        let [decay, feature_decay] = [self.options.weight_decay, self.options.feature_decay].map(|decay| decay as f32);
+        let pace = Pace { rate: self.adam.rate(self.step) as f32, decay, is_dense };
+        let of_features = Pace { decay: feature_decay, ..pace };
+        if let Some(contexts) = &mut self.contexts {
+            arch.dispatch(UpdateContexts { contexts, gradients: &self.gradients, asked, events, pace: of_features });
+        }
+        let asked = &self.join(asked)[..];
+        let Self { shape, shares, users, attributes, features, of_users, gradients, .. } = self;
         let paces = [pace, of_features];
         arch.dispatch(UpdateUsers { users, attributes, of_users, gradients, asked, paces });
-        if shape.sums(OfUser::History) {
+        if shape.has(Part::History) {
             for (at, one) in asked.iter().enumerate() {
                 let scale = scale(one.kept.len());
                 gradients.row_mut(at).iter_mut().for_each(|x| *x *= scale);
@@ -327,9 +413,9 @@ impl Step {
     }
 }
 
-/// What each event of a user weighs in a step of `n_asked` users.
-fn weight(asked: &Asked, n_asked: usize) -> f32 {
-    1.0 / ((asked.targets.len().max(1) as f32).sqrt() * n_asked as f32)
+/// What each event of a user weighs in a step of `n_users`.
+fn weight(asked: &Asked, n_users: usize) -> f32 {
+    1.0 / ((asked.n_hidden.max(1) as f32).sqrt() * n_users as f32)
 }
 
 /// By what the sum over a history of `n` items is multiplied.

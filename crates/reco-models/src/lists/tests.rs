@@ -10,25 +10,35 @@ use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use reco_core::testing::conformance::{Suite, check};
 use reco_core::testing::{Feedback, checkerboard, digest, same_on_any_cpu};
-use reco_core::{Approach as _, DeviceChoice, Features, Matrix, Run, Silent, Train};
+use reco_core::{
+    Approach as _, ContextColumn, DeviceChoice, Features, Interaction, Interactions, Matrix, Run, Silent, Train,
+};
 use serde_json::json;
 
 use super::events::{Asked, Events};
 use super::step::{Step, scale};
 use super::{Shape, Table, Tables, centred};
 use crate::arithmetic::Padded;
-use crate::description::{Description, OfUser, drawn};
-use crate::options::{Loss, NegativesBy, NetworkOptions};
-use crate::{APPROACHES, Collaborative, NETWORKS, Neural, OptimizerKind, two_tower};
+use crate::description::{Description, drawn};
+use crate::options::{Loss, NegativesBy, NetworkOptions, Part};
+use crate::{APPROACHES, Collaborative, Hybrid, NETWORKS, Neural, OptimizerKind, two_tower};
 
-/// A checkerboard whose users have attributes.
+/// A checkerboard whose users have attributes, and whose rows have contexts.
 fn world() -> Train {
     let train = checkerboard(24, Feedback::Events).train;
+    let mut fit = Interactions::builder(2);
+    for at in 0..train.fit.len() {
+        let context = &[(at % 3) as f32, if at % 5 == 0 { 4.0 } else { 2.0 }];
+        fit.push(Interaction { context, ..train.fit.row(at) });
+    }
+    let fit = fit.finish();
+    let names = ["hour", "warmth"].map(str::to_owned).to_vec();
+    let contexts = ContextColumn::of(names, fit.contexts(), 0..fit.len());
     let values = (0..24 * 3).map(|at| if at % 4 == 0 { 0.5 + (at % 3) as f32 } else { 0.0 }).collect();
     let names = ["age", "gender=F", "gender=M"].map(str::to_owned).to_vec();
     let user_features = Features::new(names, Matrix::new(24, 3, values).unwrap()).unwrap();
-    let catalogue = reco_core::Catalogue { user_features, ..(*train.catalogue).clone() };
-    Train { catalogue: catalogue.into(), ..train }
+    let catalogue = reco_core::Catalogue { user_features, contexts, ..(*train.catalogue).clone() };
+    Train { catalogue: catalogue.into(), fit, ..train }
 }
 
 /// Every loss, and how negatives are drawn.
@@ -67,20 +77,20 @@ struct Scene {
 impl Scene {
     fn new(description: &Description, options: NetworkOptions) -> Self {
         let train = world();
-        let shape = Shape::of(description.lists, &train.catalogue, options.embedding_size);
+        let shape = Shape::of(description.lists, &options, &train.catalogue);
         let mut tables = Tables::drawn(shape, 5);
         // Far from each other, so that no sum is nearly 0.
         tables.of.iter_mut().flatten().for_each(|rows| rows.values_mut().iter_mut().for_each(|x| *x *= 10.0));
-        let events = Events::of(&train.fit, 0..train.fit.len(), 0.0, [24, 24]);
-        let history = shape.sums(OfUser::History);
-        let asked = [3, 0, 17, 8, 21].map(|user| events.ask(user, 2, 9, &options, history)).to_vec();
+        let events = Events::of(&train.fit, 0..train.fit.len(), 0.0, [24, 24], &train.catalogue.contexts);
+        let history = shape.has(Part::History);
+        let asked = [3, 0, 17, 8, 21].map(|user| events.ask(user, 2, 9, &options, history)).concat();
         Self { train, tables, options, events, asked }
     }
 
     fn step(&self) -> Step {
         let catalogue = &self.train.catalogue;
         let [items, users] = [&catalogue.item_features, &catalogue.user_features].map(|all| centred(all.matrix()));
-        Step::new(&self.tables, &self.options, &items, &users, self.asked.len() + 2)
+        Step::new(&self.tables, &self.options, &items, &users)
     }
 
     /// The loss of a step by the definition: the sum over events, and the tensor whose gradient is taken.
@@ -116,6 +126,9 @@ impl Scene {
             let attributes = centred(self.train.catalogue.user_features.matrix());
             users = users + select(3, &|asked| attributes.row(asked.user as usize).to_vec()).matmul(rows);
         }
+        if let Some(rows) = table(Table::Contexts) {
+            users = users + select(2, &|asked| self.events.moment(asked).to_vec()).matmul(rows);
+        }
         let one = (0..n * (size + 1)).map(|at| f32::from(u8::from(at % (size + 1) == size))).collect();
         // The 1 takes the place of what the tables' biases would add up to, which are 0.
         let mask: Tensor<2> = tensor(one, [n, size + 1], device);
@@ -123,7 +136,7 @@ impl Scene {
         let items = with_features(table(Table::Items).expect("items have a table"), Table::Features);
         let scores = users.matmul(items.transpose());
 
-        let weights = |asked: &Asked| 1.0 / ((asked.targets.len() as f32).sqrt() * n as f32);
+        let weights = |asked: &Asked| 1.0 / ((asked.n_hidden as f32).sqrt() * 5.0);
         let (mut sum, mut weighted) = (0.0, Tensor::<1>::zeros([1], device));
         let mut count = |value: Tensor<1>, weight: f32| {
             sum += f64::from(value.clone().into_scalar::<f32>());
@@ -304,6 +317,73 @@ fn a_visitor_is_answered_from_a_history_and_a_stranger_without_one_is_refused() 
     let collaborative = Collaborative(options).learn(&train, &run).unwrap();
     let refusal = collaborative.recommend(&[query], k).unwrap_err().to_string();
     assert!(refusal.contains("`collaborative` has no answer for a visitor"), "{refusal}");
+}
+
+#[test]
+fn the_moment_of_a_query_decides_where_it_decided_in_training() {
+    // Everyone meets items of the first half at 8 o'clock and of the second at 20 o'clock.
+    let train = checkerboard(20, Feedback::Events).train;
+    let mut fit = Interactions::builder(1);
+    for row in (0..train.fit.len()).map(|row| train.fit.row(row)) {
+        fit.push(Interaction { context: &[if row.item.index() < 10 { 8.0 } else { 20.0 }], ..row });
+    }
+    let fit = fit.finish();
+    let contexts = ContextColumn::of(vec!["hour".to_owned()], fit.contexts(), 0..fit.len());
+    let catalogue = reco_core::Catalogue { contexts, ..(*train.catalogue).clone() };
+    let train = Train { catalogue: catalogue.into(), fit, ..train };
+    let run = Run { seed: 3, device: DeviceChoice::Cpu, progress: &Silent };
+    let scores = |without: &[Part], context: &[f32]| {
+        let without = without.to_vec();
+        let options = NetworkOptions { epochs: 60, batch_size: 5, without, ..options(losses()[0], 8) };
+        let fitted = Hybrid(options).learn(&train, &run).unwrap();
+        let who = reco_core::Who::Known(train.catalogue.users.at(4).unwrap());
+        let candidates = reco_core::Candidates::AllExcept(reco_core::Seen::NOTHING);
+        let mut scores = reco_core::Scores::new();
+        fitted.score(&[reco_core::Query { who, context, candidates }], &mut scores).unwrap();
+        scores.row(0).to_vec()
+    };
+    let [morning, evening] = [8.0, 20.0].map(|hour| scores(&[], &[hour]));
+    for (item, (morning, evening)) in morning.iter().zip(&evening).enumerate() {
+        assert_eq!(morning > evening, item < 10, "{item}: {morning} and {evening}");
+    }
+    assert_eq!(scores(&[], &[]), scores(&[], &train.catalogue.average_moment()));
+    let without = [Part::Contexts];
+    assert_eq!(scores(&without, &[8.0]), scores(&without, &[20.0]));
+}
+
+#[test]
+fn what_is_left_out_has_no_table_and_what_is_not_there_cannot_be_left_out() {
+    let catalogue = world().catalogue;
+    let tables = |without: &[Part]| {
+        let options = NetworkOptions { without: without.to_vec(), ..NetworkOptions::default() };
+        let shape = Shape::of(crate::hybrid::NETWORK.lists, &options, &catalogue);
+        Table::ALL.into_iter().filter(|table| shape.rows(*table).is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(tables(&[]), Table::ALL);
+    assert_eq!(tables(&[Part::Contexts, Part::Embedding]), Table::ALL[1..6]);
+    assert_eq!(
+        tables(&[Part::History, Part::Attributes]),
+        [Table::Users, Table::Items, Table::Features, Table::Contexts]
+    );
+    let without_features = [Table::Users, Table::Attributes, Table::History, Table::Items, Table::Contexts];
+    assert_eq!(tables(&[Part::Features]), without_features);
+}
+
+#[test]
+fn weights_are_averaged_over_epochs() {
+    let (train, run) = (world(), Run { seed: 3, device: DeviceChoice::Cpu, progress: &Silent });
+    let weights = |epochs, averaged| {
+        let options = NetworkOptions { epochs, averaged, batch_size: 5, ..options(losses()[0], 8) };
+        let fitted = super::train(&NETWORKS[2], &train, &options, &run).unwrap();
+        fitted.tables().of.iter().flatten().flat_map(numbers).collect::<Vec<f32>>()
+    };
+    let [one, two, three] = [1, 2, 3].map(|epochs| weights(epochs, false));
+    assert_eq!(weights(1, true), one);
+    for (at, average) in weights(3, true).into_iter().enumerate() {
+        // The second epoch weighs 9 / (2 + 8), then the third 9 / (3 + 8).
+        let expected = 2.0 / 11.0 * (0.1 * one[at] + 0.9 * two[at]) + 9.0 / 11.0 * three[at];
+        assert!((average - expected).abs() < 1e-6, "{average} and {expected}");
+    }
 }
 
 #[test]

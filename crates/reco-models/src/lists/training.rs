@@ -17,13 +17,16 @@ use reco_core::{
 use super::events::{Asked, Events};
 use super::fitted::FittedLists;
 use super::step::Step;
-use super::{Shape, Tables, centred};
+use super::{Shape, Table, Tables, centred};
 use crate::batches::shuffled;
-use crate::description::{Description, OfUser};
-use crate::options::{NetworkOptions, Shuffle};
+use crate::description::Description;
+use crate::options::{NetworkOptions, Part, Shuffle};
 
 /// Items of a list that is judged.
 const K: usize = 10;
+
+/// How much later epochs weigh more in the average of weights, the article's η.
+const ETA: f32 = 8.0;
 
 /// Trains the network of `description` for lists.
 pub(crate) fn train(
@@ -34,9 +37,10 @@ pub(crate) fn train(
 ) -> Result<FittedLists, FitError> {
     let (name, started) = (description.name, Instant::now());
     let catalogue = &data.catalogue;
-    let shape = Shape::of(description.lists, catalogue, options.embedding_size);
+    let shape = Shape::of(description.lists, options, catalogue);
     let sizes = [shape.n_users, shape.n_items];
-    let of = |rows, range| Events::of(rows, range, options.event_threshold, sizes);
+    let contexts = if shape.rows(Table::Contexts).is_some() { &catalogue.contexts[..] } else { &[] };
+    let of = |rows, range| Events::of(rows, range, options.event_threshold, sizes, contexts);
     let n = data.fit.len();
     let cut = (n as f64 * (1.0 - options.validation_split)) as usize;
     let (events, validation) = match &data.validation {
@@ -65,10 +69,11 @@ pub(crate) fn train(
 
     let n_asked = options.batch_size.min(users.len());
     let [items, attributes] = [&catalogue.item_features, &catalogue.user_features].map(|all| centred(all.matrix()));
-    let mut step = Step::new(&Tables::drawn(shape, run.seed), options, &items, &attributes, n_asked);
+    let mut step = Step::new(&Tables::drawn(shape, run.seed), options, &items, &attributes);
     let mut log = TrainingLog { n_train: events.len(), n_validation: validation.len(), ..TrainingLog::default() };
+    let mut average: Option<Tables> = None;
     let mut best: Option<(f64, FittedLists)> = None;
-    let has_history = shape.sums(OfUser::History);
+    let has_history = shape.has(Part::History);
     run.progress.begin(name, options.epochs, events.len());
     for epoch in 1..=options.epochs {
         let order = shuffled(users.len(), run.seed, if options.shuffle == Shuffle::Once { 1 } else { epoch });
@@ -78,20 +83,28 @@ pub(crate) fn train(
                 return Err(FitError::Interrupted);
             }
             let ask = |row: &u32| events.ask(users[*row as usize], epoch, run.seed, options, has_history);
-            let asked: Vec<Asked> = rows.par_iter().map(ask).collect();
+            let asked: Vec<Asked> = rows.par_iter().flat_map_iter(ask).collect();
             // By a thread of the pool: one from outside would sleep and be woken twice in every step.
             loss += rayon::scope(|_| step.step(&asked, &events));
             n_targets += asked.iter().map(|one| one.targets.len()).sum::<usize>();
-            let n_events: usize = asked.iter().map(|one| one.targets.len() + one.kept.len()).sum();
-            run.progress.advance(n_events);
+            let n_events = |row: &u32| events.of_users[users[*row as usize] as usize].len();
+            run.progress.advance(rows.iter().map(n_events).sum());
         }
         let train_loss = loss / n_targets.max(1) as f64;
         let diverged = |loss| FitError::Diverged { approach: name, epoch, loss };
         if !train_loss.is_finite() {
             return Err(diverged(train_loss));
         }
+        let share = if options.averaged { (ETA + 1.0) / (epoch as f32 + ETA) } else { 1.0 };
+        let tables = step.tables();
+        match &mut average {
+            Some(average) if share < 1.0 => average.move_to(&tables, share),
+            _ => average = Some(tables),
+        }
+        let is_judged = validation.len() > 0;
         let current =
-            (validation.len() > 0).then(|| model(step.tables()).ok_or_else(|| diverged(f64::NAN))).transpose()?;
+            average.clone().filter(|_| is_judged).map(|tables| model(tables).ok_or_else(|| diverged(f64::NAN)));
+        let current = current.transpose()?;
         let judged = current.as_ref().map(|model| judge.ndcg(model)).transpose()?;
         let entry = EpochLog {
             epoch,
@@ -115,11 +128,10 @@ pub(crate) fn train(
         }
     }
     run.progress.end();
+    let diverged = FitError::Diverged { approach: name, epoch: options.epochs, loss: f64::NAN };
     let model = match best {
         Some((_, model)) => model,
-        None => {
-            model(step.tables()).ok_or(FitError::Diverged { approach: name, epoch: options.epochs, loss: f64::NAN })?
-        }
+        None => average.and_then(model).ok_or(diverged)?,
     };
     log.train_seconds = started.elapsed().as_secs_f64();
     Ok(model.with_log(log))

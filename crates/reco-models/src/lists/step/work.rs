@@ -10,10 +10,9 @@ use reco_core::lanes::{dots, padded};
 use super::super::add;
 use super::super::events::{Asked, Events};
 use super::super::loss::of_group;
-use super::{Pace, Share, Slopes, State, Step, scale};
+use super::{Pace, Place, Share, Slopes, State, Step, scale};
 use crate::arithmetic::{Padded, Rows, add_transposed_product, product};
-use crate::description::OfUser;
-use crate::options::Loss;
+use crate::options::{Loss, Part};
 
 /// The items' vectors, where they are sums over features.
 pub(super) struct Vectors<'a> {
@@ -46,6 +45,7 @@ impl WithSimd for Vectors<'_> {
 pub(super) struct OfAsked<'a> {
     pub(super) step: &'a Step,
     pub(super) asked: &'a Asked,
+    pub(super) moment: &'a [f32],
     pub(super) vector: &'a mut [f32],
 }
 
@@ -54,11 +54,11 @@ impl WithSimd for OfAsked<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { step, asked, vector } = self;
+        let Self { step, asked, moment, vector } = self;
         vector.fill(0.0);
-        if step.shape.sums(OfUser::History) {
+        if step.shape.has(Part::History) {
             for item in &asked.kept {
-                let (share, item) = (*item as usize / step.n_per_share, *item as usize % step.n_per_share);
+                let Place { share, item } = step.place(*item);
                 add(simd, 1.0, step.shares[share].vector(1, item), vector);
             }
             let scale = scale(asked.kept.len());
@@ -71,6 +71,11 @@ impl WithSimd for OfAsked<'_> {
             let of_user = step.of_users.row(asked.user as usize);
             for (row, number) in (0..attributes.weight.n_rows()).zip(of_user) {
                 add(simd, *number, attributes.weight.row(row), vector);
+            }
+        }
+        if let Some(contexts) = &step.contexts {
+            for (row, number) in moment.iter().enumerate() {
+                add(simd, *number, contexts.weight.row(row), vector);
             }
         }
         vector[step.shape.size] = 1.0;
@@ -175,35 +180,40 @@ impl WithSimd for Groups<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Slopes {
         let Self { step, asked, weight, vector, gradient, events } = self;
-        let Step { options, n_per_share, shares, vectors, .. } = step;
+        let Step { options, shares, vectors, .. } = step;
         gradient.fill(0.0);
         let user = S::as_simd_f32s(vectors.row(vector)).0;
-        let mut found = Slopes::default();
-        let mut scores = Vec::with_capacity(1 + options.negatives);
+        let mut loss = 0.0;
+        let mut met = Vec::with_capacity(asked.targets.len() + asked.negatives.len());
+        let (mut scores, mut places) = (Vec::new(), Vec::new());
         for (target, negatives) in asked.targets.iter().zip(asked.negatives.chunks(options.negatives)) {
             scores.clear();
+            places.clear();
             for item in std::iter::once(target).chain(negatives) {
-                let row = shares[*item as usize / n_per_share].vector(0, *item as usize % n_per_share);
+                let place = step.place(*item);
+                let row = shares[place.share].vector(0, place.item);
                 let [mut score] = dots(simd, [[user, S::as_simd_f32s(row).0]]);
                 if options.loss == Loss::Softmax {
                     score -= events.chance(*item, options.negatives_by);
                 }
                 scores.push(score);
+                places.push(place);
             }
-            found.loss += of_group(options.loss, &mut scores);
-            for (item, slope) in std::iter::once(target).chain(negatives).zip(&scores) {
-                let row = shares[*item as usize / n_per_share].vector(0, *item as usize % n_per_share);
-                add(simd, weight * slope, row, gradient);
-                found.of.push((*item, weight * slope));
+            loss += of_group(options.loss, &mut scores);
+            for (place, slope) in places.iter().zip(&scores) {
+                add(simd, weight * slope, shares[place.share].vector(0, place.item), gradient);
+                met.push((*place, weight * slope));
             }
         }
-        found
+        Slopes::new(loss, &met)
     }
 }
 
 /// Adds slopes up to the gradients of a share's items.
 pub(super) struct Gather<'a> {
     pub(super) share: &'a mut Share,
+    /// The number of the share.
+    pub(super) at: usize,
     pub(super) slopes: &'a [Slopes],
     pub(super) vectors: &'a Padded,
 }
@@ -213,17 +223,40 @@ impl WithSimd for Gather<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { share, slopes, vectors } = self;
+        let Self { share, at, slopes, vectors } = self;
         share.of_items.values_mut().fill(0.0);
         share.met[0].fill(false);
-        for (at, slopes) in slopes.iter().enumerate() {
-            for (item, slope) in &slopes.of {
-                if let Some(item) = (*item as usize).checked_sub(share.from).filter(|item| *item < share.n) {
-                    add(simd, *slope, vectors.row(at), share.of_items.row_mut(item));
-                    share.met[0][item] = true;
-                }
+        for (user, slopes) in slopes.iter().enumerate() {
+            for (item, slope) in slopes.of_share(at) {
+                add(simd, *slope, vectors.row(user), share.of_items.row_mut(*item as usize));
+                share.met[0][*item as usize] = true;
             }
         }
+    }
+}
+
+/// Adam on the embeddings of contexts.
+pub(super) struct UpdateContexts<'a> {
+    pub(super) contexts: &'a mut State,
+    pub(super) gradients: &'a Padded,
+    pub(super) asked: &'a [Asked],
+    pub(super) events: &'a Events,
+    pub(super) pace: Pace,
+}
+
+impl WithSimd for UpdateContexts<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { contexts, gradients, asked, events, pace } = self;
+        let mut gradient = Padded::zeros(contexts.weight.n_rows(), gradients.n_columns());
+        for (at, asked) in asked.iter().enumerate() {
+            for (row, number) in events.moment(asked).iter().enumerate() {
+                add(simd, *number, gradients.row(at), gradient.row_mut(row));
+            }
+        }
+        contexts.update(simd, &mut gradient, None, pace);
     }
 }
 
@@ -233,7 +266,7 @@ pub(super) struct UpdateUsers<'a> {
     pub(super) attributes: &'a mut Option<State>,
     pub(super) of_users: &'a Padded,
     pub(super) gradients: &'a Padded,
-    pub(super) asked: &'a [Asked],
+    pub(super) asked: &'a [&'a Asked],
     pub(super) paces: [Pace; 2],
 }
 
@@ -273,7 +306,7 @@ pub(super) struct UpdateItems<'a> {
     pub(super) share: &'a mut Share,
     /// Of the users' vectors, times the scale of their history.
     pub(super) gradients: &'a Padded,
-    pub(super) asked: &'a [Asked],
+    pub(super) asked: &'a [&'a Asked],
     pub(super) pace: Pace,
 }
 
