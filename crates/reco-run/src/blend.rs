@@ -46,7 +46,7 @@ pub(crate) struct BlendOptions {
     /// Approaches whose scores what is learned looks at besides; none without `n_folds`.
     hints: Vec<Part>,
     /// How often training rows are held out to learn how parts are joined: each time other rows. 0, the default, adds
-    /// all parts up alike: on MovieLens 100K nothing that was learned ranked lists surely better.
+    /// all parts up alike; on MovieLens 100K what is learned ranks lists a little better, for five fits of each part.
     n_folds: usize,
     /// The share of each user's training rows that is held out each time.
     held_out: f64,
@@ -66,8 +66,8 @@ impl Default for BlendOptions {
             n_folds: 0,
             held_out: 0.125,
             n_candidates: 120,
-            reg: 0.003,
-            n_trees: 150,
+            reg: 0.01,
+            n_trees: 60,
         }
     }
 }
@@ -142,7 +142,7 @@ impl AnyApproach for Blend {
     fn memory(&self, catalogue: &Catalogue) -> Need {
         let BlendOptions { n_folds, n_candidates, .. } = self.options;
         let n_lists = LISTS.min(catalogue.n_users().saturating_mul(n_folds));
-        let shape = [n_lists, n_candidates.min(catalogue.n_items()), Evidence::width(self.parts.len())];
+        let shape = [n_lists, n_candidates.min(catalogue.n_items()), self.parts.len()];
         let need = self.parts.iter().fold(Need::default(), |need, part| need.with(part.memory(catalogue)));
         need.and("candidates of held-out rows", &shape, 6)
     }

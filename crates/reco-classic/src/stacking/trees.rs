@@ -20,11 +20,14 @@ use super::{List, best_gain, discount};
 use crate::error::Interrupted;
 
 /// Leaves of a tree, at most.
-const LEAVES: usize = 15;
+const LEAVES: usize = 6;
 /// Candidates of a leaf, at least.
 const MIN_ROWS: usize = 300;
+/// The share of all candidates that a leaf has at least. On MovieLens 100K trees of 15 leaves with 300 candidates each
+/// learned lists by heart: NDCG@10 rose by 0.088 for the users learned from, and by 0.001 for others.
+const MIN_SHARE: f64 = 0.02;
 /// How much of what a tree finds is added.
-const LEARNING_RATE: f64 = 0.05;
+const LEARNING_RATE: f64 = 0.1;
 /// The share of features that a tree looks at.
 const FEATURES: f64 = 0.5;
 /// A pair counts if one of the two is among so many first, and NDCG is that of so many ranks.
@@ -401,7 +404,7 @@ impl Table {
             ..sum
         });
         let mut leaf = Leaf { rows, histograms, total, split: None, above };
-        leaf.split = leaf.best_split(&self.bounds, features);
+        leaf.split = leaf.best_split(self, features);
         leaf
     }
 
@@ -415,7 +418,7 @@ impl Table {
         let pairs = leaf.histograms.iter().zip(&part.histograms);
         let histograms = pairs.map(|(whole, part)| whole.iter().zip(part).map(|(a, b)| less(a, b)).collect()).collect();
         let mut rest = Leaf { rows, histograms, total: less(&leaf.total, &part.total), split: None, above: None };
-        rest.split = rest.best_split(&self.bounds, features);
+        rest.split = rest.best_split(self, features);
         rest
     }
 }
@@ -425,10 +428,11 @@ const TINY: f64 = 1e-6;
 
 impl Leaf {
     /// The split that lowers the loss most, if one does.
-    fn best_split(&self, bounds: &[Vec<f32>], features: &[usize]) -> Option<Split> {
+    fn best_split(&self, Table { n_rows, bounds, .. }: &Table, features: &[usize]) -> Option<Split> {
+        let least = MIN_ROWS.max((*n_rows as f64 * MIN_SHARE) as usize);
         let worth = |sum: &Bin| sum.down * sum.down / sum.curvature.max(TINY);
         let mut best: Option<Split> = None;
-        if self.total.n < 2 * MIN_ROWS {
+        if self.total.n < 2 * least {
             return None;
         }
         for (at, (histogram, feature)) in self.histograms.iter().zip(features).enumerate() {
@@ -437,7 +441,7 @@ impl Leaf {
                 first.n += sum.n;
                 first.down += sum.down;
                 first.curvature += sum.curvature;
-                if first.n < MIN_ROWS || self.total.n - first.n < MIN_ROWS {
+                if first.n < least || self.total.n - first.n < least {
                     continue;
                 }
                 let second = Bin {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::Args;
 use reco_core::DeviceChoice;
 
-use super::device;
+use super::experiment::device;
 
 /// What there is, and examples.
 pub(super) const HELP: &str = "\

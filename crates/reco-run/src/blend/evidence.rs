@@ -16,21 +16,12 @@ const HELD: usize = 8_000_000;
 pub(super) struct Evidence {
     /// `[n_parts][n_items]`, centred and divided by their deviation over the items that the asker has not met.
     pub(super) standard: Vec<Vec<f32>>,
-    /// The same as the parts gave them.
-    raw: Vec<Vec<f32>>,
-    /// The logarithm of one more than the number of items met.
-    activity: f32,
 }
 
 impl Evidence {
     /// How many askers are asked about together.
     pub(super) fn tile(n_parts: usize, n_items: usize) -> usize {
-        (HELD / (2 * n_parts * n_items).max(1)).clamp(1, 256)
-    }
-
-    /// How many features an item has for [`Evidence::features`].
-    pub(super) fn width(n_parts: usize) -> usize {
-        2 * n_parts + 1
+        (HELD / (n_parts * n_items).max(1)).clamp(1, 256)
     }
 
     /// For each of `asked`, a query and what its asker has met.
@@ -40,23 +31,18 @@ impl Evidence {
     pub(super) fn of<'a>(parts: &[Box<dyn Fitted>], asked: &[(Query<'a>, &'a Seen)]) -> Result<Vec<Self>, ScoreError> {
         let whole = |(query, met): &(Query<'a>, &'a Seen)| Query { candidates: Candidates::AllExcept(met), ..*query };
         let queries: Vec<Query<'a>> = asked.iter().map(whole).collect();
-        let activity = |(_, met): &(Query<'_>, &Seen)| libm::log1p(met.items().len() as f64) as f32;
-        let mut all: Vec<Self> =
-            asked.iter().map(|asked| Self { activity: activity(asked), ..Self::default() }).collect();
+        let mut all: Vec<Self> = asked.iter().map(|_| Self::default()).collect();
         let mut scores = Scores::new();
         for part in parts {
             part.score(&queries, &mut scores)?;
             for (row, evidence) in all.iter_mut().enumerate() {
-                evidence.raw.push(scores.row(row).to_vec());
+                evidence.standard.push(scores.row(row).to_vec());
             }
         }
         parallel::each(
             all.iter_mut().zip(asked).collect(),
             || (),
-            |(), (evidence, (_, met))| {
-                evidence.standard.clone_from(&evidence.raw);
-                evidence.standard.iter_mut().for_each(|scores| standardised(scores, met));
-            },
+            |(), (evidence, (_, met))| evidence.standard.iter_mut().for_each(|scores| standardised(scores, met)),
         );
         Ok(all)
     }
@@ -73,13 +59,8 @@ impl Evidence {
         best.into_iter().map(|(_, item)| item as usize).collect()
     }
 
-    /// The features of each of `items`: standard scores, scores as they were given, activity.
+    /// The features of each of `items`: standard scores.
     pub(super) fn features(&self, items: &[usize]) -> Vec<f32> {
-        let mut features = Vec::with_capacity(items.len() * Self::width(self.raw.len()));
-        for &item in items {
-            features.extend(self.standard.iter().chain(&self.raw).map(|scores| scores[item]));
-            features.push(self.activity);
-        }
-        features
+        items.iter().flat_map(|item| self.standard.iter().map(|scores| scores[*item])).collect()
     }
 }

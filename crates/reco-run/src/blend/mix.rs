@@ -53,7 +53,7 @@ pub(super) struct Lesson<'a> {
 impl Lesson<'_> {
     /// Learns how to join scores of lists.
     pub(super) fn lists(&self) -> Result<Mix, FitError> {
-        let (n, width) = (self.approaches.len(), Evidence::width(self.approaches.len()));
+        let n = self.approaches.len();
         let lists = self.held_out_lists()?;
         let n_parts = self.options.parts.len();
         // Nothing says which part is better than another.
@@ -63,14 +63,13 @@ impl Lesson<'_> {
         }
         // The weight that serves best where it is the same for all parts.
         let sum = |row: &[f32]| row[..n_parts].iter().sum::<f32>();
-        let sums = lists.iter().map(|list| List {
-            features: list.features.chunks(width).map(sum).collect(),
-            relevant: list.relevant.clone(),
-        });
+        let sums = lists
+            .iter()
+            .map(|list| List { features: list.features.chunks(n).map(sum).collect(), relevant: list.relevant.clone() });
         let equal = softmax(&sums.collect::<Vec<_>>(), 1, &[1.0], 0.0)[0];
-        let weights = softmax(&lists, width, &prior(equal), self.options.reg);
+        let weights = softmax(&lists, n, &prior(equal), self.options.reg);
         let options = TreeOptions { n_trees: self.options.n_trees, seed: self.run.seed };
-        let trees = Trees::fit(&lists, width, options, self.run.progress)?;
+        let trees = Trees::fit(&lists, n, options, self.run.progress)?;
         self.run.progress.note(&self.worth(&lists, &weights, &trees));
         Ok(Mix::Lists { weights, trees })
     }
@@ -179,20 +178,20 @@ impl Lesson<'_> {
 
     /// In words, what the lists would lose with each part.
     fn worth(&self, lists: &[List], weights: &[f64], trees: &Trees) -> String {
-        let (n, width) = (weights.len(), Evidence::width(weights.len()));
+        let n = weights.len();
         // A fold is enough to tell, and quicker.
         let lists = &lists[..lists.len().div_ceil(self.options.n_folds.max(1))];
         let measured = |without: Option<usize>| {
             let of = |list: &List| {
                 let mut features = list.features.clone();
                 // A part that says the same of all candidates says nothing.
-                for column in without.into_iter().flat_map(|part| [part, n + part]) {
-                    let column = || (column..list.features.len()).step_by(width);
+                if let Some(part) = without {
+                    let column = || (part..list.features.len()).step_by(n);
                     let mean = column().map(|at| list.features[at]).sum::<f32>() / column().count() as f32;
                     column().for_each(|at| features[at] = mean);
                 }
-                let linear: Vec<f32> = features.chunks(width).map(|row| weighed(row, weights)).collect();
-                let of_trees: Vec<f32> = features.chunks(width).map(|row| trees.score(row)).collect();
+                let linear: Vec<f32> = features.chunks(n).map(|row| weighed(row, weights)).collect();
+                let of_trees: Vec<f32> = features.chunks(n).map(|row| trees.score(row)).collect();
                 let (scale, scale_of_trees) = (per_deviation(&linear), per_deviation(&of_trees));
                 let joined = linear.iter().zip(&of_trees).map(|(a, b)| a * scale + b * scale_of_trees);
                 ndcg(list, &joined.collect::<Vec<_>>(), K)
@@ -221,8 +220,7 @@ impl Mix {
             Self::Lists { trees, .. } if !trees.is_empty() => {
                 let candidates = evidence.candidates(met, options.parts.len(), options.n_candidates);
                 let features = evidence.features(&candidates);
-                let found: Vec<f32> =
-                    features.chunks(Evidence::width(weights.len())).map(|row| trees.score(row)).collect();
+                let found: Vec<f32> = features.chunks(weights.len()).map(|row| trees.score(row)).collect();
                 let sum = |item: &usize| added.iter().map(|scores| scores[*item]).sum::<f32>();
                 let linear: Vec<f32> = candidates.iter().map(sum).collect();
                 let (scale, scale_of_trees) = (per_deviation(&linear), per_deviation(&found));
@@ -271,7 +269,7 @@ impl Mix {
             Self::Stars { untimed: Weighed::load(UNTIMED, from, n)?, timed }
         } else {
             let weights = from.take(UNTIMED[0], &[n])?;
-            Self::Lists { weights, trees: Trees::load(from, Evidence::width(n))? }
+            Self::Lists { weights, trees: Trees::load(from, n)? }
         })
     }
 }

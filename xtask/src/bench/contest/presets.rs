@@ -32,7 +32,7 @@ const LISTS: Entrants = Entrants {
     file: "contest-lists",
     baselines: &["popularity", "implicit-item-knn", "implicit-user-knn", "ease-plain", "ials"],
     chance: &["ials", "collaborative-lists", "neural-lists", "hybrid-lists", "blend"],
-    leaders: &["ease-plain", "ease", "ials", "neural-lists", "hybrid-lists", "blend-linear", "blend"],
+    leaders: &["ease-plain", "ease", "ials", "neural-lists", "hybrid-lists", "blend-linear", "blend", "blend-learned"],
 };
 
 const STARS: Entrants = Entrants {
