@@ -37,7 +37,7 @@ fn answers(folder: &Path) -> Result<Vec<Vec<ItemIdx>>, String> {
     let context = vec![0.0; artifact.catalogue().contexts.len()];
     let rankings =
         artifact.recommend(&users, &artifact.seen, &context, NonZeroUsize::new(5).unwrap()).map_err(words)?;
-    rankings.iter().for_each(|ranking| assert!(artifact.describe(ranking).len() <= 5));
+    rankings.iter().for_each(|ranking| assert!(artifact.describe(ranking.entries()).len() <= 5));
     Ok(rankings.iter().map(|ranking| ranking.items().collect()).collect())
 }
 

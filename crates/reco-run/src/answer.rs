@@ -214,8 +214,8 @@ impl Artifact {
         let candidates = Candidates::AllExcept(self.met(asker));
         let ranking = self.rank(asker, candidates, context, top)?;
         let items: Vec<ItemIdx> = ranking.items().collect();
-        let (reasons, because) =
-            if explain { self.explain(asker, context, &items)?.unzip() } else { Option::unzip(None) };
+        let explained = if explain { self.explain(asker, context, &items)? } else { None };
+        let (reasons, because) = explained.map(|all| all.into_iter().unzip()).unzip();
         let query = Query { who: asker.who(), context, candidates };
         Ok(Answer {
             because,
@@ -244,7 +244,7 @@ impl Artifact {
         Ok(self.model.recommend(&[Query { who: asker.who(), context, candidates }], top)?.remove(0))
     }
 
-    /// The reasons for each of `items`, and the same as sentences; `None` from an approach that cannot give any.
+    /// The reasons for each of `items`, and the same as a sentence; `None` from an approach that cannot give any.
     ///
     /// # Errors
     /// As [`Artifact::answer`].
@@ -253,17 +253,17 @@ impl Artifact {
         asker: &Asker,
         context: &[f32],
         items: &[ItemIdx],
-    ) -> Result<Option<(Vec<Reasons>, Vec<String>)>, RunError> {
+    ) -> Result<Option<Vec<(Reasons, String)>>, RunError> {
         let query = Query { who: asker.who(), context, candidates: Candidates::These(items) };
         let Some(explanations) = self.model.explain(&query, items)? else { return Ok(None) };
-        let reasons: Vec<Reasons> = explanations.into_iter().map(|one| self.reasons(one, asker)).collect();
-        let sentence = |(item, reasons): (&ItemIdx, &Reasons)| {
+        let explained = items.iter().zip(explanations).map(|(item, explanation)| {
+            let reasons = self.reasons(explanation, asker);
             // An artifact does not keep who gave how many stars.
-            let n_people = self.n_people[item.index()];
-            reasons.sentence(&ItemFacts { n_people, mean: None }, self.catalogue().scale)
-        };
-        let because = items.iter().zip(&reasons).map(sentence).collect();
-        Ok(Some((reasons, because)))
+            let facts = ItemFacts { n_people: self.n_people[item.index()], mean: None };
+            let because = reasons.sentence(&facts, self.catalogue().scale);
+            (reasons, because)
+        });
+        Ok(Some(explained.collect()))
     }
 
     /// Which approach answers `asker`, where the model chooses among several.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use reco_core::options::did_you_mean;
@@ -142,7 +142,7 @@ impl Bundle {
     }
 }
 
-fn folder_name(folder: &PathBuf) -> String {
+fn folder_name(folder: &Path) -> String {
     folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 

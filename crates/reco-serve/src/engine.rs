@@ -195,10 +195,8 @@ impl Service {
             notes.push("nothing is left to recommend".to_owned());
         }
         let mut items: Vec<Item> = page.iter().map(|&(item, score)| described(&artifact, item, Some(score))).collect();
-        if let Some((reasons, because)) = explained {
-            for ((item, reasons), because) in items.iter_mut().zip(reasons).zip(because) {
-                (item.explanation, item.because) = (Some(reasons), Some(because));
-            }
+        for (item, (reasons, because)) in items.iter_mut().zip(explained.into_iter().flatten()) {
+            (item.explanation, item.because) = (Some(reasons), Some(because));
         }
         let end = ask.offset + items.len();
         let choice = artifact.choice(&whom.asker, &context);

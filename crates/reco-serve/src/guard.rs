@@ -2,8 +2,8 @@
 //!
 //! Does not know what is asked for.
 //!
-//! **Invariant**: a request that writes or administers carries the key, if there is one; no line of the log has an id of
-//! a user or an item.
+//! **Invariant**: a request that writes or administers carries the key, if there is one; no line of the log has an id
+//! of a user or an item.
 
 use std::net::IpAddr;
 use std::sync::Arc;

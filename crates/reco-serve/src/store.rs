@@ -59,10 +59,13 @@ pub(crate) struct Event {
 /// What an answer shows and an A/B test counts; no sign of a user's taste.
 pub(crate) const EXPOSURE: &str = "exposure";
 
+/// Who waits for how many events were written or erased.
+type Done = oneshot::Sender<Result<usize, String>>;
+
 /// What the writer is to do, and who waits for it.
 enum Job {
-    Append { events: Vec<Event>, done: oneshot::Sender<Result<usize, String>> },
-    Erase { user: String, done: oneshot::Sender<Result<usize, String>> },
+    Append { events: Vec<Event>, done: Done },
+    Erase { user: String, done: Done },
 }
 
 /// What of the file is kept in memory.
@@ -112,7 +115,7 @@ impl Store {
         self.ask(|done| Job::Erase { user: user.to_owned(), done }).await
     }
 
-    async fn ask(&self, job: impl FnOnce(oneshot::Sender<Result<usize, String>>) -> Job) -> Result<usize, String> {
+    async fn ask(&self, job: impl FnOnce(Done) -> Job) -> Result<usize, String> {
         let (done, heard) = oneshot::channel();
         self.jobs.try_send(job(done)).map_err(|_| "too much waits to be written".to_owned())?;
         heard.await.map_err(|_| "the writer of events has stopped".to_owned())?
@@ -144,6 +147,7 @@ impl Drop for Store {
 }
 
 /// Now, in seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "an event has the time at which it came; no result of a run does")]
 pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs() as i64).unwrap_or_default()
 }
@@ -219,7 +223,7 @@ impl Writer {
         }
     }
 
-    fn append(&mut self, jobs: Vec<(Vec<Event>, oneshot::Sender<Result<usize, String>>)>) {
+    fn append(&mut self, jobs: Vec<(Vec<Event>, Done)>) {
         if jobs.is_empty() {
             return;
         }

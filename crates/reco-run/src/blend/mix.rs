@@ -299,7 +299,7 @@ pub(super) fn stars_of(
     queries: &[Query<'_>],
     times: Option<&[&[Option<i64>]]>,
 ) -> Result<Vec<Scores>, ScoreError> {
-    let of = |part: &Box<dyn Fitted>| {
+    let of = |part: &dyn Fitted| {
         let mut scores = Scores::new();
         match times {
             Some(times) => part.score_at(queries, times, &mut scores)?,
@@ -307,7 +307,7 @@ pub(super) fn stars_of(
         }
         Ok(scores)
     };
-    parts.iter().map(of).collect()
+    parts.iter().map(|part| of(part.as_ref())).collect()
 }
 
 /// The sum of the first features, weighed.
