@@ -16,7 +16,7 @@ pub(crate) fn page(document: &str) -> String {
          content=\"width=device-width, initial-scale=1\"><title>reco: HTTP interface</title>\
          <link rel=\"stylesheet\" href=\"/style.css\"><body class=\"reference\"><main>",
     );
-    let text = |value: &Value, key: &str| escape(value[key].as_str().unwrap_or_default());
+    let text = |value: &Value, key: &str| prose(value[key].as_str().unwrap_or_default());
     let _ = write!(page, "<h1>HTTP interface</h1><p>{}</p>", text(&document["info"], "description"));
     page.push_str("<p>The same for machines: <a href=\"/openapi.json\">openapi.json</a></p>");
     for tag in document["tags"].as_array().into_iter().flatten() {
@@ -46,7 +46,7 @@ pub(crate) fn page(document: &str) -> String {
 }
 
 fn write_operation(page: &mut String, path: &str, method: &str, operation: &Value) {
-    let text = |key: &str| escape(operation[key].as_str().unwrap_or_default());
+    let text = |key: &str| prose(operation[key].as_str().unwrap_or_default());
     let _ = write!(
         page,
         "<section><h3><code>{} {}</code></h3><p><strong>{}.</strong> {}</p>",
@@ -60,7 +60,7 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
         page,
         ["parameter", "in", "type", "meaning"],
         parameters.map(|one| {
-            let text = |key: &str| escape(one[key].as_str().unwrap_or_default());
+            let text = |key: &str| prose(one[key].as_str().unwrap_or_default());
             [format!("<code>{}</code>", text("name")), text("in"), kind(&one["schema"]), text("description")]
         }),
     );
@@ -114,6 +114,12 @@ fn kind(schema: &Value) -> String {
         ["array"] => format!("{}[]", kind(&schema["items"])),
         names => escape(&names.join(" or ")),
     }
+}
+
+/// Escaped text with what stands in backticks as code.
+fn prose(text: &str) -> String {
+    let part = |(at, part): (usize, &str)| if at % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() };
+    escape(text).split('`').enumerate().map(part).collect()
 }
 
 fn escape(text: &str) -> String {

@@ -24,7 +24,7 @@ use crate::filter::{Filter, column};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::rerank::{POOL, boost, diversify};
-use crate::store::{EXPOSURE, Event, Store, now};
+use crate::store::{EXPOSURE, Event, Store, StoreError, now};
 
 /// A service: runs of which one is active, and the events since.
 pub struct Service {
@@ -444,10 +444,18 @@ impl Service {
     }
 }
 
-/// What a disk does not take.
-pub(crate) fn unwritten(reason: String) -> Problem {
-    let text = "the service could not write to its disk, and nothing was kept\nhint: send it again later";
-    Problem::new(StatusCode::INSUFFICIENT_STORAGE, text).because(reason)
+/// What was not written.
+pub(crate) fn unwritten(error: StoreError) -> Problem {
+    match error {
+        StoreError::Busy => {
+            let text = "too many events wait to be written, and nothing was kept\nhint: send it again in a second";
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, text)
+        }
+        StoreError::Failed(reason) => {
+            let text = "the service could not write to its disk, and nothing was kept\nhint: send it again later";
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, text).because(reason)
+        }
+    }
 }
 
 /// The most bytes of an id or a kind in an event.

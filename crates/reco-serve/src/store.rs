@@ -59,8 +59,19 @@ pub(crate) struct Event {
 /// What an answer shows and an A/B test counts; no sign of a user's taste.
 pub(crate) const EXPOSURE: &str = "exposure";
 
+/// Why nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// More waits than the writer takes.
+    #[error("too much waits to be written")]
+    Busy,
+    /// What the disk or the store says.
+    #[error("{0}")]
+    Failed(String),
+}
+
 /// Who waits for how many events were written or erased.
-type Done = oneshot::Sender<Result<usize, String>>;
+type Done = oneshot::Sender<Result<usize, StoreError>>;
 
 /// What the writer is to do, and who waits for it.
 enum Job {
@@ -102,7 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk says; too many that wait.
-    pub(crate) async fn append(&self, events: Vec<Event>) -> Result<usize, String> {
+    pub(crate) async fn append(&self, events: Vec<Event>) -> Result<usize, StoreError> {
         self.ask(|done| Job::Append { events, done }).await
     }
 
@@ -111,14 +122,14 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::append`].
-    pub(crate) async fn erase(&self, user: &str) -> Result<usize, String> {
+    pub(crate) async fn erase(&self, user: &str) -> Result<usize, StoreError> {
         self.ask(|done| Job::Erase { user: user.to_owned(), done }).await
     }
 
-    async fn ask(&self, job: impl FnOnce(Done) -> Job) -> Result<usize, String> {
+    async fn ask(&self, job: impl FnOnce(Done) -> Job) -> Result<usize, StoreError> {
         let (done, heard) = oneshot::channel();
-        self.jobs.try_send(job(done)).map_err(|_| "too much waits to be written".to_owned())?;
-        heard.await.map_err(|_| "the writer of events has stopped".to_owned())?
+        self.jobs.try_send(job(done)).map_err(|_| StoreError::Busy)?;
+        heard.await.map_err(|_| StoreError::Failed("the writer of events has stopped".to_owned()))?
     }
 
     /// The events of `user`, oldest first, without exposures.
@@ -246,27 +257,27 @@ impl Writer {
     }
 
     /// Does something with the file, which is opened again after an error.
-    fn with<T>(&mut self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, String> {
+    fn with<T>(&mut self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
         let database = match self.database.take() {
             Some(database) => database,
-            None => open(&self.path)?,
+            None => open(&self.path).map_err(StoreError::Failed)?,
         };
-        let done = work(&database).map_err(|error| error.to_string())?;
+        let done = work(&database).map_err(|error| StoreError::Failed(error.to_string()))?;
         self.database = Some(database);
         Ok(done)
     }
 
     /// Writes all but the events of `user` to a new file, which takes the place of this one: pages that a store frees
     /// keep their bytes.
-    fn erase(&mut self, user: &str) -> Result<usize, String> {
+    fn erase(&mut self, user: &str) -> Result<usize, StoreError> {
         let new = self.path.with_extension("erasing");
         // What an earlier try left.
         let _ = std::fs::remove_file(&new);
-        let to = open(&new)?;
+        let to = open(&new).map_err(StoreError::Failed)?;
         let n_erased = self.with(|from| copy_without(from, &to, user))?;
         drop(to);
         self.database = None;
-        std::fs::rename(&new, &self.path).map_err(|error| error.to_string())?;
+        std::fs::rename(&new, &self.path).map_err(|error| StoreError::Failed(error.to_string()))?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.by_user.remove(user);
         known.erased.insert(digest(user));
