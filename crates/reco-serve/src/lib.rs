@@ -10,6 +10,7 @@ mod bundle;
 mod config;
 mod docs;
 mod engine;
+mod events;
 mod extract;
 mod filter;
 mod gorse;

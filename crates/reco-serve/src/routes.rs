@@ -19,7 +19,8 @@ use crate::api::{
     RankAsk, SearchParams, SimilarParams,
 };
 use crate::docs;
-use crate::engine::{Service, unwritten};
+use crate::engine::Service;
+use crate::events::unwritten;
 use crate::extract::{Body, Id, Params};
 use crate::problem::Problem;
 use crate::{gorse, mcp, page};

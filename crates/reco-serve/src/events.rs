@@ -1,0 +1,105 @@
+//! Keeps what happened: checks events before they are written, and erases users.
+//!
+//! Does not know the file that they are kept in.
+//!
+//! **Invariant**: all events of a request are kept, or none.
+
+use axum::http::StatusCode;
+
+use crate::api::{Answer, Erased, KeptEvents, NewEvent};
+use crate::engine::Service;
+use crate::problem::Problem;
+use crate::store::{EXPOSURE, Event, Store, StoreError, now};
+
+impl Service {
+    /// Keeps events, in the order in which they came.
+    pub(crate) async fn keep(&self, events: Vec<NewEvent>, request_key: Option<&str>) -> Result<KeptEvents, Problem> {
+        let store = self.store()?;
+        let most = self.config.limits.batch;
+        if events.is_empty() || events.len() > most {
+            let text = format!("`events` has `{}` entries\nhint: send 1 to {most} at once", events.len());
+            return Err(Problem::wrong(&text));
+        }
+        let first = self.bundle().first()?;
+        let mut unknown_items = 0;
+        let n = events.len();
+        let mut checked = Vec::with_capacity(n);
+        for (place, event) in events.into_iter().enumerate() {
+            if let Some(stars) = event.rating {
+                let rating = first.catalogue().scale.rating(stars);
+                rating.map_err(|error| Problem::wrong(&format!("event `{place}`: {error}")))?;
+            }
+            let kind = event.kind.unwrap_or_else(|| if event.rating.is_some() { "rating" } else { "event" }.to_owned());
+            for (name, text) in [("user_id", &event.user_id), ("item_id", &event.item_id), ("kind", &kind)] {
+                if text.is_empty() || text.len() > LONGEST_TEXT {
+                    let text = format!(
+                        "event `{place}`: `{name}` has `{}` bytes\nhint: it has 1 to {LONGEST_TEXT}",
+                        text.len()
+                    );
+                    return Err(Problem::wrong(&text));
+                }
+            }
+            if kind == EXPOSURE {
+                let text = format!("event `{place}` is an exposure\nhint: the service writes these itself");
+                return Err(Problem::wrong(&text));
+            }
+            unknown_items += usize::from(first.item(&event.item_id).is_err());
+            checked.push(Event {
+                user_id: event.user_id,
+                item_id: event.item_id,
+                kind,
+                rating: event.rating,
+                timestamp: event.timestamp.unwrap_or_else(now),
+                recommendation_id: event.recommendation_id,
+                arm: None,
+                key: event.key.or_else(|| request_key.map(|key| format!("{key}/{place}"))),
+            });
+        }
+        let kept = store.append(checked).await.map_err(unwritten)?;
+        self.metrics.events.inc_by(kept as u64);
+        Ok(KeptEvents { kept, repeated: n - kept, unknown_items })
+    }
+
+    /// Erases a user: from the events, and from every answer, though models that know them are not trained anew.
+    pub(crate) async fn erase(&self, user: &str) -> Result<Erased, Problem> {
+        let events = self.store()?.erase(user).await.map_err(unwritten)?;
+        let trained = self.bundle().first()?.user(user).is_ok();
+        Ok(Erased { events, is_in_models: trained })
+    }
+
+    fn store(&self) -> Result<&Store, Problem> {
+        let text = "this service takes no events\nhint: start it with `--events FILE`";
+        self.store.as_ref().ok_or_else(|| Problem::missing(text))
+    }
+
+    /// The exposure that `answer` is, if it is of an A/B test.
+    pub(crate) fn exposure(&self, answer: &Answer) -> Option<Event> {
+        Some(Event {
+            user_id: answer.user_id.clone()?,
+            item_id: answer.items.first()?.item_id.to_string(),
+            kind: EXPOSURE.to_owned(),
+            rating: None,
+            timestamp: now(),
+            recommendation_id: Some(answer.recommendation_id.clone()),
+            arm: Some(answer.arm.clone()?),
+            key: None,
+        })
+    }
+}
+
+/// What was not written.
+pub(crate) fn unwritten(error: StoreError) -> Problem {
+    match error {
+        StoreError::Busy => {
+            let text = "too many events wait to be written, and nothing was kept\nhint: send it again in a second";
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, text)
+        }
+        StoreError::Failed(reason) => {
+            let text = "the service could not write to its disk, and nothing was kept\nhint: send it again later";
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, text).because(reason)
+        }
+    }
+}
+
+/// The most bytes of an id or a kind in an event.
+const LONGEST_TEXT: usize = 256;
