@@ -9,6 +9,7 @@
 mod presets;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -93,11 +94,22 @@ impl Contest<'_> {
     fn go(&self, preset: &Preset, name: &str, approaches: &[&str], keys: &str, sets: &[String]) -> Result<PathBuf> {
         let listed = files::read(&self.experiment(preset.entrants.file))?;
         let listed: toml::Table = toml::from_str(&listed).with_context(|| format!("`{}`", preset.entrants.file))?;
-        let takes = |one: &&toml::Value| {
-            let name = one.get("name").and_then(toml::Value::as_str).unwrap_or_default();
-            !preset.without.contains(&name) && (approaches.is_empty() || approaches.contains(&name))
-        };
         let all = listed.get("approach").and_then(toml::Value::as_array).context("the contest lists no approach")?;
+        let name_of = |one: &toml::Value| one.get("name").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+        let asked = |one: &&toml::Value| approaches.is_empty() || approaches.contains(&name_of(one).as_str());
+        // A blend takes the options of what it names from the list.
+        let named: BTreeSet<&str> = all
+            .iter()
+            .filter(asked)
+            .flat_map(|one| ["parts", "hints"].map(|key| one.get(key).and_then(toml::Value::as_array)))
+            .flatten()
+            .flatten()
+            .filter_map(toml::Value::as_str)
+            .collect();
+        let takes = |one: &&toml::Value| {
+            let name = name_of(one);
+            !preset.without.contains(&name.as_str()) && (asked(one) || named.contains(name.as_str()))
+        };
         let entrants: Vec<toml::Value> = all.iter().filter(takes).cloned().collect();
         let mut experiment = toml::Table::new();
         let base = self.experiment(preset.name).display().to_string();
