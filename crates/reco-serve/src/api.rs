@@ -415,7 +415,7 @@ pub(crate) struct Activate {
     pub(crate) run: String,
 }
 
-fn ten() -> usize {
+pub(crate) fn ten() -> usize {
     10
 }
 

@@ -16,7 +16,7 @@ use reco_run::TimeFormat;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::api::{Answer, Ask, Item, NewEvent, Rated};
+use crate::api::{Answer, Ask, Item, NewEvent, Rated, ten};
 use crate::engine::Service;
 use crate::extract::{Body, Id, Params};
 use crate::filter::Filter;
@@ -37,10 +37,6 @@ struct Page {
     /// Words of a title.
     #[serde(default)]
     q: String,
-}
-
-fn ten() -> usize {
-    10
 }
 
 #[derive(Deserialize)]

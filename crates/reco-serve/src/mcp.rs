@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::api::{Ask, SearchParams, id};
+use crate::api::{Ask, SearchParams, id, ten};
 use crate::engine::Service;
 use crate::extract::Body;
 use crate::filter::Filter;
@@ -60,10 +60,6 @@ struct Similar {
     item_id: String,
     #[serde(default = "ten")]
     k: usize,
-}
-
-fn ten() -> usize {
-    10
 }
 
 pub(crate) fn router() -> Router<Arc<Service>> {
