@@ -19,6 +19,9 @@ pub(crate) type Options = Map<String, Value>;
 /// The built-in spaces, by the approach's kind.
 const BUILT_IN: &str = include_str!("spaces.toml");
 
+/// What follows the kind of a network that is trained for lists.
+const LISTS: &str = "-lists";
+
 /// The values of one option.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Dimension {
@@ -59,10 +62,18 @@ pub(crate) struct Space {
     pub(crate) dimensions: Vec<Dimension>,
 }
 
-/// The built-in spaces: a table of options by the approach's kind.
+/// The built-in spaces: a table of options by what [`kind`] says.
 pub(crate) fn built_in() -> Map<String, Value> {
     let spaces: Value = toml::from_str(BUILT_IN).expect("a test reads the file that is compiled in");
     spaces.as_object().cloned().unwrap_or_default()
+}
+
+/// Which built-in space an approach has: that of its kind; a network trained for lists has one of its own.
+fn kind(configured: &Configured) -> String {
+    match configured.approach.options()["loss"].as_str() {
+        Some("bce" | "bpr" | "softmax") => format!("{}{LISTS}", configured.kind),
+        _ => configured.kind.to_owned(),
+    }
 }
 
 impl Space {
@@ -76,7 +87,7 @@ impl Space {
         let place = format!("[tune.space.{}]", configured.name);
         match spaces.get(&configured.name) {
             Some(given) => Self::parse(&place, configured, given).map(Some),
-            None => built_in().get(configured.kind).map(|given| Self::parse(&place, configured, given)).transpose(),
+            None => built_in().get(&kind(configured)).map(|given| Self::parse(&place, configured, given)).transpose(),
         }
     }
 
@@ -248,7 +259,11 @@ mod tests {
     use crate::{Experiment, Source, approaches};
 
     fn configured(name: &str) -> Configured {
-        let experiment = Experiment::read(&Source::Default, &[], &[name.to_owned()]).unwrap();
+        let (name, set) = match name.strip_suffix(LISTS) {
+            Some(kind) => (kind, vec![format!("approach.{kind}.loss=softmax")]),
+            None => (name, Vec::new()),
+        };
+        let experiment = Experiment::read(&Source::Default, &set, &[name.to_owned()]).unwrap();
         experiment.approaches.into_iter().next().unwrap()
     }
 
@@ -260,8 +275,9 @@ mod tests {
     #[test]
     fn built_in_spaces_are_of_approaches_that_there_are_and_hold_their_defaults() {
         for kind in built_in().keys() {
-            assert!(approaches().any(|entry| entry.name == kind), "{kind}");
             let configured = configured(kind);
+            assert!(approaches().any(|entry| entry.name == configured.kind), "{kind}");
+            assert_eq!(*kind, super::kind(&configured));
             let space = Space::of(&configured, &Map::new()).unwrap_or_else(|error| panic!("{kind}: {error}"));
             let space = space.unwrap();
             let places = space.places(&space.defaults(&configured));
