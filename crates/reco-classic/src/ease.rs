@@ -2,10 +2,10 @@
 //! Data", equation 8; with dropout, Steck 2020, "Autoencoders that don't overfit towards the Identity").
 //!
 //! With `X` the items that each user met, `P = (XᵀX + reg · I)⁻¹` gives the weight `B_ji = -P_ji / P_ii` of a met item
-//! `j` for the item `i`, and 0 for itself; a score is the sum of the weights of what the asker met. Side data extend
-//! `X`: a feature of items is one more user, who met the items that have it, and a user's attribute one more item.
-//! Costs n³ multiplications for n items and attributes, and n² numbers. For histories of a few items, `ease/short.rs`
-//! finds other weights. Does not know stars, times or contexts.
+//! `j` for the item `i`, and 0 for itself; a score is the sum of the weights of the items that the asker met. Side data
+//! extend `X`: a feature of items is one more user, who met the items that have it, and a user's attribute one more
+//! item. Takes n³ multiplications and memory for n² numbers, for n items and attributes. For histories of a few items,
+//! `ease/short.rs` computes other weights. Does not know stars, times or contexts.
 //!
 //! **Invariant**: a visitor with a user's history and attributes gets that user's scores, to the bit.
 

@@ -1,4 +1,5 @@
-//! Defines the error types of this crate, which become [`FitError`] and [`LoadError`].
+//! Errors of numbers that overflow, do not fit a table's format or cannot be inverted, which become [`FitError`], and
+//! the interruption, which becomes [`FitError`] or [`LoadError`].
 //!
 //! Does not know how errors are printed.
 //!

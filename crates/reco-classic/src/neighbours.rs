@@ -1,10 +1,10 @@
 //! Options, prediction formulas and the model of k-nearest neighbours, shared by `user-knn` and `item-knn`.
 //!
 //! Does not know whether neighbours are users or items. Formulas, defaults and fallbacks are those of Surprise (Hug
-//! 2020, <https://surprise.readthedocs.io/en/stable/knn_inspired.html>): of all with a rating, the k most similar; of
-//! those, the ones with a similarity above 0; their ratings' mean weighted by similarity, or, with means (Resnick et
-//! al. 1994, equation for predictions) and with baseline (Koren 2010, "Factor in the Neighbors", equation 3), the
-//! weighted mean of how far their ratings are from what was expected.
+//! 2020, <https://surprise.readthedocs.io/en/stable/knn_inspired.html>): of all with a rating, the k most similar
+//! count whose similarity is above 0. A prediction is the mean of their ratings, weighted by similarity; with means
+//! (Resnick et al. 1994, equation for predictions) and with baseline (Koren 2010, "Factor in the Neighbors", equation
+//! 3) it is what is expected plus the weighted mean of how far their ratings are from what was expected of them.
 //!
 //! **Invariant**: nobody is their own neighbour; of two equally near, the one earlier in the catalogue is taken.
 

@@ -3,7 +3,7 @@
 //! Does not know what is learned from them.
 //!
 //! **Invariant**: a pair of user and item occurs once, with its latest row; the lists by user and by item have the same
-//! ratings; entries of a list are in catalogue order.
+//! ratings; their entries are in catalogue order, those of `renamed` lists by their new names.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
-//! ScoreKind a user's mean rating for every item, as a baseline of errors.
+//! Predicts a user's mean rating for every item: the error that other models have to beat.
 //!
-//! Does not know items, so it ranks none; a model whose error is not below this one has learned nothing about items
-//! either. Koren and Bell 2015 ("Advances in Collaborative Filtering", section 2.1) call such means the baseline.
+//! Does not know items, so that all score alike; a model whose error is not below this one has learned nothing about
+//! items either.
 //!
 //! **Invariant**: one mean per user of the catalogue, of training targets; a user without any has the mean of all.
 

@@ -1,4 +1,4 @@
-//! A dense matrix for features and contexts, and named feature columns.
+//! A dense matrix for features and contexts, named feature columns, and how a column was scaled to [0, 1].
 //!
 //! Does not know what a column means.
 //!

@@ -1,8 +1,9 @@
 //! A query: for whom, in which context, among which items.
 //!
-//! Does not know who answers.
+//! Does not know which model answers.
 //!
-//! **Invariant**: a query names its candidates, and carries every rating that the recommender sees when it answers.
+//! **Invariant**: a query names its candidates; a visitor's carries their ratings, for a user of the catalogue a model
+//! has those it was trained on.
 
 use serde::{Deserialize, Serialize};
 

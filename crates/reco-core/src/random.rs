@@ -1,10 +1,10 @@
-//! Draws seeded random numbers as hashes of what they are drawn for.
+//! Random numbers that follow from a seed and a key alone: hashes of both.
 //!
-//! Ids are hashed by MD5, which every SQL engine has, row numbers by XXH3-64, which is faster. Does not know streams or
-//! positions: no draw depends on the draws for other keys.
+//! Ids are hashed by MD5, which every SQL engine has, row numbers by XXH3-64, which is faster. Does not know
+//! other keys: each has its own draw, or its own sequence of draws.
 //!
 //! **Invariant**: the draw for one (seed, user, item), or one (seed, user), is the same in any order and on any thread
-//! count; an SQL engine orders `md5(seed || ':' || user || ':' || item)` as these draws are ordered.
+//! count; an SQL engine orders `md5(seed || ':' || user || ':' || item)` as the draws by MD5 are ordered.
 
 use std::fmt::{self, Write};
 

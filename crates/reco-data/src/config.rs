@@ -1,6 +1,6 @@
 //! Defines the experiment's `[data]` table: its keys, their values and defaults.
 //!
-//! Does not know which sources there are, nor whether a path exists.
+//! Of sources it knows `table` alone, which reads files of one's own; it does not know whether a path exists.
 //!
 //! **Invariant**: every key that `[data]` can have is in [`DataConfig::default`].
 

@@ -1,6 +1,7 @@
 //! Writes a table of named columns to disk as Parquet, and reads it back.
 //!
-//! The only reader and writer of Parquet in the workspace. Does not know what a column means.
+//! The only writer of Parquet in the workspace; Parquet of others is read by `records/parquet_rows.rs`. Does not know
+//! what a column means.
 //!
 //! **Invariant**: all columns of a [`Table`] are equally long and differently named; the same table always gives the
 //! same bytes; what is written is read back equal.

@@ -3,7 +3,8 @@
 //! Does not know metrics. Only the first few are sorted: the place of a relevant item is a count of scores above its
 //! own, which a compiler turns into vector instructions.
 //!
-//! **Invariant**: greater scores first, equal ones in catalogue order; the memory of a ranking is one row of scores.
+//! **Invariant**: greater scores first, equal ones in catalogue order; a ranking takes a copy of one row of scores; an
+//! item without a score has no place.
 
 use std::num::NonZeroUsize;
 

@@ -3,8 +3,8 @@
 //! Does not know what a row or a feature means.
 //!
 //! **Invariant**: what is written is read back equal, and the same data set always gives the same bytes. The
-//! catalogue's files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others, and the parts
-//! that a choice may look at without the test part.
+//! catalogue's files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others, and the
+//! catalogue with the train and validation parts without those that test.
 
 use std::collections::BTreeMap;
 use std::path::Path;

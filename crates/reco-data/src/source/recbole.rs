@@ -1,6 +1,6 @@
 //! Reads RecBole's atomic files: `<name>.inter`, and `<name>.item` and `<name>.user` where they exist.
 //!
-//! Does not know `.kg`, `.link` and `.net`, nor sequences.
+//! Does not read `.kg`, `.link` and `.net`; of sequences, genres alone are taken apart.
 //!
 //! **Invariant**: MovieLens 100K read from here has the ratings, titles, years and genres of its own archive.
 

@@ -1,6 +1,6 @@
-//! Mean reciprocal rank: 1 / place of the first hit among the first k, 0 without one.
+//! Reciprocal rank of one user: 1 / place of the first hit among the first k, 0 without one.
 //!
-//! Does not know the later hits.
+//! Does not read later hits.
 //!
 //! **Invariant**: in [0, 1]; 1 exactly if the first item is relevant.
 

@@ -1,10 +1,10 @@
-//! Checks for contexts whose value in the evaluation no train row is near, or whose numbers are too large for networks,
-//! and for times of test rows that are told.
+//! Warns where the evaluation asks at a context value unlike any of the train rows, where a context's numbers are too
+//! large for networks, and where models are told the times of test rows.
 //!
 //! Does not know what a context means: it reads the numbers of its column.
 //!
-//! **Invariant**: contexts of yes and no, 0 and 1, are never suspected: their average is a share, and each of the two
-//! is seen.
+//! **Invariant**: a context whose numbers lie in [0, 1], such as yes and no, is never suspected: its average is a
+//! share.
 
 use reco_core::Requirement;
 use reco_features::context_vector;

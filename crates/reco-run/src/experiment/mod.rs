@@ -1,4 +1,4 @@
-//! Reads an experiment: its data, features, split, approaches, evaluation, report and repetitions.
+//! Reads an experiment: its data, features, split, approaches, evaluation, report, repetitions and tuning.
 //!
 //! Does not know what the tables of other crates mean: each is read by its own crate's type. Does not read any data.
 //!
