@@ -392,8 +392,7 @@ fn size(bytes: u64) -> String {
 fn page(tables: &[Table]) -> String {
     let mut text = "`cargo xtask contest`. Every approach was fitted to the train rows alone, with the options of \
          `data/experiments/contest-lists.toml` and `contest-stars.toml`. Those of lists \
-         were chosen on validation rows of `ratio-811`; those of stars are the approaches' defaults, and were not tuned for \
-         this. In brackets: 95 % intervals over \
+         were chosen on validation rows of `ratio-811`, those of stars on a tenth of one fold's train part. In brackets: 95 % intervals over \
          users; after ±: the deviation over folds, draws or seeds. Differences are paired by user, with p of a t test \
          after Holm's correction, against the baseline that is best on these very test rows, which favours it.\n\n\
          | preset | column | best baseline | best | difference |\n| --- | --- | --- | --- | --- |\n"
