@@ -17,8 +17,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use common::driver::{Driver, END, ENTER, Pointer, RIGHT, SPACE, TAB};
-use common::served::Served;
 use common::reco;
+use common::served::Served;
 use reco_core::testing::left_out;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
@@ -165,8 +165,10 @@ impl Shown<'_> {
         assert_eq!(elsewhere, [&String::new(); 0], "{} {name}", self.mode);
     }
 
-    /// Gives `stars` of 5 to the `n`th of the items that were found.
-    fn rate(&self, n: usize, stars: f64) {
+    /// Gives `stars` of 5 to the first of the items found that has none.
+    fn rate(&self, stars: f64) {
+        let unrated = "all('#found li').findIndex((row) => row.querySelector('.rater').dataset.stars === '–') + 1";
+        let n = self.driver.get(unrated).as_u64().unwrap();
         let rated = self.list(0);
         let n_before = self.n_rated();
         self.driver.press_at(&format!("#found li:nth-child({n}) .rater"), (stars - 0.25) / 5.0);
@@ -218,15 +220,15 @@ fn walk(served: &Served, driver: &Driver, mode: &str) {
     driver.press("#query");
     driver.keys(&typed);
     driver.until(&format!("q('#found li')?.dataset.id === {id:?} && q('#found-title').innerText.includes({typed:?})"));
-    shown.rate(1, 5.0);
+    shown.rate(5.0);
     let after_one = shown.list(0);
     driver.script(
         "const q = document.querySelector('#query'); q.value = ''; q.dispatchEvent(new Event('input'))",
         &json!([]),
     );
     driver.until("q('#found-title').innerText === 'The best known'");
-    for (n, stars) in [(1, 5.0), (2, 4.5), (3, 2.0), (5, 3.5)] {
-        shown.rate(n, stars);
+    for stars in [5.0, 4.5, 2.0, 3.5] {
+        shown.rate(stars);
     }
     assert_ne!(shown.list(0), after_one, "{mode}: more ratings change the list");
     assert!(shown.text("#question").contains("rated 5 items"), "{}", shown.text("#question"));

@@ -98,7 +98,7 @@ pub(crate) fn send(address: &str, method: &str, path: &str, headers: &[(&str, &s
     }
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let head = head.to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
     let mut body = Vec::new();
     stream.take(length.unwrap_or(u64::MAX)).read_to_end(&mut body).unwrap();
     Reply { status, head, body: String::from_utf8(body).unwrap() }
