@@ -245,6 +245,7 @@ fn walk(served: &Served, driver: &Driver, mode: &str) {
     driver.press(".column:nth-of-type(2) li .title");
     driver.until("q('.column:nth-of-type(2) li .inner').innerText.includes('Items like it: ')");
     driver.until("!q('.column:nth-of-type(2) li .inner').innerText.includes('…')");
+    driver.until("!q('#peek').checkVisibility({ visibilityProperty: true })");
     shown.look("2-rated");
     // The moment: of the two, one looks at it.
     shown.choose(1, "hybrid");
@@ -268,6 +269,18 @@ fn walk(served: &Served, driver: &Driver, mode: &str) {
     shown.until_settled();
     assert_eq!(shown.n_rated(), 5, "{mode}");
     assert!(shown.text(".column:nth-of-type(2) .why").starts_with("hybrid"), "{mode}");
+    // What answers nobody but users of the data is offered for these alone.
+    let is_offered = || driver.get("!q('.column option[value=neural]').disabled");
+    assert_eq!(is_offered(), false, "{mode}");
+    driver.press("#user summary");
+    driver.press("#user-id");
+    driver.keys("1");
+    driver.press("#user button");
+    driver.until("q('#question').innerText.startsWith('For user 1')");
+    shown.until_settled();
+    assert_eq!(is_offered(), true, "{mode}");
+    shown.choose(0, "neural");
+    shown.look("4-user");
 }
 
 #[test]

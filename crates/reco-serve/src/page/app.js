@@ -446,9 +446,11 @@ class Column {
     this.answer = answer;
     this.now = { approach, ids: items.map(({ item_id }) => String(item_id)) };
     const reason = why || (arm ? `arm ${arm} of the A/B test` : "as chosen");
-    const isDeaf = !asked.user && Object.keys(said.ratings).length && !servedAs(approach)?.follows_ratings;
-    const parts = [choice && `In it, ${choice}. `, isDeaf && "It does not look at what you rated."].filter(Boolean);
-    this.why.replaceChildren(el("strong", approach), `, ${reason}. `, ...parts);
+    const [n, follows] = [Object.keys(said.ratings).length, servedAs(approach)?.follows_ratings];
+    const deaf = n && !follows ? "It does not look at what you rated." : "";
+    const waiting = !n && follows ? "Rate something, and it follows." : "";
+    const more = [choice && `In it, ${choice}. `, !asked.user && (deaf || waiting)].filter(Boolean);
+    this.why.replaceChildren(el("strong", approach), `, ${reason}. `, ...more);
     this.trouble.replaceChildren(...notes.map((note) => el("p.note", note)));
 
     const { list, rows: old } = this;
@@ -637,5 +639,6 @@ document.onsubmit = (event) => {
 for (const type of ["pointerover", "pointerleave", "focusin"]) frame.addEventListener(type, light);
 const resized = new ResizeObserver(drawThreads);
 [frame, ...columns.map(({ list }) => list)].forEach((node) => resized.observe(node));
-new IntersectionObserver(([entry]) => byId("peek").classList.toggle("gone", entry.isIntersecting)).observe(frame);
+const isAway = (entries) => byId("peek").classList.toggle("gone", entries.at(-1).isIntersecting);
+new IntersectionObserver(isAway).observe(frame);
 begin();
