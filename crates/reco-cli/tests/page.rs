@@ -36,7 +36,9 @@ const DESK: (u32, u32) = (1280, 800);
 fn browser() -> Option<Driver> {
     let driver = Driver::start();
     if driver.is_none() {
-        left_out("the page of the service in a browser: there is no chromedriver: Debian's `chromium-driver`");
+        left_out(
+            "the page of the service in a browser: there is no Chromium with a driver: Debian's `chromium-driver`",
+        );
     }
     driver
 }

@@ -161,3 +161,23 @@ pub(crate) fn known(ids: &[impl std::fmt::Display], what: &str, id: &str) -> Str
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_of_years_are_known_by_their_names() {
+        let has = |name, year| feature_of_year(name, year);
+        assert_eq!(
+            [has("old", Some(1999)), has("old", Some(2000)), has("old", None)],
+            [Some(true), Some(false), Some(false)]
+        );
+        assert_eq!(
+            [1994, 1995, 1997, 1998].map(|year| has("1995 to 1997", Some(year))),
+            [false, true, true, false].map(Some)
+        );
+        assert_eq!([has("1997", Some(1997)), has("1997", Some(1996))], [Some(true), Some(false)]);
+        assert_eq!(["Drama", "brand=1997", "back to 1997", "older"].map(|name| has(name, Some(1997))), [None; 4]);
+    }
+}

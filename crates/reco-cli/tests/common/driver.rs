@@ -44,7 +44,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts a browser; `None` where there is no driver.
+    /// Starts a browser; `None` where there is none, or no driver of it.
     pub(crate) fn start() -> Option<Self> {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
@@ -69,7 +69,11 @@ impl Driver {
         ];
         let options = json!({ "goog:chromeOptions": { "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" } });
-        let session = driver.ask("POST", "/session", &json!({ "capabilities": { "alwaysMatch": options } }));
+        let session = driver.try_ask("POST", "/session", &json!({ "capabilities": { "alwaysMatch": options } }));
+        let session = match session {
+            Err(problem) if problem.to_string().contains("cannot find Chrome binary") => return None,
+            session => session.unwrap(),
+        };
         driver.session = format!("/session/{}", session["sessionId"].as_str().unwrap());
         Some(driver)
     }
@@ -211,7 +215,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // The browser ends with its session; without one, there is none.
+        // The browser ends with its session; where there is none, that is refused, which is no harm.
         let _ = catch_unwind(AssertUnwindSafe(|| self.try_ask("DELETE", "", &Value::Null)));
         let _ = self.process.kill();
         let _ = self.process.wait();

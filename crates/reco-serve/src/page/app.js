@@ -400,7 +400,7 @@ class Column {
       const { name, validation, is_default, answers_visitors } = one;
       const measured = validation ? ` · ${validation.toFixed(4)} on validation` : "";
       const isChosen = name === approach && answers(one);
-      const limited = answers_visitors ? "" : " · for users of the data only";
+      const limited = answers_visitors ? "" : " · users only";
       const text = `${name}${measured}${is_default ? " · default for users" : ""}${limited}`;
       this.select.add(new Option(text, name, isChosen, isChosen));
     }
