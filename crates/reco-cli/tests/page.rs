@@ -1,5 +1,5 @@
-//! Tests the page of `reco serve` in a browser, as a visitor uses it: on a phone and at a desk, in light and dark, by touch,
-//! mouse and keyboard.
+//! Tests the page of `reco serve` in a browser, as a visitor uses it: on a phone and at a desk, in light and dark, by
+//! touch, mouse and keyboard.
 //!
 //! Where chromedriver or axe-core is missing, the tests say so and pass; `cargo xtask ci` then names them as left out.
 //! Pictures of every mode lie in `target/page`.
@@ -297,6 +297,9 @@ fn a_visitor_rates_and_compares_on_a_phone_and_at_a_desk() {
     ] {
         driver.emulate(screen, pointer, is_dark);
         walk(&served, &driver, mode);
+        driver.open(&format!("http://{}/docs", served.address));
+        driver.until("q('h1')?.innerText === 'HTTP interface'");
+        Shown { served: &served, driver: &driver, mode }.look("5-docs");
     }
 }
 

@@ -24,7 +24,8 @@ use crate::store::{AddedItem, now};
 
 /// How many items an added one is scored by, at most.
 const NEAREST: usize = 10;
-/// How like it they are at least, as a share of how like it the nearest is: what merely is of the same time says little.
+/// How like it they are at least, as a share of how like it the nearest is: what is merely of the same time says
+/// little.
 const NEAR: f32 = 0.8;
 /// How many of them its reason names.
 const NAMED: usize = 3;

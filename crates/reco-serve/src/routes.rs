@@ -178,9 +178,9 @@ async fn one_item(State(service): Of, Id(id): Id) -> Result<Json<Item>, Problem>
 
 /// Add an item
 ///
-/// It is on disk before the answer comes, and can be found and recommended from then on, without training: each approach
-/// scores it as the mean of the items most like it by features and year. A run that knows the item makes it an ordinary
-/// one.
+/// It is on disk before the answer comes, and can be found and recommended from then on, without training: each
+/// approach scores it as the mean of the items most like it by features and year. A run that knows the item makes it an
+/// ordinary one.
 #[utoipa::path(
     post, path = "/v1/items", tag = "items", request_body = NewItem,
     responses((status = 201, body = Item), (status = 400, body = Problem), (status = 401, body = Problem),
