@@ -255,7 +255,7 @@ pub(crate) struct Item {
     /// How many users met it in training.
     pub(crate) n_users: usize,
     /// Whether it was added since the training.
-    #[serde(skip_serializing_if = "is_not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_added: bool,
     /// What the model answers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -461,11 +461,6 @@ pub(crate) struct Activate {
 
 pub(crate) fn ten() -> usize {
     10
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_not(is: &bool) -> bool {
-    !is
 }
 
 fn yes() -> bool {
