@@ -135,36 +135,43 @@ impl Shown<'_> {
         self.driver.get(&format!("q({path:?}).innerText")).as_str().unwrap_or_default().to_owned()
     }
 
-    /// Looks at the whole page: width, accessibility, console, requests; and leaves a picture.
+    /// Looks at the whole page, finds nothing wrong, and leaves a picture.
     fn look(&self, name: &str) {
         self.driver.picture(&target(&format!("page/{}-{name}.png", self.mode)));
-        let wide = self.driver.script(
-            "const root = document.documentElement, over = [];
+        assert_eq!(self.found(), [""; 0], "{} {name}", self.mode);
+    }
+
+    /// What is wrong with the page: its width, its accessibility, its console, its requests.
+    fn found(&self) -> Vec<String> {
+        let texts = |found: Value| -> Vec<String> {
+            let found = found.as_array().unwrap_or_else(|| panic!("{found}")).clone();
+            found.iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+        };
+        let mut found = texts(self.driver.script(
+            "const root = document.documentElement, over = [], width = Math.min(root.clientWidth, arguments[0]);
             for (const one of document.querySelectorAll('body *')) {
               const box = one.getBoundingClientRect();
               const isSeen = box.width > 1 && !one.closest('.hidden, .skip, svg') && one.checkVisibility();
-              if (isSeen && box.right > root.clientWidth + 1) over.push(one.outerHTML.slice(0, 160));
+              if (isSeen && box.right > width + 1) over.push('over the edge: ' + one.outerHTML.slice(0, 160));
             }
-            return root.scrollWidth > root.clientWidth ? ['the page scrolls sideways', ...over] : over;",
-            &json!([]),
-        );
-        assert_eq!(wide, json!([]), "{} {name}", self.mode);
+            return root.scrollWidth > width ? ['the page scrolls sideways', ...over] : over;",
+            &json!([self.driver.width]),
+        ));
         if let Some(axe) = axe() {
             self.driver.script(axe, &json!([]));
-            let found = self.driver.promise(
+            found.extend(texts(self.driver.promise(
                 "const { violations } = await axe.run(document, { resultTypes: ['violations'] });
                 return violations.map(({ id, nodes }) => [id, ...nodes.map(({ html, failureSummary }) =>
                     html.slice(0, 200) + ' ' + failureSummary)].join(': '));",
                 &json!([]),
-            );
-            assert_eq!(found, json!([]), "{} {name}", self.mode);
+            )));
         }
         let (console, requests) = self.driver.logs();
-        assert_eq!(console, [""; 0], "{} {name}", self.mode);
+        found.extend(console);
         let own = format!("http://{}/", self.served.address);
-        let elsewhere: Vec<&String> =
-            requests.iter().filter(|url| !url.starts_with(&own) && !url.starts_with("data:")).collect();
-        assert_eq!(elsewhere, [&String::new(); 0], "{} {name}", self.mode);
+        let is_elsewhere = |url: &String| !url.starts_with(&own) && !url.starts_with("data:");
+        found.extend(requests.into_iter().filter(is_elsewhere).map(|url| format!("asked {url}")));
+        found
     }
 
     /// Gives `stars` of 5 to the first of the items found that has none.
@@ -375,4 +382,33 @@ fn the_keyboard_alone_is_enough() {
     driver.until("q('#question').innerText.includes('only')");
     shown.until_settled();
     shown.look("end");
+}
+
+#[test]
+fn whatever_a_page_does_wrong_is_seen() {
+    let Some(mut driver) = browser() else { return };
+    let served = Served::start(&["--out", run()]);
+    driver.emulate(DESK, Pointer::Mouse, false);
+    let shown = Shown { served: &served, driver: &driver, mode: "bad" };
+    shown.open();
+    assert_eq!(shown.found(), [""; 0]);
+    let bad = "const wide = document.createElement('div'), button = document.createElement('button');
+        wide.style.width = '2000px';
+        document.querySelector('main').append(wide, button);
+        console.error('nothing works');
+        const frame = document.createElement('iframe');
+        frame.title = 'elsewhere';
+        frame.src = 'http://elsewhere.invalid/';
+        document.querySelector('main').append(frame);
+        return new Promise((done) => setTimeout(done, 300));";
+    driver.script(bad, &json!([]));
+    let found = shown.found().join("\n");
+    let mut wrong =
+        vec!["the page scrolls sideways", "over the edge: <div style", "nothing works", "elsewhere.invalid"];
+    if axe().is_some() {
+        wrong.push("button-name");
+    }
+    for wrong in wrong {
+        assert!(found.contains(wrong), "{wrong}: {found}");
+    }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Driver {
     address: String,
     session: String,
     pub(crate) pointer: Pointer,
+    /// Of the screen that is emulated.
+    pub(crate) width: u32,
 }
 
 impl Driver {
@@ -59,7 +61,7 @@ impl Driver {
         });
         let address = format!("127.0.0.1:{}", port.expect("chromedriver says its port"));
         let session = String::new();
-        let mut driver = Self { process, _stdout: stdout, address, session, pointer: Pointer::Mouse };
+        let mut driver = Self { process, _stdout: stdout, address, session, pointer: Pointer::Mouse, width: 0 };
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -93,7 +95,7 @@ impl Driver {
 
     /// Shows the page as a screen of this size does, in dark or light colours.
     pub(crate) fn emulate(&mut self, (width, height): (u32, u32), pointer: Pointer, is_dark: bool) {
-        self.pointer = pointer;
+        (self.pointer, self.width) = (pointer, width);
         let is_phone = pointer == Pointer::Touch;
         let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone });
         self.devtools("Emulation.setDeviceMetricsOverride", &screen);
