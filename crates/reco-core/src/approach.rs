@@ -73,6 +73,11 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
         true
     }
 
+    /// As [`AnyApproach::uses_context`].
+    fn uses_context(&self) -> bool {
+        false
+    }
+
     /// Learns from `train`, with options that can be and rows that meet the requirements: [`Approach::fit`] and
     /// [`AnyApproach::fit`] check the options, and the former the rows.
     ///
@@ -129,6 +134,11 @@ pub trait AnyApproach: Send + Sync {
         true
     }
 
+    /// Whether its scores depend on the context of a query: provided, they do not.
+    fn uses_context(&self) -> bool {
+        false
+    }
+
     /// Learns from `train`.
     ///
     /// # Errors
@@ -182,6 +192,10 @@ impl<A: Approach> AnyApproach for A {
 
     fn follows_ratings(&self) -> bool {
         Approach::follows_ratings(self)
+    }
+
+    fn uses_context(&self) -> bool {
+        Approach::uses_context(self)
     }
 
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {

@@ -65,9 +65,10 @@ pub(crate) fn kept_items(rows: &ItemRows, kept: &[usize], config: &FeaturesConfi
 
     let mut columns = Columns::new("item features", kept.len());
     let indicator = |is: bool| f32::from(u8::from(is));
+    let of_year =
+        |name: &str| details.iter().map(|item| indicator(feature_of_year(name, item.year) == Some(true))).collect();
     if details.iter().any(|item| item.year.is_some()) {
-        let old = |item: &ItemDetails| indicator(item.year.is_some_and(|year| year < 2000));
-        columns.push("old".to_owned(), details.iter().map(old).collect())?;
+        columns.push(OLD.to_owned(), of_year(OLD))?;
     }
     let genres: BTreeSet<&String> = details.iter().flat_map(|item| &item.genres).collect();
     for genre in genres {
@@ -80,12 +81,28 @@ pub(crate) fn kept_items(rows: &ItemRows, kept: &[usize], config: &FeaturesConfi
     starts.dedup();
     for (at, &start) in starts.iter().enumerate() {
         let end = starts.get(at + 1).map_or(years[years.len() - 1], |next| next - 1);
-        let in_it = |item: &ItemDetails| indicator(item.year.is_some_and(|year| (start..=end).contains(&year)));
         let name = if start == end { start.to_string() } else { format!("{start} to {end}") };
-        columns.push(name, details.iter().map(in_it).collect())?;
+        let numbers = of_year(&name);
+        columns.push(name, numbers)?;
     }
     let left_out = columns.push_attributes(&rows.attributes, kept)?;
     Ok(KeptItems { items, features: columns.into_features(), details, left_out })
+}
+
+/// The feature of items from before 2000.
+const OLD: &str = "old";
+
+/// Whether an item of this year has the feature `name`, which follows from years alone: `old`, or a band of years,
+/// `1995 to 1996` or `1997`. `None` for any other name; a genre or an attribute of such a name is the caller's to know.
+pub fn feature_of_year(name: &str, year: Option<i32>) -> Option<bool> {
+    let (start, end) = match name {
+        OLD => (i32::MIN, 1999),
+        name => {
+            let (start, end) = name.split_once(" to ").unwrap_or((name, name));
+            (start.parse().ok()?, end.parse().ok()?)
+        }
+    };
+    Some(year.is_some_and(|year| (start..=end).contains(&year)))
 }
 
 /// Vocabulary and features of the users at the rows `kept`.
@@ -142,5 +159,25 @@ pub(crate) fn known(ids: &[impl std::fmt::Display], what: &str, id: &str) -> Str
             let few: Vec<String> = few.iter().map(ToString::to_string).collect();
             did_you_mean(id, few.iter().map(String::as_str))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_of_years_are_known_by_their_names() {
+        let has = |name, year| feature_of_year(name, year);
+        assert_eq!(
+            [has("old", Some(1999)), has("old", Some(2000)), has("old", None)],
+            [Some(true), Some(false), Some(false)]
+        );
+        assert_eq!(
+            [1994, 1995, 1997, 1998].map(|year| has("1995 to 1997", Some(year))),
+            [false, true, true, false].map(Some)
+        );
+        assert_eq!([has("1997", Some(1997)), has("1997", Some(1996))], [Some(true), Some(false)]);
+        assert_eq!(["Drama", "brand=1997", "back to 1997", "older"].map(|name| has(name, Some(1997))), [None; 4]);
     }
 }

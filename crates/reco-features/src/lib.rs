@@ -59,7 +59,7 @@ mod scaling;
 mod split;
 mod store;
 
-pub use catalogue::{ItemDetails, find_item, find_user};
+pub use catalogue::{ItemDetails, feature_of_year, find_item, find_user};
 pub use clock::now_in_utc;
 pub use config::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig};
 pub use context::{Stated, context_vector};

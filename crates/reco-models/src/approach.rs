@@ -11,7 +11,7 @@ use reco_core::memory::Need;
 use reco_core::{Catalogue, FitError, Fitted, Loaded, Requirement, Run, Train, Weights};
 
 use crate::batches::{Columns, Data};
-use crate::description::{Architecture, Description, Sizes};
+use crate::description::{Architecture, Description, Input, Sizes};
 use crate::device::ComputeDevice;
 use crate::fitted::{FittedNetwork, item_features};
 use crate::lists::{self, FittedLists, Shape};
@@ -52,6 +52,10 @@ macro_rules! network_approach {
 
             fn requires(&self) -> Vec<reco_core::Requirement> {
                 self.network().requires()
+            }
+
+            fn uses_context(&self) -> bool {
+                self.network().uses_context()
             }
 
             fn learn(
@@ -109,6 +113,14 @@ impl NetworkApproach<'_> {
             (true, false) => vec![Requirement::KnownUsers],
             (false, _) => vec![Requirement::Stars, Requirement::KnownUsers],
         }
+    }
+
+    pub(crate) fn uses_context(&self) -> bool {
+        let Description { layers, lists, .. } = self.description;
+        if self.options.for_lists() {
+            return lists.contains(&Part::Contexts) && !self.options.without.contains(&Part::Contexts);
+        }
+        layers.iter().any(|layer| layer.inputs.iter().any(|input| matches!(input, Input::Contexts)))
     }
 
     pub(crate) fn memory(&self, catalogue: &Catalogue) -> Need {

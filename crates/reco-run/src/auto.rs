@@ -187,6 +187,10 @@ impl AnyApproach for Auto {
         Requirement::ALL.into_iter().filter(|one| *one != Requirement::KnownUsers && wanted(one)).collect()
     }
 
+    fn uses_context(&self) -> bool {
+        self.parts.iter().any(|part| part.uses_context())
+    }
+
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         self.fit_with(train, run, &|_, _| Ok(None))
     }

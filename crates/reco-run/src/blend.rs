@@ -155,6 +155,10 @@ impl AnyApproach for Blend {
         Requirement::ALL.into_iter().filter(|one| self.parts.iter().any(|part| part.requires().contains(one))).collect()
     }
 
+    fn uses_context(&self) -> bool {
+        self.parts.iter().any(|part| part.uses_context())
+    }
+
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         self.fit_with(train, run, &|_, _| Ok(None))
     }

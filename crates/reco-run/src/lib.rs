@@ -59,6 +59,7 @@ pub use stage::{PAGE, RESULTS, STAGES, StageEntry, shell_word};
 pub use tune::{BEST, Method, TRIALS, TUNING_PAGE, TuneConfig, TuneError, TuneSource, tune};
 
 pub use reco_data::{DATA_KEYS, DataKey, IngestProgress, Output, TableOutput, TimeFormat, fetch, synth};
+pub use reco_features::feature_of_year;
 pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use reco_report::{
     Comparison, Results, Tuned, Tuning, comparison_page, comparison_summary, comparison_table, diagram, last_words,

@@ -480,6 +480,12 @@ pub struct Available {
     pub folder: PathBuf,
     /// How good its lists of validation rows were, where they were ranked.
     pub validation: Option<f64>,
+    /// Whether it answers someone whom it was not trained on.
+    pub answers_visitors: bool,
+    /// Whether its lists follow the ratings that a visitor tells.
+    pub follows_ratings: bool,
+    /// Whether its scores depend on the moment.
+    pub uses_context: bool,
 }
 
 /// The models under `models` that may answer, in the registry's order.
@@ -487,10 +493,17 @@ pub struct Available {
 /// # Errors
 /// No model at all; a last run that was repeated.
 pub fn available(models: &Path) -> Result<Vec<Available>, RunError> {
-    let Shelf { models, available, .. } = Shelf::open(models)?;
-    let one =
-        |Model { name, kind, validation, .. }: Model| Available { folder: models.join(&name), name, kind, validation };
-    Ok(available.into_iter().map(one).collect())
+    let shelf = Shelf::open(models)?;
+    let one = |one: &Model| Available {
+        name: one.name.clone(),
+        kind: one.kind.clone(),
+        folder: shelf.models.join(&one.name),
+        validation: one.validation,
+        answers_visitors: shelf.answers_visitors(one),
+        follows_ratings: shelf.follows_ratings(one),
+        uses_context: one.approach(&shelf.models).is_some_and(|approach| approach.uses_context()),
+    };
+    Ok(shelf.available.iter().map(one).collect())
 }
 
 /// The folder of the model called `name`, else of the last in the registry's order that has a file `file`.

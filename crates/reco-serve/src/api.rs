@@ -22,7 +22,8 @@ pub(crate) struct Ask {
     #[serde(deserialize_with = "optional_id")]
     #[schema(example = "1")]
     pub(crate) user_id: Option<String>,
-    /// Items that the visitor has met; for a user, besides those that are known.
+    /// Items that the visitor has met; for a user, besides those that are known. One that the run does not know is
+    /// left out, and `notes` says so.
     pub(crate) ratings: Vec<Rated>,
     /// Features of items that the visitor likes: `Sci-Fi`.
     pub(crate) likes: Vec<String>,
@@ -253,6 +254,9 @@ pub(crate) struct Item {
     pub(crate) features: Vec<String>,
     /// How many users met it in training.
     pub(crate) n_users: usize,
+    /// Whether it was added since the training.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_added: bool,
     /// What the model answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) score: Option<f32>,
@@ -263,6 +267,25 @@ pub(crate) struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub(crate) explanation: Option<Reasons>,
+}
+
+/// An item that no model was trained on.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewItem {
+    /// Its id, which nothing else has.
+    #[serde(deserialize_with = "id")]
+    #[schema(example = "2001")]
+    pub(crate) item_id: String,
+    /// As the data write titles.
+    #[schema(example = "Heat (1995)")]
+    pub(crate) title: String,
+    /// Its year, where known.
+    #[serde(default)]
+    pub(crate) year: Option<i32>,
+    /// Its features, by their names in the data, genres among them; those that follow from the year need not be named.
+    #[serde(default)]
+    pub(crate) features: Vec<String>,
 }
 
 /// The parameters of `GET /v1/items`.
@@ -296,6 +319,16 @@ pub(crate) struct SimilarParams {
     pub(crate) offset: usize,
     /// Which approach answers
     pub(crate) approach: Option<String>,
+    /// Whether each item comes with its reasons
+    #[serde(default)]
+    pub(crate) explain: bool,
+}
+
+impl SimilarParams {
+    /// As many from there on, by whoever answers, without reasons.
+    pub(crate) fn of(k: usize, offset: usize) -> Self {
+        Self { k, offset, approach: None, explain: false }
+    }
 }
 
 /// Items that were found.
@@ -381,10 +414,15 @@ pub(crate) struct Models {
     /// The least and the most stars; left out where the data have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stars: Option<(f32, f32)>,
+    /// The step from one rating to the next: 0.5 where the data have half stars; left out where they have no step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) star_step: Option<f32>,
     /// Its models.
     pub(crate) approaches: Vec<ApproachInfo>,
     /// Features of items that a filter and a visitor can name.
     pub(crate) features: Vec<String>,
+    /// Those of them that follow from an item's year.
+    pub(crate) year_features: Vec<String>,
     /// Attributes that a visitor can state; with values where these are texts.
     pub(crate) attributes: BTreeMap<String, Vec<String>>,
     /// Contexts that a moment can state, with their least and greatest numbers.
@@ -405,6 +443,12 @@ pub(crate) struct ApproachInfo {
     pub(crate) validation: Option<f64>,
     /// Whether it answers users that no approach was named for.
     pub(crate) is_default: bool,
+    /// Whether it answers visitors; if not, it answers users of the data alone.
+    pub(crate) answers_visitors: bool,
+    /// Whether what a visitor rates changes its lists.
+    pub(crate) follows_ratings: bool,
+    /// Whether the context changes its scores.
+    pub(crate) uses_context: bool,
 }
 
 /// Which run is to be served.

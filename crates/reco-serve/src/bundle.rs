@@ -8,15 +8,17 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use reco_core::options::did_you_mean;
 use reco_core::{Candidates, DeviceChoice, Profile, UserIdx};
-use reco_run::{Artifact, AskedBy, Asker, Available, RunError, available, choose};
+use reco_run::{Artifact, AskedBy, Asker, Available, RunError, available, choose, feature_of_year};
 
 use crate::config::ServeError;
+use crate::items::Added;
 use crate::problem::Problem;
 use crate::search::Search;
+use crate::store::Store;
 
 /// A run's models.
 pub(crate) struct Bundle {
@@ -29,6 +31,9 @@ pub(crate) struct Bundle {
     defaults: BTreeMap<(usize, bool), Result<Choice, String>>,
     for_users: Choice,
     search: Search,
+    added: RwLock<Arc<Added>>,
+    star_step: Option<f32>,
+    year_features: Vec<String>,
     device: DeviceChoice,
 }
 
@@ -72,7 +77,7 @@ impl Bundle {
         let Some(first) = first.map(Arc::new) else { return Err(RunError::NoModels { path: name.to_owned() }.into()) };
         self_test(name, &first)?;
         let titles = first.details.iter().map(|item| item.title.as_str());
-        let search = Search::new(first.catalogue().items.indices().zip(titles), &first.n_people);
+        let search = Search::new(titles.zip(first.n_people.iter().copied()));
         let order = listed.iter().map(|one| one.name.clone()).collect();
         let slot = |one: Available| (one.name.clone(), Slot { available: one, loaded: OnceLock::new() });
         let bundle = Self {
@@ -82,6 +87,9 @@ impl Bundle {
             defaults,
             for_users,
             search,
+            added: RwLock::default(),
+            star_step: star_step(&first),
+            year_features: year_features(&first),
             device,
         };
         let _ = bundle.models[&bundle.for_users.name].loaded.set(Ok(first));
@@ -140,6 +148,53 @@ impl Bundle {
     pub(crate) fn search(&self) -> &Search {
         &self.search
     }
+
+    /// The step from one rating of the data to the next.
+    pub(crate) fn star_step(&self) -> Option<f32> {
+        self.star_step
+    }
+
+    /// The features of items that follow from their years.
+    pub(crate) fn year_features(&self) -> &[String] {
+        &self.year_features
+    }
+
+    /// The items that were added since the training and that this run does not know.
+    pub(crate) fn added(&self) -> Arc<Added> {
+        Arc::clone(&self.added.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Places the added items that `store` keeps among those of this run.
+    pub(crate) fn place_added(&self, store: &Store) {
+        // What loads it is asked for first: it is there, since the bundle was made with it.
+        let Ok(first) = self.first() else { return };
+        // Read under the lock: of two at once, the later one has what both know.
+        let mut added = self.added.write().unwrap_or_else(PoisonError::into_inner);
+        *added = Arc::new(Added::among(&first, &store.items(), &added));
+    }
+}
+
+/// The greatest step from the least stars on which all ratings of `artifact` lie, or the first million of them.
+fn star_step(artifact: &Artifact) -> Option<f32> {
+    let catalogue = artifact.catalogue();
+    let min = catalogue.scale.min();
+    let is_on = |step: f32| {
+        let mut rows = artifact.histories.iter().flatten().take(1_000_000);
+        rows.all(|&(item, target)| {
+            // Rounding on the way to a target and back is far below a thousandth of a step.
+            let steps = catalogue.scaling.stars(item, target.get()).map(|stars| (stars - min) / step);
+            steps.is_none_or(|steps| (steps - steps.round()).abs() < 1e-3)
+        })
+    };
+    [1.0, 0.5, 0.25, 0.1].into_iter().find(|&step| artifact.config.has_stars && is_on(step))
+}
+
+fn year_features(artifact: &Artifact) -> Vec<String> {
+    let details = || artifact.details.iter();
+    let is_of_year =
+        |name: &&String| feature_of_year(name, None).is_some() && details().all(|item| !item.genres.contains(name));
+    let names = artifact.catalogue().item_features.names().iter();
+    names.filter(|_| details().any(|item| item.year.is_some())).filter(is_of_year).cloned().collect()
 }
 
 fn folder_name(folder: &Path) -> String {

@@ -14,7 +14,7 @@ pub(crate) fn page(document: &str) -> String {
     let mut page = String::from(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><title>reco: HTTP interface</title>\
-         <link rel=\"stylesheet\" href=\"/style.css\"><body class=\"reference\"><main>",
+         <link rel=\"icon\" href=\"/icon.svg\"><link rel=\"stylesheet\" href=\"/style.css\"><body class=\"reference\"><main>",
     );
     let text = |value: &Value, key: &str| prose(value[key].as_str().unwrap_or_default());
     let _ = write!(page, "<h1>HTTP interface</h1><p>{}</p>", text(&document["info"], "description"));

@@ -5,22 +5,24 @@
 //! **Invariant**: an answer comes from one bundle, whatever is activated meanwhile; what a filter refuses is not among
 //! the candidates that a model is asked about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::StatusCode;
+use reco_core::options::listed;
 use reco_core::{Candidates, ItemIdx, Profile, Score, ScoreError, UserIdx};
 use reco_run::{Artifact, Asker, RunError};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::api::{Activate, Answer, ApproachInfo, Ask, Found, Item, Models};
+use crate::api::{Activate, Answer, ApproachInfo, Ask, Found, Item, Models, Rated, SimilarParams};
 use crate::bundle::Bundle;
 use crate::config::{Scenario, ServeConfig, ServeError};
 use crate::filter::{Filter, column};
+use crate::items::{Added, AnyItem, known};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::rerank::{POOL, boost, diversify};
@@ -43,7 +45,7 @@ pub struct Service {
 struct Whom {
     asker: Asker,
     /// What they have met since the training, besides what `asker` knows.
-    also_met: Vec<ItemIdx>,
+    also_met: BTreeSet<AnyItem>,
     notes: Vec<String>,
 }
 
@@ -52,6 +54,9 @@ struct Known {
     user: Option<UserIdx>,
     /// Items since the training, and those that the question names; the newest last.
     newest: Vec<(ItemIdx, Option<f32>)>,
+    /// The items that were added since the training, and those of them that the asker met.
+    added: Arc<Added>,
+    met_added: BTreeSet<AnyItem>,
     notes: Vec<String>,
 }
 
@@ -65,8 +70,9 @@ impl Service {
             return Err(RunError::NoModels { path: String::new() }.into());
         };
         let bundle = Bundle::open(name, folder, config.device)?;
-        check_rules(&config, &bundle)?;
         let store = config.events.as_deref().map(Store::open).transpose()?;
+        store.iter().for_each(|store| bundle.place_added(store));
+        check_rules(&config, &bundle)?;
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let service = Arc::new(Self {
             config,
@@ -111,8 +117,11 @@ impl Service {
             Problem::new(StatusCode::CONFLICT, &text).because(error.to_string())
         };
         let bundle = Bundle::open(name, folder, self.config.device).map_err(refused)?;
+        self.store.iter().for_each(|store| bundle.place_added(store));
         check_rules(&self.config, &bundle).map_err(refused)?;
         *self.active.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(bundle);
+        // Once more, for what was added meanwhile.
+        self.place_added();
         self.metrics.swaps.inc();
         self.load_others();
         self.models()
@@ -138,6 +147,7 @@ impl Service {
             n_users: catalogue.n_users(),
             n_items: catalogue.n_items(),
             stars: first.config.has_stars.then(|| (catalogue.scale.min(), catalogue.scale.max())),
+            star_step: bundle.star_step(),
             approaches: bundle
                 .models()
                 .map(|model| ApproachInfo {
@@ -145,9 +155,13 @@ impl Service {
                     kind: model.kind.clone(),
                     validation: model.validation,
                     is_default: model.name == *default,
+                    answers_visitors: model.answers_visitors,
+                    follows_ratings: model.follows_ratings,
+                    uses_context: model.uses_context && !catalogue.contexts.is_empty(),
                 })
                 .collect(),
             features: catalogue.item_features.names().to_vec(),
+            year_features: bundle.year_features().to_vec(),
             attributes,
             contexts: catalogue.contexts.iter().map(|one| (one.name.clone(), (one.low, one.high))).collect(),
             scenarios: self.config.rules.scenario.keys().cloned().collect(),
@@ -162,7 +176,7 @@ impl Service {
             None => None,
         };
         let wanted = self.wanted(ask)?;
-        let known = self.known(ask, bundle.first()?.as_ref())?;
+        let known = self.known(ask, bundle.first()?.as_ref(), bundle.added());
         let arm = self.arm(ask);
         let named = ask.approach.as_ref().or(scenario.and_then(|scenario| scenario.approach.as_ref()));
         let named = named.or(arm.as_ref().map(|(_, approach)| *approach));
@@ -178,26 +192,33 @@ impl Service {
         let artifact = bundle.get(&name)?;
         let context = artifact.context(&ask.context)?;
         let whom = whom(ask, &known, &artifact, &context)?;
-        let (ranked, total) = self.rank(ask, scenario, &artifact, &whom, &context, wanted)?;
-        let page: Vec<(ItemIdx, Score)> = ranked.into_iter().skip(ask.offset).take(ask.k).collect();
-        let explained = match ask.explain && !page.is_empty() {
-            true => {
-                let items: Vec<ItemIdx> = page.iter().map(|(item, _)| *item).collect();
-                artifact.explain(&whom.asker, &context, &items)?
-            }
+        let added = &known.added;
+        let (ranked, total) = rank(ask, scenario, (&artifact, added), &whom, &context, wanted)?;
+        let page: Vec<(AnyItem, Score)> = ranked.into_iter().skip(ask.offset).take(ask.k).collect();
+        let own = page.iter().filter_map(|(item, _)| if let AnyItem::Known(item) = item { Some(*item) } else { None });
+        let own: Vec<ItemIdx> = own.collect();
+        let explained = match ask.explain && !own.is_empty() {
+            true => artifact.explain(&whom.asker, &context, &own)?,
             false => None,
         };
         let mut notes = whom.notes;
-        if ask.explain && explained.is_none() && !page.is_empty() {
+        if ask.explain && explained.is_none() && !own.is_empty() {
             notes.push(format!("`{name}` cannot give reasons"));
         }
         if page.is_empty() {
             notes.push("nothing is left to recommend".to_owned());
         }
-        let mut items: Vec<Item> = page.iter().map(|&(item, score)| described(&artifact, item, Some(score))).collect();
-        for (item, (reasons, because)) in items.iter_mut().zip(explained.into_iter().flatten()) {
-            (item.explanation, item.because) = (Some(reasons), Some(because));
-        }
+        let mut explained = explained.into_iter().flatten();
+        let line = |&(item, score): &(AnyItem, Score)| {
+            let mut line = added.item(&artifact, item, Some(score));
+            match item {
+                AnyItem::Added(place) if ask.explain => line.because = Some(added.because(place, &artifact)),
+                AnyItem::Added(_) => {}
+                AnyItem::Known(_) => (line.explanation, line.because) = explained.next().unzip(),
+            }
+            line
+        };
+        let items: Vec<Item> = page.iter().map(line).collect();
         let end = ask.offset + items.len();
         let choice = artifact.choice(&whom.asker, &context);
         Ok(Answer {
@@ -235,8 +256,9 @@ impl Service {
     }
 
     /// Who asks, in terms of the run, with what happened since the training.
-    fn known(&self, ask: &Ask, first: &Artifact) -> Result<Known, Problem> {
+    fn known(&self, ask: &Ask, first: &Artifact, added: Arc<Added>) -> Known {
         let mut newest = Vec::new();
+        let mut met_added = BTreeSet::new();
         let mut notes = Vec::new();
         let mut user = None;
         if let Some(id) = &ask.user_id {
@@ -244,69 +266,35 @@ impl Service {
             user = first.user(id).ok().filter(|_| !erased);
             let events = self.store.as_ref().map(|store| store.of_user(id)).unwrap_or_default();
             for event in events {
-                // Items that the run does not know wait for the next one.
-                if let Ok(item) = first.item(&event.item_id) {
+                if let Some(item) = known(first, &event.item_id) {
                     newest.push((item, event.rating.filter(|&stars| first.catalogue().scale.rating(stars).is_ok())));
+                } else {
+                    // Items that the run does not know wait for the next one.
+                    met_added.extend(added.find(&event.item_id).map(AnyItem::Added));
                 }
             }
             if user.is_none() && newest.is_empty() {
                 notes.push(format!("nothing is known of user `{id}`: the answer is that for someone new"));
             }
         }
-        for rated in &ask.ratings {
-            newest.push((first.item(&rated.item_id)?, rated.rating));
+        let mut unknown = Vec::new();
+        for Rated { item_id, rating } in &ask.ratings {
+            match (known(first, item_id), added.find(item_id)) {
+                (Some(item), _) => newest.push((item, *rating)),
+                (None, Some(place)) => drop(met_added.insert(AnyItem::Added(place))),
+                (None, None) => unknown.push(item_id.as_str()),
+            }
+        }
+        if !unknown.is_empty() {
+            // What a visitor once rated may have left the catalogue, which is not for them to mend.
+            notes.push(format!("left out, since the run does not know them: {}", listed(unknown.into_iter())));
+        }
+        if !met_added.is_empty() {
+            notes.push("no model knows yet what you think of items that were added since the training".to_owned());
         }
         // The newest word on an item counts.
         let latest: BTreeMap<ItemIdx, Option<f32>> = newest.iter().copied().collect();
-        Ok(Known { user, newest: latest.into_iter().collect(), notes })
-    }
-
-    /// The best candidates, best first, and how many candidates there are.
-    fn rank(
-        &self,
-        ask: &Ask,
-        scenario: Option<&Scenario>,
-        artifact: &Artifact,
-        whom: &Whom,
-        context: &[f32],
-        wanted: NonZeroUsize,
-    ) -> Result<(Vec<(ItemIdx, Score)>, usize), Problem> {
-        let catalogue = artifact.catalogue();
-        let met = artifact.met(&whom.asker);
-        let filters: Vec<&Filter> =
-            [Some(&ask.filter), scenario.map(|scenario| &scenario.filter)].into_iter().flatten().collect();
-        let everything = filters.iter().all(|filter| filter.is_empty()) && whom.also_met.is_empty();
-        let allowed = match everything && ask.exclude_seen {
-            true => None,
-            false => {
-                let is_new = |item: &ItemIdx| !met.contains(*item) && !whom.also_met.contains(item);
-                let allowed = Filter::allowed(&filters, artifact)?.into_iter();
-                Some(allowed.filter(|item| !ask.exclude_seen || is_new(item)).collect::<Vec<_>>())
-            }
-        };
-        let (candidates, n) = match &allowed {
-            Some(allowed) => (Candidates::These(allowed), allowed.len()),
-            None => (Candidates::AllExcept(met), catalogue.n_items() - met.items().len()),
-        };
-        let Some(all) = NonZeroUsize::new(n) else { return Ok((Vec::new(), 0)) };
-        let diversity = ask.diversity.or(scenario.and_then(|scenario| scenario.diversity)).filter(|&d| d > 0.0);
-        let boosts = scenario.map(|scenario| &scenario.boost).filter(|boosts| !boosts.is_empty());
-        let top = match (boosts, diversity) {
-            (Some(_), _) => all,
-            (None, Some(_)) => all.min(wanted.saturating_mul(NonZeroUsize::new(POOL).unwrap_or(NonZeroUsize::MIN))),
-            (None, None) => all.min(wanted),
-        };
-        let mut ranked = artifact.rank(&whom.asker, candidates, context, top)?.entries().to_vec();
-        let features = catalogue.item_features.matrix();
-        if let Some(boosts) = boosts {
-            let columns = boosts.iter().map(|(name, &weight)| Ok((column(artifact, name)?, weight)));
-            boost(&mut ranked, features, &columns.collect::<Result<Vec<_>, RunError>>()?);
-        }
-        if let Some(diversity) = diversity {
-            ranked.truncate(POOL * wanted.get());
-            ranked = diversify(&ranked, features, diversity, wanted.get());
-        }
-        Ok((ranked, n))
+        Known { user, newest: latest.into_iter().collect(), added, met_added, notes }
     }
 
     /// The arm that the user is in, and its approach.
@@ -319,24 +307,23 @@ impl Service {
     }
 
     /// Items like the one called `id`: what a visitor is recommended who met it alone and liked it.
-    pub(crate) fn similar(
-        &self,
-        id: &str,
-        k: usize,
-        offset: usize,
-        approach: Option<String>,
-    ) -> Result<Answer, Problem> {
+    pub(crate) fn similar(&self, id: &str, params: SimilarParams) -> Result<Answer, Problem> {
+        let SimilarParams { k, offset, approach, explain } = params;
         let bundle = self.bundle();
-        if let Err(error) = bundle.first()?.item(id) {
-            return Err(Problem::missing(&error.to_string()));
+        let first = bundle.first()?;
+        if let Err(error) = first.item(id) {
+            let added = bundle.added();
+            let place = added.find(id).ok_or_else(|| Problem::missing(&error.to_string()))?;
+            self.wanted(&Ask { k, offset, ..Ask::default() })?;
+            return Ok(self.like_added(&first, &added, place, (k, offset), &bundle.name));
         }
         let approach = match approach {
             Some(name) => name,
             // Who follows ratings at all, whatever the number.
             None => bundle.for_visitors(usize::MAX, false)?.name.clone(),
         };
-        let ratings = vec![crate::api::Rated { item_id: id.to_owned(), rating: None }];
-        self.answer(&Ask { ratings, k, offset, approach: Some(approach), ..Ask::default() })
+        let ratings = vec![Rated { item_id: id.to_owned(), rating: None }];
+        self.answer(&Ask { ratings, k, offset, explain, approach: Some(approach), ..Ask::default() })
     }
 
     /// The items whose titles fit `query`; those that most users met, without one.
@@ -344,24 +331,40 @@ impl Service {
         let wanted = self.wanted(&Ask { k, offset, ..Ask::default() })?;
         let bundle = self.bundle();
         let first = bundle.first()?;
-        let found = match query.trim() {
+        let added = bundle.added();
+        let own = first.catalogue().items.indices();
+        let found: Vec<AnyItem> = match query.trim() {
             "" => {
-                let mut items: Vec<ItemIdx> = first.catalogue().items.indices().collect();
+                let mut items: Vec<ItemIdx> = own.collect();
                 items.sort_by_key(|item| std::cmp::Reverse(first.n_people[item.index()]));
-                items.into_iter().skip(offset).take(k + 1).collect()
+                items.into_iter().map(AnyItem::Known).chain(added.places().map(AnyItem::Added)).collect()
             }
-            query => bundle.search().find(query, offset, k + 1),
+            query => {
+                let own: Vec<ItemIdx> = own.collect();
+                let known =
+                    bundle.search().find(query).into_iter().map(|(place, fit)| (AnyItem::Known(own[place]), fit));
+                let added = added.search().find(query).into_iter().map(|(place, fit)| (AnyItem::Added(place), fit));
+                let mut found: Vec<(AnyItem, f64)> = known.chain(added).collect();
+                // Stable: of equals, the run's items come first.
+                found.sort_by(|one, other| other.1.total_cmp(&one.1));
+                found.into_iter().map(|(item, _)| item).collect()
+            }
         };
-        let more = found.len() > k && wanted.get() < self.config.limits.k;
-        let items = found.into_iter().take(k).map(|item| described(&first, item, None)).collect();
+        let more = found.len() > offset + k && wanted.get() < self.config.limits.k;
+        let page = found.into_iter().skip(offset).take(k);
+        let items = page.map(|item| added.item(&first, item, None)).collect();
         Ok(Found { items, next_offset: more.then_some(offset + k) })
     }
 
     /// The item called `id`.
     pub(crate) fn item(&self, id: &str) -> Result<Item, Problem> {
-        let first = self.bundle().first()?;
-        let item = first.item(id).map_err(|error| Problem::missing(&error.to_string()))?;
-        Ok(described(&first, item, None))
+        let bundle = self.bundle();
+        let (first, added) = (bundle.first()?, bundle.added());
+        let item = match added.find(id) {
+            Some(place) => AnyItem::Added(place),
+            None => AnyItem::Known(first.item(id).map_err(|error| Problem::missing(&error.to_string()))?),
+        };
+        Ok(added.item(&first, item, None))
     }
 
     /// An id that no other answer has.
@@ -370,34 +373,109 @@ impl Service {
     }
 }
 
+/// The best candidates, best first, and how many candidates there are.
+fn rank(
+    ask: &Ask,
+    scenario: Option<&Scenario>,
+    (artifact, added): (&Artifact, &Added),
+    whom: &Whom,
+    context: &[f32],
+    wanted: NonZeroUsize,
+) -> Result<(Vec<(AnyItem, Score)>, usize), Problem> {
+    let met = artifact.met(&whom.asker);
+    let is_new = |item: &AnyItem| {
+        let is_met = matches!(item, AnyItem::Known(item) if met.contains(*item));
+        !is_met && !whom.also_met.contains(item)
+    };
+    let filters: Vec<&Filter> =
+        [Some(&ask.filter), scenario.map(|scenario| &scenario.filter)].into_iter().flatten().collect();
+    let everything = filters.iter().all(|filter| filter.is_empty()) && whom.also_met.is_empty() && ask.exclude_seen;
+    let allowed: Option<Vec<AnyItem>> = match everything {
+        true => None,
+        false => {
+            let allowed = Filter::allowed(&filters, artifact, added)?.into_iter();
+            Some(allowed.filter(|item| !ask.exclude_seen || is_new(item)).collect())
+        }
+    };
+    let own: Option<Vec<ItemIdx>> = allowed.as_ref().map(|allowed| {
+        allowed.iter().filter_map(|item| if let AnyItem::Known(item) = item { Some(*item) } else { None }).collect()
+    });
+    let others: Vec<usize> = match &allowed {
+        Some(allowed) => allowed
+            .iter()
+            .filter_map(|item| if let AnyItem::Added(place) = item { Some(*place) } else { None })
+            .collect(),
+        None => added.places().collect(),
+    };
+    let (candidates, n) = match &own {
+        Some(own) => (Candidates::These(own), own.len()),
+        None => (Candidates::AllExcept(met), artifact.catalogue().n_items() - met.items().len()),
+    };
+    let ask_model = |candidates: Candidates<'_>, top| artifact.rank(&whom.asker, candidates, context, top);
+    let others = added.scores(&others, |near| {
+        let top = NonZeroUsize::new(near.len()).unwrap_or(NonZeroUsize::MIN);
+        Ok(ask_model(Candidates::These(near), top)?.entries().to_vec())
+    })?;
+    let n_all = n + others.len();
+    let Some(all) = NonZeroUsize::new(n_all) else { return Ok((Vec::new(), 0)) };
+    let diversity = ask.diversity.or(scenario.and_then(|scenario| scenario.diversity)).filter(|&d| d > 0.0);
+    let boosts = scenario.map(|scenario| &scenario.boost).filter(|boosts| !boosts.is_empty());
+    let top = match (boosts, diversity) {
+        (Some(_), _) => all,
+        (None, Some(_)) => all.min(wanted.saturating_mul(NonZeroUsize::new(POOL).unwrap_or(NonZeroUsize::MIN))),
+        (None, None) => all.min(wanted),
+    };
+    let mut ranked: Vec<(AnyItem, Score)> = match n {
+        0 => Vec::new(),
+        _ => ask_model(candidates, top)?.entries().iter().map(|&(item, score)| (AnyItem::Known(item), score)).collect(),
+    };
+    if !others.is_empty() {
+        ranked.extend(others.into_iter().map(|(place, score)| (AnyItem::Added(place), score)));
+        // Stable: of equals, what the model knows comes first.
+        ranked.sort_by_key(|(_, score)| std::cmp::Reverse(*score));
+        ranked.truncate(top.get());
+    }
+    let features = |item| added.row(artifact, item);
+    if let Some(boosts) = boosts {
+        let columns = boosts.iter().map(|(name, &weight)| Ok((column(artifact, name)?, weight)));
+        boost(&mut ranked, features, &columns.collect::<Result<Vec<_>, RunError>>()?);
+    }
+    if let Some(diversity) = diversity {
+        ranked.truncate(POOL * wanted.get());
+        ranked = diversify(&ranked, features, diversity, wanted.get());
+    }
+    Ok((ranked, n_all))
+}
+
 /// Who asks, in terms of `artifact`.
 fn whom(ask: &Ask, known: &Known, artifact: &Artifact, context: &[f32]) -> Result<Whom, Problem> {
     let mut notes = known.notes.clone();
-    let none = Vec::new();
+    let also_met = known.met_added.clone();
     let Some(user) = known.user else {
         let profile = Profile { likes: ask.likes.clone(), attributes: ask.attributes.clone() };
         let items = &artifact.catalogue().items;
         let rated: Vec<(String, Option<f32>)> =
             known.newest.iter().map(|&(item, stars)| (items.id(item).to_string(), stars)).collect();
-        return Ok(Whom { asker: artifact.visitor(profile, &rated)?, also_met: none, notes });
+        return Ok(Whom { asker: artifact.visitor(profile, &rated)?, also_met, notes });
     };
     if known.newest.is_empty() {
-        return Ok(Whom { asker: Asker::User(user), also_met: none, notes });
+        return Ok(Whom { asker: Asker::User(user), also_met, notes });
     }
     let asker = artifact.returning(user, &known.newest)?;
     let probe = artifact.rank(&asker, Candidates::These(&[known.newest[0].0]), context, NonZeroUsize::MIN);
     match probe {
         Err(RunError::Score(ScoreError::Visitor { .. })) => {
             notes.push(format!("`{}` does not look at what the user did since the training", artifact.config.name));
-            let also_met = known.newest.iter().map(|(item, _)| *item).collect();
+            let newest = known.newest.iter().map(|(item, _)| AnyItem::Known(*item));
+            let also_met = newest.chain(also_met).collect();
             Ok(Whom { asker: Asker::User(user), also_met, notes })
         }
         Err(other) => Err(other.into()),
-        Ok(_) => Ok(Whom { asker, also_met: none, notes }),
+        Ok(_) => Ok(Whom { asker, also_met, notes }),
     }
 }
 
-fn described(artifact: &Artifact, item: ItemIdx, score: Option<Score>) -> Item {
+pub(crate) fn described(artifact: &Artifact, item: ItemIdx, score: Option<Score>) -> Item {
     let details = &artifact.details[item.index()];
     let catalogue = artifact.catalogue();
     let features = catalogue.item_features.names().iter().zip(catalogue.item_features.matrix().row(item.index()));
@@ -409,6 +487,7 @@ fn described(artifact: &Artifact, item: ItemIdx, score: Option<Score>) -> Item {
         genres: details.genres.clone(),
         features: others.map(|(name, _)| name.clone()).collect(),
         n_users: artifact.n_people[item.index()],
+        is_added: false,
         score: score.map(Score::get),
         because: None,
         explanation: None,
@@ -427,7 +506,7 @@ fn check_rules(config: &ServeConfig, bundle: &Bundle) -> Result<(), ServeError> 
     }
     for (name, scenario) in &config.rules.scenario {
         let named = |error: RunError| wrong(format!("scenario `{name}`: {error}"));
-        Filter::allowed(&[&scenario.filter], &first).map_err(named)?;
+        Filter::allowed(&[&scenario.filter], &first, &bundle.added()).map_err(named)?;
         for feature in scenario.boost.keys() {
             column(&first, feature).map_err(named)?;
         }

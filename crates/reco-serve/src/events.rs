@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 
 use crate::api::{Answer, Erased, KeptEvents, NewEvent};
 use crate::engine::Service;
+use crate::items::known;
 use crate::problem::Problem;
 use crate::store::{EXPOSURE, Event, Store, StoreError, now};
 
@@ -20,7 +21,8 @@ impl Service {
             let text = format!("`events` has `{}` entries\nhint: send 1 to {most} at once", events.len());
             return Err(Problem::wrong(&text));
         }
-        let first = self.bundle().first()?;
+        let bundle = self.bundle();
+        let (first, added) = (bundle.first()?, bundle.added());
         let mut unknown_items = 0;
         let n = events.len();
         let mut checked = Vec::with_capacity(n);
@@ -43,7 +45,8 @@ impl Service {
                 let text = format!("event `{place}` is an exposure\nhint: the service writes these itself");
                 return Err(Problem::wrong(&text));
             }
-            unknown_items += usize::from(first.item(&event.item_id).is_err());
+            let is_known = known(&first, &event.item_id).is_some() || added.find(&event.item_id).is_some();
+            unknown_items += usize::from(!is_known);
             checked.push(Event {
                 user_id: event.user_id,
                 item_id: event.item_id,
@@ -67,8 +70,8 @@ impl Service {
         Ok(Erased { events, is_in_models: trained })
     }
 
-    fn store(&self) -> Result<&Store, Problem> {
-        let text = "this service takes no events\nhint: start it with `--events FILE`";
+    pub(crate) fn store(&self) -> Result<&Store, Problem> {
+        let text = "this service keeps no events and adds no items\nhint: start it with `--events FILE`";
         self.store.as_ref().ok_or_else(|| Problem::missing(text))
     }
 
@@ -102,4 +105,4 @@ pub(crate) fn unwritten(error: StoreError) -> Problem {
 }
 
 /// The most bytes of an id or a kind in an event.
-const LONGEST_TEXT: usize = 256;
+pub(crate) const LONGEST_TEXT: usize = 256;

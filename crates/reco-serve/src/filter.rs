@@ -6,10 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use reco_core::{ItemIdx, options};
+use reco_core::options;
 use reco_run::{Artifact, RunError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::items::{Added, AnyItem};
 
 /// Which items an answer may hold; all of its rules hold at once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -37,14 +39,23 @@ impl Filter {
         *self == Self::default()
     }
 
-    /// The items of `artifact` that every one of `filters` allows, in catalogue order.
+    /// The items of `artifact`, in catalogue order, and after them those of `added`, that every one of `filters`
+    /// allows.
     ///
     /// # Errors
-    /// A feature or an item that the catalogue does not have.
-    pub(crate) fn allowed(filters: &[&Self], artifact: &Artifact) -> Result<Vec<ItemIdx>, RunError> {
-        let rules = filters.iter().map(|filter| Rules::of(filter, artifact)).collect::<Result<Vec<_>, _>>()?;
-        let items = artifact.catalogue().items.indices();
-        Ok(items.filter(|item| rules.iter().all(|rules| rules.allow(*item, artifact))).collect())
+    /// A feature or an item that neither has.
+    pub(crate) fn allowed(filters: &[&Self], artifact: &Artifact, added: &Added) -> Result<Vec<AnyItem>, RunError> {
+        let rules = filters.iter().map(|filter| Rules::of(filter, artifact, added)).collect::<Result<Vec<_>, _>>()?;
+        let items = artifact.catalogue().items.indices().map(AnyItem::Known).chain(added.places().map(AnyItem::Added));
+        let allow = |item: &AnyItem| {
+            let features = added.row(artifact, *item);
+            let year = match *item {
+                AnyItem::Known(item) => artifact.details[item.index()].year,
+                AnyItem::Added(place) => added.year(place),
+            };
+            rules.iter().all(|rules| rules.allow(*item, features, year))
+        };
+        Ok(items.filter(allow).collect())
     }
 }
 
@@ -53,14 +64,18 @@ struct Rules<'a> {
     filter: &'a Filter,
     features: Vec<usize>,
     without: Vec<usize>,
-    allow: Option<BTreeSet<ItemIdx>>,
-    block: BTreeSet<ItemIdx>,
+    allow: Option<BTreeSet<AnyItem>>,
+    block: BTreeSet<AnyItem>,
 }
 
 impl<'a> Rules<'a> {
-    fn of(filter: &'a Filter, artifact: &Artifact) -> Result<Self, RunError> {
+    fn of(filter: &'a Filter, artifact: &Artifact, added: &Added) -> Result<Self, RunError> {
         let columns = |names: &[String]| names.iter().map(|name| column(artifact, name)).collect::<Result<_, _>>();
-        let items = |ids: &[String]| ids.iter().map(|id| artifact.item(id)).collect::<Result<_, _>>();
+        let item = |id: &String| match added.find(id) {
+            Some(place) => Ok(AnyItem::Added(place)),
+            None => artifact.item(id).map(AnyItem::Known),
+        };
+        let items = |ids: &[String]| ids.iter().map(item).collect::<Result<_, _>>();
         Ok(Self {
             filter,
             features: columns(&filter.features)?,
@@ -70,10 +85,8 @@ impl<'a> Rules<'a> {
         })
     }
 
-    fn allow(&self, item: ItemIdx, artifact: &Artifact) -> bool {
-        let row = artifact.catalogue().item_features.matrix().row(item.index());
-        let has = |columns: &[usize]| columns.iter().any(|&column| row[column] != 0.0);
-        let year = artifact.details[item.index()].year;
+    fn allow(&self, item: AnyItem, features: &[f32], year: Option<i32>) -> bool {
+        let has = |columns: &[usize]| columns.iter().any(|&column| features[column] != 0.0);
         let in_years = |bound: Option<i32>, holds: fn(i32, i32) -> bool| {
             bound.is_none_or(|bound| year.is_some_and(|year| holds(year, bound)))
         };

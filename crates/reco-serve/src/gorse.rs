@@ -16,7 +16,7 @@ use reco_run::TimeFormat;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::api::{Answer, Ask, Item, NewEvent, Rated, ten};
+use crate::api::{Answer, Ask, Item, NewEvent, Rated, SimilarParams, ten};
 use crate::engine::Service;
 use crate::extract::{Body, Id, Params};
 use crate::filter::Filter;
@@ -144,7 +144,8 @@ async fn keep(State(service): Of, Body(feedback): Body<Vec<Feedback>>) -> Result
 }
 
 async fn neighbors(State(service): Of, Id(id): Id, Params(page): Params<Page>) -> Result<Json<Vec<Scored>>, Problem> {
-    let similar = compute(&service, move |service| service.similar(&id, page.n, page.offset, None)).await?;
+    let similar =
+        compute(&service, move |service| service.similar(&id, SimilarParams::of(page.n, page.offset))).await?;
     Ok(Json(scored(similar)))
 }
 

@@ -15,6 +15,7 @@ mod extract;
 mod filter;
 mod gorse;
 mod guard;
+mod items;
 mod mcp;
 mod metrics;
 mod page;

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::api::{Ask, SearchParams, id, ten};
+use crate::api::{Ask, SearchParams, SimilarParams, id, ten};
 use crate::engine::Service;
 use crate::extract::Body;
 use crate::filter::Filter;
@@ -171,7 +171,11 @@ async fn recommend(service: &Arc<Service>, mut arguments: Value) -> Result<Value
 
 async fn similar(service: &Arc<Service>, arguments: Value) -> Result<Value, Problem> {
     let Similar { item_id, k } = parsed(arguments)?;
-    compute(service, move |service| service.similar(&item_id, k, 0, None)).await.map(|answer| json!(answer))
+    compute(service, move |service| {
+        service.similar(&item_id, SimilarParams { explain: true, ..SimilarParams::of(k, 0) })
+    })
+    .await
+    .map(|answer| json!(answer))
 }
 
 async fn search(service: &Arc<Service>, arguments: Value) -> Result<Value, Problem> {

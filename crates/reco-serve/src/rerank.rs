@@ -4,20 +4,24 @@
 //!
 //! **Invariant**: items that come out are distinct and were among those that went in.
 
-use reco_core::{ItemIdx, Matrix, Score};
+use reco_core::Score;
 
 /// How many items diversity chooses from, for each one that is wanted.
 pub(crate) const POOL: usize = 5;
 
 /// Adds to the score of each item, in standard deviations of all scores of `ranked`, the weights of its features that
 /// `boosts` names by column, and orders by the sums. The scores stay the model's.
-pub(crate) fn boost(ranked: &mut [(ItemIdx, Score)], features: &Matrix, boosts: &[(usize, f32)]) {
+pub(crate) fn boost<'a, T: Copy>(
+    ranked: &mut [(T, Score)],
+    features: impl Fn(T) -> &'a [f32],
+    boosts: &[(usize, f32)],
+) {
     let n = ranked.len().max(1) as f64;
-    let score = |entry: &(ItemIdx, Score)| f64::from(entry.1.get());
+    let score = |entry: &(T, Score)| f64::from(entry.1.get());
     let mean = ranked.iter().map(score).sum::<f64>() / n;
     let deviation = (ranked.iter().map(|entry| (score(entry) - mean).powi(2)).sum::<f64>() / n).sqrt();
-    let value = |entry: &(ItemIdx, Score)| {
-        let row = features.row(entry.0.index());
+    let value = |entry: &(T, Score)| {
+        let row = features(entry.0);
         let added: f32 = boosts.iter().filter(|(column, _)| row[*column] != 0.0).map(|(_, weight)| weight).sum();
         score(entry) + f64::from(added) * deviation
     };
@@ -28,18 +32,12 @@ pub(crate) fn boost(ranked: &mut [(ItemIdx, Score)], features: &Matrix, boosts: 
 /// The `n` items of `ranked`, best first, that are good and unlike each other: each is the one with the greatest
 /// (1 - `diversity`) · relevance - `diversity` · the most that it is like one before it (maximal marginal relevance,
 /// Carbonell & Goldstein 1998). Relevance falls evenly from 1 to 0 over `ranked`; likeness is the cosine of features.
-pub(crate) fn diversify(
-    ranked: &[(ItemIdx, Score)],
-    features: &Matrix,
+pub(crate) fn diversify<'a, T: Copy>(
+    ranked: &[(T, Score)],
+    features: impl Fn(T) -> &'a [f32],
     diversity: f32,
     n: usize,
-) -> Vec<(ItemIdx, Score)> {
-    let norm = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
-    let cosine = |one: ItemIdx, other: ItemIdx| {
-        let (one, other) = (features.row(one.index()), features.row(other.index()));
-        let of_norms = norm(one) * norm(other);
-        if of_norms > 0.0 { one.iter().zip(other).map(|(a, b)| a * b).sum::<f32>() / of_norms } else { 0.0 }
-    };
+) -> Vec<(T, Score)> {
     let last = ranked.len().max(2) as f32 - 1.0;
     let mut rest: Vec<(usize, f32)> = (0..ranked.len()).map(|place| (place, 0.0)).collect();
     let mut chosen = Vec::new();
@@ -53,48 +51,52 @@ pub(crate) fn diversify(
         let (place, _) = rest.remove(at);
         let item = ranked[place].0;
         for (place, like) in &mut rest {
-            *like = like.max(cosine(ranked[*place].0, item));
+            *like = like.max(cosine(features(ranked[*place].0), features(item)));
         }
         chosen.push(ranked[place]);
     }
     chosen
 }
 
+/// The cosine of two rows of features; 0 where one has none.
+pub(crate) fn cosine(one: &[f32], other: &[f32]) -> f32 {
+    let norm = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let of_norms = norm(one) * norm(other);
+    if of_norms > 0.0 { one.iter().zip(other).map(|(a, b)| a * b).sum::<f32>() / of_norms } else { 0.0 }
+}
+
 #[cfg(test)]
 mod tests {
-    use reco_core::Items;
-
     use super::*;
 
-    fn ranked(scores: &[f32]) -> Vec<(ItemIdx, Score)> {
-        let items = Items::new((0..scores.len() as i64).map(Into::into).collect()).unwrap();
-        items.indices().zip(scores.iter().map(|&score| Score::new(score).unwrap())).collect()
+    fn ranked(scores: &[f32]) -> Vec<(usize, Score)> {
+        scores.iter().map(|&score| Score::new(score).unwrap()).enumerate().collect()
     }
 
-    fn places(entries: &[(ItemIdx, Score)]) -> Vec<usize> {
-        entries.iter().map(|(item, _)| item.index()).collect()
+    fn places(entries: &[(usize, Score)]) -> Vec<usize> {
+        entries.iter().map(|(place, _)| *place).collect()
     }
 
     #[test]
     fn a_boost_lifts_what_has_the_feature() {
-        let features = Matrix::new(3, 2, vec![1.0, 0.0, 1.0, 0.0, 0.0, 1.0]).unwrap();
+        let features = |place: usize| &[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]][place][..];
         let mut entries = ranked(&[3.0, 2.0, 1.0]);
-        boost(&mut entries, &features, &[(1, 1.0)]);
+        boost(&mut entries, features, &[(1, 1.0)]);
         assert_eq!(places(&entries), [0, 1, 2], "a deviation is 0.816: 1.816 is below 2");
-        boost(&mut entries, &features, &[(1, 2.0)]);
+        boost(&mut entries, features, &[(1, 2.0)]);
         assert_eq!(places(&entries), [0, 2, 1]);
         assert_eq!(entries[1].1.get(), 1.0, "the model's score");
-        boost(&mut entries, &features, &[(0, -3.0)]);
+        boost(&mut entries, features, &[(0, -3.0)]);
         assert_eq!(places(&entries), [2, 0, 1]);
     }
 
     #[test]
     fn diversity_spreads_over_features() {
-        let features = Matrix::new(4, 2, vec![1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]).unwrap();
+        let features = |place: usize| &[[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]][place][..];
         let entries = ranked(&[4.0, 3.0, 2.0, 1.0]);
-        assert_eq!(places(&diversify(&entries, &features, 0.0, 3)), [0, 1, 2]);
-        assert_eq!(places(&diversify(&entries, &features, 0.6, 3)), [0, 3, 1]);
-        assert_eq!(places(&diversify(&entries, &features, 1.0, 9)), [0, 3, 1, 2], "no more than there are");
-        assert_eq!(diversify(&[], &features, 0.5, 3), []);
+        assert_eq!(places(&diversify(&entries, features, 0.0, 3)), [0, 1, 2]);
+        assert_eq!(places(&diversify(&entries, features, 0.6, 3)), [0, 3, 1]);
+        assert_eq!(places(&diversify(&entries, features, 1.0, 9)), [0, 3, 1, 2], "no more than there are");
+        assert_eq!(diversify(&[], features, 0.5, 3), []);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::api::{
     Activate, Answer, Answers, Ask, AskParams, Batch, BatchAnswer, Erased, Found, Item, KeptEvents, Models, NewEvents,
-    RankAsk, SearchParams, SimilarParams,
+    NewItem, RankAsk, SearchParams, SimilarParams,
 };
 use crate::docs;
 use crate::engine::Service;
@@ -46,8 +46,8 @@ pub(crate) fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(recommend))
         .routes(routes!(recommend_batch))
         .routes(routes!(rank))
-        .routes(routes!(find_items))
-        .routes(routes!(one_item))
+        .routes(routes!(find_items, add_item))
+        .routes(routes!(one_item, remove_item))
         .routes(routes!(similar))
         .routes(routes!(keep_events))
         .routes(routes!(erase_user))
@@ -176,9 +176,42 @@ async fn one_item(State(service): Of, Id(id): Id) -> Result<Json<Item>, Problem>
     service.item(&id).map(Json)
 }
 
+/// Add an item
+///
+/// It is on disk before the answer comes, and can be found and recommended from then on, without training: each
+/// approach scores it as the mean of the items most like it by features and year. A run that knows the item makes it an
+/// ordinary one.
+#[utoipa::path(
+    post, path = "/v1/items", tag = "items", request_body = NewItem,
+    responses((status = 201, body = Item), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem),
+        (status = 507, body = Problem)),
+    security(("key" = []))
+)]
+async fn add_item(State(service): Of, Body(item): Body<NewItem>) -> Result<(StatusCode, Json<Item>), Problem> {
+    service.add_item(item).await.map(|item| (StatusCode::CREATED, Json(item)))
+}
+
+/// Remove an item that was added
+///
+/// Events on it stay. Items of the run are not removed.
+#[utoipa::path(
+    delete, path = "/v1/items/{id}", tag = "items",
+    params(("id" = String, Path, description = "The item's id, as it was added")),
+    responses((status = 200, body = Item), (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem),
+        (status = 507, body = Problem)),
+    security(("key" = []))
+)]
+async fn remove_item(State(service): Of, Id(id): Id) -> Result<Json<Item>, Problem> {
+    service.remove_item(&id).await.map(Json)
+}
+
 /// Items like this one
 ///
-/// What is recommended to a visitor who met it alone and liked it.
+/// What is recommended to a visitor who met it alone and liked it. Of an item that was added since the training, those
+/// with the most features in common, whichever approach is named: no model knows it.
 #[utoipa::path(
     get, path = "/v1/items/{id}/similar", tag = "items",
     params(("id" = String, Path, description = "The item's id, as the data write it"), SimilarParams),
@@ -188,9 +221,9 @@ async fn one_item(State(service): Of, Id(id): Id) -> Result<Json<Item>, Problem>
 async fn similar(
     State(service): Of,
     Id(id): Id,
-    Params(SimilarParams { k, offset, approach }): Params<SimilarParams>,
+    Params(params): Params<SimilarParams>,
 ) -> Result<Json<Answer>, Problem> {
-    compute(&service, move |service| service.similar(&id, k, offset, approach)).await.map(Json)
+    compute(&service, move |service| service.similar(&id, params)).await.map(Json)
 }
 
 /// Keep events

@@ -2,31 +2,32 @@
 //!
 //! Does not know who searches.
 //!
-//! **Invariant**: the order is that of the match, then of how many people met the item, then of the catalogue: equal
-//! words have equal answers.
+//! **Invariant**: the order is that of the match, then of how many people met the item, then that in which the titles
+//! came: equal words have equal answers.
 
 use std::collections::BTreeMap;
 
-use reco_core::ItemIdx;
 use strsim::normalized_damerau_levenshtein;
 
 /// How alike a mistyped word must be to what was meant.
 const ALIKE: f64 = 0.7;
 
 /// The words of all titles.
+#[derive(Default)]
 pub(crate) struct Search {
-    /// The items that have each word, in catalogue order, one entry per item.
-    words: BTreeMap<String, Vec<ItemIdx>>,
+    /// The places of the titles that have each word, ascending.
+    words: BTreeMap<String, Vec<usize>>,
     /// How many words each title has.
     lengths: Vec<usize>,
     n_people: Vec<usize>,
 }
 
 impl Search {
-    /// Over `titles`, one per item in catalogue order.
-    pub(crate) fn new<'a>(titles: impl Iterator<Item = (ItemIdx, &'a str)>, n_people: &[usize]) -> Self {
-        let mut search = Self { words: BTreeMap::new(), lengths: Vec::new(), n_people: n_people.to_vec() };
-        for (item, title) in titles {
+    /// Over `titles`, each with the number of people who met the item.
+    pub(crate) fn new<'a>(titles: impl Iterator<Item = (&'a str, usize)>) -> Self {
+        let mut search = Self::default();
+        for (item, (title, n_people)) in titles.enumerate() {
+            search.n_people.push(n_people);
             let words = words(title);
             search.lengths.push(words.len());
             for word in words {
@@ -39,10 +40,10 @@ impl Search {
         search
     }
 
-    /// The `n` items after the first `skip` whose titles fit `query` best.
-    pub(crate) fn find(&self, query: &str, skip: usize, n: usize) -> Vec<ItemIdx> {
+    /// The places of the titles that fit `query`, the best first, and how well each fits.
+    pub(crate) fn find(&self, query: &str) -> Vec<(usize, f64)> {
         let query = words(query);
-        let mut found: BTreeMap<ItemIdx, Vec<f64>> = BTreeMap::new();
+        let mut found: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
         for (place, asked) in query.iter().enumerate() {
             for (word, items) in &self.words {
                 let fit = fit(asked, word, place + 1 == query.len());
@@ -56,17 +57,17 @@ impl Search {
         }
         // Every word that was asked for has to be there.
         let full = found.into_iter().filter(|(_, fits)| fits.iter().all(|&fit| fit > 0.0));
-        let mut ranked: Vec<(ItemIdx, f64)> = full
+        let mut ranked: Vec<(usize, f64)> = full
             .map(|(item, fits)| {
-                let of_title = query.len() as f64 / self.lengths[item.index()].max(query.len()) as f64;
+                let of_title = query.len() as f64 / self.lengths[item].max(query.len()) as f64;
                 (item, fits.iter().sum::<f64>() / fits.len() as f64 + of_title / 4.0)
             })
             .collect();
         ranked.sort_by(|(one, fit), (other, other_fit)| {
-            let people = |item: &ItemIdx| self.n_people[item.index()];
+            let people = |item: &usize| self.n_people[*item];
             other_fit.total_cmp(fit).then(people(other).cmp(&people(one))).then(one.cmp(other))
         });
-        ranked.into_iter().skip(skip).take(n).map(|(item, _)| item).collect()
+        ranked
     }
 }
 
@@ -95,16 +96,13 @@ fn fit(asked: &str, word: &str, is_last: bool) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use reco_core::Items;
-
     use super::*;
 
     fn found(query: &str) -> Vec<usize> {
         let titles =
             ["Star Wars (1977)", "Star Trek: First Contact (1996)", "Stargate (1994)", "Amélie (2001)", "Star"];
-        let items = Items::new((0..titles.len() as i64).map(Into::into).collect()).unwrap();
-        let search = Search::new(items.indices().zip(titles), &[500, 300, 100, 50, 1]);
-        search.find(query, 0, 10).into_iter().map(ItemIdx::index).collect()
+        let search = Search::new(titles.into_iter().zip([500, 300, 100, 50, 1]));
+        search.find(query).into_iter().map(|(place, _)| place).collect()
     }
 
     #[test]
@@ -117,13 +115,5 @@ mod tests {
         assert_eq!(found("stargaet"), [2]);
         assert_eq!(found("wars trek"), [] as [usize; 0], "every word has to be there");
         assert_eq!(found(" ?! "), [] as [usize; 0]);
-    }
-
-    #[test]
-    fn pages_follow_each_other() {
-        let items = Items::new((0..5).map(Into::into).collect()).unwrap();
-        let search = Search::new(items.indices().map(|item| (item, "a film")), &[1; 5]);
-        let page = |skip| search.find("film", skip, 2).into_iter().map(ItemIdx::index).collect::<Vec<_>>();
-        assert_eq!([page(0), page(2), page(4), page(6)], [vec![0, 1], vec![2, 3], vec![4], vec![]]);
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps events on disk: one writer that commits whatever waits at once, and an index by user.
+//! Keeps events and added items on disk: one writer that commits whatever waits at once, and an index by user.
 //!
 //! Does not know models: users and items are the texts that were sent.
 //!
@@ -28,6 +28,9 @@ const KEYS: TableDefinition<'_, &str, u64> = TableDefinition::new("keys");
 /// Digests of the ids of users who were erased: models that were trained before still know them.
 const ERASED: TableDefinition<'_, &[u8], ()> = TableDefinition::new("erased");
 
+/// Items that were added since the training, by id, as JSON.
+const ITEMS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("items");
+
 /// How many requests may wait for the writer.
 const WAITING: usize = 1024;
 
@@ -56,6 +59,23 @@ pub(crate) struct Event {
     pub(crate) key: Option<String>,
 }
 
+/// An item that was added since the training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AddedItem {
+    /// Its id, as ratings files would write it.
+    pub(crate) item_id: String,
+    /// Its title.
+    pub(crate) title: String,
+    /// Its year, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) year: Option<i32>,
+    /// Its features, by their names in the data.
+    #[serde(default)]
+    pub(crate) features: Vec<String>,
+    /// When it was added, in seconds since 1970.
+    pub(crate) timestamp: i64,
+}
+
 /// What an answer shows and an A/B test counts; no sign of a user's taste.
 pub(crate) const EXPOSURE: &str = "exposure";
 
@@ -75,14 +95,24 @@ type Done = oneshot::Sender<Result<usize, StoreError>>;
 
 /// What the writer is to do, and who waits for it.
 enum Job {
-    Append { events: Vec<Event>, done: Done },
+    Write { change: Change, done: Done },
     Erase { user: String, done: Done },
+}
+
+/// What shares a commit with whatever else waits.
+enum Change {
+    Keep(Vec<Event>),
+    /// Unless there is one of its id.
+    Add(AddedItem),
+    /// If there is one of this id.
+    Remove(String),
 }
 
 /// What of the file is kept in memory.
 #[derive(Default)]
 struct Known {
     by_user: BTreeMap<String, Vec<Event>>,
+    items: BTreeMap<String, Arc<AddedItem>>,
     erased: BTreeSet<[u8; 32]>,
 }
 
@@ -114,7 +144,29 @@ impl Store {
     /// # Errors
     /// What the disk says; too many that wait.
     pub(crate) async fn append(&self, events: Vec<Event>) -> Result<usize, StoreError> {
-        self.ask(|done| Job::Append { events, done }).await
+        self.ask(|done| Job::Write { change: Change::Keep(events), done }).await
+    }
+
+    /// Keeps `item`; whether there was none of its id.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub(crate) async fn add(&self, item: AddedItem) -> Result<bool, StoreError> {
+        Ok(self.ask(|done| Job::Write { change: Change::Add(item), done }).await? > 0)
+    }
+
+    /// Removes the added item called `id`; whether there was one.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub(crate) async fn remove(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.ask(|done| Job::Write { change: Change::Remove(id.to_owned()), done }).await? > 0)
+    }
+
+    /// All added items, in the order of their ids.
+    pub(crate) fn items(&self) -> Vec<Arc<AddedItem>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.items.values().cloned().collect()
     }
 
     /// Removes the events of `user` from the file, which is written anew, and keeps a digest of the id, so that models
@@ -174,6 +226,7 @@ fn open(path: &Path) -> Result<Database, String> {
         write.open_table(EVENTS)?;
         write.open_table(KEYS)?;
         write.open_table(ERASED)?;
+        write.open_table(ITEMS)?;
         write.commit()?;
         Ok(database)
     };
@@ -191,6 +244,13 @@ fn read(database: &Database) -> Result<Known, String> {
             .map_err(|error| format!("event `{}` is not one of ours: {error}", number.value()))?;
         known.remember(event);
     }
+    let items = read.open_table(ITEMS).map_err(|error| said(error.into()))?;
+    for entry in items.iter().map_err(|error| said(error.into()))? {
+        let (id, bytes) = entry.map_err(|error| said(error.into()))?;
+        let item: AddedItem = serde_json::from_slice(bytes.value())
+            .map_err(|error| format!("item `{}` is not one of ours: {error}", id.value()))?;
+        known.items.insert(item.item_id.clone(), Arc::new(item));
+    }
     let erased = read.open_table(ERASED).map_err(|error| said(error.into()))?;
     for entry in erased.iter().map_err(|error| said(error.into()))? {
         let (digest, _) = entry.map_err(|error| said(error.into()))?;
@@ -203,6 +263,19 @@ impl Known {
     fn remember(&mut self, event: Event) {
         if event.kind != EXPOSURE {
             self.by_user.entry(event.user_id.clone()).or_default().push(event);
+        }
+    }
+
+    /// Takes in what was written of `change`: that which is `fresh`.
+    fn take_in(&mut self, change: Change, fresh: &[bool]) {
+        match change {
+            Change::Keep(events) => {
+                let new = events.into_iter().zip(fresh).filter(|(_, fresh)| **fresh);
+                new.for_each(|(event, _)| self.remember(event));
+            }
+            Change::Add(item) if fresh[0] => drop(self.items.insert(item.item_id.clone(), Arc::new(item))),
+            Change::Add(_) => {}
+            Change::Remove(id) => drop(self.items.remove(&id)),
         }
     }
 }
@@ -219,34 +292,31 @@ impl Writer {
     fn run(mut self, waiting: &Receiver<Job>) {
         while let Ok(first) = waiting.recv() {
             // All that came meanwhile shares one commit, which is what costs.
-            let mut appended = Vec::new();
+            let mut changes = Vec::new();
             for job in std::iter::once(first).chain(waiting.try_iter().take(WAITING)) {
                 match job {
-                    Job::Append { events, done } => appended.push((events, done)),
+                    Job::Write { change, done } => changes.push((change, done)),
                     Job::Erase { user, done } => {
-                        self.append(std::mem::take(&mut appended));
+                        self.write(std::mem::take(&mut changes));
                         // Whoever asked may be gone.
                         let _ = done.send(self.erase(&user));
                     }
                 }
             }
-            self.append(appended);
+            self.write(changes);
         }
     }
 
-    fn append(&mut self, jobs: Vec<(Vec<Event>, Done)>) {
+    fn write(&mut self, jobs: Vec<(Change, Done)>) {
         if jobs.is_empty() {
             return;
         }
-        let written = self.with(|database| write(database, jobs.iter().map(|(events, _)| events.as_slice())));
+        let written = self.with(|database| write(database, jobs.iter().map(|(change, _)| change)));
         match written {
             Ok(written) => {
-                for ((events, done), fresh) in jobs.into_iter().zip(written) {
+                for ((change, done), fresh) in jobs.into_iter().zip(written) {
                     let n = fresh.iter().filter(|&&fresh| fresh).count();
-                    let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-                    let new = events.into_iter().zip(fresh).filter(|(_, fresh)| *fresh);
-                    new.for_each(|(event, _)| known.remember(event));
-                    drop(known);
+                    self.known.write().unwrap_or_else(PoisonError::into_inner).take_in(change, &fresh);
                     let _ = done.send(Ok(n));
                 }
             }
@@ -285,15 +355,31 @@ impl Writer {
     }
 }
 
-/// Writes the events of all jobs in one transaction; for each job, which of its events were new.
-fn write<'a>(database: &Database, jobs: impl Iterator<Item = &'a [Event]>) -> Result<Vec<Vec<bool>>, redb::Error> {
+/// Writes all changes in one transaction; for each, which of its events were new, or whether it changed anything.
+fn write<'a>(database: &Database, changes: impl Iterator<Item = &'a Change>) -> Result<Vec<Vec<bool>>, redb::Error> {
     let write = database.begin_write()?;
     let mut written = Vec::new();
     {
         let mut table = write.open_table(EVENTS)?;
         let mut keys = write.open_table(KEYS)?;
+        let mut items = write.open_table(ITEMS)?;
         let mut number = table.last()?.map_or(0, |(number, _)| number.value());
-        for events in jobs {
+        for change in changes {
+            let events = match change {
+                Change::Keep(events) => events,
+                Change::Add(item) => {
+                    let is_new = items.get(item.item_id.as_str())?.is_none();
+                    if is_new {
+                        items.insert(item.item_id.as_str(), bytes(item).as_slice())?;
+                    }
+                    written.push(vec![is_new]);
+                    continue;
+                }
+                Change::Remove(id) => {
+                    written.push(vec![items.remove(id.as_str())?.is_some()]);
+                    continue;
+                }
+            };
             let mut fresh = Vec::with_capacity(events.len());
             for event in events {
                 let known = match &event.key {
@@ -316,8 +402,8 @@ fn write<'a>(database: &Database, jobs: impl Iterator<Item = &'a [Event]>) -> Re
     Ok(written)
 }
 
-fn bytes(event: &Event) -> Vec<u8> {
-    serde_json::to_vec(event).expect("an event is texts and finite numbers")
+fn bytes(what: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(what).expect("events and items are texts and finite numbers")
 }
 
 /// Copies all but what is of `user`, and adds the digest of the id; returns how many events were left out.
@@ -343,6 +429,11 @@ fn copy_without(from: &Database, to: &Database, user: &str) -> Result<usize, red
         }
         for entry in read.open_table(ERASED)?.iter()? {
             erased.insert(entry?.0.value(), ())?;
+        }
+        let mut items = write.open_table(ITEMS)?;
+        for entry in read.open_table(ITEMS)?.iter()? {
+            let (id, bytes) = entry?;
+            items.insert(id.value(), bytes.value())?;
         }
         erased.insert(digest(user).as_slice(), ())?;
     }
@@ -405,6 +496,29 @@ mod tests {
         let store = Store::open(&path).unwrap();
         assert!(store.is_erased("ann-of-a-rare-name"));
         assert_eq!((store.of_user("ann-of-a-rare-name").len(), store.of_user("bob").len()), (0, 1));
+    }
+
+    #[test]
+    fn added_items_outlive_a_user_who_is_erased() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.redb");
+        let store = Store::open(&path).unwrap();
+        let item = |id: &str| AddedItem {
+            item_id: id.to_owned(),
+            title: "Heat (1995)".to_owned(),
+            year: Some(1995),
+            features: vec!["Crime".to_owned()],
+            timestamp: 7,
+        };
+        assert_eq!(wait(store.add(item("b"))), Ok(true));
+        assert_eq!(wait(store.add(item("b"))), Ok(false), "one of each id");
+        assert_eq!((wait(store.add(item("a"))), wait(store.remove("c"))), (Ok(true), Ok(false)));
+        assert_eq!(wait(store.append(vec![event("ann", "a", None)])), Ok(1));
+        assert_eq!(wait(store.erase("ann")), Ok(1));
+        assert_eq!(wait(store.remove("b")), Ok(true));
+        drop(store);
+        let items = Store::open(&path).unwrap().items();
+        assert_eq!(items, [Arc::new(item("a"))]);
     }
 
     #[test]

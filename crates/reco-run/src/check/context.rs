@@ -6,10 +6,7 @@
 //! **Invariant**: a context whose numbers lie in [0, 1], such as yes and no, is never suspected: its average is a
 //! share.
 
-use reco_core::Requirement;
 use reco_features::context_vector;
-
-use crate::experiment::Configured;
 
 use super::{CheckEntry, Finding, Severity, Subject, Unknown, Verdict};
 
@@ -40,12 +37,7 @@ fn look(subject: &Subject<'_>) -> Verdict {
 
 /// What is found of contexts.
 fn of_moments(subject: &Subject<'_>) -> Verdict {
-    // Only networks read contexts, and they know only the users they were trained on; an approach may have one among
-    // its parts.
-    let reads = |one: &Configured| {
-        !one.approach.parts().is_empty() || one.approach.requires().contains(&Requirement::KnownUsers)
-    };
-    if !subject.experiment.approaches.iter().any(reads) {
+    if !subject.experiment.approaches.iter().any(|one| one.approach.uses_context()) {
         return Ok(Vec::new());
     }
     let dataset = subject.dataset()?;

@@ -177,6 +177,14 @@ fn whose_lists_follow_ratings_is_what_the_registry_says() {
         let answers_visitors = !approach.requires().contains(&Requirement::KnownUsers);
         assert_eq!(answers_visitors && approach.follows_ratings(), follows(&*approach), "{kind} {options}");
     }
+    let uses = |kind: &str, options| {
+        let entry = approaches().find(|entry| entry.name == kind).unwrap();
+        (entry.configure)(&options).unwrap().uses_context()
+    };
+    let by_default = approaches().filter(|entry| uses(entry.name, (entry.defaults)())).map(|entry| entry.name);
+    assert_eq!(by_default.collect::<Vec<_>>(), ["hybrid"]);
+    assert!(uses("hybrid", json!({ "loss": "softmax" })) && uses("blend", json!({ "parts": ["ease", "hybrid"] })));
+    assert!(!uses("hybrid", json!({ "loss": "softmax", "without": ["contexts"] })));
     for kind in SIMPLE {
         assert!(approaches().any(|entry| entry.name == *kind), "`{kind}` is not in the registry");
     }

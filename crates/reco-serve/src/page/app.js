@@ -88,6 +88,13 @@ function question(approach) {
   return { ...who, context, filter, diversity, scenario, k, approach: approach || undefined, explain: true };
 }
 
+/** What is served under this name. */
+const servedAs = (name) => served.approaches.find((one) => one.name === name);
+/** Whether it answers whoever is asked for now. */
+const answers = ({ answers_visitors }) => answers_visitors || Boolean(asked.user);
+/** Whether a list that is shown looks at the moment. */
+const looksAtMoment = () => columns.some(({ answer }) => answer && servedAs(answer.approach)?.uses_context);
+
 const isYesNo = (name) => String(served.contexts[name]) === "0,1";
 
 /** The question in a sentence. */
@@ -107,7 +114,8 @@ function showQuestion() {
     if (parts.length === 2) parts.push(", of whom nothing is known yet");
   }
   const value = (name, number) => (isYesNo(name) ? ["no", "yes"][number] : number);
-  add("; ", Object.entries(context).map(([name, number]) => `${plain(name)}: ${value(name, number)}`).join(", "));
+  const moment = looksAtMoment() ? Object.entries(context) : [];
+  add("; ", moment.map(([name, number]) => `${plain(name)}: ${value(name, number)}`).join(", "));
   add("; only ", listed(only.map(plain)));
   add("; no ", listed(without.map(plain)));
   add("; of the years ", (from || to) && `${from || "…"} to ${to || "…"}`);
@@ -129,12 +137,14 @@ function change(key) {
 }
 
 /** How stars are chosen, in `n` steps; null where the data have none. Only short scales are drawn as stars. */
-function scaleOf(stars) {
+function scaleOf({ stars, star_step }) {
   if (!stars) return null;
   const [min, max] = stars;
-  const step = Number.isInteger(min) ? 1 : 0.5;
+  const step = star_step || (max - min) / 100;
   const n = Math.round((max - min) / step) + 1;
-  return { min, max, step, n, isDrawn: min === step && max < 8 };
+  // A star is one or more whole steps, and the first step ends at the least rating.
+  const isDrawn = max < 8 && Number.isInteger(max) && n <= 20 && Math.abs(min - step) < 1e-6;
+  return { min, max, step, n, isDrawn };
 }
 
 const syncAll = () => document.querySelectorAll(".rater").forEach((control) => control.sync());
@@ -284,11 +294,11 @@ function choice(kind, text, entries) {
   return el("fieldset", null, el("legend", text), el(`div.${kind}`, null, ...boxes));
 }
 
-const features = (text, list, then) => {
-  if (!served.features.length) return null;
+const features = (text, names, list, then) => {
+  if (!names.length) return null;
   const toggle = (name, on) => then(on ? list.push(name) : list.splice(list.indexOf(name), 1));
   const entry = (name) => [plain(name), list.includes(name), ({ target }) => toggle(name, target.checked)];
-  return choice("checkbox", text, served.features.map(entry));
+  return choice("checkbox", text, names.map(entry));
 };
 
 function fill(id, fields) {
@@ -302,14 +312,16 @@ function showAbout() {
     const value = said.attributes[name];
     return values.length ? menu(name, "not stated", values, set, value) : number(name, "not stated", set, value);
   });
-  fill("about", [...fields, features("You like", said.likes, () => change("likes"))]);
+  fill("about", [...fields, features("You like", served.features, said.likes, () => change("likes"))]);
 }
 
 function showFilter() {
   const { scenarios } = served;
+  // Years have fields of their own.
+  const names = served.features.filter((name) => !served.year_features.includes(name));
   const scenario = () => menu("scenario", "none", scenarios, setter(asked, "scenario", () => change("scenario")));
-  const some = features("At least one of", asked.only, () => change("only"));
-  const none = features("None of", asked.without, () => change("without"));
+  const some = features("At least one of", names, asked.only, () => change("only"));
+  const none = features("None of", names, asked.without, () => change("without"));
   fill("filter", [scenarios.length && scenario(), some, none]);
 }
 
@@ -343,7 +355,7 @@ function showMoment() {
     }
   }
   for (const [name, values] of Object.entries(texts)) fields.push(menu(name, "any", values, set(name)));
-  byId("moment").prepend(...fields);
+  byId("contexts").append(...fields);
   byId("moment").lastElementChild.hidden = byId("user").hidden = false;
   byId("variety").oninput = ({ target }) => {
     asked.diversity = target.valueAsNumber;
@@ -352,6 +364,22 @@ function showMoment() {
     target.setAttribute("aria-valuetext", words);
     change("variety");
   };
+}
+
+/** Shows the fields of the moment where a list looks at it; else says which approach would. */
+function showLooked() {
+  const one = served.approaches.find((one) => one.uses_context && answers(one));
+  const isLooked = looksAtMoment();
+  byId("contexts").hidden = !isLooked;
+  byId("unlooked").hidden = isLooked || !one;
+  if (!one || byId("unlooked").textContent.includes(one.name)) return;
+  const show = () => {
+    columns[1].select.value = one.name;
+    columns[1].choose();
+    byId("lists").focus({ preventScroll: true });
+  };
+  const names = listed([...new Set(Object.keys(served.contexts).map((name) => plain(name.split("=")[0])))]);
+  byId("unlooked").replaceChildren(`Neither list looks at ${names}. `, button(".quiet", `Show ${one.name}, which does`, show));
 }
 
 class Column {
@@ -368,13 +396,23 @@ class Column {
   }
 
   offer(approach) {
-    for (const { name, validation, is_default } of served.approaches) {
+    for (const one of served.approaches) {
+      const { name, validation, is_default, answers_visitors } = one;
       const measured = validation ? ` · ${validation.toFixed(4)} on validation` : "";
-      const isChosen = name === approach;
-      const text = `${name}${measured}${is_default ? " · default for users" : ""}`;
+      const isChosen = name === approach && answers(one);
+      const limited = answers_visitors ? "" : " · users only";
+      const text = `${name}${measured}${is_default ? " · default for users" : ""}${limited}`;
       this.select.add(new Option(text, name, isChosen, isChosen));
     }
+    this.allow();
     this.choose();
+  }
+
+  /** Lets those be chosen that answer whoever is asked for. */
+  allow() {
+    for (const option of this.select.options) option.disabled = option.value && !answers(servedAs(option.value));
+    if (this.select.selectedOptions[0].disabled) this.select.value = "";
+    this.approach = this.select.value;
   }
 
   choose() {
@@ -408,7 +446,11 @@ class Column {
     this.answer = answer;
     this.now = { approach, ids: items.map(({ item_id }) => String(item_id)) };
     const reason = why || (arm ? `arm ${arm} of the A/B test` : "as chosen");
-    this.why.replaceChildren(el("strong", approach), `, ${reason}. `, choice ? `In it, ${choice}.` : "");
+    const [n, follows] = [Object.keys(said.ratings).length, servedAs(approach)?.follows_ratings];
+    const deaf = n && !follows ? "It does not look at what you rated." : "";
+    const waiting = !n && follows ? "Rate something, and it follows." : "";
+    const more = [choice && `In it, ${choice}. `, !asked.user && (deaf || waiting)].filter(Boolean);
+    this.why.replaceChildren(el("strong", approach), `, ${reason}. `, ...more);
     this.trouble.replaceChildren(...notes.map((note) => el("p.note", note)));
 
     const { list, rows: old } = this;
@@ -451,7 +493,8 @@ class Row {
     };
     this.title = button(".title", "", open, { ariaExpanded: false, "aria-controls": this.inner.id });
     this.title.append(...named(item));
-    const kinds = [...(item.genres || []), ...(item.features || [])].slice(0, 6).map(plain).join(" · ");
+    const others = (item.features || []).filter((name) => !served.year_features.includes(name));
+    const kinds = [...(item.genres || []), ...others].slice(0, 6).map(plain).join(" · ");
     const place = el("div.place", null, this.rank, this.moved);
     const parts = [this.title, !asked.user && rater(item, true), el("p.kinds", null, this.shared, kinds), this.because];
     this.node = el("li", { "data-id": item.item_id }, place, ...parts, this.inner);
@@ -459,6 +502,7 @@ class Row {
 
   show(item, at, before, scoreKind) {
     Object.assign(this, { item, scoreKind });
+    this.node.dataset.score = item.score;
     this.rank.textContent = at + 1;
     this.because.textContent = item.because || "";
     const was = before ? before.indexOf(String(item.item_id)) : at;
@@ -510,6 +554,8 @@ function showBoth() {
   byId("peek").hidden = !first;
   byId("peek").lastElementChild.textContent = first?.title;
   byId("longer").hidden = !columns.some(({ answer }) => answer?.next_offset);
+  showLooked();
+  showQuestion();
   const isBusy = frame.querySelector('[aria-busy="true"]');
   if (first && !isBusy) tell(`The lists are new. First is ${first.title}. ${common}`);
   drawThreads();
@@ -540,12 +586,11 @@ function light({ type, target }) {
   for (const { classList, dataset } of frame.querySelectorAll("[data-id]")) classList.toggle("lit", dataset.id === id);
 }
 
-/** What stands beside the default choice at first: the best ranked of the others that answers a visitor. */
-async function beside() {
+/** What stands beside the default choice at first: the best ranked of those that follow what a visitor rates. */
+function beside() {
   const rank = ({ is_default, validation = 0 }) => (is_default ? -1 : validation);
-  for (const { name } of [...served.approaches].sort((one, other) => rank(other) - rank(one))) {
-    if (await recommend({ k: 1, approach: name }, {}).catch(() => null)) return name;
-  }
+  const able = served.approaches.filter(({ follows_ratings }) => follows_ratings);
+  return able.sort((one, other) => rank(other) - rank(one))[0]?.name;
 }
 
 async function begin() {
@@ -556,8 +601,8 @@ async function begin() {
     columns[0].trouble.replaceChildren(problem(error, begin));
     return tell(error.message);
   }
-  const { dataset, n_items, n_users, stars } = served;
-  scale = scaleOf(stars);
+  const { dataset, n_items, n_users } = served;
+  scale = scaleOf(served);
   byId("served").textContent = `${dataset}: ${many(n_items, "item")}, ${many(n_users, "user")}`;
   const [one, other] = load();
   columns[0].offer(one);
@@ -569,7 +614,7 @@ async function begin() {
   find(0);
   byId("query").oninput = later(140, () => find(0));
   byId("others").onclick = () => find(nextOffset);
-  columns[1].offer(other ?? (await beside()));
+  columns[1].offer(other ?? beside());
 }
 
 const columns = [new Column("First list"), new Column("Second list")];
@@ -585,11 +630,15 @@ document.onsubmit = (event) => {
   event.preventDefault();
   if (event.target.id === "find") return;
   asked.user = byId("user-id").value.trim();
-  columns.forEach(({ rows }) => rows.clear());
+  for (const column of columns) {
+    column.allow();
+    column.rows.clear();
+  }
   change();
 };
 for (const type of ["pointerover", "pointerleave", "focusin"]) frame.addEventListener(type, light);
 const resized = new ResizeObserver(drawThreads);
 [frame, ...columns.map(({ list }) => list)].forEach((node) => resized.observe(node));
-new IntersectionObserver(([entry]) => byId("peek").classList.toggle("gone", entry.isIntersecting)).observe(frame);
+const isAway = (entries) => byId("peek").classList.toggle("gone", entries.at(-1).isIntersecting);
+new IntersectionObserver(isAway).observe(frame);
 begin();
