@@ -64,6 +64,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     if arguments.presets.is_empty() {
         let about = "The contest: every approach under every preset";
         super::record(workspace, "contest", about, (&machine, "dev"), &page(&tables))?;
+        super::readme::write(workspace.root())?;
     } else {
         println!("{}", tables.iter().map(|table| table.section.as_str()).collect::<Vec<_>>().join("\n"));
     }

@@ -1,4 +1,4 @@
-//! Makes README's table of speeds from docs/results.md: `cargo xtask bench readme`.
+//! Makes README's tables of speeds and of the contest from docs/results.md: `cargo xtask bench readme`.
 //!
 //! Does not know how anything was measured: it copies cells, and divides what it copied.
 //!
@@ -18,8 +18,9 @@ const README: &str = "README.md";
 /// What a section that measured a peer contains.
 const PYTHON: &str = "(Python ";
 
-/// The markers' name.
-const NAME: &str = "speed";
+/// The names of the markers in README.
+const SPEED: &str = "speed";
+const CONTEST: &str = "contest";
 
 /// A comparison: `who` are rows of a section of results.md, ours first.
 struct Work {
@@ -131,27 +132,38 @@ fn works() -> Vec<Work> {
     works
 }
 
-/// Writes the table into README.
+/// Writes the tables into README.
 pub(crate) fn write(root: &Path) -> Result<()> {
-    let (readme, made) = both(root)?;
-    fs::write(root.join(README), page::with_section(&readme, NAME, &made))
-        .with_context(|| format!("cannot write `{README}`"))
+    let (_, made) = both(root)?;
+    fs::write(root.join(README), made).with_context(|| format!("cannot write `{README}`"))
 }
 
 /// The finding of `cargo xtask tidy` where README is out of date.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     let (readme, made) = both(root)?;
-    let is_same = page::with_section(&readme, NAME, &made) == readme;
-    Ok(if is_same { vec![] } else { vec![format!("`{README}` and `{PAGE}` differ\nhint: `cargo xtask bench readme`")] })
+    let finding = format!("`{README}` and `{PAGE}` differ\nhint: `cargo xtask bench readme`");
+    Ok(if made == readme { vec![] } else { vec![finding] })
 }
 
+/// README as it is, and as it should be.
 fn both(root: &Path) -> Result<(String, String)> {
     let read = |name: &str| fs::read_to_string(root.join(name)).with_context(|| format!("cannot read `{name}`"));
-    let readme = read(README)?;
-    if !readme.contains(&format!("<!-- begin {NAME} -->")) {
-        bail!("`{README}` has no `<!-- begin {NAME} -->`");
+    let (readme, results) = (read(README)?, read(PAGE)?);
+    for name in [SPEED, CONTEST] {
+        if !readme.contains(&format!("<!-- begin {name} -->")) {
+            bail!("`{README}` has no `<!-- begin {name} -->`");
+        }
     }
-    Ok((readme, tables(&read(PAGE)?)?))
+    let made = page::with_section(&readme, SPEED, &tables(&results)?);
+    let leaders = section(&results, CONTEST)?.map(leaders).unwrap_or_default();
+    Ok((readme, page::with_section(&made, CONTEST, &leaders)))
+}
+
+/// The first table of a section: of the contest's, who leads each preset.
+fn leaders(section: &str) -> String {
+    let is_row = |line: &&str| line.starts_with('|');
+    let rows = section.lines().skip_while(|line| !is_row(line)).take_while(is_row);
+    rows.collect::<Vec<_>>().join("\n")
 }
 
 /// A table for each machine and profile, in the order of the works.
