@@ -195,6 +195,6 @@ fn the_arms_of_an_ab_test_are_compared() {
     let table = reco(["compare", "--exposures", folder]).ok().stdout;
     assert!(table.starts_with("arm  users") && table.contains("b against a, followed: +"), "{table}");
     assert!(table.contains("not chance, p 0.0"), "{table}");
-    reco(["compare", "--exposures", "data/fixture"]).fails(1, &["events.parquet"]);
+    reco(["compare", "--exposures", "data/fixture"]).fails(1, &["`data/fixture` has no exposure", "hint: `[ab]`"]);
     reco(["compare", "--exposures", folder, "x"]).fails(2, &["cannot be used with"]);
 }

@@ -1,8 +1,8 @@
 //! Writes the folder of events that a service leaves for the next training, and reads it.
 //!
-//! `events.parquet` has what users did, `exposures.parquet` which arm of an A/B test they saw, `erased.parquet` digests of
-//! the ids of users who are to be in no table; `items.parquet`, where it lies beside them, has items that were added.
-//! Does not know where a service keeps its events, nor how ratings are read.
+//! `events.parquet` has what users did, `exposures.parquet` which arm of an A/B test they saw, `erased.parquet` digests
+//! of the ids of users who are to be in no table, `items.parquet` items that were added. Does not know where a service
+//! keeps its events, nor how ratings are read.
 //!
 //! **Invariant**: each file is there whole or as it was before, that of erased users first; the same events give the
 //! same bytes.

@@ -5,7 +5,8 @@
 //! **Invariant**: memory is bounded by the number of users and items, never by the number of ratings; every value is
 //! checked once, here, whatever source it comes from; nothing is written outside of the given folder.
 //!
-//! Delimited text is read once, on all cores (`blocks`). Everything else, and all to which events are added, is read row by row, and twice (`rows`): the
+//! Delimited text is read once, on all cores (`blocks`). Everything else, and all to which events are added, is read
+//! row by row, and twice (`rows`): the
 //! first pass checks each row, numbers users and items, and finds duplicates; the second writes what is left.
 
 mod blocks;

@@ -218,8 +218,8 @@ async fn keep_events(
 /// Export events for the next training
 ///
 /// All of them are written as Parquet into the folder beside their file that is called like it, with the ending
-/// `.export`; they also stay in the file. `reco retrain` reads it, as `data.events` of any experiment does. New events wait
-/// meanwhile.
+/// `.export`; they also stay in the file. `reco retrain` reads it, as `data.events` of any experiment does. New events
+/// wait meanwhile.
 #[utoipa::path(
     post, path = "/v1/events:export", tag = "events",
     responses((status = 200, body = Exported), (status = 401, body = Problem), (status = 404, body = Problem),

@@ -311,9 +311,9 @@ impl Writer {
         let n_erased = self.with(|from| copy_without(from, &to, user))?;
         let folder = export_folder(&self.path);
         if folder.exists() {
-            let failed = |error: String| StoreError::Failed(error);
-            let (left, erased) = rows(&to).map_err(|error| failed(error.to_string()))?;
-            write_events(&folder, left, &[], &erased).map_err(|error| failed(error.to_string()))?;
+            let failed = |error: &dyn std::fmt::Display| StoreError::Failed(error.to_string());
+            let (left, erased) = rows(&to).map_err(|error| failed(&error))?;
+            write_events(&folder, left, &[], &erased).map_err(|error| failed(&error))?;
         }
         drop(to);
         self.database = None;

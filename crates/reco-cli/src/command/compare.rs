@@ -1,5 +1,5 @@
-//! Runs `reco compare`: compares runs or approaches user by user, or the arms of an A/B test, and says which differences
-//! could be luck.
+//! Runs `reco compare`: compares runs or approaches user by user, or the arms of an A/B test, and says which
+//! differences could be luck.
 //!
 //! Does not know statistics: reco-run leaves those to reco-eval.
 //!

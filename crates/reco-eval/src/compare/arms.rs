@@ -1,12 +1,12 @@
 //! Compares the arms of an A/B test: what users did after they had seen an answer.
 //!
-//! Users are the units, since they were drawn into the arms by chance, each with all they did. Two measures: the share of
-//! exposed users who did anything, with Wilson's interval (1927) and the two-proportion z test, and events per exposed
-//! user, with Student's interval and Welch's t test (1947), which does not take the arms to vary alike. Does not know where
-//! events come from.
+//! Users are the units, since they were drawn into the arms by chance, each with all they did. Two measures: the share
+//! of exposed users who did anything, with Wilson's interval (1927) and the two-proportion z test, and events per
+//! exposed user, with Student's interval and Welch's t test (1947), which does not take the arms to vary alike. Does
+//! not know where events come from.
 //!
-//! **Invariant**: a difference is that of an arm less the first; the first named arm and the first exchanged give the other
-//! sign and the same p; every number is finite.
+//! **Invariant**: a difference is that of an arm less the first; the two exchanged give the other sign and the same p;
+//! every number is finite.
 
 use std::collections::BTreeMap;
 

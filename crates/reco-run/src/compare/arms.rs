@@ -5,9 +5,10 @@
 //! **Invariant**: an event counts for the user who saw the answer that it names, and for nobody else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::Path;
 
-use reco_data::read_events;
+use reco_data::{DataError, read_events};
 use reco_eval::compare::{ArmComparison, ArmUser, compare_arms};
 
 use super::CompareError;
@@ -21,7 +22,11 @@ pub fn compare_exposures(folder: &Path, alpha: f64) -> Result<ArmComparison, Run
     if !(alpha > 0.0 && alpha < 1.0) {
         return Err(CompareError::Alpha { value: alpha }.into());
     }
-    let [events, exposures] = read_events(folder)?;
+    let none = || CompareError::NoExposures { path: folder.display().to_string() };
+    let [events, exposures] = match read_events(folder) {
+        Err(DataError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(none().into()),
+        read => read?,
+    };
     let mut arms: BTreeMap<&str, BTreeMap<&str, ArmUser>> = BTreeMap::new();
     let mut arms_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for exposure in &exposures {
@@ -31,7 +36,7 @@ pub fn compare_exposures(folder: &Path, alpha: f64) -> Result<ArmComparison, Run
         arms_of.entry(user).or_default().insert(arm);
     }
     if arms.is_empty() {
-        return Err(CompareError::NoExposures { path: folder.display().to_string() }.into());
+        return Err(none().into());
     }
     for event in &events {
         let of_arm = event.arm.as_deref().and_then(|arm| arms.get_mut(arm));
