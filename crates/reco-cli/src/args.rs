@@ -7,6 +7,7 @@
 
 mod experiment;
 mod recommend;
+mod retrain;
 mod serve;
 mod tune;
 
@@ -22,6 +23,7 @@ use reco_run::{DATA_KEYS, STAGES, approaches};
 
 pub(crate) use experiment::{ExperimentArgs, ExperimentFile, Folders, ScoresArgs};
 pub(crate) use recommend::{RecommendArgs, VisitorArgs};
+pub(crate) use retrain::RetrainArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use tune::TuneArgs;
 
@@ -54,8 +56,14 @@ pub(crate) enum Parsed {
 impl Parsed {
     /// Whether it may look for a GPU.
     pub(crate) fn looks_for_devices(&self) -> bool {
-        use Command::{Doctor, Recommend, Run, Serve, Tune};
-        matches!(self, Self::Stage(..) | Self::Command(Run(_) | Tune(_) | Recommend(_) | Serve(_) | Doctor(_)))
+        use Command::{Doctor, Recommend, Retrain, Run, Serve, Tune};
+        let looks =
+            |command: &Command| matches!(command, Run(_) | Tune(_) | Retrain(_) | Recommend(_) | Serve(_) | Doctor(_));
+        match self {
+            Self::Stage(..) => true,
+            Self::Scores(..) => false,
+            Self::Command(command) => looks(command),
+        }
     }
 }
 
@@ -99,6 +107,12 @@ Examples:
         after_help = serve::HELP
     )]
     Serve(ServeArgs),
+    /// Train again with the events of a service, and have it serve the new run
+    #[command(
+        display_order = 20,
+        after_help = retrain::HELP
+    )]
+    Retrain(RetrainArgs),
     /// Show a trained network layer by layer, with shapes and parameters
     #[command(
         display_order = 20,
@@ -127,7 +141,8 @@ Examples:
   reco compare data --against popularity
   reco compare data/a data/b --html comparison.html
   reco compare data:neural data:hybrid --metrics ndcg@10,rmse --groups gender,activity
-  reco compare data/a:neural data/b:neural --self-check 200"
+  reco compare data/a:neural data/b:neural --self-check 200
+  reco compare --exposures data/events.export     the arms of an A/B test, from what `reco serve` kept"
     )]
     Compare(CompareArgs),
     /// Fetch a public data set into the folder of raw files
@@ -246,8 +261,16 @@ pub(crate) struct DescribeArgs {
 pub(crate) struct CompareArgs {
     /// The folder of a run, what `--out` was, or `FOLDER:APPROACH`; each is compared with the first, approaches of one
     /// name with each other, and all approaches of a single folder with one of them
-    #[arg(required = true, value_name = "RUN")]
+    #[arg(required_unless_present = "exposures", value_name = "RUN")]
     pub(crate) runs: Vec<String>,
+    /// Compare the arms of an A/B test instead: the folder of events that a service exported. Per arm: the share of the
+    /// users who saw an answer and did anything after it, what they did, and the mean of their stars
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["runs", "against", "metrics", "groups", "different_tests", "self_check", "details", "html"]
+    )]
+    pub(crate) exposures: Option<PathBuf>,
     /// What the approaches of a single run are compared with; left out, the first of its results
     #[arg(long, value_name = "NAME")]
     pub(crate) against: Option<String>,

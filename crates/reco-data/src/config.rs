@@ -25,6 +25,8 @@ pub struct DataConfig {
     pub path: String,
     /// Places tried in order instead of `fetch`, `source`, `path`: the first that exists wins.
     pub from: Vec<Place>,
+    /// A folder of events that a service exported, `$VARIABLES` expanded; empty: none.
+    pub events: String,
     /// How many rows of the ratings to read, from the first; 0: all.
     pub rows: u64,
     /// The lowest and the highest rating; empty: the source's own, or else the lowest and highest that occur.
@@ -111,6 +113,12 @@ pub const DATA_KEYS: &[DataKey] = &[
         "\"auto\", \"seconds\", \"milliseconds\", \"microseconds\", \"nanoseconds\", \"iso-8601\", \
          \"year-month-day\", \"day-month-year\", \"month-day-year\" or \"excel-days\"",
         "how times are written; counts begin with 1970 (UTC)",
+    ),
+    key(
+        "events",
+        "a folder",
+        "what a service exported: its events are added to the ratings, its items to the catalogue, and erased users are \
+         left out (docs/serving.md)",
     ),
     key("rows", "0 or a number", "read only so many rows, from the first; 0: all"),
     key("duplicates", "\"latest\", \"first\" or \"refuse\"", "which of several ratings of one item by one user stays"),
@@ -284,6 +292,7 @@ impl Default for DataConfig {
             source: "auto".to_owned(),
             path: String::new(),
             from: Vec::new(),
+            events: String::new(),
             rows: 0,
             rating_scale: Vec::new(),
             max_reject_share: 0.001,

@@ -5,7 +5,8 @@
 //! **Invariant**: memory is bounded by the number of users and items, never by the number of ratings; every value is
 //! checked once, here, whatever source it comes from; nothing is written outside of the given folder.
 //!
-//! Delimited text is read once, on all cores (`blocks`). Everything else is read row by row, and twice (`rows`): the
+//! Delimited text is read once, on all cores (`blocks`). Everything else, and all to which events are added, is read
+//! row by row, and twice (`rows`): the
 //! first pass checks each row, numbers users and items, and finds duplicates; the second writes what is left.
 
 mod blocks;
@@ -27,6 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reco_core::RatingScale;
 use serde::{Deserialize, Serialize};
 
+use crate::events::Events;
 use crate::fetch::checksum::sha256_unless;
 use crate::locate::{self, Found};
 use crate::source::Writing;
@@ -39,7 +41,7 @@ use entities::Joined;
 use ids::Ids;
 use known::Known;
 use rejects::RejectLog;
-use rows::{First, Reading};
+use rows::{Added, First, Reading};
 
 /// Receives the progress of reading.
 pub trait IngestProgress: Sync {
@@ -117,7 +119,8 @@ fn ingest_guessing(
     config.fits(found.source.name())?;
     let writing = found.source.writing(&found.files, config)?;
     writing.said.iter().for_each(|what| progress.said(what));
-    let task = Ingestion { config, found, writing, out_dir, progress };
+    let events = Events::find(config)?;
+    let task = Ingestion { config, found, writing, events, out_dir, progress };
     loop {
         match task.attempt(guess)? {
             Attempt::Done(summary) => {
@@ -141,6 +144,7 @@ struct Ingestion<'a> {
     config: &'a DataConfig,
     found: Found,
     writing: Writing,
+    events: Option<Events>,
     out_dir: &'a Path,
     progress: &'a dyn IngestProgress,
 }
@@ -148,21 +152,24 @@ struct Ingestion<'a> {
 impl Ingestion<'_> {
     /// Reads and writes everything, or returns a better guess to start over with.
     fn attempt(&self, guess: Guess) -> Result<Attempt, DataError> {
-        let Self { config, ref found, ref writing, out_dir, progress } = *self;
+        let Self { config, ref found, ref writing, ref events, out_dir, progress } = *self;
+        let events = events.as_ref();
         let facts = found.source.facts(&found.files);
         let stated = config.stated_scale()?.or(facts.scale);
         let extra = found.source.extra(config);
         let mut rejects = RejectLog::create(out_dir, config.allowed_rejects()?)?;
         let (mut items, mut users) = (Ids::default(), Ids::default());
-        let item_rows = entities::items(found, config, &mut items, &mut rejects)?;
-        let user_rows = entities::users(found, config, &mut users, &mut rejects)?;
+        let item_rows = entities::items(found, config, events, &mut items, &mut rejects)?;
+        let user_rows = entities::users(found, config, events, &mut users, &mut rejects)?;
 
         let path = &found.files.ratings;
         let length = std::fs::metadata(path).map_err(DataError::io("read", path))?.len();
         rejects.begin(path);
         let checks = Checks { scale: stated, is_rated: facts.is_rated, decimal: writing.decimal, times: writing.times };
         let known = Known::new(users, items, rejects);
-        let reading = Reading { found, config, writing, checks, extra: &extra, length, progress, out_dir };
+        let has_stars = facts.is_rated || writing.detected.as_ref().is_some_and(|own| !own.columns[2].is_empty());
+        let events = events.map(|events| Added::new(events, stated, has_stars));
+        let reading = Reading { found, config, writing, checks, events, extra: &extra, length, progress, out_dir };
         // The digest runs on a thread of its own, and stops early where reading fails or starts over.
         let is_over = AtomicBool::new(false);
         let stop = || is_over.load(Ordering::Relaxed) || progress.interrupted();
@@ -179,11 +186,11 @@ impl Ingestion<'_> {
             Err(Unread::Error(error)) => return Err(error),
         };
         let sha256 = sha256.map_err(DataError::io("read", path))?.ok_or(DataError::Interrupted)?;
-        let Known { users, items, mut rejects, n_rows, n_kept, observed, lowest } = known;
+        let Known { users, items, mut rejects, n_rows, n_before, n_erased, n_kept, observed, lowest } = known;
         if n_rows == 0 {
             return Err(DataError::Empty { path: path.clone() });
         }
-        rejects.end(n_rows)?;
+        rejects.end(n_rows - n_before.unwrap_or(0))?;
         let n_found = dedupe.map_or(Ok(0), |dedupe| dedupe.finish(&mut dropped))?;
         let n_duplicates = n_found + guess.found.as_ref().map_or(0, |(_, n)| *n);
         if n_duplicates > 0 && config.duplicates == Duplicates::Refuse {
@@ -203,6 +210,12 @@ impl Ingestion<'_> {
             let which = if config.duplicates == Duplicates::First { "the first" } else { "the latest" };
             said.push(format!(
                 "{n_duplicates} rows rate a pair of a user and an item again: {which} of each stays (`data.duplicates`)"
+            ));
+        }
+        if reading.events.is_some() {
+            let n_events = n_before.map_or(0, |before| n_rows - before);
+            said.push(format!(
+                "{n_events} rows are of users' events, and {n_erased} of erased users are left out (`data.events`)"
             ));
         }
         let joins = [

@@ -26,6 +26,7 @@ mod border;
 mod config;
 mod dialect;
 mod error;
+mod events;
 pub mod fetch;
 mod ingest;
 mod locate;
@@ -46,6 +47,7 @@ pub use config::{
 };
 pub use dialect::{Detected, detect, is_table};
 pub use error::{DataError, Obstacle};
+pub use events::{EXPOSURE, EventCounts, EventRow, ItemRow, erased_digest, read_events, write_events};
 pub use ingest::{IngestProgress, IngestSummary, SilentIngest, ingest};
 pub use locate::{Located, expand, locate, located_files};
 pub use output::{Output, TableOutput};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use reco_core::options::did_you_mean;
 
+use crate::events::Events;
 use crate::fetch::checksum;
 use crate::source::{Files, SOURCES, Source};
 use crate::{DataConfig, DataError};
@@ -48,18 +49,23 @@ pub fn locate(config: &DataConfig, raw: &Path) -> Result<Located, DataError> {
     // One file may describe both.
     paths.dedup();
     let inputs = paths.into_iter().map(|path| Ok((path.clone(), sha256(path, false)?)));
-    let inputs = inputs.collect::<Result<Vec<_>, DataError>>()?;
+    let mut inputs = inputs.collect::<Result<Vec<_>, DataError>>()?;
     let ratings = match facts.digest_skips_header {
         true => sha256(ratings, true)?,
         false => inputs[0].1.clone(),
     };
+    for path in Events::find(config)?.map(|events| events.files()).unwrap_or_default() {
+        let digest = sha256(&path, false)?;
+        inputs.push((path, digest));
+    }
     Ok(Located { name: found.name, source: found.source.name().to_owned(), path: found.path, sha256: ratings, inputs })
 }
 
 /// The files that `config` stands for, without reading them; none where they cannot be located.
 pub fn located_files(config: &DataConfig, raw: &Path) -> Vec<PathBuf> {
     let Ok(Found { path, files, .. }) = find(config, raw) else { return Vec::new() };
-    [Some(path), Some(files.ratings), files.items, files.users].into_iter().flatten().collect()
+    let events = Events::find(config).ok().flatten().map(|events| events.files()).unwrap_or_default();
+    [Some(path), Some(files.ratings), files.items, files.users].into_iter().flatten().chain(events).collect()
 }
 
 pub(crate) fn find(config: &DataConfig, raw: &Path) -> Result<Found, DataError> {

@@ -70,7 +70,7 @@ pub struct Ratings {
     pub rating: Vec<Option<f32>>,
     /// The time in UTC seconds since 1970, where known.
     pub timestamp: Vec<Option<i64>>,
-    /// The zero-based data line of the raw file.
+    /// The zero-based data line of the raw file; events that were added follow.
     pub source_row: Vec<u64>,
     /// Further columns that describe the moment of a rating.
     pub contexts: Vec<NamedColumn>,

@@ -189,6 +189,15 @@ impl Artifact {
         Ok(Asker::Visitor(Visitor { seen: Seen::of(&history), history, profile, liked }))
     }
 
+    /// Whether the run has that `user` met `item` with just these stars, or without any where nothing has stars.
+    pub fn holds(&self, user: UserIdx, item: ItemIdx, stars: Option<f32>) -> bool {
+        let told = match (stars, self.config.has_stars) {
+            (None, true) => None,
+            (stars, _) => self.target(item, stars).ok(),
+        };
+        told.is_some_and(|told| self.histories[user.index()].contains(&(item, told)))
+    }
+
     /// What a model is told of an item with these stars, or without any.
     fn target(&self, item: ItemIdx, stars: Option<f32>) -> Result<Target, RunError> {
         let catalogue = self.catalogue();

@@ -43,23 +43,27 @@ mod validation;
 pub use answer::{Answer, Asker, Reason, ReasonCause, Reasons, Visitor, WithoutFeature};
 pub use artifact::{Artifact, ArtifactConfig, Recommendation, describe};
 pub use check::{CHECKS, CheckEntry, Checked, Finding, Fine, Severity, Unchecked, check};
-pub use compare::{CompareError, CompareOptions, compare};
+pub use compare::{CompareError, CompareOptions, compare, compare_exposures};
 pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;
 pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatConfig, Repetition, Source};
 pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, digest, digests};
-pub use models::{ANSWERS, AskedBy, Available, Chosen, RunnerUp, available, choose, find};
+pub use models::{ANSWERS, AskedBy, Available, Chosen, RunnerUp, available, choose, find, remove_others};
 pub use progress::{Outcome, Quiet, RunProgress};
 pub use reasons::ItemFacts;
 pub use registry::approaches;
 pub use run::{RunOptions, Summary, results, run};
 pub use scores::{ScoredFile, ScoresOptions, measure_scores};
 pub use show::{Shown, show};
-pub use stage::{PAGE, RESULTS, STAGES, StageEntry, shell_word};
+pub use stage::{EXPERIMENT, PAGE, RESULTS, STAGES, StageEntry, shell_word};
 pub use tune::{BEST, Method, TRIALS, TUNING_PAGE, TuneConfig, TuneError, TuneSource, tune};
 
-pub use reco_data::{DATA_KEYS, DataKey, IngestProgress, Output, TableOutput, TimeFormat, fetch, synth};
+pub use reco_data::{
+    DATA_KEYS, DataKey, EXPOSURE, EventCounts, EventRow, IngestProgress, ItemRow, Output, TableOutput, TimeFormat,
+    erased_digest, fetch, read_events, synth, write_events,
+};
 pub use reco_features::feature_of_year;
+pub use reco_eval::compare::{ArmComparison, ArmMeasure};
 pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use reco_report::{
     Comparison, Results, Tuned, Tuning, comparison_page, comparison_summary, comparison_table, diagram, last_words,

@@ -18,10 +18,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::folder::json;
+use crate::lock::Lock;
 use crate::manifest::{Digests, MANIFEST, Manifest, SCHEMA_VERSION, sealed};
+use crate::place::Place;
 use crate::registry::approaches;
 use crate::stage::Context;
-use crate::{RunError, auto};
+use crate::{RunError, RunProgress, auto};
 
 /// The list of the last run's models, in their folder.
 pub const ANSWERS: &str = "answers.json";
@@ -178,6 +180,30 @@ fn save(context: &Context<'_>, answers: &Answers) -> Result<(), RunError> {
     refuse_foreign(context)?;
     context.place(&models)?.keep_edited(&models, ANSWERS)?;
     context.place(&path)?.replace_file(&text)
+}
+
+/// Removes the models under `out` that are not called as one of `keep`, and names them: an earlier training made them,
+/// and they know its users. `command` is what the folder is locked for.
+///
+/// # Errors
+/// A folder that holds something that is not ours; another run at work there; what the system says.
+pub fn remove_others(
+    out: &Path,
+    keep: &[String],
+    command: &str,
+    progress: &dyn RunProgress,
+) -> Result<Vec<String>, RunError> {
+    let lock = Lock::of(out);
+    lock.take(command)?;
+    let shelf = match Shelf::open(&out.join("models")) {
+        Err(RunError::NoModels { .. }) => return Ok(Vec::new()),
+        shelf => shelf?,
+    };
+    let others: Vec<String> = shelf.folders.into_iter().filter(|name| !keep.contains(name)).collect();
+    for name in &others {
+        Place::new(out, &shelf.models.join(name), progress)?.remove()?;
+    }
+    Ok(others)
 }
 
 /// Removes what a run that was killed while it wrote the list left.

@@ -169,6 +169,15 @@ impl<'a> Place<'a> {
         if replaces { self.dispose(&old) } else { Ok(()) }
     }
 
+    /// Removes the folder, which nothing replaces.
+    ///
+    /// # Errors
+    /// Something in it that is not ours; what the system says.
+    pub(crate) fn remove(&self) -> Result<(), RunError> {
+        self.recover()?;
+        self.dispose(&self.path)
+    }
+
     /// Empties a folder that was replaced, its manifest last, and keeps in `set-aside` whatever is not as we wrote it.
     fn dispose(&self, old: &Path) -> Result<(), RunError> {
         let outputs = outputs(old).unwrap_or_default();

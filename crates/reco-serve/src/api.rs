@@ -6,9 +6,10 @@
 //! them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use reco_core::{ContextValue, ItemId, ScoreKind};
-use reco_run::Reasons;
+use reco_run::{EventCounts, Reasons};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -396,6 +397,30 @@ pub(crate) struct Erased {
     pub(crate) events: usize,
     /// Whether the models that are served were trained on them: no answer uses that from now on.
     pub(crate) is_in_models: bool,
+}
+
+/// What was exported for the next training.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Exported {
+    /// The folder beside the events' file, on the machine of the service.
+    pub folder: String,
+    /// Events, without exposures.
+    pub events: usize,
+    /// Those of them that have stars.
+    pub rated: usize,
+    /// Answers of an A/B test that were seen.
+    pub exposures: usize,
+    /// Users who were erased: the next training leaves them out.
+    pub erased_users: usize,
+}
+
+impl Exported {
+    /// What was written into `folder`, which is there.
+    pub(crate) fn new(folder: &Path, counts: EventCounts) -> std::io::Result<Self> {
+        let EventCounts { events, rated, exposures, erased } = counts;
+        let folder = folder.canonicalize()?.display().to_string();
+        Ok(Self { folder, events, rated, exposures, erased_users: erased })
+    }
 }
 
 /// What is served.

@@ -465,7 +465,9 @@ fn whom(ask: &Ask, known: &Known, artifact: &Artifact, context: &[f32]) -> Resul
     let probe = artifact.rank(&asker, Candidates::These(&[known.newest[0].0]), context, NonZeroUsize::MIN);
     match probe {
         Err(RunError::Score(ScoreError::Visitor { .. })) => {
-            notes.push(format!("`{}` does not look at what the user did since the training", artifact.config.name));
+            if known.newest.iter().any(|&(item, stars)| !artifact.holds(user, item, stars)) {
+                notes.push(format!("`{}` does not look at what the user did since the training", artifact.config.name));
+            }
             let newest = known.newest.iter().map(|(item, _)| AnyItem::Known(*item));
             let also_met = newest.chain(also_met).collect();
             Ok(Whom { asker: Asker::User(user), also_met, notes })

@@ -5,12 +5,13 @@
 //! **Invariant**: all events of a request are kept, or none.
 
 use axum::http::StatusCode;
+use reco_run::EXPOSURE;
 
-use crate::api::{Answer, Erased, KeptEvents, NewEvent};
+use crate::api::{Answer, Erased, Exported, KeptEvents, NewEvent};
 use crate::engine::Service;
 use crate::items::known;
 use crate::problem::Problem;
-use crate::store::{EXPOSURE, Event, Store, StoreError, now};
+use crate::store::{Event, Store, StoreError, export_folder, now};
 
 impl Service {
     /// Keeps events, in the order in which they came.
@@ -68,6 +69,13 @@ impl Service {
         let events = self.store()?.erase(user).await.map_err(unwritten)?;
         let trained = self.bundle().first()?.user(user).is_ok();
         Ok(Erased { events, is_in_models: trained })
+    }
+
+    /// Writes all events as Parquet into the folder beside their file.
+    pub(crate) async fn export(&self) -> Result<Exported, Problem> {
+        let counts = self.store()?.export().await.map_err(unwritten)?;
+        let folder = self.config.events.as_deref().map(export_folder).unwrap_or_default();
+        Exported::new(&folder, counts).map_err(|error| Problem::failed(error.to_string()))
     }
 
     pub(crate) fn store(&self) -> Result<&Store, Problem> {

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -37,6 +37,9 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// How long administration may take.
+const ADMINISTRATION: Duration = Duration::from_secs(600);
+
 /// All routes behind the guard.
 pub(crate) fn guarded(service: &Arc<Service>) -> Router {
     let (router, _) = routes::router().split_for_parts();
@@ -63,7 +66,7 @@ async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next
     let under_way = service.metrics.under_way.inc() + 1;
     let mut response = match refuse(&service, &request, under_way) {
         Some(problem) => problem.into_response(),
-        None => match tokio::time::timeout(service.config.limits.time, next.run(request)).await {
+        None => match tokio::time::timeout(time(&service, &request), next.run(request)).await {
             Ok(response) => response,
             Err(_) => {
                 let text = "the answer took too long\nhint: ask for less, or again later";
@@ -122,6 +125,12 @@ fn refuse(service: &Service, request: &Request, under_way: i64) -> Option<Proble
         let text = "this needs the service's key\nhint: send it as `x-api-key`";
         Problem::new(StatusCode::UNAUTHORIZED, text)
     })
+}
+
+/// How long a request may take: administration works through all of the data.
+fn time(service: &Service, request: &Request) -> Duration {
+    let administers = matches!(request.uri().path(), "/v1/events:export" | "/v1/models:activate");
+    if administers || *request.method() == Method::DELETE { ADMINISTRATION } else { service.config.limits.time }
 }
 
 /// Whether a request with a body asks and stores nothing.

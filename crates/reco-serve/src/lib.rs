@@ -7,6 +7,7 @@
 
 mod api;
 mod bundle;
+mod client;
 mod config;
 mod docs;
 mod engine;
@@ -27,6 +28,7 @@ mod store;
 
 use std::future::IntoFuture as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::{io, thread};
@@ -35,6 +37,8 @@ use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub use api::Exported;
+pub use client::{Client, ClientError};
 pub use config::{AbTest, Limits, Rules, Scenario, ServeConfig, ServeError};
 pub use engine::Service;
 pub use filter::Filter;
@@ -42,6 +46,15 @@ pub use filter::Filter;
 /// The OpenAPI 3.1 document, as JSON.
 pub fn openapi() -> String {
     routes::router().split_for_parts().1.to_pretty_json().expect("the document is data of ours")
+}
+
+/// Exports the events in the file `events`, which no service has open, as a service does.
+///
+/// # Errors
+/// A file that is not there, is something else, or is open; what the disk says.
+pub fn export(events: &Path) -> Result<Exported, ServeError> {
+    let wrong = |error: io::Error| ServeError::Store { path: events.display().to_string(), reason: error.to_string() };
+    Exported::new(&store::export_folder(events), store::export(events)?).map_err(wrong)
 }
 
 /// Serves `service` at `address` until `stop` is told something or is left alone, then finishes what is under way.

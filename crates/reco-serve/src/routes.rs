@@ -15,8 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    Activate, Answer, Answers, Ask, AskParams, Batch, BatchAnswer, Erased, Found, Item, KeptEvents, Models, NewEvents,
-    NewItem, RankAsk, SearchParams, SimilarParams,
+    Activate, Answer, Answers, Ask, AskParams, Batch, BatchAnswer, Erased, Exported, Found, Item, KeptEvents, Models,
+    NewEvents, NewItem, RankAsk, SearchParams, SimilarParams,
 };
 use crate::docs;
 use crate::engine::Service;
@@ -50,6 +50,7 @@ pub(crate) fn router() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(one_item, remove_item))
         .routes(routes!(similar))
         .routes(routes!(keep_events))
+        .routes(routes!(export_events))
         .routes(routes!(erase_user))
         .routes(routes!(models))
         .routes(routes!(activate))
@@ -247,10 +248,25 @@ async fn keep_events(
     service.keep(events, key).await.map(Json)
 }
 
+/// Export events for the next training
+///
+/// All of them are written as Parquet into the folder beside their file that is called like it, with the ending
+/// `.export`; they also stay in the file. `reco retrain` reads it, as `data.events` of any experiment does. New events
+/// wait meanwhile.
+#[utoipa::path(
+    post, path = "/v1/events:export", tag = "events",
+    responses((status = 200, body = Exported), (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 429, body = Problem), (status = 503, body = Problem), (status = 507, body = Problem)),
+    security(("key" = []))
+)]
+async fn export_events(State(service): Of) -> Result<Json<Exported>, Problem> {
+    service.export().await.map(Json)
+}
+
 /// Erase a user
 ///
-/// Their events are removed from the file, which is written anew, and no answer uses what models know of them. Files of
-/// the run and of its raw data keep them until they are removed there and the run is trained again.
+/// Their events are removed from the file and from what was exported, both written anew, and no answer uses what models
+/// know of them. The run's folder keeps them until `reco retrain` makes it anew; raw data are not changed.
 #[utoipa::path(
     delete, path = "/v1/users/{id}", tag = "events",
     params(("id" = String, Path, description = "The user's id, as events and the ratings file write it")),

@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: an event is acknowledged after the commit that holds it reached the disk (`fsync`); one that comes
 //! twice under one idempotency key is kept once; after an error of the disk the file is opened again before more is
-//! written.
+//! written; a user who was erased is neither in the file nor in what was exported of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use reco_run::{EXPOSURE, EventCounts, EventRow, ItemRow, erased_digest, feature_of_year, write_events};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 use crate::config::ServeError;
@@ -76,9 +76,6 @@ pub(crate) struct AddedItem {
     pub(crate) timestamp: i64,
 }
 
-/// What an answer shows and an A/B test counts; no sign of a user's taste.
-pub(crate) const EXPOSURE: &str = "exposure";
-
 /// Why nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StoreError {
@@ -90,13 +87,14 @@ pub(crate) enum StoreError {
     Failed(String),
 }
 
-/// Who waits for how many events were written or erased.
-type Done = oneshot::Sender<Result<usize, StoreError>>;
+/// Who waits for what became of a job: for how many events were written or erased.
+type Done<T = usize> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What the writer is to do, and who waits for it.
 enum Job {
     Write { change: Change, done: Done },
     Erase { user: String, done: Done },
+    Export { done: Done<EventCounts> },
 }
 
 /// What shares a commit with whatever else waits.
@@ -178,7 +176,16 @@ impl Store {
         self.ask(|done| Job::Erase { user: user.to_owned(), done }).await
     }
 
-    async fn ask(&self, job: impl FnOnce(Done) -> Job) -> Result<usize, StoreError> {
+    /// Writes all events into the folder of [`export_folder`], for the next training; they stay in the file. Meanwhile,
+    /// new ones wait.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub(crate) async fn export(&self) -> Result<EventCounts, StoreError> {
+        self.ask(|done| Job::Export { done }).await
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Done<T>) -> Job) -> Result<T, StoreError> {
         let (done, heard) = oneshot::channel();
         self.jobs.try_send(job(done)).map_err(|_| StoreError::Busy)?;
         heard.await.map_err(|_| StoreError::Failed("the writer of events has stopped".to_owned()))?
@@ -193,7 +200,7 @@ impl Store {
     /// Whether `user` was erased.
     pub(crate) fn is_erased(&self, user: &str) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        !known.erased.is_empty() && known.erased.contains(&digest(user))
+        !known.erased.is_empty() && known.erased.contains(&erased_digest(user))
     }
 }
 
@@ -215,8 +222,24 @@ pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs() as i64).unwrap_or_default()
 }
 
-fn digest(user: &str) -> [u8; 32] {
-    Sha256::digest(user).into()
+/// Where the events of the file `path` are exported: beside it, so that no request names a path.
+pub(crate) fn export_folder(path: &Path) -> PathBuf {
+    path.with_extension("export")
+}
+
+/// Exports the events of the file `path`, which no service has open.
+///
+/// # Errors
+/// A file that is not there, is something else, or is open; what the disk says.
+pub(crate) fn export(path: &Path) -> Result<EventCounts, ServeError> {
+    let wrong = |reason: String| ServeError::Store { path: path.display().to_string(), reason };
+    if !path.is_file() {
+        return Err(wrong("there is no such file\nhint: name the one that `reco serve --events` keeps".to_owned()));
+    }
+    let is_open = |reason: String| format!("{reason}\nhint: if a service has it open, name that with `--service`");
+    let database = open(path).map_err(|reason| wrong(is_open(reason)))?;
+    let Rows { events, items, erased } = rows(&database).map_err(|error| wrong(error.to_string()))?;
+    write_events(&export_folder(path), events, &items, &erased).map_err(|error| wrong(error.to_string()))
 }
 
 fn open(path: &Path) -> Result<Database, String> {
@@ -301,6 +324,10 @@ impl Writer {
                         // Whoever asked may be gone.
                         let _ = done.send(self.erase(&user));
                     }
+                    Job::Export { done } => {
+                        self.write(std::mem::take(&mut changes));
+                        let _ = done.send(self.export());
+                    }
                 }
             }
             self.write(changes);
@@ -337,20 +364,33 @@ impl Writer {
         Ok(done)
     }
 
+    fn export(&mut self) -> Result<EventCounts, StoreError> {
+        let folder = export_folder(&self.path);
+        let Rows { events, items, erased } = self.with(rows)?;
+        write_events(&folder, events, &items, &erased).map_err(|error| StoreError::Failed(error.to_string()))
+    }
+
     /// Writes all but the events of `user` to a new file, which takes the place of this one: pages that a store frees
-    /// keep their bytes.
+    /// keep their bytes. What was exported is written anew before, so that a user whose erasure was acknowledged is not
+    /// in it.
     fn erase(&mut self, user: &str) -> Result<usize, StoreError> {
         let new = self.path.with_extension("erasing");
         // What an earlier try left.
         let _ = std::fs::remove_file(&new);
         let to = open(&new).map_err(StoreError::Failed)?;
         let n_erased = self.with(|from| copy_without(from, &to, user))?;
+        let folder = export_folder(&self.path);
+        if folder.exists() {
+            let failed = |error: &dyn std::fmt::Display| StoreError::Failed(error.to_string());
+            let Rows { events, items, erased } = rows(&to).map_err(|error| failed(&error))?;
+            write_events(&folder, events, &items, &erased).map_err(|error| failed(&error))?;
+        }
         drop(to);
         self.database = None;
         std::fs::rename(&new, &self.path).map_err(|error| StoreError::Failed(error.to_string()))?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.by_user.remove(user);
-        known.erased.insert(digest(user));
+        known.erased.insert(erased_digest(user));
         Ok(n_erased)
     }
 }
@@ -406,6 +446,43 @@ fn bytes(what: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(what).expect("events and items are texts and finite numbers")
 }
 
+/// What is exported.
+struct Rows {
+    /// In their order.
+    events: Vec<EventRow>,
+    items: Vec<ItemRow>,
+    /// Digests of users who were erased.
+    erased: BTreeSet<[u8; 32]>,
+}
+
+fn rows(database: &Database) -> Result<Rows, redb::Error> {
+    let read = database.begin_read()?;
+    let (mut events, mut items, mut erased) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let foreign = |what: &dyn std::fmt::Display, error: serde_json::Error| {
+        redb::Error::Corrupted(format!("{what} is not one of ours: {error}"))
+    };
+    for entry in read.open_table(EVENTS)?.iter()? {
+        let (number, bytes) = entry?;
+        let event: Event = serde_json::from_slice(bytes.value())
+            .map_err(|error| foreign(&format_args!("event `{}`", number.value()), error))?;
+        let Event { user_id, item_id, kind, rating, timestamp, recommendation_id, arm, key: _ } = event;
+        events.push(EventRow { user_id, item_id, rating, timestamp, kind, recommendation_id, arm });
+    }
+    for entry in read.open_table(ITEMS)?.iter()? {
+        let (id, bytes) = entry?;
+        let item: AddedItem = serde_json::from_slice(bytes.value())
+            .map_err(|error| foreign(&format_args!("item `{}`", id.value()), error))?;
+        let AddedItem { item_id, title, year, mut features, timestamp: _ } = item;
+        // What follows from the year is made again from it.
+        features.retain(|name| feature_of_year(name, year).is_none());
+        items.push(ItemRow { item_id, title, year, features });
+    }
+    for entry in read.open_table(ERASED)?.iter()? {
+        erased.extend(<[u8; 32]>::try_from(entry?.0.value()));
+    }
+    Ok(Rows { events, items, erased })
+}
+
 /// Copies all but what is of `user`, and adds the digest of the id; returns how many events were left out.
 fn copy_without(from: &Database, to: &Database, user: &str) -> Result<usize, redb::Error> {
     let (read, write) = (from.begin_read()?, to.begin_write()?);
@@ -435,7 +512,7 @@ fn copy_without(from: &Database, to: &Database, user: &str) -> Result<usize, red
             let (id, bytes) = entry?;
             items.insert(id.value(), bytes.value())?;
         }
-        erased.insert(digest(user).as_slice(), ())?;
+        erased.insert(erased_digest(user).as_slice(), ())?;
     }
     write.commit()?;
     Ok(n_left_out)
@@ -485,12 +562,21 @@ mod tests {
         let store = Store::open(&path).unwrap();
         let ann = || event("ann-of-a-rare-name", "1", Some("ann-of-a-rare-name/1"));
         assert_eq!(wait(store.append(vec![ann(), event("bob", "2", Some("b"))])), Ok(2));
+        // What is compressed would hide the name: it is exported, and the folder read again below.
+        assert_eq!(wait(store.export()), Ok(EventCounts { events: 2, rated: 2, exposures: 0, erased: 0 }));
+        let exported = || reco_run::read_events(&export_folder(&path)).unwrap()[0].clone();
+        assert_eq!(exported()[0].user_id, "ann-of-a-rare-name");
+        assert!(export(&path).unwrap_err().to_string().contains("\nhint: if a service has it open"));
         assert_eq!(wait(store.erase("ann-of-a-rare-name")), Ok(1));
+        assert_eq!(exported().len(), 1, "the erased are gone from what was exported, too");
+        assert_eq!(exported()[0].user_id, "bob");
         assert!(store.is_erased("ann-of-a-rare-name") && !store.is_erased("bob"));
         assert_eq!(wait(store.append(vec![event("bob", "2", Some("b"))])), Ok(0), "keys of others stay");
         drop(store);
-        for file in std::fs::read_dir(folder.path()).unwrap() {
-            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert_eq!(export(&path).unwrap(), EventCounts { events: 1, rated: 1, exposures: 0, erased: 1 });
+        let inside = std::fs::read_dir(export_folder(&path)).unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap().chain(inside) {
+            let Ok(bytes) = std::fs::read(file.unwrap().path()) else { continue };
             assert!(!bytes.windows(18).any(|window| window == b"ann-of-a-rare-name"));
         }
         let store = Store::open(&path).unwrap();

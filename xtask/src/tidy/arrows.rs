@@ -37,7 +37,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arrow*", &["reco-data"]),
     ("parquet", &["reco-data"]),
     ("calamine", &["reco-data"]),
-    ("ureq", &["reco-data"]),
+    ("ureq", &["reco-data", "reco-serve"]),
     ("jiff", &["reco-features"]),
     ("statrs", &["reco-eval"]),
     ("comfy-table", &["reco-report"]),

@@ -19,6 +19,7 @@ What answers (http://ADDR/docs has all of it, http://ADDR/openapi.json for machi
   GET  /v1/items?query=star+wras          POST /v1/events            kept in --events before they are acknowledged
   GET  /v1/items/{id}/similar             POST /v1/rank              items of one's own choice, in order
   GET  /v1/models                         POST /v1/models:activate   another run, or the same one trained again
+                                          POST /v1/events:export     for the next training: `reco retrain`
 
 The key for writes and administration stands in the environment variable RECO_API_KEY. It is required where
 others than this machine can reach the service.

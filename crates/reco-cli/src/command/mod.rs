@@ -10,6 +10,7 @@ mod describe;
 mod doctor;
 mod fetch;
 mod recommend;
+mod retrain;
 mod run;
 mod scores;
 mod serve;
@@ -27,6 +28,7 @@ pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
         Parsed::Scores(experiment, file, args) => scores::scores(&experiment, &file, &args),
         Parsed::Command(Command::Run(args)) => run::run(&args),
         Parsed::Command(Command::Tune(args)) => tune::tune(&args),
+        Parsed::Command(Command::Retrain(args)) => retrain::retrain(args),
         Parsed::Command(Command::Recommend(args)) => recommend::recommend(&args),
         Parsed::Command(Command::Serve(args)) => serve::serve(&args),
         Parsed::Command(Command::Describe(args)) => describe::describe(&args),

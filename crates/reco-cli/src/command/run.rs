@@ -54,13 +54,28 @@ pub(super) fn options<'a>(args: &'a ExperimentArgs, command: &'a str, watch: &'a
 
 fn execute(args: &ExperimentArgs, from: Option<&str>, only: Option<&str>) -> anyhow::Result<()> {
     let experiment = read(args)?;
+    let summary = work(args, &experiment, from, only)?;
+    tell(args, &experiment, &summary)
+}
+
+/// Runs `experiment`, or a part of it.
+pub(super) fn work(
+    args: &ExperimentArgs,
+    experiment: &Experiment,
+    from: Option<&str>,
+    only: Option<&str>,
+) -> anyhow::Result<Summary> {
     let watch = Watch::new(Interrupt::listen()?);
     let command = text::command_line(std::env::args_os());
-    let options = RunOptions { from, only, ..options(args, &command, &watch) };
-    let Summary { results, page, .. } = &match reco_run::run(&experiment, &options)? {
-        summary if args.json => return text::print_json(&summary),
-        summary => summary,
-    };
+    Ok(reco_run::run(experiment, &RunOptions { from, only, ..options(args, &command, &watch) })?)
+}
+
+/// Prints what came of it.
+pub(super) fn tell(args: &ExperimentArgs, experiment: &Experiment, summary: &Summary) -> anyhow::Result<()> {
+    if args.json {
+        return text::print_json(summary);
+    }
+    let Summary { results, page, .. } = summary;
     if let Some(results) = results {
         text::print(&terminal_table(results))?;
         match last_words(results).as_str() {

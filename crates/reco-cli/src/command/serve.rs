@@ -13,12 +13,17 @@ use crate::{interrupt, text};
 /// The environment variable with the key.
 const KEY: &str = "RECO_API_KEY";
 
+/// The key of a service, where one is set.
+pub(super) fn key() -> Option<String> {
+    std::env::var(KEY).ok().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty())
+}
+
 /// `reco serve`
 pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     if args.openapi {
         return text::print(&reco_serve::openapi());
     }
-    let api_key = std::env::var(KEY).ok().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
+    let api_key = key();
     let is_local = args.addr.ip().is_loopback();
     if !is_local && api_key.is_none() {
         bail!(

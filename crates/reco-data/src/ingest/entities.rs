@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::check;
 use super::ids::Ids;
 use super::rejects::RejectLog;
+use crate::events::Events;
 use crate::fetch::FetchRecord;
 use crate::locate::Found;
 use crate::records::{Row, cut};
@@ -26,26 +27,38 @@ pub(super) struct Entities {
     rows: Vec<RawEntity>,
 }
 
-/// Reads the item file, if there is one, and numbers its items.
+/// Reads the item file, if there is one, and numbers its items, then those that were added with `events`.
 pub(super) fn items(
     found: &Found,
     config: &DataConfig,
+    events: Option<&Events>,
     ids: &mut Ids,
     rejects: &mut RejectLog,
 ) -> Result<Entities, DataError> {
-    let Some(path) = &found.files.items else { return Ok(Entities::default()) };
-    Entities::number(found.source.items(path, config)?, path, "item", ids, rejects)
+    let mut items = match &found.files.items {
+        Some(path) => Entities::number(found.source.items(path, config)?, path, "item", ids, rejects)?,
+        None => Entities::default(),
+    };
+    let added = events.map(|events| events.items(&items.attributes)).transpose()?.unwrap_or_default();
+    // What the item file says of an item goes before what was added.
+    let added = added.into_iter().filter(|item| check::is_id(&item.id));
+    items.rows.extend(added.filter(|item| ids.intern(&item.id).1));
+    Ok(items)
 }
 
-/// Reads the user file, if there is one, and numbers its users.
+/// Reads the user file, if there is one, and numbers its users, without those who were erased.
 pub(super) fn users(
     found: &Found,
     config: &DataConfig,
+    events: Option<&Events>,
     ids: &mut Ids,
     rejects: &mut RejectLog,
 ) -> Result<Entities, DataError> {
     let Some(path) = &found.files.users else { return Ok(Entities::default()) };
-    Entities::number(found.source.users(path, config)?, path, "user", ids, rejects)
+    let mut users = found.source.users(path, config)?;
+    let is_erased = |user: &RawEntity| events.is_some_and(|events| events.is_erased(&user.id));
+    users.lines.retain(|line| !line.entity.as_ref().is_ok_and(is_erased));
+    Entities::number(users, path, "user", ids, rejects)
 }
 
 /// A file about users or items, as it is joined to the ratings.

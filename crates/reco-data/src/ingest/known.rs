@@ -12,6 +12,10 @@ pub(super) struct Known {
     pub(super) rejects: RejectLog,
     /// Data rows, bad ones included.
     pub(super) n_rows: u64,
+    /// Rows before the first of events, once there is one.
+    pub(super) n_before: Option<u64>,
+    /// Rows of users who were erased.
+    pub(super) n_erased: u64,
     /// Good rows.
     pub(super) n_kept: u64,
     /// The lowest and the highest rating.
@@ -23,7 +27,8 @@ pub(super) struct Known {
 impl Known {
     /// Before any rating: only what files about users and items say.
     pub(super) fn new(users: Ids, items: Ids, rejects: RejectLog) -> Self {
-        Self { users, items, rejects, n_rows: 0, n_kept: 0, observed: None, lowest: [u32::MAX; 2] }
+        let (n_before, lowest) = (None, [u32::MAX; 2]);
+        Self { users, items, rejects, n_rows: 0, n_before, n_erased: 0, n_kept: 0, observed: None, lowest }
     }
 
     /// Notes the numbers of a user and an item, or the lowest of several.

@@ -80,6 +80,13 @@ impl RejectLog {
         (self.n_of_file, self.n_feeds) = (0, 0);
     }
 
+    /// From here on, rows are of `file`, and any number of them may be bad: whoever sends them must not be able to keep
+    /// the rest from being read.
+    pub(super) fn begin_any(&mut self, file: &Path) {
+        self.begin(file);
+        self.max_share = 1.0;
+    }
+
     /// Records a refused row that has `n_feeds` line feeds within it.
     pub(super) fn push(&mut self, line: u64, n_feeds: u64, reason: String) -> Result<(), DataError> {
         let file = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();

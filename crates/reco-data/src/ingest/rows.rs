@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use reco_core::RatingScale;
+
 use super::IngestProgress;
 use super::blocks::{self, Guess, Unread};
 use super::check::{self, Checks};
@@ -14,11 +16,13 @@ use super::dedupe::{Dedupe, Keys, RowSet};
 use super::entities::Attributes;
 use super::known::Known;
 use super::write;
+use crate::events::Events;
 use crate::locate::Found;
 use crate::records::{Records, Row};
 use crate::source::{Extra, Writing};
 use crate::table::TableWriter;
 use crate::tables::RATINGS;
+use crate::values::{Decimal, Times};
 use crate::{DataConfig, DataError};
 
 /// The ratings that are to be read.
@@ -27,11 +31,28 @@ pub(super) struct Reading<'a> {
     pub(super) config: &'a DataConfig,
     pub(super) writing: &'a Writing,
     pub(super) checks: Checks,
+    /// Rows that follow those of the file.
+    pub(super) events: Option<Added<'a>>,
     pub(super) extra: &'a Extra,
     /// Bytes of the file.
     pub(super) length: u64,
     pub(super) progress: &'a dyn IngestProgress,
     pub(super) out_dir: &'a Path,
+}
+
+/// Events that are added to the ratings.
+pub(super) struct Added<'a> {
+    events: &'a Events,
+    /// Whether the ratings have stars: then only events with stars are added, else all, without theirs.
+    has_stars: bool,
+    checks: Checks,
+}
+
+impl<'a> Added<'a> {
+    pub(super) fn new(events: &'a Events, scale: Option<RatingScale>, has_stars: bool) -> Self {
+        let checks = Checks { scale, is_rated: has_stars, decimal: Decimal::Point, times: Times::default() };
+        Self { events, has_stars, checks }
+    }
 }
 
 /// What is known once all rows have been read.
@@ -64,7 +85,8 @@ impl Reading<'_> {
             contexts_are_numbers: vec![true; self.extra.contexts.len()],
         };
         let layout = records.layout().filter(|layout| blocks::can_read(layout, &self.checks));
-        if let Some(layout) = layout.filter(|_| !guess.row_by_row && self.config.rows == 0) {
+        let alone = self.events.is_none() && self.config.rows == 0;
+        if let Some(layout) = layout.filter(|_| !guess.row_by_row && alone) {
             let known_ids = [&known.users, &known.items];
             let are_integers = [0, 1].map(|of: usize| known_ids[of].are_integers() && !guess.are_texts[of]);
             let writer = self.file(are_integers, &noted).create()?;
@@ -84,9 +106,14 @@ impl Reading<'_> {
             return Ok(First { known, dedupe, noted, dropped: RowSet::default(), writer: Some(writer) });
         }
         self.progress.begin(2 * self.length);
-        let mut pass =
-            Pass { checks: &self.checks, extra: self.extra, known, dedupe, noted, dropped: RowSet::default() };
-        self.each_row(&mut *records, |row| pass.take(row))?;
+        let mut pass = Pass { extra: self.extra, known, dedupe, noted, dropped: RowSet::default() };
+        let events = self.events.as_ref();
+        self.each_row(&mut *records, |row, checks, is_event| {
+            if is_event && pass.known.n_before.is_none() {
+                pass.end_file(events)?;
+            }
+            pass.take(row, checks, events)
+        })?;
         let Pass { known, dedupe, noted, dropped, .. } = pass;
         Ok(First { known, dedupe: Some(dedupe), noted, dropped, writer: None })
     }
@@ -102,28 +129,28 @@ impl Reading<'_> {
         let mut records = self.found.source.ratings(&self.found.files, self.config, self.writing)?;
         self.file(are_integers, noted).write(metadata, |sink| {
             let mut number = 0;
-            self.each_row(&mut *records, |row| {
+            self.each_row(&mut *records, |row, checks, _| {
                 number += 1;
-                if dropped.contains(number - 1) { Ok(()) } else { sink.push(number - 1, row) }
+                if dropped.contains(number - 1) { Ok(()) } else { sink.push(number - 1, row, checks) }
             })
         })
     }
 
-    fn file(&self, are_integers: [bool; 2], noted: &Noted) -> write::Ratings<'_> {
+    fn file(&self, are_integers: [bool; 2], noted: &Noted) -> write::Ratings {
         let are_numbers = noted.contexts_are_numbers.iter().copied();
         write::Ratings {
-            checks: &self.checks,
             path: self.out_dir.join(RATINGS),
             are_integers,
             contexts: self.extra.contexts.iter().cloned().zip(are_numbers).collect(),
         }
     }
 
-    /// Calls `take` with every data row that the experiment wants, in order.
+    /// Calls `take` with every data row that the experiment wants, in order, then with every event that is added, each
+    /// with what it is checked against and whether it is an event.
     fn each_row(
         &self,
         records: &mut dyn Records,
-        mut take: impl FnMut(&Row) -> Result<(), DataError>,
+        mut take: impl FnMut(&Row, &Checks, bool) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         /// Rows between two reports.
         const REPORT: u64 = 1 << 15;
@@ -131,7 +158,7 @@ impl Reading<'_> {
         let (mut n_rows, mut reported) = (0, 0);
         let mut row = Row::default();
         while n_rows < limit && records.read(&mut row)? {
-            take(&row)?;
+            take(&row, &self.checks, false)?;
             n_rows += 1;
             if n_rows % REPORT == 0 {
                 let position = records.position().min(self.length);
@@ -143,13 +170,22 @@ impl Reading<'_> {
             }
         }
         self.progress.advance(self.length - reported);
+        let Some(Added { events, has_stars, checks }) = &self.events else { return Ok(()) };
+        let mut records = events.rows(*has_stars)?;
+        while records.read(&mut row)? {
+            if row.line() % REPORT == 0 && self.progress.interrupted() {
+                return Err(DataError::Interrupted);
+            }
+            if !has_stars || !row.get(check::RATING).is_empty() {
+                take(&row, checks, true)?;
+            }
+        }
         Ok(())
     }
 }
 
 /// The first pass: what is learned from all rows before any is written.
 struct Pass<'a> {
-    checks: &'a Checks,
     extra: &'a Extra,
     known: Known,
     dedupe: Dedupe,
@@ -159,11 +195,26 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn take(&mut self, row: &Row) -> Result<(), DataError> {
+    /// The rows of the file have ended, and those of `events` begin.
+    fn end_file(&mut self, events: Option<&Added<'_>>) -> Result<(), DataError> {
+        let known = &mut self.known;
+        known.n_before = Some(known.n_rows);
+        known.rejects.end(known.n_rows)?;
+        events.into_iter().for_each(|added| known.rejects.begin_any(&added.events.path()));
+        Ok(())
+    }
+
+    fn take(&mut self, row: &Row, checks: &Checks, events: Option<&Added<'_>>) -> Result<(), DataError> {
         let known = &mut self.known;
         let number = known.n_rows;
         known.n_rows += 1;
-        let checked = match self.checks.check(row) {
+        // First of all, so that nothing of theirs is noted anywhere, not even why a row is bad.
+        if events.is_some_and(|added| added.events.is_erased(row.get(check::USER))) {
+            known.n_erased += 1;
+            self.dropped.insert(number);
+            return Ok(());
+        }
+        let checked = match checks.check(row) {
             Ok(checked) => checked,
             Err(reason) => {
                 self.dropped.insert(number);
@@ -178,7 +229,7 @@ impl Pass<'_> {
         checked.rating.into_iter().for_each(|rating| known.observe(rating));
         let mut field = check::EXTRA;
         for is_number in &mut self.noted.contexts_are_numbers {
-            *is_number &= row.get(field).is_empty() || self.checks.context(row.get(field)).is_some();
+            *is_number &= row.get(field).is_empty() || checks.context(row.get(field)).is_some();
             field += 1;
         }
         self.noted.user_attributes.note(user, row, field);

@@ -21,9 +21,7 @@ use crate::tables::RATING_COLUMNS;
 pub(super) const CHUNK: usize = 1 << 16;
 
 /// A file of ratings that is to be written.
-pub(super) struct Ratings<'a> {
-    /// The checks that the rows passed.
-    pub(super) checks: &'a Checks,
+pub(super) struct Ratings {
     pub(super) path: PathBuf,
     /// Whether the ids of users, and those of items, are integers.
     pub(super) are_integers: [bool; 2],
@@ -33,12 +31,12 @@ pub(super) struct Ratings<'a> {
 
 /// Receives the rows.
 pub(super) struct Sink<'a> {
-    ratings: &'a Ratings<'a>,
+    ratings: &'a Ratings,
     columns: Vec<Column>,
     chunks: SyncSender<Table>,
 }
 
-impl Ratings<'_> {
+impl Ratings {
     /// The file without any rows.
     pub(super) fn create(&self) -> Result<TableWriter, DataError> {
         TableWriter::create(&self.path, &self.table(self.columns())?)
@@ -98,24 +96,22 @@ impl Ratings<'_> {
 }
 
 impl Sink<'_> {
-    /// Adds a row that has been checked.
-    pub(super) fn push(&mut self, number: u64, row: &Row) -> Result<(), DataError> {
+    /// Adds a row that passed `checks`.
+    pub(super) fn push(&mut self, number: u64, row: &Row, checks: &Checks) -> Result<(), DataError> {
         let mut field = check::EXTRA;
         for (i, column) in self.columns.iter_mut().enumerate() {
             match (i, column) {
                 (0, column) => push_id(column, row.get(check::USER)),
                 (1, column) => push_id(column, row.get(check::ITEM)),
-                (2, Column::F32(values)) => {
-                    values.push(self.ratings.checks.rating(row.get(check::RATING)).ok().flatten())
-                }
+                (2, Column::F32(values)) => values.push(checks.rating(row.get(check::RATING)).ok().flatten()),
                 (3, Column::I64(values)) => {
-                    values.push(self.ratings.checks.times.seconds(row.get(check::TIMESTAMP)).ok().flatten());
+                    values.push(checks.times.seconds(row.get(check::TIMESTAMP)).ok().flatten());
                 }
                 (4, Column::I64(values)) => values.push(Some(number as i64)),
                 (_, column) => {
                     let text = Some(row.get(field)).filter(|text| !text.is_empty());
                     match column {
-                        Column::F64(values) => values.push(text.and_then(|text| self.ratings.checks.context(text))),
+                        Column::F64(values) => values.push(text.and_then(|text| checks.context(text))),
                         Column::Text(values) => values.push(text.map(str::to_owned)),
                         _ => {}
                     }

@@ -33,6 +33,7 @@
 //! # Ok::<(), reco_eval::EvalError>(())
 //! ```
 
+mod arms;
 mod averaged;
 mod distribution;
 mod holm;
@@ -43,6 +44,7 @@ mod self_check;
 mod tests;
 mod wilcoxon;
 
+pub use arms::{Arm, ArmComparison, ArmDifference, ArmMeasure, ArmUser, compare_arms};
 pub use averaged::{Averaged, Shared};
 pub use pair::{Grouping, MetricValues, Pair, PairedMetric, RunValues, UserRow};
 pub use paired::{ARITHMETIC, Paired, TestResult};

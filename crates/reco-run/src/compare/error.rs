@@ -13,6 +13,16 @@ pub enum CompareError {
         /// What was given.
         value: f64,
     },
+    /// Events of a service without an A/B test.
+    #[error(
+        "`{path}` has no exposure\n\
+         hint: `[ab]` in the file of `reco serve --config` makes them, and `reco retrain` or `POST /v1/events:export` \
+         exports them"
+    )]
+    NoExposures {
+        /// The folder.
+        path: String,
+    },
     /// One approach alone, or folders beside approaches.
     #[error("`{run}` cannot be compared: {reason}\nhint: {hint}")]
     Operands {

@@ -6,6 +6,7 @@
 //! **Invariant**: nothing is trained, evaluated or written; two runs that were not measured on the same test are
 //! compared only if that is asked for.
 
+mod arms;
 mod error;
 mod groups;
 mod operands;
@@ -20,6 +21,7 @@ use reco_eval::Column;
 use reco_eval::compare::{self, Grouping, Pair, RunValues};
 use reco_report::{ComparedPair, Comparison};
 
+pub use arms::compare_exposures;
 pub use error::CompareError;
 use groups::Attributes;
 use operands::Operand;

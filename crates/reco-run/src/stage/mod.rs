@@ -34,7 +34,7 @@ pub use advice::shell_word;
 pub(crate) use evaluate::{Ruler, USERS, users};
 pub(crate) use repeated::repeated;
 pub(crate) use report::from_notes;
-pub use report::{PAGE, RESULTS};
+pub use report::{EXPERIMENT, PAGE, RESULTS};
 
 /// One stage.
 pub struct StageEntry {

@@ -27,7 +27,7 @@ pub(crate) fn repeated(context: &Context<'_>) -> Result<Outcome, RunError> {
     let labels: Vec<&str> = experiment.repetitions.iter().map(|repetition| repetition.label.as_str()).collect();
     let folder = Folder {
         stage: super::report::ENTRY.name,
-        version: 8,
+        version: 9,
         path: context.at("report"),
         part: json!({ "name": experiment.name, "repetitions": labels }),
         inputs,

@@ -35,6 +35,9 @@ pub const RESULTS: &str = "results.json";
 /// The report for people, beside it: one page with all figures.
 pub const PAGE: &str = "report.html";
 
+/// The whole experiment beside it, every default filled in: `reco run` takes it again.
+pub const EXPERIMENT: &str = "experiment.toml";
+
 /// The same in plain words and tables.
 const REPORT: &str = "report.md";
 
@@ -181,9 +184,14 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     }
     Ok(Folder {
         stage: ENTRY.name,
-        version: 8,
+        version: 9,
         path: context.at("report"),
-        part: json!({ "name": experiment.name, "report": experiment.part(&experiment.report) }),
+        part: json!({
+            "name": experiment.name,
+            "report": experiment.part(&experiment.report),
+            // The experiment that lies beside the report says where its data are.
+            "data": experiment.part(&experiment.data),
+        }),
         inputs,
         versions: own_version(),
         seed: experiment.seed,
@@ -196,6 +204,7 @@ pub(super) fn write_all(at: &Path, results: &Results, facts: &Facts, config: &Re
     write(&at.join(RESULTS), &results.to_json()?)?;
     write(&at.join(REPORT), &reco_report::markdown(results, facts, config))?;
     write(&at.join(PAGE), &reco_report::html(results, facts, &figures, config))?;
+    write(&at.join(EXPERIMENT), &facts.provenance.experiment)?;
     let folder = at.join(FIGURES);
     fs::create_dir(&folder).map_err(RunError::writing(&folder))?;
     for drawing in figures.all() {
