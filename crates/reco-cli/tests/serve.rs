@@ -1,6 +1,6 @@
 //! Tests `reco serve` over HTTP: answers, fold-in, filters, events, runs that are swapped, and what it refuses.
 //!
-//! **Invariant**: every service of a test is a process of its own on a port that the system picked, and ends with it.
+//! **Invariant**: every service of a test is a process of its own, see `common/served.rs`.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 
@@ -8,104 +8,15 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::io::Read as _;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use common::served::{Served, ids, text};
 use common::{command, copy, finished, people, reco};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
-
-/// A service that runs.
-struct Served {
-    process: Child,
-    address: String,
-    stderr: BufReader<std::process::ChildStderr>,
-}
-
-/// What it answered.
-#[derive(Debug)]
-struct Reply {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Served {
-    fn start(arguments: &[&str]) -> Self {
-        Self::of(command(["serve", "--addr", "127.0.0.1:0", "--device", "cpu"].iter().chain(arguments)))
-    }
-
-    fn of(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = BufReader::new(process.stderr.take().unwrap());
-        let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
-        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("{line}")).split(';').next().unwrap();
-        Self { process, address: address.to_owned(), stderr }
-    }
-
-    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let host = if headers.iter().any(|(name, _)| *name == "host") { "" } else { "host: localhost\r\n" };
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut reply = Vec::new();
-        stream.read_to_end(&mut reply).unwrap();
-        let reply = String::from_utf8(reply).unwrap();
-        let (head, body) = reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{method} {path}: `{reply}`"));
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Reply { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
-    }
-
-    fn get(&self, path: &str) -> Reply {
-        self.send("GET", path, &[], "")
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Reply {
-        self.send("POST", path, &[("content-type", "application/json")], &body.to_string())
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Reply {
-    fn ok(&self) -> Value {
-        assert_eq!(self.status, 200, "{self:?}");
-        serde_json::from_str(&self.body).unwrap()
-    }
-
-    /// A problem document of this status that says `part`.
-    fn refuses(&self, status: u16, part: &str) {
-        assert_eq!(self.status, status, "{self:?}");
-        assert!(self.head.contains("content-type: application/problem+json"), "{self:?}");
-        let problem: Value = serde_json::from_str(&self.body).unwrap();
-        assert_eq!(problem["status"], status);
-        assert!(problem.to_string().contains(part), "`{part}` is not in {problem}");
-    }
-}
-
-fn text(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn ids(answer: &Value) -> Vec<String> {
-    answer["items"].as_array().unwrap().iter().map(|item| item["item_id"].to_string()).collect()
-}
 
 #[test]
 fn answers_are_those_of_the_command_line() {
@@ -199,8 +110,7 @@ fn events_change_the_next_answer_and_outlive_a_kill() {
     assert!(!ids(&neural).contains(&best), "an approach that cannot take it in leaves it out: {neural}");
     assert!(neural["notes"].to_string().contains("does not look at what the user did since"), "{neural}");
     // Killed, not stopped.
-    served.process.kill().unwrap();
-    served.process.wait().unwrap();
+    served.kill();
     let served = Served::start(&arguments);
     assert_eq!(ids(&mine(&served)), ids(&after));
     let erased = served.send("DELETE", "/v1/users/anew", &[], "").ok();

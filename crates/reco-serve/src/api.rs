@@ -6,9 +6,12 @@
 //! them.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use reco_core::{ContextValue, ItemId, ScoreKind};
 use reco_run::Reasons;
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -167,6 +170,7 @@ impl AskParams {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Batch {
     /// Each is answered as it would be alone.
+    #[serde(deserialize_with = "few")]
     pub(crate) requests: Vec<Ask>,
 }
 
@@ -428,6 +432,8 @@ fn yes() -> bool {
 #[serde(untagged)]
 enum Written {
     Integer(i64),
+    /// Beyond the other's range: as a floating-point number it would lose digits.
+    Large(u64),
     Number(f64),
     Text(String),
 }
@@ -436,10 +442,38 @@ impl From<Written> for String {
     fn from(written: Written) -> Self {
         match written {
             Written::Integer(number) => number.to_string(),
+            Written::Large(number) => number.to_string(),
             Written::Number(number) => number.to_string(),
             Written::Text(text) => text,
         }
     }
+}
+
+/// More entries than this are no list of questions: an empty one takes three bytes to send, and hundreds to keep.
+const FEW: usize = 1000;
+
+/// A list that is read no further than [`FEW`] entries.
+fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of {FEW} entries at most")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
+            let mut few = Vec::new();
+            while let Some(entry) = entries.next_element()? {
+                few.push(entry);
+                if few.len() > FEW {
+                    return Err(A::Error::invalid_length(few.len(), &self));
+                }
+            }
+            Ok(few)
+        }
+    }
+    deserializer.deserialize_seq(Few(PhantomData))
 }
 
 pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -88,12 +88,9 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// Loads all that is not loaded yet.
-    pub(crate) fn load_all(&self) {
-        for name in &self.order {
-            // A model that fails says so to whoever asks for it.
-            let _ = self.get(name);
-        }
+    /// The models' names in the registry's order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.order.iter().map(String::as_str)
     }
 
     /// The model called `name`.

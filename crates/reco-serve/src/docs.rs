@@ -133,9 +133,9 @@ mod tests {
     #[test]
     fn the_reference_names_every_route_and_escapes() {
         let document = crate::openapi();
-        let parsed: Value = serde_json::from_str(&document).unwrap();
+        let parsed: Value = serde_json::from_str(document).unwrap();
         assert!(parsed["openapi"].as_str().unwrap().starts_with("3.1"));
-        let page = page(&document);
+        let page = page(document);
         for path in parsed["paths"].as_object().unwrap().keys() {
             assert!(page.contains(&escape(path)), "{path}");
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::http::StatusCode;
 use reco_core::{Candidates, ItemIdx, Profile, Score, ScoreError, UserIdx};
@@ -30,10 +30,12 @@ use crate::store::{Store, now};
 pub struct Service {
     pub(crate) config: ServeConfig,
     active: RwLock<Arc<Bundle>>,
+    /// One run is read at a time.
+    reading: Mutex<()>,
     pub(crate) store: Option<Store>,
     pub(crate) metrics: Metrics,
     /// As many answers are computed at once as there are places.
-    pub(crate) places: Semaphore,
+    pub(crate) places: Arc<Semaphore>,
     /// What the ids of this process begin with.
     prefix: u64,
     answered: AtomicU64,
@@ -71,9 +73,10 @@ impl Service {
         let service = Arc::new(Self {
             config,
             active: RwLock::new(Arc::new(bundle)),
+            reading: Mutex::new(()),
             store,
             metrics: Metrics::new(),
-            places: Semaphore::new(2 * cores),
+            places: Arc::new(Semaphore::new(2 * cores)),
             prefix: RandomState::new().hash_one(now()),
             answered: AtomicU64::new(0),
         });
@@ -81,11 +84,17 @@ impl Service {
         Ok(service)
     }
 
-    /// Loads, beside the work, the models that nobody has asked for yet.
-    fn load_others(&self) {
-        let bundle = self.bundle();
+    /// Loads, beside the work, the models that nobody has asked for yet, until another run is served.
+    fn load_others(self: &Arc<Self>) {
+        let (bundle, service) = (self.bundle(), Arc::downgrade(self));
+        let is_served =
+            move |bundle: &Arc<Bundle>| service.upgrade().is_some_and(|service| Arc::ptr_eq(&service.bundle(), bundle));
+        let load = move || {
+            // A model that fails says so to whoever asks for it.
+            bundle.names().take_while(|_| is_served(&bundle)).for_each(|name| drop(bundle.get(name)));
+        };
         // If no thread can be had, each model is loaded when it is asked for.
-        let _ = std::thread::Builder::new().name("loading".to_owned()).spawn(move || bundle.load_all());
+        let _ = std::thread::Builder::new().name("loading".to_owned()).spawn(load);
     }
 
     /// What is served now.
@@ -94,7 +103,7 @@ impl Service {
     }
 
     /// Reads a run, checks it, and serves it from then on; answers under way end with what they began with.
-    pub(crate) fn activate(&self, activate: &Activate) -> Result<Models, Problem> {
+    pub(crate) fn activate(self: &Arc<Self>, activate: &Activate) -> Result<Models, Problem> {
         let name = &activate.run;
         let Some((_, folder)) = self.config.runs.iter().find(|(known, _)| known == name) else {
             let known: Vec<&str> = self.config.runs.iter().map(|(name, _)| name.as_str()).collect();
@@ -110,6 +119,7 @@ impl Service {
             );
             Problem::new(StatusCode::CONFLICT, &text).because(error.to_string())
         };
+        let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let bundle = Bundle::open(name, folder, self.config.device).map_err(refused)?;
         check_rules(&self.config, &bundle).map_err(refused)?;
         *self.active.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(bundle);
@@ -162,6 +172,7 @@ impl Service {
             None => None,
         };
         let wanted = self.wanted(ask)?;
+        self.may_explain([ask].into_iter())?;
         let known = self.known(ask, bundle.first()?.as_ref())?;
         let arm = self.arm(ask);
         let named = ask.approach.as_ref().or(scenario.and_then(|scenario| scenario.approach.as_ref()));
@@ -178,7 +189,16 @@ impl Service {
         let artifact = bundle.get(&name)?;
         let context = artifact.context(&ask.context)?;
         let whom = whom(ask, &known, &artifact, &context)?;
-        let (ranked, total) = self.rank(ask, scenario, &artifact, &whom, &context, wanted)?;
+        let ranked = self.rank(ask, scenario, &artifact, &whom, &context, wanted);
+        let (ranked, total) = ranked.map_err(|error| match error {
+            // A number that is far from all of the data is the asker's.
+            RunError::Score(ScoreError::NotFinite { .. }) if !(ask.attributes.is_empty() && ask.context.is_empty()) => {
+                let text =
+                    "what is stated leads to scores that are no numbers\nhint: state numbers like those of the data";
+                Problem::wrong(text)
+            }
+            other => other.into(),
+        })?;
         let page: Vec<(ItemIdx, Score)> = ranked.into_iter().skip(ask.offset).take(ask.k).collect();
         let explained = match ask.explain && !page.is_empty() {
             true => {
@@ -234,12 +254,27 @@ impl Service {
         }
     }
 
+    /// Whether the reasons of all that `asks` want are few enough.
+    pub(crate) fn may_explain<'a>(&self, asks: impl Iterator<Item = &'a Ask>) -> Result<(), Problem> {
+        let most = self.config.limits.explained;
+        let n = asks.filter(|ask| ask.explain).map(|ask| ask.k).fold(0, usize::saturating_add);
+        match n > most {
+            true => {
+                let text =
+                    format!("`explain` is asked for `{n}` items\nhint: a request has reasons for `{most}` at most");
+                Err(Problem::wrong(&text))
+            }
+            false => Ok(()),
+        }
+    }
+
     /// Who asks, in terms of the run, with what happened since the training.
     fn known(&self, ask: &Ask, first: &Artifact) -> Result<Known, Problem> {
         let mut newest = Vec::new();
         let mut notes = Vec::new();
         let mut user = None;
-        if let Some(id) = &ask.user_id {
+        // White space tells no users apart: models know them without.
+        if let Some(id) = ask.user_id.as_deref().map(str::trim) {
             let erased = self.store.as_ref().is_some_and(|store| store.is_erased(id));
             user = first.user(id).ok().filter(|_| !erased);
             let events = self.store.as_ref().map(|store| store.of_user(id)).unwrap_or_default();
@@ -270,7 +305,7 @@ impl Service {
         whom: &Whom,
         context: &[f32],
         wanted: NonZeroUsize,
-    ) -> Result<(Vec<(ItemIdx, Score)>, usize), Problem> {
+    ) -> Result<(Vec<(ItemIdx, Score)>, usize), RunError> {
         let catalogue = artifact.catalogue();
         let met = artifact.met(&whom.asker);
         let filters: Vec<&Filter> =
@@ -342,6 +377,10 @@ impl Service {
     /// The items whose titles fit `query`; those that most users met, without one.
     pub(crate) fn find(&self, query: &str, k: usize, offset: usize) -> Result<Found, Problem> {
         let wanted = self.wanted(&Ask { k, offset, ..Ask::default() })?;
+        if query.len() > LONGEST_QUERY {
+            let text = format!("`query` has `{}` bytes\nhint: it has {LONGEST_QUERY} at most", query.len());
+            return Err(Problem::wrong(&text));
+        }
         let bundle = self.bundle();
         let first = bundle.first()?;
         let found = match query.trim() {
@@ -369,6 +408,9 @@ impl Service {
         format!("{:016x}-{:x}", self.prefix, self.answered.fetch_add(1, Ordering::Relaxed))
     }
 }
+
+/// The most bytes of a query: each of its words is compared with all words of titles.
+const LONGEST_QUERY: usize = 256;
 
 /// Who asks, in terms of `artifact`.
 fn whom(ask: &Ask, known: &Known, artifact: &Artifact, context: &[f32]) -> Result<Whom, Problem> {

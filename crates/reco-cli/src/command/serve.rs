@@ -16,7 +16,7 @@ const KEY: &str = "RECO_API_KEY";
 /// `reco serve`
 pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     if args.openapi {
-        return text::print(&reco_serve::openapi());
+        return text::print(reco_serve::openapi());
     }
     let api_key = std::env::var(KEY).ok().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
     let is_local = args.addr.ip().is_loopback();

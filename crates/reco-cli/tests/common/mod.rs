@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 #![expect(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod served;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
