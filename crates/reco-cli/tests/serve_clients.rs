@@ -112,7 +112,7 @@ fn the_openapi_document_is_what_is_served() {
     let mut tester = Command::new(python.with_file_name("schemathesis"));
     // Its own files go with the folder.
     tester.current_dir(folder.path()).args(["run", &document, "--header", "x-api-key: s3cret", "--seed", "12"]);
-    tester.args(["--max-examples", "40", "--phases", "examples,coverage,fuzzing", "--no-color", "--workers", "2"]);
+    tester.args(["--max-examples", "100", "--phases", "examples,coverage,fuzzing", "--no-color", "--workers", "2"]);
     tester.args([
         "--checks",
         "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",

@@ -251,11 +251,15 @@ fn a_full_disk_keeps_nothing_and_takes_events_again_when_there_is_room() {
 #[test]
 fn callers_who_leave_are_no_longer_counted() {
     let served = Served::start(&["--out", &text(people().parent().unwrap())]);
-    for _ in 0..600 {
-        let mut stream = TcpStream::connect(&served.address).unwrap();
-        let head = "POST /v1/recommendations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
-        // The rest never comes.
-        write!(stream, "{head}content-length: 100\r\n\r\n{{").unwrap();
+    let long = json!({ "requests": vec![json!({ "approach": "content", "explain": true, "k": 5 }); 40] }).to_string();
+    for length in [long.len(), long.len() + 1] {
+        for _ in 0..600 {
+            let mut stream = TcpStream::connect(&served.address).unwrap();
+            let head =
+                "POST /v1/recommendations:batch HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+            // They leave before the answer, or before they have said all.
+            write!(stream, "{head}content-length: {length}\r\n\r\n{long}").unwrap();
+        }
     }
     let started = Instant::now();
     let left = || served.get("/metrics").body.contains("reco_requests_under_way 1\n");

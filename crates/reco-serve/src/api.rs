@@ -13,6 +13,7 @@ use reco_core::{ContextValue, ItemId, ScoreKind};
 use reco_run::Reasons;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::filter::Filter;
@@ -241,7 +242,7 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Item {
     /// Its id.
-    #[schema(value_type = String, example = "50")]
+    #[schema(schema_with = number_or_text)]
     pub(crate) item_id: ItemId,
     /// As the data write it.
     #[schema(example = "Star Wars (1977)")]
@@ -447,6 +448,12 @@ impl From<Written> for String {
             Written::Text(text) => text,
         }
     }
+}
+
+/// The schema of an id in an answer, which is what the data have.
+fn number_or_text() -> Object {
+    let kinds = SchemaType::from_iter([Type::Integer, Type::String]);
+    ObjectBuilder::new().schema_type(kinds).description(Some("Its id, as the data write it")).build()
 }
 
 /// More entries than this are no list of questions: an empty one takes three bytes to send, and hundreds to keep.

@@ -43,8 +43,11 @@ pub use filter::Filter;
 
 /// The OpenAPI 3.1 document, as JSON.
 pub fn openapi() -> &'static str {
-    static DOCUMENT: LazyLock<String> =
-        LazyLock::new(|| routes::router().split_for_parts().1.to_pretty_json().expect("the document is data of ours"));
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+        let mut document = routes::router().split_for_parts().1;
+        document.paths.paths.values_mut().for_each(docs::name_problems);
+        document.to_pretty_json().expect("the document is data of ours")
+    });
     &DOCUMENT
 }
 

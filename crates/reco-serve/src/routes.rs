@@ -275,7 +275,8 @@ async fn readyz(State(service): Of) -> Result<&'static str, Problem> {
 }
 
 /// Counts and times, for Prometheus
-#[utoipa::path(get, path = "/metrics", tag = "operate", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics", tag = "operate",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 async fn metrics(State(service): Of) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], service.metrics.text()).into_response()
@@ -288,7 +289,8 @@ async fn document() -> Response {
 }
 
 /// This document, to be read by people
-#[utoipa::path(get, path = "/docs", tag = "operate", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/docs", tag = "operate",
+    responses((status = 200, body = String, content_type = "text/html")))]
 async fn reference() -> Html<String> {
     Html(docs::page(crate::openapi()))
 }
