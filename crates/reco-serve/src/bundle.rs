@@ -100,8 +100,12 @@ impl Bundle {
             Problem::missing(&format!("there is no approach `{name}`\nhint: {hint}"))
         })?;
         let load = || {
-            let artifact = Artifact::load(&slot.available.folder, self.device)?;
             let first = self.models[&self.for_users.name].loaded.get().and_then(|first| first.as_ref().ok());
+            let folder = &slot.available.folder;
+            let artifact = match first {
+                Some(first) => Artifact::load_beside(folder, self.device, first)?,
+                None => Artifact::load(folder, self.device)?,
+            };
             if first.is_some_and(|first| first.manifest.inputs != artifact.manifest.inputs) {
                 let text = format!(
                     "`{name}` was trained on other rows than the models that are served\nhint: activate the run again"

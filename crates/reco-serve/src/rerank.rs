@@ -35,10 +35,11 @@ pub(crate) fn diversify(
     n: usize,
 ) -> Vec<(ItemIdx, Score)> {
     let norm = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
-    let cosine = |one: ItemIdx, other: ItemIdx| {
-        let (one, other) = (features.row(one.index()), features.row(other.index()));
-        let of_norms = norm(one) * norm(other);
-        if of_norms > 0.0 { one.iter().zip(other).map(|(a, b)| a * b).sum::<f32>() / of_norms } else { 0.0 }
+    let row = |place: usize| features.row(ranked[place].0.index());
+    let norms: Vec<f32> = (0..ranked.len()).map(|place| norm(row(place))).collect();
+    let cosine = |one: usize, other: usize| {
+        let of_norms = norms[one] * norms[other];
+        if of_norms > 0.0 { row(one).iter().zip(row(other)).map(|(a, b)| a * b).sum::<f32>() / of_norms } else { 0.0 }
     };
     let last = ranked.len().max(2) as f32 - 1.0;
     let mut rest: Vec<(usize, f32)> = (0..ranked.len()).map(|place| (place, 0.0)).collect();
@@ -51,9 +52,8 @@ pub(crate) fn diversify(
         });
         let Some((at, _)) = best else { break };
         let (place, _) = rest.remove(at);
-        let item = ranked[place].0;
-        for (place, like) in &mut rest {
-            *like = like.max(cosine(ranked[*place].0, item));
+        for (other, like) in &mut rest {
+            *like = like.max(cosine(*other, place));
         }
         chosen.push(ranked[place]);
     }
