@@ -4,15 +4,19 @@
 //!
 //! **Invariant**: every service is a process of its own on a port that the system picked, and ends with its value.
 
+use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
+use reco_core::testing::left_out;
 use serde_json::Value;
 
-use super::command;
+use super::{command, people};
+
+pub(crate) const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
 /// A service that runs.
 pub(crate) struct Served {
@@ -41,6 +45,12 @@ impl Served {
         stderr.read_line(&mut line).unwrap();
         let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("{line}")).split(';').next().unwrap();
         Self { process, address: address.to_owned(), stderr }
+    }
+
+    /// A service of [`people`] that takes events into `folder`.
+    pub(crate) fn with_events(folder: &Path) -> Self {
+        let out = text(people().parent().unwrap());
+        Self::start(&["--out", &out, "--events", &text(&folder.join("events.redb"))])
     }
 
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
@@ -72,13 +82,28 @@ impl Served {
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Reply {
-        self.send("POST", path, &[("content-type", "application/json")], &body.to_string())
+        self.send("POST", path, JSON, &body.to_string())
     }
 
     /// Kills it, as a power cut would.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    /// A line of `/proc/PID/status` in MiB; `None` where the system does not tell.
+    pub(crate) fn memory(&self, key: &str) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with(key))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kibibytes| kibibytes / 1024)
+    }
+
+    /// Ends it, and asserts that it said nothing of a panic.
+    pub(crate) fn has_not_panicked(mut self) {
+        self.kill();
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).unwrap();
+        assert!(!said.contains("panicked"), "{said}");
     }
 }
 
@@ -112,4 +137,12 @@ pub(crate) fn text(path: &Path) -> String {
 /// The ids of an answer's items.
 pub(crate) fn ids(answer: &Value) -> Vec<String> {
     answer["items"].as_array().unwrap().iter().map(|item| item["item_id"].to_string()).collect()
+}
+
+/// Asserts that the memory has not grown by `most` MiB since it was `before`.
+pub(crate) fn has_not_grown(before: Option<u64>, now: Option<u64>, most: u64) {
+    match before.zip(now) {
+        Some((before, now)) => assert!(now <= before + most, "from {before} MiB to {now} MiB"),
+        None => left_out("memory of a service: this system has no /proc"),
+    }
 }
