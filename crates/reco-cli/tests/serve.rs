@@ -2,8 +2,6 @@
 //!
 //! **Invariant**: every service of a test is a process of its own, see `common/served.rs`.
 
-#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
-
 mod common;
 
 use std::collections::BTreeSet;

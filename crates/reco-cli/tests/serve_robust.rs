@@ -5,8 +5,6 @@
 //! **Invariant**: with `RECO_TORTURE` there are ten times as many swaps and kills, as for `cargo xtask torture
 //! --service`.
 
-#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
-
 mod common;
 
 use std::fs;
