@@ -28,7 +28,7 @@ use self::kills::Undisturbed;
 use self::prepared::Prepared;
 use self::trial::{Ended, Foreign, How};
 use crate::files;
-use crate::process::Workspace;
+use crate::process::{Workspace, succeed};
 
 /// Arguments of `cargo xtask torture`.
 #[derive(clap::Args)]
@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
     /// Only this trial, as `inputs:17`, `kills:3`; its folder is kept
     #[arg(long, value_name = "PART:NUMBER")]
     only: Option<String>,
+    /// Instead of all this, swap runs of a service 1,000 times and kill it 100 times: ten times what its tests do
+    #[arg(long)]
+    service: bool,
     /// Instead of all this, let the coverage-guided fuzzer look for what breaks a reader, so many seconds each (600, if
     /// none are given); readers may follow: csv, json-lines, parquet, workbook, zip, toml, weights; and experiment,
     /// all-weights and manifest, which take long to build
@@ -59,8 +62,16 @@ pub(crate) struct Arguments {
 }
 
 /// What CI runs of it: a minute or two on two cores.
-const SHORT: Arguments =
-    Arguments { inputs: 300, kills: 8, parquet: 400, seed: 12, only: None, fuzz: None, readers: Vec::new() };
+const SHORT: Arguments = Arguments {
+    inputs: 300,
+    kills: 8,
+    parquet: 400,
+    seed: 12,
+    only: None,
+    service: false,
+    fuzz: None,
+    readers: Vec::new(),
+};
 
 /// How long CI fuzzes each reader.
 const FUZZ_SECONDS: u64 = 15;
@@ -112,6 +123,10 @@ struct Tally {
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if let Some(seconds) = arguments.fuzz {
         return fuzz::run(workspace, seconds, &arguments.readers, arguments.seed);
+    }
+    if arguments.service {
+        let test = ["test", "--package", "reco-cli", "--test", "serve_robust", "--", "--show-output"];
+        return succeed(workspace.cargo(&test).env("RECO_TORTURE", "1"));
     }
     let prepared = Prepared::make(workspace, arguments.seed)?;
     let findings = prepared.torture.join("findings");

@@ -1,8 +1,6 @@
 //! Tests `reco serve` over HTTP: answers, fold-in, filters, events, runs that are swapped, and what it refuses.
 //!
-//! **Invariant**: every service of a test is a process of its own on a port that the system picked, and ends with it.
-
-#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
+//! **Invariant**: every service of a test is a process of its own, see `common/served.rs`.
 
 mod common;
 
@@ -10,23 +8,14 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::served::Served;
+use common::served::{Served, ids, text};
 use common::{command, copy, finished, people, reco};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
-
-fn text(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn ids(answer: &Value) -> Vec<String> {
-    answer["items"].as_array().unwrap().iter().map(|item| item["item_id"].to_string()).collect()
-}
 
 #[test]
 fn answers_are_those_of_the_command_line() {
@@ -139,8 +128,7 @@ fn events_change_the_next_answer_and_outlive_a_kill() {
     assert!(!ids(&neural).contains(&best), "an approach that cannot take it in leaves it out: {neural}");
     assert!(neural["notes"].to_string().contains("does not look at what the user did since"), "{neural}");
     // Killed, not stopped.
-    served.process.kill().unwrap();
-    served.process.wait().unwrap();
+    served.kill();
     let served = Served::start(&arguments);
     assert_eq!(ids(&mine(&served)), ids(&after));
     let erased = served.send("DELETE", "/v1/users/anew", &[], "").ok();

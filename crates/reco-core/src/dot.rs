@@ -19,7 +19,7 @@ pub use self::table::{ItemTable, TableFormat};
 use self::kernel::{GROUP, Product};
 use self::table::{BLOCK, PANEL};
 use crate::top_k::Best;
-use crate::{Candidates, ItemIdx, Items, Query, Ranking, ScoreError, Scores, lanes, parallel};
+use crate::{Candidates, Items, Query, Ranking, ScoreError, Scores, lanes, parallel};
 
 /// Users of a tile, at most: with 64 factors they take 48 KiB, and the table is read once for all of them.
 const TILE: usize = 32 * GROUP;
@@ -56,7 +56,15 @@ impl ItemTable {
             match (scratch.ask(self, query, &user), query.candidates) {
                 (Err(error), _) => *result = Err(error),
                 (Ok(_), Candidates::These(items)) => {
-                    row.iter_mut().zip(items).for_each(|(score, item)| *score = self.one(*item, scratch));
+                    // Neighbours in the catalogue, which most lists have, share a panel.
+                    let mut held = None;
+                    for (score, item) in row.iter_mut().zip(items) {
+                        let panel = item.index() / PANEL;
+                        if held.replace(panel) != Some(panel) {
+                            self.score_panel(panel, scratch);
+                        }
+                        *score = scratch.scores[item.index() % PANEL];
+                    }
                 }
                 (Ok(_), Candidates::AllExcept(_)) => unreachable!("whole catalogues are in tiles"),
             }
@@ -150,10 +158,9 @@ impl ItemTable {
         }
     }
 
-    /// The score of one item for the only user of `scratch`, computed with its whole panel.
-    fn one(&self, item: ItemIdx, scratch: &mut Scratch) -> f32 {
+    /// Scores a panel for the only user of `scratch`, into the first of its scores.
+    fn score_panel(&self, panel: usize, scratch: &mut Scratch) {
         let Scratch { users, starts, panels: decoded, scores, arch, .. } = scratch;
-        let panel = item.index() / PANEL;
         arch.dispatch(Product {
             users,
             starts,
@@ -164,7 +171,6 @@ impl ItemTable {
             stride: BLOCK,
             n_factors: self.n_factors(),
         });
-        scores[item.index() % PANEL]
     }
 }
 
@@ -248,7 +254,7 @@ mod tests {
     use super::*;
     use crate::random::unit_interval;
     use crate::testing::{digest, same_on_any_cpu};
-    use crate::{Matrix, Seen, Train, Users, Weights, Who};
+    use crate::{ItemIdx, Matrix, Seen, Train, Users, Weights, Who};
 
     /// Odd multipliers of a 64-bit hash: numbers without a pattern, the same in every run.
     fn numbers(n: usize, seed: u64) -> Vec<f32> {

@@ -6,6 +6,7 @@
 //! scratch value, the number of threads changes no bit.
 
 use std::num::NonZeroUsize;
+use std::sync::LazyLock;
 use std::thread;
 
 /// Calls `work` on each of `rows`; each thread has a value of its own, which `scratch` makes.
@@ -19,7 +20,9 @@ pub fn each<Row: Send, Scratch>(
 
 /// How many threads the machine runs at once.
 pub fn threads() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+    // Asking reads files of the system, which takes longer than many a row.
+    static THREADS: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
+    *THREADS
 }
 
 /// As [`each`], on at most `n_threads` threads.

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::experiment::entry;
-use crate::manifest::{Hashed, Manifest};
+use crate::manifest::{Digests, Hashed, Manifest};
 use crate::models::find_with;
 use crate::{ManifestError, RunError};
 
@@ -72,15 +72,15 @@ pub struct Artifact {
     /// The model.
     pub model: Box<dyn Fitted>,
     /// Titles, names, years and genres, by item.
-    pub details: Vec<ItemDetails>,
+    pub details: Arc<[ItemDetails]>,
     /// The items that each user met, held out or not: none of them is new to the user.
-    pub seen: Vec<Seen>,
+    pub seen: Arc<[Seen]>,
     /// What each user rated, held out or not, row by row: what a model is told of a user who comes back.
-    pub histories: Vec<Vec<(ItemIdx, Target)>>,
+    pub histories: Arc<[Vec<(ItemIdx, Target)>]>,
     /// The items that each user met before the test; the others are what an evaluation asks for.
-    pub before_test: Vec<Seen>,
+    pub before_test: Arc<[Seen]>,
     /// For each item, the number of users' rows that the model was fitted to.
-    pub n_people: Vec<usize>,
+    pub n_people: Arc<[usize]>,
 }
 
 /// One line of an answer.
@@ -115,15 +115,25 @@ impl Artifact {
     /// # Errors
     /// As [`Artifact::load`]; an interruption.
     pub fn load_watched(folder: &Path, device: DeviceChoice, progress: &dyn Progress) -> Result<Self, RunError> {
-        Self::load_once(folder, device, progress, &Hashed::default())
+        Self::load_once(folder, device, progress, &Hashed::default(), None)
     }
 
-    /// As [`Artifact::load_watched`], where files that `hashed` knows are not hashed again.
+    /// As [`Artifact::load`], beside a model of the same run: what both know of users and items is held once.
+    ///
+    /// # Errors
+    /// As [`Artifact::load`].
+    pub fn load_beside(folder: &Path, device: DeviceChoice, other: &Self) -> Result<Self, RunError> {
+        Self::load_once(folder, device, &reco_core::Silent, &Hashed::default(), Some(other))
+    }
+
+    /// As [`Artifact::load_watched`], where files that `hashed` knows are not hashed again, and what is as in `beside`
+    /// is not read again.
     pub(crate) fn load_once(
         folder: &Path,
         device: DeviceChoice,
         progress: &dyn Progress,
         hashed: &Hashed,
+        beside: Option<&Self>,
     ) -> Result<Self, RunError> {
         let foreign = |reason: String| RunError::ForeignModel { path: folder.display().to_string(), reason };
         let manifest = Manifest::read(folder, HINT)?;
@@ -150,8 +160,28 @@ impl Artifact {
                 config.seed, manifest.seed
             )));
         }
-        let (catalogue, details) = read_catalogue(&folder.join(CATALOGUE))?;
-        let Met { seen, before_test, histories, n_people } = read_seen(&folder.join(SEEN), &catalogue)?;
+        // Equal digests, which were just checked, are equal files.
+        let shared = |made: &Manifest| -> Digests {
+            let of_all = |path: &str| path == SEEN || path.starts_with(CATALOGUE);
+            made.outputs.iter().filter(|(path, _)| of_all(path)).map(|(path, it)| (path.clone(), it.clone())).collect()
+        };
+        let beside = beside.filter(|other| shared(&other.manifest) == shared(&manifest));
+        let (catalogue, details) = match beside {
+            Some(other) => (Arc::clone(other.catalogue()), Arc::clone(&other.details)),
+            None => {
+                let (catalogue, details) = read_catalogue(&folder.join(CATALOGUE))?;
+                (catalogue, details.into())
+            }
+        };
+        let Met { seen, before_test, histories, n_people } = match beside {
+            Some(other) => Met {
+                seen: Arc::clone(&other.seen),
+                before_test: Arc::clone(&other.before_test),
+                histories: Arc::clone(&other.histories),
+                n_people: Arc::clone(&other.n_people),
+            },
+            None => read_seen(&folder.join(SEEN), &catalogue)?,
+        };
         let approach = (entry(&path.display().to_string(), &config.kind)?.configure)(&config.options)
             .map_err(|error| foreign(error.to_string()))?;
         loadable(approach.as_ref(), &catalogue)?;
@@ -324,10 +354,10 @@ pub(crate) fn ids(ids: Vec<RawId>) -> Column {
 
 /// Which user met which item.
 struct Met {
-    seen: Vec<Seen>,
-    before_test: Vec<Seen>,
-    histories: Vec<Vec<(ItemIdx, Target)>>,
-    n_people: Vec<usize>,
+    seen: Arc<[Seen]>,
+    before_test: Arc<[Seen]>,
+    histories: Arc<[Vec<(ItemIdx, Target)>]>,
+    n_people: Arc<[usize]>,
 }
 
 fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<Met, RunError> {
@@ -358,5 +388,6 @@ fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<Met, RunError> {
         n_people[item.index()] += usize::from(part == 0);
     }
     let before_test = before_test.into_iter().map(Seen::new).collect();
-    Ok(Met { seen: histories.iter().map(|history| Seen::of(history)).collect(), before_test, histories, n_people })
+    let seen = histories.iter().map(|history| Seen::of(history)).collect();
+    Ok(Met { seen, before_test, histories: histories.into(), n_people: n_people.into() })
 }

@@ -62,8 +62,8 @@ pub use reco_data::{
     DATA_KEYS, DataKey, EXPOSURE, EventCounts, EventRow, IngestProgress, ItemRow, Output, TableOutput, TimeFormat,
     erased_digest, fetch, read_events, synth, write_events,
 };
-pub use reco_features::feature_of_year;
 pub use reco_eval::compare::{ArmComparison, ArmMeasure};
+pub use reco_features::feature_of_year;
 pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use reco_report::{
     Comparison, Results, Tuned, Tuning, comparison_page, comparison_summary, comparison_table, diagram, last_words,

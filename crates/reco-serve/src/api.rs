@@ -6,11 +6,15 @@
 //! them.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::path::Path;
 
 use reco_core::{ContextValue, ItemId, ScoreKind};
 use reco_run::{EventCounts, Reasons};
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::filter::Filter;
@@ -169,6 +173,7 @@ impl AskParams {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Batch {
     /// Each is answered as it would be alone.
+    #[serde(deserialize_with = "few")]
     pub(crate) requests: Vec<Ask>,
 }
 
@@ -239,7 +244,7 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Item {
     /// Its id.
-    #[schema(value_type = String, example = "50")]
+    #[schema(schema_with = number_or_text)]
     pub(crate) item_id: ItemId,
     /// As the data write it.
     #[schema(example = "Star Wars (1977)")]
@@ -497,6 +502,8 @@ fn yes() -> bool {
 #[serde(untagged)]
 enum Written {
     Integer(i64),
+    /// Beyond the other's range: as a floating-point number it would lose digits.
+    Large(u64),
     Number(f64),
     Text(String),
 }
@@ -505,10 +512,44 @@ impl From<Written> for String {
     fn from(written: Written) -> Self {
         match written {
             Written::Integer(number) => number.to_string(),
+            Written::Large(number) => number.to_string(),
             Written::Number(number) => number.to_string(),
             Written::Text(text) => text,
         }
     }
+}
+
+/// The schema of an id in an answer, which is what the data have.
+fn number_or_text() -> Object {
+    let kinds = SchemaType::from_iter([Type::Integer, Type::String]);
+    ObjectBuilder::new().schema_type(kinds).description(Some("Its id, as the data write it")).build()
+}
+
+/// More entries than this are no list of questions: an empty one takes three bytes to send, and hundreds to keep.
+const FEW: usize = 1000;
+
+/// A list that is read no further than [`FEW`] entries.
+fn few<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of {FEW} entries at most")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
+            let mut few = Vec::new();
+            while let Some(entry) = entries.next_element()? {
+                few.push(entry);
+                if few.len() > FEW {
+                    return Err(A::Error::invalid_length(few.len(), &self));
+                }
+            }
+            Ok(few)
+        }
+    }
+    deserializer.deserialize_seq(Few(PhantomData))
 }
 
 pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

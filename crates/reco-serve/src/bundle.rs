@@ -96,12 +96,9 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// Loads all that is not loaded yet.
-    pub(crate) fn load_all(&self) {
-        for name in &self.order {
-            // A model that fails says so to whoever asks for it.
-            let _ = self.get(name);
-        }
+    /// The models' names in the registry's order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.order.iter().map(String::as_str)
     }
 
     /// The model called `name`.
@@ -111,8 +108,12 @@ impl Bundle {
             Problem::missing(&format!("there is no approach `{name}`\nhint: {hint}"))
         })?;
         let load = || {
-            let artifact = Artifact::load(&slot.available.folder, self.device)?;
             let first = self.models[&self.for_users.name].loaded.get().and_then(|first| first.as_ref().ok());
+            let folder = &slot.available.folder;
+            let artifact = match first {
+                Some(first) => Artifact::load_beside(folder, self.device, first)?,
+                None => Artifact::load(folder, self.device)?,
+            };
             if first.is_some_and(|first| first.manifest.inputs != artifact.manifest.inputs) {
                 let text = format!(
                     "`{name}` was trained on other rows than the models that are served\nhint: activate the run again"

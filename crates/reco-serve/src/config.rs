@@ -46,15 +46,31 @@ pub struct Limits {
     pub k: usize,
     /// Requests in one batch, and events in one request.
     pub batch: usize,
+    /// Items of a request that come with their reasons, which name all that an asker has met.
+    pub explained: usize,
     /// Requests that are worked at or wait.
     pub concurrency: usize,
+    /// Connections that are open.
+    pub connections: usize,
     /// How long a request may take.
     pub time: Duration,
+    /// How long a connection may say nothing.
+    pub idle: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 1 << 20, k: 1000, batch: 100, concurrency: 512, time: Duration::from_secs(10) }
+        Self {
+            body: 1 << 20,
+            k: 1000,
+            batch: 100,
+            explained: 200,
+            concurrency: 512,
+            // Beside the files of a run, they fit the 1,024 descriptors that a process has by default.
+            connections: 900,
+            time: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+        }
     }
 }
 

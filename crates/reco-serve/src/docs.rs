@@ -7,6 +7,22 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use utoipa::openapi::{PathItem, RefOr};
+
+/// Says of every answer that is an error what kind of document it is.
+pub(crate) fn name_problems(path: &mut PathItem) {
+    let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.delete, &mut path.patch];
+    for operation in operations.into_iter().flatten() {
+        let errors = operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5']));
+        for (_, response) in errors {
+            if let RefOr::T(response) = response
+                && let Some(content) = response.content.swap_remove("application/json")
+            {
+                response.content.insert("application/problem+json".to_owned(), content);
+            }
+        }
+    }
+}
 
 /// The page for `document`, an OpenAPI document as JSON.
 pub(crate) fn page(document: &str) -> String {
@@ -133,9 +149,11 @@ mod tests {
     #[test]
     fn the_reference_names_every_route_and_escapes() {
         let document = crate::openapi();
-        let parsed: Value = serde_json::from_str(&document).unwrap();
+        let parsed: Value = serde_json::from_str(document).unwrap();
         assert!(parsed["openapi"].as_str().unwrap().starts_with("3.1"));
-        let page = page(&document);
+        let refused = &parsed["paths"]["/v1/rank"]["post"]["responses"]["400"]["content"];
+        assert!(refused["application/problem+json"].is_object() && refused["application/json"].is_null(), "{refused}");
+        let page = page(document);
         for path in parsed["paths"].as_object().unwrap().keys() {
             assert!(page.contains(&escape(path)), "{path}");
         }

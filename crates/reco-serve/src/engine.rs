@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::http::StatusCode;
 use reco_core::options::listed;
@@ -32,10 +32,12 @@ use crate::store::{Store, now};
 pub struct Service {
     pub(crate) config: ServeConfig,
     active: RwLock<Arc<Bundle>>,
+    /// One run is read at a time.
+    reading: Mutex<()>,
     pub(crate) store: Option<Store>,
     pub(crate) metrics: Metrics,
     /// As many answers are computed at once as there are places.
-    pub(crate) places: Semaphore,
+    pub(crate) places: Arc<Semaphore>,
     /// What the ids of this process begin with.
     prefix: u64,
     answered: AtomicU64,
@@ -77,9 +79,10 @@ impl Service {
         let service = Arc::new(Self {
             config,
             active: RwLock::new(Arc::new(bundle)),
+            reading: Mutex::new(()),
             store,
             metrics: Metrics::new(),
-            places: Semaphore::new(2 * cores),
+            places: Arc::new(Semaphore::new(2 * cores)),
             prefix: RandomState::new().hash_one(now()),
             answered: AtomicU64::new(0),
         });
@@ -87,11 +90,17 @@ impl Service {
         Ok(service)
     }
 
-    /// Loads, beside the work, the models that nobody has asked for yet.
-    fn load_others(&self) {
-        let bundle = self.bundle();
+    /// Loads, beside the work, the models that nobody has asked for yet, until another run is served.
+    fn load_others(self: &Arc<Self>) {
+        let (bundle, service) = (self.bundle(), Arc::downgrade(self));
+        let is_served =
+            move |bundle: &Arc<Bundle>| service.upgrade().is_some_and(|service| Arc::ptr_eq(&service.bundle(), bundle));
+        let load = move || {
+            // A model that fails says so to whoever asks for it.
+            bundle.names().take_while(|_| is_served(&bundle)).for_each(|name| drop(bundle.get(name)));
+        };
         // If no thread can be had, each model is loaded when it is asked for.
-        let _ = std::thread::Builder::new().name("loading".to_owned()).spawn(move || bundle.load_all());
+        let _ = std::thread::Builder::new().name("loading".to_owned()).spawn(load);
     }
 
     /// What is served now.
@@ -100,7 +109,7 @@ impl Service {
     }
 
     /// Reads a run, checks it, and serves it from then on; answers under way end with what they began with.
-    pub(crate) fn activate(&self, activate: &Activate) -> Result<Models, Problem> {
+    pub(crate) fn activate(self: &Arc<Self>, activate: &Activate) -> Result<Models, Problem> {
         let name = &activate.run;
         let Some((_, folder)) = self.config.runs.iter().find(|(known, _)| known == name) else {
             let known: Vec<&str> = self.config.runs.iter().map(|(name, _)| name.as_str()).collect();
@@ -116,6 +125,7 @@ impl Service {
             );
             Problem::new(StatusCode::CONFLICT, &text).because(error.to_string())
         };
+        let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let bundle = Bundle::open(name, folder, self.config.device).map_err(refused)?;
         self.store.iter().for_each(|store| bundle.place_added(store));
         check_rules(&self.config, &bundle).map_err(refused)?;
@@ -176,6 +186,7 @@ impl Service {
             None => None,
         };
         let wanted = self.wanted(ask)?;
+        self.may_explain([ask].into_iter())?;
         let known = self.known(ask, bundle.first()?.as_ref(), bundle.added());
         let arm = self.arm(ask);
         let named = ask.approach.as_ref().or(scenario.and_then(|scenario| scenario.approach.as_ref()));
@@ -193,7 +204,16 @@ impl Service {
         let context = artifact.context(&ask.context)?;
         let whom = whom(ask, &known, &artifact, &context)?;
         let added = &known.added;
-        let (ranked, total) = rank(ask, scenario, (&artifact, added), &whom, &context, wanted)?;
+        let ranked = rank(ask, scenario, (&artifact, added), &whom, &context, wanted);
+        let (ranked, total) = ranked.map_err(|error| match error {
+            // A number that is far from all of the data is the asker's.
+            RunError::Score(ScoreError::NotFinite { .. }) if !(ask.attributes.is_empty() && ask.context.is_empty()) => {
+                let text =
+                    "what is stated leads to scores that are no numbers\nhint: state numbers like those of the data";
+                Problem::wrong(text)
+            }
+            other => other.into(),
+        })?;
         let page: Vec<(AnyItem, Score)> = ranked.into_iter().skip(ask.offset).take(ask.k).collect();
         let own = page.iter().filter_map(|(item, _)| if let AnyItem::Known(item) = item { Some(*item) } else { None });
         let own: Vec<ItemIdx> = own.collect();
@@ -255,13 +275,28 @@ impl Service {
         }
     }
 
+    /// Whether the reasons of all that `asks` want are few enough.
+    pub(crate) fn may_explain<'a>(&self, asks: impl Iterator<Item = &'a Ask>) -> Result<(), Problem> {
+        let most = self.config.limits.explained;
+        let n = asks.filter(|ask| ask.explain).map(|ask| ask.k).fold(0, usize::saturating_add);
+        match n > most {
+            true => {
+                let text =
+                    format!("`explain` is asked for `{n}` items\nhint: a request has reasons for `{most}` at most");
+                Err(Problem::wrong(&text))
+            }
+            false => Ok(()),
+        }
+    }
+
     /// Who asks, in terms of the run, with what happened since the training.
     fn known(&self, ask: &Ask, first: &Artifact, added: Arc<Added>) -> Known {
         let mut newest = Vec::new();
         let mut met_added = BTreeSet::new();
         let mut notes = Vec::new();
         let mut user = None;
-        if let Some(id) = &ask.user_id {
+        // White space tells no users apart: models know them without.
+        if let Some(id) = ask.user_id.as_deref().map(str::trim) {
             let erased = self.store.as_ref().is_some_and(|store| store.is_erased(id));
             user = first.user(id).ok().filter(|_| !erased);
             let events = self.store.as_ref().map(|store| store.of_user(id)).unwrap_or_default();
@@ -329,6 +364,10 @@ impl Service {
     /// The items whose titles fit `query`; those that most users met, without one.
     pub(crate) fn find(&self, query: &str, k: usize, offset: usize) -> Result<Found, Problem> {
         let wanted = self.wanted(&Ask { k, offset, ..Ask::default() })?;
+        if query.len() > LONGEST_QUERY {
+            let text = format!("`query` has `{}` bytes\nhint: it has {LONGEST_QUERY} at most", query.len());
+            return Err(Problem::wrong(&text));
+        }
         let bundle = self.bundle();
         let first = bundle.first()?;
         let added = bundle.added();
@@ -373,6 +412,9 @@ impl Service {
     }
 }
 
+/// The most bytes of a query: each of its words is compared with all words of titles.
+const LONGEST_QUERY: usize = 256;
+
 /// The best candidates, best first, and how many candidates there are.
 fn rank(
     ask: &Ask,
@@ -381,7 +423,7 @@ fn rank(
     whom: &Whom,
     context: &[f32],
     wanted: NonZeroUsize,
-) -> Result<(Vec<(AnyItem, Score)>, usize), Problem> {
+) -> Result<(Vec<(AnyItem, Score)>, usize), RunError> {
     let met = artifact.met(&whom.asker);
     let is_new = |item: &AnyItem| {
         let is_met = matches!(item, AnyItem::Known(item) if met.contains(*item));

@@ -33,7 +33,12 @@ impl Service {
                 rating.map_err(|error| Problem::wrong(&format!("event `{place}`: {error}")))?;
             }
             let kind = event.kind.unwrap_or_else(|| if event.rating.is_some() { "rating" } else { "event" }.to_owned());
-            for (name, text) in [("user_id", &event.user_id), ("item_id", &event.item_id), ("kind", &kind)] {
+            // White space tells no users apart: models know them without.
+            let user_id = event.user_id.trim().to_owned();
+            let key = event.key.or_else(|| request_key.map(|key| format!("{key}/{place}")));
+            let texts = [("user_id", Some(&user_id)), ("item_id", Some(&event.item_id)), ("kind", Some(&kind))];
+            let others = [("recommendation_id", event.recommendation_id.as_ref()), ("key", key.as_ref())];
+            for (name, text) in texts.into_iter().chain(others).filter_map(|(name, text)| Some((name, text?))) {
                 if text.is_empty() || text.len() > LONGEST_TEXT {
                     let text = format!(
                         "event `{place}`: `{name}` has `{}` bytes\nhint: it has 1 to {LONGEST_TEXT}",
@@ -49,14 +54,14 @@ impl Service {
             let is_known = known(&first, &event.item_id).is_some() || added.find(&event.item_id).is_some();
             unknown_items += usize::from(!is_known);
             checked.push(Event {
-                user_id: event.user_id,
+                user_id,
                 item_id: event.item_id,
                 kind,
                 rating: event.rating,
                 timestamp: event.timestamp.unwrap_or_else(now),
                 recommendation_id: event.recommendation_id,
                 arm: None,
-                key: event.key.or_else(|| request_key.map(|key| format!("{key}/{place}"))),
+                key,
             });
         }
         let kept = store.append(checked).await.map_err(unwritten)?;
@@ -66,6 +71,7 @@ impl Service {
 
     /// Erases a user: from the events, and from every answer, though models that know them are not trained anew.
     pub(crate) async fn erase(&self, user: &str) -> Result<Erased, Problem> {
+        let user = user.trim();
         let events = self.store()?.erase(user).await.map_err(unwritten)?;
         let trained = self.bundle().first()?.user(user).is_ok();
         Ok(Erased { events, is_in_models: trained })
@@ -112,5 +118,5 @@ pub(crate) fn unwritten(error: StoreError) -> Problem {
     }
 }
 
-/// The most bytes of an id or a kind in an event.
+/// The most bytes of an id, a kind or a key in an event.
 pub(crate) const LONGEST_TEXT: usize = 256;

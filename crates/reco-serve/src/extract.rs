@@ -18,8 +18,8 @@ pub(crate) struct Body<T>(pub(crate) T);
 /// The parameters after `?`.
 pub(crate) struct Params<T>(pub(crate) T);
 
-/// The part of the path that varies.
-pub(crate) struct Id(pub(crate) String);
+/// The part of the path that varies, or its parts.
+pub(crate) struct Id<T = String>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
@@ -49,11 +49,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Id {
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Id<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
+        let path = Path::<T>::from_request_parts(parts, state).await;
         path.map(|Path(id)| Self(id)).map_err(|error| Problem::wrong(&error.body_text()))
     }
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -82,7 +82,7 @@ async fn recommend(
 
 async fn recommend_category(
     service: Of,
-    Path((user, category)): Path<(String, String)>,
+    Id((user, category)): Id<(String, String)>,
     Params(page): Params<Page>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

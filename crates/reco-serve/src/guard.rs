@@ -63,8 +63,8 @@ async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next
     // The route's pattern, which has no ids in it.
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    let under_way = service.metrics.under_way.inc() + 1;
-    let mut response = match refuse(&service, &request, under_way) {
+    let under_way = UnderWay::begin(&service);
+    let mut response = match refuse(&service, &request, under_way.n) {
         Some(problem) => problem.into_response(),
         None => match tokio::time::timeout(time(&service, &request), next.run(request)).await {
             Ok(response) => response,
@@ -74,7 +74,7 @@ async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next
             }
         },
     };
-    service.metrics.under_way.dec();
+    drop(under_way);
     let status = response.status().as_u16();
     service.metrics.observe(&route, status, started.elapsed());
     let reason = response.extensions_mut().remove::<Reason>().map(|Reason(reason)| reason);
@@ -100,6 +100,25 @@ async fn guard(State(service): State<Arc<Service>>, request: Request, next: Next
     response
 }
 
+/// A request that counts as worked at until it is answered, or until its caller is gone.
+struct UnderWay<'a> {
+    service: &'a Service,
+    /// How many there are with it.
+    n: i64,
+}
+
+impl<'a> UnderWay<'a> {
+    fn begin(service: &'a Service) -> Self {
+        Self { service, n: service.metrics.under_way.inc() + 1 }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.service.metrics.under_way.dec();
+    }
+}
+
 /// Why a request is not looked at.
 fn refuse(service: &Service, request: &Request, under_way: i64) -> Option<Problem> {
     let config = &service.config;
@@ -111,7 +130,8 @@ fn refuse(service: &Service, request: &Request, under_way: i64) -> Option<Proble
         ));
     }
     let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if config.is_local && !header(header::HOST).is_none_or(is_this_machine) {
+    let is_foreign = |host: &HeaderValue| !host.to_str().is_ok_and(is_this_machine);
+    if config.is_local && request.headers().get_all(header::HOST).iter().any(is_foreign) {
         let text = "the host of the request is not this machine\nhint: ask `127.0.0.1` or `localhost`";
         return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, text));
     }

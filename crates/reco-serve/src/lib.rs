@@ -26,16 +26,19 @@ mod routes;
 mod search;
 mod store;
 
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use std::{io, thread};
 
-use axum::serve::ListenerExt as _;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub use api::Exported;
 pub use client::{Client, ClientError};
@@ -44,8 +47,13 @@ pub use engine::Service;
 pub use filter::Filter;
 
 /// The OpenAPI 3.1 document, as JSON.
-pub fn openapi() -> String {
-    routes::router().split_for_parts().1.to_pretty_json().expect("the document is data of ours")
+pub fn openapi() -> &'static str {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+        let mut document = routes::router().split_for_parts().1;
+        document.paths.paths.values_mut().for_each(docs::name_problems);
+        document.to_pretty_json().expect("the document is data of ours")
+    });
+    &DOCUMENT
 }
 
 /// Exports the events in the file `events`, which no service has open, as a service does.
@@ -56,6 +64,12 @@ pub fn export(events: &Path) -> Result<Exported, ServeError> {
     let wrong = |error: io::Error| ServeError::Store { path: events.display().to_string(), reason: error.to_string() };
     Exported::new(&store::export_folder(events), store::export(events)?).map_err(wrong)
 }
+
+/// How long to wait where a connection cannot be taken: for want of descriptors, which others give back.
+const MOMENT: Duration = Duration::from_millis(50);
+
+/// Bytes of a request's head, at most.
+const HEAD: usize = 64 * 1024;
 
 /// Serves `service` at `address` until `stop` is told something or is left alone, then finishes what is under way.
 /// `ready` is told the address that is listened at: with port 0 the system picks one.
@@ -86,19 +100,35 @@ pub fn serve(
     runtime.map_err(failed)?.block_on(async {
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         ready(listener.local_addr().map_err(cannot)?);
-        // An answer is one small packet: waiting for more of it would only delay it.
-        let listener = listener.tap_io(|stream| {
+        let limits = service.config.limits;
+        let answering = TowerToHyperService::new(guard::guarded(service));
+        let mut http = http1::Builder::new();
+        // Whoever sends the head of a request slowly, or nothing for as long, gives the connection back.
+        http.timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(HEAD);
+        let connections = Arc::new(Semaphore::new(limits.connections));
+        let open = GracefulShutdown::new();
+        let stopped = stopped(told);
+        tokio::pin!(stopped);
+        loop {
+            // More callers than that wait with the system.
+            let next = async { (Arc::clone(&connections).acquire_owned().await, listener.accept().await) };
+            let (place, accepted) = tokio::select! { next = next => next, () = &mut stopped => break };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(MOMENT).await;
+                continue;
+            };
+            // An answer is one small packet: waiting for more of it would only delay it.
             let _ = stream.set_nodelay(true);
-        });
-        let serving = axum::serve(listener, guard::guarded(service)).with_graceful_shutdown(stopped(told.clone()));
-        let too_long = async {
-            stopped(told).await;
-            // No request takes longer; what is still open then is an idle caller's.
-            tokio::time::sleep(service.config.limits.time).await;
-        };
-        tokio::select! {
-            done = serving.into_future() => done.map_err(cannot),
-            () = too_long => Ok(()),
+            let connection = open.watch(http.serve_connection(TokioIo::new(stream), answering.clone()));
+            tokio::spawn(async move {
+                // A connection that breaks is its caller's.
+                let _ = connection.await;
+                drop(place);
+            });
         }
+        drop(listener);
+        // No request takes longer; what is still open then is an idle caller's.
+        let _ = tokio::time::timeout(limits.time, open.shutdown()).await;
+        Ok(())
     })
 }

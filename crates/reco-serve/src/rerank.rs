@@ -38,6 +38,8 @@ pub(crate) fn diversify<'a, T: Copy>(
     diversity: f32,
     n: usize,
 ) -> Vec<(T, Score)> {
+    let row = |place: usize| features(ranked[place].0);
+    let norms: Vec<f32> = (0..ranked.len()).map(|place| norm(row(place))).collect();
     let last = ranked.len().max(2) as f32 - 1.0;
     let mut rest: Vec<(usize, f32)> = (0..ranked.len()).map(|place| (place, 0.0)).collect();
     let mut chosen = Vec::new();
@@ -49,9 +51,8 @@ pub(crate) fn diversify<'a, T: Copy>(
         });
         let Some((at, _)) = best else { break };
         let (place, _) = rest.remove(at);
-        let item = ranked[place].0;
-        for (place, like) in &mut rest {
-            *like = like.max(cosine(features(ranked[*place].0), features(item)));
+        for (other, like) in &mut rest {
+            *like = like.max(of_norms(row(*other), row(place), norms[*other] * norms[place]));
         }
         chosen.push(ranked[place]);
     }
@@ -60,9 +61,15 @@ pub(crate) fn diversify<'a, T: Copy>(
 
 /// The cosine of two rows of features; 0 where one has none.
 pub(crate) fn cosine(one: &[f32], other: &[f32]) -> f32 {
-    let norm = |row: &[f32]| row.iter().map(|x| x * x).sum::<f32>().sqrt();
-    let of_norms = norm(one) * norm(other);
-    if of_norms > 0.0 { one.iter().zip(other).map(|(a, b)| a * b).sum::<f32>() / of_norms } else { 0.0 }
+    of_norms(one, other, norm(one) * norm(other))
+}
+
+fn norm(row: &[f32]) -> f32 {
+    row.iter().map(|x| x * x).sum::<f32>().sqrt()
+}
+
+fn of_norms(one: &[f32], other: &[f32], norms: f32) -> f32 {
+    if norms > 0.0 { one.iter().zip(other).map(|(a, b)| a * b).sum::<f32>() / norms } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -67,12 +67,18 @@ pub(crate) fn router() -> OpenApiRouter<Arc<Service>> {
 /// Computes beside the threads that talk.
 pub(crate) async fn compute<T: Send + 'static>(
     service: &Arc<Service>,
-    work: impl FnOnce(&Service) -> Result<T, Problem> + Send + 'static,
+    work: impl FnOnce(&Arc<Service>) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     // Never closed.
-    let _place = service.places.acquire().await.map_err(|error| Problem::failed(error.to_string()))?;
+    let place = Arc::clone(&service.places).acquire_owned().await;
+    let place = place.map_err(|error| Problem::failed(error.to_string()))?;
     let service = Arc::clone(service);
-    let done = tokio::task::spawn_blocking(move || work(&service)).await;
+    let done = tokio::task::spawn_blocking(move || {
+        // Given back when the work is done, which does not end where its caller is gone.
+        let _place = place;
+        work(&service)
+    })
+    .await;
     done.unwrap_or_else(|panic| Err(Problem::failed(format!("the answer broke off: {panic}"))))
 }
 
@@ -132,6 +138,7 @@ async fn recommend_batch(State(service): Of, Body(batch): Body<Batch>) -> Result
         let n = batch.requests.len();
         return Err(Problem::wrong(&format!("`requests` has `{n}` entries\nhint: send 1 to {most} at once")));
     }
+    service.may_explain(batch.requests.iter())?;
     let mut answers = Vec::with_capacity(batch.requests.len());
     for ask in batch.requests {
         let answer = answered(&service, ask).await;
@@ -244,7 +251,9 @@ async fn keep_events(
     headers: HeaderMap,
     Body(NewEvents { events }): Body<NewEvents>,
 ) -> Result<Json<KeptEvents>, Problem> {
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    // A key that is passed over would let an event count twice.
+    let unreadable = |_| Problem::wrong("the header `idempotency-key` is no text\nhint: letters, digits and signs");
+    let key = headers.get("idempotency-key").map(|key| key.to_str().map_err(unreadable)).transpose()?;
     service.keep(events, key).await.map(Json)
 }
 
@@ -315,7 +324,8 @@ async fn readyz(State(service): Of) -> Result<&'static str, Problem> {
 }
 
 /// Counts and times, for Prometheus
-#[utoipa::path(get, path = "/metrics", tag = "operate", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics", tag = "operate",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 async fn metrics(State(service): Of) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], service.metrics.text()).into_response()
@@ -328,7 +338,8 @@ async fn document() -> Response {
 }
 
 /// This document, to be read by people
-#[utoipa::path(get, path = "/docs", tag = "operate", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/docs", tag = "operate",
+    responses((status = 200, body = String, content_type = "text/html")))]
 async fn reference() -> Html<String> {
-    Html(docs::page(&crate::openapi()))
+    Html(docs::page(crate::openapi()))
 }

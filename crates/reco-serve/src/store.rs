@@ -31,6 +31,9 @@ const ERASED: TableDefinition<'_, &[u8], ()> = TableDefinition::new("erased");
 /// Items that were added since the training, by id, as JSON.
 const ITEMS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("items");
 
+/// The ending of the file that takes the events' place when a user is erased.
+const ERASING: &str = "erasing";
+
 /// How many requests may wait for the writer.
 const WAITING: usize = 1024;
 
@@ -128,6 +131,8 @@ impl Store {
     /// A file of something else, one that another service has open, a folder that is not there.
     pub(crate) fn open(path: &Path) -> Result<Self, ServeError> {
         let wrong = |reason: String| ServeError::Store { path: path.display().to_string(), reason };
+        // What a kill in the middle of erasing left holds events, too.
+        let _ = std::fs::remove_file(path.with_extension(ERASING));
         let database = open(path).map_err(wrong)?;
         let known = Arc::new(RwLock::new(read(&database).map_err(wrong)?));
         let (jobs, waiting) = mpsc::sync_channel(WAITING);
@@ -251,9 +256,17 @@ fn open(path: &Path) -> Result<Database, String> {
         write.open_table(ERASED)?;
         write.open_table(ITEMS)?;
         write.commit()?;
+        settle(path)?;
         Ok(database)
     };
     made().map_err(|error| error.to_string())
+}
+
+/// Makes the name of the file at `path` last: a commit is the file's alone.
+fn settle(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    // Folders cannot be opened everywhere.
+    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 fn read(database: &Database) -> Result<Known, String> {
@@ -357,7 +370,13 @@ impl Writer {
     fn with<T>(&mut self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
         let database = match self.database.take() {
             Some(database) => database,
-            None => open(&self.path).map_err(StoreError::Failed)?,
+            None => {
+                let database = open(&self.path).map_err(StoreError::Failed)?;
+                // A commit that failed may have reached the disk all the same.
+                let found = read(&database).map_err(StoreError::Failed)?;
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = found;
+                database
+            }
         };
         let done = work(&database).map_err(|error| StoreError::Failed(error.to_string()))?;
         self.database = Some(database);
@@ -374,20 +393,30 @@ impl Writer {
     /// keep their bytes. What was exported is written anew before, so that a user whose erasure was acknowledged is not
     /// in it.
     fn erase(&mut self, user: &str) -> Result<usize, StoreError> {
-        let new = self.path.with_extension("erasing");
-        // What an earlier try left.
-        let _ = std::fs::remove_file(&new);
-        let to = open(&new).map_err(StoreError::Failed)?;
-        let n_erased = self.with(|from| copy_without(from, &to, user))?;
-        let folder = export_folder(&self.path);
-        if folder.exists() {
-            let failed = |error: &dyn std::fmt::Display| StoreError::Failed(error.to_string());
-            let Rows { events, items, erased } = rows(&to).map_err(|error| failed(&error))?;
-            write_events(&folder, events, &items, &erased).map_err(|error| failed(&error))?;
+        let new = self.path.with_extension(ERASING);
+        let copied = open(&new).map_err(StoreError::Failed);
+        let copied = copied.and_then(|to| {
+            let n_erased = self.with(|from| copy_without(from, &to, user))?;
+            let folder = export_folder(&self.path);
+            if folder.exists() {
+                let failed = |error: &dyn std::fmt::Display| StoreError::Failed(error.to_string());
+                let Rows { events, items, erased } = rows(&to).map_err(|error| failed(&error))?;
+                write_events(&folder, events, &items, &erased).map_err(|error| failed(&error))?;
+            }
+            Ok(n_erased)
+        });
+        let said = |error: std::io::Error| StoreError::Failed(error.to_string());
+        let moved = copied.and_then(|n_erased| {
+            self.database = None;
+            std::fs::rename(&new, &self.path).map_err(said)?;
+            Ok(n_erased)
+        });
+        if moved.is_err() {
+            // It would fill a disk that is full already.
+            let _ = std::fs::remove_file(&new);
         }
-        drop(to);
-        self.database = None;
-        std::fs::rename(&new, &self.path).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let n_erased = moved?;
+        settle(&self.path).map_err(said)?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.by_user.remove(user);
         known.erased.insert(erased_digest(user));

@@ -47,6 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ctrlc", &["reco-cli"]),
     ("anyhow", &["reco-cli", "xtask"]),
     ("axum", &["reco-serve"]),
+    ("hyper*", &["reco-serve"]),
     ("tokio", &["reco-serve"]),
     ("utoipa*", &["reco-serve"]),
     ("redb", &["reco-serve"]),

@@ -21,7 +21,7 @@ pub(super) fn key() -> Option<String> {
 /// `reco serve`
 pub(crate) fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     if args.openapi {
-        return text::print(&reco_serve::openapi());
+        return text::print(reco_serve::openapi());
     }
     let api_key = key();
     let is_local = args.addr.ip().is_loopback();

@@ -87,7 +87,7 @@ impl Driver {
     fn try_ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, Value> {
         let body = if method == "POST" { body.to_string() } else { String::new() };
         let headers = [("content-type", "application/json; charset=utf-8")];
-        let reply = send(&self.address, method, &format!("{}{path}", self.session), &headers, &body);
+        let reply = send(&self.address, method, &format!("{}{path}", self.session), &headers, &body).unwrap();
         let mut answer: Value = serde_json::from_str(&reply.body).unwrap_or_else(|_| panic!("{path}: {reply:?}"));
         let value = answer["value"].take();
         if reply.status == 200 { Ok(value) } else { Err(value) }

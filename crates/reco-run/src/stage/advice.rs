@@ -51,8 +51,13 @@ pub(super) fn recommended(
 ) -> Result<Option<Recommended>, RunError> {
     let catalogue = &dataset.catalogue;
     let Some(user_idx) = catalogue.users.get(user) else { return Ok(None) };
-    let artifact =
-        Artifact::load_once(&context.at("models").join(approach), context.experiment.device, &Silent, context.hashed)?;
+    let artifact = Artifact::load_once(
+        &context.at("models").join(approach),
+        context.experiment.device,
+        &Silent,
+        context.hashed,
+        None,
+    )?;
     let name = |item: ItemIdx| dataset.details[item.index()].name.clone();
 
     let stars = |row: &reco_core::Interaction<'_>| row.rating.map(|rating| f64::from(rating.stars()));

@@ -48,7 +48,8 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
         for configured in &experiment.approaches {
             context.go_on()?;
             let model = context.at("models").join(&configured.name);
-            let artifact = Artifact::load_once(&model, experiment.device, context.progress.train(), context.hashed)?;
+            let artifact =
+                Artifact::load_once(&model, experiment.device, context.progress.train(), context.hashed, None)?;
             let started = Instant::now();
             let mut evaluation = ruler.measure(artifact.model.as_ref(), Ask::AsVisitors)?;
             seconds.insert(configured.name.clone(), started.elapsed().as_secs_f64());
