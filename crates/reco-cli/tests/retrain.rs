@@ -158,6 +158,30 @@ fn events_become_the_next_run_and_an_erased_user_is_in_no_file() {
 }
 
 #[test]
+fn an_item_that_was_added_is_one_of_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (green, events) = (text(&folder.path().join("green")), text(&folder.path().join("events.redb")));
+    let blue = text(people().parent().unwrap());
+    let runs = [format!("blue={blue}"), format!("green={green}")];
+    let served = Served::start(&["--run", &runs[0], "--run", &runs[1], "--events", &events]);
+    let item = json!({ "item_id": 77, "title": "Sci-Fi number 77 (1999)", "year": 1999, "features": ["Sci-Fi"] });
+    assert_eq!(served.post("/v1/items", &item).status, 201);
+    let reason = || {
+        let ask = json!({ "items": [77], "ask": { "ratings": [{ "item_id": 1, "rating": 5 }], "approach": "content", "explain": true } });
+        served.post("/v1/rank", &ask).ok()["items"][0]["because"].to_string()
+    };
+    assert!(reason().contains("added since the training"), "{}", reason());
+    let service = format!("http://{}", served.address);
+    retrain(&["--service", &service, "--like", &blue, "--out", &green, "--activate", "green"]).ok();
+    assert_eq!(served.get("/v1/models").ok()["n_items"], 13);
+    let known = served.get("/v1/items/77").ok();
+    assert_eq!((&known["title"], &known["year"]), (&item["title"], &item["year"]));
+    assert!(known.to_string().contains("Sci-Fi\""), "{known}");
+    assert!(reason().contains("because you"), "{}", reason());
+    served.send("DELETE", "/v1/items/77", &[], "").refuses(409, "77");
+}
+
+#[test]
 fn the_arms_of_an_ab_test_are_compared() {
     let folder = tempfile::tempdir().unwrap();
     let (config, events) = (folder.path().join("serve.toml"), text(&folder.path().join("events.redb")));
