@@ -178,7 +178,11 @@ fn an_item_that_was_added_is_one_of_the_next_run() {
     assert_eq!((&known["title"], &known["year"]), (&item["title"], &item["year"]));
     assert!(known.to_string().contains("Sci-Fi\""), "{known}");
     assert!(reason().contains("because you"), "{}", reason());
+    // Removed, it is of this run alone, and no item of the next.
+    served.send("DELETE", "/v1/items/77", &[], "").ok();
     served.send("DELETE", "/v1/items/77", &[], "").refuses(409, "77");
+    retrain(&["--service", &service, "--out", &green, "--activate", "green"]).ok();
+    assert_eq!(served.get("/v1/models").ok()["n_items"], 12);
 }
 
 #[test]
