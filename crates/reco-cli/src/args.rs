@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use reco_core::DeviceChoice;
 use reco_run::synth::SynthConfig;
 use reco_run::{DATA_KEYS, STAGES, approaches};
 
@@ -57,8 +58,10 @@ impl Parsed {
     /// Whether it may look for a GPU.
     pub(crate) fn looks_for_devices(&self) -> bool {
         use Command::{Doctor, Recommend, Retrain, Run, Serve, Tune};
-        let looks =
-            |command: &Command| matches!(command, Run(_) | Tune(_) | Retrain(_) | Recommend(_) | Serve(_) | Doctor(_));
+        let looks = |command: &Command| match command {
+            Serve(args) => args.device != DeviceChoice::Cpu,
+            other => matches!(other, Run(_) | Tune(_) | Retrain(_) | Recommend(_) | Doctor(_)),
+        };
         match self {
             Self::Stage(..) => true,
             Self::Scores(..) => false,

@@ -48,7 +48,7 @@ pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;
 pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatConfig, Repetition, Source};
 pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, digest, digests};
-pub use models::{ANSWERS, AskedBy, Available, Chosen, RunnerUp, available, choose, find, remove_others};
+pub use models::{ANSWERS, AskedBy, Available, Chosen, RunnerUp, available, choose, chooser, find, remove_others};
 pub use progress::{Outcome, Quiet, RunProgress};
 pub use reasons::ItemFacts;
 pub use registry::approaches;

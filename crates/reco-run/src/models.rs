@@ -495,6 +495,15 @@ pub fn choose(models: &Path, by: AskedBy) -> Result<Chosen, RunError> {
     Shelf::open(models)?.choose(by)
 }
 
+/// As [`choose`], for several askers, one after the other: the folder is read once.
+///
+/// # Errors
+/// No model at all; a last run that was repeated.
+pub fn chooser(models: &Path) -> Result<impl Fn(AskedBy) -> Result<Chosen, RunError>, RunError> {
+    let shelf = Shelf::open(models)?;
+    Ok(move |by| shelf.choose(by))
+}
+
 /// A model that may answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Available {

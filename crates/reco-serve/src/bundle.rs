@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use reco_core::options::did_you_mean;
 use reco_core::{Candidates, DeviceChoice, Profile, UserIdx};
-use reco_run::{Artifact, AskedBy, Asker, Available, RunError, available, choose, feature_of_year};
+use reco_run::{Artifact, AskedBy, Asker, Available, RunError, available, chooser, feature_of_year};
 
 use crate::config::ServeError;
 use crate::items::Added;
@@ -61,8 +61,8 @@ impl Bundle {
     /// A folder without models, a damaged model, one that does not answer.
     pub(crate) fn open(name: &str, folder: &Path, device: DeviceChoice) -> Result<Self, ServeError> {
         let listed = available(folder)?;
-        let chosen =
-            |by| choose(folder, by).map(|chosen| Choice { name: folder_name(&chosen.folder), why: chosen.why });
+        let choose = chooser(folder)?;
+        let chosen = |by| choose(by).map(|chosen| Choice { name: folder_name(&chosen.folder), why: chosen.why });
         let for_users = chosen(AskedBy::Users)?;
         let visitor = |n_rated, states| {
             let choice = chosen(AskedBy::Visitor { n_rated, states }).map_err(|error| error.to_string());

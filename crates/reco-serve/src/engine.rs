@@ -10,6 +10,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use reco_core::options::listed;
@@ -96,6 +97,8 @@ impl Service {
         let is_served =
             move |bundle: &Arc<Bundle>| service.upgrade().is_some_and(|service| Arc::ptr_eq(&service.bundle(), bundle));
         let load = move || {
+            // The first answers have the cores and the memory to themselves.
+            std::thread::sleep(HEAD_START);
             // A model that fails says so to whoever asks for it.
             bundle.names().take_while(|_| is_served(&bundle)).for_each(|name| drop(bundle.get(name)));
         };
@@ -411,6 +414,9 @@ impl Service {
         format!("{:016x}-{:x}", self.prefix, self.answered.fetch_add(1, Ordering::Relaxed))
     }
 }
+
+/// How long models that nobody has asked for wait for those that were.
+const HEAD_START: Duration = Duration::from_millis(200);
 
 /// The most bytes of a query: each of its words is compared with all words of titles.
 const LONGEST_QUERY: usize = 256;
