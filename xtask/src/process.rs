@@ -79,6 +79,13 @@ impl Workspace {
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(cargo());
         command.args(arguments);
+        // What the cargo that runs us says of us. Build scripts that read such variables, as `ring`'s does, would run
+        // again, and all that uses them be compiled again, whenever cargo is called directly after us or before.
+        let ours = env::vars_os().map(|(name, _)| name).filter(|name| {
+            let name = name.to_string_lossy();
+            ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start))
+        });
+        ours.for_each(|name| drop(command.env_remove(name)));
         command
     }
 

@@ -126,7 +126,7 @@ impl Store {
         // What a kill in the middle of erasing left holds events, too.
         let _ = std::fs::remove_file(path.with_extension(ERASING));
         let database = open(path).map_err(wrong)?;
-        let known = Arc::new(RwLock::new(read(&database).map_err(wrong)?));
+        let known = Arc::new(RwLock::new(read(&database).map_err(|error| wrong(error.to_string()))?));
         let (jobs, waiting) = mpsc::sync_channel(WAITING);
         let writer = Writer { path: path.to_owned(), database: Some(database), known: Arc::clone(&known) };
         let writer = thread::Builder::new().name("events".to_owned()).spawn(move || writer.run(&waiting));
@@ -317,7 +317,7 @@ impl Writer {
             None => {
                 let database = open(&self.path).map_err(StoreError::Failed)?;
                 // A commit that failed may have reached the disk all the same.
-                let found = read(&database).map_err(StoreError::Failed)?;
+                let found = read(&database).map_err(|error| StoreError::Failed(error.to_string()))?;
                 *self.known.write().unwrap_or_else(PoisonError::into_inner) = found;
                 database
             }

@@ -47,29 +47,37 @@ pub(super) fn settle(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-pub(super) fn read(database: &Database) -> Result<Known, String> {
-    let mut known = Known::default();
-    let said = |error: redb::Error| error.to_string();
-    let read = database.begin_read().map_err(|error| said(error.into()))?;
-    let table = read.open_table(EVENTS).map_err(|error| said(error.into()))?;
-    for entry in table.iter().map_err(|error| said(error.into()))? {
-        let (number, bytes) = entry.map_err(|error| said(error.into()))?;
-        let event: Event = serde_json::from_slice(bytes.value())
-            .map_err(|error| format!("event `{}` is not one of ours: {error}", number.value()))?;
-        known.remember(event);
+/// Hands out every event and every item that was added, in their order, and returns the digests of users who were erased.
+fn each(
+    database: &Database,
+    mut event: impl FnMut(Event),
+    mut item: impl FnMut(AddedItem),
+) -> Result<BTreeSet<[u8; 32]>, redb::Error> {
+    let foreign = |what: String, error| redb::Error::Corrupted(format!("{what} is not one of ours: {error}"));
+    let read = database.begin_read()?;
+    for entry in read.open_table(EVENTS)?.iter()? {
+        let (number, bytes) = entry?;
+        let parsed = serde_json::from_slice(bytes.value());
+        event(parsed.map_err(|error| foreign(format!("event `{}`", number.value()), error))?);
     }
-    let items = read.open_table(ITEMS).map_err(|error| said(error.into()))?;
-    for entry in items.iter().map_err(|error| said(error.into()))? {
-        let (id, bytes) = entry.map_err(|error| said(error.into()))?;
-        let item: AddedItem = serde_json::from_slice(bytes.value())
-            .map_err(|error| format!("item `{}` is not one of ours: {error}", id.value()))?;
-        known.items.insert(item.item_id.clone(), Arc::new(item));
+    for entry in read.open_table(ITEMS)?.iter()? {
+        let (id, bytes) = entry?;
+        let parsed = serde_json::from_slice(bytes.value());
+        item(parsed.map_err(|error| foreign(format!("item `{}`", id.value()), error))?);
     }
-    let erased = read.open_table(ERASED).map_err(|error| said(error.into()))?;
-    for entry in erased.iter().map_err(|error| said(error.into()))? {
-        let (digest, _) = entry.map_err(|error| said(error.into()))?;
-        known.erased.extend(<[u8; 32]>::try_from(digest.value()));
+    let mut erased = BTreeSet::new();
+    for entry in read.open_table(ERASED)?.iter()? {
+        erased.extend(<[u8; 32]>::try_from(entry?.0.value()));
     }
+    Ok(erased)
+}
+
+/// What is kept in memory.
+pub(super) fn read(database: &Database) -> Result<Known, redb::Error> {
+    let (mut known, mut items) = (Known::default(), Vec::new());
+    let erased = each(database, |event| known.remember(event), |item| items.push(item))?;
+    known.items.extend(items.into_iter().map(|item| (item.item_id.clone(), Arc::new(item))));
+    known.erased.extend(erased);
     Ok(known)
 }
 
@@ -137,30 +145,18 @@ pub(super) struct Rows {
 }
 
 pub(super) fn rows(database: &Database) -> Result<Rows, redb::Error> {
-    let read = database.begin_read()?;
-    let (mut events, mut items, mut erased) = (Vec::new(), Vec::new(), BTreeSet::new());
-    let foreign = |what: &dyn std::fmt::Display, error: serde_json::Error| {
-        redb::Error::Corrupted(format!("{what} is not one of ours: {error}"))
-    };
-    for entry in read.open_table(EVENTS)?.iter()? {
-        let (number, bytes) = entry?;
-        let event: Event = serde_json::from_slice(bytes.value())
-            .map_err(|error| foreign(&format_args!("event `{}`", number.value()), error))?;
+    let (mut events, mut items) = (Vec::new(), Vec::new());
+    let event = |event| {
         let Event { user_id, item_id, kind, rating, timestamp, recommendation_id, arm, key: _ } = event;
         events.push(EventRow { user_id, item_id, rating, timestamp, kind, recommendation_id, arm });
-    }
-    for entry in read.open_table(ITEMS)?.iter()? {
-        let (id, bytes) = entry?;
-        let item: AddedItem = serde_json::from_slice(bytes.value())
-            .map_err(|error| foreign(&format_args!("item `{}`", id.value()), error))?;
+    };
+    let item = |item| {
         let AddedItem { item_id, title, year, mut features, timestamp: _ } = item;
         // What follows from the year is made again from it.
         features.retain(|name| feature_of_year(name, year).is_none());
         items.push(ItemRow { item_id, title, year, features });
-    }
-    for entry in read.open_table(ERASED)?.iter()? {
-        erased.extend(<[u8; 32]>::try_from(entry?.0.value()));
-    }
+    };
+    let erased = each(database, event, item)?;
     Ok(Rows { events, items, erased })
 }
 
