@@ -63,7 +63,7 @@ impl SynthConfig {
     /// 5 √ratings items, at least 600.
     ///
     /// MovieLens 100K to 32M (Harper & Konstan 2015, and the README of each) have a user for 106 to 166 ratings. Their
-    /// items are 3.4 to 6.1 times the root up to 20M, and more since users may add films themselves: 15.5 in 32M.
+    /// items are 3.4 to 6.1 times the root up to 20M, and 15.5 times in 32M.
     pub fn sized(n_ratings: u64) -> Self {
         let within = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
         Self {
@@ -312,7 +312,10 @@ mod tests {
         assert!(inside.contains("notes` is a file, and a folder belongs there\nhint: "), "{inside}");
         for effect in [-0.1, 4.6, f32::NAN] {
             let error = refuse(SynthConfig { context_effect: effect, ..SynthConfig::default() }, "a");
-            assert_eq!(error, format!("the effect of the moment can't be `{effect}`\nhint: in stars, from `0` to `4.5`"));
+            assert_eq!(
+                error,
+                format!("the effect of the moment can't be `{effect}`\nhint: in stars, from `0` to `4.5`")
+            );
         }
         let huge = SynthConfig { n_items: 4_000_000_000, ..SynthConfig::default() };
         let huge = huge.check(16 << 30).unwrap_err().to_string();
@@ -359,8 +362,10 @@ mod tests {
         let (users, items, times) = (column("userId"), column("movieId"), column("timestamp"));
         let lines = (0..stars.len()).map(|n| format!("{},{},{:.1},{}\n", users[n], items[n], stars[n], times[n]));
         assert!(String::from_utf8(csv).unwrap().lines().skip(1).eq(lines.collect::<String>().lines()));
-        assert_eq!((ratings.column("userId").unwrap(), ratings.column("movieId").unwrap()),
-            (expected.column("user").unwrap(), expected.column("item").unwrap()));
+        assert_eq!(
+            (ratings.column("userId").unwrap(), ratings.column("movieId").unwrap()),
+            (expected.column("user").unwrap(), expected.column("item").unwrap())
+        );
         // What is left is the noise of half a star, and the rounding to half stars.
         let expected: Vec<f32> = expected.numbers("score").unwrap().iter().map(|n| n.unwrap()).collect();
         let squares = stars.iter().zip(&expected).map(|(stars, expected)| f64::from((stars - expected).powi(2)));

@@ -18,9 +18,9 @@ use reco_data::table::{Column, Table};
 use reco_data::{TableOutput, TablePieces};
 use serde_json::json;
 
+use crate::RunError;
 use crate::artifact::{Artifact, HINT};
 use crate::manifest::Manifest;
-use crate::RunError;
 
 /// How many users are answered at once. Shards are cut between such blocks, since the sums of a network's products of
 /// matrices may depend on how many users it is asked for.

@@ -12,9 +12,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 use reco_core::{ContextValue, Profile, ScoreKind};
-use reco_run::{
-    Answer, Artifact, AskedBy, Asker, Chosen, Everyone, Recommendation, Shard, TableOutput, choose, find,
-};
+use reco_run::{Answer, Artifact, AskedBy, Asker, Chosen, Everyone, Recommendation, Shard, TableOutput, choose, find};
 use serde_json::{Value, json};
 
 use crate::args::{RecommendArgs, VisitorArgs};

@@ -97,12 +97,7 @@ impl Drawn<'_> {
     }
 
     /// The ratings of `users`, by user and by item.
-    fn rows(
-        &self,
-        users: Range<usize>,
-        chosen_by: &mut [u32],
-        progress: &dyn Progress,
-    ) -> Result<Vec<Row>, DataError> {
+    fn rows(&self, users: Range<usize>, chosen_by: &mut [u32], progress: &dyn Progress) -> Result<Vec<Row>, DataError> {
         let mut rows = Vec::with_capacity(self.n_ratings[users.clone()].iter().map(|&n| n as usize).sum());
         for user in users {
             let start = rows.len();
