@@ -36,7 +36,7 @@ fn trained() -> &'static Path {
             reco(["synth", "--out", at(&raw)].iter().chain(&size)).ok();
         }
         let (path, out) = (format!("--set=data.path={}", raw.display()), folder.join("out"));
-        run(&out, &["--approach", &APPROACHES.join(","), &path, "--set=data.name=943"]).ok();
+        run(&out, &["--approach", &APPROACHES.join(","), &path, "--set=data.name=everyone"]).ok();
         out
     })
 }

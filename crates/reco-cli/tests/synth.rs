@@ -7,64 +7,83 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use common::reco;
 use serde_json::Value;
 
-fn at(path: &Path) -> &str {
-    path.to_str().unwrap()
+/// What a run on generated ratings found.
+struct Found {
+    /// The RMSE of `neural`, which does not see the moment.
+    neural: f64,
+    /// That of `hybrid`, which does.
+    hybrid: f64,
+    /// That of the truth.
+    least: f64,
+    /// What the tests over users say of `hybrid` against `neural`.
+    verdict: String,
 }
 
-/// Generated ratings in `folder`, and what is expected of them.
-fn synth(folder: &Path, more: &[&str]) -> (PathBuf, PathBuf) {
-    let (raw, truth) = (folder.join("raw"), folder.join("truth.parquet"));
-    let size = ["--users", "300", "--items", "120", "--ratings", "15000", "--seed", "5"];
-    reco(["synth", "--out", at(&raw), "--truth", at(&truth)].iter().chain(&size).chain(more)).ok();
-    (raw, truth)
-}
+/// Trains on ratings whose moments matter by `context_effect` stars, and measures on nights at weekends, of which two
+/// thirds are held out: an evaluation asks everyone in one moment.
+fn found(context_effect: &str) -> Found {
+    let folder = tempfile::tempdir().unwrap();
+    let in_folder = |name: &str| folder.path().join(name).display().to_string();
+    let (raw, truth, out) = (in_folder("raw"), in_folder("truth.parquet"), in_folder("out"));
+    let size = ["--users", "600", "--items", "150", "--ratings", "40000", "--seed", "1"];
+    let planted = ["--context-effect", context_effect, "--truth", &truth];
+    reco(["synth", "--out", &raw].iter().chain(&size).chain(&planted)).ok();
 
-/// The RMSE of `neural` and of `hybrid`, and what a test over users says of `hybrid` against `neural`.
-fn trained(folder: &Path, raw: &Path) -> ([f64; 2], String) {
-    let (path, out) = (format!("data.path={}", raw.display()), folder.join("out"));
-    let keys = ["epochs=30", "patience=4"];
-    let keys = ["neural", "hybrid"].map(|name| keys.map(|key| format!("approach.{name}.{key}")));
-    let set = keys.iter().flatten().map(String::as_str).chain([path.as_str(), "data.name=made"]);
-    let set: Vec<&str> = set.flat_map(|key| ["--set", key]).collect();
-    let fixed = ["run", "data/experiments/fixture.toml", "--approach", "neural,hybrid", "--out", at(&out)];
-    reco(fixed.iter().chain(&set)).ok();
-    let compared = ["compare", at(&out), "--against", "neural", "--metrics", "rmse", "--json"];
-    let compared = reco(compared).ok().json();
-    let rmse = &compared["pairs"][0]["metrics"][0];
-    assert_eq!(rmse["metric"], "rmse", "{compared}");
-    let results: Value = serde_json::from_slice(&fs::read(out.join("report/results.json")).unwrap()).unwrap();
-    let of = |row: usize| results["approaches"][row]["metrics"]["rmse"].as_f64().unwrap();
-    ([of(0), of(1)], rmse["verdict"].as_str().unwrap().to_owned())
+    let ratings = fs::read_to_string(folder.path().join("raw/ratings.csv")).unwrap();
+    let mut split = "row,part\n".to_owned();
+    for (row, line) in ratings.lines().skip(1).enumerate() {
+        let time: u64 = line.rsplit(',').next().unwrap().parse().unwrap();
+        let is_night = !(7..20).contains(&(time / 3_600 % 24));
+        let is_weekend = (time / 86_400 + 3) % 7 >= 5;
+        let part = match row {
+            row if is_night && is_weekend && row % 3 != 0 => "test",
+            row if row % 10 == 0 => "validation",
+            _ => "train",
+        };
+        split += &format!("{row},{part}\n");
+    }
+    fs::write(folder.path().join("split.csv"), split).unwrap();
+    let approach = |name| format!("[[approach]]\nname = \"{name}\"\nepochs = 30\npatience = 5\n");
+    let experiment = format!(
+        "seed = 1\ndevice = \"cpu\"\n[data]\nname = \"made\"\npath = {raw:?}\n\
+         [features]\nscaling = {{ kind = \"min-max\", to = [0.5, 1.0] }}\n\
+         [split]\nkind = \"file\"\npath = {:?}\n\
+         [evaluate]\ncontext = {{ daytime = 0, weekend = 1 }}\nmetrics = [\"rmse\"]\n{}{}",
+        in_folder("split.csv"),
+        approach("neural"),
+        approach("hybrid"),
+    );
+    let file = in_folder("made.toml");
+    fs::write(&file, experiment).unwrap();
+    reco(["run", &file, "--out", &out]).ok();
+    let results: Value = serde_json::from_slice(&fs::read(in_folder("out/report/results.json")).unwrap()).unwrap();
+    let rmse = |row: usize| results["approaches"][row]["metrics"]["rmse"].as_f64().unwrap();
+    let compared = reco(["compare", &out, "--against", "neural", "--metrics", "rmse", "--json"]).ok().json();
+    let verdict = compared["pairs"][0]["metrics"][0]["verdict"].as_str().unwrap().to_owned();
+    // The truth is a table of scores like any other.
+    let least = reco(["evaluate", &file, "--out", &out, "--scores", &truth, "--stars", "--json"]).ok().json();
+    let least = least["metrics"]["rmse"].as_f64().unwrap();
+    Found { neural: rmse(0), hybrid: rmse(1), least, verdict }
 }
 
 #[test]
-fn a_planted_effect_of_the_moment_is_found_by_the_network_that_sees_the_moment() {
-    let folder = tempfile::tempdir().unwrap();
-    let (raw, truth) = synth(folder.path(), &["--context-effect", "0.8"]);
-    let ([neural, hybrid], verdict) = trained(folder.path(), &raw);
+fn an_effect_of_the_moment_is_found_by_the_network_that_sees_the_moment() {
+    let Found { neural, hybrid, least, verdict } = found("0.8");
     assert_eq!(verdict, "better", "hybrid {hybrid} against neural {neural}");
-    assert!(hybrid < neural - 0.05, "hybrid {hybrid} against neural {neural}");
-
-    // The truth is a table of scores like any other; what it leaves is the noise.
-    let (path, out) = (format!("data.path={}", raw.display()), folder.path().join("out"));
-    let fixed = ["evaluate", "data/experiments/fixture.toml", "--set", &path, "--set", "data.name=made", "--stars"];
-    let files = ["--json", "--scores", at(&truth), "--out", at(&out)];
-    let best = reco(fixed.iter().chain(&files)).ok().json()["metrics"]["rmse"].as_f64().unwrap();
-    assert!((0.44..0.54).contains(&best) && best < hybrid, "{best}, hybrid {hybrid}");
+    assert!(hybrid < neural - 0.3, "hybrid {hybrid} against neural {neural}");
+    assert!((0.35..0.54).contains(&least) && least < hybrid, "the noise is left: {least}, hybrid {hybrid}");
 }
 
 #[test]
-fn without_an_effect_of_the_moment_the_network_that_sees_it_has_nothing_to_find() {
-    let folder = tempfile::tempdir().unwrap();
-    let (raw, _) = synth(folder.path(), &[]);
-    let ([neural, hybrid], verdict) = trained(folder.path(), &raw);
-    assert_ne!(verdict, "better", "hybrid {hybrid} against neural {neural}");
-    assert!((hybrid - neural).abs() < 0.02, "hybrid {hybrid} against neural {neural}");
+fn without_an_effect_the_network_that_sees_the_moment_has_nothing_to_find() {
+    let Found { neural, hybrid, least, verdict } = found("0");
+    assert_eq!(verdict, "unclear", "hybrid {hybrid} against neural {neural}");
+    assert!((hybrid - neural).abs() < 0.03, "hybrid {hybrid} against neural {neural}");
+    assert!((0.46..0.54).contains(&least) && least < neural, "the noise is left: {least}, neural {neural}");
 }
 
 #[test]

@@ -380,7 +380,7 @@ mod tests {
                 meanwhile();
                 Ok(())
             });
-            written.map_err(|error| error.to_string())
+            written.map_err(|error: DataError| error.to_string())
         };
         let refused = |error: &str| {
             assert!(error.contains("something else was put there") && error.contains("\nhint: "), "{error}")
