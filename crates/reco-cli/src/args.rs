@@ -101,7 +101,8 @@ Examples:
   reco recommend --user 17 --models data/mine
   reco recommend --new-user --likes Sci-Fi,Thriller --age 34 --gender F --occupation writer
   reco recommend --new-user --rated 50=5,172=4
-  reco recommend --all --out recommendations.csv --approach hybrid"
+  reco recommend --all --out recommendations.csv --approach hybrid
+  reco recommend --all --shard 2/4 --out lists-2-of-4.parquet --models data/mine"
     )]
     Recommend(RecommendArgs),
     /// Answer over HTTP from a trained run: recommendations, search, events, and a page to try it
@@ -157,13 +158,15 @@ Examples:
   reco fetch ml-1m"
     )]
     Fetch(FetchArgs),
-    /// Generate ratings that look like a MovieLens CSV folder
+    /// Generate ratings of any size that look like MovieLens', with structure that is known
     #[command(
         display_order = 3,
         after_help = "\
 Examples:
-  reco synth --users 1000 --items 500 --ratings 20000 --out data/raw/synthetic
-  reco run --set data.path=data/raw/synthetic --set data.name=synthetic"
+  reco synth --ratings 10000000 --parquet --out data/raw/synthetic
+  reco synth --users 1000 --items 500 --ratings 20000 --context-effect 0.5 --truth truth.parquet --out data/raw/moody
+  reco run --set data.path=data/raw/moody --set data.name=moody --out data/moody
+  reco evaluate --set data.path=data/raw/moody --set data.name=moody --out data/moody --scores truth.parquet --stars"
     )]
     Synth(SynthArgs),
     /// Print the first rows of a table that a run made: any of its Parquet files
@@ -321,21 +324,36 @@ pub(crate) struct FetchArgs {
 
 #[derive(Args)]
 pub(crate) struct SynthArgs {
-    /// How many users
-    #[arg(long, default_value_t = SynthConfig::default().n_users)]
-    pub(crate) users: u32,
-    /// How many items
-    #[arg(long, default_value_t = SynthConfig::default().n_items)]
-    pub(crate) items: u32,
     /// How many ratings
     #[arg(long, default_value_t = SynthConfig::default().n_ratings)]
     pub(crate) ratings: u64,
+    /// How many users [default: one for 150 ratings, about as many as MovieLens has]
+    #[arg(long)]
+    pub(crate) users: Option<u32>,
+    /// How many items [default: 5 √ratings, at least 600, about as many as MovieLens had up to 20M]
+    #[arg(long)]
+    pub(crate) items: Option<u32>,
+    /// How many stars the moment adds: by night at a weekend so many, by day on a weekday so many less (a day is 07:00
+    /// to 20:00, UTC); besides, each genre has moments of its own, with half of it as deviation
+    #[arg(long, value_name = "STARS", default_value_t = SynthConfig::default().context_effect)]
+    pub(crate) context_effect: f32,
+    /// How many stars the mean of an item moves in the 22 years that ratings span, as a deviation among items; those
+    /// that rise are chosen more
+    #[arg(long, value_name = "STARS", default_value_t = SynthConfig::default().drift)]
+    pub(crate) drift: f32,
     /// The seed of all random choices
     #[arg(long, default_value_t = SynthConfig::default().seed)]
     pub(crate) seed: u64,
     /// The folder to make: ratings.csv, movies.csv, dataset.toml
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// Write ratings.parquet and movies.parquet instead of CSV
+    #[arg(long)]
+    pub(crate) parquet: bool,
+    /// Write the stars that are expected of each rating, before noise and rounding, into this `.csv` or `.parquet`:
+    /// user, item, score
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Option<PathBuf>,
     /// Print what was made as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -10,7 +10,9 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::time::Duration;
 
+use indicatif::HumanCount;
 use reco_run::shell_word;
 use serde::Serialize;
 
@@ -136,6 +138,11 @@ pub(crate) fn columns(rows: &[Vec<String>], right: &[bool]) -> String {
     text
 }
 
+/// `1,234,567 rows/s`
+pub(crate) fn per_second(n_rows: u64, time: Duration) -> String {
+    format!("{} rows/s", HumanCount((n_rows as f64 / time.as_secs_f64().max(1e-9)) as u64))
+}
+
 /// The command line as one types it: `reco` and its arguments.
 pub(crate) fn command_line(words: impl Iterator<Item = OsString>) -> String {
     // An argument that is not valid text is shown as far as it is.
@@ -178,6 +185,11 @@ mod tests {
             command_line(words.into_iter().map(OsString::from)),
             "reco run --set 'evaluate.k=[5, 10]' 'it'\\''s' ''"
         );
+    }
+
+    #[test]
+    fn a_rate_is_read_at_a_glance() {
+        assert_eq!(per_second(3_000_000, Duration::from_millis(1_500)), "2,000,000 rows/s");
     }
 
     #[test]

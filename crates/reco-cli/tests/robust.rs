@@ -8,6 +8,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -17,8 +18,8 @@ use common::{copy_of, files};
 use reco_core::{DeviceChoice, ItemIdx, Progress};
 use reco_run::fetch::{FetchProgress, Silent};
 use reco_run::{
-    Artifact, Experiment, IngestProgress, MANIFEST, RunError, RunOptions, RunProgress, Source, TableOutput, digests,
-    run,
+    Artifact, Everyone, Experiment, IngestProgress, MANIFEST, RunError, RunOptions, RunProgress, Shard, Source,
+    TableOutput, digests, run,
 };
 use serde_json::{Value, json};
 
@@ -168,16 +169,21 @@ impl RunProgress for Limited {
 fn a_table_for_everyone_that_is_not_finished_is_not_left() {
     let dir = tempfile::tempdir().unwrap();
     let artifact = Artifact::load(&copy_of("popularity", &dir.path().join("models")), DeviceChoice::Cpu).unwrap();
-    let context = vec![0.0; artifact.catalogue().contexts.len()];
     let folder = dir.path().join("new");
     fs::create_dir(&folder).unwrap();
     let to = TableOutput::at(&folder.join("all.csv")).unwrap();
-    let top = NonZeroUsize::new(2).unwrap();
-    let stopped = artifact.recommend_all(&artifact.seen, &context, top, &to, &Limited::default()).unwrap_err();
+    let everyone = Everyone {
+        shard: Shard::WHOLE,
+        top: NonZeroUsize::new(2).unwrap(),
+        context: BTreeMap::new(),
+        as_evaluated: false,
+        device: DeviceChoice::Cpu,
+    };
+    let stopped = everyone.write(&artifact, &to, &Limited::default()).unwrap_err();
     assert!(matches!(stopped, RunError::Interrupted), "{stopped}");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     let never = Limited { after: usize::MAX, ..Limited::default() };
-    assert!(artifact.recommend_all(&artifact.seen, &context, top, &to, &never).unwrap() > 2);
+    assert!(everyone.write(&artifact, &to, &never).unwrap().n_rows > 2);
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
 }
 

@@ -12,7 +12,7 @@
 //!
 //! let folder = tempfile::tempdir()?;
 //! let (raw, tables) = (folder.path().join("raw"), folder.path().join("tables"));
-//! synth(&SynthConfig { n_users: 20, n_items: 50, n_ratings: 300, seed: 1 }, &raw)?;
+//! synth(&SynthConfig { n_users: 20, n_items: 50, n_ratings: 300, ..SynthConfig::default() }, &raw)?;
 //! std::fs::create_dir(&tables)?;
 //! let config = DataConfig { path: raw.display().to_string(), ..DataConfig::default() };
 //! let summary = ingest(&config, folder.path(), &tables, &SilentIngest)?;
@@ -50,7 +50,7 @@ pub use error::{DataError, Obstacle};
 pub use events::{EXPOSURE, EventCounts, EventRow, ItemRow, erased_digest, read_events, write_events};
 pub use ingest::{IngestProgress, IngestSummary, SilentIngest, ingest};
 pub use locate::{Located, expand, locate, located_files};
-pub use output::{Output, TableOutput};
+pub use output::{Output, TableOutput, TablePieces};
 pub use records::{Layout, Records, Row, open_table, table_columns};
 pub use scores::{ScoreRows, read_scores};
 pub use source::{Extra, Facts, Files, RawEntities, RawEntity, RawLine, SOURCES, Source, Writing};

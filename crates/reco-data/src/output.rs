@@ -5,13 +5,14 @@
 //! **Invariant**: a regular file has its old content or all of the new one, and keeps its permissions; nothing else
 //! that lies at a path (a link, a pipe, a device, a folder) is ever replaced.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::DataError;
-use crate::table::{Table, write_csv};
+use crate::table::{CsvWriter, Table, TableWriter};
 
 /// How many links are followed at most.
 const MAX_LINKS: usize = 40;
@@ -84,8 +85,8 @@ impl Output {
     ///
     /// # Errors
     /// Those of `fill`, which leave a regular file as it was; what the system says.
-    pub fn write<T>(&self, fill: impl FnOnce(File) -> Result<T, DataError>) -> Result<T, DataError> {
-        let io = |error| DataError::io("write", &self.named)(error);
+    pub fn write<T, E: From<DataError>>(&self, fill: impl FnOnce(File) -> Result<T, E>) -> Result<T, E> {
+        let io = |error| E::from(DataError::io("write", &self.named)(error));
         match &self.to {
             // Appends, so that what a shell opened by `>>` is not overwritten.
             Target::Stream(path) => fill(OpenOptions::new().append(true).open(path).map_err(io)?),
@@ -97,11 +98,11 @@ impl Output {
                 partial.as_file().sync_all().map_err(io)?;
                 // Somebody may have put something else there meanwhile.
                 if !matches!(Self::at(&self.named)?.to, Target::File(now) if now == *path) {
-                    return Err(DataError::Output {
+                    return Err(E::from(DataError::Output {
                         path: self.named.clone(),
                         reason: "something else was put there meanwhile".to_owned(),
                         hint: "run it again, or name another file".to_owned(),
-                    });
+                    }));
                 }
                 if let Ok(old) = fs::metadata(path) {
                     keep_owner(partial.path(), &old);
@@ -160,11 +161,69 @@ impl TableOutput {
     /// # Errors
     /// What the system says.
     pub fn write(&self, table: &Table) -> Result<(), DataError> {
+        self.write_pieces(table, |to| to.write(table))
+    }
+
+    /// Writes the rows that `fill` gives piece by piece, each a table with the columns of `like`, under the metadata of
+    /// `like`. Memory does not grow with the rows.
+    ///
+    /// # Errors
+    /// Those of `fill`, which leave a regular file as it was; what the system says.
+    pub fn write_pieces<T, E: From<DataError>>(
+        &self,
+        like: &Table,
+        fill: impl FnOnce(&mut TablePieces) -> Result<T, E>,
+    ) -> Result<T, E> {
         let named = &self.output.named;
-        self.output.write(|file| match self.is_csv {
-            true => write_csv(table, file).map_err(DataError::io("write", named)),
-            false => table.write_into(file, named),
+        self.output.write(|file| {
+            let to = match self.is_csv {
+                true => Pieces::Csv(CsvWriter::new(file, like).map_err(DataError::io("write", named))?),
+                false => Pieces::Parquet(TableWriter::new(file, named, like)?),
+            };
+            let mut pieces = TablePieces { named: named.clone(), to };
+            let done = fill(&mut pieces)?;
+            match pieces.to {
+                Pieces::Csv(writer) => writer.finish().map_err(DataError::io("write", named))?,
+                Pieces::Parquet(writer) => writer.finish(like.all_metadata())?,
+            }
+            Ok(done)
         })
+    }
+
+    /// The metadata and the number of rows of the Parquet table that lies there; `None` where there is none that can be
+    /// read, or where this is CSV, which says nothing of itself.
+    pub fn found(&self) -> Option<(BTreeMap<String, String>, u64)> {
+        match &self.output.to {
+            Target::File(path) if !self.is_csv => {
+                let (table, n_rows) = Table::read_first(path, 0).ok()?;
+                Some((table.all_metadata().clone(), n_rows))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A table that is being written piece by piece.
+pub struct TablePieces {
+    named: PathBuf,
+    to: Pieces,
+}
+
+enum Pieces {
+    Csv(CsvWriter),
+    Parquet(TableWriter),
+}
+
+impl TablePieces {
+    /// Adds the rows of `piece`, which has the columns that the table was begun with.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&mut self, piece: &Table) -> Result<(), DataError> {
+        match &mut self.to {
+            Pieces::Csv(writer) => writer.write(piece).map_err(DataError::io("write", &self.named)),
+            Pieces::Parquet(writer) => writer.write(piece),
+        }
     }
 }
 
@@ -321,7 +380,7 @@ mod tests {
                 meanwhile();
                 Ok(())
             });
-            written.map_err(|error| error.to_string())
+            written.map_err(|error: DataError| error.to_string())
         };
         let refused = |error: &str| {
             assert!(error.contains("something else was put there") && error.contains("\nhint: "), "{error}")
@@ -351,10 +410,42 @@ mod tests {
         write("x.parquet").unwrap();
         assert_eq!(fs::read_to_string(at("x.CSV")).unwrap(), "who,n,genres\n\"a,\"\"b\"\"\",0.1,x|y\n,4,\n");
         assert_eq!(Table::read(&at("x.parquet")).unwrap(), table);
+        assert_eq!(TableOutput::at(&at("x.csv")).unwrap().found(), None);
         for name in ["x.xlsx", "x", "x.csv.bak"] {
             let error = write(name).unwrap_err().to_string();
             assert!(error.contains("hint: let it end in `.csv` or `.parquet`"), "{error}");
         }
         assert_eq!(left(folder.path()), ["x.CSV", "x.parquet"]);
+    }
+
+    #[test]
+    fn a_table_in_pieces_is_the_table_and_one_that_is_not_finished_is_not_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = |n: Vec<u32>| {
+            let mut table = Table::new().with_metadata("made_from", "numbers");
+            table.push("n", Column::U32(n)).unwrap();
+            table
+        };
+        for name in ["x.csv", "x.parquet"] {
+            let to = TableOutput::at(&folder.path().join(name)).unwrap();
+            assert_eq!(to.found(), None);
+            let stopped: Result<(), DataError> = to.write_pieces(&table(Vec::new()), |pieces| {
+                pieces.write(&table(vec![1]))?;
+                Err(DataError::Interrupted)
+            });
+            assert!(matches!(stopped, Err(DataError::Interrupted)));
+            assert!(left(folder.path()).iter().all(|left| left != name), "{name}");
+            to.write_pieces(&table(Vec::new()), |pieces| {
+                [vec![1, 2], vec![], vec![3]].into_iter().try_for_each(|piece| pieces.write(&table(piece)))
+            })
+            .unwrap();
+        }
+        assert_eq!(fs::read_to_string(folder.path().join("x.csv")).unwrap(), "n\n1\n2\n3\n");
+        let file = folder.path().join("x.parquet");
+        assert_eq!(Table::read(&file).unwrap(), table(vec![1, 2, 3]));
+        let (metadata, n_rows) = TableOutput::at(&file).unwrap().found().unwrap();
+        assert_eq!((metadata["made_from"].as_str(), n_rows), ("numbers", 3));
+        fs::write(&file, "no table").unwrap();
+        assert_eq!(TableOutput::at(&file).unwrap().found(), None);
     }
 }

@@ -25,7 +25,7 @@ use reco_core::RawId;
 
 use crate::DataError;
 use crate::border::guarded;
-pub(crate) use csv::write_csv;
+pub(crate) use csv::CsvWriter;
 pub(crate) use stream::TableWriter;
 
 /// One column.
@@ -241,12 +241,7 @@ impl Table {
     /// # Errors
     /// If the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), DataError> {
-        self.write_into(File::create(path).map_err(DataError::io("create", path))?, path)
-    }
-
-    /// Writes the table as Parquet into `file`, which errors call `path`.
-    pub(crate) fn write_into(&self, file: File, path: &Path) -> Result<(), DataError> {
-        let mut writer = TableWriter::new(file, path, self)?;
+        let mut writer = TableWriter::create(path, self)?;
         writer.write(self)?;
         writer.finish(&self.metadata)
     }

@@ -14,9 +14,8 @@ use std::sync::Arc;
 use reco_core::memory::loadable;
 use reco_core::{
     Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, LoadError, Progress, Query,
-    Ranking, RawId, Run, Score, Seen, Target, UserIdx, Weights, Who,
+    Ranking, Run, Score, Seen, Target, UserIdx, Weights, Who,
 };
-use reco_data::TableOutput;
 use reco_data::table::{Column, Table};
 use reco_features::{ItemDetails, context_vector, find_item, find_user, read_catalogue};
 use serde::{Deserialize, Serialize};
@@ -40,10 +39,7 @@ pub(crate) const SEEN_PART: &str = "part";
 pub(crate) const SEEN_TARGET: &str = "target";
 pub(crate) const HISTORY: &str = "history.json";
 pub(crate) const LAYERS: &str = "layers.json";
-const HINT: &str = "train again: `reco train`";
-
-/// How many users are answered before asking again whether to stop: a moment's work.
-const USERS_AT_ONCE: usize = 512;
+pub(crate) const HINT: &str = "train again: `reco train`";
 
 /// An artifact's description of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -271,55 +267,6 @@ impl Artifact {
         };
         entries.iter().enumerate().map(line).collect()
     }
-
-    /// Writes the best `top` items of every user, as [`Artifact::recommend`] finds them, to a table, users in catalogue
-    /// order, and returns the number of rows. `progress` is told of users and asked whether to stop.
-    ///
-    /// Columns: `user_id`, `item_id` (as the ratings file writes them), `rank` (from 1), `score`, `name`, `genres`.
-    ///
-    /// # Errors
-    /// As [`Artifact::recommend`]; a file that cannot be written; an interruption.
-    pub fn recommend_all(
-        &self,
-        met: &[Seen],
-        context: &[f32],
-        top: NonZeroUsize,
-        to: &TableOutput,
-        progress: &dyn Progress,
-    ) -> Result<usize, RunError> {
-        let users: Vec<UserIdx> = self.catalogue().users.indices().collect();
-        let (mut user_id, mut item_id, mut rank) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut score, mut name, mut genres) = (Vec::new(), Vec::new(), Vec::new());
-        progress.begin("recommend", 1, users.len());
-        for users in users.chunks(USERS_AT_ONCE) {
-            if progress.interrupted() {
-                progress.end();
-                return Err(RunError::Interrupted);
-            }
-            for (&user, ranking) in users.iter().zip(self.recommend(users, met, context, top)?) {
-                for line in self.describe(ranking.entries()) {
-                    user_id.push(self.catalogue().users.id(user).0.clone());
-                    item_id.push(line.item_id.0);
-                    rank.push(line.rank as u32);
-                    score.push(Some(line.score));
-                    name.push(Some(line.name));
-                    genres.push(line.genres);
-                }
-            }
-            progress.advance(users.len());
-        }
-        progress.end();
-        let n_rows = rank.len();
-        let mut table = Table::new().with_metadata("model", &self.config.name);
-        table.push("user_id", ids(user_id))?;
-        table.push("item_id", ids(item_id))?;
-        table.push("rank", Column::U32(rank))?;
-        table.push("score", Column::F32(score))?;
-        table.push("name", Column::Text(name))?;
-        table.push("genres", Column::TextList(genres))?;
-        to.write(&table)?;
-        Ok(n_rows)
-    }
 }
 
 /// The name and the layers of a network that was trained under `models`: the one called `name`, else the last in the
@@ -343,13 +290,6 @@ pub fn describe(models: &Path, name: Option<&str>) -> Result<(String, LayerGraph
         hint: HINT.to_owned(),
     })?;
     Ok((name, graph))
-}
-
-/// A column of integers if all ids are integers, else of text.
-pub(crate) fn ids(ids: Vec<RawId>) -> Column {
-    let integers: Option<Vec<Option<i64>>> =
-        ids.iter().map(|id| if let RawId::Integer(n) = id { Some(Some(*n)) } else { None }).collect();
-    integers.map_or_else(|| Column::Text(ids.iter().map(|id| Some(id.to_string())).collect()), Column::I64)
 }
 
 /// Which user met which item.

@@ -22,6 +22,7 @@ mod check;
 mod compare;
 mod doctor;
 mod error;
+mod everyone;
 mod experiment;
 mod folder;
 mod lock;
@@ -46,6 +47,7 @@ pub use check::{CHECKS, CheckEntry, Checked, Finding, Fine, Severity, Unchecked,
 pub use compare::{CompareError, CompareOptions, compare, compare_exposures};
 pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;
+pub use everyone::{Everyone, ListsWritten, Shard};
 pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatConfig, Repetition, Source};
 pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, digest, digests};
 pub use models::{ANSWERS, AskedBy, Available, Chosen, RunnerUp, available, choose, chooser, find, remove_others};

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use reco_core::DeviceChoice;
+use reco_run::Shard;
 
 use super::experiment::device;
 
@@ -26,9 +27,15 @@ pub(crate) struct RecommendArgs {
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) visitor: VisitorArgs,
-    /// Where --all writes its table, `.csv` or `.parquet`: user_id, item_id, rank, score, name, genres
+    /// Where --all writes its table, `.csv` or `.parquet`: user_id and item_id as the ratings file writes them, rank
+    /// from 1, score (stars, scaled ratings or an order only, as the approach answers), name, genres. A finished
+    /// Parquet file of the same model and the same options is left as it is
     #[arg(long, value_name = "FILE", requires = "all")]
     pub(crate) out: Option<PathBuf>,
+    /// Only the Ith of N parts of the users, so that N commands on any machines share the work: their tables, one after
+    /// the other, are that of all users
+    #[arg(long, value_name = "I/N", requires = "all")]
+    pub(crate) shard: Option<Shard>,
     /// Ask as the evaluation does: what was held out for the test counts as not met, and may be recommended
     #[arg(long, conflicts_with = "new_user")]
     pub(crate) as_evaluated: bool,

@@ -7,10 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Instant;
 
 use anyhow::bail;
-use reco_core::{Profile, ScoreKind};
-use reco_run::{Answer, Artifact, AskedBy, Asker, Chosen, Recommendation, TableOutput, choose, find};
+use reco_core::{ContextValue, Profile, ScoreKind};
+use reco_run::{Answer, Artifact, AskedBy, Asker, Chosen, Everyone, Recommendation, Shard, TableOutput, choose, find};
 use serde_json::{Value, json};
 
 use crate::args::{RecommendArgs, VisitorArgs};
@@ -30,25 +32,14 @@ pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
             (chosen.folder.clone(), Some(chosen))
         }
     };
-    let watch = Watch::new(Interrupt::listen()?);
-    let artifact = Artifact::load_watched(&folder, args.device, &watch)?;
     let stated: BTreeMap<_, _> =
         args.context.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-    let context = artifact.context(&stated)?;
+    let watch = Watch::new(Interrupt::listen()?);
     if let Some((file, to)) = &everyone {
-        let model = &artifact.config.name;
-        let met = if args.as_evaluated { &artifact.before_test } else { &artifact.seen };
-        let n_rows = artifact.recommend_all(met, &context, args.top, to, &watch)?;
-        let n_users = artifact.catalogue().n_users();
-        if args.json {
-            let file = file.display().to_string();
-            let told = json!({ "model": model, "chosen": chosen, "file": file, "n_users": n_users, "n_rows": n_rows });
-            return text::print_json(&told);
-        }
-        let why = chosen.as_ref().map_or_else(String::new, |chosen| format!(", {}", chosen.why));
-        text::say(&format!("`{}`: {n_rows} rows for {n_users} users, by {model}{why}", file.display()));
-        return Ok(());
+        return lists(args, stated, file, to, &folder, chosen.as_ref(), &watch);
     }
+    let artifact = Artifact::load_watched(&folder, args.device, &watch)?;
+    let context = artifact.context(&stated)?;
     let asker = match &args.user {
         Some(id) if args.as_evaluated => Asker::Evaluated(artifact.user(id)?),
         Some(id) => Asker::User(artifact.user(id)?),
@@ -70,6 +61,43 @@ pub(crate) fn recommend(args: &RecommendArgs) -> anyhow::Result<()> {
         let _ = writeln!(shown, "{}{}", if at == 0 { "\n" } else { "" }, text::on_one_line(&line));
     }
     text::print(&shown)
+}
+
+/// Writes everyone's lists into `file`, unless they are there already.
+fn lists(
+    args: &RecommendArgs,
+    context: BTreeMap<String, ContextValue>,
+    file: &Path,
+    to: &TableOutput,
+    folder: &Path,
+    chosen: Option<&Chosen>,
+    watch: &Watch,
+) -> anyhow::Result<()> {
+    let (shard, top) = (args.shard.unwrap_or(Shard::WHOLE), args.top);
+    let everyone = Everyone { shard, top, context, as_evaluated: args.as_evaluated, device: args.device };
+    let finished = everyone.finished(folder, to)?;
+    let (written, rate) = match finished {
+        Some(written) => (written, "unchanged".to_owned()),
+        None => {
+            let artifact = Artifact::load_watched(folder, args.device, watch)?;
+            let began = Instant::now();
+            let written = everyone.write(&artifact, to, watch)?;
+            (written, text::per_second(written.n_rows, began.elapsed()))
+        }
+    };
+    let model = folder.file_name().unwrap_or_default().to_string_lossy();
+    let (n_users, n_rows, file) = (written.n_users, written.n_rows, file.display().to_string());
+    if args.json {
+        let shard = shard.to_string();
+        return text::print_json(&json!({
+            "model": model, "chosen": chosen, "file": file, "shard": shard, "n_users": n_users, "n_rows": n_rows,
+            "unchanged": finished.is_some(),
+        }));
+    }
+    let why = chosen.map_or_else(String::new, |chosen| format!(", {}", chosen.why));
+    let part = args.shard.map_or_else(String::new, |shard| format!(" of shard {shard}"));
+    text::say(&format!("`{file}`: {n_rows} rows for {n_users} users{part}, {rate}, by {model}{why}"));
+    Ok(())
 }
 
 /// What the options say of a new user.

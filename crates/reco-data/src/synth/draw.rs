@@ -35,15 +35,20 @@ impl Draw {
     }
 }
 
-/// Items drawn by popularity: the one of rank r has the weight 1 / (r + 10).
+/// Items drawn by popularity: the one of rank r has the weight 1 / (r + 10) (Zipf's law as Mandelbrot has it).
 pub(super) struct Popularity {
     /// Sums of the weights up to each rank.
     sums: Vec<f64>,
+    /// The first rank that a draw in each of equal parts of [0, 1) can give, so that few sums are looked at.
+    starts: Vec<u32>,
     /// Which item has which rank.
     items: Vec<u32>,
 }
 
 impl Popularity {
+    /// What one item takes, at most, in bytes.
+    pub(super) const BYTES: usize = 8 + 2 * 4 + 4;
+
     pub(super) fn new(seed: u64, n_items: u32) -> Self {
         let mut draw = Draw::new(seed, "popularity");
         let mut items: Vec<u32> = (0..n_items).collect();
@@ -55,16 +60,29 @@ impl Popularity {
             sum += 1.0 / (f64::from(rank) + 10.0);
             sum
         });
-        Self { sums: sums.collect(), items }
+        let sums: Vec<f64> = sums.collect();
+        // A power of two, so that the part of a draw is exact.
+        let n_parts = n_items.clamp(1, 1 << 20).next_power_of_two();
+        let start = |part: u32| {
+            let at = f64::from(part) / f64::from(n_parts) * sum;
+            sums.partition_point(|&upto| upto <= at) as u32
+        };
+        Self { starts: (0..n_parts).map(start).collect(), sums, items }
     }
 
     /// Draws an item, by its row.
     pub(super) fn draw(&self, draw: &mut Draw) -> usize {
+        let unit = draw.unit();
         let total = self.sums.last().copied().unwrap_or_default();
-        let at = f64::from(draw.unit()) * total;
-        let rank = self.sums.partition_point(|&sum| sum <= at).min(self.items.len() - 1);
+        let start = self.starts[(unit * self.starts.len() as f32) as usize];
+        let rank = rank(&self.sums, start as usize, f64::from(unit) * total).min(self.items.len() - 1);
         self.items[rank] as usize
     }
+}
+
+/// The first rank from `start` on whose sum is above `at`; none before `start` is.
+fn rank(sums: &[f64], start: usize, at: f64) -> usize {
+    sums[start..].iter().position(|&sum| sum > at).map_or(sums.len(), |further| start + further)
 }
 
 #[cfg(test)]
@@ -79,6 +97,20 @@ mod tests {
         let variance = normals.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() / 10_000.0;
         assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
         assert!((0..1_000).all(|_| draw.below(3) < 3 && (0.0..1.0).contains(&draw.unit())));
+    }
+
+    #[test]
+    fn parts_lead_to_the_rank_that_a_search_finds() {
+        for n_items in [1, 2, 3, 1_000, 70_000] {
+            let popularity = Popularity::new(5, n_items);
+            let total = popularity.sums.last().unwrap();
+            let (mut one, mut other) = (Draw::new(5, "test"), Draw::new(5, "test"));
+            for _ in 0..5_000 {
+                let at = f64::from(one.unit()) * total;
+                let rank = popularity.sums.partition_point(|&sum| sum <= at).min(n_items as usize - 1);
+                assert_eq!(popularity.draw(&mut other), popularity.items[rank] as usize);
+            }
+        }
     }
 
     #[test]

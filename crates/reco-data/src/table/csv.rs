@@ -5,18 +5,34 @@
 //! **Invariant**: one line per row under a line of names; missing values are empty, and lists are joined by `|`, as
 //! in ratings files.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 
 use super::{Column, Table};
 
-/// Writes `table`, with quotes where they are needed.
-pub(crate) fn write_csv(table: &Table, to: impl Write) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(to);
-    writer.write_record(table.names()).map_err(of_system)?;
-    for row in 0..table.n_rows() {
-        writer.write_record(table.columns().map(|(_, column)| cell(column, row))).map_err(of_system)?;
+/// Writes a table piece by piece, with quotes where they are needed.
+pub(crate) struct CsvWriter(csv::Writer<File>);
+
+impl CsvWriter {
+    /// Starts a table in `file` with the names of the columns of `like`.
+    pub(crate) fn new(file: File, like: &Table) -> io::Result<Self> {
+        let mut writer = csv::Writer::from_writer(file);
+        writer.write_record(like.names()).map_err(of_system)?;
+        Ok(Self(writer))
     }
-    writer.flush()
+
+    /// Adds the rows of `piece`.
+    pub(crate) fn write(&mut self, piece: &Table) -> io::Result<()> {
+        for row in 0..piece.n_rows() {
+            self.0.write_record(piece.columns().map(|(_, column)| cell(column, row))).map_err(of_system)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the table.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// The system's own error, so that its kind is kept: a caller can tell a closed pipe from a failure.

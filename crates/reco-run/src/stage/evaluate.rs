@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::report::from_notes;
 use super::{Context, StageEntry, features, notes, own_version, train};
-use crate::artifact::{Artifact, ids};
+use crate::artifact::Artifact;
 use crate::folder::{Folder, Made, write_json};
 use crate::manifest::Manifest;
 use crate::models::{Lists, RankedBy};
@@ -194,7 +194,7 @@ impl<'a> Ruler<'a> {
 pub(crate) fn users(evaluation: &Evaluation, name: &str) -> Result<Table, RunError> {
     let users = &evaluation.per_user;
     let mut table = Table::new().with_metadata("model", name);
-    table.push("user_id", ids(users.iter().map(|user| user.user.0.clone()).collect()))?;
+    table.push("user_id", Column::of_ids(users.iter().map(|user| &user.user.0)))?;
     type Count = (&'static str, fn(&UserValues) -> usize);
     let counts: [Count; 4] = [
         ("n_train", |user| user.n_train),
@@ -221,8 +221,8 @@ pub(crate) fn users(evaluation: &Evaluation, name: &str) -> Result<Table, RunErr
 fn predictions(evaluation: &Evaluation, catalogue: &Catalogue, name: &str) -> Result<Table, RunError> {
     let rows = &evaluation.predictions;
     let mut table = Table::new().with_metadata("model", name);
-    table.push("user_id", ids(rows.iter().map(|row| catalogue.users.id(row.user).0.clone()).collect()))?;
-    table.push("item_id", ids(rows.iter().map(|row| catalogue.items.id(row.item).0.clone()).collect()))?;
+    table.push("user_id", Column::of_ids(rows.iter().map(|row| &catalogue.users.id(row.user).0)))?;
+    table.push("item_id", Column::of_ids(rows.iter().map(|row| &catalogue.items.id(row.item).0)))?;
     table.push("y", Column::F64(rows.iter().map(|row| Some(row.y)).collect()))?;
     table.push("yhat", Column::F64(rows.iter().map(|row| Some(row.yhat)).collect()))?;
     Ok(table)
