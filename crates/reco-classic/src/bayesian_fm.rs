@@ -171,7 +171,7 @@ impl BayesianFm {
             RatingModel::OrderedProbit => levels(&stars, run),
         };
         let settings = self.settings();
-        if self.reads_time && train.fit.timestamps().iter().all(Option::is_none) {
+        if self.reads_time && train.fit.timestamps().iter().all(|time| time.is_none()) {
             run.progress.note(&format!("`{NAME}`: no training row has a time, so that `reads_time` reads nothing"));
         }
         let (moments, groups) = self.reads_time.then(|| Moments::of(train)).unzip();

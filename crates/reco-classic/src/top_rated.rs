@@ -57,7 +57,7 @@ impl TopRated {
     /// The weight of each row.
     fn weights(&self, rows: &Interactions) -> Result<Vec<f64>, NoTimes> {
         let Some(half_life) = self.half_life_days else { return Ok(vec![1.0; rows.len()]) };
-        let times: Vec<i64> = rows.timestamps().iter().flatten().copied().collect();
+        let times: Vec<i64> = rows.timestamps().iter().flatten().collect();
         if times.len() < rows.len() {
             return Err(NoTimes { n_missing: rows.len() - times.len(), n_rows: rows.len() });
         }

@@ -61,16 +61,16 @@ impl Approach for Trending {
             return Err(FitError::NoRows { approach: NAME });
         }
         let (catalogue, times) = (&train.catalogue, train.fit.timestamps());
-        let first = times.iter().flatten().copied().min();
+        let first = times.iter().flatten().min();
         // Days since the first row; rows without a time count only where no row has one.
-        let day = |time: &Option<i64>| match (time, first) {
+        let day = |time: Option<i64>| match (time, first) {
             (Some(time), Some(first)) => Some(time.saturating_sub(first) as f64 / DAY),
             (None, Some(_)) => None,
             (_, None) => Some(0.0),
         };
         let mut of_items = vec![Vec::new(); catalogue.n_items()];
         let mut of_users = vec![Vec::new(); catalogue.n_users()];
-        for ((user, item), time) in train.fit.users().iter().zip(train.fit.items()).zip(times) {
+        for ((user, item), time) in train.fit.users().iter().zip(train.fit.items()).zip(times.iter()) {
             if let Some(day) = day(time) {
                 of_items[item.index()].push(day);
                 of_users[user.index()].push(day);

@@ -21,6 +21,7 @@ pub mod dot;
 mod each_query;
 mod explanation;
 mod id;
+mod integers;
 pub mod lanes;
 mod layers;
 mod matrix;
@@ -47,6 +48,7 @@ pub use approach::{AnyApproach, Approach, ApproachEntry, FitError, LoadError, Lo
 pub use each_query::EachQuery;
 pub use explanation::{Ablation, Cause, Choice, Explanation, Term};
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};
+pub use integers::Integers;
 pub use layers::{Layer, LayerGraph};
 pub use matrix::{Features, Matrix, Span};
 pub use model::{AskError, Asker, Model, Reasons, Visitor};

@@ -17,28 +17,42 @@ use crate::{ItemId, ItemIdx, UserId, UserIdx};
 ///
 /// Numbers are ordered as the digits are, compared as lower-case text.
 pub fn keyed_hash(seed: u64, user: &UserId, item: &ItemId) -> u64 {
-    md5_of(format_args!("{seed}:{user}:{item}"))
+    keyed_hashes(seed, user)(item)
+}
+
+/// [`keyed_hash`] of many items of one user, whose id is written and hashed once.
+pub fn keyed_hashes(seed: u64, user: &UserId) -> impl Fn(&ItemId) -> u64 {
+    let of_user = Hasher::default().and(format_args!("{seed}:{user}:"));
+    move |item| of_user.clone().and(format_args!("{item}")).number()
 }
 
 /// The first 16 hexadecimal digits of `md5("{seed}:{user}")` as a number, the id as the file writes it (UTF-8): a draw
 /// for all rows of a user.
 pub fn keyed_user_hash(seed: u64, user: &UserId) -> u64 {
-    md5_of(format_args!("{seed}:{user}"))
+    Hasher::default().and(format_args!("{seed}:{user}")).number()
 }
 
 /// Hashes formatted text piece by piece, without allocating it.
-fn md5_of(text: fmt::Arguments<'_>) -> u64 {
-    struct Hasher(Md5);
-    impl Write for Hasher {
-        fn write_str(&mut self, piece: &str) -> fmt::Result {
-            self.0.update(piece);
-            Ok(())
-        }
+#[derive(Clone, Default)]
+struct Hasher(Md5);
+
+impl Hasher {
+    fn and(mut self, text: fmt::Arguments<'_>) -> Self {
+        self.write_fmt(text).expect("numbers and ids can be formatted");
+        self
     }
-    let mut hasher = Hasher(Md5::new());
-    hasher.write_fmt(text).expect("numbers and ids can be formatted");
-    let [first @ .., _, _, _, _, _, _, _, _]: [u8; 16] = hasher.0.finalize().into();
-    u64::from_be_bytes(first)
+
+    fn number(self) -> u64 {
+        let [first @ .., _, _, _, _, _, _, _, _]: [u8; 16] = self.0.finalize().into();
+        u64::from_be_bytes(first)
+    }
+}
+
+impl Write for Hasher {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.0.update(piece);
+        Ok(())
+    }
 }
 
 /// XXH3-64, seeded with `seed`, of the two row numbers, four little-endian bytes each.

@@ -2,9 +2,14 @@
 //!
 //! Does not know which items were rated, nor how a scaling was fitted.
 //!
-//! **Invariant**: a [`Rating`] lies on its [`RatingScale`]; a [`Target`] and a [`Score`] are finite.
+//! **Invariant**: a [`Rating`] lies on its [`RatingScale`], and an `Option<Rating>` takes the four bytes of a number; a
+//! [`Target`] and a [`Score`] are finite.
 
-use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::fmt;
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ItemIdx;
 
@@ -16,9 +21,11 @@ pub struct RatingScale {
 }
 
 /// A rating in stars, on the scale that made it.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
-#[serde(transparent)]
-pub struct Rating(f32);
+///
+/// It is held as the complement of the number's bits: all ones are a NaN, which no scale has, so that zero is free to
+/// stand for no rating.
+#[derive(Clone, Copy)]
+pub struct Rating(NonZeroU32);
 
 /// What a model is fitted to: a rating after [`Scaling`], or 1 for an implicit event. Finite.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
@@ -34,7 +41,7 @@ impl Eq for Score {}
 
 #[expect(clippy::derive_ord_xor_partial_ord, reason = "finite floats are totally ordered")]
 impl Ord for Score {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         // `+ 0.0` makes -0 and 0 equal, as `PartialEq` has them.
         (self.0 + 0.0).total_cmp(&(other.0 + 0.0))
     }
@@ -68,9 +75,37 @@ impl Target {
 }
 
 impl Rating {
+    fn new(stars: f32) -> Option<Self> {
+        NonZeroU32::new(!stars.to_bits()).map(Self)
+    }
+
     /// The number of stars.
     pub fn stars(self) -> f32 {
-        self.0
+        f32::from_bits(!self.0.get())
+    }
+}
+
+impl fmt::Debug for Rating {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Rating").field(&self.stars()).finish()
+    }
+}
+
+impl PartialEq for Rating {
+    fn eq(&self, other: &Self) -> bool {
+        self.stars() == other.stars()
+    }
+}
+
+impl PartialOrd for Rating {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.stars().partial_cmp(&other.stars())
+    }
+}
+
+impl Serialize for Rating {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f32(self.stars())
     }
 }
 
@@ -125,11 +160,9 @@ impl RatingScale {
     /// # Errors
     /// If it is NaN, infinite or beyond either end.
     pub fn rating(self, value: f32) -> Result<Rating, RatingError> {
-        if value >= self.min && value <= self.max {
-            Ok(Rating(value))
-        } else {
-            Err(RatingError::OutsideScale { value, min: self.min, max: self.max })
-        }
+        let on_scale = Some(value).filter(|value| *value >= self.min && *value <= self.max);
+        let refuse = RatingError::OutsideScale { value, min: self.min, max: self.max };
+        on_scale.and_then(Rating::new).ok_or(refuse)
     }
 
     /// The rating nearest to a prediction.
@@ -163,7 +196,7 @@ pub enum Scaling {
 impl Scaling {
     /// `rating` of `item` as a target. An item whose ends coincide gives the lower end.
     pub fn target(&self, item: ItemIdx, rating: Rating) -> Target {
-        Target(self.predicted_target(item, rating.0))
+        Target(self.predicted_target(item, rating.stars()))
     }
 
     /// A prediction in stars, on or off the rating scale, as a target of `item`: the same line as [`Scaling::target`].
@@ -223,6 +256,19 @@ mod tests {
             assert!(scale.rating(bad).unwrap_err().to_string().contains("outside the scale"));
         }
         assert!(RatingScale::new(5.0, 5.0).is_err());
+    }
+
+    #[test]
+    fn a_rating_is_a_number_in_four_bytes_none_among_them() {
+        let scale = RatingScale::new(f32::MIN, f32::MAX).unwrap();
+        let of = |stars| scale.rating(stars).unwrap();
+        for stars in [0.0, -0.0, 4.5, -1.0, f32::MIN_POSITIVE, f32::MIN, f32::MAX] {
+            assert_eq!(of(stars).stars().to_bits(), stars.to_bits());
+        }
+        assert_eq!(size_of::<Option<Rating>>(), 4);
+        assert!(of(0.0) == of(-0.0) && of(-1.0) < of(0.5) && of(4.0) != of(4.5));
+        assert_eq!(format!("{:?}", Some(of(4.5))), "Some(Rating(4.5))");
+        assert_eq!(serde_json::to_string(&[Some(of(3.5)), None]).unwrap(), "[3.5,null]");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Features, ItemIdx, Items, LoadError, Matrix, Rating, RatingScale, Scaling, Target, UserIdx, Users, Weights, Who,
+    Features, Integers, ItemIdx, Items, LoadError, Matrix, Rating, RatingScale, Scaling, Target, UserIdx, Users,
+    Weights, Who,
 };
 
 /// Everything known about users and items before any rating is looked at, and the meaning of numbers.
@@ -49,18 +50,24 @@ pub struct ContextColumn {
 impl ContextColumn {
     /// The columns called `names`, with their mean and range in the rows `train` of `values`, `[n_rows, n_contexts]`.
     /// NaN stands for a number that a row lacks, and is skipped. All are 0 where no row has the number.
-    pub fn of(names: Vec<String>, values: &Matrix, train: impl Iterator<Item = usize> + Clone) -> Vec<Self> {
-        let column = |(column, name)| {
-            let (mut low, mut high, mut sum, mut n) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0_usize);
-            for number in train.clone().map(|row| values.row(row)[column]).filter(|number: &f32| !number.is_nan()) {
-                (low, high, sum, n) = (low.min(number), high.max(number), sum + f64::from(number), n + 1);
+    pub fn of(names: Vec<String>, values: &Matrix, train: impl Iterator<Item = usize>) -> Vec<Self> {
+        let each = |row: &mut dyn FnMut(&[f32])| train.for_each(|at| row(values.row(at)));
+        Self::of_each(names, each)
+    }
+
+    /// As [`ContextColumn::of`], of the rows that `each` passes on, `[n_contexts]` each.
+    pub fn of_each(names: Vec<String>, each: impl FnOnce(&mut dyn FnMut(&[f32]))) -> Vec<Self> {
+        let mut found = vec![(f32::INFINITY, f32::NEG_INFINITY, 0.0, 0_usize); names.len()];
+        each(&mut |row| {
+            for ((low, high, sum, n), number) in found.iter_mut().zip(row).filter(|(_, number)| !number.is_nan()) {
+                (*low, *high, *sum, *n) = (low.min(*number), high.max(*number), *sum + f64::from(*number), *n + 1);
             }
-            match n {
-                0 => Self { name, mean: 0.0, low: 0.0, high: 0.0 },
-                n => Self { name, mean: ((sum / n as f64) as f32).clamp(low, high), low, high },
-            }
+        });
+        let column = |(name, (low, high, sum, n))| match n {
+            0 => Self { name, mean: 0.0, low: 0.0, high: 0.0 },
+            n => Self { name, mean: ((sum / n as f64) as f32).clamp(low, high), low, high },
         };
-        names.into_iter().enumerate().map(column).collect()
+        names.into_iter().zip(found).map(column).collect()
     }
 
     /// The context that the column belongs to: `device` for `device=mobile`.
@@ -101,7 +108,7 @@ struct Columns {
     items: Vec<ItemIdx>,
     ratings: Vec<Option<Rating>>,
     targets: Vec<Target>,
-    timestamps: Vec<Option<i64>>,
+    timestamps: Integers,
     contexts: Matrix,
 }
 
@@ -159,7 +166,7 @@ impl Interactions {
     }
 
     /// The time of each row, in UTC seconds.
-    pub fn timestamps(&self) -> &[Option<i64>] {
+    pub fn timestamps(&self) -> &Integers {
         &self.0.timestamps
     }
 
@@ -175,7 +182,7 @@ impl Interactions {
             item: self.0.items[row],
             rating: self.0.ratings[row],
             target: self.0.targets[row],
-            timestamp: self.0.timestamps[row],
+            timestamp: self.0.timestamps.get(row),
             context: self.0.contexts.row(row),
         }
     }
@@ -204,6 +211,21 @@ pub struct InteractionsBuilder {
 }
 
 impl InteractionsBuilder {
+    /// Makes room for `n_rows` rows, where there is so much memory, so that columns are not copied while they grow.
+    #[must_use]
+    pub fn with_room(mut self, n_rows: usize) -> Self {
+        let Columns { users, items, ratings, targets, timestamps, contexts: _ } = &mut self.columns;
+        let reserved = (users.try_reserve_exact(n_rows))
+            .and_then(|()| items.try_reserve_exact(n_rows))
+            .and_then(|()| ratings.try_reserve_exact(n_rows))
+            .and_then(|()| targets.try_reserve_exact(n_rows))
+            .and_then(|()| self.contexts.try_reserve_exact(n_rows.saturating_mul(self.n_contexts)));
+        // A number that a damaged file states must not end the program: columns grow as rows come.
+        drop(reserved);
+        timestamps.reserve(n_rows);
+        self
+    }
+
     /// Adds one row. Panics unless its context has the length given to [`Interactions::builder`].
     pub fn push(&mut self, row: Interaction<'_>) {
         assert_eq!(row.context.len(), self.n_contexts, "one number per context column");

@@ -54,5 +54,5 @@ pub use output::{Output, TableOutput, TablePieces};
 pub use records::{Layout, Records, Row, open_table, table_columns};
 pub use scores::{ScoreRows, read_scores};
 pub use source::{Extra, Facts, Files, RawEntities, RawEntity, RawLine, SOURCES, Source, Writing};
-pub use tables::{DatasetInfo, ItemRows, NamedColumn, Ratings, Tables, UserRows, Values};
+pub use tables::{DatasetInfo, ItemRows, NamedColumn, Ratings, StoredRatings, StoredTables, Tables, UserRows, Values};
 pub use values::{Decimal, TimeFormat, Times};

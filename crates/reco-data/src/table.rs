@@ -9,6 +9,7 @@
 //! Files are compressed with zstd, carry statistics for every column chunk, and hold the table's metadata as the file's
 //! key-value metadata, so that DuckDB, polars and pandas read them as they are.
 
+mod chunks;
 mod convert;
 mod csv;
 mod stream;
@@ -17,16 +18,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::errors::ParquetError;
 use rayon::prelude::*;
 use reco_core::RawId;
 
 use crate::DataError;
 use crate::border::guarded;
+pub use chunks::TableReader;
 pub(crate) use csv::CsvWriter;
-pub(crate) use stream::TableWriter;
+pub use stream::{ROW_GROUP, TableWriter};
 
 /// One column.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +70,19 @@ impl Column {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Removes all rows, and keeps their memory for others.
+    fn clear(&mut self) {
+        match self {
+            Self::I64(values) => values.clear(),
+            Self::U32(values) => values.clear(),
+            Self::F32(values) => values.clear(),
+            Self::F64(values) => values.clear(),
+            Self::Text(values) => values.clear(),
+            Self::TextList(values) => values.clear(),
+            Self::OptionalTextList(values) => values.clear(),
+        }
     }
 
     /// What it holds, as error messages say it.
@@ -193,12 +205,6 @@ impl Table {
         self.columns.iter().find(|(known, _)| known == name).map(|(_, column)| column)
     }
 
-    /// Removes and returns the column called `name`, if there is one, without a copy; the others stay as they are.
-    pub fn take(&mut self, name: &str) -> Option<Column> {
-        let at = self.columns.iter().position(|(known, _)| known == name)?;
-        Some(self.columns.remove(at).1)
-    }
-
     /// The error of a column that is missing, or does not hold what is `expected`.
     pub fn no_column(&self, name: &str, expected: &'static str) -> DataError {
         let found: Vec<String> =
@@ -259,26 +265,16 @@ impl Table {
     /// # Errors
     /// As [`Table::read`].
     pub fn read_first(path: &Path, limit: usize) -> Result<(Self, u64), DataError> {
-        let file = File::open(path).map_err(DataError::io("read", path))?;
+        let opened = chunks::Opened::new(path)?;
+        let mut columns = opened.columns()?;
         let damaged = |reason: String| DataError::parquet(path)(reason);
-        let known = guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())).map_err(damaged)?;
-        let known = known.map_err(DataError::parquet(path))?;
-        let of_file = known.metadata().file_metadata();
-        let metadata = of_file.key_value_metadata().into_iter().flatten();
-        let metadata = metadata.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?))).collect();
-        let mut columns = convert::empty(known.schema()).map_err(damaged)?;
-        let n_rows = u64::try_from(of_file.num_rows()).unwrap_or_default();
-        let expected = usize::try_from(n_rows).unwrap_or(usize::MAX).min(limit);
+        let expected = usize::try_from(opened.n_rows()).unwrap_or(usize::MAX).min(limit);
         // Each column by itself, on all cores.
         columns.par_iter_mut().enumerate().try_for_each(|(at, (_, column))| {
-            let file = File::open(path).map_err(DataError::io("read", path))?;
+            let batches = opened.column(at, limit)?;
             let read = || -> Result<(), String> {
-                let words = |error: ParquetError| error.to_string();
-                let one = ProjectionMask::roots(of_file.schema_descr(), [at]);
-                let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, known.clone());
-                let batches = builder.with_projection(one).with_batch_size(limit.clamp(1, 1 << 16)).with_limit(limit);
                 convert::reserve(column, expected);
-                for batch in batches.build().map_err(words)? {
+                for batch in batches {
                     convert::append(column, batch.map_err(|error| error.to_string())?.column(0).as_ref())?;
                 }
                 Ok(())
@@ -286,7 +282,7 @@ impl Table {
             guarded(read).flatten().map_err(damaged)?;
             if column.len() == expected { Ok(()) } else { Err(damaged(of_other_lengths(column.len(), expected))) }
         })?;
-        Ok((Self { columns, metadata }, n_rows))
+        Ok((Self { columns, metadata: opened.metadata() }, opened.n_rows()))
     }
 }
 
@@ -326,6 +322,65 @@ mod tests {
         assert_eq!((first.n_rows(), n_rows), (2, 3));
         assert_eq!(first.column("u").unwrap(), &Column::U32(vec![0, u32::MAX]));
         assert_eq!(Table::read_first(&one, 0).unwrap().0.n_rows(), 0);
+    }
+
+    /// Rows without a pattern, some missing only in the second row group and in the last chunk.
+    fn long(n: usize) -> Table {
+        let number = |row: usize| (row as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64) >> 40;
+        let missing = |row: usize| row > ROW_GROUP && row.is_multiple_of(3);
+        let mut table = Table::new().with_metadata("table", "long");
+        let i = (0..n).map(|row| (!missing(row)).then(|| number(row)));
+        table.push("i", Column::I64(i.collect())).unwrap();
+        table.push("u", Column::U32((0..n as u32).rev().collect())).unwrap();
+        let f = (0..n).map(|row| (!missing(row + 1)).then(|| number(row) as f32));
+        table.push("f", Column::F32(f.collect())).unwrap();
+        table.push("t", Column::Text((0..n).map(|row| Some((number(row) % 7).to_string())).collect())).unwrap();
+        table
+    }
+
+    /// The rows from `from` to before `to`.
+    fn part(table: &Table, from: usize, to: usize) -> Table {
+        let mut part = Table::new();
+        for (name, column) in table.columns() {
+            let column = match column {
+                Column::I64(values) => Column::I64(values[from..to].to_vec()),
+                Column::U32(values) => Column::U32(values[from..to].to_vec()),
+                Column::F32(values) => Column::F32(values[from..to].to_vec()),
+                Column::Text(values) => Column::Text(values[from..to].to_vec()),
+                _ => unreachable!("the table has no other columns"),
+            };
+            part.push(name, column).unwrap();
+        }
+        part
+    }
+
+    #[test]
+    fn a_table_in_row_groups_has_the_bytes_of_the_whole_and_is_read_in_chunks() {
+        let dir = tempfile::tempdir().unwrap();
+        let (whole, groups) = (dir.path().join("whole.parquet"), dir.path().join("groups.parquet"));
+        let n = ROW_GROUP + chunks::ROWS + 5;
+        let table = long(n);
+        table.write(&whole).unwrap();
+        let mut writer = TableWriter::create(&groups, &part(&table, 0, 0)).unwrap();
+        writer.write(&part(&table, 0, ROW_GROUP)).unwrap();
+        writer.write(&part(&table, ROW_GROUP, n)).unwrap();
+        writer.finish(table.all_metadata()).unwrap();
+        assert!(std::fs::read(&whole).unwrap() == std::fs::read(&groups).unwrap());
+
+        let reader = TableReader::open(&whole).unwrap();
+        assert_eq!((reader.n_rows(), reader.like().n_rows()), (n, 0));
+        assert_eq!(reader.like().metadata("table"), Some("long"));
+        let (mut at, mut sizes) = (0, Vec::new());
+        let each = reader.each(|chunk| -> Result<(), DataError> {
+            assert!(chunk.columns().eq(part(&table, at, at + chunk.n_rows()).columns()), "from row {at}");
+            at += chunk.n_rows();
+            sizes.push(chunk.n_rows());
+            Ok(())
+        });
+        each.unwrap();
+        assert_eq!((at, sizes.len(), sizes[0], sizes[17]), (n, 18, chunks::ROWS, 5));
+        let stop = TableReader::open(&whole).unwrap().each(|_| Err(DataError::Interrupted));
+        assert!(matches!(stop, Err(DataError::Interrupted)));
     }
 
     #[test]
@@ -384,6 +439,19 @@ mod tests {
                     n_refused += 1;
                     assert!(error.to_string().contains("damaged.parquet"), "{error}");
                 }
+            }
+            let chunks = |reader: TableReader| {
+                let mut n = 0;
+                let read = reader.each(|chunk| -> Result<(), DataError> {
+                    assert!(chunk.columns().all(|(_, column)| column.len() == chunk.n_rows()));
+                    n += chunk.n_rows();
+                    Ok(())
+                });
+                read.map(|()| n)
+            };
+            match TableReader::open(&path).and_then(chunks) {
+                Ok(n) => assert_eq!(n, Table::read(&path).unwrap().n_rows()),
+                Err(error) => assert!(error.to_string().contains("damaged.parquet"), "{error}"),
             }
             // The file is also read like any user's table, whatever its columns have become.
             let wanted = ["u".to_owned(), "t".to_owned()];

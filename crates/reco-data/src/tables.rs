@@ -1,4 +1,4 @@
-//! Defines the checked tables in memory, and reads them from disk.
+//! Defines the checked tables in memory, and reads them from disk, whole or ratings chunk by chunk.
 //!
 //! Does not know the raw files that they were made from.
 //!
@@ -10,7 +10,7 @@ use std::path::Path;
 use reco_core::{ItemId, RatingScale, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::table::{Column, Table};
+use crate::table::{Column, Table, TableReader};
 use crate::{DataError, Decimal};
 
 /// File names of the three tables.
@@ -86,6 +86,52 @@ impl Ratings {
     pub fn is_empty(&self) -> bool {
         self.user_id.is_empty()
     }
+
+    /// The rows of a table, or of a chunk of one.
+    fn of(table: &Table) -> Result<Self, DataError> {
+        Ok(Self {
+            rating: table.numbers("rating")?.to_vec(),
+            timestamp: table.integers("timestamp")?.to_vec(),
+            contexts: further(table, &RATING_COLUMNS)?,
+            source_row: table.integers("source_row")?.iter().map(|row| row.unwrap_or_default() as u64).collect(),
+            user_id: table.ids("user_id")?.into_iter().map(UserId).collect(),
+            item_id: table.ids("item_id")?.into_iter().map(ItemId).collect(),
+        })
+    }
+
+    /// Makes room for `n` rows, if there is so much memory: the number that a damaged file states must not end the
+    /// process.
+    fn reserve(&mut self, n: usize) {
+        let Self { user_id, item_id, rating, timestamp, source_row, contexts: _ } = self;
+        let reserved = (user_id.try_reserve_exact(n))
+            .and_then(|()| item_id.try_reserve_exact(n))
+            .and_then(|()| rating.try_reserve_exact(n))
+            .and_then(|()| timestamp.try_reserve_exact(n))
+            .and_then(|()| source_row.try_reserve_exact(n));
+        // Where room cannot be reserved at once, columns grow as rows come.
+        drop(reserved);
+    }
+
+    /// Adds the rows of `other`, a chunk of the same table.
+    fn append(&mut self, other: &Self) {
+        let Self { user_id, item_id, rating, timestamp, source_row, contexts } = other;
+        self.user_id.extend_from_slice(user_id);
+        self.item_id.extend_from_slice(item_id);
+        self.rating.extend_from_slice(rating);
+        self.timestamp.extend_from_slice(timestamp);
+        self.source_row.extend_from_slice(source_row);
+        if self.contexts.is_empty() {
+            self.contexts.clone_from(contexts);
+            return;
+        }
+        for (column, more) in self.contexts.iter_mut().zip(contexts) {
+            match (&mut column.values, &more.values) {
+                (Values::Text(values), Values::Text(more)) => values.extend_from_slice(more),
+                (Values::Number(values), Values::Number(more)) => values.extend_from_slice(more),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Items, column by column.
@@ -157,13 +203,47 @@ impl Tables {
     /// # Errors
     /// A file that is missing, damaged, or not one of ours.
     pub fn read(dir: &Path) -> Result<Self, DataError> {
-        let mut ratings = Table::read(&dir.join(RATINGS))?;
+        let StoredTables { ratings: stored, items, users, scale, dataset } = StoredTables::open(dir)?;
+        let mut ratings = Ratings::default();
+        ratings.reserve(stored.len());
+        stored.each(|chunk| {
+            ratings.append(chunk);
+            Ok::<(), DataError>(())
+        })?;
+        Ok(Self { ratings, items, users, scale, dataset })
+    }
+}
+
+/// The checked tables of one data set on disk, of which those of items and users are read.
+pub struct StoredTables {
+    /// Who rated what, in source order.
+    pub ratings: StoredRatings,
+    /// As [`Tables::items`].
+    pub items: ItemRows,
+    /// As [`Tables::users`].
+    pub users: UserRows,
+    /// As [`Tables::scale`].
+    pub scale: RatingScale,
+    /// As [`Tables::dataset`].
+    pub dataset: DatasetInfo,
+}
+
+/// Ratings that are read chunk by chunk, so that memory does not grow with their number.
+pub struct StoredRatings(TableReader);
+
+impl StoredTables {
+    /// Opens the tables that [`ingest`](crate::ingest) wrote into `dir`.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, or not one of ours.
+    pub fn open(dir: &Path) -> Result<Self, DataError> {
+        let path = dir.join(RATINGS);
+        let reader = TableReader::open(&path)?;
         let items = Table::read(&dir.join(ITEMS))?;
         let users = Table::read(&dir.join(USERS))?;
-        let path = dir.join(RATINGS);
+        let like = reader.like();
         let said = |key: &str| {
-            ratings
-                .metadata(key)
+            like.metadata(key)
                 .map(str::to_owned)
                 .ok_or_else(|| DataError::Parquet { path: path.clone(), reason: format!("its metadata lacks `{key}`") })
         };
@@ -182,26 +262,10 @@ impl Tables {
             n_rejected: number("n_rejected")? as u64,
             n_duplicates: number("n_duplicates")? as u64,
         };
-        // Columns are checked while the table is whole, so that an error lists all of them; then they are taken out
-        // without a copy.
-        ratings.numbers("rating")?;
-        ratings.integers("timestamp")?;
-        let ratings = Ratings {
-            contexts: further(&ratings, &RATING_COLUMNS)?,
-            source_row: ratings.integers("source_row")?.iter().map(|row| row.unwrap_or_default() as u64).collect(),
-            user_id: ratings.ids("user_id")?.into_iter().map(UserId).collect(),
-            item_id: ratings.ids("item_id")?.into_iter().map(ItemId).collect(),
-            rating: match ratings.take("rating") {
-                Some(Column::F32(values)) => values,
-                _ => Vec::new(),
-            },
-            timestamp: match ratings.take("timestamp") {
-                Some(Column::I64(values)) => values,
-                _ => Vec::new(),
-            },
-        };
+        // Columns are checked before any row is read.
+        Ratings::of(like)?;
         Ok(Self {
-            ratings,
+            ratings: StoredRatings(reader),
             items: ItemRows {
                 item_id: items.ids("item_id")?.into_iter().map(ItemId).collect(),
                 title: texts(&items, "title")?,
@@ -220,6 +284,30 @@ impl Tables {
             scale,
             dataset,
         })
+    }
+}
+
+impl StoredRatings {
+    /// How many rows the file says that it has.
+    pub fn len(&self) -> usize {
+        self.0.n_rows()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Calls `work` with the ratings of each chunk, in order; at least once, so that it sees which contexts there are.
+    ///
+    /// # Errors
+    /// A damaged file; those of `work`.
+    pub fn each<E: From<DataError> + Send>(
+        self,
+        mut work: impl FnMut(&Ratings) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        work(&Ratings::of(self.0.like())?)?;
+        self.0.each(|chunk| work(&Ratings::of(chunk)?))
     }
 }
 

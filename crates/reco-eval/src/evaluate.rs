@@ -163,7 +163,9 @@ pub(crate) fn evaluate_in_tiles(
             let of_rows = asked
                 .map(|(query, test_user)| Query { candidates: Candidates::These(test_user.rows().items()), ..*query });
             let of_rows: Vec<Query<'_>> = of_rows.collect();
-            let times: Vec<_> = test_users.iter().map(|test_user| test_user.rows().timestamps()).collect();
+            let times = test_users.iter().map(|test_user| test_user.rows().timestamps().iter().collect::<Vec<_>>());
+            let times: Vec<Vec<Option<i64>>> = times.collect();
+            let times: Vec<&[Option<i64>]> = times.iter().map(Vec::as_slice).collect();
             recommender.score_at(&of_rows, &times, &mut timed)?;
         }
 

@@ -1,9 +1,8 @@
-//! Encodes a table's columns as numbers: texts as one-hot columns, numbers scaled or as they are.
+//! Encodes a table's columns as features: texts as one-hot columns, numbers scaled.
 //!
-//! Does not know whether its rows are users, items or ratings.
+//! Does not know whether its rows are users or items.
 //!
-//! **Invariant**: every column has one number per row, finite except for a context's [`MISSING`], and no name stands
-//! twice.
+//! **Invariant**: every column has one finite number per row, and no name stands twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +12,7 @@ use reco_data::{NamedColumn, Values};
 use crate::FeaturesError;
 
 /// A text with more values than this is not a category.
-const MAX_VALUES: usize = 100;
-
-/// Stands for a missing context until it is replaced by the mean of those that are known.
-pub(crate) const MISSING: f32 = f32::NAN;
+pub(crate) const MAX_VALUES: usize = 100;
 
 /// Named columns of numbers, one after the other.
 pub(crate) struct Columns {
@@ -64,7 +60,7 @@ impl Columns {
             match values {
                 Values::Text(texts) => {
                     let texts: Vec<_> = rows.iter().map(|&row| texts[row].as_deref()).collect();
-                    if self.push_one_hot(name, &texts, 0.0)? > MAX_VALUES {
+                    if self.push_one_hot(name, &texts)? > MAX_VALUES {
                         left_out.push(name.clone());
                     }
                 }
@@ -79,60 +75,28 @@ impl Columns {
         Ok(left_out)
     }
 
-    /// Adds declared contexts, `rows` of each: texts as in [`Columns::push_attributes`], numbers as they are, missing
-    /// values as [`MISSING`].
-    ///
-    /// # Errors
-    /// A text with too many values, a number that is not finite, a name that is there already.
-    pub(crate) fn push_contexts(&mut self, contexts: &[NamedColumn], rows: &[usize]) -> Result<(), FeaturesError> {
-        for NamedColumn { name, values } in contexts {
-            match values {
-                Values::Text(texts) => {
-                    let texts: Vec<_> = rows.iter().map(|&row| texts[row].as_deref()).collect();
-                    let n_values = self.push_one_hot(name, &texts, MISSING)?;
-                    if n_values > MAX_VALUES {
-                        return Err(FeaturesError::TooManyValues { name: name.clone(), n_values, max: MAX_VALUES });
-                    }
-                }
-                Values::Number(numbers) => {
-                    let number = |&row: &usize| numbers[row].map_or(Ok(MISSING), |number| finite(name, number));
-                    let numbers = rows.iter().map(number);
-                    self.push(name.clone(), numbers.collect::<Result<_, _>>()?)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Adds a column for each value, unless there are more than [`MAX_VALUES`]; returns how many there are. All columns
-    /// of a row without a text are `missing`.
-    fn push_one_hot(&mut self, name: &str, texts: &[Option<&str>], missing: f32) -> Result<usize, FeaturesError> {
+    /// of a row without a text are 0.
+    fn push_one_hot(&mut self, name: &str, texts: &[Option<&str>]) -> Result<usize, FeaturesError> {
         let values: BTreeSet<&str> = texts.iter().flatten().copied().collect();
         if values.len() <= MAX_VALUES {
             for value in &values {
-                let is_value = |text: &Option<&str>| text.map_or(missing, |text| f32::from(u8::from(text == *value)));
+                let is_value = |text: &Option<&str>| f32::from(u8::from(*text == Some(*value)));
                 self.push(format!("{name}={value}"), texts.iter().map(is_value).collect())?;
             }
         }
         Ok(values.len())
     }
 
-    /// The names, and the numbers row by row.
-    pub(crate) fn into_parts(self) -> (Vec<String>, Matrix) {
+    /// The columns as features.
+    pub(crate) fn into_features(self) -> Features {
         let mut matrix = Matrix::zeros(self.n_rows, self.names.len());
         for row in 0..self.n_rows {
             for (to, column) in matrix.row_mut(row).iter_mut().zip(&self.columns) {
                 *to = column[row];
             }
         }
-        (self.names, matrix)
-    }
-
-    /// The columns as features.
-    pub(crate) fn into_features(mut self) -> Features {
-        let spans = std::mem::take(&mut self.spans);
-        let (names, matrix) = self.into_parts();
-        Features::new(names, matrix).expect("each column was pushed with its name").with_spans(spans)
+        Features::new(self.names, matrix).expect("each column was pushed with its name").with_spans(self.spans)
     }
 }
 
@@ -153,9 +117,9 @@ fn unit_scaled(
     Ok((scaled, Span { low, high }))
 }
 
-fn finite(name: &str, value: f64) -> Result<f32, FeaturesError> {
-    let narrow = value as f32;
-    if narrow.is_finite() { Ok(narrow) } else { Err(FeaturesError::NotFinite { name: name.to_owned(), value }) }
+fn finite(name: &str, value: f64) -> Result<(), FeaturesError> {
+    let is_finite = (value as f32).is_finite();
+    if is_finite { Ok(()) } else { Err(FeaturesError::NotFinite { name: name.to_owned(), value }) }
 }
 
 #[cfg(test)]
@@ -191,33 +155,20 @@ mod tests {
     }
 
     #[test]
-    fn contexts_keep_their_numbers_and_refuse_what_is_no_category() {
-        let mut columns = Columns::new("contexts", 2);
-        columns.push_contexts(&[number("hour", &[Some(23.0), None])], &[0, 1]).unwrap();
+    fn numbers_are_finite_names_are_distinct_and_texts_are_categories() {
+        let refuse = |attributes: &[NamedColumn]| {
+            Columns::new("user features", 2).push_attributes(attributes, &[0, 1]).unwrap_err().to_string()
+        };
         assert_eq!(
-            columns.push_contexts(&[number("hour", &[None, None])], &[0, 1]).unwrap_err().to_string(),
-            "column `hour` would stand twice among the contexts\nhint: rename the column in the source file"
+            refuse(&[number("age", &[Some(23.0), None]), number("age", &[None, None])]),
+            "column `age` would stand twice among the user features\nhint: rename the column in the source file"
         );
-        assert!(
-            columns
-                .push_contexts(&[number("x", &[Some(f64::NAN), None])], &[0, 1])
-                .unwrap_err()
-                .to_string()
-                .contains("`NaN`")
-        );
-        let (names, matrix) = columns.into_parts();
-        assert_eq!((names, matrix.values()[0], matrix.values()[1].is_nan()), (vec!["hour".to_owned()], 23.0, true));
-        let mut columns = Columns::new("contexts", 2);
-        columns.push_contexts(&[text("device", &[None, Some("tv")])], &[0, 1]).unwrap();
-        let (_, matrix) = columns.into_parts();
-        assert!(matrix.values()[0].is_nan() && matrix.values()[1] == 1.0, "{matrix:?}");
+        assert!(refuse(&[number("x", &[Some(f64::NAN), None])]).contains("`NaN`"));
 
         let searches: Vec<String> = (0..=MAX_VALUES).map(|n| n.to_string()).collect();
         let search = text("search", &searches.iter().map(|search| Some(search.as_str())).collect::<Vec<_>>());
         let rows: Vec<usize> = (0..searches.len()).collect();
-        let mut columns = Columns::new("contexts", rows.len());
-        let error = columns.push_contexts(std::slice::from_ref(&search), &rows).unwrap_err().to_string();
-        assert!(error.starts_with("context `search` has `101` different values, more than `100`"), "{error}");
+        let mut columns = Columns::new("user features", rows.len());
         assert_eq!(columns.push_attributes(&[search], &rows).unwrap(), ["search"]);
         assert!(columns.into_features().names().is_empty());
     }

@@ -1,27 +1,20 @@
-//! Builds a [`Dataset`] from checked tables: catalogue, train, validation, fold-in and test parts.
+//! Makes a [`Dataset`] of checked tables: catalogue, train, validation, fold-in and test parts; in memory or on disk.
 //!
-//! Does not know files: `store` writes and reads a [`Dataset`].
+//! Does not know how rows are split, `plan` does; nor how they are written, which `store` does.
 //!
-//! **Invariant**: every kept rating is in exactly one part, unless the split leaves it out and counts it; the rows of
-//! each part are in user-major, item-ascending order, each with its line in the raw file; the same tables in any row
-//! order give the same data set.
+//! **Invariant**: what [`prepare_into`] writes has the bytes of what [`prepare`] makes and [`Dataset::write`] writes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use reco_core::{
-    Catalogue, ContextColumn, Interaction, Interactions, Items, Matrix, Rating, Requirement, Seen, Target, TestUser,
-    Train, Users,
-};
-use reco_data::{DatasetInfo, Ratings, Tables};
+use reco_core::{Catalogue, Interactions, Progress, Requirement, Seen, Silent, TestUser, Train};
+use reco_data::{DatasetInfo, StoredTables, Tables};
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{kept_items, kept_users};
-use crate::columns::{Columns, MISSING};
-use crate::context::{Clock, Moment};
-use crate::filter::{Edge, Filtered, Kept, filter};
-use crate::scaling::fit_scaling;
-use crate::split::{Part, SplitRow, SplitRows, find_split, split};
+use crate::filter::{Filter, Filtered};
+use crate::plan::{Around, Choices, Plan};
+use crate::split::Part;
 use crate::{FeaturesConfig, FeaturesError, ItemDetails, SplitConfig};
 
 /// One experiment's data: who and what there is, the rows to learn from, and those held out.
@@ -127,121 +120,94 @@ pub struct SplitInfo {
 pub fn prepare(
     tables: &Tables,
     features: &FeaturesConfig,
-    split_config: &SplitConfig,
+    split: &SplitConfig,
     seed: u64,
 ) -> Result<Dataset, FeaturesError> {
-    let seed = split_config.seed.unwrap_or(seed);
-    features.check()?;
-    find_split(&split_config.kind)?;
-    split_config.check()?;
-    let clock = Clock::new(&features.time_zone)?;
+    let Tables { ratings, users, items, scale, dataset } = tables;
+    let around = Around { users, items, scale: *scale, dataset };
+    let read = |filter: &mut Filter<'_>| filter.add(ratings);
+    Plan::of(&around, Choices { features, split, seed }, ratings.len(), read)?.collect()
+}
 
-    let kept = filter(tables, features)?;
-    let users = kept_users(&tables.users, &kept.users)?;
-    let items = kept_items(&tables.items, &kept.items, features)?;
-    // The kept ratings, and the row in the table of each.
-    let (rows, table_rows): (Vec<SplitRow>, Vec<usize>) =
-        sort_rows(&tables.ratings, &kept, &users.users, &items.items)?.into_iter().unzip();
-    let ratings = rows
-        .iter()
-        .zip(&table_rows)
-        .map(|(row, at)| match tables.ratings.rating[*at] {
-            None => Ok(None),
-            Some(stars) => tables
-                .scale
-                .rating(stars)
-                .map(Some)
-                .map_err(|source| FeaturesError::Rating { source_row: row.source_row, source }),
+/// As [`prepare`], of tables on disk, of which ratings are read chunk by chunk.
+///
+/// # Errors
+/// As [`prepare`]; a damaged table.
+pub fn prepare_stored(
+    tables: StoredTables,
+    features: &FeaturesConfig,
+    split: &SplitConfig,
+    seed: u64,
+) -> Result<Dataset, FeaturesError> {
+    planned(tables, Choices { features, split, seed }, &Silent)?.collect()
+}
+
+/// Writes into `dir` what [`Dataset::write`] would write of the data set that [`prepare`] makes, without ever holding
+/// it: a rating takes about 30 bytes of memory. Rows are reported to `progress` when they are read and when they are
+/// written; it can stop the work.
+///
+/// # Errors
+/// As [`prepare`]; a damaged table, a folder that can't be written, an interruption.
+pub fn prepare_into(
+    dir: &Path,
+    tables: StoredTables,
+    features: &FeaturesConfig,
+    split: &SplitConfig,
+    seed: u64,
+    progress: &dyn Progress,
+) -> Result<Info, FeaturesError> {
+    progress.begin("features", 2, tables.ratings.len());
+    let plan = planned(tables, Choices { features, split, seed }, progress);
+    let written = plan.and_then(|plan| plan.write(dir, progress).map(|()| plan.info));
+    progress.end();
+    written
+}
+
+fn planned(tables: StoredTables, choices: Choices<'_>, progress: &dyn Progress) -> Result<Plan, FeaturesError> {
+    let StoredTables { ratings, users, items, scale, dataset } = tables;
+    let around = Around { users: &users, items: &items, scale, dataset: &dataset };
+    Plan::of(&around, choices, ratings.len(), |filter| {
+        ratings.each(|chunk| {
+            progress.advance(chunk.len());
+            if progress.interrupted() { Err(FeaturesError::Interrupted) } else { filter.add(chunk) }
         })
-        .collect::<Result<Vec<Option<Rating>>, _>>()?;
-    let mut contexts = contexts(&tables.ratings, &rows, &table_rows, &clock)?;
-
-    let split_rows = SplitRows { users: &users.users, items: &items.items, rows: &rows, seed };
-    let assignment = split(&split_rows, split_config)?;
-    let rated = rows.iter().zip(&ratings).zip(&assignment.parts);
-    let rated = rated.filter_map(|((row, rating), part)| Some((row.item, (*rating)?, *part == Part::Train)));
-    let scaling = fit_scaling(features.scaling, tables.scale, items.items.len(), rated);
-
-    let in_train = (0..rows.len()).filter(|at| assignment.parts[*at] == Part::Train);
-    let columns = ContextColumn::of(contexts.names, &contexts.matrix, in_train);
-    for row in 0..rows.len() {
-        for (number, column) in contexts.matrix.row_mut(row).iter_mut().zip(&columns) {
-            if number.is_nan() {
-                *number = column.mean;
-            }
-        }
-    }
-    let catalogue = Catalogue {
-        users: users.users,
-        items: items.items,
-        user_features: users.features,
-        item_features: items.features,
-        contexts: columns,
-        scale: tables.scale,
-        scaling,
-    };
-    let part = |part| {
-        let mut builder = Interactions::builder(catalogue.contexts.len());
-        let mut source_rows = Vec::new();
-        for (at, row) in rows.iter().enumerate().filter(|(at, _)| assignment.parts[*at] == part) {
-            let SplitRow { user, item, timestamp, source_row } = *row;
-            let rating = ratings[at];
-            let target = rating.map_or(Target::EVENT, |rating| catalogue.scaling.target(item, rating));
-            builder.push(Interaction { user, item, rating, target, timestamp, context: contexts.matrix.row(at) });
-            source_rows.push(source_row);
-        }
-        (builder.finish(), source_rows)
-    };
-    let (fit, fit_rows) = part(Part::Train);
-    let (validation, validation_rows) = part(Part::Validation);
-    let (fold_in, fold_in_rows) = part(Part::FoldIn);
-    let (test, test_rows) = part(Part::Test);
-    let n_test_dropped = assignment.parts.iter().filter(|part| **part == Part::Untrained).count();
-
-    let [n_test_users, n_test_users_without_train, n_test_items_without_train] = coverage(&catalogue, &fit, &test);
-    let is_unmet = |need: &Requirement| match need {
-        Requirement::Stars => {
-            [&fit, &validation, &fold_in].iter().any(|part| part.ratings().iter().any(Option::is_none))
-        }
-        Requirement::ItemFeatures => catalogue.item_features.names().is_empty(),
-        Requirement::KnownUsers => !fold_in.is_empty(),
-    };
-    let info = Info {
-        dataset: tables.dataset.clone(),
-        features: features.clone(),
-        split: SplitInfo {
-            config: split_config.clone(),
-            seed,
-            n_train: fit.len(),
-            n_valid: validation.len(),
-            n_fold_in: fold_in.len(),
-            n_test: test.len(),
-            n_test_dropped,
-            cuts: assignment.cuts,
-            n_test_users,
-            n_test_users_without_train,
-            n_test_items_without_train,
-        },
-        n_users: catalogue.n_users(),
-        n_items: catalogue.n_items(),
-        n_ratings: rows.len(),
-        n_items_dropped: kept.n_items_dropped,
-        n_ratings_dropped: kept.n_ratings_dropped,
-        filtered: kept.filtered,
-        n_without_time: contexts.n_without_time,
-        left_out: [users.left_out, items.left_out].concat(),
-        unmet: Requirement::ALL.into_iter().filter(is_unmet).collect(),
-    };
-    Ok(Dataset {
-        catalogue: Arc::new(catalogue),
-        details: items.details,
-        fit,
-        validation: (!validation.is_empty()).then_some(validation),
-        fold_in: (!fold_in.is_empty()).then_some(fold_in),
-        test,
-        source_rows: SourceRows { fit: fit_rows, validation: validation_rows, fold_in: fold_in_rows, test: test_rows },
-        info,
     })
+}
+
+impl Plan {
+    /// The data set, with all its rows.
+    fn collect(self) -> Result<Dataset, FeaturesError> {
+        let part = |part, n| {
+            let mut rows = Interactions::builder(self.catalogue.contexts.len()).with_room(n);
+            let mut source_rows = Vec::with_capacity(n);
+            self.rows_of(part, |row, source_row| {
+                rows.push(row);
+                source_rows.push(source_row);
+                Ok(())
+            })?;
+            Ok::<_, FeaturesError>((rows.finish(), source_rows))
+        };
+        let SplitInfo { n_train, n_valid, n_fold_in, n_test, .. } = self.info.split;
+        let (fit, fit_rows) = part(Part::Train, n_train)?;
+        let (validation, validation_rows) = part(Part::Validation, n_valid)?;
+        let (fold_in, fold_in_rows) = part(Part::FoldIn, n_fold_in)?;
+        let (test, test_rows) = part(Part::Test, n_test)?;
+        Ok(Dataset {
+            catalogue: Arc::new(self.catalogue),
+            details: self.details,
+            fit,
+            validation: (!validation.is_empty()).then_some(validation),
+            fold_in: (!fold_in.is_empty()).then_some(fold_in),
+            test,
+            source_rows: SourceRows {
+                fit: fit_rows,
+                validation: validation_rows,
+                fold_in: fold_in_rows,
+                test: test_rows,
+            },
+            info: self.info,
+        })
+    }
 }
 
 impl Dataset {
@@ -263,95 +229,4 @@ impl Dataset {
         let parts = [&self.fit].into_iter().chain(&self.validation).chain(&self.fold_in);
         Seen::by_user(self.catalogue.n_users(), parts)
     }
-}
-
-/// The kept ratings, each with its row in the table, by user and then by item.
-fn sort_rows(
-    ratings: &Ratings,
-    kept: &Kept,
-    users: &Users,
-    items: &Items,
-) -> Result<Vec<(SplitRow, usize)>, FeaturesError> {
-    // The catalogue has the kept rows of a table in their order, so that a row's place among them is its catalogue row.
-    let places = |kept: &[usize]| {
-        let mut places = vec![usize::MAX; kept.last().map_or(0, |last| last + 1)];
-        kept.iter().enumerate().for_each(|(place, row)| places[*row] = place);
-        places
-    };
-    let (user_places, item_places) = (places(&kept.users), places(&kept.items));
-    let split_row = |edge: &Edge| {
-        let row = SplitRow {
-            user: users.at(user_places[edge.user()]).expect("a kept rating is of a kept user"),
-            item: items.at(item_places[edge.item()]).expect("a kept rating is of a kept item"),
-            timestamp: ratings.timestamp[edge.rating],
-            source_row: ratings.source_row[edge.rating],
-        };
-        (row, edge.rating)
-    };
-    let mut sorted: Vec<_> = kept.ratings.iter().map(split_row).collect();
-    sorted.sort_unstable_by_key(|(row, _)| (row.user, row.item, row.source_row));
-    if let Some(pair) =
-        sorted.windows(2).find(|pair| (pair[0].0.user, pair[0].0.item) == (pair[1].0.user, pair[1].0.item))
-    {
-        let (first, second) = (pair[0].0, pair[1].0);
-        return Err(FeaturesError::PairTwice {
-            user: users.id(first.user).to_string(),
-            item: items.id(first.item).to_string(),
-            first: first.source_row,
-            second: second.source_row,
-        });
-    }
-    Ok(sorted)
-}
-
-/// The contexts of the sorted rows; [`MISSING`] where a row has none.
-struct Contexts {
-    names: Vec<String>,
-    matrix: Matrix,
-    n_without_time: usize,
-}
-
-/// `daytime` and `weekend` if any row has a time, then the declared contexts.
-fn contexts(
-    ratings: &Ratings,
-    rows: &[SplitRow],
-    table_rows: &[usize],
-    clock: &Clock,
-) -> Result<Contexts, FeaturesError> {
-    let mut columns = Columns::new("contexts", rows.len());
-    let n_timed = rows.iter().filter(|row| row.timestamp.is_some()).count();
-    if n_timed > 0 {
-        let moment = |row: &SplitRow| match row.timestamp {
-            None => Ok(None),
-            Some(seconds) => {
-                let moment = clock.moment(seconds);
-                moment.map(Some).ok_or(FeaturesError::Time { seconds, source_row: row.source_row })
-            }
-        };
-        let moments = rows.iter().map(moment).collect::<Result<Vec<_>, _>>()?;
-        let column = |read: fn(&Moment) -> bool| {
-            let number = |moment: &Option<Moment>| moment.as_ref().map_or(MISSING, |at| f32::from(u8::from(read(at))));
-            moments.iter().map(number).collect()
-        };
-        columns.push("daytime".to_owned(), column(|moment| moment.daytime))?;
-        columns.push("weekend".to_owned(), column(|moment| moment.weekend))?;
-    }
-    columns.push_contexts(&ratings.contexts, table_rows)?;
-    let (names, matrix) = columns.into_parts();
-    Ok(Contexts { names, matrix, n_without_time: if n_timed > 0 { rows.len() - n_timed } else { 0 } })
-}
-
-/// Counts users with a test row, and test users and test items without a train row.
-fn coverage(catalogue: &Catalogue, fit: &Interactions, test: &Interactions) -> [usize; 3] {
-    let mark = |n, indices: &mut dyn Iterator<Item = usize>| {
-        let mut marks = vec![false; n];
-        indices.for_each(|index| marks[index] = true);
-        marks
-    };
-    let users = |rows: &Interactions| mark(catalogue.n_users(), &mut rows.users().iter().map(|user| user.index()));
-    let items = |rows: &Interactions| mark(catalogue.n_items(), &mut rows.items().iter().map(|item| item.index()));
-    let missing = |of: &[bool], among: &[bool]| of.iter().zip(among).filter(|(of, among)| **of && !**among).count();
-    let test_users = users(test);
-    let n_test_users = test_users.iter().filter(|is| **is).count();
-    [n_test_users, missing(&test_users, &users(fit)), missing(&items(test), &items(fit))]
 }

@@ -68,6 +68,18 @@ pub enum FeaturesError {
         /// The data line of the second.
         second: u64,
     },
+    /// More ratings than a row's place can count.
+    #[error(
+        "more than `{most}` ratings cannot be split\n\
+         hint: keep fewer: `features.min_rating`, `features.drop_items`, or a part of the source file"
+    )]
+    TooManyRatings {
+        /// As many can.
+        most: u32,
+    },
+    /// Whoever asked for the work asks to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// No row is left to split.
     #[error(
         "the tables hold no rating of a kept item: `{n_ratings}` ratings, `{n_dropped}` of dropped items\nhint: {hint}"

@@ -6,9 +6,10 @@
 //! that the experiment asks for; what is kept does not depend on the order of the rows.
 
 use reco_core::{Items, RawId, Users};
-use reco_data::Tables;
+use reco_data::{ItemRows, Ratings, UserRows};
 use serde::{Deserialize, Serialize};
 
+use crate::rows::Gathered;
 use crate::{FeaturesConfig, FeaturesError};
 
 /// What the filters of `[features]` dropped.
@@ -24,15 +25,13 @@ pub struct Filtered {
     pub n_ratings: usize,
 }
 
-/// What stays of the tables.
+/// Which users and items stay.
 #[derive(Debug)]
 pub(crate) struct Kept {
     /// Rows of the users' table, ascending.
     pub(crate) users: Vec<usize>,
     /// Rows of the items' table, ascending.
     pub(crate) items: Vec<usize>,
-    /// The ratings, in the order of their table.
-    pub(crate) ratings: Vec<Edge>,
     /// Items that `drop_items_without_genres` and `drop_items` dropped.
     pub(crate) n_items_dropped: usize,
     /// Ratings dropped with these items.
@@ -41,70 +40,106 @@ pub(crate) struct Kept {
     pub(crate) filtered: Filtered,
 }
 
-/// What `config` keeps of `tables`.
-///
-/// # Errors
-/// An item to drop that is not there; an id that occurs twice; a rating of a user or an item that is not listed;
-/// filters that leave no rating.
-pub(crate) fn filter(tables: &Tables, config: &FeaturesConfig) -> Result<Kept, FeaturesError> {
-    let (ratings, items) = (&tables.ratings, &tables.items);
-    if let Some(item) = config.drop_items.iter().find(|item| !items.item_id.contains(item)) {
-        return Err(FeaturesError::NothingToDrop { item: item.clone() });
-    }
-    let vocab = |table| move |source| FeaturesError::Vocab { table, source };
-    let users = Users::new(tables.users.user_id.clone()).map_err(vocab("users"))?;
-    let items_by_id = Items::new(items.item_id.clone()).map_err(vocab("items"))?;
-    let mut item_stays: Vec<bool> = (0..items.item_id.len())
-        .map(|row| {
+/// Looks up the users and items of ratings as they come, and applies the filters.
+pub(crate) struct Filter<'a> {
+    config: &'a FeaturesConfig,
+    users: Users,
+    items: Items,
+    users_at: Places,
+    items_at: Places,
+    item_stays: Vec<bool>,
+    /// The ratings that no filter for single ratings drops.
+    rows: Gathered,
+    n_ratings: usize,
+    n_ratings_dropped: usize,
+    n_ratings_below: usize,
+}
+
+impl<'a> Filter<'a> {
+    /// A filter for ratings of these users and items.
+    ///
+    /// # Errors
+    /// An item to drop that is not there; an id that occurs twice.
+    pub(crate) fn new(users: &UserRows, items: &ItemRows, config: &'a FeaturesConfig) -> Result<Self, FeaturesError> {
+        if let Some(item) = config.drop_items.iter().find(|item| !items.item_id.contains(item)) {
+            return Err(FeaturesError::NothingToDrop { item: item.clone() });
+        }
+        let vocab = |table| move |source| FeaturesError::Vocab { table, source };
+        let stays = |row: usize| {
             let has_genres = !config.drop_items_without_genres || items.genres[row].is_some();
             has_genres && !config.drop_items.contains(&items.item_id[row])
-        })
-        .collect();
-    let n_items_dropped = item_stays.iter().filter(|stays| !**stays).count();
-
-    // The rows that stay, each with the rows of its user and its item.
-    let mut rows: Vec<Edge> = Vec::with_capacity(ratings.len());
-    let (users_at, items_at) = (Places::of(&tables.users.user_id, |id| &id.0), Places::of(&items.item_id, |id| &id.0));
-    let (mut n_ratings_dropped, mut n_ratings_below) = (0, 0);
-    for (rating, (user_id, item_id)) in ratings.user_id.iter().zip(&ratings.item_id).enumerate() {
-        let not_listed = |kind, id: &dyn ToString| FeaturesError::NotListed {
-            kind,
-            id: id.to_string(),
-            source_row: ratings.source_row[rating],
         };
-        let user = users_at.get(&user_id.0).or_else(|| Some(users.get(user_id)?.get()));
-        let item = items_at.get(&item_id.0).or_else(|| Some(items_by_id.get(item_id)?.get()));
-        let user = user.ok_or_else(|| not_listed("user", user_id))?;
-        let item = item.ok_or_else(|| not_listed("item", item_id))?;
-        let stars = ratings.rating[rating];
-        if !item_stays[item as usize] {
-            n_ratings_dropped += 1;
-        } else if config.min_rating.zip(stars).is_some_and(|(least, stars)| stars < least) {
-            n_ratings_below += 1;
-        } else {
-            rows.push(Edge { rating, user, item });
+        Ok(Self {
+            config,
+            users: Users::new(users.user_id.clone()).map_err(vocab("users"))?,
+            items: Items::new(items.item_id.clone()).map_err(vocab("items"))?,
+            users_at: Places::of(&users.user_id, |id| &id.0),
+            items_at: Places::of(&items.item_id, |id| &id.0),
+            item_stays: (0..items.item_id.len()).map(stays).collect(),
+            rows: Gathered::default(),
+            n_ratings: 0,
+            n_ratings_dropped: 0,
+            n_ratings_below: 0,
+        })
+    }
+
+    /// Makes room for `n` ratings, where there is so much memory.
+    pub(crate) fn reserve(&mut self, n: usize) {
+        self.rows.reserve(n);
+    }
+
+    /// Adds ratings, all or a chunk of them.
+    ///
+    /// # Errors
+    /// A rating of a user or an item that is not listed; more ratings than a place can count.
+    pub(crate) fn add(&mut self, ratings: &Ratings) -> Result<(), FeaturesError> {
+        self.rows.begin(ratings);
+        self.n_ratings += ratings.len();
+        for (row, (user_id, item_id)) in ratings.user_id.iter().zip(&ratings.item_id).enumerate() {
+            let not_listed = |kind, id: &dyn ToString| FeaturesError::NotListed {
+                kind,
+                id: id.to_string(),
+                source_row: ratings.source_row[row],
+            };
+            let user = self.users_at.get(&user_id.0).or_else(|| Some(self.users.get(user_id)?.get()));
+            let item = self.items_at.get(&item_id.0).or_else(|| Some(self.items.get(item_id)?.get()));
+            let user = user.ok_or_else(|| not_listed("user", user_id))?;
+            let item = item.ok_or_else(|| not_listed("item", item_id))?;
+            let stars = ratings.rating[row];
+            if !self.item_stays[item as usize] {
+                self.n_ratings_dropped += 1;
+            } else if self.config.min_rating.zip(stars).is_some_and(|(least, stars)| stars < least) {
+                self.n_ratings_below += 1;
+            } else {
+                self.rows.push(user, item, ratings, row)?;
+            }
         }
+        Ok(())
     }
-    let mut filtered = Filtered { n_ratings_below, ..Filtered::default() };
-    let mut user_stays = vec![true; users.len()];
-    let n_before = rows.len();
-    core(&mut rows, &mut user_stays, &mut item_stays, config);
-    let n_left = |stays: &[bool]| stays.iter().filter(|stays| **stays).count();
-    filtered.n_users = user_stays.len() - n_left(&user_stays);
-    filtered.n_items = item_stays.len() - n_items_dropped - n_left(&item_stays);
-    filtered.n_ratings = n_before - rows.len();
-    if rows.is_empty() {
-        return Err(nothing_left(ratings.len(), n_ratings_dropped, n_before, config));
+
+    /// Who and what stays, and the ratings, of which those of others are still among them.
+    ///
+    /// # Errors
+    /// Filters that leave no rating.
+    pub(crate) fn keep(self) -> Result<(Kept, Gathered), FeaturesError> {
+        let Self { config, users, mut item_stays, rows, n_ratings, n_ratings_dropped, n_ratings_below, .. } = self;
+        let n_left = |stays: &[bool]| stays.iter().filter(|stays| **stays).count();
+        let n_items_dropped = item_stays.len() - n_left(&item_stays);
+        let mut user_stays = vec![true; users.len()];
+        let n_rows = core((&rows.users, &rows.items), &mut user_stays, &mut item_stays, config);
+        if n_rows == 0 {
+            return Err(nothing_left(n_ratings, n_ratings_dropped, rows.len(), config));
+        }
+        let filtered = Filtered {
+            n_ratings_below,
+            n_users: user_stays.len() - n_left(&user_stays),
+            n_items: item_stays.len() - n_items_dropped - n_left(&item_stays),
+            n_ratings: rows.len() - n_rows,
+        };
+        let staying = |stays: &[bool]| (0..stays.len()).filter(|row| stays[*row]).collect();
+        let (users, items) = (staying(&user_stays), staying(&item_stays));
+        Ok((Kept { users, items, n_items_dropped, n_ratings_dropped, filtered }, rows))
     }
-    let staying = |stays: &[bool]| (0..stays.len()).filter(|row| stays[*row]).collect();
-    Ok(Kept {
-        users: staying(&user_stays),
-        items: staying(&item_stays),
-        ratings: rows,
-        n_items_dropped,
-        n_ratings_dropped,
-        filtered,
-    })
 }
 
 /// Which filter left no rating, and what helps.
@@ -167,51 +202,53 @@ impl Places {
     }
 }
 
-/// A rating that joins a user and an item, all by their rows in the tables.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Edge {
-    pub(crate) rating: usize,
-    user: u32,
-    item: u32,
-}
-
-impl Edge {
-    /// The row in the users' table.
-    pub(crate) fn user(self) -> usize {
-        self.user as usize
-    }
-
-    /// The row in the items' table.
-    pub(crate) fn item(self) -> usize {
-        self.item as usize
-    }
-}
-
 /// Drops the users and the items with fewer ratings than `config` asks for, until each that stays has enough: what is
 /// left is the (p, q)-core of the bipartite graph (Seidman 1983 for p = q). It is unique, whatever is dropped first.
-fn core(edges: &mut Vec<Edge>, user_stays: &mut [bool], item_stays: &mut [bool], config: &FeaturesConfig) {
+/// Rating `n` is of the user and the item that stand at `n`; returns how many are left, of those that stay.
+fn core(
+    (users, items): (&[u32], &[u32]),
+    user_stays: &mut [bool],
+    item_stays: &mut [bool],
+    config: &FeaturesConfig,
+) -> usize {
+    let FeaturesConfig { min_ratings_per_user, min_ratings_per_item, .. } = *config;
+    let mut n_left = users.len();
+    if (min_ratings_per_user, min_ratings_per_item) == (0, 0) {
+        return n_left;
+    }
+    let left = |user_stays: &[bool], item_stays: &[bool], each: &mut dyn FnMut(usize, usize)| {
+        for (user, item) in users.iter().zip(items) {
+            let (user, item) = (*user as usize, *item as usize);
+            if user_stays[user] && item_stays[item] {
+                each(user, item);
+            }
+        }
+    };
     loop {
-        let n_before = edges.len();
-        if config.min_ratings_per_user > 0 {
-            drop_rare(edges, user_stays, Edge::user, config.min_ratings_per_user);
+        if min_ratings_per_user > 0 {
+            let mut degrees = vec![0; user_stays.len()];
+            left(user_stays, item_stays, &mut |user, _| degrees[user] += 1);
+            drop_rare(user_stays, &degrees, min_ratings_per_user);
         }
-        if config.min_ratings_per_item > 0 {
-            drop_rare(edges, item_stays, Edge::item, config.min_ratings_per_item);
+        if min_ratings_per_item > 0 {
+            let mut degrees = vec![0; item_stays.len()];
+            left(user_stays, item_stays, &mut |_, item| degrees[item] += 1);
+            drop_rare(item_stays, &degrees, min_ratings_per_item);
         }
-        if edges.len() == n_before {
-            return;
+        let n_before = n_left;
+        n_left = 0;
+        left(user_stays, item_stays, &mut |_, _| n_left += 1);
+        if n_left == n_before {
+            return n_left;
         }
     }
 }
 
-/// Drops the nodes with fewer than `least` edges, and their edges.
-fn drop_rare(edges: &mut Vec<Edge>, stays: &mut [bool], node: fn(Edge) -> usize, least: usize) {
-    let mut degrees = vec![0; stays.len()];
-    edges.iter().for_each(|edge| degrees[node(*edge)] += 1);
+/// Drops the nodes with fewer than `least` edges.
+fn drop_rare(stays: &mut [bool], degrees: &[usize], least: usize) {
     for (stays, degree) in stays.iter_mut().zip(degrees) {
-        *stays &= degree >= least;
+        *stays &= *degree >= least;
     }
-    edges.retain(|edge| stays[node(*edge)]);
 }
 
 #[cfg(test)]
@@ -219,15 +256,16 @@ mod tests {
     use super::*;
 
     fn core_of(pairs: &[(u32, u32)], sizes: (usize, usize), least: (usize, usize)) -> (Vec<bool>, Vec<bool>) {
-        let mut edges: Vec<Edge> =
-            pairs.iter().enumerate().map(|(rating, &(user, item))| Edge { rating, user, item }).collect();
+        let (users, items): (Vec<u32>, Vec<u32>) = pairs.iter().copied().unzip();
         let config = FeaturesConfig {
             min_ratings_per_user: least.0,
             min_ratings_per_item: least.1,
             ..FeaturesConfig::default()
         };
         let (mut user_stays, mut item_stays) = (vec![true; sizes.0], vec![true; sizes.1]);
-        core(&mut edges, &mut user_stays, &mut item_stays, &config);
+        let n_left = core((&users, &items), &mut user_stays, &mut item_stays, &config);
+        let stays = |(user, item): &&(u32, u32)| user_stays[*user as usize] && item_stays[*item as usize];
+        assert_eq!(n_left, pairs.iter().filter(stays).count());
         (user_stays, item_stays)
     }
 

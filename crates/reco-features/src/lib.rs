@@ -2,7 +2,7 @@
 //!
 //! Does not know models, metrics, or the files that ratings come in: it reads [`Tables`](reco_data::Tables) and makes a
 //! [`Dataset`], which gives out what may be learned from ([`Dataset::train`]) and what is asked about
-//! ([`Dataset::test_users`]) as two different types.
+//! ([`Dataset::test_users`]) as two different types; or it writes one without ever holding it ([`prepare_into`]).
 //!
 //! **Invariant**: no row that is held out, or given for a held-out user, is in train; what is fitted to ratings is
 //! fitted to train alone, unless the experiment says `fit = "all"`; the same tables, choices and seed give the same
@@ -51,10 +51,14 @@ mod clock;
 mod columns;
 mod config;
 mod context;
+mod contexts;
 mod dataset;
 mod error;
 mod filter;
+mod parts;
+mod plan;
 mod read;
+mod rows;
 mod scaling;
 mod split;
 mod store;
@@ -63,9 +67,9 @@ pub use catalogue::{ItemDetails, feature_of_year, find_item, find_user};
 pub use clock::now_in_utc;
 pub use config::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig};
 pub use context::{Stated, context_vector};
-pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare};
+pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare, prepare_into, prepare_stored};
 pub use error::FeaturesError;
 pub use filter::Filtered;
 pub use read::read;
-pub use split::{Assign, Assignment, Part, SPLITS, SplitEntry, SplitRow, SplitRows, find_split};
+pub use split::{Assign, Assignment, Order, Part, SPLITS, SplitEntry, SplitRows, find_split};
 pub use store::{TrainingData, read_catalogue};

@@ -6,9 +6,9 @@
 
 use std::path::Path;
 
-use reco_data::{DataConfig, DataError, SilentIngest, Tables, ingest};
+use reco_data::{DataConfig, DataError, SilentIngest, StoredTables, ingest};
 
-use crate::{Dataset, FeaturesConfig, FeaturesError, SplitConfig, prepare};
+use crate::{Dataset, FeaturesConfig, FeaturesError, SplitConfig, prepare_stored};
 
 /// Reads the ratings at `path` and splits them. The path is that of a CSV, TSV, JSON lines or Parquet file, or of a
 /// public data set as it was published; `$NAME` in it is replaced from the environment. `data` states what cannot be
@@ -29,7 +29,7 @@ pub fn read(
     let path_text = path.display().to_string();
     let data = DataConfig { path: path_text, from: Vec::new(), fetch: String::new(), ..data.clone() };
     ingest(&data, path.parent().unwrap_or(path), tables.path(), &SilentIngest)?;
-    prepare(&Tables::read(tables.path())?, features, split, seed)
+    prepare_stored(StoredTables::open(tables.path())?, features, split, seed)
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@
 //! catalogue's files (`catalogue.json`, `users.parquet`, `items.parquet`) can be read without the others, and the
 //! catalogue with the train and validation parts without those that test.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{
-    Catalogue, ContextColumn, Features, Indexed, Interaction, Interactions, ItemId, Items, Matrix, RatingScale, RawId,
-    Scaling, Span, Target, Train, UserId, Users, Vocab,
+    Catalogue, ContextColumn, Features, Indexed, Interactions, ItemId, Items, Matrix, Progress, RatingScale, RawId,
+    Scaling, Silent, Span, Train, UserId, Users, Vocab,
 };
 use reco_data::DataError;
 use reco_data::table::{Column, Table};
@@ -20,6 +21,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Info, SourceRows};
+use crate::parts::{PartWriter, read_part};
+use crate::plan::Plan;
+use crate::split::Part;
 use crate::{FeaturesError, ItemDetails};
 
 /// Changes with the layout of the catalogue's files. Since version 2, contexts have their mean and bounds.
@@ -28,7 +32,6 @@ const CATALOGUE_VERSION: u32 = 2;
 const DATASET_VERSION: u32 = 2;
 
 const FEATURE: &str = "feature:";
-const CONTEXT: &str = "context:";
 
 /// `catalogue.json`: what is not in a table.
 #[derive(Serialize, Deserialize)]
@@ -68,6 +71,35 @@ struct DatasetFile {
     info: Info,
 }
 
+impl Plan {
+    /// Writes what [`Dataset::write`] would write of the data set, without holding it.
+    ///
+    /// # Errors
+    /// A folder that can't be written; an interruption.
+    pub(crate) fn write(&self, dir: &Path, progress: &dyn Progress) -> Result<(), FeaturesError> {
+        write_around(dir, &self.catalogue, &self.details, &self.info)?;
+        let split = &self.info.split;
+        for (name, part, n) in [
+            ("train", Part::Train, split.n_train),
+            ("test", Part::Test, split.n_test),
+            ("validation", Part::Validation, split.n_valid),
+            ("fold_in", Part::FoldIn, split.n_fold_in),
+        ] {
+            if has_file(part, n) {
+                let mut writer = PartWriter::create(dir, name, &self.catalogue, progress)?;
+                self.rows_of(part, |row, source_row| writer.push(row, source_row))?;
+                writer.finish()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is a file of a part with `n` rows.
+fn has_file(part: Part, n: usize) -> bool {
+    n > 0 || matches!(part, Part::Train | Part::Test)
+}
+
 impl Dataset {
     /// Writes `dir`: the catalogue's files, `dataset.json`, `train.parquet`, `test.parquet` and, if there are such
     /// parts, `validation.parquet` and `fold_in.parquet`. Columns of a part: `user` and `item` (rows of the catalogue),
@@ -77,20 +109,22 @@ impl Dataset {
     /// # Errors
     /// A folder that can't be written.
     pub fn write(&self, dir: &Path) -> Result<(), FeaturesError> {
-        self.write_catalogue(dir)?;
-        write_json(&dir.join("dataset.json"), &DatasetFile { version: DATASET_VERSION, info: self.info.clone() })?;
-        let contexts: Vec<String> = self.catalogue.context_names().map(str::to_owned).collect();
-        let contexts = contexts.as_slice();
-        write_part(&dir.join("train.parquet"), "train", contexts, &self.fit, &self.source_rows.fit)?;
-        write_part(&dir.join("test.parquet"), "test", contexts, &self.test, &self.source_rows.test)?;
-        let source_rows = &self.source_rows;
-        for (name, part, source_rows) in [
-            ("validation", &self.validation, &source_rows.validation),
-            ("fold_in", &self.fold_in, &source_rows.fold_in),
+        write_around(dir, &self.catalogue, &self.details, &self.info)?;
+        let lines = &self.source_rows;
+        for (name, rows, lines) in [
+            ("train", Some(&self.fit), &lines.fit),
+            ("test", Some(&self.test), &lines.test),
+            ("validation", self.validation.as_ref(), &lines.validation),
+            ("fold_in", self.fold_in.as_ref(), &lines.fold_in),
         ] {
-            if let Some(rows) = part {
-                write_part(&dir.join(format!("{name}.parquet")), name, contexts, rows, source_rows)?;
+            let Some(rows) = rows else { continue };
+            if rows.len() != lines.len() {
+                let reason = format!("it has `{}` rows, the others have `{}`", lines.len(), rows.len());
+                return Err(DataError::BadColumn { column: "source_row".to_owned(), reason }.into());
             }
+            let mut writer = PartWriter::create(dir, name, &self.catalogue, &Silent)?;
+            rows.iter().zip(lines).try_for_each(|(row, line)| writer.push(row, *line))?;
+            writer.finish()?;
         }
         Ok(())
     }
@@ -100,45 +134,7 @@ impl Dataset {
     /// # Errors
     /// A folder that can't be written.
     pub fn write_catalogue(&self, dir: &Path) -> Result<(), FeaturesError> {
-        std::fs::create_dir_all(dir).map_err(|source| io("create", dir, source))?;
-        let Catalogue { users, items, user_features, item_features, contexts, scale, scaling } = &*self.catalogue;
-        let (scaling, ends) = match scaling {
-            Scaling::None => (ScalingFile::None, None),
-            Scaling::MinMax { from, to } => (ScalingFile::MinMax { from: *from, to: *to }, None),
-            Scaling::ItemMinMax { from, to } => (ScalingFile::ItemMinMax { to: *to }, Some(from)),
-        };
-        let (n_users, n_items) = (users.len(), items.len());
-        let file = CatalogueFile {
-            version: CATALOGUE_VERSION,
-            n_users,
-            n_items,
-            contexts: contexts.clone(),
-            scale: *scale,
-            scaling,
-            spans: Spans { users: user_features.spans().clone(), items: item_features.spans().clone() },
-        };
-        write_json(&dir.join("catalogue.json"), &file)?;
-
-        let mut table = Table::new().with_metadata("table", "users");
-        table.push("user_id", Column::of_ids(users.ids().iter().map(|id| &id.0)))?;
-        push_matrix(&mut table, FEATURE, user_features.names(), user_features.matrix())?;
-        table.write(&dir.join("users.parquet"))?;
-
-        let mut table = Table::new().with_metadata("table", "items");
-        table.push("item_id", Column::of_ids(items.ids().iter().map(|id| &id.0)))?;
-        let text = |read: fn(&ItemDetails) -> &String| {
-            Column::Text(self.details.iter().map(|item| Some(read(item).clone())).collect())
-        };
-        table.push("title", text(|item| &item.title))?;
-        table.push("name", text(|item| &item.name))?;
-        table.push("year", Column::I64(self.details.iter().map(|item| item.year.map(i64::from)).collect()))?;
-        table.push("genres", Column::TextList(self.details.iter().map(|item| item.genres.clone()).collect()))?;
-        if let Some(ends) = ends {
-            table.push("stars_min", Column::F32(ends.iter().map(|end| Some(end.0)).collect()))?;
-            table.push("stars_max", Column::F32(ends.iter().map(|end| Some(end.1)).collect()))?;
-        }
-        push_matrix(&mut table, FEATURE, item_features.names(), item_features.matrix())?;
-        Ok(table.write(&dir.join("items.parquet"))?)
+        write_catalogue(dir, &self.catalogue, &self.details)
     }
 
     /// Reads what [`Dataset::write`] wrote.
@@ -146,14 +142,61 @@ impl Dataset {
     /// # Errors
     /// A file that is missing, damaged, of another version, or does not fit the others.
     pub fn read(dir: &Path) -> Result<Self, FeaturesError> {
-        let (training, [fit_rows, validation_rows]) = TrainingData::read_rows(dir)?;
-        let TrainingData { catalogue, details, fit, validation, info } = training;
-        let (test, test_rows) = read_part(&dir.join("test.parquet"), &catalogue, info.split.n_test)?;
-        let (fold_in, fold_in_rows) = optional_part(&dir.join("fold_in.parquet"), &catalogue, info.split.n_fold_in)?;
-        let source_rows =
-            SourceRows { fit: fit_rows, validation: validation_rows, fold_in: fold_in_rows, test: test_rows };
+        let mut source_rows = SourceRows::default();
+        let lines = (&mut source_rows.fit, &mut source_rows.validation);
+        let TrainingData { catalogue, details, fit, validation, info } = TrainingData::read_rows(dir, Some(lines))?;
+        let test = read_part(&dir.join("test.parquet"), &catalogue, info.split.n_test, Some(&mut source_rows.test))?;
+        let lines = Some(&mut source_rows.fold_in);
+        let fold_in = optional_part(&dir.join("fold_in.parquet"), &catalogue, info.split.n_fold_in, lines)?;
         Ok(Self { catalogue, details, fit, validation, fold_in, test, source_rows, info })
     }
+}
+
+/// Writes all that [`Dataset::write`] does but the parts.
+fn write_around(dir: &Path, catalogue: &Catalogue, details: &[ItemDetails], info: &Info) -> Result<(), FeaturesError> {
+    write_catalogue(dir, catalogue, details)?;
+    write_json(&dir.join("dataset.json"), &DatasetFile { version: DATASET_VERSION, info: info.clone() })
+}
+
+fn write_catalogue(dir: &Path, catalogue: &Catalogue, details: &[ItemDetails]) -> Result<(), FeaturesError> {
+    std::fs::create_dir_all(dir).map_err(|source| io("create", dir, source))?;
+    let Catalogue { users, items, user_features, item_features, contexts, scale, scaling } = catalogue;
+    let (scaling, ends) = match scaling {
+        Scaling::None => (ScalingFile::None, None),
+        Scaling::MinMax { from, to } => (ScalingFile::MinMax { from: *from, to: *to }, None),
+        Scaling::ItemMinMax { from, to } => (ScalingFile::ItemMinMax { to: *to }, Some(from)),
+    };
+    let (n_users, n_items) = (users.len(), items.len());
+    let file = CatalogueFile {
+        version: CATALOGUE_VERSION,
+        n_users,
+        n_items,
+        contexts: contexts.clone(),
+        scale: *scale,
+        scaling,
+        spans: Spans { users: user_features.spans().clone(), items: item_features.spans().clone() },
+    };
+    write_json(&dir.join("catalogue.json"), &file)?;
+
+    let mut table = Table::new().with_metadata("table", "users");
+    table.push("user_id", Column::of_ids(users.ids().iter().map(|id| &id.0)))?;
+    push_matrix(&mut table, user_features)?;
+    table.write(&dir.join("users.parquet"))?;
+
+    let mut table = Table::new().with_metadata("table", "items");
+    table.push("item_id", Column::of_ids(items.ids().iter().map(|id| &id.0)))?;
+    let text =
+        |read: fn(&ItemDetails) -> &String| Column::Text(details.iter().map(|item| Some(read(item).clone())).collect());
+    table.push("title", text(|item| &item.title))?;
+    table.push("name", text(|item| &item.name))?;
+    table.push("year", Column::I64(details.iter().map(|item| item.year.map(i64::from)).collect()))?;
+    table.push("genres", Column::TextList(details.iter().map(|item| item.genres.clone()).collect()))?;
+    if let Some(ends) = ends {
+        table.push("stars_min", Column::F32(ends.iter().map(|end| Some(end.0)).collect()))?;
+        table.push("stars_max", Column::F32(ends.iter().map(|end| Some(end.1)).collect()))?;
+    }
+    push_matrix(&mut table, item_features)?;
+    Ok(table.write(&dir.join("items.parquet"))?)
 }
 
 /// A data set without its test part: all that a choice between models may look at.
@@ -178,17 +221,17 @@ impl TrainingData {
     /// # Errors
     /// A file that is missing, damaged, of another version, or does not fit the others.
     pub fn read(dir: &Path) -> Result<Self, FeaturesError> {
-        Self::read_rows(dir).map(|(training, _)| training)
+        Self::read_rows(dir, None)
     }
 
-    /// The same, and where the rows of train and of validation stand in the raw file.
-    fn read_rows(dir: &Path) -> Result<(Self, [Vec<u64>; 2]), FeaturesError> {
+    /// The same; where rows of train and validation stand in the raw file is added to `lines`, if that is wanted.
+    fn read_rows(dir: &Path, lines: Option<(&mut Vec<u64>, &mut Vec<u64>)>) -> Result<Self, FeaturesError> {
         let (catalogue, details) = read_catalogue(dir)?;
         let DatasetFile { info, .. } = read_json(&dir.join("dataset.json"), DATASET_VERSION)?;
-        let (fit, fit_rows) = read_part(&dir.join("train.parquet"), &catalogue, info.split.n_train)?;
-        let (validation, validation_rows) =
-            optional_part(&dir.join("validation.parquet"), &catalogue, info.split.n_valid)?;
-        Ok((Self { catalogue, details, fit, validation, info }, [fit_rows, validation_rows]))
+        let (of_fit, of_validation) = lines.unzip();
+        let fit = read_part(&dir.join("train.parquet"), &catalogue, info.split.n_train, of_fit)?;
+        let validation = optional_part(&dir.join("validation.parquet"), &catalogue, info.split.n_valid, of_validation)?;
+        Ok(Self { catalogue, details, fit, validation, info })
     }
 
     /// What a model may see.
@@ -202,11 +245,9 @@ fn optional_part(
     path: &Path,
     catalogue: &Catalogue,
     n: usize,
-) -> Result<(Option<Interactions>, Vec<u64>), FeaturesError> {
-    match n {
-        0 => Ok((None, Vec::new())),
-        n => read_part(path, catalogue, n).map(|(rows, source_rows)| (Some(rows), source_rows)),
-    }
+    lines: Option<&mut Vec<u64>>,
+) -> Result<Option<Interactions>, FeaturesError> {
+    if n == 0 { Ok(None) } else { read_part(path, catalogue, n, lines).map(Some) }
 }
 
 /// Reads the catalogue's files, as [`Dataset::write`] and [`Dataset::write_catalogue`] leave them.
@@ -216,11 +257,13 @@ fn optional_part(
 pub fn read_catalogue(dir: &Path) -> Result<(Arc<Catalogue>, Vec<ItemDetails>), FeaturesError> {
     let file: CatalogueFile = read_json(&dir.join("catalogue.json"), CATALOGUE_VERSION)?;
 
-    let reader = Reader::open(dir.join("users.parquet"), file.n_users)?;
+    let path = dir.join("users.parquet");
+    let reader = Reader::open(&path, file.n_users)?;
     let users: Users = reader.vocab("user_id", UserId)?;
     let user_features = reader.features()?.with_spans(file.spans.users);
 
-    let reader = Reader::open(dir.join("items.parquet"), file.n_items)?;
+    let path = dir.join("items.parquet");
+    let reader = Reader::open(&path, file.n_items)?;
     let items: Items = reader.vocab("item_id", ItemId)?;
     let item_features = reader.features()?.with_spans(file.spans.items);
     let titles = reader.texts("title")?;
@@ -244,67 +287,11 @@ pub fn read_catalogue(dir: &Path) -> Result<(Arc<Catalogue>, Vec<ItemDetails>), 
     Ok((Arc::new(Catalogue { users, items, user_features, item_features, contexts, scale, scaling }), details))
 }
 
-fn write_part(
-    path: &Path,
-    name: &str,
-    contexts: &[String],
-    rows: &Interactions,
-    source_rows: &[u64],
-) -> Result<(), FeaturesError> {
-    let mut table = Table::new().with_metadata("table", name);
-    table.push("user", Column::U32(rows.users().iter().map(|user| user.get()).collect()))?;
-    table.push("item", Column::U32(rows.items().iter().map(|item| item.get()).collect()))?;
-    table.push("rating", Column::F32(rows.ratings().iter().map(|rating| rating.map(|r| r.stars())).collect()))?;
-    table.push("target", Column::F32(rows.targets().iter().map(|target| Some(target.get())).collect()))?;
-    table.push("timestamp", Column::I64(rows.timestamps().to_vec()))?;
-    // A file has fewer lines than 2^63.
-    table.push("source_row", Column::I64(source_rows.iter().map(|&row| Some(row as i64)).collect()))?;
-    push_matrix(&mut table, CONTEXT, contexts, rows.contexts())?;
-    Ok(table.write(path)?)
-}
-
-fn read_part(path: &Path, catalogue: &Catalogue, n: usize) -> Result<(Interactions, Vec<u64>), FeaturesError> {
-    let reader = Reader::open(path.to_owned(), n)?;
-    let (users, items) = (reader.column("user", Table::row_numbers)?, reader.column("item", Table::row_numbers)?);
-    let (ratings, targets) = (reader.column("rating", Table::numbers)?, reader.column("target", Table::numbers)?);
-    let (timestamps, source_rows) =
-        (reader.column("timestamp", Table::integers)?, reader.column("source_row", Table::integers)?);
-    let (names, contexts) = reader.prefixed(CONTEXT)?;
-    if !names.iter().map(String::as_str).eq(catalogue.context_names()) {
-        return Err(reader.damaged("its contexts are not those of `catalogue.json`"));
-    }
-    let source_row = |row: &Option<i64>| row.and_then(|row| u64::try_from(row).ok());
-    let source_rows = source_rows.iter().map(|row| source_row(row).ok_or_else(|| reader.missing("source_row")));
-    let source_rows = source_rows.collect::<Result<Vec<u64>, _>>()?;
-    // Columns are borrowed rather than copied: a part has as many rows as there are ratings.
-    let mut builder = Interactions::builder(names.len());
-    let mut context = vec![0.0; names.len()];
-    for row in 0..n {
-        let rating = ratings[row]
-            .map(|stars| catalogue.scale.rating(stars))
-            .transpose()
-            .map_err(|error| reader.damaged(error.to_string()))?;
-        let target = targets[row].ok_or_else(|| reader.missing("target"))?;
-        let target = Target::new(target).ok_or_else(|| reader.damaged("a `target` that is not finite"))?;
-        for ((to, column), name) in context.iter_mut().zip(&contexts).zip(&names) {
-            *to = column[row].ok_or_else(|| reader.missing(&format!("{CONTEXT}{name}")))?;
-        }
-        builder.push(Interaction {
-            user: reader.at("user", users[row], &catalogue.users)?,
-            item: reader.at("item", items[row], &catalogue.items)?,
-            rating,
-            target,
-            timestamp: timestamps[row],
-            context: &context,
-        });
-    }
-    Ok((builder.finish(), source_rows))
-}
-
-fn push_matrix(table: &mut Table, prefix: &str, names: &[String], matrix: &Matrix) -> Result<(), FeaturesError> {
-    for (column, name) in names.iter().enumerate() {
+fn push_matrix(table: &mut Table, features: &Features) -> Result<(), FeaturesError> {
+    let matrix = features.matrix();
+    for (column, name) in features.names().iter().enumerate() {
         let values = (0..matrix.n_rows()).map(|row| Some(matrix.row(row)[column])).collect();
-        table.push(&format!("{prefix}{name}"), Column::F32(values))?;
+        table.push(&format!("{FEATURE}{name}"), Column::F32(values))?;
     }
     Ok(())
 }
@@ -335,24 +322,27 @@ fn read_json<T: DeserializeOwned>(path: &Path, reads: u32) -> Result<T, Features
 /// A borrowed column of numbers, some perhaps missing.
 type Numbers<'a> = &'a [Option<f32>];
 
-/// A table with the path that its errors name.
-struct Reader {
-    path: std::path::PathBuf,
-    table: Table,
+/// A table, or a chunk of one, with the path that its errors name.
+pub(crate) struct Reader<'t> {
+    pub(crate) path: &'t Path,
+    pub(crate) table: Cow<'t, Table>,
 }
 
-impl Reader {
+impl<'t> Reader<'t> {
     /// Reads the table at `path`, which has `n` rows.
-    fn open(path: std::path::PathBuf, n: usize) -> Result<Self, FeaturesError> {
-        let reader = Self { table: Table::read(&path)?, path };
-        match reader.table.n_rows() {
-            found if found == n => Ok(reader),
-            found => Err(reader.damaged(format!("it has `{found}` rows, not `{n}`"))),
-        }
+    fn open(path: &'t Path, n: usize) -> Result<Self, FeaturesError> {
+        let reader = Self { path, table: Cow::Owned(Table::read(path)?) };
+        reader.check_n_rows(reader.table.n_rows(), n)?;
+        Ok(reader)
     }
 
-    fn damaged(&self, reason: impl Into<String>) -> FeaturesError {
-        FeaturesError::Damaged { path: self.path.clone(), reason: reason.into() }
+    /// Refuses a table that has `found` rows and not `n`.
+    pub(crate) fn check_n_rows(&self, found: usize, n: usize) -> Result<(), FeaturesError> {
+        if found == n { Ok(()) } else { Err(self.damaged(format!("it has `{found}` rows, not `{n}`"))) }
+    }
+
+    pub(crate) fn damaged(&self, reason: impl Into<String>) -> FeaturesError {
+        FeaturesError::Damaged { path: self.path.to_owned(), reason: reason.into() }
     }
 
     fn vocab<Id>(&self, column: &str, id: fn(RawId) -> Id) -> Result<Vocab<Id>, FeaturesError>
@@ -363,7 +353,7 @@ impl Reader {
         Vocab::new(ids).map_err(|error| self.damaged(error.to_string()))
     }
 
-    fn at<Id: Indexed>(&self, column: &str, row: u32, vocab: &Vocab<Id>) -> Result<Id::Idx, FeaturesError> {
+    pub(crate) fn at<Id: Indexed>(&self, column: &str, row: u32, vocab: &Vocab<Id>) -> Result<Id::Idx, FeaturesError> {
         let beyond = || self.damaged(format!("{column} row `{row}` is beyond the catalogue"));
         vocab.at(row as usize).ok_or_else(beyond)
     }
@@ -372,7 +362,7 @@ impl Reader {
     ///
     /// # Errors
     /// No such column, or one of another kind.
-    fn column<'a, C>(
+    pub(crate) fn column<'a, C>(
         &'a self,
         column: &str,
         take: impl FnOnce(&'a Table, &str) -> Result<C, DataError>,
@@ -381,7 +371,7 @@ impl Reader {
         take(&self.table, column).map_err(|error| self.damaged(first_line(error)))
     }
 
-    fn missing(&self, column: &str) -> FeaturesError {
+    pub(crate) fn missing(&self, column: &str) -> FeaturesError {
         self.damaged(format!("a value is missing in column `{column}`"))
     }
 
@@ -403,7 +393,7 @@ impl Reader {
     }
 
     /// The columns whose names begin with `prefix`, in order, and their names without the prefix.
-    fn prefixed(&self, prefix: &str) -> Result<(Vec<String>, Vec<Numbers<'_>>), FeaturesError> {
+    pub(crate) fn prefixed(&self, prefix: &str) -> Result<(Vec<String>, Vec<Numbers<'_>>), FeaturesError> {
         let columns = self.table.names().filter_map(|name| Some((name.strip_prefix(prefix)?, name)));
         columns.map(|(bare, name)| Ok((bare.to_owned(), self.column(name, Table::numbers)?))).collect()
     }

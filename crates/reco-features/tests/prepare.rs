@@ -196,6 +196,42 @@ fn tables_that_do_not_fit_together_are_refused() {
     let context =
         refuse(|tables| tables.ratings.contexts = vec![texts("x", &[Some("1"); 4]), texts("x", &[Some("1"); 4])]);
     assert!(context.starts_with("column `x=1` would stand twice among the contexts\nhint: "), "{context}");
+    let number = |name: &str, value| {
+        let values = Values::Number(vec![Some(1.0), None, Some(value), None]);
+        NamedColumn { name: name.to_owned(), values }
+    };
+    let contexts = |contexts: &[NamedColumn]| {
+        let mut tables = example();
+        tables.ratings.contexts = contexts.to_vec();
+        prepare(&tables, &FeaturesConfig::default(), &by_columns(), 0).map_err(|error| error.to_string())
+    };
+    let twice = contexts(&[number("delay", 2.0), number("delay", 2.0)]).unwrap_err();
+    assert!(twice.starts_with("column `delay` would stand twice among the contexts\nhint: "), "{twice}");
+    for (value, shown) in [(f64::NAN, "NaN"), (f64::MAX, "179769"), (f64::NEG_INFINITY, "-inf")] {
+        let refused = contexts(&[number("delay", value)]).unwrap_err();
+        assert!(refused.starts_with(&format!("column `delay` holds `{shown}")), "{refused}");
+    }
+    // A row that is dropped may hold anything.
+    let mut tables = example();
+    tables.ratings.contexts = vec![number("delay", f64::NAN)];
+    let features = FeaturesConfig { min_ratings_per_item: 1, drop_items: vec![0.into()], ..FeaturesConfig::default() };
+    let dataset = prepare(&tables, &features, &by_columns(), 0).unwrap();
+    assert_eq!(dataset.catalogue.contexts.last().map(|column| (column.mean, column.high)), Some((0.0, 0.0)));
+}
+
+#[test]
+fn a_context_of_too_many_texts_is_refused_unless_their_rows_are_dropped() {
+    let ratings: Vec<_> = (0..101).map(|row| (row, i64::from(row % 2 == 1), 3.0, None)).collect();
+    let mut tables = tables(101, 2, &ratings);
+    let names: Vec<String> = (0..101).map(|row| format!("{row}")).collect();
+    tables.ratings.contexts = vec![texts("search", &names.iter().map(|name| Some(name.as_str())).collect::<Vec<_>>())];
+    let error = prepare(&tables, &FeaturesConfig::default(), &by_columns(), 0).unwrap_err().to_string();
+    assert!(error.starts_with("context `search` has `101` different values, more than `100`\nhint: "), "{error}");
+    let features = FeaturesConfig { drop_items: vec![1.into()], ..FeaturesConfig::default() };
+    let split = SplitConfig { kind: "random".to_owned(), ..SplitConfig::default() };
+    let dataset = prepare(&tables, &features, &split, 0).unwrap();
+    let names: Vec<&str> = dataset.catalogue.context_names().collect();
+    assert_eq!((names.len(), names[0], names[1], names[50]), (51, "search=0", "search=10", "search=98"));
 }
 
 #[test]

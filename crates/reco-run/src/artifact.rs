@@ -16,7 +16,7 @@ use reco_core::{
     Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LayerGraph, LoadError, Progress, Query,
     Ranking, Run, Score, Seen, Target, UserIdx, Weights, Who,
 };
-use reco_data::table::{Column, Table};
+use reco_data::table::{Column, Table, TableReader};
 use reco_features::{ItemDetails, context_vector, find_item, find_user, read_catalogue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -306,27 +306,33 @@ fn read_seen(path: &Path, catalogue: &Catalogue) -> Result<Met, RunError> {
         reason: "it names rows that the catalogue does not have".to_owned(),
         hint: HINT.to_owned(),
     };
-    let table = Table::read(path)?;
-    let column = |name| match table.get(name) {
-        Some(Column::U32(rows)) => Ok(rows),
-        _ => Err(table.no_column(name, "row numbers")),
-    };
-    let (users, items, parts) = (column(SEEN_USER)?, column(SEEN_ITEM)?, column(SEEN_PART)?);
-    let Some(Column::F32(targets)) = table.get(SEEN_TARGET) else {
-        return Err(table.no_column(SEEN_TARGET, "targets").into());
-    };
     let mut histories = vec![Vec::new(); catalogue.n_users()];
     let mut before_test = vec![Vec::new(); catalogue.n_users()];
     let mut n_people = vec![0; catalogue.n_items()];
-    for (((&user, &item), &part), target) in users.iter().zip(items).zip(parts).zip(targets) {
-        let item = catalogue.items.at(item as usize).ok_or_else(foreign)?;
-        let target = target.and_then(Target::new).ok_or_else(foreign)?;
-        histories.get_mut(user as usize).ok_or_else(foreign)?.push((item, target));
-        if part < 2 {
-            before_test[user as usize].push(item);
+    let mut add = |table: &Table| -> Result<(), RunError> {
+        let column = |name| match table.get(name) {
+            Some(Column::U32(rows)) => Ok(rows),
+            _ => Err(table.no_column(name, "row numbers")),
+        };
+        let (users, items, parts) = (column(SEEN_USER)?, column(SEEN_ITEM)?, column(SEEN_PART)?);
+        let Some(Column::F32(targets)) = table.get(SEEN_TARGET) else {
+            return Err(table.no_column(SEEN_TARGET, "targets").into());
+        };
+        for (((&user, &item), &part), target) in users.iter().zip(items).zip(parts).zip(targets) {
+            let item = catalogue.items.at(item as usize).ok_or_else(foreign)?;
+            let target = target.and_then(Target::new).ok_or_else(foreign)?;
+            histories.get_mut(user as usize).ok_or_else(foreign)?.push((item, target));
+            if part < 2 {
+                before_test[user as usize].push(item);
+            }
+            n_people[item.index()] += usize::from(part == 0);
         }
-        n_people[item.index()] += usize::from(part == 0);
-    }
+        Ok(())
+    };
+    let table = TableReader::open(path)?;
+    // A file without rows has the columns, too.
+    add(table.like())?;
+    table.each(add)?;
     let before_test = before_test.into_iter().map(Seen::new).collect();
     let seen = histories.iter().map(|history| Seen::of(history)).collect();
     Ok(Met { seen, before_test, histories: histories.into(), n_people: n_people.into() })

@@ -14,7 +14,7 @@ use reco_core::{
     AnyApproach, ApproachEntry, Candidates, DeviceChoice, Profile, Query, RawInteraction, Run, Target as Stars, Train,
     Weights, Who, options,
 };
-use reco_data::table::Table;
+use reco_data::table::{Table, TableReader};
 use reco_data::{
     Columns, DataConfig, Decimal, Delimiter, Encoding, Header, Quote, Row, SOURCES, SilentIngest, Source, TimeFormat,
     fetch, ingest, read_scores,
@@ -96,6 +96,7 @@ fn parquet(data: &[u8], folder: &Path) {
     fs::write(&path, data).expect("a temporary file can be written");
     let _ = Table::read(&path);
     let _ = Table::read_first(&path, 2);
+    let _ = TableReader::open(&path).and_then(|reader| reader.each(|_| Ok(())));
     table(data, folder, "parquet");
 }
 

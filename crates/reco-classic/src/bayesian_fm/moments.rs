@@ -85,7 +85,7 @@ impl Moments {
         let mut times = vec![Vec::new(); catalogue.n_users()];
         let mut firsts = vec![i64::MAX; catalogue.n_items()];
         for &row in &kept {
-            if let Some(second) = rows.timestamps()[row] {
+            if let Some(second) = rows.timestamps().get(row) {
                 times[rows.users()[row].index()].push(second);
                 let first = &mut firsts[rows.items()[row].index()];
                 *first = second.min(*first);
@@ -96,7 +96,7 @@ impl Moments {
         let mut columns = vec![Vec::new(); N_GROUPS];
         for row in kept {
             let (user, item) = pair(row);
-            let of = moments.columns(user.index(), item.index(), rows.timestamps()[row]);
+            let of = moments.columns(user.index(), item.index(), rows.timestamps().get(row));
             columns.iter_mut().zip(of).for_each(|(group, column)| group.push(column as u32));
         }
         let ids = |n: usize| (0..n).map(|row| vec![Entry { row: row as u32, value: 1.0 }]).collect();

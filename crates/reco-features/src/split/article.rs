@@ -19,7 +19,7 @@ fn assign(rows: &SplitRows<'_>, _: &SplitConfig) -> Result<Assignment, FeaturesE
     // `int(0.8 * n)`, in whole numbers.
     let split_column = rows.items.len() * 4 / 5;
     let part = |item: usize| if item < split_column { Part::Train } else { Part::Test };
-    let mut assignment = Assignment::without_cuts(rows.rows.iter().map(|row| part(row.item.index())).collect());
+    let mut assignment = Assignment::without_cuts((0..rows.len()).map(|row| part(rows.item(row).index())).collect());
     assignment.cuts.insert("split_column".to_owned(), split_column as i64);
     Ok(assignment)
 }

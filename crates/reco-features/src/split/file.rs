@@ -10,13 +10,13 @@
 
 mod lines;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use reco_core::{ItemId, UserId};
 
 use self::lines::{Key, Line, Lines, Place};
-use super::{Assign, Assignment, Part, SplitEntry, SplitRow, SplitRows};
+use super::{Assign, Assignment, Part, SplitEntry, SplitRows};
 use crate::catalogue::known;
 use crate::{FeaturesError, SplitConfig};
 
@@ -64,7 +64,7 @@ impl SplitConfig {
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
     let mut lines = Lines::open(config)?;
     let names = Names::of(rows, lines.are_pairs());
-    let mut parts: Vec<Option<Part>> = vec![None; rows.rows.len()];
+    let mut parts: Vec<Option<Part>> = vec![None; rows.len()];
     let mut folds = BTreeSet::new();
     while let Some(line) = lines.next()? {
         let part = match line.place {
@@ -76,7 +76,7 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
         };
         let at = names.find(&line, config)?;
         if parts[at].replace(part).is_some() {
-            let reason = format!("{}: {} stands there twice", line.name, names.name(at));
+            let reason = format!("{}: {} stands there twice", line.name(), names.name(at));
             return Err(config.refuse(reason, "keep one line for each row"));
         }
     }
@@ -87,7 +87,7 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
         return Err(config.refuse(reason, format!("`split.fold` is one of its folds, `{first}` to `{last}`")));
     }
     let forgotten = || (0..parts.len()).filter(|at| parts[*at].is_none());
-    if let Some(first) = forgotten().min_by_key(|at| rows.rows[*at].source_row) {
+    if let Some(first) = forgotten().min_by_key(|at| rows.source_row(*at)) {
         let reason = format!(
             "it says nothing of `{}` of `{}` rows, the first of them {}",
             forgotten().count(),
@@ -102,18 +102,18 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
             return Err(FeaturesError::EmptyPart {
                 kind: ENTRY.name,
                 part: name,
-                n_rows: rows.rows.len(),
+                n_rows: rows.len(),
                 hint: "the file `split.path` has to name rows for training and rows for the test",
             });
         }
     }
-    for range in rows.by_user() {
-        let of_user = &parts[range.clone()];
+    for (user, range) in rows.by_user() {
+        let of_user = &parts[range];
         let learned = [(Part::Train, "train"), (Part::Validation, "validation")];
         if of_user.contains(&Part::FoldIn)
             && let Some((_, name)) = learned.iter().find(|(part, _)| of_user.contains(part))
         {
-            let user = rows.users.id(rows.rows[range.start].user);
+            let user = rows.users.id(user);
             let reason = format!("user `{user}` has rows of the part `fold-in` and of the part `{name}`");
             let hint = "what is given of a user at the query is all that is known of them: their other rows test";
             return Err(config.refuse(reason, hint));
@@ -125,22 +125,30 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
 /// How the file names the rows.
 struct Names<'a> {
     rows: &'a SplitRows<'a>,
-    /// The place of each source row, where the file names rows by number.
-    places: Option<BTreeMap<u64, usize>>,
+    /// The rows in source order, where the file names rows by number.
+    in_source: Option<Vec<u32>>,
 }
 
 impl<'a> Names<'a> {
     fn of(rows: &'a SplitRows<'a>, are_pairs: bool) -> Self {
-        let places = || rows.rows.iter().enumerate().map(|(at, row)| (row.source_row, at)).collect();
-        Self { rows, places: (!are_pairs).then(places) }
+        let in_source = || {
+            // There are fewer rows than 2^32.
+            let mut sorted: Vec<u32> = (0..rows.len() as u32).collect();
+            sorted.sort_unstable_by_key(|row| (rows.source_row(*row as usize), *row));
+            sorted
+        };
+        Self { rows, in_source: (!are_pairs).then(in_source) }
     }
 
     /// The row at `at`, as messages name it.
     fn name(&self, at: usize) -> String {
-        let SplitRow { user, item, source_row, .. } = self.rows.rows[at];
-        match self.places {
-            Some(_) => format!("row `{source_row}`"),
-            None => format!("the pair of user `{}` and item `{}`", self.rows.users.id(user), self.rows.items.id(item)),
+        let SplitRows { users, items, .. } = self.rows;
+        match self.in_source {
+            Some(_) => format!("row `{}`", self.rows.source_row(at)),
+            None => {
+                let (user, item) = (users.id(self.rows.user(at)), items.id(self.rows.item(at)));
+                format!("the pair of user `{user}` and item `{item}`")
+            }
         }
     }
 
@@ -149,10 +157,11 @@ impl<'a> Names<'a> {
     /// # Errors
     /// A row that is not among the tables'.
     fn find(&self, line: &Line<'_>, config: &SplitConfig) -> Result<usize, FeaturesError> {
-        let SplitRows { users, items, rows, .. } = *self.rows;
-        let refuse = |reason: String, hint: String| config.refuse(format!("{}: {reason}", line.name), hint);
+        let rows = self.rows;
+        let SplitRows { users, items, .. } = *rows;
+        let refuse = |reason: String, hint: String| config.refuse(format!("{}: {reason}", line.name()), hint);
         match line.key {
-            Key::Row(row) => self.places.as_ref().and_then(|places| places.get(&row)).copied().ok_or_else(|| {
+            Key::Row(row) => self.numbered(row).ok_or_else(|| {
                 refuse(format!("row `{row}` is not among the `{}` of the tables", rows.len()), COUNTED.to_owned())
             }),
             Key::Pair(user_id, item_id) => {
@@ -163,11 +172,19 @@ impl<'a> Names<'a> {
                 let item = items
                     .get(&ItemId::parse(item_id))
                     .ok_or_else(|| unknown("item", item_id, known(items.ids(), "items", item_id)))?;
-                rows.binary_search_by_key(&(user, item), |row| (row.user, row.item)).map_err(|_| {
+                rows.rows.find(user.index(), item.get()).ok_or_else(|| {
                     let reason = format!("the tables have no rating of item `{item_id}` by user `{user_id}`");
                     refuse(reason, PAIRED.to_owned())
                 })
             }
         }
+    }
+
+    /// The place of the row with this number in the source.
+    fn numbered(&self, number: u64) -> Option<usize> {
+        let sorted = self.in_source.as_ref()?;
+        let n_before = sorted.partition_point(|row| self.rows.source_row(*row as usize) <= number);
+        let found = *sorted.get(n_before.checked_sub(1)?)? as usize;
+        (self.rows.source_row(found) == number).then_some(found)
     }
 }

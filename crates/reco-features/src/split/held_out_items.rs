@@ -6,8 +6,6 @@
 //!
 //! **Invariant**: an item has train rows or test rows, never both.
 
-use std::collections::BTreeSet;
-
 use reco_core::random::keyed_user_hash;
 use reco_core::{ItemIdx, UserId};
 
@@ -22,13 +20,16 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    let rated: BTreeSet<ItemIdx> = rows.rows.iter().map(|row| row.item).collect();
+    let mut is_rated = vec![false; rows.items.len()];
+    (0..rows.len()).for_each(|row| is_rated[rows.item(row).index()] = true);
+    let rated = rows.items.indices().filter(|item| is_rated[item.index()]);
     // An item draws as a user of its id would: MD5 of (seed, id).
     let draw = |item: &ItemIdx| keyed_user_hash(rows.seed, &UserId(rows.items.id(*item).0.clone()));
-    let mut drawn: Vec<(u64, ItemIdx)> = rated.iter().map(|item| (draw(item), *item)).collect();
+    let mut drawn: Vec<(u64, ItemIdx)> = rated.map(|item| (draw(&item), item)).collect();
     drawn.sort_unstable();
     let n_held_out = Sizes::of_shares(drawn.len(), 0.0, config.test).test;
-    let held_out: BTreeSet<ItemIdx> = drawn.into_iter().take(n_held_out).map(|(_, item)| item).collect();
-    let part = |item: &ItemIdx| if held_out.contains(item) { Part::Test } else { Part::Train };
-    Ok(Assignment::without_cuts(rows.rows.iter().map(|row| part(&row.item)).collect()))
+    let mut is_held_out = vec![false; rows.items.len()];
+    drawn.into_iter().take(n_held_out).for_each(|(_, item)| is_held_out[item.index()] = true);
+    let part = |row: usize| if is_held_out[rows.item(row).index()] { Part::Test } else { Part::Train };
+    Ok(Assignment::without_cuts((0..rows.len()).map(part).collect()))
 }

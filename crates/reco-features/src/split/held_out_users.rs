@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use reco_core::UserIdx;
 use reco_core::random::keyed_user_hash;
 
 use super::{Assign, Assignment, Part, Sizes, SplitEntry, SplitRows};
@@ -25,29 +26,27 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    let mut users: Vec<(u64, Range<usize>)> = rows
-        .by_user()
-        .map(|range| (keyed_user_hash(rows.seed, rows.users.id(rows.rows[range.start].user)), range))
-        .collect();
-    users.sort_unstable_by_key(|(hash, range)| (*hash, range.start));
+    let mut users: Vec<(u64, UserIdx, Range<usize>)> =
+        rows.by_user().map(|(user, range)| (keyed_user_hash(rows.seed, rows.users.id(user)), user, range)).collect();
+    users.sort_unstable_by_key(|(hash, user, _)| (*hash, *user));
     let n_held_out = Sizes::of_shares(users.len(), 0.0, config.test).test;
-    let held_out = users.into_iter().take(n_held_out).map(|(_, range)| range).filter(|range| range.len() > 1);
-    let held_out: Vec<Range<usize>> = held_out.collect();
+    let held_out = users.into_iter().take(n_held_out).map(|(_, user, range)| (user, range));
+    let held_out: Vec<(UserIdx, Range<usize>)> = held_out.filter(|(_, range)| range.len() > 1).collect();
 
-    let mut parts = vec![Part::Train; rows.rows.len()];
-    for range in &held_out {
+    let mut parts = vec![Part::Train; rows.len()];
+    for (_, range) in &held_out {
         parts[range.clone()].fill(Part::FoldIn);
     }
     if config.drop_untrained_items {
         // As in the paper's code, untrained items are dropped before a user's rows are divided.
         let is_trained = rows.trained_items(&parts);
-        for row in held_out.iter().cloned().flatten() {
-            if !is_trained[rows.rows[row].item.index()] {
+        for row in held_out.iter().flat_map(|(_, range)| range.clone()) {
+            if !is_trained[rows.item(row).index()] {
                 parts[row] = Part::Untrained;
             }
         }
     }
-    for range in held_out {
+    for (user, range) in held_out {
         let given: Vec<usize> = range.filter(|row| parts[*row] == Part::FoldIn).collect();
         let n_given = match config.given {
             // One is left to be found.
@@ -55,7 +54,7 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
             // At least one row is given, however small the share.
             None => Sizes::of_shares(given.len(), 0.0, 1.0 - config.fold_in).train.max(1),
         };
-        for row in rows.shuffled(given).into_iter().skip(n_given) {
+        for row in rows.shuffled(user, given).into_iter().skip(n_given) {
             parts[row] = Part::Test;
         }
     }

@@ -27,12 +27,11 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
         let hint = format!("with `split.folds = {folds}` it lies between `0` and `{}`", folds - 1);
         return Err(FeaturesError::Value { key: "split.fold", value: fold.to_string(), hint });
     }
-    let n = rows.rows.len();
-    let mut parts = vec![Part::Train; n];
-    for (position, row) in rows.shuffled(0..n).into_iter().enumerate() {
+    let mut parts = vec![Part::Train; rows.len()];
+    rows.by_chance(|position, row| {
         if position as u64 % folds == fold {
             parts[row] = Part::Test;
         }
-    }
+    });
     Ok(Assignment::without_cuts(parts))
 }

@@ -5,7 +5,7 @@
 //! **Invariant**: every user with two ratings or more has exactly one test row, the latest (rows of the same second:
 //! the last in the source); with three or more and `validation` above 0, the one before it validates; the rest train.
 
-use super::{Assign, Assignment, Sizes, SplitEntry, SplitRows};
+use super::{Assign, Assignment, Order, Sizes, SplitEntry, SplitRows};
 use crate::{FeaturesError, SplitConfig};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
@@ -16,8 +16,7 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    let by_user = rows.by_user().map(|range| rows.by_time(ENTRY.name, range)).collect::<Result<Vec<_>, _>>()?;
-    rows.divided(by_user, |n| {
+    rows.divided(ENTRY.name, Order::TimeOfUser, |n| {
         let test = usize::from(n >= 2);
         let validation = usize::from(n >= 3 && config.validation > 0.0);
         Sizes { train: n - test - validation, validation, test }

@@ -18,13 +18,16 @@ mod per_user_random;
 mod random;
 mod temporal;
 
+mod order;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use reco_core::options::did_you_mean;
-use reco_core::random::keyed_hash;
 use reco_core::{ItemIdx, Items, UserIdx, Users};
 
+pub use self::order::Order;
+use crate::rows::Sorted;
 use crate::{FeaturesError, SplitConfig};
 
 /// All splits. `split.kind` names one; help, documents and the laws in `tests/laws.rs` walk this list.
@@ -59,8 +62,8 @@ pub struct SplitEntry {
 /// How a split says which part each row belongs to.
 #[derive(Clone, Copy, Debug)]
 pub enum Assign {
-    /// By groups of rows, each divided in its order into the shares: the first train, the last test.
-    Groups(fn(&SplitRows<'_>) -> Result<Vec<Vec<usize>>, FeaturesError>),
+    /// Groups of rows are each divided in this order into the shares: the first train, the last test.
+    Shares(Order),
     /// By a rule of its own.
     Rows(fn(&SplitRows<'_>, &SplitConfig) -> Result<Assignment, FeaturesError>),
 }
@@ -72,30 +75,16 @@ impl SplitEntry {
     }
 }
 
-/// What a split sees.
+/// What a split sees: rows numbered from 0, by user and then by item, both in catalogue order.
 #[derive(Clone, Copy, Debug)]
 pub struct SplitRows<'a> {
     /// The catalogue's users.
     pub users: &'a Users,
     /// The catalogue's items.
     pub items: &'a Items,
-    /// The rows, by user and then by item, both in catalogue order.
-    pub rows: &'a [SplitRow],
     /// The experiment's seed.
     pub seed: u64,
-}
-
-/// One rating without its stars.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SplitRow {
-    /// The user.
-    pub user: UserIdx,
-    /// The item.
-    pub item: ItemIdx,
-    /// The time in UTC seconds since 1970.
-    pub timestamp: Option<i64>,
-    /// The data line of the raw file, from zero.
-    pub source_row: u64,
+    rows: &'a Sorted,
 }
 
 /// Where a row goes.
@@ -149,7 +138,7 @@ pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assign
     let entry = find_split(&config.kind)?;
     config.check()?;
     let mut assignment = match entry.assign {
-        Assign::Groups(groups) => rows.divided(groups(rows)?, |n| Sizes::of(n, config))?,
+        Assign::Shares(order) => rows.divided(entry.name, order, |n| Sizes::of(n, config))?,
         Assign::Rows(assign) => assign(rows, config)?,
     };
     let wanted = [
@@ -162,7 +151,7 @@ pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assign
             "raise `split.validation`, set it to 0 to do without, or use more ratings",
         ),
     ];
-    let empty = |part, hint| FeaturesError::EmptyPart { kind: entry.name, part, n_rows: rows.rows.len(), hint };
+    let empty = |part, hint| FeaturesError::EmptyPart { kind: entry.name, part, n_rows: rows.len(), hint };
     for (part, name, wanted, hint) in wanted {
         if wanted && !assignment.parts.contains(&part) {
             // The split itself may have dropped all its test rows as untrained.
@@ -178,8 +167,8 @@ pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assign
     }
     if config.drop_untrained_items {
         let is_trained = rows.trained_items(&assignment.parts);
-        for (part, row) in assignment.parts.iter_mut().zip(rows.rows) {
-            if *part == Part::Test && !is_trained[row.item.index()] {
+        for (row, part) in assignment.parts.iter_mut().enumerate() {
+            if *part == Part::Test && !is_trained[rows.item(row).index()] {
                 *part = Part::Untrained;
             }
         }
@@ -237,72 +226,54 @@ impl Sizes {
     }
 }
 
-impl SplitRows<'_> {
-    /// The rows of each user, users in catalogue order.
-    fn by_user(&self) -> impl Iterator<Item = Range<usize>> {
-        let mut start = 0;
-        self.rows.chunk_by(|a, b| a.user == b.user).map(move |rows| {
-            let range = start..start + rows.len();
-            start = range.end;
-            range
-        })
+impl<'a> SplitRows<'a> {
+    pub(crate) fn new(users: &'a Users, items: &'a Items, rows: &'a Sorted, seed: u64) -> Self {
+        Self { users, items, seed, rows }
     }
 
-    /// The draw for one row.
-    fn hash(&self, row: usize) -> u64 {
-        let SplitRow { user, item, .. } = self.rows[row];
-        keyed_hash(self.seed, self.users.id(user), self.items.id(item))
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
     }
 
-    /// Divides each group of rows in its order, into the sizes for its length. A row without a group trains.
-    fn divided(
-        &self,
-        groups: impl IntoIterator<Item = Vec<usize>>,
-        sizes: impl Fn(usize) -> Sizes,
-    ) -> Result<Assignment, FeaturesError> {
-        let mut parts = vec![Part::Train; self.rows.len()];
-        for group in groups {
-            let sizes = sizes(group.len());
-            for (position, row) in group.into_iter().enumerate() {
-                parts[row] = sizes.part(position);
-            }
-        }
-        Ok(Assignment::without_cuts(parts))
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The user of a row, found by halving.
+    pub fn user(&self, row: usize) -> UserIdx {
+        self.users.at(self.rows.user(row)).expect("the rows are of the catalogue's users")
+    }
+
+    /// The item of a row.
+    pub fn item(&self, row: usize) -> ItemIdx {
+        self.items.at(self.rows.item(row)).expect("the rows are of the catalogue's items")
+    }
+
+    /// The time of a row in UTC seconds since 1970.
+    pub fn timestamp(&self, row: usize) -> Option<i64> {
+        self.rows.timestamp(row)
+    }
+
+    /// The data line of the raw file, from zero.
+    pub fn source_row(&self, row: usize) -> u64 {
+        self.rows.source_row(row)
+    }
+
+    /// The users who have rows, in catalogue order, each with those rows.
+    pub fn by_user(&self) -> impl Iterator<Item = (UserIdx, Range<usize>)> {
+        let ranges = self.users.indices().map(|user| (user, self.rows.of_user(user.index())));
+        ranges.filter(|(_, rows)| !rows.is_empty())
     }
 
     /// Which items of the catalogue have a train row in `parts`.
     fn trained_items(&self, parts: &[Part]) -> Vec<bool> {
         let mut is_trained = vec![false; self.items.len()];
-        for (row, _) in self.rows.iter().zip(parts).filter(|(_, part)| **part == Part::Train) {
-            is_trained[row.item.index()] = true;
+        for (row, _) in parts.iter().enumerate().filter(|(_, part)| **part == Part::Train) {
+            is_trained[self.rows.item(row)] = true;
         }
         is_trained
-    }
-
-    /// `rows` in the order of the draws.
-    fn shuffled(&self, rows: impl IntoIterator<Item = usize>) -> Vec<usize> {
-        let mut drawn: Vec<_> = rows.into_iter().map(|row| (self.hash(row), self.rows[row].source_row, row)).collect();
-        drawn.sort_unstable();
-        drawn.into_iter().map(|(_, _, row)| row).collect()
-    }
-
-    /// `range` from the earliest to the latest, rows of the same second in source order.
-    ///
-    /// # Errors
-    /// A row without a time anywhere.
-    fn by_time(&self, kind: &'static str, range: Range<usize>) -> Result<Vec<usize>, FeaturesError> {
-        let mut timed = Vec::with_capacity(range.len());
-        for row in range {
-            let SplitRow { timestamp, source_row, .. } = self.rows[row];
-            let timestamp = timestamp.ok_or_else(|| FeaturesError::NoTimes {
-                kind,
-                n_missing: self.rows.iter().filter(|row| row.timestamp.is_none()).count(),
-                n_rows: self.rows.len(),
-            })?;
-            timed.push((timestamp, source_row, row));
-        }
-        timed.sort_unstable();
-        Ok(timed.into_iter().map(|(_, _, row)| row).collect())
     }
 }
 
@@ -330,7 +301,8 @@ mod tests {
     #[test]
     fn an_unknown_kind_and_a_share_that_is_none_are_refused() {
         let (users, items) = (Users::new(vec![]).unwrap(), Items::new(vec![]).unwrap());
-        let rows = SplitRows { users: &users, items: &items, rows: &[], seed: 0 };
+        let none = Sorted::default();
+        let rows = SplitRows::new(&users, &items, &none, 0);
         let refuse = |kind: &str, validation, test| {
             let config = SplitConfig { kind: kind.to_owned(), validation, test, ..SplitConfig::default() };
             split(&rows, &config).unwrap_err().to_string()

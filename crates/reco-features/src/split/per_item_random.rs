@@ -6,20 +6,11 @@
 //! **Invariant**: every item's own rows have exactly the sizes of the shares, rounded as for one user in
 //! `per-user-random`; so an item with one rating is in train alone, and every test item has a train row.
 
-use super::{Assign, SplitEntry, SplitRows};
-use crate::FeaturesError;
+use super::{Assign, Order, SplitEntry};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "per-item-random",
     about: "the shares of each item's ratings, drawn by chance; an item with one rating is in train alone",
     reads: &["validation", "test"],
-    assign: Assign::Groups(by_item),
+    assign: Assign::Shares(Order::ChanceOfItem),
 };
-
-fn by_item(rows: &SplitRows<'_>) -> Result<Vec<Vec<usize>>, FeaturesError> {
-    let mut by_item: Vec<Vec<usize>> = vec![Vec::new(); rows.items.len()];
-    for (at, row) in rows.rows.iter().enumerate() {
-        by_item[row.item.index()].push(at);
-    }
-    Ok(by_item.into_iter().map(|of_item| rows.shuffled(of_item)).collect())
-}

@@ -6,11 +6,11 @@
 //! get one row instead of none as long as train keeps one (test first). So a user with one rating is in train alone,
 //! and one with two has no validation row.
 
-use super::{Assign, SplitEntry};
+use super::{Assign, Order, SplitEntry};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "per-user-random",
     about: "the shares of each user's ratings, drawn by chance; a user with one rating is in train alone",
     reads: &["validation", "test"],
-    assign: Assign::Groups(|rows| Ok(rows.by_user().map(|range| rows.shuffled(range)).collect())),
+    assign: Assign::Shares(Order::ChanceOfUser),
 };

@@ -4,11 +4,11 @@
 //!
 //! **Invariant**: the parts have exactly the sizes of the shares, rounded as for one user in `per-user-random`.
 
-use super::{Assign, SplitEntry};
+use super::{Assign, Order, SplitEntry};
 
 pub(super) const ENTRY: SplitEntry = SplitEntry {
     name: "random",
     about: "rows drawn by chance from all ratings",
     reads: &["validation", "test"],
-    assign: Assign::Groups(|rows| Ok(vec![rows.shuffled(0..rows.rows.len())])),
+    assign: Assign::Shares(Order::Chance),
 };

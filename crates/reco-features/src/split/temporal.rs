@@ -18,11 +18,10 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
 };
 
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
-    let n = rows.rows.len();
-    let order = rows.by_time(ENTRY.name, 0..n)?;
-    let sizes = Sizes::of(n, config);
+    let mut times = rows.times(ENTRY.name)?;
+    let sizes = Sizes::of(times.len(), config);
     // The time of the last row before each cut; there is none without rows.
-    let before = |cut: usize| cut.checked_sub(1).and_then(|position| rows.rows[order[position]].timestamp);
+    let mut before = |cut: usize| cut.checked_sub(1).map(|position| *times.select_nth_unstable(position).1);
     let (validation_after, test_after) = (before(sizes.train), before(sizes.train + sizes.validation));
     let part = |timestamp: Option<i64>| {
         if timestamp > test_after {
@@ -33,7 +32,7 @@ fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, Feat
             Part::Train
         }
     };
-    let mut assignment = Assignment::without_cuts(rows.rows.iter().map(|row| part(row.timestamp)).collect());
+    let mut assignment = Assignment::without_cuts((0..rows.len()).map(|row| part(rows.timestamp(row))).collect());
     let cuts = [("validation_after", validation_after.filter(|_| sizes.validation > 0)), ("test_after", test_after)];
     for (name, cut) in cuts {
         assignment.cuts.extend(cut.map(|cut| (name.to_owned(), cut)));

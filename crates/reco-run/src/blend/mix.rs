@@ -83,7 +83,7 @@ impl Lesson<'_> {
             let asked: Vec<(UserIdx, &Vec<usize>)> = self.train.catalogue.users.indices().zip(held).collect();
             let items = |rows: &[usize]| rows.iter().map(|row| fit.items()[*row]).collect::<Vec<_>>();
             let items: Vec<Vec<ItemIdx>> = asked.iter().map(|(_, rows)| items(rows)).collect();
-            let times = |rows: &[usize]| rows.iter().map(|row| fit.timestamps()[*row]).collect::<Vec<_>>();
+            let times = |rows: &[usize]| rows.iter().map(|row| fit.timestamps().get(*row)).collect::<Vec<_>>();
             let times: Vec<Vec<Option<i64>>> = asked.iter().map(|(_, rows)| times(rows)).collect();
             let times: Vec<&[Option<i64>]> = times.iter().map(Vec::as_slice).collect();
             let queries: Vec<Query<'_>> = asked

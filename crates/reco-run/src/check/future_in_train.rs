@@ -18,20 +18,19 @@ fn look(subject: &Subject<'_>) -> Verdict {
     // The latest known time of each user; the rows given of a held-out user are known as well.
     let mut latest: Vec<Option<i64>> = vec![None; dataset.catalogue.n_users()];
     for rows in [&dataset.fit].into_iter().chain(&dataset.fold_in) {
-        for (user, time) in rows.users().iter().zip(rows.timestamps()) {
-            latest[user.index()] = latest[user.index()].max(*time);
+        for (user, time) in rows.users().iter().zip(rows.timestamps().iter()) {
+            latest[user.index()] = latest[user.index()].max(time);
         }
     }
-    let test =
-        || dataset.test.users().iter().zip(dataset.test.timestamps()).filter_map(|(user, t)| Some((user, (*t)?)));
+    let test = || dataset.test.iter().filter_map(|row| Some((row.user, row.timestamp?)));
     let train = || dataset.fit.timestamps().iter().flatten();
-    let (Some(first_test), Some(&last_train)) = (test().map(|(_, time)| time).min(), train().max()) else {
+    let (Some(first_test), Some(last_train)) = (test().map(|(_, time)| time).min(), train().max()) else {
         return Err(Unknown::Untellable("the ratings have no times".to_owned()));
     };
     let n_test = test().count();
     let own = test().filter(|(user, time)| latest[user.index()] > Some(*time)).count();
     let any = test().filter(|(_, time)| last_train > *time).count();
-    let n_later = train().filter(|time| **time > first_test).count();
+    let n_later = train().filter(|time| *time > first_test).count();
     if own == 0 && any == 0 {
         return Ok(Vec::new());
     }

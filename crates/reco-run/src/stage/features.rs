@@ -7,8 +7,8 @@
 
 use std::path::Path;
 
-use reco_data::Tables;
-use reco_features::{SplitConfig, prepare};
+use reco_data::StoredTables;
+use reco_features::{FeaturesError, SplitConfig, prepare_into};
 use serde_json::json;
 
 use super::{Context, StageEntry, ingest, notes, own_version};
@@ -32,15 +32,22 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
         folder.inputs.remove(&split_file(&experiment.split));
     }
     let outcome = context.work(&folder, None, |at| {
-        let tables = Tables::read(&context.tables.join("tables"))?;
+        let tables = StoredTables::open(&context.tables.join("tables"))?;
+        let (features, split) = (&experiment.features, &experiment.split);
+        let info = prepare_into(at, tables, features, split, experiment.seed, context.progress.train());
+        let info = info.map_err(stopped)?;
         context.go_on()?;
-        let dataset = prepare(&tables, &experiment.features, &experiment.split, experiment.seed)?;
-        context.go_on()?;
-        dataset.write(at)?;
-        context.go_on()?;
-        Ok(Made { device: None, notes: notes(&dataset.info) })
+        Ok(Made { device: None, notes: notes(&info) })
     })?;
     Ok(vec![outcome])
+}
+
+/// Reports a request to stop as an interruption, not as a split that failed.
+fn stopped(error: FeaturesError) -> RunError {
+    match error {
+        FeaturesError::Interrupted => RunError::Interrupted,
+        other => other.into(),
+    }
 }
 
 /// The folder as this experiment requires it. Once a split's file was read, it need not be there any more.

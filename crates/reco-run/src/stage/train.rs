@@ -6,14 +6,16 @@
 //! seed and the device alone, so that a new approach trains nothing but itself. A folder holds all that an answer
 //! needs.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
 use reco_core::memory::affordable;
-use reco_core::{FitError, Requirement, Run, Train, TrainingLog, Weights};
-use reco_data::table::{Column, Table};
+use reco_core::{FitError, Interaction, Requirement, Run, Train, TrainingLog, Weights};
+use reco_data::DataError;
+use reco_data::table::{Column, ROW_GROUP, Table, TableWriter};
 use reco_features::{Dataset, Info};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -270,17 +272,22 @@ fn stopped(error: FitError) -> RunError {
 /// Writes who met what, held out or not, row by row, so that an artifact can leave it out by itself.
 fn write_seen(dataset: &Dataset, path: &Path) -> Result<(), RunError> {
     let before_test = dataset.validation.iter().chain(&dataset.fold_in).map(|part| (1, part));
-    let (mut users, mut items, mut parts, mut targets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (number, part) in [(0, &dataset.fit)].into_iter().chain(before_test).chain([(2, &dataset.test)]) {
-        users.extend(part.users().iter().map(|user| user.get()));
-        items.extend(part.items().iter().map(|item| item.get()));
-        parts.extend(std::iter::repeat_n(number, part.len()));
-        targets.extend(part.targets().iter().map(|target| Some(target.get())));
+    let parts = [(0, &dataset.fit)].into_iter().chain(before_test).chain([(2, &dataset.test)]);
+    let mut rows = parts.flat_map(|(number, part)| part.iter().map(move |row| (row, number)));
+    let table = |rows: &[(Interaction<'_>, u32)]| -> Result<Table, DataError> {
+        let mut table = Table::new();
+        table.push(artifact::SEEN_USER, Column::U32(rows.iter().map(|(row, _)| row.user.get()).collect()))?;
+        table.push(artifact::SEEN_ITEM, Column::U32(rows.iter().map(|(row, _)| row.item.get()).collect()))?;
+        table.push(artifact::SEEN_PART, Column::U32(rows.iter().map(|(_, number)| *number).collect()))?;
+        table.push(artifact::SEEN_TARGET, Column::F32(rows.iter().map(|(row, _)| Some(row.target.get())).collect()))?;
+        Ok(table)
+    };
+    let mut writer = TableWriter::create(path, &table(&[])?)?;
+    loop {
+        let group: Vec<_> = rows.by_ref().take(ROW_GROUP).collect();
+        if group.is_empty() {
+            return Ok(writer.finish(&BTreeMap::new())?);
+        }
+        writer.write(&table(&group)?)?;
     }
-    let mut table = Table::new();
-    table.push(artifact::SEEN_USER, Column::U32(users))?;
-    table.push(artifact::SEEN_ITEM, Column::U32(items))?;
-    table.push(artifact::SEEN_PART, Column::U32(parts))?;
-    table.push(artifact::SEEN_TARGET, Column::F32(targets))?;
-    Ok(table.write(path)?)
 }

@@ -12,10 +12,21 @@ use crate::{FeaturesError, SplitConfig};
 
 /// One line of the file.
 pub(super) struct Line<'a> {
-    /// Its name in messages: `line 3`, or `record 3` for a Parquet file, which has no lines.
-    pub(super) name: String,
+    is_record: bool,
+    number: u64,
     pub(super) key: Key<'a>,
     pub(super) place: Place,
+}
+
+impl Line<'_> {
+    /// Its name in messages: `line 3`, or `record 3` for a Parquet file, which has no lines.
+    pub(super) fn name(&self) -> String {
+        name(self.is_record, self.number)
+    }
+}
+
+fn name(is_record: bool, number: u64) -> String {
+    format!("{} {number}", if is_record { "record" } else { "line" })
 }
 
 /// How a line names its row.
@@ -79,18 +90,20 @@ impl<'a> Lines<'a> {
     /// # Errors
     /// A line that cannot be read, or whose row, part or fold is invalid.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, FeaturesError> {
-        let Self { config, key, place, is_fold, .. } = *self;
+        let Self { config, key, place, is_fold, is_parquet: is_record, .. } = *self;
         if !self.records.read(&mut self.row)? {
             return Ok(None);
         }
-        let name = format!("{} {}", if self.is_parquet { "record" } else { "line" }, self.row.line());
+        let number = self.row.line();
+        let name = || name(is_record, number);
         if let Some(problem) = self.row.problem() {
-            return Err(config.refuse(format!("{name}: {problem}"), COLUMNS));
+            return Err(config.refuse(format!("{}: {problem}", name()), COLUMNS));
         }
         let cell = |column: usize| self.row.get(column);
         let count = |what: &str, column: usize| {
-            let refuse =
-                |_| config.refuse(format!("{name}: {what} `{}` is not a whole number from 0", cell(column)), COUNTED);
+            let refuse = |_| {
+                config.refuse(format!("{}: {what} `{}` is not a whole number from 0", name(), cell(column)), COUNTED)
+            };
             cell(column).parse().map_err(refuse)
         };
         let key = match key {
@@ -105,10 +118,10 @@ impl<'a> Lines<'a> {
             (false, "test") => Place::Part(Part::Test),
             (false, other) => {
                 let hint = "a part is `train`, `validation`, `fold-in` or `test`";
-                return Err(config.refuse(format!("{name}: unknown part `{other}`"), hint));
+                return Err(config.refuse(format!("{}: unknown part `{other}`", name()), hint));
             }
         };
-        Ok(Some(Line { name, key, place }))
+        Ok(Some(Line { is_record, number, key, place }))
     }
 }
 
