@@ -9,6 +9,7 @@
 //! Files are compressed with zstd, carry statistics for every column chunk, and hold the table's metadata as the file's
 //! key-value metadata, so that DuckDB, polars and pandas read them as they are.
 
+mod chunks;
 mod convert;
 mod csv;
 mod stream;
@@ -25,8 +26,9 @@ use reco_core::RawId;
 
 use crate::DataError;
 use crate::border::guarded;
+pub use chunks::{SortedChunks, TableChunks};
 pub(crate) use csv::write_csv;
-pub(crate) use stream::TableWriter;
+pub use stream::TableWriter;
 
 /// One column.
 #[derive(Clone, Debug, PartialEq)]

@@ -157,7 +157,19 @@ impl Tables {
     /// # Errors
     /// A file that is missing, damaged, or not one of ours.
     pub fn read(dir: &Path) -> Result<Self, DataError> {
-        let mut ratings = Table::read(&dir.join(RATINGS))?;
+        Self::read_first(dir, usize::MAX).map(|(tables, _)| tables)
+    }
+
+    /// The same without the ratings, of which it says how many there are: for whoever leaves them to an engine.
+    ///
+    /// # Errors
+    /// As [`Tables::read`].
+    pub fn read_listed(dir: &Path) -> Result<(Self, u64), DataError> {
+        Self::read_first(dir, 0)
+    }
+
+    fn read_first(dir: &Path, limit: usize) -> Result<(Self, u64), DataError> {
+        let (mut ratings, n_ratings) = Table::read_first(&dir.join(RATINGS), limit)?;
         let items = Table::read(&dir.join(ITEMS))?;
         let users = Table::read(&dir.join(USERS))?;
         let path = dir.join(RATINGS);
@@ -200,7 +212,7 @@ impl Tables {
                 _ => Vec::new(),
             },
         };
-        Ok(Self {
+        let tables = Self {
             ratings,
             items: ItemRows {
                 item_id: items.ids("item_id")?.into_iter().map(ItemId).collect(),
@@ -219,7 +231,8 @@ impl Tables {
             },
             scale,
             dataset,
-        })
+        };
+        Ok((tables, n_ratings))
     }
 }
 

@@ -13,7 +13,7 @@ use reco_data::{NamedColumn, Values};
 use crate::FeaturesError;
 
 /// A text with more values than this is not a category.
-const MAX_VALUES: usize = 100;
+pub(crate) const MAX_VALUES: usize = 100;
 
 /// Stands for a missing context until it is replaced by the mean of those that are known.
 pub(crate) const MISSING: f32 = f32::NAN;
@@ -153,7 +153,11 @@ fn unit_scaled(
     Ok((scaled, Span { low, high }))
 }
 
-fn finite(name: &str, value: f64) -> Result<f32, FeaturesError> {
+/// `value` in single precision.
+///
+/// # Errors
+/// A number that is not finite.
+pub(crate) fn finite(name: &str, value: f64) -> Result<f32, FeaturesError> {
     let narrow = value as f32;
     if narrow.is_finite() { Ok(narrow) } else { Err(FeaturesError::NotFinite { name: name.to_owned(), value }) }
 }

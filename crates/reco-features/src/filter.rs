@@ -6,7 +6,7 @@
 //! that the experiment asks for; what is kept does not depend on the order of the rows.
 
 use reco_core::{Items, RawId, Users};
-use reco_data::Tables;
+use reco_data::{ItemRows, Tables};
 use serde::{Deserialize, Serialize};
 
 use crate::{FeaturesConfig, FeaturesError};
@@ -48,18 +48,10 @@ pub(crate) struct Kept {
 /// filters that leave no rating.
 pub(crate) fn filter(tables: &Tables, config: &FeaturesConfig) -> Result<Kept, FeaturesError> {
     let (ratings, items) = (&tables.ratings, &tables.items);
-    if let Some(item) = config.drop_items.iter().find(|item| !items.item_id.contains(item)) {
-        return Err(FeaturesError::NothingToDrop { item: item.clone() });
-    }
+    let mut item_stays = item_stays(items, config)?;
     let vocab = |table| move |source| FeaturesError::Vocab { table, source };
     let users = Users::new(tables.users.user_id.clone()).map_err(vocab("users"))?;
     let items_by_id = Items::new(items.item_id.clone()).map_err(vocab("items"))?;
-    let mut item_stays: Vec<bool> = (0..items.item_id.len())
-        .map(|row| {
-            let has_genres = !config.drop_items_without_genres || items.genres[row].is_some();
-            has_genres && !config.drop_items.contains(&items.item_id[row])
-        })
-        .collect();
     let n_items_dropped = item_stays.iter().filter(|stays| !**stays).count();
 
     // The rows that stay, each with the rows of its user and its item.
@@ -107,8 +99,29 @@ pub(crate) fn filter(tables: &Tables, config: &FeaturesConfig) -> Result<Kept, F
     })
 }
 
-/// Which filter left no rating, and what helps.
-fn nothing_left(n_ratings: usize, n_dropped: usize, n_before_core: usize, config: &FeaturesConfig) -> FeaturesError {
+/// Whether each of `items` stays before anything is counted: what `drop_items_without_genres` and `drop_items` say.
+///
+/// # Errors
+/// An item to drop that is not there.
+pub fn item_stays(items: &ItemRows, config: &FeaturesConfig) -> Result<Vec<bool>, FeaturesError> {
+    if let Some(item) = config.drop_items.iter().find(|item| !items.item_id.contains(item)) {
+        return Err(FeaturesError::NothingToDrop { item: item.clone() });
+    }
+    let stays = |row: usize| {
+        let has_genres = !config.drop_items_without_genres || items.genres[row].is_some();
+        has_genres && !config.drop_items.contains(&items.item_id[row])
+    };
+    Ok((0..items.item_id.len()).map(stays).collect())
+}
+
+/// Which filter left no rating, and what helps: of `n_ratings`, `n_dropped` are of dropped items, and `n_before_core`
+/// passed the filters of single ratings.
+pub(crate) fn nothing_left(
+    n_ratings: usize,
+    n_dropped: usize,
+    n_before_core: usize,
+    config: &FeaturesConfig,
+) -> FeaturesError {
     if n_ratings == n_dropped {
         let hint = if n_ratings == 0 {
             "look at the rejected rows: `rejects.parquet`"

@@ -78,7 +78,7 @@ impl Dataset {
     /// A folder that can't be written.
     pub fn write(&self, dir: &Path) -> Result<(), FeaturesError> {
         self.write_catalogue(dir)?;
-        write_json(&dir.join("dataset.json"), &DatasetFile { version: DATASET_VERSION, info: self.info.clone() })?;
+        self.write_info(dir)?;
         let contexts: Vec<String> = self.catalogue.context_names().map(str::to_owned).collect();
         let contexts = contexts.as_slice();
         write_part(&dir.join("train.parquet"), "train", contexts, &self.fit, &self.source_rows.fit)?;
@@ -93,6 +93,11 @@ impl Dataset {
             }
         }
         Ok(())
+    }
+
+    /// Writes `dataset.json`.
+    pub(crate) fn write_info(&self, dir: &Path) -> Result<(), FeaturesError> {
+        write_json(&dir.join("dataset.json"), &DatasetFile { version: DATASET_VERSION, info: self.info.clone() })
     }
 
     /// Writes the catalogue's files alone, for [`read_catalogue`].
@@ -251,7 +256,16 @@ fn write_part(
     rows: &Interactions,
     source_rows: &[u64],
 ) -> Result<(), FeaturesError> {
-    let mut table = Table::new().with_metadata("table", name);
+    Ok(part_table(contexts, rows, source_rows)?.with_metadata("table", name).write(path)?)
+}
+
+/// Rows of a part, as its file has them.
+pub(crate) fn part_table(
+    contexts: &[String],
+    rows: &Interactions,
+    source_rows: &[u64],
+) -> Result<Table, FeaturesError> {
+    let mut table = Table::new();
     table.push("user", Column::U32(rows.users().iter().map(|user| user.get()).collect()))?;
     table.push("item", Column::U32(rows.items().iter().map(|item| item.get()).collect()))?;
     table.push("rating", Column::F32(rows.ratings().iter().map(|rating| rating.map(|r| r.stars())).collect()))?;
@@ -260,7 +274,7 @@ fn write_part(
     // A file has fewer lines than 2^63.
     table.push("source_row", Column::I64(source_rows.iter().map(|&row| Some(row as i64)).collect()))?;
     push_matrix(&mut table, CONTEXT, contexts, rows.contexts())?;
-    Ok(table.write(path)?)
+    Ok(table)
 }
 
 fn read_part(path: &Path, catalogue: &Catalogue, n: usize) -> Result<(Interactions, Vec<u64>), FeaturesError> {

@@ -34,7 +34,7 @@ use crate::DataError;
 const ROW_GROUP: usize = 1 << 20;
 
 /// Writes a Parquet file chunk by chunk, its columns on all cores.
-pub(crate) struct TableWriter {
+pub struct TableWriter {
     path: PathBuf,
     schema: SchemaRef,
     file: SerializedFileWriter<BufWriter<File>>,
@@ -46,7 +46,10 @@ pub(crate) struct TableWriter {
 
 impl TableWriter {
     /// Starts a file whose columns are those of `like`.
-    pub(crate) fn create(path: &Path, like: &Table) -> Result<Self, DataError> {
+    ///
+    /// # Errors
+    /// If the file can't be made.
+    pub fn create(path: &Path, like: &Table) -> Result<Self, DataError> {
         Self::new(File::create(path).map_err(DataError::io("create", path))?, path, like)
     }
 
@@ -77,7 +80,10 @@ impl TableWriter {
     }
 
     /// Adds the rows of `chunk`, whose columns are those that the file was started with.
-    pub(crate) fn write(&mut self, chunk: &Table) -> Result<(), DataError> {
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn write(&mut self, chunk: &Table) -> Result<(), DataError> {
         let columns: Vec<_> = chunk.columns().collect();
         let arrays: Vec<ArrayRef> = columns.par_iter().map(|(_, column)| convert::array(column)).collect();
         self.write_arrays(&arrays)
@@ -126,7 +132,10 @@ impl TableWriter {
     }
 
     /// Ends the file with its metadata, and makes sure that it is on disk.
-    pub(crate) fn finish(mut self, metadata: &BTreeMap<String, String>) -> Result<(), DataError> {
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn finish(mut self, metadata: &BTreeMap<String, String>) -> Result<(), DataError> {
         if self.n_rows > 0 {
             self.end_group().map_err(cant_write(&self.path))?;
         }
