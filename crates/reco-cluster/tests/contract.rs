@@ -112,7 +112,7 @@ fn write_events(events: &[Event], path: &Path) {
 
 fn events_experiment(path: &Path, rest: &str) -> String {
     format!(
-        "[data]\npath = \"{}\"\nsource = \"table\"\nrating_scale = [1, 5]\nmax_reject_share = 0.5\n\
+        "[data]\npath = \"{}\"\nsource = \"table\"\nrating_scale = [1, 5]\n\
          time_format = \"seconds\"\n{rest}",
         path.display()
     )
@@ -125,7 +125,7 @@ fn both_of_events(events: &[Event], rest: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.parquet");
     write_events(events, &path);
-    let text = events_experiment(&path, rest);
+    let text = events_experiment(&path, &format!("max_reject_share = 0.5\n{rest}"));
     let experiment = experiment(folder.path(), &text);
     let one = folder.path().join("one");
     fs::create_dir(&one).unwrap();
@@ -178,4 +178,34 @@ fn implicit_events_without_times_are_prepared_alike() {
     let columns = "[data.columns]\nuser = \"who\"\nitem = \"what\"\n";
     both_of_events(&events, &format!("{columns}[split]\nkind = \"per-user-random\"\n"));
     both_of_events(&events, &format!("{columns}[split]\nkind = \"temporal\"\n"));
+}
+
+#[test]
+fn raw_events_that_would_be_read_otherwise_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.parquet");
+    let refused = |who: &str, rows: [i64; 3], keys: &str| {
+        let mut table = Table::new();
+        let texts = |texts: [&str; 3]| Column::Text(texts.map(|text| Some(text.to_owned())).to_vec());
+        table.push("who", texts([who, "u2", "u1"])).unwrap();
+        table.push("what", texts(["1", "2", "2"])).unwrap();
+        table.push("stars", Column::F32(vec![Some(1.0), Some(9.0), Some(3.0)])).unwrap();
+        table.push("moment", Column::I64(vec![Some(1), Some(2), None])).unwrap();
+        table.push("source_row", Column::I64(rows.map(Some).to_vec())).unwrap();
+        table.write(&path).unwrap();
+        let text = events_experiment(&path, &format!("{keys}{COLUMNS}"));
+        let out = tempfile::tempdir().unwrap();
+        let error = embedded(&experiment(folder.path(), &text), out.path()).unwrap_err().to_string();
+        assert!(!out.path().join("tables").exists() && error.contains("\nhint: "), "{error}");
+        error
+    };
+    let half = "max_reject_share = 0.5\n";
+    let padded = refused(" u1", [0, 1, 2], half);
+    assert!(padded.contains("user ` u1` has spaces around it\nhint: an engine compares ids byte by byte"), "{padded}");
+    let missing = refused("NULL", [0, 1, 2], half);
+    assert!(missing.contains("user `NULL` means a missing value"), "{missing}");
+    let twice = refused("u1", [0, 1, 0], half);
+    assert!(twice.contains("`source_row` numbers the events from 0, each by a number of its own"), "{twice}");
+    let strict = refused("u1", [0, 1, 2], "max_reject_share = 0.1\n");
+    assert!(strict.contains("line 2: its rating is outside the scale"), "{strict}");
 }

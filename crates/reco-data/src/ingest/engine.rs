@@ -111,10 +111,7 @@ impl EngineTables<'_> {
             let rows = chunk.integers(&row)?;
             for (id, row) in chunk.texts(&format!("{what}_id"))?.iter().zip(rows) {
                 if *row != Some(ids.len() as i64) {
-                    return Err(DataError::parquet(path)(format!(
-                        "its rows are not numbered from 0 at `{}`",
-                        ids.len()
-                    )));
+                    return Err(self.not_numbered(format!("{what} `{}` is not the only one of its number", ids.len())));
                 }
                 let id = id.as_deref().unwrap_or_default();
                 let is_padded = (id.trim() != id).then(|| format!("{what} `{}` has spaces around it", cut(id)));
@@ -130,6 +127,12 @@ impl EngineTables<'_> {
             }
         }
         Ok(ids)
+    }
+
+    /// Two events have one number, from which all others follow.
+    fn not_numbered(&self, reason: String) -> DataError {
+        let hint = "`source_row` numbers the events from 0, each by a number of its own".to_owned();
+        DataError::Format { path: self.events.to_owned(), reason, hint }
     }
 
     /// Writes the ratings, and notes in `summary` how many there are.
@@ -165,11 +168,7 @@ impl EngineTables<'_> {
             for row in rows {
                 if row.is_none_or(|row| row < 0) || *row <= last {
                     let (row, last) = (row.unwrap_or_default(), last.unwrap_or_default());
-                    return Err(DataError::Format {
-                        path: self.events.to_owned(),
-                        reason: format!("`source_row` is `{row}` after `{last}`"),
-                        hint: "it numbers the events from 0, each by a number of its own".to_owned(),
-                    });
+                    return Err(self.not_numbered(format!("`source_row` is `{row}` after `{last}`")));
                 }
                 last = *row;
             }

@@ -177,8 +177,9 @@ impl Survey {
             }
         }
         let mut names = BTreeSet::new();
-        match columns.iter().find(|column| !names.insert(column.name.as_str())) {
-            Some(twice) => Err(FeaturesError::ColumnTwice { name: twice.name.clone(), among: "contexts" }),
+        let twice = columns.iter().map(|column| &column.name).find(|name| !names.insert(*name)).cloned();
+        match twice {
+            Some(name) => Err(FeaturesError::ColumnTwice { name, among: "contexts" }),
             None => Ok(columns),
         }
     }
