@@ -21,7 +21,7 @@ cut_days AS (
 ),
 moments AS (
     SELECT c.part, c.n_until, c.n_before, r.seconds, COUNT(*) AS n
-    FROM indexed AS r JOIN cut_days AS c ON r.seconds - r.seconds % 86400 = c.day
+    FROM cut_days AS c JOIN indexed AS r ON c.day = r.seconds - r.seconds % 86400
     GROUP BY c.part, c.n_until, c.n_before, r.seconds
 ),
 until_moment AS (

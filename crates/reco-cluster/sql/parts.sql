@@ -7,4 +7,4 @@ trained_items AS (
 )
 SELECT {r_columns},
        CASE WHEN r.part = 'test' AND {drops_untrained} = 1 AND t.item_idx IS NULL THEN 'untrained' ELSE r.part END AS part
-FROM refitted AS r LEFT JOIN trained_items AS t ON r.item_idx = t.item_idx
+FROM trained_items AS t RIGHT JOIN refitted AS r ON t.item_idx = r.item_idx

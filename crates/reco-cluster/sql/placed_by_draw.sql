@@ -3,14 +3,13 @@
 WITH sizes AS (
     SELECT SUBSTR(draw, 1, 4) AS bucket, COUNT(*) AS n FROM indexed GROUP BY SUBSTR(draw, 1, 4)
 ),
-starts AS (
-    SELECT bucket, SUM(n) OVER (ORDER BY bucket ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - n AS n_before
-    FROM sizes
-),
 total AS (
     SELECT COUNT(*) AS n FROM indexed
+),
+starts AS (
+    SELECT s.bucket, t.n,
+           SUM(s.n) OVER (ORDER BY s.bucket ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - s.n AS n_before
+    FROM total AS t CROSS JOIN sizes AS s
 )
-SELECT r.*, t.n, s.n_before + ROW_NUMBER() OVER (PARTITION BY s.bucket ORDER BY r.draw, r.source_row) - 1 AS place
-FROM indexed AS r
-JOIN starts AS s ON SUBSTR(r.draw, 1, 4) = s.bucket
-CROSS JOIN total AS t
+SELECT r.*, s.n, s.n_before + ROW_NUMBER() OVER (PARTITION BY s.bucket ORDER BY r.draw, r.source_row) - 1 AS place
+FROM starts AS s JOIN indexed AS r ON s.bucket = SUBSTR(r.draw, 1, 4)

@@ -3,4 +3,4 @@ SELECT {r_columns},
        CASE WHEN r.seconds > c.test_after THEN 'test'
             WHEN r.seconds > c.validation_after THEN 'validation'
             ELSE 'train' END AS part
-FROM indexed AS r CROSS JOIN cuts AS c
+FROM cuts AS c CROSS JOIN indexed AS r

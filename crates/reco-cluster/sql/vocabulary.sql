@@ -12,4 +12,4 @@ starts AS (
 )
 SELECT k.{row},
        CAST(s.n_before + ROW_NUMBER() OVER (PARTITION BY k.bucket ORDER BY k.{row}) - 1 AS BIGINT) AS {idx}
-FROM kept AS k JOIN starts AS s ON k.bucket = s.bucket
+FROM starts AS s JOIN kept AS k ON s.bucket = k.bucket

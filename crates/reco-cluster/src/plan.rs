@@ -525,7 +525,7 @@ mod tests {
         );
         assert!(text.contains("CAST(NULL AS BIGINT) AS timestamp") && text.contains("-- step: listed_items (output)"));
         let first = EVENTS.replace("[data]\n", "[data]\nduplicates = \"first\"\n");
-        assert!(Plan::of_events(&experiment(&first)).unwrap().to_string().contains("MIN(source_row) OVER"));
+        assert!(Plan::of_events(&experiment(&first)).unwrap().to_string().contains("AS nth"));
     }
 
     #[test]

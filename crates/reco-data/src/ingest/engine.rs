@@ -60,6 +60,10 @@ impl EngineTables<'_> {
                 rejects.push(line, 0, problem.clone().unwrap_or_default())?;
             }
         }
+        if rejects.n_total() != self.n_events.saturating_sub(self.n_good) {
+            let (n_found, n_bad) = (rejects.n_total(), self.n_events.saturating_sub(self.n_good));
+            return Err(DataError::parquet(self.rejected)(format!("it has `{n_found}` of `{n_bad}` bad events")));
+        }
         rejects.end(self.n_events)?;
         let users = self.ids(self.users, "user")?;
         let items = self.ids(self.items, "item")?;
