@@ -5,6 +5,7 @@
 //! **Invariant**: the last line is `N passed, N failed`; it counts tests, and every failed step has at least one
 //! failure in it, so that `0 failed` and success are the same.
 
+mod cluster;
 mod count;
 pub(crate) mod fixture;
 mod one_burn;
@@ -44,11 +45,16 @@ const WITH_DATA: &[&str] = &["reco-classic", "reco-eval", "reco"];
 /// The others, those without Burn first: tested as one, so that each dependency is compiled once.
 const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run", "reco-serve", "reco-cli"];
 
+/// The crate that brings an SQL engine: whatever goes through the whole workspace leaves it out, so that Burn and Arrow
+/// are not compiled once more with what the engine switches on in the crates that they share.
+const CLUSTER: &str = "reco-cluster";
+
 /// The beginning of a line that says what was left out, and why.
 const LEFT_OUT: &str = "left out: ";
 
 /// Packs every crate but this one.
-const PACKAGE: &[&str] = &["package", "--locked", "--workspace", "--exclude", "xtask", "--allow-dirty"];
+const PACKAGE: &[&str] =
+    &["package", "--locked", "--workspace", "--exclude", "xtask", "--exclude", CLUSTER, "--allow-dirty"];
 
 /// What a step does.
 enum Work {
@@ -170,11 +176,13 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     };
     let alone = |package: &&str| test(&[*package]);
     steps.extend(LIGHT.iter().map(alone));
-    steps.push(step(
-        "clippy",
-        Work::Run(cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
-    ));
-    let mut doc = cargo(&["doc", "--locked", "--workspace", "--no-deps"]);
+    let clippy = |selected: &[&str]| {
+        let rest = ["--all-targets", "--", "--deny", "warnings"];
+        Work::Run(cargo(&[&["clippy", "--locked"][..], selected, &rest].concat()))
+    };
+    let whole = ["--workspace", "--exclude", CLUSTER];
+    steps.push(step("clippy", clippy(&whole)));
+    let mut doc = cargo(&[&["doc", "--locked", "--no-deps"][..], &whole].concat());
     doc.env("RUSTDOCFLAGS", "--deny warnings");
     steps.push(step("doc", Work::Run(doc)));
     // The data on which tests compare with other programs. If it cannot be fetched, the tests say so too.
@@ -197,6 +205,9 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     let count = instructions::lacking().map_or(Work::Own(instructions::check), Work::LeftOut);
     steps.push(step("instructions", count));
     steps.push(step("fixture twice", Work::Own(fixture::run)));
+    steps.push(step(&format!("clippy {CLUSTER}"), clippy(&["--package", CLUSTER])));
+    steps.push(test(&[CLUSTER]));
+    steps.push(step("cluster", Work::Own(cluster::run)));
     #[cfg(unix)]
     {
         steps.push(step("torture", Work::Own(torture::short)));
@@ -206,7 +217,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("package", Work::Run(cargo(&[PACKAGE, &["--no-verify"]].concat()))));
     steps.push(step("package and compile", Work::Own(packages::run)));
     for package in &workspace.metadata.packages {
-        if ![LIGHT, WITH_DATA, HEAVY].concat().iter().any(|known| **known == package.name) {
+        if ![LIGHT, WITH_DATA, HEAVY, &[CLUSTER]].concat().iter().any(|known| **known == package.name) {
             bail!(
                 "`{}` is tested by no step\nhint: add it to LIGHT, WITH_DATA or HEAVY in `xtask/src/ci.rs`",
                 package.name
@@ -314,7 +325,7 @@ mod tests {
     fn every_crate_is_tested_by_a_step() {
         let steps = steps(&Workspace::find().unwrap()).unwrap();
         let tests = steps.iter().filter(|step| matches!(step.work, Work::Test(_)));
-        // `steps` has refused a crate that no list names; all of HEAVY are one step.
-        assert_eq!(tests.count(), LIGHT.len() + WITH_DATA.len() + 1);
+        // `steps` has refused a crate that no list names; all of HEAVY are one step, and CLUSTER is another.
+        assert_eq!(tests.count(), LIGHT.len() + WITH_DATA.len() + 2);
     }
 }

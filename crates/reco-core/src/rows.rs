@@ -63,11 +63,17 @@ impl ContextColumn {
                 (*low, *high, *sum, *n) = (low.min(*number), high.max(*number), *sum + f64::from(*number), *n + 1);
             }
         });
-        let column = |(name, (low, high, sum, n))| match n {
+        let column = |(name, (low, high, sum, n))| Self::summed(name, (low, high), sum, n);
+        names.into_iter().zip(found).map(column).collect()
+    }
+
+    /// The column called `name` whose `n` numbers in the training rows have this range and this sum. All are 0 where
+    /// `n` is 0.
+    pub fn summed(name: String, (low, high): (f32, f32), sum: f64, n: usize) -> Self {
+        match n {
             0 => Self { name, mean: 0.0, low: 0.0, high: 0.0 },
             n => Self { name, mean: ((sum / n as f64) as f32).clamp(low, high), low, high },
-        };
-        names.into_iter().zip(found).map(column).collect()
+        }
     }
 
     /// The context that the column belongs to: `device` for `device=mobile`.

@@ -12,6 +12,7 @@
 mod blocks;
 mod check;
 mod dedupe;
+mod engine;
 mod entities;
 mod ids;
 mod known;
@@ -34,6 +35,8 @@ use crate::locate::{self, Found};
 use crate::source::Writing;
 use crate::tables::{DatasetInfo, ITEMS, USERS};
 use crate::{DataConfig, DataError, Duplicates};
+
+pub use engine::EngineTables;
 
 use blocks::{Guess, Unread};
 use check::Checks;

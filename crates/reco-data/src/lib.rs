@@ -48,7 +48,7 @@ pub use config::{
 pub use dialect::{Detected, detect, is_table};
 pub use error::{DataError, Obstacle};
 pub use events::{EXPOSURE, EventCounts, EventRow, ItemRow, erased_digest, read_events, write_events};
-pub use ingest::{IngestProgress, IngestSummary, SilentIngest, ingest};
+pub use ingest::{EngineTables, IngestProgress, IngestSummary, SilentIngest, ingest};
 pub use locate::{Located, expand, locate, located_files};
 pub use output::{Output, TableOutput, TablePieces};
 pub use records::{Layout, Records, Row, open_table, table_columns};

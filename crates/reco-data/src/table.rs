@@ -12,6 +12,7 @@
 mod chunks;
 mod convert;
 mod csv;
+mod files;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::DataError;
 use crate::border::guarded;
 pub use chunks::TableReader;
 pub(crate) use csv::CsvWriter;
+pub use files::{SortedChunks, TableChunks};
 pub use stream::{ROW_GROUP, TableWriter};
 
 /// One column.

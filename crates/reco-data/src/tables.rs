@@ -212,6 +212,16 @@ impl Tables {
         })?;
         Ok(Self { ratings, items, users, scale, dataset })
     }
+
+    /// The same without the ratings, of which it says how many there are: for whoever leaves them to an engine.
+    ///
+    /// # Errors
+    /// As [`Tables::read`].
+    pub fn read_listed(dir: &Path) -> Result<(Self, u64), DataError> {
+        let StoredTables { ratings: StoredRatings(reader), items, users, scale, dataset } = StoredTables::open(dir)?;
+        let ratings = Ratings::of(reader.like())?;
+        Ok((Self { ratings, items, users, scale, dataset }, reader.n_rows() as u64))
+    }
 }
 
 /// The checked tables of one data set on disk, of which those of items and users are read.

@@ -117,9 +117,13 @@ fn unit_scaled(
     Ok((scaled, Span { low, high }))
 }
 
-fn finite(name: &str, value: f64) -> Result<(), FeaturesError> {
-    let is_finite = (value as f32).is_finite();
-    if is_finite { Ok(()) } else { Err(FeaturesError::NotFinite { name: name.to_owned(), value }) }
+/// `value` in single precision.
+///
+/// # Errors
+/// A number that is not finite.
+pub(crate) fn finite(name: &str, value: f64) -> Result<f32, FeaturesError> {
+    let narrow = value as f32;
+    if narrow.is_finite() { Ok(narrow) } else { Err(FeaturesError::NotFinite { name: name.to_owned(), value }) }
 }
 
 #[cfg(test)]

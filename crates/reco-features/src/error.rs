@@ -225,6 +225,14 @@ pub enum FeaturesError {
         /// The values that it can have.
         hint: String,
     },
+    /// What an SQL engine left does not fit together.
+    #[error("what the engine left cannot be used: {reason}\nhint: {hint}")]
+    Engine {
+        /// What is wrong with it.
+        reason: String,
+        /// What helps.
+        hint: &'static str,
+    },
     /// A file of another version, or one that was changed.
     #[error("`{path}` is not what `reco features` writes: {reason}\nhint: make it again: `reco features`")]
     Damaged {

@@ -61,21 +61,15 @@ impl<'a> Filter<'a> {
     /// # Errors
     /// An item to drop that is not there; an id that occurs twice.
     pub(crate) fn new(users: &UserRows, items: &ItemRows, config: &'a FeaturesConfig) -> Result<Self, FeaturesError> {
-        if let Some(item) = config.drop_items.iter().find(|item| !items.item_id.contains(item)) {
-            return Err(FeaturesError::NothingToDrop { item: item.clone() });
-        }
+        let item_stays = item_stays(items, config)?;
         let vocab = |table| move |source| FeaturesError::Vocab { table, source };
-        let stays = |row: usize| {
-            let has_genres = !config.drop_items_without_genres || items.genres[row].is_some();
-            has_genres && !config.drop_items.contains(&items.item_id[row])
-        };
         Ok(Self {
             config,
             users: Users::new(users.user_id.clone()).map_err(vocab("users"))?,
             items: Items::new(items.item_id.clone()).map_err(vocab("items"))?,
             users_at: Places::of(&users.user_id, |id| &id.0),
             items_at: Places::of(&items.item_id, |id| &id.0),
-            item_stays: (0..items.item_id.len()).map(stays).collect(),
+            item_stays,
             rows: Gathered::default(),
             n_ratings: 0,
             n_ratings_dropped: 0,
@@ -142,8 +136,29 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// Which filter left no rating, and what helps.
-fn nothing_left(n_ratings: usize, n_dropped: usize, n_before_core: usize, config: &FeaturesConfig) -> FeaturesError {
+/// Whether each of `items` stays before anything is counted: what `drop_items_without_genres` and `drop_items` say.
+///
+/// # Errors
+/// An item to drop that is not there.
+pub fn item_stays(items: &ItemRows, config: &FeaturesConfig) -> Result<Vec<bool>, FeaturesError> {
+    if let Some(item) = config.drop_items.iter().find(|item| !items.item_id.contains(item)) {
+        return Err(FeaturesError::NothingToDrop { item: item.clone() });
+    }
+    let stays = |row: usize| {
+        let has_genres = !config.drop_items_without_genres || items.genres[row].is_some();
+        has_genres && !config.drop_items.contains(&items.item_id[row])
+    };
+    Ok((0..items.item_id.len()).map(stays).collect())
+}
+
+/// Which filter left no rating, and what helps: of `n_ratings`, `n_dropped` are of dropped items, and `n_before_core`
+/// passed the filters of single ratings.
+pub(crate) fn nothing_left(
+    n_ratings: usize,
+    n_dropped: usize,
+    n_before_core: usize,
+    config: &FeaturesConfig,
+) -> FeaturesError {
     if n_ratings == n_dropped {
         let hint = if n_ratings == 0 {
             "look at the rejected rows: `rejects.parquet`"

@@ -96,7 +96,7 @@ impl Plan {
 }
 
 /// Whether there is a file of a part with `n` rows.
-fn has_file(part: Part, n: usize) -> bool {
+pub(crate) fn has_file(part: Part, n: usize) -> bool {
     n > 0 || matches!(part, Part::Train | Part::Test)
 }
 
@@ -153,7 +153,12 @@ impl Dataset {
 }
 
 /// Writes all that [`Dataset::write`] does but the parts.
-fn write_around(dir: &Path, catalogue: &Catalogue, details: &[ItemDetails], info: &Info) -> Result<(), FeaturesError> {
+pub(crate) fn write_around(
+    dir: &Path,
+    catalogue: &Catalogue,
+    details: &[ItemDetails],
+    info: &Info,
+) -> Result<(), FeaturesError> {
     write_catalogue(dir, catalogue, details)?;
     write_json(&dir.join("dataset.json"), &DatasetFile { version: DATASET_VERSION, info: info.clone() })
 }

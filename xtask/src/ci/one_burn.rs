@@ -10,13 +10,14 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 
+use super::CLUSTER;
 use crate::process::{Workspace, answer};
 
 /// The crates that bring Burn, below the binary.
 const WITH_BURN: &[&str] = &["reco-models", "reco-run", "reco-serve"];
 
 pub(super) fn check(workspace: &Workspace) -> Result<()> {
-    let whole = features(workspace, &["--workspace"])?;
+    let whole = features(workspace, &["--workspace", "--exclude", CLUSTER])?;
     let mut findings = Vec::new();
     for name in WITH_BURN {
         let differing = features(workspace, &["--package", name])?;

@@ -17,16 +17,28 @@ pub(super) const ENTRY: SplitEntry = SplitEntry {
     assign: Assign::Rows(assign),
 };
 
+impl SplitConfig {
+    /// Refuses too few folds, and a fold beyond them, of a split that reads both.
+    pub(crate) fn check_folds(&self) -> Result<(), FeaturesError> {
+        let Self { folds, fold, .. } = *self;
+        if self.kind != ENTRY.name {
+            return Ok(());
+        }
+        if folds < 2 {
+            let hint = "one fold tests while the others train, so that there are at least `2`".to_owned();
+            return Err(FeaturesError::Value { key: "split.folds", value: folds.to_string(), hint });
+        }
+        if fold >= folds {
+            let hint = format!("with `split.folds = {folds}` it lies between `0` and `{}`", folds - 1);
+            return Err(FeaturesError::Value { key: "split.fold", value: fold.to_string(), hint });
+        }
+        Ok(())
+    }
+}
+
 fn assign(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assignment, FeaturesError> {
+    config.check_folds()?;
     let SplitConfig { folds, fold, .. } = *config;
-    if folds < 2 {
-        let hint = "one fold tests while the others train, so that there are at least `2`".to_owned();
-        return Err(FeaturesError::Value { key: "split.folds", value: folds.to_string(), hint });
-    }
-    if fold >= folds {
-        let hint = format!("with `split.folds = {folds}` it lies between `0` and `{}`", folds - 1);
-        return Err(FeaturesError::Value { key: "split.fold", value: fold.to_string(), hint });
-    }
     let mut parts = vec![Part::Train; rows.len()];
     rows.by_chance(|position, row| {
         if position as u64 % folds == fold {

@@ -141,27 +141,7 @@ pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assign
         Assign::Shares(order) => rows.divided(entry.name, order, |n| Sizes::of(n, config))?,
         Assign::Rows(assign) => assign(rows, config)?,
     };
-    let wanted = [
-        (Part::Test, "test", true, "raise `split.test`, use more ratings, or choose another `split.kind`"),
-        (Part::Train, "train", true, "lower `split.test`, use more ratings, or choose another `split.kind`"),
-        (
-            Part::Validation,
-            "validation",
-            entry.validates() && config.validation > 0.0,
-            "raise `split.validation`, set it to 0 to do without, or use more ratings",
-        ),
-    ];
-    let empty = |part, hint| FeaturesError::EmptyPart { kind: entry.name, part, n_rows: rows.len(), hint };
-    for (part, name, wanted, hint) in wanted {
-        if wanted && !assignment.parts.contains(&part) {
-            // The split itself may have dropped all its test rows as untrained.
-            let hint = match part {
-                Part::Test if assignment.parts.contains(&Part::Untrained) => NONE_TRAINED,
-                _ => hint,
-            };
-            return Err(empty(name, hint));
-        }
-    }
+    refuse_empty(entry, config, rows.len(), |part| assignment.parts.contains(&part))?;
     if config.refit {
         assignment.parts.iter_mut().filter(|part| **part == Part::Validation).for_each(|part| *part = Part::Train);
     }
@@ -173,10 +153,42 @@ pub(crate) fn split(rows: &SplitRows<'_>, config: &SplitConfig) -> Result<Assign
             }
         }
         if !assignment.parts.contains(&Part::Test) {
-            return Err(empty("test", NONE_TRAINED));
+            let n_rows = rows.len();
+            return Err(FeaturesError::EmptyPart { kind: entry.name, part: "test", n_rows, hint: NONE_TRAINED });
         }
     }
     Ok(assignment)
+}
+
+/// Refuses a split of `n_rows` rows that leaves a part without rows although it was asked for; `has` says which parts
+/// have some.
+///
+/// # Errors
+/// The first such part, and what helps.
+pub(crate) fn refuse_empty(
+    entry: &SplitEntry,
+    config: &SplitConfig,
+    n_rows: usize,
+    has: impl Fn(Part) -> bool,
+) -> Result<(), FeaturesError> {
+    let wanted = [
+        (Part::Test, "test", true, "raise `split.test`, use more ratings, or choose another `split.kind`"),
+        (Part::Train, "train", true, "lower `split.test`, use more ratings, or choose another `split.kind`"),
+        (
+            Part::Validation,
+            "validation",
+            entry.validates() && config.validation > 0.0,
+            "raise `split.validation`, set it to 0 to do without, or use more ratings",
+        ),
+    ];
+    for (part, name, wanted, hint) in wanted {
+        if wanted && !has(part) {
+            // The split itself may have dropped all its test rows as untrained.
+            let hint = if part == Part::Test && has(Part::Untrained) { NONE_TRAINED } else { hint };
+            return Err(FeaturesError::EmptyPart { kind: entry.name, part: name, n_rows, hint });
+        }
+    }
+    Ok(())
 }
 
 const NONE_TRAINED: &str =

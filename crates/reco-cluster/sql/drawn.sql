@@ -1,0 +1,29 @@
+-- The {what}s that have ratings, by the order of their draws: whether each is among the share that is held out.
+WITH rated_{what}s AS (
+    SELECT {idx}, COUNT(*) AS n_rows FROM indexed GROUP BY {idx}
+),
+with_draws AS (
+    SELECT r.{idx}, r.n_rows, {draw} AS draw
+    FROM rated_{what}s AS r
+    JOIN {vocabulary} AS v ON r.{idx} = v.{idx}
+    JOIN {listed} AS l ON v.{row} = l.{row}
+),
+sizes AS (
+    SELECT SUBSTR(draw, 1, 4) AS bucket, COUNT(*) AS n FROM with_draws GROUP BY SUBSTR(draw, 1, 4)
+),
+total AS (
+    SELECT COUNT(*) AS n FROM with_draws
+),
+starts AS (
+    SELECT s.bucket, t.n,
+           SUM(s.n) OVER (ORDER BY s.bucket ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - s.n AS n_before
+    FROM total AS t CROSS JOIN sizes AS s
+),
+placed AS (
+    SELECT d.{idx}, d.n_rows, s.n,
+           s.n_before + ROW_NUMBER() OVER (PARTITION BY s.bucket ORDER BY d.draw, d.{idx}) - 1 AS place
+    FROM starts AS s JOIN with_draws AS d ON s.bucket = SUBSTR(d.draw, 1, 4)
+),
+{shares}
+SELECT {idx}, CASE WHEN place < n_test{and_divisible} THEN 1 ELSE 0 END AS is_held_out
+FROM sized

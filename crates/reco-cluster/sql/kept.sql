@@ -1,0 +1,2 @@
+-- How many ratings all filters leave.
+SELECT COUNT(*) AS n_kept FROM rated

@@ -1,0 +1,204 @@
+//! Runs SELECTs on DataFusion, in this process.
+//!
+//! Does not know what they are for. Arrow is another version here than in reco-data: the two meet in Parquet files.
+//!
+//! **Invariant**: sorts and groups that outgrow the memory that they are given go to the disk, into the spill folder.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, UInt64Array};
+use datafusion::config::TableParquetOptions;
+use datafusion::dataframe::DataFrameWriteOptions;
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::io;
+use crate::{ClusterError, Engine};
+
+/// DataFusion in this process.
+pub struct Embedded {
+    session: SessionContext,
+    runtime: Runtime,
+}
+
+/// Bytes of a thread's stack: planning is deep in an unoptimised build.
+const STACK: usize = 16 << 20;
+
+impl Embedded {
+    /// An engine whose sorts and groups take at most `memory` bytes, and whose rows beyond go into the folder `spill`.
+    ///
+    /// # Errors
+    /// A folder that cannot be used; threads that cannot be started.
+    pub fn new(memory: u64, spill: &Path) -> Result<Self, ClusterError> {
+        let pool = FairSpillPool::new(usize::try_from(memory).unwrap_or(usize::MAX));
+        let environment = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_temp_file_path(spill)
+            .build_arc()
+            .map_err(|error| refused("start", &error))?;
+        let config = SessionConfig::new()
+            // Texts are written as plain texts, which reco-data reads.
+            .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+            .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
+        let session = SessionContext::new_with_config_rt(config, environment);
+        let runtime = Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build();
+        Ok(Self { session, runtime: runtime.map_err(io("start threads for", spill))? })
+    }
+
+    /// What `work` gives, on a thread of the engine.
+    fn wait<T: Send + 'static>(
+        &self,
+        step: &str,
+        work: impl Future<Output = Result<T, DataFusionError>> + Send + 'static,
+    ) -> Result<T, ClusterError> {
+        match self.runtime.block_on(self.runtime.spawn(work)) {
+            Ok(done) => done.map_err(|error| refused(step, &error)),
+            Err(error) => Err(refused(step, &DataFusionError::External(error.into()))),
+        }
+    }
+}
+
+fn refused(step: &str, error: &DataFusionError) -> ClusterError {
+    let hint = match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => "raise `--memory`, or make room on the disk of `--out`",
+        _ => "look at the columns of the input; other engines run the same plan: `reco-cluster sql`",
+    };
+    let reason = error.strip_backtrace().lines().next().unwrap_or_default().to_owned();
+    ClusterError::Engine { step: step.to_owned(), reason, hint }
+}
+
+/// The path as DataFusion takes it.
+fn text(step: &str, path: &Path) -> Result<String, ClusterError> {
+    // A path with these would be a pattern.
+    let plain = path.to_str().filter(|path| !path.contains(['*', '?', '[']));
+    plain.map(str::to_owned).ok_or_else(|| ClusterError::Engine {
+        step: step.to_owned(),
+        reason: format!("`{}` has `*`, `?` or `[` in it, or is no UTF-8", path.display()),
+        hint: "use a folder without them",
+    })
+}
+
+impl Engine for Embedded {
+    fn read(&mut self, name: &str, path: &Path) -> Result<(), ClusterError> {
+        let (session, name_, path) = (self.session.clone(), name.to_owned(), text(name, path)?);
+        self.wait(name, async move {
+            session.deregister_table(name_.as_str())?;
+            session.register_parquet(name_.as_str(), &path, ParquetReadOptions::default()).await
+        })
+    }
+
+    fn view(&mut self, name: &str, sql: &str) -> Result<(), ClusterError> {
+        let (session, name_, sql) = (self.session.clone(), name.to_owned(), sql.to_owned());
+        self.wait(name, async move {
+            let view = session.sql(&sql).await?.into_view();
+            session.deregister_table(name_.as_str())?;
+            session.register_table(name_.as_str(), view).map(drop)
+        })
+    }
+
+    fn write(&mut self, name: &str, sql: &str, path: &Path) -> Result<u64, ClusterError> {
+        let (session, sql, path) = (self.session.clone(), sql.to_owned(), text(name, path)?);
+        let counts = self.wait(name, async move {
+            let mut parquet = TableParquetOptions::default();
+            parquet.global.compression = Some("zstd(1)".to_owned());
+            let one_file = DataFrameWriteOptions::new().with_single_file_output(true);
+            session.sql(&sql).await?.write_parquet(&path, one_file, Some(parquet)).await
+        })?;
+        // What is returned is one row: how many were written.
+        let counts = counts.iter().filter_map(|batch| batch.column(0).as_any().downcast_ref::<UInt64Array>());
+        Ok(counts.flat_map(|counts| counts.iter().flatten()).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use datafusion::physical_plan::displayable;
+    use reco_features::SPLITS;
+
+    use super::*;
+    use crate::{Experiment, Inputs, Kind, Plan};
+
+    /// Writes, with each step, how DataFusion would run it.
+    struct Explained {
+        engine: Embedded,
+        steps: BTreeMap<String, String>,
+    }
+
+    impl Engine for Explained {
+        fn read(&mut self, name: &str, path: &Path) -> Result<(), ClusterError> {
+            self.engine.read(name, path)
+        }
+
+        fn view(&mut self, name: &str, sql: &str) -> Result<(), ClusterError> {
+            self.engine.view(name, sql)
+        }
+
+        fn write(&mut self, name: &str, sql: &str, path: &Path) -> Result<u64, ClusterError> {
+            let (session, text) = (self.engine.session.clone(), sql.to_owned());
+            let plan = self.engine.wait(name, async move { session.sql(&text).await?.create_physical_plan().await })?;
+            self.steps.insert(name.to_owned(), displayable(plan.as_ref()).indent(false).to_string());
+            self.engine.write(name, sql, path)
+        }
+    }
+
+    /// `events.parquet` in `folder`, which has forty events.
+    fn events(folder: &Path) {
+        let mut engine = Embedded::new(1 << 28, &folder.join("spill")).unwrap();
+        let rows: Vec<String> =
+            (0..40).map(|n| format!("({}, {}, {}, {}, {n})", n % 8, n / 8, 1 + n % 5, n * 9)).collect();
+        let sql =
+            format!("SELECT * FROM (VALUES {}) AS e (customer, product, stars, clock, source_row)", rows.join(", "));
+        assert_eq!(engine.write("events", &sql, &folder.join("events.parquet")).unwrap(), 40);
+    }
+
+    #[test]
+    fn no_step_holds_all_rows_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        events(folder.path());
+        for entry in SPLITS.iter().filter(|entry| entry.name != "file") {
+            let work = folder.path().join(entry.name);
+            std::fs::create_dir(&work).unwrap();
+            let path = work.join("mine.toml");
+            let text = format!(
+                "[data]\nrating_scale = [1, 5]\n[data.columns]\nuser = \"customer\"\nitem = \"product\"\n\
+                 rating = \"stars\"\ntimestamp = \"clock\"\n[features]\nmin_ratings_per_user = 2\n[split]\nkind = \"{}\"",
+                entry.name
+            );
+            std::fs::write(&path, text).unwrap();
+            let plan = Plan::of_events(&Experiment::read(&path).unwrap()).unwrap();
+            let inputs = Inputs::from([("events", folder.path().join("events.parquet"))]);
+            let engine = Embedded::new(1 << 28, &work.join("spill")).unwrap();
+            let mut explained = Explained { engine, steps: BTreeMap::new() };
+            crate::run(&plan, &inputs, &mut explained, &work, &mut |_| {}).unwrap();
+            let kept = plan.steps.iter().filter(|step| step.kind != Kind::View);
+            assert!(kept.clone().all(|step| explained.steps.contains_key(step.name)));
+            for (step, how) in &explained.steps {
+                // It collects its input; the ones over buckets, and over days, are small.
+                let n_whole = how.lines().filter(|line| line.trim_start().starts_with("WindowAggExec")).count();
+                assert_eq!(n_whole, 0, "{}: {step}\n{how}", entry.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_it_refuses_names_the_step_and_helps() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut engine = Embedded::new(1 << 28, &folder.path().join("spill")).unwrap();
+        let unknown = engine.view("joined", "SELECT x FROM nowhere").unwrap_err().to_string();
+        assert!(
+            unknown.starts_with("the engine failed in step `joined`: ") && unknown.contains("nowhere"),
+            "{unknown}"
+        );
+        assert!(unknown.contains("\nhint: look at the columns"), "{unknown}");
+        let pattern = engine.read("ratings", Path::new("a[1].parquet")).unwrap_err().to_string();
+        assert!(pattern.contains("has `*`, `?` or `[` in it"), "{pattern}");
+        assert!(engine.read("ratings", &folder.path().join("none.parquet")).is_err());
+    }
+}

@@ -1,0 +1,348 @@
+//! Prepares the data of an experiment in a folder of a run: inputs for an engine, and folders of what it left.
+//!
+//! Does not know engines, nor what a plan's texts say.
+//!
+//! **Invariant**: a folder of the run appears under its name whole, with its manifest, or not at all; what lies there
+//! already is never replaced.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use reco_core::RatingScale;
+use reco_data::table::{Column, Table, TableChunks};
+use reco_data::{DataError, EngineTables, IngestSummary, Tables, expand};
+use reco_features::{Counted, EngineParts, Info, Part, item_stays};
+use serde_json::{Value, json};
+
+use crate::engine::Inputs;
+use crate::error::io;
+use crate::manifest::{self, Digests, FEATURES, INGEST, Made};
+use crate::{ClusterError, Engine, Experiment, Plan, StepEnded, run};
+
+/// The preparation of an experiment's data in the folder of a run.
+pub struct Job {
+    experiment: Experiment,
+    out: PathBuf,
+    source: Source,
+}
+
+/// What the engine reads.
+enum Source {
+    /// The folder `tables` of the run, with the digests of its files.
+    Tables(Digests),
+    /// Parquet of raw events.
+    Events(PathBuf),
+}
+
+/// What is told while a job is at work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Said {
+    /// A step of the engine has ended.
+    Step(StepEnded),
+    /// So many more rows were read of what the engine left.
+    Rows(u64),
+}
+
+impl Job {
+    /// The job for `experiment` in the folder `out`. The engine reads `out/tables`, if `reco ingest` made it, or else the
+    /// events in Parquet that `data.path` names.
+    ///
+    /// # Errors
+    /// Tables that are not those of the experiment; no tables, and no Parquet.
+    pub fn new(experiment: Experiment, out: &Path) -> Result<Self, ClusterError> {
+        let tables = out.join("tables");
+        let ingest = format!("`reco ingest {} --out {}` makes it", experiment.path.display(), out.display());
+        let source = match tables.exists() {
+            true => Source::Tables(manifest::tables(&tables, &value(&experiment.data), &ingest)?),
+            false => Source::Events(events(&experiment, &tables, &ingest)?),
+        };
+        Ok(Self { experiment, out: out.to_owned(), source })
+    }
+
+    /// What an engine has to run.
+    ///
+    /// # Errors
+    /// An experiment that no SQL states.
+    pub fn plan(&self) -> Result<Plan, ClusterError> {
+        match self.source {
+            Source::Tables(_) => Plan::of_tables(&self.experiment),
+            Source::Events(_) => Plan::of_events(&self.experiment),
+        }
+    }
+
+    /// Writes into the folder `work`, which exists, what an engine reads beside ratings or events, and says where each
+    /// input lies.
+    ///
+    /// # Errors
+    /// Tables that cannot be read; a folder that cannot be written.
+    pub fn inputs(&self, work: &Path) -> Result<Inputs, ClusterError> {
+        let tables = self.out.join("tables");
+        if let Source::Events(path) = &self.source {
+            return Ok(Inputs::from([("events", path.clone())]));
+        }
+        let (listed, _) = Tables::read_listed(&tables)?;
+        let stays = item_stays(&listed.items, &self.experiment.features)?;
+        let rows = |n: usize| Column::I64((0..n as i64).map(Some).collect());
+        let mut users = Table::new();
+        users.push("user_id", Column::of_ids(listed.users.user_id.iter().map(|id| &id.0)))?;
+        users.push("user_row", rows(listed.users.user_id.len()))?;
+        let mut items = Table::new();
+        items.push("item_id", Column::of_ids(listed.items.item_id.iter().map(|id| &id.0)))?;
+        items.push("item_row", rows(stays.len()))?;
+        items.push("stays", Column::I64(stays.iter().map(|stays| Some(i64::from(*stays))).collect()))?;
+        let mut inputs = Inputs::from([("ratings", tables.join("ratings.parquet"))]);
+        for (name, table) in [("listed_users", users), ("listed_items", items)] {
+            let path = work.join(format!("{name}.parquet"));
+            table.write(&path)?;
+            inputs.insert(name, path);
+        }
+        Ok(inputs)
+    }
+
+    /// Runs the plan on `engine` in the folder `work`, which exists and is empty, and makes the folders of the run.
+    ///
+    /// # Errors
+    /// As [`Job::plan`], [`Job::inputs`], [`run`] and [`Job::finish`].
+    pub fn prepare(
+        &self,
+        engine: &mut dyn Engine,
+        work: &Path,
+        said: &mut dyn FnMut(Said),
+    ) -> Result<Info, ClusterError> {
+        let begun = Instant::now();
+        self.refuse_what_is_there()?;
+        let plan = self.plan()?;
+        run(&plan, &self.inputs(work)?, engine, work, &mut |step| said(Said::Step(step)))?;
+        self.finish(work, begun, said)
+    }
+
+    /// Makes the folders of the run of what an engine left in `work`: `features`, and `tables` where it read events.
+    /// `begun` is when the work began.
+    ///
+    /// # Errors
+    /// A folder that is there already; outputs that are missing or do not fit; whatever `reco ingest` and `reco features`
+    /// refuse.
+    pub fn finish(&self, work: &Path, begun: Instant, said: &mut dyn FnMut(Said)) -> Result<Info, ClusterError> {
+        self.refuse_what_is_there()?;
+        let tables = self.out.join("tables");
+        let inputs = match &self.source {
+            Source::Tables(digests) => digests.clone(),
+            Source::Events(path) => {
+                self.finish_folder("tables", |folder| {
+                    let summary = self.tables(path, work, folder)?;
+                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    Ok(Made {
+                        stage: INGEST,
+                        experiment: json!({ "data": value(&self.experiment.data) }),
+                        inputs: Digests::from([(name, summary.dataset.sha256.clone())]),
+                        seed: 0,
+                        begun,
+                        notes: value(&summary),
+                    })
+                })?;
+                manifest::tables(&tables, &value(&self.experiment.data), "")?
+            }
+        };
+        let inputs = inputs.into_iter().map(|(name, digest)| (format!("tables/{name}"), digest)).collect();
+        let (listed, n_ratings) = Tables::read_listed(&tables)?;
+        let Experiment { features, split, seed, .. } = &self.experiment;
+        let parts = EngineParts {
+            tables: &listed,
+            n_ratings,
+            features,
+            split,
+            seed: *seed,
+            users: kept(work, "user")?,
+            items: kept(work, "item")?,
+            ends: ends(work)?,
+            cuts: cuts(work, split.validation > 0.0)?,
+            counted: counted(work)?,
+            parts: [
+                (Part::Train, "train"),
+                (Part::Validation, "validation"),
+                (Part::FoldIn, "fold_in"),
+                (Part::Test, "test"),
+                (Part::Untrained, "untrained"),
+            ]
+            .into_iter()
+            .map(|(part, name)| (part, output(work, name)))
+            .collect(),
+        };
+        let mut made = None;
+        self.finish_folder("features", |folder| {
+            let info = parts.write(folder, &mut |n_rows| said(Said::Rows(n_rows)))?;
+            let notes = value(&info);
+            made = Some(info);
+            let experiment = json!({ "features": value(features), "split": value(split) });
+            Ok(Made { stage: FEATURES, experiment, inputs, seed: *seed, begun, notes })
+        })?;
+        Ok(made.expect("the folder was made"))
+    }
+
+    /// Fills a folder beside its place, and gives it its name when it is whole.
+    fn finish_folder(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&Path) -> Result<Made, ClusterError>,
+    ) -> Result<(), ClusterError> {
+        let path = self.out.join(name);
+        let beside = tempfile::Builder::new().prefix(".reco-cluster-").tempdir_in(&self.out);
+        let beside = beside.map_err(io("make a folder in", &self.out))?;
+        let partial = beside.path().join(name);
+        fs::create_dir(&partial).map_err(io("make", &partial))?;
+        fill(&partial)?.write(&partial)?;
+        // Links count too.
+        if fs::symlink_metadata(&path).is_ok() {
+            return Err(ClusterError::InTheWay { path });
+        }
+        fs::rename(partial, &path).map_err(io("write", &path))
+    }
+
+    /// Refuses folders that are to be made and are there.
+    fn refuse_what_is_there(&self) -> Result<(), ClusterError> {
+        let made: &[&str] = match self.source {
+            Source::Tables(_) => &["features"],
+            Source::Events(_) => &["features", "tables"],
+        };
+        match made.iter().map(|name| self.out.join(name)).find(|path| fs::symlink_metadata(path).is_ok()) {
+            Some(path) => Err(ClusterError::InTheWay { path }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the tables of the events at `path` into `folder`.
+    fn tables(&self, path: &Path, work: &Path, folder: &Path) -> Result<IngestSummary, ClusterError> {
+        let data = &self.experiment.data;
+        let [n_events, n_good] = one_row(work, "checked_counts", ["n_events", "n_good"])?;
+        let scale = match data.rating_scale.as_slice() {
+            &[lowest, highest] => RatingScale::new(lowest, highest).map_err(DataError::Scale)?,
+            _ => RatingScale::new(0.0, 1.0).map_err(DataError::Scale)?,
+        };
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let tables = EngineTables {
+            config: data,
+            events: path,
+            name: if data.name.is_empty() { stem } else { data.name.clone() },
+            sha256: if path.is_dir() { manifest::digest_of_folder(path)? } else { manifest::digest(path)? },
+            scale,
+            n_events,
+            n_good,
+            users: &output(work, "listed_users"),
+            items: &output(work, "listed_items"),
+            ratings: &output(work, "ratings"),
+            rejected: &output(work, "rejected"),
+        };
+        Ok(tables.write(folder)?)
+    }
+}
+
+/// The Parquet of raw events that the experiment names.
+fn events(experiment: &Experiment, tables: &Path, ingest: &str) -> Result<PathBuf, ClusterError> {
+    let data = &experiment.data;
+    let path = match expand(&data.path) {
+        Ok(path) => PathBuf::from(path),
+        Err(unset) => {
+            let (reason, hint) =
+                (format!("`data.path` is `{}`, and ${unset} is not set", data.path), "set it".to_owned());
+            return Err(ClusterError::NotReady { reason, hint });
+        }
+    };
+    let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
+    if data.from.is_empty() && path.exists() && (is_parquet || path.is_dir()) && TableChunks::open(&path).is_ok() {
+        return Ok(path);
+    }
+    Err(ClusterError::NotReady {
+        reason: format!("there is no `{}`, and `data.path` names no Parquet", tables.display()),
+        hint: format!("{ingest}, out of any files; an engine reads raw events from Parquet alone"),
+    })
+}
+
+/// `value` as JSON.
+fn value(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).expect("options and counts are JSON")
+}
+
+fn output(work: &Path, name: &str) -> PathBuf {
+    work.join(format!("{name}.parquet"))
+}
+
+/// What `read` takes of each chunk of an output.
+fn read<T>(
+    work: &Path,
+    name: &str,
+    mut read: impl FnMut(&Table, &mut Vec<T>) -> Result<(), DataError>,
+) -> Result<Vec<T>, ClusterError> {
+    let mut found = Vec::new();
+    for chunk in TableChunks::open(&output(work, name))? {
+        read(&chunk?, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// The numbers of an output of one row; a missing one is 0.
+fn one_row<const N: usize>(work: &Path, name: &str, columns: [&str; N]) -> Result<[u64; N], ClusterError> {
+    let mut numbers = [0; N];
+    read(work, name, |table, _: &mut Vec<()>| {
+        for (number, column) in numbers.iter_mut().zip(columns) {
+            if let Some(Some(found)) = table.integers(column)?.first() {
+                *number = u64::try_from(*found).unwrap_or_default();
+            }
+        }
+        Ok(())
+    })?;
+    Ok(numbers)
+}
+
+fn counted(work: &Path) -> Result<Counted, ClusterError> {
+    let [n_listed, n_of_kept_items, n_rated_enough] =
+        one_row(work, "counts", ["n_ratings", "n_of_kept_items", "n_rated_enough"])?;
+    let [n_kept] = one_row(work, "kept", ["n_kept"])?;
+    let [n_validated] = one_row(work, "validated", ["n_validated"])?;
+    Ok(Counted { n_listed, n_of_kept_items, n_rated_enough, n_kept, n_validated })
+}
+
+/// The rows of the table of users or items that stay.
+fn kept(work: &Path, what: &str) -> Result<Vec<usize>, ClusterError> {
+    let mut rows = read(work, &format!("kept_{what}s"), |table, rows| {
+        let found = table.integers(&format!("{what}_row"))?.iter();
+        rows.extend(found.map(|row| row.and_then(|row| usize::try_from(row).ok()).unwrap_or(usize::MAX)));
+        Ok(())
+    })?;
+    // The catalogue is in the order of the table.
+    rows.sort_unstable();
+    Ok(rows)
+}
+
+/// The ends of items, where the plan has them.
+fn ends(work: &Path) -> Result<Vec<(usize, f32, f32)>, ClusterError> {
+    if !output(work, "ends").exists() {
+        return Ok(Vec::new());
+    }
+    read(work, "ends", |table, ends| {
+        let items = table.integers("item_idx")?;
+        let (low, high) = (table.numbers("low")?, table.numbers("high")?);
+        for ((item, low), high) in items.iter().zip(low).zip(high) {
+            if let (Some(item), Some(low), Some(high)) = (item, low, high) {
+                ends.push((usize::try_from(*item).unwrap_or(usize::MAX), *low, *high));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The cuts of a split by time, where the plan has them; the first only where there is a validation part.
+fn cuts(work: &Path, validates: bool) -> Result<BTreeMap<String, i64>, ClusterError> {
+    let mut cuts = BTreeMap::new();
+    if output(work, "cuts").exists() {
+        read(work, "cuts", |table, _: &mut Vec<()>| {
+            for (name, is_cut) in [("validation_after", validates), ("test_after", true)] {
+                let cut = table.integers(name)?.first().copied().flatten();
+                cuts.extend(cut.filter(|_| is_cut).map(|cut| (name.to_owned(), cut)));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(cuts)
+}
