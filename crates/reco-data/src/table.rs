@@ -16,7 +16,6 @@ mod files;
 mod stream;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 
 use rayon::prelude::*;
