@@ -31,7 +31,7 @@ use super::{Table, convert};
 use crate::DataError;
 
 /// How many rows a row group has. A writer holds one row group in memory, encoded.
-const ROW_GROUP: usize = 1 << 20;
+pub(super) const ROW_GROUP: usize = 1 << 20;
 
 /// Writes a Parquet file chunk by chunk, its columns on all cores.
 pub struct TableWriter {
