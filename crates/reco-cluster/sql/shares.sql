@@ -1,4 +1,4 @@
--- The sizes of the parts of `n` rows: validation and test are rounded down, train is the rest; then a part that was
+-- The sizes of the parts of `n` rows: validation and test are rounded down, train is the rest. Then a part that was
 -- asked for and got nothing takes one row from train, test first, as long as train keeps one.
 floored AS (
     SELECT p.*, CAST(FLOOR({validation} * CAST(p.n AS DOUBLE) + {epsilon}) AS BIGINT) AS v,

@@ -180,7 +180,7 @@ mod tests {
             let kept = plan.steps.iter().filter(|step| step.kind != Kind::View);
             assert!(kept.clone().all(|step| explained.steps.contains_key(step.name)));
             for (step, how) in &explained.steps {
-                // It collects its input; the ones over buckets, and over days, are small.
+                // The operator that collects its input; `BoundedWindowAggExec` does not.
                 let n_whole = how.lines().filter(|line| line.trim_start().starts_with("WindowAggExec")).count();
                 assert_eq!(n_whole, 0, "{}: {step}\n{how}", entry.name);
             }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -123,9 +123,13 @@ fn digests(folder: &Path) -> Result<Digests, ClusterError> {
 /// The SHA-256 of a file, in hexadecimal digits.
 pub(crate) fn digest(path: &Path) -> Result<String, ClusterError> {
     let read = || {
-        let mut hash = Sha256::new();
-        io::copy(&mut File::open(path)?, &mut hash)?;
-        Ok(hexadecimal(hash.finalize()))
+        let (mut file, mut hash, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(hexadecimal(hash.finalize())),
+                n => hash.update(&buffer[..n]),
+            }
+        }
     };
     read().map_err(io("read", path))
 }

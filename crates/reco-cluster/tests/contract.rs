@@ -76,7 +76,7 @@ fn further_choices_are_prepared_alike() {
     let data = data("fixture", folder.path()).unwrap();
     tables(&experiment(folder.path(), &data), folder.path());
     for choice in [
-        "seed = 18446744073709551615\n",
+        "seed = 9223372036854775807\n",
         "[features]\nmin_rating = 4.5\n",
         "[features]\nmin_ratings_per_user = 31\n",
         "[features]\nmin_ratings_per_item = 25\ndrop_items = [3, 7]\n",

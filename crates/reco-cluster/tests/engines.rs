@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 
+#[expect(dead_code, reason = "it has helpers for all test binaries")]
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -5,7 +5,6 @@
 //! **Invariant**: what is expected is made by reco-data and reco-features alone.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
-#![expect(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -142,7 +141,10 @@ pub(crate) fn assert_equal(expected: &Path, found: &Path, what: &str) {
             assert!(one == other, "{what}: {name} has other columns or metadata");
         }
         let [one, other] = [one, other].map(|path| fs::read(path).unwrap());
-        let shown = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(3_000)]).into_owned();
+        let shown = |bytes: &[u8]| match name.ends_with(".json") {
+            true => String::from_utf8_lossy(bytes).into_owned(),
+            false => format!("{} bytes", bytes.len()),
+        };
         assert!(one == other, "{what}: {name}: other bytes\n{}\n{}", shown(&one), shown(&other));
     }
 }

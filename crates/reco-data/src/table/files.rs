@@ -15,6 +15,9 @@ use crate::border::guarded;
 
 /// Rows of one chunk.
 const CHUNK: usize = 1 << 16;
+/// Rows of one chunk of sorted rows: those of a row group of ours, so that a table which is written from them has the
+/// bytes of one that is written at once.
+const SORTED_CHUNK: usize = super::stream::ROW_GROUP;
 
 /// The chunks of a Parquet file, or of a folder of Parquet files, as engines write them: of one file after another, by
 /// their names.
@@ -153,7 +156,7 @@ impl SortedChunks {
     pub fn open(path: &Path, keys: &[&str]) -> Result<Self, DataError> {
         let files = files(path)?;
         // One chunk of each is in memory.
-        let n_rows = if files.len() == 1 { CHUNK } else { (4 * CHUNK / files.len()).clamp(1 << 10, CHUNK) };
+        let n_rows = (SORTED_CHUNK / files.len()).max(1 << 10);
         let keys = keys.iter().map(|key| (*key).to_owned()).collect();
         let mut sorted = Self { keys, columns: Vec::new(), heads: Vec::new() };
         for file in files {
@@ -180,16 +183,16 @@ impl SortedChunks {
 
     fn chunk(&mut self) -> Result<Option<Table>, DataError> {
         let mut chunk = Table { columns: self.columns.clone(), ..Table::default() };
-        while chunk.n_rows() < CHUNK {
+        while chunk.n_rows() < SORTED_CHUNK {
             let Some((_, place)) = self.lowest(None)? else { break };
             let next = self.lowest(Some(place))?.map(|(key, _)| key);
             let mut head = self.heads.swap_remove(place);
-            if next.is_none() && chunk.n_rows() == 0 && head.at == 0 {
+            if next.is_none() && head.at == 0 && head.table.n_rows() == SORTED_CHUNK && chunk.n_rows() == 0 {
                 std::mem::swap(&mut chunk, &mut head.table);
                 self.heads.extend(head.filled()?);
                 break;
             }
-            let most = head.table.n_rows().min(head.at + CHUNK - chunk.n_rows());
+            let most = head.table.n_rows().min(head.at + SORTED_CHUNK - chunk.n_rows());
             let mut end = head.at + 1;
             while end < most && next.map_or(Ok(true), |next| head.key(&self.keys, end).map(|key| key <= next))? {
                 end += 1;
@@ -287,7 +290,7 @@ mod tests {
     #[test]
     fn sorted_files_are_merged() {
         let folder = tempfile::tempdir().unwrap();
-        let n = CHUNK as i64 + 100;
+        let n = SORTED_CHUNK as i64 + 100;
         // Turns of seven rows, as an engine deals them out; one file is empty.
         for file in 0..3 {
             let mine: Vec<i64> = (0..n).filter(|row| row / 7 % 3 == file).collect();
@@ -302,7 +305,7 @@ mod tests {
         for keys in [vec!["n"], vec!["half", "n"]] {
             let chunks: Vec<Table> =
                 SortedChunks::open(folder.path(), &keys).unwrap().collect::<Result<_, _>>().unwrap();
-            assert_eq!(chunks.iter().map(Table::n_rows).collect::<Vec<_>>(), [CHUNK, 100]);
+            assert_eq!(chunks.iter().map(Table::n_rows).collect::<Vec<_>>(), [SORTED_CHUNK, 100]);
             let rows = chunks.iter().flat_map(|chunk| chunk.integers("n").unwrap().to_vec());
             assert!(rows.eq((0..n).map(Some)), "{keys:?}");
             assert_eq!(chunks[1].texts("t").unwrap()[99], Some((n - 1).to_string()));
