@@ -81,11 +81,12 @@ impl Workspace {
         command.args(arguments);
         // What the cargo that runs us says of us. Build scripts that read such variables, as `ring`'s does, would run
         // again, and all that uses them be compiled again, whenever cargo is called directly after us or before.
-        let ours = env::vars_os().map(|(name, _)| name).filter(|name| {
-            let name = name.to_string_lossy();
-            ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start))
-        });
-        ours.for_each(|name| drop(command.env_remove(name)));
+        for (name, _) in env::vars_os() {
+            let told = name.to_string_lossy();
+            if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| told.starts_with(start)) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 

@@ -47,7 +47,8 @@ pub(super) fn settle(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Hands out every event and every item that was added, in their order, and returns the digests of users who were erased.
+/// Hands out every event and every item that was added, in their order, and returns the digests of users who were
+/// erased.
 fn each(
     database: &Database,
     mut event: impl FnMut(Event),
