@@ -313,7 +313,7 @@ fn the_fixture_is_what_the_generator_gives_and_it_is_ours() {
 fn parquet_of_the_generator_is_read_as_its_csv_is() {
     use reco_data::synth::{SynthConfig, SynthOutput, synth_watched};
     let dir = tempfile::tempdir().unwrap();
-    let config = SynthConfig { n_users: 100, n_items: 150, ..reco_data::synth::SynthConfig::sized(3_000) };
+    let config = SynthConfig { n_users: 100, n_items: 150, ..SynthConfig::sized(3_000) };
     let ingested = [false, true].map(|parquet| {
         let folder = dir.path().join(format!("parquet-{parquet}"));
         synth_watched(&config, &SynthOutput { folder: &folder, parquet, truth: None }, &reco_core::Silent).unwrap();
