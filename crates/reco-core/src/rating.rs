@@ -290,6 +290,6 @@ mod tests {
         assert!(Score::new(f32::NAN).is_none());
         assert!(Score::new(f32::INFINITY).is_none());
         assert!(Score::new(1.0) > Score::new(0.5));
-        assert_eq!(Score::new(0.0).unwrap().cmp(&Score::new(-0.0).unwrap()), std::cmp::Ordering::Equal);
+        assert_eq!(Score::new(0.0).unwrap().cmp(&Score::new(-0.0).unwrap()), Ordering::Equal);
     }
 }

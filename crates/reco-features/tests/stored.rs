@@ -139,6 +139,9 @@ fn any_features() -> impl Strategy<Value = FeaturesConfig> {
 }
 
 proptest! {
+    // Each case writes eleven data sets twice, and waits until they are on disk.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
     #[test]
     fn tables_on_disk_make_the_bytes_of_those_in_memory(
         tables in any_odd_tables(), features in any_features(), config in any_config(), seed: u64,
