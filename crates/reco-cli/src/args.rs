@@ -164,9 +164,8 @@ Examples:
         after_help = "\
 Examples:
   reco synth --ratings 10000000 --parquet --out data/raw/synthetic
-  reco synth --users 1000 --items 500 --ratings 20000 --context-effect 0.5 --truth truth.parquet --out data/raw/moody
-  reco run --set data.path=data/raw/moody --set data.name=moody --out data/moody
-  reco evaluate --set data.path=data/raw/moody --set data.name=moody --out data/moody --scores truth.parquet --stars"
+  reco synth --context-effect 0.5 --truth truth.parquet --out data/raw/moody
+  reco run --set data.path=data/raw/moody --set data.name=moody --out data/moody"
     )]
     Synth(SynthArgs),
     /// Print the first rows of a table that a run made: any of its Parquet files

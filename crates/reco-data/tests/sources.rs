@@ -8,6 +8,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use reco_data::synth::{SynthConfig, SynthOutput, synth, synth_watched};
 use reco_data::table::{Column, Table};
 use reco_data::{DataConfig, SOURCES, Values, locate};
 use serde_json::{Value, json};
@@ -298,8 +299,8 @@ fn the_fixture_is_what_the_generator_gives_and_it_is_ours() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/fixture");
     let dir = tempfile::tempdir().unwrap();
     let again = dir.path().join("fixture");
-    let config = reco_data::synth::SynthConfig { n_users: 100, n_items: 150, ..reco_data::synth::SynthConfig::sized(3_000) };
-    reco_data::synth::synth(&config, &again).unwrap();
+    let config = SynthConfig { n_users: 100, n_items: 150, ..SynthConfig::sized(3_000) };
+    synth(&config, &again).unwrap();
     for file in ["ratings.csv", "movies.csv", "dataset.toml"] {
         assert!(fs::read(fixture.join(file)).unwrap() == fs::read(again.join(file)).unwrap(), "{file} differs");
     }
@@ -311,7 +312,6 @@ fn the_fixture_is_what_the_generator_gives_and_it_is_ours() {
 
 #[test]
 fn parquet_of_the_generator_is_read_as_its_csv_is() {
-    use reco_data::synth::{SynthConfig, SynthOutput, synth_watched};
     let dir = tempfile::tempdir().unwrap();
     let config = SynthConfig { n_users: 100, n_items: 150, ..SynthConfig::sized(3_000) };
     let ingested = [false, true].map(|parquet| {

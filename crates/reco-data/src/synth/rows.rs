@@ -41,6 +41,13 @@ struct Drawn<'a> {
     n_ratings: Vec<u32>,
 }
 
+/// A block, ready to be written.
+struct Ready<Piece> {
+    n_rows: usize,
+    ratings: Piece,
+    expected: Option<Table>,
+}
+
 /// Writes the ratings of all users, and to `expected`, if there is one, what is expected of each.
 pub(super) fn write_ratings<Ratings: Form>(
     config: &SynthConfig,
@@ -52,23 +59,23 @@ pub(super) fn write_ratings<Ratings: Form>(
     let n_ratings = activity(config, progress)?;
     let drawn = Drawn { config, items, popularity: Popularity::new(config.seed, config.n_items), n_ratings };
     let with_truth = expected.is_some();
-    let round = |blocks: &[Range<usize>]| -> Result<Vec<(usize, Ratings::Piece, Option<Table>)>, DataError> {
+    let round = |blocks: &[Range<usize>]| -> Result<Vec<Ready<Ratings::Piece>>, DataError> {
         // The last user who chose each item, from 1: no user chooses one twice, and no two users have one number.
         let chosen_by = || vec![0_u32; items.len()];
         let pieces = blocks.par_iter().map_init(chosen_by, |chosen_by, users| -> Result<_, DataError> {
             let rows = drawn.rows(users.clone(), chosen_by, progress)?;
             let expected = if with_truth { Some(truth(&rows)?) } else { None };
-            Ok((rows.len(), Ratings::piece(&rows)?, expected))
+            Ok(Ready { n_rows: rows.len(), ratings: Ratings::piece(&rows)?, expected })
         });
         pieces.collect()
     };
-    let mut write = |pieces: Vec<(usize, Ratings::Piece, Option<Table>)>| -> Result<(), DataError> {
-        for (n_rows, piece, of_truth) in pieces {
-            file.add(piece)?;
-            if let (Some(to), Some(rows)) = (&mut expected, of_truth) {
+    let mut write = |blocks: Vec<Ready<Ratings::Piece>>| -> Result<(), DataError> {
+        for block in blocks {
+            file.add(block.ratings)?;
+            if let (Some(to), Some(rows)) = (&mut expected, block.expected) {
                 to.write(&rows)?;
             }
-            progress.advance(n_rows);
+            progress.advance(block.n_rows);
         }
         Ok(())
     };
