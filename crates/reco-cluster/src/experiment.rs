@@ -41,8 +41,8 @@ impl Experiment {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// A file that is missing, is no TOML, or extends itself; a key or a value that its tables cannot have; an experiment
-    /// of repetitions.
+    /// A file that is missing, is no TOML, or extends itself; a key or a value that its tables cannot have;
+    /// `[repeat]`.
     pub fn read(path: &Path) -> Result<Self, ClusterError> {
         let place = format!("`{}`", path.display());
         let table = read_chain(path, &mut Vec::new())?;

@@ -46,8 +46,8 @@ pub enum Said {
 }
 
 impl Job {
-    /// The job for `experiment` in the folder `out`. The engine reads `out/tables`, if `reco ingest` made it, or else the
-    /// events in Parquet that `data.path` names.
+    /// The job for `experiment` in the folder `out`. The engine reads `out/tables`, if `reco ingest` made it, or else
+    /// the events in Parquet that `data.path` names.
     ///
     /// # Errors
     /// Tables that are not those of the experiment; no tables, and no Parquet.
@@ -122,8 +122,8 @@ impl Job {
     /// `begun` is when the work began.
     ///
     /// # Errors
-    /// A folder that is there already; outputs that are missing or do not fit; whatever `reco ingest` and `reco features`
-    /// refuse.
+    /// A folder that is there already; outputs that are missing or do not fit; whatever `reco ingest` and
+    /// `reco features` refuse.
     pub fn finish(&self, work: &Path, begun: Instant, said: &mut dyn FnMut(Said)) -> Result<Info, ClusterError> {
         self.refuse_what_is_there()?;
         let tables = self.out.join("tables");

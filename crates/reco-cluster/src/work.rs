@@ -2,8 +2,8 @@
 //!
 //! Does not know what lies in it.
 //!
-//! **Invariant**: one process at a time has the folder; it is emptied when it is taken, and gone when it is left. What a
-//! process that was killed left in it is of no use to anybody.
+//! **Invariant**: one process at a time has the folder; it is emptied when it is taken, and gone when it is left. What
+//! a process that was killed left in it is of no use to anybody.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

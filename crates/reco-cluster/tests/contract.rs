@@ -2,8 +2,8 @@
 //!
 //! Does not know SQL.
 //!
-//! **Invariant**: for every split that SQL states the files have the same bytes, and what one process refuses the engine
-//! refuses with the same words.
+//! **Invariant**: for every split that SQL states the files have the same bytes, and what one process refuses the
+//! engine refuses with the same words.
 
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 
@@ -154,7 +154,7 @@ fn first_words(error: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn raw_events_are_prepared_alike(

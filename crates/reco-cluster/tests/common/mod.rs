@@ -31,8 +31,8 @@ pub(crate) fn experiment(folder: &Path, text: &str) -> Experiment {
     Experiment::read(&path).unwrap()
 }
 
-/// `[data]` of an experiment on the data set `name`: `fixture`, `ml-100k`, `synth`, or `contexts`, of which the last two
-/// are generated in `folder`. `None`, and that is said, where it is not there.
+/// `[data]` of an experiment on the data set `name`: `fixture`, `ml-100k`, `synth`, or `contexts`, of which the last
+/// two are generated in `folder`. `None`, and that is said, where it is not there.
 pub(crate) fn data(name: &str, folder: &Path) -> Option<String> {
     let path = match name {
         "fixture" => root().join("data/fixture"),

@@ -128,8 +128,8 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     }
 }
 
-/// The chunks of a table that an engine has sorted by columns of integers. It may have left it in several files, each of
-/// them sorted: they are merged.
+/// The chunks of a table that an engine has sorted by columns of integers. It may have left it in several files, each
+/// of them sorted: they are merged.
 pub struct SortedChunks {
     keys: Vec<String>,
     /// The columns of the table, without rows.
