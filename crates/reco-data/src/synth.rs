@@ -46,7 +46,7 @@ pub struct SynthConfig {
     /// What the draws depend on.
     pub seed: u64,
     /// How many stars the moment adds: by night at a weekend so many, by day on a weekday so many less, else none; each
-    /// genre besides by its own liking of the moment, with half of it as deviation. A day lasts from 07:00 to 20:00, UTC.
+    /// genre besides by its own liking of the moment, with half of it as deviation. A day is 07:00 to 20:00, UTC.
     pub context_effect: f32,
     /// How many stars the mean of an item moves from the first day to the last, as a deviation among items.
     pub drift: f32,

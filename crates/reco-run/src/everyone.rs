@@ -2,7 +2,7 @@
 //!
 //! Does not know how a list is found: [`Artifact::recommend`] does.
 //!
-//! **Invariant**: the tables of the shards `1/N` to `N/N`, one after the other, have the rows of the table of all users,
+//! **Invariant**: the tables of the shards `1/N` to `N/N`, one after the other, have the rows of the table of everyone,
 //! to the bit; a finished Parquet table says what it was made from, and is not made again from the same; nothing is
 //! locked, and memory does not grow with the users' lists.
 
