@@ -29,6 +29,9 @@ pub struct Embedded {
 /// Bytes of a thread's stack: planning is deep in an unoptimised build.
 const STACK: usize = 16 << 20;
 
+/// Rows of a row group.
+const ROW_GROUP: usize = 1 << 17;
+
 impl Embedded {
     /// An engine whose sorts and groups take at most `memory` bytes, and whose rows beyond go into the folder `spill`.
     ///
@@ -106,6 +109,8 @@ impl Engine for Embedded {
         let counts = self.wait(name, async move {
             let mut parquet = TableParquetOptions::default();
             parquet.global.compression = Some("zstd(1)".to_owned());
+            // A row group is held until it is whole, and cannot be spilled.
+            parquet.global.max_row_group_size = ROW_GROUP;
             let one_file = DataFrameWriteOptions::new().with_single_file_output(true);
             session.sql(&sql).await?.write_parquet(&path, one_file, Some(parquet)).await
         })?;
