@@ -37,7 +37,7 @@ enum Command {
     /// Reads the folder `tables` that `reco ingest` made, or else raw events in Parquet, which `data.path` names; makes
     /// of them the folder that `reco features` makes, row for row, and of events the folder `tables` too. `reco train`
     /// and `reco evaluate` go on from there. What does not fit into memory goes to the disk of `--out`, and is gone at
-    /// the end: three to five times the size of the ratings. What `--out` holds already is never replaced.
+    /// the end: some 130 bytes a rating. What `--out` holds already is never replaced.
     Prepare {
         #[command(flatten)]
         of: Of,
