@@ -88,8 +88,8 @@ const PARTS: [(Part, &str); 5] = [
 const AGAIN: &str = "let the engine run all steps again, on these tables and for this experiment";
 
 impl EngineParts<'_> {
-    /// Writes the files of [`Dataset::write`](crate::Dataset::write) into `dir`. `progress` is told how many rows were read since it was told
-    /// last: each row is read twice.
+    /// Writes the files of [`Dataset::write`](crate::Dataset::write) into `dir`. `progress` is told how many rows were
+    /// read since it was told last: each row is read twice.
     ///
     /// # Errors
     /// As [`prepare`](crate::prepare); parts that are missing, lack rows, or are not in order.
