@@ -39,7 +39,7 @@ pub(crate) fn data(name: &str, folder: &Path) -> Option<String> {
         "ml-100k" => root().join("data/raw/ml-100k"),
         "synth" => {
             let path = folder.join("raw");
-            let config = SynthConfig { n_users: 300, n_items: 200, n_ratings: 12_000, seed: 7 };
+            let config = SynthConfig { n_users: 300, n_items: 200, seed: 7, ..SynthConfig::sized(12_000) };
             synth(&config, &path).unwrap();
             path
         }
