@@ -15,7 +15,7 @@ use crate::{Dataset, FeaturesConfig, FeaturesError, SplitConfig, prepare_stored}
 /// detected.
 ///
 /// # Errors
-/// A file that is missing or damaged, or whose columns cannot be detected; as [`prepare`].
+/// A file that is missing or damaged, or whose columns cannot be detected; as [`prepare`](crate::prepare).
 pub fn read(
     path: &Path,
     data: &DataConfig,
