@@ -9,65 +9,19 @@
 
 mod common;
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
-use std::{env, fs};
+use std::process::Command;
 
 use common::served::{Served, text};
 use common::{command, people, reco, root};
-use reco_core::testing::left_out;
+use reco_core::testing::{self, left_out, succeeds};
 
-/// The oldest Python that the packages run in.
-const OLDEST: (u32, u32) = (3, 11);
-
-/// A Python with the packages, which is made once; `None`, and that is said, where it cannot be had.
-fn python() -> Option<&'static Path> {
-    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let python = PYTHON.get_or_init(|| {
-        env::var_os("RECO_NETWORK_TESTS")?;
-        let minor = |program: &String| {
-            let said = Command::new(program).arg("--version").stderr(Stdio::null()).output().ok()?;
-            let said = String::from_utf8(said.stdout).ok()?;
-            let mut parts = said.trim().strip_prefix("Python ")?.split('.').map(str::parse);
-            Some((parts.next()?.ok()?, parts.next()?.ok()?))
-        };
-        let chosen = env::var("RECO_PYTHON").into_iter();
-        let named = ["python3".to_owned()].into_iter().chain((11..20).map(|minor| format!("python3.{minor}")));
-        let base = chosen.chain(named).find(|program| minor(program).is_some_and(|version| version >= OLDEST))?;
-        Some(made(&base))
-    });
-    if python.is_none() {
-        let why = match env::var_os("RECO_NETWORK_TESTS") {
-            None => "RECO_NETWORK_TESTS is not set".to_owned(),
-            Some(_) => format!("there is no Python from {}.{} on", OLDEST.0, OLDEST.1),
-        };
-        left_out(&format!("clients from PyPI: {why}"));
-    }
-    python.as_deref()
-}
-
-/// The Python of an environment with the packages.
-fn made(base: &str) -> PathBuf {
+/// A Python with the packages; `None`, and that is said, where it cannot be had.
+fn python() -> Option<PathBuf> {
     let requirements = root().join("crates/reco-cli/tests/clients/requirements.txt");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python").join("clients");
-    let (python, stamp) = (folder.join("bin/python"), folder.join("packages.txt"));
-    let wanted = fs::read_to_string(&requirements).unwrap();
-    if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
-        return python;
-    }
-    succeeds(Command::new(base).args(["-m", "venv", "--clear"]).arg(&folder));
-    succeeds(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements));
-    fs::write(stamp, wanted).unwrap();
-    python
-}
-
-/// Runs a program, and shows what it said where it fails.
-fn succeeds(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{command:?}\n{}\n{}", said(&output.stdout), said(&output.stderr));
-    output
+    testing::python("clients from PyPI", &requirements, &folder)
 }
 
 fn script(python: &Path, name: &str) -> Command {
@@ -91,7 +45,7 @@ fn gorse_s_client_finds_what_it_knows() {
     let folder = tempfile::tempdir().unwrap();
     let served = with_key(folder.path(), "s3cret");
     let address = format!("http://{}", served.address);
-    succeeds(script(python, "gorse_client.py").args([&address, "s3cret", "1", "3", "Drama"]));
+    succeeds(script(&python, "gorse_client.py").args([&address, "s3cret", "1", "3", "Drama"]));
 }
 
 #[test]
@@ -100,7 +54,7 @@ fn an_assistant_s_client_calls_every_tool() {
     let folder = tempfile::tempdir().unwrap();
     let served = with_key(folder.path(), "s3cret");
     let address = format!("http://{}", served.address);
-    succeeds(script(python, "mcp_client.py").args([&address, "1", "3"]));
+    succeeds(script(&python, "mcp_client.py").args([&address, "1", "3"]));
 }
 
 #[test]

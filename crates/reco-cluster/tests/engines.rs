@@ -9,65 +9,20 @@
 #[expect(dead_code, reason = "it has helpers for all test binaries")]
 mod common;
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::Command;
 use std::time::Instant;
-use std::{env, fs};
 
 use common::{assert_equal, data, expected, experiment, root, splits, tables};
 use reco_cluster::Job;
-use reco_core::testing::left_out;
+use reco_core::testing::{self, succeeds};
 
-/// The oldest Python that the packages run in.
-const OLDEST: (u32, u32) = (3, 11);
-
-/// A Python with the packages, which is made once; `None`, and that is said, where it cannot be had.
-fn python() -> Option<&'static Path> {
-    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let python = PYTHON.get_or_init(|| {
-        env::var_os("RECO_NETWORK_TESTS")?;
-        let minor = |program: &String| {
-            let said = Command::new(program).arg("--version").stderr(Stdio::null()).output().ok()?;
-            let said = String::from_utf8(said.stdout).ok()?;
-            let mut parts = said.trim().strip_prefix("Python ")?.split('.').map(str::parse);
-            Some((parts.next()?.ok()?, parts.next()?.ok()?))
-        };
-        let chosen = env::var("RECO_PYTHON").into_iter();
-        let named = ["python3".to_owned()].into_iter().chain((11..20).map(|minor| format!("python3.{minor}")));
-        let base = chosen.chain(named).find(|program| minor(program).is_some_and(|version| version >= OLDEST))?;
-        Some(made(&base))
-    });
-    if python.is_none() {
-        let why = match env::var_os("RECO_NETWORK_TESTS") {
-            None => "RECO_NETWORK_TESTS is not set".to_owned(),
-            Some(_) => format!("there is no Python from {}.{} on", OLDEST.0, OLDEST.1),
-        };
-        left_out(&format!("plans on DuckDB and Sail from PyPI: {why}"));
-    }
-    python.as_deref()
-}
-
-/// The Python of an environment with the packages.
-fn made(base: &str) -> PathBuf {
+/// A Python with the packages; `None`, and that is said, where it cannot be had.
+fn python() -> Option<PathBuf> {
     let requirements = root().join("crates/reco-cluster/tests/engines/requirements.txt");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python").join("engines");
-    let (python, stamp) = (folder.join("bin/python"), folder.join("packages.txt"));
-    let wanted = fs::read_to_string(&requirements).unwrap();
-    if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
-        return python;
-    }
-    succeeds(Command::new(base).args(["-m", "venv", "--clear"]).arg(&folder));
-    succeeds(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements));
-    fs::write(stamp, wanted).unwrap();
-    python
-}
-
-/// Runs a program, and shows what it said where it fails.
-fn succeeds(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{command:?}\n{}\n{}", said(&output.stdout), said(&output.stderr));
+    testing::python("plans on DuckDB and Sail from PyPI", &requirements, &folder)
 }
 
 /// Prepares `text` by the engine called `engine`, in a folder that has the tables or events already.
@@ -104,7 +59,7 @@ fn everything_on(engine: &str) {
         let Some(data) = data(name, folder.path()) else { continue };
         tables(&experiment(folder.path(), &data), folder.path());
         for split in splits() {
-            on(engine, python, &format!("{data}{filters}{split}"), folder.path());
+            on(engine, &python, &format!("{data}{filters}{split}"), folder.path());
         }
     }
     let folder = tempfile::tempdir().unwrap();
@@ -115,14 +70,14 @@ fn everything_on(engine: &str) {
          [data.columns]\nuser = \"who\"\nitem = \"what\"\nrating = \"stars\"\ntimestamp = \"moment\"\n",
         path.display()
     );
-    on(engine, python, &text, folder.path());
+    on(engine, &python, &text, folder.path());
 }
 
 /// Writes events of which some are bad, and some rate a pair again.
 fn events(path: &Path) {
     use reco_data::table::{Column, Table};
 
-    let chance = |at: u64, n: u64| (reco_core::testing::chance(at) * n as f64) as i64;
+    let chance = |at: u64, n: u64| (testing::chance(at) * n as f64) as i64;
     let column = |salt: u64, n: u64| (0..2_000).map(move |row: u64| Some(chance(row * 5 + salt, n)));
     let mut table = Table::new();
     table.push("who", Column::Text(column(0, 70).map(|who| who.map(|who| format!("u{who}"))).collect())).unwrap();

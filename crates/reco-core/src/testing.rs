@@ -11,12 +11,14 @@ mod assigned;
 mod checkerboard;
 pub mod conformance;
 mod left_out;
+mod python;
 
 pub(crate) use any_cpu::chosen_arch;
 pub use any_cpu::{digest, same_on_any_cpu};
 pub use assigned::Assigned;
 pub use checkerboard::{Checkerboard, Feedback, checkerboard};
 pub use left_out::{left_out, ml_100k};
+pub use python::{python, succeeds};
 
 use crate::{Catalogue, Features, Items, Matrix, RatingScale, Scaling, Users};
 
