@@ -19,6 +19,7 @@ mod plot;
 mod protocols;
 pub(crate) mod readme;
 mod ruler;
+pub(crate) mod scale;
 mod train;
 mod turns;
 

@@ -1,5 +1,5 @@
 //! Runs the workspace's chores: `cargo xtask pipeline`, `ci`, `tidy`, `golden`, `instructions`, `splits`, `torture`,
-//! `bench` and `contest`.
+//! `bench`, `contest` and `scale`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -55,6 +55,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Run every approach under every preset on MovieLens 100K, and write the tables into docs/results.md
     Contest(bench::contest::Arguments),
+    /// Run every stage on up to 100 million generated ratings, and write seconds and memory into docs/results.md
+    Scale(bench::scale::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Chore::Torture(arguments) => torture::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
         Chore::Contest(arguments) => bench::contest::run(&workspace, &arguments),
+        Chore::Scale(arguments) => bench::scale::run(&workspace, &arguments),
     });
     match done {
         Ok(code) => code,

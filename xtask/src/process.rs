@@ -176,6 +176,13 @@ pub(crate) struct Cost {
 
 /// Runs a command with its standard output thrown away, and fails if it fails.
 pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
+    let (status, cost) = watch(command, Duration::MAX)?;
+    check(command, status)?;
+    Ok(cost)
+}
+
+/// The same, without a word on how it ended; it is killed if it has not ended after `limit`.
+pub(crate) fn watch(command: &mut Command, limit: Duration) -> Result<(ExitStatus, Cost)> {
     let begun = Instant::now();
     let mut child = command
         .stdin(Stdio::null())
@@ -189,10 +196,12 @@ pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
         if let Some(status) = child.try_wait()? {
             break status;
         }
+        if begun.elapsed() > limit {
+            child.kill()?;
+        }
         thread::sleep(Duration::from_millis(10));
     };
-    check(command, status)?;
-    Ok(Cost { wall: begun.elapsed(), peak })
+    Ok((status, Cost { wall: begun.elapsed(), peak }))
 }
 
 /// Processor seconds of all programs that have ended so far, with those that they ran, where the system tells.
