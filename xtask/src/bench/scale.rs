@@ -82,13 +82,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     let wanted: Vec<String> = listed.iter().filter(wanted).cloned().collect();
     let mut scale = Scale {
         workspace,
-        reco: workspace.build_reco(false)?,
+        reco: workspace.reco(false),
         record: Record::read(&at.join("record.json"))?,
         limit: Duration::try_from_secs_f64(arguments.limit * 60.0).context("the limit is a number of minutes")?,
         machine: machine::describe(workspace),
         at,
     };
     if !arguments.page {
+        workspace.build_reco(false)?;
         let mut sizes = arguments.sizes.clone();
         sizes.sort_unstable();
         for n_ratings in sizes {

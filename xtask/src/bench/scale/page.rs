@@ -8,7 +8,6 @@ use anyhow::Result;
 
 use super::chart::{self, Line, Panel};
 use super::record::{Key, Outcome, Record, STAGES, Stage, seconds, shown, slope};
-use crate::bench::machine::bytes;
 use crate::process::Workspace;
 
 /// Slopes begin here: below, much of the time is that of starting a program.
@@ -17,47 +16,36 @@ const FROM: f64 = 1e6;
 /// The approaches of the figures.
 const DRAWN: [&str; 5] = ["popularity", "svd", "ials", "neural", "hybrid"];
 
-/// What a table shows of an outcome, and how.
-type Column = (fn(&Outcome) -> Option<f64>, fn(f64) -> String);
-
 /// The section, and its figures in docs/figures/.
 pub(super) fn text(workspace: &Workspace, record: &Record, approaches: &[String]) -> Result<String> {
-    let rows = rows(record, approaches);
     let mut text = format!(
         "`cargo xtask scale`: `reco synth` makes one user for 150 ratings and 5 √ratings items, as MovieLens has up to \
          20 million; the experiment is `{}`, the default one with networks for one epoch, all others for all of theirs. \
          A cell is a whole command (`reco ingest`, `features`, `train`, `evaluate`, `recommend --all`), with reading its \
-         input, checking digests and writing; a tenth of each user's ratings is held out twice, all users are \
-         evaluated, and all of them are given ten items of the whole catalogue. The median of three where it takes less \
-         than 5 s. *Slope* is that of the line nearest to the measured sizes from 1M on, both axes logarithmic: users \
-         × items grows with an exponent of 1.5. ≈ is an estimate by the slope of the two sizes before.\n",
+         input, checking digests and writing: how long it took, its peak memory, and what it left on the disk. A tenth of \
+         each user's ratings is held out twice, all users are evaluated, and all of them are given ten items of the \
+         whole catalogue. The median of three where it takes less than 5 s. *Slopes*, of seconds and of memory, are those \
+         of the line nearest to the measured sizes from 1M on, both axes logarithmic: users × items grows with an \
+         exponent of 1.5. *A rating* is the time for one at the largest size measured, beside that at 1M. ≈ is an \
+         estimate by the slope of the two sizes before.\n\n",
         super::EXPERIMENT
     );
-    let of_processor: fn(&Outcome) -> Option<f64> = |outcome| match outcome {
-        Outcome::Measured { processor, .. } => *processor,
-        _ => None,
-    };
-    let tables: [(&str, Column); 4] = [
-        ("Seconds", (seconds, brief)),
-        ("Seconds of the processor, all cores together", (of_processor, brief)),
-        ("Peak memory", (peak, |n| bytes(n as u64))),
-        ("Bytes left on the disk", (written, |n| bytes(n as u64))),
-    ];
-    for (title, column) in tables {
-        text += &format!("\n### {title}\n\n{}", table(record, &rows, column, title == "Seconds"));
-    }
+    text += &table(record, &rows(record, approaches));
     let refused: Vec<String> = record.cells.iter().filter_map(|cell| refusal(&cell.key, &cell.outcome)).collect();
     if !refused.is_empty() {
         text += &format!("\nRefused before any work:\n\n{}\n", refused.join("\n"));
     }
     for (name, title, of, unit) in [
-        ("scale-seconds", "Seconds by ratings", seconds as fn(&Outcome) -> Option<f64>, brief as fn(f64) -> String),
-        ("scale-memory", "Peak memory by ratings", peak, |n| bytes(n as u64)),
+        ("scale-seconds", "Seconds by ratings", seconds as Of, brief as fn(f64) -> String),
+        ("scale-memory", "Peak memory by ratings", peak, |n| size(n as u64)),
     ] {
         text += &format!("\n{}", chart::draw(workspace, name, title, &panels(record, of), unit)?);
     }
     Ok(text)
 }
+
+/// A number of an outcome.
+type Of = fn(&Outcome) -> Option<f64>;
 
 /// Stages with their approaches, those that were measured.
 fn rows(record: &Record, approaches: &[String]) -> Vec<(Stage, Option<String>)> {
@@ -75,35 +63,47 @@ fn rows(record: &Record, approaches: &[String]) -> Vec<(Stage, Option<String>)> 
     rows
 }
 
-fn table(record: &Record, rows: &[(Stage, Option<String>)], (of, shows): Column, with_estimates: bool) -> String {
+fn table(record: &Record, rows: &[(Stage, Option<String>)]) -> String {
     let sizes = record.sizes();
     let heads: Vec<String> = sizes.iter().map(|&size| shown(size)).collect();
-    let mut text =
-        format!("| stage | {} | slope |\n| --- |{} ---: |\n", heads.join(" | "), " ---: |".repeat(sizes.len()));
+    let mut text = format!("| stage | {} | slopes | a rating |\n", heads.join(" | "));
+    text += &format!("| --- |{} --- | ---: |\n", " ---: |".repeat(sizes.len()));
     for (stage, approach) in rows {
         let key = |n_ratings| Key { n_ratings, stage: *stage, approach: approach.clone() };
-        let name = match approach {
-            Some(approach) => format!("{} `{approach}`", stage.name()),
-            None => stage.name().to_owned(),
+        let approach = approach.iter().map(|approach| format!(" `{approach}`")).collect::<String>();
+        let cells: Vec<String> = sizes.iter().map(|&size| cell(record, &key(size))).collect();
+        let from = |of: Of| {
+            let mut points = record.curve(&key(0), of);
+            points.retain(|&(n_ratings, _)| n_ratings >= FROM);
+            points
         };
-        text += &format!("| {name} |");
-        for &size in &sizes {
-            let key = key(size);
-            let outcome = record.outcome(&key);
-            let estimate = || record.estimate(&key).filter(|_| with_estimates).map(|n| format!("≈ {}", shows(n)));
-            text += &match outcome {
-                Some(Outcome::Refused { .. }) => " refused |".to_owned(),
-                Some(Outcome::Stopped { seconds, .. }) if with_estimates => format!(" over {} |", brief(*seconds)),
-                Some(outcome) => of(outcome).map_or_else(|| " – |".to_owned(), |n| format!(" {} |", shows(n))),
-                None => estimate().map_or_else(|| " – |".to_owned(), |estimate| format!(" {estimate} |")),
-            };
-        }
-        let mut points = record.curve(&key(0), of);
-        points.retain(|&(n_ratings, _)| n_ratings >= FROM);
-        let slope = if points.len() > 1 { slope(&points) } else { None };
-        text += &slope.map_or_else(|| " – |\n".to_owned(), |slope| format!(" {slope:.2} |\n"));
+        let slope = |of: Of| Some(from(of)).filter(|points| points.len() > 1).and_then(|points| slope(&points));
+        let slopes = [seconds as Of, peak].map(|of| slope(of).map(|slope| format!("{slope:.2}")));
+        let a_rating = match from(seconds)[..] {
+            [(n, first), .., (m, last)] => format!("{:.2}", last / m / (first / n)),
+            _ => "–".to_owned(),
+        };
+        text += &format!(
+            "| {}{approach} | {} | {} | {a_rating} |\n",
+            stage.name(),
+            cells.join(" | "),
+            slopes.map(|slope| slope.unwrap_or_else(|| "–".to_owned())).join(", "),
+        );
     }
     text
+}
+
+/// How long, how much memory, how much is left on the disk.
+fn cell(record: &Record, key: &Key) -> String {
+    match record.outcome(key) {
+        Some(Outcome::Measured { seconds, peak, written, .. }) => {
+            let peak = peak.map_or_else(|| "–".to_owned(), size);
+            format!("{}, {peak}, {}", brief(*seconds), size(*written))
+        }
+        Some(Outcome::Stopped { seconds, .. }) => format!("over {}", brief(*seconds)),
+        Some(Outcome::Refused { .. }) => "refused".to_owned(),
+        None => record.estimate(key).map_or_else(|| "–".to_owned(), |seconds| format!("≈ {}", brief(seconds))),
+    }
 }
 
 /// `ease at 100M: …`, a line of a list.
@@ -119,10 +119,14 @@ fn peak(outcome: &Outcome) -> Option<f64> {
     }
 }
 
-fn written(outcome: &Outcome) -> Option<f64> {
-    match outcome {
-        Outcome::Measured { written, .. } => Some(*written as f64),
-        _ => None,
+/// A number of bytes, for reading.
+fn size(n: u64) -> String {
+    let mebibytes = n as f64 / 1024.0 / 1024.0;
+    match mebibytes {
+        n if n < 0.1 => format!("{:.0} KiB", n * 1024.0),
+        n if n < 10.0 => format!("{n:.1} MiB"),
+        n if n < 1024.0 => format!("{n:.0} MiB"),
+        n => format!("{:.1} GiB", n / 1024.0),
     }
 }
 
@@ -137,7 +141,7 @@ fn brief(seconds: f64) -> String {
 }
 
 /// The data, then training, evaluation and lists of a few approaches.
-fn panels(record: &Record, of: fn(&Outcome) -> Option<f64>) -> Vec<Panel> {
+fn panels(record: &Record, of: Of) -> Vec<Panel> {
     let line = |stage: Stage, approach: Option<&str>| {
         let key = Key { n_ratings: 0, stage, approach: approach.map(str::to_owned) };
         Line { name: approach.unwrap_or(stage.name()).to_owned(), points: record.curve(&key, of) }
@@ -161,22 +165,20 @@ mod tests {
             let key = Key { n_ratings, stage: Stage::Train, approach: Some(approach.to_owned()) };
             record.add(Cell { key, outcome, machine: "one".to_owned() }).unwrap();
         };
-        let measured = |seconds| Outcome::Measured { seconds, processor: Some(7.0), peak: Some(5 << 20), written: 1 };
+        let measured =
+            |seconds| Outcome::Measured { seconds, processor: Some(7.0), peak: Some(5 << 20), written: 1_000 };
         add(1_000_000, "svd", measured(2.0));
-        add(10_000_000, "svd", measured(20.0));
+        add(10_000_000, "svd", measured(24.0));
         add(1_000_000, "ials", measured(1.0));
         add(10_000_000, "ials", Outcome::Stopped { seconds: 61.0, peak: None });
         add(100_000_000, "ease", Outcome::Refused { reason: "too large\nhint: less".to_owned() });
         std::fs::remove_file(&path).unwrap();
         let rows = rows(&record, &["svd", "ials", "ease", "auto"].map(str::to_owned));
-        let text = table(&record, &rows, (seconds, brief), true);
-        let expected = "| stage | 1M | 10M | 100M | slope |\n| --- | ---: | ---: | ---: | ---: |\n\
-                        | train `svd` | 2.00 s | 20.0 s | ≈ 200 s | 1.00 |\n\
-                        | train `ials` | 1.00 s | over 61.0 s | ≈ 3721 s | – |\n\
-                        | train `ease` | – | – | refused | – |\n";
-        assert_eq!(text, expected);
-        let memory = table(&record, &rows, (peak, |n| bytes(n as u64)), false);
-        assert!(memory.contains("| train `svd` | 5 MiB | 5 MiB | – | 0.00 |"), "{memory}");
+        let expected = "| stage | 1M | 10M | 100M | slopes | a rating |\n| --- | ---: | ---: | ---: | --- | ---: |\n\
+                        | train `svd` | 2.00 s, 5.0 MiB, 1 KiB | 24.0 s, 5.0 MiB, 1 KiB | ≈ 288 s | 1.08, 0.00 | 1.20 |\n\
+                        | train `ials` | 1.00 s, 5.0 MiB, 1 KiB | over 61.0 s | ≈ 3721 s | –, – | – |\n\
+                        | train `ease` | – | – | refused | –, – | – |\n";
+        assert_eq!(table(&record, &rows), expected);
         let refusals: Vec<_> = record.cells.iter().filter_map(|cell| refusal(&cell.key, &cell.outcome)).collect();
         assert_eq!(refusals, ["- 100M ratings, train ease: too large; hint: less"]);
         assert_eq!(
