@@ -6,6 +6,7 @@
 //! **Invariant**: every command has an example in its help, and `--json` where it has an answer.
 
 mod experiment;
+mod init;
 mod recommend;
 mod retrain;
 mod serve;
@@ -23,6 +24,7 @@ use reco_run::synth::SynthConfig;
 use reco_run::{DATA_KEYS, STAGES, approaches};
 
 pub(crate) use experiment::{ExperimentArgs, ExperimentFile, Folders, ScoresArgs};
+pub(crate) use init::{InitArgs, RunsArgs};
 pub(crate) use recommend::{RecommendArgs, VisitorArgs};
 pub(crate) use retrain::RetrainArgs;
 pub(crate) use serve::ServeArgs;
@@ -31,6 +33,7 @@ pub(crate) use tune::TuneArgs;
 const EXAMPLE: &str = "\
 Examples:
   reco run                        fetch MovieLens 100K, train and compare the best approaches
+  reco init ratings.csv           an experiment on your own table, which `reco run` runs
   reco recommend --user 1         what user 1 should watch next
   reco doctor                     devices, versions, paths";
 
@@ -60,6 +63,7 @@ impl Parsed {
         use Command::{Doctor, Recommend, Retrain, Run, Serve, Tune};
         let looks = |command: &Command| match command {
             Serve(args) => args.device != DeviceChoice::Cpu,
+            Command::Init(args) => args.run,
             other => matches!(other, Run(_) | Tune(_) | Retrain(_) | Recommend(_) | Doctor(_)),
         };
         match self {
@@ -85,6 +89,18 @@ Examples:
 Keys of [data], which say what is read and how: `reco ingest --help`"
     )]
     Run(RunArgs),
+    /// Look at a table of ratings or events, and write the experiment that reads it
+    #[command(
+        display_order = 0,
+        after_help = init::HELP
+    )]
+    Init(InitArgs),
+    /// List the runs in a folder and below it: with what they were run, and how it came out
+    #[command(
+        display_order = 18,
+        after_help = init::RUNS_HELP
+    )]
+    Runs(RunsArgs),
     /// Search for the options of approaches that do best on validation rows; the test part is not read
     #[command(
         display_order = 17,

@@ -4,9 +4,9 @@
 //!
 //! **Invariant**: the exit never waits for a reader of stderr.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -27,9 +27,13 @@ const INTERRUPTED: i32 = 130;
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens from now on.
+    /// Listens from now on; where a command listens already, to the same.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        let interrupt = Self::default();
+        static LISTENS: OnceLock<Interrupt> = OnceLock::new();
+        if let Some(interrupt) = LISTENS.get() {
+            return Ok(interrupt.clone());
+        }
+        let interrupt = LISTENS.get_or_init(Self::default).clone();
         let flag = interrupt.clone();
         ctrlc::set_handler(move || {
             if flag.0.swap(true, Ordering::SeqCst) {

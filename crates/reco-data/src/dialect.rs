@@ -7,7 +7,7 @@
 
 mod delimitation;
 mod encoding;
-mod names;
+pub(crate) mod names;
 mod shape;
 mod values;
 

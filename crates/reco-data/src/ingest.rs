@@ -10,7 +10,7 @@
 //! first pass checks each row, numbers users and items, and finds duplicates; the second writes what is left.
 
 mod blocks;
-mod check;
+pub(crate) mod check;
 mod dedupe;
 mod engine;
 mod entities;

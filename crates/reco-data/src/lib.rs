@@ -28,6 +28,7 @@ mod dialect;
 mod error;
 mod events;
 pub mod fetch;
+mod guess;
 mod ingest;
 mod locate;
 mod output;
@@ -48,6 +49,7 @@ pub use config::{
 pub use dialect::{Detected, detect, is_table};
 pub use error::{DataError, Obstacle};
 pub use events::{EXPOSURE, EventCounts, EventRow, ItemRow, erased_digest, read_events, write_events};
+pub use guess::{Guess, GuessedColumn, Piped, Role, ShownRow, StatedColumns, guess};
 pub use ingest::{EngineTables, IngestProgress, IngestSummary, SilentIngest, ingest};
 pub use locate::{Located, expand, locate, located_files};
 pub use output::{Output, TableOutput, TablePieces};

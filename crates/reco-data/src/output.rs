@@ -232,7 +232,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// A file beside the one that it will replace, with the permissions of any new file.
-fn beside() -> tempfile::Builder<'static, 'static> {
+pub(crate) fn beside() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".reco-").suffix(".partial");
     #[cfg(unix)]

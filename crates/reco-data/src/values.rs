@@ -4,6 +4,8 @@
 //!
 //! **Invariant**: a value in another notation than the one in force is refused, never read as something else.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::records::cut;
@@ -76,9 +78,9 @@ pub enum TimeFormat {
     Iso8601,
     /// `20240131`, `202401311830` and `20240131183015`
     YearMonthDay,
-    /// `31.01.2024 18:30` and `31/01/2024`
+    /// `31.01.2024 18:30`, `31/01/2024` and `31 Jan 2024`
     DayMonthYear,
-    /// `01/31/2024 6:30 PM`
+    /// `01/31/2024 6:30 PM`, `Jan 31, 2024` and `Wed Jan 31 18:30:15 +0100 2024`
     MonthDayYear,
     /// Days since the end of 1899, as spreadsheets count.
     ExcelDays,
@@ -216,15 +218,21 @@ impl TimeFormat {
             }
             _ => return None,
         };
+        let tidied =
+            if text.starts_with(|c: char| c.is_ascii_alphabetic()) { without_weekday(text) } else { text.into() };
+        let text = &*tidied;
         let Some((date, rest)) = date(text) else {
             // ISO 8601 also has a form without separators: `20240131T183015Z`.
             let (date, rest) = text.split_once(['T', 't']).filter(|_| self == Self::Iso8601)?;
             return without_separators(date, rest);
         };
         let [year, month, day] = order.map(|place: usize| date[place]);
-        let is_year = |place: usize| place == order[0];
-        // A year has four digits, so that no order is taken for another.
-        if (0..3).any(|place| is_year(place) != (date[place].1 == 4)) {
+        // A year has four digits, and a month alone may have a name, so that no order is taken for another.
+        let is_right = |place: usize| match date[place].1 {
+            NAMED => place == order[1],
+            n_digits => (place == order[0]) == (n_digits == 4),
+        };
+        if !(0..3).all(is_right) {
             return None;
         }
         let days = days(year.0, month.0, day.0)?;
@@ -253,16 +261,64 @@ fn without_separators(date: &str, time: &str) -> Option<i64> {
     time_of_day(&colons).map(|(second, zone)| days * DAY + second - zone)
 }
 
+/// Months and days of the week in English; three letters tell them apart.
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/// The number of digits of a month that is written as a name.
+const NAMED: usize = 0;
+
+/// The letters that a text begins with, and which of `names` they are, or the beginning of, from three letters on.
+fn named(text: &str, names: &[&str]) -> Option<(usize, usize)> {
+    let n = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let is = |name: &&str| name.get(..n).is_some_and(|start| start.eq_ignore_ascii_case(&text[..n]));
+    names.iter().position(|name| n >= 3 && is(name)).map(|at| (at, n))
+}
+
+/// `text` without the day of the week that it begins with; a year at its very end, where C's `ctime` has it, is moved
+/// behind the day: `Wed Jan 31 18:30:15 +0100 2024` becomes `Jan 31 2024 18:30:15 +0100`.
+fn without_weekday(text: &str) -> Cow<'_, str> {
+    let Some((_, n)) = named(text, &WEEKDAYS) else { return text.into() };
+    let text = text[n..].trim_start_matches([',', '.']).trim_start();
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    match words[..] {
+        [month, day, time, year] if time.contains(':') => format!("{month} {day} {year} {time}").into(),
+        [month, day, time, zone, year] if time.contains(':') => format!("{month} {day} {year} {time} {zone}").into(),
+        _ => text.into(),
+    }
+}
+
 /// The three numbers that a date begins with, each with its number of digits, and what follows.
 fn date(text: &str) -> Option<([(i64, usize); 3], &str)> {
     let mut rest = text;
     let mut numbers = [(0, 0); 3];
     for (place, number) in numbers.iter_mut().enumerate() {
         let n = rest.bytes().take_while(u8::is_ascii_digit).count();
-        if n == 0 || n > 4 {
-            return None;
-        }
-        *number = (rest[..n].parse().ok()?, n);
+        let n = match n {
+            0 => {
+                let (month, n) = named(rest, &MONTHS)?;
+                *number = (month as i64 + 1, NAMED);
+                n
+            }
+            1..=4 => {
+                *number = (rest[..n].parse().ok()?, n);
+                n
+            }
+            _ => return None,
+        };
         rest = &rest[n..];
         if place < 2 {
             let after = rest.trim_start_matches(", ").trim_start_matches(['-', '.', '/', ' ']);
@@ -402,6 +458,17 @@ mod tests {
             (TimeFormat::MonthDayYear, "2/29/2024 12:30:15 PM", Some(1_709_209_815)),
             (TimeFormat::MonthDayYear, "02 29, 2024", Some(1_709_164_800)),
             (TimeFormat::MonthDayYear, "2/29/2024 0:30 PM", None),
+            (TimeFormat::DayMonthYear, "29 Feb 2024, 12:30", Some(1_709_209_800)),
+            (TimeFormat::DayMonthYear, "Thu, 29 Feb 2024 13:30:15 +0100", Some(1_709_209_815)),
+            (TimeFormat::DayMonthYear, "29-feb-2024", Some(1_709_164_800)),
+            (TimeFormat::DayMonthYear, "Feb 29 2024", None),
+            (TimeFormat::MonthDayYear, "February 29, 2024", Some(1_709_164_800)),
+            (TimeFormat::MonthDayYear, "Thu Feb 29 13:30:15 +0100 2024", Some(1_709_209_815)),
+            (TimeFormat::MonthDayYear, "Thu Feb 29 12:30:15 2024", Some(1_709_209_815)),
+            (TimeFormat::MonthDayYear, "29 Feb 2024", None),
+            (TimeFormat::MonthDayYear, "Fe 29, 2024", None),
+            (TimeFormat::MonthDayYear, "Februari 29, 2024", None),
+            (TimeFormat::MonthDayYear, "Feb 29 é 2024", None),
             (TimeFormat::ExcelDays, "45351.5210069444", Some(1_709_209_815)),
             (TimeFormat::ExcelDays, "now", None),
         ];

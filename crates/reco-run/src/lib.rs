@@ -25,6 +25,7 @@ mod error;
 mod everyone;
 mod experiment;
 mod folder;
+mod init;
 mod lock;
 mod manifest;
 mod memory;
@@ -35,6 +36,7 @@ mod progress;
 mod reasons;
 mod registry;
 mod run;
+mod runs;
 mod scores;
 mod show;
 mod stage;
@@ -49,23 +51,25 @@ pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;
 pub use everyone::{Everyone, ListsWritten, Shard};
 pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatConfig, Repetition, Source};
+pub use init::{InitNames, experiment_for};
 pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, digest, digests};
 pub use models::{ANSWERS, AskedBy, Available, Chosen, RunnerUp, available, choose, chooser, find, remove_others};
 pub use progress::{Outcome, Quiet, RunProgress};
 pub use reasons::ItemFacts;
 pub use registry::approaches;
 pub use run::{RunOptions, Summary, results, run};
+pub use runs::{BestOf, FoundRun, RunState, runs};
 pub use scores::{ScoredFile, ScoresOptions, measure_scores};
 pub use show::{Shown, show};
 pub use stage::{EXPERIMENT, PAGE, RESULTS, STAGES, StageEntry, shell_word};
 pub use tune::{BEST, Method, TRIALS, TUNING_PAGE, TuneConfig, TuneError, TuneSource, tune};
 
 pub use reco_data::{
-    DATA_KEYS, DataKey, EXPOSURE, EventCounts, EventRow, IngestProgress, ItemRow, Output, TableOutput, TimeFormat,
-    erased_digest, fetch, read_events, synth, write_events,
+    DATA_KEYS, DataKey, EXPOSURE, EventCounts, EventRow, Guess, IngestProgress, ItemRow, Output, Piped, Role,
+    StatedColumns, TableOutput, TimeFormat, erased_digest, fetch, guess, is_table, read_events, synth, write_events,
 };
 pub use reco_eval::compare::{ArmComparison, ArmMeasure};
-pub use reco_features::feature_of_year;
+pub use reco_features::{feature_of_year, in_utc};
 pub use reco_models::{Ceiling, DeviceCeilings, Unit, ceilings};
 pub use reco_report::{
     Comparison, Results, Tuned, Tuning, comparison_page, comparison_summary, comparison_table, diagram, last_words,

@@ -9,9 +9,11 @@ mod compare;
 mod describe;
 mod doctor;
 mod fetch;
+mod init;
 mod recommend;
 mod retrain;
 mod run;
+mod runs;
 mod scores;
 mod serve;
 mod show;
@@ -27,6 +29,8 @@ pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
         Parsed::Stage(stage, args) => run::stage(stage, &args),
         Parsed::Scores(experiment, file, args) => scores::scores(&experiment, &file, &args),
         Parsed::Command(Command::Run(args)) => run::run(&args),
+        Parsed::Command(Command::Init(args)) => init::init(&args),
+        Parsed::Command(Command::Runs(args)) => runs::runs(&args),
         Parsed::Command(Command::Tune(args)) => tune::tune(&args),
         Parsed::Command(Command::Retrain(args)) => retrain::retrain(args),
         Parsed::Command(Command::Recommend(args)) => recommend::recommend(&args),

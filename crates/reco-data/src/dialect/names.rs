@@ -9,18 +9,18 @@ use crate::{Columns, Obstacle};
 
 // Names of columns, in lower case and without `_`, `-`, `.` and spaces.
 
-pub(super) const USER: &str = "\
+pub(crate) const USER: &str = "\
     user userid uid username customer customerid custid reviewerid reviewer visitorid visitor member memberid account \
     accountid person personid client clientid profileid subscriber subscriberid buyer buyerid kunde kundeid kundennr \
     kundennummer benutzer nutzer utilisateur usuario utente";
-pub(super) const ITEM: &str = "\
+pub(crate) const ITEM: &str = "\
     item itemid iid movie movieid film filmid product productid article articleid asin parentasin book bookid isbn \
     song songid track trackid artist artistid game gameid business businessid sku anime animeid recipe recipeid video \
     videoid course courseid artikel artikelid artikelnr artikelnummer produkt produktid produit producto prodotto";
-pub(super) const RATING: &str = "\
+pub(crate) const RATING: &str = "\
     rating ratings stars star starrating score overall bookrating reviewscore userrating bewertung sterne punkte \
     valoracion voto";
-pub(super) const TIME: &str = "\
+pub(crate) const TIME: &str = "\
     timestamp time date datetime ts when unixreviewtime reviewtime createdat ratedat reviewdate eventtime unixtime \
     zeit zeitpunkt datum zeitstempel fecha";
 
@@ -29,8 +29,13 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | '.' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
+/// Whether a name ends as that of an id does.
+pub(crate) fn ends_as_id(name: &str) -> bool {
+    plain(name).ends_with("id")
+}
+
 /// The columns of `found` that have one of the `names`.
-pub(super) fn candidates(found: &[String], names: &str) -> Vec<String> {
+pub(crate) fn candidates(found: &[String], names: &str) -> Vec<String> {
     found.iter().filter(|name| names.split(' ').any(|known| known == plain(name))).cloned().collect()
 }
 
@@ -58,7 +63,7 @@ pub(super) fn choose(
         }
         let mut candidates = candidates(found, names);
         candidates.retain(|name| !taken.contains(&name));
-        let mut ids = candidates.iter().filter(|name| plain(name).ends_with("id"));
+        let mut ids = candidates.iter().filter(|name| ends_as_id(name));
         if let (true, Some(one), None) = (is_needed, ids.next(), ids.next()) {
             // `user_id` beside `username`.
             return one.clone();

@@ -17,10 +17,10 @@ use crate::{DataConfig, DataError, Obstacle};
 /// What `[data]` states of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TextKeys {
-    pub(super) delimiter: Delimiter,
-    pub(super) quote: Quote,
-    pub(super) encoding: Encoding,
-    pub(super) header: Header,
+    pub(crate) delimiter: Delimiter,
+    pub(crate) quote: Quote,
+    pub(crate) encoding: Encoding,
+    pub(crate) header: Header,
 }
 
 impl TextKeys {
@@ -111,6 +111,11 @@ impl Shape {
         Ok(Some(shape))
     }
 
+    /// Whether it is text with separators.
+    pub(crate) fn is_delimited(&self) -> bool {
+        matches!(self, Self::Delimited(_))
+    }
+
     /// The names of its columns, in order.
     pub(crate) fn names(&self) -> &[String] {
         match self {
@@ -121,22 +126,22 @@ impl Shape {
     }
 
     /// Whether the table names its columns.
-    pub(super) fn has_header(&self) -> bool {
+    pub(crate) fn has_header(&self) -> bool {
         !matches!(self, Self::Delimited(Delimitation { has_header: false, .. }))
     }
 
     /// The first line of a text.
-    pub(super) fn first_line(&self) -> &str {
+    pub(crate) fn first_line(&self) -> &str {
         if let Self::Delimited(text) = self { &text.first_line } else { "" }
     }
 
     /// Whether a column holds points in time, in any unit.
-    pub(super) fn is_timestamp(&self, column: &str) -> bool {
+    pub(crate) fn is_timestamp(&self, column: &str) -> bool {
         matches!(self, Self::Parquet { columns, .. } if columns.iter().any(|of| of.is_time && of.name == column))
     }
 
     /// Those `wanted` columns whose content can't be read, each with what it holds.
-    pub(super) fn unreadable(&self, wanted: &[&str]) -> Vec<(&str, &str)> {
+    pub(crate) fn unreadable(&self, wanted: &[&str]) -> Vec<(&str, &str)> {
         let Self::Parquet { columns, .. } = self else { return Vec::new() };
         let wanted = columns.iter().filter(|column| wanted.contains(&column.name.as_str()));
         wanted.filter_map(|column| Some((column.name.as_str(), column.unreadable.as_deref()?))).collect()

@@ -12,34 +12,34 @@ use crate::records::{Row, cut};
 use crate::values::{Decimal, Times, is_missing};
 
 /// Where the fields of a rating stand, see [`Source`](crate::Source).
-pub(super) const USER: usize = 0;
-pub(super) const ITEM: usize = 1;
-pub(super) const RATING: usize = 2;
-pub(super) const TIMESTAMP: usize = 3;
-pub(super) const EXTRA: usize = 4;
+pub(crate) const USER: usize = 0;
+pub(crate) const ITEM: usize = 1;
+pub(crate) const RATING: usize = 2;
+pub(crate) const TIMESTAMP: usize = 3;
+pub(crate) const EXTRA: usize = 4;
 
 /// What rows are checked against.
-pub(super) struct Checks {
+pub(crate) struct Checks {
     /// The stars that a rating can have; `None`: not known yet, any finite number passes.
-    pub(super) scale: Option<RatingScale>,
+    pub(crate) scale: Option<RatingScale>,
     /// Whether a row without a rating is bad.
-    pub(super) is_rated: bool,
+    pub(crate) is_rated: bool,
     /// How ratings are written.
-    pub(super) decimal: Decimal,
+    pub(crate) decimal: Decimal,
     /// How times are written.
-    pub(super) times: Times,
+    pub(crate) times: Times,
 }
 
 /// The numbers of a row that passed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Checked {
-    pub(super) rating: Option<f32>,
-    pub(super) timestamp: Option<i64>,
+pub(crate) struct Checked {
+    pub(crate) rating: Option<f32>,
+    pub(crate) timestamp: Option<i64>,
 }
 
 impl Checks {
     /// The row's numbers, or what is wrong with it.
-    pub(super) fn check(&self, row: &Row) -> Result<Checked, String> {
+    pub(crate) fn check(&self, row: &Row) -> Result<Checked, String> {
         if let Some(problem) = row.problem() {
             return Err(problem.to_owned());
         }
@@ -60,12 +60,12 @@ impl Checks {
     }
 
     /// The number in a context's text, if it is one, written as ratings are.
-    pub(super) fn context(&self, text: &str) -> Option<f64> {
+    pub(crate) fn context(&self, text: &str) -> Option<f64> {
         self.decimal.finite(text)
     }
 
     /// The stars of a rating, or what is wrong with it.
-    pub(super) fn rating(&self, text: &str) -> Result<Option<f32>, String> {
+    pub(crate) fn rating(&self, text: &str) -> Result<Option<f32>, String> {
         if text.is_empty() || is_missing(text) {
             return if self.is_rated { Err("it has no rating".to_owned()) } else { Ok(None) };
         }
@@ -79,7 +79,7 @@ impl Checks {
 }
 
 /// Whether a text is an id: not empty, not a word for a missing value, and not a JSON object or list.
-pub(super) fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     match id.as_bytes() {
         [] => false,
         [b'{', ..] => serde_json::from_str::<Map<String, Value>>(id).is_err(),
@@ -98,7 +98,7 @@ fn id_problem(row: &Row, field: usize, what: &str) -> Option<String> {
 }
 
 /// Why a text is not an id; `None` if it is one.
-pub(super) fn no_id(id: &str, what: &str) -> Option<String> {
+pub(crate) fn no_id(id: &str, what: &str) -> Option<String> {
     let shown = cut(id);
     match id {
         "" => Some(format!("it names no {what}")),
