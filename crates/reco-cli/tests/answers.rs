@@ -314,6 +314,7 @@ fn the_help_of_every_command() {
     let mut all = String::new();
     for name in [
         "",
+        "init",
         "fetch",
         "synth",
         "ingest",
@@ -326,6 +327,7 @@ fn the_help_of_every_command() {
         "report",
         "check",
         "run",
+        "runs",
         "show",
         "doctor",
         "completions",

@@ -95,3 +95,162 @@ fn what_is_no_table_of_ratings_is_refused_in_words() {
     refused(&["init", "nowhere.csv"], &["there is no file `nowhere.csv`", "hint: "]);
     refused(&["init", "."], &["`.` is a folder", "hint: name the file in it"]);
 }
+
+/// A table with a name for each column that matters, and a context.
+fn plain() -> Vec<u8> {
+    strangers().into_iter().find(|one| one.name.starts_with("mysql")).unwrap().bytes
+}
+
+#[test]
+fn a_table_comes_through_a_pipe_and_is_kept_beside_the_experiment() {
+    let goodreads = strangers().into_iter().find(|one| one.name.starts_with("goodreads")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let asks = reco_in(folder.path(), &["init", "-"], Some(&goodreads.bytes));
+    assert_eq!(asks.code, Some(1), "{}", asks.stderr);
+    assert!(
+        asks.stderr.contains("nothing was written") && asks.stderr.contains("hint: add `--yes`"),
+        "{}",
+        asks.stderr
+    );
+    assert!(asks.stdout.starts_with("`-` is read as JSON lines, packed by gzip"), "{}", asks.stdout);
+    assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()));
+    let words = ["init", "-", "--yes", "--out-file", "books.toml"];
+    reco_in(folder.path(), &words, Some(&goodreads.bytes)).ok();
+    assert_eq!(files(folder.path()), [Path::new("books.jsonl.gz"), Path::new("books.toml")]);
+    assert_eq!(fs::read(folder.path().join("books.jsonl.gz")).unwrap(), goodreads.bytes);
+    assert_eq!(read(folder.path(), "books.toml").unwrap(), goodreads.meant);
+    // Neither is replaced unless that is said, and the table not even then.
+    let again = reco_in(folder.path(), &words, Some(&goodreads.bytes));
+    again.fails(1, &["`books.toml` is there already\nhint: `--overwrite`"]);
+    let words = ["init", "-", "--yes", "--out-file", "books.toml", "--overwrite"];
+    let again = reco_in(folder.path(), &words, Some(b"user,item\n1,2\n2,3\n"));
+    assert_eq!(again.code, Some(0), "another ending: {}", again.stderr);
+    let again = reco_in(folder.path(), &words, Some(b"user,item\n1,2\n2,4\n"));
+    assert_eq!(again.code, Some(1), "{}", again.stderr);
+    assert!(again.stderr.contains("cannot write `books.csv`: something is there already"), "{}", again.stderr);
+    assert_eq!(fs::read(folder.path().join("books.csv")).unwrap(), b"user,item\n1,2\n2,3\n");
+    let empty = tempfile::tempdir().unwrap();
+    reco_in(empty.path(), &["init", "-", "--yes"], Some(b"")).fails(1, &["`-` has no rows"]);
+    reco_in(empty.path(), &["init", "-", "--yes"], Some(b"PK\x03\x04rest"))
+        .fails(1, &["`-` can't be read: it is a workbook"]);
+    assert!(files(empty.path()).is_empty());
+}
+
+#[test]
+fn nothing_is_written_without_a_yes_nor_over_anything() {
+    let (folder, file) = folder_with("own.tsv", &plain());
+    let left = || files(folder.path());
+    let asks = reco_in(folder.path(), &["init", &file], None);
+    assert_eq!((asks.code, left().len()), (Some(1), 1), "{}", asks.stderr);
+    assert!(asks.stderr.contains("hint: add `--yes`"), "{}", asks.stderr);
+    let json = reco_in(folder.path(), &["init", &file, "--json"], None).ok().json();
+    assert_eq!((&json["file"], &json["guess"]["data"]["columns"]["user"]), (&().into(), &"account_id".into()));
+    assert_eq!(json["guess"]["data"]["columns"]["context"][0], "device");
+    assert_eq!(left().len(), 1, "JSON asks nobody, and is no yes");
+    let refused = |more: &[&str], part: &str| {
+        reco_in(folder.path(), &[&["init", &file, "--yes"], more].concat(), None).fails(1, &[part, "hint: "]);
+    };
+    refused(&["--out-file", "own.tsv", "--overwrite"], "`own.tsv` is the table itself");
+    refused(&["--out-file", "other.csv"], "`other.csv` is called as a table is");
+    refused(&["--out-file", "no/where.toml"], "there is no folder `no`");
+    fs::write(folder.path().join("own.toml"), "mine").unwrap();
+    refused(&[], "`own.toml` is there already");
+    assert_eq!(fs::read(folder.path().join("own.toml")).unwrap(), b"mine");
+    let words = ["init", &file, "--yes", "--overwrite"];
+    reco_in(folder.path(), &words, None).ok();
+    let first = fs::read(folder.path().join("own.toml")).unwrap();
+    reco_in(folder.path(), &words, None).ok();
+    assert_eq!(fs::read(folder.path().join("own.toml")).unwrap(), first, "the same file twice");
+    assert_eq!(fs::read(folder.path().join("own.tsv")).unwrap(), plain());
+}
+
+#[test]
+fn what_is_stated_goes_before_what_is_guessed() {
+    let (folder, file) = folder_with("own.csv", b"a,b,c,d\n1,x,4,9\n2,y,5,8\n3,x,1,7\n1,y,2,6\n2,x,3,5\n");
+    let words = ["init", &file, "--yes", "--user", "b", "--item", "a", "--rating", "c", "--json"];
+    let json = reco_in(folder.path(), &words, None).ok().json();
+    let columns = &json["guess"]["data"]["columns"];
+    assert_eq!([&columns["user"], &columns["item"], &columns["rating"]], ["b", "a", "c"], "{columns}");
+    assert_eq!(read(folder.path(), "own.toml").unwrap()[0], ("x".to_owned(), "1".to_owned(), Some(4.0), None));
+    let missing = reco_in(folder.path(), &["init", &file, "--user", "who", "--time", "when"], None);
+    missing.fails(1, &["`own.csv` has no column `who`, nor `when`\nhint: it has `a`, `b`, `c`, `d`"]);
+    let (folder, file) = folder_with("rated.csv", b"user,item,rating\n1,x,4\n2,y,5\n3,x,1\n");
+    let events = reco_in(folder.path(), &["init", &file, "--yes", "--rating", ""], None).ok();
+    assert!(events.stdout.contains("every row is an event"), "{}", events.stdout);
+    assert_eq!(read(folder.path(), "rated.toml").unwrap()[0].2, None);
+}
+
+#[test]
+fn what_was_decided_by_a_rule_of_thumb_is_said_and_stated() {
+    // Read by days and months these are months apart; read by months and days, days.
+    let dates: String = (1..=10).map(|n| format!("u{},i{},{},3/{n}/2024\n", n % 4, n % 3, 1 + n % 5)).collect();
+    let (folder, file) = folder_with("visits.csv", format!("user,item,stars,date\n{dates}").as_bytes());
+    let made = reco_in(folder.path(), &["init", &file, "--yes"], None).ok();
+    assert!(made.stdout.contains("note: dates in `date` have the day first or the month"), "{}", made.stdout);
+    let text = fs::read_to_string(folder.path().join("visits.toml")).unwrap();
+    assert!(text.contains("\ntime_format = \"month-day-year\"\n") && text.contains("\n# - dates in `date`"), "{text}");
+    assert_eq!(read(folder.path(), "visits.toml").unwrap()[0].3, Some(1_709_251_200));
+    // Years are no times; they are left out with a word, and the rest is read.
+    let (folder, file) = folder_with("years.csv", b"user,item,stars,date\n1,a,4,2019\n2,b,5,2020\n1,b,3,2020\n");
+    let made = reco_in(folder.path(), &["init", &file, "--yes"], None).ok();
+    assert!(made.stdout.contains("rows have no times"), "{}", made.stdout);
+    assert_eq!(read(folder.path(), "years.toml").unwrap().len(), 3);
+}
+
+#[test]
+fn only_the_beginning_of_a_large_file_is_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..200_000).map(|n| format!("{},{},{}\n", n % 997, n % 1_009, 1 + n % 5)).collect();
+    let path = folder.path().join("large.csv");
+    fs::write(&path, format!("user,item,rating\n{rows}")).unwrap();
+    // Two gigabytes of nothing behind it: whoever read them all would take seconds, and refuse them.
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(2 << 30).unwrap();
+    let began = std::time::Instant::now();
+    let json = reco_in(folder.path(), &["init", "large.csv", "--json"], None).ok().json();
+    assert_eq!((&json["guess"]["is_whole"], &json["guess"]["n_rows"]), (&false.into(), &10_000.into()));
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+}
+
+#[test]
+fn from_a_table_to_a_comparison_in_one_command() {
+    let (folder, file) = folder_with("own.tsv", &plain());
+    let ran = reco_in(folder.path(), &["init", &file, "--yes", "--run"], None).ok();
+    assert!(
+        ran.stdout.contains("popularity") && ran.stderr.contains("report: data/own/report/report.html"),
+        "{}",
+        ran.stderr
+    );
+    let runs = reco_in(folder.path(), &["runs", "--json"], None).ok().json();
+    assert_eq!((&runs[0]["folder"], &runs[0]["experiment"]), (&"data/own".into(), &"own".into()));
+}
+
+/// Runs the program at a terminal of its own, where `answer` is typed; `None` where there is no `script`.
+#[cfg(target_os = "linux")]
+fn at_a_terminal(folder: &Path, words: &str, answer: &str) -> Option<String> {
+    let line = format!("'{}' {words}", env!("CARGO_BIN_EXE_reco"));
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut child) = script.spawn() else {
+        reco_core::testing::left_out("the yes of `reco init` at a terminal: `script` of util-linux is not installed");
+        return None;
+    };
+    child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+    Some(String::from_utf8(done.stdout).unwrap())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn at_a_terminal_one_yes_is_asked_for() {
+    let (folder, file) = folder_with("own.tsv", &plain());
+    let Some(said) = at_a_terminal(folder.path(), &format!("init {file}"), "n\n") else { return };
+    assert!(said.contains("write `own.toml`? [y/N]") && said.contains("nothing was written"), "{said}");
+    assert_eq!(files(folder.path()).len(), 1);
+    let said = at_a_terminal(folder.path(), &format!("init {file}"), "y\n").unwrap();
+    assert!(
+        said.contains("written: own.toml") && said.contains("to run it: reco run own.toml --out data/own"),
+        "{said}"
+    );
+    assert_eq!(read(folder.path(), "own.toml").unwrap().len(), 60);
+}

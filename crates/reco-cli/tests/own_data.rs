@@ -91,13 +91,13 @@ fn data_in_the_place_of_an_experiment_are_told_how_to_be_one() {
         fs::write(folder.path().join(name), bytes).unwrap();
         let run = command(["run", name]).current_dir(folder.path()).output().unwrap();
         let said = String::from_utf8(run.stderr).unwrap();
-        let stem = name.split('.').next().unwrap();
-        let way = format!("`reco run --set data.source=table --set data.path={name} --out data/{stem}`");
+        let way = format!("`reco init {name}`");
         assert!(said.starts_with(&format!("error: `{name}` is no experiment\n")) && said.contains(&way), "{said}");
     }
-    // The suggested command works.
-    let words = "run --set data.source=table --set data.path=sales.csv --out data/sales --device cpu";
-    let run = command(words.split(' ')).current_dir(folder.path()).output().unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    // The suggested command works, and so does the one that it suggests.
+    for words in ["init sales.csv --yes", "run sales.toml --out data/sales --device cpu"] {
+        let run = command(words.split(' ')).current_dir(folder.path()).output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    }
     assert!(folder.path().join("data/sales/report/report.html").exists());
 }

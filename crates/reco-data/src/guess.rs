@@ -16,7 +16,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::config::{Delimiter, Encoding, Header, Quote};
-use crate::dialect::{Shape, TextKeys, detect};
+use crate::dialect::{Detected, Shape, TextKeys, detect};
 use crate::ingest::check::Checks;
 use crate::records::{Row, listed};
 use crate::values::{Decimal, TimeFormat};
@@ -98,7 +98,7 @@ pub enum Role {
     MaybeUserAttribute,
     /// It could describe the moment.
     MaybeContext,
-    /// Nothing that can be read.
+    /// Nothing of use: empty, all the same, long texts, lists, or something that cannot be read.
     Unused,
 }
 
@@ -153,7 +153,7 @@ pub fn guess(path: &Path, stated: &StatedColumns) -> Result<Guess, DataError> {
         header: if shape.has_header() { Header::Auto } else { Header::No },
         ..DataConfig::default()
     };
-    let detected = settle(path, &mut data, &sample, &mut roles)?;
+    let detected = settle(path, &mut data, &sample, &mut roles, stated.map(|one| one.is_some()))?;
     let written = detected.said.first().and_then(|said| said.split_once(" is read as ")).map_or("", |(_, how)| how);
     let mut guess = Guess {
         written: written.to_owned(),
@@ -279,13 +279,14 @@ fn places(path: &Path, sample: &Sample, stated: &StatedColumns) -> Result<[Optio
 }
 
 /// Settles how numbers and times are written, so that `detect` accepts the file: what could be two things is decided by
-/// a rule of thumb, and a column that cannot be read at all is left out; both are noted.
+/// a rule of thumb, and a column that cannot be read at all is left out unless the user stated it; both are noted.
 fn settle(
     path: &Path,
     data: &mut DataConfig,
     sample: &Sample,
     roles: &mut Roles,
-) -> Result<crate::Detected, DataError> {
+    is_stated: [bool; 4],
+) -> Result<Detected, DataError> {
     loop {
         let name = |role: usize| roles.columns[role].map(|column| sample.names[column].clone()).unwrap_or_default();
         data.columns =
@@ -295,36 +296,37 @@ fn settle(
             Err(error) => error,
         };
         let DataError::Obstacles { obstacles, .. } = &error else { return Err(error) };
-        let is_about = |start: &str, role: usize| {
-            let column = format!("`{}`", name(role));
-            let about = |one: &&Obstacle| one.what.contains(start) && one.what.contains(&column);
+        // Obstacles that are no matter of opinion name the column in another way, or none.
+        let is_about = |role: usize| {
+            let column = format!(" in `{}`", name(role));
+            let about = |one: &&Obstacle| roles.columns[role].is_some() && one.what.contains(&column);
             obstacles.iter().find(about).map(|one| one.what.clone())
         };
-        if let (Some(what), Some(column)) = (is_about("in", 3), roles.columns[3]) {
-            match data.time_format {
-                TimeFormat::Auto => data.time_format = rule_of_thumb(sample, column, &what, &mut roles.notes),
-                _ => {
-                    roles.notes.push(format!("times are left out: {what}"));
-                    (roles.columns[3], data.time_format) = (None, TimeFormat::Auto);
+        let role = [3, 2].into_iter().find_map(|role| Some((role, is_about(role)?)));
+        let Some((role, what)) = role else { return Err(error) };
+        let is_settled = match (role, roles.columns[role]) {
+            (3, Some(column)) if data.time_format == TimeFormat::Auto => {
+                data.time_format = rule_of_thumb(sample, column, &what, &mut roles.notes);
+                data.time_format != TimeFormat::Auto
+            }
+            (2, _) if data.decimal == Decimal::Auto && what.contains("commas") => {
+                data.decimal = Decimal::Comma;
+                roles.notes.push(format!("{what}: taken as decimal commas; `decimal` says otherwise"));
+                true
+            }
+            _ => false,
+        };
+        match is_settled {
+            true => {}
+            false if is_stated[role] => return Err(error),
+            false => {
+                let without = if role == 3 { "times are left out" } else { "every row is an event" };
+                roles.notes.push(format!("{without}: {what}"));
+                roles.columns[role] = None;
+                if role == 3 {
+                    data.time_format = TimeFormat::Auto;
                 }
             }
-            if data.time_format == TimeFormat::Auto && roles.columns[3].is_some() {
-                roles.notes.push(format!("times are left out: {what}"));
-                roles.columns[3] = None;
-            }
-        } else if let Some(what) = is_about("in", 2) {
-            match data.decimal {
-                Decimal::Auto if what.contains("commas") => {
-                    data.decimal = Decimal::Comma;
-                    roles.notes.push(format!("{what}: taken as decimal commas; `decimal` says otherwise"));
-                }
-                _ => {
-                    roles.notes.push(format!("ratings are left out, and every row is an event: {what}"));
-                    (roles.columns[2], data.decimal) = (None, Decimal::Auto);
-                }
-            }
-        } else {
-            return Err(error);
         }
     }
 }
@@ -374,13 +376,14 @@ fn describe(sample: &Sample, roles: &Roles, data: &mut DataConfig) -> Vec<Guesse
             None if facts.n_filled == 0 || facts.unreadable.is_some() || name.is_empty() || is_twice => Role::Unused,
             None if facts.n_distinct < 2 || taken.contains(&name.as_str()) => Role::Unused,
             None => {
-                let is_safe = facts.can_be_feature() && !roles::is_label(name) && !facts.is_time();
+                let is_safe =
+                    facts.can_be_feature() && !facts.is_nearly_constant() && !roles::is_label(name) && !facts.is_time();
                 match (of(1), of(0)) {
                     (true, false) if is_safe => Role::ItemAttribute,
                     (false, true) if is_safe => Role::UserAttribute,
+                    _ if !facts.can_be_feature() => Role::Unused,
                     (true, false) => Role::MaybeItemAttribute,
                     (false, true) => Role::MaybeUserAttribute,
-                    _ if facts.is_nested() => Role::Unused,
                     _ if is_safe && !facts.is_number() && roles::is_context(name) => Role::Context,
                     _ => Role::MaybeContext,
                 }

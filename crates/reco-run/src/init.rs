@@ -50,11 +50,13 @@ fn stem(path: &Path) -> String {
 pub fn experiment_for(guess: &Guess, init: &str, run: &str) -> String {
     let mut text = String::new();
     let has_stars = has(guess, Role::Rating);
+    // What a file is called must not end a comment.
     let mut line = |words: &str| {
-        let _ = writeln!(text, "{words}");
+        let one = words.chars().map(|c| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() });
+        let _ = writeln!(text, "{}", one.collect::<String>());
     };
-    line(&comment(&format!("Written by `{init}`. To run it:")));
-    line(&comment(&format!("  {run}")));
+    line(&format!("# Written by `{init}`. To run it:"));
+    line(&format!("#   {run}"));
     line("# `reco ingest --help` explains all keys of [data].");
     line("");
     line(
@@ -100,10 +102,14 @@ pub fn experiment_for(guess: &Guess, init: &str, run: &str) -> String {
             (true, false) => line(&format!("# {key} = [{maybe}] # perhaps they {about}")),
         }
     }
+    let unused = names(guess, Role::Unused);
+    if !unused.is_empty() {
+        line(&format!("# Not of use as they are: {unused}"));
+    }
     if !guess.notes.is_empty() {
         line("");
         line("# Decided by rules of thumb:");
-        guess.notes.iter().for_each(|note| line(&comment(&format!("- {note}"))));
+        guess.notes.iter().for_each(|note| line(&format!("# - {note}")));
     }
     if has(guess, Role::Time) {
         line("");
@@ -146,12 +152,6 @@ fn quoted(text: &(impl AsRef<str> + Serialize + ?Sized)) -> String {
     serde_json::to_string(text).unwrap_or_default().replace('\u{7f}', "\\u007f")
 }
 
-/// Words as a comment: one line, without characters that TOML forbids.
-fn comment(words: &str) -> String {
-    let escaped = words.chars().map(|c| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() });
-    format!("# {}", escaped.collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -176,12 +176,23 @@ mod tests {
     #[test]
     fn what_is_commented_out_can_be_switched_on() {
         let rows: String = (0..40)
-            .map(|n| format!("u{},p{},{},2024-01-{:02},{},x{n} y\n", n % 7, n % 5, 1 + n % 5, 1 + n % 28, n % 5 * 10))
+            .map(|n| {
+                format!(
+                    "u{},p{},{},2024-01-{:02},{},n{} y,long {n}\n",
+                    n % 7,
+                    n % 5,
+                    1 + n % 5,
+                    1 + n % 28,
+                    n % 5 * 10,
+                    n % 3
+                )
+            })
             .collect();
-        let text = format!("customer,product,stars,date,price,note\n{rows}");
+        let text = format!("customer,product,stars,date,price,note,remark\n{rows}");
         let (plain, experiment) = written(&text, str::to_owned);
         assert_eq!(experiment.data.columns.item_attributes, ["price"], "{plain}");
         assert_eq!((experiment.split.kind.as_str(), experiment.takes_what_fits), ("per-user-random", true));
+        assert!(plain.contains("\n# context = [\"note\", \"remark\"] # perhaps they describe the moment\n"), "{plain}");
         let on = |text: &str| {
             let keys = ["# rating_scale", "# context", "# [split]", "# kind"];
             let line = |line: &str| match keys.iter().any(|key| line.starts_with(key)) {
@@ -192,7 +203,7 @@ mod tests {
         };
         let (_, on) = written(&text, on);
         assert_eq!((on.split.kind.as_str(), &on.data.rating_scale[..]), ("temporal", &[1.0, 5.0][..]));
-        assert_eq!(on.data.columns.context, ["note"]);
+        assert_eq!(on.data.columns.context, ["note", "remark"]);
     }
 
     #[test]

@@ -81,9 +81,17 @@ fn western(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
 }
 
-/// Ten characters as Amazon's products have, and reviewers' fourteen.
+/// A book's number of nine digits with its check digit.
+fn isbn(number: usize) -> String {
+    let digits = format!("{number:09}");
+    let sum: usize = digits.bytes().enumerate().map(|(place, digit)| (10 - place) * usize::from(digit - b'0')).sum();
+    let check = (11 - sum % 11) % 11;
+    digits + &if check == 10 { "X".to_owned() } else { check.to_string() }
+}
+
+/// Ten characters as Amazon's products have: a book's number, or one of Amazon's own.
 fn asin(item: usize) -> String {
-    if item % 4 == 0 { format!("04398863{:02}", item) } else { format!("B00{:05}{:02}", 7_919 * item % 99_999, item) }
+    if item % 4 == 0 { isbn(43_988_630 + item) } else { format!("B00{:05}{item:02}", 7_919 * item % 99_999) }
 }
 
 fn reviewer(user: usize) -> String {
@@ -171,7 +179,7 @@ pub(crate) fn strangers() -> Vec<Stranger> {
         lines("", "\n", |_, e| format!("{} {} {}", e.user + 1, film(e.item), e.stars)).into(),
         meant(plain, film, stars, |_| None),
     );
-    let book = |n: usize| format!("02{:08}", 9_999_991 * n % 99_999_999);
+    let book = |n: usize| isbn(3_454_510 + 77 * n);
     let crossing = lines("\"User-ID\";\"ISBN\";\"Book-Rating\";\"Location\"", "\r\n", |_, e| {
         let place = ["köln, nordrhein-westfalen", "san josé, california", "paris, île-de-france"][e.user % 3];
         format!("\"{}\";\"{}\";\"{}\";\"{place}\"", 276_725 + e.user, book(e.item), 2 * e.stars)
@@ -251,6 +259,23 @@ pub(crate) fn strangers() -> Vec<Stranger> {
         })
         .into(),
         meant(|n| format!("Babs_{n:02}"), |n| TITLES[n].to_owned(), none, |time| Some(midnight(time))),
+    );
+    add(
+        "beer_reviews.csv",
+        lines(
+            "brewery_id,brewery_name,review_time,review_overall,review_aroma,review_appearance,review_profilename,beer_style,\
+             review_palate,review_taste,beer_name,beer_abv,beer_beerid",
+            "\n",
+            |n, e| {
+                let (brewery, marks) = (e.item % 4, format!("{}.5,{}.5", n % 4, n % 5));
+                format!(
+                    "{},Vecchio Birraio {brewery},{},{}.0,{marks},stcules{:02},\"Ale, {}\",{marks},Sausa {},{}.0,{}",
+                    10_325 + brewery, e.time, e.stars, e.user, e.item % 3, e.item, 4 + e.item % 5, 47_986 + e.item
+                )
+            },
+        )
+        .into(),
+        meant(|n| format!("stcules{n:02}"), |n| (47_986 + n).to_string(), stars, Some),
     );
     add(
         "anime/rating.csv",
@@ -415,6 +440,31 @@ fn shops() -> Vec<Stranger> {
         meant(|n| (n + 2).to_string(), |n| (33_120 + n).to_string(), none, |_| None),
     );
     add(
+        "diginetica/train-item-views.csv",
+        lines("sessionId;userId;itemId;timeframe;eventdate", "\n", |n, e| {
+            format!("{};NA;{};{};{}", 1 + e.user, 81_766 + e.item, 526_309 + 7 * n, &iso(e.time)[..10])
+        })
+        .into(),
+        meant(|n| (n + 1).to_string(), |n| (81_766 + n).to_string(), none, |time| Some(midnight(time))),
+    );
+    add(
+        "yoochoose-clicks.dat",
+        lines("", "\n", |_, e| {
+            format!("{},{}.277Z,{},0", 11 + e.user, iso(e.time).replace(' ', "T"), 214_536_502 + e.item)
+        })
+        .into(),
+        meant(|n| (n + 11).to_string(), |n| (214_536_502 + n).to_string(), none, Some),
+    );
+    add(
+        "transactions_train.csv",
+        lines("t_dat,customer_id,article_id,price,sales_channel_id", "\n", |n, e| {
+            let price = format!("0.0{:02}8305084745762", 11 + n);
+            format!("{},{},0{},{price},{}", &iso(e.time)[..10], hash(e.user, 64), 663_713_001 + e.item, 1 + n % 2)
+        })
+        .into(),
+        meant(|n| hash(n, 64), |n| format!("0{}", 663_713_001 + n), none, |time| Some(midnight(time))),
+    );
+    add(
         "UserBehavior.csv",
         lines("", "\n", |n, e| {
             let kind = ["pv", "pv", "buy", "fav"][n % 4];
@@ -468,7 +518,11 @@ pub(crate) fn refused() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("header.csv", b"user,item,rating\n".to_vec(), "has no rows"),
         ("one_column.csv", b"user\n1\n2\n3\n".to_vec(), "is one field"),
         ("ratings.xlsx", b"PK\x03\x04\x14\x00\x06\x00".to_vec(), "it is a workbook or a ZIP archive, not a table"),
-        ("random.bin", (0..4_000_u32).map(|n| (n * 2_654_435_761_u32.wrapping_mul(n) >> 24) as u8).collect(), "hint: "),
+        (
+            "random.bin",
+            (0..4_000_u32).map(|n| (2_654_435_761_u32.wrapping_mul(n * n + 7) >> 24) as u8).collect(),
+            "hint: ",
+        ),
         ("cut.parquet", b"PAR1\x15\x04".to_vec(), "is not a readable Parquet file"),
         ("people.csv", b"name,age,height\nann,31,1.70\nbob,40,1.80\ncem,22,1.65\n".to_vec(), "hint: "),
     ]

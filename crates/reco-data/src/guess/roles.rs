@@ -26,7 +26,8 @@ const TIME: &str = "timestamp time date datetime ts when at created day datum ze
 const OTHER_TIME: &str = "update updated modified paid shipped fulfilled cancelled canceled deleted release released \
     birth born published publication joined registered signup start started end ended expire expired read";
 /// Words that say how much it was liked, and those that make it a sum over many.
-const RATING: &str = "rating ratings stars star score vote grade bewertung wertung sterne punkte valoracion voto";
+const RATING: &str =
+    "rating ratings stars star score overall vote grade bewertung wertung sterne punkte valoracion voto";
 const SUM: &str = "count counts avg average mean num n number total votes sum max min imdb critic critics meta helpful \
     global reviews";
 /// Words behind the name of a thing that say that it is its id.
@@ -60,6 +61,15 @@ fn words(name: &str) -> Vec<String> {
 /// are about; 0 for not at all.
 fn id_score(name: &str, well_known: &str, [strong, weak]: [&str; 2]) -> u8 {
     let mut words = words(name);
+    // `beerid` is `beer id`.
+    let glued = words.last().and_then(|word| {
+        let cut = ["id", "nr", "name"].iter().find_map(|end| Some((word.strip_suffix(end)?, *end)))?;
+        has(strong, cut.0).then(|| [cut.0.to_owned(), cut.1.to_owned()])
+    });
+    if let Some(parts) = glued {
+        words.pop();
+        words.extend(parts);
+    }
     let has_id = words.len() > 1 && words.last().is_some_and(|word| has(ID, word));
     if !names::candidates(&[name.to_owned()], well_known).is_empty() {
         return if has_id || names::ends_as_id(name) { 9 } else { 8 };
@@ -225,19 +235,20 @@ impl Roles {
             let fits = |column: &usize| {
                 let facts = &sample.columns[*column];
                 let is_taken = self.columns.contains(&Some(*column));
-                // Rows that are all different are numbered, and a handful of values are categories.
-                let is_key = facts.n_distinct == facts.n_filled && facts.n_filled > 20;
+                // A value that each row has for itself is a key of rows.
+                let is_key = facts.n_distinct == facts.n_filled;
                 !is_taken && facts.can_be_id() && !is_key && 2 * facts.n_filled >= n_sound
             };
             let rank = |column: &usize| {
                 let facts = &sample.columns[*column];
                 let is_filled = 1000 * facts.n_filled >= 999 * n_sound;
+                // A handful of values are categories.
                 let is_many = facts.n_distinct > 12 || 5 * facts.n_distinct >= facts.n_filled;
                 // A code or a title names an item.
                 let is_item = facts.are_codes() || facts.are_phrases();
                 let is_right = is_item == (role == 1);
                 let is_code = role == 1 && facts.are_codes();
-                std::cmp::Reverse((is_many, is_code, is_filled, role == 0 && is_right, !facts.can_be_stars()))
+                std::cmp::Reverse((is_many, is_code, is_filled, role == 0 && is_right, !facts.look_like_stars()))
             };
             let mut candidates: Vec<usize> = (0..sample.names.len()).filter(fits).collect();
             candidates.sort_by_key(|column| (rank(column), *column));
@@ -305,6 +316,8 @@ mod tests {
         surest(item_score, &["itemid", "product", "StockCode", "Lineitem sku", "Lineitem name", "title", "price"]);
         surest(time_score, &["timestamp", "review date", "anything", "updated_at"]);
         surest(rating_score, &["Book-Rating", "my score", "rating_count"]);
+        surest(item_score, &["beer_beerid", "beer_name", "brewery_name"]);
+        assert!(user_score("review_profilename") > 0);
         assert_eq!(rating_score("average_rating"), 0);
     }
 }

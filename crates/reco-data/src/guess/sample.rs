@@ -44,6 +44,8 @@ pub(super) struct Facts {
     n_dates: usize,
     /// Numbers that are times between 1990 and 2050, as counts from 1970 or as dates of eight digits.
     n_counts: usize,
+    /// How often the most frequent value stands.
+    n_most: usize,
     /// Values that are lists or objects.
     n_nested: usize,
     /// Values with a space in them.
@@ -104,7 +106,7 @@ impl Sample {
     /// rows to tell.
     pub(super) fn follows(&self, key: usize, column: usize) -> Option<bool> {
         /// Keys in several rows that are enough to tell by.
-        const ENOUGH: usize = 3;
+        const ENOUGH: usize = 5;
         let mut groups: BTreeMap<&str, (usize, HashSet<&str>)> = BTreeMap::new();
         for row in &self.rows {
             if let (Some(key), Some(said)) = (value(row, key), value(row, column)) {
@@ -130,11 +132,11 @@ impl Facts {
         /// 1990 and 2050, in seconds since 1970.
         const OUR_TIME: std::ops::Range<f64> = 631_152_000.0..2_524_608_000.0;
         let calendar = [TimeFormat::Iso8601, TimeFormat::DayMonthYear, TimeFormat::MonthDayYear];
-        let (mut facts, mut distinct) = (Self::default(), HashSet::new());
+        let (mut facts, mut distinct) = (Self::default(), BTreeMap::<&str, usize>::new());
         for row in rows {
             let Some(text) = value(row, column) else { continue };
             facts.n_filled += 1;
-            distinct.insert(text);
+            *distinct.entry(text).or_default() += 1;
             facts.n_characters += text.chars().count();
             facts.n_spaced += usize::from(text.contains(char::is_whitespace));
             facts.n_codes += usize::from(is_code(text));
@@ -153,6 +155,7 @@ impl Facts {
             }
         }
         facts.n_distinct = distinct.len();
+        facts.n_most = distinct.values().copied().max().unwrap_or_default();
         facts
     }
 
@@ -211,25 +214,43 @@ impl Facts {
         2 * self.n_spaced > self.n_filled
     }
 
+    /// Whether nearly all its values are the same, so that it says the same of nearly everything.
+    pub(super) fn is_nearly_constant(&self) -> bool {
+        self.are_most(self.n_most)
+    }
+
     /// Whether its values are categories or numbers, which features can be made of.
     pub(super) fn can_be_feature(&self) -> bool {
         let is_category = self.n_distinct <= 50 && self.n_characters <= 60 * self.n_filled;
         self.n_distinct > 1 && self.n_nested == 0 && self.unreadable.is_none() && (self.is_number() || is_category)
     }
+}
 
-    /// Whether it has lists or objects.
-    pub(super) fn is_nested(&self) -> bool {
-        self.n_nested > 0
+/// Whether a text is written as an ISBN of ten characters, with its check digit, or an ASIN.
+fn is_code(text: &str) -> bool {
+    let is_asin = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    match text.as_bytes() {
+        bytes if bytes.len() != 10 => false,
+        [b'B', b'0', rest @ ..] => rest.iter().all(is_asin),
+        bytes => {
+            let digit = |(place, byte): (usize, &u8)| match byte {
+                b'0'..=b'9' => Some((10 - place) * usize::from(byte - b'0')),
+                b'X' if place == 9 => Some(10),
+                _ => None,
+            };
+            let sum: Option<usize> = bytes.iter().enumerate().map(digit).sum();
+            sum.is_some_and(|sum| sum % 11 == 0)
+        }
     }
 }
 
-/// Whether a text is written as an ISBN of ten characters or an ASIN.
-fn is_code(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let (is_digit, is_upper) = (u8::is_ascii_digit, |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_uppercase());
-    match bytes {
-        [b'B', b'0', rest @ ..] => bytes.len() == 10 && rest.iter().all(is_upper),
-        [digits @ .., last] => bytes.len() == 10 && digits.iter().all(is_digit) && (is_digit(last) || *last == b'X'),
-        [] => false,
+#[cfg(test)]
+mod tests {
+    use super::is_code;
+
+    #[test]
+    fn an_isbn_has_a_check_digit_and_an_asin_none() {
+        assert!(["0439886341", "080442957X", "B00004Z5M1"].into_iter().all(is_code));
+        assert!(["0439886342", "1202256000", "B0", "080442957x", "X804429570", "éééééééééé"].into_iter().all(|text| !is_code(text)));
     }
 }

@@ -39,15 +39,13 @@ pub enum ExperimentError {
     },
     /// A file of data where an experiment belongs.
     #[error(
-        "`{path}` is no experiment\nhint: if it is a table of ratings, `reco run --set data.source=table --set \
-         data.path={path} --out data/{stem}` runs the built-in experiment on it; `reco ingest --help` explains the \
-         keys of `[data]`"
+        "`{path}` is no experiment\nhint: if it is a table of ratings, `reco init {}` looks at it, and writes an \
+         experiment that `reco run` runs",
+        crate::shell_word(path)
     )]
     Table {
         /// The file.
         path: String,
-        /// Its name without its endings.
-        stem: String,
     },
     /// Not TOML.
     #[error("{place} line {line} is no TOML: {reason}")]

@@ -130,9 +130,7 @@ fn read_chain(path: &Path, chain: &mut Vec<PathBuf>) -> Result<Map<String, Value
 
 /// The error where data were named in the place of an experiment.
 fn no_experiment(path: &Path) -> ExperimentError {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or("mine").to_owned();
-    ExperimentError::Table { path: path.display().to_string(), stem }
+    ExperimentError::Table { path: path.display().to_string() }
 }
 
 fn parse(place: &str, text: &str) -> Result<Map<String, Value>, ExperimentError> {

@@ -162,6 +162,7 @@ pub(super) fn runs(
         0 => vec!["ingest", "experiment.toml", "--out", "out"],
         1 => vec!["check", "experiment.toml", "--out", "out"],
         2 => vec!["run", "experiment.toml", "--out", "out", "--json"],
+        3 => vec!["init", file, "--yes", "--json"],
         _ => vec!["run", "experiment.toml", "--out", "out"],
     }))
 }
