@@ -172,7 +172,7 @@ fn what_is_stated_goes_before_what_is_guessed() {
     let columns = &json["guess"]["data"]["columns"];
     assert_eq!([&columns["user"], &columns["item"], &columns["rating"]], ["b", "a", "c"], "{columns}");
     assert_eq!(read(folder.path(), "own.toml").unwrap()[0], ("x".to_owned(), "1".to_owned(), Some(4.0), None));
-    let missing = reco_in(folder.path(), &["init", &file, "--user", "who", "--time", "when"], None);
+    let missing = reco_in(folder.path(), &["init", &file, "--user", "who", "--time", "when", "--overwrite"], None);
     missing.fails(1, &["`own.csv` has no column `who`, nor `when`\nhint: it has `a`, `b`, `c`, `d`"]);
     let (folder, file) = folder_with("rated.csv", b"user,item,rating\n1,x,4\n2,y,5\n3,x,1\n");
     let events = reco_in(folder.path(), &["init", &file, "--yes", "--rating", ""], None).ok();
@@ -190,6 +190,11 @@ fn what_was_decided_by_a_rule_of_thumb_is_said_and_stated() {
     let text = fs::read_to_string(folder.path().join("visits.toml")).unwrap();
     assert!(text.contains("\ntime_format = \"month-day-year\"\n") && text.contains("\n# - dates in `date`"), "{text}");
     assert_eq!(read(folder.path(), "visits.toml").unwrap()[0].3, Some(1_709_251_200));
+    let retail = strangers().into_iter().find(|one| one.name.starts_with("retailrocket")).unwrap();
+    let (folder, file) = folder_with(retail.name, &retail.bytes);
+    let made = reco_in(folder.path(), &["init", &file, "--yes"], None).ok();
+    let kinds = "note: `event` says what happened: `addtocart`, `transaction`, `view`; all of them count alike";
+    assert!(made.stdout.contains(kinds), "{}", made.stdout);
     // Years are no times; they are left out with a word, and the rest is read.
     let (folder, file) = folder_with("years.csv", b"user,item,stars,date\n1,a,4,2019\n2,b,5,2020\n1,b,3,2020\n");
     let made = reco_in(folder.path(), &["init", &file, "--yes"], None).ok();
@@ -222,6 +227,29 @@ fn from_a_table_to_a_comparison_in_one_command() {
     );
     let runs = reco_in(folder.path(), &["runs", "--json"], None).ok().json();
     assert_eq!((&runs[0]["folder"], &runs[0]["experiment"]), (&"data/own".into(), &"own".into()));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_that_never_ends_can_be_interrupted_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(["init", "-", "--yes"]);
+    command.current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"user,item\n1,2\n").unwrap();
+    while files(folder.path()).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let asked = std::time::Instant::now();
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let done = child.wait_with_output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(!done.status.success() && said.contains("interrupted; nothing was written"), "{said}");
+    assert!(asked.elapsed().as_secs() < 3, "{:?}", asked.elapsed());
+    assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()));
+    drop(stdin);
 }
 
 /// Runs the program at a terminal of its own, where `answer` is typed; `None` where there is no `script`.

@@ -170,6 +170,9 @@ pub fn guess(path: &Path, stated: &StatedColumns) -> Result<Guess, DataError> {
     guess.first = sample.rows.iter().take(SHOWN).map(|row| read(row, fields, &checks)).collect();
     guess.allow_rejects(&sample, &problems)?;
     guess.tell_of_stars(&sample, fields[2]);
+    if fields[2].is_none() {
+        guess.tell_of_kinds(&sample);
+    }
     Ok(guess)
 }
 
@@ -460,6 +463,24 @@ impl Guess {
                  out",
                 sample.rows.len()
             ));
+        }
+    }
+
+    /// Says of a column that tells kinds of events apart that they all count alike.
+    fn tell_of_kinds(&mut self, sample: &Sample) {
+        /// More values than this are no kinds.
+        const MOST: usize = 8;
+        for (column, name) in sample.names.iter().enumerate() {
+            let facts = &sample.columns[column];
+            let are_kinds = (2..=MOST).contains(&facts.n_distinct) && !facts.is_number() && roles::is_kind(name);
+            if are_kinds && matches!(self.columns[column].role, Role::MaybeContext | Role::Context) {
+                let kinds: std::collections::BTreeSet<String> = sample.values(column).map(str::to_owned).collect();
+                let kinds = listed(&kinds.into_iter().collect::<Vec<_>>());
+                self.notes.push(format!(
+                    "`{name}` says what happened: {kinds}; all of them count alike, unless the others are left out of \
+                     the file"
+                ));
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Does not know how anything is guessed: reco-data does; nor where the text goes.
 //!
-//! **Invariant**: the text is TOML that reads as an experiment, with every name quoted as TOML has it; what is commented
-//! out can be switched on by taking the `#` away.
+//! **Invariant**: the text is TOML that reads as an experiment, with every name quoted as TOML has it; what is
+//! commented out can be switched on by taking the `#` away.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -148,8 +148,9 @@ fn names(guess: &Guess, role: Role) -> String {
 
 /// A text as TOML writes it, on one line.
 fn quoted(text: &(impl AsRef<str> + Serialize + ?Sized)) -> String {
-    // JSON's strings are TOML's, except that TOML escapes DEL as well.
-    serde_json::to_string(text).unwrap_or_default().replace('\u{7f}', "\\u007f")
+    // JSON's strings are TOML's, but JSON escapes fewer control characters.
+    let escaped = |c: char| if c.is_control() { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    serde_json::to_string(text).unwrap_or_default().chars().map(escaped).collect()
 }
 
 #[cfg(test)]
@@ -218,7 +219,7 @@ mod tests {
 
         /// Whatever stands in names of columns, the text reads as an experiment with these names.
         #[test]
-        fn any_name_of_a_column_survives(name in "[ -~äß\u{7f}\u{1}]{1,12}", other in "\\PC{1,12}") {
+        fn any_name_of_a_column_survives(name in "[ -~äß\u{7f}\u{1}\u{85}]{1,12}", other in "\\PC{1,12}") {
             let names = [format!("n{name}"), format!("m{other}")].map(|name| name.replace('"', "'").trim().to_owned());
             let rows: String = (0..30).map(|n| format!("{},{},{},{}\n", n % 5, n % 7, n % 7 * 2, n % 5 * 3)).collect();
             let header = format!("user_id,item_id,\"{}\",\"{}\"", names[0], names[1]);

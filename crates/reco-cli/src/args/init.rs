@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 pub(super) const HELP: &str = "\
-Read are CSV, TSV and other text with separators, JSON lines and Parquet, gzipped or not, as they come. Only the first
-megabyte or so is looked at, whatever the size.
+CSV, TSV and other text with separators, JSON lines and Parquet are read as they come, gzipped or
+not. Only the first megabyte or so is looked at, whatever the size.
 
 Examples:
-  reco init ratings.csv                          shows what it took the file for, and asks before it writes
+  reco init ratings.csv                          shows what it took the file for, and asks
   reco init ratings.csv --yes --run              from a table to a comparison of approaches
   reco init orders.csv --user Email --item SKU   what it cannot know, or got wrong
   zcat events.gz | reco init - --yes --out-file events.toml";
@@ -21,7 +21,7 @@ Examples:
 pub(super) const RUNS_HELP: &str = "\
 Examples:
   reco runs
-  reco runs data/experiments --json";
+  reco runs . --json";
 
 #[derive(Args)]
 pub(crate) struct InitArgs {

@@ -106,7 +106,7 @@ fn piped(experiment: &Path, args: &InitArgs) -> anyhow::Result<Piped> {
     // Without a yes nothing may be left, not even for a moment, beside the experiment.
     let beside = experiment.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = if args.yes { beside.to_owned() } else { std::env::temp_dir() };
-    Ok(Piped::read(&mut io::stdin().lock(), &folder, &|| interrupt.is_set())?)
+    Ok(Piped::read(io::stdin(), &folder, &|| interrupt.is_set())?)
 }
 
 /// Asks for the one yes.

@@ -478,7 +478,13 @@ fn shops() -> Vec<Stranger> {
         lines("id\taccount_id\tcourse_id\tscore\tdevice\tupdated_at\tcreated_at", "\n", |n, e| {
             let score = if n == 9 { "NULL".to_owned() } else { e.stars.to_string() };
             let at = iso(e.time);
-            format!("{}\t{}\t{}\t{score}\t{}\t{at}\t{at}", n + 1, 1_001 + e.user, 20 + e.item, ["phone", "tv"][n % 2])
+            format!(
+                "{}\t{}\t{}\t{score}\t{}\t{at}\t{at}",
+                n + 1,
+                1_001 + e.user,
+                20 + e.item,
+                ["phone", "tv"][(n + n / 12) % 2]
+            )
         })
         .into(),
         events()

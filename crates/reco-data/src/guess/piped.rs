@@ -4,14 +4,20 @@
 //!
 //! **Invariant**: the file has a hidden name until it is kept, is removed unless it is, and replaces nothing.
 
-use std::io::{BufRead, ErrorKind, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
 use crate::DataError;
 use crate::output::beside;
 use crate::records::Text;
+
+/// How long an interruption may go unnoticed.
+const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// A table that came through a pipe.
 #[derive(Debug)]
@@ -21,32 +27,49 @@ pub struct Piped {
 }
 
 impl Piped {
-    /// Reads `input` to its end into a file in `folder`; asks `interrupted` between pieces.
+    /// Reads `input` to its end into a file in `folder`; asks `interrupted` meanwhile, also while nothing comes.
     ///
     /// # Errors
     /// An input that is empty; what the system says; an interruption.
-    pub fn read(input: &mut dyn Read, folder: &Path, interrupted: &dyn Fn() -> bool) -> Result<Self, DataError> {
+    pub fn read(
+        mut input: impl Read + Send + 'static,
+        folder: &Path,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Self, DataError> {
         let named = Path::new("-");
         let mut file = beside().tempfile_in(folder).map_err(DataError::io("write", folder))?;
-        let mut buffer = vec![0; 1 << 16];
+        // Reading waits for whoever writes, so that it has a thread of its own, which ends with the program.
+        let (send, pieces) = mpsc::sync_channel::<io::Result<Vec<u8>>>(4);
+        let read = move || {
+            loop {
+                let mut piece = vec![0; 1 << 16];
+                let read = input.read(&mut piece);
+                let is_last = !matches!(read, Ok(n) if n > 0);
+                let sent = match read {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    read => send.send(read.map(|n| {
+                        piece.truncate(n);
+                        piece
+                    })),
+                };
+                if is_last || sent.is_err() {
+                    break;
+                }
+            }
+        };
+        thread::Builder::new().spawn(read).map_err(DataError::io("read", named))?;
         let mut n_read = 0;
         loop {
-            if interrupted() {
-                return Err(DataError::Interrupted);
-            }
-            match input.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => {
-                    file.write_all(&buffer[..n]).map_err(DataError::io("write", folder))?;
-                    n_read += n;
+            match pieces.recv_timeout(A_MOMENT) {
+                _ if interrupted() => return Err(DataError::Interrupted),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Ok(piece) => {
+                    let piece = piece.map_err(DataError::io("read", named))?;
+                    file.write_all(&piece).map_err(DataError::io("write", folder))?;
+                    n_read += piece.len();
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(DataError::io("read", named)(error)),
             }
-        }
-        // Whoever is interrupted with us ends what it writes.
-        if interrupted() {
-            return Err(DataError::Interrupted);
         }
         if n_read == 0 {
             return Err(DataError::Empty { path: named.to_owned() });

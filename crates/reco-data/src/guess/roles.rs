@@ -124,6 +124,11 @@ pub(super) fn is_context(name: &str) -> bool {
     words(name).iter().any(|word| has(CONTEXT, word))
 }
 
+/// Whether a column's name says that it tells kinds of events apart.
+pub(super) fn is_kind(name: &str) -> bool {
+    words(name).iter().any(|word| has("event action behavior behaviour interaction activity", word))
+}
+
 /// Whether it is called as an id, a title or an address is, of which no features can be made.
 pub(super) fn is_label(name: &str) -> bool {
     let is = |word: &String| has(ID, word) || has("title name url link image text description titel", word);

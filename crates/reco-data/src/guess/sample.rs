@@ -251,6 +251,10 @@ mod tests {
     #[test]
     fn an_isbn_has_a_check_digit_and_an_asin_none() {
         assert!(["0439886341", "080442957X", "B00004Z5M1"].into_iter().all(is_code));
-        assert!(["0439886342", "1202256000", "B0", "080442957x", "X804429570", "éééééééééé"].into_iter().all(|text| !is_code(text)));
+        assert!(
+            ["0439886342", "1202256000", "B0", "080442957x", "X804429570", "éééééééééé"]
+                .into_iter()
+                .all(|text| !is_code(text))
+        );
     }
 }
