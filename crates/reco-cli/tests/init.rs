@@ -46,7 +46,12 @@ fn folder_with(name: &str, bytes: &[u8]) -> (tempfile::TempDir, String) {
 
 /// What an experiment reads.
 fn read(folder: &Path, experiment: &str) -> Result<Vec<Meant>, String> {
-    let ingested = reco_in(folder, &["ingest", experiment, "--out", "out"], None);
+    read_by(folder, &["ingest", experiment, "--out", "out"])
+}
+
+/// What a command reads that ingests into `out`.
+fn read_by(folder: &Path, words: &[&str]) -> Result<Vec<Meant>, String> {
+    let ingested = reco_in(folder, words, None);
     if ingested.code != Some(0) {
         return Err(ingested.stderr);
     }
@@ -65,8 +70,9 @@ fn wrong(stranger: &Stranger) -> Option<String> {
         return Some(made.stderr);
     }
     let experiment = made.stderr.lines().find_map(|line| line.strip_prefix("written: ")).unwrap();
-    match read(folder.path(), experiment) {
-        Err(why) => Some(why),
+    // A whole run, by the cheapest approach, so that contexts and attributes are tried as well.
+    match read_by(folder.path(), &["run", experiment, "--approach", "popularity", "--out", "out"]) {
+        Err(why) => Some(format!("{why}{}", made.stdout)),
         Ok(read) if read != stranger.meant => {
             let at = read.iter().zip(&stranger.meant).find(|(read, meant)| read != meant);
             Some(format!("{} rows, not {}; first {at:?}\n{}", read.len(), stranger.meant.len(), made.stdout))
@@ -81,6 +87,32 @@ fn strangers_tables_need_no_hand() {
     let failed: Vec<String> = all.iter().filter_map(|one| Some(format!("=== {}\n{}", one.name, wrong(one)?))).collect();
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), all.len(), failed.join("\n"));
     assert!(all.len() >= 20);
+}
+
+#[test]
+fn files_that_other_programs_wrote_need_no_hand_either() {
+    /// What pandas, polars, DuckDB and others were given: item, stars, time.
+    const ROWS: [(&str, f32, i64); 4] = [
+        ("10", 4.5, 1_706_725_815),
+        ("20", 3.0, 1_685_577_605),
+        ("10", 0.5, 1_672_531_199),
+        ("30", 5.0, 1_706_725_800),
+    ];
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reco-data/tests/strangers");
+    let written = files(&made).into_iter().filter(|file| file.extension().is_none_or(|ending| ending != "py"));
+    let mut n_files = 0;
+    for file in written {
+        let (folder, name) = folder_with(file.to_str().unwrap(), &fs::read(made.join(&file)).unwrap());
+        reco_in(folder.path(), &["init", &name, "--yes", "--out-file", "own.toml"], None).ok();
+        let rows = read(folder.path(), "own.toml").unwrap_or_else(|why| panic!("{name}: {why}"));
+        // One of them has days alone.
+        let time = |time: i64| if name == "polars_brotli.parquet" { time.div_euclid(86_400) * 86_400 } else { time };
+        let meant = ROWS.map(|(item, stars, at)| (item.to_owned(), Some(stars), Some(time(at))));
+        let read: Vec<_> = rows.into_iter().map(|(_, item, stars, time)| (item, stars, time)).collect();
+        assert_eq!(read, meant, "{name}");
+        n_files += 1;
+    }
+    assert!(n_files >= 17, "{n_files}");
 }
 
 #[test]

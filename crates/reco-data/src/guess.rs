@@ -379,8 +379,9 @@ fn describe(sample: &Sample, roles: &Roles, data: &mut DataConfig) -> Vec<Guesse
             None if facts.n_filled == 0 || facts.unreadable.is_some() || name.is_empty() || is_twice => Role::Unused,
             None if facts.n_distinct < 2 || taken.contains(&name.as_str()) => Role::Unused,
             None => {
-                let is_safe =
-                    facts.can_be_feature() && !facts.is_nearly_constant() && !roles::is_label(name) && !facts.is_time();
+                let is_odd =
+                    facts.is_nearly_constant() || facts.is_time() || roles::is_label(name) || roles::is_kind(name);
+                let is_safe = facts.can_be_feature() && !is_odd;
                 match (of(1), of(0)) {
                     (true, false) if is_safe => Role::ItemAttribute,
                     (false, true) if is_safe => Role::UserAttribute,
@@ -473,7 +474,8 @@ impl Guess {
         for (column, name) in sample.names.iter().enumerate() {
             let facts = &sample.columns[column];
             let are_kinds = (2..=MOST).contains(&facts.n_distinct) && !facts.is_number() && roles::is_kind(name);
-            if are_kinds && matches!(self.columns[column].role, Role::MaybeContext | Role::Context) {
+            let is_taken = matches!(self.columns[column].role, Role::User | Role::Item | Role::Rating | Role::Time);
+            if are_kinds && !is_taken {
                 let kinds: std::collections::BTreeSet<String> = sample.values(column).map(str::to_owned).collect();
                 let kinds = listed(&kinds.into_iter().collect::<Vec<_>>());
                 self.notes.push(format!(

@@ -73,7 +73,11 @@ pub(crate) fn init(args: &InitArgs) -> anyhow::Result<()> {
         return text::print_json(&json!({ "guess": guess, "experiment": written, "file": file, "run": run_it }));
     }
     text::say(&format!("written: {file}"));
-    if args.run { run_now(experiment, out) } else { Ok(text::say(&format!("to run it: {run_it}"))) }
+    if args.run {
+        return run_now(experiment, out);
+    }
+    text::say(&format!("to run it: {run_it}"));
+    Ok(())
 }
 
 /// The experiment's file, if it may be written.

@@ -35,7 +35,7 @@ fn line(run: &FoundRun) -> Vec<String> {
     let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
     let approaches = match &run.approaches[..] {
         [] => "–".to_owned(),
-        [few @ ..] if few.len() <= 2 => few.join(", "),
+        few if few.len() <= 2 => few.join(", "),
         many => format!("{} of them", many.len()),
     };
     let best = run.best.iter().map(|best| format!("{} {} {:.4}", best.approach, best.metric, best.value));

@@ -1,4 +1,4 @@
-//! Writes sixty rows in the ways in which people have them: thirty files as shops, sites and programs write them.
+//! Writes sixty rows in the ways in which people have them: files as shops, sites and programs write them.
 //!
 //! Does not know how they are read.
 //!
@@ -316,8 +316,8 @@ fn shops() -> Vec<Stranger> {
     add(
         "retailrocket/events.csv",
         lines("timestamp,visitorid,event,itemid,transactionid", "\n", |n, e| {
-            let kind = ["view", "view", "addtocart", "transaction"][n % 4];
-            let bought = if n % 4 == 3 { (4_000 + n).to_string() } else { String::new() };
+            let kind = ["view", "view", "addtocart", "transaction"][(n + n / 12) % 4];
+            let bought = if kind == "transaction" { (4_000 + n).to_string() } else { String::new() };
             format!("{}117,{},{kind},{},{bought}", e.time, 257_597 + e.user, 355_908 + e.item)
         })
         .into(),
@@ -463,6 +463,51 @@ fn shops() -> Vec<Stranger> {
         })
         .into(),
         meant(|n| hash(n, 64), |n| format!("0{}", 663_713_001 + n), none, |time| Some(midnight(time))),
+    );
+    add(
+        "local_reviews.json",
+        lines("", "\n", |_, e| {
+            format!(
+                "{{\"user_id\": \"1014633501899620237{:02}\", \"name\": \"Ann {}\", \"time\": {}123, \"rating\": {}, \
+                 \"text\": null, \"pics\": null, \"resp\": null, \"gmap_id\": \"0x80c2c778:0x{}\"}}",
+                e.user,
+                e.user,
+                e.time,
+                e.stars,
+                hash(400 + e.item, 16)
+            )
+        })
+        .into(),
+        meant(|n| format!("1014633501899620237{n:02}"), |n| format!("0x80c2c778:0x{}", hash(400 + n, 16)), stars, Some),
+    );
+    add(
+        "analytics_events.csv",
+        lines("event_date,event_timestamp,event_name,user_pseudo_id,platform,item_id", "\n", |n, e| {
+            let [year, month, day, ..] = calendar(e.time);
+            let kind = ["view_item", "purchase"][(n + n / 12) % 2];
+            let date = format!("{year}{month:02}{:02}", if day < 16 { 1 } else { 16 });
+            format!("{date},{}000123,{kind},{}.{},ANDROID,sku_{}", e.time, 1_000 + e.user, 11 + e.user, e.item)
+        })
+        .into(),
+        meant(|n| format!("{}.{}", 1_000 + n, 11 + n), |n| format!("sku_{n}"), none, Some),
+    );
+    add(
+        "wc-product-export.csv",
+        lines("Order ID,Order Date,Customer User,Product Name,SKU,Quantity,Line Total", "\n", |n, e| {
+            let sku = if n % 3 == 0 { String::new() } else { format!("W{}", e.item) };
+            format!("{},{},{},Shirt {},{sku},1,{}.90", 500 + n, iso(e.time), 1_001 + e.user, e.item, 9 + e.item)
+        })
+        .into(),
+        meant(number, |n| format!("Shirt {n}"), none, Some),
+    );
+    add(
+        "avis.csv",
+        lines("utilisateur;article;note;date_avis", "\n", |_, e| {
+            let [year, month, day, ..] = calendar(e.time);
+            format!("u{};a{};{};{day:02}/{month:02}/{year}", e.user, e.item, e.stars)
+        })
+        .into(),
+        meant(|n| format!("u{n}"), |n| format!("a{n}"), stars, |time| Some(midnight(time))),
     );
     add(
         "UserBehavior.csv",

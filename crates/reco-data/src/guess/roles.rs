@@ -21,17 +21,20 @@ const WEAK_ITEM: &str = "title name description url page place location content 
 /// Of two items, these are the coarser.
 const COARSE: &str = "artist album author brand parent series shop store seller show";
 /// Words that say when.
-const TIME: &str = "timestamp time date datetime ts when at created day datum zeit fecha";
+const TIME: &str = "timestamp time date datetime ts t when at created day datum zeit fecha";
 /// Words of times that are of something else than the event.
 const OTHER_TIME: &str = "update updated modified paid shipped fulfilled cancelled canceled deleted release released \
     birth born published publication joined registered signup start started end ended expire expired read";
 /// Words that say how much it was liked, and those that make it a sum over many.
 const RATING: &str =
-    "rating ratings stars star score overall vote grade bewertung wertung sterne punkte valoracion voto";
+    "rating ratings stars star score overall vote grade r note bewertung wertung sterne punkte valoracion voto";
 const SUM: &str = "count counts avg average mean num n number total votes sum max min imdb critic critics meta helpful \
     global reviews";
 /// Words behind the name of a thing that say that it is its id.
 const ID: &str = "id ids nr no num number code key uuid guid hash";
+/// Things that have ids, and are neither who nor what.
+const OTHER: &str = "review rating event row record comment visit log request impression order transaction basket cart \
+    session list category genre type group class subclass brand store shop seller vendor parent place location region";
 /// Words that describe the moment.
 const CONTEXT: &str = "context device platform channel place city country region weather mood season os browser source \
     medium companion company daypart weekday";
@@ -82,6 +85,8 @@ fn id_score(name: &str, well_known: &str, [strong, weak]: [&str; 2]) -> u8 {
     match (has(strong, last), has(weak, last)) {
         (true, _) if before.is_empty() => 6 + id,
         (true, _) => 4 + id,
+        // `user_pseudo_id`
+        _ if has_id && !has(OTHER, last) && before.iter().any(|word| has(strong, word)) => 3,
         (_, true) if before.is_empty() => 1 + id,
         // `track_name`
         (_, true) if before.iter().any(|word| has(strong, word)) => 3,
@@ -151,10 +156,16 @@ impl Roles {
     pub(super) fn choose(sample: &Sample, stated: [Option<Option<usize>>; 4], has_names: bool) -> Self {
         let mut roles = Self { columns: stated.map(Option::flatten), notes: Vec::new() };
         let of = |score: fn(&str) -> u8, column: usize| if has_names { score(&sample.names[column]) } else { 0 };
+        // An id of something unknown is rather an item than a mere name is.
+        let is_other_id = |column: usize, facts: &Facts| {
+            let words = words(&sample.names[column]);
+            let is = matches!(&words[..], [.., stem, last] if has("id uuid guid", last) && !has(OTHER, stem));
+            is && has_names && facts.n_distinct < facts.n_filled && of(user_score, column) == 0
+        };
         // What a name says of users and items comes before what stands in other columns.
         let sure: [Vec<usize>; 2] = [user_score as fn(&str) -> u8, item_score].map(|score| {
             let known = (0..sample.names.len()).filter(|column| of(score, *column) >= 6);
-            known.filter(|column| sample.columns[*column].can_be_id()).collect()
+            known.filter(|column| sample.columns[*column].can_hold_ids()).collect()
         });
         if stated[3].is_none() {
             roles.columns[3] = roles.best(sample, 3, |column, facts| match has_names {
@@ -173,13 +184,14 @@ impl Roles {
             });
         }
         if stated[0].is_none() {
-            roles.columns[0] = roles.best(sample, 0, |column, facts| match facts.can_be_id() {
+            roles.columns[0] = roles.best(sample, 0, |column, facts| match facts.can_hold_ids() {
                 true if of(item_score, column) <= of(user_score, column) => of(user_score, column),
                 _ => 0,
             });
         }
         if stated[1].is_none() {
-            roles.columns[1] = roles.best(sample, 1, |column, facts| match facts.can_be_id() {
+            roles.columns[1] = roles.best(sample, 1, |column, facts| match facts.can_hold_ids() {
+                true if is_other_id(column, facts) => of(item_score, column).max(2),
                 true => of(item_score, column),
                 false => 0,
             });
@@ -199,7 +211,7 @@ impl Roles {
                 let is_filled = usize::from(10 * facts.n_filled >= 9 * n_sound);
                 let is_fine = usize::from(!words(&sample.names[column]).iter().any(|word| has(COARSE, word)));
                 let score = score(column, facts);
-                (column, if is_filled == 1 { score } else { score.div_ceil(2) }, [is_filled, is_fine, facts.n_distinct])
+                (column, if is_filled == 1 { score } else { score.min(2) }, [is_filled, is_fine, facts.n_distinct])
             })
             .filter(|(column, score, _)| *score > 0 && 2 * sample.columns[*column].n_filled >= n_sound)
             .collect();
@@ -319,8 +331,9 @@ mod tests {
         };
         surest(user_score, &["user_id", "Customer", "steam player", "email", "user_age"]);
         surest(item_score, &["itemid", "product", "StockCode", "Lineitem sku", "Lineitem name", "title", "price"]);
-        surest(time_score, &["timestamp", "review date", "anything", "updated_at"]);
+        surest(time_score, &["timestamp", "visit date", "anything", "updated_at"]);
         surest(rating_score, &["Book-Rating", "my score", "rating_count"]);
+        surest(user_score, &["user", "user_pseudo_id", "user_order_id"]);
         surest(item_score, &["beer_beerid", "beer_name", "brewery_name"]);
         assert!(user_score("review_profilename") > 0);
         assert_eq!(rating_score("average_rating"), 0);

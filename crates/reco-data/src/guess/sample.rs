@@ -194,14 +194,18 @@ impl Facts {
             && self.range.is_some_and(|(low, high)| low >= 0.0 && high <= 10.0)
     }
 
-    /// Whether its values can name users or items: no times, no fractions, no long texts, no lists.
-    pub(super) fn can_be_id(&self) -> bool {
+    /// Whether its values can name users or items: no times, no long texts, no lists.
+    pub(super) fn can_hold_ids(&self) -> bool {
         self.n_distinct > 1
             && self.unreadable.is_none()
             && 2 * self.n_nested < self.n_filled
             && !self.is_date()
-            && 10 * (self.n_numbers - self.n_whole) < self.n_filled.max(1)
             && self.n_characters <= 200 * self.n_filled
+    }
+
+    /// Whether they look like ids, whatever the column is called: no fractions either.
+    pub(super) fn can_be_id(&self) -> bool {
+        self.can_hold_ids() && 10 * (self.n_numbers - self.n_whole) < self.n_filled.max(1)
     }
 
     /// Whether its values are ISBNs or ASINs.
