@@ -91,7 +91,7 @@ fn isbn(number: usize) -> String {
 
 /// Ten characters as Amazon's products have: a book's number, or one of Amazon's own.
 fn asin(item: usize) -> String {
-    if item % 4 == 0 { isbn(43_988_630 + item) } else { format!("B00{:05}{item:02}", 7_919 * item % 99_999) }
+    if item.is_multiple_of(4) { isbn(43_988_630 + item) } else { format!("B00{:05}{item:02}", 7_919 * item % 99_999) }
 }
 
 fn reviewer(user: usize) -> String {
@@ -383,13 +383,13 @@ fn shops() -> Vec<Stranger> {
     let german = lines("Kundennr;Artikel;Kategorie;Preis;Bewertung;Bestelldatum", "\r\n", |_, e| {
         let [year, month, day, hour, minute] = calendar(e.time);
         let (what, kind) = (format!("Müsli Nr. {}", e.item), ["Frühstück", "Getränke", "Süßes"][e.item % 3]);
-        let half = if e.user % 2 == 0 { "" } else { ",5" };
+        let half = if e.user.is_multiple_of(2) { "" } else { ",5" };
         let half = if e.stars == 5 { "" } else { half };
         let at = format!("{day:02}.{month:02}.{year} {hour:02}:{minute:02}");
         format!("K-{};{what};{kind};{},{:02};{}{half};{at}", 1_001 + e.user, 2 + e.item, 5 * e.item, e.stars)
     });
     let halves = |e: Event| {
-        let half = if e.user % 2 == 0 || e.stars == 5 { 0.0 } else { 0.5 };
+        let half = if e.user.is_multiple_of(2) || e.stars == 5 { 0.0 } else { 0.5 };
         Some(e.stars as f32 + half)
     };
     add(
@@ -494,7 +494,7 @@ fn shops() -> Vec<Stranger> {
     add(
         "wc-product-export.csv",
         lines("Order ID,Order Date,Customer User,Product Name,SKU,Quantity,Line Total", "\n", |n, e| {
-            let sku = if n % 3 == 0 { String::new() } else { format!("W{}", e.item) };
+            let sku = if n.is_multiple_of(3) { String::new() } else { format!("W{}", e.item) };
             format!("{},{},{},Shirt {},{sku},1,{}.90", 500 + n, iso(e.time), 1_001 + e.user, e.item, 9 + e.item)
         })
         .into(),

@@ -211,7 +211,7 @@ impl Roles {
                 let is_filled = usize::from(10 * facts.n_filled >= 9 * n_sound);
                 let is_fine = usize::from(!words(&sample.names[column]).iter().any(|word| has(COARSE, word)));
                 let score = score(column, facts);
-                (column, if is_filled == 1 { score } else { score.min(2) }, [is_filled, is_fine, facts.n_distinct])
+                (column, if is_filled == 1 { score } else { score.min(3) }, [is_filled, is_fine, facts.n_distinct])
             })
             .filter(|(column, score, _)| *score > 0 && 2 * sample.columns[*column].n_filled >= n_sound)
             .collect();
