@@ -12,31 +12,19 @@ use reco_data::{DataConfig, Guess, GuessedColumn, Role};
 use serde::Serialize;
 use serde_json::Value;
 
-/// The names that an experiment for a table and its run get, unless the user names others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InitNames {
-    /// The experiment's file, beside the table.
-    pub experiment: PathBuf,
-    /// The folder for its run.
-    pub out: PathBuf,
+/// The file for an experiment on the table at `path`, beside it: `ratings.toml` for `ratings.csv.gz`.
+pub fn experiment_beside(path: &Path) -> PathBuf {
+    path.with_file_name(format!("{}.toml", stem(path)))
 }
 
-impl InitNames {
-    /// The names for the table at `path`: `ratings.toml` beside `ratings.csv.gz`, and `data/ratings`.
-    pub fn of(path: &Path) -> Self {
-        let experiment = path.with_file_name(format!("{}.toml", stem(path)));
-        Self { out: Self::out_of(&experiment), experiment }
-    }
-
-    /// The folder for the run of an experiment.
-    pub fn out_of(experiment: &Path) -> PathBuf {
-        let stem = stem(experiment);
-        // Names in the folder of the built-in experiment's run.
-        let is_ours = ["raw", "tables", "features", "models", "evaluation", "report", "tuning", "tuned", "set-aside"];
-        match is_ours.contains(&stem.as_str()) {
-            true => Path::new("data").join(format!("{stem}-run")),
-            false => Path::new("data").join(stem),
-        }
+/// The folder for the run of an experiment: `data/ratings` for `ratings.toml`.
+pub fn folder_for(experiment: &Path) -> PathBuf {
+    let stem = stem(experiment);
+    // Names in the folder of the built-in experiment's run.
+    let taken = ["raw", "tables", "features", "models", "evaluation", "report", "tuning", "tuned", "set-aside"];
+    match taken.contains(&stem.as_str()) {
+        true => Path::new("data").join(format!("{stem}-run")),
+        false => Path::new("data").join(stem),
     }
 }
 
@@ -209,9 +197,9 @@ mod tests {
 
     #[test]
     fn a_run_has_a_folder_of_its_own() {
-        let names = InitNames::of(Path::new("a/ratings.csv.gz"));
-        assert_eq!((names.experiment, names.out), ("a/ratings.toml".into(), "data/ratings".into()));
-        assert_eq!(InitNames::of(Path::new("models.csv")).out, Path::new("data/models-run"));
+        let experiment = experiment_beside(Path::new("a/ratings.csv.gz"));
+        assert_eq!((folder_for(&experiment), experiment), ("data/ratings".into(), "a/ratings.toml".into()));
+        assert_eq!(folder_for(Path::new("models.toml")), Path::new("data/models-run"));
     }
 
     proptest! {

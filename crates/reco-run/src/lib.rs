@@ -51,7 +51,7 @@ pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;
 pub use everyone::{Everyone, ListsWritten, Shard};
 pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatConfig, Repetition, Source};
-pub use init::{InitNames, experiment_for};
+pub use init::{experiment_beside, experiment_for, folder_for};
 pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, digest, digests};
 pub use models::{ANSWERS, AskedBy, Available, Chosen, RunnerUp, available, choose, chooser, find, remove_others};
 pub use progress::{Outcome, Quiet, RunProgress};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use reco_core::DeviceChoice;
-use reco_run::{Guess, InitNames, Output, Piped, Role, StatedColumns, experiment_for, in_utc};
+use reco_run::{Guess, Output, Piped, Role, StatedColumns, experiment_beside, experiment_for, folder_for, in_utc};
 use serde_json::json;
 
 use super::run;
@@ -25,8 +25,8 @@ const WIDEST: usize = 32;
 pub(crate) fn init(args: &InitArgs) -> anyhow::Result<()> {
     let is_piped = args.file == Path::new("-");
     let named = if is_piped { Path::new("mine") } else { &args.file };
-    let experiment = args.out_file.clone().unwrap_or_else(|| InitNames::of(named).experiment);
-    let out = InitNames::out_of(&experiment);
+    let experiment = args.out_file.clone().unwrap_or_else(|| experiment_beside(named));
+    let out = folder_for(&experiment);
     let output = writable(&experiment, args)?;
 
     let stated = StatedColumns {
@@ -118,7 +118,6 @@ fn agreed(file: &str, is_piped: bool) -> anyhow::Result<bool> {
     if is_piped || !io::stdin().is_terminal() {
         bail!("nothing was written, as nobody is there to be asked\nhint: add `--yes`");
     }
-    // A closed stderr asks nothing, and the answer is no.
     write!(io::stderr().lock(), "write `{}`? [y/N] ", text::on_one_line(file))?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
