@@ -121,7 +121,7 @@ const TITLES: [&str; 15] = [
     "The Banner Saga",
     "Dead Island Epidemic",
     "Jazzpunk",
-    "Dota 2",
+    "Terraria",
     "Portal 2",
 ];
 

@@ -333,7 +333,7 @@ mod tests {
         surest(item_score, &["itemid", "product", "StockCode", "Lineitem sku", "Lineitem name", "title", "price"]);
         surest(time_score, &["timestamp", "visit date", "anything", "updated_at"]);
         surest(rating_score, &["Book-Rating", "my score", "rating_count"]);
-        surest(user_score, &["user", "user_pseudo_id", "user_order_id"]);
+        surest(user_score, &["user", "user_pseudo_id", "user_age"]);
         surest(item_score, &["beer_beerid", "beer_name", "brewery_name"]);
         assert!(user_score("review_profilename") > 0);
         assert_eq!(rating_score("average_rating"), 0);
