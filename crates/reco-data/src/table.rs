@@ -17,7 +17,10 @@ mod stream;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::Schema;
 use rayon::prelude::*;
 use reco_core::RawId;
 
@@ -241,6 +244,15 @@ impl Table {
     /// All of the metadata.
     pub fn all_metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
+    }
+
+    /// The same as Arrow's, for other programs in this process.
+    pub fn into_batch(self) -> RecordBatch {
+        let fields: Vec<_> = self.columns().map(|(name, column)| convert::field(name, column)).collect();
+        let arrays = self.columns().map(|(_, column)| convert::array(column)).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.n_rows()));
+        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
+        batch.expect("all columns have as many rows, and the kinds of their fields")
     }
 
     /// Writes a Parquet file.

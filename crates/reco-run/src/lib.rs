@@ -47,7 +47,7 @@ pub use check::{CHECKS, CheckEntry, Checked, Finding, Fine, Severity, Unchecked,
 pub use compare::{CompareError, CompareOptions, compare, compare_exposures};
 pub use doctor::{Doctor, KnownPath, doctor};
 pub use error::RunError;
-pub use everyone::{Everyone, ListsWritten, Shard};
+pub use everyone::{Everyone, ListOptions, ListsWritten, Shard};
 pub use experiment::{Configured, DEFAULT, Experiment, ExperimentError, RepeatConfig, Repetition, Source};
 pub use manifest::{Digests, MANIFEST, Manifest, ManifestError, SCHEMA_VERSION, digest, digests};
 pub use models::{ANSWERS, AskedBy, Available, Chosen, RunnerUp, available, choose, chooser, find, remove_others};
@@ -55,7 +55,7 @@ pub use progress::{Outcome, Quiet, RunProgress};
 pub use reasons::ItemFacts;
 pub use registry::approaches;
 pub use run::{RunOptions, Summary, results, run};
-pub use scores::{ScoredFile, ScoresOptions, measure_scores};
+pub use scores::{ScoredFile, ScoresOptions, measure_model, measure_scores};
 pub use show::{Shown, show};
 pub use stage::{EXPERIMENT, PAGE, RESULTS, STAGES, StageEntry, shell_word};
 pub use tune::{BEST, Method, TRIALS, TUNING_PAGE, TuneConfig, TuneError, TuneSource, tune};
