@@ -92,9 +92,13 @@ pub(crate) const WHEEL: Environment = Environment {
         "mypy==2.4.1",
         "pytest==9.2.0",
         "duckdb==2.0.1",
+        "numpy==2.5.5",
+        "onnx==1.23.2",
+        "onnxruntime==1.32.0",
         "pandas==3.1.1",
         "polars==2.1.0",
         "pyarrow==26.0.1",
+        "safetensors==0.8.0",
     ],
 };
 

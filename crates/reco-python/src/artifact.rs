@@ -12,7 +12,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use reco_core::{Candidates, ContextValue, ItemIdx, Profile, Query, Scores, UserIdx, Who};
 use reco_data::table::{Column, Table as Rows};
-use reco_run::{Asker, ListOptions};
+use reco_run::{Asker, ExportFormat, ListOptions};
 
 use crate::frame::{Batches, Table};
 use crate::watch::{Watch, attended};
@@ -106,6 +106,16 @@ impl Artifact {
             let context = artifact.context(&stated(context)).map_err(refused)?;
             answer(&artifact, &asker, &context, k, explain)
         })
+    }
+
+    /// Writes the model as `onnx` or `embeddings`.
+    fn export(&self, py: Python<'_>, format: &str, path: PathBuf) -> PyResult<()> {
+        let format = match format {
+            "onnx" => ExportFormat::Onnx,
+            "embeddings" => ExportFormat::Embeddings,
+            other => return Err(refused(format!("there is no format `{other}`\nhint: `onnx` or `embeddings`"))),
+        };
+        py.detach(|| reco_run::export(&self.0, format, &path).map_err(refused))
     }
 
     /// The score of each pair of a frame whose first two columns are users and items.

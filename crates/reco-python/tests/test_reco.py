@@ -1,5 +1,6 @@
 """What the package promises, on frames of every kind. Run with pytest where the wheel is installed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,10 +10,14 @@ import time
 from pathlib import Path
 
 import duckdb
+import numpy
+import onnx
+import onnxruntime
 import pandas
 import polars
 import pyarrow
 import pytest
+import safetensors.numpy
 
 import reco
 
@@ -134,6 +139,85 @@ def test_a_network_trains_and_tells_its_losses(parts):
     assert [one["epoch"] for one in model.epochs] == [1, 2, 3]
     assert "<svg" in model._repr_html_() and "neural" in model._repr_html_()
     assert polars.DataFrame(model.recommend(["u1"], k=3)).height == 3
+
+
+EXPORTED = {
+    "svd": {},
+    "svdpp": {},
+    "ials": {},
+    "ease": {"reg": 10},
+    "collaborative": {"epochs": 2},
+    "neural": {"epochs": 2},
+    "hybrid": {"epochs": 2},
+    "hybrid for lists": {"kind": "hybrid", "loss": "softmax", "epochs": 2},
+}
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_a_runtime_of_onnx_gives_the_same_scores_and_the_same_ten(name, tmp_path):
+    items = polars.DataFrame({"id": range(N_ITEMS), "kinds": ["a|b", "b", "c", "a"] * 10})
+    columns = {"id": "id", "genres": "kinds"}
+    frame = FRAMES["polars"]()
+    data = reco.Dataset(
+        frame, user="customer", item="product", rating="stars", time="at", items=items, item_columns=columns
+    )
+    train, _ = data.split(seed=3)
+    options = dict(EXPORTED[name])
+    model = reco.fit(train, options.pop("kind", name), device="cpu", **options)
+    path = tmp_path / "model.onnx"
+    model.export(path)
+    onnx.checker.check_model(str(path), full_check=True)
+    session = onnxruntime.InferenceSession(str(path))
+    users = [polars.read_parquet(model.folder / "catalogue/users.parquet")["user_id"].to_list(), [0, 7, 33]]
+    names = [users[0][row] for row in users[1]]
+    order = polars.read_parquet(model.folder / "catalogue/items.parquet")["item_id"].to_list()
+    inputs = {}
+    for one in session.get_inputs():
+        if one.name == "user":
+            inputs["user"] = numpy.array(users[1], dtype=numpy.int64)
+        elif one.name == "contexts":
+            means = json.loads((model.folder / "catalogue/catalogue.json").read_text())["contexts"]
+            inputs["contexts"] = numpy.array([[of["mean"] for of in means]] * 3, dtype=numpy.float32)
+        else:
+            history = numpy.zeros((3, one.shape[1]), dtype=numpy.float32)
+            met = polars.read_parquet(model.folder / "seen.parquet").filter(polars.col("part") == 0)
+            for place, row in enumerate(users[1]):
+                of_user = met.filter((polars.col("user_row") == row))
+                history[place, of_user["item_row"].to_numpy()] = 1
+            inputs[one.name] = history
+    (scores,) = session.run(["scores"], inputs)
+    assert scores.shape == (3, N_ITEMS)
+    for place, user in enumerate(names):
+        ours = polars.DataFrame(model.predict([(user, item) for item in order]))["score"].to_numpy()
+        assert numpy.abs(scores[place] - ours).max() < 1e-5 * max(1, numpy.abs(ours).max())
+        best = polars.DataFrame(model.recommend([user], k=10, exclude_seen=False))["item_id"].to_list()
+        theirs = [order[at] for at in numpy.argsort(-scores[place], kind="stable")[:10]]
+        assert [ours[order.index(item)] for item in theirs] == pytest.approx(
+            [ours[order.index(item)] for item in best], abs=2e-5
+        )
+
+
+def test_embeddings_are_tables_whose_products_are_the_scores(parts, tmp_path):
+    model = reco.fit(parts[0], "ials", epochs=3)
+    model.export(tmp_path / "vectors", "embeddings")
+    users, items = (polars.read_parquet(tmp_path / f"vectors/{name}.parquet") for name in ("users", "items"))
+    user = numpy.array(users.filter(polars.col("id") == "u7")["vector"][0].to_list())
+    scores = numpy.array(items["vector"].to_list()) @ user
+    ours = polars.DataFrame(model.predict([("u7", item) for item in items["id"]]))["score"].to_numpy()
+    assert numpy.abs(scores - ours).max() < 1e-5
+    with pytest.raises(reco.RecoError, match="cannot be written as `embeddings`\nhint: "):
+        reco.fit(parts[0], "popularity").export(tmp_path / "none", "embeddings")
+
+
+def test_weights_are_read_by_anyone(parts):
+    model = reco.fit(parts[0], "svd", name="plain")
+    w = safetensors.numpy.load_file(model.folder / "weights.safetensors")
+    user = 7
+    scores = w["mean"] + w["users.bias"][user] + w["items.bias"] + w["items.embedding"] @ w["users.embedding"][user]
+    scores = numpy.clip(scores, 1.5, 4.5)
+    users, items = (polars.read_parquet(model.folder / f"catalogue/{name}.parquet") for name in ("users", "items"))
+    pairs = [(users["user_id"][user], item) for item in items["item_id"]]
+    assert numpy.abs(scores - polars.DataFrame(model.predict(pairs))["score"].to_numpy()).max() < 1e-5
 
 
 def test_an_experiment_runs_from_its_file(tmp_path):

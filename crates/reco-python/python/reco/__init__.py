@@ -299,6 +299,15 @@ class Model:
         it."""
         shutil.copytree(self._folder, folder)
 
+    def export(self, path: Path_, format: str = "onnx") -> None:
+        """Writes the model for other programs, as `reco export`: `onnx`, a file, or `embeddings`, a folder."""
+        self._artifact.export(format, Path(path))
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies, with `weights.safetensors`."""
+        return self._folder
+
     def __repr__(self) -> str:
         facts = self._facts
         return f"<reco.Model {self.name!r} of {facts['n_users']} users and {facts['n_items']} items>"
