@@ -13,12 +13,13 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use reco_core::dot::Vectors;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::random::normals;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Progress, Query, Recommender, Requirement,
-    Run, ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix, Progress, Query, Recommender,
+    Requirement, Run, ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 

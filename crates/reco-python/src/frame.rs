@@ -8,9 +8,9 @@ use std::ffi::CStr;
 
 use arrow::array::{RecordBatch, RecordBatchIterator};
 use arrow::ffi::FFI_ArrowSchema;
-use arrow::ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream};
+use arrow::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyCapsuleMethods as _};
+use pyo3::types::PyCapsule;
 
 use crate::refused;
 
@@ -49,8 +49,8 @@ impl Batches {
     ///
     /// # Errors
     /// A stream that fails at once.
-    pub(crate) fn into_reader(self) -> PyResult<ArrowArrayStreamReader> {
-        ArrowArrayStreamReader::try_new(self.0).map_err(refused)
+    pub(crate) fn into_reader(self) -> PyResult<RecordBatchStreamReader> {
+        RecordBatchStreamReader::try_new(self.0).map_err(refused)
     }
 
     /// All of them, as batches.

@@ -6,7 +6,7 @@
 
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,16 +46,14 @@ pub(crate) fn attended<T: Send>(py: Python<'_>, work: impl FnOnce(&Watch) -> PyR
     let shows = shows(py);
     let begun = Instant::now();
     thread::scope(|scope| {
-        let (ended, waits) = mpsc::channel::<()>();
-        let worker = scope.spawn(|| {
-            let done = work(&watch);
-            drop(ended);
-            done
-        });
+        let worker = scope.spawn(|| work(&watch));
         let mut interrupt = None;
         let mut shown = String::new();
-        // The channel closes when the work has ended.
-        while py.detach(|| waits.recv_timeout(OFTEN)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        // Short work is not waited for long.
+        let mut pause = Duration::from_micros(100);
+        while !worker.is_finished() {
+            py.detach(|| thread::sleep(pause));
+            pause = OFTEN.min(2 * pause);
             if interrupt.is_none()
                 && let Err(error) = py.check_signals()
             {

@@ -27,14 +27,6 @@ impl Message {
         self
     }
 
-    /// Adds a single-precision number.
-    #[must_use]
-    pub(crate) fn single(mut self, field: u32, number: f32) -> Self {
-        self.key(field, 5);
-        self.0.extend(number.to_le_bytes());
-        self
-    }
-
     /// Adds bytes.
     #[must_use]
     pub(crate) fn bytes(mut self, field: u32, bytes: &[u8]) -> Self {
@@ -81,6 +73,5 @@ mod tests {
         assert_eq!(Message::new().text(2, "testing").into_bytes(), testing);
         let within = Message::new().message(3, Message::new().number(1, 150));
         assert_eq!(within.into_bytes(), [0x1a, 0x03, 0x08, 0x96, 0x01]);
-        assert_eq!(Message::new().single(2, 1.0).into_bytes(), [0x15, 0, 0, 0x80, 0x3f]);
     }
 }
