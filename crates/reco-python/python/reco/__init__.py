@@ -383,8 +383,8 @@ class Result:
 
     def __repr__(self) -> str:
         width = max((len(name) for name in self.metrics), default=0)
-        value = lambda number: "–" if number is None else f"{number:.4f}"  # noqa: E731
-        return "\n".join(f"{name:{width}}  {value(number):>9}" for name, number in self.metrics.items())
+        shown = {name: "–" if value is None else f"{value:.4f}" for name, value in self.metrics.items()}
+        return "\n".join(f"{name:{width}}  {value:>9}" for name, value in shown.items())
 
     def _repr_html_(self) -> str:
         return _table_html([self._results["approaches"][0]])

@@ -2,6 +2,22 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, final
 
+__all__ = [
+    "Artifact",
+    "RecoError",
+    "Table",
+    "approaches",
+    "compare",
+    "evaluate",
+    "evaluate_scores",
+    "main",
+    "pairs",
+    "read_table",
+    "run",
+    "to_toml",
+    "write_frame",
+]
+
 _Path = str | PathLike[str]
 
 class RecoError(Exception): ...
