@@ -1,7 +1,7 @@
 //! The extension module `reco._reco`: what Python's package `reco` calls.
 //!
-//! Hands arguments to reco-run and reco-cli, and what they answer back: as JSON where it is small, as Arrow where it has
-//! rows. Does not know approaches, metrics or files of its own.
+//! Hands arguments to reco-run and reco-cli, and what they answer back: as JSON where it is small, as Arrow where it
+//! has rows. Does not know approaches, metrics or files of its own.
 //!
 //! **Invariant**: Python's lock is released while reco works; an interrupt stops the work as ctrl-C stops the program.
 
@@ -91,7 +91,8 @@ mod _reco {
         py.detach(|| reco_data::table::Table::read(&path).map_err(refused)).map(Table::of)
     }
 
-    /// The experiment at `path`, or the built-in one, with `sets` over it, reduced to `approaches` unless that is empty.
+    /// The experiment at `path`, or the built-in one, with `sets` over it, reduced to `approaches` unless these are
+    /// none.
     fn experiment(path: Option<PathBuf>, sets: &[String], approaches: &[String]) -> PyResult<Experiment> {
         Experiment::read(&path.map_or(Source::Default, Source::File), sets, approaches).map_err(refused)
     }

@@ -120,8 +120,8 @@ pub fn measure_scores(
     })
 }
 
-/// Measures a model on the held-out rows of `experiment`, whose tables and features are made where they are missing: its
-/// results, and each user's values. It is asked as the stage `evaluate` asks.
+/// Measures a model on the held-out rows of `experiment`, whose tables and features are made where they are missing:
+/// its results, and each user's values. It is asked as the stage `evaluate` asks.
 ///
 /// # Errors
 /// Whatever stops the stages up to `features`; a model of other users or items; one that fails.
