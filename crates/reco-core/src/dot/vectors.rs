@@ -2,8 +2,8 @@
 //!
 //! Does not know how scores are computed here, nor what searches there.
 //!
-//! **Invariant**: the dot product of a user's and an item's vector, clamped to the bounds if there are any, is the score
-//! in the average moment, but for rounding.
+//! **Invariant**: the dot product of a user's and an item's vector, clamped to the bounds if there are any, is the
+//! score in the average moment, but for rounding.
 
 use super::ItemTable;
 use crate::{Candidates, Catalogue, Matrix, Query, ScoreError, Seen, Who};
