@@ -10,6 +10,7 @@ mod count;
 pub(crate) mod fixture;
 mod one_burn;
 mod packages;
+mod wheel;
 
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
@@ -49,12 +50,25 @@ const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run"
 /// are not compiled once more with what the engine switches on in the crates that they share.
 const CLUSTER: &str = "reco-cluster";
 
+/// The crate of the Python wheel, which brings PyO3: tested from Python alone.
+const WHEEL: &str = "reco-python";
+
 /// The beginning of a line that says what was left out, and why.
 const LEFT_OUT: &str = "left out: ";
 
 /// Packs every crate but this one.
-const PACKAGE: &[&str] =
-    &["package", "--locked", "--workspace", "--exclude", "xtask", "--exclude", CLUSTER, "--allow-dirty"];
+const PACKAGE: &[&str] = &[
+    "package",
+    "--locked",
+    "--workspace",
+    "--exclude",
+    "xtask",
+    "--exclude",
+    CLUSTER,
+    "--exclude",
+    WHEEL,
+    "--allow-dirty",
+];
 
 /// What a step does.
 enum Work {
@@ -208,6 +222,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step(&format!("clippy {CLUSTER}"), clippy(&["--package", CLUSTER])));
     steps.push(test(&[CLUSTER]));
     steps.push(step("cluster", Work::Own(cluster::run)));
+    steps.push(step("wheel", Work::Maybe(wheel::run)));
     #[cfg(unix)]
     {
         steps.push(step("torture", Work::Own(torture::short)));
@@ -217,7 +232,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("package", Work::Run(cargo(&[PACKAGE, &["--no-verify"]].concat()))));
     steps.push(step("package and compile", Work::Own(packages::run)));
     for package in &workspace.metadata.packages {
-        if ![LIGHT, WITH_DATA, HEAVY, &[CLUSTER]].concat().iter().any(|known| **known == package.name) {
+        if ![LIGHT, WITH_DATA, HEAVY, &[CLUSTER, WHEEL]].concat().iter().any(|known| **known == package.name) {
             bail!(
                 "`{}` is tested by no step\nhint: add it to LIGHT, WITH_DATA or HEAVY in `xtask/src/ci.rs`",
                 package.name

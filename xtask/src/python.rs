@@ -83,6 +83,25 @@ pub(crate) const IMPLICIT: Environment = Environment {
 pub(crate) const TABLES: Environment =
     Environment { name: "tables", python: CURRENT, packages: &["polars==2.1.0", "duckdb==2.0.1"] };
 
+/// What builds and tests the wheel, and the frames that it takes.
+pub(crate) const WHEEL: Environment = Environment {
+    name: "wheel",
+    python: CURRENT,
+    packages: &[
+        "maturin==1.16.0",
+        "mypy==2.4.1",
+        "pytest==9.2.0",
+        "duckdb==2.0.1",
+        "numpy==2.5.5",
+        "onnx==1.23.2",
+        "onnxruntime==1.32.0",
+        "pandas==3.1.1",
+        "polars==2.1.0",
+        "pyarrow==26.0.1",
+        "safetensors==0.8.0",
+    ],
+};
+
 /// Names the Python that is tried before all others.
 const CHOSEN: &str = "RECO_PYTHON";
 

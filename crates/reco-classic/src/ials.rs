@@ -16,7 +16,7 @@ mod rows;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use reco_core::dot::{ItemTable, TableFormat};
+use reco_core::dot::{ItemTable, TableFormat, Vectors};
 use reco_core::lanes::arch;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
@@ -232,6 +232,14 @@ impl Recommender for Model {
 impl Fitted for Model {
     fn n_parameters(&self) -> usize {
         (self.users.n_rows() + self.catalogue.n_items()) * self.items.size
+    }
+
+    fn vectors(&self) -> Result<Option<Vectors>, ScoreError> {
+        let user = |query: &Query<'_>, embedding: &mut [f32]| {
+            self.asker(&query.who, embedding);
+            Ok(0.0)
+        };
+        self.table.vectors(&self.catalogue, user).map(Some)
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {

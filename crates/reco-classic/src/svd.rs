@@ -9,7 +9,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use reco_core::dot::{ItemTable, TableFormat};
+use reco_core::dot::{ItemTable, TableFormat, Vectors};
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::{
@@ -185,6 +185,11 @@ impl Fitted for Model {
     fn n_parameters(&self) -> usize {
         let rows = self.users.biases.len() + self.items.n_items();
         1 + rows * (1 + self.options.embedding_size)
+    }
+
+    fn vectors(&self) -> Result<Option<Vectors>, ScoreError> {
+        let user = |query: &Query<'_>, embedding: &mut [f32]| Ok(self.mean + self.asker(&query.who, embedding));
+        self.items.vectors(&self.catalogue, user).map(Some)
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {

@@ -13,12 +13,13 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use reco_core::dot::Vectors;
 use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::random::normals;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Progress, Query, Recommender, Requirement,
-    Run, ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix, Progress, Query, Recommender,
+    Requirement, Run, ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -337,6 +338,22 @@ impl Recommender for Model {
 impl Fitted for Model {
     fn n_parameters(&self) -> usize {
         1 + self.learned.all().into_iter().map(Vec::len).sum::<usize>()
+    }
+
+    fn vectors(&self) -> Result<Option<Vectors>, ScoreError> {
+        let Learned { size, mean, items, item_biases, .. } = &self.learned;
+        let joined = |rows: &mut dyn Iterator<Item = (Vec<f32>, [f32; 2])>, n: usize| {
+            let values = rows.flat_map(|(row, ends)| row.into_iter().chain(ends)).collect();
+            Matrix::new(n, size + 2, values).expect("each row has as many numbers")
+        };
+        let known = self.catalogue.users.indices().map(|user| self.asker(&Who::Known(user)));
+        let mut users = known.map(|(bias, row)| (row, [mean + bias, 1.0]));
+        let mut rows = items.chunks(*size).zip(item_biases).map(|(row, bias)| (row.to_vec(), [1.0, *bias]));
+        Ok(Some(Vectors {
+            users: joined(&mut users, self.catalogue.n_users()),
+            items: joined(&mut rows, self.catalogue.n_items()),
+            bounds: Some((self.catalogue.scale.min(), self.catalogue.scale.max())),
+        }))
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {

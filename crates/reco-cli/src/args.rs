@@ -6,6 +6,7 @@
 //! **Invariant**: every command has an example in its help, and `--json` where it has an answer.
 
 mod experiment;
+mod export;
 mod init;
 mod recommend;
 mod retrain;
@@ -24,6 +25,7 @@ use reco_run::synth::SynthConfig;
 use reco_run::{DATA_KEYS, STAGES, approaches};
 
 pub(crate) use experiment::{ExperimentArgs, ExperimentFile, Folders, ScoresArgs};
+pub(crate) use export::{ExportArgs, Format};
 pub(crate) use init::{InitArgs, RunsArgs};
 pub(crate) use recommend::{RecommendArgs, VisitorArgs};
 pub(crate) use retrain::RetrainArgs;
@@ -143,6 +145,18 @@ Examples:
   reco describe neural --mermaid >> notes.md"
     )]
     Describe(DescribeArgs),
+    /// Write a trained model in forms that other programs read: a graph of ONNX, tables of vectors
+    #[command(
+        display_order = 15,
+        after_help = "\
+Examples:
+  reco export hybrid --format onnx --out hybrid.onnx
+  reco export ials --format embeddings --out vectors
+  reco export --format onnx --out best.onnx --models data/mine
+Rows of users and items are those of the tables in the model's folder `catalogue`. `weights.safetensors` beside them is
+read by any program as it is: docs/architecture.md names the tensors."
+    )]
+    Export(ExportArgs),
     /// Look for what makes an experiment's numbers too good: leaks, and tasks that are easier than they look
     #[command(
         display_order = 16,

@@ -9,12 +9,14 @@
 
 mod kernel;
 mod table;
+mod vectors;
 
 use std::num::NonZeroUsize;
 
 use pulp::Arch;
 
 pub use self::table::{ItemTable, TableFormat};
+pub use self::vectors::Vectors;
 
 use self::kernel::{GROUP, Product};
 use self::table::{BLOCK, PANEL};

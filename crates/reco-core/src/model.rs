@@ -8,6 +8,7 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
+use crate::dot::Vectors;
 use crate::options::did_you_mean;
 use crate::{
     Candidates, Catalogue, Cause, Choice, Explanation, Fitted, ItemId, ItemIdx, LayerGraph, Profile, Query, Ranking,
@@ -367,6 +368,10 @@ impl Fitted for Model {
 
     fn layers(&self) -> Option<LayerGraph> {
         self.fitted.layers()
+    }
+
+    fn vectors(&self) -> Result<Option<Vectors>, ScoreError> {
+        self.fitted.vectors()
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {

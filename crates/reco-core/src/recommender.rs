@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dot::Vectors;
 use crate::{
     Catalogue, Choice, Explanation, ItemIdx, LayerGraph, Query, Ranking, Scaling, Scores, TrainingLog, Weights,
 };
@@ -187,6 +188,14 @@ pub trait Fitted: Recommender {
     /// The network as layers with shapes; `None` for a model that is not a network.
     fn layers(&self) -> Option<LayerGraph> {
         None
+    }
+
+    /// The vectors whose dot products are its scores; `None` for a model that is not one of dot products.
+    ///
+    /// # Errors
+    /// A failing device.
+    fn vectors(&self) -> Result<Option<Vectors>, ScoreError> {
+        Ok(None)
     }
 
     /// All that [`AnyApproach::load`](crate::AnyApproach::load) needs.

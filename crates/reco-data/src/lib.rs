@@ -41,7 +41,7 @@ mod tables;
 mod title;
 mod values;
 
-pub use batches::{BatchColumns, interactions};
+pub use batches::{BatchColumns, interactions, pairs, write_batches};
 pub use config::{
     Columns, DATA_KEYS, DataConfig, DataKey, Delimiter, Duplicates, Encoding, Header, ItemTable, Place, Quote,
     UserTable,

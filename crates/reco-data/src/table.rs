@@ -17,7 +17,10 @@ mod stream;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::Schema;
 use rayon::prelude::*;
 use reco_core::RawId;
 
@@ -45,6 +48,8 @@ pub enum Column {
     TextList(Vec<Vec<String>>),
     /// Lists of texts, some perhaps missing: a missing list is not an empty one.
     OptionalTextList(Vec<Option<Vec<String>>>),
+    /// Lists of single-precision numbers, none missing.
+    NumberList(Vec<Vec<f32>>),
 }
 
 impl Column {
@@ -65,6 +70,7 @@ impl Column {
             Self::Text(values) => values.len(),
             Self::TextList(values) => values.len(),
             Self::OptionalTextList(values) => values.len(),
+            Self::NumberList(values) => values.len(),
         }
     }
 
@@ -83,6 +89,7 @@ impl Column {
             Self::Text(values) => values.clear(),
             Self::TextList(values) => values.clear(),
             Self::OptionalTextList(values) => values.clear(),
+            Self::NumberList(values) => values.clear(),
         }
     }
 
@@ -96,6 +103,7 @@ impl Column {
             Self::Text(_) => "texts",
             Self::TextList(_) => "lists of texts",
             Self::OptionalTextList(_) => "optional lists of texts",
+            Self::NumberList(_) => "lists of numbers",
         }
     }
 }
@@ -243,6 +251,15 @@ impl Table {
         &self.metadata
     }
 
+    /// The same as Arrow's, for other programs in this process.
+    pub fn into_batch(self) -> RecordBatch {
+        let fields: Vec<_> = self.columns().map(|(name, column)| convert::field(name, column)).collect();
+        let arrays = self.columns().map(|(_, column)| convert::array(column)).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.n_rows()));
+        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
+        batch.expect("all columns have as many rows, and the kinds of their fields")
+    }
+
     /// Writes a Parquet file.
     ///
     /// # Errors
@@ -306,6 +323,7 @@ mod tests {
         table.push("t", Column::Text(vec![Some("é".to_owned()), Some(String::new()), None])).unwrap();
         let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
         table.push("l", Column::TextList(vec![list(&["a", "b"]), list(&[]), list(&["c"])])).unwrap();
+        table.push("n", Column::NumberList(vec![vec![0.1, -0.0], vec![], vec![f32::MAX]])).unwrap();
         table.push("o", Column::OptionalTextList(vec![Some(list(&["a"])), Some(list(&[])), None])).unwrap();
         table
     }

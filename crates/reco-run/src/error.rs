@@ -76,6 +76,16 @@ pub enum RunError {
         /// Their labels.
         known: String,
     },
+    /// A model that a format cannot state.
+    #[error("`{name}` cannot be written as `{format}`\nhint: {hint}")]
+    Export {
+        /// The model.
+        name: String,
+        /// The format.
+        format: &'static str,
+        /// What can.
+        hint: String,
+    },
     /// A file of scores that cannot be measured.
     #[error("the scores in `{path}` cannot be measured: {reason}\nhint: {hint}")]
     Scores {

@@ -13,12 +13,13 @@ use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
 
-use reco_core::{ContextValue, DeviceChoice, Progress, Ranking, RawId, UserIdx};
+use reco_core::{ContextValue, DeviceChoice, ItemIdx, Progress, Ranking, RawId, Seen, UserIdx};
 use reco_data::table::{Column, Table};
 use reco_data::{TableOutput, TablePieces};
 use serde_json::json;
 
 use crate::RunError;
+use crate::answer::Asker;
 use crate::artifact::{Artifact, HINT};
 use crate::manifest::Manifest;
 
@@ -180,6 +181,61 @@ impl Everyone {
             "as_evaluated": as_evaluated,
         })
         .to_string()
+    }
+}
+
+/// What some users are asked for, in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct ListOptions<'a> {
+    /// Whether items that a user has met, held out or not, are left out.
+    pub exclude_seen: bool,
+    /// Whether each item comes with its reasons as a sentence: a column `because`.
+    pub explain: bool,
+    /// The moment, as [`Artifact::context`] gives it.
+    pub context: &'a [f32],
+    /// How many items each gets.
+    pub top: NonZeroUsize,
+}
+
+impl Artifact {
+    /// The best items of each of `users`, in the columns of [`Everyone::write`]. `progress` is told of users and asked
+    /// whether to stop.
+    ///
+    /// # Errors
+    /// As [`Artifact::recommend`]; an interruption.
+    pub fn lists(
+        &self,
+        users: &[UserIdx],
+        options: ListOptions<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Table, RunError> {
+        let ListOptions { exclude_seen, explain, context, top } = options;
+        let nothing = if exclude_seen { Vec::new() } else { vec![Seen::default(); self.catalogue().n_users()] };
+        let met = if exclude_seen { &*self.seen } else { &nothing };
+        progress.begin("recommend", 1, users.len());
+        let (mut rankings, mut because) = (Vec::with_capacity(users.len()), Vec::new());
+        for users in users.chunks(USERS_AT_ONCE) {
+            if progress.interrupted() {
+                return Err(RunError::Interrupted);
+            }
+            let answered = self.recommend(users, met, context, top)?;
+            for (&user, ranking) in users.iter().zip(&answered).filter(|_| explain) {
+                let items: Vec<ItemIdx> = ranking.items().collect();
+                let reasons = self.explain(&Asker::User(user), context, &items)?;
+                because.extend(match reasons {
+                    Some(reasons) => reasons.into_iter().map(|(_, sentence)| Some(sentence)).collect(),
+                    None => vec![None; items.len()],
+                });
+            }
+            rankings.extend(answered);
+            progress.advance(users.len());
+        }
+        progress.end();
+        let mut table = Lists::of(self).table(users, &rankings)?;
+        if explain {
+            table.push("because", Column::Text(because))?;
+        }
+        Ok(table)
     }
 }
 

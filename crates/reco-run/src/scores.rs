@@ -1,4 +1,4 @@
-//! Measures scores that somebody else computed, exactly as our own models are measured.
+//! Measures scores that somebody else computed, exactly as our own models are measured; and a model that is at hand.
 //!
 //! Does not know who computed them: a file says which score each pair of a user and an item has.
 //!
@@ -10,16 +10,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{Catalogue, Interactions, ItemIdx, Query, Recommender, ScoreError, ScoreKind, Scores, UserIdx, Who};
+use reco_data::table::Table;
 use reco_data::{ScoreRows, TableOutput, read_scores};
-use reco_eval::{Ask, Column, Interval, Metrics};
+use reco_eval::{Ask, Column, EvalError, Interval, Metrics};
 use reco_report::Results;
 use serde::Serialize;
 
 use crate::lock::Lock;
 use crate::manifest::Hashed;
 use crate::run::{folders, refuse_foreign, whole};
-use crate::stage::{Ruler, position, report, users};
-use crate::{Experiment, Repetition, RunError, RunOptions};
+use crate::stage::{Context, Ruler, position, report, users};
+use crate::{Artifact, Experiment, Repetition, RunError, RunOptions};
 
 /// The outcome for a file of scores.
 #[derive(Clone, Debug, Serialize)]
@@ -88,14 +89,7 @@ pub fn measure_scores(
     let (hashed, lock) = (Hashed::default(), Lock::of(options.out).and(&out));
     let whole = whole(experiment, &hashed, &lock, options);
     let context = repetition.map_or(whole, |one| whole.of_repetition(one, &out));
-    let stages = &crate::STAGES[..position("train")?];
-    let replaced: Vec<_> = folders(&context, stages).into_iter().map(|folder| (&context, folder)).collect();
-    refuse_foreign(&replaced)?;
-    for stage in stages {
-        hashed.forget();
-        (stage.run)(&context)?;
-    }
-    let ruler = Ruler::new(&context)?;
+    let ruler = prepared(&context)?;
     let rows = read_scores(scores.path)?;
     let name = scores.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let (table, n_unknown) = ScoreTable::new(&rows, &ruler.dataset.catalogue, scores)?;
@@ -122,8 +116,43 @@ pub fn measure_scores(
         n_masked: test_users().map(n_masked).sum(),
         sampled_negatives: evaluation.sampled_negatives,
         scores_became_places: table.became_places,
-        results: report::of_one(context.experiment, &ruler.dataset.info, &name, &evaluation),
+        results: report::of_one(context.experiment, &ruler.dataset.info, (&name, "a file of scores"), &evaluation),
     })
+}
+
+/// Measures a model on the held-out rows of `experiment`, whose tables and features are made where they are missing:
+/// its results, and each user's values. It is asked as the stage `evaluate` asks.
+///
+/// # Errors
+/// Whatever stops the stages up to `features`; a model of other users or items; one that fails.
+pub fn measure_model(
+    experiment: &Experiment,
+    options: &RunOptions<'_>,
+    model: &Artifact,
+) -> Result<(Results, Table), RunError> {
+    let (hashed, lock) = (Hashed::default(), Lock::of(options.out));
+    let context = whole(experiment, &hashed, &lock, options);
+    let ruler = prepared(&context)?;
+    let (ours, theirs) = (&ruler.dataset.catalogue, model.catalogue());
+    if ours.users.ids() != theirs.users.ids() || ours.items.ids() != theirs.items.ids() {
+        return Err(EvalError::OtherCatalogue.into());
+    }
+    let evaluation = ruler.measure(&*model.model, Ask::AsVisitors)?;
+    let name = &model.config.name;
+    let results = report::of_one(context.experiment, &ruler.dataset.info, (name, &model.model.device()), &evaluation);
+    Ok((results, users(&evaluation, name)?))
+}
+
+/// The ruler of `context`, after the stages that it needs.
+fn prepared<'a>(context: &Context<'a>) -> Result<Ruler<'a>, RunError> {
+    let stages = &crate::STAGES[..position("train")?];
+    let replaced: Vec<_> = folders(context, stages).into_iter().map(|folder| (context, folder)).collect();
+    refuse_foreign(&replaced)?;
+    for stage in stages {
+        context.hashed.forget();
+        (stage.run)(context)?;
+    }
+    Ruler::new(context)
 }
 
 /// Refuses stars that leave out a rated test row: the error would be over some rows only.

@@ -64,5 +64,6 @@ fn value(column: &Column, row: usize) -> Value {
         Column::Text(values) => values[row].clone().into(),
         Column::TextList(values) => values[row].clone().into(),
         Column::OptionalTextList(values) => values[row].clone().into(),
+        Column::NumberList(values) => values[row].clone().into(),
     }
 }

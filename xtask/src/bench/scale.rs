@@ -2,8 +2,8 @@
 //!
 //! Does not know approaches: `data/experiments/scale.toml` lists them. What the page says is in `scale/page.rs`.
 //!
-//! **Invariant**: a cell is written to the record as soon as it was measured, and is not measured again; what would take
-//! longer than the limit is not begun, and the page marks it as an estimate.
+//! **Invariant**: a cell is written to the record as soon as it was measured, and is not measured again; what would
+//! take longer than the limit is not begun, and the page marks it as an estimate.
 
 mod chart;
 mod page;

@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("reco-serve", &["reco-core", "reco-run"]),
     ("reco-cli", &["reco-core", "reco-run", "reco-serve"]),
     ("reco-cluster", &["reco-core", "reco-data", "reco-features"]),
+    ("reco-python", &["reco-core", "reco-data", "reco-run", "reco-cli"]),
     ("reco", &["reco-core", "reco-classic", "reco-eval", "reco-data", "reco-features", "reco-models"]),
     ("xtask", &[]),
 ];
@@ -33,9 +34,10 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[("reco-eval", &["reco-classic"]), ("re
 /// Outside crates with one home, so that they can be replaced there; `*` stands for any ending.
 const HOMES: &[(&str, &[&str])] = &[
     ("burn*", &["reco-models"]),
+    ("pyo3", &["reco-python"]),
     ("cubecl*", &["reco-models"]),
     ("wgpu*", &["reco-models"]),
-    ("arrow*", &["reco-data"]),
+    ("arrow*", &["reco-data", "reco-python"]),
     ("parquet", &["reco-data"]),
     ("calamine", &["reco-data"]),
     ("ureq", &["reco-data", "reco-serve"]),

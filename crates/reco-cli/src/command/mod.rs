@@ -8,6 +8,7 @@ mod check;
 mod compare;
 mod describe;
 mod doctor;
+mod export;
 mod fetch;
 mod init;
 mod recommend;
@@ -36,6 +37,7 @@ pub(crate) fn execute(parsed: Parsed) -> anyhow::Result<()> {
         Parsed::Command(Command::Recommend(args)) => recommend::recommend(&args),
         Parsed::Command(Command::Serve(args)) => serve::serve(&args),
         Parsed::Command(Command::Describe(args)) => describe::describe(&args),
+        Parsed::Command(Command::Export(args)) => export::export(&args),
         Parsed::Command(Command::Check(args)) => check::check(&args),
         Parsed::Command(Command::Compare(args)) => compare::compare(&args),
         Parsed::Command(Command::Fetch(args)) => fetch::fetch(&args),

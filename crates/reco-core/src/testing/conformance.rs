@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use super::{Checkerboard, Feedback, checkerboard};
+use crate::dot::Vectors;
 use crate::{
     AnyApproach, ApproachEntry, Candidates, DeviceChoice, FitError, Fitted, Interactions, ItemIdx, LoadError, Profile,
     Progress, Query, Ranking, Run, ScoreError, Scores, Seen, Silent, Target, Train, Weights, Who, memory,
@@ -45,6 +46,7 @@ pub fn check(suite: &Suite<'_>) {
     held.answers_one_by_one_as_in_a_batch();
     held.answers_or_refuses_visitors();
     held.explains_what_it_scores();
+    held.scores_by_its_vectors();
     if suite.personal.is_some() {
         held.ranks_the_diagonal_first();
     }
@@ -252,6 +254,24 @@ impl Held {
             for (what, value) in [("the score of its explanation", explanation.score), ("the sum of its terms", sum)] {
                 let near = (value - score).abs() <= 1e-4 * score.abs().max(1.0);
                 assert!(near, "`{}`: {what} is `{value}`, and its score is `{score}`", self.name);
+            }
+        }
+    }
+
+    /// If an approach has vectors, their products are its scores.
+    fn scores_by_its_vectors(&self) {
+        let vectors = self.fitted.vectors().unwrap_or_else(|error| panic!("`{}` gives no vectors: {error}", self.name));
+        let Some(Vectors { users, items, bounds }) = vectors else { return };
+        let catalogue = self.fitted.catalogue();
+        assert_eq!([users.n_rows(), items.n_rows()], [catalogue.n_users(), catalogue.n_items()], "`{}`", self.name);
+        let queries = self.queries();
+        let scores = self.scores(&*self.fitted, &queries);
+        for (row, (user, _)) in self.board.liked.iter().enumerate() {
+            for (item, score) in scores.row(row).iter().enumerate() {
+                let product = users.row(user.index()).iter().zip(items.row(item)).map(|(a, b)| a * b).sum::<f32>();
+                let product = bounds.map_or(product, |(low, high)| product.clamp(low, high));
+                let near = (product - score).abs() <= 1e-5 * score.abs().max(1.0);
+                assert!(near, "`{}`: the product is `{product}`, and the score `{score}`", self.name);
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::builder::{ListBuilder, StringBuilder};
+use arrow::array::builder::{Float32Builder, ListBuilder, StringBuilder};
 use arrow::array::cast::AsArray;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, Float32Array, Float64Array, Int64Array, PrimitiveArray, StringArray,
@@ -26,12 +26,17 @@ pub(super) fn field(name: &str, column: &Column) -> Field {
         Column::Text(_) => (DataType::Utf8, true),
         Column::TextList(_) => (DataType::List(Arc::new(list_item())), false),
         Column::OptionalTextList(_) => (DataType::List(Arc::new(list_item())), true),
+        Column::NumberList(_) => (DataType::List(Arc::new(number_item())), false),
     };
     Field::new(name, data_type, nullable)
 }
 
 fn list_item() -> Field {
     Field::new("element", DataType::Utf8, false)
+}
+
+fn number_item() -> Field {
+    Field::new("element", DataType::Float32, false)
 }
 
 /// The Arrow array of a column.
@@ -44,6 +49,14 @@ pub(super) fn array(column: &Column) -> ArrayRef {
         Column::Text(values) => Arc::new(StringArray::from_iter(values.iter().map(Option::as_deref))),
         Column::TextList(values) => lists(values.iter().map(|list| Some(list.as_slice()))),
         Column::OptionalTextList(values) => lists(values.iter().map(Option::as_deref)),
+        Column::NumberList(values) => {
+            let mut builder = ListBuilder::new(Float32Builder::new()).with_field(number_item());
+            for list in values {
+                builder.values().append_slice(list);
+                builder.append(true);
+            }
+            Arc::new(builder.finish())
+        }
     }
 }
 
@@ -77,6 +90,7 @@ pub(super) fn empty(schema: &Schema) -> Result<Vec<(String, Column)>, String> {
                         Column::TextList(Vec::new())
                     }
                 }
+                DataType::List(item) if item.data_type() == &DataType::Float32 => Column::NumberList(Vec::new()),
                 other => {
                     let is = "which is in no table of reco; `reco run` reads more kinds than `reco show`";
                     return Err(format!("column `{}` holds `{other}`, {is}", field.name()));
@@ -98,6 +112,7 @@ pub(super) fn reserve(column: &mut Column, n: usize) {
         Column::Text(values) => values.try_reserve_exact(n),
         Column::TextList(values) => values.try_reserve_exact(n),
         Column::OptionalTextList(values) => values.try_reserve_exact(n),
+        Column::NumberList(values) => values.try_reserve_exact(n),
     };
     // Where room cannot be reserved at once, the column grows as rows come.
     drop(reserved);
@@ -138,6 +153,13 @@ pub(super) fn append(column: &mut Column, array: &dyn Array) -> Result<(), Strin
         Column::OptionalTextList(values) => {
             let lists = array.as_list_opt::<i32>().ok_or_else(other)?;
             values.extend(lists.iter().map(|list| list.map(|list| texts(&list))));
+        }
+        Column::NumberList(values) => {
+            for list in array.as_list_opt::<i32>().ok_or_else(other)?.iter() {
+                let list = list.unwrap_or_else(|| Arc::new(Float32Array::new_null(0)));
+                let numbers = list.as_primitive_opt::<Float32Type>().ok_or_else(other)?;
+                values.push(numbers.iter().map(Option::unwrap_or_default).collect());
+            }
         }
     }
     Ok(())

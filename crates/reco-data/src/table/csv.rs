@@ -55,5 +55,6 @@ fn cell(column: &Column, row: usize) -> String {
         Column::Text(values) => values[row].clone().unwrap_or_default(),
         Column::TextList(values) => values[row].join("|"),
         Column::OptionalTextList(values) => values[row].as_ref().map(|list| list.join("|")).unwrap_or_default(),
+        Column::NumberList(values) => values[row].iter().map(f32::to_string).collect::<Vec<_>>().join("|"),
     }
 }

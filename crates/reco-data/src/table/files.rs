@@ -250,6 +250,7 @@ fn extend(into: &mut Column, from: &Column, range: std::ops::Range<usize>) {
         (Column::Text(into), Column::Text(from)) => into.extend_from_slice(&from[range]),
         (Column::TextList(into), Column::TextList(from)) => into.extend_from_slice(&from[range]),
         (Column::OptionalTextList(into), Column::OptionalTextList(from)) => into.extend_from_slice(&from[range]),
+        (Column::NumberList(into), Column::NumberList(from)) => into.extend_from_slice(&from[range]),
         // Both were made by the schema of files with the same columns.
         _ => {}
     }

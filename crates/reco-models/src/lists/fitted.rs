@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use pulp::{Simd, WithSimd};
-use reco_core::dot::{ItemTable, TableFormat};
+use reco_core::dot::{ItemTable, TableFormat, Vectors};
 use reco_core::lanes::arch;
 use reco_core::{
     Ablation, Candidates, Catalogue, Cause, Explanation, Fitted, ItemIdx, LayerGraph, LoadError, Matrix, Profile,
@@ -328,6 +328,10 @@ impl Fitted for FittedLists {
 
     fn layers(&self) -> Option<LayerGraph> {
         Some(graph(self.title, &self.tables.shape))
+    }
+
+    fn vectors(&self) -> Result<Option<Vectors>, ScoreError> {
+        self.items.vectors(&self.catalogue, |query, vector| self.asker(query, vector)).map(Some)
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {

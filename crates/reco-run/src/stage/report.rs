@@ -272,11 +272,16 @@ fn about<'a>(experiment: &Experiment, info: &Info, columns: impl Iterator<Item =
 }
 
 /// The results of something that was not trained here.
-pub(crate) fn of_one(experiment: &Experiment, info: &Info, name: &str, evaluation: &Evaluation) -> Results {
+pub(crate) fn of_one(
+    experiment: &Experiment,
+    info: &Info,
+    (name, device): (&str, &str),
+    evaluation: &Evaluation,
+) -> Results {
     let approach =
         ApproachResult { name: name.to_owned(), metrics: evaluation.metrics.clone(), ..ApproachResult::default() };
     let columns = evaluation.metrics.columns();
-    Results { device: "a file of scores".to_owned(), approaches: vec![approach], ..about(experiment, info, columns) }
+    Results { device: device.to_owned(), approaches: vec![approach], ..about(experiment, info, columns) }
 }
 
 fn approach(row: &ResultRow) -> ApproachResult {

@@ -2,7 +2,8 @@
 //!
 //! Does not know what they mean.
 //!
-//! **Invariant**: all panels have the same axes; a line of fewer than two points is not drawn, and one that is has its name.
+//! **Invariant**: all panels have the same axes; a line of fewer than two points is not drawn, and one that is has its
+//! name.
 
 use std::fs;
 
@@ -39,7 +40,8 @@ pub(super) struct Line {
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// Draws `panels` as docs/figures/`name`.svg; the line of Markdown that shows it. `unit` writes the numbers of the axis.
+/// Draws `panels` as docs/figures/`name`.svg; the line of Markdown that shows it. `unit` writes the numbers of the
+/// axis.
 pub(super) fn draw(
     workspace: &Workspace,
     name: &str,

@@ -2,7 +2,8 @@
 //!
 //! Does not know how it was measured.
 //!
-//! **Invariant**: the file is replaced whole with each cell; an estimate follows the slope of the two largest sizes below.
+//! **Invariant**: the file is replaced whole with each cell; an estimate follows the slope of the two largest sizes
+//! below.
 
 use std::fmt;
 use std::fs;

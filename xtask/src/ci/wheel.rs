@@ -1,0 +1,49 @@
+//! Builds the Python wheel in the profile that everything else uses, installs it, and tests it as its users have it.
+//!
+//! Does not know what the package does: its tests and stubs do.
+//!
+//! **Invariant**: the environment has no reco but the wheel that was just built.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use crate::files;
+use crate::process::{Workspace, succeed};
+use crate::python::WHEEL;
+
+/// The crate.
+const CRATE: &str = "crates/reco-python";
+
+/// What cannot be had for it here; nothing where all is well.
+pub(super) fn lacking(workspace: &Workspace) -> Option<String> {
+    WHEEL.command(workspace).err().map(|error| format!("{error:#}"))
+}
+
+/// Builds the wheel, and returns its path.
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target().join("wheels");
+    files::empty(&folder)?;
+    let mut maturin = WHEEL.command(workspace)?;
+    maturin.args(["-m", "maturin", "build", "--profile", "dev", "--locked", "--manifest-path"]);
+    maturin.arg(workspace.root().join(CRATE).join("Cargo.toml")).arg("--out").arg(&folder);
+    // Compiled beside everything else, so that nothing is compiled twice.
+    succeed(maturin.env("CARGO_TARGET_DIR", workspace.target()))?;
+    let wheels = files::with_extension(&folder, "whl")?;
+    wheels.into_iter().next().context("maturin left no wheel")
+}
+
+/// Builds, installs, tests.
+pub(super) fn run(workspace: &Workspace) -> Result<Option<String>> {
+    if let Some(why) = lacking(workspace) {
+        return Ok(Some(why));
+    }
+    let wheel = build(workspace)?;
+    let python = |arguments: &[&str]| -> Result<()> { succeed(WHEEL.command(workspace)?.args(arguments)) };
+    let path = wheel.display().to_string();
+    python(&["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", &path])?;
+    python(&["-m", "pytest", "--quiet", &format!("{CRATE}/tests")])?;
+    python(&["-m", "mypy", "--strict", &format!("{CRATE}/python/reco")])?;
+    python(&["-m", "mypy.stubtest", "reco._reco"])?;
+    Ok(None)
+}
