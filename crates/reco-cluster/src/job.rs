@@ -72,6 +72,19 @@ impl Job {
         }
     }
 
+    /// Names the work: two jobs of one key have the same rows in all steps.
+    ///
+    /// # Errors
+    /// As [`Job::plan`]; events that cannot be listed.
+    pub fn key(&self) -> Result<String, ClusterError> {
+        let source = match &self.source {
+            Source::Tables(digests) => value(digests),
+            Source::Events(path) => value(&manifest::sizes(path)?),
+        };
+        let parts = json!([manifest::versions(), source, value(&self.experiment.features), self.plan()?.to_string()]);
+        Ok(manifest::digest_of_text(&parts.to_string()))
+    }
+
     /// Writes into the folder `work`, which exists, what an engine reads beside ratings or events, and says where each
     /// input lies.
     ///
@@ -101,7 +114,8 @@ impl Job {
         Ok(inputs)
     }
 
-    /// Runs the plan on `engine` in the folder `work`, which exists and is empty, and makes the folders of the run.
+    /// Runs the plan on `engine` in the folder `work`, which exists, and makes the folders of the run. Steps that an
+    /// earlier run finished there are taken from there: they have to be of the same [`Job::key`].
     ///
     /// # Errors
     /// As [`Job::plan`], [`Job::inputs`], [`run`] and [`Job::finish`].
@@ -130,7 +144,7 @@ impl Job {
         let inputs = match &self.source {
             Source::Tables(digests) => digests.clone(),
             Source::Events(path) => {
-                self.finish_folder("tables", |folder| {
+                self.finish_folder("tables", work, |folder| {
                     let summary = self.tables(path, work, folder)?;
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     Ok(Made {
@@ -171,7 +185,7 @@ impl Job {
             .collect(),
         };
         let mut made = None;
-        self.finish_folder("features", |folder| {
+        self.finish_folder("features", work, |folder| {
             let info = parts.write(folder, &mut |n_rows| said(Said::Rows(n_rows)))?;
             let notes = value(&info);
             made = Some(info);
@@ -181,15 +195,18 @@ impl Job {
         Ok(made.expect("the folder was made"))
     }
 
-    /// Fills a folder beside its place, and gives it its name when it is whole.
+    /// Fills a folder beside its place, and gives it its name when it is whole. What an interruption leaves of it lies in
+    /// the work folder, if that is in the run's: the next run removes it.
     fn finish_folder(
         &self,
         name: &str,
+        work: &Path,
         fill: impl FnOnce(&Path) -> Result<Made, ClusterError>,
     ) -> Result<(), ClusterError> {
         let path = self.out.join(name);
-        let beside = tempfile::Builder::new().prefix(".reco-cluster-").tempdir_in(&self.out);
-        let beside = beside.map_err(io("make a folder in", &self.out))?;
+        let parent = if work.starts_with(&self.out) { work } else { &self.out };
+        let beside = tempfile::Builder::new().prefix(".reco-cluster-").tempdir_in(parent);
+        let beside = beside.map_err(io("make a folder in", parent))?;
         let partial = beside.path().join(name);
         fs::create_dir(&partial).map_err(io("make", &partial))?;
         fill(&partial)?.write(&partial)?;

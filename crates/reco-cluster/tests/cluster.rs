@@ -1,0 +1,324 @@
+//! Runs plans on a scheduler and two executors of Apache Ballista, in processes of their own, and ends some of them.
+//!
+//! Does not know SQL. `RECO_CLUSTER_RATINGS` says how many ratings are generated, where the default is what CI has time for.
+//!
+//! **Invariant**: ports are chosen free, and every process that a test starts ends with it; what a cluster prepares has
+//! the bytes of what one process prepares.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
+
+#[expect(dead_code, reason = "it has helpers for all test binaries")]
+mod common;
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use common::{assert_equal, data, expected, experiment, splits, tables};
+use reco_cluster::{Address, DataFusion, Experiment, Job};
+use reco_data::synth::{SynthConfig, synth};
+use reco_data::table::{Column, Table};
+
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Process {
+    /// `reco-cluster` with these arguments, logging to the file `log`.
+    fn start(arguments: &[String], log: &Path) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_reco-cluster"))
+            .args(arguments)
+            .env("RUST_LOG", "warn")
+            .stderr(File::create(log).unwrap())
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        let signalled = Command::new("kill").args([name, &self.0.id().to_string()]).status();
+        assert!(signalled.unwrap().success());
+    }
+
+    /// Ends it as a power cut does.
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A scheduler and executors of one core each.
+struct Cluster {
+    port: u16,
+    folder: PathBuf,
+    scheduler: Process,
+    executors: Vec<Process>,
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn wait_for(port: u16, what: &str, log: &Path) {
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "{what} does not start: {}",
+            fs::read_to_string(log).unwrap()
+        );
+        sleep(Duration::from_millis(50));
+    }
+}
+
+impl Cluster {
+    /// Logs and shuffled rows lie in `folder`, which exists.
+    fn start(folder: &Path, n_executors: usize) -> Self {
+        let port = free_port();
+        let mut cluster =
+            Self { port, folder: folder.to_owned(), scheduler: scheduler(folder, port), executors: Vec::new() };
+        (0..n_executors).for_each(|_| cluster.add_executor());
+        cluster
+    }
+
+    fn add_executor(&mut self) {
+        let n = self.executors.len();
+        let (log, work) = (self.folder.join(format!("executor-{n}.log")), self.folder.join(format!("executor-{n}")));
+        fs::create_dir_all(&work).unwrap();
+        let health = free_port();
+        let arguments = format!(
+            "executor --bind-host 127.0.0.1 --external-host 127.0.0.1 --scheduler-host 127.0.0.1 --scheduler-port {} \
+             --scheduler-connect-timeout-seconds 30 --bind-port {} --bind-grpc-port {} --bind-health-port {health} \
+             --vcores 1 --memory-pool-size 1GiB --executor-heartbeat-interval-seconds 1 --work-dir",
+            self.port,
+            free_port(),
+            free_port()
+        );
+        let mut arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
+        arguments.push(work.to_str().unwrap().to_owned());
+        self.executors.push(Process::start(&arguments, &log));
+        wait_for(health, "an executor", &log);
+    }
+
+    fn address(&self) -> String {
+        format!("df://127.0.0.1:{}", self.port)
+    }
+}
+
+fn scheduler(folder: &Path, port: u16) -> Process {
+    let log = folder.join("scheduler.log");
+    let arguments = format!(
+        "scheduler --bind-host 127.0.0.1 --external-host 127.0.0.1 --bind-port {port} --executor-timeout-seconds 5 \
+         --expire-dead-executor-interval-seconds 1"
+    );
+    let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
+    let scheduler = Process::start(&arguments, &log);
+    wait_for(port, "the scheduler", &log);
+    scheduler
+}
+
+/// Prepares `text` on `cluster`, in a folder that has the tables, and compares.
+fn on(cluster: &Cluster, text: &str, folder: &Path) {
+    let experiment = experiment(folder, text);
+    let fresh = tempfile::tempdir().unwrap();
+    let out = fresh.path().join("out");
+    fs::create_dir(&out).unwrap();
+    if folder.join("tables").exists() {
+        std::os::unix::fs::symlink(folder.join("tables"), out.join("tables")).unwrap();
+    }
+    prepare(cluster, &experiment, &out).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let expected = expected(&experiment, &out.join("tables"), fresh.path()).unwrap();
+    assert_equal(&expected, &out.join("features"), text);
+}
+
+fn prepare(cluster: &Cluster, experiment: &Experiment, out: &Path) -> Result<(), String> {
+    let address: Address = cluster.address().parse().unwrap();
+    let work = out.join("work");
+    fs::create_dir(&work).unwrap();
+    let mut engine = DataFusion::on_cluster(&address, 3).map_err(|error| error.to_string())?;
+    let job = Job::new(experiment.clone(), out).unwrap();
+    job.prepare(&mut engine, &work, &mut |_| {}).map(drop).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_cluster_prepares_every_split_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(folder.path(), 2);
+    let filters = "[features]\nmin_rating = 2.5\nmin_ratings_per_user = 5\nmin_ratings_per_item = 4\n\
+                   [features.scaling]\nkind = \"item-min-max\"\nto = [0, 1]\nfit = \"train\"\n";
+    let data = data("fixture", folder.path()).unwrap();
+    tables(&experiment(folder.path(), &data), folder.path());
+    for (n, split) in splits().iter().enumerate() {
+        // Without filters no rounds are run.
+        on(&cluster, &format!("{data}{}{split}", if n % 4 == 0 { "" } else { filters }), folder.path());
+    }
+}
+
+#[test]
+fn a_cluster_begins_with_raw_events_in_several_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start(folder.path(), 2);
+    let events = folder.path().join("events");
+    fs::create_dir(&events).unwrap();
+    for (n, rows) in [(0, 0..700_i64), (1, 700..2_000)] {
+        let column = |factor: i64, n: i64| rows.clone().map(|row| Some(row * factor % n)).collect::<Vec<_>>();
+        let mut table = Table::new();
+        table.push("who", Column::I64(column(7_919, 83))).unwrap();
+        table.push("what", Column::I64(column(104_729, 61))).unwrap();
+        table.push("moment", Column::I64(column(31, 977))).unwrap();
+        table.push("source_row", Column::I64(rows.clone().map(Some).collect())).unwrap();
+        table.write(&events.join(format!("{n}.parquet"))).unwrap();
+    }
+    let text = format!(
+        "[data]\npath = \"{}\"\nsource = \"table\"\n[data.columns]\nuser = \"who\"\nitem = \"what\"\ntimestamp = \"moment\"\n\
+         [split]\nkind = \"temporal\"\n",
+        events.display()
+    );
+    on(&cluster, &text, folder.path());
+}
+
+/// `reco-cluster prepare`, whose lines are read as they come.
+struct Prepare {
+    process: Process,
+    lines: BufReader<ChildStderr>,
+    said: String,
+}
+
+impl Prepare {
+    fn start(toml: &Path, out: &Path, cluster: Option<&Cluster>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reco-cluster"));
+        command.arg("prepare").arg(toml).arg("--out").arg(out);
+        match cluster {
+            Some(cluster) => command.args(["--cluster", &cluster.address(), "--tasks", "4"]),
+            None => command.args(["--memory", "512MiB"]),
+        };
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap());
+        Self { process: Process(child), lines, said: String::new() }
+    }
+
+    /// Reads until a line begins with `start`.
+    fn until(&mut self, start: &str) {
+        let mut line = String::new();
+        while !line.starts_with(start) {
+            line.clear();
+            assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended before `{start}`:\n{}", self.said);
+            self.said += &line;
+        }
+    }
+
+    /// Reads to the end: the exit code, and all that was said.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut line = String::new();
+        while self.lines.read_line(&mut line).unwrap() > 0 {
+            self.said += &line;
+            line.clear();
+        }
+        (self.process.0.wait().unwrap().code(), self.said)
+    }
+}
+
+/// Generates ratings in `folder`, and makes their tables: the experiment's file, and the folder that one process makes of them.
+fn generated(folder: &Path) -> (PathBuf, PathBuf) {
+    let n_ratings = std::env::var("RECO_CLUSTER_RATINGS").map_or(300_000, |n| n.parse().unwrap());
+    synth(&SynthConfig::sized(n_ratings), &folder.join("raw")).unwrap();
+    let text = format!(
+        "[data]\npath = \"{}\"\n[features]\nmin_ratings_per_user = 5\nmin_ratings_per_item = 5\n[split]\nkind = \"random\"\n",
+        folder.join("raw").display()
+    );
+    let experiment = experiment(folder, &text);
+    tables(&experiment, folder);
+    let expected = expected(&experiment, &folder.join("tables"), folder).unwrap();
+    (experiment.path, expected)
+}
+
+/// A fresh folder of a run with the tables of `folder`.
+fn fresh_run(folder: &Path, name: &str) -> PathBuf {
+    let out = folder.join(name);
+    fs::create_dir(&out).unwrap();
+    std::os::unix::fs::symlink(folder.join("tables"), out.join("tables")).unwrap();
+    out
+}
+
+/// What of a run is to be seen: names of folders and files.
+fn published(out: &Path) -> Vec<String> {
+    let names = fs::read_dir(out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name != ".reco-cluster").collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn executors_and_schedulers_may_die() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let (toml, expected) = generated(at);
+    let mut cluster = Cluster::start(at, 2);
+
+    // An executor dies: its tasks are run again, or all is refused and the same command goes on.
+    let out = fresh_run(at, "executor");
+    let mut prepare = Prepare::start(&toml, &out, Some(&cluster));
+    prepare.until("kept ");
+    cluster.executors[0].kill();
+    let (code, said) = prepare.end();
+    if code != Some(0) {
+        assert_eq!((code, published(&out)), (Some(1), vec!["tables".to_owned()]), "{said}");
+        assert!(said.contains("\nwhat was finished is kept in `") && said.contains("\nhint: "), "{said}");
+        let (code, said) = Prepare::start(&toml, &out, Some(&cluster)).end();
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("finished before"), "{said}");
+    }
+    assert_equal(&expected, &out.join("features"), "an executor died");
+    assert_eq!(published(&out), ["features", "tables"]);
+    assert!(!out.join(".reco-cluster").exists());
+
+    // The scheduler dies: the run fails, and goes on with another scheduler.
+    let out = fresh_run(at, "scheduler");
+    let mut prepare = Prepare::start(&toml, &out, Some(&cluster));
+    prepare.until("kept ");
+    cluster.scheduler.kill();
+    let (code, said) = prepare.end();
+    assert_eq!((code, published(&out)), (Some(1), vec!["tables".to_owned()]), "{said}");
+    assert!(said.contains("error: the engine failed in step `") && said.contains("\nhint: "), "{said}");
+    drop(cluster);
+    let cluster = Cluster::start(at, 1);
+    let (code, said) = Prepare::start(&toml, &out, Some(&cluster)).end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("finished before"), "{said}");
+    assert_equal(&expected, &out.join("features"), "the scheduler died");
+}
+
+#[test]
+fn an_interruption_ends_within_two_seconds_and_publishes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let (toml, expected) = generated(at);
+    let cluster = Cluster::start(at, 1);
+    for (name, on, signal) in [("process", None, "-INT"), ("cluster", Some(&cluster), "-TERM")] {
+        let out = fresh_run(at, name);
+        let mut prepare = Prepare::start(&toml, &out, on);
+        prepare.until("kept ");
+        let begun = Instant::now();
+        prepare.process.signal(signal);
+        let (code, said) = prepare.end();
+        let took = begun.elapsed();
+        assert_eq!((code, published(&out)), (Some(130), vec!["tables".to_owned()]), "{name}: {said}");
+        assert!(took < Duration::from_secs(2), "{name}: {took:?}");
+        let (code, said) = Prepare::start(&toml, &out, on).end();
+        assert_eq!(code, Some(0), "{name}: {said}");
+        assert!(said.contains("finished before"), "{name}: {said}");
+        assert_equal(&expected, &out.join("features"), name);
+        assert_eq!(published(&out), ["features", "tables"], "{name}");
+    }
+}
