@@ -18,6 +18,7 @@ mod node;
 mod plan;
 mod session;
 mod sql;
+mod store;
 mod work;
 
 pub use ballista::Address;

@@ -10,123 +10,19 @@
 
 #[expect(dead_code, reason = "it has helpers for all test binaries")]
 mod common;
+mod processes;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
-use std::thread::sleep;
+use std::process::{ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{assert_equal, data, expected, experiment, splits, tables};
+use processes::{Cluster, Process};
 use reco_cluster::{Address, DataFusion, Experiment, Job};
 use reco_data::synth::{SynthConfig, synth};
 use reco_data::table::{Column, Table};
-
-/// A process that ends with the test.
-struct Process(Child);
-
-impl Process {
-    /// `reco-cluster` with these arguments, logging to the file `log`.
-    fn start(arguments: &[String], log: &Path) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_reco-cluster"))
-            .args(arguments)
-            .env("RUST_LOG", "warn")
-            .stderr(File::create(log).unwrap())
-            .spawn();
-        Self(child.unwrap())
-    }
-
-    fn signal(&self, name: &str) {
-        let signalled = Command::new("kill").args([name, &self.0.id().to_string()]).status();
-        assert!(signalled.unwrap().success());
-    }
-
-    /// Ends it as a power cut does.
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A scheduler and executors of one core each.
-struct Cluster {
-    port: u16,
-    folder: PathBuf,
-    scheduler: Process,
-    executors: Vec<Process>,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn wait_for(port: u16, what: &str, log: &Path) {
-    let begun = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "{what} does not start: {}",
-            fs::read_to_string(log).unwrap()
-        );
-        sleep(Duration::from_millis(50));
-    }
-}
-
-impl Cluster {
-    /// Logs and shuffled rows lie in `folder`, which exists.
-    fn start(folder: &Path, n_executors: usize) -> Self {
-        let port = free_port();
-        let mut cluster =
-            Self { port, folder: folder.to_owned(), scheduler: scheduler(folder, port), executors: Vec::new() };
-        (0..n_executors).for_each(|_| cluster.add_executor());
-        cluster
-    }
-
-    fn add_executor(&mut self) {
-        let n = self.executors.len();
-        let (log, work) = (self.folder.join(format!("executor-{n}.log")), self.folder.join(format!("executor-{n}")));
-        fs::create_dir_all(&work).unwrap();
-        let health = free_port();
-        let arguments = format!(
-            "executor --bind-host 127.0.0.1 --external-host 127.0.0.1 --scheduler-host 127.0.0.1 --scheduler-port {} \
-             --scheduler-connect-timeout-seconds 30 --bind-port {} --bind-grpc-port {} --bind-health-port {health} \
-             --vcores 1 --memory-pool-size 1GiB --executor-heartbeat-interval-seconds 1 --work-dir",
-            self.port,
-            free_port(),
-            free_port()
-        );
-        let mut arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
-        arguments.push(work.to_str().unwrap().to_owned());
-        self.executors.push(Process::start(&arguments, &log));
-        wait_for(health, "an executor", &log);
-    }
-
-    fn address(&self) -> String {
-        format!("df://127.0.0.1:{}", self.port)
-    }
-}
-
-fn scheduler(folder: &Path, port: u16) -> Process {
-    let log = folder.join("scheduler.log");
-    let arguments = format!(
-        "scheduler --bind-host 127.0.0.1 --external-host 127.0.0.1 --bind-port {port} --executor-timeout-seconds 5 \
-         --expire-dead-executor-interval-seconds 1"
-    );
-    let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
-    let scheduler = Process::start(&arguments, &log);
-    wait_for(port, "the scheduler", &log);
-    scheduler
-}
 
 /// Prepares `text` on `cluster`, in a folder that has the tables, and compares.
 fn on(cluster: &Cluster, text: &str, folder: &Path) {
@@ -154,7 +50,7 @@ fn prepare(cluster: &Cluster, experiment: &Experiment, out: &Path) -> Result<(),
 #[test]
 fn a_cluster_prepares_every_split_alike() {
     let folder = tempfile::tempdir().unwrap();
-    let cluster = Cluster::start(folder.path(), 2);
+    let cluster = Cluster::start(folder.path(), 2, &[]);
     let filters = "[features]\nmin_rating = 2.5\nmin_ratings_per_user = 5\nmin_ratings_per_item = 4\n\
                    [features.scaling]\nkind = \"item-min-max\"\nto = [0, 1]\nfit = \"train\"\n";
     let data = data("fixture", folder.path()).unwrap();
@@ -168,7 +64,7 @@ fn a_cluster_prepares_every_split_alike() {
 #[test]
 fn a_cluster_begins_with_raw_events_in_several_files() {
     let folder = tempfile::tempdir().unwrap();
-    let cluster = Cluster::start(folder.path(), 2);
+    let cluster = Cluster::start(folder.path(), 2, &[]);
     let events = folder.path().join("events");
     fs::create_dir(&events).unwrap();
     for (n, rows) in [(0, 0..700_i64), (1, 700..2_000)] {
@@ -205,7 +101,7 @@ impl Prepare {
         };
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap());
-        Self { process: Process(child), lines, said: String::new() }
+        Self { process: Process::of(child), lines, said: String::new() }
     }
 
     /// Reads until a line begins with `start`.
@@ -225,7 +121,7 @@ impl Prepare {
             self.said += &line;
             line.clear();
         }
-        (self.process.0.wait().unwrap().code(), self.said)
+        (self.process.end(), self.said)
     }
 }
 
@@ -264,7 +160,7 @@ fn executors_and_schedulers_may_die() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let (toml, expected) = generated(at);
-    let mut cluster = Cluster::start(at, 2);
+    let mut cluster = Cluster::start(at, 2, &[]);
 
     // An executor dies: its tasks are run again, or all is refused and the same command goes on.
     let out = fresh_run(at, "executor");
@@ -292,7 +188,7 @@ fn executors_and_schedulers_may_die() {
     assert_eq!((code, published(&out)), (Some(1), vec!["tables".to_owned()]), "{said}");
     assert!(said.contains("error: the engine failed in step `") && said.contains("\nhint: "), "{said}");
     drop(cluster);
-    let cluster = Cluster::start(at, 1);
+    let cluster = Cluster::start(at, 1, &[]);
     let (code, said) = Prepare::start(&toml, &out, Some(&cluster)).end();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("finished before"), "{said}");
@@ -304,7 +200,7 @@ fn an_interruption_ends_within_two_seconds_and_publishes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let (toml, expected) = generated(at);
-    let cluster = Cluster::start(at, 1);
+    let cluster = Cluster::start(at, 1, &[]);
     for (name, on, signal) in [("process", None, "-INT"), ("cluster", Some(&cluster), "-TERM")] {
         let out = fresh_run(at, name);
         let mut prepare = Prepare::start(&toml, &out, on);

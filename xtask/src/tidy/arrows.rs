@@ -47,6 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap*", &["reco-cli", "reco-cluster", "xtask"]),
     ("datafusion*", &["reco-cluster"]),
     ("ballista*", &["reco-cluster"]),
+    ("object_store", &["reco-cluster"]),
     ("ctrlc", &["reco-cli"]),
     ("anyhow", &["reco-cli", "xtask"]),
     ("axum", &["reco-serve"]),
