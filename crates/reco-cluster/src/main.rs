@@ -95,12 +95,12 @@ enum Command {
     /// Run a scheduler of Apache Ballista, with Ballista's own options
     ///
     /// One for each cluster. Whoever reaches its port can read and write what executors can: keep it inside.
-    #[command(mut_args(unread))]
+    #[command(mut_args(ours))]
     Scheduler(Box<SchedulerOptions>),
     /// Run an executor of Apache Ballista, with Ballista's own options
     ///
     /// One for each machine, and as many as there are machines.
-    #[command(mut_args(unread))]
+    #[command(mut_args(ours))]
     Executor(Box<ExecutorOptions>),
 }
 
@@ -119,10 +119,16 @@ impl Of {
     }
 }
 
-/// Leaves out of the help what Ballista's own programs alone read.
-fn unread(argument: clap::Arg) -> clap::Arg {
-    let is_unread = ["log_dir", "log_rotation_policy", "print_thread_info"].contains(&argument.get_id().as_str());
-    argument.hide(is_unread)
+/// Ballista's options with our defaults, and without those that its own programs alone read.
+///
+/// Executors ask for tasks: where the scheduler sends them, Ballista 55.0 loses count of the cores of an executor when another
+/// dies, and the job waits for ever.
+fn ours(argument: clap::Arg) -> clap::Arg {
+    match argument.get_id().as_str() {
+        "log_dir" | "log_rotation_policy" | "print_thread_info" => argument.hide(true),
+        "scheduler_policy" | "task_scheduling_policy" => argument.default_value("pull-staged"),
+        _ => argument,
+    }
 }
 
 fn main() -> ExitCode {

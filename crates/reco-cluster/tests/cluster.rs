@@ -165,7 +165,7 @@ fn executors_and_schedulers_may_die() {
     // An executor dies: its tasks are run again, or all is refused and the same command goes on.
     let out = fresh_run(at, "executor");
     let mut prepare = Prepare::start(&toml, &out, Some(&cluster));
-    prepare.until("kept ");
+    prepare.until("kept_items ");
     cluster.executors[0].kill();
     let (code, said) = prepare.end();
     if code != Some(0) {
@@ -179,10 +179,23 @@ fn executors_and_schedulers_may_die() {
     assert_eq!(published(&out), ["features", "tables"]);
     assert!(!out.join(".reco-cluster").exists());
 
+    // The last executor dies: the run fails, and goes on with another executor.
+    let out = fresh_run(at, "last");
+    let mut prepare = Prepare::start(&toml, &out, Some(&cluster));
+    prepare.until("kept_items ");
+    cluster.executors[1].kill();
+    let (code, said) = prepare.end();
+    assert_eq!((code, published(&out)), (Some(1), vec!["tables".to_owned()]), "{said}");
+    cluster.add_executor();
+    let (code, said) = Prepare::start(&toml, &out, Some(&cluster)).end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("finished before"), "{said}");
+    assert_equal(&expected, &out.join("features"), "the last executor died");
+
     // The scheduler dies: the run fails, and goes on with another scheduler.
     let out = fresh_run(at, "scheduler");
     let mut prepare = Prepare::start(&toml, &out, Some(&cluster));
-    prepare.until("kept ");
+    prepare.until("kept_items ");
     cluster.scheduler.kill();
     let (code, said) = prepare.end();
     assert_eq!((code, published(&out)), (Some(1), vec!["tables".to_owned()]), "{said}");
@@ -204,7 +217,7 @@ fn an_interruption_ends_within_two_seconds_and_publishes_nothing() {
     for (name, on, signal) in [("process", None, "-INT"), ("cluster", Some(&cluster), "-TERM")] {
         let out = fresh_run(at, name);
         let mut prepare = Prepare::start(&toml, &out, on);
-        prepare.until("kept ");
+        prepare.until("kept_items ");
         let begun = Instant::now();
         prepare.process.signal(signal);
         let (code, said) = prepare.end();

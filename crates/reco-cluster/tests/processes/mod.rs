@@ -92,7 +92,7 @@ impl Cluster {
         cluster
     }
 
-    fn add_executor(&mut self) {
+    pub(crate) fn add_executor(&mut self) {
         let n = self.executors.len();
         let (log, work) = (self.folder.join(format!("executor-{n}.log")), self.folder.join(format!("executor-{n}")));
         fs::create_dir_all(&work).unwrap();
