@@ -2,8 +2,8 @@
 //!
 //! Does not know which engine it is, nor SQL.
 //!
-//! **Invariant**: steps run in the order of the plan, but for those that the work folder lists as finished; the rows of an
-//! output lie in that folder as `<name>.parquet`; rounds end, since each but the last drops a row.
+//! **Invariant**: steps run in the order of the plan, but for those that the work folder lists as finished; the rows of
+//! an output lie in that folder as `<name>.parquet`; rounds end, since each but the last drops a row.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -2,8 +2,8 @@
 //!
 //! Does not know what the steps compute. What they were computed from is a key that it is given.
 //!
-//! **Invariant**: a step is listed when its file has its name and is synced to the disk, and not before; a list of another key, or one of
-//! whose files is missing or has another size, is of no use as a whole.
+//! **Invariant**: a step is listed when its file has its name and is synced to the disk, and not before; a list of
+//! another key, or one of whose files is missing or has another size, is of no use as a whole.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

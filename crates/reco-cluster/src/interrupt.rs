@@ -21,8 +21,8 @@ pub const INTERRUPTED: u8 = 130;
 /// How long the work may take to end by itself.
 const PATIENCE: Duration = Duration::from_millis(900);
 
-/// Listens from now on, for the program: a flag that is set when someone asks to stop, by ctrl-C or as the system does. The
-/// program ends with [`INTERRUPTED`] a second later, unless it has ended.
+/// Listens from now on, for the program: a flag that is set when someone asks to stop, by ctrl-C or as the system does.
+/// The program ends with [`INTERRUPTED`] a second later, unless it has ended.
 ///
 /// # Errors
 /// A system that does not tell.

@@ -200,8 +200,8 @@ impl Job {
         Ok(made.expect("the folder was made"))
     }
 
-    /// Fills a folder beside its place, and gives it its name when it is whole. What an interruption leaves of it lies in
-    /// the work folder, if that is in the run's: the next run removes it.
+    /// Fills a folder beside its place, and gives it its name when it is whole. What an interruption leaves of it lies
+    /// in the work folder, if that is in the run's: the next run removes it.
     fn finish_folder(
         &self,
         name: &str,

@@ -1,8 +1,9 @@
 //! Prepares data sets that are too large for one process: SQL engines filter, number, split and sort the ratings.
 //!
 //! [`Plan`] is a list of SELECTs that DuckDB, DataFusion (with Ballista) and Spark (with Sail) run alike; an [`Engine`]
-//! runs them, of which [`DataFusion`] is here, in this process or on a cluster; [`Job`] brings a plan its inputs, and makes
-//! of what the engine left the folder that `reco features` makes. Does not know models or evaluation, and reads of an experiment what concerns its data alone.
+//! runs them, of which [`DataFusion`] is here, in this process or on a cluster; [`Job`] brings a plan its inputs, and
+//! makes of what the engine left the folder that `reco features` makes. Does not know models or evaluation, and reads
+//! of an experiment what concerns its data alone.
 //!
 //! **Invariant**: the folder is that of `reco features`, row for row, whichever engine ran the plan.
 

@@ -45,8 +45,8 @@ enum Command {
     /// Reads the folder `tables` that `reco ingest` made, or else raw events in Parquet, which `data.path` names; makes
     /// of them the folder that `reco features` makes, row for row, and of events the folder `tables` too. `reco train`
     /// and `reco evaluate` go on from there. What does not fit into memory goes to the disk of `--out`, and is gone at
-    /// the end: some 130 bytes a rating. What `--out` holds already is never replaced. After a failure or ctrl-C, the same
-    /// command goes on from the steps that were finished.
+    /// the end: some 130 bytes a rating. What `--out` holds already is never replaced. After a failure or ctrl-C, the
+    /// same command goes on from the steps that were finished.
     Prepare {
         #[command(flatten)]
         of: Of,
@@ -121,8 +121,8 @@ impl Of {
 
 /// Ballista's options with our defaults, and without those that its own programs alone read.
 ///
-/// Executors ask for tasks: where the scheduler sends them, Ballista 55.0 loses count of the cores of an executor when another
-/// dies, and the job waits for ever.
+/// Executors ask for tasks: where the scheduler sends them, Ballista 55.0 loses count of the cores of an executor when
+/// another dies, and the job waits for ever.
 fn ours(argument: clap::Arg) -> clap::Arg {
     match argument.get_id().as_str() {
         "log_dir" | "log_rotation_policy" | "print_thread_info" => argument.hide(true),

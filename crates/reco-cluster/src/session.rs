@@ -2,8 +2,9 @@
 //!
 //! Does not know what they are for. Arrow is another version here than in reco-data: the two meet in Parquet files.
 //!
-//! **Invariant**: a file gets its name when it is whole; what another run or a lost executor still writes lies in a folder
-//! that nobody reads. In this process, sorts and groups that outgrow the memory that they are given go to the disk.
+//! **Invariant**: a file gets its name when it is whole; what another run or a lost executor still writes lies in a
+//! folder that nobody reads. In this process, sorts and groups that outgrow the memory that they are given go to the
+//! disk.
 
 use std::collections::HashMap;
 use std::fs;

@@ -2,8 +2,8 @@
 //!
 //! Does not know what lies in it, but for the list of finished steps.
 //!
-//! **Invariant**: one process at a time has the folder; when it is taken, all is removed from it but finished steps of the
-//! same work; it is gone when the work is done, or nothing was finished.
+//! **Invariant**: one process at a time has the folder; when it is taken, all is removed from it but finished steps of
+//! the same work; it is gone when the work is done, or nothing was finished.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Runs plans on a scheduler and two executors of Apache Ballista, in processes of their own, and ends some of them.
 //!
-//! Does not know SQL. `RECO_CLUSTER_RATINGS` says how many ratings are generated, where the default is what CI has time for.
+//! Does not know SQL. `RECO_CLUSTER_RATINGS` says how many ratings are generated, where the default is what CI has time
+//! for.
 //!
 //! **Invariant**: ports are chosen free, and every process that a test starts ends with it; what a cluster prepares has
 //! the bytes of what one process prepares.
@@ -23,6 +24,7 @@ use processes::{Cluster, Process};
 use reco_cluster::{Address, DataFusion, Experiment, Job};
 use reco_data::synth::{SynthConfig, synth};
 use reco_data::table::{Column, Table};
+use reco_features::SPLITS;
 
 /// Prepares `text` on `cluster`, in a folder that has the tables, and compares.
 fn on(cluster: &Cluster, text: &str, folder: &Path) {
@@ -55,7 +57,8 @@ fn a_cluster_prepares_every_split_alike() {
                    [features.scaling]\nkind = \"item-min-max\"\nto = [0, 1]\nfit = \"train\"\n";
     let data = data("fixture", folder.path()).unwrap();
     tables(&experiment(folder.path(), &data), folder.path());
-    for (n, split) in splits().iter().enumerate() {
+    // Each once: what its options change is the same SQL with other numbers.
+    for (n, split) in splits().iter().take(SPLITS.len() - 1).enumerate() {
         // Without filters no rounds are run.
         on(&cluster, &format!("{data}{}{split}", if n % 4 == 0 { "" } else { filters }), folder.path());
     }
@@ -125,7 +128,8 @@ impl Prepare {
     }
 }
 
-/// Generates ratings in `folder`, and makes their tables: the experiment's file, and the folder that one process makes of them.
+/// Generates ratings in `folder`, and makes their tables: the experiment's file, and the folder that one process makes
+/// of them.
 fn generated(folder: &Path) -> (PathBuf, PathBuf) {
     let n_ratings = std::env::var("RECO_CLUSTER_RATINGS").map_or(300_000, |n| n.parse().unwrap());
     synth(&SynthConfig::sized(n_ratings), &folder.join("raw")).unwrap();

@@ -2,7 +2,8 @@
 //!
 //! Does not know how the packages are made: they are pinned in `tests/store/requirements.txt`.
 //!
-//! **Invariant**: what comes of events in a store is what comes of the same files on a disk, but for the digest of what was read.
+//! **Invariant**: what comes of events in a store is what comes of the same files on a disk, but for the digest of what
+//! was read.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]

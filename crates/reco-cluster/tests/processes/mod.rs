@@ -119,7 +119,7 @@ impl Cluster {
 fn scheduler(folder: &Path, port: u16, environment: &[(&'static str, String)]) -> Process {
     let log = folder.join("scheduler.log");
     let arguments = format!(
-        "scheduler --bind-host 127.0.0.1 --external-host 127.0.0.1 --bind-port {port} --executor-timeout-seconds 5 \
+        "scheduler --bind-host 127.0.0.1 --external-host 127.0.0.1 --bind-port {port} --executor-timeout-seconds 15 \
          --expire-dead-executor-interval-seconds 1"
     );
     let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
