@@ -121,11 +121,12 @@ impl Of {
 
 /// Ballista's options with our defaults, and without those that its own programs alone read.
 ///
-/// Executors ask for tasks: where the scheduler sends them, Ballista 55.0 loses count of the cores of an executor when
-/// another dies, and the job waits for ever.
+/// Ballista 55.0 does not recover from the loss of an executor: where it tries, it loses count of cores and waits for
+/// ever, or computes some rows twice. So executors ask for tasks, and nothing is tried again.
 fn ours(argument: clap::Arg) -> clap::Arg {
     match argument.get_id().as_str() {
         "log_dir" | "log_rotation_policy" | "print_thread_info" => argument.hide(true),
+        "task_max_failures" | "stage_max_failures" => argument.default_value("1"),
         "scheduler_policy" | "task_scheduling_policy" => argument.default_value("pull-staged"),
         _ => argument,
     }
@@ -197,6 +198,11 @@ fn prepare(of: &Of, memory: Option<u64>, cluster: Option<&Address>, n_tasks: usi
             work.done();
             made(&info, &of.out);
             Ok(())
+        }
+        // What was made of finished steps is wrong: so may they be.
+        Err(error @ (ClusterError::Data(_) | ClusterError::Features(_))) => {
+            work.done();
+            Err(error)
         }
         Err(error) => {
             if work.has_finished_steps() {

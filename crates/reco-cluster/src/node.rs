@@ -2,10 +2,10 @@
 //!
 //! Does not know what the cluster computes. The options are those of Ballista's own programs.
 //!
-//! **Invariant**: both read object stores as the client does, by the `AWS_…` variables of their environment; they log
+//! **Invariant**: no job survives the loss of an executor; both read object stores as the client does, by the `AWS_…` variables of their environment; they log
 //! to stderr.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,9 +16,11 @@ use ballista_core::object_store::{
 };
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use ballista_executor::health::spawn_health_server;
-use ballista_scheduler::cluster::BallistaCluster;
+use ballista_scheduler::cluster::{BallistaCluster, ClusterStateEvent};
 use ballista_scheduler::config::SchedulerConfig;
-use ballista_scheduler::scheduler_process::start_server;
+use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service};
+use ballista_scheduler::scheduler_server::SchedulerServer;
+use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
@@ -45,11 +47,30 @@ pub fn scheduler(options: SchedulerOptions) -> Result<(), ClusterError> {
         let cluster = BallistaCluster::new_from_config(&config).await?;
         // The first process of a container has no other way to hear it.
         let mut signals = Signals::new()?;
+        let config = Arc::new(config);
+        config.validate()?;
+        let scheduler = create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, config).await?;
         tokio::select! {
-            ended = start_server(cluster, address, Arc::new(config)) => ended,
+            ended = start_grpc_service(address, scheduler.clone()) => ended,
+            ended = cancel_what_lost_executors(&scheduler) => ended,
             () = signals.next() => Ok(()),
         }
     })
+}
+
+/// Cancels all jobs that run when an executor is lost, since Ballista 55.0 computes some rows twice where it goes on.
+async fn cancel_what_lost_executors(
+    scheduler: &SchedulerServer<LogicalPlanNode, PhysicalPlanNode>,
+) -> Result<(), BallistaError> {
+    let mut events = scheduler.cluster_state_events().await?;
+    while let Some(event) = poll_fn(|context| events.as_mut().poll_next(context)).await {
+        if let ClusterStateEvent::RemovedExecutor { .. } = event {
+            for job_id in scheduler.state.task_manager.get_running_job_cache().keys() {
+                scheduler.cancel_job(job_id.clone()).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Runs an executor until it is told to end, by ctrl-C or as the system does: what it is at work on is finished first.

@@ -118,6 +118,13 @@ fn refused(step: &str, error: &DataFusionError, cluster: Option<&Address>) -> Cl
         _ => "look at the columns of the input; other engines run the same plan: `reco-cluster sql`",
     };
     let reason = error.strip_backtrace().lines().next().unwrap_or_default().to_owned();
+    if cluster.is_some() && reason.ends_with("failed: Cancelled") {
+        return ClusterError::Engine {
+            step: step.to_owned(),
+            reason: "an executor was lost, or someone cancelled its job".to_owned(),
+            hint: "the same command goes on from the finished steps",
+        };
+    }
     ClusterError::Engine { step: step.to_owned(), reason, hint }
 }
 
