@@ -237,7 +237,7 @@ impl Progress {
             Said::Step(step) => {
                 let took =
                     step.seconds.map_or_else(|| "finished before".to_owned(), |seconds| format!("{seconds:.1} s"));
-                say(&format!("{:<16}{:>14} rows{took:>12}", step.name, step.n_rows));
+                say(&format!("{:<16}{:>14} rows{took:>17}", step.name, step.n_rows));
             }
             Said::Rows(n_rows) => {
                 let before = self.n_read / EACH;

@@ -2,8 +2,8 @@
 //!
 //! Does not know what the cluster computes. The options are those of Ballista's own programs.
 //!
-//! **Invariant**: no job survives the loss of an executor; both read object stores as the client does, by the `AWS_…` variables of their environment; they log
-//! to stderr.
+//! **Invariant**: no job survives the loss of an executor; both read object stores as the client does, by the `AWS_…`
+//! variables of their environment; they log to stderr.
 
 use std::future::{Future, poll_fn};
 use std::io;

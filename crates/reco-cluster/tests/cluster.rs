@@ -159,6 +159,18 @@ fn published(out: &Path) -> Vec<String> {
     names
 }
 
+/// Asserts that `prepare` ends well, or fails with nothing half-published and the same command goes on.
+fn ends_well(prepare: Prepare, cluster: &Cluster, toml: &Path, out: &Path) {
+    let (code, said) = prepare.end();
+    if code != Some(0) {
+        assert_eq!((code, published(out)), (Some(1), vec!["tables".to_owned()]), "{said}");
+        assert!(said.contains("\nwhat was finished is kept in `") && said.contains("\nhint: "), "{said}");
+        let (code, said) = Prepare::start(toml, out, Some(cluster)).end();
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("finished before"), "{said}");
+    }
+}
+
 #[test]
 fn executors_and_schedulers_may_die() {
     let folder = tempfile::tempdir().unwrap();
@@ -166,34 +178,23 @@ fn executors_and_schedulers_may_die() {
     let (toml, expected) = generated(at);
     let mut cluster = Cluster::start(at, 2, &[]);
 
-    // An executor dies: its tasks are run again, or all is refused and the same command goes on.
+    // An executor dies.
     let out = fresh_run(at, "executor");
     let mut prepare = Prepare::start(&toml, &out, Some(&cluster));
     prepare.until("kept_items ");
     cluster.executors[0].kill();
-    let (code, said) = prepare.end();
-    if code != Some(0) {
-        assert_eq!((code, published(&out)), (Some(1), vec!["tables".to_owned()]), "{said}");
-        assert!(said.contains("\nwhat was finished is kept in `") && said.contains("\nhint: "), "{said}");
-        let (code, said) = Prepare::start(&toml, &out, Some(&cluster)).end();
-        assert_eq!(code, Some(0), "{said}");
-        assert!(said.contains("finished before"), "{said}");
-    }
+    ends_well(prepare, &cluster, &toml, &out);
     assert_equal(&expected, &out.join("features"), "an executor died");
     assert_eq!(published(&out), ["features", "tables"]);
     assert!(!out.join(".reco-cluster").exists());
 
-    // The last executor dies: the run fails, and goes on with another executor.
+    // The last executor dies, and another comes.
     let out = fresh_run(at, "last");
     let mut prepare = Prepare::start(&toml, &out, Some(&cluster));
     prepare.until("kept_items ");
     cluster.executors[1].kill();
-    let (code, said) = prepare.end();
-    assert_eq!((code, published(&out)), (Some(1), vec!["tables".to_owned()]), "{said}");
     cluster.add_executor();
-    let (code, said) = Prepare::start(&toml, &out, Some(&cluster)).end();
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("finished before"), "{said}");
+    ends_well(prepare, &cluster, &toml, &out);
     assert_equal(&expected, &out.join("features"), "the last executor died");
 
     // The scheduler dies: the run fails, and goes on with another scheduler.
