@@ -8,17 +8,7 @@ with_draws AS (
     JOIN {vocabulary} AS v ON r.{idx} = v.{idx}
     JOIN {listed} AS l ON v.{row} = l.{row}
 ),
-sizes AS (
-    SELECT SUBSTR(draw, 1, 4) AS bucket, COUNT(*) AS n FROM with_draws GROUP BY SUBSTR(draw, 1, 4)
-),
-total AS (
-    SELECT COUNT(*) AS n FROM with_draws
-),
-starts AS (
-    SELECT s.bucket, t.n,
-           SUM(s.n) OVER (ORDER BY s.bucket ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - s.n AS n_before
-    FROM total AS t CROSS JOIN sizes AS s
-),
+{starts},
 placed AS (
     SELECT d.{idx}, d.n_rows, s.n,
            s.n_before + ROW_NUMBER() OVER (PARTITION BY s.bucket ORDER BY d.draw, d.{idx}) - 1 AS place

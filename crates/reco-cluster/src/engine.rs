@@ -2,8 +2,8 @@
 //!
 //! Does not know which engine it is, nor SQL.
 //!
-//! **Invariant**: steps run in the order of the plan; the rows of a table or an output lie in the work folder as
-//! `<name>.parquet`; rounds end, since each but the last drops a row.
+//! **Invariant**: steps run in the order of the plan, but for those that the work folder lists as finished; the rows of
+//! an output lie in that folder as `<name>.parquet`; rounds end, since each but the last drops a row.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::error::io;
+use crate::finished::Finished;
 use crate::{ClusterError, Kind, Plan};
 
 /// The Parquet of each input of a plan, a file or a folder of files.
@@ -45,15 +46,15 @@ pub struct StepEnded {
     pub name: &'static str,
     /// How many rows it has.
     pub n_rows: u64,
-    /// How long it took.
-    pub seconds: f64,
+    /// How long it took; `None` for one that an earlier run finished.
+    pub seconds: Option<f64>,
 }
 
 /// Runs `plan` on `inputs`, with its tables and outputs in the folder `work`, and tells `ended` of each step that took
-/// time.
+/// time. Steps that an earlier run finished in this folder are taken from there.
 ///
 /// # Errors
-/// A step that the engine cannot run; a file that cannot be moved.
+/// A step that the engine cannot run; a file that cannot be removed; a list of steps that cannot be written.
 pub fn run(
     plan: &Plan,
     inputs: &Inputs,
@@ -64,33 +65,50 @@ pub fn run(
     for (name, path) in inputs {
         engine.read(name, path)?;
     }
+    let mut finished = Finished::read(work);
     // How many rows a step of rounds had before.
     let mut n_before = BTreeMap::new();
     for step in &plan.steps {
-        let path = work.join(format!("{}.parquet", step.name));
-        let mut once = |engine: &mut dyn Engine, path: &Path| {
-            let begun = Instant::now();
-            let n_rows = engine.write(step.name, &step.sql, path)?;
-            engine.read(step.name, path)?;
-            ended(StepEnded { name: step.name, n_rows, seconds: begun.elapsed().as_secs_f64() });
+        let first = format!("{}.parquet", step.name);
+        // Rows with the first name are those that the rounds begin with.
+        let taken = finished.get(step.name).filter(|rows| step.kind != Kind::Rounds || rows.file != first);
+        if let Some(rows) = taken {
+            engine.read(step.name, &work.join(rows.file))?;
+            n_before.insert(step.name, rows.n_rows);
+            ended(StepEnded { name: step.name, n_rows: rows.n_rows, seconds: None });
+            continue;
+        }
+        let mut once = |file: &str| {
+            let (begun, path) = (Instant::now(), work.join(file));
+            let n_rows = engine.write(step.name, &step.sql, &path)?;
+            engine.read(step.name, &path)?;
+            ended(StepEnded { name: step.name, n_rows, seconds: Some(begun.elapsed().as_secs_f64()) });
             Ok::<u64, ClusterError>(n_rows)
         };
         match step.kind {
             Kind::View => engine.view(step.name, &step.sql)?,
-            Kind::Table | Kind::Output => drop(n_before.insert(step.name, once(engine, &path)?)),
+            Kind::Table | Kind::Output => {
+                let n_rows = once(&first)?;
+                finished.add(step.name, first, n_rows)?;
+                n_before.insert(step.name, n_rows);
+            }
             Kind::Rounds => {
                 let mut n_rows = n_before.get(step.name).copied().unwrap_or(u64::MAX);
-                let mut read_from = path;
-                for round in 1.. {
-                    let path = work.join(format!("{}-{round}.parquet", step.name));
-                    let n_left = once(engine, &path)?;
-                    remove(&read_from)?;
-                    read_from = path;
-                    if n_left == n_rows {
-                        break;
+                let (mut round, mut read_from) = (1, None::<String>);
+                let last = loop {
+                    let file = format!("{}-{round}.parquet", step.name);
+                    let n_left = once(&file)?;
+                    if let Some(before) = read_from.replace(file.clone()) {
+                        remove(&work.join(before))?;
                     }
-                    n_rows = n_left;
-                }
+                    if n_left == n_rows {
+                        break file;
+                    }
+                    (round, n_rows) = (round + 1, n_left);
+                };
+                // Until here, a run that goes on from a broken one begins its rounds anew.
+                finished.add(step.name, last, n_rows)?;
+                remove(&work.join(first))?;
             }
         }
     }
@@ -157,6 +175,57 @@ mod tests {
         assert_eq!(engine.said[..3], ["read ratings r.parquet", "view joined", "read rated rated.parquet"]);
         let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["rated-3.parquet", "train.parquet"], "rows of earlier rounds are removed");
+        assert_eq!(left, ["finished.json", "rated-3.parquet", "train.parquet"], "rows of earlier rounds are removed");
+    }
+
+    /// Fails at the write of this number.
+    struct Failing(Counting, usize);
+
+    impl Engine for Failing {
+        fn read(&mut self, name: &str, path: &Path) -> Result<(), ClusterError> {
+            assert!(name == "ratings" || path.exists(), "{name} is read from where it is not");
+            self.0.read(name, path)
+        }
+
+        fn view(&mut self, name: &str, sql: &str) -> Result<(), ClusterError> {
+            self.0.view(name, sql)
+        }
+
+        fn write(&mut self, name: &str, sql: &str, path: &Path) -> Result<u64, ClusterError> {
+            if self.0.n_written.values().sum::<usize>() == self.1 {
+                return Err(ClusterError::Interrupted);
+            }
+            self.0.write(name, sql, path)
+        }
+    }
+
+    #[test]
+    fn a_run_goes_on_from_wherever_another_broke() {
+        let step = |name, kind, sql: &str| Step { name, kind, sql: sql.to_owned() };
+        let steps = vec![
+            step("rated", Kind::Table, "9,9"),
+            step("rated", Kind::Rounds, "9,7,4,4"),
+            step("kept", Kind::Output, "1"),
+            step("train", Kind::Output, "3"),
+        ];
+        let plan = Plan { inputs: &["ratings"], steps };
+        for (broken_at, n_again) in [(0, 6), (1, 5), (2, 5), (3, 5), (4, 2), (5, 1), (6, 0)] {
+            let folder = tempfile::tempdir().unwrap();
+            let inputs = Inputs::from([("ratings", folder.path().join("r.parquet"))]);
+            let mut first = Failing(Counting::default(), broken_at);
+            let broken = run(&plan, &inputs, &mut first, folder.path(), &mut |_| {});
+            assert_eq!(broken.is_ok(), broken_at == 6);
+            // Rounds begin with the rows of the table, whose write does not come again.
+            let n_written = BTreeMap::from([("rated".to_owned(), usize::from(broken_at > 0))]);
+            let mut again = Failing(Counting { n_written, ..Counting::default() }, usize::MAX);
+            let n_before: usize = again.0.n_written.values().sum();
+            let mut n_rows = BTreeMap::new();
+            let mut ended = |step: StepEnded| n_rows.extend([(step.name, step.n_rows)]);
+            run(&plan, &inputs, &mut again, folder.path(), &mut ended).unwrap();
+            assert_eq!(again.0.n_written.values().sum::<usize>() - n_before, n_again, "{broken_at}");
+            assert_eq!(n_rows, BTreeMap::from([("kept", 1), ("rated", 4), ("train", 3)]), "{broken_at}");
+            let names = ["finished.json", "kept.parquet", "rated-3.parquet", "train.parquet"];
+            assert!(names.iter().all(|name| folder.path().join(name).exists()), "{broken_at}");
+        }
     }
 }

@@ -65,6 +65,17 @@ pub enum ClusterError {
         /// What helps.
         hint: &'static str,
     },
+    /// A scheduler or an executor that cannot start, or has broken down.
+    #[error("the {part} ended: {reason}\nhint: `reco-cluster {part} --help` says where it listens and whom it calls")]
+    Node {
+        /// `scheduler` or `executor`.
+        part: &'static str,
+        /// What it says.
+        reason: String,
+    },
+    /// Someone asked the work to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// A file or folder that cannot be read or written.
     #[error("cannot {action} `{path}`: {source}")]
     Io {

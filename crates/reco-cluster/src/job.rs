@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::engine::Inputs;
 use crate::error::io;
 use crate::manifest::{self, Digests, FEATURES, INGEST, Made};
+use crate::store::{self, Listing};
 use crate::{ClusterError, Engine, Experiment, Plan, StepEnded, run};
 
 /// The preparation of an experiment's data in the folder of a run.
@@ -32,8 +33,10 @@ pub struct Job {
 enum Source {
     /// The folder `tables` of the run, with the digests of its files.
     Tables(Digests),
-    /// Parquet of raw events.
+    /// Parquet of raw events on a disk: a file, or a folder of files.
     Events(PathBuf),
+    /// Parquet of raw events in an object store.
+    Stored(Listing),
 }
 
 /// What is told while a job is at work.
@@ -47,7 +50,7 @@ pub enum Said {
 
 impl Job {
     /// The job for `experiment` in the folder `out`. The engine reads `out/tables`, if `reco ingest` made it, or else
-    /// the events in Parquet that `data.path` names.
+    /// the events in Parquet that `data.path` names, on a disk or in an object store.
     ///
     /// # Errors
     /// Tables that are not those of the experiment; no tables, and no Parquet.
@@ -56,7 +59,7 @@ impl Job {
         let ingest = format!("`reco ingest {} --out {}` makes it", experiment.path.display(), out.display());
         let source = match tables.exists() {
             true => Source::Tables(manifest::tables(&tables, &value(&experiment.data), &ingest)?),
-            false => Source::Events(events(&experiment, &tables, &ingest)?),
+            false => events(&experiment, &tables, &ingest)?,
         };
         Ok(Self { experiment, out: out.to_owned(), source })
     }
@@ -68,8 +71,22 @@ impl Job {
     pub fn plan(&self) -> Result<Plan, ClusterError> {
         match self.source {
             Source::Tables(_) => Plan::of_tables(&self.experiment),
-            Source::Events(_) => Plan::of_events(&self.experiment),
+            Source::Events(_) | Source::Stored(_) => Plan::of_events(&self.experiment),
         }
+    }
+
+    /// Names the work: two jobs of one key have the same rows in all steps.
+    ///
+    /// # Errors
+    /// As [`Job::plan`]; events that cannot be listed.
+    pub fn key(&self) -> Result<String, ClusterError> {
+        let source = match &self.source {
+            Source::Tables(digests) => value(digests),
+            Source::Events(path) => value(&manifest::sizes(path)?),
+            Source::Stored(listing) => value(&listing.objects),
+        };
+        let parts = json!([manifest::versions(), source, value(&self.experiment.features), self.plan()?.to_string()]);
+        Ok(manifest::digest_of_text(&parts.to_string()))
     }
 
     /// Writes into the folder `work`, which exists, what an engine reads beside ratings or events, and says where each
@@ -79,8 +96,8 @@ impl Job {
     /// Tables that cannot be read; a folder that cannot be written.
     pub fn inputs(&self, work: &Path) -> Result<Inputs, ClusterError> {
         let tables = self.out.join("tables");
-        if let Source::Events(path) = &self.source {
-            return Ok(Inputs::from([("events", path.clone())]));
+        if let Some(path) = self.events() {
+            return Ok(Inputs::from([("events", path.to_owned())]));
         }
         let (listed, _) = Tables::read_listed(&tables)?;
         let stays = item_stays(&listed.items, &self.experiment.features)?;
@@ -101,7 +118,8 @@ impl Job {
         Ok(inputs)
     }
 
-    /// Runs the plan on `engine` in the folder `work`, which exists and is empty, and makes the folders of the run.
+    /// Runs the plan on `engine` in the folder `work`, which exists, and makes the folders of the run. Steps that an
+    /// earlier run finished there are taken from there: they have to be of the same [`Job::key`].
     ///
     /// # Errors
     /// As [`Job::plan`], [`Job::inputs`], [`run`] and [`Job::finish`].
@@ -129,8 +147,9 @@ impl Job {
         let tables = self.out.join("tables");
         let inputs = match &self.source {
             Source::Tables(digests) => digests.clone(),
-            Source::Events(path) => {
-                self.finish_folder("tables", |folder| {
+            Source::Events(_) | Source::Stored(_) => {
+                let path = self.events().unwrap_or(Path::new(""));
+                self.finish_folder("tables", work, |folder| {
                     let summary = self.tables(path, work, folder)?;
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     Ok(Made {
@@ -171,7 +190,7 @@ impl Job {
             .collect(),
         };
         let mut made = None;
-        self.finish_folder("features", |folder| {
+        self.finish_folder("features", work, |folder| {
             let info = parts.write(folder, &mut |n_rows| said(Said::Rows(n_rows)))?;
             let notes = value(&info);
             made = Some(info);
@@ -181,15 +200,18 @@ impl Job {
         Ok(made.expect("the folder was made"))
     }
 
-    /// Fills a folder beside its place, and gives it its name when it is whole.
+    /// Fills a folder beside its place, and gives it its name when it is whole. What an interruption leaves of it lies
+    /// in the work folder, if that is in the run's: the next run removes it.
     fn finish_folder(
         &self,
         name: &str,
+        work: &Path,
         fill: impl FnOnce(&Path) -> Result<Made, ClusterError>,
     ) -> Result<(), ClusterError> {
         let path = self.out.join(name);
-        let beside = tempfile::Builder::new().prefix(".reco-cluster-").tempdir_in(&self.out);
-        let beside = beside.map_err(io("make a folder in", &self.out))?;
+        let parent = if work.starts_with(&self.out) { work } else { &self.out };
+        let beside = tempfile::Builder::new().prefix(".reco-cluster-").tempdir_in(parent);
+        let beside = beside.map_err(io("make a folder in", parent))?;
         let partial = beside.path().join(name);
         fs::create_dir(&partial).map_err(io("make", &partial))?;
         fill(&partial)?.write(&partial)?;
@@ -200,11 +222,20 @@ impl Job {
         fs::rename(partial, &path).map_err(io("write", &path))
     }
 
+    /// Where raw events lie, if those are read.
+    fn events(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Tables(_) => None,
+            Source::Events(path) => Some(path),
+            Source::Stored(listing) => Some(&listing.path),
+        }
+    }
+
     /// Refuses folders that are to be made and are there.
     fn refuse_what_is_there(&self) -> Result<(), ClusterError> {
         let made: &[&str] = match self.source {
             Source::Tables(_) => &["features"],
-            Source::Events(_) => &["features", "tables"],
+            Source::Events(_) | Source::Stored(_) => &["features", "tables"],
         };
         match made.iter().map(|name| self.out.join(name)).find(|path| fs::symlink_metadata(path).is_ok()) {
             Some(path) => Err(ClusterError::InTheWay { path }),
@@ -225,7 +256,11 @@ impl Job {
             config: data,
             events: path,
             name: if data.name.is_empty() { stem } else { data.name.clone() },
-            sha256: if path.is_dir() { manifest::digest_of_folder(path)? } else { manifest::digest(path)? },
+            sha256: match &self.source {
+                Source::Stored(listing) => manifest::digest_of_text(&value(&listing.objects).to_string()),
+                _ if path.is_dir() => manifest::digest_of_folder(path)?,
+                _ => manifest::digest(path)?,
+            },
             scale,
             n_events,
             n_good,
@@ -239,7 +274,7 @@ impl Job {
 }
 
 /// The Parquet of raw events that the experiment names.
-fn events(experiment: &Experiment, tables: &Path, ingest: &str) -> Result<PathBuf, ClusterError> {
+fn events(experiment: &Experiment, tables: &Path, ingest: &str) -> Result<Source, ClusterError> {
     let data = &experiment.data;
     let path = match expand(&data.path) {
         Ok(path) => PathBuf::from(path),
@@ -249,9 +284,12 @@ fn events(experiment: &Experiment, tables: &Path, ingest: &str) -> Result<PathBu
             return Err(ClusterError::NotReady { reason, hint });
         }
     };
+    if data.from.is_empty() && store::is_address(&path) {
+        return store::list(&path).map(Source::Stored);
+    }
     let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
     if data.from.is_empty() && path.exists() && (is_parquet || path.is_dir()) && TableChunks::open(&path).is_ok() {
-        return Ok(path);
+        return Ok(Source::Events(path));
     }
     Err(ClusterError::NotReady {
         reason: format!("there is no `{}`, and `data.path` names no Parquet", tables.display()),

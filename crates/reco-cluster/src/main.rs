@@ -2,7 +2,8 @@
 //!
 //! Does not know SQL or engines.
 //!
-//! **Invariant**: a plan goes to stdout, all else to stderr; 0 is done, 1 failed, 2 a command line that is wrong.
+//! **Invariant**: a plan goes to stdout, all else to stderr; 0 is done, 1 failed, 2 a command line that is wrong, 130
+//! interrupted.
 
 use std::fs;
 use std::io::{self, Write};
@@ -11,7 +12,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
-use reco_cluster::{ClusterError, Embedded, Experiment, Job, Plan, Said, Work};
+use reco_cluster::{
+    Address, ClusterError, DataFusion, ExecutorOptions, Experiment, INTERRUPTED, Job, Plan, Said, SchedulerOptions,
+    Work,
+};
 use reco_core::memory::of_machine;
 
 const EXAMPLES: &str = "\
@@ -19,6 +23,10 @@ Examples:
   reco ingest shop.toml --out data            # any files to checked tables, in bounded memory
   reco-cluster prepare shop.toml --out data   # what `reco features` does, on the disk
   reco train shop.toml --out data             # goes on as ever
+
+  reco-cluster scheduler                                          # on one machine
+  reco-cluster executor --scheduler-host HOST                     # on each machine of a cluster
+  reco-cluster prepare shop.toml --out data --cluster df://HOST:50050
 
 docs/scale.md says when to use it, and how other engines run the same plan.";
 
@@ -32,20 +40,29 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make the folder `features` of a run, on DataFusion in this process
+    /// Make the folder `features` of a run, on DataFusion in this process or on a cluster
     ///
     /// Reads the folder `tables` that `reco ingest` made, or else raw events in Parquet, which `data.path` names; makes
     /// of them the folder that `reco features` makes, row for row, and of events the folder `tables` too. `reco train`
     /// and `reco evaluate` go on from there. What does not fit into memory goes to the disk of `--out`, and is gone at
-    /// the end: some 130 bytes a rating. What `--out` holds already is never replaced.
+    /// the end: some 130 bytes a rating. What `--out` holds already is never replaced. After a failure or ctrl-C, the
+    /// same command goes on from the steps that were finished.
     Prepare {
         #[command(flatten)]
         of: Of,
         /// What sorts, joins and groups may take, as `4GiB` or `512MiB` [default: half of the machine's memory]
         ///
         /// The process takes more than this: what is being read and written is not counted.
-        #[arg(long, value_name = "SIZE", value_parser = bytes)]
+        #[arg(long, value_name = "SIZE", value_parser = bytes, conflicts_with = "cluster")]
         memory: Option<u64>,
+        /// Run the steps on the executors of this scheduler of Apache Ballista, as `df://localhost:50050`
+        ///
+        /// Scheduler, executors and this program see `--out` and the input under the same paths: a shared disk.
+        #[arg(long, value_name = "ADDRESS")]
+        cluster: Option<Address>,
+        /// Into how many tasks a step is divided on a cluster: two or three for each of its cores
+        #[arg(long, value_name = "N", default_value_t = 16, requires = "cluster", value_parser = tasks)]
+        tasks: usize,
     },
     /// Print the plan: the SELECTs that DuckDB, DataFusion, Ballista, Spark and Sail run alike
     ///
@@ -75,6 +92,16 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         work: PathBuf,
     },
+    /// Run a scheduler of Apache Ballista, with Ballista's own options
+    ///
+    /// One for each cluster. Whoever reaches its port can read and write what executors can: keep it inside.
+    #[command(mut_args(ours))]
+    Scheduler(Box<SchedulerOptions>),
+    /// Run an executor of Apache Ballista, with Ballista's own options
+    ///
+    /// One for each machine, and as many as there are machines.
+    #[command(mut_args(ours))]
+    Executor(Box<ExecutorOptions>),
 }
 
 #[derive(Args)]
@@ -92,10 +119,27 @@ impl Of {
     }
 }
 
+/// Ballista's options with our defaults, and without those that its own programs alone read.
+///
+/// Ballista 55.0 does not recover from the loss of an executor: where it tries, it loses count of cores and waits for
+/// ever, or computes some rows twice. So executors ask for tasks, and nothing is tried again.
+fn ours(argument: clap::Arg) -> clap::Arg {
+    match argument.get_id().as_str() {
+        "log_dir" | "log_rotation_policy" | "print_thread_info" => argument.hide(true),
+        "task_max_failures" | "stage_max_failures" => argument.default_value("1"),
+        "scheduler_policy" | "task_scheduling_policy" => argument.default_value("pull-staged"),
+        _ => argument,
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match work(&arguments.command) {
+    match work(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(ClusterError::Interrupted) => {
+            say("interrupted");
+            ExitCode::from(INTERRUPTED)
+        }
         Err(error) => {
             say(&format!("error: {error}"));
             ExitCode::FAILURE
@@ -103,29 +147,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn work(command: &Command) -> Result<(), ClusterError> {
+fn work(command: Command) -> Result<(), ClusterError> {
     match command {
-        Command::Prepare { of, memory } => {
-            let job = of.job()?;
-            // An experiment that no SQL states is refused before a folder is made.
-            job.plan()?;
-            let work = Work::take(&of.out)?;
-            let spill = work.path().join("spill");
-            let mut engine = Embedded::new(memory.unwrap_or_else(|| of_machine() / 2), &spill)?;
-            let mut progress = Progress::default();
-            let info = job.prepare(&mut engine, work.path(), &mut |said| progress.say(said))?;
-            made(&info, &of.out);
-        }
+        Command::Prepare { of, memory, cluster, tasks } => prepare(&of, memory, cluster.as_ref(), tasks)?,
         Command::Sql { experiment, events } => {
-            let experiment = Experiment::read(experiment)?;
-            let plan = if *events { Plan::of_events(&experiment)? } else { Plan::of_tables(&experiment)? };
+            let experiment = Experiment::read(&experiment)?;
+            let plan = if events { Plan::of_events(&experiment)? } else { Plan::of_tables(&experiment)? };
             print(&plan.to_string())?;
         }
         Command::Export { of, work } => {
             let job = of.job()?;
             let plan = job.plan()?;
-            fs::create_dir_all(work).map_err(|source| failed("make", work, source))?;
-            let inputs = job.inputs(work)?;
+            fs::create_dir_all(&work).map_err(|source| failed("make", &work, source))?;
+            let inputs = job.inputs(&work)?;
             let path = work.join("plan.sql");
             fs::write(&path, plan.to_string()).map_err(|source| failed("write", &path, source))?;
             for (name, path) in inputs {
@@ -135,11 +169,49 @@ fn work(command: &Command) -> Result<(), ClusterError> {
         }
         Command::Import { of, work } => {
             let mut progress = Progress::default();
-            let info = of.job()?.finish(work, Instant::now(), &mut |said| progress.say(said))?;
+            let info = of.job()?.finish(&work, Instant::now(), &mut |said| progress.say(said))?;
             made(&info, &of.out);
         }
+        Command::Scheduler(options) => reco_cluster::scheduler(*options)?,
+        Command::Executor(options) => reco_cluster::executor(*options)?,
     }
     Ok(())
+}
+
+fn prepare(of: &Of, memory: Option<u64>, cluster: Option<&Address>, n_tasks: usize) -> Result<(), ClusterError> {
+    let interrupted = reco_cluster::interrupted()?;
+    let job = of.job()?;
+    // An experiment that no SQL states is refused before a folder is made.
+    let work = Work::take(&of.out, &job.key()?)?;
+    let engine = match cluster {
+        None => DataFusion::in_process(memory.unwrap_or_else(|| of_machine() / 2), &work.path().join("spill"))?,
+        Some(cluster) => {
+            let engine = DataFusion::on_cluster(cluster, n_tasks)?;
+            say(&format!("on `{cluster}`: a step waits for as long as no executor is there"));
+            engine
+        }
+    };
+    let mut progress = Progress::default();
+    let prepared = job.prepare(&mut engine.stopped_by(interrupted), work.path(), &mut |said| progress.say(said));
+    match prepared {
+        Ok(info) => {
+            work.done();
+            made(&info, &of.out);
+            Ok(())
+        }
+        // What was made of finished steps is wrong: so may they be.
+        Err(error @ (ClusterError::Data(_) | ClusterError::Features(_))) => {
+            work.done();
+            Err(error)
+        }
+        Err(error) => {
+            if work.has_finished_steps() {
+                let path = work.path().display();
+                say(&format!("what was finished is kept in `{path}`: the same command goes on from there"));
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Says what was made.
@@ -162,7 +234,11 @@ impl Progress {
     fn say(&mut self, said: Said) {
         const EACH: u64 = 10_000_000;
         match said {
-            Said::Step(step) => say(&format!("{:<16}{:>14} rows{:>10.1} s", step.name, step.n_rows, step.seconds)),
+            Said::Step(step) => {
+                let took =
+                    step.seconds.map_or_else(|| "finished before".to_owned(), |seconds| format!("{seconds:.1} s"));
+                say(&format!("{:<16}{:>14} rows{took:>17}", step.name, step.n_rows));
+            }
             Said::Rows(n_rows) => {
                 let before = self.n_read / EACH;
                 self.n_read += n_rows;
@@ -199,6 +275,12 @@ fn bytes(text: &str) -> Result<u64, String> {
         number.checked_mul(size)
     });
     parsed.filter(|bytes| *bytes > 0).ok_or_else(|| "write a whole number of `GiB` or `MiB`, as in `4GiB`".to_owned())
+}
+
+/// A number of tasks.
+fn tasks(text: &str) -> Result<usize, String> {
+    let parsed = text.parse().ok().filter(|n| (1..=100_000).contains(n));
+    parsed.ok_or_else(|| "write a whole number from 1 to 100000".to_owned())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -103,7 +103,7 @@ pub(crate) fn tables(folder: &Path, data: &Value, hint: &str) -> Result<Digests,
 }
 
 /// The versions of what does the work.
-fn versions() -> BTreeMap<&'static str, &'static str> {
+pub(crate) fn versions() -> BTreeMap<&'static str, &'static str> {
     BTreeMap::from([("reco", env!("CARGO_PKG_VERSION"))])
 }
 
@@ -141,6 +141,31 @@ pub(crate) fn digest_of_folder(folder: &Path) -> Result<String, ClusterError> {
         hash.update(format!("{name} {digest}\n"));
     }
     Ok(hexadecimal(hash.finalize()))
+}
+
+/// The SHA-256 of a text.
+pub(crate) fn digest_of_text(text: &str) -> String {
+    hexadecimal(Sha256::digest(text))
+}
+
+/// The size and the time of the last change of a file, or of each file in a folder: what tells at once, without reading
+/// it, that it was changed.
+pub(crate) fn sizes(path: &Path) -> Result<BTreeMap<String, (u64, Option<Duration>)>, ClusterError> {
+    let mut found = BTreeMap::new();
+    let mut add = |path: &Path| {
+        let file = fs::metadata(path).map_err(io("read", path))?;
+        let changed = file.modified().ok().and_then(|moment| moment.duration_since(UNIX_EPOCH).ok());
+        found.insert(path.to_string_lossy().into_owned(), (file.len(), changed));
+        Ok::<(), ClusterError>(())
+    };
+    if !path.is_dir() {
+        add(path)?;
+        return Ok(found);
+    }
+    for entry in fs::read_dir(path).map_err(io("read", path))? {
+        add(&entry.map_err(io("read", path))?.path())?;
+    }
+    Ok(found)
 }
 
 fn hexadecimal(bytes: impl AsRef<[u8]>) -> String {

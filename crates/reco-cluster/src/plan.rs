@@ -287,7 +287,7 @@ impl<'a> Maker<'a> {
     /// The SELECT that gives each row its part.
     fn split(&mut self, kind: &str) -> Result<String, ClusterError> {
         let split = &self.experiment.split;
-        let by_draw = || fill(text!("placed_by_draw"), &[]);
+        let by_draw = || fill(text!("placed_by_draw"), &[("starts", &starts("indexed"))]);
         let in_groups = |what, group, order, in_words| {
             let values = [("what", what), ("group", group), ("order", order), ("order_in_words", in_words)];
             fill(text!("placed_in_groups"), &values)
@@ -372,11 +372,17 @@ impl<'a> Maker<'a> {
                 ("vocabulary", &vocabulary),
                 ("listed", &listed),
                 ("draw", &draw),
+                ("starts", &starts("with_draws")),
                 ("shares", shares),
                 ("and_divisible", and_divisible),
             ],
         )
     }
+}
+
+/// How many of `rows` come before each bucket of draws.
+fn starts(rows: &str) -> String {
+    fill(text!("starts"), &[("rows", rows)])
 }
 
 fn flag(is: bool) -> &'static str {

@@ -105,6 +105,22 @@ fn a_wrong_start_says_what_helps() {
     let (code, _, stderr) = reco_cluster(&["prepare", text(&toml), "--memory", "4"]);
     assert_eq!(code, Some(2));
     assert!(stderr.contains("write a whole number of `GiB` or `MiB`, as in `4GiB`"), "{stderr}");
+    let (code, _, stderr) = reco_cluster(&["prepare", text(&toml), "--cluster", "localhost:50050"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("write the address of a scheduler, as in `df://localhost:50050`"), "{stderr}");
+    let (code, _, stderr) =
+        reco_cluster(&["prepare", text(&toml), "--tasks", "0", "--cluster", "df://localhost:50050"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("write a whole number from 1 to 100000"), "{stderr}");
+    let (code, _, stderr) = reco_cluster(&["scheduler", "--log-dir", text(at)]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("this program logs to stderr\nhint: `reco-cluster scheduler 2> FILE`"), "{stderr}");
+    let (code, _, stderr) = reco_cluster(&["executor", "--bind-host", "nowhere at all"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains("error: the executor ended: ") && stderr.contains("is no address to listen at"),
+        "{stderr}"
+    );
     let (code, help, _) = reco_cluster(&["--help"]);
     assert_eq!(code, Some(0));
     assert!(help.contains("reco-cluster prepare shop.toml --out data"), "{help}");

@@ -48,6 +48,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("maud", &["reco-report"]),
     ("clap*", &["reco-cli", "reco-cluster", "xtask"]),
     ("datafusion*", &["reco-cluster"]),
+    ("ballista*", &["reco-cluster"]),
+    ("object_store", &["reco-cluster"]),
     ("ctrlc", &["reco-cli"]),
     ("anyhow", &["reco-cli", "xtask"]),
     ("axum", &["reco-serve"]),

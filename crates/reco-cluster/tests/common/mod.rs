@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use reco_cluster::{ClusterError, Embedded, Experiment, Job};
+use reco_cluster::{ClusterError, DataFusion, Experiment, Job};
 use reco_core::testing::{chance, left_out};
 use reco_data::synth::{SynthConfig, synth};
 use reco_data::table::{Column, Table};
@@ -117,7 +117,7 @@ pub(crate) fn expected(experiment: &Experiment, tables: &Path, folder: &Path) ->
 /// Lets DataFusion prepare `experiment` in `out`.
 pub(crate) fn embedded(experiment: &Experiment, out: &Path) -> Result<Info, ClusterError> {
     let work = tempfile::tempdir().unwrap();
-    let mut engine = Embedded::new(1 << 30, &work.path().join("spill"))?;
+    let mut engine = DataFusion::in_process(1 << 30, &work.path().join("spill"))?;
     Job::new(experiment.clone(), out)?.prepare(&mut engine, work.path(), &mut |_| {})
 }
 
