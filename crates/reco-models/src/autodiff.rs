@@ -2,7 +2,7 @@
 //!
 //! Does not know epochs' order, validation, nor the fused steps.
 //!
-//! **Invariant**: nothing is read back from the device within an epoch.
+//! **Invariant**: nothing is read back from the device within a pass.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -10,6 +10,7 @@ use reco_core::{FitError, Run};
 
 use crate::adam::{Adam, Clock};
 use crate::batches::Columns;
+use crate::buffers::Buffer;
 use crate::description::{Side, Sizes, Source};
 use crate::learner::{Learner, Pass};
 use crate::network::{Batch, Network};
@@ -70,8 +71,8 @@ impl<'a> Trainer<'a> {
 }
 
 impl Learner for Trainer<'_> {
-    fn epoch(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<(f64, f64), FitError> {
-        let Pass { data, order, batch_size } = pass;
+    fn pass(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<[f64; 2], FitError> {
+        let Pass { rows: Buffer { columns, order, .. }, item_features, batch_size } = pass;
         for table in self.network.tables_mut() {
             hide(table, self.device);
         }
@@ -80,15 +81,14 @@ impl Learner for Trainer<'_> {
             if run.progress.interrupted() {
                 return Err(FitError::Interrupted);
             }
-            let errors = self.step(&data.fit.gather(rows), data.item_features);
+            let errors = self.step(&columns.gather(rows), item_features);
             sums = Some(match sums {
                 Some(sums) => sums + errors,
                 None => errors,
             });
             run.progress.advance(rows.len());
         }
-        let sums = sums.map(|sums| read(sums, order.len())).transpose()?;
-        Ok(sums.unwrap_or_default())
+        sums.map_or(Ok([0.0; 2]), read)
     }
 
     fn network(&mut self) -> Network {
@@ -136,8 +136,8 @@ pub(crate) fn sums(errors: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     Tensor::cat(vec![errors.sum(), shares.sum()], 0)
 }
 
-/// The two sums, read from the device, as means over `n` rows; the second in per cent.
-pub(crate) fn read(sums: Tensor<1>, n: usize) -> Result<(f64, f64), FitError> {
+/// The two sums, read from the device.
+pub(crate) fn read(sums: Tensor<1>) -> Result<[f64; 2], FitError> {
     let values = numbers(sums)?;
-    Ok((f64::from(values[0]) / n as f64, f64::from(values[1]) / n as f64 * 100.0))
+    Ok([f64::from(values[0]), f64::from(values[1])])
 }

@@ -6,8 +6,8 @@
 
 use std::sync::OnceLock;
 
-use burn::tensor::Device;
-use burn_wgpu::wgpu;
+use burn::tensor::{Device, Tensor};
+use burn_wgpu::{Wgpu, wgpu};
 use reco_core::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,16 @@ impl ComputeDevice {
     /// The CPU, by Burn's flex backend.
     pub fn cpu() -> Self {
         Self { device: Device::flex(), name: "cpu (flex)".to_owned() }
+    }
+
+    /// The bytes of the largest tensor that it holds in one piece, where it tells: of wgpu the least of the adapter's
+    /// `max_buffer_size` and `max_storage_buffer_binding_size`.
+    pub(crate) fn largest_buffer(&self) -> Option<u64> {
+        if self.device == Device::flex() {
+            return None;
+        }
+        let probe = Tensor::<1>::zeros([1], &self.device).try_into_primitive::<Wgpu>().ok()?;
+        Some(probe.client.properties().memory.max_page_size)
     }
 
     /// What it is called in results.

@@ -23,8 +23,10 @@ pub struct NetworkOptions {
     pub learning_rate: f64,
     /// How embedding rows that a batch does not touch are treated.
     pub optimizer: OptimizerKind,
-    /// Whether every epoch visits the rows in an order of its own.
+    /// The order in which epochs visit the rows, and whether the rows lie in memory.
     pub shuffle: Shuffle,
+    /// With `shuffle = "row-groups"`: rows that are shuffled together, at most. Two such buffers lie in memory.
+    pub shuffle_buffer: usize,
     /// How a step is computed.
     pub training_step: TrainingStep,
     /// The embedding of a user or item that no training row has, as it is scored.
@@ -122,6 +124,11 @@ pub enum Shuffle {
     /// `fit(shuffle=True)` does on TensorFlow under `keras.utils.set_random_seed`: the shuffle is seeded anew with each
     /// pass over the data.
     Once,
+    /// A new order every epoch, of rows that need not lie in memory: row groups are read in an order that is drawn, as
+    /// many as fit into a buffer of `shuffle_buffer` rows (at least one), which is shuffled and emptied in batches;
+    /// what is left of it begins the next one. Rows that are near each other in the table, as those of one user are,
+    /// come in one buffer. The stage `train` reads them from the disk in each epoch, while it trains.
+    RowGroups,
 }
 
 /// How a step is computed. Both are the same mathematics; their sums differ in the last bits.
@@ -155,6 +162,7 @@ impl Default for NetworkOptions {
             learning_rate: 1e-3,
             optimizer: OptimizerKind::Adam,
             shuffle: Shuffle::EveryEpoch,
+            shuffle_buffer: 1_000_000,
             training_step: TrainingStep::Fused,
             untrained_rows: UntrainedRows::Mean,
             validation_split: 0.0,
@@ -185,7 +193,16 @@ impl NetworkOptions {
     /// The first option that is beyond its bounds, or a part that the network does not have.
     pub(crate) fn check(&self, name: &str, parts: &[Part], place: &str) -> Result<(), OptionsError> {
         let Self { embedding_size, epochs, batch_size, learning_rate, validation_split, loss, .. } = *self;
-        let Self { event_threshold, negatives, history_dropout, weight_decay, feature_decay, .. } = *self;
+        let Self {
+            shuffle,
+            shuffle_buffer,
+            event_threshold,
+            negatives,
+            history_dropout,
+            weight_decay,
+            feature_decay,
+            ..
+        } = *self;
         let is_decay = |decay: f64| decay.is_finite() && decay >= 0.0;
         let is_sampled = matches!(loss, Loss::Bce | Loss::Bpr);
         let bounds = [
@@ -204,6 +221,7 @@ impl NetworkOptions {
                 (0.0..1.0).contains(&validation_split),
                 "it is at least 0 and below 1",
             ),
+            ("shuffle_buffer", shuffle_buffer.to_string(), shuffle_buffer > 0, "it is at least 1"),
             ("event_threshold", event_threshold.to_string(), event_threshold.is_finite(), "it is a number of stars"),
             ("negatives", negatives.to_string(), !is_sampled || negatives > 0, "`loss = \"softmax\"` alone needs none"),
             ("negatives", negatives.to_string(), negatives <= MOST_NEGATIVES, "it is at most 1,000"),
@@ -221,6 +239,20 @@ impl NetworkOptions {
             let names = parts.iter().map(|part| format!("`{part:?}`").to_lowercase());
             names.collect::<Vec<_>>().join(", ")
         };
+        if shuffle == Shuffle::RowGroups && self.for_lists() {
+            return refusal(
+                "`shuffle = \"row-groups\"` is for stars, and this `loss` is for lists, which need each user's whole \
+                 history in memory\nhint: set `shuffle = \"every-epoch\"`"
+                    .to_owned(),
+            );
+        }
+        if shuffle == Shuffle::RowGroups && validation_split > 0.0 {
+            return refusal(
+                "`validation_split` cuts rows in memory, and `shuffle = \"row-groups\"` reads them from the disk\n\
+                 hint: leave it out, and let the split make validation rows: `split.validation`"
+                    .to_owned(),
+            );
+        }
         if let Some(part) = self.without.iter().find(|part| !parts.contains(part)) {
             let reason = format!("`{name}` has no {} to be without\nhint: it has {}", listed(&[*part]), listed(parts));
             return refusal(reason);

@@ -11,16 +11,25 @@ use burn::tensor::{Device, Tensor};
 use reco_core::{EpochLog, FitError, Run, TrainingLog};
 
 use crate::autodiff::{Trainer, predict, read, sums};
-use crate::batches::{Data, shuffled};
+use crate::batches::Columns;
+use crate::buffers::{Epoch, Rows};
 use crate::description::{Side, Sizes};
 use crate::fused;
 use crate::learner::{Learner, Pass};
 use crate::network::Network;
-use crate::options::{NetworkOptions, Shuffle, TrainingStep, UntrainedRows};
+use crate::options::{NetworkOptions, TrainingStep, UntrainedRows};
 use crate::tensors::{column, device_failed};
 
 /// Rows that validation scores at a time.
 const VALIDATION_ROWS: usize = 8_192;
+
+/// The rows that a network learns from, those that validate it, and what they need.
+pub(crate) struct Data<'a> {
+    pub(crate) fit: Rows<'a>,
+    pub(crate) validation: Rows<'a>,
+    /// `[n_items, n_features]`, where the network reads features and there are any.
+    pub(crate) item_features: Option<&'a Tensor<2>>,
+}
 
 /// Trains `network`, which holds its initial weights.
 pub(crate) fn train(
@@ -32,19 +41,27 @@ pub(crate) fn train(
     started: Instant,
 ) -> Result<(Network, TrainingLog), FitError> {
     let name = network.name();
-    let stand_in = StandIn::new(network.architecture().sizes, data, options.untrained_rows, device);
+    let mut met = Met::new(network.architecture().sizes);
+    let mut stand_in = None;
     let mut learner = learner(network, data, options, device, run)?;
     let mut log =
         TrainingLog { n_train: data.fit.len(), n_validation: data.validation.len(), ..TrainingLog::default() };
     let mut best: Option<(f64, Network)> = None;
     run.progress.begin(name, options.epochs, data.fit.len());
     for epoch in 1..=options.epochs {
-        let order = match options.shuffle {
-            Shuffle::EveryEpoch => shuffled(data.fit.len(), run.seed, epoch),
-            Shuffle::Once => shuffled(data.fit.len(), run.seed, 1),
-        };
-        let (train_loss, train_mape) =
-            learner.epoch(Pass { data, order: &order, batch_size: options.batch_size }, run)?;
+        let mut sums = [0.0; 2];
+        data.fit.each_buffer(Epoch { approach: name, number: epoch, options, run }, |rows| {
+            if epoch == 1 {
+                met.add(rows.columns);
+            }
+            let pass = Pass { rows, item_features: data.item_features, batch_size: options.batch_size };
+            let [error, share] = learner.pass(pass, run)?;
+            sums = [sums[0] + error, sums[1] + share];
+            Ok(())
+        })?;
+        let stand_in = stand_in.get_or_insert_with(|| StandIn::new(&met, options.untrained_rows, device));
+        let n = data.fit.len() as f64;
+        let (train_loss, train_mape) = (sums[0] / n, sums[1] / n * 100.0);
         let current = (data.validation.len() > 0).then(|| learner.network());
         let judged = current
             .as_ref()
@@ -81,7 +98,12 @@ pub(crate) fn train(
         Some((_, network)) => network,
         None => learner.network(),
     };
-    let network = stand_in.placed(network);
+    // Its moments are as large as the network, twice.
+    drop(learner);
+    let network = match &stand_in {
+        Some(stand_in) => stand_in.placed(network),
+        None => network,
+    };
     device.sync().map_err(|error| device_failed(&error))?;
     log.train_seconds = started.elapsed().as_secs_f64();
     Ok((network, log))
@@ -96,7 +118,7 @@ fn learner<'a>(
     run: &Run<'_>,
 ) -> Result<Box<dyn Learner + 'a>, FitError> {
     if options.training_step == TrainingStep::Fused {
-        match fused::learner(&network, data, options, device)? {
+        match fused::learner(&network, (data.item_features, data.fit.longest(options)), options, device)? {
             Ok(learner) => return Ok(learner),
             Err(reason) => {
                 let name = network.name();
@@ -105,6 +127,23 @@ fn learner<'a>(
         }
     }
     Ok(Box::new(Trainer::new(network, options, device)))
+}
+
+/// Whom and what the training rows have: 1 for a row of the tables that was met, else 0.
+struct Met {
+    users: Vec<f32>,
+    items: Vec<f32>,
+}
+
+impl Met {
+    fn new(sizes: Sizes) -> Self {
+        Self { users: vec![0.0; sizes.n_users], items: vec![0.0; sizes.n_items] }
+    }
+
+    fn add(&mut self, columns: &Columns) {
+        columns.users.iter().for_each(|&user| self.users[user as usize] = 1.0);
+        columns.items.iter().for_each(|&item| self.items[item as usize] = 1.0);
+    }
 }
 
 /// Replaces the rows of embedding tables that no training row has.
@@ -121,15 +160,13 @@ struct Untrained {
 }
 
 impl StandIn {
-    fn new(sizes: Sizes, data: &Data<'_>, rows: UntrainedRows, device: &Device) -> Self {
-        let untrained = |n_rows: usize, met: &[u32]| {
-            let mut trained = vec![0.0; n_rows];
-            met.iter().for_each(|&row| trained[row as usize] = 1.0);
-            let n_trained = trained.iter().filter(|&&one| one > 0.0).count();
-            (rows == UntrainedRows::Mean && n_trained < n_rows)
-                .then(|| Untrained { trained: column(&trained, device), n_trained })
+    fn new(met: &Met, rows: UntrainedRows, device: &Device) -> Self {
+        let untrained = |met: &[f32]| {
+            let n_trained = met.iter().filter(|&&one| one > 0.0).count();
+            (rows == UntrainedRows::Mean && n_trained < met.len())
+                .then(|| Untrained { trained: column(met, device), n_trained })
         };
-        Self { users: untrained(sizes.n_users, &data.fit.users), items: untrained(sizes.n_items, &data.fit.items) }
+        Self { users: untrained(&met.users), items: untrained(&met.items) }
     }
 
     /// `network` with the mean of trained rows in the place of each untrained one.
@@ -158,19 +195,22 @@ fn best_epoch(log: &TrainingLog) -> usize {
 
 /// Mean absolute error and mean absolute percentage error over the validation rows.
 fn validate(network: &Network, data: &Data<'_>, device: &Device, run: &Run<'_>) -> Result<(f64, f64), FitError> {
-    let n = data.validation.len();
-    let order: Vec<u32> = (0..n as u32).collect();
+    let n = data.validation.len() as f64;
     let mut total = (0.0, 0.0);
-    for rows in order.chunks(VALIDATION_ROWS) {
-        if run.progress.interrupted() {
-            return Err(FitError::Interrupted);
+    data.validation.each_in_order(|columns| {
+        let order: Vec<u32> = (0..columns.len() as u32).collect();
+        for rows in order.chunks(VALIDATION_ROWS) {
+            if run.progress.interrupted() {
+                return Err(FitError::Interrupted);
+            }
+            let batch = columns.gather(rows);
+            let targets = column(&batch.targets, device);
+            let predicted = predict(network, &batch, data.item_features, device);
+            let [error, share] = read(sums((predicted - targets.clone()).abs(), targets))?;
+            total = (total.0 + error / n, total.1 + share / n * 100.0);
         }
-        let batch = data.validation.gather(rows);
-        let targets = column(&batch.targets, device);
-        let predicted = predict(network, &batch, data.item_features, device);
-        let part = read(sums((predicted - targets.clone()).abs(), targets), n)?;
-        total = (total.0 + part.0, total.1 + part.1);
-    }
+        Ok(())
+    })?;
     Ok(total)
 }
 
@@ -184,7 +224,8 @@ mod tests {
     use super::*;
     use crate::adam::Adam;
     use crate::approach::NetworkApproach;
-    use crate::batches::Columns;
+    use crate::batches::shuffled;
+    use crate::buffers::Buffer;
     use crate::description::{Dense, Description, Input};
     use crate::device::ComputeDevice;
     use crate::fitted::item_features;
@@ -229,15 +270,14 @@ mod tests {
         let features = item_features(&architecture, &train.catalogue, &device);
         let init = || Network::init(architecture.clone(), &mut Initial::new(11, &device));
         let run = Run { seed: 9, device: DeviceChoice::Cpu, progress: &Silent };
-        let data = Data { fit: &columns, validation: &Columns::default(), item_features: features.as_ref() };
 
         let mut trainer = Trainer::new(init(), &options, &device);
         let mut ours = Vec::new();
         for epoch in 1..=EPOCHS {
             let order = shuffled(columns.len(), run.seed, epoch);
-            ours.push(
-                trainer.epoch(Pass { data: &data, order: &order, batch_size: options.batch_size }, &run).unwrap().0,
-            );
+            let rows = Buffer { columns: &columns, order: &order, is_new: epoch == 1 };
+            let pass = Pass { rows, item_features: features.as_ref(), batch_size: options.batch_size };
+            ours.push(trainer.pass(pass, &run).unwrap()[0] / columns.len() as f64);
             trainer.network();
         }
 
