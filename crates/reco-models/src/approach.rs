@@ -251,7 +251,9 @@ impl NetworkApproach<'_> {
         if fit.len() == 0 {
             return Err(FitError::NoRows { approach: self.description.name });
         }
-        let device = ComputeDevice::find(run.device)?;
+        let devices = ComputeDevice::several(run.device, self.options.devices)?;
+        let device = devices[0].clone();
+        let devices: Vec<_> = devices.into_iter().map(|one| one.device).collect();
         let architecture = self.architecture(catalogue);
         if let Some(most) = device.largest_buffer() {
             refuse_larger(&architecture, most, &device)?;
@@ -259,7 +261,7 @@ impl NetworkApproach<'_> {
         let item_features = item_features(&architecture, catalogue, &device.device);
         let network = Network::init(architecture, &mut Initial::new(run.seed, &device.device));
         let data = Data { fit, validation, item_features: item_features.as_ref() };
-        let (network, log) = train(network, &data, self.options, &device.device, run, started)?;
+        let (network, log) = train(network, &data, self.options, &devices, run, started)?;
         Ok(Box::new(FittedNetwork::new(network, Arc::clone(catalogue), item_features, device, log)))
     }
 

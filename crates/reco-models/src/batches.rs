@@ -43,6 +43,11 @@ impl Columns {
         self.users.len()
     }
 
+    /// The rows from `rows.start` to before `rows.end`.
+    pub(crate) fn part(&self, rows: std::ops::Range<usize>) -> Self {
+        self.gather(&(rows.start as u32..rows.end as u32).collect::<Vec<_>>())
+    }
+
     /// The rows numbered `order`, in that order.
     pub(crate) fn gather(&self, order: &[u32]) -> Self {
         let pick = |row: &u32| *row as usize;

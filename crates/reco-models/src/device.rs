@@ -6,7 +6,7 @@
 
 use std::sync::OnceLock;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, DeviceKind, DeviceType, Tensor};
 use burn_wgpu::{Wgpu, wgpu};
 use reco_core::DeviceChoice;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,37 @@ impl ComputeDevice {
             #[cfg(not(feature = "cuda"))]
             DeviceChoice::Cuda => Err(ModelError::NoCuda),
         }
+    }
+
+    /// `n` devices of the kind that `choice` means on this machine; one alone is that of [`ComputeDevice::find`].
+    ///
+    /// # Errors
+    /// As [`ComputeDevice::find`]; fewer devices than `n`.
+    pub(crate) fn several(choice: DeviceChoice, n: usize) -> Result<Vec<Self>, ModelError> {
+        let first = Self::find(choice)?;
+        if n <= 1 {
+            return Ok(vec![first]);
+        }
+        let kind = match choice {
+            _ if first.device == Device::flex() => None,
+            DeviceChoice::Cpu => None,
+            DeviceChoice::Auto | DeviceChoice::Wgpu => Some(DeviceType::Wgpu),
+            #[cfg(feature = "cuda")]
+            DeviceChoice::Cuda => Some(DeviceType::Cuda),
+            #[cfg(not(feature = "cuda"))]
+            DeviceChoice::Cuda => None,
+        };
+        let mut found = kind.map_or_else(|| vec![first.device.clone()], |kind| Device::enumerate(kind).into_vec());
+        if choice == DeviceChoice::Auto {
+            // A driver that computes on the CPU is slower than flex is.
+            found.retain(|device| *device != Device::wgpu(DeviceKind::Cpu));
+        }
+        if found.len() < n {
+            return Err(ModelError::FewDevices { asked: n, found: found.len(), first: first.name });
+        }
+        found.truncate(n);
+        let name = format!("{n} devices, the first of them {}", first.name);
+        Ok(found.into_iter().map(|device| Self { device, name: name.clone() }).collect())
     }
 
     /// The CPU, by Burn's flex backend.

@@ -18,6 +18,18 @@ pub enum ModelError {
         /// What wgpu said.
         reason: String,
     },
+    /// Fewer devices than were asked for.
+    #[error(
+        "`devices` is `{asked}` and this machine has `{found}` of the kind of `{first}`\nhint: lower `devices`, or choose another `device`; `reco doctor` lists those that there are"
+    )]
+    FewDevices {
+        /// How many are wanted.
+        asked: usize,
+        /// How many there are.
+        found: usize,
+        /// The first of them.
+        first: String,
+    },
     /// A table that a device cannot hold in one piece.
     #[error(
         "the table `{table}` of `{rows}` rows and `embedding_size = {size}` takes {need}, and a buffer of `{device}` holds `{most}`\nhint: {remedy}, or choose `device = \"cpu\"`"

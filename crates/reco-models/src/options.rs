@@ -29,6 +29,9 @@ pub struct NetworkOptions {
     pub shuffle_buffer: usize,
     /// How a step is computed.
     pub training_step: TrainingStep,
+    /// With `training_step = "plain"`: how many devices of one kind each batch is divided among. All tables lie on the
+    /// first.
+    pub devices: usize,
     /// The embedding of a user or item that no training row has, as it is scored.
     pub untrained_rows: UntrainedRows,
     /// Keras' own validation: this last share of the training rows is left out of the fit. 0: the split's validation
@@ -164,6 +167,7 @@ impl Default for NetworkOptions {
             shuffle: Shuffle::EveryEpoch,
             shuffle_buffer: 1_000_000,
             training_step: TrainingStep::Fused,
+            devices: 1,
             untrained_rows: UntrainedRows::Mean,
             validation_split: 0.0,
             patience: 0,
@@ -193,16 +197,8 @@ impl NetworkOptions {
     /// The first option that is beyond its bounds, or a part that the network does not have.
     pub(crate) fn check(&self, name: &str, parts: &[Part], place: &str) -> Result<(), OptionsError> {
         let Self { embedding_size, epochs, batch_size, learning_rate, validation_split, loss, .. } = *self;
-        let Self {
-            shuffle,
-            shuffle_buffer,
-            event_threshold,
-            negatives,
-            history_dropout,
-            weight_decay,
-            feature_decay,
-            ..
-        } = *self;
+        let Self { event_threshold, negatives, history_dropout, weight_decay, feature_decay, .. } = *self;
+        let Self { shuffle, shuffle_buffer, training_step, devices, .. } = *self;
         let is_decay = |decay: f64| decay.is_finite() && decay >= 0.0;
         let is_sampled = matches!(loss, Loss::Bce | Loss::Bpr);
         let bounds = [
@@ -221,6 +217,7 @@ impl NetworkOptions {
                 (0.0..1.0).contains(&validation_split),
                 "it is at least 0 and below 1",
             ),
+            ("devices", devices.to_string(), devices > 0, "it is at least 1"),
             ("shuffle_buffer", shuffle_buffer.to_string(), shuffle_buffer > 0, "it is at least 1"),
             ("event_threshold", event_threshold.to_string(), event_threshold.is_finite(), "it is a number of stars"),
             ("negatives", negatives.to_string(), !is_sampled || negatives > 0, "`loss = \"softmax\"` alone needs none"),
@@ -243,6 +240,12 @@ impl NetworkOptions {
             return refusal(
                 "`shuffle = \"row-groups\"` is for stars, and this `loss` is for lists, which need each user's whole \
                  history in memory\nhint: set `shuffle = \"every-epoch\"`"
+                    .to_owned(),
+            );
+        }
+        if devices > 1 && (training_step == TrainingStep::Fused || self.for_lists()) {
+            return refusal(
+                "`devices` divides the steps of autodiff alone\nhint: set `training_step = \"plain\"`, of a network for stars"
                     .to_owned(),
             );
         }

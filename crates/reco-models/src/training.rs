@@ -31,19 +31,19 @@ pub(crate) struct Data<'a> {
     pub(crate) item_features: Option<&'a Tensor<2>>,
 }
 
-/// Trains `network`, which holds its initial weights.
+/// Trains `network`, which holds its initial weights on the first of `devices`.
 pub(crate) fn train(
     network: Network,
     data: &Data<'_>,
     options: &NetworkOptions,
-    device: &Device,
+    devices: &[Device],
     run: &Run<'_>,
     started: Instant,
 ) -> Result<(Network, TrainingLog), FitError> {
-    let name = network.name();
+    let (name, device) = (network.name(), &devices[0]);
     let mut met = Met::new(network.architecture().sizes);
     let mut stand_in = None;
-    let mut learner = learner(network, data, options, device, run)?;
+    let mut learner = learner(network, data, options, devices, run)?;
     let mut log =
         TrainingLog { n_train: data.fit.len(), n_validation: data.validation.len(), ..TrainingLog::default() };
     let mut best: Option<(f64, Network)> = None;
@@ -114,11 +114,11 @@ fn learner<'a>(
     network: Network,
     data: &Data<'_>,
     options: &NetworkOptions,
-    device: &'a Device,
+    devices: &'a [Device],
     run: &Run<'_>,
 ) -> Result<Box<dyn Learner + 'a>, FitError> {
     if options.training_step == TrainingStep::Fused {
-        match fused::learner(&network, (data.item_features, data.fit.longest(options)), options, device)? {
+        match fused::learner(&network, (data.item_features, data.fit.longest(options)), options, &devices[0])? {
             Ok(learner) => return Ok(learner),
             Err(reason) => {
                 let name = network.name();
@@ -126,7 +126,7 @@ fn learner<'a>(
             }
         }
     }
-    Ok(Box::new(Trainer::new(network, options, device)))
+    Ok(Box::new(Trainer::new(network, options, devices)))
 }
 
 /// Whom and what the training rows have: 1 for a row of the tables that was met, else 0.
@@ -217,8 +217,8 @@ fn validate(network: &Network, data: &Data<'_>, device: &Device, run: &Run<'_>) 
 #[cfg(test)]
 mod tests {
     use burn::module::{Module, ModuleMapper, Param, ParamId};
-    use burn::tensor::TensorData;
-    use reco_core::testing::{Feedback, checkerboard};
+    use burn::tensor::{DeviceKind, TensorData};
+    use reco_core::testing::{Feedback, checkerboard, left_out};
     use reco_core::{DeviceChoice, Silent};
 
     use super::*;
@@ -259,10 +259,10 @@ mod tests {
         }
     }
 
-    /// The losses of the trainer, and those of a plain loop in which whole tables take part in autodiff.
-    fn both(description: &Description) -> [Vec<f64>; 2] {
+    /// The losses of the trainer on `devices`, and those of a plain loop in which whole tables take part in autodiff.
+    fn both(description: &Description, devices: &[Device]) -> [Vec<f64>; 2] {
         let train = checkerboard(24, Feedback::Stars).train;
-        let device = ComputeDevice::cpu().device;
+        let device = devices[0].clone();
         let columns = Columns::of(&train.fit, 0..train.fit.len());
         let options = NetworkOptions { batch_size: 50, learning_rate: 0.01, ..NetworkOptions::default() };
         let options = NetworkOptions { optimizer: OptimizerKind::Adam, ..options };
@@ -271,7 +271,7 @@ mod tests {
         let init = || Network::init(architecture.clone(), &mut Initial::new(11, &device));
         let run = Run { seed: 9, device: DeviceChoice::Cpu, progress: &Silent };
 
-        let mut trainer = Trainer::new(init(), &options, &device);
+        let mut trainer = Trainer::new(init(), &options, devices);
         let mut ours = Vec::new();
         for epoch in 1..=EPOCHS {
             let order = shuffled(columns.len(), run.seed, epoch);
@@ -307,12 +307,50 @@ mod tests {
     #[test]
     fn every_network_learns_as_a_plain_loop_does() {
         for description in NETWORKS.iter().chain([&two_tower::NETWORK]) {
-            let ([ours, plain], name) = (both(description), description.name);
+            let ([ours, plain], name) = (both(description, &[Device::flex()]), description.name);
             for (a, b) in ours.iter().zip(&plain) {
                 assert!((a / b - 1.0).abs() < 1e-4, "{name}: {ours:?} and {plain:?}");
             }
             assert!(ours[EPOCHS - 1] < 0.9 * ours[0], "{name} learns: {ours:?}");
         }
+    }
+
+    /// Burn's flex is one device, so that it stands for several here; of wgpu's software driver the default adapter and
+    /// the one asked for by its kind are two devices, between which tensors are moved.
+    #[test]
+    fn several_devices_learn_as_one_does() {
+        let mut several = vec![vec![Device::flex(); 2], vec![Device::flex(); 3]];
+        let has_software = crate::devices().iter().any(|device| device.backend == "vulkan" && device.kind == "cpu");
+        match ComputeDevice::find(DeviceChoice::Wgpu) {
+            Ok(wgpu) if has_software => several.push(vec![wgpu.device, Device::wgpu(DeviceKind::Cpu)]),
+            _ => left_out("two devices of wgpu: there is no software driver: Debian's `mesa-vulkan-drivers` is one"),
+        }
+        for devices in several {
+            // A software driver is slow, and the hybrid has all that a network can have.
+            let networks = if devices[0] == Device::flex() { NETWORKS } else { &NETWORKS[2..] };
+            for description in networks {
+                let ours = trained(description, &devices);
+                assert_eq!(ours, trained(description, &devices), "{}: it repeats itself", description.name);
+                let one = trained(description, &devices[..1]);
+                for (a, b) in ours.iter().zip(&one) {
+                    assert!((a / b - 1.0).abs() < 1e-5, "{} on {}: {ours:?}, {one:?}", description.name, devices.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn more_devices_than_there_are_is_an_error() {
+        let train = checkerboard(12, Feedback::Stars).train;
+        let options = NetworkOptions { devices: 2, training_step: TrainingStep::Plain, ..NetworkOptions::default() };
+        let run = Run { seed: 3, device: DeviceChoice::Cpu, progress: &Silent };
+        let error =
+            NetworkApproach { description: &neural::NETWORK, options: &options }.fit(&train, &run).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "`devices` is `2` and this machine has `1` of the kind of `cpu (flex)`\nhint: lower `devices`, or choose \
+             another `device`; `reco doctor` lists those that there are"
+        );
     }
 
     /// Keeps what it is told.

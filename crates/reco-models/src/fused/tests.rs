@@ -149,7 +149,7 @@ fn trajectories_agree(description: &Description, device: &ComputeDevice) {
         for &batch_size in batch_sizes {
             let world = World::new(description, &device.device, 10, batch_size, optimizer);
             let mut fused = world.fused();
-            let mut plain = Trainer::new(world.init(), &world.options, &world.device);
+            let mut plain = Trainer::new(world.init(), &world.options, std::slice::from_ref(&world.device));
             let steps = 50.min(world.columns.len() / batch_size.min(100) * 4);
             for step in 1..=steps {
                 let order = shuffled(world.columns.len(), 9, step);
@@ -169,7 +169,7 @@ fn epochs_agree(description: &Description, device: &ComputeDevice) {
     for optimizer in [OptimizerKind::Adam, OptimizerKind::LazyAdam] {
         let world = World::new(description, &device.device, 10, 7, optimizer);
         let mut fused = world.fused();
-        let mut plain = Trainer::new(world.init(), &world.options, &world.device);
+        let mut plain = Trainer::new(world.init(), &world.options, std::slice::from_ref(&world.device));
         for epoch in 1..=3 {
             let order = shuffled(world.columns.len(), 9, epoch);
             let rows = &order[..60.min(order.len())];

@@ -35,10 +35,11 @@ fn on_cpu(seed: u64, progress: &dyn Progress) -> Run<'_> {
 
 #[test]
 fn streamed_from_the_disk_and_in_memory_are_equal_bytes() {
-    let raw = tempfile::tempdir().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let raw = place.path().join("raw");
     let config = SynthConfig { n_users: 1_500, n_items: 700, n_ratings: 260_000, ..SynthConfig::default() };
-    synth(&config, raw.path()).unwrap();
-    let dir = prepared(raw.path(), &SplitConfig { validation: 0.1, ..SplitConfig::default() });
+    synth(&config, &raw).unwrap();
+    let dir = prepared(&raw, &SplitConfig { validation: 0.1, ..SplitConfig::default() });
     let features = dir.path().join("features");
     let stored = StoredDataset::open(&features).unwrap();
     assert!(stored.fit.n_groups() >= 3 && stored.validation.is_some());
@@ -61,10 +62,11 @@ fn streamed_from_the_disk_and_in_memory_are_equal_bytes() {
 
 #[test]
 fn a_row_group_that_is_damaged_while_it_trains_is_an_error_that_names_the_file() {
-    let raw = tempfile::tempdir().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let raw = place.path().join("raw");
     let config = SynthConfig { n_users: 800, n_items: 600, n_ratings: 100_000, ..SynthConfig::default() };
-    synth(&config, raw.path()).unwrap();
-    let dir = prepared(raw.path(), &SplitConfig::default());
+    synth(&config, &raw).unwrap();
+    let dir = prepared(&raw, &SplitConfig::default());
     let path = dir.path().join("features/train.parquet");
     let stored = StoredDataset::open(&dir.path().join("features")).unwrap();
     let mut bytes = fs::read(&path).unwrap();
