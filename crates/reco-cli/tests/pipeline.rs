@@ -141,7 +141,8 @@ fn a_network_whose_rows_are_streamed_goes_through_all_stages() {
     for name in ["hybrid/seen.parquet", "hybrid/catalogue/items.parquet"] {
         assert!(bytes(out.path(), name) == bytes(finished(), name), "{name}");
     }
-    assert!(bytes(out.path(), "hybrid/weights.safetensors") != bytes(finished(), "hybrid/weights.safetensors"));
+    // One row group that the buffer holds is shuffled as all rows are in memory.
+    assert!(bytes(out.path(), "hybrid/weights.safetensors") == bytes(finished(), "hybrid/weights.safetensors"));
     let results: Value = serde_json::from_slice(&fs::read(out.path().join("report/results.json")).unwrap()).unwrap();
     assert!(results["approaches"][1]["metrics"]["rmse"].is_f64(), "{}", results["approaches"][1]);
 

@@ -226,7 +226,7 @@ mod tests {
     use crate::approach::NetworkApproach;
     use crate::batches::shuffled;
     use crate::buffers::Buffer;
-    use crate::description::{Dense, Description, Input};
+    use crate::description::{Architecture, Dense, Description, Input};
     use crate::device::ComputeDevice;
     use crate::fitted::item_features;
     use crate::modules::Initial;
@@ -259,55 +259,82 @@ mod tests {
         }
     }
 
-    /// The losses of the trainer on `devices`, and those of a plain loop in which whole tables take part in autodiff.
-    fn both(description: &Description, devices: &[Device]) -> [Vec<f64>; 2] {
-        let train = checkerboard(24, Feedback::Stars).train;
-        let device = devices[0].clone();
-        let columns = Columns::of(&train.fit, 0..train.fit.len());
-        let options = NetworkOptions { batch_size: 50, learning_rate: 0.01, ..NetworkOptions::default() };
-        let options = NetworkOptions { optimizer: OptimizerKind::Adam, ..options };
-        let architecture = description.over(Sizes::of(&train.catalogue, 8));
-        let features = item_features(&architecture, &train.catalogue, &device);
-        let init = || Network::init(architecture.clone(), &mut Initial::new(11, &device));
-        let run = Run { seed: 9, device: DeviceChoice::Cpu, progress: &Silent };
+    /// Ratings of a checkerboard, and what training a network on them needs.
+    struct World {
+        columns: Columns,
+        architecture: Architecture,
+        features: Option<Tensor<2>>,
+        options: NetworkOptions,
+        device: Device,
+    }
 
-        let mut trainer = Trainer::new(init(), &options, devices);
-        let mut ours = Vec::new();
-        for epoch in 1..=EPOCHS {
-            let order = shuffled(columns.len(), run.seed, epoch);
-            let rows = Buffer { columns: &columns, order: &order, is_new: epoch == 1 };
-            let pass = Pass { rows, item_features: features.as_ref(), batch_size: options.batch_size };
-            ours.push(trainer.pass(pass, &run).unwrap()[0] / columns.len() as f64);
-            trainer.network();
+    impl World {
+        fn new(description: &Description, device: &Device) -> Self {
+            let train = checkerboard(24, Feedback::Stars).train;
+            let options = NetworkOptions { batch_size: 50, learning_rate: 0.01, ..NetworkOptions::default() };
+            let architecture = description.over(Sizes::of(&train.catalogue, 8));
+            Self {
+                columns: Columns::of(&train.fit, 0..train.fit.len()),
+                features: item_features(&architecture, &train.catalogue, device),
+                architecture,
+                options: NetworkOptions { optimizer: OptimizerKind::Adam, ..options },
+                device: device.clone(),
+            }
         }
 
+        fn init(&self) -> Network {
+            Network::init(self.architecture.clone(), &mut Initial::new(11, &self.device))
+        }
+    }
+
+    /// The losses of the trainer on `devices`.
+    fn trained(description: &Description, devices: &[Device]) -> Vec<f64> {
+        let world = World::new(description, &devices[0]);
+        let run = Run { seed: 9, device: DeviceChoice::Cpu, progress: &Silent };
+        let mut trainer = Trainer::new(world.init(), &world.options, devices);
+        let mut losses = Vec::new();
+        for epoch in 1..=EPOCHS {
+            let order = shuffled(world.columns.len(), run.seed, epoch);
+            let rows = Buffer { columns: &world.columns, order: &order, is_new: epoch == 1 };
+            let item_features = world.features.as_ref();
+            let pass = Pass { rows, item_features, batch_size: world.options.batch_size };
+            losses.push(trainer.pass(pass, &run).unwrap()[0] / world.columns.len() as f64);
+            trainer.network();
+        }
+        losses
+    }
+
+    /// Those of a plain loop in which whole tables take part in autodiff.
+    fn plain(description: &Description) -> Vec<f64> {
+        let World { columns, features, options, device, .. } = &World::new(description, &Device::flex());
         let adam = Adam::new(options.learning_rate, options.optimizer);
         let mut moments = std::collections::BTreeMap::new();
-        let mut network = init().train().set_require_grad(true);
-        let (mut plain, mut step) = (Vec::new(), 0);
+        let mut network = World::new(description, device).init().train().set_require_grad(true);
+        let (mut losses, mut step) = (Vec::new(), 0);
         for epoch in 1..=EPOCHS {
-            let order = shuffled(columns.len(), run.seed, epoch);
+            let order = shuffled(columns.len(), 9, epoch);
             let mut sum = 0.0;
             for rows in order.chunks(options.batch_size) {
                 step += 1;
                 let batch = columns.gather(rows);
-                let predicted = predict(&network, &batch, features.as_ref(), &device);
-                let errors = (predicted - column(&batch.targets, &device)).abs();
+                let predicted = predict(&network, &batch, features.as_ref(), device);
+                let errors = (predicted - column(&batch.targets, device)).abs();
                 sum += f64::from(errors.clone().inner().sum().into_scalar::<f32>());
                 let gradients = errors.mean().backward();
                 let mut mapper = PlainAdam { gradients, moments: &mut moments, rate: adam.rate(step), moved: 0 };
                 network = network.map(&mut mapper);
                 assert!(mapper.moved >= network.tables().len() + 2);
             }
-            plain.push(sum / columns.len() as f64);
+            losses.push(sum / columns.len() as f64);
         }
-        [ours, plain]
+        losses
     }
 
     #[test]
     fn every_network_learns_as_a_plain_loop_does() {
         for description in NETWORKS.iter().chain([&two_tower::NETWORK]) {
-            let ([ours, plain], name) = (both(description, &[Device::flex()]), description.name);
+            let name = description.name;
+            let (ours, plain) = (trained(description, &[Device::flex()]), plain(description));
             for (a, b) in ours.iter().zip(&plain) {
                 assert!((a / b - 1.0).abs() < 1e-4, "{name}: {ours:?} and {plain:?}");
             }
