@@ -4,7 +4,8 @@
 //! Does not know any approach: `reco-classic` and `reco-models` each list theirs in a registry called `APPROACHES`.
 //! [`Approach::fit`] checks options, rows and memory; [`AnyApproach::fit`] of such a struct, the options alone.
 //!
-//! **Invariant**: training rows reach an approach only through a [`Train`] or a [`StreamedTrain`], which have no test row.
+//! **Invariant**: training rows reach an approach only through a [`Train`] or a [`StreamedTrain`], which have no test
+//! row.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -88,8 +88,8 @@ impl Need {
     }
 }
 
-/// What a fit of `approach` over `catalogue` and `n_rows` training rows needs, if this machine has it; called before the
-/// fit begins.
+/// What a fit of `approach` over `catalogue` and `n_rows` training rows needs, if this machine has it; called before
+/// the fit begins.
 ///
 /// # Errors
 /// More bytes than the machine has.

@@ -21,8 +21,9 @@ use crate::store::Reader;
 const CONTEXT: &str = "context:";
 const SOURCE_ROW: &str = "source_row";
 
-/// Writes one part, a row group of [`GROUP_ROWS`] rows at a time. Columns: `user` and `item` (rows of the catalogue), `rating` (stars, missing
-/// for an event), `target`, `timestamp` (UTC seconds), `source_row`, and `context:…` for each context.
+/// Writes one part, a row group of [`GROUP_ROWS`] rows at a time. Columns: `user` and `item` (rows of the catalogue),
+/// `rating` (stars, missing for an event), `target`, `timestamp` (UTC seconds), `source_row`, and `context:…` for each
+/// context.
 pub(crate) struct PartWriter<'a> {
     writer: TableWriter,
     name: &'static str,

@@ -111,8 +111,8 @@ impl TableState {
         table.weight = Param::initialized(table.weight.id, weight.clone());
     }
 
-    /// The rows of each share of a batch on its device, `[n, embedding_size]`, tracked by autodiff through the distinct rows
-    /// of the batch as a leaf.
+    /// The rows of each share of a batch on its device, `[n, embedding_size]`, tracked by autodiff through the distinct
+    /// rows of the batch as a leaf.
     pub(crate) fn read(&mut self, touched: &Touched, shares: &[Share<'_>]) -> Vec<Tensor<2>> {
         let state = self.state.as_ref().expect("`update` puts the state back before it returns");
         let mut rows = state.each_ref().map(|table| table.clone().select(0, touched.rows.clone()));
@@ -190,7 +190,8 @@ impl DenseState {
         state
     }
 
-    /// One step of Adam by the sum of the shares' gradients in their order: those of `copies`, one on the device of each.
+    /// One step of Adam by the sum of the shares' gradients in their order: those of `copies`, one on the device of
+    /// each.
     pub(crate) fn update(
         &mut self,
         dense: &mut Linear,

@@ -15,8 +15,8 @@ use super::chunks::{Opened, ROWS};
 use super::{Table, convert, guarded, of_other_lengths};
 use crate::DataError;
 
-/// Reads a Parquet file that holds only the kinds of columns that a [`Column`](super::Column) can be, one row group at a
-/// time. Nothing of the rows is kept.
+/// Reads a Parquet file that holds only the kinds of columns that a [`Column`](super::Column) can be, one row group at
+/// a time. Nothing of the rows is kept.
 pub struct TableGroups {
     path: PathBuf,
     known: ArrowReaderMetadata,

@@ -30,9 +30,9 @@ use rayon::prelude::*;
 use super::{Table, convert};
 use crate::DataError;
 
-/// How many rows a row group has, unless a writer is told otherwise. A writer holds one row group in memory, encoded. A table that is written in chunks of
-/// this many rows has the bytes of one that is written whole, if each column lacks values in all row groups or in none:
-/// pages end elsewhere where values may be missing.
+/// How many rows a row group has, unless a writer is told otherwise. A writer holds one row group in memory, encoded. A
+/// table that is written in chunks of this many rows has the bytes of one that is written whole, if each column lacks
+/// values in all row groups or in none: pages end elsewhere where values may be missing.
 pub const ROW_GROUP: usize = 1 << 20;
 
 /// Writes a Parquet file chunk by chunk, its columns on all cores.

@@ -40,8 +40,8 @@ fn refusal(architecture: &Architecture) -> Option<String> {
     Some(format!("two branches read the tower `{}`", shared.name))
 }
 
-/// Trains `network`, whose numbers lie on `device`, in passes over at most `longest` rows; gives the reason where autodiff
-/// alone can do so.
+/// Trains `network`, whose numbers lie on `device`, in passes over at most `longest` rows; gives the reason where
+/// autodiff alone can do so.
 ///
 /// # Errors
 /// A device that fails.

@@ -79,8 +79,8 @@ fn a_row_group_that_is_damaged_while_it_trains_is_an_error_that_names_the_file()
     assert!(error.contains("\nhint: "), "{error}");
 }
 
-/// Mean absolute errors of `neural` on held-out rows of MovieLens 100K after ten epochs, one for each seed: rows shuffled
-/// whole, and through a buffer of a tenth of them, of groups of 1,024 rows.
+/// Mean absolute errors of `neural` on held-out rows of MovieLens 100K after ten epochs, one for each seed: rows
+/// shuffled whole, and through a buffer of a tenth of them, of groups of 1,024 rows.
 fn errors(folder: &Path, seeds: std::ops::Range<u64>) -> [Vec<f64>; 2] {
     let dir = prepared(folder, &SplitConfig { validation: 0.1, ..SplitConfig::default() });
     let train = TrainingData::read(&dir.path().join("features")).unwrap().train();
