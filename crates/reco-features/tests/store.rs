@@ -66,10 +66,12 @@ fn assert_stored(dataset: &Dataset, stored: &StoredDataset) {
     for (rows, part) in parts.into_iter().zip(of_disk) {
         let rows = rows.cloned().unwrap_or_default();
         assert_eq!(part.map_or(0, RowGroups::len), rows.len());
-        let groups = part.iter().flat_map(|part| (0..part.n_groups()).map(|group| part.read(group).unwrap()));
+        let groups = part
+            .iter()
+            .flat_map(|part| (0..part.n_groups()).map(|group| part.read(group).expect("it was just written")));
         let read: Vec<Interactions> = groups.collect();
         assert!(read.iter().flat_map(Interactions::iter).eq(rows.iter()));
-        assert!(part.is_none_or(|part| part.collect().unwrap().iter().eq(rows.iter())));
+        assert!(part.is_none_or(|part| part.collect().expect("it was just written").iter().eq(rows.iter())));
     }
 }
 
