@@ -98,9 +98,16 @@ fn every_stage_of_a_run_stops_within_a_second() {
     let size = ["--users", "2000", "--items", "1500", "--ratings", "300000"];
     reco(["synth", "--out", &at("raw")].iter().chain(&size)).ok();
     let path = format!("data.path={}", at("raw"));
-    let approaches = "popularity,item-knn,svd,neural";
+    let approaches = "popularity,item-knn,svd,neural,hybrid";
     let fixed = ["run", "data/experiments/fixture.toml", "--approach", approaches, "--set", &path, "--out", &at("out")];
-    let short = ["--set=approach.neural.epochs=1", "--set=split.validation=0.01"];
+    // `hybrid` streams its rows, through more than one buffer.
+    let short = [
+        "--set=approach.neural.epochs=1",
+        "--set=approach.hybrid.epochs=1",
+        "--set=approach.hybrid.shuffle=row-groups",
+        "--set=approach.hybrid.shuffle_buffer=70000",
+        "--set=split.validation=0.01",
+    ];
     let run = |more: &[&str]| command(fixed.iter().chain(&short).chain(more));
     assert!(run(&[]).stdout(Stdio::null()).status().unwrap().success());
     let (mut slowest, mut n_heard) = (Duration::ZERO, 0);
@@ -110,6 +117,7 @@ fn every_stage_of_a_run_stops_within_a_second() {
         ("train", "models/.item-knn.partial"),
         ("train", "models/.svd.partial"),
         ("train", "models/.neural.partial"),
+        ("train", "models/.hybrid.partial"),
         ("evaluate", ".evaluation.partial"),
         ("report", ".report.partial"),
     ] {
@@ -129,7 +137,7 @@ fn every_stage_of_a_run_stops_within_a_second() {
         }
     }
     println!("the slowest of {n_heard} stops took {slowest:?}");
-    assert!(n_heard > 10, "{n_heard} of 21");
+    assert!(n_heard > 10, "{n_heard} of 24");
 }
 
 #[test]

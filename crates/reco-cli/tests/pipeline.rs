@@ -130,6 +130,35 @@ fn a_run_and_its_reports_say_who_is_best_how_surely_what_one_user_is_told_and_wh
 }
 
 #[test]
+fn a_network_whose_rows_are_streamed_goes_through_all_stages() {
+    let out = tempfile::tempdir().unwrap();
+    let streams = ["--approach", "popularity,hybrid", "--set=approach.hybrid.shuffle=row-groups"];
+    let first = run(out.path(), &streams).ok();
+    assert!(done(&first).contains(&"train hybrid".to_owned()));
+    assert_eq!(done(&run(out.path(), &streams).ok()), [""; 0]);
+    // What an answer leaves out is written from the same rows, however they were read.
+    let bytes = |folder: &Path, name: &str| fs::read(folder.join("models").join(name)).unwrap();
+    for name in ["hybrid/seen.parquet", "hybrid/catalogue/items.parquet"] {
+        assert!(bytes(out.path(), name) == bytes(finished(), name), "{name}");
+    }
+    // One row group that the buffer holds is shuffled as all rows are in memory.
+    assert!(bytes(out.path(), "hybrid/weights.safetensors") == bytes(finished(), "hybrid/weights.safetensors"));
+    let results: Value = serde_json::from_slice(&fs::read(out.path().join("report/results.json")).unwrap()).unwrap();
+    assert!(results["approaches"][1]["metrics"]["rmse"].is_f64(), "{}", results["approaches"][1]);
+
+    let second = tempfile::tempdir().unwrap();
+    run(second.path(), &streams).ok();
+    assert!(bytes(out.path(), "hybrid/weights.safetensors") == bytes(second.path(), "hybrid/weights.safetensors"));
+    let refused =
+        run(second.path(), &["--set=approach.hybrid.shuffle=row-groups", "--set=approach.hybrid.loss=softmax"]);
+    refused.fails(1, &["`shuffle = \"row-groups\"` is for stars", "hint: set `shuffle = \"every-epoch\"`"]);
+    let refused = run(second.path(), &["--approach=hybrid", "--set=approach.hybrid.devices=2"]);
+    refused.fails(1, &["`devices` divides the steps of autodiff alone", "hint: set `training_step = \"plain\"`"]);
+    let plain = ["--approach=hybrid", "--set=approach.hybrid.devices=2", "--set=approach.hybrid.training_step=plain"];
+    run(second.path(), &plain).fails(1, &["`devices` is `2` and this machine has `1` of the kind of `cpu (flex)`"]);
+}
+
+#[test]
 fn only_what_changed_is_done_again() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path();

@@ -4,7 +4,8 @@
 //! Does not know any approach: `reco-classic` and `reco-models` each list theirs in a registry called `APPROACHES`.
 //! [`Approach::fit`] checks options, rows and memory; [`AnyApproach::fit`] of such a struct, the options alone.
 //!
-//! **Invariant**: training rows reach an approach only through a [`Train`], which has no test row.
+//! **Invariant**: training rows reach an approach only through a [`Train`] or a [`StreamedTrain`], which have no test
+//! row.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use serde_json::Value;
 
 use crate::memory::{Need, affordable};
 use crate::options::{self, OptionsError};
-use crate::{Catalogue, Fitted, Model, Run, Train, Weights};
+use crate::{Catalogue, Fitted, Model, Run, StreamedTrain, Train, Weights};
 
 /// An approach as a public struct: its fields are its options, and [`Default`] their documented defaults.
 ///
@@ -63,6 +64,17 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
         self.memory(catalogue)
     }
 
+    /// As [`AnyApproach::memory_of_rows`].
+    fn memory_of_rows(&self, catalogue: &Catalogue, n_rows: usize) -> Need {
+        Need::of_rows(catalogue, n_rows)
+    }
+
+    /// As [`AnyApproach::would_fit`].
+    fn would_fit(&self, catalogue: &Catalogue, n_rows: usize, memory: u64) -> Option<String> {
+        let _ = (catalogue, n_rows, memory);
+        None
+    }
+
     /// As [`AnyApproach::requires`].
     fn requires(&self) -> Vec<Requirement> {
         Vec::new()
@@ -85,6 +97,19 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
     /// As [`AnyApproach::fit`].
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError>;
 
+    /// As [`AnyApproach::streams`].
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// As [`Approach::learn`], from rows that are read group by group: provided, of all of them in memory.
+    ///
+    /// # Errors
+    /// As [`AnyApproach::fit_streamed`].
+    fn learn_streamed(&self, train: &StreamedTrain<'_>, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        self.learn(&train.collect()?, run)
+    }
+
     /// Takes out of `weights` all that [`Fitted::save`] put into them, for a catalogue of the same size:
     /// [`AnyApproach::load`] has checked that, and refuses what is left.
     ///
@@ -100,7 +125,7 @@ pub trait Approach: Clone + Default + Serialize + DeserializeOwned + Send + Sync
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Model, FitError> {
         self.check(Self::NAME).map_err(|error| FitError::Other(error.into()))?;
         self.requires().into_iter().try_for_each(|need| need.check(Self::NAME, train))?;
-        affordable(self, &train.catalogue).map_err(|error| FitError::Other(error.into()))?;
+        affordable(self, &train.catalogue, train.fit.len()).map_err(|error| FitError::Other(error.into()))?;
         Ok(Model::new(self.learn(train, run)?, train))
     }
 }
@@ -118,12 +143,24 @@ pub trait AnyApproach: Send + Sync {
     fn options(&self) -> Value;
 
     /// About how much memory it takes to fit this approach over `catalogue`, beyond the training rows: the tables whose
-    /// size follows from options or from squares. The caller compares it with
-    /// [`memory::of_machine`](crate::memory::of_machine) before a fit.
+    /// size follows from options or from squares. The caller asks [`memory::affordable`](crate::memory::affordable)
+    /// before a fit.
     fn memory(&self, catalogue: &Catalogue) -> Need;
 
     /// The same for loading what was fitted, perhaps on another machine: no more than for the fit.
     fn memory_to_load(&self, catalogue: &Catalogue) -> Need;
+
+    /// About how much memory `n_rows` training rows take while it is fitted, beyond [`AnyApproach::memory`]: provided,
+    /// as they lie in a [`Train`].
+    fn memory_of_rows(&self, catalogue: &Catalogue, n_rows: usize) -> Need {
+        Need::of_rows(catalogue, n_rows)
+    }
+
+    /// Which options would fit into `memory` bytes where these do not, as a hint says it; `None` where it cannot tell.
+    fn would_fit(&self, catalogue: &Catalogue, n_rows: usize, memory: u64) -> Option<String> {
+        let _ = (catalogue, n_rows, memory);
+        None
+    }
 
     /// What it requires; checked before anything is trained.
     fn requires(&self) -> Vec<Requirement>;
@@ -144,6 +181,20 @@ pub trait AnyApproach: Send + Sync {
     /// # Errors
     /// Nothing to learn from, a loss that is not finite, an interruption, a missing device.
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError>;
+
+    /// Whether its options ask for rows that are read group by group, so that they need not lie in memory: then
+    /// [`AnyApproach::fit_streamed`] is what a caller with rows on the disk calls.
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// As [`AnyApproach::fit`], from rows that are read group by group: provided, of all of them in memory.
+    ///
+    /// # Errors
+    /// As [`AnyApproach::fit`]; rows that can't be read.
+    fn fit_streamed(&self, train: &StreamedTrain<'_>, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        self.fit(&train.collect()?, run)
+    }
 
     /// The approaches that it consists of, each by its name in the registry and its options; none for one that is whole
     /// in itself.
@@ -186,6 +237,14 @@ impl<A: Approach> AnyApproach for A {
         Approach::memory_to_load(self, catalogue)
     }
 
+    fn memory_of_rows(&self, catalogue: &Catalogue, n_rows: usize) -> Need {
+        Approach::memory_of_rows(self, catalogue, n_rows)
+    }
+
+    fn would_fit(&self, catalogue: &Catalogue, n_rows: usize, memory: u64) -> Option<String> {
+        Approach::would_fit(self, catalogue, n_rows, memory)
+    }
+
     fn requires(&self) -> Vec<Requirement> {
         Approach::requires(self)
     }
@@ -201,6 +260,15 @@ impl<A: Approach> AnyApproach for A {
     fn fit(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         self.check(A::NAME).map_err(|error| FitError::Other(error.into()))?;
         self.learn(train, run)
+    }
+
+    fn streams(&self) -> bool {
+        Approach::streams(self)
+    }
+
+    fn fit_streamed(&self, train: &StreamedTrain<'_>, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
+        self.check(A::NAME).map_err(|error| FitError::Other(error.into()))?;
+        self.learn_streamed(train, run)
     }
 
     fn load(&self, weights: Weights, catalogue: &Arc<Catalogue>, run: &Run<'_>) -> Loaded {

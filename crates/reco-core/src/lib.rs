@@ -35,6 +35,7 @@ pub mod random;
 mod ranking;
 mod rating;
 mod recommender;
+mod row_groups;
 mod rows;
 mod run;
 #[cfg(any(test, feature = "testing"))]
@@ -57,6 +58,7 @@ pub use query::{Candidates, ContextValue, Query, Who};
 pub use ranking::{Ranking, Relevant, Scores};
 pub use rating::{Rating, RatingError, RatingScale, Scaling, Score, Target};
 pub use recommender::{Fitted, Recommender, ScoreError, ScoreKind};
+pub use row_groups::{GROUP_ROWS, Grouped, RowGroups, StreamedTrain, check_stars};
 pub use rows::{Catalogue, ContextColumn, Interaction, Interactions, InteractionsBuilder, Seen, TestUser};
 pub use run::{DeviceChoice, EpochLog, Progress, Run, Silent, TrainingLog};
 pub use top_k::top_k;

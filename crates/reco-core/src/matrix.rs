@@ -27,6 +27,16 @@ impl Matrix {
         (values.len() == n_rows * n_columns).then_some(Self { n_rows, n_columns, values })
     }
 
+    /// Adds the rows of `other` below; a matrix without rows takes its width. Panics unless both are equally wide.
+    pub fn append(&mut self, other: &Self) {
+        if self.n_rows == 0 {
+            self.n_columns = other.n_columns;
+        }
+        assert_eq!(self.n_columns, other.n_columns, "both have the same columns");
+        self.n_rows += other.n_rows;
+        self.values.extend_from_slice(&other.values);
+    }
+
     /// Rows.
     pub fn n_rows(&self) -> usize {
         self.n_rows

@@ -56,6 +56,12 @@ impl Need {
         self
     }
 
+    /// What `n_rows` training rows over `catalogue` take in a [`Train`](crate::Train), times and lines of their file
+    /// included.
+    pub fn of_rows(catalogue: &Catalogue, n_rows: usize) -> Self {
+        Self::default().and("training rows", &[n_rows], 32 + 4 * catalogue.contexts.len())
+    }
+
     /// All bytes.
     pub fn bytes(&self) -> u128 {
         self.parts.iter().fold(0, |sum: u128, (_, bytes)| sum.saturating_add(*bytes))
@@ -82,13 +88,30 @@ impl Need {
     }
 }
 
-/// What a fit of `approach` over `catalogue` needs, if this machine has it; called before the fit begins.
+/// What a fit of `approach` over `catalogue` and `n_rows` training rows needs, if this machine has it; called before
+/// the fit begins.
 ///
 /// # Errors
 /// More bytes than the machine has.
-pub fn affordable(approach: &dyn AnyApproach, catalogue: &Catalogue) -> Result<Need, MemoryError> {
-    let need = approach.memory(catalogue);
-    need.check(approach.name(), of_machine())?;
+pub fn affordable(approach: &dyn AnyApproach, catalogue: &Catalogue, n_rows: usize) -> Result<Need, MemoryError> {
+    affordable_in(of_machine(), approach, catalogue, n_rows)
+}
+
+/// As [`affordable`], on a machine of `memory` bytes.
+///
+/// # Errors
+/// More bytes than that.
+pub fn affordable_in(
+    memory: u64,
+    approach: &dyn AnyApproach,
+    catalogue: &Catalogue,
+    n_rows: usize,
+) -> Result<Need, MemoryError> {
+    let need = approach.memory(catalogue).with(approach.memory_of_rows(catalogue, n_rows));
+    need.check(approach.name(), memory).map_err(|error| MemoryError {
+        remedy: approach.would_fit(catalogue, n_rows, memory).unwrap_or_else(|| error.remedy.clone()),
+        ..error
+    })?;
     Ok(need)
 }
 

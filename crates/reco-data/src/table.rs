@@ -13,6 +13,7 @@ mod chunks;
 mod convert;
 mod csv;
 mod files;
+mod groups;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use crate::border::guarded;
 pub use chunks::TableReader;
 pub(crate) use csv::CsvWriter;
 pub use files::{SortedChunks, TableChunks};
+pub use groups::TableGroups;
 pub use stream::{ROW_GROUP, TableWriter};
 
 /// One column.

@@ -7,7 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
 
 use reco_data::DataError;
-use reco_data::table::{Column, ROW_GROUP, Table, TableReader, TableWriter};
+use reco_data::table::{Column, ROW_GROUP, Table, TableGroups, TableReader, TableWriter};
 
 /// Rows of a chunk that is read.
 const ROWS: usize = 1 << 16;
@@ -69,4 +69,29 @@ fn a_table_in_row_groups_has_the_bytes_of_the_whole_and_is_read_in_chunks() {
     assert_eq!((at, sizes.len(), sizes[0], sizes[17]), (n, 18, ROWS, 5));
     let stop = TableReader::open(&whole).unwrap().each(|_| Err(DataError::Interrupted));
     assert!(matches!(stop, Err(DataError::Interrupted)));
+}
+
+#[test]
+fn any_row_group_is_read_of_the_columns_that_are_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("groups.parquet");
+    let (n, size) = (2 * ROWS + 7, ROWS / 2);
+    let table = long(n);
+    let mut writer = TableWriter::create(&path, &part(&table, 0, 0)).unwrap().with_groups_of(size);
+    // However its rows come.
+    writer.write(&part(&table, 0, 5)).unwrap();
+    writer.write(&part(&table, 5, n)).unwrap();
+    writer.finish(table.all_metadata()).unwrap();
+    let groups = TableGroups::open(&path, |name| name != "t").unwrap();
+    assert_eq!(groups.like().names().collect::<Vec<_>>(), ["i", "u", "f"]);
+    assert_eq!(
+        (0..groups.n_groups()).map(|group| groups.n_rows(group)).collect::<Vec<_>>(),
+        [size, size, size, size, 7]
+    );
+    for group in [4, 0, 3, 3] {
+        let read = groups.read(group).unwrap();
+        let rows = part(&table, group * size, group * size + groups.n_rows(group));
+        assert!(read.columns().eq(rows.columns().filter(|(name, _)| *name != "t")), "group {group}");
+    }
+    assert_eq!(Table::read(&path).unwrap().n_rows(), n);
 }

@@ -72,6 +72,7 @@ pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare, prepare_into, p
 pub use engine::{Counted, EngineParts, PART_COLUMNS, check_choices};
 pub use error::FeaturesError;
 pub use filter::{Filtered, item_stays};
+pub use parts::StoredPart;
 pub use read::read;
 pub use split::{Assign, Assignment, Order, Part, SPLITS, SplitEntry, SplitRows, find_split};
-pub use store::{TrainingData, read_catalogue};
+pub use store::{StoredDataset, TrainingData, read_catalogue};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use reco_core::{
     Catalogue, ContextColumn, Features, Indexed, Interactions, ItemId, Items, Matrix, Progress, RatingScale, RawId,
-    Scaling, Silent, Span, Train, UserId, Users, Vocab,
+    RowGroups, Scaling, Silent, Span, StreamedTrain, Train, UserId, Users, Vocab,
 };
 use reco_data::DataError;
 use reco_data::table::{Column, Table};
@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Info, SourceRows};
-use crate::parts::{PartWriter, read_part};
+use crate::parts::{PartWriter, StoredPart, read_part};
 use crate::plan::Plan;
 use crate::split::Part;
 use crate::{FeaturesError, ItemDetails};
@@ -242,6 +242,56 @@ impl TrainingData {
     /// What a model may see.
     pub fn train(&self) -> Train {
         Train { catalogue: Arc::clone(&self.catalogue), fit: self.fit.clone(), validation: self.validation.clone() }
+    }
+}
+
+/// A data set on the disk, of which the catalogue is read and of each part any row group can be.
+pub struct StoredDataset {
+    /// As [`Dataset::catalogue`].
+    pub catalogue: Arc<Catalogue>,
+    /// As [`Dataset::details`].
+    pub details: Vec<ItemDetails>,
+    /// As [`Dataset::fit`].
+    pub fit: StoredPart,
+    /// As [`Dataset::validation`].
+    pub validation: Option<StoredPart>,
+    /// As [`Dataset::fold_in`].
+    pub fold_in: Option<StoredPart>,
+    /// As [`Dataset::test`].
+    pub test: StoredPart,
+    /// As [`Dataset::info`].
+    pub info: Info,
+}
+
+impl StoredDataset {
+    /// Opens what [`Dataset::write`] wrote; no row is read yet.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, of another version, or does not fit the others.
+    pub fn open(dir: &Path) -> Result<Self, FeaturesError> {
+        let (catalogue, details) = read_catalogue(dir)?;
+        let DatasetFile { info, .. } = read_json(&dir.join("dataset.json"), DATASET_VERSION)?;
+        let part = |name: &str, n: usize| StoredPart::open(&dir.join(name), &catalogue, n);
+        let optional = |name: &str, n: usize| if n == 0 { Ok(None) } else { part(name, n).map(Some) };
+        let fit = part("train.parquet", info.split.n_train)?;
+        let validation = optional("validation.parquet", info.split.n_valid)?;
+        let fold_in = optional("fold_in.parquet", info.split.n_fold_in)?;
+        let test = part("test.parquet", info.split.n_test)?;
+        Ok(Self { catalogue, details, fit, validation, fold_in, test, info })
+    }
+
+    /// What a model may see.
+    pub fn train(&self) -> StreamedTrain<'_> {
+        let validation = self.validation.as_ref().map(|part| part as &dyn RowGroups);
+        StreamedTrain { catalogue: &self.catalogue, fit: &self.fit, validation }
+    }
+
+    /// As [`Dataset::write_catalogue`].
+    ///
+    /// # Errors
+    /// A folder that can't be written.
+    pub fn write_catalogue(&self, dir: &Path) -> Result<(), FeaturesError> {
+        write_catalogue(dir, &self.catalogue, &self.details)
     }
 }
 

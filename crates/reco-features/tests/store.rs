@@ -10,10 +10,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use common::tables;
-use reco_core::UserId;
+use reco_core::{GROUP_ROWS, Interactions, RowGroups, UserId};
 use reco_data::{NamedColumn, Values};
 use reco_features::{
-    Dataset, FeaturesConfig, ScalingConfig, ScalingKind, SplitConfig, TrainingData, prepare, read_catalogue,
+    Dataset, FeaturesConfig, ScalingConfig, ScalingKind, SplitConfig, StoredDataset, TrainingData, prepare,
+    read_catalogue,
 };
 
 fn example(kind: ScalingKind, validation: f64) -> Dataset {
@@ -56,6 +57,24 @@ fn assert_equal(one: &Dataset, two: &Dataset) {
     }
 }
 
+/// Group by group, the parts on the disk have the rows of those in memory.
+fn assert_stored(dataset: &Dataset, stored: &StoredDataset) {
+    assert_catalogues_equal(dataset, &stored.catalogue);
+    assert_eq!((&stored.details, &stored.info), (&dataset.details, &dataset.info));
+    let parts = [Some(&dataset.fit), dataset.validation.as_ref(), dataset.fold_in.as_ref(), Some(&dataset.test)];
+    let of_disk = [Some(&stored.fit), stored.validation.as_ref(), stored.fold_in.as_ref(), Some(&stored.test)];
+    for (rows, part) in parts.into_iter().zip(of_disk) {
+        let rows = rows.cloned().unwrap_or_default();
+        assert_eq!(part.map_or(0, RowGroups::len), rows.len());
+        let groups = part
+            .iter()
+            .flat_map(|part| (0..part.n_groups()).map(|group| part.read(group).expect("it was just written")));
+        let read: Vec<Interactions> = groups.collect();
+        assert!(read.iter().flat_map(Interactions::iter).eq(rows.iter()));
+        assert!(part.is_none_or(|part| part.collect().expect("it was just written").iter().eq(rows.iter())));
+    }
+}
+
 fn assert_catalogues_equal(dataset: &Dataset, two: &reco_core::Catalogue) {
     let one = &dataset.catalogue;
     assert_eq!(one.users.ids(), two.users.ids());
@@ -74,6 +93,7 @@ fn a_data_set_is_read_back_equal() {
             let dataset = example(kind, validation);
             dataset.write(dir.path()).unwrap();
             assert_equal(&dataset, &Dataset::read(dir.path()).unwrap());
+            assert_stored(&dataset, &StoredDataset::open(dir.path()).unwrap());
         }
     }
 }
@@ -173,6 +193,30 @@ fn files_that_were_changed_are_refused() {
     assert!(edit("\"max\": 5.0", "\"max\": 3.0").contains("is outside the scale"));
 }
 
+/// Bytes changed in the first half of a part, where its rows lie.
+#[test]
+fn a_damaged_row_group_is_an_error_that_names_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    example(ScalingKind::None, 0.0).write(dir.path()).unwrap();
+    let path = dir.path().join("train.parquet");
+    let whole = std::fs::read(&path).unwrap();
+    let mut n_refused = 0;
+    for at in 4..whole.len() / 2 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        std::fs::write(&path, bytes).unwrap();
+        let Ok(stored) = StoredDataset::open(dir.path()) else { continue };
+        if let Err(error) = stored.fit.read(0) {
+            let error = error.to_string();
+            assert!(error.contains("train.parquet` is not") && error.contains("\nhint: "), "{error}");
+            n_refused += 1;
+        }
+    }
+    assert!(n_refused > 20, "{n_refused}");
+    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    assert!(StoredDataset::open(dir.path()).err().unwrap().to_string().contains("train.parquet"));
+}
+
 /// 943 users, 1,682 items, 100,000 ratings, as ML-100K has.
 #[test]
 fn a_hundred_thousand_ratings_take_well_under_a_second() {
@@ -192,6 +236,9 @@ fn a_hundred_thousand_ratings_take_well_under_a_second() {
     dataset.write(dir.path()).unwrap();
     let written = start.elapsed() - prepared;
     let read = Dataset::read(dir.path()).unwrap();
+    let stored = StoredDataset::open(dir.path()).unwrap();
+    assert_stored(&dataset, &stored);
+    assert_eq!((stored.fit.n_groups(), stored.fit.n_rows(0)), (2, GROUP_ROWS));
     println!("prepare {prepared:?}, write {written:?}, read {:?}", start.elapsed() - prepared - written);
     assert_equal(&dataset, &read);
     // Far more than it takes, so that a busy machine does not fail it.

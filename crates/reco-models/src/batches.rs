@@ -1,22 +1,13 @@
 //! Training rows as columns, and the order in which an epoch visits them.
 //!
-//! Does not know networks.
+//! Does not know networks, nor where rows come from.
 //!
 //! **Invariant**: an epoch visits every row once; its order follows from the seed and the epoch's number alone.
 
-use burn::tensor::Tensor;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use reco_core::{Interactions, Matrix};
-
-/// The rows that a network learns from, those that validate it, and what they need.
-pub(crate) struct Data<'a> {
-    pub(crate) fit: &'a Columns,
-    pub(crate) validation: &'a Columns,
-    /// `[n_items, n_features]`, where the network reads features and there are any.
-    pub(crate) item_features: Option<&'a Tensor<2>>,
-}
 
 /// Rows as plain columns, ready to be gathered into batches.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +31,21 @@ impl Columns {
         }
     }
 
+    /// Adds all of `rows`.
+    pub(crate) fn append(&mut self, rows: &Interactions) {
+        self.users.extend(rows.users().iter().map(|user| user.get()));
+        self.items.extend(rows.items().iter().map(|item| item.get()));
+        self.targets.extend(rows.targets().iter().map(|target| target.get()));
+        self.contexts.append(rows.contexts());
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.users.len()
+    }
+
+    /// The rows from `rows.start` to before `rows.end`.
+    pub(crate) fn part(&self, rows: std::ops::Range<usize>) -> Self {
+        self.gather(&(rows.start as u32..rows.end as u32).collect::<Vec<_>>())
     }
 
     /// The rows numbered `order`, in that order.
@@ -62,11 +66,26 @@ impl Columns {
 
 /// The order of `n` rows in `epoch`, counted from 1.
 pub(crate) fn shuffled(n: usize, seed: u64, epoch: usize) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..n as u32).collect();
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(epoch as u64);
-    order.shuffle(&mut rng);
-    order
+    Orders::new(seed, epoch).draw(n)
+}
+
+/// Draws one order after the other.
+pub(crate) struct Orders(ChaCha8Rng);
+
+impl Orders {
+    /// Those of `epoch`, counted from 1.
+    pub(crate) fn new(seed: u64, epoch: usize) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(epoch as u64);
+        Self(rng)
+    }
+
+    /// An order of `n` numbers from 0.
+    pub(crate) fn draw(&mut self, n: usize) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..n as u32).collect();
+        order.shuffle(&mut self.0);
+        order
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 
 use std::sync::OnceLock;
 
-use burn::tensor::Device;
-use burn_wgpu::wgpu;
+use burn::tensor::{Device, DeviceKind, DeviceType, Tensor};
+use burn_wgpu::{Wgpu, wgpu};
 use reco_core::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
@@ -57,9 +57,50 @@ impl ComputeDevice {
         }
     }
 
+    /// `n` devices of the kind that `choice` means on this machine; one alone is that of [`ComputeDevice::find`].
+    ///
+    /// # Errors
+    /// As [`ComputeDevice::find`]; fewer devices than `n`.
+    pub(crate) fn several(choice: DeviceChoice, n: usize) -> Result<Vec<Self>, ModelError> {
+        let first = Self::find(choice)?;
+        if n <= 1 {
+            return Ok(vec![first]);
+        }
+        let kind = match choice {
+            _ if first.device == Device::flex() => None,
+            DeviceChoice::Cpu => None,
+            DeviceChoice::Auto | DeviceChoice::Wgpu => Some(DeviceType::Wgpu),
+            #[cfg(feature = "cuda")]
+            DeviceChoice::Cuda => Some(DeviceType::Cuda),
+            #[cfg(not(feature = "cuda"))]
+            DeviceChoice::Cuda => None,
+        };
+        let mut found = kind.map_or_else(|| vec![first.device.clone()], |kind| Device::enumerate(kind).into_vec());
+        if choice == DeviceChoice::Auto {
+            // A driver that computes on the CPU is slower than flex is.
+            found.retain(|device| *device != Device::wgpu(DeviceKind::Cpu));
+        }
+        if found.len() < n {
+            return Err(ModelError::FewDevices { asked: n, found: found.len(), first: first.name });
+        }
+        found.truncate(n);
+        let name = format!("{n} devices, the first of them {}", first.name);
+        Ok(found.into_iter().map(|device| Self { device, name: name.clone() }).collect())
+    }
+
     /// The CPU, by Burn's flex backend.
     pub fn cpu() -> Self {
         Self { device: Device::flex(), name: "cpu (flex)".to_owned() }
+    }
+
+    /// The bytes of the largest tensor that it holds in one piece, where it tells: of wgpu the least of the adapter's
+    /// `max_buffer_size` and `max_storage_buffer_binding_size`.
+    pub(crate) fn largest_buffer(&self) -> Option<u64> {
+        if self.device == Device::flex() {
+            return None;
+        }
+        let probe = Tensor::<1>::zeros([1], &self.device).try_into_primitive::<Wgpu>().ok()?;
+        Some(probe.client.properties().memory.max_page_size)
     }
 
     /// What it is called in results.

@@ -4,28 +4,28 @@
 //!
 //! **Invariant**: the network that is given out is whole, whatever its rows missed.
 
+use burn::tensor::Tensor;
 use reco_core::{FitError, Run};
 
-use crate::batches::Data;
+use crate::buffers::Buffer;
 use crate::network::Network;
 
-/// A pass over rows.
+/// A pass over rows: an epoch, or a part of one.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
-    pub(crate) data: &'a Data<'a>,
-    /// Which of the rows to learn from, one after the other.
-    pub(crate) order: &'a [u32],
+    pub(crate) rows: Buffer<'a>,
+    /// `[n_items, n_features]`, where the network reads features and there are any.
+    pub(crate) item_features: Option<&'a Tensor<2>>,
     pub(crate) batch_size: usize,
 }
 
 /// A network in training.
 pub(crate) trait Learner {
-    /// One pass over the rows; the mean absolute error and the mean absolute percentage error of its
-    /// batches.
+    /// One pass over rows; the absolute errors of its batches and their shares of the targets, each summed up.
     ///
     /// # Errors
     /// An interruption, or a device that fails.
-    fn epoch(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<(f64, f64), FitError>;
+    fn pass(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<[f64; 2], FitError>;
 
     /// The network as it stands, every row up to date; training can go on.
     fn network(&mut self) -> Network;

@@ -20,6 +20,7 @@ mod approach;
 mod arithmetic;
 mod autodiff;
 mod batches;
+mod buffers;
 mod ceilings;
 mod collaborative;
 mod content;

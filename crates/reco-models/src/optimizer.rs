@@ -5,6 +5,8 @@
 //! **Invariant**: a table's weight is up to date for every row that was read at this step, and for all rows after
 //! `settle`.
 
+use std::ops::Range;
+
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::{Device, Gradients, IndexingUpdateOp, Int, Tensor, TensorData, s};
@@ -13,13 +15,29 @@ use crate::adam::{Adam, BETA_1, BETA_2, Clock, EPSILON, Met, MissedSteps};
 use crate::modules::{EmbeddingTable, bias_of};
 use crate::tensors::indices;
 
+/// The rows of a batch that one device takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Share<'a> {
+    pub(crate) rows: Range<usize>,
+    pub(crate) device: &'a Device,
+}
+
+/// The sum of `tensors` in their order, on the device of the first.
+fn total<const D: usize>(tensors: impl Iterator<Item = Tensor<D>>) -> Tensor<D> {
+    let sum = |sum: Tensor<D>, one: Tensor<D>| {
+        let home = sum.device();
+        sum + one.to_device(&home)
+    };
+    tensors.reduce(sum).expect("a batch has a share")
+}
+
 /// The distinct rows of one side that a batch meets.
 #[derive(Debug)]
 pub(crate) struct Touched {
     /// `[n_distinct]`
     rows: Tensor<1, Int>,
     /// `[n]`: the index of each row of the batch in `rows`.
-    inverse: Tensor<1, Int>,
+    inverse: Vec<u32>,
     /// `[n_distinct, MissedSteps::NUMBERS]`: what each row missed. `None`: nothing.
     missed: Option<Tensor<2>>,
 }
@@ -40,7 +58,7 @@ impl Touched {
                 }
             });
         }
-        Self { rows: indices(&distinct, device), inverse: indices(&inverse, device), missed: numbers(missed, device) }
+        Self { rows: indices(&distinct, device), inverse, missed: numbers(missed, device) }
     }
 }
 
@@ -69,7 +87,8 @@ pub(crate) struct TableState {
     state: Option<[Tensor<2>; 3]>,
     /// The touched rows of the current batch, up to date: weight, first and second moment.
     touched: Option<[Tensor<2>; 3]>,
-    leaf: Option<Tensor<2>>,
+    /// Their weight on each device that takes a share of the batch, tracked by autodiff.
+    leaves: Vec<Tensor<2>>,
 }
 
 /// Empties `table`, keeping its name for saved files.
@@ -83,7 +102,7 @@ impl TableState {
         let weight = table.weight.val();
         let (m, v) = (weight.zeros_like(), weight.zeros_like());
         hide(table, device);
-        Self { state: Some([weight, m, v]), touched: None, leaf: None }
+        Self { state: Some([weight, m, v]), touched: None, leaves: Vec::new() }
     }
 
     /// Puts the weight into `table`; `hide` it again before the next update, which would copy a shared weight.
@@ -92,25 +111,31 @@ impl TableState {
         table.weight = Param::initialized(table.weight.id, weight.clone());
     }
 
-    /// The rows of a batch, `[n, embedding_size]`, tracked by autodiff through the distinct rows as a leaf.
-    pub(crate) fn read(&mut self, touched: &Touched) -> Tensor<2> {
+    /// The rows of each share of a batch on its device, `[n, embedding_size]`, tracked by autodiff through the distinct
+    /// rows of the batch as a leaf.
+    pub(crate) fn read(&mut self, touched: &Touched, shares: &[Share<'_>]) -> Vec<Tensor<2>> {
         let state = self.state.as_ref().expect("`update` puts the state back before it returns");
         let mut rows = state.each_ref().map(|table| table.clone().select(0, touched.rows.clone()));
         if let Some(missed) = &touched.missed {
             rows = catch_up(rows, missed);
         }
-        let leaf = Tensor::from_inner(rows[0].clone()).require_grad();
+        let leaf = |share: &Share<'_>| Tensor::from_inner(rows[0].clone().to_device(share.device)).require_grad();
+        self.leaves = shares.iter().map(leaf).collect();
         self.touched = Some(rows);
-        let batch = leaf.clone().select(0, Tensor::from_inner(touched.inverse.clone()));
-        self.leaf = Some(leaf);
-        batch
+        let of_share = |(leaf, share): (&Tensor<2>, &Share<'_>)| {
+            let inverse = indices(&touched.inverse[share.rows.clone()], share.device);
+            leaf.clone().select(0, Tensor::from_inner(inverse))
+        };
+        self.leaves.iter().zip(shares).map(of_share).collect()
     }
 
-    /// One step of Adam on the rows that `read` gave out.
-    pub(crate) fn update(&mut self, touched: &Touched, gradients: &mut Gradients, step: u32, adam: &Adam) {
-        let leaf = self.leaf.take().expect("`read` comes before `update`");
+    /// One step of Adam on the rows that `read` gave out, by the sum of the shares' gradients in their order.
+    pub(crate) fn update(&mut self, touched: &Touched, gradients: &mut [Gradients], step: u32, adam: &Adam) {
         let [w, m, v] = self.touched.take().expect("`read` comes before `update`");
-        let gradient = leaf.grad_remove(gradients).expect("every table takes part in the loss");
+        let of_shares = std::mem::take(&mut self.leaves).into_iter().zip(gradients);
+        let gradient = total(
+            of_shares.map(|(leaf, gradients)| leaf.grad_remove(gradients).expect("every table takes part in the loss")),
+        );
         let moved = adam_step([w, m, v], gradient, adam.rate(step as usize));
         let state = self.state.take().expect("only `update` takes the state, and puts it back");
         let mut moved = moved.into_iter();
@@ -165,12 +190,24 @@ impl DenseState {
         state
     }
 
-    /// One step of Adam.
-    pub(crate) fn update(&mut self, dense: &mut Linear, gradients: &mut Gradients, step: u32, adam: &Adam) {
+    /// One step of Adam by the sum of the shares' gradients in their order: those of `copies`, one on the device of
+    /// each.
+    pub(crate) fn update(
+        &mut self,
+        dense: &mut Linear,
+        copies: &[(Tensor<2>, Tensor<1>)],
+        gradients: &mut [Gradients],
+        step: u32,
+        adam: &Adam,
+    ) {
         let (weight, bias) = (dense.weight.val(), bias_of(dense).val());
         let missing = "every dense layer takes part in the loss";
-        let weight_gradient = weight.grad_remove(gradients).expect(missing);
-        let bias_gradient = bias.grad_remove(gradients).expect(missing);
+        let of_shares = |(copy, gradients): (&(Tensor<2>, Tensor<1>), &mut Gradients)| {
+            let bias = copy.1.grad_remove(gradients).expect(missing);
+            (copy.0.grad_remove(gradients).expect(missing), bias)
+        };
+        let (weights, biases): (Vec<_>, Vec<_>) = copies.iter().zip(gradients).map(of_shares).unzip();
+        let (weight_gradient, bias_gradient) = (total(weights.into_iter()), total(biases.into_iter()));
         let rate = adam.rate(step as usize);
         let [m, v] = self.weight.each_ref().map(Tensor::clone);
         let [weight, m, v] = adam_step([weight.inner(), m, v], weight_gradient, rate);
@@ -248,14 +285,15 @@ mod tests {
             // The loss is Σ c w + w²/2 over the rows met, each as often as it is met.
             let rows = batch(step as usize);
             let touched = Touched::of(&rows, &mut clock, step, &adam, &device);
-            let read = state.read(&touched);
+            let share = Share { rows: 0..rows.len(), device: &device };
+            let read = state.read(&touched, &[share]).remove(0);
             let c: Vec<f32> = rows
                 .iter()
                 .flat_map(|&row| coefficients[row as usize * WIDTH..][..WIDTH].iter().map(|&c| c as f32))
                 .collect();
             let c = Tensor::<2>::from_data(TensorData::new(c, [rows.len(), WIDTH]), &device);
             let loss = (read.clone() * c + read.clone() * read * (0.5 * scale)).sum();
-            state.update(&touched, &mut loss.backward(), step, &adam);
+            state.update(&touched, &mut [loss.backward()], step, &adam);
 
             let mut gradient = vec![0.0; ROWS * WIDTH];
             for &row in &rows {

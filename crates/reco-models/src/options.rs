@@ -23,10 +23,15 @@ pub struct NetworkOptions {
     pub learning_rate: f64,
     /// How embedding rows that a batch does not touch are treated.
     pub optimizer: OptimizerKind,
-    /// Whether every epoch visits the rows in an order of its own.
+    /// The order in which epochs visit the rows, and whether the rows lie in memory.
     pub shuffle: Shuffle,
+    /// With `shuffle = "row-groups"`: rows that are shuffled together, at most. Two such buffers lie in memory.
+    pub shuffle_buffer: usize,
     /// How a step is computed.
     pub training_step: TrainingStep,
+    /// With `training_step = "plain"`: how many devices of one kind each batch is divided among. All tables lie on the
+    /// first.
+    pub devices: usize,
     /// The embedding of a user or item that no training row has, as it is scored.
     pub untrained_rows: UntrainedRows,
     /// Keras' own validation: this last share of the training rows is left out of the fit. 0: the split's validation
@@ -122,6 +127,11 @@ pub enum Shuffle {
     /// `fit(shuffle=True)` does on TensorFlow under `keras.utils.set_random_seed`: the shuffle is seeded anew with each
     /// pass over the data.
     Once,
+    /// A new order every epoch, of rows that need not lie in memory: row groups are read in an order that is drawn, as
+    /// many as fit into a buffer of `shuffle_buffer` rows (at least one), which is shuffled and emptied in batches;
+    /// what is left of it begins the next one. Rows that are near each other in the table, as those of one user are,
+    /// come in one buffer. The stage `train` reads them from the disk in each epoch, while it trains.
+    RowGroups,
 }
 
 /// How a step is computed. Both are the same mathematics; their sums differ in the last bits.
@@ -155,7 +165,9 @@ impl Default for NetworkOptions {
             learning_rate: 1e-3,
             optimizer: OptimizerKind::Adam,
             shuffle: Shuffle::EveryEpoch,
+            shuffle_buffer: 1_000_000,
             training_step: TrainingStep::Fused,
+            devices: 1,
             untrained_rows: UntrainedRows::Mean,
             validation_split: 0.0,
             patience: 0,
@@ -186,6 +198,7 @@ impl NetworkOptions {
     pub(crate) fn check(&self, name: &str, parts: &[Part], place: &str) -> Result<(), OptionsError> {
         let Self { embedding_size, epochs, batch_size, learning_rate, validation_split, loss, .. } = *self;
         let Self { event_threshold, negatives, history_dropout, weight_decay, feature_decay, .. } = *self;
+        let Self { shuffle, shuffle_buffer, training_step, devices, .. } = *self;
         let is_decay = |decay: f64| decay.is_finite() && decay >= 0.0;
         let is_sampled = matches!(loss, Loss::Bce | Loss::Bpr);
         let bounds = [
@@ -204,6 +217,8 @@ impl NetworkOptions {
                 (0.0..1.0).contains(&validation_split),
                 "it is at least 0 and below 1",
             ),
+            ("devices", devices.to_string(), devices > 0, "it is at least 1"),
+            ("shuffle_buffer", shuffle_buffer.to_string(), shuffle_buffer > 0, "it is at least 1"),
             ("event_threshold", event_threshold.to_string(), event_threshold.is_finite(), "it is a number of stars"),
             ("negatives", negatives.to_string(), !is_sampled || negatives > 0, "`loss = \"softmax\"` alone needs none"),
             ("negatives", negatives.to_string(), negatives <= MOST_NEGATIVES, "it is at most 1,000"),
@@ -221,6 +236,26 @@ impl NetworkOptions {
             let names = parts.iter().map(|part| format!("`{part:?}`").to_lowercase());
             names.collect::<Vec<_>>().join(", ")
         };
+        if shuffle == Shuffle::RowGroups && self.for_lists() {
+            return refusal(
+                "`shuffle = \"row-groups\"` is for stars, and this `loss` is for lists, which need each user's whole \
+                 history in memory\nhint: set `shuffle = \"every-epoch\"`"
+                    .to_owned(),
+            );
+        }
+        if devices > 1 && (training_step == TrainingStep::Fused || self.for_lists()) {
+            return refusal(
+                "`devices` divides the steps of autodiff alone\nhint: set `training_step = \"plain\"`, of a network for stars"
+                    .to_owned(),
+            );
+        }
+        if shuffle == Shuffle::RowGroups && validation_split > 0.0 {
+            return refusal(
+                "`validation_split` cuts rows in memory, and `shuffle = \"row-groups\"` reads them from the disk\n\
+                 hint: leave it out, and let the split make validation rows: `split.validation`"
+                    .to_owned(),
+            );
+        }
         if let Some(part) = self.without.iter().find(|part| !parts.contains(part)) {
             let reason = format!("`{name}` has no {} to be without\nhint: it has {}", listed(&[*part]), listed(parts));
             return refusal(reason);

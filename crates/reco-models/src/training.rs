@@ -11,40 +11,57 @@ use burn::tensor::{Device, Tensor};
 use reco_core::{EpochLog, FitError, Run, TrainingLog};
 
 use crate::autodiff::{Trainer, predict, read, sums};
-use crate::batches::{Data, shuffled};
+use crate::batches::Columns;
+use crate::buffers::{Epoch, Rows};
 use crate::description::{Side, Sizes};
 use crate::fused;
 use crate::learner::{Learner, Pass};
 use crate::network::Network;
-use crate::options::{NetworkOptions, Shuffle, TrainingStep, UntrainedRows};
+use crate::options::{NetworkOptions, TrainingStep, UntrainedRows};
 use crate::tensors::{column, device_failed};
 
 /// Rows that validation scores at a time.
 const VALIDATION_ROWS: usize = 8_192;
 
-/// Trains `network`, which holds its initial weights.
+/// The rows that a network learns from, those that validate it, and what they need.
+pub(crate) struct Data<'a> {
+    pub(crate) fit: Rows<'a>,
+    pub(crate) validation: Rows<'a>,
+    /// `[n_items, n_features]`, where the network reads features and there are any.
+    pub(crate) item_features: Option<&'a Tensor<2>>,
+}
+
+/// Trains `network`, which holds its initial weights on the first of `devices`.
 pub(crate) fn train(
     network: Network,
     data: &Data<'_>,
     options: &NetworkOptions,
-    device: &Device,
+    devices: &[Device],
     run: &Run<'_>,
     started: Instant,
 ) -> Result<(Network, TrainingLog), FitError> {
-    let name = network.name();
-    let stand_in = StandIn::new(network.architecture().sizes, data, options.untrained_rows, device);
-    let mut learner = learner(network, data, options, device, run)?;
+    let (name, device) = (network.name(), &devices[0]);
+    let mut met = Met::new(network.architecture().sizes);
+    let mut stand_in = None;
+    let mut learner = learner(network, data, options, devices, run)?;
     let mut log =
         TrainingLog { n_train: data.fit.len(), n_validation: data.validation.len(), ..TrainingLog::default() };
     let mut best: Option<(f64, Network)> = None;
     run.progress.begin(name, options.epochs, data.fit.len());
     for epoch in 1..=options.epochs {
-        let order = match options.shuffle {
-            Shuffle::EveryEpoch => shuffled(data.fit.len(), run.seed, epoch),
-            Shuffle::Once => shuffled(data.fit.len(), run.seed, 1),
-        };
-        let (train_loss, train_mape) =
-            learner.epoch(Pass { data, order: &order, batch_size: options.batch_size }, run)?;
+        let mut sums = [0.0; 2];
+        data.fit.each_buffer(Epoch { approach: name, number: epoch, options, run }, |rows| {
+            if epoch == 1 {
+                met.add(rows.columns);
+            }
+            let pass = Pass { rows, item_features: data.item_features, batch_size: options.batch_size };
+            let [error, share] = learner.pass(pass, run)?;
+            sums = [sums[0] + error, sums[1] + share];
+            Ok(())
+        })?;
+        let stand_in = stand_in.get_or_insert_with(|| StandIn::new(&met, options.untrained_rows, device));
+        let n = data.fit.len() as f64;
+        let (train_loss, train_mape) = (sums[0] / n, sums[1] / n * 100.0);
         let current = (data.validation.len() > 0).then(|| learner.network());
         let judged = current
             .as_ref()
@@ -81,7 +98,12 @@ pub(crate) fn train(
         Some((_, network)) => network,
         None => learner.network(),
     };
-    let network = stand_in.placed(network);
+    // Its moments are as large as the network, twice.
+    drop(learner);
+    let network = match &stand_in {
+        Some(stand_in) => stand_in.placed(network),
+        None => network,
+    };
     device.sync().map_err(|error| device_failed(&error))?;
     log.train_seconds = started.elapsed().as_secs_f64();
     Ok((network, log))
@@ -92,11 +114,11 @@ fn learner<'a>(
     network: Network,
     data: &Data<'_>,
     options: &NetworkOptions,
-    device: &'a Device,
+    devices: &'a [Device],
     run: &Run<'_>,
 ) -> Result<Box<dyn Learner + 'a>, FitError> {
     if options.training_step == TrainingStep::Fused {
-        match fused::learner(&network, data, options, device)? {
+        match fused::learner(&network, (data.item_features, data.fit.longest(options)), options, &devices[0])? {
             Ok(learner) => return Ok(learner),
             Err(reason) => {
                 let name = network.name();
@@ -104,7 +126,24 @@ fn learner<'a>(
             }
         }
     }
-    Ok(Box::new(Trainer::new(network, options, device)))
+    Ok(Box::new(Trainer::new(network, options, devices)))
+}
+
+/// Whom and what the training rows have: 1 for a row of the tables that was met, else 0.
+struct Met {
+    users: Vec<f32>,
+    items: Vec<f32>,
+}
+
+impl Met {
+    fn new(sizes: Sizes) -> Self {
+        Self { users: vec![0.0; sizes.n_users], items: vec![0.0; sizes.n_items] }
+    }
+
+    fn add(&mut self, columns: &Columns) {
+        columns.users.iter().for_each(|&user| self.users[user as usize] = 1.0);
+        columns.items.iter().for_each(|&item| self.items[item as usize] = 1.0);
+    }
 }
 
 /// Replaces the rows of embedding tables that no training row has.
@@ -121,15 +160,13 @@ struct Untrained {
 }
 
 impl StandIn {
-    fn new(sizes: Sizes, data: &Data<'_>, rows: UntrainedRows, device: &Device) -> Self {
-        let untrained = |n_rows: usize, met: &[u32]| {
-            let mut trained = vec![0.0; n_rows];
-            met.iter().for_each(|&row| trained[row as usize] = 1.0);
-            let n_trained = trained.iter().filter(|&&one| one > 0.0).count();
-            (rows == UntrainedRows::Mean && n_trained < n_rows)
-                .then(|| Untrained { trained: column(&trained, device), n_trained })
+    fn new(met: &Met, rows: UntrainedRows, device: &Device) -> Self {
+        let untrained = |met: &[f32]| {
+            let n_trained = met.iter().filter(|&&one| one > 0.0).count();
+            (rows == UntrainedRows::Mean && n_trained < met.len())
+                .then(|| Untrained { trained: column(met, device), n_trained })
         };
-        Self { users: untrained(sizes.n_users, &data.fit.users), items: untrained(sizes.n_items, &data.fit.items) }
+        Self { users: untrained(&met.users), items: untrained(&met.items) }
     }
 
     /// `network` with the mean of trained rows in the place of each untrained one.
@@ -158,34 +195,38 @@ fn best_epoch(log: &TrainingLog) -> usize {
 
 /// Mean absolute error and mean absolute percentage error over the validation rows.
 fn validate(network: &Network, data: &Data<'_>, device: &Device, run: &Run<'_>) -> Result<(f64, f64), FitError> {
-    let n = data.validation.len();
-    let order: Vec<u32> = (0..n as u32).collect();
+    let n = data.validation.len() as f64;
     let mut total = (0.0, 0.0);
-    for rows in order.chunks(VALIDATION_ROWS) {
-        if run.progress.interrupted() {
-            return Err(FitError::Interrupted);
+    data.validation.each_in_order(|columns| {
+        let order: Vec<u32> = (0..columns.len() as u32).collect();
+        for rows in order.chunks(VALIDATION_ROWS) {
+            if run.progress.interrupted() {
+                return Err(FitError::Interrupted);
+            }
+            let batch = columns.gather(rows);
+            let targets = column(&batch.targets, device);
+            let predicted = predict(network, &batch, data.item_features, device);
+            let [error, share] = read(sums((predicted - targets.clone()).abs(), targets))?;
+            total = (total.0 + error / n, total.1 + share / n * 100.0);
         }
-        let batch = data.validation.gather(rows);
-        let targets = column(&batch.targets, device);
-        let predicted = predict(network, &batch, data.item_features, device);
-        let part = read(sums((predicted - targets.clone()).abs(), targets), n)?;
-        total = (total.0 + part.0, total.1 + part.1);
-    }
+        Ok(())
+    })?;
     Ok(total)
 }
 
 #[cfg(test)]
 mod tests {
     use burn::module::{Module, ModuleMapper, Param, ParamId};
-    use burn::tensor::TensorData;
-    use reco_core::testing::{Feedback, checkerboard};
+    use burn::tensor::{DeviceKind, TensorData};
+    use reco_core::testing::{Feedback, checkerboard, left_out};
     use reco_core::{DeviceChoice, Silent};
 
     use super::*;
     use crate::adam::Adam;
     use crate::approach::NetworkApproach;
-    use crate::batches::Columns;
-    use crate::description::{Dense, Description, Input};
+    use crate::batches::shuffled;
+    use crate::buffers::Buffer;
+    use crate::description::{Architecture, Dense, Description, Input};
     use crate::device::ComputeDevice;
     use crate::fitted::item_features;
     use crate::modules::Initial;
@@ -218,61 +259,125 @@ mod tests {
         }
     }
 
-    /// The losses of the trainer, and those of a plain loop in which whole tables take part in autodiff.
-    fn both(description: &Description) -> [Vec<f64>; 2] {
-        let train = checkerboard(24, Feedback::Stars).train;
-        let device = ComputeDevice::cpu().device;
-        let columns = Columns::of(&train.fit, 0..train.fit.len());
-        let options = NetworkOptions { batch_size: 50, learning_rate: 0.01, ..NetworkOptions::default() };
-        let options = NetworkOptions { optimizer: OptimizerKind::Adam, ..options };
-        let architecture = description.over(Sizes::of(&train.catalogue, 8));
-        let features = item_features(&architecture, &train.catalogue, &device);
-        let init = || Network::init(architecture.clone(), &mut Initial::new(11, &device));
-        let run = Run { seed: 9, device: DeviceChoice::Cpu, progress: &Silent };
-        let data = Data { fit: &columns, validation: &Columns::default(), item_features: features.as_ref() };
+    /// Ratings of a checkerboard, and what training a network on them needs.
+    struct World {
+        columns: Columns,
+        architecture: Architecture,
+        features: Option<Tensor<2>>,
+        options: NetworkOptions,
+        device: Device,
+    }
 
-        let mut trainer = Trainer::new(init(), &options, &device);
-        let mut ours = Vec::new();
-        for epoch in 1..=EPOCHS {
-            let order = shuffled(columns.len(), run.seed, epoch);
-            ours.push(
-                trainer.epoch(Pass { data: &data, order: &order, batch_size: options.batch_size }, &run).unwrap().0,
-            );
-            trainer.network();
+    impl World {
+        fn new(description: &Description, device: &Device) -> Self {
+            let train = checkerboard(24, Feedback::Stars).train;
+            let options = NetworkOptions { batch_size: 50, learning_rate: 0.01, ..NetworkOptions::default() };
+            let architecture = description.over(Sizes::of(&train.catalogue, 8));
+            Self {
+                columns: Columns::of(&train.fit, 0..train.fit.len()),
+                features: item_features(&architecture, &train.catalogue, device),
+                architecture,
+                options: NetworkOptions { optimizer: OptimizerKind::Adam, ..options },
+                device: device.clone(),
+            }
         }
 
+        fn init(&self) -> Network {
+            Network::init(self.architecture.clone(), &mut Initial::new(11, &self.device))
+        }
+    }
+
+    /// The losses of the trainer on `devices`.
+    fn trained(description: &Description, devices: &[Device]) -> Vec<f64> {
+        let world = World::new(description, &devices[0]);
+        let run = Run { seed: 9, device: DeviceChoice::Cpu, progress: &Silent };
+        let mut trainer = Trainer::new(world.init(), &world.options, devices);
+        let mut losses = Vec::new();
+        for epoch in 1..=EPOCHS {
+            let order = shuffled(world.columns.len(), run.seed, epoch);
+            let rows = Buffer { columns: &world.columns, order: &order, is_new: epoch == 1 };
+            let item_features = world.features.as_ref();
+            let pass = Pass { rows, item_features, batch_size: world.options.batch_size };
+            losses.push(trainer.pass(pass, &run).unwrap()[0] / world.columns.len() as f64);
+            trainer.network();
+        }
+        losses
+    }
+
+    /// Those of a plain loop in which whole tables take part in autodiff.
+    fn plain(description: &Description) -> Vec<f64> {
+        let World { columns, features, options, device, .. } = &World::new(description, &Device::flex());
         let adam = Adam::new(options.learning_rate, options.optimizer);
         let mut moments = std::collections::BTreeMap::new();
-        let mut network = init().train().set_require_grad(true);
-        let (mut plain, mut step) = (Vec::new(), 0);
+        let mut network = World::new(description, device).init().train().set_require_grad(true);
+        let (mut losses, mut step) = (Vec::new(), 0);
         for epoch in 1..=EPOCHS {
-            let order = shuffled(columns.len(), run.seed, epoch);
+            let order = shuffled(columns.len(), 9, epoch);
             let mut sum = 0.0;
             for rows in order.chunks(options.batch_size) {
                 step += 1;
                 let batch = columns.gather(rows);
-                let predicted = predict(&network, &batch, features.as_ref(), &device);
-                let errors = (predicted - column(&batch.targets, &device)).abs();
+                let predicted = predict(&network, &batch, features.as_ref(), device);
+                let errors = (predicted - column(&batch.targets, device)).abs();
                 sum += f64::from(errors.clone().inner().sum().into_scalar::<f32>());
                 let gradients = errors.mean().backward();
                 let mut mapper = PlainAdam { gradients, moments: &mut moments, rate: adam.rate(step), moved: 0 };
                 network = network.map(&mut mapper);
                 assert!(mapper.moved >= network.tables().len() + 2);
             }
-            plain.push(sum / columns.len() as f64);
+            losses.push(sum / columns.len() as f64);
         }
-        [ours, plain]
+        losses
     }
 
     #[test]
     fn every_network_learns_as_a_plain_loop_does() {
         for description in NETWORKS.iter().chain([&two_tower::NETWORK]) {
-            let ([ours, plain], name) = (both(description), description.name);
+            let name = description.name;
+            let (ours, plain) = (trained(description, &[Device::flex()]), plain(description));
             for (a, b) in ours.iter().zip(&plain) {
                 assert!((a / b - 1.0).abs() < 1e-4, "{name}: {ours:?} and {plain:?}");
             }
             assert!(ours[EPOCHS - 1] < 0.9 * ours[0], "{name} learns: {ours:?}");
         }
+    }
+
+    /// Burn's flex is one device, so that it stands for several here; of wgpu's software driver the default adapter and
+    /// the one asked for by its kind are two devices, between which tensors are moved.
+    #[test]
+    fn several_devices_learn_as_one_does() {
+        let mut several = vec![vec![Device::flex(); 2], vec![Device::flex(); 3]];
+        let has_software = crate::devices().iter().any(|device| device.backend == "vulkan" && device.kind == "cpu");
+        match ComputeDevice::find(DeviceChoice::Wgpu) {
+            Ok(wgpu) if has_software => several.push(vec![wgpu.device, Device::wgpu(DeviceKind::Cpu)]),
+            _ => left_out("two devices of wgpu: there is no software driver: Debian's `mesa-vulkan-drivers` is one"),
+        }
+        for devices in several {
+            // A software driver is slow, and the hybrid has all that a network can have.
+            let networks = if devices[0] == Device::flex() { NETWORKS } else { &NETWORKS[2..] };
+            for description in networks {
+                let ours = trained(description, &devices);
+                assert_eq!(ours, trained(description, &devices), "{}: it repeats itself", description.name);
+                let one = trained(description, &devices[..1]);
+                for (a, b) in ours.iter().zip(&one) {
+                    assert!((a / b - 1.0).abs() < 1e-5, "{} on {}: {ours:?}, {one:?}", description.name, devices.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn more_devices_than_there_are_is_an_error() {
+        let train = checkerboard(12, Feedback::Stars).train;
+        let options = NetworkOptions { devices: 2, training_step: TrainingStep::Plain, ..NetworkOptions::default() };
+        let run = Run { seed: 3, device: DeviceChoice::Cpu, progress: &Silent };
+        let error =
+            NetworkApproach { description: &neural::NETWORK, options: &options }.fit(&train, &run).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "`devices` is `2` and this machine has `1` of the kind of `cpu (flex)`\nhint: lower `devices`, or choose \
+             another `device`; `reco doctor` lists those that there are"
+        );
     }
 
     /// Keeps what it is told.

@@ -22,6 +22,15 @@ fn every_approach_conforms() {
 }
 
 #[test]
+fn a_network_conforms_whose_rows_come_in_groups() {
+    let entry = APPROACHES.iter().find(|entry| entry.name == "collaborative").unwrap();
+    let options = json!({
+        "epochs": 60, "batch_size": 16, "learning_rate": 0.01, "embedding_size": 8, "shuffle": "row-groups",
+    });
+    check(&Suite { entry, options, personal: Some(Feedback::Stars), device: DeviceChoice::Cpu });
+}
+
+#[test]
 fn options_that_cannot_be_trained_with_are_refused() {
     let neural = APPROACHES.iter().find(|entry| entry.name == "neural").unwrap();
     for (options, expected) in [
@@ -41,6 +50,14 @@ fn options_that_cannot_be_trained_with_are_refused() {
         ),
         (json!({ "loss": "softmax", "without": ["embedding", "history"] }), "leaves nothing of a user's vector"),
         (json!({ "without": ["history"] }), "`without` is for lists"),
+        (json!({ "shuffle_buffer": 0 }), "`shuffle_buffer` is `0`"),
+        (json!({ "shuffle": "rowgroups" }), "row-groups"),
+        (
+            json!({ "shuffle": "row-groups", "loss": "softmax" }),
+            "`shuffle = \"row-groups\"` is for stars, and this `loss` is for lists, which need each user's whole history \
+             in memory\nhint: set `shuffle = \"every-epoch\"`",
+        ),
+        (json!({ "shuffle": "row-groups", "validation_split": 0.1 }), "hint: leave it out, and let the split make"),
         (json!({ "epoch": 3 }), "did you mean `epochs`?"),
     ] {
         let error = (neural.configure)(&options).err().expect("refused").to_string();

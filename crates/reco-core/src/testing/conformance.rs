@@ -367,7 +367,7 @@ impl Held {
                 let catalogue = &self.board.train.catalogue;
                 let [to_load, to_fit] = [approach.memory_to_load(catalogue), approach.memory(catalogue)];
                 assert!(to_load.bytes() <= to_fit.bytes(), "{}: loading needs more than fitting", what());
-                if memory::affordable(&*approach, catalogue).is_err() {
+                if memory::affordable(&*approach, catalogue, self.board.train.fit.len()).is_err() {
                     continue;
                 }
                 let progress = Limited::new(1_000);

@@ -99,7 +99,7 @@ impl TableReader {
 /// A file of which the footer is read.
 pub(super) struct Opened<'a> {
     path: &'a Path,
-    known: ArrowReaderMetadata,
+    pub(super) known: ArrowReaderMetadata,
 }
 
 impl<'a> Opened<'a> {

@@ -30,9 +30,9 @@ use rayon::prelude::*;
 use super::{Table, convert};
 use crate::DataError;
 
-/// How many rows a row group has. A writer holds one row group in memory, encoded. A table that is written in chunks of
-/// this many rows has the bytes of one that is written whole, if each column lacks values in all row groups or in none:
-/// pages end elsewhere where values may be missing.
+/// How many rows a row group has, unless a writer is told otherwise. A writer holds one row group in memory, encoded. A
+/// table that is written in chunks of this many rows has the bytes of one that is written whole, if each column lacks
+/// values in all row groups or in none: pages end elsewhere where values may be missing.
 pub const ROW_GROUP: usize = 1 << 20;
 
 /// Writes a Parquet file chunk by chunk, its columns on all cores.
@@ -44,6 +44,8 @@ pub struct TableWriter {
     /// The writers of the current row group; none before its first row.
     columns: Vec<ArrowColumnWriter>,
     n_rows: usize,
+    /// How many rows a row group has.
+    n_per_group: usize,
 }
 
 impl TableWriter {
@@ -78,7 +80,14 @@ impl TableWriter {
         let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(BufWriter::new(file), schema.clone(), options);
         let (file, groups) = writer.and_then(ArrowWriter::into_serialized_writer).map_err(cant_write(path))?;
-        Ok(Self { path: path.to_owned(), schema, file, groups, columns: Vec::new(), n_rows: 0 })
+        Ok(Self { path: path.to_owned(), schema, file, groups, columns: Vec::new(), n_rows: 0, n_per_group: ROW_GROUP })
+    }
+
+    /// Makes row groups of `n_rows` rows, at least 1 and at most [`ROW_GROUP`]; to be said before any row is written.
+    #[must_use]
+    pub fn with_groups_of(mut self, n_rows: usize) -> Self {
+        self.n_per_group = n_rows.clamp(1, ROW_GROUP);
+        self
     }
 
     /// Adds the rows of `chunk`, whose columns are those that the file was started with.
@@ -96,11 +105,11 @@ impl TableWriter {
         let n_rows = arrays.first().map_or(0, |array| array.len());
         let mut written = 0;
         while written < n_rows {
-            let n = (n_rows - written).min(ROW_GROUP - self.n_rows);
+            let n = (n_rows - written).min(self.n_per_group - self.n_rows);
             self.encode(arrays, written, n).map_err(cant_write(&self.path))?;
             written += n;
             self.n_rows += n;
-            if self.n_rows == ROW_GROUP {
+            if self.n_rows == self.n_per_group {
                 self.end_group().map_err(cant_write(&self.path))?;
             }
         }

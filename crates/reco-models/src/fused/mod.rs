@@ -20,14 +20,13 @@ mod gpu;
 #[cfg(test)]
 mod tests;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use reco_core::FitError;
 
 pub(crate) use self::cpu::adam_step;
 
 use self::cpu::OnCpu;
 use self::gpu::OnGpu;
-use crate::batches::Data;
 use crate::description::{Architecture, Description};
 use crate::learner::Learner;
 use crate::network::Network;
@@ -41,13 +40,14 @@ fn refusal(architecture: &Architecture) -> Option<String> {
     Some(format!("two branches read the tower `{}`", shared.name))
 }
 
-/// Trains `network`, whose numbers lie on `device`; gives the reason where autodiff alone can do so.
+/// Trains `network`, whose numbers lie on `device`, in passes over at most `longest` rows; gives the reason where
+/// autodiff alone can do so.
 ///
 /// # Errors
 /// A device that fails.
 pub(crate) fn learner(
     network: &Network,
-    data: &Data<'_>,
+    (item_features, longest): (Option<&Tensor<2>>, usize),
     options: &NetworkOptions,
     device: &Device,
 ) -> Result<Result<Box<dyn Learner>, String>, FitError> {
@@ -55,9 +55,9 @@ pub(crate) fn learner(
         return Ok(Err(reason));
     }
     if *device == Device::flex() {
-        return Ok(Ok(Box::new(OnCpu::new(network, data, options)?)));
+        return Ok(Ok(Box::new(OnCpu::new(network, item_features, options)?)));
     }
-    Ok(match OnGpu::new(network, data, options, device)? {
+    Ok(match OnGpu::new(network, (item_features, longest), options, device)? {
         Ok(on_gpu) => Ok(Box::new(on_gpu)),
         Err(reason) => Err(reason.to_owned()),
     })

@@ -13,6 +13,7 @@ use reco_core::{DeviceChoice, Run, Silent};
 use super::*;
 use crate::autodiff::{Trainer, predict};
 use crate::batches::{Columns, shuffled};
+use crate::buffers::Buffer;
 use crate::description::{Sizes, drawn};
 use crate::device::ComputeDevice;
 use crate::fitted::item_features;
@@ -52,15 +53,12 @@ impl World {
         Self { columns, architecture, features, device: device.clone(), options }
     }
 
-    fn data<'a>(&'a self, validation: &'a Columns) -> Data<'a> {
-        Data { fit: &self.columns, validation, item_features: self.features.as_ref() }
-    }
-
-    /// An epoch over the rows in `order`.
+    /// A pass over the rows in `order`: the means of its errors, and of their shares of the targets.
     fn epoch(&self, learner: &mut dyn Learner, order: &[u32]) -> (f64, f64) {
-        let validation = Columns::default();
-        let data = self.data(&validation);
-        learner.epoch(Pass { data: &data, order, batch_size: self.options.batch_size }, &run()).unwrap()
+        let rows = Buffer { columns: &self.columns, order, is_new: true };
+        let pass = Pass { rows, item_features: self.features.as_ref(), batch_size: self.options.batch_size };
+        let [error, share] = learner.pass(pass, &run()).unwrap();
+        (error / order.len() as f64, share / order.len() as f64 * 100.0)
     }
 
     fn init(&self) -> Network {
@@ -68,7 +66,9 @@ impl World {
     }
 
     fn fused(&self) -> Box<dyn Learner> {
-        learner(&self.init(), &self.data(&Columns::default()), &self.options, &self.device).unwrap().unwrap()
+        learner(&self.init(), (self.features.as_ref(), self.columns.len()), &self.options, &self.device)
+            .unwrap()
+            .unwrap()
     }
 }
 
@@ -149,7 +149,7 @@ fn trajectories_agree(description: &Description, device: &ComputeDevice) {
         for &batch_size in batch_sizes {
             let world = World::new(description, &device.device, 10, batch_size, optimizer);
             let mut fused = world.fused();
-            let mut plain = Trainer::new(world.init(), &world.options, &world.device);
+            let mut plain = Trainer::new(world.init(), &world.options, std::slice::from_ref(&world.device));
             let steps = 50.min(world.columns.len() / batch_size.min(100) * 4);
             for step in 1..=steps {
                 let order = shuffled(world.columns.len(), 9, step);
@@ -169,7 +169,7 @@ fn epochs_agree(description: &Description, device: &ComputeDevice) {
     for optimizer in [OptimizerKind::Adam, OptimizerKind::LazyAdam] {
         let world = World::new(description, &device.device, 10, 7, optimizer);
         let mut fused = world.fused();
-        let mut plain = Trainer::new(world.init(), &world.options, &world.device);
+        let mut plain = Trainer::new(world.init(), &world.options, std::slice::from_ref(&world.device));
         for epoch in 1..=3 {
             let order = shuffled(world.columns.len(), 9, epoch);
             let rows = &order[..60.min(order.len())];

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use reco_core::{Catalogue, Progress, Recommender, Seen, TestUser};
+use reco_core::{Catalogue, Interactions, Progress, Recommender, Seen, TestUser};
 use reco_data::table::{Column, Table};
 use reco_eval::{
     Ask, EvalError, Evaluation, Group, METRICS, Protocol, Task, TrainingCounts, UserValues, evaluate_watched, gaps,
@@ -100,16 +100,22 @@ fn stopped(error: EvalError) -> RunError {
     }
 }
 
-/// What the evaluation asks for and `dataset` cannot give: a context that it does not have, a threshold above all
-/// ratings, a user to show who has nothing to show, more sampled candidates than items.
-pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<String> {
+/// What the evaluation asks for and these data cannot give: a context that they do not have, a threshold above all
+/// ratings, a user to show who has nothing to show, more sampled candidates than items. `fold_in` are the rows given of
+/// users who are held out whole.
+pub(super) fn unmeasurable(
+    experiment: &Experiment,
+    catalogue: &Catalogue,
+    test: &Interactions,
+    fold_in: &Interactions,
+) -> Vec<String> {
     let config = &experiment.evaluate;
     let Protocol { context, relevance_threshold, .. } = config;
-    let moment = reco_features::context_vector(&dataset.catalogue, context);
+    let moment = reco_features::context_vector(catalogue, context);
     let mut refusals: Vec<String> =
         moment.err().map(|error| format!("`evaluate.context`: {error}")).into_iter().collect();
-    let highest = dataset.catalogue.scale.max();
-    let is_rated = dataset.test.ratings().iter().any(Option::is_some);
+    let highest = catalogue.scale.max();
+    let is_rated = test.ratings().iter().any(Option::is_some);
     // A threshold that is not stated lies on the scale; the names of metrics were read before anything was made.
     let reads = is_rated && config.reads_relevance(METRICS).unwrap_or(false);
     if let Some(threshold) = relevance_threshold.filter(|threshold| reads && *threshold > highest) {
@@ -119,7 +125,8 @@ pub(super) fn unmeasurable(experiment: &Experiment, dataset: &Dataset) -> Vec<St
              hint: it is in stars; lower it"
         ));
     }
-    let refused = unanswerable(config, &dataset.test_users(), &dataset.catalogue);
+    let test_users = TestUser::group_with_fold_in(test, fold_in, catalogue.n_users());
+    let refused = unanswerable(config, &test_users, catalogue);
     refusals.extend(refused.iter().map(EvalError::to_string));
     refusals
 }
@@ -142,7 +149,8 @@ impl<'a> Ruler<'a> {
     pub(crate) fn new(context: &Context<'a>) -> Result<Self, RunError> {
         let experiment = context.experiment;
         let dataset = Dataset::read(&context.at("features"))?;
-        let refusals = unmeasurable(experiment, &dataset);
+        let fold_in = dataset.fold_in.clone().unwrap_or_default();
+        let refusals = unmeasurable(experiment, &dataset.catalogue, &dataset.test, &fold_in);
         if !refusals.is_empty() {
             return Err(RunError::Refused(refusals));
         }

@@ -64,7 +64,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     }
     Ok(Folder {
         stage: ENTRY.name,
-        version: 6,
+        version: 7,
         path,
         part: json!({
             "features": experiment.part(&experiment.features),

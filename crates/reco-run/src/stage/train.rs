@@ -6,17 +6,21 @@
 //! seed and the device alone, so that a new approach trains nothing but itself. A folder holds all that an answer
 //! needs.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use reco_core::memory::affordable;
-use reco_core::{FitError, Interaction, Requirement, Run, Train, TrainingLog, Weights};
+use reco_core::{
+    FitError, Interactions, Progress, Requirement, RowGroups, Run, Train, TrainingLog, Weights, check_stars,
+};
 use reco_data::DataError;
 use reco_data::table::{Column, ROW_GROUP, Table, TableWriter};
-use reco_features::{Dataset, Info};
+use reco_features::{Info, StoredDataset};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -59,9 +63,42 @@ pub(super) struct TrainNotes {
     pub(super) ratings_per_second: Option<f64>,
 }
 
+/// The data set that the approaches learn from; its training rows come into memory for the first that needs them there.
+struct Data {
+    stored: StoredDataset,
+    train: OnceCell<Train>,
+}
+
+impl Data {
+    fn open(context: &Context<'_>) -> Result<Self, RunError> {
+        Ok(Self { stored: StoredDataset::open(&context.at("features"))?, train: OnceCell::new() })
+    }
+
+    fn train(&self) -> Result<&Train, FitError> {
+        match self.train.get() {
+            Some(train) => Ok(train),
+            None => {
+                let train = self.stored.train().collect()?;
+                Ok(self.train.get_or_init(|| train))
+            }
+        }
+    }
+
+    /// Whether every row to learn from has stars.
+    fn has_stars(&self) -> Result<bool, FitError> {
+        if !self.stored.info.unmet.contains(&Requirement::Stars) {
+            return Ok(true);
+        }
+        match check_stars(ENTRY.name, &[&self.stored.fit]) {
+            Err(FitError::NoStars { .. }) => Ok(false),
+            checked => checked.map(|()| true),
+        }
+    }
+}
+
 fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     let (_, inputs) = features::folder(context)?.ready(context, "features")?;
-    let mut dataset = None;
+    let mut data = None;
     let mut outcomes = Vec::new();
     // An approach that consists of others takes their weights, and so comes after them.
     let (composite, plain): (Vec<&Configured>, Vec<&Configured>) =
@@ -69,15 +106,15 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
     for configured in plain.into_iter().chain(composite) {
         let folder = folder(context, configured, &inputs);
         let outcome = context.work(&folder, Some(&configured.name), |at| {
-            let dataset = match &mut dataset {
-                Some(dataset) => dataset,
+            let data = match &mut data {
+                Some(data) => data,
                 none => {
-                    let dataset = none.insert(Dataset::read(&context.at("features"))?);
-                    refuse(context, dataset)?;
-                    dataset
+                    let data = none.insert(Data::open(context)?);
+                    refuse(context, &data.stored)?;
+                    data
                 }
             };
-            fit(context, configured, &inputs, dataset, at)
+            fit(context, configured, &inputs, data, at)
         })?;
         outcomes.push(outcome);
     }
@@ -95,7 +132,7 @@ pub(crate) fn refuse_before(context: &Context<'_>) -> Result<(), RunError> {
     if !context.force && context.experiment.approaches.iter().all(is_trained) {
         return Ok(());
     }
-    refuse(context, &Dataset::read(&context.at("features"))?)
+    refuse(context, &Data::open(context)?.stored)
 }
 
 /// The experiment of `context`; if nobody listed approaches, with those of the built-in ones that its data can serve.
@@ -123,21 +160,40 @@ pub(crate) fn fitting(context: &Context<'_>) -> Result<Experiment, RunError> {
 }
 
 /// What `configured` requires and `dataset` does not have.
-fn unmet(configured: &Configured, dataset: &Dataset, train: &Train) -> Vec<String> {
+fn unmet(configured: &Configured, dataset: &StoredDataset) -> Result<Vec<String>, RunError> {
     let Configured { name, approach, .. } = configured;
-    let unmet = |need: Requirement| match need {
-        Requirement::KnownUsers if dataset.fold_in.is_some() => Some(format!(
-            "`{name}` has no answer for users who are held out whole: it is never trained on them\n\
-             hint: leave it out with `--approach`, or split so that every user is in train, as `per-user-random` does"
-        )),
-        need => {
-            let of = |train: &Train| need.check(approach.name(), train).err();
-            // A user who was held out whole is answered from the fold-in rows.
-            let refusal = of(train).or_else(|| of(&Train { fit: dataset.fold_in.clone()?, ..train.clone() }));
-            refusal.map(|error| named(configured, &error.to_string()))
+    let StoredDataset { catalogue, fit, validation, fold_in, info, .. } = dataset;
+    // Features are of the catalogue: no rows are looked at for them.
+    let none = Train { catalogue: Arc::clone(catalogue), fit: Interactions::default(), validation: None };
+    let parts = |fit| [Some(fit), validation.as_ref()].into_iter().flatten().map(|part| part as &dyn RowGroups);
+    let mut unmet = Vec::new();
+    for need in approach.requires() {
+        let refusal = match need {
+            Requirement::KnownUsers if fold_in.is_some() => {
+                unmet.push(format!(
+                    "`{name}` has no answer for users who are held out whole: it is never trained on them\n\
+                     hint: leave it out with `--approach`, or split so that every user is in train, as `per-user-random` \
+                     does"
+                ));
+                continue;
+            }
+            // A user who was held out whole is answered from the fold-in rows. Rows are read only to be counted.
+            Requirement::Stars if info.unmet.contains(&need) => [Some(fit), fold_in.as_ref()]
+                .into_iter()
+                .flatten()
+                .try_for_each(|fit| check_stars(approach.name(), &parts(fit).collect::<Vec<_>>())),
+            Requirement::Stars => Ok(()),
+            need => need.check(approach.name(), &none),
+        };
+        match refusal {
+            Ok(()) => {}
+            Err(error @ (FitError::NoStars { .. } | FitError::NoItemFeatures { .. })) => {
+                unmet.push(named(configured, &error.to_string()));
+            }
+            Err(error) => return Err(stopped(error)),
         }
-    };
-    approach.requires().into_iter().filter_map(unmet).collect()
+    }
+    Ok(unmet)
 }
 
 /// `error`, with the approach's name in front unless that is the name of its kind.
@@ -146,16 +202,16 @@ fn named(Configured { name, approach, .. }: &Configured, error: &str) -> String 
 }
 
 /// Refuses, before anything is trained, all that the experiment asks for and `dataset` cannot give.
-fn refuse(context: &Context<'_>, dataset: &Dataset) -> Result<(), RunError> {
+fn refuse(context: &Context<'_>, dataset: &StoredDataset) -> Result<(), RunError> {
     let experiment = context.experiment;
-    let train = dataset.train();
     let mut refusals: Vec<String> = Vec::new();
     let mut fine: Vec<&str> = Vec::new();
     for configured in &experiment.approaches {
         let before = refusals.len();
-        let memory = affordable(configured.approach.as_ref(), &dataset.catalogue).err();
+        let n_rows = dataset.info.split.n_train;
+        let memory = affordable(configured.approach.as_ref(), &dataset.catalogue, n_rows).err();
         refusals.extend(memory.map(|error| named(configured, &error.to_string())));
-        refusals.extend(unmet(configured, dataset, &train));
+        refusals.extend(unmet(configured, dataset)?);
         if refusals.len() == before {
             fine.push(&configured.name);
         }
@@ -163,7 +219,9 @@ fn refuse(context: &Context<'_>, dataset: &Dataset) -> Result<(), RunError> {
     if !refusals.is_empty() && !fine.is_empty() {
         refusals.push(format!("hint: the others can: `--approach {}`", fine.join(",")));
     }
-    refusals.extend(unmeasurable(experiment, dataset));
+    let fold_in = dataset.fold_in.as_ref().map(RowGroups::collect).transpose()?;
+    let test = dataset.test.collect()?;
+    refusals.extend(unmeasurable(experiment, &dataset.catalogue, &test, &fold_in.unwrap_or_default()));
     if refusals.is_empty() { Ok(()) } else { Err(RunError::Refused(refusals)) }
 }
 
@@ -206,19 +264,24 @@ fn fit(
     context: &Context<'_>,
     configured: &Configured,
     inputs: &Digests,
-    dataset: &Dataset,
+    data: &Data,
     at: &Path,
 ) -> Result<Made, RunError> {
     let experiment = context.experiment;
-    let train: Train = dataset.train();
+    let dataset = &data.stored;
+    let n_rows = dataset.info.split.n_train;
     let run = Run { seed: experiment.seed, device: experiment.device, progress: context.progress.train() };
-    let need = affordable(configured.approach.as_ref(), &dataset.catalogue)?;
+    let need = affordable(configured.approach.as_ref(), &dataset.catalogue, n_rows)?;
     if need.bytes() >= SAID {
         run.progress.note(&format!("`{}` needs about {need}", configured.name));
     }
     let started = Instant::now();
     let weights = |kind: &str, options: &Value| trained(context, (kind, options), inputs);
-    let fitted = configured.approach.fit_with(&train, &run, &weights).map_err(stopped)?;
+    let fitted = match configured.approach.streams() {
+        true => configured.approach.fit_streamed(&dataset.train(), &run),
+        false => data.train().and_then(|train| configured.approach.fit_with(train, &run, &weights)),
+    };
+    let fitted = fitted.map_err(stopped)?;
     let seconds = started.elapsed().as_secs_f64();
     if run.progress.interrupted() {
         return Err(RunError::Interrupted);
@@ -230,7 +293,7 @@ fn fit(
         options: configured.approach.options(),
         seed: experiment.seed,
         dataset: dataset.info.dataset.name.clone(),
-        has_stars: train.fit.ratings().iter().all(Option::is_some),
+        has_stars: data.has_stars()?,
     };
     write_json(&at.join(artifact::CONFIG), &config)?;
     let path = at.join(artifact::WEIGHTS);
@@ -238,7 +301,7 @@ fn fit(
     let catalogue = at.join(artifact::CATALOGUE);
     fs::create_dir(&catalogue).map_err(RunError::writing(&catalogue))?;
     dataset.write_catalogue(&catalogue)?;
-    write_seen(dataset, &at.join(artifact::SEEN))?;
+    write_seen(dataset, &at.join(artifact::SEEN), run.progress)?;
     if let Some(layers) = fitted.layers() {
         write_json(&at.join(artifact::LAYERS), &layers)?;
     }
@@ -253,7 +316,7 @@ fn fit(
             n_parameters: fitted.n_parameters(),
             epochs: log.map(|log| log.epochs.len()),
             best_epoch: log.map(|log| log.best_epoch),
-            n_train: log.map_or(train.fit.len(), |log| log.n_train),
+            n_train: log.map_or(n_rows, |log| log.n_train),
             n_validation: log.map_or(0, |log| log.n_validation),
             train_seconds: log.map_or(seconds, |log| log.train_seconds),
             ratings_per_second: log.map(TrainingLog::ratings_per_second),
@@ -270,24 +333,53 @@ fn stopped(error: FitError) -> RunError {
 }
 
 /// Writes who met what, held out or not, row by row, so that an artifact can leave it out by itself.
-fn write_seen(dataset: &Dataset, path: &Path) -> Result<(), RunError> {
+fn write_seen(dataset: &StoredDataset, path: &Path, progress: &dyn Progress) -> Result<(), RunError> {
     let before_test = dataset.validation.iter().chain(&dataset.fold_in).map(|part| (1, part));
     let parts = [(0, &dataset.fit)].into_iter().chain(before_test).chain([(2, &dataset.test)]);
-    let mut rows = parts.flat_map(|(number, part)| part.iter().map(move |row| (row, number)));
-    let table = |rows: &[(Interaction<'_>, u32)]| -> Result<Table, DataError> {
-        let mut table = Table::new();
-        table.push(artifact::SEEN_USER, Column::U32(rows.iter().map(|(row, _)| row.user.get()).collect()))?;
-        table.push(artifact::SEEN_ITEM, Column::U32(rows.iter().map(|(row, _)| row.item.get()).collect()))?;
-        table.push(artifact::SEEN_PART, Column::U32(rows.iter().map(|(_, number)| *number).collect()))?;
-        table.push(artifact::SEEN_TARGET, Column::F32(rows.iter().map(|(row, _)| Some(row.target.get())).collect()))?;
-        Ok(table)
-    };
-    let mut writer = TableWriter::create(path, &table(&[])?)?;
-    loop {
-        let group: Vec<_> = rows.by_ref().take(ROW_GROUP).collect();
-        if group.is_empty() {
-            return Ok(writer.finish(&BTreeMap::new())?);
+    let mut seen = SeenRows::default();
+    let mut writer = TableWriter::create(path, &seen.take(0)?)?;
+    for (number, part) in parts {
+        for group in 0..part.n_groups() {
+            if progress.interrupted() {
+                return Err(RunError::Interrupted);
+            }
+            seen.add(number, &part.read(group)?);
+            while seen.users.len() >= ROW_GROUP {
+                writer.write(&seen.take(ROW_GROUP)?)?;
+            }
         }
-        writer.write(&table(&group)?)?;
+    }
+    writer.write(&seen.take(seen.users.len())?)?;
+    Ok(writer.finish(&BTreeMap::new())?)
+}
+
+/// Rows that are not written yet.
+#[derive(Default)]
+struct SeenRows {
+    users: Vec<u32>,
+    items: Vec<u32>,
+    parts: Vec<u32>,
+    targets: Vec<Option<f32>>,
+}
+
+impl SeenRows {
+    fn add(&mut self, part: u32, rows: &Interactions) {
+        self.users.extend(rows.users().iter().map(|user| user.get()));
+        self.items.extend(rows.items().iter().map(|item| item.get()));
+        self.parts.resize(self.users.len(), part);
+        self.targets.extend(rows.targets().iter().map(|target| Some(target.get())));
+    }
+
+    /// The first `n` rows, which are then no longer here.
+    fn take(&mut self, n: usize) -> Result<Table, DataError> {
+        let mut table = Table::new();
+        table.push(artifact::SEEN_USER, Column::U32(self.users.drain(..n).collect()))?;
+        table.push(artifact::SEEN_ITEM, Column::U32(self.items.drain(..n).collect()))?;
+        table.push(artifact::SEEN_PART, Column::U32(self.parts.drain(..n).collect()))?;
+        table.push(artifact::SEEN_TARGET, Column::F32(self.targets.drain(..n).collect()))?;
+        Ok(table)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,7 +92,8 @@ impl<'a> Judge<'a> {
     pub(super) fn refusal(&self, approach: &dyn AnyApproach, largest: Option<&dyn AnyApproach>) -> Option<String> {
         let train = self.data.train();
         let unmet = |need: Requirement| need.check(approach.name(), &train).err().map(|error| error.to_string());
-        let memory = |approach| reco_core::memory::affordable(approach, &self.data.catalogue).err();
+        let memory =
+            |approach| reco_core::memory::affordable(approach, &self.data.catalogue, self.data.fit.len()).err();
         let unmet = approach.requires().into_iter().find_map(unmet);
         unmet.or_else(|| memory(largest.unwrap_or(approach)).map(|error| error.to_string()))
     }

@@ -23,7 +23,8 @@ use self::adam::{MetRows, RowStates};
 use self::step::{DenseLayer, Gradients, Output, Share, Touch, UpdateDense, UpdateRows};
 use crate::adam::Adam;
 use crate::arithmetic::Padded;
-use crate::batches::{Columns, Data};
+use crate::batches::Columns;
+use crate::buffers::Buffer;
 use crate::description::{Reader, Side};
 use crate::learner::{Learner, Pass};
 use crate::modules::bias_of;
@@ -73,7 +74,11 @@ impl OnCpu {
     ///
     /// # Errors
     /// A device that fails.
-    pub(super) fn new(network: &Network, data: &Data<'_>, options: &NetworkOptions) -> Result<Self, FitError> {
+    pub(super) fn new(
+        network: &Network,
+        item_features: Option<&Tensor<2>>,
+        options: &NetworkOptions,
+    ) -> Result<Self, FitError> {
         let architecture = network.architecture();
         let mut tables = Vec::new();
         for (tower, table) in architecture.towers.iter().zip(network.tables()) {
@@ -81,7 +86,7 @@ impl OnCpu {
             let reader = *tower.readers.first().expect("a tower is there because a branch reads it");
             tables.push(Tower { states, side: tower.side, reader });
         }
-        let features = match data.item_features {
+        let features = match item_features {
             Some(features) => Padded::of(&numbers(features.clone())?, features.dims()[1]),
             None => Padded::default(),
         };
@@ -110,8 +115,8 @@ impl OnCpu {
         })
     }
 
-    fn epoch_in_pool(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<(f64, f64), FitError> {
-        let Pass { data, order, batch_size } = pass;
+    fn pass_in_pool(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<[f64; 2], FitError> {
+        let Pass { rows: Buffer { columns, order, .. }, batch_size, .. } = pass;
         let arch = arch();
         let (mut error, mut share, mut waiting) = (0.0, 0.0, 0);
         for rows in order.chunks(batch_size) {
@@ -124,13 +129,12 @@ impl OnCpu {
             }
             waiting += rows.len();
             let on_all_cores = self.pace.next();
-            let sums = self.step(arch, data.fit, rows, on_all_cores);
+            let sums = self.step(arch, columns, rows, on_all_cores);
             error += sums[0];
             share += sums[1];
         }
         run.progress.advance(waiting);
-        let n = order.len() as f64;
-        Ok((error / n, share / n * 100.0))
+        Ok([error, share])
     }
 
     /// One step; returns the batch's absolute errors and their shares of the targets, summed.
@@ -188,9 +192,9 @@ impl OnCpu {
 }
 
 impl Learner for OnCpu {
-    fn epoch(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<(f64, f64), FitError> {
+    fn pass(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<[f64; 2], FitError> {
         // By a thread of the pool: one from outside would sleep and be woken twice in every step.
-        rayon::scope(|_| self.epoch_in_pool(pass, run))
+        rayon::scope(|_| self.pass_in_pool(pass, run))
     }
 
     fn network(&mut self) -> Network {

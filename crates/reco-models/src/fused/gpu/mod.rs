@@ -1,9 +1,9 @@
 //! The fused training step on a GPU, as CubeCL kernels: `gradients`, then `update`; rows catch up before they are read.
 //!
-//! Columns lie on the device from the start; an epoch's order, and which rows its steps meet, are uploaded in parts of
-//! [`PART`] ratings. Does not know which GPU it is.
+//! Rows lie on the device from the first pass over them on; a pass's order, and which rows its steps meet, are uploaded
+//! in parts of [`PART`] ratings. Does not know which GPU it is.
 //!
-//! **Invariant**: nothing is read back within an epoch, and no number is summed by two units: the bytes are the same
+//! **Invariant**: nothing is read back within a pass, and no number is summed by two units: the bytes are the same
 //! each time.
 
 mod gradients;
@@ -20,7 +20,8 @@ use reco_core::{FitError, Run};
 use self::plan::{Plan, Rows};
 use self::shape::Shape;
 use crate::adam::Adam;
-use crate::batches::Data;
+use crate::batches::Columns;
+use crate::buffers::Buffer;
 use crate::description::Side;
 use crate::learner::{Learner, Pass};
 use crate::modules::bias_of;
@@ -46,7 +47,7 @@ pub(super) struct OnGpu {
     dense: CubeTensor,
     /// `[n_items, n_features]`, where a layer reads them.
     features: CubeTensor,
-    /// `[n_rows, 2]`: users and items of the training rows.
+    /// `[n_rows, 2]`: users and items of the rows of a pass.
     ids: CubeTensor,
     /// `[n_rows, 1 + n_contexts]`: their targets and contexts.
     numbers: CubeTensor,
@@ -65,7 +66,7 @@ impl OnGpu {
     /// A device that fails.
     pub(super) fn new(
         network: &Network,
-        data: &Data<'_>,
+        (item_features, longest): (Option<&Tensor<2>>, usize),
         options: &NetworkOptions,
         device: &Device,
     ) -> Result<Result<Self, &'static str>, FitError> {
@@ -81,13 +82,13 @@ impl OnGpu {
         };
         let sizes = architecture.sizes;
         let of_side = |n_rows: usize, side: usize| n_rows * shape.tables[side].len() * 3 * sizes.embedding_size;
-        let (n_rows, n_batch) = (data.fit.len(), options.batch_size.min(data.fit.len()));
+        let n_batch = options.batch_size.min(longest);
         let buffers = [
             of_side(sizes.n_users, 0),
             of_side(sizes.n_items, 1),
             n_batch * shape.d_rows,
             shape.most_shares(n_batch) * (shape.n_dense + 2),
-            n_rows * (1 + shape.n_contexts).max(2),
+            longest.saturating_mul((1 + shape.n_contexts).max(2)),
             sizes.n_items * sizes.n_features,
         ];
         // Kernels count numbers in 32 bits.
@@ -125,27 +126,18 @@ impl OnGpu {
             let states: Vec<_> = states.collect();
             if states.is_empty() { none() } else { raw(Tensor::cat(states, 1)) }
         });
-        let features = match data.item_features {
+        let features = match item_features {
             // A copy, so that this step cannot change what a network reads.
             Some(features) => raw(features.clone() * 1.0),
             None => none(),
         };
-        let columns = data.fit;
-        let ids = columns.users.iter().zip(&columns.items).flat_map(|(user, item)| [*user as i32, *item as i32]);
-        let mut values = Vec::with_capacity(columns.len() * (1 + shape.n_contexts));
-        for (row, target) in columns.targets.iter().enumerate() {
-            values.push(*target);
-            if shape.n_contexts > 0 {
-                values.extend_from_slice(columns.contexts.row(row));
-            }
-        }
         Ok(Ok(Self {
             network: network.clone(),
             tables,
             dense: upload.floats(state),
             features,
-            ids: upload.ints(ids.collect()),
-            numbers: upload.floats(values),
+            ids: none(),
+            numbers: none(),
             room: None,
             rows: [Rows::new(architecture.sizes.n_users), Rows::new(architecture.sizes.n_items)],
             adam: Adam::new(options.learning_rate, options.optimizer),
@@ -154,6 +146,21 @@ impl OnGpu {
             client,
             shape,
         }))
+    }
+
+    /// Uploads the rows that the next passes are over.
+    fn take(&mut self, columns: &Columns) {
+        let upload = Upload { device: &self.device };
+        let ids = columns.users.iter().zip(&columns.items).flat_map(|(user, item)| [*user as i32, *item as i32]);
+        let mut values = Vec::with_capacity(columns.len() * (1 + self.shape.n_contexts));
+        for (row, target) in columns.targets.iter().enumerate() {
+            values.push(*target);
+            if self.shape.n_contexts > 0 {
+                values.extend_from_slice(columns.contexts.row(row));
+            }
+        }
+        let (ids, numbers) = (upload.ints(ids.collect()), upload.floats(values));
+        (self.ids, self.numbers) = (ids, numbers);
     }
 
     /// Runs the steps of a plan; returns their losses, `[n_steps, 2]`.
@@ -273,11 +280,14 @@ impl OnGpu {
 }
 
 impl Learner for OnGpu {
-    fn epoch(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<(f64, f64), FitError> {
-        let Pass { data, order, batch_size } = pass;
+    fn pass(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<[f64; 2], FitError> {
+        let Pass { rows: Buffer { columns, order, is_new }, batch_size, .. } = pass;
+        if is_new {
+            self.take(columns);
+        }
         let mut losses = Vec::new();
         for part in order.chunks(batch_size * (PART / batch_size).max(1)) {
-            let plan = Plan::new(&mut self.rows, data.fit, part, batch_size, self.step, &self.adam);
+            let plan = Plan::new(&mut self.rows, columns, part, batch_size, self.step, &self.adam);
             // The part before may still run, so that at most two lie on the device.
             if losses.len() > 1 {
                 self.device.sync().map_err(|error| device_failed(&error))?;
@@ -291,11 +301,10 @@ impl Learner for OnGpu {
                 sums[1] += f64::from(pair[1]);
             }
         }
-        let n = order.len().max(1) as f64;
-        Ok((sums[0] / n, sums[1] / n * 100.0))
+        Ok(sums)
     }
 
-    /// Every row is up to date at the end of an epoch.
+    /// Every row is up to date at the end of a pass.
     fn network(&mut self) -> Network {
         self.with(0)
     }
