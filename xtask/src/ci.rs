@@ -10,7 +10,7 @@ mod count;
 pub(crate) mod fixture;
 mod one_burn;
 mod packages;
-mod wheel;
+pub(crate) mod wheel;
 
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};

@@ -1,5 +1,5 @@
 //! Runs the workspace's chores: `cargo xtask pipeline`, `ci`, `tidy`, `golden`, `instructions`, `splits`, `torture`,
-//! `bench`, `contest` and `scale`.
+//! `bench`, `contest`, `scale` and `wheel`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -57,6 +57,8 @@ enum Chore {
     Contest(bench::contest::Arguments),
     /// Run every stage on up to 100 million generated ratings, and write seconds and memory into docs/results.md
     Scale(bench::scale::Arguments),
+    /// Build the Python wheel into target/wheels, with maturin in an environment made for it
+    Wheel(ci::wheel::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
         Chore::Contest(arguments) => bench::contest::run(&workspace, &arguments),
         Chore::Scale(arguments) => bench::scale::run(&workspace, &arguments),
+        Chore::Wheel(arguments) => ci::wheel::make(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
     });
     match done {
         Ok(code) => code,
