@@ -19,6 +19,7 @@ use clap::error::ErrorKind;
 /// Runs the command line `arguments`, the program's name first, and gives its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    text::asked(&arguments);
     let done = match args::parse(arguments.clone()) {
         Ok(parsed) => {
             #[cfg(target_os = "linux")]

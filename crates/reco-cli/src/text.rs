@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use indicatif::HumanCount;
@@ -144,10 +145,23 @@ pub(crate) fn per_second(n_rows: u64, time: Duration) -> String {
 }
 
 /// The command line as one types it: `reco` and its arguments.
-pub(crate) fn command_line(words: impl Iterator<Item = OsString>) -> String {
+pub(crate) fn command_line() -> String {
+    typed(ASKED.get().into_iter().flatten())
+}
+
+fn typed<'a>(words: impl Iterator<Item = &'a OsString>) -> String {
     // An argument that is not valid text is shown as far as it is.
     let words = words.skip(1).map(|word| word.to_string_lossy().into_owned());
     quoted(std::iter::once("reco".to_owned()).chain(words))
+}
+
+/// The arguments of the program, or those that another program gave.
+static ASKED: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Keeps what was asked for, the program's name first, for [`command_line`].
+pub(crate) fn asked(arguments: &[OsString]) {
+    // A program that embeds the command line may call it again: reports then tell the first call.
+    ASKED.get_or_init(|| arguments.to_vec());
 }
 
 /// Words as one types them, quoted where a shell would split or change them.
@@ -181,10 +195,7 @@ mod tests {
     #[test]
     fn a_command_line_can_be_typed_again() {
         let words = ["/bin/reco", "run", "--set", "evaluate.k=[5, 10]", "it's", ""].map(str::to_owned);
-        assert_eq!(
-            command_line(words.into_iter().map(OsString::from)),
-            "reco run --set 'evaluate.k=[5, 10]' 'it'\\''s' ''"
-        );
+        assert_eq!(typed(words.map(OsString::from).iter()), "reco run --set 'evaluate.k=[5, 10]' 'it'\\''s' ''");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::dot::Vectors;
 use crate::{
     Catalogue, Choice, Explanation, ItemIdx, LayerGraph, Query, Ranking, Scaling, Scores, TrainingLog, Weights,
+    parallel,
 };
 
 /// Answers queries. Object-safe: evaluation, the service and the command line hold `&dyn Recommender`.
@@ -65,8 +66,17 @@ pub trait Recommender: Send + Sync {
         let mut rankings = Vec::with_capacity(queries.len());
         for queries in queries.chunks(tile) {
             self.score(queries, &mut scores)?;
-            for (row, query) in queries.iter().enumerate() {
-                rankings.push(Ranking::top(self.catalogue().items.indices(), &query.candidates, scores.row(row), k)?);
+            let mut ranked: Vec<_> = queries.iter().map(|_| Ok(Ranking::default())).collect();
+            parallel::each(
+                queries.iter().enumerate().zip(&mut ranked).collect(),
+                || (),
+                |(), ((row, query), ranked)| {
+                    let items = self.catalogue().items.indices();
+                    *ranked = Ranking::top(items, &query.candidates, scores.row(row), k);
+                },
+            );
+            for ranking in ranked {
+                rankings.push(ranking?);
             }
         }
         Ok(rankings)

@@ -4,19 +4,20 @@
 //!
 //! **Invariant**: a row gives one interaction, or an error that names it; rows keep their order.
 
-use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchReader};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Schema};
+use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use reco_core::RawInteraction;
 
-use crate::DataError;
+use crate::{DataError, Output};
 
 /// The columns of a record batch that hold users, items and ratings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,26 +103,30 @@ pub fn write_batches(batches: &mut dyn RecordBatchReader, columns: &[String], pa
     let mut places: Vec<usize> = columns.iter().map(|name| place(&schema, name)).collect::<Result<_, _>>()?;
     places.sort_unstable();
     places.dedup();
-    let failed =
-        |error: String| DataError::Io { action: "write", path: path.to_owned(), source: std::io::Error::other(error) };
-    let schema = schema.project(&places).map_err(|error| failed(error.to_string()))?;
+    let unread = |error: ArrowError| DataError::Frame { reason: error.to_string() };
+    let failed = |error: ParquetError| DataError::Io {
+        action: "write",
+        path: path.to_owned(),
+        source: std::io::Error::other(error),
+    };
+    let schema = schema.project(&places).map_err(unread)?;
     // It is read once, on this machine: time counts, and not size.
     let properties = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::None)
         .build();
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let file = File::create(path).map_err(DataError::io("create", path))?;
-    let mut writer =
-        ArrowWriter::try_new_with_options(file, schema.into(), options).map_err(|error| failed(error.to_string()))?;
-    let mut n_rows = 0;
-    for batch in batches {
-        let batch = batch.and_then(|batch| batch.project(&places)).map_err(|error| failed(error.to_string()))?;
-        n_rows += batch.num_rows() as u64;
-        writer.write(&batch).map_err(|error| failed(error.to_string()))?;
-    }
-    writer.close().map_err(|error| failed(error.to_string()))?;
-    Ok(n_rows)
+    Output::at(path)?.write(|file| {
+        let mut writer = ArrowWriter::try_new_with_options(file, schema.into(), options).map_err(failed)?;
+        let mut n_rows = 0;
+        for batch in batches {
+            let batch = batch.and_then(|batch| batch.project(&places)).map_err(unread)?;
+            n_rows += batch.num_rows() as u64;
+            writer.write(&batch).map_err(failed)?;
+        }
+        writer.close().map_err(failed)?;
+        Ok(n_rows)
+    })
 }
 
 #[cfg(test)]
@@ -162,6 +167,12 @@ mod tests {
         assert_eq!(write_batches(&mut reader(), &names(&["stars", "film", "stars"]), &path).unwrap(), 6);
         let table = crate::table::Table::read(&path).unwrap();
         assert_eq!(table.names().collect::<Vec<_>>(), ["film", "stars"]);
+        // What fails leaves the file as it was.
+        let broken = [Ok(batch.clone()), Err(ArrowError::ComputeError("gone".to_owned()))];
+        let broken = &mut RecordBatchIterator::new(broken, batch.schema());
+        let error = write_batches(broken, &names(&["stars"]), &path).unwrap_err().to_string();
+        assert!(error.starts_with("the rows cannot be read: ") && error.contains("gone"), "{error}");
+        assert_eq!(crate::table::Table::read(&path).unwrap().n_rows(), 6);
         let missing = write_batches(&mut reader(), &names(&["movie"]), &path).unwrap_err().to_string();
         assert!(missing.starts_with("column `movie`: the record batch has no such column"), "{missing}");
     }

@@ -68,6 +68,12 @@ pub enum DataError {
         /// What is wrong.
         reason: String,
     },
+    /// Rows that another program hands over, and that cannot be read to their end.
+    #[error("the rows cannot be read: {reason}\nhint: what made the frame says why; collect it first, or make it anew")]
+    Frame {
+        /// What Arrow, or the other program, says.
+        reason: String,
+    },
     /// There is nothing at a path, or nothing that any source recognises.
     #[error("{what}\nhint: {hint}")]
     NotFound {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use reco_core::{Candidates, ContextValue, ItemIdx, Profile, Query, Scores, UserIdx, Who};
+use reco_core::{Candidates, ContextValue, ItemIdx, Profile, Progress, Query, Scores, UserIdx, Who};
 use reco_data::table::{Column, Table as Rows};
 use reco_run::{Asker, ExportFormat, ListOptions};
 
@@ -27,6 +27,9 @@ impl Artifact {
         Arc::clone(&self.0)
     }
 }
+
+/// How many users are asked for at once.
+const USERS_AT_ONCE: usize = 128;
 
 /// How many are asked for.
 fn count(k: usize) -> PyResult<NonZeroUsize> {
@@ -122,10 +125,10 @@ impl Artifact {
     fn predict(&self, py: Python<'_>, pairs: &Bound<'_, PyAny>, context: BTreeMap<String, Stated>) -> PyResult<Table> {
         let batches = Batches::of(pairs)?;
         let artifact = self.share();
-        py.detach(move || {
+        attended(py, move |watch: &Watch| {
             let pairs = reco_data::pairs(&batches.read()?).map_err(refused)?;
             let context = artifact.context(&stated(context)).map_err(refused)?;
-            predict(&artifact, &pairs, &context)
+            predict(&artifact, &pairs, &context, watch)
         })
     }
 }
@@ -175,19 +178,46 @@ fn answer(
 }
 
 /// The score of each pair.
-fn predict(artifact: &reco_run::Artifact, pairs: &[(String, String)], context: &[f32]) -> PyResult<Table> {
+fn predict(
+    artifact: &reco_run::Artifact,
+    pairs: &[(String, String)],
+    context: &[f32],
+    progress: &dyn Progress,
+) -> PyResult<Table> {
     let mut known: Vec<(UserIdx, ItemIdx)> = Vec::with_capacity(pairs.len());
     for (user, item) in pairs {
         known.push((artifact.user(user).map_err(refused)?, artifact.item(item).map_err(refused)?));
     }
-    let mut scores = Scores::new();
-    let mut score = Vec::with_capacity(pairs.len());
-    for of_user in known.chunk_by(|a, b| a.0 == b.0) {
-        let items: Vec<ItemIdx> = of_user.iter().map(|(_, item)| *item).collect();
-        let query = Query { who: Who::Known(of_user[0].0), context, candidates: Candidates::These(&items) };
-        artifact.model.score(&[query], &mut scores).map_err(refused)?;
-        score.extend(scores.row(0).iter().copied().map(Some));
+    // Each user is asked for once, and many at a time.
+    let mut places: BTreeMap<UserIdx, Vec<usize>> = BTreeMap::new();
+    for (place, (user, _)) in known.iter().enumerate() {
+        places.entry(*user).or_default().push(place);
     }
+    let places: Vec<(UserIdx, Vec<usize>)> = places.into_iter().collect();
+    let mut score = vec![None; known.len()];
+    let mut scores = Scores::new();
+    progress.begin("predict", 1, places.len());
+    for users in places.chunks(USERS_AT_ONCE) {
+        if progress.interrupted() {
+            return Err(refused("interrupted"));
+        }
+        let items: Vec<Vec<ItemIdx>> =
+            users.iter().map(|(_, places)| places.iter().map(|&place| known[place].1).collect()).collect();
+        let query = |((user, _), items): (&(UserIdx, Vec<usize>), _)| Query {
+            who: Who::Known(*user),
+            context,
+            candidates: Candidates::These(items),
+        };
+        let queries: Vec<Query<'_>> = users.iter().zip(items.iter().map(Vec::as_slice)).map(query).collect();
+        artifact.model.score(&queries, &mut scores).map_err(refused)?;
+        for (row, (_, places)) in users.iter().enumerate() {
+            for (place, found) in places.iter().zip(scores.row(row)) {
+                score[*place] = Some(*found);
+            }
+        }
+        progress.advance(users.len());
+    }
+    progress.end();
     let catalogue = artifact.catalogue();
     let mut rows = Rows::new();
     let columns = [

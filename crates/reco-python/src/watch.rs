@@ -159,9 +159,23 @@ impl IngestProgress for Watch {
     }
 }
 
+impl FetchProgress for Watch {
+    fn begin(&self, total: Option<u64>) {
+        self.begins("fetching".to_owned(), total.and_then(|total| usize::try_from(total).ok()).unwrap_or(0));
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.advances(usize::try_from(bytes).unwrap_or(0));
+    }
+
+    fn interrupted(&self) -> bool {
+        self.stops()
+    }
+}
+
 impl RunProgress for Watch {
     fn fetch(&self) -> &dyn FetchProgress {
-        &reco_run::fetch::Silent
+        self
     }
 
     fn ingest(&self) -> &dyn IngestProgress {

@@ -272,6 +272,37 @@ def test_what_cannot_be_is_an_error_with_a_way_out(call, message):
     assert message in str(error.value)
 
 
+def test_a_folder_of_ones_own_is_a_new_one(tmp_path):
+    (tmp_path / "mine").mkdir()
+    kept = dataset_in(tmp_path / "mine")
+    assert (tmp_path / "mine" / "tables").is_dir() and kept.n_rows == len(rows()["at"])
+    for taken in (tmp_path / "mine", tmp_path):
+        with pytest.raises(reco.RecoError, match="is there already\nhint: "):
+            dataset_in(taken)
+
+
+def dataset_in(folder) -> reco.Dataset:
+    return reco.Dataset(FRAMES["polars"](), user="customer", item="product", rating="stars", folder=folder)
+
+
+def test_a_model_is_not_measured_on_rows_that_it_may_have_learned():
+    data = dataset()
+    train, _ = data.split(seed=1)
+    _, test = data.split(seed=2)
+    with pytest.raises(reco.RecoError, match="was trained on other rows"):
+        reco.evaluate(reco.fit(train, "ease"), test)
+
+
+@pytest.mark.parametrize("name", ["../x", "experiment", "a/b", ".."])
+def test_a_name_is_no_path(parts, name):
+    if name == "experiment":
+        assert reco.fit(parts[0], "popularity", name=name).name == name
+    else:
+        with pytest.raises(reco.RecoError, match="name"):
+            reco.fit(parts[0], "popularity", name=name)
+    assert reco.evaluate(reco.fit(parts[0], "popularity"), parts[1])["ndcg@10"] is not None
+
+
 def test_unknown_ids_and_options_are_named(parts, ease):
     with pytest.raises(reco.RecoError, match="nobody"):
         ease.recommend(["nobody"])

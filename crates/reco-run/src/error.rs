@@ -76,6 +76,14 @@ pub enum RunError {
         /// Their labels.
         known: String,
     },
+    /// A model of another split, or of other data, than it is to be measured on.
+    #[error(
+        "`{name}` was trained on other rows: it may have learned what is held out here\nhint: measure it on the test part of the split that it was fitted to"
+    )]
+    OtherSplit {
+        /// The model.
+        name: String,
+    },
     /// A model that a format cannot state.
     #[error("`{name}` cannot be written as `{format}`\nhint: {hint}")]
     Export {

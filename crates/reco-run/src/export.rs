@@ -3,7 +3,8 @@
 //! `onnx` is a graph that ONNX's runtimes compute; `embeddings` are tables of vectors for stores that search them. The
 //! weights themselves are read by anyone: `weights.safetensors` in the model's folder. Does not know which model it is.
 //!
-//! **Invariant**: what another program computes from it are the model's scores in the average moment, but for rounding.
+//! **Invariant**: what another program computes from it are the model's scores in the average moment, but for rounding;
+//! from vectors alone, before they are clamped to the rating scale.
 
 mod graph;
 mod onnx;

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use reco_core::{Catalogue, Interactions, ItemIdx, Query, Recommender, ScoreError, ScoreKind, Scores, UserIdx, Who};
 use reco_data::table::Table;
 use reco_data::{ScoreRows, TableOutput, read_scores};
-use reco_eval::{Ask, Column, EvalError, Interval, Metrics};
+use reco_eval::{Ask, Column, Interval, Metrics};
 use reco_report::Results;
 use serde::Serialize;
 
 use crate::lock::Lock;
 use crate::manifest::Hashed;
 use crate::run::{folders, refuse_foreign, whole};
-use crate::stage::{Context, Ruler, position, report, users};
+use crate::stage::{Context, Ruler, features_digests, position, report, users};
 use crate::{Artifact, Experiment, Repetition, RunError, RunOptions};
 
 /// The outcome for a file of scores.
@@ -124,7 +124,7 @@ pub fn measure_scores(
 /// its results, and each user's values. It is asked as the stage `evaluate` asks.
 ///
 /// # Errors
-/// Whatever stops the stages up to `features`; a model of other users or items; one that fails.
+/// Whatever stops the stages up to `features`; a model that was trained on another split or on other data; one that fails.
 pub fn measure_model(
     experiment: &Experiment,
     options: &RunOptions<'_>,
@@ -133,9 +133,9 @@ pub fn measure_model(
     let (hashed, lock) = (Hashed::default(), Lock::of(options.out));
     let context = whole(experiment, &hashed, &lock, options);
     let ruler = prepared(&context)?;
-    let (ours, theirs) = (&ruler.dataset.catalogue, model.catalogue());
-    if ours.users.ids() != theirs.users.ids() || ours.items.ids() != theirs.items.ids() {
-        return Err(EvalError::OtherCatalogue.into());
+    // Of another split the model may have learned what is held out here.
+    if model.manifest.inputs != features_digests(&context)? {
+        return Err(RunError::OtherSplit { name: model.config.name.clone() });
     }
     let evaluation = ruler.measure(&*model.model, Ask::AsVisitors)?;
     let name = &model.config.name;

@@ -27,6 +27,9 @@ const SIZES: [u64; 5] = [100_000, 1_000_000, 10_000_000, 25_000_000, 100_000_000
 /// The experiment that is measured.
 const EXPERIMENT: &str = "data/experiments/scale.toml";
 
+/// What `reco` says where a model needs more memory than there is.
+const TOO_LARGE: &str = "; this machine has `";
+
 /// What takes less than so many seconds is measured three times: the median counts.
 const SHORT: f64 = 5.0;
 
@@ -48,8 +51,8 @@ pub(crate) struct Arguments {
     /// Minutes that a stage may take; what would take longer is estimated from smaller sizes
     #[arg(long, default_value_t = 20.0)]
     limit: f64,
-    /// Forget what is measured
-    #[arg(long)]
+    /// Forget what is measured of these sizes and approaches
+    #[arg(long, conflicts_with = "page")]
     again: bool,
     /// Measure nothing: write the page from the record
     #[arg(long)]
@@ -69,9 +72,6 @@ fn size(text: &str) -> Result<u64, String> {
 
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     let at = workspace.target().join("scale");
-    if arguments.again {
-        files::remove(&at)?;
-    }
     fs::create_dir_all(&at).with_context(|| format!("cannot make `{}`", at.display()))?;
     let listed = approaches(workspace)?;
     if let Some(unknown) = arguments.approach.iter().find(|name| !listed.contains(name)) {
@@ -88,6 +88,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
         machine: machine::describe(workspace),
         at,
     };
+    if arguments.again {
+        scale.record.forget(&arguments.sizes, &wanted)?;
+    }
     if !arguments.page {
         workspace.build_reco(false)?;
         let mut sizes = arguments.sizes.clone();
@@ -223,10 +226,12 @@ impl Scale<'_> {
             return Ok(Outcome::Stopped { seconds, peak: cost.peak });
         }
         let said = files::read(&said)?;
-        let Some(at) = said.rfind("error: ").filter(|_| status.code() == Some(1)) else {
-            bail!("`{}` ended with {status}\n{said}", shown(&command))
-        };
-        Ok(Outcome::Refused { reason: said[at + "error: ".len()..].trim_end().to_owned() })
+        let error = said.rfind("error: ").map(|at| said[at + "error: ".len()..].trim_end());
+        // What is too large for the machine is refused before any work; everything else that fails is no measurement.
+        match error.filter(|error| error.contains(TOO_LARGE)) {
+            Some(reason) => Ok(Outcome::Refused { reason: reason.to_owned() }),
+            None => bail!("`{}` ended with {status}\n{said}", shown(&command)),
+        }
     }
 
     fn command(&self, key: &Key, folder: &Path, made: &Path) -> Command {

@@ -30,7 +30,7 @@ pub(crate) enum Format {
     /// A graph from users, or from histories, to the scores of all items, for any runtime of ONNX: networks, `ease`,
     /// `svd`, `svdpp`, `ials`
     Onnx,
-    /// Parquet tables of users' and items' vectors, whose dot products are the scores, for stores that search vectors:
-    /// `svd`, `svdpp`, `ials`, networks for lists
+    /// Parquet tables of users' and items' vectors, whose dot products are the scores before they are clamped to the
+    /// rating scale, for stores that search vectors: `svd`, `svdpp`, `ials`, networks for lists
     Embeddings,
 }

@@ -51,7 +51,7 @@ pub(crate) fn init(args: &InitArgs) -> anyhow::Result<()> {
     let words = |words: &[&str]| text::quoted(words.iter().map(|word| (*word).to_owned()));
     let (file, folder) = (experiment.display().to_string(), out.display().to_string());
     let run_it = words(&["reco", "run", &file, "--out", &folder]);
-    let asked = text::command_line(std::env::args_os());
+    let asked = text::command_line();
     let written = experiment_for(&guess, &asked, &run_it);
 
     if !args.json {

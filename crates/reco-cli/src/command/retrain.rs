@@ -59,7 +59,7 @@ pub(crate) fn retrain(args: RetrainArgs) -> anyhow::Result<()> {
     let summary = run::work(&experiment, &with_events, None, None).with_context(unmade)?;
     if *erased_users > 0 {
         let trained = summary.work.iter().filter_map(|work| work.approach.clone()).collect::<Vec<_>>();
-        let command = text::command_line(std::env::args_os());
+        let command = text::command_line();
         let removed = remove_others(&out, &trained, &command, &Quiet).with_context(unmade)?;
         if !removed.is_empty() {
             let removed = removed.join("`, `");

@@ -66,7 +66,7 @@ pub(super) fn work(
     only: Option<&str>,
 ) -> anyhow::Result<Summary> {
     let watch = Watch::new(Interrupt::listen()?);
-    let command = text::command_line(std::env::args_os());
+    let command = text::command_line();
     Ok(reco_run::run(experiment, &RunOptions { from, only, ..options(args, &command, &watch) })?)
 }
 

@@ -18,7 +18,7 @@ use crate::text;
 pub(crate) fn scores(args: &ExperimentArgs, file: &Path, scores: &ScoresArgs) -> anyhow::Result<()> {
     let experiment = read(args)?;
     let watch = Watch::new(Interrupt::listen()?);
-    let command = text::command_line(std::env::args_os());
+    let command = text::command_line();
     let which = ScoresOptions {
         path: file,
         are_stars: scores.stars,

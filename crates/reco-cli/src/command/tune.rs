@@ -34,7 +34,7 @@ pub(crate) fn tune(args: &TuneArgs) -> anyhow::Result<()> {
         metric.clone_into(&mut config.metric);
     }
     let watch = Watch::new(Interrupt::listen()?);
-    let command = text::command_line(std::env::args_os());
+    let command = text::command_line();
     let source = of_experiment.file.experiment.clone().map_or(Source::Default, Source::File);
     let read_from = TuneSource { source: &source, sets: &of_experiment.file.set };
     let tuning = reco_run::tune(&experiment, &run::options(of_experiment, &command, &watch), &read_from)?;

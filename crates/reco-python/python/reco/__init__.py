@@ -70,8 +70,8 @@ class Dataset:
     users and items. `items` is a further frame with one row for each item, `item_columns` says which of its columns are
     `id`, `title`, `genres` and `attributes` (a list).
 
-    Rows are written to a folder and checked there as `reco ingest` checks a file: `folder`, which is kept, or else a
-    temporary one, which goes when Python ends.
+    Rows are written to a folder and checked there as `reco ingest` checks a file: `folder`, a new one, which is kept,
+    or else a temporary one, which goes when Python ends.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Train:
 
     @property
     def rows(self) -> Table:
-        """The rows to learn from: `user_row` and `item_row` in the order of the catalogue, targets and contexts."""
+        """The rows to learn from: `user` and `item`, rows of the catalogue, with stars, targets and contexts."""
         return _reco.read_table(self._folder / "features" / "train.parquet")
 
     def __repr__(self) -> str:
@@ -185,10 +185,8 @@ def fit(train: Train, approach: str, *, name: str | None = None, device: str = "
     free, n = name, 2
     while free in taken:
         free, n = f"{name}-{n}", n + 1
-    experiment = train._folder / "experiment.toml"
-    own = train._folder / f"{free}.toml"
     one = {"name": free, "kind": approach, **options}
-    own.write_text(_reco.to_toml(json.dumps({"extends": str(experiment), "approach": [one], "device": device})), encoding="utf-8")
+    own = _asked(train._folder, {"approach": [one], "device": device})
     _reco.run(own, [], [], train._folder, train._folder, "train", False, "reco.fit")
     return Model(train._folder / "models" / free, device)
 
@@ -353,9 +351,7 @@ def evaluate(
     `[evaluate]`, such as `relevance_threshold=4`.
     """
     table: dict[str, Any] = {"k": list(k), "metrics": list(metrics), **protocol}
-    path = test._folder / "evaluate.toml"
-    experiment = {"extends": str(test._folder / "experiment.toml"), "evaluate": table}
-    path.write_text(_reco.to_toml(json.dumps(experiment)), encoding="utf-8")
+    path = _asked(test._folder, {"evaluate": table})
     if isinstance(model, Model):
         results, users = _reco.evaluate(path, [], test._folder, model._artifact)
         return Result(json.loads(results), users)
@@ -470,9 +466,20 @@ class Comparison:
         return self._words
 
 
+def _asked(folder: Path, keys: dict[str, Any]) -> Path:
+    """A new experiment on the split in `folder`: its own, with `keys` over it."""
+    asked = folder / "asked"
+    asked.mkdir(exist_ok=True)
+    path = asked / f"{len(list(asked.iterdir())) + 1}.toml"
+    path.write_text(_reco.to_toml(json.dumps({"extends": str(folder / "experiment.toml"), **keys})), encoding="utf-8")
+    return path
+
+
 def _folder(folder: Path_ | None) -> Path:
     if folder is not None:
         path = Path(folder).resolve()
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RecoError(f"`{path}` is there already\nhint: name a new folder, in which a data set is made")
         path.mkdir(parents=True, exist_ok=True)
         return path
     temporary = tempfile.mkdtemp(prefix="reco-")

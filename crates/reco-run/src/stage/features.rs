@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Context, StageEntry, ingest, notes, own_version};
 use crate::folder::{Folder, Made};
-use crate::manifest::Manifest;
+use crate::manifest::{Digests, Manifest};
 use crate::{Outcome, RunError};
 
 pub(super) const ENTRY: StageEntry = StageEntry {
@@ -48,6 +48,14 @@ fn stopped(error: FeaturesError) -> RunError {
         FeaturesError::Interrupted => RunError::Interrupted,
         other => other.into(),
     }
+}
+
+/// The digests of what the stage left for this experiment.
+///
+/// # Errors
+/// Nothing that was made for it.
+pub(crate) fn digests(context: &Context<'_>) -> Result<Digests, RunError> {
+    folder(context)?.ready(context, "features").map(|(_, digests)| digests)
 }
 
 /// The folder as this experiment requires it. Once a split's file was read, it need not be there any more.

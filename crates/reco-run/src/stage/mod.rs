@@ -32,6 +32,7 @@ use crate::{Experiment, Outcome, Repetition, RunError, RunProgress, results};
 
 pub use advice::shell_word;
 pub(crate) use evaluate::{Ruler, USERS, users};
+pub(crate) use features::digests as features_digests;
 pub(crate) use repeated::repeated;
 pub(crate) use report::from_notes;
 pub use report::{EXPERIMENT, PAGE, RESULTS};

@@ -147,6 +147,17 @@ impl Record {
     pub(super) fn add(&mut self, cell: Cell) -> Result<()> {
         self.cells.retain(|other| other.key != cell.key);
         self.cells.push(cell);
+        self.write()
+    }
+
+    /// Drops the cells of these sizes that are of no approach, or of one of these.
+    pub(super) fn forget(&mut self, sizes: &[u64], approaches: &[String]) -> Result<()> {
+        let is_of = |key: &Key| key.approach.as_ref().is_none_or(|approach| approaches.contains(approach));
+        self.cells.retain(|cell| !(sizes.contains(&cell.key.n_ratings) && is_of(&cell.key)));
+        self.write()
+    }
+
+    fn write(&self) -> Result<()> {
         let beside = self.path.with_extension("partial");
         files::write(&beside, serde_json::to_string_pretty(&self.cells)? + "\n")?;
         fs::rename(&beside, &self.path).with_context(|| format!("cannot write `{}`", self.path.display()))
@@ -236,8 +247,7 @@ mod tests {
         add(100, measured(1.0));
         add(10_000, measured(8.0));
         add(20_000, Outcome::Stopped { seconds: 16.0, peak: None });
-        let read = Record::read(&path).unwrap();
-        fs::remove_file(&path).unwrap();
+        let mut read = Record::read(&path).unwrap();
         assert_eq!((read.sizes(), read.machines()), (vec![100, 1_000, 10_000, 20_000], vec!["one".to_owned()]));
         let estimate = |n, approach| read.estimate(&key(n, Stage::Train, Some(approach)));
         let near = |n, expected: f64| assert!((estimate(n, "svd").unwrap() - expected).abs() < 1e-9);
@@ -245,6 +255,11 @@ mod tests {
         near(10_000, 4.0);
         assert_eq!((estimate(1_000, "svd"), estimate(100_000, "ials")), (None, None), "two sizes make a slope");
         assert_eq!(read.outcome(&key(100, Stage::Train, Some("svd"))), Some(&measured(1.0)), "the later one counts");
+        read.forget(&[100, 20_000], &["ials".to_owned()]).unwrap();
+        assert_eq!(read.sizes(), [100, 1_000, 10_000, 20_000], "of another approach");
+        read.forget(&[100, 20_000], &["svd".to_owned()]).unwrap();
+        assert_eq!(Record::read(&path).unwrap().sizes(), [1_000, 10_000]);
+        fs::remove_file(&path).unwrap();
     }
 
     #[test]
