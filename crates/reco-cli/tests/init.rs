@@ -227,6 +227,11 @@ fn what_was_decided_by_a_rule_of_thumb_is_said_and_stated() {
     let made = reco_in(folder.path(), &["init", &file, "--yes"], None).ok();
     let kinds = "note: `event` says what happened: `addtocart`, `transaction`, `view`; all of them count alike";
     assert!(made.stdout.contains(kinds), "{}", made.stdout);
+    // What stands apart is counted as it is read.
+    let rows: String = (0..12).map(|n| format!("u{}\ti{}\t{},5\n", n % 4, n % 3, [-1, 3, 4][n / 2 % 3])).collect();
+    let (folder, file) = folder_with("commas.tsv", format!("user\titem\trating\n{rows}").as_bytes());
+    let made = reco_in(folder.path(), &["init", &file, "--yes"], None).ok();
+    assert!(made.stdout.contains("note: `rating` is -1.5 in 4 of 12 rows"), "{}", made.stdout);
     // Years are no times; they are left out with a word, and the rest is read.
     let (folder, file) = folder_with("years.csv", b"user,item,stars,date\n1,a,4,2019\n2,b,5,2020\n1,b,3,2020\n");
     let made = reco_in(folder.path(), &["init", &file, "--yes"], None).ok();

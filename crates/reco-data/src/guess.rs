@@ -457,7 +457,7 @@ impl Guess {
         let Some((low, high)) = column.and_then(|column| sample.columns[column].range) else { return };
         let is_apart = low < 0.0 || low == 0.0 && high > 5.0;
         if let (true, Some(column)) = (is_apart, column) {
-            let n = sample.values(column).filter(|text| text.parse() == Ok(low)).count();
+            let n = sample.values(column).filter(|text| sample::number(text) == Some(low)).count();
             let name = &sample.names[column];
             self.notes.push(format!(
                 "`{name}` is {low} in {n} of {} rows: if that means no rating, leave it empty there, or leave such rows \
