@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,6 +70,8 @@ struct Data {
     train: OnceCell<Train>,
     without_stars: OnceCell<Option<(usize, usize)>>,
     has_stars: OnceCell<bool>,
+    /// Who met what, as the first approach that was trained has it in its folder.
+    seen: Option<PathBuf>,
 }
 
 impl Data {
@@ -79,6 +81,7 @@ impl Data {
             train: OnceCell::new(),
             without_stars: OnceCell::new(),
             has_stars: OnceCell::new(),
+            seen: None,
         })
     }
 
@@ -153,6 +156,10 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             };
             fit(context, configured, &inputs, data, at)
         })?;
+        // Data are there once an approach was trained, and the first of them is this one.
+        if let Some(data) = &mut data {
+            data.seen.get_or_insert_with(|| folder.path.join(artifact::SEEN));
+        }
         outcomes.push(outcome);
     }
     models::after_training(context)?;
@@ -338,7 +345,13 @@ fn fit(
     let catalogue = at.join(artifact::CATALOGUE);
     fs::create_dir(&catalogue).map_err(RunError::writing(&catalogue))?;
     dataset.write_catalogue(&catalogue)?;
-    write_seen(dataset, &at.join(artifact::SEEN), run.progress)?;
+    let seen = at.join(artifact::SEEN);
+    match &data.seen {
+        Some(written) => {
+            fs::copy(written, &seen).map_err(RunError::writing(&seen))?;
+        }
+        None => write_seen(dataset, &seen, run.progress)?,
+    }
     if let Some(layers) = fitted.layers() {
         write_json(&at.join(artifact::LAYERS), &layers)?;
     }
@@ -369,7 +382,8 @@ fn stopped(error: FitError) -> RunError {
     }
 }
 
-/// Writes who met what, held out or not, row by row, so that an artifact can leave it out by itself.
+/// Writes who met what, held out or not, row by row, so that an artifact can leave it out by itself. Equal for all
+/// approaches: it is written for the first that is trained, and copied for the others.
 fn write_seen(dataset: &StoredDataset, path: &Path, progress: &dyn Progress) -> Result<(), RunError> {
     let before_test = dataset.validation.iter().chain(&dataset.fold_in).map(|part| (1, part));
     let parts = [(0, &dataset.fit)].into_iter().chain(before_test).chain([(2, &dataset.test)]);
