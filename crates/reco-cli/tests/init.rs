@@ -289,6 +289,27 @@ fn a_pipe_that_never_ends_can_be_interrupted_and_leaves_nothing() {
     drop(stdin);
 }
 
+#[test]
+fn a_pipe_is_not_waited_for_where_its_table_could_not_be_kept() {
+    let (folder, _) = folder_with("mine.csv", b"mine");
+    let mut command = command(["init", "-", "--yes"]);
+    command.current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // The program may have refused before it read all.
+    let _ = stdin.write_all(format!("user,item\n{}", "1,2\n".repeat(40_000)).as_bytes());
+    let began = std::time::Instant::now();
+    while child.try_wait().unwrap().is_none() && began.elapsed().as_secs() < 10 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(began.elapsed().as_secs() < 10, "it waits for the end");
+    drop(stdin);
+    let done = child.wait_with_output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(said.contains("cannot write `mine.csv`: something is there already"), "{said}");
+    assert_eq!(files(folder.path()), [Path::new("mine.csv")]);
+}
+
 /// Runs the program at a terminal of its own, where `answer` is typed; `None` where there is no `script`.
 #[cfg(target_os = "linux")]
 fn at_a_terminal(folder: &Path, words: &str, answer: &str) -> Option<String> {

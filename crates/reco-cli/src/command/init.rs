@@ -110,7 +110,8 @@ fn piped(experiment: &Path, args: &InitArgs) -> anyhow::Result<Piped> {
     // Without a yes nothing may be left, not even for a moment, beside the experiment.
     let beside = experiment.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = if args.yes { beside.to_owned() } else { std::env::temp_dir() };
-    Ok(Piped::read(io::stdin(), &folder, &|| interrupt.is_set())?)
+    let kept_beside = args.yes.then_some(experiment);
+    Ok(Piped::read(io::stdin(), &folder, kept_beside, &|| interrupt.is_set())?)
 }
 
 /// Asks for the one yes.
