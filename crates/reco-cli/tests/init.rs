@@ -227,6 +227,11 @@ fn what_was_decided_by_a_rule_of_thumb_is_said_and_stated() {
     let made = reco_in(folder.path(), &["init", &file, "--yes"], None).ok();
     let kinds = "note: `event` says what happened: `addtocart`, `transaction`, `view`; all of them count alike";
     assert!(made.stdout.contains(kinds), "{}", made.stdout);
+    // What stands apart is counted as it is read.
+    let rows: String = (0..12).map(|n| format!("u{}\ti{}\t{},5\n", n % 4, n % 3, [-1, 3, 4][n / 2 % 3])).collect();
+    let (folder, file) = folder_with("commas.tsv", format!("user\titem\trating\n{rows}").as_bytes());
+    let made = reco_in(folder.path(), &["init", &file, "--yes"], None).ok();
+    assert!(made.stdout.contains("note: `rating` is -1.5 in 4 of 12 rows"), "{}", made.stdout);
     // Years are no times; they are left out with a word, and the rest is read.
     let (folder, file) = folder_with("years.csv", b"user,item,stars,date\n1,a,4,2019\n2,b,5,2020\n1,b,3,2020\n");
     let made = reco_in(folder.path(), &["init", &file, "--yes"], None).ok();
@@ -282,6 +287,27 @@ fn a_pipe_that_never_ends_can_be_interrupted_and_leaves_nothing() {
     assert!(asked.elapsed().as_secs() < 3, "{:?}", asked.elapsed());
     assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()));
     drop(stdin);
+}
+
+#[test]
+fn a_pipe_is_not_waited_for_where_its_table_could_not_be_kept() {
+    let (folder, _) = folder_with("mine.csv", b"mine");
+    let mut command = command(["init", "-", "--yes"]);
+    command.current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // The program may have refused before it read all.
+    let _ = stdin.write_all(format!("user,item\n{}", "1,2\n".repeat(40_000)).as_bytes());
+    let began = std::time::Instant::now();
+    while child.try_wait().unwrap().is_none() && began.elapsed().as_secs() < 10 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(began.elapsed().as_secs() < 10, "it waits for the end");
+    drop(stdin);
+    let done = child.wait_with_output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(said.contains("cannot write `mine.csv`: something is there already"), "{said}");
+    assert_eq!(files(folder.path()), [Path::new("mine.csv")]);
 }
 
 /// Runs the program at a terminal of its own, where `answer` is typed; `None` where there is no `script`.

@@ -2,7 +2,7 @@
 //!
 //! Looks at the beginning of the file only. Does not know experiments beyond their `[data]`.
 //!
-//! **Invariant**: what is returned was tried: `detect` accepts the keys, and the rows that are shown were read with
+//! **Invariant**: what is returned was tried: `detect` accepts all its keys, and the rows that are shown were read with
 //! them; whatever was ambiguous, or was resolved by a rule of thumb, is in the notes.
 
 mod piped;
@@ -155,9 +155,16 @@ pub fn guess(path: &Path, stated: &StatedColumns) -> Result<Guess, DataError> {
     };
     let detected = settle(path, &mut data, &sample, &mut roles, stated.map(|one| one.is_some()))?;
     let written = detected.said.first().and_then(|said| said.split_once(" is read as ")).map_or("", |(_, how)| how);
+    let mut columns = describe(&sample, &roles, &mut data);
+    let has_more = ![&data.columns.context, &data.columns.user_attributes, &data.columns.item_attributes]
+        .into_iter()
+        .all(Vec::is_empty);
+    if has_more && let Err(error) = detect(path, &data) {
+        leave_out(&mut columns, &mut data, &error.to_string(), &mut roles.notes);
+    }
     let mut guess = Guess {
         written: written.to_owned(),
-        columns: describe(&sample, &roles, &mut data),
+        columns,
         notes: roles.notes,
         n_rows: sample.rows.len(),
         is_whole: sample.is_whole,
@@ -405,6 +412,22 @@ fn describe(sample: &Sample, roles: &Roles, data: &mut DataConfig) -> Vec<Guesse
     described
 }
 
+/// Takes contexts and attributes, which were refused, out of the keys: without them `detect` has accepted those.
+fn leave_out(columns: &mut [GuessedColumn], data: &mut DataConfig, error: &str, notes: &mut Vec<String>) {
+    let Columns { context, user_attributes, item_attributes, .. } = &mut data.columns;
+    [context, user_attributes, item_attributes].into_iter().for_each(Vec::clear);
+    for column in columns {
+        column.role = match column.role {
+            Role::Context => Role::MaybeContext,
+            Role::UserAttribute => Role::MaybeUserAttribute,
+            Role::ItemAttribute => Role::MaybeItemAttribute,
+            role => role,
+        };
+    }
+    let why = error.lines().next().unwrap_or_default();
+    notes.push(format!("what describes moments, users and items is left out: {why}"));
+}
+
 /// A row as it stands and as it is read; `columns` are those of user, item, rating and time.
 fn read(row: &Row, columns: [Option<usize>; 4], checks: &Checks) -> ShownRow {
     let field = |column: Option<usize>| column.map_or("", |column| row.get(column));
@@ -457,7 +480,7 @@ impl Guess {
         let Some((low, high)) = column.and_then(|column| sample.columns[column].range) else { return };
         let is_apart = low < 0.0 || low == 0.0 && high > 5.0;
         if let (true, Some(column)) = (is_apart, column) {
-            let n = sample.values(column).filter(|text| text.parse() == Ok(low)).count();
+            let n = sample.values(column).filter(|text| sample::number(text) == Some(low)).count();
             let name = &sample.names[column];
             self.notes.push(format!(
                 "`{name}` is {low} in {n} of {} rows: if that means no rating, leave it empty there, or leave such rows \

@@ -189,7 +189,8 @@ impl NetworkApproach<'_> {
             largest(options.embedding_size, |embedding_size| fits(&with(embedding_size)))
         };
         let streamed = NetworkOptions { shuffle: Shuffle::RowGroups, ..self.options.clone() };
-        let could_stream = !self.options.for_lists() && !self.streams();
+        let cuts_rows = self.options.validation_split > 0.0;
+        let could_stream = !self.options.for_lists() && !self.streams() && !cuts_rows;
         if could_stream && fits(&streamed) {
             return Some("set `shuffle = \"row-groups\"`, which reads training rows from the disk".to_owned());
         }
@@ -374,6 +375,10 @@ mod tests {
         assert_eq!(hint(both), format!("lower `embedding_size` to `20` and {from_the_disk}"));
         let none = refuse(Shuffle::RowGroups, 479, 0);
         assert_eq!(hint(none), "lower `embedding_size` or `shuffle_buffer`");
+        // Rows that are cut in memory cannot be read from the disk.
+        let cut = Collaborative(NetworkOptions { validation_split: 0.1, ..NetworkOptions::default() });
+        let cut = affordable_in(480 * 20 + 48 * 1_000, &cut, &catalogue, 1_000).unwrap_err().to_string();
+        assert_eq!(hint(cut), "lower `embedding_size` to `20`");
     }
 
     #[test]

@@ -45,10 +45,11 @@ impl ComputeDevice {
     pub fn find(choice: DeviceChoice) -> Result<Self, ModelError> {
         match choice {
             DeviceChoice::Cpu => Ok(Self::cpu()),
-            DeviceChoice::Wgpu => wgpu_device().clone(),
+            DeviceChoice::Wgpu => wgpu_device().clone().map(|(device, _)| device),
             DeviceChoice::Auto => {
                 let real = devices().iter().any(|device| !device.is_software);
-                Ok(if real { wgpu_device().clone().unwrap_or_else(|_| Self::cpu()) } else { Self::cpu() })
+                let found = if real { wgpu_device().as_ref().ok() } else { None };
+                Ok(found.map_or_else(Self::cpu, |(device, _)| device.clone()))
             }
             #[cfg(feature = "cuda")]
             DeviceChoice::Cuda => Ok(Self { device: Device::cuda(0), name: "cuda (device 0)".to_owned() }),
@@ -57,7 +58,8 @@ impl ComputeDevice {
         }
     }
 
-    /// `n` devices of the kind that `choice` means on this machine; one alone is that of [`ComputeDevice::find`].
+    /// `n` devices that `choice` means on this machine, all of the kind of the one of [`ComputeDevice::find`], and each
+    /// with the names of all of them; one alone is that of [`ComputeDevice::find`].
     ///
     /// # Errors
     /// As [`ComputeDevice::find`]; fewer devices than `n`.
@@ -66,25 +68,23 @@ impl ComputeDevice {
         if n <= 1 {
             return Ok(vec![first]);
         }
-        let kind = match choice {
-            _ if first.device == Device::flex() => None,
-            DeviceChoice::Cpu => None,
-            DeviceChoice::Auto | DeviceChoice::Wgpu => Some(DeviceType::Wgpu),
+        let mut found = match choice {
+            DeviceChoice::Auto | DeviceChoice::Wgpu if first.device != Device::flex() => {
+                let kind = wgpu_device().as_ref().map_or("", |(_, info)| info.kind.as_str());
+                of_kind(Device::enumerate(DeviceType::Wgpu).into_vec(), kind)
+            }
             #[cfg(feature = "cuda")]
-            DeviceChoice::Cuda => Some(DeviceType::Cuda),
-            #[cfg(not(feature = "cuda"))]
-            DeviceChoice::Cuda => None,
+            DeviceChoice::Cuda => Device::enumerate(DeviceType::Cuda).into_vec(),
+            _ => vec![first.device.clone()],
         };
-        let mut found = kind.map_or_else(|| vec![first.device.clone()], |kind| Device::enumerate(kind).into_vec());
-        if choice == DeviceChoice::Auto {
-            // A driver that computes on the CPU is slower than flex is.
-            found.retain(|device| *device != Device::wgpu(DeviceKind::Cpu));
-        }
         if found.len() < n {
-            return Err(ModelError::FewDevices { asked: n, found: found.len(), first: first.name });
+            return Err(ModelError::FewDevices { asked: n, found: found.len().max(1), first: first.name });
         }
         found.truncate(n);
-        let name = format!("{n} devices, the first of them {}", first.name);
+        // What stands before the bracket is what they are reached by.
+        let by = first.name.split(" (").next().unwrap_or_default();
+        let names = found.iter().map(|device| device.identity().map_or_else(|| by.to_owned(), |one| one.name));
+        let name = format!("{by} ({n} devices: {})", names.collect::<Vec<_>>().join(", "));
         Ok(found.into_iter().map(|device| Self { device, name: name.clone() }).collect())
     }
 
@@ -109,16 +109,31 @@ impl ComputeDevice {
     }
 }
 
-/// The wgpu device, set up once per process: a second set-up of the same runtime is an error.
-fn wgpu_device() -> &'static Result<ComputeDevice, ModelError> {
-    static DEVICE: OnceLock<Result<ComputeDevice, ModelError>> = OnceLock::new();
+/// The wgpu device and its adapter, set up once per process: a second set-up of the same runtime is an error.
+fn wgpu_device() -> &'static Result<(ComputeDevice, DeviceInfo), ModelError> {
+    static DEVICE: OnceLock<Result<(ComputeDevice, DeviceInfo), ModelError>> = OnceLock::new();
     DEVICE.get_or_init(|| match Device::wgpu_options().init_with_setup() {
         Ok((device, setup)) => {
             let info = describe(&setup.adapter.get_info());
-            Ok(ComputeDevice { device, name: format!("wgpu ({}, {})", info.name, info.backend) })
+            Ok((ComputeDevice { device, name: format!("wgpu ({}, {})", info.name, info.backend) }, info))
         }
         Err(error) => Err(ModelError::NoAdapter { reason: error.to_string() }),
     })
+}
+
+/// Those of wgpu's devices that are of this kind, which is one of [`DeviceInfo`]: a batch that is divided among a GPU
+/// and a driver that computes on the CPU would wait for the latter.
+fn of_kind(found: Vec<Device>, kind: &str) -> Vec<Device> {
+    // Burn counts the devices of each kind from 0.
+    let nth = |n: usize| match kind {
+        "discrete-gpu" => Some(DeviceKind::DiscreteGpu(n)),
+        "integrated-gpu" => Some(DeviceKind::IntegratedGpu(n)),
+        "virtual-gpu" => Some(DeviceKind::VirtualGpu(n)),
+        "cpu" => Some(DeviceKind::Cpu),
+        _ => None,
+    };
+    let all: Vec<Device> = (0..found.len()).filter_map(nth).map(Device::wgpu).collect();
+    found.into_iter().filter(|device| all.contains(device)).collect()
 }
 
 fn describe(info: &wgpu::AdapterInfo) -> DeviceInfo {
@@ -169,4 +184,19 @@ pub fn devices() -> &'static [DeviceInfo] {
 /// The versions of the libraries that decide results.
 pub fn versions() -> Vec<(&'static str, &'static str)> {
     vec![("reco-models", env!("CARGO_PKG_VERSION")), ("burn", "0.22")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_of_other_kinds_are_left_out() {
+        use DeviceKind::{Cpu, DiscreteGpu, IntegratedGpu};
+        let found = || [IntegratedGpu(0), DiscreteGpu(0), Cpu, DiscreteGpu(1)].map(Device::wgpu).to_vec();
+        assert_eq!(of_kind(found(), "discrete-gpu"), [DiscreteGpu(0), DiscreteGpu(1)].map(Device::wgpu));
+        assert_eq!(of_kind(found(), "integrated-gpu"), [Device::wgpu(IntegratedGpu(0))]);
+        assert_eq!(of_kind(found(), "cpu"), [Device::wgpu(Cpu)]);
+        assert!(of_kind(found(), "other").is_empty());
+    }
 }

@@ -12,26 +12,45 @@ use reco_data::{DataConfig, Guess, GuessedColumn, Role};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::manifest::{Manifest, ManifestError};
+
 /// The file for an experiment on the table at `path`, beside it: `ratings.toml` for `ratings.csv.gz`.
 pub fn experiment_beside(path: &Path) -> PathBuf {
     path.with_file_name(format!("{}.toml", stem(path)))
 }
 
-/// The folder for the run of an experiment: `data/ratings` for `ratings.toml`.
-pub fn folder_for(experiment: &Path) -> PathBuf {
+/// The folder for the run of an experiment on `table`: `data/ratings` for `ratings.toml`, and `data/ratings-2` where a
+/// run on another table is in that one.
+pub fn folder_for(experiment: &Path, table: &Path) -> PathBuf {
     let stem = stem(experiment);
     // Names in the folder of the built-in experiment's run.
     let taken = ["raw", "tables", "features", "models", "evaluation", "report", "tuning", "tuned", "set-aside"];
-    match taken.contains(&stem.as_str()) {
-        true => Path::new("data").join(format!("{stem}-run")),
-        false => Path::new("data").join(stem),
+    let first = if taken.contains(&stem.as_str()) { format!("{stem}-run") } else { stem };
+    let nth = |n: usize| Path::new("data").join(if n == 1 { first.clone() } else { format!("{first}-{n}") });
+    (1..).map(nth).find(|folder| is_free_for(folder, table)).expect("not every folder that can be named has a run")
+}
+
+/// Whether no run is in `folder`, or one on the same table.
+fn is_free_for(folder: &Path, table: &Path) -> bool {
+    match Manifest::read(&folder.join("tables"), "") {
+        Ok(manifest) => manifest.experiment["data"]["path"].as_str().is_some_and(|path| Path::new(path) == table),
+        Err(error) => !matches!(error, ManifestError::Foreign { .. } | ManifestError::Schema { .. }),
     }
 }
 
-/// A file's name without its endings.
+/// A file's name without the endings of tables and experiments: `sales.2023` of `sales.2023.csv.gz`.
 fn stem(path: &Path) -> String {
+    /// What is cut off.
+    const ENDINGS: [&str; 12] =
+        ["toml", "csv", "tsv", "tab", "txt", "dat", "data", "jsonl", "ndjson", "json", "parquet", "gz"];
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.split('.').find(|part| !part.is_empty()).unwrap_or("mine").to_owned()
+    let mut stem = name.trim_start_matches('.');
+    while let Some((before, ending)) = stem.rsplit_once('.')
+        && ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
+    {
+        stem = before;
+    }
+    if stem.is_empty() { "mine".to_owned() } else { stem.to_owned() }
 }
 
 /// The text of an experiment on the guessed table; `init` is the command that asked for it, `run` the one that runs it.
@@ -147,6 +166,7 @@ mod tests {
     use reco_data::{StatedColumns, guess};
 
     use super::*;
+    use crate::manifest::{Digests, MANIFEST, SCHEMA_VERSION};
     use crate::{Experiment, Source};
 
     /// What is written for a table of these bytes, and the experiment that it reads as.
@@ -197,9 +217,42 @@ mod tests {
 
     #[test]
     fn a_run_has_a_folder_of_its_own() {
-        let experiment = experiment_beside(Path::new("a/ratings.csv.gz"));
-        assert_eq!((folder_for(&experiment), experiment), ("data/ratings".into(), "a/ratings.toml".into()));
-        assert_eq!(folder_for(Path::new("models.toml")), Path::new("data/models-run"));
+        let of = |table: &str| {
+            let (experiment, table) = (experiment_beside(Path::new(table)), Path::new(table));
+            (folder_for(&experiment, table).display().to_string(), experiment.display().to_string())
+        };
+        assert_eq!(of("a/ratings.csv.gz"), ("data/ratings".into(), "a/ratings.toml".into()));
+        assert_eq!(of("sales.2023.csv"), ("data/sales.2023".into(), "sales.2023.toml".into()));
+        assert_eq!(of("sales.2024.JSON.gz"), ("data/sales.2024".into(), "sales.2024.toml".into()));
+        assert_eq!(of(".csv").1, "csv.toml");
+        assert_eq!(of("models.csv").0, "data/models-run");
+    }
+
+    #[test]
+    fn a_run_on_another_table_is_left_alone() {
+        let out = tempfile::tempdir().unwrap();
+        let is_free = |table: &str| is_free_for(out.path(), Path::new(table));
+        assert!(is_free("a/ratings.csv"));
+        let tables = out.path().join("tables");
+        std::fs::create_dir(&tables).unwrap();
+        std::fs::write(tables.join(MANIFEST), "{ cut").unwrap();
+        assert!(!is_free("a/ratings.csv"), "whatever is there is somebody's");
+        let manifest = Manifest {
+            schema_version: SCHEMA_VERSION,
+            stage: "ingest".to_owned(),
+            stage_version: 1,
+            experiment: serde_json::json!({ "data": { "path": "a/ratings.csv" } }),
+            inputs: Digests::new(),
+            outputs: Digests::new(),
+            versions: std::collections::BTreeMap::new(),
+            device: None,
+            seed: 0,
+            seconds: 0.0,
+            peak_memory_bytes: None,
+            notes: Value::Null,
+        };
+        std::fs::write(tables.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
+        assert!(is_free("a/ratings.csv") && !is_free("b/ratings.csv"));
     }
 
     proptest! {

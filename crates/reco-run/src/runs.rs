@@ -43,7 +43,7 @@ pub struct FoundRun {
     pub data: Option<String>,
     /// How they were split.
     pub split: Option<String>,
-    /// The approaches, in the experiment's order.
+    /// The approaches, in the experiment's order; where there is no report, those that were trained, by their names.
     pub approaches: Vec<String>,
     /// How many repetitions the results are means of; 0 where the run was not repeated.
     pub n_repetitions: usize,
@@ -94,9 +94,8 @@ pub fn runs(folder: &Path) -> Result<Vec<FoundRun>, RunError> {
 }
 
 fn look_into(folder: &Path, depth: usize, found: &mut Vec<FoundRun>) {
-    let run = run_in(folder);
-    let repetitions = if run.is_some() { repetitions(folder) } else { Vec::new() };
-    let is_run = run.is_some();
+    let (run, repetitions) = run_in(folder).unzip();
+    let (is_run, repetitions) = (run.is_some(), repetitions.unwrap_or_default());
     found.extend(run);
     if depth == DEPTH {
         return;
@@ -116,16 +115,6 @@ fn look_into(folder: &Path, depth: usize, found: &mut Vec<FoundRun>) {
     }
 }
 
-/// The names of the repetitions of the run in `folder`; none where it was not repeated.
-fn repetitions(folder: &Path) -> Vec<String> {
-    let of_results = read(folder).map(|results| results.repeat.unwrap_or_default()).unwrap_or_default();
-    let labels: Vec<String> = of_results.into_iter().map(|one| one.repetition).collect();
-    match labels.is_empty() {
-        false => labels,
-        true => answers(folder).map(|answers| texts(&answers["repetitions"])).unwrap_or_default(),
-    }
-}
-
 fn texts(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
 }
@@ -135,13 +124,8 @@ fn answers(folder: &Path) -> Option<Value> {
     serde_json::from_slice(&fs::read(folder.join("models").join(ANSWERS)).ok()?).ok()
 }
 
-/// The results in a run's folder.
-fn read(folder: &Path) -> Option<Results> {
-    serde_json::from_slice(&fs::read(folder.join("report").join(RESULTS)).ok()?).ok()
-}
-
-/// The run in `folder`, if any stage left something of it there.
-fn run_in(folder: &Path) -> Option<FoundRun> {
+/// The run in `folder`, if any stage left something of it there, and the names of its repetitions, if it was repeated.
+fn run_in(folder: &Path) -> Option<(FoundRun, Vec<String>)> {
     let mut run = FoundRun {
         folder: folder.to_owned(),
         state: RunState::Unfinished,
@@ -157,7 +141,7 @@ fn run_in(folder: &Path) -> Option<FoundRun> {
         device: None,
         ended: None,
     };
-    let (mut done, mut stopped, mut broken) = (Vec::new(), Vec::new(), None);
+    let (mut done, mut stopped, mut broken, mut report) = (Vec::new(), Vec::new(), None, None);
     for name in STAGE_FOLDERS {
         let at = folder.join(name);
         let marks = [format!(".{name}.partial"), format!(".{name}.old")];
@@ -176,16 +160,30 @@ fn run_in(folder: &Path) -> Option<FoundRun> {
             Ok(manifest) => {
                 done.push(name);
                 run.note(&manifest);
+                if name == "report" {
+                    report = Some(manifest);
+                }
             }
             Err(error) => broken = broken.or(Some(first_line(&error))),
         }
     }
-    let has_report = done.contains(&"report");
     if done.is_empty() && stopped.is_empty() && broken.is_none() {
         return None;
     }
-    if has_report {
-        match results(folder) {
+    let (answers, results) = (answers(folder), results(folder));
+    let of_results = results.iter().flat_map(|results| results.repeat.iter().flatten());
+    let mut repetitions: Vec<String> = of_results.map(|one| one.repetition.clone()).collect();
+    if let Some(answers) = &answers {
+        if repetitions.is_empty() {
+            repetitions = texts(&answers["repetitions"]);
+        }
+        if done.contains(&"models") {
+            run.experiment = answers["experiment"].as_str().map(str::to_owned);
+        }
+    }
+    let has_report = report.is_some();
+    if let Some(manifest) = report {
+        match unchanged(folder, &manifest).and(results) {
             Ok(results) => run.note_results(results),
             Err(why) => broken = broken.or(Some(why)),
         }
@@ -200,7 +198,7 @@ fn run_in(folder: &Path) -> Option<FoundRun> {
         let since = ended.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         Some(reco_features::in_utc(i64::try_from(since.as_secs()).ok()?))
     });
-    Some(run)
+    Some((run, repetitions))
 }
 
 /// Notes what lies in the folder of models.
@@ -221,20 +219,21 @@ fn models(run: &mut FoundRun, models: &Path, done: &mut Vec<&str>, stopped: &mut
         run.note_time(&models.join(name));
     }
     run.approaches = trained;
-    if let Some(answers) = models.parent().and_then(answers) {
-        run.experiment = answers["experiment"].as_str().map(str::to_owned);
+}
+
+/// Whether the results of the run in `folder` are those that its report was written with; else what is wrong.
+fn unchanged(folder: &Path, report: &Manifest) -> Result<(), String> {
+    let path = folder.join("report").join(RESULTS);
+    let is = digest(&path).map_err(|error| first_line(&error))?;
+    match report.outputs.get(RESULTS) == Some(&is) {
+        true => Ok(()),
+        false => Err(format!("`{}` was changed since it was written", path.display())),
     }
 }
 
-/// The results of the run in `folder`, if they are those that its report was written with; else why not.
+/// The results in a run's folder, or why they cannot be read.
 fn results(folder: &Path) -> Result<Results, String> {
-    let report = folder.join("report");
-    let path = report.join(RESULTS);
-    let manifest = Manifest::read(&report, "").map_err(|error| first_line(&error))?;
-    let is = digest(&path).map_err(|error| first_line(&error))?;
-    if manifest.outputs.get(RESULTS) != Some(&is) {
-        return Err(format!("`{}` was changed since it was written", path.display()));
-    }
+    let path = folder.join("report").join(RESULTS);
     let text = fs::read(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
     serde_json::from_slice(&text).map_err(|error| format!("`{}` is of another version: {error}", path.display()))
 }

@@ -26,7 +26,6 @@ pub(crate) fn init(args: &InitArgs) -> anyhow::Result<()> {
     let is_piped = args.file == Path::new("-");
     let named = if is_piped { Path::new("mine") } else { &args.file };
     let experiment = args.out_file.clone().unwrap_or_else(|| experiment_beside(named));
-    let out = folder_for(&experiment);
     let output = writable(&experiment, args)?;
 
     let stated = StatedColumns {
@@ -40,6 +39,7 @@ pub(crate) fn init(args: &InitArgs) -> anyhow::Result<()> {
         Some(piped) => experiment.with_extension(piped.ending()),
         None => args.file.clone(),
     };
+    let out = folder_for(&experiment, &table);
     let mut guess = match &piped {
         None => reco_run::guess(&args.file, &stated)?,
         Some(piped) => reco_run::guess(piped.path(), &stated).map_err(|error| {
@@ -110,7 +110,8 @@ fn piped(experiment: &Path, args: &InitArgs) -> anyhow::Result<Piped> {
     // Without a yes nothing may be left, not even for a moment, beside the experiment.
     let beside = experiment.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = if args.yes { beside.to_owned() } else { std::env::temp_dir() };
-    Ok(Piped::read(io::stdin(), &folder, &|| interrupt.is_set())?)
+    let kept_beside = args.yes.then_some(experiment);
+    Ok(Piped::read(io::stdin(), &folder, kept_beside, &|| interrupt.is_set())?)
 }
 
 /// Asks for the one yes.

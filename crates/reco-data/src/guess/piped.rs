@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: the file has a hidden name until it is kept, is removed unless it is, and replaces nothing.
 
+use std::fs;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -19,6 +20,9 @@ use crate::records::Text;
 /// How long an interruption may go unnoticed.
 const A_MOMENT: Duration = Duration::from_millis(50);
 
+/// So many bytes tell what it is.
+const BEGINNING: usize = 1 << 16;
+
 /// A table that came through a pipe.
 #[derive(Debug)]
 pub struct Piped {
@@ -27,13 +31,16 @@ pub struct Piped {
 }
 
 impl Piped {
-    /// Reads `input` to its end into a file in `folder`; asks `interrupted` meanwhile, also while nothing comes.
+    /// Reads `input` to its end into a file in `folder`; asks `interrupted` meanwhile, also while nothing comes. Where
+    /// it is to be `kept_beside` a file, by that name with its own ending, it is refused as soon as that is known to be
+    /// taken.
     ///
     /// # Errors
-    /// An input that is empty; what the system says; an interruption.
+    /// An input that is empty; a name that is taken; what the system says; an interruption.
     pub fn read(
         mut input: impl Read + Send + 'static,
         folder: &Path,
+        mut kept_beside: Option<&Path>,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Self, DataError> {
         let named = Path::new("-");
@@ -68,6 +75,15 @@ impl Piped {
                     let piece = piece.map_err(DataError::io("read", named))?;
                     file.write_all(&piece).map_err(DataError::io("write", folder))?;
                     n_read += piece.len();
+                    if n_read >= BEGINNING
+                        && let Some(other) = kept_beside.take()
+                        && let Ok(ending) = ending(file.path())
+                    {
+                        let path = other.with_extension(ending);
+                        if fs::symlink_metadata(&path).is_ok() {
+                            return Err(taken(&path));
+                        }
+                    }
                 }
             }
         }
@@ -75,16 +91,7 @@ impl Piped {
             return Err(DataError::Empty { path: named.to_owned() });
         }
         file.as_file().sync_all().map_err(DataError::io("write", folder))?;
-        let mut text = Text::open(file.path(), true)?;
-        let is_packed = text.is_packed;
-        let head = text.fill_buf().map_err(DataError::io("read", named))?;
-        let ending = match (head.trim_ascii_start().first(), is_packed) {
-            _ if head.starts_with(b"PAR1") => "parquet",
-            (Some(b'{'), false) => "jsonl",
-            (Some(b'{'), true) => "jsonl.gz",
-            (_, false) => "csv",
-            (_, true) => "csv.gz",
-        };
+        let ending = ending(file.path())?;
         Ok(Self { file, ending })
     }
 
@@ -105,12 +112,30 @@ impl Piped {
     pub fn keep(self, path: &Path) -> Result<(), DataError> {
         match self.file.persist_noclobber(path) {
             Ok(_) => Ok(()),
-            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(DataError::Output {
-                path: path.to_owned(),
-                reason: "something is there already, and the piped table would replace it".to_owned(),
-                hint: "name another experiment with `--out-file`: the table is kept beside it".to_owned(),
-            }),
+            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(taken(path)),
             Err(error) => Err(DataError::io("write", path)(error.error)),
         }
+    }
+}
+
+/// The ending for the table that begins as the file at `path` does.
+fn ending(path: &Path) -> Result<&'static str, DataError> {
+    let mut text = Text::open(path, true)?;
+    let is_packed = text.is_packed;
+    let head = text.fill_buf().map_err(DataError::io("read", Path::new("-")))?;
+    Ok(match (head.trim_ascii_start().first(), is_packed) {
+        _ if head.starts_with(b"PAR1") => "parquet",
+        (Some(b'{'), false) => "jsonl",
+        (Some(b'{'), true) => "jsonl.gz",
+        (_, false) => "csv",
+        (_, true) => "csv.gz",
+    })
+}
+
+fn taken(path: &Path) -> DataError {
+    DataError::Output {
+        path: path.to_owned(),
+        reason: "something is there already, and the piped table would replace it".to_owned(),
+        hint: "name another experiment with `--out-file`: the table is kept beside it".to_owned(),
     }
 }

@@ -127,6 +127,11 @@ fn value(row: &Row, column: usize) -> Option<&str> {
     Some(row.get(column)).filter(|text| !text.is_empty() && !is_missing(text) && row.problem().is_none())
 }
 
+/// The number that a field is, with a decimal comma or a point.
+pub(super) fn number(text: &str) -> Option<f64> {
+    finite(&text.replacen(',', ".", 1))
+}
+
 impl Facts {
     fn of(rows: &[Row], column: usize) -> Self {
         /// 1990 and 2050, in seconds since 1970.
@@ -141,7 +146,7 @@ impl Facts {
             facts.n_spaced += usize::from(text.contains(char::is_whitespace));
             facts.n_codes += usize::from(is_code(text));
             facts.n_nested += usize::from(row.is_list(column) || text.starts_with('{'));
-            if let Some(number) = finite(&text.replacen(',', ".", 1)) {
+            if let Some(number) = number(text) {
                 facts.n_numbers += 1;
                 facts.n_whole += usize::from(number.fract() == 0.0);
                 let (low, high) = facts.range.unwrap_or((number, number));

@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -63,35 +63,75 @@ pub(super) struct TrainNotes {
     pub(super) ratings_per_second: Option<f64>,
 }
 
-/// The data set that the approaches learn from; its training rows come into memory for the first that needs them there.
+/// The data set that the approaches learn from; its training rows come into memory for the first that needs them there,
+/// and what is asked of them is answered once for all approaches.
 struct Data {
     stored: StoredDataset,
     train: OnceCell<Train>,
+    without_stars: OnceCell<Option<(usize, usize)>>,
+    has_stars: OnceCell<bool>,
+    /// Who met what, as the first approach that was trained has it in its folder.
+    seen: Option<PathBuf>,
 }
 
 impl Data {
     fn open(context: &Context<'_>) -> Result<Self, RunError> {
-        Ok(Self { stored: StoredDataset::open(&context.at("features"))?, train: OnceCell::new() })
+        Ok(Self {
+            stored: StoredDataset::open(&context.at("features"))?,
+            train: OnceCell::new(),
+            without_stars: OnceCell::new(),
+            has_stars: OnceCell::new(),
+            seen: None,
+        })
     }
 
     fn train(&self) -> Result<&Train, FitError> {
-        match self.train.get() {
-            Some(train) => Ok(train),
-            None => {
-                let train = self.stored.train().collect()?;
-                Ok(self.train.get_or_init(|| train))
+        once(&self.train, || self.stored.train().collect())
+    }
+
+    /// How many rows that an approach for stars would read have none, and of how many; `None` where all have stars.
+    fn without_stars(&self) -> Result<Option<(usize, usize)>, FitError> {
+        let StoredDataset { fit, validation, fold_in, info, .. } = &self.stored;
+        let count = || -> Result<Option<(usize, usize)>, FitError> {
+            if !info.unmet.contains(&Requirement::Stars) {
+                return Ok(None);
             }
-        }
+            // A user who was held out whole is answered from the fold-in rows. Rows are read only to be counted.
+            for fit in [Some(fit), fold_in.as_ref()].into_iter().flatten() {
+                let parts = [Some(fit), validation.as_ref()].into_iter().flatten().map(|part| part as &dyn RowGroups);
+                match check_stars(ENTRY.name, &parts.collect::<Vec<_>>()) {
+                    Err(FitError::NoStars { n_missing, n_rows, .. }) => return Ok(Some((n_missing, n_rows))),
+                    checked => checked?,
+                }
+            }
+            Ok(None)
+        };
+        once(&self.without_stars, count).copied()
     }
 
     /// Whether every row to learn from has stars.
     fn has_stars(&self) -> Result<bool, FitError> {
-        if !self.stored.info.unmet.contains(&Requirement::Stars) {
-            return Ok(true);
-        }
-        match check_stars(ENTRY.name, &[&self.stored.fit]) {
-            Err(FitError::NoStars { .. }) => Ok(false),
-            checked => checked.map(|()| true),
+        let StoredDataset { fit, info, .. } = &self.stored;
+        let look = || -> Result<bool, FitError> {
+            let n_groups = if info.unmet.contains(&Requirement::Stars) { fit.n_groups() } else { 0 };
+            for group in 0..n_groups {
+                if fit.read(group)?.ratings().iter().any(Option::is_none) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        once(&self.has_stars, look).copied()
+    }
+}
+
+/// What is in `cell`, which is made if nothing is.
+fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, FitError>) -> Result<&T, FitError> {
+    match cell.get() {
+        Some(made) => Ok(made),
+        None => {
+            let made = make()?;
+            Ok(cell.get_or_init(|| made))
         }
     }
 }
@@ -110,12 +150,16 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
                 Some(data) => data,
                 none => {
                     let data = none.insert(Data::open(context)?);
-                    refuse(context, &data.stored)?;
+                    refuse(context, data)?;
                     data
                 }
             };
             fit(context, configured, &inputs, data, at)
         })?;
+        // Data are there once an approach was trained, and the first of them is this one.
+        if let Some(data) = &mut data {
+            data.seen.get_or_insert_with(|| folder.path.join(artifact::SEEN));
+        }
         outcomes.push(outcome);
     }
     models::after_training(context)?;
@@ -132,7 +176,7 @@ pub(crate) fn refuse_before(context: &Context<'_>) -> Result<(), RunError> {
     if !context.force && context.experiment.approaches.iter().all(is_trained) {
         return Ok(());
     }
-    refuse(context, &Data::open(context)?.stored)
+    refuse(context, &Data::open(context)?)
 }
 
 /// The experiment of `context`; if nobody listed approaches, with those of the built-in ones that its data can serve.
@@ -159,13 +203,12 @@ pub(crate) fn fitting(context: &Context<'_>) -> Result<Experiment, RunError> {
     Ok(experiment)
 }
 
-/// What `configured` requires and `dataset` does not have.
-fn unmet(configured: &Configured, dataset: &StoredDataset) -> Result<Vec<String>, RunError> {
+/// What `configured` requires and `data` do not have.
+fn unmet(configured: &Configured, data: &Data) -> Result<Vec<String>, RunError> {
     let Configured { name, approach, .. } = configured;
-    let StoredDataset { catalogue, fit, validation, fold_in, info, .. } = dataset;
+    let StoredDataset { catalogue, fold_in, .. } = &data.stored;
     // Features are of the catalogue: no rows are looked at for them.
     let none = Train { catalogue: Arc::clone(catalogue), fit: Interactions::default(), validation: None };
-    let parts = |fit| [Some(fit), validation.as_ref()].into_iter().flatten().map(|part| part as &dyn RowGroups);
     let mut unmet = Vec::new();
     for need in approach.requires() {
         let refusal = match need {
@@ -177,12 +220,13 @@ fn unmet(configured: &Configured, dataset: &StoredDataset) -> Result<Vec<String>
                 ));
                 continue;
             }
-            // A user who was held out whole is answered from the fold-in rows. Rows are read only to be counted.
-            Requirement::Stars if info.unmet.contains(&need) => [Some(fit), fold_in.as_ref()]
-                .into_iter()
-                .flatten()
-                .try_for_each(|fit| check_stars(approach.name(), &parts(fit).collect::<Vec<_>>())),
-            Requirement::Stars => Ok(()),
+            Requirement::Stars => match data.without_stars() {
+                Ok(None) => Ok(()),
+                Ok(Some((n_missing, n_rows))) => {
+                    Err(FitError::NoStars { approach: approach.name(), n_missing, n_rows })
+                }
+                Err(error) => Err(error),
+            },
             need => need.check(approach.name(), &none),
         };
         match refusal {
@@ -201,9 +245,9 @@ fn named(Configured { name, approach, .. }: &Configured, error: &str) -> String 
     if name == approach.name() { error.to_owned() } else { format!("`{name}`: {error}") }
 }
 
-/// Refuses, before anything is trained, all that the experiment asks for and `dataset` cannot give.
-fn refuse(context: &Context<'_>, dataset: &StoredDataset) -> Result<(), RunError> {
-    let experiment = context.experiment;
+/// Refuses, before anything is trained, all that the experiment asks for and `data` cannot give.
+fn refuse(context: &Context<'_>, data: &Data) -> Result<(), RunError> {
+    let (experiment, dataset) = (context.experiment, &data.stored);
     let mut refusals: Vec<String> = Vec::new();
     let mut fine: Vec<&str> = Vec::new();
     for configured in &experiment.approaches {
@@ -211,7 +255,7 @@ fn refuse(context: &Context<'_>, dataset: &StoredDataset) -> Result<(), RunError
         let n_rows = dataset.info.split.n_train;
         let memory = affordable(configured.approach.as_ref(), &dataset.catalogue, n_rows).err();
         refusals.extend(memory.map(|error| named(configured, &error.to_string())));
-        refusals.extend(unmet(configured, dataset)?);
+        refusals.extend(unmet(configured, data)?);
         if refusals.len() == before {
             fine.push(&configured.name);
         }
@@ -301,7 +345,13 @@ fn fit(
     let catalogue = at.join(artifact::CATALOGUE);
     fs::create_dir(&catalogue).map_err(RunError::writing(&catalogue))?;
     dataset.write_catalogue(&catalogue)?;
-    write_seen(dataset, &at.join(artifact::SEEN), run.progress)?;
+    let seen = at.join(artifact::SEEN);
+    match &data.seen {
+        Some(written) => {
+            fs::copy(written, &seen).map_err(RunError::writing(&seen))?;
+        }
+        None => write_seen(dataset, &seen, run.progress)?,
+    }
     if let Some(layers) = fitted.layers() {
         write_json(&at.join(artifact::LAYERS), &layers)?;
     }
@@ -332,7 +382,8 @@ fn stopped(error: FitError) -> RunError {
     }
 }
 
-/// Writes who met what, held out or not, row by row, so that an artifact can leave it out by itself.
+/// Writes who met what, held out or not, row by row, so that an artifact can leave it out by itself. Equal for all
+/// approaches: it is written for the first that is trained, and copied for the others.
 fn write_seen(dataset: &StoredDataset, path: &Path, progress: &dyn Progress) -> Result<(), RunError> {
     let before_test = dataset.validation.iter().chain(&dataset.fold_in).map(|part| (1, part));
     let parts = [(0, &dataset.fit)].into_iter().chain(before_test).chain([(2, &dataset.test)]);
