@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crate::error::io;
 use crate::finished::Finished;
-use crate::{ClusterError, Kind, Plan};
+use crate::{ClusterError, Kind, Plan, Step};
 
 /// The Parquet of each input of a plan, a file or a folder of files.
 pub type Inputs = BTreeMap<&'static str, PathBuf>;
@@ -35,7 +35,7 @@ pub trait Engine {
     /// lies at `path`.
     ///
     /// # Errors
-    /// A SELECT that the engine refuses, or cannot finish.
+    /// A SELECT that the engine refuses, or cannot finish: [`ClusterError::Lost`] where it may if it begins anew.
     fn write(&mut self, name: &str, sql: &str, path: &Path) -> Result<u64, ClusterError>;
 }
 
@@ -50,7 +50,21 @@ pub struct StepEnded {
     pub seconds: Option<f64>,
 }
 
-/// Runs `plan` on `inputs`, with its tables and outputs in the folder `work`, and tells `ended` of each step that took
+/// What is told while work is done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Said {
+    /// A step of the engine has ended.
+    Step(StepEnded),
+    /// The step of this name begins anew, since the cluster lost what it had of it.
+    Anew(&'static str),
+    /// So many more rows were read of what the engine left.
+    Rows(u64),
+}
+
+/// How often a step is begun anew after a loss: also a job that began since may be cancelled.
+const N_MORE: usize = 3;
+
+/// Runs `plan` on `inputs`, with its tables and outputs in the folder `work`, and tells `said` of each step that took
 /// time. Steps that an earlier run finished in this folder are taken from there.
 ///
 /// # Errors
@@ -60,7 +74,7 @@ pub fn run(
     inputs: &Inputs,
     engine: &mut dyn Engine,
     work: &Path,
-    ended: &mut dyn FnMut(StepEnded),
+    said: &mut dyn FnMut(Said),
 ) -> Result<(), ClusterError> {
     for (name, path) in inputs {
         engine.read(name, path)?;
@@ -75,14 +89,14 @@ pub fn run(
         if let Some(rows) = taken {
             engine.read(step.name, &work.join(rows.file))?;
             n_before.insert(step.name, rows.n_rows);
-            ended(StepEnded { name: step.name, n_rows: rows.n_rows, seconds: None });
+            said(Said::Step(StepEnded { name: step.name, n_rows: rows.n_rows, seconds: None }));
             continue;
         }
         let mut once = |file: &str| {
             let (begun, path) = (Instant::now(), work.join(file));
-            let n_rows = engine.write(step.name, &step.sql, &path)?;
+            let n_rows = write(engine, step, &path, said)?;
             engine.read(step.name, &path)?;
-            ended(StepEnded { name: step.name, n_rows, seconds: Some(begun.elapsed().as_secs_f64()) });
+            said(Said::Step(StepEnded { name: step.name, n_rows, seconds: Some(begun.elapsed().as_secs_f64()) }));
             Ok::<u64, ClusterError>(n_rows)
         };
         match step.kind {
@@ -113,6 +127,17 @@ pub fn run(
         }
     }
     Ok(())
+}
+
+/// Lets the engine write the rows of `step`, anew where it lost them.
+fn write(engine: &mut dyn Engine, step: &Step, path: &Path, said: &mut dyn FnMut(Said)) -> Result<u64, ClusterError> {
+    for _ in 0..N_MORE {
+        match engine.write(step.name, &step.sql, path) {
+            Err(ClusterError::Lost { .. }) => said(Said::Anew(step.name)),
+            written => return written,
+        }
+    }
+    engine.write(step.name, &step.sql, path)
 }
 
 /// Removes the rows of the round before.
@@ -170,7 +195,11 @@ mod tests {
         let inputs = Inputs::from([("ratings", folder.path().join("r.parquet"))]);
         let mut engine = Counting::default();
         let mut ended = Vec::new();
-        run(&plan, &inputs, &mut engine, folder.path(), &mut |step| ended.push((step.name, step.n_rows))).unwrap();
+        run(&plan, &inputs, &mut engine, folder.path(), &mut |said| {
+            let Said::Step(step) = said else { panic!("{said:?}") };
+            ended.push((step.name, step.n_rows));
+        })
+        .unwrap();
         assert_eq!(ended, [("rated", 9), ("rated", 7), ("rated", 4), ("rated", 4), ("train", 3)]);
         assert_eq!(engine.said[..3], ["read ratings r.parquet", "view joined", "read rated rated.parquet"]);
         let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -220,12 +249,62 @@ mod tests {
             let mut again = Failing(Counting { n_written, ..Counting::default() }, usize::MAX);
             let n_before: usize = again.0.n_written.values().sum();
             let mut n_rows = BTreeMap::new();
-            let mut ended = |step: StepEnded| n_rows.extend([(step.name, step.n_rows)]);
-            run(&plan, &inputs, &mut again, folder.path(), &mut ended).unwrap();
+            let mut said = |said| {
+                let Said::Step(step) = said else { panic!("{said:?}") };
+                n_rows.extend([(step.name, step.n_rows)]);
+            };
+            run(&plan, &inputs, &mut again, folder.path(), &mut said).unwrap();
             assert_eq!(again.0.n_written.values().sum::<usize>() - n_before, n_again, "{broken_at}");
             assert_eq!(n_rows, BTreeMap::from([("kept", 1), ("rated", 4), ("train", 3)]), "{broken_at}");
             let names = ["finished.json", "kept.parquet", "rated-3.parquet", "train.parquet"];
             assert!(names.iter().all(|name| folder.path().join(name).exists()), "{broken_at}");
+        }
+    }
+
+    /// Loses a step so many times before it writes it.
+    struct Losing(Counting, usize);
+
+    impl Engine for Losing {
+        fn read(&mut self, name: &str, path: &Path) -> Result<(), ClusterError> {
+            self.0.read(name, path)
+        }
+
+        fn view(&mut self, name: &str, sql: &str) -> Result<(), ClusterError> {
+            self.0.view(name, sql)
+        }
+
+        fn write(&mut self, name: &str, sql: &str, path: &Path) -> Result<u64, ClusterError> {
+            match self.1.checked_sub(1) {
+                Some(n_left) => {
+                    self.1 = n_left;
+                    Err(ClusterError::Lost { step: name.to_owned() })
+                }
+                None => self.0.write(name, sql, path),
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_step_begins_anew_three_times_and_that_is_said() {
+        let plan = Plan { inputs: &[], steps: vec![Step { name: "train", kind: Kind::Output, sql: "3".to_owned() }] };
+        for n_lost in 0..=4 {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut n_anew, mut n_ended) = (0, 0);
+            let mut engine = Losing(Counting::default(), n_lost);
+            let ran = run(&plan, &Inputs::new(), &mut engine, folder.path(), &mut |said| match said {
+                Said::Anew("train") => n_anew += 1,
+                Said::Step(StepEnded { name: "train", n_rows: 3, .. }) => n_ended += 1,
+                said => panic!("{said:?}"),
+            });
+            assert_eq!((n_anew, n_ended), (n_lost.min(3), usize::from(n_lost <= 3)));
+            match ran {
+                Ok(()) => assert!(n_lost <= 3),
+                Err(error) => assert_eq!(
+                    error.to_string(),
+                    "the engine failed in step `train`: an executor was lost, or someone cancelled its job\n\
+                     hint: the same command goes on from the finished steps"
+                ),
+            }
         }
     }
 }

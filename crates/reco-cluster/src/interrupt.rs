@@ -4,7 +4,6 @@
 //!
 //! **Invariant**: what the exit leaves half-written lies in the work folder, where the next run removes it.
 
-use std::path::Path;
 use std::process::exit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +43,7 @@ pub fn interrupted() -> Result<Arc<AtomicBool>, ClusterError> {
             });
         })
     };
-    start().map(drop).map_err(crate::error::io("listen for ctrl-C in", Path::new("this process")))?;
+    start().map(drop).map_err(|source| ClusterError::System { action: "listen for ctrl-C", source })?;
     Ok(flag)
 }
 

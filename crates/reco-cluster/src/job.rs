@@ -2,7 +2,7 @@
 //!
 //! Does not know engines, nor what a plan's texts say.
 //!
-//! **Invariant**: a folder of the run appears under its name whole, with its manifest, or not at all; what lies there
+//! **Invariant**: folders of the run get their names when all of them are whole, with their manifests; what lies there
 //! already is never replaced.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::engine::Inputs;
 use crate::error::io;
 use crate::manifest::{self, Digests, FEATURES, INGEST, Made};
 use crate::store::{self, Listing};
-use crate::{ClusterError, Engine, Experiment, Plan, StepEnded, run};
+use crate::{ClusterError, Engine, Experiment, Plan, Said, run};
 
 /// The preparation of an experiment's data in the folder of a run.
 pub struct Job {
@@ -37,15 +37,6 @@ enum Source {
     Events(PathBuf),
     /// Parquet of raw events in an object store.
     Stored(Listing),
-}
-
-/// What is told while a job is at work.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Said {
-    /// A step of the engine has ended.
-    Step(StepEnded),
-    /// So many more rows were read of what the engine left.
-    Rows(u64),
 }
 
 impl Job {
@@ -132,7 +123,7 @@ impl Job {
         let begun = Instant::now();
         self.refuse_what_is_there()?;
         let plan = self.plan()?;
-        run(&plan, &self.inputs(work)?, engine, work, &mut |step| said(Said::Step(step)))?;
+        run(&plan, &self.inputs(work)?, engine, work, said)?;
         self.finish(work, begun, said)
     }
 
@@ -144,24 +135,28 @@ impl Job {
     /// `reco features` refuse.
     pub fn finish(&self, work: &Path, begun: Instant, said: &mut dyn FnMut(Said)) -> Result<Info, ClusterError> {
         self.refuse_what_is_there()?;
-        let tables = self.out.join("tables");
-        let inputs = match &self.source {
-            Source::Tables(digests) => digests.clone(),
-            Source::Events(_) | Source::Stored(_) => {
-                let path = self.events().unwrap_or(Path::new(""));
-                self.finish_folder("tables", work, |folder| {
-                    let summary = self.tables(path, work, folder)?;
-                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    Ok(Made {
-                        stage: INGEST,
-                        experiment: json!({ "data": value(&self.experiment.data) }),
-                        inputs: Digests::from([(name, summary.dataset.sha256.clone())]),
-                        seed: 0,
-                        begun,
-                        notes: value(&summary),
-                    })
-                })?;
-                manifest::tables(&tables, &value(&self.experiment.data), "")?
+        // What an interruption leaves of it lies in the work folder, if that is in the run's: the next run removes it.
+        let parent = if work.starts_with(&self.out) { work } else { &self.out };
+        let beside = tempfile::Builder::new().prefix(".reco-cluster-").tempdir_in(parent);
+        let beside = beside.map_err(io("make a folder in", parent))?;
+        let (tables, inputs) = match (&self.source, self.events()) {
+            (Source::Tables(digests), _) => (self.out.join("tables"), digests.clone()),
+            (_, path) => {
+                let (path, tables) = (path.unwrap_or(Path::new("")), beside.path().join("tables"));
+                fs::create_dir(&tables).map_err(io("make", &tables))?;
+                let summary = self.tables(path, work, &tables)?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let made = Made {
+                    stage: INGEST,
+                    experiment: json!({ "data": value(&self.experiment.data) }),
+                    inputs: Digests::from([(name, summary.dataset.sha256.clone())]),
+                    seed: 0,
+                    begun,
+                    notes: value(&summary),
+                };
+                made.write(&tables)?;
+                let digests = manifest::tables(&tables, &value(&self.experiment.data), "")?;
+                (tables, digests)
             }
         };
         let inputs = inputs.into_iter().map(|(name, digest)| (format!("tables/{name}"), digest)).collect();
@@ -189,37 +184,18 @@ impl Job {
             .map(|(part, name)| (part, output(work, name)))
             .collect(),
         };
-        let mut made = None;
-        self.finish_folder("features", work, |folder| {
-            let info = parts.write(folder, &mut |n_rows| said(Said::Rows(n_rows)))?;
-            let notes = value(&info);
-            made = Some(info);
-            let experiment = json!({ "features": value(features), "split": value(split) });
-            Ok(Made { stage: FEATURES, experiment, inputs, seed: *seed, begun, notes })
-        })?;
-        Ok(made.expect("the folder was made"))
-    }
-
-    /// Fills a folder beside its place, and gives it its name when it is whole. What an interruption leaves of it lies
-    /// in the work folder, if that is in the run's: the next run removes it.
-    fn finish_folder(
-        &self,
-        name: &str,
-        work: &Path,
-        fill: impl FnOnce(&Path) -> Result<Made, ClusterError>,
-    ) -> Result<(), ClusterError> {
-        let path = self.out.join(name);
-        let parent = if work.starts_with(&self.out) { work } else { &self.out };
-        let beside = tempfile::Builder::new().prefix(".reco-cluster-").tempdir_in(parent);
-        let beside = beside.map_err(io("make a folder in", parent))?;
-        let partial = beside.path().join(name);
-        fs::create_dir(&partial).map_err(io("make", &partial))?;
-        fill(&partial)?.write(&partial)?;
-        // Links count too.
-        if fs::symlink_metadata(&path).is_ok() {
-            return Err(ClusterError::InTheWay { path });
+        let folder = beside.path().join("features");
+        fs::create_dir(&folder).map_err(io("make", &folder))?;
+        let info = parts.write(&folder, &mut |n_rows| said(Said::Rows(n_rows)))?;
+        let experiment = json!({ "features": value(features), "split": value(split) });
+        Made { stage: FEATURES, experiment, inputs, seed: *seed, begun, notes: value(&info) }.write(&folder)?;
+        // Not before all are whole: with tables under their name, the next run would begin with those, and all anew.
+        self.refuse_what_is_there()?;
+        for name in self.makes() {
+            let path = self.out.join(name);
+            fs::rename(beside.path().join(name), &path).map_err(io("write", &path))?;
         }
-        fs::rename(partial, &path).map_err(io("write", &path))
+        Ok(info)
     }
 
     /// Where raw events lie, if those are read.
@@ -231,13 +207,17 @@ impl Job {
         }
     }
 
-    /// Refuses folders that are to be made and are there.
-    fn refuse_what_is_there(&self) -> Result<(), ClusterError> {
-        let made: &[&str] = match self.source {
+    /// The folders that are made: each is made of those before it.
+    fn makes(&self) -> &'static [&'static str] {
+        match self.source {
             Source::Tables(_) => &["features"],
-            Source::Events(_) | Source::Stored(_) => &["features", "tables"],
-        };
-        match made.iter().map(|name| self.out.join(name)).find(|path| fs::symlink_metadata(path).is_ok()) {
+            Source::Events(_) | Source::Stored(_) => &["tables", "features"],
+        }
+    }
+
+    /// Refuses folders that are to be made and are there. Links count too.
+    fn refuse_what_is_there(&self) -> Result<(), ClusterError> {
+        match self.makes().iter().map(|name| self.out.join(name)).find(|path| fs::symlink_metadata(path).is_ok()) {
             Some(path) => Err(ClusterError::InTheWay { path }),
             None => Ok(()),
         }

@@ -23,11 +23,11 @@ mod store;
 mod work;
 
 pub use ballista::Address;
-pub use engine::{Engine, Inputs, StepEnded, run};
+pub use engine::{Engine, Inputs, Said, StepEnded, run};
 pub use error::ClusterError;
 pub use experiment::Experiment;
 pub use interrupt::{INTERRUPTED, interrupted};
-pub use job::{Job, Said};
+pub use job::Job;
 pub use node::{ExecutorOptions, SchedulerOptions, executor, scheduler};
 pub use plan::{Kind, Plan, Step};
 pub use session::DataFusion;

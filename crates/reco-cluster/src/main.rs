@@ -200,7 +200,7 @@ fn prepare(of: &Of, memory: Option<u64>, cluster: Option<&Address>, n_tasks: usi
             Ok(())
         }
         // What was made of finished steps is wrong: so may they be.
-        Err(error @ (ClusterError::Data(_) | ClusterError::Features(_))) => {
+        Err(error) if error.is_of_content() => {
             work.done();
             Err(error)
         }
@@ -238,6 +238,9 @@ impl Progress {
                 let took =
                     step.seconds.map_or_else(|| "finished before".to_owned(), |seconds| format!("{seconds:.1} s"));
                 say(&format!("{:<16}{:>14} rows{took:>17}", step.name, step.n_rows));
+            }
+            Said::Anew(name) => {
+                say(&format!("{name:<16}begins anew: an executor was lost, or someone cancelled its job"))
             }
             Said::Rows(n_rows) => {
                 let before = self.n_read / EACH;

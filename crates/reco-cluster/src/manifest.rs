@@ -22,8 +22,8 @@ const MANIFEST: &str = "manifest.json";
 /// The version of the format.
 const SCHEMA_VERSION: u32 = 1;
 /// The versions of the stages `ingest` and `features`, whose folders are made.
-pub(crate) const INGEST: (&str, u32) = ("ingest", 2);
-pub(crate) const FEATURES: (&str, u32) = ("features", 6);
+pub(crate) const INGEST: (&str, u32) = ("ingest", reco_data::STAGE_VERSION);
+pub(crate) const FEATURES: (&str, u32) = ("features", reco_features::STAGE_VERSION);
 
 /// Digests by file: relative to the folder.
 pub(crate) type Digests = BTreeMap<String, String>;

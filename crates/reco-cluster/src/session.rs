@@ -46,12 +46,6 @@ pub(crate) const STACK: usize = 16 << 20;
 /// Rows of a row group.
 const ROW_GROUP: usize = 1 << 17;
 
-/// What is said of a job that the scheduler cancelled.
-const LOST: &str = "an executor was lost, or someone cancelled its job";
-
-/// How often a step is begun anew after that: also a job that began since may be cancelled.
-const N_MORE: usize = 3;
-
 /// How often work is asked whether it shall stop.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -111,7 +105,7 @@ impl DataFusion {
 
 fn runtime() -> Result<Runtime, ClusterError> {
     let runtime = Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build();
-    runtime.map_err(io("start threads in", Path::new(".")))
+    runtime.map_err(|source| ClusterError::System { action: "start threads", source })
 }
 
 fn refused(step: &str, error: &DataFusionError, cluster: Option<&Address>) -> ClusterError {
@@ -125,11 +119,7 @@ fn refused(step: &str, error: &DataFusionError, cluster: Option<&Address>) -> Cl
     };
     let reason = error.strip_backtrace().lines().next().unwrap_or_default().to_owned();
     if cluster.is_some() && reason.ends_with("failed: Cancelled") {
-        return ClusterError::Engine {
-            step: step.to_owned(),
-            reason: LOST.to_owned(),
-            hint: "the same command goes on from the finished steps",
-        };
+        return ClusterError::Lost { step: step.to_owned() };
     }
     ClusterError::Engine { step: step.to_owned(), reason, hint }
 }
@@ -176,18 +166,6 @@ impl Engine for DataFusion {
     }
 
     fn write(&mut self, name: &str, sql: &str, path: &Path) -> Result<u64, ClusterError> {
-        for _ in 0..N_MORE {
-            match self.write_once(name, sql, path) {
-                Err(ClusterError::Engine { reason, .. }) if reason == LOST => {}
-                written => return written,
-            }
-        }
-        self.write_once(name, sql, path)
-    }
-}
-
-impl DataFusion {
-    fn write_once(&self, name: &str, sql: &str, path: &Path) -> Result<u64, ClusterError> {
         let (folder, file) = (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
         let beside = tempfile::Builder::new().prefix("unfinished-").tempdir_in(folder);
         let beside = beside.map_err(io("make a folder in", folder))?;

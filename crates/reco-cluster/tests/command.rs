@@ -48,8 +48,8 @@ fn a_run_goes_from_tables_to_features_and_replaces_nothing() {
         serde_json::from_str(&fs::read_to_string(at.join("features/manifest.json")).unwrap()).unwrap();
     let made = json!({ "features": experiment.features, "split": experiment.split });
     assert_eq!(
-        (&manifest["stage"], &manifest["experiment"], &manifest["seed"]),
-        (&json!("features"), &made, &json!(42))
+        (&manifest["stage"], &manifest["stage_version"], &manifest["experiment"], &manifest["seed"]),
+        (&json!("features"), &json!(reco_features::STAGE_VERSION), &made, &json!(42))
     );
     let inputs: Vec<&String> = manifest["inputs"].as_object().unwrap().keys().collect();
     let tables = ["tables/items.parquet", "tables/ratings.parquet", "tables/rejects.parquet", "tables/users.parquet"];

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use common::{assert_equal, data, embedded, expected, experiment, splits, tables};
 use proptest::prelude::*;
+use reco_cluster::{DataFusion, Job, Said, Work};
 use reco_data::table::{Column, Table};
 use reco_data::{SilentIngest, ingest};
 
@@ -139,7 +140,11 @@ fn both_of_events(events: &[Event], rest: &str) {
     }
     match (expected(&experiment, &one, folder.path()), found) {
         (Ok(expected), Ok(_)) => assert_equal(&expected, &out.join("features"), &format!("{events:?}\n{text}")),
-        (Err(expected), Err(found)) => assert_eq!(found.to_string(), expected, "{events:?}\n{text}"),
+        (Err(expected), Err(found)) => {
+            assert_eq!(found.to_string(), expected, "{events:?}\n{text}");
+            assert!(!out.join("tables").exists(), "folders get their names together");
+            return;
+        }
         (expected, found) => panic!("{events:?}\n{text}: expected {expected:?}, found {found:?}"),
     }
     // Of rejected rows the reasons are in other words.
@@ -178,6 +183,46 @@ fn implicit_events_without_times_are_prepared_alike() {
     let columns = "[data.columns]\nuser = \"who\"\nitem = \"what\"\n";
     both_of_events(&events, &format!("{columns}[split]\nkind = \"per-user-random\"\n"));
     both_of_events(&events, &format!("{columns}[split]\nkind = \"temporal\"\n"));
+}
+
+#[test]
+fn a_run_that_breaks_while_features_are_written_goes_on_from_the_same_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.parquet");
+    let events: Vec<Event> = (0..200).map(|n: u32| ((n % 13) as u8, (n * 7 % 29) as u8, None, None)).collect();
+    write_events(&events, &path);
+    let columns = "[data.columns]\nuser = \"who\"\nitem = \"what\"\n[split]\nkind = \"random\"\n";
+    let experiment = experiment(folder.path(), &events_experiment(&path, columns));
+    let out = folder.path().join("out");
+    let prepare = |said: &mut dyn FnMut(Said)| {
+        let job = Job::new(experiment.clone(), &out).unwrap();
+        let work = Work::take(&out, &job.key().unwrap()).unwrap();
+        let mut engine = DataFusion::in_process(1 << 28, &work.path().join("spill")).unwrap();
+        job.prepare(&mut engine, work.path(), said)
+    };
+    // Someone takes the place of the features while they are written.
+    let in_the_way = out.join("features");
+    let broken = prepare(&mut |said| {
+        if matches!(said, Said::Rows(_)) {
+            fs::create_dir_all(&in_the_way).unwrap();
+        }
+    });
+    let broken = broken.unwrap_err().to_string();
+    assert!(broken.contains("features` is there already") && !out.join("tables").exists(), "{broken}");
+    fs::remove_dir(&in_the_way).unwrap();
+    let mut n_taken = 0;
+    prepare(&mut |said| match said {
+        Said::Step(step) => {
+            assert_eq!(step.seconds, None, "{} runs again", step.name);
+            n_taken += 1;
+        }
+        Said::Anew(name) => panic!("{name}"),
+        Said::Rows(_) => {}
+    })
+    .unwrap();
+    assert!(n_taken > 0 && out.join("tables").exists());
+    let expected = expected(&experiment, &out.join("tables"), folder.path()).unwrap();
+    assert_equal(&expected, &out.join("features"), "after a break");
 }
 
 #[test]

@@ -58,3 +58,7 @@ pub use scores::{ScoreRows, read_scores};
 pub use source::{Extra, Facts, Files, RawEntities, RawEntity, RawLine, SOURCES, Source, Writing};
 pub use tables::{DatasetInfo, ItemRows, NamedColumn, Ratings, StoredRatings, StoredTables, Tables, UserRows, Values};
 pub use values::{Decimal, TimeFormat, Times};
+
+/// The version of the stage `ingest`, whose folders [`ingest()`] and [`EngineTables`] write: another whenever the same
+/// input comes to other bytes, so that folders made before are made again.
+pub const STAGE_VERSION: u32 = 2;

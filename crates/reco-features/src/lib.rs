@@ -76,3 +76,7 @@ pub use parts::StoredPart;
 pub use read::read;
 pub use split::{Assign, Assignment, Order, Part, SPLITS, SplitEntry, SplitRows, find_split};
 pub use store::{StoredDataset, TrainingData, read_catalogue};
+
+/// The version of the stage `features`, whose folders [`prepare_into`] and [`EngineParts`] write: another whenever the
+/// same input comes to other bytes, so that folders made before are made again.
+pub const STAGE_VERSION: u32 = 7;

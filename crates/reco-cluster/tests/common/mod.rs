@@ -96,7 +96,7 @@ pub(crate) fn tables(experiment: &Experiment, out: &Path) {
     let manifest = json!({
         "schema_version": 1,
         "stage": "ingest",
-        "stage_version": 2,
+        "stage_version": reco_data::STAGE_VERSION,
         "experiment": { "data": experiment.data },
         "outputs": outputs,
         "versions": { "reco": env!("CARGO_PKG_VERSION") },

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use reco_data::StoredTables;
-use reco_features::{FeaturesError, SplitConfig, prepare_into};
+use reco_features::{FeaturesError, STAGE_VERSION, SplitConfig, prepare_into};
 use serde_json::json;
 
 use super::{Context, StageEntry, ingest, notes, own_version};
@@ -72,7 +72,7 @@ pub(super) fn folder(context: &Context<'_>) -> Result<Folder, RunError> {
     }
     Ok(Folder {
         stage: ENTRY.name,
-        version: 7,
+        version: STAGE_VERSION,
         path,
         part: json!({
             "features": experiment.part(&experiment.features),

@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: the tables depend on `[data]` and the raw files alone.
 
-use reco_data::{DataError, Located, fetch};
+use reco_data::{DataError, Located, STAGE_VERSION, fetch};
 use serde_json::json;
 
 use super::{Context, StageEntry, notes, own_version};
@@ -65,7 +65,7 @@ fn by_name(located: Located) -> Digests {
 fn empty(context: &Context<'_>) -> Folder {
     Folder {
         stage: ENTRY.name,
-        version: 2,
+        version: STAGE_VERSION,
         path: context.tables.join("tables"),
         part: json!({ "data": context.experiment.part(&context.experiment.data) }),
         inputs: Digests::new(),
