@@ -164,7 +164,6 @@ mod _reco {
 
     /// Compares runs user by user: the comparison as JSON, in words, and as a page.
     #[pyfunction]
-    #[expect(clippy::too_many_arguments, reason = "the flags of `reco compare`")]
     fn compare(
         py: Python<'_>,
         runs: Vec<String>,

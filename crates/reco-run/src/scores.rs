@@ -124,7 +124,8 @@ pub fn measure_scores(
 /// its results, and each user's values. It is asked as the stage `evaluate` asks.
 ///
 /// # Errors
-/// Whatever stops the stages up to `features`; a model that was trained on another split or on other data; one that fails.
+/// Whatever stops the stages up to `features`; a model that was trained on another split or on other data; one that
+/// fails.
 pub fn measure_model(
     experiment: &Experiment,
     options: &RunOptions<'_>,
