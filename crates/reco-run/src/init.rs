@@ -258,7 +258,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// Whatever stands in names of columns, but for other separators, the text reads as an experiment with these names.
+        /// Whatever stands in names of columns, but for other separators, the text reads as an experiment with these
+        /// names.
         #[test]
         fn any_name_of_a_column_survives(name in "[ -~äß\u{7f}\u{1}\u{85}]{1,12}", other in "\\PC{1,12}") {
             let names = [format!("n{name}"), format!("m{other}")]
