@@ -30,10 +30,15 @@ pub(super) struct Bar {
 
 /// Draws `bars` as docs/figures/`name`.svg; the line of Markdown that shows it.
 pub(super) fn bars(workspace: &Workspace, name: &str, title: &str, bars: &[Bar]) -> Result<String> {
+    keep(workspace, name, title, drawing(title, bars))
+}
+
+/// Writes `drawing` as docs/figures/`name`.svg; the line of Markdown that shows it as `title`.
+pub(super) fn keep(workspace: &Workspace, name: &str, title: &str, drawing: String) -> Result<String> {
     let folder = workspace.root().join("docs").join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make `docs/{FOLDER}`"))?;
     let file = format!("{name}.svg");
-    fs::write(folder.join(&file), drawing(title, bars)).with_context(|| format!("cannot write `{file}`"))?;
+    fs::write(folder.join(&file), drawing).with_context(|| format!("cannot write `{file}`"))?;
     Ok(format!("![{title}]({FOLDER}/{file})\n"))
 }
 

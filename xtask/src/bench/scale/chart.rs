@@ -5,12 +5,11 @@
 //! **Invariant**: all panels have the same axes; a line of fewer than two points is not drawn, and one that is has its
 //! name.
 
-use std::fs;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use svg::node::element::{Circle, Line as Rule, Polyline, Text, Title};
 
 use super::record::shown;
+use crate::bench::plot;
 use crate::process::Workspace;
 
 /// The size of a panel, with the room around it.
@@ -49,12 +48,8 @@ pub(super) fn draw(
     panels: &[Panel],
     unit: fn(f64) -> String,
 ) -> Result<String> {
-    let folder = workspace.root().join("docs/figures");
-    fs::create_dir_all(&folder).context("cannot make `docs/figures`")?;
-    let file = format!("{name}.svg");
     let drawing = drawing(title, panels, unit).to_string() + "\n";
-    fs::write(folder.join(&file), drawing).with_context(|| format!("cannot write `{file}`"))?;
-    Ok(format!("![{title}, both axes logarithmic](figures/{file})\n"))
+    plot::keep(workspace, name, &format!("{title}, both axes logarithmic"), drawing)
 }
 
 /// The decades that hold all of `numbers`: exponents of the first and the last.
