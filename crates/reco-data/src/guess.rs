@@ -252,7 +252,8 @@ fn shape(path: &Path) -> Result<(Shape, Sample, TextKeys), DataError> {
         TextKeys { quote: Quote::None, ..TextKeys::default() },
         TextKeys { encoding: Encoding::Utf8, ..TextKeys::default() },
     ];
-    for keys in others.into_iter().chain(delimiters).filter(|_| is_delimited) {
+    // Separators first: where a line can be split in several ways, giving up quotes would make them part of the values.
+    for keys in delimiters.chain(others).filter(|_| is_delimited) {
         let mut open = Vec::new();
         let Ok(Some(shape)) = Shape::find(path, keys, &[], &mut open) else { continue };
         if !open.is_empty() {

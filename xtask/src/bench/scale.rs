@@ -3,7 +3,8 @@
 //! Does not know approaches: `data/experiments/scale.toml` lists them. What the page says is in `scale/page.rs`.
 //!
 //! **Invariant**: a cell is written to the record as soon as it was measured, and is not measured again; what would
-//! take longer than the limit is not begun, and the page marks it as an estimate.
+//! take longer than the limit is not begun, and the page marks it as an estimate. The record lies beside the figures,
+//! so that another day goes on where this one ended.
 
 mod chart;
 mod page;
@@ -27,6 +28,9 @@ const SIZES: [u64; 5] = [100_000, 1_000_000, 10_000_000, 25_000_000, 100_000_000
 /// The experiment that is measured.
 const EXPERIMENT: &str = "data/experiments/scale.toml";
 
+/// What was measured, whenever that was.
+const RECORD: &str = "docs/figures/scale.json";
+
 /// What `reco` says where a model needs more memory than there is.
 const TOO_LARGE: &str = "; this machine has `";
 
@@ -40,7 +44,8 @@ Examples:
   cargo xtask scale                               all of it, into docs/results.md: hours, and 12 GB in target/scale
   cargo xtask scale --limit 5                     what takes more than five minutes is estimated
   cargo xtask scale --sizes 100k,1M --approach svd
-What is measured is not measured again: a record that was stopped goes on, and --again begins anew")]
+What is measured, in docs/figures/scale.json, is not measured again: a record that was stopped goes on, and --again
+begins anew")]
 pub(crate) struct Arguments {
     /// How many ratings: numbers with k or M
     #[arg(long, value_delimiter = ',', value_parser = size, default_values_t = SIZES, hide_default_value = true)]
@@ -83,7 +88,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
     let mut scale = Scale {
         workspace,
         reco: workspace.reco(false),
-        record: Record::read(&at.join("record.json"))?,
+        record: Record::read(&workspace.root().join(RECORD))?,
         limit: Duration::try_from_secs_f64(arguments.limit * 60.0).context("the limit is a number of minutes")?,
         machine: machine::describe(workspace),
         at,

@@ -159,7 +159,8 @@ impl Record {
 
     fn write(&self) -> Result<()> {
         let beside = self.path.with_extension("partial");
-        files::write(&beside, serde_json::to_string_pretty(&self.cells)? + "\n")?;
+        let lines: Vec<String> = self.cells.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+        files::write(&beside, format!("[\n{}\n]\n", lines.join(",\n")))?;
         fs::rename(&beside, &self.path).with_context(|| format!("cannot write `{}`", self.path.display()))
     }
 
