@@ -22,7 +22,7 @@ use self::count::Count;
 use crate::process::{Workspace, is_installed, shown, succeed};
 #[cfg(unix)]
 use crate::torture;
-use crate::{golden, instructions, splits, tidy};
+use crate::{golden, instructions, splits, tidy, web};
 
 /// Arguments of `cargo xtask ci`.
 #[derive(clap::Args)]
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 
 /// Crates that need neither Burn nor Arrow nor data: tested before anything large is compiled, each by itself, since
 /// features that one crate switches on in a shared dependency are on for all that are built with it.
-const LIGHT: &[&str] = &["reco-core", "reco-report", "xtask"];
+const LIGHT: &[&str] = &["reco-core", "reco-report", "reco-web", "xtask"];
 
 /// Crates that need MovieLens 100K besides, since they are compared with other programs on it, and the one that
 /// re-exports them.
@@ -203,6 +203,8 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("data", Work::Maybe(splits::all)));
     steps.extend(WITH_DATA.iter().map(alone));
     steps.push(step("one Burn", Work::Own(one_burn::check)));
+    // A test of the page without a server asks the module that lies beside the program.
+    steps.push(step("web", Work::Maybe(web::step)));
     steps.push(test(HEAVY));
     // The crates that are not tested by themselves compile by themselves.
     let check = |package: &&str| {

@@ -1,5 +1,5 @@
 //! Runs the workspace's chores: `cargo xtask pipeline`, `ci`, `tidy`, `golden`, `instructions`, `splits`, `torture`,
-//! `bench`, `contest`, `scale` and `wheel`.
+//! `bench`, `contest`, `scale`, `wheel` and `web`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -19,6 +19,7 @@ mod splits;
 mod tidy;
 #[cfg(unix)]
 mod torture;
+mod web;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,8 @@ enum Chore {
     Scale(bench::scale::Arguments),
     /// Build the Python wheel into target/wheels, with maturin in an environment made for it
     Wheel(ci::wheel::Arguments),
+    /// Compile what answers in a browser, for `reco export --format web`
+    Web,
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Chore::Contest(arguments) => bench::contest::run(&workspace, &arguments),
         Chore::Scale(arguments) => bench::scale::run(&workspace, &arguments),
         Chore::Wheel(arguments) => ci::wheel::make(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Chore::Web => web::run(&workspace).map(|()| ExitCode::SUCCESS),
     });
     match done {
         Ok(code) => code,

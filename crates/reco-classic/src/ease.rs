@@ -268,6 +268,11 @@ impl Fitted for Model {
         self.weights.values().len()
     }
 
+    fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
+        let catalogue = Arc::new(self.catalogue.without_users());
+        Some(Box::new(Self { options: self.options, weights: self.weights.clone(), met: Vec::new(), catalogue }))
+    }
+
     fn save(&self) -> Result<Weights, ScoreError> {
         let shape = [self.weights.n_rows(), self.weights.n_columns()];
         let weights = Weights::new(NAME, &self.catalogue);

@@ -242,6 +242,13 @@ impl Fitted for Model {
         self.table.vectors(&self.catalogue, user).map(Some)
     }
 
+    fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
+        let catalogue = Arc::new(self.catalogue.without_users());
+        let users = Matrix::zeros(0, self.items.size);
+        let (items, table, gram) = (self.items.clone(), self.table.clone(), self.gram.clone());
+        Some(Box::new(Self { options: self.options, users, items, table, gram, mean_weight: self.mean_weight, catalogue }))
+    }
+
     fn save(&self) -> Result<Weights, ScoreError> {
         let (items, size) = (self.items.to_matrix(), self.items.size);
         Ok(Weights::new(NAME, &self.catalogue)

@@ -160,6 +160,11 @@ impl Fitted for Model {
         self.weights.len()
     }
 
+    fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
+        let catalogue = Arc::new(self.catalogue.without_users());
+        Some(Box::new(Self { weights: self.weights.clone(), met: Vec::new(), catalogue }))
+    }
+
     fn save(&self) -> Result<Weights, ScoreError> {
         let shape = [self.catalogue.n_items(), self.catalogue.item_features.names().len() + 1];
         let weights = Seen::save(&self.met, Weights::new(NAME, &self.catalogue));

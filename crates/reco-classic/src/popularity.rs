@@ -75,6 +75,11 @@ impl Fitted for Counts {
         self.counts.len()
     }
 
+    fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
+        let catalogue = Arc::new(self.catalogue.without_users());
+        Some(Box::new(Self { counts: self.counts.clone(), catalogue }))
+    }
+
     fn save(&self) -> Result<Weights, ScoreError> {
         let counts = self.counts.iter().copied();
         Ok(Weights::new(NAME, &self.catalogue).with("items.count", &[self.counts.len()], counts))

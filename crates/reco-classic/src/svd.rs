@@ -192,6 +192,13 @@ impl Fitted for Model {
         self.items.vectors(&self.catalogue, user).map(Some)
     }
 
+    fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
+        let catalogue = Arc::new(self.catalogue.without_users());
+        let embeddings = Matrix::zeros(0, self.options.embedding_size);
+        let users = Embeddings { embeddings, biases: Vec::new() };
+        Some(Box::new(Self::new(self.options, self.mean, users, self.items.clone(), &catalogue)))
+    }
+
     fn save(&self) -> Result<Weights, ScoreError> {
         let Embeddings { embeddings, biases } = &self.users;
         let weights = Weights::new(NAME, &self.catalogue)

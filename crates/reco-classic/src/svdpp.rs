@@ -356,6 +356,12 @@ impl Fitted for Model {
         }))
     }
 
+    fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
+        let catalogue = Arc::new(self.catalogue.without_users());
+        let learned = Learned { user_biases: Vec::new(), users: Vec::new(), ..self.learned.clone() };
+        Some(Box::new(Self { options: self.options, learned, catalogue }))
+    }
+
     fn save(&self) -> Result<Weights, ScoreError> {
         let Learned { size, mean, user_biases, item_biases, users, items, rated } = &self.learned;
         let (n_users, n_items) = (user_biases.len(), item_biases.len());

@@ -132,6 +132,7 @@ impl Approach for TopRated {
 }
 
 /// What is kept in the file.
+#[derive(Clone)]
 struct Learned {
     /// Whether scores are stars.
     rated: bool,
@@ -178,6 +179,11 @@ impl EachQuery for Best {
 impl Fitted for Best {
     fn n_parameters(&self) -> usize {
         self.learned.scores.len() + 1
+    }
+
+    fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
+        let catalogue = Arc::new(self.catalogue.without_users());
+        Some(Box::new(Self { learned: self.learned.clone(), catalogue }))
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {

@@ -153,6 +153,7 @@ Examples:
   reco export hybrid --format onnx --out hybrid.onnx
   reco export ials --format embeddings --out vectors
   reco export --format onnx --out best.onnx --models data/mine
+  reco export --format web --out site           a page that answers without a server
 Rows of users and items are those of the tables in the model's folder `catalogue`. `weights.safetensors` beside them is
 read by any program as it is: docs/architecture.md names the tensors."
     )]

@@ -262,16 +262,11 @@ impl Model {
             if stars.is_none() {
                 met.push(row);
             }
-            let target = match stars {
-                Some(_) if !self.has_stars => return Err(AskError::NoStars { item }),
-                None if !self.has_stars => Target::EVENT,
-                stars => {
-                    let rating = catalogue.scale.rating(stars.unwrap_or(catalogue.scale.max()));
-                    let rating = rating.map_err(|source| AskError::Rating { item, source })?;
-                    catalogue.scaling.target(row, rating)
-                }
-            };
-            history.push((row, target));
+            if stars.is_some() && !self.has_stars {
+                return Err(AskError::NoStars { item });
+            }
+            let target = catalogue.told(row, stars, self.has_stars);
+            history.push((row, target.map_err(|source| AskError::Rating { item, source })?));
         }
         let seen = Seen::of(&history);
         Ok(Found::Visitor { history, seen, profile, met })

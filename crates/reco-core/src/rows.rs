@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Features, Integers, ItemIdx, Items, LoadError, Matrix, Rating, RatingScale, Scaling, Target, UserIdx, Users,
-    Weights, Who,
+    Features, Integers, ItemIdx, Items, LoadError, Matrix, Rating, RatingError, RatingScale, Scaling, Target, UserIdx,
+    Users, Weights, Who,
 };
 
 /// Everything known about users and items before any rating is looked at, and the meaning of numbers.
@@ -91,6 +91,28 @@ impl Catalogue {
     /// The moment assumed where none is stated: the mean of each context over the training rows.
     pub fn average_moment(&self) -> Vec<f32> {
         self.contexts.iter().map(|column| column.mean).collect()
+    }
+
+    /// The same items, features and meaning of numbers, without any user.
+    pub fn without_users(&self) -> Self {
+        let names = self.user_features.names().to_vec();
+        let none = Matrix::zeros(0, names.len());
+        let user_features = Features::new(names, none).expect("the matrix has a column for each name");
+        Self {
+            users: Users::new(Vec::new()).expect("no id stands twice"),
+            user_features: user_features.with_spans(self.user_features.spans().clone()),
+            ..self.clone()
+        }
+    }
+
+    /// What a model is told of `item` with these stars. Without any, it counts as liked, with the most stars, where
+    /// ratings have stars (`has_stars`), else as met.
+    ///
+    /// # Errors
+    /// Stars off the scale.
+    pub fn told(&self, item: ItemIdx, stars: Option<f32>, has_stars: bool) -> Result<Target, RatingError> {
+        let Some(stars) = stars.or(has_stars.then(|| self.scale.max())) else { return Ok(Target::EVENT) };
+        Ok(self.scaling.target(item, self.scale.rating(stars)?))
     }
 
     /// How many users there are, with or without ratings.

@@ -119,7 +119,15 @@ impl Output {
     /// # Errors
     /// What the system says.
     pub fn write_text(&self, text: &str) -> Result<(), DataError> {
-        self.write(|mut file| file.write_all(text.as_bytes()).map_err(DataError::io("write", &self.named)))
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// Writes `bytes`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write_bytes(&self, bytes: &[u8]) -> Result<(), DataError> {
+        self.write(|mut file| file.write_all(bytes).map_err(DataError::io("write", &self.named)))
     }
 }
 

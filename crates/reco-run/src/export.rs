@@ -10,7 +10,6 @@ mod graph;
 mod onnx;
 mod protobuf;
 
-use std::io::Write as _;
 use std::path::Path;
 
 use reco_core::Matrix;
@@ -38,8 +37,7 @@ pub fn export(artifact: &Artifact, format: ExportFormat, to: &Path) -> Result<()
     match format {
         ExportFormat::Onnx => {
             let output = Output::at(to)?;
-            let model = onnx::of(artifact)?;
-            output.write(|mut file| file.write_all(&model).map_err(RunError::writing(to)))
+            Ok(output.write_bytes(&onnx::of(artifact)?)?)
         }
         ExportFormat::Embeddings => {
             let vectors = artifact.model.vectors()?.ok_or_else(|| refused(artifact, "embeddings", DOTS))?;

@@ -13,11 +13,12 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use reco_core::options::did_you_mean;
 use reco_core::{Candidates, DeviceChoice, Profile, UserIdx};
 use reco_run::{Artifact, AskedBy, Asker, Available, RunError, available, chooser, feature_of_year};
+use reco_web::search::Search;
 
+use crate::api::{ApproachInfo, Models};
 use crate::config::ServeError;
 use crate::items::Added;
 use crate::problem::Problem;
-use crate::search::Search;
 use crate::store::Store;
 
 /// A run's models.
@@ -146,18 +147,45 @@ impl Bundle {
         self.defaults[&(step, states)].as_ref().map_err(|text| Problem::wrong(text))
     }
 
+    /// What it has, and what a request can name.
+    pub(crate) fn described(&self) -> Result<Models, Problem> {
+        let first = self.first()?;
+        let catalogue = first.catalogue();
+        let mut attributes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for name in catalogue.user_features.names() {
+            match name.split_once('=') {
+                Some((name, value)) => attributes.entry(name.to_owned()).or_default().push(value.to_owned()),
+                None => attributes.entry(name.clone()).or_default().clear(),
+            }
+        }
+        let info = |model: &Available| ApproachInfo {
+            name: model.name.clone(),
+            kind: model.kind.clone(),
+            validation: model.validation,
+            is_default: model.name == self.for_users.name,
+            answers_visitors: model.answers_visitors,
+            follows_ratings: model.follows_ratings,
+            uses_context: model.uses_context && !catalogue.contexts.is_empty(),
+        };
+        Ok(Models {
+            run: self.name.clone(),
+            runs: Vec::new(),
+            dataset: first.config.dataset.clone(),
+            n_users: catalogue.n_users(),
+            n_items: catalogue.n_items(),
+            stars: first.config.has_stars.then(|| (catalogue.scale.min(), catalogue.scale.max())),
+            star_step: self.star_step,
+            approaches: self.models().map(info).collect(),
+            features: catalogue.item_features.names().to_vec(),
+            year_features: self.year_features.clone(),
+            attributes,
+            contexts: catalogue.contexts.iter().map(|one| (one.name.clone(), (one.low, one.high))).collect(),
+            scenarios: Vec::new(),
+        })
+    }
+
     pub(crate) fn search(&self) -> &Search {
         &self.search
-    }
-
-    /// The step from one rating of the data to the next.
-    pub(crate) fn star_step(&self) -> Option<f32> {
-        self.star_step
-    }
-
-    /// The features of items that follow from their years.
-    pub(crate) fn year_features(&self) -> &[String] {
-        &self.year_features
     }
 
     /// The items that were added since the training and that this run does not know.

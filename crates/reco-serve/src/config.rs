@@ -145,6 +145,12 @@ pub enum ServeError {
         /// What the store says.
         reason: String,
     },
+    /// A page without a server that cannot be written.
+    #[error("the page cannot be written: {reason}")]
+    Web {
+        /// What is wrong, with its hint.
+        reason: String,
+    },
     /// A model that does not answer its self-test.
     #[error("`{name}` in run `{run}` does not answer its self-test: {reason}\nhint: train again: `reco train`")]
     SelfTest {

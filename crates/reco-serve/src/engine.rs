@@ -16,17 +16,17 @@ use axum::http::StatusCode;
 use reco_core::options::listed;
 use reco_core::{Candidates, ItemIdx, Profile, Score, ScoreError, UserIdx};
 use reco_run::{Artifact, Asker, RunError};
+use reco_web::rerank::{POOL, boost, diversify};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::api::{Activate, Answer, ApproachInfo, Ask, Found, Item, Models, Rated, SimilarParams};
+use crate::api::{Activate, Answer, Ask, Found, Item, Models, Rated, SimilarParams};
 use crate::bundle::Bundle;
 use crate::config::{Scenario, ServeConfig, ServeError};
 use crate::filter::{Filter, column};
 use crate::items::{Added, AnyItem, known};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
-use crate::rerank::{POOL, boost, diversify};
 use crate::store::{Store, now};
 
 /// A service: runs of which one is active, and the events since.
@@ -142,42 +142,11 @@ impl Service {
 
     /// What is served, and what a request can name.
     pub(crate) fn models(&self) -> Result<Models, Problem> {
-        let bundle = self.bundle();
-        let first = bundle.first()?;
-        let catalogue = first.catalogue();
-        let mut attributes: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for name in catalogue.user_features.names() {
-            match name.split_once('=') {
-                Some((name, value)) => attributes.entry(name.to_owned()).or_default().push(value.to_owned()),
-                None => attributes.entry(name.clone()).or_default().clear(),
-            }
-        }
-        let default = &bundle.for_users().name;
+        let runs = self.config.runs.iter().map(|(name, _)| name.clone()).collect();
         Ok(Models {
-            run: bundle.name.clone(),
-            runs: self.config.runs.iter().map(|(name, _)| name.clone()).collect(),
-            dataset: first.config.dataset.clone(),
-            n_users: catalogue.n_users(),
-            n_items: catalogue.n_items(),
-            stars: first.config.has_stars.then(|| (catalogue.scale.min(), catalogue.scale.max())),
-            star_step: bundle.star_step(),
-            approaches: bundle
-                .models()
-                .map(|model| ApproachInfo {
-                    name: model.name.clone(),
-                    kind: model.kind.clone(),
-                    validation: model.validation,
-                    is_default: model.name == *default,
-                    answers_visitors: model.answers_visitors,
-                    follows_ratings: model.follows_ratings,
-                    uses_context: model.uses_context && !catalogue.contexts.is_empty(),
-                })
-                .collect(),
-            features: catalogue.item_features.names().to_vec(),
-            year_features: bundle.year_features().to_vec(),
-            attributes,
-            contexts: catalogue.contexts.iter().map(|one| (one.name.clone(), (one.low, one.high))).collect(),
+            runs,
             scenarios: self.config.rules.scenario.keys().cloned().collect(),
+            ..self.bundle().described()?
         })
     }
 

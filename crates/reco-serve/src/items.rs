@@ -12,14 +12,14 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use reco_core::{ItemId, ItemIdx, Score, ScoreKind};
 use reco_run::{Artifact, RunError, feature_of_year};
+use reco_web::rerank::cosine;
+use reco_web::search::Search;
 
 use crate::api::{Answer, Item, NewItem};
 use crate::engine::{Service, described};
 use crate::events::{LONGEST_TEXT, unwritten};
 use crate::filter::column;
 use crate::problem::Problem;
-use crate::rerank::cosine;
-use crate::search::Search;
 use crate::store::{AddedItem, now};
 
 /// How many items an added one is scored by, at most.

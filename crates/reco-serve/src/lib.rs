@@ -21,10 +21,9 @@ mod mcp;
 mod metrics;
 mod page;
 mod problem;
-mod rerank;
 mod routes;
-mod search;
 mod store;
+mod web;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -45,6 +44,7 @@ pub use client::{Client, ClientError};
 pub use config::{AbTest, Limits, Rules, Scenario, ServeConfig, ServeError};
 pub use engine::Service;
 pub use filter::Filter;
+pub use web::{WebPage, export_web};
 
 /// The OpenAPI 3.1 document, as JSON.
 pub fn openapi() -> &'static str {

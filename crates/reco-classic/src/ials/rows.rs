@@ -13,6 +13,7 @@ use super::Ials;
 use crate::error::Interrupted;
 
 /// A row for each user, or for each item.
+#[derive(Clone)]
 pub(super) struct Rows {
     pub(super) size: usize,
     /// Padded with zeros to whole vectors.

@@ -53,6 +53,7 @@ pub fn check(suite: &Suite<'_>) {
     held.fits_and_saves_the_same_twice(suite, &*approach);
     held.fits_and_saves_the_same_on_any_cpu(suite, &*approach);
     held.loads_what_it_saved(suite, &*approach);
+    held.answers_visitors_without_its_users(suite, &*approach);
     held.refuses_other_weights(suite, &*approach);
     held.survives_changed_bytes(suite, &*approach);
     held.takes_or_refuses_any_number(suite);
@@ -312,6 +313,26 @@ impl Held {
         assert_eq!(loaded.n_parameters(), self.fitted.n_parameters(), "`{}`: loading changes a count", self.name);
         assert_eq!(loaded.score_kind(), self.fitted.score_kind(), "`{}`: loading changes what scores are", self.name);
         assert!(self.saved(&*loaded) == self.saved(&*self.fitted), "`{}`: loading changes what is saved", self.name);
+    }
+
+    /// If an approach gives a model for visitors, it knows no user and answers visitors alike, loaded or not.
+    fn answers_visitors_without_its_users(&self, suite: &Suite<'_>, approach: &dyn AnyApproach) {
+        let Some(alone) = self.fitted.for_visitors() else { return };
+        let catalogue = alone.catalogue();
+        assert_eq!((catalogue.n_users(), catalogue.n_items()), (0, SIZE), "`{}`", self.name);
+        let loaded = Weights::from_bytes(&self.saved(&*alone))
+            .and_then(|weights| approach.load(weights, catalogue, &run(suite)))
+            .unwrap_or_else(|error| panic!("`{}` does not load what it saved for visitors: {error}", self.name));
+        let five_stars = Target::new(5.0).expect("finite");
+        let history: Vec<(ItemIdx, Target)> =
+            catalogue.items.indices().take(3).map(|item| (item, five_stars)).collect();
+        for history in [&history[..], &[]] {
+            let who = Who::Visitor { history, profile: &Profile::default() };
+            let query = Query { who, context: &[], candidates: Candidates::AllExcept(Seen::NOTHING) };
+            let [whole, alone, loaded] = [&self.fitted, &alone, &loaded].map(|one| self.scores(&**one, &[query]));
+            assert_eq!(bits(whole.row(0)), bits(alone.row(0)), "`{}`: without users a score changes", self.name);
+            assert_eq!(bits(whole.row(0)), bits(loaded.row(0)), "`{}`: loading changes a score", self.name);
+        }
     }
 
     fn refuses_other_weights(&self, suite: &Suite<'_>, approach: &dyn AnyApproach) {

@@ -1,13 +1,7 @@
 // Asks the service: all that the page wants from a server goes through here, so that a page without a server replaces
-// this file by one with the same functions. Knows nothing of the page.
+// this file by web.js, which has the same functions. Knows nothing of the page.
 
-/** Why there is no answer: what is wrong, and the way out. */
-export class Problem extends Error {
-  constructor(detail, hint, status) {
-    super(detail);
-    Object.assign(this, { hint, status });
-  }
-}
+import { Problem } from "./problem.js";
 
 async function ask(path, signal, body) {
   const options = { signal };

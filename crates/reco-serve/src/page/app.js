@@ -356,7 +356,8 @@ function showMoment() {
   }
   for (const [name, values] of Object.entries(texts)) fields.push(menu(name, "any", values, set(name)));
   byId("contexts").append(...fields);
-  byId("moment").lastElementChild.hidden = byId("user").hidden = false;
+  byId("moment").lastElementChild.hidden = false;
+  byId("user").hidden = !served.n_users;
   byId("variety").oninput = ({ target }) => {
     asked.diversity = target.valueAsNumber;
     const words = asked.diversity ? percent(asked.diversity) : "off";
@@ -401,7 +402,8 @@ class Column {
       const measured = validation ? ` · ${validation.toFixed(4)} on validation` : "";
       const isChosen = name === approach && answers(one);
       const limited = answers_visitors ? "" : " · users only";
-      const text = `${name}${measured}${is_default ? " · default for users" : ""}${limited}`;
+      const standing = is_default ? ` · default${served.n_users ? " for users" : ""}` : "";
+      const text = `${name}${measured}${standing}${limited}`;
       this.select.add(new Option(text, name, isChosen, isChosen));
     }
     this.allow();
@@ -603,7 +605,7 @@ async function begin() {
   }
   const { dataset, n_items, n_users } = served;
   scale = scaleOf(served);
-  byId("served").textContent = `${dataset}: ${many(n_items, "item")}, ${many(n_users, "user")}`;
+  byId("served").textContent = `${dataset}: ${many(n_items, "item")}${n_users ? `, ${many(n_users, "user")}` : ""}`;
   const [one, other] = load();
   columns[0].offer(one);
   showAbout();

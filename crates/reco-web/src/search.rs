@@ -14,7 +14,7 @@ const ALIKE: f64 = 0.7;
 
 /// The words of all titles.
 #[derive(Default)]
-pub(crate) struct Search {
+pub struct Search {
     /// The places of the titles that have each word, ascending.
     words: BTreeMap<String, Vec<usize>>,
     /// How many words each title has.
@@ -24,7 +24,7 @@ pub(crate) struct Search {
 
 impl Search {
     /// Over `titles`, each with the number of people who met the item.
-    pub(crate) fn new<'a>(titles: impl Iterator<Item = (&'a str, usize)>) -> Self {
+    pub fn new<'a>(titles: impl Iterator<Item = (&'a str, usize)>) -> Self {
         let mut search = Self::default();
         for (item, (title, n_people)) in titles.enumerate() {
             search.n_people.push(n_people);
@@ -41,7 +41,7 @@ impl Search {
     }
 
     /// The places of the titles that fit `query`, the best first, and how well each fits.
-    pub(crate) fn find(&self, query: &str) -> Vec<(usize, f64)> {
+    pub fn find(&self, query: &str) -> Vec<(usize, f64)> {
         let query = words(query);
         let mut found: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
         for (place, asked) in query.iter().enumerate() {

@@ -7,11 +7,11 @@
 use reco_core::Score;
 
 /// How many items diversity chooses from, for each one that is wanted.
-pub(crate) const POOL: usize = 5;
+pub const POOL: usize = 5;
 
 /// Adds to the score of each item, in standard deviations of all scores of `ranked`, the weights of its features that
 /// `boosts` names by column, and orders by the sums. The scores stay the model's.
-pub(crate) fn boost<'a, T: Copy>(
+pub fn boost<'a, T: Copy>(
     ranked: &mut [(T, Score)],
     features: impl Fn(T) -> &'a [f32],
     boosts: &[(usize, f32)],
@@ -32,7 +32,7 @@ pub(crate) fn boost<'a, T: Copy>(
 /// The `n` items of `ranked`, best first, that are good and unlike each other: each is the one with the greatest
 /// (1 - `diversity`) · relevance - `diversity` · the most that it is like one before it (maximal marginal relevance,
 /// Carbonell & Goldstein 1998). Relevance falls evenly from 1 to 0 over `ranked`; likeness is the cosine of features.
-pub(crate) fn diversify<'a, T: Copy>(
+pub fn diversify<'a, T: Copy>(
     ranked: &[(T, Score)],
     features: impl Fn(T) -> &'a [f32],
     diversity: f32,
@@ -60,7 +60,7 @@ pub(crate) fn diversify<'a, T: Copy>(
 }
 
 /// The cosine of two rows of features; 0 where one has none.
-pub(crate) fn cosine(one: &[f32], other: &[f32]) -> f32 {
+pub fn cosine(one: &[f32], other: &[f32]) -> f32 {
     of_norms(one, other, norm(one) * norm(other))
 }
 

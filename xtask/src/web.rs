@@ -1,0 +1,93 @@
+//! Compiles reco-web to WebAssembly, into `reco.wasm` beside the program: `cargo xtask web`.
+//!
+//! Does not know what the module does. Compiles by rustup's target, or by a compiler of Debian's, `rustc-web`, which
+//! compiles the standard library besides.
+//!
+//! **Invariant**: the module that lies beside the program is of this source, or there is none.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::process::{Workspace, answer, succeed};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Where `.ci/run` unpacks Debian's compiler.
+const DEBIAN: &str = "tools/web/usr";
+
+/// What Rust 1.85 compiles with a feature of the language that later versions have.
+const FEATURES: [&str; 2] = ["let_chains", "slice_as_chunks"];
+
+/// `cargo xtask web`
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let module = make(workspace)?.context(
+        "no compiler for WebAssembly is here\nhint: `rustup target add wasm32-unknown-unknown`, or see `.ci/run`",
+    )?;
+    println!("{}: {} kB", module.display(), fs::metadata(&module)?.len() / 1000);
+    Ok(())
+}
+
+/// The step of continuous integration: what is lacking, or nothing.
+pub(crate) fn step(workspace: &Workspace) -> Result<Option<String>> {
+    let lacking = || "no compiler for WebAssembly: `rustup target add wasm32-unknown-unknown`".to_owned();
+    Ok(make(workspace)?.map_or_else(|| Some(lacking()), |_| None))
+}
+
+/// Compiles the module, and returns where it lies; nothing without a compiler for it.
+fn make(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    let module = workspace.reco(false).with_file_name("reco.wasm");
+    // Whatever comes of it, what lies there is not of another source.
+    if module.exists() {
+        fs::remove_file(&module).with_context(|| format!("cannot remove `{}`", module.display()))?;
+    }
+    let target = workspace.target().join("web");
+    let mut command = workspace.cargo(&["rustc", "--locked", "--package", "reco-web", "--lib", "--crate-type", "cdylib"]);
+    command.args(["--profile", "web", "--target", TARGET, "--target-dir"]).arg(&target);
+    let debian = workspace.target().join(DEBIAN);
+    if is_targeted()? {
+        succeed(&mut command)?;
+    } else if debian.join("bin/rustc").exists() {
+        succeed(by_debian(&mut command, &debian, &target)?)?;
+    } else {
+        return Ok(None);
+    }
+    let made = target.join(TARGET).join("web/reco_web.wasm");
+    let folder = module.parent().context("the program lies in a folder")?;
+    fs::create_dir_all(folder)?;
+    fs::copy(&made, &module).with_context(|| format!("cannot copy `{}`", made.display()))?;
+    Ok(Some(module))
+}
+
+/// Whether rustup has the target's library.
+fn is_targeted() -> Result<bool> {
+    let library = answer(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]))?;
+    Ok(Path::new(library.trim()).exists())
+}
+
+/// Lets `command` compile by Debian's compiler in `debian`: an older one, which is told the features that our code has
+/// from later ones, for our crates alone.
+fn by_debian<'a>(command: &'a mut Command, debian: &Path, target: &Path) -> Result<&'a mut Command> {
+    let libraries = debian.join("lib/x86_64-linux-gnu");
+    let features: Vec<String> = FEATURES.iter().map(|one| format!("-Zcrate-attr=feature({one})")).collect();
+    let wrapper = target.join("rustc");
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *'--crate-name reco_'*) exec \"$@\" {};; *) exec \"$@\";; esac\n",
+        features.join(" ").replace('(', "\\(").replace(')', "\\)")
+    );
+    fs::create_dir_all(target)?;
+    fs::write(&wrapper, script).with_context(|| format!("cannot write `{}`", wrapper.display()))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(command
+        .args(["-Zbuild-std=std,panic_abort", "--ignore-rust-version"])
+        .env("RUSTC", debian.join("bin/rustc"))
+        .env("RUSTC_WRAPPER", wrapper)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("LD_LIBRARY_PATH", libraries))
+}
