@@ -16,10 +16,13 @@ use crate::process::{Workspace, answer, succeed};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Where `.ci/run` unpacks Debian's compiler.
-const DEBIAN: &str = "tools/web/usr";
+const DEBIAN: &str = "target/tools/web/usr";
 
-/// What Rust 1.85 compiles with a feature of the language that later versions have.
-const FEATURES: [&str; 2] = ["let_chains", "slice_as_chunks"];
+/// What Rust 1.85 calls features of its own that later versions simply have.
+const FEATURES: [&str; 4] = ["let_chains", "round_char_boundary", "slice_as_chunks", "unsigned_is_multiple_of"];
+
+/// What a caller has set for machines like its own.
+const OF_OTHERS: [&str; 4] = ["CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER", "RUSTFLAGS"];
 
 /// `cargo xtask web`
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
@@ -44,9 +47,12 @@ fn make(workspace: &Workspace) -> Result<Option<PathBuf>> {
         fs::remove_file(&module).with_context(|| format!("cannot remove `{}`", module.display()))?;
     }
     let target = workspace.target().join("web");
-    let mut command = workspace.cargo(&["rustc", "--locked", "--package", "reco-web", "--lib", "--crate-type", "cdylib"]);
-    command.args(["--profile", "web", "--target", TARGET, "--target-dir"]).arg(&target);
-    let debian = workspace.target().join(DEBIAN);
+    let mut command = workspace.cargo(&["rustc", "--locked", "--package", "reco-web", "--lib"]);
+    command.args(["--crate-type", "cdylib", "--profile", "web", "--target", TARGET, "--target-dir"]).arg(&target);
+    for variable in OF_OTHERS {
+        command.env_remove(variable);
+    }
+    let debian = workspace.root().join(DEBIAN);
     if is_targeted()? {
         succeed(&mut command)?;
     } else if debian.join("bin/rustc").exists() {
@@ -68,7 +74,7 @@ fn is_targeted() -> Result<bool> {
 }
 
 /// Lets `command` compile by Debian's compiler in `debian`: an older one, which is told the features that our code has
-/// from later ones, for our crates alone.
+/// from later ones, for our crates alone. The sources of its library lie where cargo looks for them.
 fn by_debian<'a>(command: &'a mut Command, debian: &Path, target: &Path) -> Result<&'a mut Command> {
     let libraries = debian.join("lib/x86_64-linux-gnu");
     let features: Vec<String> = FEATURES.iter().map(|one| format!("-Zcrate-attr=feature({one})")).collect();
@@ -88,6 +94,7 @@ fn by_debian<'a>(command: &'a mut Command, debian: &Path, target: &Path) -> Resu
         .args(["-Zbuild-std=std,panic_abort", "--ignore-rust-version"])
         .env("RUSTC", debian.join("bin/rustc"))
         .env("RUSTC_WRAPPER", wrapper)
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", debian.join("bin/wasm-ld-19"))
         .env("RUSTC_BOOTSTRAP", "1")
         .env("LD_LIBRARY_PATH", libraries))
 }

@@ -269,7 +269,7 @@ impl Fitted for Model {
     }
 
     fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
-        let catalogue = Arc::new(self.catalogue.without_users());
+        let catalogue = Arc::new(self.catalogue.without_users(self.options.user_features > 0.0));
         Some(Box::new(Self { options: self.options, weights: self.weights.clone(), met: Vec::new(), catalogue }))
     }
 

@@ -243,10 +243,17 @@ impl Fitted for Model {
     }
 
     fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
-        let catalogue = Arc::new(self.catalogue.without_users());
+        let catalogue = Arc::new(self.catalogue.without_users(false));
         let users = Matrix::zeros(0, self.items.size);
-        let (items, table, gram) = (self.items.clone(), self.table.clone(), self.gram.clone());
-        Some(Box::new(Self { options: self.options, users, items, table, gram, mean_weight: self.mean_weight, catalogue }))
+        Some(Box::new(Self {
+            options: self.options,
+            users,
+            items: self.items.clone(),
+            table: self.table.clone(),
+            gram: self.gram.clone(),
+            mean_weight: self.mean_weight,
+            catalogue,
+        }))
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {

@@ -161,7 +161,7 @@ impl Fitted for Model {
     }
 
     fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
-        let catalogue = Arc::new(self.catalogue.without_users());
+        let catalogue = Arc::new(self.catalogue.without_users(false));
         Some(Box::new(Self { weights: self.weights.clone(), met: Vec::new(), catalogue }))
     }
 

@@ -76,7 +76,7 @@ impl Fitted for Counts {
     }
 
     fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
-        let catalogue = Arc::new(self.catalogue.without_users());
+        let catalogue = Arc::new(self.catalogue.without_users(false));
         Some(Box::new(Self { counts: self.counts.clone(), catalogue }))
     }
 

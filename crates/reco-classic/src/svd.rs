@@ -193,7 +193,7 @@ impl Fitted for Model {
     }
 
     fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
-        let catalogue = Arc::new(self.catalogue.without_users());
+        let catalogue = Arc::new(self.catalogue.without_users(false));
         let embeddings = Matrix::zeros(0, self.options.embedding_size);
         let users = Embeddings { embeddings, biases: Vec::new() };
         Some(Box::new(Self::new(self.options, self.mean, users, self.items.clone(), &catalogue)))

@@ -357,7 +357,7 @@ impl Fitted for Model {
     }
 
     fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
-        let catalogue = Arc::new(self.catalogue.without_users());
+        let catalogue = Arc::new(self.catalogue.without_users(false));
         let learned = Learned { user_biases: Vec::new(), users: Vec::new(), ..self.learned.clone() };
         Some(Box::new(Self { options: self.options, learned, catalogue }))
     }

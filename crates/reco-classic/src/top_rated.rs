@@ -182,7 +182,7 @@ impl Fitted for Best {
     }
 
     fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
-        let catalogue = Arc::new(self.catalogue.without_users());
+        let catalogue = Arc::new(self.catalogue.without_users(false));
         Some(Box::new(Self { learned: self.learned.clone(), catalogue }))
     }
 

@@ -324,6 +324,7 @@ fn the_help_of_every_command() {
         "recommend",
         "describe",
         "compare",
+        "export",
         "report",
         "check",
         "run",

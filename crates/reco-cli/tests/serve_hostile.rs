@@ -233,6 +233,7 @@ fn target() -> impl Strategy<Value = Vec<u8>> {
     let known = [
         "/",
         "/app.js",
+        "/problem.js",
         "/docs",
         "/openapi.json",
         "/metrics",

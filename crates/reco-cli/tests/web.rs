@@ -63,7 +63,7 @@ fn answer(mut stream: TcpStream, folder: &Path) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
     let first = lines.next().unwrap_or_default();
     while lines.next().is_some_and(|line| !line.is_empty()) {}
-    let path = first.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
+    let path = first.split([' ', '?']).nth(1).unwrap_or_default().trim_start_matches('/');
     let name = if path.is_empty() { "index.html" } else { path };
     let kind = match Path::new(name).extension().and_then(|ending| ending.to_str()) {
         Some("html") => "text/html; charset=utf-8",
@@ -109,12 +109,14 @@ fn a_browser_answers_as_the_program_does() {
     let told: Vec<Value> = rated.iter().map(|(id, stars)| json!({ "item_id": id, "rating": stars })).collect();
     let line: Vec<String> =
         rated.iter().map(|(id, stars)| stars.map_or((*id).to_owned(), |stars| format!("{id}={stars}"))).collect();
-    for approach in ABLE {
-        let question = json!({ "ratings": told, "k": 10, "approach": approach });
-        let answer = driver.promise(
+    let ask = |question: Value| {
+        driver.promise(
             "const { recommend } = await import('/api.js'); return await recommend(arguments[0]);",
             &json!([question]),
-        );
+        )
+    };
+    for approach in ABLE {
+        let answer = ask(json!({ "ratings": told, "k": 10, "approach": approach }));
         let of_program = ["recommend", "--new-user", "--json", "--models", models(), "--approach", approach, "--rated"];
         let expected = reco(of_program.iter().copied().chain([line.join(",").as_str()])).ok().json();
         let list = |answer: &Value, key: &str| -> Vec<(String, f64)> {
@@ -129,6 +131,11 @@ fn a_browser_answers_as_the_program_does() {
             assert!(near, "{approach}: {score} and {expected_score}");
         }
     }
+
+    // Unnamed, who has rated nothing is not answered by who follows ratings.
+    let unnamed = |ratings: &[Value]| ask(json!({ "ratings": ratings }))["approach"].as_str().unwrap().to_owned();
+    assert!(["popularity", "top-rated"].contains(&unnamed(&[]).as_str()));
+    assert!(!["popularity", "top-rated"].contains(&unnamed(&told).as_str()));
 
     // The page itself: a rating changes the list, and what was rated is not in it.
     let list = "[...all('.column')[0].querySelectorAll('ol > li')].map((one) => one.dataset.id)";
@@ -163,13 +170,17 @@ fn nothing_of_any_user_is_published() {
         let bytes = fs::read(page.join(format!("{name}.safetensors"))).unwrap();
         let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         let head: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
-        for (tensor, of) in head.as_object().unwrap().iter().filter(|(tensor, _)| tensor.starts_with("users.")) {
+        let of_users = |tensor: &str| tensor.starts_with("users.") || tensor == "met.item";
+        for (tensor, of) in head.as_object().unwrap().iter().filter(|(tensor, _)| of_users(tensor)) {
             let shape = of["shape"].as_array().unwrap();
             assert!(shape.is_empty() || shape[0] == 0, "{name}: {tensor} {of}");
         }
     }
-    let catalogue: Value = serde_json::from_slice(&fs::read(page.join("catalogue.json")).unwrap()).unwrap();
+    let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(page.join(name)).unwrap()).unwrap() };
+    let (catalogue, shown) = (read("catalogue.json"), read("models.json"));
     assert!(catalogue.get("users").is_none());
+    assert_eq!(catalogue["user_features"], json!({ "names": [], "spans": {} }), "no model here is told attributes");
+    assert_eq!((&shown["attributes"], &shown["n_users"]), (&json!({}), &json!(0)));
     assert!(!page.join("item-knn.safetensors").exists() && !page.join("neural.safetensors").exists());
 
     let to = page.join("other");

@@ -369,6 +369,10 @@ impl Fitted for Model {
         self.fitted.vectors()
     }
 
+    fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
+        self.fitted.for_visitors()
+    }
+
     fn save(&self) -> Result<Weights, ScoreError> {
         self.fitted.save()
     }

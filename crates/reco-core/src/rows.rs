@@ -93,16 +93,18 @@ impl Catalogue {
         self.contexts.iter().map(|column| column.mean).collect()
     }
 
-    /// The same items, features and meaning of numbers, without any user.
-    pub fn without_users(&self) -> Self {
-        let names = self.user_features.names().to_vec();
-        let none = Matrix::zeros(0, names.len());
-        let user_features = Features::new(names, none).expect("the matrix has a column for each name");
-        Self {
-            users: Users::new(Vec::new()).expect("no id stands twice"),
-            user_features: user_features.with_spans(self.user_features.spans().clone()),
-            ..self.clone()
-        }
+    /// The same items, features and meaning of numbers, without any user. What users can be like, which are values that
+    /// some of them have, is kept only for a model that is `told_attributes`.
+    pub fn without_users(&self, told_attributes: bool) -> Self {
+        let user_features = if told_attributes {
+            let names = self.user_features.names().to_vec();
+            let none = Matrix::zeros(0, names.len());
+            let features = Features::new(names, none).expect("the matrix has a column for each name");
+            features.with_spans(self.user_features.spans().clone())
+        } else {
+            Features::none(0)
+        };
+        Self { users: Users::new(Vec::new()).expect("no id stands twice"), user_features, ..self.clone() }
     }
 
     /// What a model is told of `item` with these stars. Without any, it counts as liked, with the most stars, where

@@ -252,9 +252,10 @@ impl Weights {
     #[must_use]
     pub fn take_part(&mut self, name: &str) -> Self {
         fn taken<T>(from: &mut BTreeMap<String, T>, start: &str) -> BTreeMap<String, T> {
-            from.extract_if(.., |key, _| key.starts_with(start))
-                .map(|(key, of)| (key[start.len()..].to_owned(), of))
-                .collect()
+            let (part, rest) = std::mem::take(from).into_iter().partition(|(key, _)| key.starts_with(start));
+            *from = rest;
+            let part: BTreeMap<String, T> = part;
+            part.into_iter().map(|(key, of)| (key[start.len()..].to_owned(), of)).collect()
         }
         let start = format!("{name}.");
         Self { values: taken(&mut self.values, &start), tensors: taken(&mut self.tensors, &start) }

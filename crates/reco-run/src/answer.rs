@@ -201,9 +201,8 @@ impl Artifact {
     /// What a model is told of an item with these stars, or without any.
     fn target(&self, item: ItemIdx, stars: Option<f32>) -> Result<Target, RunError> {
         let catalogue = self.catalogue();
-        let Some(stars) = stars.or(self.liked()) else { return Ok(Target::EVENT) };
-        let named = |source| RunError::Rated { item: catalogue.items.id(item).to_string(), source };
-        Ok(catalogue.scaling.target(item, catalogue.scale.rating(stars).map_err(named)?))
+        let told = catalogue.told(item, stars, self.config.has_stars);
+        told.map_err(|source| RunError::Rated { item: catalogue.items.id(item).to_string(), source })
     }
 
     /// What `asker` has met.

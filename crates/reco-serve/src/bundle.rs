@@ -52,7 +52,7 @@ struct Slot {
 }
 
 /// The numbers of ratings from which another model may answer a visitor.
-const STEPS: [usize; 3] = [0, 1, 5];
+pub(crate) const STEPS: [usize; 3] = [0, 1, 5];
 
 impl Bundle {
     /// The run called `name` in `folder`: the model that answers users is loaded and asked, the others are loaded when

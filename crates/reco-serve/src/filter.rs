@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use reco_core::options;
 use reco_run::{Artifact, RunError};
+use reco_web::Kinds;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -60,16 +61,14 @@ impl Filter {
 }
 
 /// A filter in terms of a catalogue.
-struct Rules<'a> {
-    filter: &'a Filter,
-    features: Vec<usize>,
-    without: Vec<usize>,
+struct Rules {
+    kinds: Kinds,
     allow: Option<BTreeSet<AnyItem>>,
     block: BTreeSet<AnyItem>,
 }
 
-impl<'a> Rules<'a> {
-    fn of(filter: &'a Filter, artifact: &Artifact, added: &Added) -> Result<Self, RunError> {
+impl Rules {
+    fn of(filter: &Filter, artifact: &Artifact, added: &Added) -> Result<Self, RunError> {
         let columns = |names: &[String]| names.iter().map(|name| column(artifact, name)).collect::<Result<_, _>>();
         let item = |id: &String| match added.find(id) {
             Some(place) => Ok(AnyItem::Added(place)),
@@ -77,23 +76,19 @@ impl<'a> Rules<'a> {
         };
         let items = |ids: &[String]| ids.iter().map(item).collect::<Result<_, _>>();
         Ok(Self {
-            filter,
-            features: columns(&filter.features)?,
-            without: columns(&filter.without_features)?,
+            kinds: Kinds {
+                features: columns(&filter.features)?,
+                without: columns(&filter.without_features)?,
+                year_from: filter.year_from,
+                year_to: filter.year_to,
+            },
             allow: filter.allow.as_deref().map(items).transpose()?,
             block: items(&filter.block)?,
         })
     }
 
     fn allow(&self, item: AnyItem, features: &[f32], year: Option<i32>) -> bool {
-        let has = |columns: &[usize]| columns.iter().any(|&column| features[column] != 0.0);
-        let in_years = |bound: Option<i32>, holds: fn(i32, i32) -> bool| {
-            bound.is_none_or(|bound| year.is_some_and(|year| holds(year, bound)))
-        };
-        (self.features.is_empty() || has(&self.features))
-            && !has(&self.without)
-            && in_years(self.filter.year_from, |year, from| year >= from)
-            && in_years(self.filter.year_to, |year, to| year <= to)
+        self.kinds.allow(features, year)
             && self.allow.as_ref().is_none_or(|allow| allow.contains(&item))
             && !self.block.contains(&item)
     }

@@ -2,17 +2,20 @@
 //!
 //! Does not know how they answer: reco-web does.
 //!
-//! **Invariant**: nothing of any one user is written; a folder that holds other files is refused.
+//! **Invariant**: no user, no id and no list of a user is written; a folder that holds other files is refused.
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use reco_core::{DeviceChoice, Fitted};
+use reco_core::{Catalogue, DeviceChoice};
 use reco_run::{Output, RunError};
-use reco_web::{Listed, Published};
+use reco_web::{Listed, Published, Unnamed};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
-use crate::api::Models;
-use crate::bundle::Bundle;
+use crate::api::{ApproachInfo, Item, Models};
+use crate::bundle::{Bundle, STEPS};
 use crate::config::ServeError;
 use crate::engine::described;
 use crate::page::FILES;
@@ -21,13 +24,16 @@ use crate::problem::Problem;
 /// What was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebPage {
-    /// The approaches that answer on the page, the one that does unnamed first.
+    /// The approaches that answer on the page.
     pub approaches: Vec<String>,
-    /// Those that answer on a server alone.
+    /// Those that answer on a server alone: they look at others' ratings, are networks, or are too large.
     pub left_out: Vec<String>,
     /// The size of all files.
     pub n_bytes: u64,
 }
+
+/// Items, and what a model needs besides its weights.
+const CATALOGUE: &str = "catalogue.json";
 
 /// What stands on the service's page, and what stands in its place without a service.
 const WORDS: [(&str, &str); 4] = [
@@ -37,8 +43,15 @@ const WORDS: [(&str, &str); 4] = [
     ("<footer class=\"small\"><p>The same for programs: <a href=\"openapi.json\">openapi.json</a></p></footer>", ""),
 ];
 
-/// The models and their names in catalogue.json.
-type Kept = (Listed, Box<dyn Fitted>);
+/// The most bytes of a model's weights: a browser holds them several times, in 4 GiB at most.
+const LARGEST: usize = 500_000_000;
+
+/// A model as it is published, and its weights.
+struct Kept {
+    listed: Listed,
+    catalogue: Arc<Catalogue>,
+    weights: Vec<u8>,
+}
 
 /// Writes to the folder `to` the page for the models of the run in `models`: those called `approaches`, all that can
 /// answer in a browser if none is named. `wasm` is reco-web compiled to WebAssembly.
@@ -46,61 +59,43 @@ type Kept = (Listed, Box<dyn Fitted>);
 /// # Errors
 /// A run without such models; a module that is none; a folder with other files in it; what the disk says.
 pub fn export_web(models: &Path, approaches: &[String], wasm: &Path, to: &Path) -> Result<WebPage, ServeError> {
-    let refuse = |reason: String| ServeError::Web { reason };
-    let said = |problem: Problem| refuse(problem.text());
     let module = fs::read(wasm).map_err(|error| {
         let way = "a release has it beside the program; from the source: `cargo xtask web`";
-        refuse(format!("there is no module `{}`: {error}\nhint: {way}", wasm.display()))
+        refused(format!("there is no module `{}`: {error}\nhint: {way}", wasm.display()))
     })?;
     if !module.starts_with(b"\0asm") {
-        return Err(refuse(format!("`{}` is no WebAssembly\nhint: `cargo xtask web` makes it", wasm.display())));
+        return Err(refused(format!("`{}` is no WebAssembly\nhint: `cargo xtask web` makes it", wasm.display())));
     }
-    check_empty(to)?;
+    let older = older(to)?;
     let bundle = Bundle::open("run", models, DeviceChoice::Cpu)?;
     let mut shown = bundle.described().map_err(said)?;
     let named: Vec<String> = match approaches {
-        [] => bundle.models().filter(|one| one.answers_visitors).map(|one| one.name.clone()).collect(),
+        [] => bundle.names().map(str::to_owned).collect(),
         named => named.to_vec(),
     };
-    let (mut kept, mut left_out): (Vec<Kept>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut kept, mut left_out) = (Vec::new(), Vec::new());
     for name in named {
-        let artifact = bundle.get(&name).map_err(said)?;
-        let Some(model) = artifact.model.for_visitors() else {
-            left_out.push(name);
-            continue;
-        };
-        let config = &artifact.config;
-        let (kind, options, seed) = (config.kind.clone(), config.options.clone(), config.seed);
-        kept.push((Listed { file: format!("{name}.safetensors"), name, kind, options, seed }, model));
+        match kept_of(&bundle, &name)? {
+            Some(model) => kept.push(model),
+            None => left_out.push(name),
+        }
     }
-    if kept.is_empty() || !(left_out.is_empty() || approaches.is_empty()) {
-        return Err(refuse(format!(
-            "`{}` cannot answer in a browser\nhint: those can that need no network and look at no other user: \
-             `popularity`, `top-rated`, `svd`, `svdpp`, `ease`, `ials`, `item-features`",
-            left_out.join("`, `")
-        )));
+    if !(approaches.is_empty() || left_out.is_empty()) {
+        let names = left_out.join("`, `");
+        return Err(refused(format!("`{names}` cannot answer in a browser\nhint: `reco export --help` names what can")));
     }
-    // Who answers a visitor with a few ratings, else who ranked best.
-    let default = bundle.for_visitors(usize::MAX, false).map(|choice| choice.name.clone()).unwrap_or_default();
-    let validation = |name: &str| {
-        let one = shown.approaches.iter().find(|one| one.name == name);
-        one.and_then(|one| one.validation).unwrap_or_default()
+    // Of what visitors can say of themselves, what a model is told.
+    let Some(widest) = kept.iter().max_by_key(|one| one.catalogue.user_features.names().len()) else {
+        return Err(refused("no model of the run can answer in a browser\nhint: `reco export --help` names what can".to_owned()));
     };
-    kept.sort_by(|(one, _), (other, _)| {
-        let is_other = |listed: &Listed| listed.name != default;
-        let better = validation(&other.name).total_cmp(&validation(&one.name));
-        is_other(one).cmp(&is_other(other)).then(better)
-    });
-    let (listed, fitted): (Vec<Listed>, Vec<_>) = kept.into_iter().unzip();
-    describe_without_users(&mut shown, &listed);
     let first = bundle.first().map_err(said)?;
-    let catalogue = first.catalogue();
-    let items = catalogue.items.indices().map(|item| described(&first, item, None)).collect();
-    let approaches = listed.iter().map(|one| one.name.clone()).collect();
-    let files: Vec<String> = listed.iter().map(|one| one.file.clone()).collect();
-    let published = Published::new(catalogue, items, first.config.has_stars, listed);
+    let items = first.catalogue().items.indices().map(|item| described(&first, item, None)).collect();
+    let mut published = Published::new(&widest.catalogue, items, first.config.has_stars);
+    published.unnamed = unnamed(&bundle, &shown, &kept);
+    published.models = kept.iter().map(|one| one.listed.clone()).collect();
+    describe_without_users(&mut shown, &published);
 
-    fs::create_dir_all(to).map_err(|error| refuse(format!("cannot make the folder `{}`: {error}", to.display())))?;
+    fs::create_dir_all(to).map_err(|error| refused(format!("cannot make the folder `{}`: {error}", to.display())))?;
     let mut n_bytes = 0;
     let mut write = |name: &str, content: &[u8]| -> Result<(), ServeError> {
         n_bytes += content.len() as u64;
@@ -114,36 +109,104 @@ pub fn export_web(models: &Path, approaches: &[String], wasm: &Path, to: &Path) 
             path => write(path.trim_start_matches('/'), content.as_bytes())?,
         }
     }
+    write("reco.wasm", &module)?;
+    kept.iter().try_for_each(|one| write(&one.listed.file, &one.weights))?;
     let json = |value: serde_json::Result<Vec<u8>>| value.expect("what is published is keys, texts and numbers");
     write("models.json", &json(serde_json::to_vec(&shown)))?;
-    write("catalogue.json", &json(serde_json::to_vec(&published)))?;
-    for (file, model) in files.iter().zip(fitted) {
-        write(file, &model.save().map_err(RunError::from)?.to_bytes())?;
+    // The last one: it names the others.
+    write(CATALOGUE, &json(serde_json::to_vec(&published)))?;
+    for file in older.iter().filter(|file| published.models.iter().all(|one| one.file != **file)) {
+        let gone = fs::remove_file(to.join(file));
+        gone.map_err(|error| refused(format!("cannot remove `{file}`, which an older page had: {error}")))?;
     }
-    write("reco.wasm", &module)?;
-    Ok(WebPage { approaches, left_out, n_bytes })
+    Ok(WebPage { approaches: kept.into_iter().map(|one| one.listed.name).collect(), left_out, n_bytes })
 }
 
-/// Refuses a folder that holds anything but such a page.
-fn check_empty(to: &Path) -> Result<(), ServeError> {
-    let is_page = to.join("reco.wasm").exists() && to.join("catalogue.json").exists();
-    let holds_others = fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
-    match holds_others && !is_page {
-        true => {
-            let reason = format!("`{}` holds other files\nhint: name a folder that is empty or new", to.display());
-            Err(ServeError::Web { reason })
-        }
-        false => Ok(()),
+/// The model called `name`, if it can answer in a browser.
+fn kept_of(bundle: &Bundle, name: &str) -> Result<Option<Kept>, ServeError> {
+    let artifact = bundle.get(name).map_err(said)?;
+    let Some(model) = artifact.model.for_visitors() else { return Ok(None) };
+    let weights = model.save().map_err(RunError::from)?.to_bytes();
+    if weights.len() > LARGEST {
+        return Ok(None);
     }
+    let digest = Sha256::digest(&weights);
+    let config = &artifact.config;
+    let listed = Listed {
+        name: name.to_owned(),
+        kind: config.kind.clone(),
+        options: config.options.clone(),
+        seed: config.seed,
+        file: format!("{name}.safetensors"),
+        digest: digest[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    Ok(Some(Kept { listed, catalogue: Arc::clone(model.catalogue()), weights }))
 }
 
-/// Leaves of a description what is true of the models `listed` where there are no users.
-fn describe_without_users(shown: &mut Models, listed: &[Listed]) {
+/// Who answers a visitor that named no model: whom the service would choose, else the best of those `kept`; for who has
+/// rated nothing, the best of those that need no ratings.
+fn unnamed(bundle: &Bundle, shown: &Models, kept: &[Kept]) -> Vec<Unnamed> {
+    let is_kept = |name: &str| kept.iter().any(|one| one.listed.name == name);
+    let able = |n_rated: usize| {
+        let able = shown.approaches.iter().filter(|one| is_kept(&one.name));
+        let fits = able.clone().filter(|one| one.follows_ratings == (n_rated > 0));
+        let best = |one: &&ApproachInfo, other: &&ApproachInfo| {
+            one.validation.unwrap_or_default().total_cmp(&other.validation.unwrap_or_default())
+        };
+        fits.max_by(best).or_else(|| able.clone().max_by(best)).map(|one| one.name.clone()).unwrap_or_default()
+    };
+    let choose = |&(n_rated, states): &(usize, bool)| {
+        let chosen = bundle.for_visitors(n_rated, states).ok().filter(|choice| is_kept(&choice.name));
+        let (approach, why) = match chosen {
+            Some(choice) => (choice.name.clone(), choice.why.clone()),
+            None => (able(n_rated), "the best of those that answer in a browser".to_owned()),
+        };
+        Unnamed { n_rated, states, approach, why }
+    };
+    STEPS.iter().flat_map(|&step| [(step, false), (step, true)]).collect::<Vec<_>>().iter().map(choose).collect()
+}
+
+fn refused(reason: String) -> ServeError {
+    ServeError::Web { reason }
+}
+
+fn said(problem: Problem) -> ServeError {
+    refused(problem.text())
+}
+
+/// The weights that an older page in the folder `to` has; refuses a folder with files of others.
+fn older(to: &Path) -> Result<Vec<String>, ServeError> {
+    #[derive(Deserialize)]
+    struct Older {
+        models: Vec<File>,
+    }
+    #[derive(Deserialize)]
+    struct File {
+        file: String,
+    }
+    if fs::read_dir(to).map_or(true, |mut entries| entries.next().is_none()) {
+        return Ok(Vec::new());
+    }
+    let text = fs::read(to.join(CATALOGUE)).ok().filter(|_| to.join("reco.wasm").exists());
+    let Some(Older { models }) = text.and_then(|text| serde_json::from_slice(&text).ok()) else {
+        return Err(refused(format!("`{}` holds other files\nhint: name a folder that is empty or new", to.display())));
+    };
+    // What a name of a file is: no path leads out of the folder.
+    let is_ours = |file: &String| file.ends_with(".safetensors") && !file.contains(['/', '\\']) && to.join(file).is_file();
+    Ok(models.into_iter().map(|one| one.file).filter(is_ours).collect())
+}
+
+/// Leaves of a description what is true of the models that were `published` where there are no users.
+fn describe_without_users(shown: &mut Models, published: &Published<Item>) {
     shown.n_users = 0;
-    shown.approaches.retain(|one| listed.iter().any(|kept| kept.name == one.name));
+    shown.approaches.retain(|one| published.models.iter().any(|kept| kept.name == one.name));
+    // Of those that follow ratings, whom the most are answered by.
+    let default = published.unnamed.last().map(|one| one.approach.as_str());
     for one in &mut shown.approaches {
-        one.is_default = listed.first().is_some_and(|first| first.name == one.name);
+        one.is_default = default == Some(one.name.as_str());
     }
+    let told = &published.user_features.names;
+    shown.attributes.retain(|name, _| told.iter().any(|told| told.split('=').next() == Some(name.as_str())));
     // A moment that no model looks at is not asked for.
     if !shown.approaches.iter().any(|one| one.uses_context) {
         shown.contexts.clear();
@@ -174,13 +237,15 @@ mod tests {
     #[test]
     fn a_folder_of_others_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        check_empty(folder.path()).unwrap();
-        check_empty(&folder.path().join("new")).unwrap();
+        let none = Vec::<String>::new();
+        assert_eq!((older(folder.path()).unwrap(), older(&folder.path().join("new")).unwrap()), (none.clone(), none));
         fs::write(folder.path().join("thesis.tex"), "mine").unwrap();
-        let error = check_empty(folder.path()).unwrap_err().to_string();
+        fs::write(folder.path().join("a.safetensors"), "").unwrap();
+        let error = older(folder.path()).unwrap_err().to_string();
         assert!(error.contains("holds other files"), "{error}");
         fs::write(folder.path().join("reco.wasm"), "").unwrap();
-        fs::write(folder.path().join("catalogue.json"), "").unwrap();
-        check_empty(folder.path()).unwrap();
+        let models = r#"{"models": [{"file": "a.safetensors"}, {"file": "../a.safetensors"}, {"file": "thesis.tex"}]}"#;
+        fs::write(folder.path().join(CATALOGUE), models).unwrap();
+        assert_eq!(older(folder.path()).unwrap(), ["a.safetensors"]);
     }
 }

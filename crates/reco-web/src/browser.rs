@@ -75,7 +75,7 @@ extern "C" fn search() -> usize {
 }
 
 fn opened(visitors: &mut Option<Visitors>) -> Result<&mut Visitors, WebError> {
-    visitors.as_mut().ok_or(WebError::Catalogue)
+    visitors.as_mut().ok_or(WebError::NotOpen)
 }
 
 fn value(answer: impl Serialize) -> Value {
@@ -84,14 +84,15 @@ fn value(answer: impl Serialize) -> Value {
 
 /// Leaves what `work` answers, or its problem, and says how many bytes that is.
 fn call(work: impl FnOnce(&[u8], &mut Option<Visitors>) -> Result<Value, WebError>) -> usize {
-    STATE.with_borrow_mut(|state| {
-        let State { given, result, visitors } = state;
-        let answer = work(&std::mem::take(given), visitors).unwrap_or_else(|error| {
-            let text = error.to_string();
-            let (detail, hint) = text.split_once("\nhint: ").map_or((text.as_str(), None), |(a, b)| (a, Some(b)));
-            json!({ "problem": { "detail": detail, "hint": hint } })
-        });
-        *result = answer.to_string().into_bytes();
-        result.len()
-    })
+    // Taken out: after a call that ends the module, the next ones find nothing opened, and say so.
+    let State { given, mut visitors, .. } = STATE.take();
+    let answer = work(&given, &mut visitors).unwrap_or_else(|error| {
+        let text = error.to_string();
+        let (detail, hint) = text.split_once("\nhint: ").map_or((text.as_str(), None), |(a, b)| (a, Some(b)));
+        json!({ "problem": { "detail": detail, "hint": hint } })
+    });
+    let result = answer.to_string().into_bytes();
+    let length = result.len();
+    STATE.set(State { given: Vec::new(), result, visitors });
+    length
 }

@@ -6,14 +6,21 @@
 
 use std::collections::BTreeMap;
 
-use reco_core::{Catalogue, ContextColumn, Features, ItemId, Items, Matrix, RatingScale, Scaling, Span, VocabError};
+use reco_core::{
+    Catalogue, ContextColumn, Features, ItemId, Items, Matrix, RatingScale, Scaling, Span, Users, VocabError,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// The version that writes `catalogue.json` and reads it: another one's is refused.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A catalogue without users, and the models that answer visitors. `Item` is how an item is described: the page is
 /// given more than [`Visitors`](crate::Visitors) read, which is [`About`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Published<Item> {
+    /// [`VERSION`]
+    pub version: String,
     /// All items, in the catalogue's order.
     pub items: Vec<Item>,
     /// What is known of items.
@@ -30,8 +37,23 @@ pub struct Published<Item> {
     pub scaling: Scaling,
     /// Whether ratings have stars.
     pub has_stars: bool,
-    /// The models; of those that may answer unnamed, the first does.
+    /// The models.
     pub models: Vec<Listed>,
+    /// Which of them answers where none is named.
+    pub unnamed: Vec<Unnamed>,
+}
+
+/// Which model answers where none is named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unnamed {
+    /// From so many ratings on.
+    pub n_rated: usize,
+    /// For who states something of themselves, or for others.
+    pub states: bool,
+    /// The model.
+    pub approach: String,
+    /// Why it is this one, worded to follow its name.
+    pub why: String,
 }
 
 /// Names of features, and from which numbers they were scaled.
@@ -56,6 +78,8 @@ pub struct Listed {
     pub seed: u64,
     /// The file of its weights, beside `catalogue.json`.
     pub file: String,
+    /// The first digits of the file's SHA-256: part of its address, so that no browser keeps an older one for it.
+    pub digest: String,
 }
 
 /// What is looked at of an item's description.
@@ -84,11 +108,12 @@ impl Columns {
 }
 
 impl<Item> Published<Item> {
-    /// Publishes `catalogue`, whose items are described by `items`, and `models`.
-    pub fn new(catalogue: &Catalogue, items: Vec<Item>, has_stars: bool, models: Vec<Listed>) -> Self {
+    /// Publishes `catalogue`, whose items are described by `items`, without models yet.
+    pub fn new(catalogue: &Catalogue, items: Vec<Item>, has_stars: bool) -> Self {
         let matrix = catalogue.item_features.matrix();
         let row = |at| matrix.row(at).iter().copied().enumerate().filter(|(_, value)| *value != 0.0).collect();
         Self {
+            version: VERSION.to_owned(),
             items,
             item_features: Columns::of(&catalogue.item_features),
             item_rows: (0..matrix.n_rows()).map(row).collect(),
@@ -97,7 +122,8 @@ impl<Item> Published<Item> {
             scale: catalogue.scale,
             scaling: catalogue.scaling.clone(),
             has_stars,
-            models,
+            models: Vec::new(),
+            unnamed: Vec::new(),
         }
     }
 }
@@ -110,7 +136,12 @@ impl Published<About> {
     pub(crate) fn catalogue(&self) -> Result<Option<Catalogue>, VocabError> {
         let items = Items::new(self.items.iter().map(|item| item.item_id.clone()).collect())?;
         let mut matrix = Matrix::zeros(items.len(), self.item_features.names.len());
-        if self.item_rows.len() != items.len() {
+        let is_scaled = |from: &[(f32, f32)]| from.len() == items.len();
+        let is_whole = match &self.scaling {
+            Scaling::ItemMinMax { from, .. } => is_scaled(from),
+            Scaling::None | Scaling::MinMax { .. } => true,
+        };
+        if self.item_rows.len() != items.len() || !is_whole {
             return Ok(None);
         }
         for (at, row) in self.item_rows.iter().enumerate() {
@@ -126,7 +157,7 @@ impl Published<About> {
             return Ok(None);
         };
         Ok(Some(Catalogue {
-            users: reco_core::Users::new(Vec::new())?,
+            users: Users::new(Vec::new())?,
             items,
             user_features,
             item_features,

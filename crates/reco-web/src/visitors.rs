@@ -1,6 +1,7 @@
 //! Answers a visitor's question with the best items of a model, and finds items by their titles.
 //!
-//! Does not know the page: it takes the questions of the service, and gives rows of the catalogue in place of items.
+//! Does not know the page: it takes questions as the page asks the service, and gives rows of the catalogue in place of
+//! items.
 //!
 //! **Invariant**: items of an answer are new to the visitor and pass the filter; a model answers once its weights were
 //! taken.
@@ -16,7 +17,8 @@ use reco_core::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::published::{About, Listed, Published};
+use crate::kinds::Kinds;
+use crate::published::{About, Listed, Published, VERSION};
 use crate::rerank::{POOL, diversify};
 use crate::search::Search;
 
@@ -69,6 +71,15 @@ pub enum WebError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A catalogue that another version wrote.
+    #[error("`catalogue.json` is of version `{found}`, and `reco.wasm` of `{VERSION}`\nhint: export the folder again: `reco export --format web`")]
+    Version {
+        /// The version that wrote it.
+        found: String,
+    },
+    /// No catalogue was read yet.
+    #[error("no catalogue was read yet\nhint: open one first")]
+    NotOpen,
     /// A catalogue that contradicts itself.
     #[error(
         "`catalogue.json` has rows or columns that are not those of its items\nhint: export the folder again: `reco export --format web`"
@@ -129,6 +140,12 @@ pub enum WebError {
         /// The nearest known ones.
         hint: String,
     },
+    /// A diversity that is no share.
+    #[error("`diversity` is `{diversity}`\nhint: it lies between 0 and 1")]
+    Diversity {
+        /// What was asked for.
+        diversity: f32,
+    },
     /// A number of items that cannot be given.
     #[error("`k` is `{k}` and `offset` is `{offset}`\nhint: `k` is 1 or more, and the two together are `{MOST}` or less")]
     Many {
@@ -142,7 +159,7 @@ pub enum WebError {
     Score(#[from] ScoreError),
 }
 
-/// What the page asks: a question of the service.
+/// What the page asks: the fields that it asks the service with.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Question {
@@ -155,7 +172,7 @@ struct Question {
     _context: BTreeMap<String, ContextValue>,
     k: usize,
     offset: usize,
-    approach: Option<String>,
+    approach: String,
     #[serde(rename = "scenario")]
     _scenario: Option<String>,
     filter: Filter,
@@ -175,7 +192,7 @@ impl Default for Question {
             _context: BTreeMap::new(),
             k: 10,
             offset: 0,
-            approach: None,
+            approach: String::new(),
             _scenario: None,
             filter: Filter::default(),
             diversity: None,
@@ -225,8 +242,17 @@ impl Visitors {
     /// # Errors
     /// What is no such file.
     pub fn new(catalogue: &[u8]) -> Result<Self, WebError> {
-        let published: Published<About> = serde_json::from_slice(catalogue)
-            .map_err(|source| WebError::Json { what: "catalogue", source })?;
+        #[derive(Deserialize)]
+        struct Of {
+            version: String,
+        }
+        let unread = |source| WebError::Json { what: "catalogue", source };
+        // First of all: another version's may have other fields.
+        let Of { version: found } = serde_json::from_slice(catalogue).map_err(unread)?;
+        if found != VERSION {
+            return Err(WebError::Version { found });
+        }
+        let published: Published<About> = serde_json::from_slice(catalogue).map_err(unread)?;
         let catalogue = Arc::new(published.catalogue()?.ok_or(WebError::Catalogue)?);
         let Published { items: about, has_stars, models, .. } = published;
         let search = Search::new(about.iter().map(|item| (item.title.as_str(), item.n_users)));
@@ -264,10 +290,10 @@ impl Visitors {
             return Err(WebError::User { user });
         }
         let wanted = wanted(question.k, question.offset)?;
-        let (listed_model, model) = match &question.approach {
-            Some(name) => &self.models[self.find(name)?],
-            None => self.models.first().ok_or_else(|| self.unknown(""))?,
-        };
+        if let Some(diversity) = question.diversity.filter(|diversity| !(0.0..=1.0).contains(diversity)) {
+            return Err(WebError::Diversity { diversity });
+        }
+        let (listed_model, model) = &self.models[self.find(&question.approach)?];
         let model = model.as_deref().ok_or_else(|| WebError::Weights { name: listed_model.name.clone() })?;
         let (history, mut notes) = self.history(&question.ratings)?;
         let profile = Profile { likes: question.likes, attributes: question.attributes };
@@ -338,16 +364,15 @@ impl Visitors {
     /// The items that pass `filter` and are not in `met`.
     fn allowed(&self, filter: &Filter, met: &Seen) -> Result<Vec<ItemIdx>, WebError> {
         let columns = |names: &[String]| names.iter().map(|name| self.column(name)).collect::<Result<Vec<_>, _>>();
-        let (features, without) = (columns(&filter.features)?, columns(&filter.without_features)?);
+        let kinds = Kinds {
+            features: columns(&filter.features)?,
+            without: columns(&filter.without_features)?,
+            year_from: filter.year_from,
+            year_to: filter.year_to,
+        };
+        let features = self.catalogue.item_features.matrix();
         let is_allowed = |item: &ItemIdx| {
-            let row = self.catalogue.item_features.matrix().row(item.index());
-            let has = |columns: &[usize]| columns.iter().any(|&column| row[column] != 0.0);
-            let year = self.about[item.index()].year;
-            !met.contains(*item)
-                && (features.is_empty() || has(&features))
-                && !has(&without)
-                && filter.year_from.is_none_or(|from| year.is_some_and(|year| year >= from))
-                && filter.year_to.is_none_or(|to| year.is_some_and(|year| year <= to))
+            !met.contains(*item) && kinds.allow(features.row(item.index()), self.about[item.index()].year)
         };
         Ok(self.catalogue.items.indices().filter(is_allowed).collect())
     }
@@ -385,7 +410,7 @@ fn wanted(k: usize, offset: usize) -> Result<NonZeroUsize, WebError> {
 mod tests {
     use super::*;
     use reco_classic::Ease;
-    use reco_core::{Approach, Model, Train, Visitor};
+    use reco_core::{Approach, Model, Recommender, Train, Visitor};
     use serde_json::json;
 
     fn train() -> Train {
@@ -413,17 +438,19 @@ mod tests {
             n_users,
         };
         let options = serde_json::to_value(Ease::default()).unwrap();
-        let (name, file) = ("mine".to_owned(), "mine.safetensors".to_owned());
-        let listed = Listed { name, kind: "ease".to_owned(), options, seed: 42, file };
-        let published = Published::new(model.catalogue(), items.map(about).collect(), true, vec![listed]);
+        let (name, file, digest) = ("mine".to_owned(), "mine.safetensors".to_owned(), String::new());
+        let listed = Listed { name, kind: "ease".to_owned(), options, seed: 42, file, digest };
+        let mut published = Published::new(alone.catalogue(), items.map(about).collect(), true);
+        published.models.push(listed);
         let mut visitors = Visitors::new(&serde_json::to_vec(&published).unwrap()).unwrap();
-        let early = visitors.recommend(b"{}").unwrap_err().to_string();
+        let early = visitors.recommend(br#"{"approach": "mine"}"#).unwrap_err().to_string();
         assert!(early.contains("`mine` has no weights yet"), "{early}");
         visitors.load("mine", &alone.save().unwrap().to_bytes()).unwrap();
         (visitors, model)
     }
 
-    fn asked(visitors: &Visitors, question: serde_json::Value) -> Result<Answer, String> {
+    fn asked(visitors: &Visitors, mut question: serde_json::Value) -> Result<Answer, String> {
+        question.as_object_mut().unwrap().entry("approach").or_insert(json!("mine"));
         visitors.recommend(question.to_string().as_bytes()).map_err(|error| error.to_string())
     }
 
@@ -468,6 +495,7 @@ mod tests {
             (json!({ "user_id": "ann" }), "nothing is known of user `ann` here"),
             (json!({ "approach": "yours" }), "there is no approach `yours`"),
             (json!({ "k": 0 }), "`k` is `0`"),
+            (json!({ "diversity": 2.0 }), "`diversity` is `2`"),
             (json!({ "ratings": [{ "item_id": 7, "rating": 9.0 }] }), "the rating of `7`"),
             (json!({ "filter": { "features": ["Sci-Fi"] } }), "unknown feature `Sci-Fi`"),
             (json!({ "likes": ["Sci-Fi"] }), "Sci-Fi"),
@@ -479,7 +507,9 @@ mod tests {
         let mut visitors = visitors;
         let error = visitors.load("mine", b"rubbish").unwrap_err().to_string();
         assert!(error.starts_with("`mine`: the weights cannot be loaded"), "{error}");
-        assert!(Visitors::new(b"{}").is_err());
+        let refused = |text: &[u8]| Visitors::new(text).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused(b"{}").starts_with("the catalogue cannot be read"));
+        assert!(refused(br#"{"version": "0.0.1"}"#).contains("of version `0.0.1`"));
     }
 
     #[test]

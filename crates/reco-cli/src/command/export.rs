@@ -21,6 +21,9 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<()> {
         Format::Embeddings => ExportFormat::Embeddings,
         Format::Web => return web(args),
     };
+    if args.wasm.is_some() {
+        bail!("`--wasm` is of `--format web` alone\nhint: leave it out");
+    }
     let folder = match &args.approach[..] {
         [] => choose(&args.models, AskedBy::Users)?.folder,
         [name] => find(&args.models, name)?,

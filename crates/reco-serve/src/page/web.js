@@ -3,50 +3,62 @@
 
 import { Problem } from "./problem.js";
 
+const text = new TextDecoder();
 const bytes = (value) => new TextEncoder().encode(JSON.stringify(value));
 
-async function file(name) {
-  const response = await fetch(name).catch(() => ({}));
-  if (response.ok) return response;
+async function file(name, options) {
+  const response = await fetch(name, options).catch(() => ({}));
+  if (response.ok) return new Uint8Array(await response.arrayBuffer());
   throw new Problem(`\`${name}\` is missing`, "serve all files of the folder, then try again");
 }
 
-/** What is read once: the models' names, the items, and the functions of the module. */
+/** What is read once: the models, the items, and the functions of the module. */
 async function read() {
-  const files = [file("models.json"), file("catalogue.json"), file("reco.wasm")];
-  const [served, catalogue, wasm] = await Promise.all(files);
-  const given = new Uint8Array(await catalogue.arrayBuffer());
-  const { instance } = await WebAssembly.instantiate(await wasm.arrayBuffer());
+  // Those whose names stay the same: asked anew, lest an older one be taken for it.
+  const newest = (name) => file(name, { cache: "no-cache" });
+  const [served, catalogue, wasm] = await Promise.all(["models.json", "catalogue.json", "reco.wasm"].map(newest));
+  const { instance } = await WebAssembly.instantiate(wasm);
   const { memory, reserve, result, ...functions } = instance.exports;
   const call = (name, given, argument) => {
-    // Before anything else: it may move the memory.
-    const at = reserve(given.length) >>> 0;
-    new Uint8Array(memory.buffer, at, given.length).set(given);
-    const length = functions[name](argument);
-    const answer = JSON.parse(new TextDecoder().decode(new Uint8Array(memory.buffer, result() >>> 0, length)));
+    let answer;
+    try {
+      // Before anything else: it may move the memory.
+      const at = reserve(given.length) >>> 0;
+      new Uint8Array(memory.buffer, at, given.length).set(given);
+      const length = functions[name](argument);
+      answer = JSON.parse(text.decode(new Uint8Array(memory.buffer, result() >>> 0, length)));
+    } catch (error) {
+      // The module ended, most likely for want of memory.
+      opened.forget();
+      loaded.forget();
+      throw new Problem(`no answer: ${error.message}`, "choose another approach, or reload the page", 500);
+    }
     if (answer.problem) throw new Problem(answer.problem.detail, answer.problem.hint, 400);
     return answer;
   };
-  call("open", given);
-  const { items, models } = JSON.parse(new TextDecoder().decode(given));
-  return { served: await served.json(), items, files: new Map(models.map((one) => [one.name, one.file])), call };
+  call("open", catalogue);
+  const { items, models, unnamed } = JSON.parse(text.decode(catalogue));
+  return { served: JSON.parse(text.decode(served)), items, models, unnamed, call };
 }
 
-/** Does `work` once, and anew after a failure. */
+/** Does `work` once for each key, and anew after a failure. */
 function once(work) {
   const done = new Map();
-  return (key) => {
+  const get = (key) => {
     if (!done.has(key)) done.set(key, work(key).catch((error) => (done.delete(key), Promise.reject(error))));
     return done.get(key);
   };
+  return Object.assign(get, { forget: () => done.clear() });
 }
 
 const opened = once(read);
 
 /** Reads the weights of a model. */
 const loaded = once(async (name) => {
-  const { files, call } = await opened();
-  const weights = new Uint8Array(await (await file(files.get(name))).arrayBuffer());
+  const { models, call } = await opened();
+  const listed = models.find((one) => one.name === name);
+  if (!listed) throw new Problem(`there is no approach \`${name}\``, models.map((one) => one.name).join(", "), 404);
+  const weights = await file(`${listed.file}?${listed.digest}`);
   const named = new TextEncoder().encode(name);
   const both = new Uint8Array(named.length + weights.length);
   both.set(named);
@@ -58,25 +70,29 @@ const loaded = once(async (name) => {
 export const models = async () => (await opened()).served;
 
 /** Items whose titles fit `query`; those that most users met, without one. */
-export async function search(query, { k, offset }) {
+export async function search(query, { k, offset, signal }) {
   const { items, call } = await opened();
+  signal?.throwIfAborted();
   const found = call("search", bytes({ query, k, offset }));
   return { ...found, items: found.items.map(({ row }) => items[row]) };
 }
 
 /** The best items for whoever `question` describes. */
-export async function recommend(question) {
-  const { served, items, call } = await opened();
-  const approach = question.approach || served.approaches.find((one) => one.is_default).name;
+export async function recommend(question, { signal } = {}) {
+  const { served, items, unnamed, call } = await opened();
+  const { ratings = [], likes = [], attributes = {} } = question;
+  const states = likes.length > 0 || Object.keys(attributes).length > 0;
+  const fits = (one) => one.states === states && one.n_rated <= ratings.length;
+  const { approach, why } = question.approach ? { approach: question.approach } : unnamed.findLast(fits);
   await loaded(approach);
+  signal?.throwIfAborted();
   const answer = call("recommend", bytes({ ...question, approach }));
-  return { ...answer, run: served.run, items: answer.items.map(({ row, score }) => ({ ...items[row], score })) };
+  return { ...answer, why, run: served.run, items: answer.items.map(({ row, score }) => ({ ...items[row], score })) };
 }
 
 /** Items like the one called `id`. */
 export async function similar(id, { k }) {
-  const { approaches } = await models();
-  const able = approaches.filter(({ follows_ratings }) => follows_ratings);
-  const { name } = able.find(({ is_default }) => is_default) || able[0] || {};
-  return recommend({ ratings: [{ item_id: id }], k, approach: name });
+  const { unnamed } = await opened();
+  // Who follows ratings at all, whatever the number.
+  return recommend({ ratings: [{ item_id: id }], k, approach: unnamed.findLast((one) => !one.states).approach });
 }
