@@ -5,8 +5,8 @@
 //! **Invariant**: an approach that is new in the registry is checked, and must personalise unless it is named here.
 
 use reco_classic::APPROACHES;
-use reco_core::DeviceChoice;
-use reco_core::testing::Feedback;
+use reco_core::testing::{Feedback, checkerboard};
+use reco_core::{ApproachEntry, DeviceChoice, Run};
 use reco_core::testing::conformance::{Suite, check};
 use serde_json::json;
 
@@ -35,4 +35,18 @@ fn names_are_distinct() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), APPROACHES.len());
+}
+
+#[test]
+fn these_answer_visitors_without_any_user() {
+    // Help and documents name them: `reco export --format web`.
+    let able = ["ease", "ials", "item-features", "popularity", "svd", "svdpp", "top-rated"];
+    let train = checkerboard(8, Feedback::Stars).train;
+    let answers = |entry: &&ApproachEntry| {
+        let approach = (entry.configure)(&json!({})).unwrap();
+        approach.fit(&train, &Run::default()).is_ok_and(|model| model.for_visitors().is_some())
+    };
+    let mut found: Vec<&str> = APPROACHES.iter().filter(answers).map(|entry| entry.name).collect();
+    found.sort_unstable();
+    assert_eq!(found, able);
 }
