@@ -5,9 +5,9 @@
 //! **Invariant**: an approach that is new in the registry is checked, and must personalise unless it is named here.
 
 use reco_classic::APPROACHES;
+use reco_core::testing::conformance::{Suite, check};
 use reco_core::testing::{Feedback, checkerboard};
 use reco_core::{ApproachEntry, DeviceChoice, Run};
-use reco_core::testing::conformance::{Suite, check};
 use serde_json::json;
 
 #[test]

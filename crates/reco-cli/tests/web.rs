@@ -96,7 +96,9 @@ fn exported(name: &str, more: &[&str]) -> PathBuf {
 fn a_browser_answers_as_the_program_does() {
     let Some(_) = module() else { return };
     let Some(driver) = Driver::start() else {
-        left_out("the page without a server in a browser: there is no Chromium with a driver: Debian's `chromium-driver`");
+        left_out(
+            "the page without a server in a browser: there is no Chromium with a driver: Debian's `chromium-driver`",
+        );
         return;
     };
     let page = exported("page-without-server", &[]);

@@ -82,11 +82,15 @@ pub fn export_web(models: &Path, approaches: &[String], wasm: &Path, to: &Path) 
     }
     if !(approaches.is_empty() || left_out.is_empty()) {
         let names = left_out.join("`, `");
-        return Err(refused(format!("`{names}` cannot answer in a browser\nhint: `reco export --help` names what can")));
+        return Err(refused(format!(
+            "`{names}` cannot answer in a browser\nhint: `reco export --help` names what can"
+        )));
     }
     // Of what visitors can say of themselves, what a model is told.
     let Some(widest) = kept.iter().max_by_key(|one| one.catalogue.user_features.names().len()) else {
-        return Err(refused("no model of the run can answer in a browser\nhint: `reco export --help` names what can".to_owned()));
+        return Err(refused(
+            "no model of the run can answer in a browser\nhint: `reco export --help` names what can".to_owned(),
+        ));
     };
     let first = bundle.first().map_err(said)?;
     let items = first.catalogue().items.indices().map(|item| described(&first, item, None)).collect();
@@ -192,7 +196,8 @@ fn older(to: &Path) -> Result<Vec<String>, ServeError> {
         return Err(refused(format!("`{}` holds other files\nhint: name a folder that is empty or new", to.display())));
     };
     // What a name of a file is: no path leads out of the folder.
-    let is_ours = |file: &String| file.ends_with(".safetensors") && !file.contains(['/', '\\']) && to.join(file).is_file();
+    let is_ours =
+        |file: &String| file.ends_with(".safetensors") && !file.contains(['/', '\\']) && to.join(file).is_file();
     Ok(models.into_iter().map(|one| one.file).filter(is_ours).collect())
 }
 

@@ -11,11 +11,7 @@ pub const POOL: usize = 5;
 
 /// Adds to the score of each item, in standard deviations of all scores of `ranked`, the weights of its features that
 /// `boosts` names by column, and orders by the sums. The scores stay the model's.
-pub fn boost<'a, T: Copy>(
-    ranked: &mut [(T, Score)],
-    features: impl Fn(T) -> &'a [f32],
-    boosts: &[(usize, f32)],
-) {
+pub fn boost<'a, T: Copy>(ranked: &mut [(T, Score)], features: impl Fn(T) -> &'a [f32], boosts: &[(usize, f32)]) {
     let n = ranked.len().max(1) as f64;
     let score = |entry: &(T, Score)| f64::from(entry.1.get());
     let mean = ranked.iter().map(score).sum::<f64>() / n;

@@ -72,7 +72,9 @@ pub enum WebError {
         source: serde_json::Error,
     },
     /// A catalogue that another version wrote.
-    #[error("`catalogue.json` is of version `{found}`, and `reco.wasm` of `{VERSION}`\nhint: export the folder again: `reco export --format web`")]
+    #[error(
+        "`catalogue.json` is of version `{found}`, and `reco.wasm` of `{VERSION}`\nhint: export the folder again: `reco export --format web`"
+    )]
     Version {
         /// The version that wrote it.
         found: String,
@@ -147,7 +149,9 @@ pub enum WebError {
         diversity: f32,
     },
     /// A number of items that cannot be given.
-    #[error("`k` is `{k}` and `offset` is `{offset}`\nhint: `k` is 1 or more, and the two together are `{MOST}` or less")]
+    #[error(
+        "`k` is `{k}` and `offset` is `{offset}`\nhint: `k` is 1 or more, and the two together are `{MOST}` or less"
+    )]
     Many {
         /// How many were asked for.
         k: usize,
