@@ -121,11 +121,11 @@ fn a_browser_answers_as_the_program_does() {
         let answer = ask(json!({ "ratings": told, "k": 10, "approach": approach }));
         let of_program = ["recommend", "--new-user", "--json", "--models", models(), "--approach", approach, "--rated"];
         let expected = reco(of_program.iter().copied().chain([line.join(",").as_str()])).ok().json();
-        let list = |answer: &Value, key: &str| -> Vec<(String, f64)> {
-            let entries = answer[key].as_array().unwrap_or_else(|| panic!("{approach}: {answer}"));
+        let list = |answer: &Value| -> Vec<(String, f64)> {
+            let entries = answer["items"].as_array().unwrap_or_else(|| panic!("{approach}: {answer}"));
             entries.iter().map(|one| (one["item_id"].to_string(), one["score"].as_f64().unwrap())).collect()
         };
-        let (found, expected) = (list(&answer, "items"), list(&expected, "recommendations"));
+        let (found, expected) = (list(&answer), list(&expected));
         assert_eq!(found.len(), 10, "{approach}: {answer}");
         for ((id, score), (expected_id, expected_score)) in found.iter().zip(&expected) {
             assert_eq!(id, expected_id, "{approach}: {found:?} {expected:?}");
@@ -134,10 +134,20 @@ fn a_browser_answers_as_the_program_does() {
         }
     }
 
-    // Unnamed, who has rated nothing is not answered by who follows ratings.
-    let unnamed = |ratings: &[Value]| ask(json!({ "ratings": ratings }))["approach"].as_str().unwrap().to_owned();
-    assert!(["popularity", "top-rated"].contains(&unnamed(&[]).as_str()));
-    assert!(!["popularity", "top-rated"].contains(&unnamed(&told).as_str()));
+    // Unnamed, the model that the program chooses too: for who has rated nothing, little, and more.
+    let six = ["1=5", "2=1.5", "5=4", "7=4", "9=3", "11=5"];
+    for n in [0, 4, 6] {
+        let told: Vec<Value> = six[..n]
+            .iter()
+            .map(|one| one.split_once('=').unwrap())
+            .map(|(id, stars)| json!({ "item_id": id, "rating": stars.parse::<f64>().unwrap() }))
+            .collect();
+        let mut of_program = vec!["recommend", "--new-user", "--json", "--models", models()];
+        let rated = six[..n].join(",");
+        of_program.extend(if n > 0 { vec!["--rated", &rated] } else { Vec::new() });
+        let (answer, expected) = (ask(json!({ "ratings": told })), reco(of_program).ok().json());
+        assert_eq!((&answer["approach"], &answer["why"]), (&expected["model"], &expected["chosen"]["why"]), "{n}");
+    }
 
     // The page itself: a rating changes the list, and what was rated is not in it.
     let list = "[...all('.column')[0].querySelectorAll('ol > li')].map((one) => one.dataset.id)";
