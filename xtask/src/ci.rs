@@ -174,6 +174,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
         step("fmt", Work::Run(cargo(&["fmt", "--all", "--check"]))),
         // The fuzzer is a workspace of its own.
         step("fmt of the fuzzer", Work::Run(cargo(&["fmt", "--manifest-path", "xtask/fuzz/Cargo.toml", "--check"]))),
+        step("locks", Work::Own(locks)),
         step("typos", tool("typos", workspace.command("typos"), "pip install typos")),
         step("deny", tool("cargo-deny", cargo(&deny), "cargo install cargo-deny --locked")),
     ];
@@ -242,6 +243,17 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
         }
     }
     Ok(steps)
+}
+
+/// Whether the locks of all workspaces are those of their manifests: steps that come late would fail of it.
+fn locks(workspace: &Workspace) -> Result<()> {
+    for manifest in ["Cargo.toml", "xtask/fuzz/Cargo.toml", "xtask/outside/Cargo.toml"] {
+        let call = ["metadata", "--locked", "--format-version", "1", "--manifest-path", manifest];
+        succeed(workspace.cargo(&call).stdout(Stdio::null())).with_context(|| {
+            format!("the lock beside `{manifest}` is old\nhint: `cargo update --workspace --manifest-path {manifest}`")
+        })?;
+    }
+    Ok(())
 }
 
 /// Runs tests, shows what they print, counts them, and adds each thing that they left out once.

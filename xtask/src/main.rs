@@ -1,5 +1,5 @@
 //! Runs the workspace's chores: `cargo xtask pipeline`, `ci`, `tidy`, `golden`, `instructions`, `splits`, `torture`,
-//! `bench`, `contest`, `scale`, `wheel` and `web`.
+//! `bench`, `contest`, `scale`, `wheel`, `web` and `dist`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -9,6 +9,7 @@
 
 mod bench;
 mod ci;
+mod dist;
 mod files;
 mod golden;
 mod instructions;
@@ -59,9 +60,11 @@ enum Chore {
     /// Run every stage on up to 100 million generated ratings, and write seconds and memory into docs/results.md
     Scale(bench::scale::Arguments),
     /// Build the Python wheel into target/wheels, with maturin in an environment made for it
-    Wheel(ci::wheel::Arguments),
+    Wheel,
     /// Compile what answers in a browser, for `reco export --format web`
     Web,
+    /// Make what a release consists of, for one kind of machine: program, wheel, contents, checksums
+    Dist(dist::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -77,8 +80,9 @@ fn main() -> ExitCode {
         Chore::Bench(arguments) => bench::run(&workspace, &arguments),
         Chore::Contest(arguments) => bench::contest::run(&workspace, &arguments),
         Chore::Scale(arguments) => bench::scale::run(&workspace, &arguments),
-        Chore::Wheel(arguments) => ci::wheel::make(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Chore::Wheel => ci::wheel::make(&workspace).map(|()| ExitCode::SUCCESS),
         Chore::Web => web::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Chore::Dist(arguments) => dist::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
     });
     match done {
         Ok(code) => code,

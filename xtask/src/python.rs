@@ -102,6 +102,10 @@ pub(crate) const WHEEL: Environment = Environment {
     ],
 };
 
+/// What builds the wheel of a release; zig links it for any Linux.
+pub(crate) const DIST: Environment =
+    Environment { name: "dist", python: CURRENT, packages: &["maturin==1.16.0", "ziglang==0.17.1"] };
+
 /// Names the Python that is tried before all others.
 const CHOSEN: &str = "RECO_PYTHON";
 

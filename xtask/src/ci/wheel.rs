@@ -20,27 +20,18 @@ pub(super) fn lacking(workspace: &Workspace) -> Option<String> {
     WHEEL.command(workspace).err().map(|error| format!("{error:#}"))
 }
 
-/// Arguments of `cargo xtask wheel`.
-#[derive(clap::Args)]
-pub(crate) struct Arguments {
-    /// In the release profile, stripped: minutes longer, and half the size
-    #[arg(long)]
-    release: bool,
-}
-
 /// `cargo xtask wheel`
-pub(crate) fn make(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let wheel = build(workspace, if arguments.release { "release" } else { "dev" })?;
-    println!("{}", wheel.display());
+pub(crate) fn make(workspace: &Workspace) -> Result<()> {
+    println!("{}", build(workspace)?.display());
     Ok(())
 }
 
 /// Builds the wheel, and returns its path.
-fn build(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
+fn build(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.target().join("wheels");
     files::empty(&folder)?;
     let mut maturin = WHEEL.command(workspace)?;
-    maturin.args(["-m", "maturin", "build", "--profile", profile, "--locked", "--manifest-path"]);
+    maturin.args(["-m", "maturin", "build", "--profile", "dev", "--locked", "--manifest-path"]);
     maturin.arg(workspace.root().join(CRATE).join("Cargo.toml")).arg("--out").arg(&folder);
     // Compiled beside everything else, so that nothing is compiled twice.
     succeed(maturin.env("CARGO_TARGET_DIR", workspace.target()))?;
@@ -53,7 +44,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<Option<String>> {
     if let Some(why) = lacking(workspace) {
         return Ok(Some(why));
     }
-    let wheel = build(workspace, "dev")?;
+    let wheel = build(workspace)?;
     let python = |arguments: &[&str]| -> Result<()> { succeed(WHEEL.command(workspace)?.args(arguments)) };
     let path = wheel.display().to_string();
     python(&["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", &path])?;
