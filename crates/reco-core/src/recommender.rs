@@ -208,9 +208,9 @@ pub trait Fitted: Recommender {
         Ok(None)
     }
 
-    /// The same model for visitors alone, over the catalogue [without users](Catalogue::without_users): it holds nothing
-    /// of any one user, so that it can be given away. `None` for a model that has no answer for visitors, and for one
-    /// that looks at users' ratings to answer them.
+    /// The same model for visitors alone, over the catalogue [without users](Catalogue::without_users): no user, and no
+    /// list of one, is in it, so that it can be given away. `None` for a model that has no answer for visitors, and for
+    /// one that looks at users' ratings to answer them.
     fn for_visitors(&self) -> Option<Box<dyn Fitted>> {
         None
     }

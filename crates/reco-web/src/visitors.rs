@@ -225,6 +225,9 @@ struct Filter {
     year_to: Option<i32>,
 }
 
+/// Items with what a model is told of them.
+type History = Vec<(ItemIdx, Target)>;
+
 /// What the page searches for.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -349,7 +352,7 @@ impl Visitors {
     }
 
     /// What the visitor met, as a model is told, and what could not be told.
-    fn history(&self, ratings: &[Rated]) -> Result<(Vec<(ItemIdx, Target)>, Vec<String>), WebError> {
+    fn history(&self, ratings: &[Rated]) -> Result<(History, Vec<String>), WebError> {
         let mut history = BTreeMap::new();
         let mut unknown = Vec::new();
         for Rated { item_id, rating } in ratings {
