@@ -145,7 +145,7 @@ Examples:
   reco describe neural --mermaid >> notes.md"
     )]
     Describe(DescribeArgs),
-    /// Write a trained model in forms that other programs read: a graph of ONNX, tables of vectors
+    /// Write a trained model in forms that other programs read: a graph of ONNX, tables of vectors, a page
     #[command(
         display_order = 15,
         after_help = "\

@@ -38,7 +38,7 @@ pub(crate) enum Format {
     /// rating scale, for stores that search vectors: `svd`, `svdpp`, `ials`, networks for lists
     Embeddings,
     /// The page of `reco serve` as static files: visitors rate items and are recommended others by models that run in
-    /// their browser; nothing of the data's users is in it, and nothing leaves the browser. `popularity`, `top-rated`,
-    /// `svd`, `svdpp`, `ease`, `ials`, `item-features`
+    /// their browser; no user of the data is in it, and nothing leaves the browser. `popularity`, `top-rated`, `svd`,
+    /// `svdpp`, `ease`, `ials`, `item-features`
     Web,
 }
