@@ -136,6 +136,13 @@ impl Progress for Watch {
         self.state().bar.inc(rows as u64);
     }
 
+    fn skip(&self, rows: usize) {
+        let bar = self.state().bar.clone();
+        bar.inc(rows as u64);
+        // What is left to do takes as long as what this process does.
+        bar.reset_eta();
+    }
+
     fn epoch(&self, epoch: &EpochLog) {
         let state = self.state();
         let validation = epoch.validation_loss.map(|loss| format!(", validation {loss:.4}"));

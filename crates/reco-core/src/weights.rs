@@ -23,8 +23,9 @@ const FORMAT: u32 = 1;
 /// The one key of the file's metadata, which would be in any order if there were several.
 const KEY: &str = "reco";
 
-/// What a model keeps of its training.
-#[derive(Clone, Debug, PartialEq)]
+/// What a model keeps of its training, or the state of a training; the default is a part with nothing in it yet, for
+/// [`Weights::with_part`].
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
     values: BTreeMap<String, Value>,
     tensors: BTreeMap<String, Tensor>,

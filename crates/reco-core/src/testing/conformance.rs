@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use super::{Checkerboard, Feedback, checkerboard};
+use super::{Checkerboard, Feedback, checkerboard, goes_on_as_if_never_stopped};
 use crate::dot::Vectors;
 use crate::{
     AnyApproach, ApproachEntry, Candidates, DeviceChoice, FitError, Fitted, Interactions, ItemIdx, LoadError, Profile,
@@ -57,6 +57,12 @@ pub fn check(suite: &Suite<'_>) {
     held.survives_changed_bytes(suite, &*approach);
     held.takes_or_refuses_any_number(suite);
     held.stops_when_asked(suite, &*approach);
+    // A part would find the state of its whole, or of another part.
+    if approach.parts().is_empty() {
+        goes_on_as_if_never_stopped(suite.entry.name, |progress| {
+            approach.fit(&held.board.train, &Run { progress, ..run(suite) })
+        });
+    }
 }
 
 /// Numbers that may be given for any option by mistake.

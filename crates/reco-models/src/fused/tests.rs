@@ -56,7 +56,8 @@ impl World {
     /// A pass over the rows in `order`: the means of its errors, and of their shares of the targets.
     fn epoch(&self, learner: &mut dyn Learner, order: &[u32]) -> (f64, f64) {
         let rows = Buffer { columns: &self.columns, order, is_new: true };
-        let pass = Pass { rows, item_features: self.features.as_ref(), batch_size: self.options.batch_size };
+        let (item_features, batch_size) = (self.features.as_ref(), self.options.batch_size);
+        let pass = Pass { rows, item_features, batch_size, sums: [0.0; 2] };
         let [error, share] = learner.pass(pass, &run()).unwrap();
         (error / order.len() as f64, share / order.len() as f64 * 100.0)
     }
@@ -120,7 +121,7 @@ fn gradients_agree(description: &Description, device: &Device) {
         let mut fused = world.fused();
         let loss = world.epoch(&mut *fused, &order[..n]).0;
         // After one step from nothing, the first moment is a tenth of the gradient.
-        let moments = weights(&fused.first_moments().unwrap()).into_iter();
+        let moments = weights(&fused.kept(1)).into_iter();
         let ours: Vec<Vec<f32>> = moments.map(|moment| moment.into_iter().map(|m| m / 0.1).collect()).collect();
 
         let plain = world.init().train().set_require_grad(true);

@@ -3,7 +3,8 @@
 //! An epoch is judged by the NDCG@10 (Järvelin and Kekäläinen 2002) of validation rows, a mean over users, among all
 //! items that a user did not meet in training. Does not know how a step is computed.
 //!
-//! **Invariant**: the result follows from the seed alone; no validation row is learned from.
+//! **Invariant**: the result follows from the seed alone, however often the training was stopped and went on; no
+//! validation row is learned from.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use reco_core::{
-    Candidates, EpochLog, FitError, ItemIdx, Query, Recommender as _, Run, Seen, Train, TrainingLog, UserIdx, Who,
+    Candidates, Catalogue, EpochLog, FitError, ItemIdx, LoadError, Query, Recommender as _, Run, Seen, Train,
+    TrainingLog, UserIdx, Weights, Who,
 };
 
 use super::events::{Asked, Events};
@@ -21,6 +23,7 @@ use super::{Shape, Table, Tables, centred};
 use crate::batches::shuffled;
 use crate::description::Description;
 use crate::options::{NetworkOptions, Part, Shuffle};
+use crate::standing::PARTS;
 
 /// Items of a list that is judged.
 const K: usize = 10;
@@ -70,40 +73,54 @@ pub(crate) fn train(
     let n_asked = options.batch_size.min(users.len());
     let [items, attributes] = [&catalogue.item_features, &catalogue.user_features].map(|all| centred(all.matrix()));
     let mut step = Step::new(&Tables::drawn(shape, run.seed), options, &items, &attributes);
-    let mut log = TrainingLog { n_train: events.len(), n_validation: validation.len(), ..TrainingLog::default() };
-    let mut average: Option<Tables> = None;
-    let mut best: Option<(f64, FittedLists)> = None;
+    let left = run.go_on(name, catalogue, |state| {
+        let (standing, kept) = Standing::take(state, shape)?;
+        let words = format!("epoch {} of {}, step {}", standing.epoch, options.epochs, standing.n_steps);
+        Ok(((standing, kept), words))
+    });
+    let mut standing = match left {
+        None => Standing::new(events.len(), validation.len()),
+        Some((standing, kept)) => {
+            kept.iter().enumerate().for_each(|(which, tables)| step.set(which, tables));
+            step.set_counts(standing.counts);
+            standing
+        }
+    };
+    // The networks of epochs were finite when they were judged.
+    let mut best = standing.best.take().and_then(model);
     let has_history = shape.has(Part::History);
+    let n_events = |row: &u32| events.of_users[users[*row as usize] as usize].len();
+    let order = |epoch| shuffled(users.len(), run.seed, if options.shuffle == Shuffle::Once { 1 } else { epoch });
     run.progress.begin(name, options.epochs, events.len());
-    for epoch in 1..=options.epochs {
-        let order = shuffled(users.len(), run.seed, if options.shuffle == Shuffle::Once { 1 } else { epoch });
-        let (mut loss, mut n_targets) = (0.0, 0);
-        for rows in order.chunks(n_asked) {
+    let begun = order(standing.epoch).iter().take(standing.n_steps.saturating_mul(n_asked)).map(n_events).sum::<usize>();
+    run.progress.skip(standing.epoch.saturating_sub(1).saturating_mul(events.len()).saturating_add(begun));
+    for epoch in standing.epoch..=options.epochs {
+        for rows in order(epoch).chunks(n_asked).skip(standing.n_steps) {
+            run.keep_if_due(|| Ok::<_, FitError>(standing.state(&step, best.as_ref(), (name, catalogue), started)))?;
             if run.progress.interrupted() {
                 return Err(FitError::Interrupted);
             }
             let ask = |row: &u32| events.ask(users[*row as usize], epoch, run.seed, options, has_history);
             let asked: Vec<Asked> = rows.par_iter().flat_map_iter(ask).collect();
             // By a thread of the pool: one from outside would sleep and be woken twice in every step.
-            loss += rayon::scope(|_| step.step(&asked, &events));
-            n_targets += asked.iter().map(|one| one.targets.len()).sum::<usize>();
-            let n_events = |row: &u32| events.of_users[users[*row as usize] as usize].len();
+            standing.loss += rayon::scope(|_| step.step(&asked, &events));
+            standing.n_targets += asked.iter().map(|one| one.targets.len()).sum::<usize>();
+            standing.n_steps += 1;
             run.progress.advance(rows.iter().map(n_events).sum());
         }
-        let train_loss = loss / n_targets.max(1) as f64;
+        let train_loss = standing.loss / standing.n_targets.max(1) as f64;
         let diverged = |loss| FitError::Diverged { approach: name, epoch, loss };
         if !train_loss.is_finite() {
             return Err(diverged(train_loss));
         }
         let share = if options.averaged { (ETA + 1.0) / (epoch as f32 + ETA) } else { 1.0 };
-        let tables = step.tables();
-        match &mut average {
+        let tables = step.tables(0);
+        match &mut standing.average {
             Some(average) if share < 1.0 => average.move_to(&tables, share),
-            _ => average = Some(tables),
+            average => *average = Some(tables),
         }
-        let is_judged = validation.len() > 0;
-        let current =
-            average.clone().filter(|_| is_judged).map(|tables| model(tables).ok_or_else(|| diverged(f64::NAN)));
+        let judged = standing.average.clone().filter(|_| validation.len() > 0);
+        let current = judged.map(|tables| model(tables).ok_or_else(|| diverged(f64::NAN)));
         let current = current.transpose()?;
         let judged = current.as_ref().map(|model| judge.ndcg(model)).transpose()?;
         let entry = EpochLog {
@@ -115,26 +132,101 @@ pub(crate) fn train(
             validation_ndcg: judged,
         };
         run.progress.epoch(&entry);
-        log.epochs.push(entry);
-        log.best_epoch = epoch;
-        if let (true, Some(ndcg), Some(current)) = (options.patience > 0, judged, current) {
-            if best.as_ref().is_none_or(|(highest, _)| ndcg > *highest) {
-                best = Some((ndcg, current));
+        standing.log.epochs.push(entry);
+        standing.log.best_epoch = epoch;
+        if options.patience > 0 && judged.is_some() {
+            let best_epoch = best_epoch(&standing.log);
+            standing.log.best_epoch = best_epoch;
+            if best_epoch == epoch {
+                best = current;
             }
-            log.best_epoch = best_epoch(&log);
-            if epoch - log.best_epoch >= options.patience {
+            if epoch - best_epoch >= options.patience {
                 break;
             }
         }
+        standing.end_epoch();
     }
     run.progress.end();
     let diverged = FitError::Diverged { approach: name, epoch: options.epochs, loss: f64::NAN };
+    let train_seconds = standing.seconds + started.elapsed().as_secs_f64();
     let model = match best {
-        Some((_, model)) => model,
-        None => average.and_then(model).ok_or(diverged)?,
+        Some(model) => model,
+        None => standing.average.and_then(model).ok_or(diverged)?,
     };
-    log.train_seconds = started.elapsed().as_secs_f64();
-    Ok(model.with_log(log))
+    Ok(model.with_log(TrainingLog { train_seconds, ..standing.log }))
+}
+
+/// How far a training has come, but for the numbers of its step and the best network.
+struct Standing {
+    /// Counted from 1.
+    epoch: usize,
+    /// Steps of the epoch that were taken, the sum of their losses, and how many events they predicted.
+    n_steps: usize,
+    loss: f64,
+    n_targets: usize,
+    average: Option<Tables>,
+    log: TrainingLog,
+    /// What the processes before took.
+    seconds: f64,
+    /// As they were kept: the best network, and the counts of the step.
+    best: Option<Tables>,
+    counts: (usize, usize),
+}
+
+impl Standing {
+    fn new(n_train: usize, n_validation: usize) -> Self {
+        let log = TrainingLog { n_train, n_validation, ..TrainingLog::default() };
+        let (average, best) = (None, None);
+        Self { epoch: 1, n_steps: 0, loss: 0.0, n_targets: 0, average, log, seconds: 0.0, best, counts: (0, 0) }
+    }
+
+    fn end_epoch(&mut self) {
+        (self.epoch, self.n_steps, self.loss, self.n_targets) = (self.epoch + 1, 0, 0.0, 0);
+    }
+
+    /// All that is kept between two steps.
+    fn state(
+        &self,
+        step: &Step,
+        best: Option<&FittedLists>,
+        (name, catalogue): (&str, &Catalogue),
+        started: Instant,
+    ) -> Weights {
+        let mut state = Weights::new(name, catalogue)
+            .with_value("place", (self.epoch, self.n_steps, self.n_targets))
+            .with_value("counts", step.counts())
+            .with_value("log", &self.log)
+            .with_value("seconds", self.seconds + started.elapsed().as_secs_f64())
+            .with_value("has", (self.average.is_some(), best.is_some()))
+            .with("loss", &[], [self.loss]);
+        for (which, part) in PARTS.iter().enumerate() {
+            state = step.tables(which).keep(part, state);
+        }
+        let others = [("average", self.average.as_ref()), ("best", best.map(FittedLists::tables))];
+        others.into_iter().fold(state, |state, (part, tables)| match tables {
+            Some(tables) => tables.keep(part, state),
+            None => state,
+        })
+    }
+
+    /// Takes out what [`Standing::state`] put in; the tables are the weights of the step and their moments.
+    fn take(state: &mut Weights, shape: Shape) -> Result<(Self, [Tables; 3]), LoadError> {
+        let (epoch, n_steps, n_targets) = state.take_value("place")?;
+        let (has_average, has_best) = state.take_value("has")?;
+        let standing = Self {
+            epoch,
+            n_steps,
+            n_targets,
+            loss: state.take_one("loss")?,
+            average: if has_average { Some(Tables::take(shape, "average", state)?) } else { None },
+            log: state.take_value("log")?,
+            seconds: state.take_value("seconds")?,
+            best: if has_best { Some(Tables::take(shape, "best", state)?) } else { None },
+            counts: state.take_value("counts")?,
+        };
+        let mut kept = |which: usize| Tables::take(shape, PARTS[which], state);
+        Ok((standing, [kept(0)?, kept(1)?, kept(2)?]))
+    }
 }
 
 /// The first epoch with the highest NDCG.

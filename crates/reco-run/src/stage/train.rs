@@ -28,6 +28,7 @@ use super::evaluate::unmeasurable;
 use super::report::from_notes;
 use super::{Context, StageEntry, features, notes, own_version};
 use crate::artifact::{self, ArtifactConfig};
+use crate::checkpoint::{self, Checkpoint};
 use crate::experiment::Configured;
 use crate::folder::{Folder, Made, write_json};
 use crate::manifest::Digests;
@@ -36,8 +37,11 @@ use crate::{Experiment, Outcome, RunError, models};
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "train",
     about: "Trains every approach that changed, each into a folder that stands alone",
-    example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json",
-    folders: |context| context.experiment.approaches.iter().map(|one| context.at("models").join(&one.name)).collect(),
+    example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json\n  reco train --set checkpoint.every=5min",
+    folders: |context| {
+        let names = context.experiment.approaches.iter().map(|one| &one.name);
+        names.flat_map(|name| ["models", checkpoint::FOLDER].map(|of| context.at(of).join(name))).collect()
+    },
     run,
 };
 
@@ -154,8 +158,9 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
                     data
                 }
             };
-            fit(context, configured, &inputs, data, at)
+            fit(context, configured, self::folder(context, configured, &inputs), data, at)
         })?;
+        checkpoint::remove(context, &configured.name)?;
         // Data are there once an approach was trained, and the first of them is this one.
         if let Some(data) = &mut data {
             data.seen.get_or_insert_with(|| folder.path.join(artifact::SEEN));
@@ -307,20 +312,25 @@ fn trained(
 fn fit(
     context: &Context<'_>,
     configured: &Configured,
-    inputs: &Digests,
+    model: Folder,
     data: &Data,
     at: &Path,
 ) -> Result<Made, RunError> {
     let experiment = context.experiment;
     let dataset = &data.stored;
     let n_rows = dataset.info.split.n_train;
-    let run = Run { seed: experiment.seed, device: experiment.device, progress: context.progress.train() };
+    let inputs = model.inputs.clone();
+    let checkpoint = Checkpoint::of(context, configured, model)?;
+    // The parts of an approach would take each other's states.
+    let progress: &dyn Progress =
+        if configured.approach.parts().is_empty() { &checkpoint } else { context.progress.train() };
+    let run = Run { seed: experiment.seed, device: experiment.device, progress };
     let need = affordable(configured.approach.as_ref(), &dataset.catalogue, n_rows)?;
     if need.bytes() >= SAID {
         run.progress.note(&format!("`{}` needs about {need}", configured.name));
     }
     let started = Instant::now();
-    let weights = |kind: &str, options: &Value| trained(context, (kind, options), inputs);
+    let weights = |kind: &str, options: &Value| trained(context, (kind, options), &inputs);
     let fitted = match configured.approach.streams() {
         true => configured.approach.fit_streamed(&dataset.train(), &run),
         false => data.train().and_then(|train| configured.approach.fit_with(train, &run, &weights)),

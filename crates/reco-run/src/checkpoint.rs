@@ -1,0 +1,236 @@
+//! Keeps the state of a training in the folder of its run, so that the next run goes on there: `[checkpoint]`.
+//!
+//! `<out>/checkpoints/<approach>/` is a folder as a stage makes it: written beside its place and renamed, with a
+//! manifest that says of which training the state is. Does not know what a state is.
+//!
+//! **Invariant**: a state is handed only to the training that it was kept of, by all that the model's own manifest
+//! names; that one cannot be written or taken stops no training.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use reco_core::{Checkpoints, EpochLog, Progress, Weights};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::experiment::Configured;
+use crate::folder::{Folder, Made, first_line, write};
+use crate::place::Place;
+use crate::stage::Context;
+use crate::{RunError, RunProgress};
+
+/// The folder of states, in the folder of the run.
+pub(crate) const FOLDER: &str = "checkpoints";
+
+/// The file of a state.
+const STATE: &str = "state.safetensors";
+
+/// The table `[checkpoint]` of an experiment. What it says changes no result.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointConfig {
+    /// How often the state of a training is kept: `30s`, `5min`, `1h`. Left out, it is not.
+    pub every: Option<Every>,
+}
+
+/// A duration of whole milliseconds, above 0, as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "String")]
+pub struct Every(Duration);
+
+/// Units of a duration, with their milliseconds: the largest first.
+const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
+
+impl TryFrom<Value> for Every {
+    type Error = String;
+
+    fn try_from(given: Value) -> Result<Self, String> {
+        let parse = |text: &str| {
+            let text = text.trim();
+            let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
+            let (_, milliseconds) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+            let number: f64 = number.trim().parse().ok()?;
+            let every = (number * milliseconds as f64).round();
+            (1.0..=1e15).contains(&every).then(|| Self(Duration::from_millis(every as u64)))
+        };
+        let found = given.as_str().and_then(parse);
+        found.ok_or_else(|| "it is no duration above 0\nhint: write it as `30s`, `5min` or `1h`".to_owned())
+    }
+}
+
+impl From<Every> for String {
+    fn from(Every(every): Every) -> Self {
+        let milliseconds = every.as_millis() as u64;
+        let (unit, of_unit) = UNITS.into_iter().find(|(_, of)| milliseconds.is_multiple_of(*of)).unwrap_or(("ms", 1));
+        format!("{}{unit}", milliseconds / of_unit)
+    }
+}
+
+/// The state of one training, as it is kept and taken; receives its progress, and passes it on.
+pub(crate) struct Checkpoint<'a> {
+    name: &'a str,
+    folder: Folder,
+    place: Place<'a>,
+    every: Option<Duration>,
+    /// Whether there is a state, or will be one.
+    is_used: bool,
+    /// When a state was kept last, or the training began.
+    since: Mutex<Instant>,
+    progress: &'a dyn Progress,
+}
+
+impl<'a> Checkpoint<'a> {
+    /// That of the training of `configured`, of which the folder `model` is to be made. One of another training, which
+    /// would never be taken, is removed.
+    ///
+    /// # Errors
+    /// Something in its folder that is not ours; what the system says.
+    pub(crate) fn of(context: &'a Context<'_>, configured: &'a Configured, model: Folder) -> Result<Self, RunError> {
+        let path = context.at(FOLDER).join(&configured.name);
+        let place = context.place(&path)?;
+        let folder = Folder { stage: "checkpoint", path, ..model };
+        let (name, progress) = (configured.name.as_str(), context.progress.train());
+        if folder.path.exists()
+            && let Some(why) = folder.why(context.hashed)
+        {
+            place.remove()?;
+            progress.note(&format!("`{name}` begins anew, and its checkpoint is removed: {why}"));
+        }
+        let every = context.experiment.checkpoint.every.map(|Every(every)| every);
+        let is_used = every.is_some() || folder.path.exists();
+        Ok(Self { name, folder, place, every, is_used, since: Mutex::new(Instant::now()), progress })
+    }
+
+    fn write(&self, state: &Weights) -> Result<(), RunError> {
+        let make = |at: &Path| {
+            write(&at.join(STATE), state.to_bytes())?;
+            Ok(Made::default())
+        };
+        self.folder.fill(&self.place, make).map(drop)
+    }
+}
+
+/// Removes the state of a training that is done.
+///
+/// # Errors
+/// Something in its folder that is not ours; what the system says.
+pub(crate) fn remove(context: &Context<'_>, name: &str) -> Result<(), RunError> {
+    let folder = context.at(FOLDER);
+    let path = folder.join(name);
+    if path.exists() {
+        context.place(&path)?.remove()?;
+    }
+    // It stays while there are others in it, as intended.
+    let _ = fs::remove_dir(folder);
+    Ok(())
+}
+
+/// Removes all states under `out`, and names them as paths there.
+///
+/// # Errors
+/// As [`remove`].
+pub(crate) fn remove_all(out: &Path, progress: &dyn RunProgress) -> Result<Vec<String>, RunError> {
+    let folder = out.join(FOLDER);
+    let mut removed = Vec::new();
+    for entry in fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Those with hidden names are found by the names that they are to have.
+        let name = name.strip_prefix('.').and_then(|name| name.rsplit_once('.')).map_or(name.as_str(), |(name, _)| name);
+        let place = Place::new(out, &folder.join(name), progress)?;
+        place.recover()?;
+        if folder.join(name).exists() {
+            place.remove()?;
+        }
+        removed.push(format!("{FOLDER}/{name}"));
+    }
+    let _ = fs::remove_dir(folder);
+    removed.sort();
+    removed.dedup();
+    Ok(removed)
+}
+
+impl Checkpoints for Checkpoint<'_> {
+    fn left(&self) -> Option<Weights> {
+        let bytes = fs::read(self.folder.path.join(STATE)).ok()?;
+        Weights::from_bytes(&bytes).map_err(|error| self.taken(Err(&first_line(&error)))).ok()
+    }
+
+    fn taken(&self, outcome: Result<&str, &str>) {
+        let name = self.name;
+        match outcome {
+            Ok(place) => {
+                let written = fs::metadata(self.folder.path.join(STATE)).and_then(|state| state.modified()).ok();
+                let saved = written.and_then(|written| written.elapsed().ok()).map(ago);
+                let saved = saved.map_or_else(String::new, |ago| format!(", saved {ago}"));
+                self.progress.note(&format!("`{name}` goes on from {place}{saved}"));
+            }
+            Err(why) => {
+                let removed = self.place.remove();
+                let kept = removed.err().map_or_else(String::new, |error| format!("; {}", first_line(&error)));
+                self.progress.note(&format!("`{name}` begins anew, and its checkpoint is removed: {why}{kept}"));
+            }
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        self.every.is_some_and(|every| since.elapsed() >= every)
+    }
+
+    fn keep(&self, state: &Weights) {
+        if let Err(error) = self.write(state) {
+            self.progress.note(&format!("`{}` goes on without a checkpoint: {}", self.name, first_line(&error)));
+        }
+        // From now on, so that most of the time is the training's, however long a state takes to write.
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+impl Progress for Checkpoint<'_> {
+    fn begin(&self, approach: &str, epochs: usize, rows: usize) {
+        self.progress.begin(approach, epochs, rows);
+    }
+
+    fn advance(&self, rows: usize) {
+        self.progress.advance(rows);
+    }
+
+    fn skip(&self, rows: usize) {
+        self.progress.skip(rows);
+    }
+
+    fn epoch(&self, epoch: &EpochLog) {
+        self.progress.epoch(epoch);
+    }
+
+    fn end(&self) {
+        self.progress.end();
+    }
+
+    fn note(&self, text: &str) {
+        self.progress.note(text);
+    }
+
+    fn interrupted(&self) -> bool {
+        self.progress.interrupted()
+    }
+
+    fn checkpoints(&self) -> Option<&dyn Checkpoints> {
+        self.is_used.then_some(self)
+    }
+}
+
+/// How long ago something was, in words.
+fn ago(since: Duration) -> String {
+    let (n, unit) = match since.as_secs() {
+        seconds @ 0..60 => (seconds, "second"),
+        seconds @ 60..3_600 => (seconds / 60, "minute"),
+        seconds @ 3_600..172_800 => (seconds / 3_600, "hour"),
+        seconds => (seconds / 86_400, "day"),
+    };
+    format!("{n} {unit}{} ago", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests;
