@@ -43,7 +43,7 @@ const CHECKPOINTS: &str = "\
 Key of [checkpoint] in an experiment:
   every          how often the state of a training is kept, as 30s, 5min or 1h; off unless it is stated. A training
                  that was stopped, in whatever way, goes on from there at the next run, and ends with the same bytes:
-                 networks, svd, svdpp, ials";
+                 networks, svd, svdpp, bayesian-fm, ials";
 
 /// The stage whose command also measures scores that somebody else computed.
 const SCORES: &str = "evaluate";

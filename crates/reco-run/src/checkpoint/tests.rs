@@ -52,7 +52,7 @@ impl RunProgress for Watched {
     }
 }
 
-const APPROACHES: [&str; 6] = ["svd", "svdpp", "ials", "neural", "hybrid", "streamed"];
+const APPROACHES: [&str; 7] = ["svd", "svdpp", "bayesian-fm", "ials", "neural", "hybrid", "streamed"];
 
 /// The fixture with several trainings in it, and a state kept as often as can be.
 fn experiment(sets: &[&str]) -> Experiment {
@@ -63,6 +63,7 @@ fn experiment(sets: &[&str]) -> Experiment {
         "neural" => "name = \"neural\"\nepochs = 4\npatience = 1\nlearning_rate = 0.02".to_owned(),
         "hybrid" => "name = \"hybrid\"\nloss = \"softmax\"\nepochs = 3\npatience = 2\nbatch_size = 20".to_owned(),
         "streamed" => "name = \"streamed\"\nkind = \"collaborative\"\nepochs = 3\nshuffle = \"row-groups\"".to_owned(),
+        "bayesian-fm" => "name = \"bayesian-fm\"\nepochs = 6\nsamples = 6\nburn_in = 2".to_owned(),
         name => format!("name = \"{name}\"\nepochs = 200\nembedding_size = 20"),
     });
     let approaches = approaches.map(|one| format!("[[approach]]\n{one}\n")).concat();
