@@ -102,6 +102,13 @@ impl<'a> Checkpoint<'a> {
         Ok(Self { name, folder, place, every, is_used, since: Mutex::new(Instant::now()), progress })
     }
 
+    /// Says, where `error` is an interruption, that not all is lost.
+    pub(crate) fn stopped(&self, error: &RunError) {
+        if matches!(error, RunError::Interrupted) && self.folder.path.exists() {
+            self.progress.note(&format!("`{}` is kept as it was: the same command goes on from there", self.name));
+        }
+    }
+
     fn write(&self, state: &Weights) -> Result<(), RunError> {
         let make = |at: &Path| {
             write(&at.join(STATE), state.to_bytes())?;

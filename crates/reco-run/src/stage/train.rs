@@ -37,7 +37,8 @@ use crate::{Experiment, Outcome, RunError, models};
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "train",
     about: "Trains every approach that changed, each into a folder that stands alone",
-    example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json\n  reco train --set checkpoint.every=5min",
+    example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json\n  \
+        reco train --set checkpoint.every=5min",
     folders: |context| {
         let names = context.experiment.approaches.iter().map(|one| &one.name);
         names.flat_map(|name| ["models", checkpoint::FOLDER].map(|of| context.at(of).join(name))).collect()
@@ -335,7 +336,7 @@ fn fit(
         true => configured.approach.fit_streamed(&dataset.train(), &run),
         false => data.train().and_then(|train| configured.approach.fit_with(train, &run, &weights)),
     };
-    let fitted = fitted.map_err(stopped)?;
+    let fitted = fitted.map_err(stopped).inspect_err(|error| checkpoint.stopped(error))?;
     let seconds = started.elapsed().as_secs_f64();
     if run.progress.interrupted() {
         return Err(RunError::Interrupted);

@@ -322,7 +322,7 @@ impl Learner for OnGpu {
     }
 }
 
-/// Writes the dense layers of `network` into `state`, `[4, n_dense]`, as the weights (0) or one of their moments (1, 2).
+/// Writes the dense layers of `network` into `state`, `[4, n_dense]`, as weights (0) or one of their moments (1, 2).
 fn set_dense(state: &mut [f32], which: usize, network: &Network, shape: &Shape) -> Result<(), FitError> {
     let mut at = which * shape.n_dense;
     for linear in network.dense() {
