@@ -137,9 +137,13 @@ impl Progress for Watch {
     }
 
     fn skip(&self, rows: usize) {
+        if rows == 0 {
+            return;
+        }
         let bar = self.state().bar.clone();
         bar.inc(rows as u64);
-        // What is left to do takes as long as what this process does.
+        // The message has the bar count these rows, before it forgets how fast they came.
+        bar.set_message("goes on");
         bar.reset_eta();
     }
 
