@@ -207,9 +207,11 @@ impl Embeddings {
     pub(crate) fn save(&self, side: &str, weights: Weights) -> Weights {
         let Self { embeddings, biases } = self;
         let shape = [biases.len(), embeddings.n_columns()];
-        weights
-            .with(&format!("{side}.embedding"), &shape, embeddings.values().iter().copied())
-            .with(&format!("{side}.bias"), &shape[..1], biases.iter().copied())
+        weights.with(&format!("{side}.embedding"), &shape, embeddings.values().iter().copied()).with(
+            &format!("{side}.bias"),
+            &shape[..1],
+            biases.iter().copied(),
+        )
     }
 
     /// Takes out what [`Embeddings::save`] added, `[n, embedding_size]`.

@@ -112,8 +112,7 @@ impl Approach for Ials {
             Ok(((n_done, rows), format!("epoch {} of {}", n_done.saturating_add(1), self.epochs)))
         });
         let drawn = |met: &[Vec<u32>], table| Rows::drawn(met, *self, run.seed, table);
-        let (n_done, [mut users, mut items]) =
-            left.unwrap_or_else(|| (0, [drawn(&items_of, 0), drawn(&users_of, 1)]));
+        let (n_done, [mut users, mut items]) = left.unwrap_or_else(|| (0, [drawn(&items_of, 0), drawn(&users_of, 1)]));
         run.progress.begin(NAME, self.epochs, 2);
         run.progress.skip(n_done.saturating_mul(2));
         for epoch in n_done..self.epochs {

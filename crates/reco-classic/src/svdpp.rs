@@ -18,8 +18,8 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::random::normals;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Matrix, Progress, Query, Recommender,
-    Requirement, Run, ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Matrix, Progress, Query,
+    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 

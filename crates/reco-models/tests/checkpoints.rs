@@ -60,7 +60,10 @@ fn networks_for_stars_go_on_within_an_epoch() {
         ("neural", json!({ "patience": 1, "learning_rate": 0.1, "epochs": 6 })),
         ("hybrid", json!({ "optimizer": "lazy-adam", "shuffle": "once", "validation_split": 0.1 })),
         ("hybrid", json!({ "training_step": "plain", "epochs": 2, "batch_size": 500 })),
-        ("collaborative", json!({ "training_step": "plain", "optimizer": "lazy-adam", "epochs": 2, "batch_size": 900 })),
+        (
+            "collaborative",
+            json!({ "training_step": "plain", "optimizer": "lazy-adam", "epochs": 2, "batch_size": 900 }),
+        ),
     ] {
         let approach = approach(name, &options);
         let n = goes_on_as_if_never_stopped(name, |progress| approach.fit(&train, &run(DeviceChoice::Cpu, progress)));
@@ -107,7 +110,9 @@ fn networks_for_lists_go_on_at_every_step() {
 #[test]
 fn a_gpu_goes_on_as_well() {
     if ComputeDevice::find(DeviceChoice::Wgpu).is_err() {
-        left_out("trainings that go on on wgpu: there is no adapter: Debian's `mesa-vulkan-drivers` is one in software");
+        left_out(
+            "trainings that go on on wgpu: there is no adapter: Debian's `mesa-vulkan-drivers` is one in software",
+        );
         return;
     }
     let train = board(24);

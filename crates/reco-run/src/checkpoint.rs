@@ -143,7 +143,8 @@ pub(crate) fn remove_all(out: &Path, progress: &dyn RunProgress) -> Result<Vec<S
     for entry in fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
         // Those with hidden names are found by the names that they are to have.
-        let name = name.strip_prefix('.').and_then(|name| name.rsplit_once('.')).map_or(name.as_str(), |(name, _)| name);
+        let name =
+            name.strip_prefix('.').and_then(|name| name.rsplit_once('.')).map_or(name.as_str(), |(name, _)| name);
         let place = Place::new(out, &folder.join(name), progress)?;
         place.recover()?;
         if folder.join(name).exists() {

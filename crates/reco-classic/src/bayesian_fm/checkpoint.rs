@@ -57,9 +57,10 @@ impl SideSample {
     fn keep(&self, name: &str, state: Weights) -> Weights {
         let state = with_lists(state, &format!("{name}.rows"), &self.rows);
         let state = with_priors(state, &format!("{name}.ids"), &self.ids);
-        self.columns.iter().enumerate().fold(state, |state, (at, planes)| {
-            with_lists(state, &format!("{name}.{at}.columns"), planes)
-        })
+        self.columns
+            .iter()
+            .enumerate()
+            .fold(state, |state, (at, planes)| with_lists(state, &format!("{name}.{at}.columns"), planes))
     }
 
     /// That of `side`.
@@ -67,9 +68,11 @@ impl SideSample {
         let n_planes = 1 + side.factors.len();
         let rows = state.take_rows(&format!("{name}.rows"), n_planes, side.own.len())?;
         let ids = take_priors(state, &format!("{name}.ids"), n_planes)?;
-        let columns = side.groups.iter().enumerate().map(|(at, group)| {
-            state.take_rows(&format!("{name}.{at}.columns"), n_planes, group.columns.len())
-        });
+        let columns = side
+            .groups
+            .iter()
+            .enumerate()
+            .map(|(at, group)| state.take_rows(&format!("{name}.{at}.columns"), n_planes, group.columns.len()));
         Ok(Self { rows, columns: columns.collect::<Result<_, _>>()?, ids })
     }
 }
@@ -77,13 +80,16 @@ impl SideSample {
 impl Sample {
     /// All of it.
     pub(super) fn keep(&self) -> Weights {
-        let state = Weights::default()
-            .with("common", &[2], [self.intercept, self.precision])
-            .with("cutpoints", &[self.cutpoints.len()], self.cutpoints.iter().copied());
+        let state = Weights::default().with("common", &[2], [self.intercept, self.precision]).with(
+            "cutpoints",
+            &[self.cutpoints.len()],
+            self.cutpoints.iter().copied(),
+        );
         let state = self.items.keep("items", self.users.keep("users", state));
-        self.moments.iter().enumerate().fold(state, |state, (at, weights)| {
-            with_lists(state, &format!("moments.{at}"), slice::from_ref(weights))
-        })
+        self.moments
+            .iter()
+            .enumerate()
+            .fold(state, |state, (at, weights)| with_lists(state, &format!("moments.{at}"), slice::from_ref(weights)))
     }
 
     /// What [`Sample::keep`] gave, of a chain with these sides and so many cutpoints.

@@ -92,7 +92,8 @@ pub(crate) fn train(
     let n_events = |row: &u32| events.of_users[users[*row as usize] as usize].len();
     let order = |epoch| shuffled(users.len(), run.seed, if options.shuffle == Shuffle::Once { 1 } else { epoch });
     run.progress.begin(name, options.epochs, events.len());
-    let begun = order(standing.epoch).iter().take(standing.n_steps.saturating_mul(n_asked)).map(n_events).sum::<usize>();
+    let begun =
+        order(standing.epoch).iter().take(standing.n_steps.saturating_mul(n_asked)).map(n_events).sum::<usize>();
     run.progress.skip(standing.epoch.saturating_sub(1).saturating_mul(events.len()).saturating_add(begun));
     for epoch in standing.epoch..=options.epochs {
         for rows in order(epoch).chunks(n_asked).skip(standing.n_steps) {

@@ -128,7 +128,8 @@ fn every_training_goes_on_where_it_was_stopped_and_leaves_the_same_files() {
         trained(&parted, &this, &watched).unwrap();
         let notes = watched.notes.into_inner().unwrap();
         let said: Vec<&String> = notes.iter().filter(|note| note.starts_with(&format!("`{name}` goes on"))).collect();
-        let is_said = |note: &String| note.contains(" from epoch ") && note.contains(", saved ") && note.ends_with("ago");
+        let is_said =
+            |note: &String| note.contains(" from epoch ") && note.contains(", saved ") && note.ends_with("ago");
         assert!(said.len() == 1 && is_said(said[0]), "{notes:?}");
         assert_eq!(model(&parted, name), model(&whole, name));
         assert!(!parted.join(FOLDER).exists(), "{name}");

@@ -369,7 +369,9 @@ mod tests {
             ("[[approach]]\nname = \"random\"\nepoch = 3", vec!["unknown key `epoch`"]),
             (
                 "[checkpoint]\nevery = \"5 minutes\"",
-                vec!["[checkpoint] `every`: `\"5 minutes\"`: it is no duration above 0\nhint: write it as `30s`, `5min` or `1h`"],
+                vec![
+                    "[checkpoint] `every`: `\"5 minutes\"`: it is no duration above 0\nhint: write it as `30s`, `5min` or `1h`",
+                ],
             ),
             ("[checkpoint]\nevery = 300", vec!["`300`: it is no duration above 0", "hint: write it as"]),
             ("[checkpoint]\nevry = \"5min\"", vec!["unknown key `evry` in [checkpoint]", "did you mean `every`?"]),

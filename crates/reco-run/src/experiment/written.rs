@@ -71,7 +71,8 @@ mod tests {
             sources.extend(files.map(|file| Source::File(file.unwrap().path())));
         }
         for source in &sources {
-            let experiment = Experiment::read(source, &["evaluate.k=[3]", "checkpoint.every=90s"].map(str::to_owned), &[]).unwrap();
+            let experiment =
+                Experiment::read(source, &["evaluate.k=[3]", "checkpoint.every=90s"].map(str::to_owned), &[]).unwrap();
             let text = experiment.to_toml();
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("again.toml");

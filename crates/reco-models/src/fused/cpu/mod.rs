@@ -168,7 +168,6 @@ impl OnCpu {
         (self.shares, self.total) = (all, Some(total));
         sums
     }
-
 }
 
 impl Learner for OnCpu {

@@ -240,7 +240,6 @@ impl OnGpu {
         }
         self.room.as_ref().expect("it was just made").1.clone()
     }
-
 }
 
 impl Learner for OnGpu {
