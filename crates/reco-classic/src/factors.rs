@@ -83,14 +83,12 @@ impl Plan {
     ) -> Result<Factors, FitError> {
         let (n_blocks, progress, size) = (self.n_blocks, run.progress, options.embedding_size);
         let [n_users, n_items] = [stars.by_user.len(), stars.by_item.len()];
-        let left = run.go_on(approach, catalogue, |state| {
-            let n_done: usize = state.take_value("epochs")?;
+        let left = run.epochs_from_checkpoint(approach, catalogue, options.epochs, |state| {
             let users = Embeddings::take("users", [n_users, size], state)?;
-            let items = Embeddings::take("items", [n_items, size], state)?;
-            Ok(((n_done, users, items), format!("epoch {} of {}", n_done.saturating_add(1), options.epochs)))
+            Ok((users, Embeddings::take("items", [n_items, size], state)?))
         });
         let (n_done, mut users, mut items) = match left {
-            Some((n_done, users, items)) => (n_done, divided(&users, n_blocks), divided(&items, n_blocks)),
+            Some((n_done, (users, items))) => (n_done, divided(&users, n_blocks), divided(&items, n_blocks)),
             None => {
                 (0, blocks(n_users, n_blocks, options, run.seed, 0), blocks(n_items, n_blocks, options, run.seed, 1))
             }
@@ -107,11 +105,10 @@ impl Plan {
         progress.begin(approach, options.epochs, stars.len());
         progress.skip(n_done.saturating_mul(stars.len()));
         for epoch in 1 + n_done..=options.epochs {
-            run.keep_if_due(|| {
-                let state = Weights::new(approach, catalogue).with_value("epochs", epoch - 1);
+            run.keep_epochs_if_due(approach, catalogue, epoch - 1, |state| {
                 let state = joined(&users, n_users, size).save("users", state);
-                Ok::<_, FitError>(joined(&items, n_items, size).save("items", state))
-            })?;
+                joined(&items, n_items, size).save("items", state)
+            });
             let mut losses = vec![0.0; n_blocks * n_blocks];
             for (diagonal, losses) in losses.chunks_mut(n_blocks).enumerate() {
                 if progress.interrupted() {

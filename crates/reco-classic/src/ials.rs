@@ -106,20 +106,16 @@ impl Approach for Ials {
             met.items().iter().for_each(|item| users_of[item.index()].push(user));
             items_of.push(met.items().iter().map(|item| item.get()).collect());
         }
-        let left = run.go_on(NAME, catalogue, |state| {
-            let n_done: usize = state.take_value("epochs")?;
-            let rows = self.take_rows(state, catalogue)?;
-            Ok(((n_done, rows), format!("epoch {} of {}", n_done.saturating_add(1), self.epochs)))
-        });
+        let take = |state: &mut Weights| self.take_rows(state, catalogue);
+        let left = run.epochs_from_checkpoint(NAME, catalogue, self.epochs, take);
         let drawn = |met: &[Vec<u32>], table| Rows::drawn(met, *self, run.seed, table);
         let (n_done, [mut users, mut items]) = left.unwrap_or_else(|| (0, [drawn(&items_of, 0), drawn(&users_of, 1)]));
         run.progress.begin(NAME, self.epochs, 2);
         run.progress.skip(n_done.saturating_mul(2));
         for epoch in n_done..self.epochs {
-            run.keep_if_due(|| {
-                let state = Weights::new(NAME, catalogue).with_value("epochs", epoch);
-                Ok::<_, FitError>(with_rows(state, [&users.to_matrix(), &items.to_matrix()]))
-            })?;
+            run.keep_epochs_if_due(NAME, catalogue, epoch, |state| {
+                with_rows(state, [&users.to_matrix(), &items.to_matrix()])
+            });
             users.solve(&items, &items_of, *self, run)?;
             run.progress.advance(1);
             items.solve(&users, &users_of, *self, run)?;

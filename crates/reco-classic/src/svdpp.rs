@@ -98,19 +98,14 @@ impl Approach for SvdPlusPlus {
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let stars = Stars::new(train, NAME)?;
         let catalogue = &train.catalogue;
-        let left = run.go_on(NAME, catalogue, |state| {
-            let n_done: usize = state.take_value("epochs")?;
-            let learned = Learned::take(self.embedding_size.get(), state, catalogue)?;
-            Ok(((n_done, learned), format!("epoch {} of {}", n_done.saturating_add(1), self.epochs)))
+        let left = run.epochs_from_checkpoint(NAME, catalogue, self.epochs, |state| {
+            Learned::take(self.embedding_size.get(), state, catalogue)
         });
         let (n_done, mut learned) = left.unwrap_or_else(|| (0, Learned::new(*self, &stars, run.seed)));
         run.progress.begin(NAME, self.epochs, stars.len());
         run.progress.skip(n_done.saturating_mul(stars.len()));
         for epoch in n_done..self.epochs {
-            run.keep_if_due(|| {
-                let state = Weights::new(NAME, catalogue).with_value("epochs", epoch);
-                Ok::<_, FitError>(learned.save(state))
-            })?;
+            run.keep_epochs_if_due(NAME, catalogue, epoch, |state| learned.save(state));
             let loss = learned.epoch(&stars, self.rate(epoch), *self, run.progress) / stars.len() as f64;
             if run.progress.interrupted() {
                 return Err(FitError::Interrupted);

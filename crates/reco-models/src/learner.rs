@@ -12,8 +12,11 @@ use crate::adam::Clock;
 use crate::buffers::Buffer;
 use crate::network::Network;
 
-/// Rows between two checks for an interruption.
-pub(crate) const ROWS_BETWEEN_LOOKS: usize = 8_192;
+/// Rows between two checks for an interruption; in unit tests few, so that small passes are divided.
+pub(crate) const ROWS_BETWEEN_LOOKS: usize = if cfg!(test) { 64 } else { 8_192 };
+
+/// What the numbers of a network in training are called in its state, in the order of [`Learner::kept`].
+pub(crate) const PARTS: [&str; 3] = ["weights", "first_moments", "second_moments"];
 
 /// A pass over rows: an epoch, or a part of one.
 #[derive(Clone, Copy)]

@@ -5,19 +5,14 @@
 //! **Invariant**: what is not kept follows from rows, options and seed; a state of another network or device is refused
 //! before anything is changed.
 
-use std::time::Instant;
-
 use burn::tensor::Device;
 use reco_core::{FitError, LoadError, ScoreError, TrainingLog, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::description::Architecture;
-use crate::learner::Learner;
+use crate::learner::{Learner, PARTS};
 use crate::network::Network;
 use crate::training::{Data, Met};
-
-/// What the numbers of a learner are called in a state, in the order of [`Learner::kept`].
-pub(crate) const PARTS: [&str; 3] = ["weights", "first_moments", "second_moments"];
 
 /// What the tensors of both sides begin with.
 const SIDES: [&str; 2] = ["users", "items"];
@@ -44,8 +39,6 @@ pub(crate) struct Standing {
     pub(crate) log: TrainingLog,
     /// The network of the best epoch, where epochs are judged.
     pub(crate) best: Option<Network>,
-    /// What the processes before took.
-    seconds: f64,
 }
 
 /// A state that was taken, for a learner that is still as it began.
@@ -60,7 +53,7 @@ impl Standing {
     /// Before the first epoch.
     pub(crate) fn new(met: Met, log: TrainingLog) -> Self {
         let place = Place { epoch: 1, n_rows: 0, n_buffers: 0, in_buffer: 0 };
-        Self { place, sums: [[0.0; 2]; 2], met, log, best: None, seconds: 0.0 }
+        Self { place, sums: [[0.0; 2]; 2], met, log, best: None }
     }
 
     /// `n` rows of the buffer are done, and its errors are `sums`.
@@ -83,48 +76,32 @@ impl Standing {
         self.place = Place { epoch: self.place.epoch + 1, n_rows: 0, n_buffers: 0, in_buffer: 0 };
     }
 
-    /// What the training took so far, of which this process `started` then.
-    pub(crate) fn seconds(&self, started: Instant) -> f64 {
-        self.seconds + started.elapsed().as_secs_f64()
-    }
-
-    /// All that is kept.
+    /// All that is kept of a training of the network `name`.
     ///
     /// # Errors
     /// A device that fails.
-    pub(crate) fn state(
-        &self,
-        learner: &mut dyn Learner,
-        data: &Data<'_>,
-        started: Instant,
-    ) -> Result<Weights, FitError> {
-        let failed = |error: ScoreError| FitError::Other(error.into());
-        let mut kept = Vec::with_capacity(PARTS.len());
-        for which in 0..PARTS.len() {
-            kept.push(learner.kept(which));
-        }
+    pub(crate) fn state(&self, name: &str, learner: &mut dyn Learner, data: &Data<'_>) -> Result<Weights, ScoreError> {
         let (step, clocks) = learner.clocks();
-        let mut state = Weights::new(kept[0].name(), data.catalogue)
+        let mut state = Weights::new(name, data.catalogue)
             .with_value("device", data.device)
             .with_value("place", self.place)
             .with_value("log", &self.log)
-            .with_value("seconds", self.seconds(started))
+            .with_value("has_best", self.best.is_some())
             .with("sums", &[2, 2], self.sums.concat())
             .with("step", &[], [*step]);
         for ((side, clock), met) in SIDES.iter().zip(clocks).zip([&self.met.users, &self.met.items]) {
-            state = state.with(&format!("{side}.last"), &[clock.n_rows()], clock.last().iter().copied()).with(
-                &format!("{side}.met"),
-                &[met.len()],
-                met.iter().copied(),
-            );
+            let n = clock.n_rows();
+            state = state.with(&format!("{side}.last"), &[n], clock.last().iter().copied());
+            state = state.with(&format!("{side}.met"), &[n], met.iter().copied());
         }
-        for (part, kept) in PARTS.iter().zip(kept) {
-            state = state.with_part(part, kept.save(Weights::default()).map_err(failed)?);
+        // One after the other: each is a copy of the whole network, on its device.
+        for (which, part) in PARTS.iter().enumerate() {
+            state = state.with_part(part, learner.kept(which).save(Weights::default())?);
         }
-        if let Some(best) = &self.best {
-            state = state.with_part("best", best.save(Weights::default()).map_err(failed)?);
+        match &self.best {
+            Some(best) => Ok(state.with_part("best", best.save(Weights::default())?)),
+            None => Ok(state),
         }
-        Ok(state.with_value("has_best", self.best.is_some()))
     }
 }
 
@@ -146,7 +123,13 @@ impl Left {
             return Err(LoadError::Weights { reason });
         }
         let place: Place = state.take_value("place")?;
-        let (log, seconds) = (state.take_value("log")?, state.take_value("seconds")?);
+        let n_rows = data.fit.len();
+        if !(1..=epochs).contains(&place.epoch) || place.in_buffer > place.n_rows || place.n_rows > n_rows {
+            let reason =
+                format!("it is at row `{}` of `{n_rows}` in epoch `{}` of `{epochs}`", place.n_rows, place.epoch);
+            return Err(LoadError::Weights { reason });
+        }
+        let log = state.take_value("log")?;
         let sums: Vec<f64> = state.take("sums", &[2, 2])?;
         let step = state.take_one("step")?;
         let sizes = architecture.sizes;
@@ -158,17 +141,11 @@ impl Left {
         let (last_users, users) = of_side(SIDES[0], sizes.n_users)?;
         let (last_items, items) = of_side(SIDES[1], sizes.n_items)?;
         let has_best = state.take_value("has_best")?;
-        let mut network = |part| Network::load(architecture.clone(), &mut state.take_part(part), device);
+        let mut network = |part| state.read_part(part, |part| Network::load(architecture.clone(), part, device));
         let kept = [network(PARTS[0])?, network(PARTS[1])?, network(PARTS[2])?];
         let best = if has_best { Some(network("best")?) } else { None };
-        let standing = Standing {
-            place,
-            sums: [[sums[0], sums[1]], [sums[2], sums[3]]],
-            met: Met { users, items },
-            log,
-            best,
-            seconds,
-        };
+        let standing =
+            Standing { place, sums: [[sums[0], sums[1]], [sums[2], sums[3]]], met: Met { users, items }, log, best };
         let words = format!("epoch {} of {epochs}, step {}", place.epoch, place.n_rows / batch_size);
         Ok((Self { standing, step, last: [last_users, last_items], kept }, words))
     }

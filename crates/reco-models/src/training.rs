@@ -48,7 +48,7 @@ pub(crate) fn train(
     let (architecture, batch_size) = (network.architecture().clone(), options.batch_size);
     let mut stand_in = None;
     let mut learner = learner(network, data, options, devices, run)?;
-    let left = run.go_on(name, data.catalogue, |state| {
+    let left = run.from_checkpoint(name, data.catalogue, |state| {
         Left::take(state, &architecture, (data, device), (options.epochs, batch_size))
     });
     let mut standing = match left {
@@ -76,7 +76,7 @@ pub(crate) fn train(
             let mut is_new = std::mem::take(&mut is_first) || rows.is_new;
             let rest = rows.order.get(standing.place.in_buffer..).unwrap_or_default();
             for order in rest.chunks(stride) {
-                run.keep_if_due(|| standing.state(&mut *learner, data, started))?;
+                run.keep_if_due(|| standing.state(name, &mut *learner, data));
                 let rows = Buffer { order, is_new: std::mem::take(&mut is_new), ..rows };
                 let pass = Pass { rows, item_features: data.item_features, batch_size, sums: standing.sums[1] };
                 let sums = learner.pass(pass, run)?;
@@ -133,7 +133,7 @@ pub(crate) fn train(
         None => network,
     };
     device.sync().map_err(|error| device_failed(&error))?;
-    let train_seconds = standing.seconds(started);
+    let train_seconds = started.elapsed().as_secs_f64();
     Ok((network, TrainingLog { train_seconds, ..standing.log }))
 }
 

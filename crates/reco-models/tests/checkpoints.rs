@@ -100,7 +100,7 @@ fn networks_for_lists_go_on_at_every_step() {
         ("collaborative", json!({ "loss": "bpr", "negatives": 2, "shuffle": "once", "validation_split": 0.2 })),
     ] {
         let mut options = options;
-        options["batch_size"] = 25.into();
+        options["batch_size"] = 20.into();
         let approach = approach(name, &options);
         let n = goes_on_as_if_never_stopped(name, |progress| approach.fit(&train, &run(DeviceChoice::Cpu, progress)));
         assert!(n >= 9, "{name} {options}: it can be stopped at {n} places");

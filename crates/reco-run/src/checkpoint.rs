@@ -4,11 +4,13 @@
 //! manifest that says of which training the state is. Does not know what a state is.
 //!
 //! **Invariant**: a state is handed only to the training that it was kept of, by all that the model's own manifest
-//! names; that one cannot be written or taken stops no training.
+//! names; that one cannot be written or taken stops no training, and is said.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use reco_core::{Checkpoints, EpochLog, Progress, Weights};
@@ -17,6 +19,7 @@ use serde_json::Value;
 
 use crate::experiment::Configured;
 use crate::folder::{Folder, Made, first_line, write};
+use crate::manifest::{Hashed, Manifest};
 use crate::place::Place;
 use crate::stage::Context;
 use crate::{RunError, RunProgress};
@@ -55,7 +58,8 @@ impl TryFrom<Value> for Every {
             (1.0..=1e15).contains(&every).then(|| Self(Duration::from_millis(every as u64)))
         };
         let found = given.as_str().and_then(parse);
-        found.ok_or_else(|| "it is no duration above 0\nhint: write it as `30s`, `5min` or `1h`".to_owned())
+        let wrong = "it is no number above 0 with the unit `ms`, `s`, `min` or `h`\nhint: write `30s`, `5min` or `1h`";
+        found.ok_or_else(|| wrong.to_owned())
     }
 }
 
@@ -75,9 +79,26 @@ pub(crate) struct Checkpoint<'a> {
     every: Option<Duration>,
     /// Whether there is a state, or will be one.
     is_used: bool,
-    /// When a state was kept last, or the training began.
-    since: Mutex<Instant>,
+    times: Mutex<Times>,
+    /// Whether the last state could not be kept, which is said once.
+    is_failing: AtomicBool,
     progress: &'a dyn Progress,
+}
+
+/// What a training took, and when its state was kept.
+struct Times {
+    began: Instant,
+    /// When a state was kept last, or the training began.
+    kept: Instant,
+    /// Seconds of the processes before this one, up to the state from which it goes on.
+    before: f64,
+}
+
+/// What a state's manifest notes.
+#[derive(Default, Serialize, Deserialize)]
+struct Notes {
+    /// What the training took so far.
+    train_seconds: f64,
 }
 
 impl<'a> Checkpoint<'a> {
@@ -87,9 +108,8 @@ impl<'a> Checkpoint<'a> {
     /// # Errors
     /// Something in its folder that is not ours; what the system says.
     pub(crate) fn of(context: &'a Context<'_>, configured: &'a Configured, model: Folder) -> Result<Self, RunError> {
-        let path = context.at(FOLDER).join(&configured.name);
-        let place = context.place(&path)?;
-        let folder = Folder { stage: "checkpoint", path, ..model };
+        let folder = folder(context, &configured.name, model);
+        let place = context.place(&folder.path)?;
         let (name, progress) = (configured.name.as_str(), context.progress.train());
         if folder.path.exists()
             && let Some(why) = folder.why(context.hashed)
@@ -99,37 +119,62 @@ impl<'a> Checkpoint<'a> {
         }
         let every = context.experiment.checkpoint.every.map(|Every(every)| every);
         let is_used = every.is_some() || folder.path.exists();
-        Ok(Self { name, folder, place, every, is_used, since: Mutex::new(Instant::now()), progress })
+        let (began, is_failing) = (Instant::now(), AtomicBool::new(false));
+        let times = Mutex::new(Times { began, kept: began, before: 0.0 });
+        Ok(Self { name, folder, place, every, is_used, times, is_failing, progress })
+    }
+
+    /// Seconds that the training took before this process, as far as this one goes on from there.
+    pub(crate) fn seconds_before(&self) -> f64 {
+        self.times().before
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long ago the state was written, in words.
+    fn age(&self) -> Option<String> {
+        let written = fs::metadata(self.folder.path.join(STATE)).and_then(|state| state.modified()).ok()?;
+        written.elapsed().ok().map(ago)
     }
 
     /// Says, where `error` is an interruption, that not all is lost.
     pub(crate) fn stopped(&self, error: &RunError) {
-        if matches!(error, RunError::Interrupted) && self.folder.path.exists() {
-            self.progress.note(&format!("`{}` is kept as it was: the same command goes on from there", self.name));
+        if let (RunError::Interrupted, Some(age)) = (error, self.age()) {
+            let words = format!("`{}` can go on from its checkpoint of {age}: give the same command again", self.name);
+            self.progress.note(&words);
         }
     }
 
     fn write(&self, state: &Weights) -> Result<(), RunError> {
         let make = |at: &Path| {
             write(&at.join(STATE), state.to_bytes())?;
-            Ok(Made::default())
+            let times = self.times();
+            let notes = Notes { train_seconds: times.before + times.began.elapsed().as_secs_f64() };
+            Ok(Made { notes: crate::stage::notes(&notes), ..Made::default() })
         };
         self.folder.fill(&self.place, make).map(drop)
     }
 }
 
-/// Removes the state of a training that is done.
+/// The folder of the state of the training that makes `model`, called `name`.
+fn folder(context: &Context<'_>, name: &str, model: Folder) -> Folder {
+    Folder { stage: "checkpoint", path: context.at(FOLDER).join(name), ..model }
+}
+
+/// Removes the state of the training of `model`, called `name`, which was made just now or before; then there may be a
+/// state of another training, which stays.
 ///
 /// # Errors
 /// Something in its folder that is not ours; what the system says.
-pub(crate) fn remove(context: &Context<'_>, name: &str) -> Result<(), RunError> {
-    let folder = context.at(FOLDER);
-    let path = folder.join(name);
-    if path.exists() {
-        context.place(&path)?.remove()?;
+pub(crate) fn remove(context: &Context<'_>, name: &str, model: Folder, is_new: bool) -> Result<(), RunError> {
+    let folder = folder(context, name, model);
+    if folder.path.exists() && (is_new || folder.why(&Hashed::default()).is_none()) {
+        context.place(&folder.path)?.remove()?;
     }
     // It stays while there are others in it, as intended.
-    let _ = fs::remove_dir(folder);
+    let _ = fs::remove_dir(context.at(FOLDER));
     Ok(())
 }
 
@@ -160,38 +205,55 @@ pub(crate) fn remove_all(out: &Path, progress: &dyn RunProgress) -> Result<Vec<S
 
 impl Checkpoints for Checkpoint<'_> {
     fn left(&self) -> Option<Weights> {
-        let bytes = fs::read(self.folder.path.join(STATE)).ok()?;
-        Weights::from_bytes(&bytes).map_err(|error| self.taken(Err(&first_line(&error)))).ok()
+        let path = self.folder.path.join(STATE);
+        let why = match fs::read(&path) {
+            Ok(bytes) => match Weights::from_bytes(&bytes) {
+                Ok(state) => return Some(state),
+                Err(error) => first_line(&error),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            Err(error) => first_line(&RunError::reading(&path)(error)),
+        };
+        self.taken(Err(&why));
+        None
     }
 
     fn taken(&self, outcome: Result<&str, &str>) {
         let name = self.name;
-        match outcome {
+        let words = match outcome {
             Ok(place) => {
-                let written = fs::metadata(self.folder.path.join(STATE)).and_then(|state| state.modified()).ok();
-                let saved = written.and_then(|written| written.elapsed().ok()).map(ago);
-                let saved = saved.map_or_else(String::new, |ago| format!(", saved {ago}"));
-                self.progress.note(&format!("`{name}` goes on from {place}{saved}"));
+                let notes = Manifest::read(&self.folder.path, "").map(|manifest| manifest.notes).unwrap_or_default();
+                let notes: Notes = serde_json::from_value(notes).unwrap_or_default();
+                self.times().before = notes.train_seconds;
+                let saved = self.age().map_or_else(String::new, |age| format!(", saved {age}"));
+                format!("`{name}` goes on from {place}{saved}")
             }
-            Err(why) => {
-                let removed = self.place.remove();
-                let kept = removed.err().map_or_else(String::new, |error| format!("; {}", first_line(&error)));
-                self.progress.note(&format!("`{name}` begins anew, and its checkpoint is removed: {why}{kept}"));
-            }
-        }
+            Err(why) => match self.place.remove() {
+                Ok(()) => format!("`{name}` begins anew, and its checkpoint is removed: {why}"),
+                Err(error) => {
+                    let error = first_line(&error);
+                    format!("`{name}` begins anew, as its checkpoint cannot be taken: {why}; nor removed: {error}")
+                }
+            },
+        };
+        self.progress.note(&words);
     }
 
     fn is_due(&self) -> bool {
-        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        self.every.is_some_and(|every| since.elapsed() >= every)
+        self.every.is_some_and(|every| self.times().kept.elapsed() >= every)
     }
 
     fn keep(&self, state: &Weights) {
-        if let Err(error) = self.write(state) {
-            self.progress.note(&format!("`{}` goes on without a checkpoint: {}", self.name, first_line(&error)));
+        let kept = self.write(state);
+        let was_failing = self.is_failing.swap(kept.is_err(), Ordering::Relaxed);
+        if let Err(error) = kept
+            && !was_failing
+        {
+            let (name, error) = (self.name, first_line(&error));
+            self.progress.note(&format!("`{name}` goes on, but its checkpoint cannot be written: {error}"));
         }
         // From now on, so that most of the time is the training's, however long a state takes to write.
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.times().kept = Instant::now();
     }
 }
 

@@ -93,9 +93,9 @@ impl Sample {
     }
 
     /// What [`Sample::keep`] gave, of a chain with these sides and so many cutpoints.
-    pub(super) fn take<'a>(
-        mut state: Weights,
-        [users, items]: [&Side<'a>; 2],
+    pub(super) fn take(
+        state: &mut Weights,
+        [users, items]: [&Side<'_>; 2],
         moments: impl Iterator<Item = usize>,
         n_cutpoints: usize,
     ) -> Result<Self, LoadError> {
@@ -104,8 +104,8 @@ impl Sample {
             intercept: common[0],
             precision: common[1],
             cutpoints: state.take("cutpoints", &[n_cutpoints])?,
-            users: SideSample::take(users, "users", &mut state)?,
-            items: SideSample::take(items, "items", &mut state)?,
+            users: SideSample::take(users, "users", state)?,
+            items: SideSample::take(items, "items", state)?,
             moments: moments
                 .enumerate()
                 .map(|(at, n)| state.take(&format!("moments.{at}"), &[1, n]))

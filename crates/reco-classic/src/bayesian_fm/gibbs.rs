@@ -91,26 +91,24 @@ pub(super) fn samples(
         let chain = |number| Chain::new(stars, blocks, moments, output, settings, draws(number));
         (0..settings.n_chains).map(chain).collect()
     };
-    let left = run.go_on(approach, catalogue, |state| {
-        let n_done: usize = state.take_value("epochs")?;
+    let left = run.epochs_from_checkpoint(approach, catalogue, n_epochs, |state| {
         let mut chains = begun();
         for (number, chain) in chains.iter_mut().enumerate() {
-            chain.take(state.take_part(&format!("chains.{number}")))?;
+            state.read_part(&format!("chains.{number}"), |state| chain.take(state))?;
         }
-        Ok(((n_done, chains), format!("epoch {} of {n_epochs}", n_done.saturating_add(1))))
+        Ok(chains)
     });
     let (n_done, mut chains) = left.unwrap_or_else(|| (0, begun()));
     let n_turns = |epochs: usize| epochs.saturating_mul(settings.n_chains);
     run.progress.begin(approach, n_turns(n_epochs), stars.len());
     run.progress.skip(n_turns(n_done).saturating_mul(stars.len()));
     for epoch in n_done..n_epochs {
-        run.keep_if_due(|| {
-            let state = Weights::new(approach, catalogue).with_value("epochs", epoch);
+        run.keep_epochs_if_due(approach, catalogue, epoch, |state| {
             let with = |state: Weights, (number, chain): (usize, &Chain<'_>)| {
                 state.with_part(&format!("chains.{number}"), chain.keep())
             };
-            Ok::<_, FitError>(chains.iter().enumerate().fold(state, with))
-        })?;
+            chains.iter().enumerate().fold(state, with)
+        });
         let mut turns: Vec<Result<(), FitError>> = chains.iter().map(|_| Ok(())).collect();
         // Errors of ratings are made anew in each turn: a thread's memory serves all its chains.
         parallel::each(chains.iter_mut().zip(&mut turns).collect(), Vec::new, |errors, (chain, turn)| {
@@ -230,22 +228,23 @@ impl<'a> Chain<'a> {
     }
 
     /// Takes what [`Chain::keep`] gave.
-    fn take(&mut self, mut state: Weights) -> Result<(), LoadError> {
+    fn take(&mut self, state: &mut Weights) -> Result<(), LoadError> {
         let common: Vec<f64> = state.take("common", &[2])?;
         (self.intercept, self.precision) = (common[0], common[1]);
         let n_cutpoints = self.cutpoints.values().len();
         self.cutpoints = Cutpoints::of(state.take("cutpoints", &[n_cutpoints])?);
         self.draws = Draws::from_state(state.take_value("draws")?);
-        self.users.take("users", &mut state)?;
-        self.items.take("items", &mut state)?;
+        self.users.take("users", state)?;
+        self.items.take("items", state)?;
         for (at, (side, _)) in self.moments.iter_mut().enumerate() {
-            side.take(&format!("moments.{at}"), &mut state)?;
+            side.take(&format!("moments.{at}"), state)?;
         }
         let n_samples: usize = state.take_value("n_samples")?;
         for at in 0..n_samples {
             let moments = self.moments.iter().map(|(side, _)| side.own.len());
-            let sample = state.take_part(&format!("samples.{at}"));
-            self.samples.push(Sample::take(sample, [&self.users, &self.items], moments, n_cutpoints)?);
+            let sides = [&self.users, &self.items];
+            let take = |state: &mut Weights| Sample::take(state, sides, moments, n_cutpoints);
+            self.samples.push(state.read_part(&format!("samples.{at}"), take)?);
         }
         Ok(())
     }

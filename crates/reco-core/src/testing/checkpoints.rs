@@ -4,6 +4,7 @@
 //!
 //! **Invariant**: a fit is stopped by the count of its questions, never by time.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -123,12 +124,15 @@ pub fn goes_on_as_if_never_stopped(
         assert!(turns <= n_asked, "`{name}` never ends");
     };
     assert!(bytes(Ok(last), "stopped often") == whole, "`{name}`: stopped often, it ends with another result");
-    let foreign = [
-        Weights::new(name, &catalogue(1, 1)),
-        Weights::new("foreign", &catalogue(2, 2)),
-        stopped(None, n_asked / 2).1.unwrap_or_default().with("foreign", &[1], [1_u32]),
-        Weights::default(),
-    ];
+    let state = stopped(None, n_asked / 2).1.unwrap_or_default();
+    let mut foreign =
+        vec![Weights::new(name, &catalogue(1, 1)), Weights::new("foreign", &catalogue(2, 2)), Weights::default()];
+    // One tensor more, at the top and in whatever has a name with points.
+    let prefixes = state.names().filter_map(|name| Some(format!("{}.", name.rsplit_once('.')?.0)));
+    let prefixes: BTreeSet<String> = prefixes.chain([String::new()]).collect();
+    // The first and the last of each kind: samples have many.
+    let (first, last) = (prefixes.iter().take(8), prefixes.iter().rev().take(8));
+    foreign.extend(first.chain(last).map(|prefix| state.clone().with(&format!("{prefix}foreign"), &[1], [1_u32])));
     for state in foreign {
         let keeper = Keeper::new(Some(state), Some(usize::MAX));
         assert!(bytes(fit(&keeper), "with a foreign state") == whole, "`{name}` goes on from a foreign state");

@@ -73,6 +73,43 @@ impl World {
     }
 }
 
+/// A pass in one piece, in pieces, and in pieces each of which another learner takes: equal bytes and sums.
+fn divided_passes_agree(description: &Description, device: &ComputeDevice, optimizer: OptimizerKind) {
+    let batch_size = 32;
+    let world = World::new(description, &device.device, 5, batch_size, optimizer);
+    let orders = [1, 2].map(|epoch| shuffled(world.columns.len(), 9, epoch));
+    let pass = |learner: &mut dyn Learner, order: &[u32], is_new, sums| {
+        let rows = Buffer { columns: &world.columns, order, is_new };
+        learner.pass(Pass { rows, item_features: world.features.as_ref(), batch_size, sums }, &run()).unwrap()
+    };
+    let numbers = |learner: &dyn Learner| (0..3).map(|which| weights(&learner.kept(which))).collect::<Vec<_>>();
+    let mut whole = world.fused();
+    let of_whole = orders.each_ref().map(|order| pass(&mut *whole, order, true, [0.0; 2]));
+    let stride = whole.stride(batch_size);
+    assert!(2 * stride < world.columns.len(), "{stride} rows are one piece");
+    for changes_hands in [false, true] {
+        let (mut learner, mut is_new) = (world.fused(), true);
+        let mut sums = [[0.0; 2]; 2];
+        for (order, sums) in orders.iter().zip(&mut sums) {
+            for order in order.chunks(stride) {
+                *sums = pass(&mut *learner, order, is_new, *sums);
+                is_new = changes_hands;
+                if changes_hands {
+                    let mut next = world.fused();
+                    (0..3).for_each(|which| next.set(which, &learner.kept(which)).unwrap());
+                    let ((step, clocks), (next_step, next_clocks)) = (learner.clocks(), next.clocks());
+                    *next_step = *step;
+                    next_clocks.into_iter().zip(clocks).for_each(|(next, clock)| next.set(clock.last().to_vec()));
+                    learner = next;
+                }
+            }
+        }
+        let what = format!("{} by {optimizer:?} on {}, {changes_hands}", description.name, device.name());
+        assert_eq!(sums, of_whole, "{what}");
+        assert!(numbers(&*learner) == numbers(&*whole), "{what}: other numbers");
+    }
+}
+
 fn run() -> Run<'static> {
     Run { seed: 9, device: DeviceChoice::Cpu, progress: &Silent }
 }
@@ -219,6 +256,17 @@ fn trajectories_agree_with_autodiff() {
 fn whole_epochs_agree_with_autodiff() {
     for device in devices() {
         descriptions(n_drawn(&device) / 4).iter().for_each(|description| epochs_agree(description, &device));
+    }
+}
+
+#[test]
+fn a_pass_can_be_divided_and_taken_over() {
+    for device in devices() {
+        for description in descriptions(n_drawn(&device) / 4) {
+            for optimizer in [OptimizerKind::Adam, OptimizerKind::LazyAdam] {
+                divided_passes_agree(&description, &device, optimizer);
+            }
+        }
     }
 }
 

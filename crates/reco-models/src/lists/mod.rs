@@ -10,6 +10,7 @@
 mod events;
 mod fitted;
 mod loss;
+mod standing;
 mod step;
 #[cfg(test)]
 mod tests;

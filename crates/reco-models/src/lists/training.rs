@@ -6,24 +6,24 @@
 //! **Invariant**: the result follows from the seed alone, however often the training was stopped and went on; no
 //! validation row is learned from.
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
 use reco_core::{
-    Candidates, Catalogue, EpochLog, FitError, ItemIdx, LoadError, Query, Recommender as _, Run, Seen, Train,
-    TrainingLog, UserIdx, Weights, Who,
+    Candidates, EpochLog, FitError, ItemIdx, Query, Recommender as _, Run, Seen, Train, TrainingLog, UserIdx, Who,
 };
 
 use super::events::{Asked, Events};
 use super::fitted::FittedLists;
+use super::standing::Standing;
 use super::step::Step;
 use super::{Shape, Table, Tables, centred};
 use crate::batches::shuffled;
 use crate::description::Description;
 use crate::options::{NetworkOptions, Part, Shuffle};
-use crate::standing::PARTS;
 
 /// Items of a list that is judged.
 const K: usize = 10;
@@ -73,8 +73,8 @@ pub(crate) fn train(
     let n_asked = options.batch_size.min(users.len());
     let [items, attributes] = [&catalogue.item_features, &catalogue.user_features].map(|all| centred(all.matrix()));
     let mut step = Step::new(&Tables::drawn(shape, run.seed), options, &items, &attributes);
-    let left = run.go_on(name, catalogue, |state| {
-        let (standing, kept) = Standing::take(state, shape)?;
+    let left = run.from_checkpoint(name, catalogue, |state| {
+        let (standing, kept) = Standing::take(state, shape, options.epochs)?;
         let words = format!("epoch {} of {}, step {}", standing.epoch, options.epochs, standing.n_steps);
         Ok(((standing, kept), words))
     });
@@ -92,12 +92,14 @@ pub(crate) fn train(
     let n_events = |row: &u32| events.of_users[users[*row as usize] as usize].len();
     let order = |epoch| shuffled(users.len(), run.seed, if options.shuffle == Shuffle::Once { 1 } else { epoch });
     run.progress.begin(name, options.epochs, events.len());
-    let begun =
-        order(standing.epoch).iter().take(standing.n_steps.saturating_mul(n_asked)).map(n_events).sum::<usize>();
+    let begun: usize = match standing.n_steps {
+        0 => 0,
+        n => order(standing.epoch).iter().take(n.saturating_mul(n_asked)).map(n_events).sum(),
+    };
     run.progress.skip(standing.epoch.saturating_sub(1).saturating_mul(events.len()).saturating_add(begun));
     for epoch in standing.epoch..=options.epochs {
         for rows in order(epoch).chunks(n_asked).skip(standing.n_steps) {
-            run.keep_if_due(|| Ok::<_, FitError>(standing.state(&step, best.as_ref(), (name, catalogue), started)))?;
+            run.keep_if_due(|| Ok::<_, Infallible>(standing.state(&step, best.as_ref(), (name, catalogue))));
             if run.progress.interrupted() {
                 return Err(FitError::Interrupted);
             }
@@ -149,85 +151,12 @@ pub(crate) fn train(
     }
     run.progress.end();
     let diverged = FitError::Diverged { approach: name, epoch: options.epochs, loss: f64::NAN };
-    let train_seconds = standing.seconds + started.elapsed().as_secs_f64();
+    let train_seconds = started.elapsed().as_secs_f64();
     let model = match best {
         Some(model) => model,
         None => standing.average.and_then(model).ok_or(diverged)?,
     };
     Ok(model.with_log(TrainingLog { train_seconds, ..standing.log }))
-}
-
-/// How far a training has come, but for the numbers of its step and the best network.
-struct Standing {
-    /// Counted from 1.
-    epoch: usize,
-    /// Steps of the epoch that were taken, the sum of their losses, and how many events they predicted.
-    n_steps: usize,
-    loss: f64,
-    n_targets: usize,
-    average: Option<Tables>,
-    log: TrainingLog,
-    /// What the processes before took.
-    seconds: f64,
-    /// As they were kept: the best network, and the counts of the step.
-    best: Option<Tables>,
-    counts: (usize, usize),
-}
-
-impl Standing {
-    fn new(n_train: usize, n_validation: usize) -> Self {
-        let log = TrainingLog { n_train, n_validation, ..TrainingLog::default() };
-        let (average, best) = (None, None);
-        Self { epoch: 1, n_steps: 0, loss: 0.0, n_targets: 0, average, log, seconds: 0.0, best, counts: (0, 0) }
-    }
-
-    fn end_epoch(&mut self) {
-        (self.epoch, self.n_steps, self.loss, self.n_targets) = (self.epoch + 1, 0, 0.0, 0);
-    }
-
-    /// All that is kept between two steps.
-    fn state(
-        &self,
-        step: &Step,
-        best: Option<&FittedLists>,
-        (name, catalogue): (&str, &Catalogue),
-        started: Instant,
-    ) -> Weights {
-        let mut state = Weights::new(name, catalogue)
-            .with_value("place", (self.epoch, self.n_steps, self.n_targets))
-            .with_value("counts", step.counts())
-            .with_value("log", &self.log)
-            .with_value("seconds", self.seconds + started.elapsed().as_secs_f64())
-            .with_value("has", (self.average.is_some(), best.is_some()))
-            .with("loss", &[], [self.loss]);
-        for (which, part) in PARTS.iter().enumerate() {
-            state = step.tables(which).keep(part, state);
-        }
-        let others = [("average", self.average.as_ref()), ("best", best.map(FittedLists::tables))];
-        others.into_iter().fold(state, |state, (part, tables)| match tables {
-            Some(tables) => tables.keep(part, state),
-            None => state,
-        })
-    }
-
-    /// Takes out what [`Standing::state`] put in; the tables are the weights of the step and their moments.
-    fn take(state: &mut Weights, shape: Shape) -> Result<(Self, [Tables; 3]), LoadError> {
-        let (epoch, n_steps, n_targets) = state.take_value("place")?;
-        let (has_average, has_best) = state.take_value("has")?;
-        let standing = Self {
-            epoch,
-            n_steps,
-            n_targets,
-            loss: state.take_one("loss")?,
-            average: if has_average { Some(Tables::take(shape, "average", state)?) } else { None },
-            log: state.take_value("log")?,
-            seconds: state.take_value("seconds")?,
-            best: if has_best { Some(Tables::take(shape, "best", state)?) } else { None },
-            counts: state.take_value("counts")?,
-        };
-        let mut kept = |which: usize| Tables::take(shape, PARTS[which], state);
-        Ok((standing, [kept(0)?, kept(1)?, kept(2)?]))
-    }
 }
 
 /// The first epoch with the highest NDCG.

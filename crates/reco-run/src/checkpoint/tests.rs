@@ -108,6 +108,8 @@ fn stopped(out: &Path, name: &str, experiment: &Experiment) {
     let stopped = trained(out, experiment, &watched);
     assert!(matches!(stopped, Err(RunError::Interrupted)), "{name}: {stopped:?}");
     assert!(state(out, name).exists() && !out.join("models").join(name).exists(), "{name}");
+    let said = watched.notes.into_inner().unwrap().pop().unwrap_or_default();
+    assert!(said.starts_with(&format!("`{name}` can go on from its checkpoint of ")), "{said}");
 }
 
 #[test]
@@ -179,6 +181,29 @@ fn a_state_of_another_training_or_one_that_is_damaged_is_removed_with_a_word() {
 }
 
 #[test]
+fn a_state_waits_while_models_of_other_options_are_fine_and_its_seconds_are_added_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let with = |rate: &str| {
+        let mut svd = experiment(&[&format!("approach.svd.learning_rate={rate}")]);
+        svd.approaches.truncate(1);
+        svd
+    };
+    trained(&out, &with("0.001"), &Watched::default()).unwrap();
+    let watched = Watched { until: Some(state(&out, "svd")), ..Watched::default() };
+    assert!(matches!(trained(&out, &with("0.002"), &watched), Err(RunError::Interrupted)));
+    let notes = |path: &Path| Manifest::read(path, "").unwrap().notes["train_seconds"].as_f64().unwrap();
+    let before = notes(&out.join(FOLDER).join("svd"));
+    assert!(before > 0.0);
+    // The model is that of these options: nothing is trained, and nothing removed.
+    trained(&out, &with("0.001"), &Watched::default()).unwrap();
+    let watched = Watched::default();
+    trained(&out, &with("0.002"), &watched).unwrap();
+    assert!(watched.notes.into_inner().unwrap()[0].starts_with("`svd` goes on from epoch "));
+    assert!(notes(&out.join("models/svd")) > before && !out.join(FOLDER).exists());
+}
+
+#[test]
 fn a_state_that_cannot_be_written_stops_no_training() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
@@ -187,8 +212,11 @@ fn a_state_that_cannot_be_written_stops_no_training() {
     let watched = Watched { plants: Some(out.join(FOLDER)), ..Watched::default() };
     trained(&out, &svd, &watched).unwrap();
     let notes = watched.notes.into_inner().unwrap();
-    assert!(notes.iter().all(|note| note.starts_with("`svd` goes on without a checkpoint: `")), "{notes:?}");
-    assert!(!notes.is_empty() && fs::read_to_string(out.join(FOLDER)).unwrap() == "mine");
+    assert!(
+        notes.iter().all(|note| note.starts_with("`svd` goes on, but its checkpoint cannot be written: `")),
+        "{notes:?}"
+    );
+    assert!(notes.len() == 1 && fs::read_to_string(out.join(FOLDER)).unwrap() == "mine");
 }
 
 #[test]
@@ -218,7 +246,7 @@ fn durations_are_a_number_and_a_unit() {
     }
     for text in ["", "5", "min", "5 minutes", "-5s", "0s", "nan s", "inf h", "1e300h", "5m", "5 min 3 s"] {
         let error = every(text).unwrap_err();
-        let hint = "it is no duration above 0\nhint: write it as `30s`, `5min` or `1h`";
+        let hint = "it is no number above 0 with the unit `ms`, `s`, `min` or `h`\nhint: write `30s`, `5min` or `1h`";
         assert!(error.starts_with("[checkpoint] `every`: `") && error.ends_with(hint), "{text}: {error}");
     }
     let said = [0, 1, 59, 60, 7_199, 7_200, 200_000].map(|seconds| ago(Duration::from_secs(seconds)));

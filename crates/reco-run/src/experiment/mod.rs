@@ -369,11 +369,9 @@ mod tests {
             ("[[approach]]\nname = \"random\"\nepoch = 3", vec!["unknown key `epoch`"]),
             (
                 "[checkpoint]\nevery = \"5 minutes\"",
-                vec![
-                    "[checkpoint] `every`: `\"5 minutes\"`: it is no duration above 0\nhint: write it as `30s`, `5min` or `1h`",
-                ],
+                vec!["`every`: `\"5 minutes\"`: it is no number", "hint: write `30s`"],
             ),
-            ("[checkpoint]\nevery = 300", vec!["`300`: it is no duration above 0", "hint: write it as"]),
+            ("[checkpoint]\nevery = 300", vec!["[checkpoint] `every`: `300`: it is no number above 0 with the unit"]),
             ("[checkpoint]\nevry = \"5min\"", vec!["unknown key `evry` in [checkpoint]", "did you mean `every`?"]),
             ("[repeat]\nover = \"seed\"", vec!["`repeat.over` is `seed`", "empty", "[repeat]"]),
             ("[repeat]\nvalues = [1]", vec!["`repeat.over` is not"]),

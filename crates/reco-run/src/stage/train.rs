@@ -161,11 +161,11 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             };
             fit(context, configured, self::folder(context, configured, &inputs), data, at)
         })?;
-        checkpoint::remove(context, &configured.name)?;
         // Data are there once an approach was trained, and the first of them is this one.
         if let Some(data) = &mut data {
             data.seen.get_or_insert_with(|| folder.path.join(artifact::SEEN));
         }
+        checkpoint::remove(context, &configured.name, folder, !outcome.skipped)?;
         outcomes.push(outcome);
     }
     models::after_training(context)?;
@@ -337,9 +337,10 @@ fn fit(
         false => data.train().and_then(|train| configured.approach.fit_with(train, &run, &weights)),
     };
     let fitted = fitted.map_err(stopped).inspect_err(|error| checkpoint.stopped(error))?;
-    let seconds = started.elapsed().as_secs_f64();
+    let before = checkpoint.seconds_before();
+    let seconds = before + started.elapsed().as_secs_f64();
     if run.progress.interrupted() {
-        return Err(RunError::Interrupted);
+        return Err(RunError::Interrupted).inspect_err(|error| checkpoint.stopped(error));
     }
 
     let config = ArtifactConfig {
@@ -366,8 +367,8 @@ fn fit(
     if let Some(layers) = fitted.layers() {
         write_json(&at.join(artifact::LAYERS), &layers)?;
     }
-    let log = fitted.training();
-    if let Some(log) = log {
+    let log = fitted.training().map(|log| TrainingLog { train_seconds: before + log.train_seconds, ..log.clone() });
+    if let Some(log) = &log {
         // Times stand in the manifest, so that two trainings leave equal files.
         write_json(&at.join(artifact::HISTORY), &log.epochs)?;
     }
@@ -375,12 +376,12 @@ fn fit(
         device: Some(fitted.device()),
         notes: notes(&TrainNotes {
             n_parameters: fitted.n_parameters(),
-            epochs: log.map(|log| log.epochs.len()),
-            best_epoch: log.map(|log| log.best_epoch),
-            n_train: log.map_or(n_rows, |log| log.n_train),
-            n_validation: log.map_or(0, |log| log.n_validation),
-            train_seconds: log.map_or(seconds, |log| log.train_seconds),
-            ratings_per_second: log.map(TrainingLog::ratings_per_second),
+            epochs: log.as_ref().map(|log| log.epochs.len()),
+            best_epoch: log.as_ref().map(|log| log.best_epoch),
+            n_train: log.as_ref().map_or(n_rows, |log| log.n_train),
+            n_validation: log.as_ref().map_or(0, |log| log.n_validation),
+            train_seconds: log.as_ref().map_or(seconds, |log| log.train_seconds),
+            ratings_per_second: log.as_ref().map(TrainingLog::ratings_per_second),
         }),
     })
 }

@@ -29,11 +29,11 @@ use crate::network::Network;
 use crate::options::NetworkOptions;
 use crate::tensors::{device_failed, numbers};
 
-/// Ratings whose steps are planned and uploaded together.
-const PART: usize = 1 << 20;
+/// Ratings whose steps are planned and uploaded together; in unit tests few, so that small passes have several parts.
+const PART: usize = if cfg!(test) { 128 } else { 1 << 20 };
 
 /// Parts of a pass before it may be divided: at its end the device is waited for.
-const PARTS: usize = 8;
+const PARTS: usize = if cfg!(test) { 1 } else { 8 };
 
 /// Units of a cube.
 const UNITS: usize = 64;
@@ -330,7 +330,8 @@ fn set_dense(state: &mut [f32], which: usize, network: &Network, shape: &Shape) 
             at += values.len();
         }
     }
-    for layer in &shape.layers {
+    // The weight has a transposed copy.
+    for layer in shape.layers.iter().filter(|_| which == 0) {
         for column in 0..layer.d_input {
             for hidden in 0..layer.d_output {
                 state[3 * shape.n_dense + layer.weight + hidden * layer.d_input + column] =
