@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::experiment::Configured;
 use crate::folder::{Folder, Made, first_line, write};
-use crate::manifest::{Hashed, Manifest};
+use crate::manifest::Manifest;
 use crate::place::Place;
 use crate::stage::Context;
 use crate::{RunError, RunProgress};
@@ -170,7 +170,9 @@ fn folder(context: &Context<'_>, name: &str, model: Folder) -> Folder {
 /// Something in its folder that is not ours; what the system says.
 pub(crate) fn remove(context: &Context<'_>, name: &str, model: Folder, is_new: bool) -> Result<(), RunError> {
     let folder = folder(context, name, model);
-    if folder.path.exists() && (is_new || folder.why(&Hashed::default()).is_none()) {
+    // A kill while it is removed leaves a part of it, which is nobody's.
+    let of_another = || Manifest::read(&folder.path, "").is_ok_and(|manifest| folder.differs(&manifest).is_some());
+    if folder.path.exists() && (is_new || !of_another()) {
         context.place(&folder.path)?.remove()?;
     }
     // It stays while there are others in it, as intended.

@@ -197,10 +197,18 @@ fn a_state_waits_while_models_of_other_options_are_fine_and_its_seconds_are_adde
     assert!(before > 0.0);
     // The model is that of these options: nothing is trained, and nothing removed.
     trained(&out, &with("0.001"), &Watched::default()).unwrap();
+    assert!(state(&out, "svd").exists());
     let watched = Watched::default();
     trained(&out, &with("0.002"), &watched).unwrap();
     assert!(watched.notes.into_inner().unwrap()[0].starts_with("`svd` goes on from epoch "));
     assert!(notes(&out.join("models/svd")) > before && !out.join(FOLDER).exists());
+    // What a kill leaves of a state that is removed, of this training and of whichever.
+    let watched = Watched { until: Some(state(&out, "svd")), ..Watched::default() };
+    assert!(matches!(trained(&out, &with("0.003"), &watched), Err(RunError::Interrupted)));
+    fs::remove_file(state(&out, "svd")).unwrap();
+    fs::remove_file(out.join(FOLDER).join("svd").join(MANIFEST)).unwrap();
+    trained(&out, &with("0.002"), &Watched::default()).unwrap();
+    assert!(!out.join(FOLDER).exists());
 }
 
 #[test]
