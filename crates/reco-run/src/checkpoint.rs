@@ -213,7 +213,7 @@ impl Checkpoints for Checkpoint<'_> {
                 Ok(state) => return Some(state),
                 Err(error) => first_line(&error),
             },
-            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return None,
             Err(error) => first_line(&RunError::reading(&path)(error)),
         };
         self.taken(Err(&why));

@@ -121,7 +121,7 @@ impl Folder {
             notes: made.notes,
         };
         let path = partial.path.join(MANIFEST);
-        write(&path, &sealed(&json(&path, &manifest)?))?;
+        write(&path, sealed(&json(&path, &manifest)?))?;
         place.publish(partial)?;
         Ok(manifest)
     }

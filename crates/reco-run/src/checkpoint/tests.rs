@@ -258,6 +258,6 @@ fn durations_are_a_number_and_a_unit() {
         assert!(error.starts_with("[checkpoint] `every`: `") && error.ends_with(hint), "{text}: {error}");
     }
     let said = [0, 1, 59, 60, 7_199, 7_200, 200_000].map(|seconds| ago(Duration::from_secs(seconds)));
-    let expected = ["0 seconds", "1 second", "59 seconds", "1 minute", "119 minutes", "2 hours", "2 days"];
+    let expected = ["0 seconds", "1 second", "59 seconds", "1 minute", "1 hour", "2 hours", "2 days"];
     assert_eq!(said, expected.map(|words| format!("{words} ago")));
 }
