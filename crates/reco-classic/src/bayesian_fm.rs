@@ -13,6 +13,7 @@
 //!
 //! **Invariant**: whoever has no training rows has the mean column of all; the number of threads changes no bit.
 
+mod checkpoint;
 mod gibbs;
 mod model;
 mod moments;
@@ -177,7 +178,7 @@ impl BayesianFm {
         let (moments, groups) = self.reads_time.then(|| Moments::of(train)).unzip();
         let groups = groups.unwrap_or_default();
         let blocks = [&users, &items];
-        let mut samples = gibbs::samples(&stars, blocks, &groups, &output, settings, NAME, run)?;
+        let mut samples = gibbs::samples(&stars, blocks, &groups, &output, settings, (NAME, catalogue), run)?;
         if let Some(moments) = &moments {
             samples.iter_mut().for_each(|sample| moments.settle(sample, &stars, &groups));
         }

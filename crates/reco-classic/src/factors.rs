@@ -16,7 +16,7 @@
 use pulp::{Simd, WithSimd};
 use reco_core::lanes::{arch, dots, mul_add, padded, vectors};
 use reco_core::random::normals;
-use reco_core::{FitError, Matrix, Progress, parallel};
+use reco_core::{Catalogue, FitError, LoadError, Matrix, Run, Weights, parallel};
 
 use crate::rating_matrix::Stars;
 
@@ -49,19 +49,17 @@ pub(crate) struct Embeddings {
     pub(crate) biases: Vec<f32>,
 }
 
-/// Learns from `stars`.
+/// Learns from `stars`, for an approach over a catalogue.
 ///
 /// # Errors
 /// A loss that is not finite, an interruption.
 pub(crate) fn fit(
     stars: &Stars,
     options: SgdOptions,
-    seed: u64,
-    approach: &'static str,
-    progress: &dyn Progress,
+    of: (&'static str, &Catalogue),
+    run: &Run<'_>,
 ) -> Result<Factors, FitError> {
-    Plan { n_blocks: n_blocks(stars.len()), n_threads: parallel::threads() }
-        .fit(stars, options, seed, approach, progress)
+    Plan { n_blocks: n_blocks(stars.len()), n_threads: parallel::threads() }.fit(stars, options, of, run)
 }
 
 /// Ratings that one thread learns from between two checks for an interruption.
@@ -80,13 +78,21 @@ impl Plan {
         &self,
         stars: &Stars,
         options: SgdOptions,
-        seed: u64,
-        approach: &'static str,
-        progress: &dyn Progress,
+        (approach, catalogue): (&'static str, &Catalogue),
+        run: &Run<'_>,
     ) -> Result<Factors, FitError> {
-        let n_blocks = self.n_blocks;
-        let mut users = blocks(stars.by_user.len(), n_blocks, options, seed, 0);
-        let mut items = blocks(stars.by_item.len(), n_blocks, options, seed, 1);
+        let (n_blocks, progress, size) = (self.n_blocks, run.progress, options.embedding_size);
+        let [n_users, n_items] = [stars.by_user.len(), stars.by_item.len()];
+        let left = run.epochs_from_checkpoint(approach, catalogue, options.epochs, |state| {
+            let users = Embeddings::take("users", [n_users, size], state)?;
+            Ok((users, Embeddings::take("items", [n_items, size], state)?))
+        });
+        let (n_done, mut users, mut items) = match left {
+            Some((n_done, (users, items))) => (n_done, divided(&users, n_blocks), divided(&items, n_blocks)),
+            None => {
+                (0, blocks(n_users, n_blocks, options, run.seed, 0), blocks(n_items, n_blocks, options, run.seed, 1))
+            }
+        };
         let mut ratings: Vec<Vec<Vec<Rated>>> = vec![vec![Vec::new(); n_blocks]; n_blocks];
         for (user, list) in stars.by_user.iter() {
             for entry in list {
@@ -97,7 +103,12 @@ impl Plan {
         }
         let arch = arch();
         progress.begin(approach, options.epochs, stars.len());
-        for epoch in 1..=options.epochs {
+        progress.skip(n_done.saturating_mul(stars.len()));
+        for epoch in 1 + n_done..=options.epochs {
+            run.keep_epochs_if_due(approach, catalogue, epoch - 1, |state| {
+                let state = joined(&users, n_users, size).save("users", state);
+                joined(&items, n_items, size).save("items", state)
+            });
             let mut losses = vec![0.0; n_blocks * n_blocks];
             for (diagonal, losses) in losses.chunks_mut(n_blocks).enumerate() {
                 if progress.interrupted() {
@@ -136,8 +147,8 @@ impl Plan {
         progress.end();
         let mut factors = Factors {
             mean: stars.mean as f32,
-            users: joined(&users, stars.by_user.len(), options.embedding_size),
-            items: joined(&items, stars.by_item.len(), options.embedding_size),
+            users: joined(&users, n_users, size),
+            items: joined(&items, n_items, size),
         };
         stars.by_user.iter().for_each(|(user, list)| factors.users.forget_unless(!list.is_empty(), user));
         stars.by_item.iter().for_each(|(item, list)| factors.items.forget_unless(!list.is_empty(), item));
@@ -189,6 +200,24 @@ impl Block {
 }
 
 impl Embeddings {
+    /// Adds `<side>.embedding`, `[n, embedding_size]`, and `<side>.bias`, `[n]`, to `weights`.
+    pub(crate) fn save(&self, side: &str, weights: Weights) -> Weights {
+        let Self { embeddings, biases } = self;
+        let shape = [biases.len(), embeddings.n_columns()];
+        weights.with(&format!("{side}.embedding"), &shape, embeddings.values().iter().copied()).with(
+            &format!("{side}.bias"),
+            &shape[..1],
+            biases.iter().copied(),
+        )
+    }
+
+    /// Takes out what [`Embeddings::save`] added, `[n, embedding_size]`.
+    pub(crate) fn take(side: &str, shape: [usize; 2], weights: &mut Weights) -> Result<Self, LoadError> {
+        let embeddings = Matrix::new(shape[0], shape[1], weights.take(&format!("{side}.embedding"), &shape)?);
+        let embeddings = embeddings.expect("a tensor has the shape that was asked for");
+        Ok(Self { embeddings, biases: weights.take(&format!("{side}.bias"), &shape[..1])? })
+    }
+
     fn forget_unless(&mut self, known: bool, row: usize) {
         if !known {
             self.embeddings.row_mut(row).fill(0.0);
@@ -220,7 +249,23 @@ fn blocks(n: usize, n_blocks: usize, options: SgdOptions, seed: u64, table: u32)
     blocks
 }
 
-/// The inverse of [`blocks`].
+/// Rows divided into blocks.
+fn divided(side: &Embeddings, n_blocks: usize) -> Vec<Block> {
+    let block = |at: usize| {
+        let rows: Vec<usize> = (at..side.biases.len()).step_by(n_blocks).collect();
+        let mut own = Embeddings {
+            embeddings: Matrix::zeros(rows.len(), side.embeddings.n_columns()),
+            biases: rows.iter().map(|row| side.biases[*row]).collect(),
+        };
+        for (to, row) in rows.into_iter().enumerate() {
+            own.embeddings.row_mut(to).copy_from_slice(side.embeddings.row(row));
+        }
+        Block::of(&own)
+    };
+    (0..n_blocks).map(block).collect()
+}
+
+/// The inverse of [`blocks`] and [`divided`].
 fn joined(blocks: &[Block], n: usize, embedding_size: usize) -> Embeddings {
     let mut side = Embeddings { embeddings: Matrix::zeros(n, embedding_size), biases: vec![0.0; n] };
     let stride = padded(embedding_size);
@@ -295,8 +340,10 @@ impl WithSimd for Pass<'_> {
 mod tests {
     use super::*;
     use crate::rating_matrix::tests::train;
-    use reco_core::Silent;
-    use reco_core::testing::{digest, same_on_any_cpu};
+    use reco_core::testing::{catalogue, digest, same_on_any_cpu};
+    use reco_core::{DeviceChoice, Silent};
+
+    const RUN: Run<'_> = Run { seed: 3, device: DeviceChoice::Cpu, progress: &Silent };
 
     const OPTIONS: SgdOptions =
         SgdOptions { embedding_size: 11, epochs: 30, init_std: 0.1, learning_rate: 0.02, reg: 0.02 };
@@ -317,7 +364,7 @@ mod tests {
     }
 
     fn fit(n_blocks: usize, n_threads: usize, options: SgdOptions) -> Factors {
-        Plan { n_blocks, n_threads }.fit(&stars(), options, 3, "x", &Silent).unwrap()
+        Plan { n_blocks, n_threads }.fit(&stars(), options, ("x", &catalogue(40, 30)), &RUN).unwrap()
     }
 
     fn predicted(factors: &Factors, user: usize, item: usize) -> f32 {
@@ -338,6 +385,18 @@ mod tests {
             assert!(own > 4.5 && other < 2.5, "{n_blocks} blocks: {own} and {other}");
         }
         assert_eq!([399_999, 400_000, 25_000_000].map(n_blocks), [1, 4, 8]);
+    }
+
+    #[test]
+    fn rows_are_divided_and_joined_again() {
+        let whole = fit(3, 2, OPTIONS).users;
+        for n_blocks in [1, 2, 3, 8, 64] {
+            let blocks = divided(&whole, n_blocks);
+            assert_eq!(joined(&blocks, 40, 11), whole, "{n_blocks} blocks");
+            let drawn = super::blocks(40, n_blocks, OPTIONS, 3, 0);
+            let sizes = |blocks: &[Block]| blocks.iter().map(|block| block.rows.len()).collect::<Vec<_>>();
+            assert_eq!(sizes(&blocks), sizes(&drawn), "{n_blocks} blocks");
+        }
     }
 
     #[test]
@@ -371,7 +430,7 @@ mod tests {
         let error = 1.0 - (3.0 + user + p * r);
         (user, items[1]) = (user + 0.1 * (error - 0.5 * user), items[1] + 0.1 * error);
         (p, r) = (p + 0.1 * (error * r - 0.5 * p), r + 0.1 * (error * p - 0.5 * r));
-        let found = Plan { n_blocks: 1, n_threads: 1 }.fit(&stars, options, 3, "x", &Silent).unwrap();
+        let found = Plan { n_blocks: 1, n_threads: 1 }.fit(&stars, options, ("x", &catalogue(1, 2)), &RUN).unwrap();
         let numbers = [
             (found.mean, 3.0),
             (found.users.biases[0], user),
@@ -394,7 +453,7 @@ mod tests {
         assert!(!zero(&factors.users, 6) && !zero(&factors.items, 5));
         let plan = Plan { n_blocks: 1, n_threads: 1 };
         let wild = SgdOptions { learning_rate: 50.0, ..OPTIONS };
-        let error = plan.fit(&stars(), wild, 3, "x", &Silent).unwrap_err();
+        let error = plan.fit(&stars(), wild, ("x", &catalogue(40, 30)), &RUN).unwrap_err();
         assert!(matches!(error, FitError::Diverged { approach: "x", .. }), "{error}");
     }
 

@@ -106,10 +106,16 @@ impl Approach for Ials {
             met.items().iter().for_each(|item| users_of[item.index()].push(user));
             items_of.push(met.items().iter().map(|item| item.get()).collect());
         }
-        let mut users = Rows::drawn(&items_of, *self, run.seed, 0);
-        let mut items = Rows::drawn(&users_of, *self, run.seed, 1);
+        let take = |state: &mut Weights| self.take_rows(state, catalogue);
+        let left = run.epochs_from_checkpoint(NAME, catalogue, self.epochs, take);
+        let drawn = |met: &[Vec<u32>], table| Rows::drawn(met, *self, run.seed, table);
+        let (n_done, [mut users, mut items]) = left.unwrap_or_else(|| (0, [drawn(&items_of, 0), drawn(&users_of, 1)]));
         run.progress.begin(NAME, self.epochs, 2);
-        for _ in 0..self.epochs {
+        run.progress.skip(n_done.saturating_mul(2));
+        for epoch in n_done..self.epochs {
+            run.keep_epochs_if_due(NAME, catalogue, epoch, |state| {
+                with_rows(state, [&users.to_matrix(), &items.to_matrix()])
+            });
             users.solve(&items, &items_of, *self, run)?;
             run.progress.advance(1);
             items.solve(&users, &users_of, *self, run)?;
@@ -121,17 +127,31 @@ impl Approach for Ials {
     }
 
     fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
-        let size = self.embedding_size.get();
-        let mut rows = |name, n| Ok::<_, LoadError>(Rows::of(&weights.take::<f32>(name, &[n, size])?, size));
-        let users = rows("users.embedding", catalogue.n_users())?;
-        let items = rows("items.embedding", catalogue.n_items())?;
+        let [users, items] = self.take_rows(weights, catalogue)?;
         let mean_weight = weights.take_one("users.mean_weight")?;
         let model = Model::new(*self, users, items, mean_weight, catalogue);
         Ok(Box::new(model.map_err(|error| LoadError::Other(error.into()))?))
     }
 }
 
+/// Adds the rows of users and of items to `weights`.
+fn with_rows(weights: Weights, [users, items]: [&Matrix; 2]) -> Weights {
+    let shape = |rows: &Matrix| [rows.n_rows(), rows.n_columns()];
+    weights.with("users.embedding", &shape(users), users.values().iter().copied()).with(
+        "items.embedding",
+        &shape(items),
+        items.values().iter().copied(),
+    )
+}
+
 impl Ials {
+    /// Takes out what [`with_rows`] added.
+    fn take_rows(&self, weights: &mut Weights, catalogue: &Catalogue) -> Result<[Rows; 2], LoadError> {
+        let size = self.embedding_size.get();
+        let mut rows = |name, n| Ok::<_, LoadError>(Rows::of(&weights.take::<f32>(name, &[n, size])?, size));
+        Ok([rows("users.embedding", catalogue.n_users())?, rows("items.embedding", catalogue.n_items())?])
+    }
+
     /// The mean weight of all pairs of a row whose list in `met` is not empty, of `n_others` pairs each.
     fn mean_weight(&self, met: &[Vec<u32>], n_others: usize) -> f64 {
         let lists = met.iter().filter(|met| !met.is_empty());
@@ -257,11 +277,8 @@ impl Fitted for Model {
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {
-        let (items, size) = (self.items.to_matrix(), self.items.size);
-        Ok(Weights::new(NAME, &self.catalogue)
-            .with("users.embedding", &[self.users.n_rows(), size], self.users.values().iter().copied())
-            .with("items.embedding", &[items.n_rows(), size], items.values().iter().copied())
-            .with("users.mean_weight", &[], [self.mean_weight]))
+        let weights = Weights::new(NAME, &self.catalogue).with("users.mean_weight", &[], [self.mean_weight]);
+        Ok(with_rows(weights, [&self.users, &self.items.to_matrix()]))
     }
 }
 

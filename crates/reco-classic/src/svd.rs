@@ -85,7 +85,7 @@ impl Approach for Svd {
 
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let stars = Stars::new(train, NAME)?;
-        let Factors { mean, users, items } = factors::fit(&stars, self.options(), run.seed, NAME, run.progress)?;
+        let Factors { mean, users, items } = factors::fit(&stars, self.options(), (NAME, &train.catalogue), run)?;
         let format = self.item_table;
         let table = ItemTable::new(&items.embeddings, Some(&items.biases), format);
         let finite = users.embeddings.values().iter().chain(&users.biases).all(|number| number.is_finite());
@@ -94,12 +94,8 @@ impl Approach for Svd {
     }
 
     fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
-        let (n_users, size) = (catalogue.n_users(), self.embedding_size.get());
-        let embeddings = Matrix::new(n_users, size, weights.take("users.embedding", &[n_users, size])?);
-        let users = Embeddings {
-            embeddings: embeddings.expect("a tensor has the shape that was asked for"),
-            biases: weights.take("users.bias", &[n_users])?,
-        };
+        let size = self.embedding_size.get();
+        let users = Embeddings::take("users", [catalogue.n_users(), size], weights)?;
         let items = ItemTable::load(weights, catalogue.n_items(), size, self.item_table)?;
         Ok(Box::new(Model::new(self.options(), weights.take_one("mean")?, users, items, catalogue)))
     }
@@ -200,12 +196,8 @@ impl Fitted for Model {
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {
-        let Embeddings { embeddings, biases } = &self.users;
-        let weights = Weights::new(NAME, &self.catalogue)
-            .with("mean", &[], [self.mean])
-            .with("users.embedding", &[biases.len(), embeddings.n_columns()], embeddings.values().iter().copied())
-            .with("users.bias", &[biases.len()], biases.iter().copied());
-        Ok(self.items.save(weights))
+        let weights = Weights::new(NAME, &self.catalogue).with("mean", &[], [self.mean]);
+        Ok(self.items.save(self.users.save("users", weights)))
     }
 }
 

@@ -18,8 +18,8 @@ use reco_core::memory::Need;
 use reco_core::options::OptionsError;
 use reco_core::random::normals;
 use reco_core::{
-    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, Loaded, Matrix, Progress, Query, Recommender,
-    Requirement, Run, ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
+    Approach, Catalogue, Explanation, FitError, Fitted, ItemIdx, LoadError, Loaded, Matrix, Progress, Query,
+    Recommender, Requirement, Run, ScoreError, ScoreKind, Scores, Train, Weights, Who, parallel,
 };
 use serde::{Deserialize, Serialize};
 
@@ -97,9 +97,15 @@ impl Approach for SvdPlusPlus {
 
     fn learn(&self, train: &Train, run: &Run<'_>) -> Result<Box<dyn Fitted>, FitError> {
         let stars = Stars::new(train, NAME)?;
-        let mut learned = Learned::new(*self, &stars, run.seed);
+        let catalogue = &train.catalogue;
+        let left = run.epochs_from_checkpoint(NAME, catalogue, self.epochs, |state| {
+            Learned::take(self.embedding_size.get(), state, catalogue)
+        });
+        let (n_done, mut learned) = left.unwrap_or_else(|| (0, Learned::new(*self, &stars, run.seed)));
         run.progress.begin(NAME, self.epochs, stars.len());
-        for epoch in 0..self.epochs {
+        run.progress.skip(n_done.saturating_mul(stars.len()));
+        for epoch in n_done..self.epochs {
+            run.keep_epochs_if_due(NAME, catalogue, epoch, |state| learned.save(state));
             let loss = learned.epoch(&stars, self.rate(epoch), *self, run.progress) / stars.len() as f64;
             if run.progress.interrupted() {
                 return Err(FitError::Interrupted);
@@ -114,20 +120,11 @@ impl Approach for SvdPlusPlus {
         if !learned.is_finite() {
             return Err(FitError::Diverged { approach: NAME, epoch: self.epochs, loss: f64::INFINITY });
         }
-        Ok(Box::new(Model { options: *self, learned, catalogue: Arc::clone(&train.catalogue) }))
+        Ok(Box::new(Model { options: *self, learned, catalogue: Arc::clone(catalogue) }))
     }
 
     fn load(&self, weights: &mut Weights, catalogue: &Arc<Catalogue>, _: &Run<'_>) -> Loaded {
-        let (n_users, n_items, size) = (catalogue.n_users(), catalogue.n_items(), self.embedding_size.get());
-        let learned = Learned {
-            size,
-            mean: weights.take_one("mean")?,
-            user_biases: weights.take("users.bias", &[n_users])?,
-            item_biases: weights.take("items.bias", &[n_items])?,
-            users: weights.take("users.embedding", &[n_users, size])?,
-            items: weights.take("items.embedding", &[n_items, size])?,
-            rated: weights.take("items.rated", &[n_items, size])?,
-        };
+        let learned = Learned::take(self.embedding_size.get(), weights, catalogue)?;
         Ok(Box::new(Model { options: *self, learned, catalogue: Arc::clone(catalogue) }))
     }
 }
@@ -237,6 +234,33 @@ impl Learned {
             let row = self.user(user, list);
             self.users[user * self.size..][..self.size].copy_from_slice(&row);
         }
+    }
+
+    /// Adds all of it to `weights`.
+    fn save(&self, weights: Weights) -> Weights {
+        let Self { size, mean, user_biases, item_biases, users, items, rated } = self;
+        let (n_users, n_items) = (user_biases.len(), item_biases.len());
+        weights
+            .with("mean", &[], [*mean])
+            .with("users.bias", &[n_users], user_biases.iter().copied())
+            .with("items.bias", &[n_items], item_biases.iter().copied())
+            .with("users.embedding", &[n_users, *size], users.iter().copied())
+            .with("items.embedding", &[n_items, *size], items.iter().copied())
+            .with("items.rated", &[n_items, *size], rated.iter().copied())
+    }
+
+    /// Takes out what [`Learned::save`] added.
+    fn take(size: usize, weights: &mut Weights, catalogue: &Catalogue) -> Result<Self, LoadError> {
+        let (n_users, n_items) = (catalogue.n_users(), catalogue.n_items());
+        Ok(Self {
+            size,
+            mean: weights.take_one("mean")?,
+            user_biases: weights.take("users.bias", &[n_users])?,
+            item_biases: weights.take("items.bias", &[n_items])?,
+            users: weights.take("users.embedding", &[n_users, size])?,
+            items: weights.take("items.embedding", &[n_items, size])?,
+            rated: weights.take("items.rated", &[n_items, size])?,
+        })
     }
 
     fn all(&self) -> [&Vec<f32>; 5] {
@@ -363,15 +387,7 @@ impl Fitted for Model {
     }
 
     fn save(&self) -> Result<Weights, ScoreError> {
-        let Learned { size, mean, user_biases, item_biases, users, items, rated } = &self.learned;
-        let (n_users, n_items) = (user_biases.len(), item_biases.len());
-        Ok(Weights::new(NAME, &self.catalogue)
-            .with("mean", &[], [*mean])
-            .with("users.bias", &[n_users], user_biases.iter().copied())
-            .with("items.bias", &[n_items], item_biases.iter().copied())
-            .with("users.embedding", &[n_users, *size], users.iter().copied())
-            .with("items.embedding", &[n_items, *size], items.iter().copied())
-            .with("items.rated", &[n_items, *size], rated.iter().copied()))
+        Ok(self.learned.save(Weights::new(NAME, &self.catalogue)))
     }
 }
 

@@ -25,7 +25,9 @@ fn every_approach_conforms() {
             "clusters" => json!({ "n_clusters": 2 }),
             _ => (entry.defaults)(),
         };
-        check(&Suite { entry, options, personal, device: DeviceChoice::Cpu });
+        let n_asked = check(&Suite { entry, options, personal, device: DeviceChoice::Cpu });
+        let keeps_state = ["svd", "svdpp", "bayesian-fm", "ials"].contains(&entry.name);
+        assert_eq!(n_asked > 0, keeps_state, "`{}` keeps its state, or does not", entry.name);
     }
 }
 

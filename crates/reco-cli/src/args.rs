@@ -39,6 +39,12 @@ Examples:
   reco recommend --user 1         what user 1 should watch next
   reco doctor                     devices, versions, paths";
 
+const CHECKPOINTS: &str = "\
+Key of [checkpoint] in an experiment:
+  every          how often the state of a training is kept, as 30s, 5min or 1h; off unless it is stated. A training
+                 that was stopped, in whatever way, goes on from there at the next run, and ends with the same bytes:
+                 networks, svd, svdpp, bayesian-fm, ials";
+
 /// The stage whose command also measures scores that somebody else computed.
 const SCORES: &str = "evaluate";
 
@@ -87,6 +93,7 @@ Examples:
   reco run data/experiments/article.toml --out data/article --set seed=3
   reco run --set data.fetch=ml-1m --set data.name=ml-1m --out data/ml-1m
   reco run mine.toml --out data/mine --from train --approach neural
+  reco run mine.toml --set checkpoint.every=5min    trainings that were stopped go on: `reco train --help`
 
 Keys of [data], which say what is read and how: `reco ingest --help`"
     )]
@@ -426,7 +433,7 @@ pub(crate) fn command() -> clap::Command {
             "ingest" => format!("{}\n\n", data_keys()),
             "train" => {
                 let lines = approaches().map(|entry| format!("  {:<15}{}\n", entry.name, entry.about));
-                format!("Approaches:\n{}\n", lines.collect::<String>())
+                format!("Approaches:\n{}\n{CHECKPOINTS}\n\n", lines.collect::<String>())
             }
             _ => String::new(),
         };

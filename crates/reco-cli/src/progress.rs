@@ -136,6 +136,17 @@ impl Progress for Watch {
         self.state().bar.inc(rows as u64);
     }
 
+    fn skip(&self, rows: usize) {
+        if rows == 0 {
+            return;
+        }
+        let bar = self.state().bar.clone();
+        bar.inc(rows as u64);
+        // The message has the bar count these rows, before it forgets how fast they came.
+        bar.set_message("goes on");
+        bar.reset_eta();
+    }
+
     fn epoch(&self, epoch: &EpochLog) {
         let state = self.state();
         let validation = epoch.validation_loss.map(|loss| format!(", validation {loss:.4}"));

@@ -42,6 +42,7 @@ fn a_file_of_the_users_is_never_replaced_and_named_before_any_work() {
         ".tables.partial/x",
         "models/.popularity.old/x",
         "models/answers.json",
+        "checkpoints/popularity/x",
     ] {
         let out = tempfile::tempdir().unwrap();
         write(&out.path().join(path), "years of work");

@@ -17,6 +17,7 @@
 //! ```
 
 mod approach;
+mod checkpoints;
 pub mod dot;
 mod each_query;
 mod explanation;
@@ -46,6 +47,7 @@ mod vocab;
 mod weights;
 
 pub use approach::{AnyApproach, Approach, ApproachEntry, FitError, LoadError, Loaded, Requirement, Trained};
+pub use checkpoints::Checkpoints;
 pub use each_query::EachQuery;
 pub use explanation::{Ablation, Cause, Choice, Explanation, Term};
 pub use id::{ItemId, ItemIdx, RawId, UserId, UserIdx};

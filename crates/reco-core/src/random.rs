@@ -115,6 +115,16 @@ impl Draws {
         Self { numbers: SplitMix64(keyed_pair(seed, table, row)), spare: None }
     }
 
+    /// Where the sequence is, for [`Draws::from_state`].
+    pub fn state(&self) -> (u64, Option<f64>) {
+        (self.numbers.0, self.spare)
+    }
+
+    /// The rest of a sequence.
+    pub fn from_state((numbers, spare): (u64, Option<f64>)) -> Self {
+        Self { numbers: SplitMix64(numbers), spare }
+    }
+
     /// A number in [0, 1).
     pub fn uniform(&mut self) -> f64 {
         self.numbers.uniform()

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Checkpoints;
+
 /// The settings of a fit that are not options of its approach.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
@@ -51,6 +53,11 @@ pub trait Progress: Send + Sync {
         let _ = rows;
     }
 
+    /// `rows` rows were done by an earlier fit, from whose state this one goes on.
+    fn skip(&self, rows: usize) {
+        self.advance(rows);
+    }
+
     /// An epoch is done.
     fn epoch(&self, epoch: &EpochLog) {
         let _ = epoch;
@@ -67,6 +74,11 @@ pub trait Progress: Send + Sync {
     /// Whether the fit should stop, without a result.
     fn interrupted(&self) -> bool {
         false
+    }
+
+    /// Where the fit leaves its state from time to time; provided, nowhere.
+    fn checkpoints(&self) -> Option<&dyn Checkpoints> {
+        None
     }
 }
 

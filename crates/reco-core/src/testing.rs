@@ -9,6 +9,7 @@
 mod any_cpu;
 mod assigned;
 mod checkerboard;
+mod checkpoints;
 pub mod conformance;
 mod left_out;
 mod python;
@@ -17,6 +18,7 @@ pub(crate) use any_cpu::chosen_arch;
 pub use any_cpu::{digest, same_on_any_cpu};
 pub use assigned::Assigned;
 pub use checkerboard::{Checkerboard, Feedback, checkerboard};
+pub use checkpoints::goes_on_as_if_never_stopped;
 pub use left_out::{left_out, ml_100k};
 pub use python::{python, succeeds};
 

@@ -23,8 +23,9 @@ const FORMAT: u32 = 1;
 /// The one key of the file's metadata, which would be in any order if there were several.
 const KEY: &str = "reco";
 
-/// What a model keeps of its training.
-#[derive(Clone, Debug, PartialEq)]
+/// What a model keeps of its training, or the state of a training; the default is a part with nothing in it yet, for
+/// [`Weights::with_part`].
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights {
     values: BTreeMap<String, Value>,
     tensors: BTreeMap<String, Tensor>,
@@ -191,7 +192,7 @@ impl Weights {
             )));
         }
         let made = read(&mut self)?;
-        match self.tensors.keys().chain(self.values.keys()).next() {
+        match self.names().next() {
             Some(name) => Err(refused(format!("it has `{name}`, which `{approach}` does not know"))),
             None => Ok(made),
         }
@@ -246,6 +247,28 @@ impl Weights {
     pub fn take_value<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, LoadError> {
         let value = self.values.remove(name).ok_or_else(|| missing(name))?;
         serde_json::from_value(value).map_err(|error| refused(format!("its `{name}`: {error}")))
+    }
+
+    /// Has `read` take all of what [`Weights::with_part`] added.
+    ///
+    /// # Errors
+    /// [`LoadError::Weights`] where something is left; those of `read`.
+    pub fn read_part<R>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> Result<R, LoadError>,
+    ) -> Result<R, LoadError> {
+        let mut part = self.take_part(name);
+        let made = read(&mut part)?;
+        match part.names().next() {
+            Some(left) => Err(refused(format!("its part `{name}` has `{left}`, which nobody knows"))),
+            None => Ok(made),
+        }
+    }
+
+    /// What all tensors and values are called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+        self.tensors.keys().chain(self.values.keys())
     }
 
     /// Takes out what [`Weights::with_part`] added.
@@ -348,5 +371,11 @@ mod tests {
         assert_eq!(whole.take_part("one"), weights());
         assert_eq!(whole.take_part("on"), weights());
         assert_eq!(whole, Weights::new("auto", &catalogue()));
+        let mut whole = whole.with_part("one", Weights::default().with("a", &[1], [1_u32]).with_value("b", 2));
+        let mut read = |from: &mut Weights| from.take::<u32>("a", &[1]);
+        let left = whole.clone().read_part("one", &mut read).unwrap_err().to_string();
+        assert!(left.contains("its part `one` has `b`, which nobody knows"), "{left}");
+        let both = whole.read_part("one", |part| Ok((read(part)?, part.take_value::<u32>("b")?)));
+        assert_eq!(both.unwrap(), (vec![1], 2));
     }
 }

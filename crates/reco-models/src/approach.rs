@@ -261,7 +261,7 @@ impl NetworkApproach<'_> {
         }
         let item_features = item_features(&architecture, catalogue, &device.device);
         let network = Network::init(architecture, &mut Initial::new(run.seed, &device.device));
-        let data = Data { fit, validation, item_features: item_features.as_ref() };
+        let data = Data { fit, validation, item_features: item_features.as_ref(), catalogue, device: device.name() };
         let (network, log) = train(network, &data, self.options, &devices, run, started)?;
         Ok(Box::new(FittedNetwork::new(network, Arc::clone(catalogue), item_features, device, log)))
     }

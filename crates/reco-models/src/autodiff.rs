@@ -8,7 +8,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use reco_core::{FitError, Run};
 
 use crate::adam::{Adam, Clock};
@@ -128,11 +128,13 @@ fn copy(dense: &Linear, device: &Device, is_home: bool) -> (Tensor<2>, Tensor<1>
 
 impl Learner for Trainer<'_> {
     fn pass(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<[f64; 2], FitError> {
-        let Pass { rows: Buffer { columns, order, .. }, item_features, batch_size } = pass;
+        let Pass { rows: Buffer { columns, order, .. }, item_features, batch_size, sums } = pass;
         for table in self.network.tables_mut() {
             hide(table, &self.devices[0]);
         }
-        let mut sums: Option<Tensor<1>> = None;
+        // They were read from a device, so that they have 32 bits.
+        let before = || TensorData::new(sums.map(|sum| sum as f32).to_vec(), [2]);
+        let mut sums = (sums != [0.0; 2]).then(|| Tensor::<1>::from_data(before(), &self.devices[0]));
         for rows in order.chunks(batch_size) {
             if run.progress.interrupted() {
                 return Err(FitError::Interrupted);
@@ -160,6 +162,27 @@ impl Learner for Trainer<'_> {
             state.show(table);
         }
         self.network.valid()
+    }
+
+    fn kept(&self, which: usize) -> Network {
+        let tables = self.tables.iter().map(|table| table.kept(which));
+        let dense = self.network.dense().iter().zip(&self.dense).map(|(dense, state)| state.kept(dense, which));
+        self.network.valid().with(tables, dense)
+    }
+
+    fn set(&mut self, which: usize, numbers: &Network) -> Result<(), FitError> {
+        for (state, table) in self.tables.iter_mut().zip(numbers.tables()) {
+            state.set(which, table.weight.val());
+        }
+        let dense = self.network.dense_mut().iter_mut().zip(&mut self.dense);
+        for ((dense, state), from) in dense.zip(numbers.dense()) {
+            state.set(dense, which, (from.weight.val(), bias_of(from).val()));
+        }
+        Ok(())
+    }
+
+    fn clocks(&mut self) -> (&mut u32, [&mut Clock; 2]) {
+        (&mut self.step, [&mut self.users, &mut self.items])
     }
 }
 

@@ -37,6 +37,7 @@ mod network;
 mod neural;
 mod optimizer;
 mod options;
+mod standing;
 mod tensors;
 mod training;
 #[cfg(test)]

@@ -145,6 +145,16 @@ impl TableState {
         }));
     }
 
+    /// The weight (0) or one of its moments (1, 2).
+    pub(crate) fn kept(&self, which: usize) -> Tensor<2> {
+        self.state.as_ref().expect("`update` puts the state back before it returns")[which].clone()
+    }
+
+    /// Takes what [`TableState::kept`] gave.
+    pub(crate) fn set(&mut self, which: usize, numbers: Tensor<2>) {
+        self.state.as_mut().expect("`update` puts the state back before it returns")[which] = numbers;
+    }
+
     /// Brings every row up to date.
     pub(crate) fn settle(&mut self, missed: &Tensor<2>) {
         self.state = self.state.take().map(|state| catch_up(state, missed));
@@ -188,6 +198,22 @@ impl DenseState {
             Self { weight: [weight.zeros_like(), weight.zeros_like()], bias: [bias.zeros_like(), bias.zeros_like()] };
         set(dense, weight, bias);
         state
+    }
+
+    /// Weight and bias of `dense` (0) or one of their moments (1, 2).
+    pub(crate) fn kept(&self, dense: &Linear, which: usize) -> (Tensor<2>, Tensor<1>) {
+        match which.checked_sub(1) {
+            None => (dense.weight.val().inner(), bias_of(dense).val().inner()),
+            Some(moment) => (self.weight[moment].clone(), self.bias[moment].clone()),
+        }
+    }
+
+    /// Takes what [`DenseState::kept`] gave.
+    pub(crate) fn set(&mut self, dense: &mut Linear, which: usize, (weight, bias): (Tensor<2>, Tensor<1>)) {
+        match which.checked_sub(1) {
+            None => set(dense, weight, bias),
+            Some(moment) => (self.weight[moment], self.bias[moment]) = (weight, bias),
+        }
     }
 
     /// One step of Adam by the sum of the shares' gradients in their order: those of `copies`, one on the device of

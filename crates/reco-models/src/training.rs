@@ -3,21 +3,22 @@
 //! Steps are taken by autodiff or fused. Does not know which network it trains.
 //!
 //! **Invariant**: a network that the fused step cannot express is trained by autodiff, and that is said; the result
-//! follows from seed and device alone.
+//! follows from seed and device alone, however often the training was stopped and went on.
 
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
-use reco_core::{EpochLog, FitError, Run, TrainingLog};
+use reco_core::{Catalogue, EpochLog, FitError, Run, TrainingLog};
 
 use crate::autodiff::{Trainer, predict, read, sums};
 use crate::batches::Columns;
-use crate::buffers::{Epoch, Rows};
+use crate::buffers::{Buffer, Epoch, Rows};
 use crate::description::{Side, Sizes};
 use crate::fused;
 use crate::learner::{Learner, Pass};
 use crate::network::Network;
 use crate::options::{NetworkOptions, TrainingStep, UntrainedRows};
+use crate::standing::{Left, Standing};
 use crate::tensors::{column, device_failed};
 
 /// Rows that validation scores at a time.
@@ -29,6 +30,9 @@ pub(crate) struct Data<'a> {
     pub(crate) validation: Rows<'a>,
     /// `[n_items, n_features]`, where the network reads features and there are any.
     pub(crate) item_features: Option<&'a Tensor<2>>,
+    pub(crate) catalogue: &'a Catalogue,
+    /// What the device is called: another one has other bytes.
+    pub(crate) device: &'a str,
 }
 
 /// Trains `network`, which holds its initial weights on the first of `devices`.
@@ -40,28 +44,50 @@ pub(crate) fn train(
     run: &Run<'_>,
     started: Instant,
 ) -> Result<(Network, TrainingLog), FitError> {
-    let (name, device) = (network.name(), &devices[0]);
-    let mut met = Met::new(network.architecture().sizes);
+    let (name, device, n) = (network.name(), &devices[0], data.fit.len());
+    let (architecture, batch_size) = (network.architecture().clone(), options.batch_size);
     let mut stand_in = None;
     let mut learner = learner(network, data, options, devices, run)?;
-    let mut log =
-        TrainingLog { n_train: data.fit.len(), n_validation: data.validation.len(), ..TrainingLog::default() };
-    let mut best: Option<(f64, Network)> = None;
-    run.progress.begin(name, options.epochs, data.fit.len());
-    for epoch in 1..=options.epochs {
-        let mut sums = [0.0; 2];
+    let left = run.from_checkpoint(name, data.catalogue, |state| {
+        Left::take(state, &architecture, (data, device), (options.epochs, batch_size))
+    });
+    let mut standing = match left {
+        Some(left) => left.give(&mut *learner)?,
+        None => {
+            let log = TrainingLog { n_train: n, n_validation: data.validation.len(), ..TrainingLog::default() };
+            Standing::new(Met::new(architecture.sizes), log)
+        }
+    };
+    let stride = if run.progress.checkpoints().is_some() { learner.stride(batch_size) } else { usize::MAX };
+    let mut is_first = true;
+    let begins = standing.place;
+    run.progress.begin(name, options.epochs, n);
+    run.progress.skip(begins.epoch.saturating_sub(1).saturating_mul(n).saturating_add(begins.n_rows));
+    for epoch in begins.epoch..=options.epochs {
+        let (mut number, skipped) = (0, standing.place.n_buffers);
         data.fit.each_buffer(Epoch { approach: name, number: epoch, options, run }, |rows| {
-            if epoch == 1 {
-                met.add(rows.columns);
+            number += 1;
+            if number <= skipped {
+                return Ok(());
             }
-            let pass = Pass { rows, item_features: data.item_features, batch_size: options.batch_size };
-            let [error, share] = learner.pass(pass, run)?;
-            sums = [sums[0] + error, sums[1] + share];
+            if epoch == 1 {
+                standing.met.add(rows.columns);
+            }
+            let mut is_new = std::mem::take(&mut is_first) || rows.is_new;
+            let rest = rows.order.get(standing.place.in_buffer..).unwrap_or_default();
+            for order in rest.chunks(stride) {
+                run.keep_if_due(|| standing.state(name, &mut *learner, data));
+                let rows = Buffer { order, is_new: std::mem::take(&mut is_new), ..rows };
+                let pass = Pass { rows, item_features: data.item_features, batch_size, sums: standing.sums[1] };
+                let sums = learner.pass(pass, run)?;
+                standing.advance(order.len(), sums);
+            }
+            standing.end_buffer();
             Ok(())
         })?;
-        let stand_in = stand_in.get_or_insert_with(|| StandIn::new(&met, options.untrained_rows, device));
-        let n = data.fit.len() as f64;
-        let (train_loss, train_mape) = (sums[0] / n, sums[1] / n * 100.0);
+        let stand_in = stand_in.get_or_insert_with(|| StandIn::new(&standing.met, options.untrained_rows, device));
+        let [train_loss, share] = standing.sums[0].map(|sum| sum / n as f64);
+        let train_mape = share * 100.0;
         let current = (data.validation.len() > 0).then(|| learner.network());
         let judged = current
             .as_ref()
@@ -76,26 +102,28 @@ pub(crate) fn train(
             validation_ndcg: None,
         };
         run.progress.epoch(&entry);
-        log.epochs.push(entry);
+        standing.log.epochs.push(entry);
         if let Some(loss) =
             [Some(train_loss), judged.map(|(loss, _)| loss)].into_iter().flatten().find(|x| !x.is_finite())
         {
             return Err(FitError::Diverged { approach: name, epoch, loss });
         }
-        log.best_epoch = epoch;
-        if let (true, Some((loss, _))) = (options.patience > 0, judged) {
-            if best.as_ref().is_none_or(|(lowest, _)| loss < *lowest) {
-                best = current.map(|network| (loss, network));
+        standing.log.best_epoch = epoch;
+        if options.patience > 0 && judged.is_some() {
+            let best_epoch = best_epoch(&standing.log);
+            standing.log.best_epoch = best_epoch;
+            if best_epoch == epoch {
+                standing.best = current;
             }
-            log.best_epoch = best_epoch(&log);
-            if epoch - log.best_epoch >= options.patience {
+            if epoch - best_epoch >= options.patience {
                 break;
             }
         }
+        standing.end_epoch();
     }
     run.progress.end();
-    let network = match best {
-        Some((_, network)) => network,
+    let network = match standing.best.take() {
+        Some(network) => network,
         None => learner.network(),
     };
     // Its moments are as large as the network, twice.
@@ -105,8 +133,8 @@ pub(crate) fn train(
         None => network,
     };
     device.sync().map_err(|error| device_failed(&error))?;
-    log.train_seconds = started.elapsed().as_secs_f64();
-    Ok((network, log))
+    let train_seconds = started.elapsed().as_secs_f64();
+    Ok((network, TrainingLog { train_seconds, ..standing.log }))
 }
 
 /// Fused steps where the options ask for them and they can train the network; else autodiff.
@@ -130,9 +158,9 @@ fn learner<'a>(
 }
 
 /// Whom and what the training rows have: 1 for a row of the tables that was met, else 0.
-struct Met {
-    users: Vec<f32>,
-    items: Vec<f32>,
+pub(crate) struct Met {
+    pub(crate) users: Vec<f32>,
+    pub(crate) items: Vec<f32>,
 }
 
 impl Met {
@@ -297,7 +325,7 @@ mod tests {
             let order = shuffled(world.columns.len(), run.seed, epoch);
             let rows = Buffer { columns: &world.columns, order: &order, is_new: epoch == 1 };
             let item_features = world.features.as_ref();
-            let pass = Pass { rows, item_features, batch_size: world.options.batch_size };
+            let pass = Pass { rows, item_features, batch_size: world.options.batch_size, sums: [0.0; 2] };
             losses.push(trainer.pass(pass, &run).unwrap()[0] / world.columns.len() as f64);
             trainer.network();
         }

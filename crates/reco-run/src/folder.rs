@@ -92,8 +92,17 @@ impl Folder {
         place: &Place<'_>,
         make: impl FnOnce(&Path) -> Result<Made, RunError>,
     ) -> Result<Manifest, RunError> {
-        let started = Instant::now();
         memory::reset_peak();
+        self.fill(place, make)
+    }
+
+    /// The same amid other work, whose largest memory goes on to be counted.
+    pub(crate) fn fill(
+        &self,
+        place: &Place<'_>,
+        make: impl FnOnce(&Path) -> Result<Made, RunError>,
+    ) -> Result<Manifest, RunError> {
+        let started = Instant::now();
         let partial = place.begin()?;
         let made = make(&partial.path)?;
         remove_empty(&partial.path)?;
@@ -112,7 +121,7 @@ impl Folder {
             notes: made.notes,
         };
         let path = partial.path.join(MANIFEST);
-        write(&path, &sealed(&json(&path, &manifest)?))?;
+        write(&path, sealed(&json(&path, &manifest)?))?;
         place.publish(partial)?;
         Ok(manifest)
     }
@@ -145,9 +154,8 @@ pub(crate) fn json(path: &Path, value: &impl serde::Serialize) -> Result<String,
 
 /// Writes a file and syncs it to the disk before its folder gets its name: after a power cut, nobody could say whose an
 /// empty file is.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), RunError> {
-    let written =
-        File::create(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+pub(crate) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), RunError> {
+    let written = File::create(path).and_then(|mut file| file.write_all(bytes.as_ref()).and_then(|()| file.sync_all()));
     written.map_err(RunError::writing(path))
 }
 

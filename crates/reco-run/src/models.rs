@@ -23,7 +23,7 @@ use crate::manifest::{Digests, MANIFEST, Manifest, SCHEMA_VERSION, sealed};
 use crate::place::Place;
 use crate::registry::approaches;
 use crate::stage::Context;
-use crate::{RunError, RunProgress, auto};
+use crate::{RunError, RunProgress, auto, checkpoint};
 
 /// The list of the last run's models, in their folder.
 pub const ANSWERS: &str = "answers.json";
@@ -182,8 +182,8 @@ fn save(context: &Context<'_>, answers: &Answers) -> Result<(), RunError> {
     context.place(&path)?.replace_file(&text)
 }
 
-/// Removes the models under `out` that are not called as one of `keep`, and names them: an earlier training made them,
-/// and they know its users. `command` is what the folder is locked for.
+/// Removes the models under `out` that are not called as one of `keep`, and states of trainings, and names them: an
+/// earlier training made them, and they know its users. `command` is what the folder is locked for.
 ///
 /// # Errors
 /// A folder that holds something that is not ours; another run at work there; what the system says.
@@ -195,15 +195,16 @@ pub fn remove_others(
 ) -> Result<Vec<String>, RunError> {
     let lock = Lock::of(out);
     lock.take(command)?;
+    let states = checkpoint::remove_all(out, progress)?;
     let shelf = match Shelf::open(&out.join("models")) {
-        Err(RunError::NoModels { .. }) => return Ok(Vec::new()),
+        Err(RunError::NoModels { .. }) => return Ok(states),
         shelf => shelf?,
     };
     let others: Vec<String> = shelf.folders.into_iter().filter(|name| !keep.contains(name)).collect();
     for name in &others {
         Place::new(out, &shelf.models.join(name), progress)?.remove()?;
     }
-    Ok(others)
+    Ok(others.into_iter().chain(states).collect())
 }
 
 /// Removes what a run that was killed while it wrote the list left.

@@ -22,7 +22,7 @@ use crate::{ANSWERS, RESULTS, RunError};
 /// The folders of a run that stages make, in their order.
 const STAGE_FOLDERS: [&str; 5] = ["tables", "features", "models", "evaluation", "report"];
 /// Other folders of a run, in which no run is looked for.
-const OTHER_FOLDERS: [&str; 4] = ["raw", "tuning", "tuned", "set-aside"];
+const OTHER_FOLDERS: [&str; 5] = ["raw", "tuning", "tuned", "set-aside", "checkpoints"];
 /// How deep folders are looked into.
 const DEPTH: usize = 6;
 

@@ -65,8 +65,9 @@ pub use reco_classic::{
     UserKnn, UserMean, Variant, Weighting,
 };
 pub use reco_core::{
-    Approach, AskError, Asker, DeviceChoice, EachQuery, FitError, Fitted, ItemId, Model, Progress, RawInteraction,
-    Reasons, Recommender, RowError, Run, ScoreError, ScoreKind, Train, TrainBuilder, TrainError, UserId, Visitor,
+    Approach, AskError, Asker, Checkpoints, DeviceChoice, EachQuery, FitError, Fitted, ItemId, Model, Progress,
+    RawInteraction, Reasons, Recommender, RowError, Run, ScoreError, ScoreKind, Train, TrainBuilder, TrainError,
+    UserId, Visitor,
 };
 pub use reco_eval::{EvalError, Evaluation, METRICS, MetricEntry, Protocol, Test, TestError, evaluate};
 

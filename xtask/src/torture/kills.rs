@@ -38,7 +38,8 @@ pub(super) struct Undisturbed {
 }
 
 fn words(change: &[&str]) -> Vec<String> {
-    let fixed = ["run", "experiment.toml", "--out", "out", APPROACHES, "--set=approach.neural.epochs=1"];
+    let short = "--set=approach.neural.epochs=3";
+    let fixed = ["run", "experiment.toml", "--out", "out", APPROACHES, short, "--set=checkpoint.every=5ms"];
     fixed.iter().chain(change).map(|word| (*word).to_owned()).collect()
 }
 

@@ -9,11 +9,11 @@
 //! column costs its entries, not its ratings (Rendle 2013, "Scaling Factorization Machines to Relational Data", section
 //! 4). Does not know what columns mean, nor who asks.
 //!
-//! **Invariant**: one thread runs a chain from start to end, and its chance is drawn for the chain: the number of
-//! threads changes no bit. A column without ratings has the mean of its group.
+//! **Invariant**: one thread runs an epoch of a chain, and its chance is drawn for the chain: the number of threads
+//! changes no bit. A column without ratings has the mean of its group.
 
 use reco_core::random::Draws;
-use reco_core::{FitError, Progress, Run, parallel};
+use reco_core::{Catalogue, FitError, LoadError, Progress, Run, Weights, parallel};
 
 use super::ordinal::Cutpoints;
 use super::side::{Block, Side, SideSample};
@@ -82,22 +82,44 @@ pub(super) fn samples(
     moments: &[MomentGroup],
     output: &Output,
     settings: Settings,
-    approach: &'static str,
-    &Run { seed, progress, .. }: &Run<'_>,
+    (approach, catalogue): (&'static str, &Catalogue),
+    run: &Run<'_>,
 ) -> Result<Vec<Sample>, FitError> {
-    let epochs = settings.burn_in.saturating_add(settings.epochs).saturating_mul(settings.n_chains);
-    progress.begin(approach, epochs, stars.len());
-    let mut chains: Vec<Result<Vec<Sample>, FitError>> = (0..settings.n_chains).map(|_| Ok(Vec::new())).collect();
-    parallel::each(
-        chains.iter_mut().enumerate().collect(),
-        || (),
-        |(), (number, samples)| {
-            let draws = Draws::new(seed, number as u32, 0);
-            *samples = Chain::new(stars, blocks, moments, output, settings, draws).run(settings, approach, progress);
-        },
-    );
-    progress.end();
-    Ok(chains.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    let n_epochs = settings.burn_in.saturating_add(settings.epochs);
+    let begun = || -> Vec<Chain<'_>> {
+        let draws = |number: usize| Draws::new(run.seed, number as u32, 0);
+        let chain = |number| Chain::new(stars, blocks, moments, output, settings, draws(number));
+        (0..settings.n_chains).map(chain).collect()
+    };
+    let left = run.epochs_from_checkpoint(approach, catalogue, n_epochs, |state| {
+        let mut chains = begun();
+        for (number, chain) in chains.iter_mut().enumerate() {
+            state.read_part(&format!("chains.{number}"), |state| chain.take(state))?;
+        }
+        Ok(chains)
+    });
+    let (n_done, mut chains) = left.unwrap_or_else(|| (0, begun()));
+    let n_turns = |epochs: usize| epochs.saturating_mul(settings.n_chains);
+    run.progress.begin(approach, n_turns(n_epochs), stars.len());
+    run.progress.skip(n_turns(n_done).saturating_mul(stars.len()));
+    for epoch in n_done..n_epochs {
+        run.keep_epochs_if_due(approach, catalogue, epoch, |state| {
+            let with = |state: Weights, (number, chain): (usize, &Chain<'_>)| {
+                state.with_part(&format!("chains.{number}"), chain.keep())
+            };
+            chains.iter().enumerate().fold(state, with)
+        });
+        let mut turns: Vec<Result<(), FitError>> = chains.iter().map(|_| Ok(())).collect();
+        // Errors of ratings are made anew in each turn: a thread's memory serves all its chains.
+        parallel::each(chains.iter_mut().zip(&mut turns).collect(), Vec::new, |errors, (chain, turn)| {
+            std::mem::swap(errors, &mut chain.errors);
+            *turn = chain.turn(epoch, settings, approach, run.progress);
+            std::mem::swap(errors, &mut chain.errors);
+        });
+        turns.into_iter().collect::<Result<(), _>>()?;
+    }
+    run.progress.end();
+    Ok(chains.into_iter().flat_map(|chain| chain.samples).collect())
 }
 
 /// A chain of samples. Ratings are by user, then by item.
@@ -114,6 +136,7 @@ struct Chain<'a> {
     errors: Vec<f64>,
     moved: Vec<[f64; 2]>,
     draws: Draws,
+    samples: Vec<Sample>,
 }
 
 impl<'a> Chain<'a> {
@@ -150,43 +173,80 @@ impl<'a> Chain<'a> {
             intercept,
             precision: 1.0,
             cutpoints: Cutpoints::new(n_levels),
-            errors: vec![0.0; stars.len()],
+            errors: Vec::new(),
             moved: Vec::new(),
             draws,
+            samples: Vec::new(),
         }
     }
 
-    fn run(
-        mut self,
+    /// An epoch, counted from 0, and a sample of it if it is one of those that are kept.
+    fn turn(
+        &mut self,
+        epoch: usize,
         settings: Settings,
         approach: &'static str,
         progress: &dyn Progress,
-    ) -> Result<Vec<Sample>, FitError> {
-        let mut samples = Vec::new();
-        for epoch in 0..settings.burn_in.saturating_add(settings.epochs) {
-            if progress.interrupted() {
-                return Err(FitError::Interrupted);
-            }
-            if !self.epoch() {
-                return Err(ClassicError::TooLarge { approach }.into());
-            }
-            if let Some(at) = epoch.checked_sub(settings.burn_in) {
-                // Evenly among the epochs.
-                let n_kept = |at: usize| at as u128 * settings.n_kept as u128 / settings.epochs as u128;
-                if n_kept(at + 1) > n_kept(at) {
-                    samples.push(Sample {
-                        intercept: self.intercept,
-                        precision: self.precision,
-                        cutpoints: self.cutpoints.values().to_vec(),
-                        users: self.users.sample(),
-                        items: self.items.sample(),
-                        moments: self.moments.iter().map(|(side, _)| side.own.clone()).collect(),
-                    });
-                }
-            }
-            progress.advance(self.stars.len());
+    ) -> Result<(), FitError> {
+        if progress.interrupted() {
+            return Err(FitError::Interrupted);
         }
-        Ok(samples)
+        if !self.epoch() {
+            return Err(ClassicError::TooLarge { approach }.into());
+        }
+        if let Some(at) = epoch.checked_sub(settings.burn_in) {
+            // Evenly among the epochs.
+            let n_kept = |at: usize| at as u128 * settings.n_kept as u128 / settings.epochs as u128;
+            if n_kept(at + 1) > n_kept(at) {
+                self.samples.push(Sample {
+                    intercept: self.intercept,
+                    precision: self.precision,
+                    cutpoints: self.cutpoints.values().to_vec(),
+                    users: self.users.sample(),
+                    items: self.items.sample(),
+                    moments: self.moments.iter().map(|(side, _)| side.own.clone()).collect(),
+                });
+            }
+        }
+        progress.advance(self.stars.len());
+        Ok(())
+    }
+
+    /// All that it has between two epochs.
+    fn keep(&self) -> Weights {
+        let cutpoints = self.cutpoints.values();
+        let state = Weights::default()
+            .with("common", &[2], [self.intercept, self.precision])
+            .with("cutpoints", &[cutpoints.len()], cutpoints.iter().copied())
+            .with_value("draws", self.draws.state())
+            .with_value("n_samples", self.samples.len());
+        let state = self.items.keep("items", self.users.keep("users", state));
+        let moments = self.moments.iter().enumerate();
+        let state = moments.fold(state, |state, (at, (side, _))| side.keep(&format!("moments.{at}"), state));
+        let samples = self.samples.iter().enumerate();
+        samples.fold(state, |state, (at, sample)| state.with_part(&format!("samples.{at}"), sample.keep()))
+    }
+
+    /// Takes what [`Chain::keep`] gave.
+    fn take(&mut self, state: &mut Weights) -> Result<(), LoadError> {
+        let common: Vec<f64> = state.take("common", &[2])?;
+        (self.intercept, self.precision) = (common[0], common[1]);
+        let n_cutpoints = self.cutpoints.values().len();
+        self.cutpoints = Cutpoints::of(state.take("cutpoints", &[n_cutpoints])?);
+        self.draws = Draws::from_state(state.take_value("draws")?);
+        self.users.take("users", state)?;
+        self.items.take("items", state)?;
+        for (at, (side, _)) in self.moments.iter_mut().enumerate() {
+            side.take(&format!("moments.{at}"), state)?;
+        }
+        let n_samples: usize = state.take_value("n_samples")?;
+        for at in 0..n_samples {
+            let moments = self.moments.iter().map(|(side, _)| side.own.len());
+            let sides = [&self.users, &self.items];
+            let take = |state: &mut Weights| Sample::take(state, sides, moments, n_cutpoints);
+            self.samples.push(state.read_part(&format!("samples.{at}"), take)?);
+        }
+        Ok(())
     }
 
     /// Draws every number once. Returns whether what is expected is finite.
@@ -213,6 +273,7 @@ impl<'a> Chain<'a> {
 
     /// Writes what is expected of each rating.
     fn expect(&mut self) {
+        self.errors.resize(self.stars.len(), 0.0);
         let mut rest = self.errors.as_mut_slice();
         let mut factors = vec![0.0; self.users.factors.len()];
         // By item, since a user's items are read one after the other.
@@ -501,8 +562,10 @@ mod tests {
     fn samples_are_kept_evenly_from_every_chain() {
         let (stars, blocks) = world();
         let of_ratings: Vec<u8> = stars.by_user.iter().flat_map(|(_, list)| list).map(|e| e.value as u8 - 1).collect();
+        let catalogue = reco_core::testing::catalogue(4, 5);
+        let of = ("x", &catalogue);
         for output in [Output::Gaussian, Output::Levels { of_ratings, n: 5 }] {
-            let draw = || samples(&stars, [&blocks[0], &blocks[1]], &[], &output, SETTINGS, "x", &RUN).unwrap();
+            let draw = || samples(&stars, [&blocks[0], &blocks[1]], &[], &output, SETTINGS, of, &RUN).unwrap();
             let found = draw();
             assert_eq!(found.len(), 6);
             let intercepts: Vec<f64> = found.iter().map(|sample| sample.users.rows[0][0]).collect();
@@ -515,7 +578,7 @@ mod tests {
         let output = Output::Gaussian;
         let mut chain = Chain::new(&stars, [&blocks[0], &blocks[1]], &[], &output, wild, Draws::new(1, 0, 0));
         chain.users.own[0] = f64::INFINITY;
-        let error = chain.run(wild, "x", &Silent).unwrap_err().to_string();
+        let error = chain.turn(0, wild, "x", &Silent).unwrap_err().to_string();
         assert!(error.starts_with("`x` drew numbers that are too large to compute with\nhint: "), "{error}");
     }
 }

@@ -81,6 +81,11 @@ impl Cutpoints {
         Self((0..n).map(at).collect())
     }
 
+    /// These bounds, ascending.
+    pub(super) fn of(values: Vec<f64>) -> Self {
+        Self(values)
+    }
+
     pub(super) fn values(&self) -> &[f64] {
         &self.0
     }

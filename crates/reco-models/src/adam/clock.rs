@@ -67,6 +67,16 @@ impl Clock {
         self.last.len()
     }
 
+    /// When each row was last up to date, between two batches: all that it knows then.
+    pub(crate) fn last(&self) -> &[u32] {
+        &self.last
+    }
+
+    /// Takes what [`Clock::last`] gave.
+    pub(crate) fn set(&mut self, last: Vec<u32>) {
+        self.last = last;
+    }
+
     /// Meets `row` in the batch of `step`, which reads and then updates it; `n_distinct` rows were met in it before.
     #[inline(always)]
     pub(crate) fn meet(&mut self, row: u32, step: u32, n_distinct: usize) -> Met {

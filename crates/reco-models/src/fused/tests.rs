@@ -56,7 +56,8 @@ impl World {
     /// A pass over the rows in `order`: the means of its errors, and of their shares of the targets.
     fn epoch(&self, learner: &mut dyn Learner, order: &[u32]) -> (f64, f64) {
         let rows = Buffer { columns: &self.columns, order, is_new: true };
-        let pass = Pass { rows, item_features: self.features.as_ref(), batch_size: self.options.batch_size };
+        let (item_features, batch_size) = (self.features.as_ref(), self.options.batch_size);
+        let pass = Pass { rows, item_features, batch_size, sums: [0.0; 2] };
         let [error, share] = learner.pass(pass, &run()).unwrap();
         (error / order.len() as f64, share / order.len() as f64 * 100.0)
     }
@@ -69,6 +70,43 @@ impl World {
         learner(&self.init(), (self.features.as_ref(), self.columns.len()), &self.options, &self.device)
             .unwrap()
             .unwrap()
+    }
+}
+
+/// A pass in one piece, in pieces, and in pieces each of which another learner takes: equal bytes and sums.
+fn divided_passes_agree(description: &Description, device: &ComputeDevice, optimizer: OptimizerKind) {
+    let batch_size = 32;
+    let world = World::new(description, &device.device, 5, batch_size, optimizer);
+    let orders = [1, 2].map(|epoch| shuffled(world.columns.len(), 9, epoch));
+    let pass = |learner: &mut dyn Learner, order: &[u32], is_new, sums| {
+        let rows = Buffer { columns: &world.columns, order, is_new };
+        learner.pass(Pass { rows, item_features: world.features.as_ref(), batch_size, sums }, &run()).unwrap()
+    };
+    let numbers = |learner: &dyn Learner| (0..3).map(|which| weights(&learner.kept(which))).collect::<Vec<_>>();
+    let mut whole = world.fused();
+    let of_whole = orders.each_ref().map(|order| pass(&mut *whole, order, true, [0.0; 2]));
+    let stride = whole.stride(batch_size);
+    assert!(2 * stride < world.columns.len(), "{stride} rows are one piece");
+    for changes_hands in [false, true] {
+        let (mut learner, mut is_new) = (world.fused(), true);
+        let mut sums = [[0.0; 2]; 2];
+        for (order, sums) in orders.iter().zip(&mut sums) {
+            for order in order.chunks(stride) {
+                *sums = pass(&mut *learner, order, is_new, *sums);
+                is_new = changes_hands;
+                if changes_hands {
+                    let mut next = world.fused();
+                    (0..3).for_each(|which| next.set(which, &learner.kept(which)).unwrap());
+                    let ((step, clocks), (next_step, next_clocks)) = (learner.clocks(), next.clocks());
+                    *next_step = *step;
+                    next_clocks.into_iter().zip(clocks).for_each(|(next, clock)| next.set(clock.last().to_vec()));
+                    learner = next;
+                }
+            }
+        }
+        let what = format!("{} by {optimizer:?} on {}, {changes_hands}", description.name, device.name());
+        assert_eq!(sums, of_whole, "{what}");
+        assert!(numbers(&*learner) == numbers(&*whole), "{what}: other numbers");
     }
 }
 
@@ -120,7 +158,7 @@ fn gradients_agree(description: &Description, device: &Device) {
         let mut fused = world.fused();
         let loss = world.epoch(&mut *fused, &order[..n]).0;
         // After one step from nothing, the first moment is a tenth of the gradient.
-        let moments = weights(&fused.first_moments().unwrap()).into_iter();
+        let moments = weights(&fused.kept(1)).into_iter();
         let ours: Vec<Vec<f32>> = moments.map(|moment| moment.into_iter().map(|m| m / 0.1).collect()).collect();
 
         let plain = world.init().train().set_require_grad(true);
@@ -218,6 +256,20 @@ fn trajectories_agree_with_autodiff() {
 fn whole_epochs_agree_with_autodiff() {
     for device in devices() {
         descriptions(n_drawn(&device) / 4).iter().for_each(|description| epochs_agree(description, &device));
+    }
+}
+
+#[test]
+fn a_pass_can_be_divided_and_taken_over() {
+    for device in devices() {
+        // A software driver is slow, and the hybrid has all that a network can have.
+        let on_cpu = device.device == Device::flex();
+        let descriptions = if on_cpu { descriptions(5) } else { NETWORKS[2..].to_vec() };
+        for description in descriptions {
+            for optimizer in [OptimizerKind::Adam, OptimizerKind::LazyAdam] {
+                divided_passes_agree(&description, &device, optimizer);
+            }
+        }
     }
 }
 

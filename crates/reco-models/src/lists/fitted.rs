@@ -98,7 +98,6 @@ impl FittedLists {
         })
     }
 
-    #[cfg(test)]
     pub(super) fn tables(&self) -> &Tables {
         &self.tables
     }

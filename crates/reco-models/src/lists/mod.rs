@@ -10,6 +10,7 @@
 mod events;
 mod fitted;
 mod loss;
+mod standing;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -190,6 +191,25 @@ impl Tables {
             }
         }
         weights
+    }
+
+    /// Adds all numbers of each table to the state of a training, `[n_rows, size + 1]`, by `part` and its name.
+    fn keep(&self, part: &str, state: Weights) -> Weights {
+        let tables = Table::ALL.iter().filter_map(|table| Some((table, self.get(*table)?)));
+        tables.fold(state, |state, (table, rows)| {
+            state.with(&format!("{part}.{}", table.name()), &[rows.n_rows(), rows.n_columns()], rows.to_vec())
+        })
+    }
+
+    /// Takes out what [`Tables::keep`] added.
+    fn take(shape: Shape, part: &str, state: &mut Weights) -> Result<Self, LoadError> {
+        let mut of = [const { None }; Table::ALL.len()];
+        for (table, place) in Table::ALL.into_iter().zip(&mut of) {
+            let Some(n) = shape.rows(table) else { continue };
+            let width = shape.size + 1;
+            *place = Some(Padded::of(&state.take::<f32>(&format!("{part}.{}", table.name()), &[n, width])?, width));
+        }
+        Ok(Self { shape, of })
     }
 
     /// Takes out what [`Tables::save`] added.

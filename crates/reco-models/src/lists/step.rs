@@ -135,6 +135,18 @@ impl State {
         Self { moments: [zeros(), zeros()], weight }
     }
 
+    /// The weight (0) or one of its moments (1, 2).
+    fn part(&self, which: usize) -> &Padded {
+        which.checked_sub(1).map_or(&self.weight, |moment| &self.moments[moment])
+    }
+
+    fn part_mut(&mut self, which: usize) -> &mut Padded {
+        match which.checked_sub(1) {
+            None => &mut self.weight,
+            Some(moment) => &mut self.moments[moment],
+        }
+    }
+
     /// Adam on each row that is `met`, or on all.
     #[inline(always)]
     fn update<S: Simd>(&mut self, simd: S, gradient: &mut Padded, met: Option<&[bool]>, pace: Pace) {
@@ -230,23 +242,13 @@ impl Step {
         Place { share: item as usize / self.n_per_share, item: item as usize % self.n_per_share }
     }
 
-    /// The network as it stands.
-    pub(super) fn tables(&self) -> Tables {
-        self.numbers(|state| &state.weight)
-    }
-
-    /// The first moments as if they were weights.
-    #[cfg(test)]
-    pub(super) fn first_moments(&self) -> Tables {
-        self.numbers(|state| &state.moments[0])
-    }
-
-    fn numbers(&self, which: impl Fn(&State) -> &Padded) -> Tables {
-        let whole = |state: &Option<State>| state.as_ref().map(|state| which(state).clone());
+    /// The network as it stands (0), or one of its moments as if they were weights (1, 2).
+    pub(super) fn tables(&self, which: usize) -> Tables {
+        let whole = |state: &Option<State>| state.as_ref().map(|state| state.part(which).clone());
         let of_shares = |of: &dyn Fn(&Share) -> Option<&State>| {
             let mut rows = Padded::zeros(self.shape.n_items, self.shape.size + 1);
             for share in &self.shares {
-                let own = which(of(share)?);
+                let own = of(share)?.part(which);
                 (0..share.n).for_each(|row| rows.row_mut(share.from + row).copy_from_slice(own.row(row)));
             }
             Some(rows)
@@ -261,6 +263,41 @@ impl Step {
             Table::Contexts => whole(&self.contexts),
         });
         Tables { shape: self.shape, of }
+    }
+
+    /// Takes what [`Step::tables`] gave.
+    pub(super) fn set(&mut self, which: usize, tables: &Tables) {
+        let Self { shares, users, attributes, contexts, features: [features, history_features], .. } = self;
+        let whole = [
+            (Table::Users, users),
+            (Table::Attributes, attributes),
+            (Table::Contexts, contexts),
+            (Table::Features, features),
+            (Table::HistoryFeatures, history_features),
+        ];
+        for (table, state) in whole {
+            if let (Some(rows), Some(state)) = (tables.get(table), state) {
+                state.part_mut(which).clone_from(rows);
+            }
+        }
+        for share in shares {
+            for (table, state) in [(Table::Items, Some(&mut share.items)), (Table::History, share.history.as_mut())] {
+                let (Some(rows), Some(state)) = (tables.get(table), state) else { continue };
+                let own = state.part_mut(which);
+                (0..share.n).for_each(|row| own.row_mut(row).copy_from_slice(rows.row(share.from + row)));
+            }
+        }
+    }
+
+    /// The steps so far, and the users and moments that there is room for.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.step, self.vectors.n_rows())
+    }
+
+    /// Takes what [`Step::counts`] gave.
+    pub(super) fn set_counts(&mut self, (step, n_asked): (usize, usize)) {
+        self.step = step;
+        self.hold(n_asked);
     }
 
     /// Room for `n_asked` users and moments.

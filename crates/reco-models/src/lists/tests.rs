@@ -210,7 +210,7 @@ fn gradients_agree_with_autodiff() {
             let name = format!("{} {loss:?}", description.name);
             assert!((found / expected - 1.0).abs() < 1e-4, "{name}: {found} and {expected}");
             // After one step from nothing, the first moment is a tenth of the gradient.
-            for ((table, rows), leaf) in Table::ALL.iter().zip(&step.first_moments().of).zip(&leaves) {
+            for ((table, rows), leaf) in Table::ALL.iter().zip(&step.tables(1).of).zip(&leaves) {
                 let (Some(rows), Some(leaf)) = (rows, leaf) else {
                     assert!(rows.is_none() && leaf.is_none());
                     continue;
@@ -234,7 +234,7 @@ fn the_decay_draws_embeddings_to_zero_and_leaves_biases() {
         );
         let mut step = scene.step();
         step.step(&scene.asked, &scene.events);
-        (scene.tables, step.first_moments())
+        (scene.tables, step.tables(1))
     };
     let ((tables, with), (_, without)) = (scene(0.5), scene(0.0));
     for ((rows, with), without) in tables.of.iter().zip(&with.of).zip(&without.of) {

@@ -3,8 +3,10 @@
 //! An epoch is judged by the NDCG@10 (Järvelin and Kekäläinen 2002) of validation rows, a mean over users, among all
 //! items that a user did not meet in training. Does not know how a step is computed.
 //!
-//! **Invariant**: the result follows from the seed alone; no validation row is learned from.
+//! **Invariant**: the result follows from the seed alone, however often the training was stopped and went on; no
+//! validation row is learned from.
 
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +18,7 @@ use reco_core::{
 
 use super::events::{Asked, Events};
 use super::fitted::FittedLists;
+use super::standing::Standing;
 use super::step::Step;
 use super::{Shape, Table, Tables, centred};
 use crate::batches::shuffled;
@@ -70,40 +73,57 @@ pub(crate) fn train(
     let n_asked = options.batch_size.min(users.len());
     let [items, attributes] = [&catalogue.item_features, &catalogue.user_features].map(|all| centred(all.matrix()));
     let mut step = Step::new(&Tables::drawn(shape, run.seed), options, &items, &attributes);
-    let mut log = TrainingLog { n_train: events.len(), n_validation: validation.len(), ..TrainingLog::default() };
-    let mut average: Option<Tables> = None;
-    let mut best: Option<(f64, FittedLists)> = None;
+    let left = run.from_checkpoint(name, catalogue, |state| {
+        let (standing, kept) = Standing::take(state, shape, options.epochs)?;
+        let words = format!("epoch {} of {}, step {}", standing.epoch, options.epochs, standing.n_steps);
+        Ok(((standing, kept), words))
+    });
+    let mut standing = match left {
+        None => Standing::new(events.len(), validation.len()),
+        Some((standing, kept)) => {
+            kept.iter().enumerate().for_each(|(which, tables)| step.set(which, tables));
+            step.set_counts(standing.counts);
+            standing
+        }
+    };
+    // The networks of epochs were finite when they were judged.
+    let mut best = standing.best.take().and_then(model);
     let has_history = shape.has(Part::History);
+    let n_events = |row: &u32| events.of_users[users[*row as usize] as usize].len();
+    let order = |epoch| shuffled(users.len(), run.seed, if options.shuffle == Shuffle::Once { 1 } else { epoch });
     run.progress.begin(name, options.epochs, events.len());
-    for epoch in 1..=options.epochs {
-        let order = shuffled(users.len(), run.seed, if options.shuffle == Shuffle::Once { 1 } else { epoch });
-        let (mut loss, mut n_targets) = (0.0, 0);
-        for rows in order.chunks(n_asked) {
+    let begun: usize = match standing.n_steps {
+        0 => 0,
+        n => order(standing.epoch).iter().take(n.saturating_mul(n_asked)).map(n_events).sum(),
+    };
+    run.progress.skip(standing.epoch.saturating_sub(1).saturating_mul(events.len()).saturating_add(begun));
+    for epoch in standing.epoch..=options.epochs {
+        for rows in order(epoch).chunks(n_asked).skip(standing.n_steps) {
+            run.keep_if_due(|| Ok::<_, Infallible>(standing.state(&step, best.as_ref(), (name, catalogue))));
             if run.progress.interrupted() {
                 return Err(FitError::Interrupted);
             }
             let ask = |row: &u32| events.ask(users[*row as usize], epoch, run.seed, options, has_history);
             let asked: Vec<Asked> = rows.par_iter().flat_map_iter(ask).collect();
             // By a thread of the pool: one from outside would sleep and be woken twice in every step.
-            loss += rayon::scope(|_| step.step(&asked, &events));
-            n_targets += asked.iter().map(|one| one.targets.len()).sum::<usize>();
-            let n_events = |row: &u32| events.of_users[users[*row as usize] as usize].len();
+            standing.loss += rayon::scope(|_| step.step(&asked, &events));
+            standing.n_targets += asked.iter().map(|one| one.targets.len()).sum::<usize>();
+            standing.n_steps += 1;
             run.progress.advance(rows.iter().map(n_events).sum());
         }
-        let train_loss = loss / n_targets.max(1) as f64;
+        let train_loss = standing.loss / standing.n_targets.max(1) as f64;
         let diverged = |loss| FitError::Diverged { approach: name, epoch, loss };
         if !train_loss.is_finite() {
             return Err(diverged(train_loss));
         }
         let share = if options.averaged { (ETA + 1.0) / (epoch as f32 + ETA) } else { 1.0 };
-        let tables = step.tables();
-        match &mut average {
+        let tables = step.tables(0);
+        match &mut standing.average {
             Some(average) if share < 1.0 => average.move_to(&tables, share),
-            _ => average = Some(tables),
+            average => *average = Some(tables),
         }
-        let is_judged = validation.len() > 0;
-        let current =
-            average.clone().filter(|_| is_judged).map(|tables| model(tables).ok_or_else(|| diverged(f64::NAN)));
+        let judged = standing.average.clone().filter(|_| validation.len() > 0);
+        let current = judged.map(|tables| model(tables).ok_or_else(|| diverged(f64::NAN)));
         let current = current.transpose()?;
         let judged = current.as_ref().map(|model| judge.ndcg(model)).transpose()?;
         let entry = EpochLog {
@@ -115,26 +135,28 @@ pub(crate) fn train(
             validation_ndcg: judged,
         };
         run.progress.epoch(&entry);
-        log.epochs.push(entry);
-        log.best_epoch = epoch;
-        if let (true, Some(ndcg), Some(current)) = (options.patience > 0, judged, current) {
-            if best.as_ref().is_none_or(|(highest, _)| ndcg > *highest) {
-                best = Some((ndcg, current));
+        standing.log.epochs.push(entry);
+        standing.log.best_epoch = epoch;
+        if options.patience > 0 && judged.is_some() {
+            let best_epoch = best_epoch(&standing.log);
+            standing.log.best_epoch = best_epoch;
+            if best_epoch == epoch {
+                best = current;
             }
-            log.best_epoch = best_epoch(&log);
-            if epoch - log.best_epoch >= options.patience {
+            if epoch - best_epoch >= options.patience {
                 break;
             }
         }
+        standing.end_epoch();
     }
     run.progress.end();
     let diverged = FitError::Diverged { approach: name, epoch: options.epochs, loss: f64::NAN };
+    let train_seconds = started.elapsed().as_secs_f64();
     let model = match best {
-        Some((_, model)) => model,
-        None => average.and_then(model).ok_or(diverged)?,
+        Some(model) => model,
+        None => standing.average.and_then(model).ok_or(diverged)?,
     };
-    log.train_seconds = started.elapsed().as_secs_f64();
-    Ok(model.with_log(log))
+    Ok(model.with_log(TrainingLog { train_seconds, ..standing.log }))
 }
 
 /// The first epoch with the highest NDCG.

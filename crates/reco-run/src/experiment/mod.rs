@@ -28,7 +28,7 @@ pub use repeat::{RepeatConfig, Repetition};
 pub(crate) use tuned::tuned_toml;
 
 use crate::registry::{OWN, approaches};
-use crate::{TuneConfig, auto, blend};
+use crate::{CheckpointConfig, TuneConfig, auto, blend};
 
 /// One experiment: its data, how they are prepared and split, its approaches, and how these are judged.
 #[derive(Clone)]
@@ -53,6 +53,8 @@ pub struct Experiment {
     pub evaluate: Protocol,
     /// `[report]`
     pub report: ReportConfig,
+    /// `[checkpoint]`
+    pub checkpoint: CheckpointConfig,
     /// `[repeat]`: the whole experiment once for each value of one key; empty for one run.
     pub repetitions: Vec<Repetition>,
     /// `[repeat]`, which says what these differ in.
@@ -85,6 +87,8 @@ struct Document {
     evaluate: Value,
     report: Value,
     #[serde(skip_serializing_if = "Value::is_null")]
+    checkpoint: Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
     repeat: Value,
     #[serde(skip_serializing_if = "Value::is_null")]
     tune: Value,
@@ -103,6 +107,7 @@ impl Default for Document {
             approach: Vec::new(),
             evaluate: table(),
             report: table(),
+            checkpoint: table(),
             repeat: table(),
             tune: table(),
         }
@@ -161,6 +166,7 @@ impl Experiment {
             split,
             evaluate,
             report: options::parse("[report]", &document.report).map_err(options)?,
+            checkpoint: options::parse("[checkpoint]", &document.checkpoint).map_err(options)?,
             approaches: configure(place, document.approach, only)?,
             takes_what_fits,
         })
@@ -361,6 +367,12 @@ mod tests {
             ("[[approach]]\nname = \"popularty\"", vec!["unknown approach `popularty`", "did you mean `popularity`?"]),
             ("[[approach]]\nname = \"random\"\n[[approach]]\nname = \"random\"", vec!["two approaches", "`random`"]),
             ("[[approach]]\nname = \"random\"\nepoch = 3", vec!["unknown key `epoch`"]),
+            (
+                "[checkpoint]\nevery = \"5 minutes\"",
+                vec!["`every`: `\"5 minutes\"`: it is no number", "hint: write `30s`"],
+            ),
+            ("[checkpoint]\nevery = 300", vec!["[checkpoint] `every`: `300`: it is no number above 0 with the unit"]),
+            ("[checkpoint]\nevry = \"5min\"", vec!["unknown key `evry` in [checkpoint]", "did you mean `every`?"]),
             ("[repeat]\nover = \"seed\"", vec!["`repeat.over` is `seed`", "empty", "[repeat]"]),
             ("[repeat]\nvalues = [1]", vec!["`repeat.over` is not"]),
             ("[[approach]]\nname = \"random\"\n[repeat]\nover = \"sede\"\nvalues = [1]", vec!["unknown key `sede`"]),

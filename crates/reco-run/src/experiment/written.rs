@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::{Document, Experiment, RepeatConfig};
-use crate::TuneConfig;
+use crate::{CheckpointConfig, TuneConfig};
 
 impl Experiment {
     /// The whole experiment as TOML, every default filled in.
@@ -22,6 +22,7 @@ impl Experiment {
             }
             table
         });
+        let is_kept = self.checkpoint != CheckpointConfig::default();
         let is_tuned = self.tune != TuneConfig::default();
         let is_repeated = self.repeat != RepeatConfig::default();
         let written = Document {
@@ -34,6 +35,7 @@ impl Experiment {
             approach: approach.collect(),
             evaluate: without_null(self.part(&self.evaluate)),
             report: without_null(self.part(&self.report)),
+            checkpoint: if is_kept { without_null(self.part(&self.checkpoint)) } else { Value::Null },
             repeat: if is_repeated { without_null(self.part(&self.repeat)) } else { Value::Null },
             tune: if is_tuned { without_null(self.part(&self.tune)) } else { Value::Null },
         };
@@ -69,7 +71,8 @@ mod tests {
             sources.extend(files.map(|file| Source::File(file.unwrap().path())));
         }
         for source in &sources {
-            let experiment = Experiment::read(source, &["evaluate.k=[3]".to_owned()], &[]).unwrap();
+            let experiment =
+                Experiment::read(source, &["evaluate.k=[3]", "checkpoint.every=90s"].map(str::to_owned), &[]).unwrap();
             let text = experiment.to_toml();
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("again.toml");
@@ -77,7 +80,7 @@ mod tests {
             let again = Experiment::read(&Source::File(path), &[], &[]);
             let again = again.unwrap_or_else(|error| panic!("{error}\n{text}"));
             assert_eq!(again.to_toml(), text);
-            assert_eq!(again.evaluate, experiment.evaluate);
+            assert_eq!((again.evaluate, again.checkpoint), (experiment.evaluate, experiment.checkpoint));
             assert!(text.contains("k = [3]") && text.contains("[[approach]]"), "{text}");
             assert_eq!(again.repetitions.len(), experiment.repetitions.len());
         }

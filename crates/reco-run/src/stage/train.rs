@@ -28,6 +28,7 @@ use super::evaluate::unmeasurable;
 use super::report::from_notes;
 use super::{Context, StageEntry, features, notes, own_version};
 use crate::artifact::{self, ArtifactConfig};
+use crate::checkpoint::{self, Checkpoint};
 use crate::experiment::Configured;
 use crate::folder::{Folder, Made, write_json};
 use crate::manifest::Digests;
@@ -36,8 +37,12 @@ use crate::{Experiment, Outcome, RunError, models};
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "train",
     about: "Trains every approach that changed, each into a folder that stands alone",
-    example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json",
-    folders: |context| context.experiment.approaches.iter().map(|one| context.at("models").join(&one.name)).collect(),
+    example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json\n  \
+        reco train --set checkpoint.every=5min",
+    folders: |context| {
+        let names = context.experiment.approaches.iter().map(|one| &one.name);
+        names.flat_map(|name| ["models", checkpoint::FOLDER].map(|of| context.at(of).join(name))).collect()
+    },
     run,
 };
 
@@ -154,12 +159,13 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
                     data
                 }
             };
-            fit(context, configured, &inputs, data, at)
+            fit(context, configured, self::folder(context, configured, &inputs), data, at)
         })?;
         // Data are there once an approach was trained, and the first of them is this one.
         if let Some(data) = &mut data {
             data.seen.get_or_insert_with(|| folder.path.join(artifact::SEEN));
         }
+        checkpoint::remove(context, &configured.name, folder, !outcome.skipped)?;
         outcomes.push(outcome);
     }
     models::after_training(context)?;
@@ -307,28 +313,34 @@ fn trained(
 fn fit(
     context: &Context<'_>,
     configured: &Configured,
-    inputs: &Digests,
+    model: Folder,
     data: &Data,
     at: &Path,
 ) -> Result<Made, RunError> {
     let experiment = context.experiment;
     let dataset = &data.stored;
     let n_rows = dataset.info.split.n_train;
-    let run = Run { seed: experiment.seed, device: experiment.device, progress: context.progress.train() };
+    let inputs = model.inputs.clone();
+    let checkpoint = Checkpoint::of(context, configured, model)?;
+    // The parts of an approach would take each other's states.
+    let progress: &dyn Progress =
+        if configured.approach.parts().is_empty() { &checkpoint } else { context.progress.train() };
+    let run = Run { seed: experiment.seed, device: experiment.device, progress };
     let need = affordable(configured.approach.as_ref(), &dataset.catalogue, n_rows)?;
     if need.bytes() >= SAID {
         run.progress.note(&format!("`{}` needs about {need}", configured.name));
     }
     let started = Instant::now();
-    let weights = |kind: &str, options: &Value| trained(context, (kind, options), inputs);
+    let weights = |kind: &str, options: &Value| trained(context, (kind, options), &inputs);
     let fitted = match configured.approach.streams() {
         true => configured.approach.fit_streamed(&dataset.train(), &run),
         false => data.train().and_then(|train| configured.approach.fit_with(train, &run, &weights)),
     };
-    let fitted = fitted.map_err(stopped)?;
-    let seconds = started.elapsed().as_secs_f64();
+    let fitted = fitted.map_err(stopped).inspect_err(|error| checkpoint.stopped(error))?;
+    let before = checkpoint.seconds_before();
+    let seconds = before + started.elapsed().as_secs_f64();
     if run.progress.interrupted() {
-        return Err(RunError::Interrupted);
+        return Err(RunError::Interrupted).inspect_err(|error| checkpoint.stopped(error));
     }
 
     let config = ArtifactConfig {
@@ -355,8 +367,8 @@ fn fit(
     if let Some(layers) = fitted.layers() {
         write_json(&at.join(artifact::LAYERS), &layers)?;
     }
-    let log = fitted.training();
-    if let Some(log) = log {
+    let log = fitted.training().map(|log| TrainingLog { train_seconds: before + log.train_seconds, ..log.clone() });
+    if let Some(log) = &log {
         // Times stand in the manifest, so that two trainings leave equal files.
         write_json(&at.join(artifact::HISTORY), &log.epochs)?;
     }
@@ -364,12 +376,12 @@ fn fit(
         device: Some(fitted.device()),
         notes: notes(&TrainNotes {
             n_parameters: fitted.n_parameters(),
-            epochs: log.map(|log| log.epochs.len()),
-            best_epoch: log.map(|log| log.best_epoch),
-            n_train: log.map_or(n_rows, |log| log.n_train),
-            n_validation: log.map_or(0, |log| log.n_validation),
-            train_seconds: log.map_or(seconds, |log| log.train_seconds),
-            ratings_per_second: log.map(TrainingLog::ratings_per_second),
+            epochs: log.as_ref().map(|log| log.epochs.len()),
+            best_epoch: log.as_ref().map(|log| log.best_epoch),
+            n_train: log.as_ref().map_or(n_rows, |log| log.n_train),
+            n_validation: log.as_ref().map_or(0, |log| log.n_validation),
+            train_seconds: log.as_ref().map_or(seconds, |log| log.train_seconds),
+            ratings_per_second: log.as_ref().map(TrainingLog::ratings_per_second),
         }),
     })
 }

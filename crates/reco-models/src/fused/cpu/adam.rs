@@ -18,14 +18,17 @@ pub(super) struct RowStates {
 }
 
 impl RowStates {
-    /// `weight`: `[n_rows, width]`; moments of 0.
-    pub(super) fn of(weight: &[f32], width: usize) -> Self {
+    /// Zeros, `[n_rows, width]`.
+    pub(super) fn zeros(n_rows: usize, width: usize) -> Self {
         let stride = padded(width);
-        let mut values = vec![0.0; weight.len() / width * 3 * stride];
-        for (row, weight) in values.chunks_mut(3 * stride).zip(weight.chunks(width)) {
-            row[..width].copy_from_slice(weight);
+        Self { width, stride, values: vec![0.0; n_rows * 3 * stride] }
+    }
+
+    /// Takes the weights (0) or one of their moments (1, 2), row by row: `[n_rows, width]`.
+    pub(super) fn set(&mut self, which: usize, numbers: &[f32]) {
+        for (row, numbers) in self.values.chunks_mut(3 * self.stride).zip(numbers.chunks(self.width)) {
+            row[which * self.stride..][..self.width].copy_from_slice(numbers);
         }
-        Self { width, stride, values }
     }
 
     /// Numbers of a row.
@@ -109,7 +112,7 @@ pub(crate) fn step<S: Simd>(simd: S, [w, m, v]: [&mut [f32]; 3], gradient: &[f32
 /// The rows of one side, and which of them a batch meets.
 #[derive(Debug)]
 pub(super) struct MetRows {
-    clock: Clock,
+    pub(super) clock: Clock,
     /// The distinct rows of the batch, in the order of their first appearance.
     pub(super) distinct: Vec<u32>,
     /// When each of them was up to date before.

@@ -21,12 +21,12 @@ pub(crate) use self::adam::step as adam_step;
 
 use self::adam::{MetRows, RowStates};
 use self::step::{DenseLayer, Gradients, Output, Share, Touch, UpdateDense, UpdateRows};
-use crate::adam::Adam;
+use crate::adam::{Adam, Clock};
 use crate::arithmetic::Padded;
 use crate::batches::Columns;
 use crate::buffers::Buffer;
 use crate::description::{Reader, Side};
-use crate::learner::{Learner, Pass};
+use crate::learner::{Learner, Pass, ROWS_BETWEEN_LOOKS};
 use crate::modules::bias_of;
 use crate::network::Network;
 use crate::options::NetworkOptions;
@@ -37,9 +37,6 @@ const BLOCK: usize = 32;
 
 /// Shares of a batch, at most, and so threads that work on it.
 const SHARES: usize = 16;
-
-/// Rows between two checks for an interruption.
-const ROWS_BETWEEN_LOOKS: usize = 8_192;
 
 /// A network's numbers, laid out for the CPU, with all that the optimizer keeps.
 pub(super) struct OnCpu {
@@ -80,31 +77,23 @@ impl OnCpu {
         options: &NetworkOptions,
     ) -> Result<Self, FitError> {
         let architecture = network.architecture();
-        let mut tables = Vec::new();
-        for (tower, table) in architecture.towers.iter().zip(network.tables()) {
-            let states = RowStates::of(&numbers(table.weight.val())?, architecture.sizes.embedding_size);
-            let reader = *tower.readers.first().expect("a tower is there because a branch reads it");
-            tables.push(Tower { states, side: tower.side, reader });
-        }
+        let towers = architecture.towers.iter().map(|tower| Tower {
+            states: RowStates::zeros(tower.n_rows, architecture.sizes.embedding_size),
+            side: tower.side,
+            reader: *tower.readers.first().expect("a tower is there because a branch reads it"),
+        });
         let features = match item_features {
             Some(features) => Padded::of(&numbers(features.clone())?, features.dims()[1]),
             None => Padded::default(),
         };
-        let mut dense = Vec::new();
-        for linear in network.dense() {
-            dense.push((numbers(linear.weight.val())?, numbers(bias_of(linear).val())?));
-        }
-        let (weight, bias) = dense.pop().expect("every network ends in the unit that joins its branches");
-        let widths: Vec<usize> = architecture.layers.iter().map(|layer| layer.d_output).collect();
-        let output = Output::new(&weight, bias[0], architecture.products.len(), &widths);
-        let layers = architecture.layers.iter().zip(&dense);
-        Ok(Self {
+        let widths = architecture.layers.iter().map(|layer| layer.d_output).collect();
+        let mut on_cpu = Self {
             network: network.clone(),
-            tables,
+            tables: towers.collect(),
             users: MetRows::new(architecture.sizes.n_users),
             items: MetRows::new(architecture.sizes.n_items),
-            layers: layers.map(|(of, (weight, bias))| DenseLayer::new(weight, bias, of)).collect(),
-            output,
+            layers: architecture.layers.iter().map(DenseLayer::new).collect(),
+            output: Output::new(architecture.products.len(), widths),
             features,
             shares: Vec::new(),
             total: None,
@@ -112,13 +101,15 @@ impl OnCpu {
             pace: Pace::default(),
             adam: Adam::new(options.learning_rate, options.optimizer),
             step: 0,
-        })
+        };
+        on_cpu.set(0, network)?;
+        Ok(on_cpu)
     }
 
     fn pass_in_pool(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<[f64; 2], FitError> {
-        let Pass { rows: Buffer { columns, order, .. }, batch_size, .. } = pass;
+        let Pass { rows: Buffer { columns, order, .. }, batch_size, sums: [mut error, mut share], .. } = pass;
         let arch = arch();
-        let (mut error, mut share, mut waiting) = (0.0, 0.0, 0);
+        let mut waiting = 0;
         for rows in order.chunks(batch_size) {
             if waiting >= ROWS_BETWEEN_LOOKS {
                 run.progress.advance(waiting);
@@ -177,18 +168,6 @@ impl OnCpu {
         (self.shares, self.total) = (all, Some(total));
         sums
     }
-
-    /// The network with the weights (0) or one of their moments (1, 2).
-    fn with(&self, which: usize) -> Network {
-        let device = Device::flex();
-        let tables = self.tables.iter().map(|tower| rows(tower.states.numbers(which), tower.states.width(), &device));
-        let output = (self.output.weight(which), vec![self.output.bias(which)]);
-        let layers = self.layers.iter().map(|layer| (layer.weight(which), layer.bias(which)));
-        let dense = layers
-            .chain([output])
-            .map(|(weight, bias)| (rows(weight, bias.len(), &device), Tensor::from_data(&bias[..], &device)));
-        self.network.with(tables, dense)
-    }
 }
 
 impl Learner for OnCpu {
@@ -199,12 +178,38 @@ impl Learner for OnCpu {
 
     fn network(&mut self) -> Network {
         arch().dispatch(step::Settle { fused: self });
-        self.with(0)
+        self.kept(0)
     }
 
-    #[cfg(test)]
-    fn first_moments(&self) -> Option<Network> {
-        Some(self.with(1))
+    fn kept(&self, which: usize) -> Network {
+        let device = Device::flex();
+        let tables = self.tables.iter().map(|tower| rows(tower.states.numbers(which), tower.states.width(), &device));
+        let output = (self.output.weight(which), vec![self.output.bias(which)]);
+        let layers = self.layers.iter().map(|layer| (layer.weight(which), layer.bias(which)));
+        let dense = layers
+            .chain([output])
+            .map(|(weight, bias)| (rows(weight, bias.len(), &device), Tensor::from_data(&bias[..], &device)));
+        self.network.with(tables, dense)
+    }
+
+    fn set(&mut self, which: usize, network: &Network) -> Result<(), FitError> {
+        for (tower, table) in self.tables.iter_mut().zip(network.tables()) {
+            tower.states.set(which, &numbers(table.weight.val())?);
+        }
+        let mut dense = Vec::new();
+        for linear in network.dense() {
+            dense.push((numbers(linear.weight.val())?, numbers(bias_of(linear).val())?));
+        }
+        let (weight, bias) = dense.pop().expect("every network ends in the unit that joins its branches");
+        self.output.set(which, &weight, bias[0]);
+        for (layer, (weight, bias)) in self.layers.iter_mut().zip(&dense) {
+            layer.set(which, weight, bias);
+        }
+        Ok(())
+    }
+
+    fn clocks(&mut self) -> (&mut u32, [&mut Clock; 2]) {
+        (&mut self.step, [&mut self.users.clock, &mut self.items.clock])
     }
 }
 

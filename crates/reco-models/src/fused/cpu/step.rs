@@ -28,18 +28,23 @@ pub(super) struct DenseLayer {
 }
 
 impl DenseLayer {
-    pub(super) fn new(weight: &[f32], bias: &[f32], of: &DenseOver) -> Self {
+    /// Zeros.
+    pub(super) fn new(of: &DenseOver) -> Self {
         let DenseOver { d_input, d_output, .. } = *of;
-        let mut padded_bias = zeros(d_output);
-        padded_bias[..d_output].copy_from_slice(bias);
-        let moments = || Padded::zeros(d_input, d_output);
-        let mut layer = Self {
-            weight: [Padded::of(weight, d_output), moments(), moments()],
+        Self {
+            weight: [0; 3].map(|_| Padded::zeros(d_input, d_output)),
             transposed: Padded::zeros(d_output, d_input),
-            bias: [padded_bias, zeros(d_output), zeros(d_output)],
-        };
-        layer.weight[0].transpose_into(&mut layer.transposed);
-        layer
+            bias: [0; 3].map(|_| zeros(d_output)),
+        }
+    }
+
+    /// Takes the weight and the bias (0) or one of their moments (1, 2).
+    pub(super) fn set(&mut self, which: usize, weight: &[f32], bias: &[f32]) {
+        self.weight[which] = Padded::of(weight, bias.len());
+        self.bias[which][..bias.len()].copy_from_slice(bias);
+        if which == 0 {
+            self.weight[0].transpose_into(&mut self.transposed);
+        }
     }
 
     /// The weight (0) or one of its moments (1, 2).
@@ -65,23 +70,22 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(weight: &[f32], bias: f32, n_products: usize, widths: &[usize]) -> Self {
-        let state = |values: &[f32]| {
-            let mut first = zeros(values.len());
-            first[..values.len()].copy_from_slice(values);
-            [first, zeros(values.len()), zeros(values.len())]
-        };
-        let (products, mut rest) = weight.split_at(n_products);
-        let layers = widths.iter().map(|width| {
+    /// Zeros.
+    pub(super) fn new(n_products: usize, widths: Vec<usize>) -> Self {
+        let state = |n: usize| [0; 3].map(|_| zeros(n));
+        let layers = widths.iter().map(|width| state(*width)).collect();
+        Self { layers, scalars: state(n_products + 1), n_products, widths }
+    }
+
+    /// Takes the weight and the bias (0) or one of their moments (1, 2).
+    pub(super) fn set(&mut self, which: usize, weight: &[f32], bias: f32) {
+        let (products, mut rest) = weight.split_at(self.n_products);
+        self.scalars[which][..self.n_products].copy_from_slice(products);
+        self.scalars[which][self.n_products] = bias;
+        for (layer, width) in self.layers.iter_mut().zip(&self.widths) {
             let (own, others) = rest.split_at(*width);
+            layer[which][..*width].copy_from_slice(own);
             rest = others;
-            state(own)
-        });
-        Self {
-            layers: layers.collect(),
-            scalars: state(&[products, &[bias]].concat()),
-            n_products,
-            widths: widths.to_vec(),
         }
     }
 

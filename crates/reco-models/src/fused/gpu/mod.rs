@@ -19,18 +19,21 @@ use reco_core::{FitError, Run};
 
 use self::plan::{Plan, Rows};
 use self::shape::Shape;
-use crate::adam::Adam;
+use crate::adam::{Adam, Clock};
 use crate::batches::Columns;
 use crate::buffers::Buffer;
 use crate::description::Side;
-use crate::learner::{Learner, Pass};
+use crate::learner::{Learner, Pass, whole_batches};
 use crate::modules::bias_of;
 use crate::network::Network;
 use crate::options::NetworkOptions;
 use crate::tensors::{device_failed, numbers};
 
-/// Ratings whose steps are planned and uploaded together.
-const PART: usize = 1 << 20;
+/// Ratings whose steps are planned and uploaded together; in unit tests few, so that small passes have several parts.
+const PART: usize = if cfg!(test) { 128 } else { 1 << 20 };
+
+/// Parts of a pass before it may be divided: at its end the device is waited for.
+const PARTS: usize = if cfg!(test) { 1 } else { 8 };
 
 /// Units of a cube.
 const UNITS: usize = 64;
@@ -98,22 +101,7 @@ impl OnGpu {
         }
 
         let mut state = vec![0.0; 4 * shape.n_dense];
-        let mut at = 0;
-        for linear in network.dense() {
-            for values in [numbers(linear.weight.val())?, numbers(bias_of(linear).val())?] {
-                state[at..at + values.len()].copy_from_slice(&values);
-                at += values.len();
-            }
-        }
-        for layer in &shape.layers {
-            for column in 0..layer.d_input {
-                for hidden in 0..layer.d_output {
-                    state[3 * shape.n_dense + layer.weight + hidden * layer.d_input + column] =
-                        state[layer.weight + column * layer.d_output + hidden];
-                }
-            }
-        }
-
+        set_dense(&mut state, 0, network, &shape)?;
         let upload = Upload { device };
         let none = || upload.floats(vec![0.0]);
         let tables = [Side::User, Side::Item].map(|side| {
@@ -252,9 +240,42 @@ impl OnGpu {
         }
         self.room.as_ref().expect("it was just made").1.clone()
     }
+}
 
-    /// The network with the weights (0) or one of their moments (1, 2).
-    fn with(&self, which: usize) -> Network {
+impl Learner for OnGpu {
+    fn pass(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<[f64; 2], FitError> {
+        let Pass { rows: Buffer { columns, order, is_new }, batch_size, mut sums, .. } = pass;
+        if is_new {
+            self.take(columns);
+        }
+        let mut losses = Vec::new();
+        for part in order.chunks(whole_batches(PART, batch_size)) {
+            let plan = Plan::new(&mut self.rows, columns, part, batch_size, self.step, &self.adam);
+            // The part before may still run, so that at most two lie on the device.
+            if losses.len() > 1 {
+                self.device.sync().map_err(|error| device_failed(&error))?;
+            }
+            losses.push(self.part(part, plan, run)?);
+        }
+        for losses in losses {
+            for pair in numbers::<1>(Tensor::from_primitive::<Wgpu>(losses))?.chunks_exact(2) {
+                sums[0] += f64::from(pair[0]);
+                sums[1] += f64::from(pair[1]);
+            }
+        }
+        Ok(sums)
+    }
+
+    /// Every row is up to date at the end of a pass.
+    fn network(&mut self) -> Network {
+        self.kept(0)
+    }
+
+    fn stride(&self, batch_size: usize) -> usize {
+        whole_batches(PART, batch_size).saturating_mul(PARTS)
+    }
+
+    fn kept(&self, which: usize) -> Network {
         let size = self.shape.embedding_size;
         // Where the next table of either side begins.
         let mut from = [which * size; 2];
@@ -277,42 +298,48 @@ impl OnGpu {
         });
         self.network.with(tables, dense)
     }
+
+    fn set(&mut self, which: usize, network: &Network) -> Result<(), FitError> {
+        let size = self.shape.embedding_size;
+        // Where the next table of either side begins.
+        let mut from = [which * size; 2];
+        for (tower, table) in network.architecture().towers.iter().zip(network.tables()) {
+            let side = usize::from(tower.side == Side::Item);
+            let begin = from[side];
+            from[side] += 3 * size;
+            let all = Tensor::<2>::from_primitive::<Wgpu>(self.tables[side].clone());
+            self.tables[side] = raw(all.slice_assign(s![.., begin..begin + size], table.weight.val()));
+        }
+        let mut state = numbers(Tensor::<1>::from_primitive::<Wgpu>(self.dense.clone()))?;
+        set_dense(&mut state, which, network, &self.shape)?;
+        self.dense = Upload { device: &self.device }.floats(state);
+        Ok(())
+    }
+
+    fn clocks(&mut self) -> (&mut u32, [&mut Clock; 2]) {
+        (&mut self.step, self.rows.each_mut().map(|rows| &mut rows.clock))
+    }
 }
 
-impl Learner for OnGpu {
-    fn pass(&mut self, pass: Pass<'_>, run: &Run<'_>) -> Result<[f64; 2], FitError> {
-        let Pass { rows: Buffer { columns, order, is_new }, batch_size, .. } = pass;
-        if is_new {
-            self.take(columns);
+/// Writes the dense layers of `network` into `state`, `[4, n_dense]`, as weights (0) or one of their moments (1, 2).
+fn set_dense(state: &mut [f32], which: usize, network: &Network, shape: &Shape) -> Result<(), FitError> {
+    let mut at = which * shape.n_dense;
+    for linear in network.dense() {
+        for values in [numbers(linear.weight.val())?, numbers(bias_of(linear).val())?] {
+            state[at..at + values.len()].copy_from_slice(&values);
+            at += values.len();
         }
-        let mut losses = Vec::new();
-        for part in order.chunks(batch_size * (PART / batch_size).max(1)) {
-            let plan = Plan::new(&mut self.rows, columns, part, batch_size, self.step, &self.adam);
-            // The part before may still run, so that at most two lie on the device.
-            if losses.len() > 1 {
-                self.device.sync().map_err(|error| device_failed(&error))?;
-            }
-            losses.push(self.part(part, plan, run)?);
-        }
-        let mut sums = [0.0; 2];
-        for losses in losses {
-            for pair in numbers::<1>(Tensor::from_primitive::<Wgpu>(losses))?.chunks_exact(2) {
-                sums[0] += f64::from(pair[0]);
-                sums[1] += f64::from(pair[1]);
+    }
+    // The weight has a transposed copy.
+    for layer in shape.layers.iter().filter(|_| which == 0) {
+        for column in 0..layer.d_input {
+            for hidden in 0..layer.d_output {
+                state[3 * shape.n_dense + layer.weight + hidden * layer.d_input + column] =
+                    state[layer.weight + column * layer.d_output + hidden];
             }
         }
-        Ok(sums)
     }
-
-    /// Every row is up to date at the end of a pass.
-    fn network(&mut self) -> Network {
-        self.with(0)
-    }
-
-    #[cfg(test)]
-    fn first_moments(&self) -> Option<Network> {
-        Some(self.with(1))
-    }
+    Ok(())
 }
 
 /// Puts numbers onto a device.

@@ -41,7 +41,7 @@ pub(super) struct Plan {
 /// The rows of one side.
 #[derive(Debug)]
 pub(super) struct Rows {
-    clock: Clock,
+    pub(super) clock: Clock,
     /// The slot of this plan in which a row was last met.
     slot: Vec<Option<u32>>,
     /// For each distinct row of a batch, where its next place goes.
