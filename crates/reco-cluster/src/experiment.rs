@@ -19,8 +19,9 @@ use crate::ClusterError;
 const DEFAULT: &str = include_str!("../../reco-run/experiments/default.toml");
 
 /// Every key of an experiment.
-const KEYS: [&str; 11] =
-    ["name", "seed", "device", "data", "features", "split", "approach", "evaluate", "report", "repeat", "tune"];
+const KEYS: [&str; 12] = [
+    "name", "seed", "device", "data", "features", "split", "approach", "evaluate", "report", "repeat", "tune", "tracking",
+];
 
 /// What an experiment says of its data.
 #[derive(Clone, Debug)]

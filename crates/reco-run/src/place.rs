@@ -313,9 +313,7 @@ pub(crate) fn folder_fits(path: &Path) -> Result<(), RunError> {
 /// # Errors
 /// The first of `inputs` that lies there.
 pub(crate) fn refuse_inputs_inside(inputs: &[PathBuf], folder: &Path) -> Result<(), RunError> {
-    let whole = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or(path.to_owned());
-    let replaced = whole(folder);
-    match inputs.iter().find(|input| whole(input).starts_with(&replaced)) {
+    match inputs.iter().find(|input| is_inside(input, folder)) {
         None => Ok(()),
         Some(input) => Err(RunError::InTheWay {
             path: input.display().to_string(),
@@ -323,6 +321,12 @@ pub(crate) fn refuse_inputs_inside(inputs: &[PathBuf], folder: &Path) -> Result<
             hint: "name another folder with `--out`, or move it elsewhere and name it there".to_owned(),
         }),
     }
+}
+
+/// Whether `path` is `folder` or lies in it, links followed as far as they lead somewhere.
+pub(crate) fn is_inside(path: &Path, folder: &Path) -> bool {
+    let whole = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or(path.to_owned());
+    whole(path).starts_with(whole(folder))
 }
 
 /// Whether we were filling a folder when the process ended.

@@ -63,6 +63,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             let table = predictions(&evaluation, &ruler.dataset.catalogue, &configured.name)?;
             table.write(&at.join(format!("{}.parquet", configured.name)))?;
             users(&evaluation, &configured.name)?.write(&at.join(format!("{}{USERS}", configured.name)))?;
+            context.tracking.evaluated(context, configured, &evaluation)?;
             let device = artifact.model.device();
             if !devices.contains(&device) {
                 devices.push(device);

@@ -154,7 +154,9 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
                     data
                 }
             };
-            fit(context, configured, &inputs, data, at)
+            let followed = context.tracking.follow(context, configured, &Value::Null)?;
+            let made = fit(context, configured, &inputs, data, at, &followed);
+            followed.finish(made)
         })?;
         // Data are there once an approach was trained, and the first of them is this one.
         if let Some(data) = &mut data {
@@ -310,11 +312,12 @@ fn fit(
     inputs: &Digests,
     data: &Data,
     at: &Path,
+    progress: &dyn Progress,
 ) -> Result<Made, RunError> {
     let experiment = context.experiment;
     let dataset = &data.stored;
     let n_rows = dataset.info.split.n_train;
-    let run = Run { seed: experiment.seed, device: experiment.device, progress: context.progress.train() };
+    let run = Run { seed: experiment.seed, device: experiment.device, progress };
     let need = affordable(configured.approach.as_ref(), &dataset.catalogue, n_rows)?;
     if need.bytes() >= SAID {
         run.progress.note(&format!("`{}` needs about {need}", configured.name));

@@ -1,0 +1,243 @@
+//! Tests what a server of MLflow is told, and that a bad one is refused at first and forgiven later.
+//!
+//! Does not know MLflow's own server: the step `tracking` of CI does.
+//!
+//! **Invariant**: nobody waits longer than [`SOON`].
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::server::{Request, Server, no};
+use super::*;
+
+/// How long a request may take here, and how long the end of a run.
+const PATIENCE: Duration = Duration::from_millis(500);
+const SOON: Duration = Duration::from_secs(5);
+
+fn environment() -> Environment {
+    Environment { patience: Some(PATIENCE), ..Environment::default() }
+}
+
+fn connect(address: &str) -> Result<Mlflow, String> {
+    Mlflow::connect(address, "mine", environment()).map_err(|error| error.to_string())
+}
+
+fn whats(asked: &[Request]) -> Vec<&str> {
+    asked.iter().map(|request| request.what.as_str()).collect()
+}
+
+fn number(name: &str, value: f64) -> [(String, f64); 1] {
+    [(name.to_owned(), value)]
+}
+
+#[test]
+fn an_experiment_is_made_a_run_told_and_ended() {
+    let server = Server::but(|request| match &*request.what {
+        "GET experiments/get-by-name" => no(404, "RESOURCE_DOES_NOT_EXIST"),
+        "POST experiments/create" => Some((200, r#"{"experiment_id":"9"}"#.to_owned())),
+        _ => None,
+    });
+    let environment = Environment { authorization: Some("Bearer secret".to_owned()), ..environment() };
+    let tool = Mlflow::connect(&format!("{}/", server.address), "mine & yours", environment).unwrap();
+    let mut run = tool.open(&subject("neural"), None).unwrap();
+    run.numbers(1, &number("epoch/train_loss", 0.5));
+    run.numbers(2, &number("test/ndcg@10", 0.25));
+    assert_eq!(run.end(End::Finished, Some("wgpu")).as_deref(), Some("r1"));
+    let asked = server.asked();
+    assert!(asked.iter().all(|request| request.authorization.as_deref() == Some("Bearer secret")));
+    assert_eq!(whats(&asked)[..3], ["GET experiments/get-by-name", "POST experiments/create", "POST runs/create"]);
+    let query = asked[0].body.as_str().unwrap().replace('+', "%20");
+    assert_eq!(query, "experiment_name=mine%20%26%20yours");
+    let start = &asked[2].body;
+    assert_eq!((&start["experiment_id"], &start["run_name"]), (&json!("9"), &json!("neural")));
+    let tags = start["tags"].to_string();
+    for part in ["mlflow.runName", "mlflow.source.name", "reco train", "/somewhere/models/neural"] {
+        assert!(tags.contains(part), "{part}: {tags}");
+    }
+    let batches = asked.iter().filter(|request| request.what == "POST runs/log-batch");
+    let mut told: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for batch in batches {
+        assert_eq!(batch.body["run_id"], "r1");
+        for kind in ["params", "metrics", "tags"] {
+            let of_kind = batch.body[kind].as_array().cloned().unwrap_or_default();
+            told.entry(kind).or_default().extend(of_kind);
+        }
+    }
+    let parameters = [("approach", "neural"), ("epochs", "3")].map(|(key, value)| json!({ "key": key, "value": value }));
+    assert_eq!(told["params"], parameters);
+    assert_eq!(told["tags"], [json!({ "key": "reco.device", "value": "wgpu" })]);
+    let metrics: Vec<_> = told["metrics"].iter().map(|one| (&one["key"], &one["value"], &one["step"])).collect();
+    let (loss, ndcg) = (json!("epoch/train_loss"), json!("test/ndcg_at_10"));
+    assert_eq!(metrics, [(&loss, &json!(0.5), &json!(1)), (&ndcg, &json!(0.25), &json!(2))]);
+    assert!(told["metrics"][0]["timestamp"].as_i64() > Some(1_600_000_000_000));
+    let last = asked.last().unwrap();
+    assert_eq!((&*last.what, &last.body["status"]), ("POST runs/update", &json!("FINISHED")));
+    assert!(tool.problems().take().is_none());
+}
+
+#[test]
+fn no_request_is_larger_than_a_server_takes() {
+    let server = Server::but(|_| None);
+    let tool = connect(&server.address).unwrap();
+    let many = (0..120).map(|n| (format!("option {n}"), json!("🎬".repeat(7000)))).collect();
+    let mut run = tool.open(&Subject { parameters: many, ..subject("a") }, None).unwrap();
+    let numbers: Vec<_> = (0..2500).map(|n| (format!("m{n}"), f64::from(n))).collect();
+    run.numbers(0, &numbers);
+    run.end(End::Failed, None).unwrap();
+    let asked = server.asked();
+    let sizes = |kind: &str| -> Vec<usize> {
+        asked.iter().filter_map(|request| request.body[kind].as_array()).map(Vec::len).collect()
+    };
+    assert_eq!(sizes("params"), [40, 40, 40]);
+    assert_eq!(sizes("metrics"), [1000, 1000, 500]);
+    assert!(asked.iter().all(|request| request.body.to_string().len() < 1_000_000));
+    let value = asked.iter().find_map(|request| request.body["params"][0]["value"].as_str()).unwrap();
+    assert_eq!(value.chars().count(), 6000);
+    assert_eq!(asked.last().unwrap().body["status"], "FAILED");
+}
+
+#[test]
+fn work_goes_on_in_a_run_that_is_there_and_in_a_new_one_else() {
+    let server = Server::but(|request| match (&*request.what, request.body.as_str()) {
+        ("GET runs/get", Some("run_id=gone")) => no(404, "RESOURCE_DOES_NOT_EXIST"),
+        ("GET runs/get", Some("run_id=deleted")) => {
+            Some((200, r#"{"run":{"info":{"lifecycle_stage":"deleted"}}}"#.to_owned()))
+        }
+        _ => None,
+    });
+    let tool = connect(&server.address).unwrap();
+    server.asked();
+    for (known, expected) in [("there", "there"), ("gone", "r1"), ("deleted", "r1")] {
+        let mut run = tool.open(&subject("a"), Some(known)).unwrap();
+        run.numbers(0, &number("test/rmse", 1.0));
+        assert_eq!(run.end(End::Finished, None).as_deref(), Some(expected));
+        let asked = server.asked();
+        let is_new = expected == "r1";
+        assert_eq!(whats(&asked).contains(&"POST runs/create"), is_new, "{known}");
+        assert_eq!(whats(&asked).contains(&"POST runs/update"), is_new, "{known}: it has ended before");
+        assert_eq!(asked.iter().any(|request| !request.body["params"].is_null()), is_new, "{known}");
+        assert!(asked.iter().any(|request| request.body["metrics"][0]["key"] == "test/rmse"), "{known}");
+    }
+}
+
+#[test]
+fn a_server_that_is_of_no_use_is_refused_before_any_work() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = |status: u16, body: &str| {
+        let body = body.to_owned();
+        Server::start(move |_| (status, body.clone())).address
+    };
+    let coded = |status, code: &'static str| Server::start(move |_| no(status, code).unwrap()).address;
+    let deleted = r#"{"experiment":{"experiment_id":"1","lifecycle_stage":"deleted"}}"#;
+    for (address, parts) in [
+        (format!("http://{nobody}"), vec!["does not answer", "hint: `mlflow server "]),
+        (format!("http://{}", silent.local_addr().unwrap()), vec!["no answer in time", "hint: `mlflow server "]),
+        (text(200, "<html>"), vec!["is no server of MLflow: its answer is no JSON", "hint: is it the address"]),
+        (text(200, "[]"), vec!["is no server of MLflow"]),
+        (text(200, "{}"), vec!["its answer has no `experiment_id`"]),
+        (text(200, r#"{"experiment": "x"}"#), vec!["its answer has no `experiment_id`"]),
+        (text(200, deleted), vec!["has deleted the experiment `mine`", "hint: `mlflow experiments restore`"]),
+        (text(404, "not here"), vec!["its status is `404`"]),
+        (text(302, ""), vec!["its status is `302`"]),
+        (text(500, "oh"), vec!["does not answer: its status is `500`"]),
+        (text(401, "You are not authenticated"), vec!["`401`: You are not", "hint: `MLFLOW_TRACKING_USERNAME`"]),
+        (coded(403, "PERMISSION_DENIED"), vec!["`403`: it will not", "`MLFLOW_TRACKING_TOKEN`"]),
+        (coded(500, "INTERNAL_ERROR"), vec!["refuses with status `500`: it will not", "hint: the log"]),
+        ("runs".to_owned(), vec!["`tracking.mlflow` is `runs`: it is no address", "hint: write the address"]),
+        ("env".to_owned(), vec!["`MLFLOW_TRACKING_URI` is not set", "hint: set it"]),
+    ] {
+        let begun = Instant::now();
+        let error = connect(&address).err().unwrap();
+        assert!(begun.elapsed() < SOON, "{address}: {:?}", begun.elapsed());
+        for part in parts {
+            assert!(error.contains(part), "{address}: `{part}` is not in {error}");
+        }
+    }
+    let error = connect("http://me:secret@127.0.0.1:5000").err().unwrap();
+    assert!(error.contains("an address has no password") && !error.contains("secret"), "{error}");
+}
+
+#[test]
+fn the_environment_names_the_server_where_it_is_asked() {
+    let server = Server::but(|_| None);
+    let environment = Environment { uri: Some(server.address.clone()), ..environment() };
+    Mlflow::connect("env", "mine", environment).unwrap();
+    assert_eq!(whats(&server.asked()), ["GET experiments/get-by-name"]);
+}
+
+#[test]
+fn what_fails_for_a_while_is_sent_once_it_can_be() {
+    let (n_batches, n_created) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let server = Server::but(move |request| match &*request.what {
+        "POST runs/create" if n_created.fetch_add(1, Ordering::SeqCst) == 0 => Some((503, "busy".to_owned())),
+        "POST runs/log-batch" if n_batches.fetch_add(1, Ordering::SeqCst) < 2 => no(500, "INTERNAL_ERROR"),
+        _ => None,
+    });
+    let tool = connect(&server.address).unwrap();
+    let mut run = tool.open(&subject("a"), None).unwrap();
+    for step in 0..10 {
+        run.numbers(step, &number("loss", step as f64));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(run.end(End::Finished, None).as_deref(), Some("r1"));
+    let problem = tool.problems().take().unwrap();
+    assert!(problem.contains("its status is `503`; the work goes on"), "{problem}");
+    assert!(tool.problems().take().is_none() && !tool.problems().is_given_up());
+    let asked = server.asked();
+    // A batch that was refused comes again: each step is in the last that has it.
+    let batches = asked.iter().filter(|request| request.what == "POST runs/log-batch").skip(2);
+    let steps = batches.flat_map(|request| request.body["metrics"].as_array().cloned().unwrap_or_default());
+    let steps: Vec<u64> = steps.map(|metric| metric["step"].as_u64().unwrap()).collect();
+    assert_eq!(steps, (0..10).collect::<Vec<_>>(), "each once");
+    assert_eq!(asked.last().unwrap().what, "POST runs/update");
+}
+
+#[test]
+fn what_a_server_refuses_for_good_is_left_out_and_the_rest_is_told() {
+    let server = Server::but(|request| match &*request.what {
+        "POST runs/log-batch" if !request.body["params"].is_null() => no(400, "INVALID_PARAMETER_VALUE"),
+        _ => None,
+    });
+    let tool = connect(&server.address).unwrap();
+    let mut run = tool.open(&subject("a"), None).unwrap();
+    run.numbers(1, &number("loss", 1.0));
+    assert_eq!(run.end(End::Finished, None).as_deref(), Some("r1"));
+    let problem = tool.problems().take().unwrap();
+    assert!(problem.contains("`400`: it will not; the work goes on without it"), "{problem}");
+    let asked = server.asked();
+    assert_eq!(asked.iter().filter(|request| !request.body["params"].is_null()).count(), 1, "it is not tried again");
+    assert!(asked.iter().any(|request| request.body["metrics"][0]["key"] == "loss"));
+    assert_eq!(asked.last().unwrap().what, "POST runs/update");
+    assert!(!tool.problems().is_given_up());
+}
+
+#[test]
+fn a_server_that_answers_no_more_is_given_up_soon() {
+    let is_up = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let seen = Arc::clone(&is_up);
+    let server = Server::start(move |request| {
+        if !seen.load(Ordering::SeqCst) {
+            std::thread::sleep(3 * PATIENCE);
+        }
+        match &*request.what {
+            "GET experiments/get-by-name" => (200, r#"{"experiment":{"experiment_id":"7"}}"#.to_owned()),
+            _ => (200, r#"{"run":{"info":{"run_id":"r1"}}}"#.to_owned()),
+        }
+    });
+    let tool = connect(&server.address).unwrap();
+    is_up.store(false, Ordering::SeqCst);
+    let mut run = tool.open(&subject("a"), None).unwrap();
+    let begun = Instant::now();
+    for step in 0..1000 {
+        run.numbers(step, &number("loss", 1.0));
+    }
+    assert!(begun.elapsed() < PATIENCE, "training waits for no answer: {:?}", begun.elapsed());
+    run.end(End::Killed, None);
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    let problem = tool.problems().take().unwrap();
+    assert!(problem.contains("no answer in time") && problem.contains("the work goes on"), "{problem}");
+    assert!(tool.open(&subject("b"), None).is_none(), "it is not waited for again");
+    assert!(tool.problems().take().is_none());
+}
