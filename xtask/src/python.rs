@@ -102,6 +102,13 @@ pub(crate) const WHEEL: Environment = Environment {
     ],
 };
 
+/// The tools in which runs are followed.
+pub(crate) const TRACKING: Environment = Environment {
+    name: "tracking",
+    python: CURRENT,
+    packages: &["mlflow[auth]==3.18.0", "pytest==9.2.0", "tensorboard==2.21.0"],
+};
+
 /// Names the Python that is tried before all others.
 const CHOSEN: &str = "RECO_PYTHON";
 

@@ -36,7 +36,8 @@ use crate::{Experiment, Outcome, RunError, models};
 pub(super) const ENTRY: StageEntry = StageEntry {
     name: "train",
     about: "Trains every approach that changed, each into a folder that stands alone",
-    example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json",
+    example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json\n  \
+        reco train --set tracking.mlflow=http://127.0.0.1:5000",
     folders: |context| context.experiment.approaches.iter().map(|one| context.at("models").join(&one.name)).collect(),
     run,
 };
