@@ -3,7 +3,7 @@
 //! What the server is told goes through a thread for each run, so that training waits for no answer; what could not be
 //! sent is tried again with what comes next, and a last time at the end. Does not know what the numbers mean.
 //!
-//! **Invariant**: nothing is sent twice that the server took; no request is larger than a server takes.
+//! **Invariant**: what the server says it took is not sent again; no request is larger than a server takes.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
