@@ -106,7 +106,7 @@ pub(crate) const WHEEL: Environment = Environment {
 pub(crate) const TRACKING: Environment = Environment {
     name: "tracking",
     python: CURRENT,
-    packages: &["mlflow[auth]==3.18.0", "pytest==9.2.0", "tensorboard==2.21.0"],
+    packages: &["mlflow[auth]==3.17.2", "pytest==9.2.0", "tensorboard==2.21.0"],
 };
 
 /// Names the Python that is tried before all others.

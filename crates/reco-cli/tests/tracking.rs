@@ -42,16 +42,22 @@ fn who_asks_is_in_a_header_and_in_no_message() {
         for unset in [name, password, token] {
             command.env_remove(unset.0);
         }
-        let told = variables.into_iter().chain([("MLFLOW_TRACKING_URI", &*format!("http://{address}"))]);
+        let uri = format!("http://{address}");
+        let told = variables.into_iter().chain([("MLFLOW_TRACKING_URI", uri.as_str())]);
         let done = command.envs(told).output().unwrap();
         let said = String::from_utf8(done.stderr).unwrap();
         let head = server.join().unwrap();
-        assert!(head[0].starts_with("GET /api/2.0/mlflow/experiments/get-by-name?experiment_name=fixture "), "{head:?}");
+        assert!(
+            head[0].starts_with("GET /api/2.0/mlflow/experiments/get-by-name?experiment_name=fixture "),
+            "{head:?}"
+        );
         let given = head.iter().find_map(|line| line.strip_prefix("authorization: "));
         assert_eq!(given, expected, "{head:?}");
         assert_eq!(done.status.code(), Some(1), "{said}");
-        let start = format!("error: the server of MLflow at `http://{address}` refuses with status `401`");
-        assert!(said.starts_with(&start) && said.contains("\nhint: `MLFLOW_TRACKING_USERNAME`"), "{said}");
+        let start = format!(
+            "error: the server of MLflow at `http://{address}` refuses with status `401`: it says no more\nhint: "
+        );
+        assert!(said.starts_with(&start) && said.contains("hint: `MLFLOW_TRACKING_USERNAME`"), "{said}");
         assert!(!said.contains("secret"), "{said}");
         assert!(!out.exists(), "nothing is made");
     }

@@ -20,7 +20,8 @@ const DEFAULT: &str = include_str!("../../reco-run/experiments/default.toml");
 
 /// Every key of an experiment.
 const KEYS: [&str; 12] = [
-    "name", "seed", "device", "data", "features", "split", "approach", "evaluate", "report", "repeat", "tune", "tracking",
+    "name", "seed", "device", "data", "features", "split", "approach", "evaluate", "report", "repeat", "tune",
+    "tracking",
 ];
 
 /// What an experiment says of its data.

@@ -323,10 +323,17 @@ pub(crate) fn refuse_inputs_inside(inputs: &[PathBuf], folder: &Path) -> Result<
     }
 }
 
-/// Whether `path` is `folder` or lies in it, links followed as far as they lead somewhere.
+/// Whether `path` is `folder` or lies in it, or would; links are followed as far as there is something.
 pub(crate) fn is_inside(path: &Path, folder: &Path) -> bool {
-    let whole = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or(path.to_owned());
     whole(path).starts_with(whole(folder))
+}
+
+/// The whole of a path, with links of what is there followed.
+fn whole(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or(path.to_owned());
+    let there =
+        path.ancestors().find_map(|above| Some((fs::canonicalize(above).ok()?, path.strip_prefix(above).ok()?)));
+    there.map_or_else(|| path.clone(), |(above, rest)| above.join(rest))
 }
 
 /// Whether we were filling a folder when the process ended.

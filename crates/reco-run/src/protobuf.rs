@@ -19,11 +19,6 @@ impl Message {
         self.0
     }
 
-    /// Its bytes.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
     /// Adds a number that is not negative, or an enum.
     #[must_use]
     pub(crate) fn number(mut self, field: u32, number: u64) -> Self {

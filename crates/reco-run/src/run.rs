@@ -94,7 +94,10 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
     }
     refused?;
     let tracking = match stages.iter().any(StageEntry::is_tracked) {
-        true => Tracking::start(experiment, contexts.iter().flat_map(|context| self::folders(context, STAGES)))?,
+        true => {
+            let replaced = contexts.iter().chain([&whole]).flat_map(|context| self::folders(context, STAGES));
+            Tracking::start(experiment, replaced)?
+        }
         false => Tracking::default(),
     };
     lock.take(command)?;
@@ -168,7 +171,8 @@ pub(crate) fn whole<'a>(
     options: &RunOptions<'a>,
 ) -> Context<'a> {
     let RunOptions { raw, out, force, command, progress, .. } = *options;
-    Context { experiment, raw, out, tables: out, repetition: None, force, command, progress, hashed, lock, tracking: &NOT_TRACKED }
+    let tracking = &NOT_TRACKED;
+    Context { experiment, raw, out, tables: out, repetition: None, force, command, progress, hashed, lock, tracking }
 }
 
 /// The folders that `stages` make in `context`.

@@ -7,13 +7,14 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread;
+use std::time::Duration;
 
 use reco_features::now_in_milliseconds;
 use serde_json::{Value, json};
 
 use super::rest::{Environment, Rest, RestError};
-use super::{End, Problems, Subject, TrackedRun, Tracker, TrackingError};
+use super::{End, Kind, Problems, Subject, TrackedRun, Tracker, TrackingError};
 
 /// What is sent at once. A server takes 1,000 metrics, 100 parameters or tags, and a megabyte: 40 of the longest
 /// parameters or tags are less.
@@ -28,6 +29,12 @@ const LONGEST_TAG: usize = 5000;
 /// What stands in the place of the address for that in `MLFLOW_TRACKING_URI`.
 const ENVIRONMENT: &str = "env";
 
+/// How a run stands that has not ended.
+const RUNNING: &str = "RUNNING";
+
+/// How long the end of an interrupted training may take: the program ends a second after it was asked to.
+const INTERRUPTED: Duration = Duration::from_millis(500);
+
 /// What a server calls an experiment, or a run, that it does not have, and one that it has already.
 const NONE_SUCH: &str = "RESOURCE_DOES_NOT_EXIST";
 const THERE_ALREADY: &str = "RESOURCE_ALREADY_EXISTS";
@@ -38,6 +45,8 @@ pub(super) struct Mlflow(Arc<Server>);
 struct Server {
     rest: Rest,
     experiment_id: String,
+    /// How long a request may take.
+    patience: Duration,
     problems: Problems,
 }
 
@@ -56,19 +65,21 @@ impl Mlflow {
             }
             _ => address.to_owned(),
         };
-        if address.contains('@') {
-            // The address is not shown: it may have a password.
+        let host = address.split_once("://").map_or(&*address, |(_, rest)| rest).split('/').next().unwrap_or_default();
+        if let Some((_, host)) = host.rsplit_once('@') {
+            // What stands before it is not shown.
             let hint = "`MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD` say who asks";
-            return Err(wrong("…@…", "an address has no password", hint));
+            return Err(wrong(&format!("…@{host}"), "it has a name or a password before `@`", hint));
         }
         if !["http://", "https://"].iter().any(|scheme| address.starts_with(scheme)) {
             let hint = "write the address of a server, as `http://127.0.0.1:5000`; \
                 `mlflow server --backend-store-uri sqlite:///mlflow.db` starts one";
             return Err(wrong(&address, "it is no address of a server", hint));
         }
+        let patience = environment.patience;
         let rest = Rest::new(&address, environment);
         let experiment_id = experiment(&rest, name)?;
-        Ok(Self(Arc::new(Server { rest, experiment_id, problems: Problems::default() })))
+        Ok(Self(Arc::new(Server { rest, experiment_id, patience, problems: Problems::default() })))
     }
 }
 
@@ -107,7 +118,8 @@ fn experiment(rest: &Rest, name: &str) -> Result<String, TrackingError> {
 fn refused(error: &RestError) -> TrackingError {
     let hint = match error {
         RestError::Unreachable { .. } => {
-            "`mlflow server --backend-store-uri sqlite:///mlflow.db` starts one; without one, leave out `tracking.mlflow`"
+            "`mlflow server --backend-store-uri sqlite:///mlflow.db` starts one; \
+             without one, leave out `tracking.mlflow`"
         }
         RestError::Foreign { .. } => "is it the address that `mlflow server` printed, without a page's path?",
         RestError::Refused { status: 401 | 403, .. } => {
@@ -129,7 +141,7 @@ impl Tracker for Mlflow {
 
     fn open(&self, model: &Subject, known: Option<&str>) -> Option<Box<dyn TrackedRun>> {
         let server = Arc::clone(&self.0);
-        if server.problems.is_given_up() {
+        if server.problems.are_final() {
             return None;
         }
         let command = if model.command.is_empty() { "reco" } else { &model.command };
@@ -153,11 +165,12 @@ impl Tracker for Mlflow {
         };
         let waiting = Waiting { params: model.parameters.iter().map(parameter).collect(), ..Waiting::default() };
         let worker = Worker { server, known: known.map(str::to_owned), start, run_id: None, goes_on: false, waiting };
-        let (told, hears) = mpsc::channel();
-        match thread::Builder::new().name("mlflow".to_owned()).spawn(move || worker.work(&hears)) {
-            Ok(worker) => Some(Box::new(MlflowRun { told, worker })),
+        let ((told, hears), (done, is_done)) = (mpsc::channel(), mpsc::channel());
+        let work = move || drop(done.send(worker.work(&hears)));
+        match thread::Builder::new().name("mlflow".to_owned()).spawn(work) {
+            Ok(_) => Some(Box::new(MlflowRun { server: Arc::clone(&self.0), told, is_done })),
             Err(error) => {
-                self.0.problems.add(format!("the system starts no thread for it: {error}"));
+                self.0.problems.add(Kind::GivenUp, format!("the system starts no thread for it: {error}"));
                 None
             }
         }
@@ -166,36 +179,35 @@ impl Tracker for Mlflow {
 
 /// The run of a model, as the work on the model sees it.
 struct MlflowRun {
+    server: Arc<Server>,
     told: Sender<Told>,
-    worker: JoinHandle<Option<String>>,
+    /// Hears the id of the run, once all is sent or given up.
+    is_done: Receiver<Option<String>>,
 }
 
 /// What the thread of a run is told.
 enum Told {
     Metrics(Vec<Value>),
-    End { status: &'static str, time: i64, device: Option<String> },
+    End { end: End, time: i64, device: Option<String> },
 }
 
 impl TrackedRun for MlflowRun {
     fn numbers(&mut self, step: usize, numbers: &[(String, f64)]) {
         let time = now_in_milliseconds();
-        let metric = |(key, value): &(String, f64)| {
-            json!({ "key": plain(key), "value": value, "timestamp": time, "step": step })
-        };
-        // It hears until this is dropped, unless it panicked, which its end tells.
+        let metric = |(key, value): &(String, f64)| json!({ "key": server_key(key), "value": value, "timestamp": time, "step": step });
+        // It hears until this is dropped.
         let _ = self.told.send(Told::Metrics(numbers.iter().map(metric).collect()));
     }
 
     fn end(self: Box<Self>, end: End, device: Option<&str>) -> Option<String> {
-        let Self { told, worker } = *self;
-        let status = match end {
-            End::Finished => "FINISHED",
-            End::Failed => "FAILED",
-            End::Killed => "KILLED",
-        };
-        let _ = told.send(Told::End { status, time: now_in_milliseconds(), device: device.map(str::to_owned) });
+        let Self { server, told, is_done } = *self;
+        let _ = told.send(Told::End { end, time: now_in_milliseconds(), device: device.map(str::to_owned) });
         drop(told);
-        worker.join().ok().flatten()
+        let patience = if end == End::Killed { INTERRUPTED } else { 2 * server.patience };
+        is_done.recv_timeout(patience).unwrap_or_else(|_| {
+            server.give_up();
+            None
+        })
     }
 }
 
@@ -205,16 +217,16 @@ struct Waiting {
     params: Vec<Value>,
     tags: Vec<Value>,
     metrics: Vec<Value>,
-    end: Option<(&'static str, i64)>,
+    end: Option<(End, i64)>,
 }
 
 impl Waiting {
     fn add(&mut self, told: Told) {
         match told {
             Told::Metrics(metrics) => self.metrics.extend(metrics),
-            Told::End { status, time, device } => {
+            Told::End { end, time, device } => {
                 self.tags.extend(device.map(|device| pair("reco.device", &device, LONGEST_TAG)));
-                self.end = Some((status, time));
+                self.end = Some((end, time));
             }
         }
     }
@@ -239,38 +251,51 @@ struct Worker {
 }
 
 impl Worker {
-    /// Works until nobody tells it anything more; gives the id of the run.
+    /// Works until nobody tells it anything more and all is sent, or cannot be; gives the id of the run.
     fn work(mut self, hears: &Receiver<Told>) -> Option<String> {
+        let mut may_send = true;
         loop {
-            if let Err(error) = self.deliver() {
-                let what = format!("{error}; the work goes on, and what is to be told is tried again");
-                self.server.problems.add(what);
+            if may_send && !self.waiting.is_empty() {
+                if let Err(error) = self.deliver() {
+                    let what = format!("{error}; the work goes on, and what is to be told is tried again");
+                    self.server.problems.add(Kind::Passing, what);
+                    may_send = false;
+                }
+                for told in hears.try_iter() {
+                    self.waiting.add(told);
+                    may_send = true;
+                }
+            } else {
+                let Ok(told) = hears.recv() else { break };
+                self.waiting.add(told);
+                may_send = true;
             }
-            let Ok(first) = hears.recv() else { break };
-            [first].into_iter().chain(hears.try_iter()).for_each(|told| self.waiting.add(told));
         }
         if !self.waiting.is_empty() {
-            self.server.problems.give_up();
+            self.server.give_up();
         }
         self.run_id
     }
 
-    /// Sends all that is waiting, as far as the server takes it. What it refuses for good is left out.
+    /// Sends one request of what is waiting. What the server refuses for good is left out.
     fn deliver(&mut self) -> Result<(), RestError> {
         let run_id = self.opened()?;
-        let Self { server, waiting, .. } = self;
+        let Self { server, waiting, goes_on, .. } = self;
         let Waiting { params, tags, metrics, end } = waiting;
-        for (kind, list, most) in
-            [("params", params, MOST_WORDS), ("tags", tags, MOST_WORDS), ("metrics", metrics, MOST_METRICS)]
-        {
-            while !list.is_empty() {
-                let n = list.len().min(most);
-                server.tell("runs/log-batch", &json!({ "run_id": run_id, kind: list[..n] }))?;
-                list.drain(..n);
-            }
-        }
-        if let Some((status, time)) = *end {
-            if !self.goes_on {
+        // Whoever interrupted waits for nothing, so that the end comes first.
+        let is_killed = matches!(end, Some((End::Killed, _)));
+        let lists = [("params", params, MOST_WORDS), ("tags", tags, MOST_WORDS), ("metrics", metrics, MOST_METRICS)];
+        if let Some((kind, list, most)) = lists.into_iter().find(|(_, list, _)| !is_killed && !list.is_empty()) {
+            let n = list.len().min(most);
+            server.tell("runs/log-batch", &json!({ "run_id": run_id, kind: list[..n] }))?;
+            list.drain(..n);
+        } else if let Some((how, time)) = *end {
+            if !*goes_on {
+                let status = match how {
+                    End::Finished => "FINISHED",
+                    End::Failed => "FAILED",
+                    End::Killed => "KILLED",
+                };
                 server.tell("runs/update", &json!({ "run_id": run_id, "status": status, "end_time": time }))?;
             }
             *end = None;
@@ -284,10 +309,14 @@ impl Worker {
             return Ok(id.clone());
         }
         let (server, known) = (&self.server, self.known.as_deref());
-        self.goes_on = known.map_or(Ok(false), |known| server.has(known))?;
-        let id = match known.filter(|_| self.goes_on) {
+        let status = known.map_or(Ok(None), |known| server.status(known))?;
+        // One that did not come to its end lacks something, perhaps all.
+        self.goes_on = status.as_ref().is_some_and(|status| status != RUNNING);
+        let id = match known.filter(|_| status.is_some()) {
             Some(known) => {
-                self.waiting.params.clear();
+                if self.goes_on {
+                    self.waiting.params.clear();
+                }
                 known.to_owned()
             }
             None => {
@@ -308,29 +337,41 @@ impl Server {
             Ok(_) => Ok(()),
             Err(error) if error.may_pass() => Err(error),
             Err(error) => {
-                self.problems.add(format!("{error}; the work goes on without it"));
+                self.problems.add(Kind::Refused, format!("{error}; the work goes on without it"));
                 Ok(())
             }
         }
     }
 
-    /// Whether there is the run `id`, not deleted.
-    fn has(&self, id: &str) -> Result<bool, RestError> {
+    /// How the run `id` stands; `None` where there is none, or a deleted one.
+    fn status(&self, id: &str) -> Result<Option<String>, RestError> {
         match self.rest.get("runs/get", ("run_id", id)) {
-            Ok(found) => Ok(found["run"]["info"]["lifecycle_stage"] == "active"),
-            Err(error @ RestError::Refused { .. }) if !error.may_pass() => Ok(false),
+            Ok(found) => {
+                let info = &found["run"]["info"];
+                let is_there = info["lifecycle_stage"] == "active";
+                Ok(info["status"].as_str().filter(|_| is_there).map(str::to_owned))
+            }
+            Err(error @ RestError::Refused { .. }) if !error.may_pass() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// From now on nothing more is sent.
+    fn give_up(&self) {
+        let what = "the server of MLflow did not take all that it was told; this run sends it nothing more";
+        self.problems.add(Kind::GivenUp, what.to_owned());
     }
 }
 
 /// A parameter or a tag, cut to what a server takes.
 fn pair(key: &str, value: &str, longest: usize) -> Value {
-    json!({ "key": plain(key), "value": value.chars().take(longest).collect::<String>() })
+    // JSON writes these in six bytes.
+    let value = value.chars().take(longest).map(|c| if c.is_control() { ' ' } else { c });
+    json!({ "key": server_key(key), "value": value.collect::<String>() })
 }
 
 /// `name` in the characters that a server takes: `ndcg@10` is `ndcg_at_10`.
-fn plain(name: &str) -> String {
+fn server_key(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-. /".contains(c);
     let name = name.replace('@', "_at_").replace(|c| !is_plain(c), "_");
     name.chars().take(LONGEST_NAME).collect()

@@ -30,7 +30,6 @@ use self::tensorboard::TensorBoard;
 use crate::experiment::Configured;
 use crate::folder::Made;
 use crate::manifest::Manifest;
-use crate::place::is_inside;
 use crate::stage::{Context, from_notes, notes};
 use crate::{Experiment, RunError};
 
@@ -137,41 +136,52 @@ fn numbers_of(prefix: &str, table: &Value) -> Vec<(String, f64)> {
     fields.filter_map(|(key, value)| Some((format!("{prefix}/{key}"), value.as_f64()?))).collect()
 }
 
-/// What failed in a tool: the first of it is said, once.
+/// What failed in a tool: the first of each kind is said.
 #[derive(Default)]
-struct Problems(Mutex<Found>);
+struct Problems(Mutex<Vec<Found>>);
 
-#[derive(Default)]
 struct Found {
-    unsaid: Option<String>,
-    any: bool,
-    given_up: bool,
+    kind: Kind,
+    what: String,
+    is_said: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It may work later.
+    Passing,
+    /// Something is lost.
+    Refused,
+    /// Nothing more goes to the tool.
+    GivenUp,
 }
 
 impl Problems {
-    fn found(&self) -> MutexGuard<'_, Found> {
+    fn found(&self) -> MutexGuard<'_, Vec<Found>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, what: String) {
+    fn add(&self, kind: Kind, what: String) {
         let mut found = self.found();
-        if !found.any {
-            (found.any, found.unsaid) = (true, Some(what));
+        if found.iter().all(|one| one.kind != kind) {
+            found.push(Found { kind, what, is_said: false });
         }
     }
 
-    /// From now on nothing more goes to the tool.
-    fn give_up(&self) {
-        self.found().given_up = true;
-    }
-
-    fn is_given_up(&self) -> bool {
-        self.found().given_up
+    fn are_final(&self) -> bool {
+        self.found().iter().any(|one| one.kind == Kind::GivenUp)
     }
 
     /// What is still to be said.
-    fn take(&self) -> Option<String> {
-        self.found().unsaid.take()
+    fn unsaid(&self) -> Vec<String> {
+        let mut found = self.found();
+        let unsaid = found.iter_mut().filter(|one| !one.is_said);
+        unsaid
+            .map(|one| {
+                one.is_said = true;
+                one.what.clone()
+            })
+            .collect()
     }
 }
 
@@ -188,26 +198,25 @@ impl Tracking {
     /// The tools that `experiment` asks for; `replaced` are the folders that a run of it replaces.
     ///
     /// # Errors
-    /// A folder that cannot be made, or is one of those; a server that does not answer, or says no.
+    /// A folder that cannot be made, or is in the way of those; a server that does not answer, or says no.
     pub(crate) fn start(
         experiment: &Experiment,
         replaced: impl IntoIterator<Item = PathBuf>,
     ) -> Result<Self, TrackingError> {
         let TrackingConfig { tensorboard, mlflow, experiment: name } = &experiment.tracking;
         let name = stated(name).unwrap_or(&experiment.name);
-        let mut tools: Vec<Box<dyn Tracker>> = Vec::new();
-        if let Some(folder) = stated(tensorboard).map(Path::new) {
-            if let Some(of_run) = replaced.into_iter().find(|of_run| is_inside(folder, of_run)) {
-                return Err(TrackingError::Folder {
-                    path: folder.display().to_string(),
-                    reason: format!("it lies in `{}`, which the run replaces", of_run.display()),
-                    hint: "name a folder beside it",
-                });
-            }
-            tools.push(Box::new(TensorBoard::at(folder, name)?));
+        let tensorboard = stated(tensorboard).map(|folder| TensorBoard::new(Path::new(folder), name));
+        if let Some(tensorboard) = &tensorboard {
+            tensorboard.refuse_beside(replaced)?;
         }
+        let mut tools: Vec<Box<dyn Tracker>> = Vec::new();
         if let Some(address) = stated(mlflow) {
             tools.push(Box::new(Mlflow::connect(address, name, Environment::read())?));
+        }
+        // Last, so that nothing is made where a server is missing.
+        if let Some(tensorboard) = tensorboard {
+            tensorboard.make()?;
+            tools.push(Box::new(tensorboard));
         }
         Ok(Self { tools })
     }
@@ -243,19 +252,24 @@ impl Tracking {
         &self,
         context: &Context<'_>,
         configured: &Configured,
-        evaluation: &Evaluation,
+        measured: &[(String, f64)],
     ) -> Result<(), RunError> {
         if self.tools.is_empty() {
             return Ok(());
         }
         let model = Manifest::read(&context.at("models").join(&configured.name), "`reco train` makes it")?;
         let followed = self.follow(context, configured, &model.notes[NOTED])?;
-        for (prefix, metrics) in [("test", &evaluation.metrics), ("validation", &evaluation.validation)] {
-            followed.tell(0, &numbers_of(prefix, &notes(metrics)));
-        }
+        followed.tell(0, measured);
         followed.close(End::Finished, None);
         Ok(())
     }
+}
+
+/// The metrics of an evaluation by the names that tools know: `test/ndcg@10`, and of validation rows
+/// `validation/ndcg@10`.
+pub(crate) fn measured(evaluation: &Evaluation) -> Vec<(String, f64)> {
+    let metrics = [("test", &evaluation.metrics), ("validation", &evaluation.validation)];
+    metrics.into_iter().flat_map(|(prefix, metrics)| numbers_of(prefix, &notes(metrics))).collect()
 }
 
 fn stated(text: &Option<String>) -> Option<&str> {
@@ -294,7 +308,7 @@ impl Followed<'_> {
     /// Says what failed since it was asked last.
     fn say(&self) {
         for tool in &self.tracking.tools {
-            if let Some(what) = tool.problems().take() {
+            for what in tool.problems().unsaid() {
                 self.progress.note(&format!("`tracking.{}`: {what}", tool.key()));
             }
         }
@@ -309,7 +323,8 @@ impl Followed<'_> {
         ids
     }
 
-    /// Tells how the training came out, and notes in what it made which runs it was followed in.
+    /// Tells how the training came out, and notes in what it made which runs it was followed in. These notes are of the
+    /// model's manifest, so that tools hear of the end before the model has its place.
     ///
     /// # Errors
     /// Those of the training.

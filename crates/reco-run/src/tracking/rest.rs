@@ -8,32 +8,29 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::http::Response;
 use ureq::{Agent, RequestBuilder};
 
-/// How long the whole of a request may take, unless `MLFLOW_HTTP_REQUEST_TIMEOUT` says otherwise.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What MLflow's own variables say.
-#[derive(Default)]
+/// What MLflow's own variables say, and how long a request may take.
 pub(super) struct Environment {
     /// The address of a server.
     pub(super) uri: Option<String>,
     /// Who asks: a name and a password, or a token.
     pub(super) authorization: Option<String>,
-    /// How long a request may take.
-    pub(super) patience: Option<Duration>,
+    /// From its beginning to the end of its answer.
+    pub(super) patience: Duration,
 }
 
 impl Environment {
     pub(super) fn read() -> Self {
         let variable = |name: &str| std::env::var(format!("MLFLOW_{name}")).ok().filter(|value| !value.is_empty());
         let name_and_password = variable("TRACKING_USERNAME").zip(variable("TRACKING_PASSWORD"));
-        let basic = name_and_password.map(|(name, word)| format!("Basic {}", base64(format!("{name}:{word}").as_bytes())));
-        let seconds = variable("HTTP_REQUEST_TIMEOUT").and_then(|text| text.parse().ok());
+        let basic = name_and_password.map(|(name, password)| base64(format!("{name}:{password}").as_bytes()));
+        let basic = basic.map(|text| format!("Basic {text}"));
         Self {
             uri: variable("TRACKING_URI"),
             authorization: basic.or_else(|| Some(format!("Bearer {}", variable("TRACKING_TOKEN")?.trim()))),
-            patience: seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs),
+            patience: Duration::from_secs(10),
         }
     }
 }
@@ -80,7 +77,7 @@ impl Rest {
     /// The server at `address`.
     pub(super) fn new(address: &str, environment: Environment) -> Self {
         let agent = Agent::config_builder()
-            .timeout_global(Some(environment.patience.unwrap_or(PATIENCE)))
+            .timeout_global(Some(environment.patience))
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent(concat!("reco/", env!("CARGO_PKG_VERSION")))
@@ -123,7 +120,7 @@ impl Rest {
         }
     }
 
-    fn answer(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, RestError> {
+    fn answer(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value, RestError> {
         let mut answer = answer.map_err(|error| self.unreachable(error))?;
         let status = answer.status().as_u16();
         let text = answer.body_mut().read_to_string().map_err(|error| self.unreachable(error))?;
@@ -133,8 +130,8 @@ impl Rest {
             return if is_table { Ok(value) } else { Err(self.foreign("its answer is no JSON".to_owned())) };
         }
         let (address, code) = (self.address.clone(), value["error_code"].as_str());
-        let message = value["message"].as_str().unwrap_or(&text).lines().next().unwrap_or_default();
-        let message: String = message.chars().take(500).collect();
+        let message = value["message"].as_str().unwrap_or(&text).lines().find(|line| !line.trim().is_empty());
+        let message: String = message.unwrap_or("it says no more").chars().take(500).collect();
         match code {
             Some(code) => Err(RestError::Refused { address, status, code: code.to_owned(), message }),
             // The answer is of what stands before the server, or of its guard.
@@ -162,7 +159,7 @@ impl Rest {
     }
 }
 
-/// Bytes as text (RFC 4648, section 4).
+/// Bytes as text (RFC 4648, section 4); a crate would be larger than these lines.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();

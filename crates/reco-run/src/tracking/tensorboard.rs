@@ -14,8 +14,9 @@ use reco_features::now_in_milliseconds;
 use serde_json::Value;
 
 use super::records::Records;
-use super::{End, Problems, Subject, TrackedRun, Tracker, TrackingError};
+use super::{End, Kind, Problems, Subject, TrackedRun, Tracker, TrackingError};
 use crate::lock::host;
+use crate::place::is_inside;
 use crate::protobuf::Message;
 
 /// What the first event of every file says.
@@ -37,21 +38,41 @@ pub(super) struct TensorBoard {
 }
 
 impl TensorBoard {
-    /// Runs of `experiment` in `folder`, which is made.
+    /// Runs of `experiment` in `folder`.
+    pub(super) fn new(folder: &Path, experiment: &str) -> Self {
+        Self { folder: folder.to_owned(), experiment: folder_name(experiment), problems: Arc::default() }
+    }
+
+    /// Refuses a place that is in the way of folders that a run replaces.
+    ///
+    /// # Errors
+    /// The first of `replaced` that event files would lie in, or that lies where they are to be.
+    pub(super) fn refuse_beside(&self, replaced: impl IntoIterator<Item = PathBuf>) -> Result<(), TrackingError> {
+        let events = self.folder.join(&self.experiment);
+        let is_in_the_way = |of_run: &PathBuf| is_inside(&events, of_run) || is_inside(of_run, &events);
+        replaced.into_iter().find(is_in_the_way).map_or(Ok(()), |of_run| {
+            let (events, of_run) = (events.display(), of_run.display());
+            let reason = format!("event files would be in `{events}`, and the run replaces `{of_run}`");
+            Err(self.unusable(reason, "name a folder of their own, as `runs`"))
+        })
+    }
+
+    /// Makes the folder.
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn at(folder: &Path, experiment: &str) -> Result<Self, TrackingError> {
-        let made = Self { folder: folder.to_owned(), experiment: plain(experiment), problems: Arc::default() };
-        fs::create_dir_all(folder.join(&made.experiment)).map_err(|error| TrackingError::Folder {
-            path: folder.display().to_string(),
-            reason: format!("it cannot be written: {error}"),
-            hint: "name a folder for event files, as `runs`; `tensorboard --logdir runs` shows it",
-        })?;
-        Ok(made)
+    pub(super) fn make(&self) -> Result<(), TrackingError> {
+        fs::create_dir_all(self.folder.join(&self.experiment)).map_err(|error| {
+            let reason = format!("it cannot be written: {error}");
+            self.unusable(reason, "name a folder for event files, as `runs`; `tensorboard --logdir runs` shows it")
+        })
     }
 
-    /// A new folder for a run of the model `name`, relative to that of all runs.
+    fn unusable(&self, reason: String, hint: &'static str) -> TrackingError {
+        TrackingError::Folder { path: self.folder.display().to_string(), reason, hint }
+    }
+
+    /// A new folder for a run of the model `name`, below that of all runs.
     fn new_run(&self, name: &str) -> io::Result<String> {
         let wanted = format!("{}/{}", self.experiment, name);
         let mut id = wanted.clone();
@@ -69,31 +90,37 @@ impl TensorBoard {
         }
     }
 
-    /// A new file in the folder of the run `id`. TensorBoard reads the files of a run in the order of their names.
-    fn new_file(&self, id: &str) -> io::Result<File> {
-        let (seconds, host, process) = (now_in_milliseconds() / 1000, plain(&host()), std::process::id());
+    /// A new file in the folder of the run `of`, and its path. TensorBoard reads the files of a run in the order of
+    /// their names.
+    fn new_file(&self, of: &str) -> io::Result<(File, String)> {
+        let (seconds, host, process) = (now_in_milliseconds() / 1000, folder_name(&host()), std::process::id());
         let mut number = 0;
         loop {
-            let name = format!("events.out.tfevents.{seconds:010}.{host}.{process}.{number}");
-            match File::create_new(self.folder.join(id).join(name)) {
+            let path = format!("{of}/events.out.tfevents.{seconds:010}.{host}.{process}.{number}");
+            match File::create_new(self.folder.join(&path)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                made => return made,
+                made => return made.map(|file| (file, path)),
             }
         }
     }
 
+    /// A file of events: of the run whose first file is `known`, while that is there, or of a new one.
     fn begin(&self, model: &Subject, known: Option<&str>) -> io::Result<EventFile> {
         let is_below = |id: &str| Path::new(id).components().all(|part| matches!(part, Component::Normal(_)));
-        let known = known.filter(|id| is_below(id) && self.folder.join(id).is_dir());
-        let id = known.map_or_else(|| self.new_run(&model.name), |id| Ok(id.to_owned()))?;
-        let records = Records::new(self.new_file(&id)?);
-        let mut file = EventFile { records: Some(records), id, is_new: known.is_none(), problems: self.problems.clone() };
-        file.write(&event(0).text(3, VERSION))?;
+        let known = known.filter(|id| id.contains('/') && is_below(id) && self.folder.join(id).is_file());
+        let of = match known.and_then(|id| id.rsplit_once('/')) {
+            Some((of, _)) => of.to_owned(),
+            None => self.new_run(&model.name)?,
+        };
+        let (file, path) = self.new_file(&of)?;
+        let (id, problems) = (known.map_or(path, str::to_owned), Arc::clone(&self.problems));
+        let mut file = EventFile { records: Some(Records::new(file)), id, is_new: known.is_none(), problems };
+        file.write(event(0).text(3, VERSION))?;
         if file.is_new {
             let parameters = model.parameters.iter();
             let entries = parameters.map(|(name, one)| Message::new().text(1, name).message(2, value(one)));
             let info = entries.fold(Message::new(), |info, entry| info.message(1, entry));
-            file.write(&session(START, Message::new().message(3, info.double(5, seconds()))))?;
+            file.write(session(START, Message::new().message(3, info.double(5, seconds()))))?;
         }
         Ok(file)
     }
@@ -112,7 +139,7 @@ impl Tracker for TensorBoard {
         match self.begin(model, known) {
             Ok(file) => Some(Box::new(file)),
             Err(error) => {
-                self.problems.add(unwritten(&self.folder, &error));
+                self.problems.add(Kind::Refused, unwritten(&self.folder, &error));
                 None
             }
         }
@@ -123,20 +150,21 @@ impl Tracker for TensorBoard {
 struct EventFile {
     /// `None` once it could not be written.
     records: Option<Records<File>>,
+    /// The first file of the run, by its path.
     id: String,
     is_new: bool,
     problems: Arc<Problems>,
 }
 
 impl EventFile {
-    fn write(&mut self, event: &Message) -> io::Result<()> {
-        self.records.as_mut().map_or(Ok(()), |records| records.write(event.as_bytes()))
+    fn write(&mut self, event: Message) -> io::Result<()> {
+        self.records.as_mut().map_or(Ok(()), |records| records.write(&event.into_bytes()))
     }
 
     /// Writes an event. After a failure, the file may end within a record, so that nothing more goes there.
-    fn try_write(&mut self, event: &Message) {
+    fn try_write(&mut self, event: Message) {
         if let Err(error) = self.write(event) {
-            self.problems.add(unwritten(Path::new(&self.id), &error));
+            self.problems.add(Kind::Refused, unwritten(Path::new(&self.id), &error));
             self.records = None;
         }
     }
@@ -146,14 +174,14 @@ impl TrackedRun for EventFile {
     fn numbers(&mut self, step: usize, numbers: &[(String, f64)]) {
         let scalar = |(tag, number): &(String, f64)| Message::new().text(1, tag).float(2, *number as f32);
         let summary = numbers.iter().map(scalar).fold(Message::new(), |summary, one| summary.message(1, one));
-        self.try_write(&event(step).message(5, summary));
+        self.try_write(event(step).message(5, summary));
     }
 
     fn end(mut self: Box<Self>, end: End, _device: Option<&str>) -> Option<String> {
         if self.is_new {
             let status = if end == End::Finished { 1 } else { 2 };
             let info = Message::new().number(1, status).double(2, seconds());
-            self.try_write(&session(END, Message::new().message(4, info)));
+            self.try_write(session(END, Message::new().message(4, info)));
         }
         Some(self.id)
     }
@@ -190,7 +218,7 @@ fn seconds() -> f64 {
 }
 
 /// `name` as the name of a folder that is not hidden.
-fn plain(name: &str) -> String {
+fn folder_name(name: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_.=".contains(c);
     let name = name.replace(|c| !is_plain(c), "-");
     match name.trim_start_matches('.') {

@@ -104,8 +104,10 @@ fn a_tool_hears_each_epoch_and_the_end_and_the_progress_goes_on() {
     followed.epoch(&epoch(2, f64::NAN));
     Progress::end(&followed);
     assert!(followed.interrupted());
-    tracking.tools[0].problems().add("it is full".to_owned());
-    tracking.tools[0].problems().add("it is fuller".to_owned());
+    let problems = tracking.tools[0].problems();
+    problems.add(Kind::Passing, "it is full".to_owned());
+    problems.add(Kind::Passing, "it is fuller".to_owned());
+    problems.add(Kind::GivenUp, "it is broken".to_owned());
     let notes = json!({ "n_parameters": 7, "epochs": null, "train_seconds": 1.5 });
     let made = followed.finish(Ok(Made { device: Some("cpu".to_owned()), notes })).unwrap();
     assert_eq!(made.notes["tracked"], json!({ "heard": "id" }));
@@ -120,8 +122,9 @@ fn a_tool_hears_each_epoch_and_the_end_and_the_progress_goes_on() {
             "Finished Some(\"cpu\")",
         ]
     );
-    let said = "`tracking.heard`: it is full";
-    assert_eq!(*progress.0.lock().unwrap(), ["begin neural 2 10", "epoch 1", "epoch 2", "end", said]);
+    let said = ["full", "broken"].map(|how| format!("`tracking.heard`: it is {how}"));
+    assert_eq!(progress.0.lock().unwrap()[..4], ["begin neural 2 10", "epoch 1", "epoch 2", "end"]);
+    assert_eq!(progress.0.lock().unwrap()[4..], said);
 }
 
 #[test]

@@ -28,10 +28,21 @@ fn has(record: &[u8], part: &[u8]) -> bool {
     record.windows(part.len()).any(|window| window == part)
 }
 
+fn tool(folder: &Path, experiment: &str) -> TensorBoard {
+    let tool = TensorBoard::new(folder, experiment);
+    tool.make().unwrap();
+    tool
+}
+
+/// The folder of a run, by its id.
+fn folder_of(id: &str) -> &str {
+    id.rsplit_once('/').unwrap().0
+}
+
 #[test]
 fn a_file_has_the_version_the_parameters_and_every_number_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let tool = TensorBoard::at(&folder.path().join("runs"), "mine / yours").unwrap();
+    let tool = tool(&folder.path().join("runs"), "mine / yours");
     let mut run = tool.open(&subject("split.fold=3/neural"), None).unwrap();
     let at = folder.path().join("runs/mine---yours/split.fold=3/neural");
     assert_eq!(records(&at).len(), 2);
@@ -45,22 +56,35 @@ fn a_file_has_the_version_the_parameters_and_every_number_at_once() {
     let scalars = [&b"\x10\x05\x2a\x1f\x0a\x13\x0a\x0ctest/ndcg@10\x15"[..], &0.5_f32.to_le_bytes()].concat();
     assert!(has(&found[2], &scalars), "{:?}", found[2]);
     assert!(found[2].ends_with(&[&b"\x0a\x08\x0a\x01b\x15"[..], &2_f32.to_le_bytes()].concat()), "{:?}", found[2]);
-    assert_eq!(run.end(End::Finished, None).as_deref(), Some("mine---yours/split.fold=3/neural"));
+    let id = run.end(End::Finished, None).unwrap();
+    assert_eq!(folder_of(&id), "mine---yours/split.fold=3/neural");
+    assert!(folder.path().join("runs").join(id).is_file());
     assert_eq!(records(&at).len(), 4);
 }
 
 #[test]
 fn each_training_has_a_folder_and_an_evaluation_goes_on_in_it() {
     let folder = tempfile::tempdir().unwrap();
-    let tool = TensorBoard::at(folder.path(), "x").unwrap();
+    let [tool, other] = ["runs", "other"].map(|name| tool(&folder.path().join(name), "x"));
     let id = |known: Option<&str>| tool.open(&subject("ease"), known).unwrap().end(End::Failed, None).unwrap();
-    assert_eq!([id(None), id(None), id(None)], ["x/ease", "x/ease-2", "x/ease-3"]);
-    assert_eq!(id(Some("x/ease-2")), "x/ease-2");
-    assert_eq!(fs::read_dir(folder.path().join("x/ease-2")).unwrap().count(), 2);
-    // What is gone, or lies elsewhere, is not gone on with.
-    assert_eq!(id(Some("x/other")), "x/ease-4");
-    assert_eq!(id(Some("../x")), "x/ease-5");
-    assert_eq!(id(Some("/tmp")), "x/ease-6");
+    let [first, second, third] = [id(None), id(None), id(None)];
+    assert_eq!([&*first, &second, &third].map(folder_of), ["x/ease", "x/ease-2", "x/ease-3"]);
+    assert_eq!(id(Some(&second)), second);
+    assert_eq!(fs::read_dir(folder.path().join("runs/x/ease-2")).unwrap().count(), 2);
+    // What is gone, lies elsewhere or is of another training in another folder is not gone on with.
+    let theirs = other.open(&subject("ease"), None).unwrap();
+    fs::write(folder.path().join("outside"), "").unwrap();
+    fs::remove_file(folder.path().join("runs").join(&first)).unwrap();
+    let absolute = folder.path().join("outside").display().to_string();
+    for (known, expected) in [(&*first, "x/ease-4"), ("x/../../outside", "x/ease-5"), (&absolute, "x/ease-6")] {
+        assert_eq!(folder_of(&id(Some(known))), expected, "{known}");
+    }
+    let moved = theirs.end(End::Finished, None).unwrap();
+    fs::rename(folder.path().join("other").join(&moved), folder.path().join("elsewhere")).unwrap();
+    assert_eq!(
+        folder_of(&other.open(&subject("ease"), Some(&moved)).unwrap().end(End::Failed, None).unwrap()),
+        "x/ease-2"
+    );
 }
 
 #[test]
@@ -68,16 +92,16 @@ fn a_folder_that_cannot_be_written_is_an_error_at_first_and_a_problem_later() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "mine").unwrap();
-    let error = TensorBoard::at(&file, "x").err().unwrap().to_string();
+    let error = TensorBoard::new(&file, "x").make().err().unwrap().to_string();
     assert!(error.starts_with("`tracking.tensorboard` is `") && error.contains("\nhint: name a folder"), "{error}");
 
     let runs = folder.path().join("runs");
-    let tool = TensorBoard::at(&runs, "x").unwrap();
+    let tool = tool(&runs, "x");
     fs::remove_dir_all(&runs).unwrap();
     fs::write(&runs, "in the way").unwrap();
     assert!(tool.open(&subject("ease"), None).is_none());
-    let problem = tool.problems().take().unwrap();
+    let problem = tool.problems().unsaid().join(" and ");
     assert!(problem.contains("cannot be written") && problem.contains("goes on without"), "{problem}");
     assert!(tool.open(&subject("ease"), None).is_none());
-    assert_eq!(tool.problems().take(), None, "it is said once");
+    assert!(tool.problems().unsaid().is_empty(), "it is said once");
 }

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -51,6 +52,15 @@ impl Server {
         Self::start(move |request| instead(request).unwrap_or_else(|| good(request)))
     }
 
+    /// Waits until `n` requests were asked since [`Server::asked`] was called.
+    pub(super) fn wait_for(&self, n: usize) {
+        let begun = Instant::now();
+        while self.asked.lock().unwrap().len() < n {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{n} requests do not come");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// What was asked since this was called last.
     pub(super) fn asked(&self) -> Vec<Request> {
         std::mem::take(&mut *self.asked.lock().unwrap())
@@ -63,7 +73,7 @@ fn good(request: &Request) -> (u16, String) {
         "GET experiments/get-by-name" => {
             json!({ "experiment": { "experiment_id": "7", "lifecycle_stage": "active" } })
         }
-        "GET runs/get" => json!({ "run": { "info": { "lifecycle_stage": "active" } } }),
+        "GET runs/get" => json!({ "run": { "info": { "lifecycle_stage": "active", "status": "FINISHED" } } }),
         "POST runs/create" => json!({ "run": { "info": { "run_id": "r1" } } }),
         _ => json!({}),
     };

@@ -5,7 +5,7 @@
 //! **Invariant**: nobody waits longer than [`SOON`].
 
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::server::{Request, Server, no};
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const SOON: Duration = Duration::from_secs(5);
 
 fn environment() -> Environment {
-    Environment { patience: Some(PATIENCE), ..Environment::default() }
+    Environment { uri: None, authorization: None, patience: PATIENCE }
 }
 
 fn connect(address: &str) -> Result<Mlflow, String> {
@@ -64,7 +64,8 @@ fn an_experiment_is_made_a_run_told_and_ended() {
             told.entry(kind).or_default().extend(of_kind);
         }
     }
-    let parameters = [("approach", "neural"), ("epochs", "3")].map(|(key, value)| json!({ "key": key, "value": value }));
+    let parameters =
+        [("approach", "neural"), ("epochs", "3")].map(|(key, value)| json!({ "key": key, "value": value }));
     assert_eq!(told["params"], parameters);
     assert_eq!(told["tags"], [json!({ "key": "reco.device", "value": "wgpu" })]);
     let metrics: Vec<_> = told["metrics"].iter().map(|one| (&one["key"], &one["value"], &one["step"])).collect();
@@ -73,7 +74,7 @@ fn an_experiment_is_made_a_run_told_and_ended() {
     assert!(told["metrics"][0]["timestamp"].as_i64() > Some(1_600_000_000_000));
     let last = asked.last().unwrap();
     assert_eq!((&*last.what, &last.body["status"]), ("POST runs/update", &json!("FINISHED")));
-    assert!(tool.problems().take().is_none());
+    assert!(tool.problems().unsaid().is_empty());
 }
 
 #[test]
@@ -102,21 +103,25 @@ fn work_goes_on_in_a_run_that_is_there_and_in_a_new_one_else() {
     let server = Server::but(|request| match (&*request.what, request.body.as_str()) {
         ("GET runs/get", Some("run_id=gone")) => no(404, "RESOURCE_DOES_NOT_EXIST"),
         ("GET runs/get", Some("run_id=deleted")) => {
-            Some((200, r#"{"run":{"info":{"lifecycle_stage":"deleted"}}}"#.to_owned()))
+            Some((200, r#"{"run":{"info":{"lifecycle_stage":"deleted","status":"FINISHED"}}}"#.to_owned()))
+        }
+        ("GET runs/get", Some("run_id=unended")) => {
+            Some((200, r#"{"run":{"info":{"lifecycle_stage":"active","status":"RUNNING"}}}"#.to_owned()))
         }
         _ => None,
     });
     let tool = connect(&server.address).unwrap();
     server.asked();
-    for (known, expected) in [("there", "there"), ("gone", "r1"), ("deleted", "r1")] {
+    for (known, expected) in [("there", "there"), ("gone", "r1"), ("deleted", "r1"), ("unended", "unended")] {
         let mut run = tool.open(&subject("a"), Some(known)).unwrap();
         run.numbers(0, &number("test/rmse", 1.0));
         assert_eq!(run.end(End::Finished, None).as_deref(), Some(expected));
         let asked = server.asked();
-        let is_new = expected == "r1";
-        assert_eq!(whats(&asked).contains(&"POST runs/create"), is_new, "{known}");
-        assert_eq!(whats(&asked).contains(&"POST runs/update"), is_new, "{known}: it has ended before");
-        assert_eq!(asked.iter().any(|request| !request.body["params"].is_null()), is_new, "{known}");
+        assert_eq!(whats(&asked).contains(&"POST runs/create"), expected == "r1", "{known}");
+        // A run that has ended is whole; another may lack anything.
+        let is_whole = known == "there";
+        assert_ne!(whats(&asked).contains(&"POST runs/update"), is_whole, "{known}");
+        assert_ne!(asked.iter().any(|request| !request.body["params"].is_null()), is_whole, "{known}");
         assert!(asked.iter().any(|request| request.body["metrics"][0]["key"] == "test/rmse"), "{known}");
     }
 }
@@ -156,14 +161,17 @@ fn a_server_that_is_of_no_use_is_refused_before_any_work() {
         }
     }
     let error = connect("http://me:secret@127.0.0.1:5000").err().unwrap();
-    assert!(error.contains("an address has no password") && !error.contains("secret"), "{error}");
+    assert!(error.starts_with("`tracking.mlflow` is `…@127.0.0.1:5000`: it has a name or a password"), "{error}");
+    assert!(!error.contains("secret"), "{error}");
+    let path = connect(&format!("http://{nobody}/team@work")).err().unwrap();
+    assert!(path.contains("team@work` does not answer"), "{path}");
 }
 
 #[test]
 fn the_environment_names_the_server_where_it_is_asked() {
     let server = Server::but(|_| None);
     let environment = Environment { uri: Some(server.address.clone()), ..environment() };
-    Mlflow::connect("env", "mine", environment).unwrap();
+    assert!(Mlflow::connect("env", "mine", environment).is_ok());
     assert_eq!(whats(&server.asked()), ["GET experiments/get-by-name"]);
 }
 
@@ -176,15 +184,20 @@ fn what_fails_for_a_while_is_sent_once_it_can_be() {
         _ => None,
     });
     let tool = connect(&server.address).unwrap();
+    server.asked();
     let mut run = tool.open(&subject("a"), None).unwrap();
     for step in 0..10 {
+        // Each time something is told, what failed is tried again.
+        server.wait_for(step + 1);
         run.numbers(step, &number("loss", step as f64));
-        std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(run.end(End::Finished, None).as_deref(), Some("r1"));
-    let problem = tool.problems().take().unwrap();
-    assert!(problem.contains("its status is `503`; the work goes on"), "{problem}");
-    assert!(tool.problems().take().is_none() && !tool.problems().is_given_up());
+    let problem = tool.problems().unsaid().join(" and ");
+    assert!(
+        problem.ends_with("its status is `503`; the work goes on, and what is to be told is tried again"),
+        "{problem}"
+    );
+    assert!(!tool.problems().are_final());
     let asked = server.asked();
     // A batch that was refused comes again: each step is in the last that has it.
     let batches = asked.iter().filter(|request| request.what == "POST runs/log-batch").skip(2);
@@ -204,40 +217,75 @@ fn what_a_server_refuses_for_good_is_left_out_and_the_rest_is_told() {
     let mut run = tool.open(&subject("a"), None).unwrap();
     run.numbers(1, &number("loss", 1.0));
     assert_eq!(run.end(End::Finished, None).as_deref(), Some("r1"));
-    let problem = tool.problems().take().unwrap();
-    assert!(problem.contains("`400`: it will not; the work goes on without it"), "{problem}");
+    let problem = tool.problems().unsaid().join(" and ");
+    assert!(problem.ends_with("`400`: it will not; the work goes on without it"), "{problem}");
     let asked = server.asked();
     assert_eq!(asked.iter().filter(|request| !request.body["params"].is_null()).count(), 1, "it is not tried again");
     assert!(asked.iter().any(|request| request.body["metrics"][0]["key"] == "loss"));
     assert_eq!(asked.last().unwrap().what, "POST runs/update");
-    assert!(!tool.problems().is_given_up());
+    assert!(!tool.problems().are_final());
+}
+
+/// A server that has an experiment, and answers nothing more once it is told to be silent.
+fn silenced() -> (Server, Arc<AtomicBool>) {
+    let is_silent = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_silent);
+    let server = Server::but(move |_| {
+        if told.load(Ordering::SeqCst) {
+            std::thread::sleep(10 * PATIENCE);
+        }
+        None
+    });
+    (server, is_silent)
 }
 
 #[test]
 fn a_server_that_answers_no_more_is_given_up_soon() {
-    let is_up = Arc::new(std::sync::atomic::AtomicBool::new(true));
-    let seen = Arc::clone(&is_up);
-    let server = Server::start(move |request| {
-        if !seen.load(Ordering::SeqCst) {
-            std::thread::sleep(3 * PATIENCE);
-        }
-        match &*request.what {
-            "GET experiments/get-by-name" => (200, r#"{"experiment":{"experiment_id":"7"}}"#.to_owned()),
-            _ => (200, r#"{"run":{"info":{"run_id":"r1"}}}"#.to_owned()),
-        }
-    });
+    let (server, is_silent) = silenced();
     let tool = connect(&server.address).unwrap();
-    is_up.store(false, Ordering::SeqCst);
+    is_silent.store(true, Ordering::SeqCst);
     let mut run = tool.open(&subject("a"), None).unwrap();
     let begun = Instant::now();
     for step in 0..1000 {
         run.numbers(step, &number("loss", 1.0));
     }
     assert!(begun.elapsed() < PATIENCE, "training waits for no answer: {:?}", begun.elapsed());
-    run.end(End::Killed, None);
+    assert_eq!(run.end(End::Finished, None), None);
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
-    let problem = tool.problems().take().unwrap();
-    assert!(problem.contains("no answer in time") && problem.contains("the work goes on"), "{problem}");
+    let problems = tool.problems().unsaid().join(" and ");
+    for part in ["no answer in time", "is tried again and ", "this run sends it nothing more"] {
+        assert!(problems.contains(part), "{part}: {problems}");
+    }
     assert!(tool.open(&subject("b"), None).is_none(), "it is not waited for again");
-    assert!(tool.problems().take().is_none());
+    assert!(tool.problems().unsaid().is_empty());
+}
+
+#[test]
+fn whoever_interrupts_waits_for_no_server_and_the_end_is_told_first() {
+    let (server, is_silent) = silenced();
+    let mut tool = connect(&server.address).unwrap();
+    let mut run = tool.open(&subject("a"), None).unwrap();
+    server.wait_for(2);
+    is_silent.store(true, Ordering::SeqCst);
+    run.numbers(1, &number("loss", 1.0));
+    let begun = Instant::now();
+    assert_eq!(run.end(End::Killed, None), None);
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+
+    // A server that takes a while for each batch hears of the end before all that waits.
+    let slow = Server::but(|request| {
+        let is_batch = request.what == "POST runs/log-batch";
+        std::thread::sleep(if is_batch { PATIENCE / 10 } else { Duration::ZERO });
+        None
+    });
+    tool = connect(&slow.address).unwrap();
+    let mut run = tool.open(&subject("a"), None).unwrap();
+    for step in 0..100_000 {
+        run.numbers(step, &number("loss", 1.0));
+    }
+    run.end(End::Killed, None);
+    let asked = slow.asked();
+    let at = asked.iter().position(|request| request.what == "POST runs/update").unwrap();
+    assert_eq!(asked[at].body["status"], "KILLED");
+    assert!(at < 20, "the end is request number {at}");
 }

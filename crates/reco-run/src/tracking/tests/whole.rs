@@ -42,7 +42,9 @@ fn a_run_is_followed_from_training_to_evaluation_and_makes_the_same() {
     assert_eq!(names, ["popularity", "neural"]);
     let keys: Vec<String> = asked
         .iter()
-        .flat_map(|request| ["params", "metrics"].map(|kind| request.body[kind].as_array().cloned().unwrap_or_default()))
+        .flat_map(|request| {
+            ["params", "metrics"].map(|kind| request.body[kind].as_array().cloned().unwrap_or_default())
+        })
         .flatten()
         .map(|one| one["key"].as_str().unwrap().to_owned())
         .collect();
@@ -56,7 +58,9 @@ fn a_run_is_followed_from_training_to_evaluation_and_makes_the_same() {
     assert!(!fs::read_to_string(out.join("report/experiment.toml")).unwrap().contains("tracking"));
     // The evaluation went to the runs of the trainings.
     let notes = |name: &str| Manifest::read(&out.join("models").join(name), "").unwrap().notes;
-    assert_eq!(notes("neural")["tracked"], json!({ "mlflow": "r1", "tensorboard": "fixture/neural" }));
+    let tracked = notes("neural")["tracked"].clone();
+    assert_eq!(tracked["mlflow"], "r1");
+    assert!(runs.join(tracked["tensorboard"].as_str().unwrap()).is_file(), "{tracked}");
     assert_eq!(fs::read_dir(runs.join("fixture/neural")).unwrap().count(), 2);
 
     // Nothing changed: nothing is told. What is made again from the same models goes on in their runs.
@@ -89,11 +93,29 @@ fn tools_that_are_not_there_are_refused_before_any_work() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = fixture(&out, &[format!("tracking.mlflow=http://{nobody}")], None, false).err().unwrap();
     assert!(error.contains("does not answer") && error.contains("\nhint: "), "{error}");
-    let inside = out.join("models/neural/runs");
-    let set = format!("tracking.tensorboard={}", inside.display());
-    let error = fixture(&out, &[set], None, false).err().unwrap();
-    assert!(error.contains("which the run replaces\nhint: name a folder beside it"), "{error}");
-    assert!(!out.exists(), "nothing is made");
+    let out_and = |inside: &str| out.join(inside).display().to_string();
+    for (folder, experiment, repeated) in [
+        (out_and("models/neural/runs"), "x", ""),
+        (out_and(""), "models", ""),
+        (out_and(""), "evaluation", ""),
+        (folder.path().display().to_string(), "out", ""),
+        (out_and("report"), "x", ""),
+        // The report of all repetitions lies beside them.
+        (out_and("report"), "x", "seed"),
+    ] {
+        let values = if repeated.is_empty() { "[]" } else { "[1]" };
+        let sets = [
+            format!("tracking.tensorboard={folder}"),
+            format!("tracking.experiment={experiment}"),
+            format!("repeat.over={repeated}"),
+            format!("repeat.values={values}"),
+        ];
+        let error = fixture(&out, &sets, None, false).err().unwrap();
+        assert!(error.contains("and the run replaces `") && error.contains("\nhint: name a folder of"), "{error}");
+    }
+    let both = [format!("tracking.mlflow=http://{nobody}"), format!("tracking.tensorboard={}", out_and("../runs"))];
+    assert!(fixture(&out, &both, None, false).is_err());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made");
     // What neither trains nor evaluates needs no tool.
     let set = format!("tracking.mlflow=http://{nobody}");
     fixture(&out, &[], None, false).unwrap();
