@@ -87,7 +87,7 @@ Examples:
   reco run data/experiments/article.toml --out data/article --set seed=3
   reco run --set data.fetch=ml-1m --set data.name=ml-1m --out data/ml-1m
   reco run mine.toml --out data/mine --from train --approach neural
-  reco run --set tracking.tensorboard=runs     followed by `tensorboard --logdir runs`, or by MLflow: docs/tracking.md
+  reco run --set tracking.tensorboard=runs     seen in TensorBoard; MLflow: docs/tracking.md
 
 Keys of [data], which say what is read and how: `reco ingest --help`"
     )]

@@ -4,8 +4,6 @@
 //!
 //! **Invariant**: the server is on 127.0.0.1, and refuses everyone.
 
-#![expect(clippy::unwrap_used, reason = "in tests a failure is a panic, in their helpers too")]
-
 mod common;
 
 use std::io::{BufRead, BufReader, Write};

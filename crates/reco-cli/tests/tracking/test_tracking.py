@@ -260,13 +260,11 @@ def test_a_server_that_dies_spoils_no_training(long, tmp_path):
     assert (tmp_path / "out/models/neural/weights.safetensors").is_file()
 
 
-def test_an_interruption_waits_for_no_server(long, tmp_path):
-    (tmp_path / "server").mkdir()
-    server = Server(tmp_path / "server")
+def test_an_interruption_waits_for_no_server(server, long, tmp_path):
+    training = long(1_000_000, *sets(tracking__mlflow=server.address, tracking__experiment="silent"))
+    wait_for(training, lambda: "neural" in server.runs("silent"))
+    server.signal(signal.SIGSTOP)
     try:
-        training = long(1_000_000, *sets(tracking__mlflow=server.address))
-        wait_for(training, lambda: "neural" in server.runs("fixture"))
-        server.signal(signal.SIGSTOP)
         time.sleep(0.5)
         begun = time.monotonic()
         training.send_signal(signal.SIGINT)
@@ -274,7 +272,7 @@ def test_an_interruption_waits_for_no_server(long, tmp_path):
         # A second, and what a busy machine adds.
         assert time.monotonic() - begun < 3, said
     finally:
-        server.kill()
+        server.signal(signal.SIGCONT)
     assert training.returncode in (1, 130), said
     assert not (tmp_path / "out/models/neural").exists()
 

@@ -6,10 +6,12 @@
 //! **Invariant**: what the server says it took is not sent again; no request is larger than a server takes.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use reco_core::Progress;
 use reco_features::now_in_milliseconds;
 use serde_json::{Value, json};
 
@@ -35,6 +37,9 @@ const RUNNING: &str = "RUNNING";
 /// How long the end of an interrupted training may take: the program ends a second after it was asked to.
 const INTERRUPTED: Duration = Duration::from_millis(500);
 
+/// How often whoever waits for the end looks around.
+const OFTEN: Duration = Duration::from_millis(20);
+
 /// What a server calls an experiment, or a run, that it does not have, and one that it has already.
 const NONE_SUCH: &str = "RESOURCE_DOES_NOT_EXIST";
 const THERE_ALREADY: &str = "RESOURCE_ALREADY_EXISTS";
@@ -47,6 +52,8 @@ struct Server {
     experiment_id: String,
     /// How long a request may take.
     patience: Duration,
+    /// How many requests of runs it took.
+    n_taken: AtomicUsize,
     problems: Problems,
 }
 
@@ -79,7 +86,8 @@ impl Mlflow {
         let patience = environment.patience;
         let rest = Rest::new(&address, environment);
         let experiment_id = experiment(&rest, name)?;
-        Ok(Self(Arc::new(Server { rest, experiment_id, patience, problems: Problems::default() })))
+        let (n_taken, problems) = (AtomicUsize::new(0), Problems::default());
+        Ok(Self(Arc::new(Server { rest, experiment_id, patience, n_taken, problems })))
     }
 }
 
@@ -199,15 +207,35 @@ impl TrackedRun for MlflowRun {
         let _ = self.told.send(Told::Metrics(numbers.iter().map(metric).collect()));
     }
 
-    fn end(self: Box<Self>, end: End, device: Option<&str>) -> Option<String> {
+    fn end(self: Box<Self>, end: End, device: Option<&str>, progress: &dyn Progress) -> Option<String> {
         let Self { server, told, is_done } = *self;
         let _ = told.send(Told::End { end, time: now_in_milliseconds(), device: device.map(str::to_owned) });
         drop(told);
-        let patience = if end == End::Killed { INTERRUPTED } else { 2 * server.patience };
-        is_done.recv_timeout(patience).unwrap_or_else(|_| {
-            server.give_up();
-            None
-        })
+        let (begun, mut taken) = (Instant::now(), (0, Instant::now()));
+        let mut stopped = (end == End::Killed).then_some(begun);
+        loop {
+            match is_done.recv_timeout(OFTEN) {
+                Ok(id) => return id,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let n = server.n_taken.load(Ordering::Relaxed);
+            if n != taken.0 {
+                taken = (n, Instant::now());
+            }
+            if stopped.is_none() && progress.interrupted() {
+                stopped = Some(Instant::now());
+            }
+            let is_over = match stopped {
+                Some(stopped) => stopped.elapsed() > INTERRUPTED,
+                None => taken.1.elapsed() > 2 * server.patience || begun.elapsed() > 12 * server.patience,
+            };
+            if is_over {
+                break;
+            }
+        }
+        server.give_up();
+        None
     }
 }
 
@@ -300,6 +328,7 @@ impl Worker {
             }
             *end = None;
         }
+        server.n_taken.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -326,6 +355,7 @@ impl Worker {
             }
         };
         self.run_id = Some(id.clone());
+        self.server.n_taken.fetch_add(1, Ordering::Relaxed);
         Ok(id)
     }
 }

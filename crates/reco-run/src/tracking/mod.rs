@@ -65,8 +65,9 @@ trait TrackedRun: Send {
     /// Takes numbers by their names, at a step.
     fn numbers(&mut self, step: usize, numbers: &[(String, f64)]);
 
-    /// Ends it; gives its id, if the tool has it. `device` is what the model was computed on.
-    fn end(self: Box<Self>, end: End, device: Option<&str>) -> Option<String>;
+    /// Ends it; gives its id, if the tool has it. `device` is what the model was computed on; `progress` says whether
+    /// someone asks to stop.
+    fn end(self: Box<Self>, end: End, device: Option<&str>, progress: &dyn Progress) -> Option<String>;
 }
 
 /// How the work on a model ended.
@@ -317,7 +318,10 @@ impl Followed<'_> {
     /// Ends the runs; their ids, by the keys of their tools.
     fn close(&self, end: End, device: Option<&str>) -> Map<String, Value> {
         let runs = std::mem::take(&mut self.state().runs);
-        let ids = runs.into_iter().filter_map(|(key, run)| Some((key.to_owned(), run.end(end, device)?.into())));
+        let ids = runs.into_iter().filter_map(|(key, run)| {
+            let id = run.end(end, device, self.progress)?;
+            Some((key.to_owned(), id.into()))
+        });
         let ids = ids.collect();
         self.say();
         ids

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use reco_core::Progress;
 use reco_features::now_in_milliseconds;
 use serde_json::Value;
 
@@ -177,7 +178,7 @@ impl TrackedRun for EventFile {
         self.try_write(event(step).message(5, summary));
     }
 
-    fn end(mut self: Box<Self>, end: End, _device: Option<&str>) -> Option<String> {
+    fn end(mut self: Box<Self>, end: End, _device: Option<&str>, _progress: &dyn Progress) -> Option<String> {
         if self.is_new {
             let status = if end == End::Finished { 1 } else { 2 };
             let info = Message::new().number(1, status).double(2, seconds());

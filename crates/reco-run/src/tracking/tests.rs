@@ -49,7 +49,7 @@ impl TrackedRun for Heard {
         self.0.lock().unwrap().push(format!("{step} {numbers:?}"));
     }
 
-    fn end(self: Box<Self>, end: End, device: Option<&str>) -> Option<String> {
+    fn end(self: Box<Self>, end: End, device: Option<&str>, _progress: &dyn Progress) -> Option<String> {
         self.0.lock().unwrap().push(format!("{end:?} {device:?}"));
         Some("id".to_owned())
     }

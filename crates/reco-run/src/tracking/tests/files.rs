@@ -56,7 +56,7 @@ fn a_file_has_the_version_the_parameters_and_every_number_at_once() {
     let scalars = [&b"\x10\x05\x2a\x1f\x0a\x13\x0a\x0ctest/ndcg@10\x15"[..], &0.5_f32.to_le_bytes()].concat();
     assert!(has(&found[2], &scalars), "{:?}", found[2]);
     assert!(found[2].ends_with(&[&b"\x0a\x08\x0a\x01b\x15"[..], &2_f32.to_le_bytes()].concat()), "{:?}", found[2]);
-    let id = run.end(End::Finished, None).unwrap();
+    let id = run.end(End::Finished, None, &Silent).unwrap();
     assert_eq!(folder_of(&id), "mine---yours/split.fold=3/neural");
     assert!(folder.path().join("runs").join(id).is_file());
     assert_eq!(records(&at).len(), 4);
@@ -66,7 +66,7 @@ fn a_file_has_the_version_the_parameters_and_every_number_at_once() {
 fn each_training_has_a_folder_and_an_evaluation_goes_on_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let [tool, other] = ["runs", "other"].map(|name| tool(&folder.path().join(name), "x"));
-    let id = |known: Option<&str>| tool.open(&subject("ease"), known).unwrap().end(End::Failed, None).unwrap();
+    let id = |known: Option<&str>| tool.open(&subject("ease"), known).unwrap().end(End::Failed, None, &Silent).unwrap();
     let [first, second, third] = [id(None), id(None), id(None)];
     assert_eq!([&*first, &second, &third].map(folder_of), ["x/ease", "x/ease-2", "x/ease-3"]);
     assert_eq!(id(Some(&second)), second);
@@ -79,10 +79,10 @@ fn each_training_has_a_folder_and_an_evaluation_goes_on_in_it() {
     for (known, expected) in [(&*first, "x/ease-4"), ("x/../../outside", "x/ease-5"), (&absolute, "x/ease-6")] {
         assert_eq!(folder_of(&id(Some(known))), expected, "{known}");
     }
-    let moved = theirs.end(End::Finished, None).unwrap();
+    let moved = theirs.end(End::Finished, None, &Silent).unwrap();
     fs::rename(folder.path().join("other").join(&moved), folder.path().join("elsewhere")).unwrap();
     assert_eq!(
-        folder_of(&other.open(&subject("ease"), Some(&moved)).unwrap().end(End::Failed, None).unwrap()),
+        folder_of(&other.open(&subject("ease"), Some(&moved)).unwrap().end(End::Failed, None, &Silent).unwrap()),
         "x/ease-2"
     );
 }

@@ -43,7 +43,7 @@ fn an_experiment_is_made_a_run_told_and_ended() {
     let mut run = tool.open(&subject("neural"), None).unwrap();
     run.numbers(1, &number("epoch/train_loss", 0.5));
     run.numbers(2, &number("test/ndcg@10", 0.25));
-    assert_eq!(run.end(End::Finished, Some("wgpu")).as_deref(), Some("r1"));
+    assert_eq!(run.end(End::Finished, Some("wgpu"), &Silent).as_deref(), Some("r1"));
     let asked = server.asked();
     assert!(asked.iter().all(|request| request.authorization.as_deref() == Some("Bearer secret")));
     assert_eq!(whats(&asked)[..3], ["GET experiments/get-by-name", "POST experiments/create", "POST runs/create"]);
@@ -85,7 +85,7 @@ fn no_request_is_larger_than_a_server_takes() {
     let mut run = tool.open(&Subject { parameters: many, ..subject("a") }, None).unwrap();
     let numbers: Vec<_> = (0..2500).map(|n| (format!("m{n}"), f64::from(n))).collect();
     run.numbers(0, &numbers);
-    run.end(End::Failed, None).unwrap();
+    run.end(End::Failed, None, &Silent).unwrap();
     let asked = server.asked();
     let sizes = |kind: &str| -> Vec<usize> {
         asked.iter().filter_map(|request| request.body[kind].as_array()).map(Vec::len).collect()
@@ -115,7 +115,7 @@ fn work_goes_on_in_a_run_that_is_there_and_in_a_new_one_else() {
     for (known, expected) in [("there", "there"), ("gone", "r1"), ("deleted", "r1"), ("unended", "unended")] {
         let mut run = tool.open(&subject("a"), Some(known)).unwrap();
         run.numbers(0, &number("test/rmse", 1.0));
-        assert_eq!(run.end(End::Finished, None).as_deref(), Some(expected));
+        assert_eq!(run.end(End::Finished, None, &Silent).as_deref(), Some(expected));
         let asked = server.asked();
         assert_eq!(whats(&asked).contains(&"POST runs/create"), expected == "r1", "{known}");
         // A run that has ended is whole; another may lack anything.
@@ -191,7 +191,7 @@ fn what_fails_for_a_while_is_sent_once_it_can_be() {
         server.wait_for(step + 1);
         run.numbers(step, &number("loss", step as f64));
     }
-    assert_eq!(run.end(End::Finished, None).as_deref(), Some("r1"));
+    assert_eq!(run.end(End::Finished, None, &Silent).as_deref(), Some("r1"));
     let problem = tool.problems().unsaid().join(" and ");
     assert!(
         problem.ends_with("its status is `503`; the work goes on, and what is to be told is tried again"),
@@ -216,7 +216,7 @@ fn what_a_server_refuses_for_good_is_left_out_and_the_rest_is_told() {
     let tool = connect(&server.address).unwrap();
     let mut run = tool.open(&subject("a"), None).unwrap();
     run.numbers(1, &number("loss", 1.0));
-    assert_eq!(run.end(End::Finished, None).as_deref(), Some("r1"));
+    assert_eq!(run.end(End::Finished, None, &Silent).as_deref(), Some("r1"));
     let problem = tool.problems().unsaid().join(" and ");
     assert!(problem.ends_with("`400`: it will not; the work goes on without it"), "{problem}");
     let asked = server.asked();
@@ -250,7 +250,7 @@ fn a_server_that_answers_no_more_is_given_up_soon() {
         run.numbers(step, &number("loss", 1.0));
     }
     assert!(begun.elapsed() < PATIENCE, "training waits for no answer: {:?}", begun.elapsed());
-    assert_eq!(run.end(End::Finished, None), None);
+    assert_eq!(run.end(End::Finished, None, &Silent), None);
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     let problems = tool.problems().unsaid().join(" and ");
     for part in ["no answer in time", "is tried again and ", "this run sends it nothing more"] {
@@ -258,6 +258,29 @@ fn a_server_that_answers_no_more_is_given_up_soon() {
     }
     assert!(tool.open(&subject("b"), None).is_none(), "it is not waited for again");
     assert!(tool.problems().unsaid().is_empty());
+}
+
+#[test]
+fn a_slow_server_is_waited_for_as_long_as_it_takes_something() {
+    let server = Server::but(|request| {
+        std::thread::sleep(if request.what == "POST runs/log-batch" { PATIENCE / 2 } else { Duration::ZERO });
+        None
+    });
+    let tool = connect(&server.address).unwrap();
+    let mut run = tool.open(&subject("a"), None).unwrap();
+    let numbers: Vec<_> = (0..8000).map(|n| (format!("m{n}"), 1.0)).collect();
+    run.numbers(0, &numbers);
+    let begun = Instant::now();
+    assert_eq!(run.end(End::Finished, None, &Silent).as_deref(), Some("r1"));
+    assert!(begun.elapsed() > 3 * PATIENCE, "it is slower than a server that takes nothing may be");
+    assert!(tool.problems().unsaid().is_empty());
+
+    // Recorder asks to stop.
+    let mut run = tool.open(&subject("a"), None).unwrap();
+    run.numbers(0, &numbers);
+    let begun = Instant::now();
+    run.end(End::Finished, None, &Recorder::default());
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -269,7 +292,7 @@ fn whoever_interrupts_waits_for_no_server_and_the_end_is_told_first() {
     is_silent.store(true, Ordering::SeqCst);
     run.numbers(1, &number("loss", 1.0));
     let begun = Instant::now();
-    assert_eq!(run.end(End::Killed, None), None);
+    assert_eq!(run.end(End::Killed, None, &Silent), None);
     assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
 
     // A server that takes a while for each batch hears of the end before all that waits.
@@ -283,7 +306,7 @@ fn whoever_interrupts_waits_for_no_server_and_the_end_is_told_first() {
     for step in 0..100_000 {
         run.numbers(step, &number("loss", 1.0));
     }
-    run.end(End::Killed, None);
+    run.end(End::Killed, None, &Silent);
     let asked = slow.asked();
     let at = asked.iter().position(|request| request.what == "POST runs/update").unwrap();
     assert_eq!(asked[at].body["status"], "KILLED");

@@ -55,7 +55,7 @@ fn a_run_is_followed_from_training_to_evaluation_and_makes_the_same() {
     }
     assert_eq!(n_of("embedding_size"), 1);
     // Where it ran is no part of what can be run again.
-    assert!(!fs::read_to_string(out.join("report/experiment.toml")).unwrap().contains("tracking"));
+    assert!(!fs::read_to_string(out.join("report/experiment.toml")).unwrap().contains("[tracking]"));
     // The evaluation went to the runs of the trainings.
     let notes = |name: &str| Manifest::read(&out.join("models").join(name), "").unwrap().notes;
     let tracked = notes("neural")["tracked"].clone();
