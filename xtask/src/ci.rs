@@ -10,6 +10,7 @@ mod count;
 pub(crate) mod fixture;
 mod one_burn;
 mod packages;
+mod tracking;
 pub(crate) mod wheel;
 
 use std::io::{self, BufRead as _, BufReader, Write};
@@ -226,6 +227,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(test(&[CLUSTER]));
     steps.push(step("cluster", Work::Own(cluster::run)));
     steps.push(step("wheel", Work::Maybe(wheel::run)));
+    steps.push(step("tracking", Work::Maybe(tracking::run)));
     #[cfg(unix)]
     {
         steps.push(step("torture", Work::Own(torture::short)));

@@ -106,6 +106,13 @@ pub(crate) const WHEEL: Environment = Environment {
 pub(crate) const DIST: Environment =
     Environment { name: "dist", python: CURRENT, packages: &["maturin==1.16.0", "ziglang==0.17.1"] };
 
+/// The tools in which runs are followed.
+pub(crate) const TRACKING: Environment = Environment {
+    name: "tracking",
+    python: CURRENT,
+    packages: &["mlflow[auth]==3.17.2", "pytest==9.2.0", "tensorboard==2.21.0"],
+};
+
 /// Names the Python that is tried before all others.
 const CHOSEN: &str = "RECO_PYTHON";
 

@@ -94,6 +94,7 @@ Examples:
   reco run --set data.fetch=ml-1m --set data.name=ml-1m --out data/ml-1m
   reco run mine.toml --out data/mine --from train --approach neural
   reco run mine.toml --set checkpoint.every=5min    trainings that were stopped go on: `reco train --help`
+  reco run --set tracking.tensorboard=runs     seen in TensorBoard; MLflow: docs/tracking.md
 
 Keys of [data], which say what is read and how: `reco ingest --help`"
     )]

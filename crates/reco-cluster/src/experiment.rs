@@ -19,7 +19,7 @@ use crate::ClusterError;
 const DEFAULT: &str = include_str!("../../reco-run/experiments/default.toml");
 
 /// Every key of an experiment.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "name",
     "seed",
     "device",
@@ -32,6 +32,7 @@ const KEYS: [&str; 12] = [
     "checkpoint",
     "repeat",
     "tune",
+    "tracking",
 ];
 
 /// What an experiment says of its data.

@@ -1,4 +1,4 @@
-//! Formats dates and times in UTC, for people to read.
+//! Tells the time, and formats dates and times in UTC for people to read.
 //!
 //! Does not know time zones of data.
 //!
@@ -9,6 +9,11 @@ use jiff::Timestamp;
 /// Now, as `2026-11-25 03:04:05 UTC`.
 pub fn now_in_utc() -> String {
     Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// Now, as milliseconds since 1970.
+pub fn now_in_milliseconds() -> i64 {
+    Timestamp::now().as_millisecond()
 }
 
 /// Seconds since 1970 as `2026-11-25 03:04:05`; the number itself where no calendar reaches that far.

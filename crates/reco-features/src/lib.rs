@@ -65,7 +65,7 @@ mod split;
 mod store;
 
 pub use catalogue::{ItemDetails, feature_of_year, find_item, find_user};
-pub use clock::{in_utc, now_in_utc};
+pub use clock::{in_utc, now_in_milliseconds, now_in_utc};
 pub use config::{FeaturesConfig, ScalingConfig, ScalingFit, ScalingKind, SplitConfig};
 pub use context::{Stated, context_vector};
 pub use dataset::{Dataset, Info, SourceRows, SplitInfo, prepare, prepare_into, prepare_stored};

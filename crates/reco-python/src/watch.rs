@@ -29,6 +29,7 @@ pub(crate) struct Watch {
     stop: AtomicBool,
     state: Mutex<State>,
     done: AtomicUsize,
+    notes: Mutex<Vec<String>>,
 }
 
 #[derive(Clone, Default)]
@@ -60,6 +61,7 @@ pub(crate) fn attended<T: Send>(py: Python<'_>, work: impl FnOnce(&Watch) -> PyR
                 watch.stop.store(true, Ordering::SeqCst);
                 interrupt = Some(error);
             }
+            watch.tell(py, &mut shown);
             if shows && begun.elapsed() > LONG {
                 let line = watch.line();
                 if line != shown {
@@ -72,6 +74,7 @@ pub(crate) fn attended<T: Send>(py: Python<'_>, work: impl FnOnce(&Watch) -> PyR
             show(py, &format!("\r{:width$}\r", "", width = shown.chars().count()));
         }
         let done = py.detach(|| worker.join());
+        watch.tell(py, &mut String::new());
         match (interrupt, done) {
             (Some(interrupt), _) => Err(interrupt),
             (None, Ok(done)) => done,
@@ -117,6 +120,14 @@ impl Watch {
         }
     }
 
+    /// Prints what is to be known, in the place of the line `shown`.
+    fn tell(&self, py: Python<'_>, shown: &mut String) {
+        for note in std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner)) {
+            let width = std::mem::take(shown).chars().count();
+            show(py, &if width > 0 { format!("\r{note:width$}\n") } else { format!("{note}\n") });
+        }
+    }
+
     fn stops(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -136,6 +147,10 @@ impl Progress for Watch {
         let name = state.what.split(',').next().unwrap_or_default().to_owned();
         state.what =
             format!("{name}, epoch {} with loss {:.4}", epoch.epoch, epoch.validation_loss.unwrap_or(epoch.train_loss));
+    }
+
+    fn note(&self, text: &str) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
     }
 
     fn interrupted(&self) -> bool {

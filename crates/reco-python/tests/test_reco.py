@@ -239,6 +239,27 @@ def test_an_experiment_runs_from_its_file(tmp_path):
     assert comparison.results["pairs"][0]["b"]["approach"] == "ease" and "ndcg@10" in repr(comparison)
 
 
+def test_a_run_is_followed_in_event_files(tmp_path):
+    polars.DataFrame(rows()).write_csv(tmp_path / "ratings.csv")
+    (tmp_path / "mine.toml").write_text(
+        f'[data]\npath = "{tmp_path / "ratings.csv"}"\n'
+        'columns = { user = "customer", item = "product", rating = "stars" }\n'
+        '[[approach]]\nname = "neural"\nepochs = 2\n'
+    )
+    set = {"tracking.tensorboard": str(tmp_path / "runs"), "device": "cpu"}
+    run = reco.run(tmp_path / "mine.toml", set=set, out=tmp_path / "out", raw=tmp_path)
+    files = sorted((tmp_path / "runs" / "mine" / "neural").iterdir())
+    trained, evaluated = (file.read_bytes() for file in files)
+    assert trained.count(b"epoch/train_loss") == 2 and b"_hparams_/session_end_info" in trained
+    value = numpy.float32(run.metrics["neural"]["ndcg@10"]).tobytes()
+    assert b"\x0a\x0ctest/ndcg@10\x15" + value in evaluated
+
+
+def test_what_a_training_says_is_printed(parts, capsys):
+    reco.fit(parts[0], "blend", parts=["popularity", "ease"], n_folds=2, name="joined")
+    assert "`popularity`" in capsys.readouterr().err
+
+
 def test_events_without_stars():
     frame = polars.DataFrame(rows()).filter(polars.col("stars") > 3)
     train, test = reco.Dataset(frame, user="customer", item="product").split(seed=1)

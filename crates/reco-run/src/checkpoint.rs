@@ -107,10 +107,15 @@ impl<'a> Checkpoint<'a> {
     ///
     /// # Errors
     /// Something in its folder that is not ours; what the system says.
-    pub(crate) fn of(context: &'a Context<'_>, configured: &'a Configured, model: Folder) -> Result<Self, RunError> {
+    pub(crate) fn of(
+        context: &'a Context<'_>,
+        configured: &'a Configured,
+        model: Folder,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, RunError> {
         let folder = folder(context, &configured.name, model);
         let place = context.place(&folder.path)?;
-        let (name, progress) = (configured.name.as_str(), context.progress.train());
+        let name = configured.name.as_str();
         if folder.path.exists()
             && let Some(why) = folder.why(context.hashed)
         {

@@ -14,7 +14,7 @@ use reco_eval::EvalError;
 use reco_features::FeaturesError;
 use reco_report::ReportError;
 
-use crate::{CompareError, ExperimentError, ManifestError, TuneError};
+use crate::{CompareError, ExperimentError, ManifestError, TrackingError, TuneError};
 
 /// Why a run, or an answer of a trained model, failed.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,9 @@ pub enum RunError {
     /// Options that cannot be searched for.
     #[error(transparent)]
     Tune(#[from] TuneError),
+    /// A tool in which the run is to be followed and that is not there.
+    #[error(transparent)]
+    Tracking(#[from] TrackingError),
     /// Writing the results.
     #[error(transparent)]
     Report(#[from] ReportError),

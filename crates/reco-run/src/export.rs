@@ -8,7 +8,6 @@
 
 mod graph;
 mod onnx;
-mod protobuf;
 
 use std::path::Path;
 

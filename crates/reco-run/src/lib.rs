@@ -35,6 +35,7 @@ mod models;
 mod part;
 mod place;
 mod progress;
+mod protobuf;
 mod reasons;
 mod registry;
 mod run;
@@ -42,6 +43,7 @@ mod runs;
 mod scores;
 mod show;
 mod stage;
+mod tracking;
 mod tune;
 mod validation;
 
@@ -66,6 +68,7 @@ pub use runs::{BestOf, FoundRun, RunState, runs};
 pub use scores::{ScoredFile, ScoresOptions, measure_model, measure_scores};
 pub use show::{Shown, show};
 pub use stage::{EXPERIMENT, PAGE, RESULTS, STAGES, StageEntry, shell_word};
+pub use tracking::{TrackingConfig, TrackingError};
 pub use tune::{BEST, Method, TRIALS, TUNING_PAGE, TuneConfig, TuneError, TuneSource, tune};
 
 pub use reco_data::{

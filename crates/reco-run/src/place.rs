@@ -313,9 +313,7 @@ pub(crate) fn folder_fits(path: &Path) -> Result<(), RunError> {
 /// # Errors
 /// The first of `inputs` that lies there.
 pub(crate) fn refuse_inputs_inside(inputs: &[PathBuf], folder: &Path) -> Result<(), RunError> {
-    let whole = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or(path.to_owned());
-    let replaced = whole(folder);
-    match inputs.iter().find(|input| whole(input).starts_with(&replaced)) {
+    match inputs.iter().find(|input| is_inside(input, folder)) {
         None => Ok(()),
         Some(input) => Err(RunError::InTheWay {
             path: input.display().to_string(),
@@ -323,6 +321,19 @@ pub(crate) fn refuse_inputs_inside(inputs: &[PathBuf], folder: &Path) -> Result<
             hint: "name another folder with `--out`, or move it elsewhere and name it there".to_owned(),
         }),
     }
+}
+
+/// Whether `path` is `folder` or lies in it, or would; links are followed as far as there is something.
+pub(crate) fn is_inside(path: &Path, folder: &Path) -> bool {
+    whole(path).starts_with(whole(folder))
+}
+
+/// The whole of a path, with links of what is there followed.
+fn whole(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or(path.to_owned());
+    let there =
+        path.ancestors().find_map(|above| Some((fs::canonicalize(above).ok()?, path.strip_prefix(above).ok()?)));
+    there.map_or_else(|| path.clone(), |(above, rest)| above.join(rest))
 }
 
 /// Whether we were filling a folder when the process ended.

@@ -17,6 +17,7 @@ use crate::manifest::Hashed;
 use crate::models;
 use crate::place::refuse_inputs_inside;
 use crate::stage::{Context, position, repeated, report, train};
+use crate::tracking::{NOT_TRACKED, Tracking};
 use crate::{Experiment, Outcome, PAGE, RESULTS, RunError, RunProgress, STAGES, StageEntry};
 
 /// The options of a run: which part of it, and where.
@@ -92,6 +93,13 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
         Lock::of(out).take(command)?;
     }
     refused?;
+    let tracking = match stages.iter().any(StageEntry::is_tracked) {
+        true => {
+            let replaced = contexts.iter().chain([&whole]).flat_map(|context| self::folders(context, STAGES));
+            Tracking::start(experiment, replaced)?
+        }
+        false => Tracking::default(),
+    };
     lock.take(command)?;
     for (context, folder) in &folders {
         context.place(folder)?.recover()?;
@@ -115,7 +123,7 @@ pub fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<Summary,
             }
         }
     }
-    let whole = Context { experiment: &fitting, ..whole };
+    let whole = Context { experiment: &fitting, tracking: &tracking, ..whole };
     let contexts = self::contexts(&whole, &places);
     if contexts.len() > 1 && rest.iter().any(StageEntry::makes_models) {
         contexts.iter().try_for_each(train::refuse_before)?;
@@ -163,7 +171,8 @@ pub(crate) fn whole<'a>(
     options: &RunOptions<'a>,
 ) -> Context<'a> {
     let RunOptions { raw, out, force, command, progress, .. } = *options;
-    Context { experiment, raw, out, tables: out, repetition: None, force, command, progress, hashed, lock }
+    let tracking = &NOT_TRACKED;
+    Context { experiment, raw, out, tables: out, repetition: None, force, command, progress, hashed, lock, tracking }
 }
 
 /// The folders that `stages` make in `context`.

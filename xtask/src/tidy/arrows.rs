@@ -41,7 +41,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arrow*", &["reco-data", "reco-python"]),
     ("parquet", &["reco-data"]),
     ("calamine", &["reco-data"]),
-    ("ureq", &["reco-data", "reco-serve"]),
+    ("ureq", &["reco-data", "reco-run", "reco-serve"]),
     ("jiff", &["reco-features"]),
     ("statrs", &["reco-eval"]),
     ("comfy-table", &["reco-report"]),

@@ -396,7 +396,8 @@ def run(
     force: bool = False,
 ) -> Run:
     """Runs a whole experiment, as `reco run`: the file, or the built-in one. `set` overrides keys:
-    `{"seed": 3, "split.kind": "temporal"}`. What did not change is not done again."""
+    `{"seed": 3, "split.kind": "temporal"}`; with `{"tracking.tensorboard": "runs"}` the run is followed there. What did
+    not change is not done again."""
     sets = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in (set or {}).items()]
     path = None if experiment is None else Path(experiment)
     summary = _reco.run(path, sets, list(approaches), Path(out), Path(raw), None, force, "reco.run")

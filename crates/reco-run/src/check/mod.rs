@@ -36,6 +36,7 @@ use crate::folder::first_line;
 use crate::lock::Lock;
 use crate::manifest::Hashed;
 use crate::stage::{Context, ready_dataset, ready_results, train};
+use crate::tracking::NOT_TRACKED;
 use crate::{Experiment, Quiet, RunError};
 
 /// Every check, in the order in which they are reported.
@@ -255,6 +256,7 @@ pub fn check(experiment: &Experiment, out: &Path, arguments: &str) -> Result<Che
         progress: &Quiet,
         hashed: &Hashed::default(),
         lock: &Lock::of(out),
+        tracking: &NOT_TRACKED,
     };
     let context = first.map_or(whole, |first| whole.of_repetition(first, &at));
     // Without a data set, all approaches that were asked for.

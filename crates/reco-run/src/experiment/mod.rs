@@ -1,4 +1,4 @@
-//! Reads an experiment: its data, features, split, approaches, evaluation, report, repetitions and tuning.
+//! Reads an experiment: its data, features, split, approaches, evaluation, report, repetitions, tuning and tracking.
 //!
 //! Does not know what the tables of other crates mean: each is read by its own crate's type. Does not read any data.
 //!
@@ -28,7 +28,7 @@ pub use repeat::{RepeatConfig, Repetition};
 pub(crate) use tuned::tuned_toml;
 
 use crate::registry::{OWN, approaches};
-use crate::{CheckpointConfig, TuneConfig, auto, blend};
+use crate::{CheckpointConfig, TrackingConfig, TuneConfig, auto, blend};
 
 /// One experiment: its data, how they are prepared and split, its approaches, and how these are judged.
 #[derive(Clone)]
@@ -61,6 +61,8 @@ pub struct Experiment {
     pub repeat: RepeatConfig,
     /// `[tune]`, which `reco tune` alone reads.
     pub tune: TuneConfig,
+    /// `[tracking]`: the tools in which the run is followed; nothing that a run makes depends on it.
+    pub tracking: TrackingConfig,
 }
 
 /// One approach with its options, under the name by which this experiment calls it.
@@ -92,6 +94,8 @@ struct Document {
     repeat: Value,
     #[serde(skip_serializing_if = "Value::is_null")]
     tune: Value,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    tracking: Value,
 }
 
 impl Default for Document {
@@ -110,6 +114,7 @@ impl Default for Document {
             checkpoint: table(),
             repeat: table(),
             tune: table(),
+            tracking: table(),
         }
     }
 }
@@ -147,6 +152,7 @@ impl Experiment {
         }
         let evaluate: Protocol = options::parse("[evaluate]", &document.evaluate).map_err(options)?;
         let tune: TuneConfig = options::parse("[tune]", &document.tune).map_err(options)?;
+        let tracking: TrackingConfig = options::parse("[tracking]", &document.tracking).map_err(options)?;
         let listed = document.approach.iter().filter_map(|one| one.get("name").and_then(Value::as_str));
         let known = || listed.clone().chain(approaches().map(|entry| entry.name));
         if let Some(key) = tune.space.keys().find(|name| known().all(|known| known != name.as_str())) {
@@ -158,6 +164,7 @@ impl Experiment {
             repetitions,
             repeat,
             tune,
+            tracking,
             name: if document.name.is_empty() { stem.to_owned() } else { document.name },
             seed: document.seed,
             device: document.device,
@@ -357,6 +364,7 @@ mod tests {
         for (text, expected) in [
             ("sede = 3", vec!["mine.toml", "unknown key `sede`", "did you mean `seed`?"]),
             ("[splitt]\nkind = \"random\"", vec!["unknown key `splitt`", "did you mean `split`?"]),
+            ("[tracking]\nmlflw = \"x\"", vec!["unknown key `mlflw` in [tracking]", "did you mean `mlflow`?"]),
             ("[data]\nnaem = \"x\"", vec!["unknown key `naem` in [data]", "did you mean `name`?"]),
             ("seed = \"three\"", vec!["the experiment", "three"]),
             ("device = \"gpu\"", vec!["`gpu`", "wgpu"]),

@@ -10,7 +10,7 @@ use super::{Document, Experiment, RepeatConfig};
 use crate::{CheckpointConfig, TuneConfig};
 
 impl Experiment {
-    /// The whole experiment as TOML, every default filled in.
+    /// The whole experiment as TOML, every default filled in; without `[tracking]`, which is of the place where it ran.
     pub fn to_toml(&self) -> String {
         let approach = self.approaches.iter().map(|one| {
             let mut table = json!({ "name": one.name });
@@ -38,6 +38,7 @@ impl Experiment {
             checkpoint: if is_kept { without_null(self.part(&self.checkpoint)) } else { Value::Null },
             repeat: if is_repeated { without_null(self.part(&self.repeat)) } else { Value::Null },
             tune: if is_tuned { without_null(self.part(&self.tune)) } else { Value::Null },
+            tracking: Value::Null,
         };
         toml::to_string(&written).expect("what was read from TOML can be written as TOML")
     }

@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: every name is given once; a node stands after what it reads.
 
-use super::protobuf::Message;
+use crate::protobuf::Message;
 
 /// The version of the operators, which every runtime since 2022 has.
 const OPERATORS: u64 = 17;

@@ -24,7 +24,7 @@ use crate::folder::{Folder, Made, write_json};
 use crate::manifest::Manifest;
 use crate::models::{Lists, RankedBy};
 use crate::validation::{Asked, Validation};
-use crate::{Experiment, Outcome, RunError, models};
+use crate::{Experiment, Outcome, RunError, models, tracking};
 
 /// The name of the file of users' values, after the approach's name.
 pub(crate) const USERS: &str = ".users.parquet";
@@ -45,6 +45,7 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
         let ruler = Ruler::new(context)?;
         let validation = ruler.validation(&experiment.split)?;
         let (mut devices, mut values, mut seconds) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let mut measured = Vec::new();
         for configured in &experiment.approaches {
             context.go_on()?;
             let model = context.at("models").join(&configured.name);
@@ -63,10 +64,15 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
             let table = predictions(&evaluation, &ruler.dataset.catalogue, &configured.name)?;
             table.write(&at.join(format!("{}.parquet", configured.name)))?;
             users(&evaluation, &configured.name)?.write(&at.join(format!("{}{USERS}", configured.name)))?;
+            measured.push((configured, tracking::measured(&evaluation)));
             let device = artifact.model.device();
             if !devices.contains(&device) {
                 devices.push(device);
             }
+        }
+        // Once all is measured, so that an evaluation that is broken off and begun again tells nothing twice.
+        for (configured, measured) in measured {
+            context.tracking.evaluated(context, configured, &measured)?;
         }
         let ranked_by = match validation {
             Ok(validation) => RankedBy::Metric(validation.column),

@@ -28,6 +28,7 @@ use crate::folder::{Folder, Made};
 use crate::lock::Lock;
 use crate::manifest::{Digests, Hashed, Manifest};
 use crate::place::Place;
+use crate::tracking::Tracking;
 use crate::{Experiment, Outcome, Repetition, RunError, RunProgress, results};
 
 pub use advice::shell_word;
@@ -55,6 +56,11 @@ impl StageEntry {
     /// Whether the stage trains models.
     pub(crate) fn makes_models(&self) -> bool {
         self.name == train::ENTRY.name
+    }
+
+    /// Whether its work on models is followed in the tools of `[tracking]`.
+    pub(crate) fn is_tracked(&self) -> bool {
+        self.makes_models() || self.name == evaluate::ENTRY.name
     }
 }
 
@@ -91,6 +97,8 @@ pub(crate) struct Context<'a> {
     pub(crate) hashed: &'a Hashed,
     /// Held while something is made in the folder of the run.
     pub(crate) lock: &'a Lock,
+    /// The tools in which models are followed.
+    pub(crate) tracking: &'a Tracking,
 }
 
 impl<'a> Context<'a> {

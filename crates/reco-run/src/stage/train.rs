@@ -38,7 +38,8 @@ pub(super) const ENTRY: StageEntry = StageEntry {
     name: "train",
     about: "Trains every approach that changed, each into a folder that stands alone",
     example: "  reco train --approach neural --set approach.neural.epochs=3\n  reco train --device cpu --json\n  \
-        reco train --set checkpoint.every=5min",
+        reco train --set checkpoint.every=5min\n  \
+        reco train --set tracking.mlflow=http://127.0.0.1:5000",
     folders: |context| {
         let names = context.experiment.approaches.iter().map(|one| &one.name);
         names.flat_map(|name| ["models", checkpoint::FOLDER].map(|of| context.at(of).join(name))).collect()
@@ -159,7 +160,9 @@ fn run(context: &Context<'_>) -> Result<Vec<Outcome>, RunError> {
                     data
                 }
             };
-            fit(context, configured, self::folder(context, configured, &inputs), data, at)
+            let followed = context.tracking.follow(context, configured, &Value::Null)?;
+            let made = fit(context, configured, self::folder(context, configured, &inputs), data, at, &followed);
+            followed.finish(made)
         })?;
         // Data are there once an approach was trained, and the first of them is this one.
         if let Some(data) = &mut data {
@@ -316,15 +319,15 @@ fn fit(
     model: Folder,
     data: &Data,
     at: &Path,
+    progress: &dyn Progress,
 ) -> Result<Made, RunError> {
     let experiment = context.experiment;
     let dataset = &data.stored;
     let n_rows = dataset.info.split.n_train;
     let inputs = model.inputs.clone();
-    let checkpoint = Checkpoint::of(context, configured, model)?;
+    let checkpoint = Checkpoint::of(context, configured, model, progress)?;
     // The parts of an approach would take each other's states.
-    let progress: &dyn Progress =
-        if configured.approach.parts().is_empty() { &checkpoint } else { context.progress.train() };
+    let progress: &dyn Progress = if configured.approach.parts().is_empty() { &checkpoint } else { progress };
     let run = Run { seed: experiment.seed, device: experiment.device, progress };
     let need = affordable(configured.approach.as_ref(), &dataset.catalogue, n_rows)?;
     if need.bytes() >= SAID {

@@ -27,6 +27,22 @@ impl Message {
         self
     }
 
+    /// Adds a number of 64 bits.
+    #[must_use]
+    pub(crate) fn double(mut self, field: u32, number: f64) -> Self {
+        self.key(field, 1);
+        self.0.extend_from_slice(&number.to_le_bytes());
+        self
+    }
+
+    /// Adds a number of 32 bits.
+    #[must_use]
+    pub(crate) fn float(mut self, field: u32, number: f32) -> Self {
+        self.key(field, 5);
+        self.0.extend_from_slice(&number.to_le_bytes());
+        self
+    }
+
     /// Adds bytes.
     #[must_use]
     pub(crate) fn bytes(mut self, field: u32, bytes: &[u8]) -> Self {
@@ -73,5 +89,8 @@ mod tests {
         assert_eq!(Message::new().text(2, "testing").into_bytes(), testing);
         let within = Message::new().message(3, Message::new().number(1, 150));
         assert_eq!(within.into_bytes(), [0x1a, 0x03, 0x08, 0x96, 0x01]);
+        // The encodings of 25.5 by IEEE 754, the lowest byte first.
+        let fixed = Message::new().double(1, 25.5).float(2, 25.5);
+        assert_eq!(fixed.into_bytes(), [0x09, 0, 0, 0, 0, 0, 0x80, 0x39, 0x40, 0x15, 0, 0, 0xcc, 0x41]);
     }
 }
