@@ -12,6 +12,8 @@ mod one_burn;
 mod packages;
 pub(crate) mod wheel;
 
+#[cfg(unix)]
+use std::env;
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -22,7 +24,7 @@ use self::count::Count;
 use crate::process::{Workspace, is_installed, shown, succeed};
 #[cfg(unix)]
 use crate::torture;
-use crate::{golden, instructions, splits, tidy};
+use crate::{docs, golden, instructions, splits, tidy};
 
 /// Arguments of `cargo xtask ci`.
 #[derive(clap::Args)]
@@ -48,7 +50,7 @@ const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run"
 
 /// The crate that brings an SQL engine: whatever goes through the whole workspace leaves it out, so that Burn and Arrow
 /// are not compiled once more with what the engine switches on in the crates that they share.
-const CLUSTER: &str = "reco-cluster";
+pub(crate) const CLUSTER: &str = "reco-cluster";
 
 /// The crate of the Python wheel, which brings PyO3: tested from Python alone.
 const WHEEL: &str = "reco-python";
@@ -223,6 +225,10 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(test(&[CLUSTER]));
     steps.push(step("cluster", Work::Own(cluster::run)));
     steps.push(step("wheel", Work::Maybe(wheel::run)));
+    // It uses what the steps before have built.
+    #[cfg(unix)]
+    steps.push(step("docs", Work::Test(pages(workspace)?)));
+    steps.push(step("site", Work::Maybe(docs::site::build)));
     #[cfg(unix)]
     {
         steps.push(step("torture", Work::Own(torture::short)));
@@ -240,6 +246,14 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
         }
     }
     Ok(steps)
+}
+
+/// Runs what the pages of the documentation show, which counts as tests.
+#[cfg(unix)]
+fn pages(workspace: &Workspace) -> Result<Command> {
+    let mut command = workspace.command(env::current_exe().context("cannot find this program")?);
+    command.args(["docs", "--test"]);
+    Ok(command)
 }
 
 /// Runs tests, shows what they print, counts them, and adds each thing that they left out once.
@@ -340,7 +354,8 @@ mod tests {
     fn every_crate_is_tested_by_a_step() {
         let steps = steps(&Workspace::find().unwrap()).unwrap();
         let tests = steps.iter().filter(|step| matches!(step.work, Work::Test(_)));
-        // `steps` has refused a crate that no list names; all of HEAVY are one step, and CLUSTER is another.
-        assert_eq!(tests.count(), LIGHT.len() + WITH_DATA.len() + 2);
+        // `steps` has refused a crate that no list names; all of HEAVY are one step, and CLUSTER is another. So are the
+        // pages.
+        assert_eq!(tests.count(), LIGHT.len() + WITH_DATA.len() + 2 + usize::from(cfg!(unix)));
     }
 }

@@ -1,5 +1,5 @@
 //! Runs the workspace's chores: `cargo xtask pipeline`, `ci`, `tidy`, `golden`, `instructions`, `splits`, `torture`,
-//! `bench`, `contest`, `scale` and `wheel`.
+//! `bench`, `contest`, `scale`, `wheel` and `docs`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -9,6 +9,7 @@
 
 mod bench;
 mod ci;
+mod docs;
 mod files;
 mod golden;
 mod instructions;
@@ -59,6 +60,8 @@ enum Chore {
     Scale(bench::scale::Arguments),
     /// Build the Python wheel into target/wheels, with maturin in an environment made for it
     Wheel(ci::wheel::Arguments),
+    /// Build the documentation as a site into target/site, or run what its pages show
+    Docs(docs::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Chore::Contest(arguments) => bench::contest::run(&workspace, &arguments),
         Chore::Scale(arguments) => bench::scale::run(&workspace, &arguments),
         Chore::Wheel(arguments) => ci::wheel::make(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Chore::Docs(arguments) => docs::run(&workspace, &arguments),
     });
     match done {
         Ok(code) => code,

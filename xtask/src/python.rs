@@ -83,7 +83,8 @@ pub(crate) const IMPLICIT: Environment = Environment {
 pub(crate) const TABLES: Environment =
     Environment { name: "tables", python: CURRENT, packages: &["polars==2.1.0", "duckdb==2.0.1"] };
 
-/// What builds and tests the wheel, and the frames that it takes.
+/// What builds and tests the wheel, the frames that it takes, and the light ones of the libraries that its users come
+/// from.
 pub(crate) const WHEEL: Environment = Environment {
     name: "wheel",
     python: CURRENT,
@@ -92,6 +93,7 @@ pub(crate) const WHEEL: Environment = Environment {
         "mypy==2.4.1",
         "pytest==9.2.0",
         "duckdb==2.0.1",
+        "implicit==0.7.3",
         "numpy==2.5.5",
         "onnx==1.23.2",
         "onnxruntime==1.32.0",
@@ -99,6 +101,8 @@ pub(crate) const WHEEL: Environment = Environment {
         "polars==2.1.0",
         "pyarrow==26.0.1",
         "safetensors==0.8.0",
+        "scikit-surprise==1.1.5",
+        "scipy==1.18.1",
     ],
 };
 
@@ -155,13 +159,18 @@ impl Environment {
         found.with_context(needs)
     }
 
+    /// Where its programs are.
+    pub(crate) fn programs(&self, workspace: &Workspace) -> PathBuf {
+        self.folder(workspace).join(if cfg!(windows) { "Scripts" } else { "bin" })
+    }
+
     fn folder(&self, workspace: &Workspace) -> PathBuf {
         workspace.target().join("python").join(self.name)
     }
 
     fn python(&self, workspace: &Workspace) -> Result<PathBuf> {
         let folder = self.folder(workspace);
-        let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+        let python = self.programs(workspace).join(format!("python{}", env::consts::EXE_SUFFIX));
         let (base, version) = self.base()?;
         let wanted = format!("{version}\n{}", self.packages.join("\n"));
         let made = folder.join(MADE);

@@ -48,15 +48,24 @@ fn build(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
     wheels.into_iter().next().context("maturin left no wheel")
 }
 
-/// Builds, installs, tests.
-pub(super) fn run(workspace: &Workspace) -> Result<Option<String>> {
+/// Builds and installs; returns why that cannot be done on this machine.
+pub(crate) fn install(workspace: &Workspace) -> Result<Option<String>> {
     if let Some(why) = lacking(workspace) {
         return Ok(Some(why));
     }
     let wheel = build(workspace, "dev")?;
+    let mut pip = WHEEL.command(workspace)?;
+    pip.args(["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps"]);
+    succeed(pip.arg(wheel))?;
+    Ok(None)
+}
+
+/// Builds, installs, tests.
+pub(super) fn run(workspace: &Workspace) -> Result<Option<String>> {
+    if let Some(why) = install(workspace)? {
+        return Ok(Some(why));
+    }
     let python = |arguments: &[&str]| -> Result<()> { succeed(WHEEL.command(workspace)?.args(arguments)) };
-    let path = wheel.display().to_string();
-    python(&["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", &path])?;
     python(&["-m", "pytest", "--quiet", &format!("{CRATE}/tests")])?;
     python(&["-m", "mypy", "--strict", &format!("{CRATE}/python/reco")])?;
     python(&["-m", "mypy.stubtest", "reco._reco"])?;

@@ -1,0 +1,311 @@
+//! Runs what the pages show: `cargo xtask docs --test`.
+//!
+//! Each page has a folder of its own, in which its blocks run in their order, as a reader would paste them: commands, Python
+//! and Rust are run, experiments are looked at by `reco check`, JSON and other TOML is parsed. Inline commands are held
+//! against the help. Does not know what is shown.
+//!
+//! **Invariant**: a block is run, parsed, shown (a language that is not run), left out since the machine lacks what it
+//! names, or not run for the reason that it states; each of them is counted.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{Write as _, stdout};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::page::{self, Block, Page};
+use super::python::Session;
+use super::rust;
+use super::shell::Shell;
+use crate::ci::wheel;
+use crate::files;
+use crate::process::{Workspace, answer};
+use crate::python::WHEEL;
+use crate::splits;
+
+/// What became of the blocks of all pages.
+#[derive(Debug, Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    shown: usize,
+    /// What the machine lacks.
+    left_out: Vec<String>,
+    /// How many are not run, by the reason that they state.
+    not_run: BTreeMap<String, usize>,
+}
+
+/// All that pages share.
+struct Machine<'a> {
+    workspace: &'a Workspace,
+    reco: PathBuf,
+    /// Where the programs of Rust blocks are.
+    snippets: PathBuf,
+    /// What commands find programs by.
+    path: OsString,
+    /// Why there is no Python with the wheel, if there is none.
+    no_python: Option<String>,
+    /// The help of each command that was asked for.
+    help: BTreeMap<String, String>,
+}
+
+/// A page that is run.
+struct Running<'a> {
+    page: &'a Page,
+    shell: Shell,
+    session: Option<Session>,
+}
+
+/// What a block ended as, if it did not fail.
+enum Ended {
+    Passed,
+    Shown,
+    LeftOut(String),
+    NotRun(String),
+}
+
+/// Runs the pages whose path has one of `wanted` in it, all if there is none.
+pub(super) fn run(workspace: &Workspace, wanted: &[String]) -> Result<ExitCode> {
+    let mut pages = page::all(workspace.root())?;
+    pages.retain(|page| wanted.is_empty() || wanted.iter().any(|part| page.path.contains(part.as_str())));
+    if pages.is_empty() {
+        bail!("no page has `{}` in its path\nhint: `{}` lists them", wanted.join("` or `"), page::SUMMARY);
+    }
+    let mut machine = Machine::new(workspace, &pages)?;
+    let mut tally = Tally::default();
+    for page in &pages {
+        machine.page(page, &mut tally)?;
+    }
+    print!("{}", summary(&tally));
+    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl<'a> Machine<'a> {
+    fn new(workspace: &'a Workspace, pages: &[Page]) -> Result<Self> {
+        let reco = workspace.build_reco(false)?;
+        // Once for all pages. Where it cannot be had, the pages that fetch it say why.
+        let _ = splits::ratings(workspace, &reco);
+        let blocks = || pages.iter().flat_map(|page| &page.blocks);
+        let calls_python = blocks().any(|block| block.language == "python" || block.text.contains("python "));
+        let no_python = if calls_python { wheel::install(workspace)? } else { None };
+        let has_rust = blocks().any(|block| block.language == "rust");
+        let snippets = if has_rust { rust::build(workspace, pages)? } else { PathBuf::new() };
+        let built = reco.parent().context("a program has a folder")?.to_owned();
+        let python = WHEEL.programs(workspace);
+        let inherited = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths([built, python].into_iter().chain(env::split_paths(&inherited)))?;
+        Ok(Self { workspace, reco, snippets, path, no_python, help: BTreeMap::new() })
+    }
+
+    /// Runs a page, up to the first block that fails.
+    fn page(&mut self, page: &Page, tally: &mut Tally) -> Result<()> {
+        for finding in page.findings.iter().cloned().chain(self.unknown_flags(page)?) {
+            println!("{finding}");
+            tally.failed += 1;
+        }
+        if page.blocks.is_empty() {
+            return Ok(());
+        }
+        let folder = self.workspace.target().join("docs").join(page.path.replace(['/', '.'], "-"));
+        prepare(self.workspace.root(), &folder)?;
+        let mut running = Running { page, shell: Shell::new(folder, self.path.clone())?, session: None };
+        for block in &page.blocks {
+            let begun = Instant::now();
+            print!("{}:{} {} ... ", page.path, block.line, block.language);
+            stdout().flush()?;
+            let ended = self.block(&mut running, block);
+            let seconds = begun.elapsed().as_secs_f64();
+            match ended {
+                Ok(Ended::Passed) => {
+                    println!("ok, {seconds:.1} s");
+                    tally.passed += 1;
+                }
+                Ok(Ended::Shown) => {
+                    println!("shown");
+                    tally.shown += 1;
+                }
+                Ok(Ended::LeftOut(lacks)) => {
+                    println!("left out: {lacks}");
+                    tally.left_out.push(format!("{}:{}: {lacks}", page.path, block.line));
+                }
+                Ok(Ended::NotRun(reason)) => {
+                    println!("not run: {reason}");
+                    *tally.not_run.entry(reason).or_default() += 1;
+                }
+                Err(error) => {
+                    println!("FAILED, {seconds:.1} s\n{error:#}");
+                    tally.failed += 1;
+                    // What follows builds on it.
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn block(&self, running: &mut Running<'_>, block: &Block) -> Result<Ended> {
+        let parsed = match block.language.as_str() {
+            "toml" => toml::from_str::<toml::Table>(&block.text).map(|_| ()).map_err(anyhow::Error::from),
+            "json" => serde_json::from_str::<serde_json::Value>(&block.text).map(|_| ()).map_err(anyhow::Error::from),
+            _ => Ok(()),
+        };
+        parsed?;
+        if let Some(name) = &block.file {
+            files::write(&running.shell.folder.join(name), &block.text)?;
+        }
+        if let Some(reason) = &block.not_run {
+            return Ok(Ended::NotRun(reason.clone()));
+        }
+        if block.language == "python" && block.of.is_none() {
+            if let Some(why) = &self.no_python {
+                return Ok(Ended::LeftOut(why.clone()));
+            }
+            if running.session.is_none() {
+                running.session = Some(Session::start(WHEEL.command(self.workspace)?, &running.shell)?);
+            }
+        }
+        for need in &block.needs {
+            if let Some(lacks) = running.lacks(block, need)? {
+                return Ok(Ended::LeftOut(lacks));
+            }
+        }
+        match (block.language.as_str(), &block.of) {
+            ("sh", _) => running.shell.run(&block.text)?,
+            ("rust" | "python", Some(file)) => {
+                if !block.is_in(self.workspace.root(), file)? {
+                    bail!("`{file}` has no such lines");
+                }
+            }
+            ("rust", None) => {
+                let program = self.snippets.join(rust::name(&running.page.path, block));
+                let log = running.shell.folder.join(".program.log");
+                Shell::finish(running.shell.command(&program.display().to_string(), &log)?, &log)?;
+            }
+            ("python", None) => {
+                running.session.as_mut().context("it was started")?.run(&running.page.path, block)?;
+            }
+            ("toml", of) => self.experiment(running, block, of.as_deref())?,
+            ("json", _) => {}
+            _ => return Ok(Ended::Shown),
+        }
+        Ok(Ended::Passed)
+    }
+
+    /// Has `reco check` look at a block that is an experiment, or a table of one.
+    fn experiment(&self, running: &Running<'_>, block: &Block, of: Option<&str>) -> Result<()> {
+        let text = match of {
+            None => block.text.clone(),
+            Some("data") => format!("[data]\n{}", block.text),
+            Some(_) => return Ok(()),
+        };
+        let name = block.file.clone().unwrap_or_else(|| format!("block-{}.toml", block.line));
+        files::write(&running.shell.folder.join(&name), text)?;
+        let log = running.shell.folder.join(".check.log");
+        let mut check = running.shell.command(&self.reco.display().to_string(), &log)?;
+        check.args(["check", &name, "--out", "not-run"]);
+        Shell::finish(check, &log)
+    }
+
+    /// Findings on inline commands: a command or a flag that the help does not have.
+    fn unknown_flags(&mut self, page: &Page) -> Result<Vec<String>> {
+        let mut findings = Vec::new();
+        for (line, shown) in &page.commands {
+            let mut words = shown.split_whitespace().skip(1);
+            let Some(name) = words.next().filter(|name| name.chars().all(|c| c.is_ascii_lowercase())) else { continue };
+            if !self.help.contains_key(name) {
+                let help = answer(Command::new(&self.reco).args([name, "--help"])).unwrap_or_default();
+                self.help.insert(name.to_owned(), help);
+            }
+            let help = &self.help[name];
+            if help.is_empty() {
+                findings.push(format!("{}:{line}: `{shown}`: there is no command `{name}`", page.path));
+                continue;
+            }
+            let flags = words.filter(|word| word.starts_with("--")).filter_map(|word| word.split('=').next());
+            for flag in flags.filter(|flag| !help.split([' ', ',', '\n', '[']).any(|word| word == *flag)) {
+                findings.push(format!("{}:{line}: `{shown}`: `reco {name} --help` has no `{flag}`", page.path));
+            }
+        }
+        Ok(findings)
+    }
+}
+
+impl Running<'_> {
+    /// What `block` cannot be run without, if it is not here.
+    fn lacks(&mut self, block: &Block, need: &str) -> Result<Option<String>> {
+        let is_here = match need.strip_prefix('$') {
+            Some(variable) => env::var_os(variable).is_some(),
+            None if need.contains('/') => self.shell.folder.join(need).exists(),
+            None => match &mut self.session {
+                Some(session) if block.language == "python" => session.has(need)?,
+                _ => env::split_paths(&self.shell.path).any(|folder| folder.join(need).is_file()),
+            },
+        };
+        Ok((!is_here).then(|| format!("`{need}` is not here")))
+    }
+}
+
+/// Makes the folder of a page: what a clone has besides its pages, and the raw files, by links.
+fn prepare(root: &Path, folder: &Path) -> Result<()> {
+    files::empty(folder)?;
+    let raw = folder.join("data/raw");
+    fs::create_dir_all(&raw).with_context(|| format!("cannot make `{}`", raw.display()))?;
+    let mut links: Vec<PathBuf> = ["crates", "xtask", "data/experiments", "data/fixture"].map(PathBuf::from).into();
+    if let Ok(entries) = fs::read_dir(root.join("data/raw")) {
+        links.extend(entries.flatten().map(|entry| Path::new("data/raw").join(entry.file_name())));
+    }
+    for link in links {
+        symlink(root.join(&link), folder.join(&link)).with_context(|| format!("cannot link `{}`", link.display()))?;
+    }
+    Ok(())
+}
+
+fn summary(tally: &Tally) -> String {
+    let mut text = String::new();
+    for lacks in &tally.left_out {
+        text += &format!("left out: {lacks}\n");
+    }
+    let n_not_run: usize = tally.not_run.values().sum();
+    text += &format!("{n_not_run} blocks are not run, {} are shown\n", tally.shown);
+    for (reason, n) in &tally.not_run {
+        text += &format!("  {n}: {reason}\n");
+    }
+    let how = if tally.failed == 0 { "ok" } else { "FAILED" };
+    // As Rust's test runner closes, so that CI counts them.
+    text + &format!("test result: {how}. {} passed; {} failed\n", tally.passed, tally.failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_counts_every_block() {
+        let tally = Tally {
+            passed: 7,
+            failed: 1,
+            shown: 2,
+            left_out: vec!["docs/a.md:3: `curl` is not here".to_owned()],
+            not_run: [("it takes hours".to_owned(), 3)].into(),
+        };
+        let expected = "left out: docs/a.md:3: `curl` is not here\n3 blocks are not run, 2 are shown\n  3: it takes hours\n\
+                        test result: FAILED. 7 passed; 1 failed\n";
+        assert_eq!(summary(&tally), expected);
+    }
+
+    #[test]
+    fn a_page_s_folder_has_what_a_clone_has() {
+        let root = Workspace::find().unwrap().root().to_owned();
+        let folder = env::temp_dir().join(format!("docs-blocks-{}", std::process::id()));
+        prepare(&root, &folder).unwrap();
+        assert!(folder.join("data/experiments/default.toml").is_file() && folder.join("data/raw").is_dir());
+        files::remove(&folder).unwrap();
+        assert!(root.join("data/experiments/default.toml").is_file());
+    }
+}
