@@ -53,7 +53,7 @@ const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run"
 pub(crate) const CLUSTER: &str = "reco-cluster";
 
 /// The crate of the Python wheel, which brings PyO3: tested from Python alone.
-const WHEEL: &str = "reco-python";
+pub(crate) const WHEEL: &str = "reco-python";
 
 /// The beginning of a line that says what was left out, and why.
 const LEFT_OUT: &str = "left out: ";
@@ -228,7 +228,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     // It uses what the steps before have built.
     #[cfg(unix)]
     steps.push(step("docs", Work::Test(pages(workspace)?)));
-    steps.push(step("site", Work::Maybe(docs::site::build)));
+    steps.push(step("site", Work::Maybe(docs::site::check_in_ci)));
     #[cfg(unix)]
     {
         steps.push(step("torture", Work::Own(torture::short)));

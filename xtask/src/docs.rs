@@ -18,7 +18,7 @@ pub(crate) mod site;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::process::Workspace;
 
@@ -42,9 +42,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
         return blocks::run(workspace, &arguments.pages);
     }
     let _ = arguments;
-    if let Some(why) = site::build(workspace)? {
-        bail!("{why}");
-    }
+    site::run(workspace)?;
     println!("{}", workspace.target().join(site::FOLDER).join("index.html").display());
     Ok(ExitCode::SUCCESS)
 }

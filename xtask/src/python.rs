@@ -83,8 +83,7 @@ pub(crate) const IMPLICIT: Environment = Environment {
 pub(crate) const TABLES: Environment =
     Environment { name: "tables", python: CURRENT, packages: &["polars==2.1.0", "duckdb==2.0.1"] };
 
-/// What builds and tests the wheel, the frames that it takes, and the light ones of the libraries that its users come
-/// from.
+/// What builds and tests the wheel, and the frames that it takes.
 pub(crate) const WHEEL: Environment = Environment {
     name: "wheel",
     python: CURRENT,
@@ -93,7 +92,6 @@ pub(crate) const WHEEL: Environment = Environment {
         "mypy==2.4.1",
         "pytest==9.2.0",
         "duckdb==2.0.1",
-        "implicit==0.7.3",
         "numpy==2.5.5",
         "onnx==1.23.2",
         "onnxruntime==1.32.0",
@@ -101,9 +99,31 @@ pub(crate) const WHEEL: Environment = Environment {
         "polars==2.1.0",
         "pyarrow==26.0.1",
         "safetensors==0.8.0",
+    ],
+};
+
+/// What the pages of the documentation run with, beside the wheel: frames, and libraries that its users come from.
+pub(crate) const PAGES: Environment = Environment {
+    name: "pages",
+    python: CURRENT,
+    packages: &[
+        "duckdb==2.0.1",
+        "implicit==0.7.3",
+        "numpy==2.5.5",
+        "pandas==3.1.1",
+        "polars==2.1.0",
+        "pyarrow==26.0.1",
+        "safetensors==0.8.0",
         "scikit-surprise==1.1.5",
         "scipy==1.18.1",
     ],
+};
+
+/// The same for the page on RecTools, which runs with no current pandas and with an implicit of its own.
+pub(crate) const RECTOOLS: Environment = Environment {
+    name: "rectools",
+    python: ((3, 12), Some((3, 14))),
+    packages: &["rectools==0.19.0", "numpy==2.4.6", "pandas==2.3.3", "pyarrow==26.0.1"],
 };
 
 /// Names the Python that is tried before all others.
@@ -136,6 +156,11 @@ impl Environment {
     pub(crate) fn all(&self, workspace: &Workspace) -> String {
         let names: Vec<&str> = self.packages.iter().filter_map(|package| package.split("==").next()).collect();
         self.of(workspace, &names)
+    }
+
+    /// The name of its folder.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The Python that it would be made with, and its version in full.

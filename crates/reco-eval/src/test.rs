@@ -156,7 +156,7 @@ pub fn evaluate(model: &dyn Recommender, test: &Test, protocol: &Protocol) -> Re
     evaluate_by(METRICS, model, test, protocol)
 }
 
-/// As [`evaluate`], by metrics of one's own: those that there are, in the place of [`METRICS`].
+/// As [`evaluate`], by any metrics instead of [`METRICS`]: the protocol's names are looked up in `metrics`.
 ///
 /// # Errors
 /// As [`evaluate`].

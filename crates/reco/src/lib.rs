@@ -68,9 +68,7 @@ pub use reco_core::{
     Approach, AskError, Asker, DeviceChoice, EachQuery, FitError, Fitted, ItemId, Model, Progress, RawInteraction,
     Reasons, Recommender, RowError, Run, ScoreError, ScoreKind, Train, TrainBuilder, TrainError, UserId, Visitor,
 };
-pub use reco_eval::{
-    EvalError, Evaluation, METRICS, MetricEntry, Protocol, Test, TestError, evaluate, evaluate_by,
-};
+pub use reco_eval::{EvalError, Evaluation, METRICS, MetricEntry, Protocol, Test, TestError, evaluate, evaluate_by};
 
 /// The crate of types and traits, whole: queries, rankings, catalogues, for models of one's own.
 pub use reco_core as core;

@@ -1,15 +1,14 @@
 //! Runs what the pages show: `cargo xtask docs --test`.
 //!
-//! Each page has a folder of its own, in which its blocks run in their order, as a reader would paste them: commands, Python
-//! and Rust are run, experiments are looked at by `reco check`, JSON and other TOML is parsed. Inline commands are held
-//! against the help. Does not know what is shown.
+//! Each page has a folder of its own, in which its blocks run in their order, as a reader would paste them: commands,
+//! Python and Rust are run, experiments are looked at by `reco check`, JSON and other TOML is parsed. Inline commands are
+//! held against the help. Does not know what is shown.
 //!
 //! **Invariant**: a block is run, parsed, shown (a language that is not run), left out since the machine lacks what it
-//! names, or not run for the reason that it states; each of them is counted.
+//! needs, not run for the reason that it states, or not reached since one before it failed; each of them is counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::io::{Write as _, stdout};
 use std::os::unix::fs::symlink;
@@ -23,10 +22,10 @@ use super::page::{self, Block, Page};
 use super::python::Session;
 use super::rust;
 use super::shell::Shell;
-use crate::ci::wheel;
+use crate::ci::{CLUSTER, wheel};
 use crate::files;
-use crate::process::{Workspace, answer};
-use crate::python::WHEEL;
+use crate::process::{Workspace, answer, succeed};
+use crate::python::{Environment, PAGES, RECTOOLS};
 use crate::splits;
 
 /// What became of the blocks of all pages.
@@ -35,6 +34,7 @@ struct Tally {
     passed: usize,
     failed: usize,
     shown: usize,
+    not_reached: usize,
     /// What the machine lacks.
     left_out: Vec<String>,
     /// How many are not run, by the reason that they state.
@@ -46,11 +46,11 @@ struct Machine<'a> {
     workspace: &'a Workspace,
     reco: PathBuf,
     /// Where the programs of Rust blocks are.
-    snippets: PathBuf,
-    /// What commands find programs by.
-    path: OsString,
-    /// Why there is no Python with the wheel, if there is none.
-    no_python: Option<String>,
+    programs: PathBuf,
+    /// The wheel, once it is built.
+    wheel: Option<PathBuf>,
+    /// The environments that have it.
+    ready: BTreeSet<&'static str>,
     /// The help of each command that was asked for.
     help: BTreeMap<String, String>,
 }
@@ -59,7 +59,10 @@ struct Machine<'a> {
 struct Running<'a> {
     page: &'a Page,
     shell: Shell,
+    python: &'static Environment,
     session: Option<Session>,
+    /// Whether a block was left out, on which those behind it may build.
+    lacks_a_block: bool,
 }
 
 /// What a block ended as, if it did not fail.
@@ -77,30 +80,53 @@ pub(super) fn run(workspace: &Workspace, wanted: &[String]) -> Result<ExitCode> 
     if pages.is_empty() {
         bail!("no page has `{}` in its path\nhint: `{}` lists them", wanted.join("` or `"), page::SUMMARY);
     }
-    let mut machine = Machine::new(workspace, &pages)?;
+    let begun = Instant::now();
     let mut tally = Tally::default();
-    for page in &pages {
-        machine.page(page, &mut tally)?;
+    let reco = workspace.build_reco(false)?;
+    // Once for all pages, which run on it.
+    match splits::ratings(workspace, &reco) {
+        Ok(_) => {
+            let mut machine = Machine::new(workspace, reco, &pages)?;
+            for page in &pages {
+                machine.page(page, &mut tally)?;
+            }
+        }
+        Err(error) => tally.left_out.push(format!("all pages: MovieLens 100K cannot be fetched: {error:#}")),
     }
-    print!("{}", summary(&tally));
+    print!("{}", summary(&tally, begun.elapsed().as_secs_f64()));
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl<'a> Machine<'a> {
-    fn new(workspace: &'a Workspace, pages: &[Page]) -> Result<Self> {
-        let reco = workspace.build_reco(false)?;
-        // Once for all pages. Where it cannot be had, the pages that fetch it say why.
-        let _ = splits::ratings(workspace, &reco);
+    fn new(workspace: &'a Workspace, reco: PathBuf, pages: &[Page]) -> Result<Self> {
         let blocks = || pages.iter().flat_map(|page| &page.blocks);
-        let calls_python = blocks().any(|block| block.language == "python" || block.text.contains("python "));
-        let no_python = if calls_python { wheel::install(workspace)? } else { None };
         let has_rust = blocks().any(|block| block.language == "rust");
-        let snippets = if has_rust { rust::build(workspace, pages)? } else { PathBuf::new() };
-        let built = reco.parent().context("a program has a folder")?.to_owned();
-        let python = WHEEL.programs(workspace);
-        let inherited = env::var_os("PATH").unwrap_or_default();
-        let path = env::join_paths([built, python].into_iter().chain(env::split_paths(&inherited)))?;
-        Ok(Self { workspace, reco, snippets, path, no_python, help: BTreeMap::new() })
+        let programs = if has_rust { rust::build(workspace, pages)? } else { PathBuf::new() };
+        // It takes minutes where nothing of it was ever built: then its blocks are left out.
+        if blocks().any(|block| block.needs.iter().any(|need| need == CLUSTER))
+            && reco.with_file_name(CLUSTER).is_file()
+        {
+            succeed(&mut workspace.cargo(&["build", "--locked", "--package", CLUSTER]))?;
+        }
+        Ok(Self { workspace, reco, programs, wheel: None, ready: BTreeSet::new(), help: BTreeMap::new() })
+    }
+
+    /// Puts the wheel into an environment; returns why that cannot be done on this machine.
+    fn lacks_python(&mut self, environment: &'static Environment) -> Result<Option<String>> {
+        if self.ready.contains(environment.name()) {
+            return Ok(None);
+        }
+        let cannot_be_made = || environment.command(self.workspace).err().map(|error| format!("{error:#}"));
+        if let Some(why) = wheel::lacking(self.workspace).or_else(cannot_be_made) {
+            return Ok(Some(why));
+        }
+        let wheel = match &self.wheel {
+            Some(wheel) => wheel,
+            None => self.wheel.insert(wheel::build(self.workspace, "dev")?),
+        };
+        wheel::install(self.workspace, wheel, environment)?;
+        self.ready.insert(environment.name());
+        Ok(None)
     }
 
     /// Runs a page, up to the first block that fails.
@@ -114,12 +140,21 @@ impl<'a> Machine<'a> {
         }
         let folder = self.workspace.target().join("docs").join(page.path.replace(['/', '.'], "-"));
         prepare(self.workspace.root(), &folder)?;
-        let mut running = Running { page, shell: Shell::new(folder, self.path.clone())?, session: None };
-        for block in &page.blocks {
+        let python = if page.path.contains("rectools") { &RECTOOLS } else { &PAGES };
+        let built = self.reco.parent().context("a program has a folder")?.to_owned();
+        let inherited = env::var_os("PATH").unwrap_or_default();
+        let first = [built, python.programs(self.workspace)];
+        let path = env::join_paths(first.into_iter().chain(env::split_paths(&inherited)))?;
+        let shell = Shell::new(folder, path)?;
+        let mut running = Running { page, shell, python, session: None, lacks_a_block: false };
+        for (at, block) in page.blocks.iter().enumerate() {
             let begun = Instant::now();
             print!("{}:{} {} ... ", page.path, block.line, block.language);
             stdout().flush()?;
-            let ended = self.block(&mut running, block);
+            let ended = match self.block(&mut running, block) {
+                Err(_) if running.lacks_a_block => Ok(Ended::LeftOut("it needs a block that was left out".to_owned())),
+                ended => ended,
+            };
             let seconds = begun.elapsed().as_secs_f64();
             match ended {
                 Ok(Ended::Passed) => {
@@ -132,6 +167,7 @@ impl<'a> Machine<'a> {
                 }
                 Ok(Ended::LeftOut(lacks)) => {
                     println!("left out: {lacks}");
+                    running.lacks_a_block = true;
                     tally.left_out.push(format!("{}:{}: {lacks}", page.path, block.line));
                 }
                 Ok(Ended::NotRun(reason)) => {
@@ -142,6 +178,7 @@ impl<'a> Machine<'a> {
                     println!("FAILED, {seconds:.1} s\n{error:#}");
                     tally.failed += 1;
                     // What follows builds on it.
+                    tally.not_reached += page.blocks.len() - at - 1;
                     break;
                 }
             }
@@ -149,7 +186,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn block(&self, running: &mut Running<'_>, block: &Block) -> Result<Ended> {
+    fn block(&mut self, running: &mut Running<'_>, block: &Block) -> Result<Ended> {
         let parsed = match block.language.as_str() {
             "toml" => toml::from_str::<toml::Table>(&block.text).map(|_| ()).map_err(anyhow::Error::from),
             "json" => serde_json::from_str::<serde_json::Value>(&block.text).map(|_| ()).map_err(anyhow::Error::from),
@@ -162,16 +199,15 @@ impl<'a> Machine<'a> {
         if let Some(reason) = &block.not_run {
             return Ok(Ended::NotRun(reason.clone()));
         }
-        if block.language == "python" && block.of.is_none() {
-            if let Some(why) = &self.no_python {
-                return Ok(Ended::LeftOut(why.clone()));
-            }
-            if running.session.is_none() {
-                running.session = Some(Session::start(WHEEL.command(self.workspace)?, &running.shell)?);
+        let runs_python = block.language == "python" && block.of.is_none();
+        if runs_python || block.language == "sh" && block.text.contains("python ") {
+            if let Some(why) = self.lacks_python(running.python)? {
+                return Ok(Ended::LeftOut(why));
             }
         }
-        for need in &block.needs {
-            if let Some(lacks) = running.lacks(block, need)? {
+        let curl = (block.language == "sh" && block.text.contains("curl ")).then_some("curl");
+        for need in block.needs.iter().map(String::as_str).chain(curl) {
+            if let Some(lacks) = running.lacks(need) {
                 return Ok(Ended::LeftOut(lacks));
             }
         }
@@ -183,12 +219,22 @@ impl<'a> Machine<'a> {
                 }
             }
             ("rust", None) => {
-                let program = self.snippets.join(rust::name(&running.page.path, block));
+                let program = self.programs.join(rust::name(&running.page.path, block));
+                if !program.is_file() {
+                    bail!("it does not compile: see above");
+                }
                 let log = running.shell.folder.join(".program.log");
                 Shell::finish(running.shell.command(&program.display().to_string(), &log)?, &log)?;
             }
             ("python", None) => {
-                running.session.as_mut().context("it was started")?.run(&running.page.path, block)?;
+                let session = match &mut running.session {
+                    Some(session) => session,
+                    None => {
+                        let python = running.python.command(self.workspace)?;
+                        running.session.insert(Session::start(python, &running.shell)?)
+                    }
+                };
+                session.run(&running.page.path, block)?;
             }
             ("toml", of) => self.experiment(running, block, of.as_deref())?,
             ("json", _) => {}
@@ -237,42 +283,47 @@ impl<'a> Machine<'a> {
 }
 
 impl Running<'_> {
-    /// What `block` cannot be run without, if it is not here.
-    fn lacks(&mut self, block: &Block, need: &str) -> Result<Option<String>> {
-        let is_here = match need.strip_prefix('$') {
-            Some(variable) => env::var_os(variable).is_some(),
-            None if need.contains('/') => self.shell.folder.join(need).exists(),
-            None => match &mut self.session {
-                Some(session) if block.language == "python" => session.has(need)?,
-                _ => env::split_paths(&self.shell.path).any(|folder| folder.join(need).is_file()),
-            },
+    /// Why a block cannot be run that needs a program, a `$VARIABLE` or a file, if it cannot.
+    fn lacks(&self, need: &str) -> Option<String> {
+        let (is_here, how) = match need.strip_prefix('$') {
+            Some(variable) => (env::var_os(variable).is_some(), "set"),
+            None if need.contains('/') => (self.shell.folder.join(need).exists(), "there"),
+            None => (env::split_paths(&self.shell.path).any(|folder| folder.join(need).is_file()), "installed"),
         };
-        Ok((!is_here).then(|| format!("`{need}` is not here")))
+        (!is_here).then(|| format!("`{need}` is not {how}"))
     }
 }
 
-/// Makes the folder of a page: what a clone has besides its pages, and the raw files, by links.
+/// Makes the folder of a page: what a clone has besides its pages, copied where a page might write into it, and the raw
+/// files that pages read.
 fn prepare(root: &Path, folder: &Path) -> Result<()> {
     files::empty(folder)?;
+    for copied in ["data/experiments", "data/fixture"] {
+        let place = folder.join(copied);
+        fs::create_dir_all(&place).with_context(|| format!("cannot make `{}`", place.display()))?;
+        for path in files::all(&root.join(copied))? {
+            let place = folder.join(path.strip_prefix(root)?);
+            fs::copy(&path, &place).with_context(|| format!("cannot copy `{}`", path.display()))?;
+        }
+    }
     let raw = folder.join("data/raw");
     fs::create_dir_all(&raw).with_context(|| format!("cannot make `{}`", raw.display()))?;
-    let mut links: Vec<PathBuf> = ["crates", "xtask", "data/experiments", "data/fixture"].map(PathBuf::from).into();
-    if let Ok(entries) = fs::read_dir(root.join("data/raw")) {
-        links.extend(entries.flatten().map(|entry| Path::new("data/raw").join(entry.file_name())));
-    }
-    for link in links {
-        symlink(root.join(&link), folder.join(&link)).with_context(|| format!("cannot link `{}`", link.display()))?;
+    for link in ["crates", "xtask", "data/raw/ml-100k", "data/raw/article"] {
+        if root.join(link).exists() {
+            symlink(root.join(link), folder.join(link)).with_context(|| format!("cannot link `{link}`"))?;
+        }
     }
     Ok(())
 }
 
-fn summary(tally: &Tally) -> String {
+fn summary(tally: &Tally, seconds: f64) -> String {
     let mut text = String::new();
     for lacks in &tally.left_out {
         text += &format!("left out: {lacks}\n");
     }
     let n_not_run: usize = tally.not_run.values().sum();
-    text += &format!("{n_not_run} blocks are not run, {} are shown\n", tally.shown);
+    let Tally { shown, not_reached, .. } = tally;
+    text += &format!("{seconds:.0} s; {n_not_run} blocks are not run, {shown} shown, {not_reached} not reached\n");
     for (reason, n) in &tally.not_run {
         text += &format!("  {n}: {reason}\n");
     }
@@ -291,12 +342,14 @@ mod tests {
             passed: 7,
             failed: 1,
             shown: 2,
-            left_out: vec!["docs/a.md:3: `curl` is not here".to_owned()],
+            not_reached: 4,
+            left_out: vec!["docs/a.md:3: `curl` is not installed".to_owned()],
             not_run: [("it takes hours".to_owned(), 3)].into(),
         };
-        let expected = "left out: docs/a.md:3: `curl` is not here\n3 blocks are not run, 2 are shown\n  3: it takes hours\n\
+        let expected = "left out: docs/a.md:3: `curl` is not installed\n\
+                        60 s; 3 blocks are not run, 2 shown, 4 not reached\n  3: it takes hours\n\
                         test result: FAILED. 7 passed; 1 failed\n";
-        assert_eq!(summary(&tally), expected);
+        assert_eq!(summary(&tally, 60.2), expected);
     }
 
     #[test]

@@ -14,17 +14,15 @@ use crate::files;
 /// Where the site's pages are listed.
 pub(crate) const SUMMARY: &str = "docs/SUMMARY.md";
 
-/// Pages that are no part of the site, and are held to the same.
+/// Pages that are no part of the site, and are checked alike.
 const FURTHER: &[&str] = &["crates/reco-python/README.md"];
 
 /// What the site has beside pages: `cargo xtask docs` makes it.
 pub(crate) const API: &str = "api/";
 
 /// Languages that are run or parsed, and those that are shown.
-const LANGUAGES: [&[&str]; 2] = [
-    &["sh", "rust", "python", "toml", "json"],
-    &["text", "csv", "ini", "yaml", "dockerfile", "nginx"],
-];
+const LANGUAGES: [&[&str]; 2] =
+    [&["sh", "rust", "python", "toml", "json"], &["text", "csv", "ini", "yaml", "dockerfile", "nginx"]];
 
 /// A page.
 #[derive(Debug, Default)]
@@ -32,7 +30,7 @@ pub(crate) struct Page {
     /// From the root, as `docs/start.md`.
     pub(crate) path: String,
     pub(crate) blocks: Vec<Block>,
-    /// Inline code that calls `reco`, each with its line.
+    /// Calls of `reco`, inline and in blocks of commands, each with its line.
     pub(crate) commands: Vec<(usize, String)>,
     /// As they are written, each with its line.
     pub(crate) links: Vec<(usize, String)>,
@@ -53,7 +51,7 @@ pub(crate) struct Block {
     pub(crate) text: String,
     /// Why it is not run: `not-run=REASON`, the last mark.
     pub(crate) not_run: Option<String>,
-    /// Programs, Python modules, `$VARIABLES` or files without which it cannot be run: `needs=WHAT`.
+    /// Programs, `$VARIABLES` or files without which it cannot be run: `needs=WHAT`.
     pub(crate) needs: Vec<String>,
     /// The file that the block is, which the commands after it find: `file=NAME`.
     pub(crate) file: Option<String>,
@@ -117,6 +115,8 @@ impl Page {
     pub(crate) fn parse(path: &str, text: &str) -> Self {
         let mut page = Self { path: path.to_owned(), ..Self::default() };
         let mut paragraph: Vec<&str> = Vec::new();
+        // What is indented in a list is text of it.
+        let mut in_list = false;
         let mut lines = text.lines().zip(1..);
         while let Some((line, n)) = lines.next() {
             let code = line.trim_start();
@@ -141,12 +141,25 @@ impl Page {
                     page.findings.push(format!("{path}:{n}: a block that does not end\nhint: close it by `{end}`"));
                 }
                 match marked(if is_given { "sh" } else { code[ticks..].trim() }) {
-                    Ok(block) => page.blocks.push(Block { line: n + 1, text: body, ..block }),
+                    Ok(block) => {
+                        if block.language == "sh" {
+                            page.commands.extend(calls(&body).map(|(before, call)| (n + 1 + before, call)));
+                        }
+                        page.blocks.push(Block { line: n + 1, text: body, ..block });
+                    }
                     Err(why) => page.findings.push(format!("{path}:{n}: {why}")),
                 }
+            } else if line.starts_with("    ") && paragraph.is_empty() && !in_list {
+                page.findings
+                    .push(format!("{path}:{n}: a block by indentation\nhint: put it between lines of backticks"));
             } else if code.is_empty() {
                 page.prose(n, &std::mem::take(&mut paragraph));
             } else {
+                if paragraph.is_empty() {
+                    in_list = code.starts_with(['-', '*'])
+                        || code.starts_with(|c: char| c.is_ascii_digit())
+                        || in_list && code != line;
+                }
                 paragraph.push(line);
             }
         }
@@ -207,7 +220,27 @@ fn marked(info: &str) -> Result<Block, String> {
     if block.not_run.as_ref().is_some_and(String::is_empty) {
         return Err("a block that is not run without a reason\nhint: `not-run=REASON`".to_owned());
     }
+    if let Some(name) = block.file.as_ref().filter(|name| name.is_empty() || name.contains('/')) {
+        return Err(format!("the mark `file={name}`\nhint: it is the name of a file in the page's folder"));
+    }
+    let known = match block.language.as_str() {
+        "toml" => &["data", "serve", "Cargo.toml"][..],
+        _ => &[],
+    };
+    let is_known = |of: &str| of.contains('/') && ["rust", "python"].contains(&&*block.language) || known.contains(&of);
+    if let Some(of) = block.of.as_deref().filter(|of| !is_known(of)) {
+        let hint = "TOML is of `data`, `serve` or `Cargo.toml`, Rust and Python of a file of the project";
+        return Err(format!("the mark `of={of}`\nhint: {hint}"));
+    }
     Ok(block)
+}
+
+/// The lines of commands that call `reco`, each with how many stand before it: what is a comment, or goes to another
+/// program, is left out.
+fn calls(commands: &str) -> impl Iterator<Item = (usize, String)> {
+    let call = |line: &str| line.split(" #").next()?.split(['|', '>', ';']).next().map(str::to_owned);
+    let lines = commands.lines().enumerate().filter(|(_, line)| line.starts_with("reco "));
+    lines.filter_map(move |(before, line)| Some((before, call(line)?)))
 }
 
 /// What links to a heading end with.
@@ -315,6 +348,10 @@ echo hidden
         assert!(finding("```sh,skip\n```\n").starts_with("a.md:1: the mark `skip`\nhint: "));
         assert!(finding("```sh,not-run=\n```\n").contains("without a reason"));
         assert!(finding("```sh\nx\n").contains("does not end"));
+        assert!(finding("x\n\n    y\n").starts_with("a.md:3: a block by indentation\nhint: "));
+        assert!(finding("- x\n\n    y\n").is_empty());
+        assert!(finding("```toml,of=date\n```\n").starts_with("a.md:1: the mark `of=date`\nhint: "));
+        assert!(finding("```toml,file=../x\n```\n").starts_with("a.md:1: the mark `file=../x`\nhint: "));
     }
 
     #[test]

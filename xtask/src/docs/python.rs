@@ -37,11 +37,6 @@ impl Session {
         Ok(Self { child, blocks, answers })
     }
 
-    /// Whether a module can be imported.
-    pub(super) fn has(&mut self, module: &str) -> Result<bool> {
-        Ok(self.ask(&json!(module))?.0)
-    }
-
     /// Runs a block of a page; where it fails, the error is what it printed.
     pub(super) fn run(&mut self, page: &str, block: &Block) -> Result<()> {
         match self.ask(&json!([page, block.line, block.text]))? {
@@ -93,7 +88,6 @@ mod tests {
         let error = session.run("a.md", &block(20, "y = 1\nassert x == 2\n")).unwrap_err().to_string();
         assert!(error.contains("File \"a.md\", line 21"), "{error}");
         session.run("a.md", &block(30, "assert y == 1\n")).unwrap();
-        assert!(session.has("json").unwrap() && !session.has("no_such_module").unwrap());
         let ended = session.run("a.md", &block(40, "import os\nos._exit(3)\n")).unwrap_err().to_string();
         assert!(ended.starts_with("Python has ended"), "{ended}");
         drop(session);

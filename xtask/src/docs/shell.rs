@@ -9,7 +9,6 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -18,10 +17,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use crate::files;
-use crate::process::succeed;
 
-/// No block may take longer.
+/// No program, and none of the parts of a block between services, may take longer.
 pub(super) const LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a service may take to end.
+const STOPPED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The address at which pages have services, and which is replaced by a free one.
 const ADDRESS: &str = "127.0.0.1:8080";
@@ -56,7 +57,7 @@ impl Shell {
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
         let port = port.context("no port is free")?.port();
         // What a page shows is answered, or has failed.
-        files::write(&folder.join(".curlrc"), "silent\nshow-error\nfail-with-body\n")?;
+        files::write(&folder.join(".curlrc"), "silent\nshow-error\nfail-with-body\nnoproxy = \"127.0.0.1\"\n")?;
         Ok(Self { folder, path, port, service: None })
     }
 
@@ -87,15 +88,14 @@ impl Shell {
 
     /// Runs a command to its end; where it fails, the error has the last lines that it printed.
     pub(super) fn finish(mut command: Command, log: &Path) -> Result<()> {
-        // A group of its own, so that all that it started can be ended.
-        let mut child = command.process_group(0).spawn().with_context(|| format!("cannot run `{command:?}`"))?;
+        let mut child = command.spawn().with_context(|| format!("cannot run `{command:?}`"))?;
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
             if begun.elapsed() > LIMIT {
-                succeed(Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]))?;
+                child.kill()?;
                 child.wait()?;
                 bail!("not done after {} s:\n{}", LIMIT.as_secs(), last_lines(log));
             }
@@ -133,12 +133,20 @@ impl Shell {
         Ok(())
     }
 
+    /// Ends the service as ctrl-C does, or after some seconds by force.
     fn stop(&mut self) {
-        if let Some(mut service) = self.service.take() {
-            // One that has ended already cannot be ended again.
-            let _ = service.kill();
-            let _ = service.wait();
+        let Some(mut service) = self.service.take() else { return };
+        // One that has ended already cannot be ended again.
+        let _ = Command::new("kill").args(["-INT", &service.id().to_string()]).status();
+        let begun = Instant::now();
+        while begun.elapsed() < STOPPED_WITHIN {
+            if !matches!(service.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
         }
+        let _ = service.kill();
+        let _ = service.wait();
     }
 }
 
@@ -194,6 +202,7 @@ fn last_lines(log: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::succeed;
 
     fn shell(name: &str) -> Shell {
         let folder = std::env::temp_dir().join(format!("docs-shell-{}-{name}", std::process::id()));
@@ -225,10 +234,8 @@ mod tests {
         let mut shell = shell("service");
         files::write(&shell.folder.join("reco"), "#!/bin/sh\necho \"asked: $*\"\nexit 1\n").unwrap();
         succeed(Command::new("chmod").arg("+x").arg(shell.folder.join("reco"))).unwrap();
-        shell.path = std::env::join_paths(
-            [shell.folder.clone()].into_iter().chain(std::env::split_paths(&shell.path)),
-        )
-        .unwrap();
+        shell.path =
+            std::env::join_paths([shell.folder.clone()].into_iter().chain(std::env::split_paths(&shell.path))).unwrap();
         let error = shell.run("reco serve --out x # at 127.0.0.1:8080").unwrap_err().to_string();
         let port = shell.port;
         assert!(error.contains(&format!("asked: serve --addr 127.0.0.1:{port} --out x")), "{error}");

@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use super::page::{self, API, Page, SUMMARY};
-use crate::ci::CLUSTER;
+use crate::ci::{CLUSTER, WHEEL};
 use crate::files;
 use crate::process::{Workspace, succeed};
 
@@ -25,12 +25,24 @@ pub(crate) const FOLDER: &str = "site";
 /// Its settings.
 const BOOK: &str = "docs/book.toml";
 
-/// Builds the site; returns why that cannot be done on this machine.
-pub(crate) fn build(workspace: &Workspace) -> Result<Option<String>> {
-    let mdbook = match mdbook(workspace) {
-        Ok(mdbook) => mdbook,
-        Err(error) => return Ok(Some(format!("mdBook {MDBOOK} cannot be had: {error:#}"))),
+/// Builds the site with the mdBook that is there; returns why that cannot be done on this machine.
+pub(crate) fn check_in_ci(workspace: &Workspace) -> Result<Option<String>> {
+    match installed(workspace) {
+        Some(mdbook) => build(workspace, &mdbook).map(|()| None),
+        None => Ok(Some(format!("mdBook {MDBOOK} is not installed: `cargo install mdbook@{MDBOOK} --locked`"))),
+    }
+}
+
+/// Builds the site; installs mdBook for it if it is not there.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let mdbook = match installed(workspace) {
+        Some(mdbook) => mdbook,
+        None => install(workspace)?,
     };
+    build(workspace, &mdbook)
+}
+
+fn build(workspace: &Workspace, mdbook: &Path) -> Result<()> {
     let (book, site) = (workspace.target().join("book"), workspace.target().join(FOLDER));
     lay_out(workspace.root(), &book)?;
     files::empty(&site)?;
@@ -40,27 +52,33 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Option<String>> {
     if !findings.is_empty() {
         bail!("the site is not whole:\n{}", findings.join("\n"));
     }
-    Ok(None)
+    Ok(())
 }
 
-/// The program mdBook of the version wanted: the one on PATH, or the one that was installed here, or else installs it.
-fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
-    let tools = workspace.target().join("tools");
-    let installed = tools.join("bin").join(format!("mdbook{}", env::consts::EXE_SUFFIX));
+/// The program mdBook of the version wanted: the one on PATH, or the one that was installed here.
+fn installed(workspace: &Workspace) -> Option<PathBuf> {
     let is_wanted = |program: &PathBuf| {
         let said = Command::new(program).arg("--version").output();
         said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).trim() == format!("mdbook v{MDBOOK}"))
     };
-    if let Some(found) = [PathBuf::from("mdbook"), installed.clone()].into_iter().find(is_wanted) {
-        return Ok(found);
-    }
+    [PathBuf::from("mdbook"), own(workspace)].into_iter().find(is_wanted)
+}
+
+/// Where it is installed here.
+fn own(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("tools/bin").join(format!("mdbook{}", env::consts::EXE_SUFFIX))
+}
+
+fn install(workspace: &Workspace) -> Result<PathBuf> {
+    let tools = workspace.target().join("tools");
     println!("installing mdBook {MDBOOK} into {}", tools.display());
     let build = tools.join("build");
-    let mut install = workspace.cargo(&["install", "--quiet", "--locked", "--debug", "--force", "--no-default-features"]);
+    let mut install =
+        workspace.cargo(&["install", "--quiet", "--locked", "--debug", "--force", "--no-default-features"]);
     install.args(["--features", "search", &format!("mdbook@{MDBOOK}"), "--root"]).arg(&tools);
     succeed(install.arg("--target-dir").arg(&build))?;
     files::remove(&build)?;
-    Ok(installed)
+    Ok(own(workspace))
 }
 
 /// Puts the pages, and the files that they link to, into `book` as they lie in the repository.
@@ -112,14 +130,14 @@ fn without_marks(text: &str) -> String {
     lines.collect()
 }
 
-/// Has rustdoc write the reference of all crates but those with an engine or Python in them, the façade whole, and puts
-/// it into `folder`.
+/// Has rustdoc write the reference of the crates that a program may depend on, the façade whole, and puts it into
+/// `folder`. What `cargo doc` wrote before goes.
 fn reference(workspace: &Workspace, folder: &Path) -> Result<()> {
     let made = workspace.target().join("doc");
-    // What lies there may be of other crates.
     files::remove(&made)?;
-    let crates = ["--workspace", "--exclude", CLUSTER, "--features", "reco/data,reco/networks"];
-    succeed(workspace.cargo(&[&["doc", "--locked", "--no-deps"][..], &crates].concat()))?;
+    let left_out = ["--exclude", CLUSTER, "--exclude", WHEEL, "--exclude", "xtask"];
+    let crates = [&["--workspace"][..], &left_out, &["--features", "reco/data,reco/networks"]].concat();
+    succeed(&mut workspace.cargo(&[&["doc", "--locked", "--no-deps"][..], &crates].concat()))?;
     for path in files::all(&made)? {
         let place = folder.join(path.strip_prefix(&made)?);
         let parent = place.parent().context("a file has a folder")?;
@@ -156,14 +174,18 @@ fn check(site: &Path) -> Result<Vec<String>> {
 
 /// What a browser would fetch from elsewhere to show this page or style sheet.
 fn fetched(text: &str) -> Vec<String> {
-    let elsewhere = |address: &str| address.starts_with("http:") || address.starts_with("https:") || address.starts_with("//");
+    let elsewhere =
+        |address: &str| address.starts_with("http:") || address.starts_with("https:") || address.starts_with("//");
     let mut found = Vec::new();
     for start in ["src=\"", "url(", "@import "] {
         let addresses = text.split(start).skip(1).map(|rest| rest.trim_start_matches(['"', '\'']));
-        found.extend(addresses.filter_map(|rest| rest.split(['"', '\'', ')', ';']).next()).filter(|one| elsewhere(one)));
+        found
+            .extend(addresses.filter_map(|rest| rest.split(['"', '\'', ')', ';']).next()).filter(|one| elsewhere(one)));
     }
     for tag in text.split("<link").skip(1).filter_map(|rest| rest.split('>').next()) {
-        found.extend(tag.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).filter(|one| elsewhere(one)));
+        found.extend(
+            tag.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).filter(|one| elsewhere(one)),
+        );
     }
     found.into_iter().map(str::to_owned).collect()
 }
@@ -186,9 +208,13 @@ mod tests {
 
     #[test]
     fn what_a_browser_would_fetch_is_found() {
-        let page = r#"<a href="https://a.org">x</a><link rel="x" href="https://b.org/c.css"><script src="//d.org/e.js">"#;
+        let page =
+            r#"<a href="https://a.org">x</a><link rel="x" href="https://b.org/c.css"><script src="//d.org/e.js">"#;
         assert_eq!(fetched(page), ["//d.org/e.js", "https://b.org/c.css"]);
-        assert_eq!(fetched("a { src: url('https://f.org/g.woff2') } b { src: url(h.woff2) }"), ["https://f.org/g.woff2"]);
+        assert_eq!(
+            fetched("a { src: url('https://f.org/g.woff2') } b { src: url(h.woff2) }"),
+            ["https://f.org/g.woff2"]
+        );
     }
 
     #[test]

@@ -49,6 +49,11 @@ fn broken(root: &Path, pages: &BTreeMap<&str, &Page>, page: &Page, link: &str) -
     if !root.join(&path).is_file() {
         return Some(format!("`{path}` is no file\nhint: name a file that is there; a site shows no folders"));
     }
+    if path.ends_with(".md") && !pages.contains_key(path.as_str()) {
+        return Some(format!(
+            "`{path}` is no page of the site\nhint: list it in `{SUMMARY}`, or name it without a link"
+        ));
+    }
     let heading = heading?;
     match pages.get(path.as_str()) {
         None => Some(format!("`{path}` is no page, so that it has no headings")),
@@ -69,6 +74,7 @@ mod tests {
         let root = std::env::temp_dir().join(format!("tidy-pages-{}", std::process::id()));
         files::empty(&root.join("docs")).unwrap();
         files::write(&root.join("docs/a.md"), "").unwrap();
+        files::write(&root.join("docs/unlisted.md"), "").unwrap();
         files::write(&root.join("x.rs"), "").unwrap();
         let page = Page::parse("docs/a.md", "# A heading\n");
         let pages = BTreeMap::from([("docs/a.md", &page)]);
@@ -77,6 +83,7 @@ mod tests {
             assert_eq!(broken(fine), None, "{fine}");
         }
         assert!(broken("b.md").unwrap().starts_with("`docs/b.md` is no file\nhint: "));
+        assert!(broken("unlisted.md").unwrap().starts_with("`docs/unlisted.md` is no page of the site\nhint: "));
         assert!(broken("../docs").unwrap().starts_with("`docs` is no file"));
         assert!(broken("#other").unwrap().starts_with("`docs/a.md` has no heading `other`\nhint: it has `a-heading`"));
         assert!(broken("../x.rs#L3").unwrap().contains("has no headings"));
