@@ -2,8 +2,8 @@
 //!
 //! Does not know what the pages say.
 //!
-//! **Invariant**: pages stay where a clone shows them: the site is laid out as the repository is, so that a link leads to
-//! the same in both.
+//! **Invariant**: pages stay where a clone shows them: the site is laid out as the repository is, so that a link leads
+//! to the same in both.
 
 #[cfg(unix)]
 mod blocks;

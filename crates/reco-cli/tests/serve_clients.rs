@@ -1,5 +1,5 @@
-//! Tests `reco serve` by other people's programs: Gorse's client, a client of the Model Context Protocol, and a tester of
-//! HTTP interfaces. `cargo xtask docs --test` does so by curl, with the examples of docs/serving.md.
+//! Tests `reco serve` by other people's programs: Gorse's client, a client of the Model Context Protocol, and a tester
+//! of HTTP interfaces. `cargo xtask docs --test` does so by curl, with the examples of docs/serving.md.
 //!
 //! Does not know how they are written: their packages are pinned in `clients/requirements.txt`.
 //!

@@ -1,8 +1,8 @@
 //! Runs what the pages show: `cargo xtask docs --test`.
 //!
 //! Each page has a folder of its own, in which its blocks run in their order, as a reader would paste them: commands,
-//! Python and Rust are run, experiments are looked at by `reco check`, JSON and other TOML is parsed. Inline commands are
-//! held against the help. Does not know what is shown.
+//! Python and Rust are run, experiments are looked at by `reco check`, JSON and other TOML is parsed. Flags are looked
+//! up in the help. Does not know what is shown.
 //!
 //! **Invariant**: a block is run, parsed, shown (a language that is not run), left out since the machine lacks what it
 //! needs, not run for the reason that it states, or not reached since one before it failed; each of them is counted.
@@ -200,10 +200,11 @@ impl<'a> Machine<'a> {
             return Ok(Ended::NotRun(reason.clone()));
         }
         let runs_python = block.language == "python" && block.of.is_none();
-        if runs_python || block.language == "sh" && block.text.contains("python ") {
-            if let Some(why) = self.lacks_python(running.python)? {
-                return Ok(Ended::LeftOut(why));
-            }
+        let calls_python = block.language == "sh" && block.text.contains("python ");
+        if (runs_python || calls_python)
+            && let Some(why) = self.lacks_python(running.python)?
+        {
+            return Ok(Ended::LeftOut(why));
         }
         let curl = (block.language == "sh" && block.text.contains("curl ")).then_some("curl");
         for need in block.needs.iter().map(String::as_str).chain(curl) {

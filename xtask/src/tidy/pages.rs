@@ -1,5 +1,5 @@
-//! Checks that the pages of the documentation are listed, that their links lead somewhere, and that their blocks of code
-//! say what they are.
+//! Checks that the pages of the documentation are listed, that their links lead somewhere, and that their blocks of
+//! code say what they are.
 //!
 //! Does not know what the pages say.
 //!
