@@ -251,6 +251,10 @@ impl<'a> Machine<'a> {
             Some("data") => format!("[data]\n{}", block.text),
             Some(_) => return Ok(()),
         };
+        // A part of an experiment is looked at as what it changes in the built-in one.
+        let keys: toml::Table = toml::from_str(&text)?;
+        let is_part = !["extends", "approach"].iter().any(|key| keys.contains_key(*key));
+        let text = if is_part { format!("extends = \"default\"\n{text}") } else { text };
         let name = block.file.clone().unwrap_or_else(|| format!("block-{}.toml", block.line));
         files::write(&running.shell.folder.join(&name), text)?;
         let log = running.shell.folder.join(".check.log");
