@@ -199,18 +199,18 @@ impl<'a> Machine<'a> {
         if let Some(reason) = &block.not_run {
             return Ok(Ended::NotRun(reason.clone()));
         }
+        let curl = (block.language == "sh" && block.text.contains("curl ")).then_some("curl");
+        for need in block.needs.iter().map(String::as_str).chain(curl) {
+            if let Some(lacks) = running.lacks(need) {
+                return Ok(Ended::LeftOut(lacks));
+            }
+        }
         let runs_python = block.language == "python" && block.of.is_none();
         let calls_python = block.language == "sh" && block.text.contains("python ");
         if (runs_python || calls_python)
             && let Some(why) = self.lacks_python(running.python)?
         {
             return Ok(Ended::LeftOut(why));
-        }
-        let curl = (block.language == "sh" && block.text.contains("curl ")).then_some("curl");
-        for need in block.needs.iter().map(String::as_str).chain(curl) {
-            if let Some(lacks) = running.lacks(need) {
-                return Ok(Ended::LeftOut(lacks));
-            }
         }
         match (block.language.as_str(), &block.of) {
             ("sh", _) => running.shell.run(&block.text)?,
