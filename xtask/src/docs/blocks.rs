@@ -100,7 +100,7 @@ pub(super) fn run(workspace: &Workspace, wanted: &[String]) -> Result<ExitCode> 
 impl<'a> Machine<'a> {
     fn new(workspace: &'a Workspace, reco: PathBuf, pages: &[Page]) -> Result<Self> {
         let blocks = || pages.iter().flat_map(|page| &page.blocks);
-        let has_rust = blocks().any(|block| block.language == "rust");
+        let has_rust = blocks().any(rust::is_run);
         let programs = if has_rust { rust::build(workspace, pages)? } else { PathBuf::new() };
         // It takes minutes where nothing of it was ever built: then its blocks are left out.
         if blocks().any(|block| block.needs.iter().any(|need| need == CLUSTER))

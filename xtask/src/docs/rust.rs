@@ -40,7 +40,7 @@ pub(super) fn build(workspace: &Workspace, pages: &[Page]) -> Result<PathBuf> {
     let programs = folder.join("src/bin");
     fs::create_dir_all(&programs).with_context(|| format!("cannot make `{}`", programs.display()))?;
     for (page, block) in pages.iter().flat_map(|page| page.blocks.iter().map(move |block| (page, block))) {
-        if block.language == "rust" && block.not_run.is_none() && block.of.is_none() {
+        if is_run(block) {
             let name = name(&page.path, block);
             files::write(&programs.join(format!("{name}.rs")), program(block))?;
             // One that does not compile is not to be taken for an earlier one.
@@ -56,6 +56,11 @@ pub(super) fn build(workspace: &Workspace, pages: &[Page]) -> Result<PathBuf> {
     // Blocks that do not compile fail where their page comes to them: cargo says why.
     let _ = succeed(cargo.arg(folder.join("Cargo.toml")).env("CARGO_TARGET_DIR", &target));
     Ok(built)
+}
+
+/// Whether a block is a program.
+pub(super) fn is_run(block: &Block) -> bool {
+    block.language == "rust" && block.not_run.is_none() && block.of.is_none()
 }
 
 /// What the program of a block is called.
