@@ -13,6 +13,8 @@ mod packages;
 mod tracking;
 pub(crate) mod wheel;
 
+#[cfg(unix)]
+use std::env;
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -23,7 +25,7 @@ use self::count::Count;
 use crate::process::{Workspace, is_installed, shown, succeed};
 #[cfg(unix)]
 use crate::torture;
-use crate::{golden, instructions, splits, tidy, web};
+use crate::{docs, golden, instructions, splits, tidy, web};
 
 /// Arguments of `cargo xtask ci`.
 #[derive(clap::Args)]
@@ -49,10 +51,10 @@ const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run"
 
 /// The crate that brings an SQL engine: whatever goes through the whole workspace leaves it out, so that Burn and Arrow
 /// are not compiled once more with what the engine switches on in the crates that they share.
-const CLUSTER: &str = "reco-cluster";
+pub(crate) const CLUSTER: &str = "reco-cluster";
 
 /// The crate of the Python wheel, which brings PyO3: tested from Python alone.
-const WHEEL: &str = "reco-python";
+pub(crate) const WHEEL: &str = "reco-python";
 
 /// The beginning of a line that says what was left out, and why.
 const LEFT_OUT: &str = "left out: ";
@@ -228,6 +230,10 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("cluster", Work::Own(cluster::run)));
     steps.push(step("wheel", Work::Maybe(wheel::run)));
     steps.push(step("tracking", Work::Maybe(tracking::run)));
+    // It uses what the steps before have built.
+    #[cfg(unix)]
+    steps.push(step("docs", Work::Test(pages(workspace)?)));
+    steps.push(step("site", Work::Maybe(docs::site::check_in_ci)));
     #[cfg(unix)]
     {
         steps.push(step("torture", Work::Own(torture::short)));
@@ -256,6 +262,14 @@ fn locks(workspace: &Workspace) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Runs what the pages of the documentation show, which counts as tests.
+#[cfg(unix)]
+fn pages(workspace: &Workspace) -> Result<Command> {
+    let mut command = workspace.command(env::current_exe().context("cannot find this program")?);
+    command.args(["docs", "--test"]);
+    Ok(command)
 }
 
 /// Runs tests, shows what they print, counts them, and adds each thing that they left out once.
@@ -356,7 +370,8 @@ mod tests {
     fn every_crate_is_tested_by_a_step() {
         let steps = steps(&Workspace::find().unwrap()).unwrap();
         let tests = steps.iter().filter(|step| matches!(step.work, Work::Test(_)));
-        // `steps` has refused a crate that no list names; all of HEAVY are one step, and CLUSTER is another.
-        assert_eq!(tests.count(), LIGHT.len() + WITH_DATA.len() + 2);
+        // `steps` has refused a crate that no list names; all of HEAVY are one step, and CLUSTER is another. So are the
+        // pages.
+        assert_eq!(tests.count(), LIGHT.len() + WITH_DATA.len() + 2 + usize::from(cfg!(unix)));
     }
 }

@@ -1,5 +1,5 @@
 //! Runs the workspace's chores: `cargo xtask pipeline`, `ci`, `tidy`, `golden`, `instructions`, `splits`, `torture`,
-//! `bench`, `contest`, `scale`, `wheel`, `web` and `dist`.
+//! `bench`, `contest`, `scale`, `wheel`, `web`, `dist` and `docs`.
 //!
 //! Does not know recommenders: it links none of our crates, and builds and runs them as anyone would.
 //!
@@ -10,6 +10,7 @@
 mod bench;
 mod ci;
 mod dist;
+mod docs;
 mod files;
 mod golden;
 mod instructions;
@@ -65,6 +66,8 @@ enum Chore {
     Web,
     /// Make what a release consists of, for one kind of machine: program, wheel, contents, checksums
     Dist(dist::Arguments),
+    /// Build the documentation as a site into target/site, or run what its pages show
+    Docs(docs::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Chore::Wheel => ci::wheel::make(&workspace).map(|()| ExitCode::SUCCESS),
         Chore::Web => web::run(&workspace).map(|()| ExitCode::SUCCESS),
         Chore::Dist(arguments) => dist::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Chore::Docs(arguments) => docs::run(&workspace, &arguments),
     });
     match done {
         Ok(code) => code,

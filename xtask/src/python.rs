@@ -113,6 +113,30 @@ pub(crate) const TRACKING: Environment = Environment {
     packages: &["mlflow[auth]==3.17.2", "pytest==9.2.0", "tensorboard==2.21.0"],
 };
 
+/// What the pages of the documentation run with, beside the wheel: frames, and libraries that its users come from.
+pub(crate) const PAGES: Environment = Environment {
+    name: "pages",
+    python: CURRENT,
+    packages: &[
+        "duckdb==2.0.1",
+        "implicit==0.7.3",
+        "numpy==2.5.5",
+        "pandas==3.1.1",
+        "polars==2.1.0",
+        "pyarrow==26.0.1",
+        "safetensors==0.8.0",
+        "scikit-surprise==1.1.5",
+        "scipy==1.18.1",
+    ],
+};
+
+/// The same for the page on RecTools, which runs with no current pandas and with an implicit of its own.
+pub(crate) const RECTOOLS: Environment = Environment {
+    name: "rectools",
+    python: ((3, 12), Some((3, 14))),
+    packages: &["rectools==0.19.0", "numpy==2.4.6", "pandas==2.3.3", "pyarrow==26.0.1"],
+};
+
 /// Names the Python that is tried before all others.
 const CHOSEN: &str = "RECO_PYTHON";
 
@@ -145,6 +169,11 @@ impl Environment {
         self.of(workspace, &names)
     }
 
+    /// The name of its folder.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// The Python that it would be made with, and its version in full.
     pub(crate) fn base(&self) -> Result<(OsString, String)> {
         let (least, below) = self.python;
@@ -166,13 +195,18 @@ impl Environment {
         found.with_context(needs)
     }
 
+    /// Where its programs are.
+    pub(crate) fn programs(&self, workspace: &Workspace) -> PathBuf {
+        self.folder(workspace).join(if cfg!(windows) { "Scripts" } else { "bin" })
+    }
+
     fn folder(&self, workspace: &Workspace) -> PathBuf {
         workspace.target().join("python").join(self.name)
     }
 
     fn python(&self, workspace: &Workspace) -> Result<PathBuf> {
         let folder = self.folder(workspace);
-        let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+        let python = self.programs(workspace).join(format!("python{}", env::consts::EXE_SUFFIX));
         let (base, version) = self.base()?;
         let wanted = format!("{version}\n{}", self.packages.join("\n"));
         let made = folder.join(MADE);

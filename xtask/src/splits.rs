@@ -93,7 +93,7 @@ fn place_of_ratings(workspace: &Workspace) -> PathBuf {
 }
 
 /// The file of ratings, fetched if it is missing.
-fn ratings(workspace: &Workspace, reco: &Path) -> Result<PathBuf> {
+pub(crate) fn ratings(workspace: &Workspace, reco: &Path) -> Result<PathBuf> {
     let ratings = place_of_ratings(workspace);
     if !ratings.is_file() && env::var_os("RECO_ML100K").is_none() {
         succeed(workspace.command(reco).args(["fetch", "ml-100k"]))?;

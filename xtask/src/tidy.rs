@@ -6,6 +6,7 @@
 
 mod arrows;
 mod manifests;
+mod pages;
 mod sources;
 mod twins;
 
@@ -23,6 +24,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     println!("{n_code} lines of code");
     findings.extend(twins::check(workspace.root())?);
     findings.extend(crate::bench::readme::check(workspace.root())?);
+    findings.extend(pages::check(workspace.root())?);
     for finding in &findings {
         eprintln!("tidy: {finding}");
     }

@@ -1,5 +1,5 @@
-//! Tests `reco serve` by other people's programs: Gorse's client, a client of the Model Context Protocol, a tester of
-//! HTTP interfaces, and curl with the examples of docs/serving.md.
+//! Tests `reco serve` by other people's programs: Gorse's client, a client of the Model Context Protocol, and a tester
+//! of HTTP interfaces. `cargo xtask docs --test` does so by curl, with the examples of docs/serving.md.
 //!
 //! Does not know how they are written: their packages are pinned in `clients/requirements.txt`.
 //!
@@ -9,13 +9,12 @@
 
 mod common;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::served::{Served, text};
-use common::{command, people, reco, root};
-use reco_core::testing::{self, left_out, succeeds};
+use common::{command, people, root};
+use reco_core::testing::{self, succeeds};
 
 /// A Python with the packages; `None`, and that is said, where it cannot be had.
 fn python() -> Option<PathBuf> {
@@ -72,42 +71,4 @@ fn the_openapi_document_is_what_is_served() {
         "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
     ]);
     succeeds(&mut tester);
-}
-
-/// The lines of the `sh` blocks of a page that begin with `program`, continued lines joined.
-fn examples(page: &str, program: &str) -> Vec<String> {
-    let blocks = page.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n"));
-    let lines = blocks
-        .flat_map(|block| block.replace("\\\n", " ").lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>());
-    lines.filter(|line| line.starts_with(program)).collect()
-}
-
-#[test]
-fn the_examples_of_the_documentation_are_answered() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        left_out("examples of docs/serving.md: curl is not installed");
-        return;
-    }
-    if !root().join("data/raw/ml-100k/ml-100k.inter").is_file() {
-        left_out("examples of docs/serving.md: MovieLens 100K is not fetched: `reco fetch ml-100k`");
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let out = text(&folder.path().join("out"));
-    let approaches = "--approach=popularity,profile,item-knn,ease,hybrid";
-    reco(["run", "--out", &out, approaches, "--set=approach.hybrid.epochs=1"]).ok();
-    let page = fs::read_to_string(root().join("docs/serving.md")).unwrap();
-    let events = text(&folder.path().join("events.redb"));
-    let run = |name: &str| format!("{name}={out}");
-    let served = Served::start(&["--run", &run("old"), "--run", &run("new"), "--events", &events]);
-    let examples = examples(&page, "curl ");
-    assert!(examples.len() > 7, "{examples:?}");
-    for example in examples {
-        let asked = example.replacen("curl ", "curl --silent --show-error --fail-with-body ", 1);
-        let asked = asked.replace("127.0.0.1:8080", &served.address);
-        assert!(asked.contains(&served.address), "{example}");
-        let answer = succeeds(Command::new("sh").args(["-c", &asked]));
-        let answer: serde_json::Value = serde_json::from_slice(&answer.stdout).unwrap();
-        assert!(answer.is_object(), "{example}: {answer}");
-    }
 }

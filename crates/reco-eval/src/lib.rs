@@ -49,5 +49,5 @@ pub use interval::{Interval, intervals, intervals_watched};
 pub use main_column::{BestFor, main_columns};
 pub use metric::{METRICS, MetricEntry};
 pub use metrics::Metrics;
-pub use test::{Test, TestError, evaluate};
+pub use test::{Test, TestError, evaluate, evaluate_by};
 pub use training_counts::TrainingCounts;

@@ -12,7 +12,7 @@ use reco_core::{
     UserId,
 };
 
-use crate::{Ask, EvalError, Evaluation, METRICS, Protocol, Task, TrainingCounts, evaluate_task};
+use crate::{Ask, EvalError, Evaluation, METRICS, MetricEntry, Protocol, Task, TrainingCounts, evaluate_task};
 
 /// Test rows, with what their users had met before and what training knew.
 #[derive(Clone, Debug)]
@@ -153,6 +153,19 @@ impl Test {
 /// An unknown metric, buckets that do not ascend, a context; a model that was fitted to another catalogue, that fails,
 /// or that answers with a number that is not finite.
 pub fn evaluate(model: &dyn Recommender, test: &Test, protocol: &Protocol) -> Result<Evaluation, EvalError> {
+    evaluate_by(METRICS, model, test, protocol)
+}
+
+/// As [`evaluate`], by any metrics instead of [`METRICS`]: the protocol's names are looked up in `metrics`.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_by(
+    metrics: &[MetricEntry],
+    model: &dyn Recommender,
+    test: &Test,
+    protocol: &Protocol,
+) -> Result<Evaluation, EvalError> {
     if let Some(name) = protocol.context.keys().next() {
         return Err(EvalError::ContextNotRead { name: name.clone() });
     }
@@ -165,7 +178,7 @@ pub fn evaluate(model: &dyn Recommender, test: &Test, protocol: &Protocol) -> Re
         test_users: &test.users,
         seen: &test.seen,
         known: &test.counts,
-        metrics: METRICS,
+        metrics,
         config: protocol,
         context: &[],
         seed: 42,
@@ -192,6 +205,7 @@ impl fmt::Display for Evaluation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::Measure;
     use reco_classic::Popularity;
     use reco_core::{Approach as _, Run};
 
@@ -221,6 +235,16 @@ mod tests {
         let context = [("weekend".to_owned(), 1.0.into())].into();
         let asked = evaluate(&model, &test, &Protocol { context, ..Protocol::default() });
         assert!(matches!(asked, Err(EvalError::ContextNotRead { name }) if name == "weekend"));
+    }
+
+    #[test]
+    fn a_metric_of_ones_own_takes_the_place_of_the_registry() {
+        let train = train();
+        let model = Popularity {}.fit(&train, &Run::default()).unwrap();
+        let test = Test::from_ratings(&train, [(9, "Brazil", 5.0)]).unwrap();
+        let own = [MetricEntry::ranking("hits@k", "", Measure::TopK(|top| Some(top.n_hits())))];
+        let evaluation = evaluate_by(&own, &model, &test, &Protocol::default()).unwrap();
+        assert_eq!((evaluation.metric("hits@10"), evaluation.metric("ndcg@10")), (Some(1.0), None));
     }
 
     #[test]

@@ -138,6 +138,14 @@ def test_others_scores_are_measured_by_the_same_ruler(parts, ease, expected):
     assert result["ndcg@10"] == pytest.approx(expected["ndcg@10"], abs=1e-12)
 
 
+def test_rows_count_the_users_and_items_of_the_data(parts):
+    train = parts[0]
+    known, users, items = (polars.DataFrame(table) for table in (train.rows, train.users, train.items))
+    pairs = zip(users["user_id"].gather(known["user"]), items["item_id"].gather(known["item"]))
+    assert set(pairs) < set(zip(rows()["customer"], rows()["product"]))
+    assert (users.height, items.height) == (N_USERS, N_ITEMS)
+
+
 def test_a_network_trains_and_tells_its_losses(parts):
     model = reco.fit(parts[0], "neural", device="cpu", epochs=3, patience=0)
     assert [one["epoch"] for one in model.epochs] == [1, 2, 3]

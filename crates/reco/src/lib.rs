@@ -69,10 +69,13 @@ pub use reco_core::{
     RawInteraction, Reasons, Recommender, RowError, Run, ScoreError, ScoreKind, Train, TrainBuilder, TrainError,
     UserId, Visitor,
 };
-pub use reco_eval::{EvalError, Evaluation, METRICS, MetricEntry, Protocol, Test, TestError, evaluate};
+pub use reco_eval::{EvalError, Evaluation, METRICS, MetricEntry, Protocol, Test, TestError, evaluate, evaluate_by};
 
 /// The crate of types and traits, whole: queries, rankings, catalogues, for models of one's own.
 pub use reco_core as core;
+
+/// The crate of metrics, whole: what a metric of one's own looks at, intervals, comparisons.
+pub use reco_eval as eval;
 
 /// Ratings from files and Arrow tables, features, splits.
 ///

@@ -255,20 +255,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_guide_shows_the_scripts_as_they_are() {
-        let root = Workspace::find().unwrap().root().to_owned();
-        let guide = fs::read_to_string(root.join("docs/others.md")).unwrap();
-        let scripts: Vec<String> = PEERS
-            .iter()
-            .chain([&SURPRISE])
-            .map(|peer| fs::read_to_string(root.join(format!("xtask/src/bench/peers/{}.py", peer.script))).unwrap())
-            .collect();
-        let shown: Vec<&str> =
-            guide.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-        assert_eq!(shown.len(), scripts.len());
-        for code in shown {
-            assert!(scripts.iter().any(|script| script.contains(code)), "no script has\n{code}");
-        }
+    fn the_guide_installs_what_the_scripts_run_with() {
+        let guide = fs::read_to_string(Workspace::find().unwrap().root().join("docs/others.md")).unwrap();
         for package in PEERS.iter().chain([&SURPRISE]).flat_map(|peer| peer.python.packages) {
             assert!(guide.contains(package), "the guide does not install {package}");
         }

@@ -4,19 +4,19 @@
 //!
 //! **Invariant**: the environment has no reco but the wheel that was just built.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
 use crate::files;
 use crate::process::{Workspace, succeed};
-use crate::python::WHEEL;
+use crate::python::{Environment, WHEEL};
 
 /// The crate.
 const CRATE: &str = "crates/reco-python";
 
 /// What cannot be had for it here; nothing where all is well.
-pub(super) fn lacking(workspace: &Workspace) -> Option<String> {
+pub(crate) fn lacking(workspace: &Workspace) -> Option<String> {
     WHEEL.command(workspace).err().map(|error| format!("{error:#}"))
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn make(workspace: &Workspace) -> Result<()> {
 }
 
 /// Builds the wheel, and returns its path.
-fn build(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.target().join("wheels");
     files::empty(&folder)?;
     let mut maturin = WHEEL.command(workspace)?;
@@ -39,15 +39,20 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
     wheels.into_iter().next().context("maturin left no wheel")
 }
 
+/// Installs a wheel, in the place of any that is there.
+pub(crate) fn install(workspace: &Workspace, wheel: &Path, environment: &Environment) -> Result<()> {
+    let mut pip = environment.command(workspace)?;
+    pip.args(["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps"]);
+    succeed(pip.arg(wheel))
+}
+
 /// Builds, installs, tests.
 pub(super) fn run(workspace: &Workspace) -> Result<Option<String>> {
     if let Some(why) = lacking(workspace) {
         return Ok(Some(why));
     }
-    let wheel = build(workspace)?;
+    install(workspace, &build(workspace)?, &WHEEL)?;
     let python = |arguments: &[&str]| -> Result<()> { succeed(WHEEL.command(workspace)?.args(arguments)) };
-    let path = wheel.display().to_string();
-    python(&["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", &path])?;
     python(&["-m", "pytest", "--quiet", &format!("{CRATE}/tests")])?;
     python(&["-m", "mypy", "--strict", &format!("{CRATE}/python/reco")])?;
     python(&["-m", "mypy.stubtest", "reco._reco"])?;

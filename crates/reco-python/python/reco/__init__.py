@@ -153,8 +153,19 @@ class Train:
 
     @property
     def rows(self) -> Table:
-        """The rows to learn from: `user` and `item`, rows of the catalogue, with stars, targets and contexts."""
+        """The rows to learn from: `user` and `item`, which count the rows of `users` and `items` from 0, with stars,
+        targets and contexts."""
         return _reco.read_table(self._folder / "features" / "train.parquet")
+
+    @property
+    def users(self) -> Table:
+        """Everyone in the data, held out or not: `user_id`, and features."""
+        return _reco.read_table(self._folder / "features" / "users.parquet")
+
+    @property
+    def items(self) -> Table:
+        """All items of the data: `item_id`, `title`, and features."""
+        return _reco.read_table(self._folder / "features" / "items.parquet")
 
     def __repr__(self) -> str:
         return f"<reco.Train in {str(self._folder)!r}>"
