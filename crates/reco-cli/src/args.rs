@@ -41,9 +41,9 @@ Examples:
 
 const CHECKPOINTS: &str = "\
 Key of [checkpoint] in an experiment:
-  every          how often the state of a training is kept, as 30s, 5min or 1h; off unless it is stated. A training
-                 that was stopped, in whatever way, goes on from there at the next run, and ends with the same bytes:
-                 networks, svd, svdpp, bayesian-fm, ials";
+  every          how often the state of a training is kept, as 30s, 5min or 1h; off unless stated.
+                 A training that was stopped, in whatever way, goes on from there at the next run,
+                 and ends with the same bytes: networks, svd, svdpp, bayesian-fm, ials";
 
 /// The stage whose command also measures scores that somebody else computed.
 const SCORES: &str = "evaluate";
@@ -93,7 +93,7 @@ Examples:
   reco run data/experiments/article.toml --out data/article --set seed=3
   reco run --set data.fetch=ml-1m --set data.name=ml-1m --out data/ml-1m
   reco run mine.toml --out data/mine --from train --approach neural
-  reco run mine.toml --set checkpoint.every=5min    trainings that were stopped go on: `reco train --help`
+  reco run mine.toml --set checkpoint.every=5min   what is stopped goes on: `reco train --help`
   reco run --set tracking.tensorboard=runs     seen in TensorBoard; MLflow: docs/tracking.md
 
 Keys of [data], which say what is read and how: `reco ingest --help`"

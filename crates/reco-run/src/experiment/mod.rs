@@ -380,7 +380,7 @@ mod tests {
                 vec!["`every`: `\"5 minutes\"`: it is no number", "hint: write `30s`"],
             ),
             ("[checkpoint]\nevery = 300", vec!["[checkpoint] `every`: `300`: it is no number above 0 with the unit"]),
-            ("[checkpoint]\nevry = \"5min\"", vec!["unknown key `evry` in [checkpoint]", "did you mean `every`?"]),
+            ("[checkpoint]\never = \"5min\"", vec!["unknown key `ever` in [checkpoint]", "did you mean `every`?"]),
             ("[repeat]\nover = \"seed\"", vec!["`repeat.over` is `seed`", "empty", "[repeat]"]),
             ("[repeat]\nvalues = [1]", vec!["`repeat.over` is not"]),
             ("[[approach]]\nname = \"random\"\n[repeat]\nover = \"sede\"\nvalues = [1]", vec!["unknown key `sede`"]),
