@@ -201,6 +201,10 @@ def test_repetitions_are_runs_of_their_own(server, tmp_path):
     assert "test/ndcg@10" in tags(tmp_path / "runs/repeated/seed=2/popularity")
 
 
+#: Options by which an epoch of the fixture takes a moment.
+SLOW = sets(approach__neural__batch_size=1, approach__neural__embedding_size=128)
+
+
 @pytest.fixture()
 def long(tmp_path):
     """A training that takes a while, of data that are there."""
@@ -224,7 +228,8 @@ def long(tmp_path):
 def test_a_training_is_seen_while_it_runs_and_its_interruption_too(server, long, tmp_path):
     runs = tmp_path / "runs"
     follow = sets(tracking__tensorboard=runs, tracking__mlflow=server.address, tracking__experiment="stopped")
-    training = long(1_000_000, *follow)
+    # Steps of one rating: an epoch takes a moment, as of real data, and the server keeps up with them.
+    training = long(1_000_000, *follow, *SLOW)
     folder = runs / "stopped/neural"
     wait_for(training, lambda: folder.is_dir() and "epoch/train_loss" in tags(folder))
     wait_for(training, lambda: len(scalars(folder, "epoch/train_loss")) > 3)
@@ -261,7 +266,7 @@ def test_a_server_that_dies_spoils_no_training(long, tmp_path):
 
 
 def test_an_interruption_waits_for_no_server(server, long, tmp_path):
-    training = long(1_000_000, *sets(tracking__mlflow=server.address, tracking__experiment="silent"))
+    training = long(1_000_000, *sets(tracking__mlflow=server.address, tracking__experiment="silent"), *SLOW)
     wait_for(training, lambda: "neural" in server.runs("silent"))
     server.signal(signal.SIGSTOP)
     try:

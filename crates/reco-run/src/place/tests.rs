@@ -480,3 +480,15 @@ proptest! {
         assert_edits_kept(&out, &edits);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_not_there_yet_lies_where_links_lead() {
+    let folder = tempfile::tempdir().unwrap();
+    let [out, link] = ["real/out", "link"].map(|name| folder.path().join(name));
+    fs::create_dir_all(&out).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("real"), &link).unwrap();
+    assert!(is_inside(&link.join("out/models/new"), &out.join("models")), "neither is there");
+    assert!(is_inside(&link.join("out"), &out));
+    assert!(!is_inside(&link.join("outside"), &out));
+}
