@@ -11,6 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::files;
 use crate::process::{Workspace, answer, succeed};
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -18,7 +19,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// Where `.ci/run` unpacks Debian's compiler.
 const DEBIAN: &str = "target/tools/web/usr";
 
-/// What Rust 1.85 calls features of its own that later versions simply have.
+/// What an older compiler calls features of its own, 1.85 for one, and later ones simply have.
 const FEATURES: [&str; 4] = ["let_chains", "round_char_boundary", "slice_as_chunks", "unsigned_is_multiple_of"];
 
 /// What a caller has set for machines like its own.
@@ -73,10 +74,13 @@ fn is_targeted() -> Result<bool> {
     Ok(Path::new(library.trim()).exists())
 }
 
-/// Lets `command` compile by Debian's compiler in `debian`: an older one, which is told the features that our code has
-/// from later ones, for our crates alone. The sources of its library lie where cargo looks for them.
+/// Lets `command` compile by Debian's compiler in `debian`: it may be an older one, which is told the features that our
+/// code has from later ones, for our crates alone. The sources of its library lie where cargo looks for them.
 fn by_debian<'a>(command: &'a mut Command, debian: &Path, target: &Path) -> Result<&'a mut Command> {
     let libraries = debian.join("lib/x86_64-linux-gnu");
+    let is_linker = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("wasm-ld"));
+    let linker =
+        files::all(&debian.join("bin"))?.into_iter().find(is_linker).context("Debian's compiler has no linker")?;
     let features: Vec<String> = FEATURES.iter().map(|one| format!("-Zcrate-attr=feature({one})")).collect();
     let wrapper = target.join("rustc");
     let script = format!(
@@ -94,7 +98,7 @@ fn by_debian<'a>(command: &'a mut Command, debian: &Path, target: &Path) -> Resu
         .args(["-Zbuild-std=std,panic_abort", "--ignore-rust-version"])
         .env("RUSTC", debian.join("bin/rustc"))
         .env("RUSTC_WRAPPER", wrapper)
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", debian.join("bin/wasm-ld-19"))
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
         .env("RUSTC_BOOTSTRAP", "1")
         .env("LD_LIBRARY_PATH", libraries))
 }
