@@ -372,8 +372,8 @@ mod tests {
         assert_eq!(whole.take_part("on"), weights());
         assert_eq!(whole, Weights::new("auto", &catalogue()));
         let mut whole = whole.with_part("one", Weights::default().with("a", &[1], [1_u32]).with_value("b", 2));
-        let mut read = |from: &mut Weights| from.take::<u32>("a", &[1]);
-        let left = whole.clone().read_part("one", &mut read).unwrap_err().to_string();
+        let read = |from: &mut Weights| from.take::<u32>("a", &[1]);
+        let left = whole.clone().read_part("one", read).unwrap_err().to_string();
         assert!(left.contains("its part `one` has `b`, which nobody knows"), "{left}");
         let both = whole.read_part("one", |part| Ok((read(part)?, part.take_value::<u32>("b")?)));
         assert_eq!(both.unwrap(), (vec![1], 2));
