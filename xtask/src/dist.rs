@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
 use crate::files;
-use crate::process::{Workspace, answer, is_installed, succeed};
+use crate::process::{Workspace, host, is_installed, succeed};
 use crate::python::DIST;
 
 /// The profile: small and fast, whatever it costs to compile.
@@ -63,13 +63,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// What rustc calls machines like this.
-fn host() -> Result<String> {
-    let version = answer(std::process::Command::new("rustc").arg("-vV"))?;
-    let line = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(line.context("`rustc -vV` names no host")?.to_owned())
 }
 
 /// Compiles the program.

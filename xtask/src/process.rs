@@ -148,6 +148,13 @@ pub(crate) fn answer(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{}` answered no text", shown(command)))
 }
 
+/// What rustc calls machines like this.
+pub(crate) fn host() -> Result<String> {
+    let version = answer(Command::new("rustc").arg("-vV"))?;
+    let line = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(line.context("`rustc -vV` names no host")?.to_owned())
+}
+
 /// Reads a line of JSON that a program printed.
 pub(crate) fn parsed<T: DeserializeOwned>(line: &str) -> Result<T> {
     serde_json::from_str(line.trim()).with_context(|| format!("the program answered `{line}`"))

@@ -13,7 +13,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::files;
-use crate::process::{Workspace, answer, is_installed, shown, succeed};
+use crate::process::{Workspace, host, is_installed, shown, succeed};
 
 /// Readers, with the longest input worth trying.
 pub(super) const TARGETS: [(&str, u32); 7] = [
@@ -90,14 +90,13 @@ pub(super) fn run(workspace: &Workspace, seconds: u64, only: &[String], seed: u6
 /// Compiles the fuzzer with counters, in a target folder of its own.
 fn build(workspace: &Workspace, whole: bool, thorough: bool) -> Result<PathBuf> {
     // A target is named even if it is this machine's: without one the flags apply to build scripts as well.
-    let version = answer(Command::new("rustc").arg("-vV"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("`rustc -vV` names no host")?;
+    let host = host()?;
     let (target, flags, optimised) = match thorough {
         true => ("fuzz", format!("{COUNTERS} {COMPARES}"), "1"),
         false => ("fuzz-quick", COUNTERS.to_owned(), "0"),
     };
     let target = workspace.target().join(target);
-    let mut command = workspace.cargo(&["build", "--locked", "--release", "--target", host, "--target-dir"]);
+    let mut command = workspace.cargo(&["build", "--locked", "--release", "--target", &host, "--target-dir"]);
     command
         .arg(&target)
         .env("RUSTFLAGS", flags)
