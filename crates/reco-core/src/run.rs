@@ -41,44 +41,66 @@ pub enum DeviceChoice {
     Cuda,
 }
 
-/// Receives progress. Nothing it does changes a result, except that it can stop a fit.
+/// Receives progress. Nothing it does changes a result, except that it can stop a fit. Each method that an
+/// implementation does not have goes to the progress inside it; where there is none, it does nothing.
 pub trait Progress: Send + Sync {
+    /// The progress inside this one; provided, none.
+    fn inner(&self) -> Option<&dyn Progress> {
+        None
+    }
+
     /// A fit of at most `epochs` epochs of `rows` rows each begins.
     fn begin(&self, approach: &str, epochs: usize, rows: usize) {
-        let _ = (approach, epochs, rows);
+        if let Some(inner) = self.inner() {
+            inner.begin(approach, epochs, rows);
+        }
     }
 
     /// `rows` rows of the present epoch are done.
     fn advance(&self, rows: usize) {
-        let _ = rows;
+        if let Some(inner) = self.inner() {
+            inner.advance(rows);
+        }
     }
 
-    /// `rows` rows were done by an earlier fit, from whose state this one goes on.
+    /// `rows` rows were done by an earlier fit, from whose state this one goes on; provided, with none inside, they
+    /// count as those of this fit.
     fn skip(&self, rows: usize) {
-        self.advance(rows);
+        match self.inner() {
+            Some(inner) => inner.skip(rows),
+            None => self.advance(rows),
+        }
     }
 
     /// An epoch is done.
     fn epoch(&self, epoch: &EpochLog) {
-        let _ = epoch;
+        if let Some(inner) = self.inner() {
+            inner.epoch(epoch);
+        }
     }
 
     /// The fit is over.
-    fn end(&self) {}
+    fn end(&self) {
+        if let Some(inner) = self.inner() {
+            inner.end();
+        }
+    }
 
     /// Something to know before the work goes on.
     fn note(&self, text: &str) {
-        let _ = text;
+        if let Some(inner) = self.inner() {
+            inner.note(text);
+        }
     }
 
     /// Whether the fit should stop, without a result.
     fn interrupted(&self) -> bool {
-        false
+        self.inner().is_some_and(|inner| inner.interrupted())
     }
 
-    /// Where the fit leaves its state from time to time; provided, nowhere.
+    /// Where the fit leaves its state from time to time; provided, with none inside, nowhere.
     fn checkpoints(&self) -> Option<&dyn Checkpoints> {
-        None
+        self.inner()?.checkpoints()
     }
 }
 
@@ -127,4 +149,83 @@ pub struct EpochLog {
     /// NDCG@10 of the validation rows, of a network trained for lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_ndcg: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Keeps what it is told, and asks to stop.
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Heard {
+        fn add(&self, what: String) {
+            self.0.lock().unwrap().push(what);
+        }
+    }
+
+    impl Progress for Heard {
+        fn begin(&self, approach: &str, epochs: usize, rows: usize) {
+            self.add(format!("begin {approach} {epochs} {rows}"));
+        }
+
+        fn advance(&self, rows: usize) {
+            self.add(format!("advance {rows}"));
+        }
+
+        fn epoch(&self, epoch: &EpochLog) {
+            self.add(format!("epoch {}", epoch.epoch));
+        }
+
+        fn end(&self) {
+            self.add("end".to_owned());
+        }
+
+        fn note(&self, text: &str) {
+            self.add(format!("note {text}"));
+        }
+
+        fn interrupted(&self) -> bool {
+            true
+        }
+    }
+
+    /// Counts half of the rows, and changes nothing else.
+    struct Halved<'a>(&'a dyn Progress);
+
+    impl Progress for Halved<'_> {
+        fn inner(&self) -> Option<&dyn Progress> {
+            Some(self.0)
+        }
+
+        fn advance(&self, rows: usize) {
+            self.0.advance(rows / 2);
+        }
+    }
+
+    #[test]
+    fn what_a_progress_does_not_change_goes_to_the_one_inside() {
+        let heard = Heard::default();
+        let halved = Halved(&heard);
+        halved.begin("svd", 2, 10);
+        halved.skip(4);
+        halved.advance(6);
+        let (train_mape, validation_loss, validation_mape, validation_ndcg) = (None, None, None, None);
+        halved.epoch(&EpochLog {
+            epoch: 1,
+            train_loss: 0.5,
+            train_mape,
+            validation_loss,
+            validation_mape,
+            validation_ndcg,
+        });
+        halved.note("slow");
+        halved.end();
+        let expected = ["begin svd 2 10", "advance 4", "advance 3", "epoch 1", "note slow", "end"];
+        assert_eq!(*heard.0.lock().unwrap(), expected);
+        assert!(halved.interrupted() && !Silent.interrupted());
+    }
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reco_core::{Checkpoints, EpochLog, Progress, Weights};
+use reco_core::{Checkpoints, Progress, Weights};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -265,32 +265,8 @@ impl Checkpoints for Checkpoint<'_> {
 }
 
 impl Progress for Checkpoint<'_> {
-    fn begin(&self, approach: &str, epochs: usize, rows: usize) {
-        self.progress.begin(approach, epochs, rows);
-    }
-
-    fn advance(&self, rows: usize) {
-        self.progress.advance(rows);
-    }
-
-    fn skip(&self, rows: usize) {
-        self.progress.skip(rows);
-    }
-
-    fn epoch(&self, epoch: &EpochLog) {
-        self.progress.epoch(epoch);
-    }
-
-    fn end(&self) {
-        self.progress.end();
-    }
-
-    fn note(&self, text: &str) {
-        self.progress.note(text);
-    }
-
-    fn interrupted(&self) -> bool {
-        self.progress.interrupted()
+    fn inner(&self) -> Option<&dyn Progress> {
+        Some(self.progress)
     }
 
     fn checkpoints(&self) -> Option<&dyn Checkpoints> {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reco_core::{EpochLog, Progress};
+use reco_core::{Checkpoints, EpochLog, Progress};
 use reco_eval::Evaluation;
 use reco_features::Info;
 use serde::{Deserialize, Serialize};
@@ -351,6 +351,10 @@ impl Followed<'_> {
 }
 
 impl Progress for Followed<'_> {
+    fn inner(&self) -> Option<&dyn Progress> {
+        Some(self.progress)
+    }
+
     fn begin(&self, approach: &str, epochs: usize, rows: usize) {
         let mut state = self.state();
         let n = state.begun.get(approach).map_or(1, |before| before + 1);
@@ -364,14 +368,6 @@ impl Progress for Followed<'_> {
         self.progress.begin(approach, epochs, rows);
     }
 
-    fn advance(&self, rows: usize) {
-        self.progress.advance(rows);
-    }
-
-    fn skip(&self, rows: usize) {
-        self.progress.skip(rows);
-    }
-
     fn epoch(&self, epoch: &EpochLog) {
         let mut of_epoch = notes(epoch);
         of_epoch.as_object_mut().map(|fields| fields.remove("epoch"));
@@ -380,16 +376,9 @@ impl Progress for Followed<'_> {
         self.progress.epoch(epoch);
     }
 
-    fn end(&self) {
-        self.progress.end();
-    }
-
-    fn note(&self, text: &str) {
-        self.progress.note(text);
-    }
-
-    fn interrupted(&self) -> bool {
-        self.progress.interrupted()
+    fn checkpoints(&self) -> Option<&dyn Checkpoints> {
+        // A state is of one fit, and a model may consist of several.
+        None
     }
 }
 
