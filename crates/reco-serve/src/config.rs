@@ -62,7 +62,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 1 << 20,
-            k: 1000,
+            k: reco_web::question::MOST,
             batch: 100,
             explained: 200,
             concurrency: 512,

@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use reco_core::options::listed;
 use reco_core::{Candidates, ItemIdx, Profile, Score, ScoreError, UserIdx};
 use reco_run::{Artifact, Asker, RunError};
+use reco_web::question::{NOTHING_LEFT, left_out, wanted};
 use reco_web::rerank::{POOL, boost, diversify};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
@@ -198,7 +198,7 @@ impl Service {
             notes.push(format!("`{name}` cannot give reasons"));
         }
         if page.is_empty() {
-            notes.push("nothing is left to recommend".to_owned());
+            notes.push(NOTHING_LEFT.to_owned());
         }
         let mut explained = explained.into_iter().flatten();
         let line = |&(item, score): &(AnyItem, Score)| {
@@ -230,21 +230,8 @@ impl Service {
 
     /// How many of the best items are looked for.
     fn wanted(&self, ask: &Ask) -> Result<NonZeroUsize, Problem> {
-        let most = self.config.limits.k;
-        let wanted = ask.offset.checked_add(ask.k).filter(|&wanted| ask.k > 0 && wanted <= most);
-        let wanted = wanted.and_then(NonZeroUsize::new).ok_or_else(|| {
-            let text = format!(
-                "`k` is `{}` and `offset` is `{}`\nhint: `k` is 1 or more, and the two together are `{most}` or less",
-                ask.k, ask.offset
-            );
-            Problem::wrong(&text)
-        })?;
-        match ask.diversity {
-            Some(diversity) if !(0.0..=1.0).contains(&diversity) => {
-                Err(Problem::wrong(&format!("`diversity` is `{diversity}`\nhint: it lies between 0 and 1")))
-            }
-            _ => Ok(wanted),
-        }
+        let wanted = wanted(ask.k, ask.offset, ask.diversity, self.config.limits.k);
+        wanted.map_err(|error| Problem::wrong(&error.to_string()))
     }
 
     /// Whether the reasons of all that `asks` want are few enough.
@@ -292,10 +279,7 @@ impl Service {
                 (None, None) => unknown.push(item_id.as_str()),
             }
         }
-        if !unknown.is_empty() {
-            // What a visitor once rated may have left the catalogue, which is not for them to mend.
-            notes.push(format!("left out, since the run does not know them: {}", listed(unknown.into_iter())));
-        }
+        notes.extend(left_out(unknown.into_iter()));
         if !met_added.is_empty() {
             notes.push("no model knows yet what you think of items that were added since the training".to_owned());
         }

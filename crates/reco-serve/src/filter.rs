@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 
-use reco_core::options;
 use reco_run::{Artifact, RunError};
 use reco_web::Kinds;
 use serde::{Deserialize, Serialize};
@@ -69,19 +68,15 @@ struct Rules {
 
 impl Rules {
     fn of(filter: &Filter, artifact: &Artifact, added: &Added) -> Result<Self, RunError> {
-        let columns = |names: &[String]| names.iter().map(|name| column(artifact, name)).collect::<Result<_, _>>();
         let item = |id: &String| match added.find(id) {
             Some(place) => Ok(AnyItem::Added(place)),
             None => artifact.item(id).map(AnyItem::Known),
         };
         let items = |ids: &[String]| ids.iter().map(item).collect::<Result<_, _>>();
+        let features = &artifact.catalogue().item_features;
+        let years = (filter.year_from, filter.year_to);
         Ok(Self {
-            kinds: Kinds {
-                features: columns(&filter.features)?,
-                without: columns(&filter.without_features)?,
-                year_from: filter.year_from,
-                year_to: filter.year_to,
-            },
+            kinds: Kinds::of(features, &filter.features, &filter.without_features, years)?,
             allow: filter.allow.as_deref().map(items).transpose()?,
             block: items(&filter.block)?,
         })
@@ -99,9 +94,5 @@ impl Rules {
 /// # Errors
 /// No such feature; the message names the nearest.
 pub(crate) fn column(artifact: &Artifact, name: &str) -> Result<usize, RunError> {
-    let names = artifact.catalogue().item_features.names();
-    names.iter().position(|known| known == name).ok_or_else(|| {
-        let hint = options::did_you_mean(name, names.iter().map(String::as_str));
-        RunError::Score(reco_core::ScoreError::UnknownStatement { what: "feature", name: name.to_owned(), hint })
-    })
+    Ok(reco_web::column(&artifact.catalogue().item_features, name)?)
 }

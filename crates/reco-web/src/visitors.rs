@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use reco_core::options::{did_you_mean, listed};
+use reco_core::options::did_you_mean;
 use reco_core::{
     Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LoadError, Profile, Query, RatingError,
     Run, ScoreError, ScoreKind, Seen, Silent, Target, VocabError, Weights, Who,
@@ -19,11 +19,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::kinds::Kinds;
 use crate::published::{About, Listed, Published, VERSION};
+use crate::question::{MOST, NOTHING_LEFT, left_out, wanted};
 use crate::rerank::{POOL, diversify};
 use crate::search::Search;
-
-/// The most items of an answer, as in the service.
-const MOST: usize = 1000;
 
 /// Models that answer visitors, and the catalogue that they share.
 pub struct Visitors {
@@ -134,14 +132,6 @@ pub enum WebError {
         /// What is wrong with it.
         source: RatingError,
     },
-    /// A feature that the items do not have.
-    #[error("unknown feature `{name}`\nhint: {hint}")]
-    Feature {
-        /// What was asked for.
-        name: String,
-        /// The nearest known ones.
-        hint: String,
-    },
     /// A diversity that is no share.
     #[error("`diversity` is `{diversity}`\nhint: it lies between 0 and 1")]
     Diversity {
@@ -150,15 +140,17 @@ pub enum WebError {
     },
     /// A number of items that cannot be given.
     #[error(
-        "`k` is `{k}` and `offset` is `{offset}`\nhint: `k` is 1 or more, and the two together are `{MOST}` or less"
+        "`k` is `{k}` and `offset` is `{offset}`\nhint: `k` is 1 or more, and the two together are `{most}` or less"
     )]
     Many {
         /// How many were asked for.
         k: usize,
         /// How many are passed over.
         offset: usize,
+        /// How many they are together at most.
+        most: usize,
     },
-    /// The model's own refusal.
+    /// A feature that the items do not have, or the model's own refusal.
     #[error(transparent)]
     Score(#[from] ScoreError),
 }
@@ -296,10 +288,7 @@ impl Visitors {
         if let Some(user) = question.user_id {
             return Err(WebError::User { user });
         }
-        let wanted = wanted(question.k, question.offset)?;
-        if let Some(diversity) = question.diversity.filter(|diversity| !(0.0..=1.0).contains(diversity)) {
-            return Err(WebError::Diversity { diversity });
-        }
+        let wanted = wanted(question.k, question.offset, question.diversity, MOST)?;
         let (listed_model, model) = &self.models[self.find(&question.approach)?];
         let model = model.as_deref().ok_or_else(|| WebError::Weights { name: listed_model.name.clone() })?;
         let (history, mut notes) = self.history(&question.ratings)?;
@@ -323,7 +312,7 @@ impl Visitors {
         let items: Vec<Ranked> =
             page.map(|(item, score)| Ranked { row: item.index(), score: Some(score.get()) }).collect();
         if items.is_empty() {
-            notes.push("nothing is left to recommend".to_owned());
+            notes.push(NOTHING_LEFT.to_owned());
         }
         let end = question.offset + items.len();
         let next_offset = (end < total && end < MOST).then_some(end);
@@ -338,7 +327,7 @@ impl Visitors {
     pub fn search(&self, question: &[u8]) -> Result<(Vec<Ranked>, Option<usize>), WebError> {
         let Searched { query, k, offset } =
             serde_json::from_slice(question).map_err(|source| WebError::Json { what: "question", source })?;
-        wanted(k, offset)?;
+        wanted(k, offset, None, MOST)?;
         let found: Vec<usize> = match query.trim() {
             "" => {
                 let mut rows: Vec<usize> = (0..self.about.len()).collect();
@@ -363,33 +352,20 @@ impl Visitors {
             let told = self.catalogue.told(item, *rating, self.has_stars);
             history.insert(item, told.map_err(|source| WebError::Rating { item: item_id.to_string(), source })?);
         }
-        let left_out = listed(unknown.iter().map(String::as_str));
-        let note = format!("left out, since the run does not know them: {left_out}");
-        Ok((history.into_iter().collect(), if unknown.is_empty() { Vec::new() } else { vec![note] }))
+        let note = left_out(unknown.iter().map(String::as_str));
+        Ok((history.into_iter().collect(), note.into_iter().collect()))
     }
 
     /// The items that pass `filter` and are not in `met`.
     fn allowed(&self, filter: &Filter, met: &Seen) -> Result<Vec<ItemIdx>, WebError> {
-        let columns = |names: &[String]| names.iter().map(|name| self.column(name)).collect::<Result<Vec<_>, _>>();
-        let kinds = Kinds {
-            features: columns(&filter.features)?,
-            without: columns(&filter.without_features)?,
-            year_from: filter.year_from,
-            year_to: filter.year_to,
-        };
-        let features = self.catalogue.item_features.matrix();
+        let features = &self.catalogue.item_features;
+        let years = (filter.year_from, filter.year_to);
+        let kinds = Kinds::of(features, &filter.features, &filter.without_features, years)?;
+        let features = features.matrix();
         let is_allowed = |item: &ItemIdx| {
             !met.contains(*item) && kinds.allow(features.row(item.index()), self.about[item.index()].year)
         };
         Ok(self.catalogue.items.indices().filter(is_allowed).collect())
-    }
-
-    fn column(&self, name: &str) -> Result<usize, WebError> {
-        let names = self.catalogue.item_features.names();
-        names.iter().position(|known| known == name).ok_or_else(|| {
-            let hint = did_you_mean(name, names.iter().map(String::as_str));
-            WebError::Feature { name: name.to_owned(), hint }
-        })
     }
 
     fn find(&self, name: &str) -> Result<usize, WebError> {
@@ -405,12 +381,6 @@ impl Visitors {
 /// An id as the ratings file writes it, be it a number or a text here.
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ItemId, D::Error> {
     Ok(ItemId::parse(&ItemId::deserialize(deserializer)?.to_string()))
-}
-
-/// How many of the best items are looked for.
-fn wanted(k: usize, offset: usize) -> Result<NonZeroUsize, WebError> {
-    let wanted = k.checked_add(offset).filter(|&wanted| k > 0 && wanted <= MOST);
-    wanted.and_then(NonZeroUsize::new).ok_or(WebError::Many { k, offset })
 }
 
 #[cfg(test)]
