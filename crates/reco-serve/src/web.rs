@@ -159,7 +159,7 @@ fn unnamed(bundle: &Bundle, shown: &Models, kept: &[Kept]) -> Vec<Unnamed> {
         };
         fits.max_by(best).or_else(|| able.clone().max_by(best)).map(|one| one.name.clone()).unwrap_or_default()
     };
-    let choose = |&(n_rated, states): &(usize, bool)| {
+    let choose = |(n_rated, states): (usize, bool)| {
         let chosen = bundle.for_visitors(n_rated, states).ok().filter(|choice| is_kept(&choice.name));
         let (approach, why) = match chosen {
             Some(choice) => (choice.name.clone(), choice.why.clone()),
@@ -167,7 +167,7 @@ fn unnamed(bundle: &Bundle, shown: &Models, kept: &[Kept]) -> Vec<Unnamed> {
         };
         Unnamed { n_rated, states, approach, why }
     };
-    STEPS.iter().flat_map(|&step| [(step, false), (step, true)]).collect::<Vec<_>>().iter().map(choose).collect()
+    STEPS.into_iter().flat_map(|step| [(step, false), (step, true)]).map(choose).collect()
 }
 
 fn refused(reason: String) -> ServeError {
