@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reco_core::{Catalogue, DeviceChoice};
-use reco_run::{Output, RunError};
-use reco_web::{Listed, Published, Unnamed};
+use reco_run::{Available, Manifest, Output, RunError};
+use reco_web::{Listed, Published, Unnamed, loads};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -128,6 +128,11 @@ pub fn export_web(models: &Path, approaches: &[String], wasm: &Path, to: &Path) 
 
 /// The model called `name`, if it can answer in a browser.
 fn kept_of(bundle: &Bundle, name: &str) -> Result<Option<Kept>, ServeError> {
+    // What the browser cannot load is not loaded to find that out: a network, or what consists of several models.
+    let kind = |one: &Available| Some(Manifest::read(&one.folder, "").ok()?.experiment["kind"].as_str()?.to_owned());
+    if bundle.models().find(|one| one.name == name).and_then(kind).is_some_and(|kind| !loads(&kind)) {
+        return Ok(None);
+    }
     let artifact = bundle.get(name).map_err(said)?;
     let Some(model) = artifact.model.for_visitors() else { return Ok(None) };
     let weights = model.save().map_err(RunError::from)?.to_bytes();

@@ -16,4 +16,4 @@ mod visitors;
 
 pub use kinds::{Kinds, column};
 pub use published::{About, Columns, Listed, Published, Unnamed, VERSION};
-pub use visitors::{Answer, Ranked, Visitors, WebError};
+pub use visitors::{Answer, Ranked, Visitors, WebError, loads};

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use reco_core::options::did_you_mean;
 use reco_core::{
-    Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LoadError, Profile, Query, RatingError,
-    Run, ScoreError, ScoreKind, Seen, Silent, Target, VocabError, Weights, Who,
+    ApproachEntry, Candidates, Catalogue, ContextValue, DeviceChoice, Fitted, ItemId, ItemIdx, LoadError, Profile,
+    Query, RatingError, Run, ScoreError, ScoreKind, Seen, Silent, Target, VocabError, Weights, Who,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -265,8 +265,7 @@ impl Visitors {
     pub fn load(&mut self, name: &str, weights: &[u8]) -> Result<(), WebError> {
         let at = self.find(name)?;
         let (listed, model) = &mut self.models[at];
-        let entry = reco_classic::APPROACHES.iter().find(|entry| entry.name == listed.kind);
-        let entry = entry.ok_or_else(|| {
+        let entry = entry(&listed.kind).ok_or_else(|| {
             let known = reco_classic::APPROACHES.iter().map(|entry| entry.name);
             WebError::Approach { name: listed.kind.clone(), hint: did_you_mean(&listed.kind, known) }
         })?;
@@ -378,6 +377,15 @@ impl Visitors {
     }
 }
 
+/// Whether models of the approach `kind` can be loaded here; not all that can be answer visitors.
+pub fn loads(kind: &str) -> bool {
+    entry(kind).is_some()
+}
+
+fn entry(kind: &str) -> Option<&'static ApproachEntry> {
+    reco_classic::APPROACHES.iter().find(|entry| entry.name == kind)
+}
+
 /// An id as the ratings file writes it, be it a number or a text here.
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ItemId, D::Error> {
     Ok(ItemId::parse(&ItemId::deserialize(deserializer)?.to_string()))
@@ -481,6 +489,7 @@ mod tests {
             let error = asked(&visitors, question).unwrap_err();
             assert!(error.contains(reason), "{error}");
         }
+        assert!(loads("ease") && !loads("neural"));
         let mut visitors = visitors;
         let error = visitors.load("mine", b"rubbish").unwrap_err().to_string();
         assert!(error.starts_with("`mine`: the weights cannot be loaded"), "{error}");
