@@ -25,19 +25,20 @@ const FEATURES: [&str; 4] = ["let_chains", "round_char_boundary", "slice_as_chun
 /// What a caller has set for machines like its own.
 const OF_OTHERS: [&str; 4] = ["CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER", "RUSTFLAGS"];
 
+/// What is lacking where there is no module, and what brings it.
+const LACKING: [&str; 2] =
+    ["no compiler for WebAssembly", "`rustup target add wasm32-unknown-unknown`, or see `.ci/run`"];
+
 /// `cargo xtask web`
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let module = make(workspace)?.context(
-        "no compiler for WebAssembly is here\nhint: `rustup target add wasm32-unknown-unknown`, or see `.ci/run`",
-    )?;
+    let module = make(workspace)?.with_context(|| LACKING.join("\nhint: "))?;
     println!("{}: {} kB", module.display(), fs::metadata(&module)?.len() / 1000);
     Ok(())
 }
 
 /// The step of continuous integration: what is lacking, or nothing.
 pub(crate) fn step(workspace: &Workspace) -> Result<Option<String>> {
-    let lacking = || "no compiler for WebAssembly: `rustup target add wasm32-unknown-unknown`".to_owned();
-    Ok(make(workspace)?.map_or_else(|| Some(lacking()), |_| None))
+    Ok(make(workspace)?.is_none().then(|| LACKING.join(": ")))
 }
 
 /// Compiles the module, and returns where it lies; nothing without a compiler for it.
