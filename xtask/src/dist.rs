@@ -9,7 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use sha2::{Digest as _, Sha256};
 
 use crate::files;
 use crate::process::{Workspace, host, is_installed, succeed};
@@ -136,9 +135,7 @@ fn contents(workspace: &Workspace, target: &str, folder: &Path) -> Result<Option
 
 /// A line as `sha256sum` writes it.
 fn sum(path: &Path) -> Result<String> {
-    let digest = Sha256::digest(files::bytes(path)?);
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{digits}  {}\n", path.file_name().unwrap_or_default().to_string_lossy()))
+    Ok(format!("{}  {}\n", files::sha256(path)?, path.file_name().unwrap_or_default().to_string_lossy()))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 /// The text of a file.
 pub(crate) fn read(path: &Path) -> Result<String> {
@@ -18,6 +19,11 @@ pub(crate) fn read(path: &Path) -> Result<String> {
 /// The bytes of a file.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+pub(crate) fn sha256(path: &Path) -> Result<String> {
+    Ok(Sha256::digest(bytes(path)?).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The content of a file of JSON.

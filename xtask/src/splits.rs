@@ -8,7 +8,6 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use sha2::{Digest as _, Sha256};
 
 use crate::files;
 use crate::process::{Workspace, succeed};
@@ -70,16 +69,11 @@ fn are_sound(folder: &Path) -> Result<bool> {
         if !path.is_file() {
             return Ok(false);
         }
-        if Some(sha256(&files::bytes(&path)?).as_str()) != digest_of(name) {
+        if Some(files::sha256(&path)?.as_str()) != digest_of(name) {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-/// The SHA-256 of `bytes`, in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The digest that the script expects.

@@ -11,9 +11,8 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::trial::{self, How};
-use crate::files::{empty, json, read, remove, write};
+use crate::files::{empty, json, read, remove, sha256, write};
 use crate::process::{Workspace, succeed};
-use crate::splits::sha256;
 
 /// The experiment: seconds long, and nothing to fetch.
 const EXPERIMENT: &str = "data/experiments/fixture.toml";
@@ -125,8 +124,8 @@ pub(super) fn sign(folder: &Path) -> Result<()> {
     let Ok(mut manifest) = json(&path) else { return Ok(()) };
     if let Some(outputs) = manifest.get_mut("outputs").and_then(Value::as_object_mut) {
         for (file, digest) in outputs {
-            if let Ok(bytes) = fs::read(folder.join(file)) {
-                *digest = sha256(&bytes).into();
+            if let Ok(found) = sha256(&folder.join(file)) {
+                *digest = found.into();
             }
         }
     }
