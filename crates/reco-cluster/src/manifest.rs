@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -122,16 +122,7 @@ fn digests(folder: &Path) -> Result<Digests, ClusterError> {
 
 /// The SHA-256 of a file, in hexadecimal digits.
 pub(crate) fn digest(path: &Path) -> Result<String, ClusterError> {
-    let read = || {
-        let (mut file, mut hash, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(hexadecimal(hash.finalize())),
-                n => hash.update(&buffer[..n]),
-            }
-        }
-    };
-    read().map_err(io("read", path))
+    reco_data::sha256(path, false).map_err(io("read", path))
 }
 
 /// The SHA-256 of the digests of the Parquet files in a folder, in the order of their names.

@@ -49,6 +49,7 @@ pub use config::{
 pub use dialect::{Detected, detect, is_table};
 pub use error::{DataError, Obstacle};
 pub use events::{EXPOSURE, EventCounts, EventRow, ItemRow, erased_digest, read_events, write_events};
+pub use fetch::checksum::sha256;
 pub use guess::{Guess, GuessedColumn, Piped, Role, ShownRow, StatedColumns, guess};
 pub use ingest::{EngineTables, IngestProgress, IngestSummary, SilentIngest, ingest};
 pub use locate::{Located, expand, locate, located_files};

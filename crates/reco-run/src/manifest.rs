@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -250,17 +250,7 @@ pub(crate) fn is_edited(text: &[u8]) -> bool {
 /// # Errors
 /// A file that cannot be read.
 pub fn digest(path: &Path) -> Result<String, ManifestError> {
-    let unreadable = |error: io::Error| io_error(path, &error);
-    let mut file = fs::File::open(path).map_err(unreadable)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).map_err(unreadable)? {
-            0 => break,
-            n => hash.update(&buffer[..n]),
-        }
-    }
-    Ok(hexadecimal(hash.finalize()))
+    reco_data::sha256(path, false).map_err(|error| io_error(path, &error))
 }
 
 /// The digests of the files that a stage has read, so that it hashes each of them once.

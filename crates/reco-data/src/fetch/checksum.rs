@@ -52,8 +52,11 @@ pub enum Check {
     Unverified,
 }
 
-/// The sha256 of a file, or of all but its first line.
-pub(crate) fn sha256(path: &Path, skip_header: bool) -> io::Result<String> {
+/// The sha256 of a file, or of all but its first line, in hexadecimal digits.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn sha256(path: &Path, skip_header: bool) -> io::Result<String> {
     sha256_unless(path, skip_header, &|| false).map(Option::unwrap_or_default)
 }
 
