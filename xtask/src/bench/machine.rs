@@ -23,10 +23,16 @@ pub(super) fn describe(workspace: &Workspace) -> String {
     parts.join(", ")
 }
 
-/// A number of bytes, for reading.
+/// A number of bytes, for reading: whole kibibytes, rounded up; in larger units two digits or more.
 pub(super) fn bytes(n: u64) -> String {
     let mebibytes = n as f64 / 1024.0 / 1024.0;
-    if mebibytes < 10_240.0 { format!("{mebibytes:.0} MiB") } else { format!("{:.0} GiB", mebibytes / 1024.0) }
+    match mebibytes {
+        n if n < 1.0 => format!("{:.0} KiB", (n * 1024.0).ceil()),
+        n if n < 10.0 => format!("{n:.1} MiB"),
+        n if n < 1024.0 => format!("{n:.0} MiB"),
+        n if n < 10_240.0 => format!("{:.1} GiB", n / 1024.0),
+        n => format!("{:.0} GiB", n / 1024.0),
+    }
 }
 
 /// What a program prints; `None` for nothing.
@@ -43,6 +49,7 @@ mod tests {
 
     #[test]
     fn bytes_read_well() {
-        assert_eq!([bytes(500 << 20), bytes(24 << 30)], ["500 MiB", "24 GiB"]);
+        let read = [0, 1, 600 << 10, 3 << 20, 500 << 20, 3 << 29, 24 << 30].map(bytes);
+        assert_eq!(read, ["0 KiB", "1 KiB", "600 KiB", "3.0 MiB", "500 MiB", "1.5 GiB", "24 GiB"]);
     }
 }

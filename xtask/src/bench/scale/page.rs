@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::chart::{self, Line, Panel};
 use super::record::{Key, Outcome, Record, STAGES, Stage, seconds, shown, slope};
+use crate::bench::machine::bytes;
 use crate::process::Workspace;
 
 /// Slopes begin here: below, much of the time is that of starting a program.
@@ -37,7 +38,7 @@ pub(super) fn text(workspace: &Workspace, record: &Record, approaches: &[String]
     }
     for (name, title, of, unit) in [
         ("scale-seconds", "Seconds by ratings", seconds as Of, brief as fn(f64) -> String),
-        ("scale-memory", "Peak memory by ratings", peak, |n| size(n as u64)),
+        ("scale-memory", "Peak memory by ratings", peak, |n| bytes(n as u64)),
     ] {
         text += &format!("\n{}", chart::draw(workspace, name, title, &panels(record, of), unit)?);
     }
@@ -97,8 +98,8 @@ fn table(record: &Record, rows: &[(Stage, Option<String>)]) -> String {
 fn cell(record: &Record, key: &Key) -> String {
     match record.outcome(key) {
         Some(Outcome::Measured { seconds, peak, written, .. }) => {
-            let peak = peak.map_or_else(|| "–".to_owned(), size);
-            format!("{}, {peak}, {}", brief(*seconds), size(*written))
+            let peak = peak.map_or_else(|| "–".to_owned(), bytes);
+            format!("{}, {peak}, {}", brief(*seconds), bytes(*written))
         }
         Some(Outcome::Stopped { seconds, .. }) => format!("over {}", brief(*seconds)),
         Some(Outcome::Refused { .. }) => "refused".to_owned(),
@@ -116,17 +117,6 @@ fn peak(outcome: &Outcome) -> Option<f64> {
     match outcome {
         Outcome::Measured { peak, .. } => peak.map(|n| n as f64),
         _ => None,
-    }
-}
-
-/// A number of bytes, for reading.
-fn size(n: u64) -> String {
-    let mebibytes = n as f64 / 1024.0 / 1024.0;
-    match mebibytes {
-        n if n < 0.1 => format!("{:.0} KiB", n * 1024.0),
-        n if n < 10.0 => format!("{n:.1} MiB"),
-        n if n < 1024.0 => format!("{n:.0} MiB"),
-        n => format!("{:.1} GiB", n / 1024.0),
     }
 }
 
