@@ -58,16 +58,25 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         println!("{what}: {:.1} MB", n_bytes as f64 / 1e6);
         ensure!(
             n_bytes <= most,
-            "{what} has `{n_bytes}` bytes, more than `{most}`\nhint: `cargo bloat --profile dist -p reco-cli --crates` names what is linked"
+            "{what} has `{n_bytes}` bytes, more than `{most}`\nhint: `nm --size-sort` of a build with `--config 'profile.dist.strip=\"none\"'` says what is linked"
         );
     }
     Ok(())
 }
 
+/// What the linker of `target` is told besides.
+fn linking(target: &str) -> &'static [&'static str] {
+    match target {
+        // LLVM's linker, Rust's own there: functions with the same code are kept once. Windows' does so unasked.
+        "x86_64-unknown-linux-gnu" => &["--", "-C", "link-arg=-Wl,--icf=all"],
+        _ => &[],
+    }
+}
+
 /// Compiles the program.
 fn build(workspace: &Workspace, target: &str) -> Result<PathBuf> {
-    let call = ["build", "--locked", "--package", "reco-cli", "--profile", PROFILE, "--target", target];
-    succeed(&mut workspace.cargo(&call))?;
+    let call = ["rustc", "--locked", "--package", "reco-cli", "--bin", "reco", "--profile", PROFILE, "--target", target];
+    succeed(workspace.cargo(&call).args(linking(target)))?;
     let name = if target.contains("windows") { "reco.exe" } else { "reco" };
     Ok(workspace.target().join(target).join(PROFILE).join(name))
 }
@@ -99,11 +108,14 @@ fn pack(workspace: &Workspace, program: &Path, target: &str, folder: &Path) -> R
 fn wheel(workspace: &Workspace, target: &str, is_portable: bool, folder: &Path) -> Result<PathBuf> {
     let mut maturin = DIST.command(workspace)?;
     maturin.args(["-m", "maturin", "build", "--locked", "--profile", PROFILE, "--target", target]);
+    maturin.args(["--compression-level", "9"]);
     if is_portable {
         maturin.args(["--zig", "--compatibility", "manylinux_2_28"]);
     }
     maturin.arg("--manifest-path").arg(workspace.root().join("crates/reco-python/Cargo.toml"));
-    succeed(maturin.arg("--out").arg(folder).env("CARGO_TARGET_DIR", workspace.target()))?;
+    maturin.arg("--out").arg(folder).env("CARGO_TARGET_DIR", workspace.target());
+    // By zig it links otherwise.
+    succeed(maturin.args(if is_portable { &[] } else { linking(target) }))?;
     files::with_extension(folder, "whl")?.into_iter().next().context("maturin left no wheel")
 }
 
