@@ -7,11 +7,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::files;
-use crate::process::{Workspace, host, is_installed, succeed};
+use crate::process::{Workspace, host, succeed};
 use crate::python::DIST;
 
 /// The profile: small and fast, whatever it costs to compile.
@@ -20,8 +21,8 @@ const PROFILE: &str = "dist";
 /// What stands beside the program in its archive.
 const BESIDE: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
-/// What may be sent to whom has no compiler: more is an error.
-const MOST: [(&str, u64); 2] = [("the program", 40_000_000), ("the wheel", 15_000_000)];
+/// MiB of what may be sent to whom has no compiler: more is an error.
+const MOST: [(&str, f64); 2] = [("the program", 40.0), ("the wheel", 15.0)];
 
 /// Arguments of `cargo xtask dist`.
 #[derive(clap::Args)]
@@ -54,11 +55,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     files::write(&folder.join("SHA256SUMS"), sums.concat())?;
     print!("{}", sums.concat());
     for ((what, most), path) in MOST.into_iter().zip([&program, &wheel]) {
-        let n_bytes = fs::metadata(path)?.len();
-        println!("{what}: {:.1} MB", n_bytes as f64 / 1e6);
+        let size = fs::metadata(path)?.len() as f64 / f64::from(1 << 20);
+        println!("{what}: {size:.1} MiB");
         ensure!(
-            n_bytes <= most,
-            "{what} has `{n_bytes}` bytes, more than `{most}`\nhint: `nm --size-sort` of a build with `--config 'profile.dist.strip=\"none\"'` says what is linked"
+            size <= most,
+            "{what} has {size:.1} MiB, more than {most}\nhint: `nm --size-sort` of a build with `--config \
+             'profile.dist.strip=\"none\"'` says what is linked"
         );
     }
     Ok(())
@@ -75,7 +77,8 @@ fn linking(target: &str) -> &'static [&'static str] {
 
 /// Compiles the program.
 fn build(workspace: &Workspace, target: &str) -> Result<PathBuf> {
-    let call = ["rustc", "--locked", "--package", "reco-cli", "--bin", "reco", "--profile", PROFILE, "--target", target];
+    let call =
+        ["rustc", "--locked", "--package", "reco-cli", "--bin", "reco", "--profile", PROFILE, "--target", target];
     succeed(workspace.cargo(&call).args(linking(target)))?;
     let name = if target.contains("windows") { "reco.exe" } else { "reco" };
     Ok(workspace.target().join(target).join(PROFILE).join(name))
@@ -121,7 +124,8 @@ fn wheel(workspace: &Workspace, target: &str, is_portable: bool, folder: &Path) 
 
 /// Lists the crates that are linked, as CycloneDX; nothing where the tool is missing.
 fn contents(workspace: &Workspace, target: &str, folder: &Path) -> Result<Option<PathBuf>> {
-    if !is_installed("cargo-cyclonedx") {
+    let mut version = workspace.cargo(&["cyclonedx", "--version"]);
+    if !version.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
         println!("left out: the list of what was linked: `cargo install cargo-cyclonedx --locked`");
         return Ok(None);
     }
