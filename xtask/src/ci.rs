@@ -46,7 +46,8 @@ const LIGHT: &[&str] = &["reco-core", "reco-report", "reco-web", "xtask"];
 /// re-exports them.
 const WITH_DATA: &[&str] = &["reco-classic", "reco-eval", "reco"];
 
-/// The others, those without Burn first: tested as one, so that each dependency is compiled once.
+/// The others, those without Burn first. They are tested with those before, as one: of each dependency, and of these
+/// crates, there is what was compiled for the program, and nothing else.
 const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run", "reco-serve", "reco-cli"];
 
 /// The crate that brings an SQL engine: whatever goes through the whole workspace leaves it out, so that Burn and Arrow
@@ -205,19 +206,18 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("doc", Work::Run(doc)));
     // The data on which tests compare with other programs. If it cannot be fetched, the tests say so too.
     steps.push(step("data", Work::Maybe(splits::all)));
-    steps.extend(WITH_DATA.iter().map(alone));
     steps.push(step("one Burn", Work::Own(one_burn::check)));
     // A test of the page without a server asks the module that lies beside the program.
     steps.push(step("web", Work::Maybe(web::step)));
-    steps.push(test(HEAVY));
-    // The crates that are not tested by themselves compile by themselves.
+    steps.push(test(&[WITH_DATA, HEAVY].concat()));
+    // The crates that are not tested by themselves compile by themselves; those with Burn are known by `one Burn`.
     let check = |package: &&str| {
         step(
             &format!("check {package}"),
             Work::Run(cargo(&["check", "--locked", "--all-targets", "--package", package])),
         )
     };
-    steps.extend(["reco-data", "reco-features"].iter().map(check));
+    steps.extend(WITH_DATA.iter().chain(&["reco-data", "reco-features"]).map(check));
     let whole = ["check", "--locked", "--package", "reco", "--features", "data,networks"];
     steps.push(step("check reco, whole", Work::Run(cargo(&whole))));
     steps.push(step("outside", Work::Own(packages::outside)));
@@ -370,8 +370,8 @@ mod tests {
     fn every_crate_is_tested_by_a_step() {
         let steps = steps(&Workspace::find().unwrap()).unwrap();
         let tests = steps.iter().filter(|step| matches!(step.work, Work::Test(_)));
-        // `steps` has refused a crate that no list names; all of HEAVY are one step, and CLUSTER is another. So are the
-        // pages.
-        assert_eq!(tests.count(), LIGHT.len() + WITH_DATA.len() + 2 + usize::from(cfg!(unix)));
+        // `steps` has refused a crate that no list names; all that are not LIGHT are one step, and CLUSTER is another.
+        // So are the pages.
+        assert_eq!(tests.count(), LIGHT.len() + 2 + usize::from(cfg!(unix)));
     }
 }

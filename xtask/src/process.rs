@@ -72,6 +72,15 @@ impl Workspace {
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.root());
+        // What the cargo that runs us says of us. Build scripts that read such variables, as `ring`'s does, would run
+        // again, and all that uses them be compiled again, whenever cargo is called directly after us or before: by
+        // itself, or by a program such as maturin.
+        for (name, _) in env::vars_os() {
+            let told = name.to_string_lossy();
+            if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| told.starts_with(start)) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 
@@ -79,14 +88,6 @@ impl Workspace {
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(cargo());
         command.args(arguments);
-        // What the cargo that runs us says of us. Build scripts that read such variables, as `ring`'s does, would run
-        // again, and all that uses them be compiled again, whenever cargo is called directly after us or before.
-        for (name, _) in env::vars_os() {
-            let told = name.to_string_lossy();
-            if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| told.starts_with(start)) {
-                command.env_remove(name);
-            }
-        }
         command
     }
 

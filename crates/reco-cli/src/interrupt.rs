@@ -69,7 +69,8 @@ pub(crate) fn told() -> anyhow::Result<Receiver<()>> {
         if asked.swap(true, Ordering::SeqCst) {
             std::process::exit(INTERRUPTED);
         }
-        drop(self::tell("stopping: what is under way is finished"));
+        // Heard before the work ends: the program would exit, and the message be lost.
+        let _ = self::tell("stopping: what is under way is finished").recv_timeout(PATIENCE);
         let _ = tell.send(());
     })?;
     Ok(told)

@@ -31,11 +31,7 @@ pub fn vectors<S: Simd>(n: usize) -> usize {
 /// The vectors that this CPU computes with. Whoever works on vectors asks here, so that tests can choose narrower ones.
 #[must_use]
 pub fn arch() -> Arch {
-    #[cfg(any(test, feature = "testing"))]
-    if let Some(arch) = crate::testing::chosen_arch() {
-        return arch;
-    }
-    Arch::new()
+    crate::testing::chosen_arch().unwrap_or_else(Arch::new)
 }
 
 /// `a · b + c`, rounded once.

@@ -39,7 +39,6 @@ mod recommender;
 mod row_groups;
 mod rows;
 mod run;
-#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod top_k;
 mod train;

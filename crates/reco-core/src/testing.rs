@@ -1,7 +1,7 @@
 //! Helpers for tests: the conformance suite of all approaches, and the data it runs on.
 //!
-//! For tests only, behind the cargo feature `testing`: a crate that adds an approach names it among its
-//! dev-dependencies and calls [`conformance::check`] on every entry of its registry. Does not know any approach.
+//! For tests only: a crate that adds an approach calls [`conformance::check`] on every entry of its registry. It is
+//! behind no feature of cargo, so that tests use what was compiled for the program. Does not know any approach.
 //!
 //! **Invariant**: what is made here is small, the same on every machine, and holds no withheld row in its
 //! [`Train`](crate::Train).

@@ -6,7 +6,8 @@
 //! **Invariant**: after a run, or a panic in it, the vectors are again the widest.
 
 use std::fmt::Debug;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use pulp::Arch;
 
@@ -15,8 +16,9 @@ use super::left_out;
 /// Whose turn it is to choose.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// What was chosen; `None` for the widest that there are.
-static CHOSEN: RwLock<Option<Arch>> = RwLock::new(None);
+/// Which of [`archs`] was chosen, counted from 1; 0 for the widest that there are. Whoever computes asks, tests or not,
+/// so that it costs one load.
+static CHOSEN: AtomicUsize = AtomicUsize::new(0);
 
 /// What `work` gives with each kind of vectors that this CPU has; panics unless these are equal.
 ///
@@ -25,12 +27,12 @@ pub fn same_on_any_cpu<T: PartialEq + Debug>(what: &str, work: impl Fn() -> T) -
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let _widest = Widest;
     let mut first = None;
-    for (name, arch) in archs() {
-        let Some(arch) = arch else {
+    for (place, (name, arch)) in archs().into_iter().enumerate() {
+        if arch.is_none() {
             left_out(&format!("{what} with {name}: this CPU has none"));
             continue;
-        };
-        choose(Some(arch));
+        }
+        CHOSEN.store(place + 1, Ordering::Relaxed);
         let found = work();
         if let Some((kind, expected)) = &first {
             assert!(found == *expected, "{what}: {found:?} with {name}, {expected:?} with {kind}");
@@ -59,12 +61,12 @@ fn archs() -> Vec<(&'static str, Option<Arch>)> {
 }
 
 /// The vectors that a test has chosen.
+#[inline]
 pub(crate) fn chosen_arch() -> Option<Arch> {
-    *CHOSEN.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn choose(arch: Option<Arch>) {
-    *CHOSEN.write().unwrap_or_else(PoisonError::into_inner) = arch;
+    match CHOSEN.load(Ordering::Relaxed) {
+        0 => None,
+        place => archs().get(place - 1)?.1,
+    }
 }
 
 /// Takes the choice back when it is dropped.
@@ -72,6 +74,6 @@ struct Widest;
 
 impl Drop for Widest {
     fn drop(&mut self) {
-        choose(None);
+        CHOSEN.store(0, Ordering::Relaxed);
     }
 }
