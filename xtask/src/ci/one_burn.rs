@@ -26,7 +26,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<()> {
     for (call, edges, names) in WITH_BURN {
         for name in names {
             let differing = features(workspace, edges, &["--package", name])?;
-            let told = |line| finding(&format!("{call} {name}"), name, line, &whole);
+            let told = |line: &String| finding(&format!("{call} {name}"), name, line, &whole);
             findings.extend(differing.difference(&whole).map(told));
         }
     }
