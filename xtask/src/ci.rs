@@ -16,10 +16,12 @@ pub(crate) mod wheel;
 #[cfg(unix)]
 use std::env;
 use std::io::{self, BufRead as _, BufReader, Write};
+use std::panic::resume_unwind;
 use std::process::{Command, ExitCode, Stdio};
+use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use self::count::Count;
 use crate::process::{Workspace, is_installed, shown, succeed};
@@ -46,9 +48,12 @@ const LIGHT: &[&str] = &["reco-core", "reco-report", "reco-web", "xtask"];
 /// re-exports them.
 const WITH_DATA: &[&str] = &["reco-classic", "reco-eval", "reco"];
 
-/// The others, those without Burn first. They are tested with those before, as one: of each dependency, and of these
-/// crates, there is what was compiled for the program, and nothing else.
-const HEAVY: &[&str] = &["reco-data", "reco-features", "reco-models", "reco-run", "reco-serve", "reco-cli"];
+/// The others, those without Burn first. Their tests and those of the crates before are compiled as one: of each
+/// dependency, and of these crates, there is what was compiled for the program, and nothing else.
+const HEAVY: &[&str] = &["reco-data", "reco-features", NETWORKS, "reco-run", "reco-serve", "reco-cli"];
+
+/// The crate whose tests wait for a compiler of Vulkan's most of the time, on one core.
+const NETWORKS: &str = "reco-models";
 
 /// The crate that brings an SQL engine: whatever goes through the whole workspace leaves it out, so that Burn and Arrow
 /// are not compiled once more with what the engine switches on in the crates that they share.
@@ -84,6 +89,8 @@ enum Work {
     Run(Command),
     /// A program whose tests are counted.
     Test(Command),
+    /// Two of them beside each other: neither has work for all cores. The second is shown when it has ended.
+    Tests(Command, Command),
     /// Nothing, because the machine lacks something.
     LeftOut(String),
 }
@@ -140,6 +147,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
                 left_out.extend(said.into_iter().map(|what| format!("{}: {what}", step.name)));
                 done
             }
+            Work::Tests(first, second) => {
+                let mut said = Vec::new();
+                let done = both(first, second, &mut count, &mut said, &mut io::stdout());
+                left_out.extend(said.into_iter().map(|what| format!("{}: {what}", step.name)));
+                done
+            }
             Work::LeftOut(why) => {
                 leave_out(&step.name, &why, &mut left_out);
                 continue;
@@ -182,18 +195,19 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
         step("typos", tool("typos", workspace.command("typos"), "pip install typos")),
         step("deny", tool("cargo-deny", cargo(&deny), "cargo install cargo-deny --locked")),
     ];
-    let test = |packages: &[&str]| {
+    let tests = |packages: &[&str], rest: &[&str]| {
         let mut command = cargo(&["test", "--locked", "--no-fail-fast"]);
         for package in packages {
             command.args(["--package", package]);
         }
-        // The output of passing tests is shown, because it says what they left out.
-        command.args(["--", "--show-output"]);
+        command.args(rest);
         // A snapshot that differs is a failure, and writes nothing.
         command.env("INSTA_UPDATE", "no");
-        step(&format!("test {}", packages.join(", ")), Work::Test(command))
+        command
     };
-    let alone = |package: &&str| test(&[*package]);
+    // The output of passing tests is shown, because it says what they left out.
+    let test = |packages: &[&str]| tests(packages, &["--", "--show-output"]);
+    let alone = |package: &&str| step(&format!("test {package}"), Work::Test(test(&[*package])));
     steps.extend(LIGHT.iter().map(alone));
     let clippy = |selected: &[&str]| {
         let rest = ["--all-targets", "--", "--deny", "warnings"];
@@ -209,7 +223,10 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("one Burn", Work::Own(one_burn::check)));
     // A test of the page without a server asks the module that lies beside the program.
     steps.push(step("web", Work::Maybe(web::step)));
-    steps.push(test(&[WITH_DATA, HEAVY].concat()));
+    let all = [WITH_DATA, HEAVY].concat();
+    let others: Vec<&str> = all.iter().copied().filter(|name| *name != NETWORKS).collect();
+    steps.push(step("compile tests", Work::Run(tests(&all, &["--no-run"]))));
+    steps.push(step(&format!("test {}", all.join(", ")), Work::Tests(test(&others), test(&[NETWORKS]))));
     // The crates that are not tested by themselves compile by themselves; those with Burn are known by `one Burn`.
     let check = |package: &&str| {
         step(
@@ -226,7 +243,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("instructions", count));
     steps.push(step("fixture twice", Work::Own(fixture::run)));
     steps.push(step(&format!("clippy {CLUSTER}"), clippy(&["--package", CLUSTER])));
-    steps.push(test(&[CLUSTER]));
+    steps.push(alone(&CLUSTER));
     steps.push(step("cluster", Work::Own(cluster::run)));
     steps.push(step("wheel", Work::Maybe(wheel::run)));
     steps.push(step("tracking", Work::Maybe(tracking::run)));
@@ -295,6 +312,30 @@ fn test(mut command: Command, count: &mut Count, left_out: &mut Vec<String>, out
     Ok(())
 }
 
+/// As [`test`], with another program's tests beside.
+fn both(
+    first: Command,
+    second: Command,
+    count: &mut Count,
+    left_out: &mut Vec<String>,
+    out: &mut impl Write,
+) -> Result<()> {
+    let mut shown = Vec::new();
+    let mut said = (Count::default(), Vec::new());
+    let ended = thread::scope(|scope| {
+        let second = scope.spawn(|| test(second, &mut said.0, &mut said.1, &mut shown));
+        [test(first, count, left_out, out), second.join().unwrap_or_else(|panic| resume_unwind(panic))]
+    });
+    out.write_all(&shown)?;
+    count.passed += said.0.passed;
+    count.failed += said.0.failed;
+    said.1.retain(|what| !left_out.contains(what));
+    left_out.append(&mut said.1);
+    let failures: Vec<String> = ended.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect();
+    ensure!(failures.is_empty(), "{}", failures.join("; "));
+    Ok(())
+}
+
 fn summary(ended: &[Ended], left_out: &[String], count: &Count) -> String {
     let mut text = String::new();
     for step in ended {
@@ -329,6 +370,23 @@ mod tests {
         assert_eq!(lines[2..4], ["left out:", "  typos: not installed"]);
         assert_eq!(lines[4], "failed: clippy: `cargo clippy` failed");
         assert_eq!(lines[5..], ["12 passed, 1 failed"]);
+    }
+
+    #[test]
+    fn tests_beside_each_other_are_all_counted_and_each_failure_is_told() {
+        let tests = |said: &str, code: u8| {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("echo 'left out: {code}'; echo 'test result: {said}'; exit {code}")]);
+            command
+        };
+        let (mut count, mut left_out, mut shown) = (Count::default(), Vec::new(), Vec::new());
+        let first = tests("ok. 2 passed; 0 failed; 0 ignored", 0);
+        let second = tests("FAILED. 3 passed; 4 failed; 0 ignored", 101);
+        let error = both(first, second, &mut count, &mut left_out, &mut shown).unwrap_err().to_string();
+        assert!(error.contains("failed: exit status: 101") && !error.contains("; `sh"), "{error}");
+        assert_eq!(count, Count { passed: 5, failed: 4 });
+        assert_eq!(left_out, ["0", "101"]);
+        assert_eq!(String::from_utf8(shown).unwrap().lines().count(), 4);
     }
 
     #[test]
@@ -369,7 +427,7 @@ mod tests {
     #[test]
     fn every_crate_is_tested_by_a_step() {
         let steps = steps(&Workspace::find().unwrap()).unwrap();
-        let tests = steps.iter().filter(|step| matches!(step.work, Work::Test(_)));
+        let tests = steps.iter().filter(|step| matches!(step.work, Work::Test(_) | Work::Tests(..)));
         // `steps` has refused a crate that no list names; all that are not LIGHT are one step, and CLUSTER is another.
         // So are the pages.
         assert_eq!(tests.count(), LIGHT.len() + 2 + usize::from(cfg!(unix)));
