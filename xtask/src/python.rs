@@ -268,7 +268,7 @@ mod tests {
         fs::write(folder.join(MADE), format!("{full}\na==1\nb==2")).unwrap();
         let command = none(((3, 0), None)).command(&workspace).unwrap();
         let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
-        assert_eq!(removed, SLOWING);
+        assert!(SLOWING.iter().all(|slowing| removed.iter().any(|name| **name == **slowing)), "{removed:?}");
         assert_eq!(none(((3, 0), None)).of(&workspace, &["b"]), format!("b==2 (Python {full})"));
         assert_eq!(none(((3, 0), None)).all(&workspace), format!("a==1, b==2 (Python {full})"));
         fs::remove_dir_all(folder).unwrap();
