@@ -312,7 +312,7 @@ fn test(mut command: Command, count: &mut Count, left_out: &mut Vec<String>, out
     Ok(())
 }
 
-/// As [`test`], with another program's tests beside.
+/// As [`test()`], with another program's tests beside.
 fn both(
     first: Command,
     second: Command,

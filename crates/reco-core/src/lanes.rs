@@ -31,7 +31,7 @@ pub fn vectors<S: Simd>(n: usize) -> usize {
 /// The vectors that this CPU computes with. Whoever works on vectors asks here, so that tests can choose narrower ones.
 #[must_use]
 pub fn arch() -> Arch {
-    crate::testing::chosen_arch().unwrap_or_else(Arch::new)
+    crate::testing::chosen_arch().unwrap_or_default()
 }
 
 /// `a · b + c`, rounded once.
