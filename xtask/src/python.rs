@@ -137,6 +137,9 @@ pub(crate) const RECTOOLS: Environment = Environment {
     packages: &["rectools==0.19.0", "numpy==2.4.6", "pandas==2.3.3", "pyarrow==26.0.1"],
 };
 
+/// What installs packages into the others, ten times as fast as pip.
+const UV: Environment = Environment { name: "uv", python: ((3, 9), None), packages: &["uv==0.13.9"] };
+
 /// Names the Python that is tried before all others.
 const CHOSEN: &str = "RECO_PYTHON";
 
@@ -215,9 +218,24 @@ impl Environment {
         }
         let run = |program: &Path, arguments: &[&str]| succeed(workspace.command(program).args(arguments));
         run(Path::new(&base), &["-m", "venv", "--clear", &folder.display().to_string()])?;
-        run(&python, &[&["-m", "pip", "install", "--quiet"], self.packages].concat())?;
+        let by_pip = || run(&python, &[&["-m", "pip", "install", "--quiet"], self.packages].concat());
+        if self.name == UV.name {
+            by_pip()?;
+        } else if let Err(error) = self.install_by_uv(workspace, &python) {
+            println!("{error:#}: pip does it");
+            by_pip()?;
+        }
         fs::write(&made, wanted).with_context(|| format!("cannot write `{}`", made.display()))?;
         Ok(python)
+    }
+
+    fn install_by_uv(&self, workspace: &Workspace, python: &Path) -> Result<()> {
+        let mut uv = UV.command(workspace)?;
+        succeed(
+            uv.args(["-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python"])
+                .arg(python)
+                .args(self.packages),
+        )
     }
 }
 
