@@ -87,10 +87,8 @@ enum Work {
     Maybe(fn(&Workspace) -> Result<Option<String>>),
     /// A program that succeeds or fails.
     Run(Command),
-    /// A program whose tests are counted.
-    Test(Command),
-    /// Two of them beside each other: neither has work for all cores. The second is shown when it has ended.
-    Tests(Command, Command),
+    /// A program whose tests are counted, and one beside it, where neither has work for all cores.
+    Test(Command, Option<Command>),
     /// Nothing, because the machine lacks something.
     LeftOut(String),
 }
@@ -141,15 +139,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCo
                 Err(error) => Err(error),
             },
             Work::Run(mut command) => succeed(&mut command),
-            Work::Test(command) => {
+            Work::Test(first, second) => {
                 let mut said = Vec::new();
-                let done = test(command, &mut count, &mut said, &mut io::stdout());
-                left_out.extend(said.into_iter().map(|what| format!("{}: {what}", step.name)));
-                done
-            }
-            Work::Tests(first, second) => {
-                let mut said = Vec::new();
-                let done = both(first, second, &mut count, &mut said, &mut io::stdout());
+                let done = match second {
+                    None => test(first, &mut count, &mut said, &mut io::stdout()),
+                    Some(second) => both(first, second, &mut count, &mut said, &mut io::stdout()),
+                };
                 left_out.extend(said.into_iter().map(|what| format!("{}: {what}", step.name)));
                 done
             }
@@ -207,7 +202,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     };
     // The output of passing tests is shown, because it says what they left out.
     let test = |packages: &[&str]| tests(packages, &["--", "--show-output"]);
-    let alone = |package: &&str| step(&format!("test {package}"), Work::Test(test(&[*package])));
+    let alone = |package: &&str| step(&format!("test {package}"), Work::Test(test(&[*package]), None));
     steps.extend(LIGHT.iter().map(alone));
     let clippy = |selected: &[&str]| {
         let rest = ["--all-targets", "--", "--deny", "warnings"];
@@ -226,7 +221,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     let all = [WITH_DATA, HEAVY].concat();
     let others: Vec<&str> = all.iter().copied().filter(|name| *name != NETWORKS).collect();
     steps.push(step("compile tests", Work::Run(tests(&all, &["--no-run"]))));
-    steps.push(step(&format!("test {}", all.join(", ")), Work::Tests(test(&others), test(&[NETWORKS]))));
+    steps.push(step(&format!("test {}", all.join(", ")), Work::Test(test(&others), Some(test(&[NETWORKS])))));
     // The crates that are not tested by themselves compile by themselves; those with Burn are known by `one Burn`.
     let check = |package: &&str| {
         step(
@@ -249,7 +244,7 @@ fn steps(workspace: &Workspace) -> Result<Vec<Step>> {
     steps.push(step("tracking", Work::Maybe(tracking::run)));
     // It uses what the steps before have built.
     #[cfg(unix)]
-    steps.push(step("docs", Work::Test(pages(workspace)?)));
+    steps.push(step("docs", Work::Test(pages(workspace)?, None)));
     steps.push(step("site", Work::Maybe(docs::site::check_in_ci)));
     #[cfg(unix)]
     {
@@ -312,7 +307,7 @@ fn test(mut command: Command, count: &mut Count, left_out: &mut Vec<String>, out
     Ok(())
 }
 
-/// As [`test()`], with another program's tests beside.
+/// As [`test()`], with another program's tests beside, which are shown when they have ended.
 fn both(
     first: Command,
     second: Command,
@@ -427,7 +422,7 @@ mod tests {
     #[test]
     fn every_crate_is_tested_by_a_step() {
         let steps = steps(&Workspace::find().unwrap()).unwrap();
-        let tests = steps.iter().filter(|step| matches!(step.work, Work::Test(_) | Work::Tests(..)));
+        let tests = steps.iter().filter(|step| matches!(step.work, Work::Test(..)));
         // `steps` has refused a crate that no list names; all that are not LIGHT are one step, and CLUSTER is another.
         // So are the pages.
         assert_eq!(tests.count(), LIGHT.len() + 2 + usize::from(cfg!(unix)));
