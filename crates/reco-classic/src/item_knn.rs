@@ -3,11 +3,13 @@
 //! Does not know features or contexts. All pairs of items are compared when the model is made ("Item-based
 //! Collaborative Filtering Recommendation Algorithms"); those that are alike are kept, 8 bytes a pair, and more pairs
 //! than the machine has memory for are refused. An answer for the whole catalogue walks the lists of the asker's items
-//! alone, and costs what these hold. Only the ratings are saved; the pairs are compared again on loading.
+//! alone, a stretch of the catalogue at a time, and costs what these hold. Only the ratings are saved; the pairs are
+//! compared again on loading.
 //!
 //! **Invariant**: a visitor whose history is a user's rows gets that user's scores; the number of threads changes no
 //! bit of a similarity or a score.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use reco_core::memory::Need;
@@ -25,6 +27,11 @@ use crate::terms::part;
 
 const NAME: &str = "item-knn";
 
+/// The asker's ratings for one stretch of the catalogue that stay in a core's cache: 256 KiB of them.
+const STRETCH_RATINGS: usize = 1 << 15;
+/// The items of a stretch. Each takes ratings at a place of its own, and so many places stay in the fastest cache.
+const STRETCH_ITEMS: RangeInclusive<usize> = 16..=256;
+
 /// The approach `item-knn`: what the user gave the most similar items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -40,12 +47,9 @@ impl Approach for ItemKnn {
 
     fn memory(&self, catalogue: &Catalogue) -> Need {
         let n_items = catalogue.n_items();
-        // A row of sums for each thread beside them.
-        Need::default().and("similarities of items", &[n_items, n_items], 8).and(
-            "sums",
-            &[parallel::threads(), n_items],
-            52,
-        )
+        // For each thread a row of sums beside them, and a stretch of the catalogue for someone who rated all of it.
+        let need = Need::default().and("similarities of items", &[n_items, n_items], 8);
+        need.and("sums", &[parallel::threads(), n_items], 32 + 8 * *STRETCH_ITEMS.start())
     }
 
     fn requires(&self) -> Vec<Requirement> {
@@ -91,15 +95,76 @@ struct Own {
 /// Memory that a thread uses again and again.
 #[derive(Default)]
 struct Scratch {
-    /// How many of the asker's ratings could count for each item.
-    n: Vec<u32>,
-    /// The sums of each item, complete where no more than k could count.
     sums: Vec<Sum>,
-    /// For each item where more could count, the end of its ratings in `own`.
+    /// For each of the asker's items, how much of its list is done.
+    done: Vec<usize>,
+    /// For each item of a stretch, the end of the ratings in `own` that could count.
     ends: Vec<usize>,
+    /// `[n_items][n_rated]` of a stretch: these ratings, in the asker's order.
     own: Vec<Own>,
-    selected: Vec<u32>,
+    nearest: Nearest,
 }
+
+/// Memory that [`Nearest::of`] uses again and again.
+#[derive(Default)]
+struct Nearest {
+    similarities: Vec<u32>,
+    chosen: Vec<Own>,
+}
+
+impl Nearest {
+    /// The k nearest of `own`, in their order; of those exactly as similar as the last that counts, the first.
+    fn of<'a>(&'a mut self, own: &'a [Own], k: usize) -> &'a [Own] {
+        if own.len() <= k {
+            return own;
+        }
+        self.similarities.clear();
+        self.similarities.extend(own.iter().map(|own| own.similarity));
+        let (last, mut n_last) = kth(&mut self.similarities, k);
+        if self.chosen.len() <= k {
+            self.chosen.resize(k + 1, Own::default());
+        }
+        // Written always and kept if it counts: the CPU has no branch to foresee.
+        let mut n = 0_usize;
+        for own in own {
+            self.chosen[n] = *own;
+            let is_last = (own.similarity == last) & (n_last > 0);
+            n_last = n_last.wrapping_sub(usize::from(is_last));
+            n = n.wrapping_add(usize::from((own.similarity > last) | is_last));
+        }
+        &self.chosen[..n]
+    }
+}
+
+/// The kth largest of `numbers`, of which there are more, and how many of exactly that size are among the k largest.
+/// The order of `numbers` may change.
+fn kth(numbers: &mut [u32], k: usize) -> (u32, usize) {
+    // Counting all of a few hundred is faster than moving half of them. So a number that k of them reach is looked for
+    // between one that more reach and one that fewer do, in the manner of the regula falsi.
+    let (least, most) = numbers.iter().fold((u32::MAX, 0), |(least, most), n| (least.min(*n), most.max(*n)));
+    let (mut low, mut high) = (u64::from(least), u64::from(most) + 1);
+    let (mut n_low, mut n_high) = (numbers.len(), 0);
+    for round in 0..MOST_COUNTS {
+        if high - low == 1 {
+            return (low as u32, k - n_high);
+        }
+        let share = if round % 3 == 2 { (1, 2) } else { ((n_low - k) as u64, (n_low - n_high) as u64) };
+        let middle = (low + (high - low) * share.0 / share.1).clamp(low + 1, high - 1);
+        let reach = |n: u32, number: &u32| n.wrapping_add(u32::from(*number >= middle as u32));
+        let n = numbers.iter().fold(0, reach) as usize;
+        if n == k {
+            // Those that are larger than the number before are those that reach it.
+            return (middle as u32 - 1, 0);
+        }
+        if n > k { (low, n_low) = (middle, n) } else { (high, n_high) = (middle, n) }
+    }
+    // Many are alike.
+    let (larger, at, _) = numbers.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
+    (*at, k - larger.iter().filter(|number| **number > *at).count())
+}
+
+/// More counts than are needed where no numbers are alike.
+const MOST_COUNTS: usize = 12;
 
 impl Items {
     fn asked(&self, query: &Query<'_>) -> Asked<'_> {
@@ -127,62 +192,51 @@ impl Items {
         (0..).zip(asked.asker.rated.iter()).filter_map(own)
     }
 
-    /// Calls `take` with the k nearest of `own`, in their order: the position among the asker's, and the similarity.
-    fn nearest(&self, own: &[Own], selected: &mut Vec<u32>, mut take: impl FnMut(usize, f32)) {
-        let k = self.ratings.options.k.get();
-        // Of those exactly as similar as the last that counts, the first are taken until there are k.
-        let (mut last, mut n_last) = (0, 0);
-        if own.len() > k {
-            selected.clear();
-            selected.extend(own.iter().map(|own| own.similarity));
-            let (nearer, at, _) = selected.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
-            last = *at;
-            n_last = k - nearer.iter().filter(|&&similarity| similarity > last).count();
+    /// Fills `scratch.sums` for the whole catalogue, from the lists of the asker's items.
+    fn sum_all(&self, asked: &Asked<'_>, scratch: &mut Scratch) {
+        let Scratch { sums, done, ends, own, nearest } = scratch;
+        let (n_items, n_rated) = (self.means.len(), asked.asker.rated.len());
+        let n_stretch = (STRETCH_RATINGS / n_rated.max(1)).clamp(*STRETCH_ITEMS.start(), *STRETCH_ITEMS.end());
+        sums.clear();
+        sums.resize(n_items, Sum::default());
+        done.clear();
+        done.resize(n_rated, 0);
+        if own.len() < n_stretch * n_rated {
+            own.resize(n_stretch * n_rated, Own::default());
         }
-        for Own { at, similarity } in own.iter().copied() {
-            if similarity > last {
-                take(at as usize, f32::from_bits(similarity));
-            } else if similarity == last && n_last > 0 {
-                n_last -= 1;
-                take(at as usize, f32::from_bits(similarity));
+        for (stretch, sums) in sums.chunks_mut(n_stretch).enumerate() {
+            let first = stretch * n_stretch;
+            let starts = (0..sums.len()).map(|item| item * n_rated);
+            ends.clear();
+            ends.extend(starts.clone());
+            for ((at, entry), done) in (0..).zip(asked.asker.rated.iter()).zip(done.iter_mut()) {
+                let list = &self.similarities[entry.index()][*done..];
+                let mut n = 0_usize;
+                for entry in list {
+                    let Some(end) = ends.get_mut(entry.index().wrapping_sub(first)) else { break };
+                    own[*end] = Own { at, similarity: entry.value.to_bits() };
+                    *end = end.wrapping_add(1);
+                    n = n.wrapping_add(1);
+                }
+                *done += n;
+            }
+            for ((sum, start), end) in sums.iter_mut().zip(starts).zip(&*ends) {
+                *sum = self.sum(asked, nearest.of(&own[start..*end], self.k()));
             }
         }
     }
 
-    /// Fills `scratch.sums` for the whole catalogue, from the lists of the asker's items.
-    fn sum_all(&self, asked: &Asked<'_>, scratch: &mut Scratch) {
-        let Scratch { n, sums, ends, own, selected } = scratch;
-        let (n_items, k) = (self.means.len(), self.ratings.options.k);
-        let lists = || asked.asker.rated.iter().map(|entry| &self.similarities[entry.index()]);
-        n.clear();
-        n.resize(n_items, 0);
-        lists().flatten().for_each(|entry| n[entry.index()] += 1);
-        ends.clear();
-        let mut end = 0;
-        ends.extend(n.iter().map(|n| {
-            let start = end;
-            end += if *n as usize > k.get() { *n as usize } else { 0 };
-            start
-        }));
-        own.clear();
-        own.resize(end, Own::default());
-        sums.clear();
-        sums.resize(n_items, Sum::default());
-        for ((at, list), deviation) in (0..).zip(lists()).zip(&asked.deviation) {
-            for entry in list {
-                let item = entry.index();
-                if n[item] as usize > k.get() {
-                    own[ends[item]] = Own { at, similarity: entry.value.to_bits() };
-                    ends[item] += 1;
-                } else {
-                    sums[item].add(k, entry.value, *deviation);
-                }
-            }
+    fn k(&self) -> usize {
+        self.ratings.options.k.get()
+    }
+
+    /// The sum of the ratings that count.
+    fn sum(&self, asked: &Asked<'_>, nearest: &[Own]) -> Sum {
+        let mut sum = Sum::default();
+        for Own { at, similarity } in nearest {
+            sum.add(self.ratings.options.k, f32::from_bits(*similarity), asked.deviation[*at as usize]);
         }
-        for (item, n) in n.iter().map(|n| *n as usize).enumerate().filter(|(_, n)| *n > k.get()) {
-            let own = &own[ends[item] - n..ends[item]];
-            self.nearest(own, selected, |at, similarity| sums[item].add(k, similarity, asked.deviation[at]));
-        }
+        sum
     }
 }
 
@@ -233,11 +287,7 @@ impl Neighbourhood for Items {
                 for item in items.iter().map(|item| item.index()) {
                     scratch.own.clear();
                     scratch.own.extend(self.alike(&asked, item));
-                    let mut sum = Sum::default();
-                    self.nearest(&scratch.own, &mut scratch.selected, |at, similarity| {
-                        sum.add(self.ratings.options.k, similarity, asked.deviation[at]);
-                    });
-                    scratch.sums[item] = sum;
+                    scratch.sums[item] = self.sum(&asked, scratch.nearest.of(&scratch.own, self.k()));
                 }
             }
         }
@@ -246,7 +296,8 @@ impl Neighbourhood for Items {
 
     fn reasons(&self, query: &Query<'_>, items: &[ItemIdx]) -> Vec<Explanation> {
         let asked = self.asked(query);
-        let neighbour = |at: usize, similarity| {
+        let neighbour = |own: &Own| {
+            let (at, similarity) = (own.at as usize, f32::from_bits(own.similarity));
             let Entry { value: rating, .. } = asked.asker.rated[at];
             let item = self.ratings.catalogue.items.at(asked.asker.rated[at].index());
             let item = item.expect("ratings name rows of the catalogue");
@@ -257,9 +308,8 @@ impl Neighbourhood for Items {
             }
         };
         let explain = |item: &ItemIdx| {
-            let mut neighbours = Vec::new();
             let own: Vec<Own> = self.alike(&asked, item.index()).collect();
-            self.nearest(&own, &mut Vec::new(), |at, similarity| neighbours.push(neighbour(at, similarity)));
+            let neighbours = Nearest::default().of(&own, self.k()).iter().map(neighbour).collect();
             let (start, mean) = (self.start(&asked, item.index()), part("item mean", self.means[item.index()]));
             self.ratings.explain(start, (asked.bias, *item), mean, neighbours)
         };
@@ -309,6 +359,47 @@ mod tests {
         let train = crate::rating_matrix::tests::train(3, 4, &rows);
         let fitted = fit(&ENTRY, &json!({ "variant": "basic", "k": 2 }), &train);
         near(scores_of(&*fitted, 2)[3], 1.5);
+    }
+
+    #[test]
+    fn the_nearest_are_the_first_of_the_sorted() {
+        let mut nearest = Nearest::default();
+        // Of few different numbers, of many, and of numbers far apart.
+        for (round, different) in (0..400).zip([1_u64, 2, 5, 40, 1 << 20].into_iter().cycle()) {
+            let drawn = |at: u64| (reco_core::testing::chance(1_000 * round + at) * different as f64) as f32;
+            let similarity = |at: u64| if round % 7 == 0 { drawn(at).exp2() } else { drawn(at) + 1e-3 };
+            let n = 1 + (round as usize * 37) % 300;
+            let own: Vec<Own> =
+                (0..n as u32).map(|at| Own { at, similarity: similarity(at.into()).to_bits() }).collect();
+            for k in [1, 2, 40, 299] {
+                let mut sorted = own.clone();
+                sorted.sort_by_key(|own| std::cmp::Reverse(own.similarity));
+                sorted.truncate(k);
+                sorted.sort_by_key(|own| own.at);
+                let places = |own: &[Own]| own.iter().map(|own| own.at).collect::<Vec<_>>();
+                assert_eq!(places(nearest.of(&own, k)), places(&sorted), "{n} of {different} numbers, k {k}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_catalogue_of_many_stretches_is_scored_as_item_by_item() {
+        let drawn = (0..9_000_u64).map(|at| [0, 1, 2].map(|seed| reco_core::testing::chance(3 * at + seed)));
+        let stars: std::collections::BTreeMap<_, _> = drawn
+            .map(|[user, item, stars]| {
+                (((user * 60.0) as usize, (item * item * 700.0) as usize), 1 + (stars * 5.0) as u8)
+            })
+            .collect();
+        let rows: Vec<_> = stars.iter().map(|((user, item), stars)| (*user, *item, f32::from(*stars))).collect();
+        let train = crate::rating_matrix::tests::train(60, 700, &rows);
+        let fitted = fit(&ENTRY, &json!({ "k": 7 }), &train);
+        let items: Vec<ItemIdx> = fitted.catalogue().items.indices().collect();
+        for user in [0, 7, 59] {
+            let mut named = reco_core::Scores::new();
+            let asked = Query { candidates: Candidates::These(&items), ..query(&*fitted, user) };
+            fitted.score(&[asked], &mut named).unwrap();
+            assert_eq!(named.row(0), scores_of(&*fitted, user));
+        }
     }
 
     #[test]

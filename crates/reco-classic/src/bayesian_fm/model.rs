@@ -25,12 +25,16 @@ pub struct BayesianFmModel {
     /// `None` where the time of a query is not read.
     moments: Option<Moments>,
     normal: NormalShares,
+    /// `None` where ratings are no levels.
+    curves: Option<Curves>,
     catalogue: Arc<Catalogue>,
 }
 
 impl BayesianFmModel {
     pub(super) fn new(shape: Shape, tables: Tables, moments: Option<Moments>, catalogue: &Arc<Catalogue>) -> Self {
-        Self { shape, tables, moments, normal: NormalShares::new(), catalogue: Arc::clone(catalogue) }
+        let normal = NormalShares::new();
+        let curves = (!shape.levels.is_empty()).then(|| Curves::new(&shape, &tables, &normal));
+        Self { shape, tables, moments, normal, curves, catalogue: Arc::clone(catalogue) }
     }
 
     /// The row of the asker: biases with the intercepts, then factors.
@@ -97,14 +101,15 @@ impl BayesianFmModel {
     /// As [`Recommender::score`].
     pub fn deviations(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
         self.answer(queries, None, out, |expected| {
-            let mean = f64::from(self.stars(expected));
-            let n = expected.len() as f64;
-            let variance = if let Some(lowest) = self.shape.levels.first() {
-                let square = |stars: f32| f64::from(stars).powi(2);
+            let variance = if let Some(lowest) = self.shape.levels.first().map(|lowest| f64::from(*lowest)) {
                 let steps = self.shape.levels.windows(2).enumerate();
-                let steps = steps.map(|(at, pair)| (square(pair[1]) - square(pair[0])) * self.above(at, expected));
-                square(*lowest) + steps.sum::<f64>() - mean * mean
+                let (mean, square) = steps.fold((lowest, lowest * lowest), |(mean, square), (at, pair)| {
+                    let ([low, high], above) = ([pair[0], pair[1]].map(f64::from), self.above(at, expected));
+                    (mean + (high - low) * above, square + (high * high - low * low) * above)
+                });
+                square - mean * mean
             } else {
+                let (mean, n) = (f64::from(self.stars(expected)), expected.len() as f64);
                 let among = expected.iter().map(|number| (f64::from(*number) - mean).powi(2)).sum::<f64>();
                 let noise = self.tables.common.row(1).iter().map(|precision| 1.0 / f64::from(*precision)).sum::<f64>();
                 (among + noise) / n
@@ -120,14 +125,12 @@ impl BayesianFmModel {
         f64::from(sum) / expected.len() as f64
     }
 
-    /// The mean of the stars that samples lead to, on the scale where ratings are levels.
+    /// The mean of the stars that samples lead to.
     fn stars(&self, expected: &[f32]) -> f32 {
-        let Some(lowest) = self.shape.levels.first() else {
-            return expected.iter().sum::<f32>() / expected.len() as f32;
-        };
-        let steps = self.shape.levels.windows(2).enumerate();
-        let steps = steps.map(|(at, pair)| f64::from(pair[1] - pair[0]) * self.above(at, expected));
-        (f64::from(*lowest) + steps.sum::<f64>()) as f32
+        match &self.curves {
+            Some(curves) => curves.mean(expected),
+            None => expected.iter().sum::<f32>() / expected.len() as f32,
+        }
     }
 }
 
@@ -223,6 +226,62 @@ impl NormalShares {
     }
 }
 
+/// The stars that each sample leads to where ratings are levels, as a function of what it expects: for each a table
+/// and lines between its entries, so that a score takes one look for each sample, whatever the number of levels.
+struct Curves {
+    /// What the first entry of each sample is for.
+    first: Vec<f32>,
+    /// Entries for each sample.
+    n: usize,
+    per_unit: f32,
+    /// `[n_samples][n]`
+    stars: Vec<f32>,
+}
+
+impl Curves {
+    /// Entries for each sample, at most.
+    const MOST: f32 = 65_536.0;
+    /// Sums that do not wait for each other.
+    const SUMS: usize = 8;
+
+    fn new(shape: &Shape, tables: &Tables, normal: &NormalShares) -> Self {
+        let cutpoints = |sample: usize| (0..shape.levels.len() - 1).map(move |at| tables.common.row(2 + at)[sample]);
+        // They ascend; a single level has none.
+        let lowest = |sample| cutpoints(sample).next().unwrap_or(0.0);
+        let widths = (0..shape.n_samples).map(|sample| cutpoints(sample).last().unwrap_or(0.0) - lowest(sample));
+        let widest = widths.fold(0.0, f32::max);
+        let range = widest + 2.0 * NormalShares::END;
+        let per_unit = NormalShares::PER_UNIT.min(Self::MOST / range);
+        let n = (range * per_unit) as usize + 2;
+        let first: Vec<f32> = (0..shape.n_samples).map(|sample| lowest(sample) - NormalShares::END).collect();
+        let curve = |sample: usize| {
+            let first = first[sample];
+            (0..n).map(move |place| {
+                let expected = first + place as f32 / per_unit;
+                let steps = shape.levels.windows(2).zip(cutpoints(sample));
+                let steps = steps.map(|(pair, cutpoint)| (pair[1] - pair[0]) * normal.below(expected - cutpoint));
+                shape.levels[0] + steps.sum::<f32>()
+            })
+        };
+        let stars = (0..shape.n_samples).flat_map(curve).collect();
+        Self { n, per_unit, stars, first }
+    }
+
+    /// The mean of the stars that samples lead to.
+    fn mean(&self, expected: &[f32]) -> f32 {
+        let last = (self.n - 1) as f32 - 0.5;
+        let mut sums = [0.0; Self::SUMS];
+        let samples = self.stars.chunks_exact(self.n).zip(expected.iter().zip(&self.first));
+        for (at, (curve, (number, first))) in samples.enumerate() {
+            let place = ((number - first) * self.per_unit).clamp(0.0, last);
+            let whole = place as usize;
+            let (low, high) = (curve[whole], curve[whole + 1]);
+            sums[at % Self::SUMS] += low + (place - whole as f32) * (high - low);
+        }
+        sums.iter().sum::<f32>() / expected.len() as f32
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -270,6 +329,23 @@ pub(super) mod tests {
         model.deviations(&[query(&model, 0)], &mut deviations).unwrap();
         let variance = 1.0 + 3.0 * above[0] + 21.0 * above[1] - stars * stars;
         assert!((f64::from(deviations.row(0)[0]) - variance.sqrt()).abs() < 1e-4);
+    }
+
+    #[test]
+    fn stars_of_curves_are_near() {
+        let levels = [1.0, 2.0, 5.0];
+        for cutpoints in [[[-1.5, -0.5], [0.5, 0.25]], [[3.5, -400.0], [4.5, 40.0]]] {
+            let model = by_hand(&levels, &cutpoints);
+            for number in [-1e30, -405.0, -9.1, -0.007, 0.0, 0.02, 1.234, 7.999, 45.0, 1e30] {
+                let stars = |sample: usize| {
+                    let above =
+                        |at: usize| between(f64::from(cutpoints[at][sample]) - f64::from(number), f64::INFINITY);
+                    1.0 + above(0) + 3.0 * above(1)
+                };
+                let (found, expected) = (model.stars(&[number, number]), (stars(0) + stars(1)) / 2.0);
+                assert!((f64::from(found) - expected).abs() < 1e-4, "{number}: {found} for {expected}");
+            }
+        }
     }
 
     #[test]
