@@ -136,6 +136,9 @@ impl Nearest {
     }
 }
 
+/// Where no numbers are alike, six are enough on average, and these 98 times in 100.
+const MOST_COUNTS: usize = 12;
+
 /// The kth largest of `numbers`, of which there are more, and how many of exactly that size are among the k largest.
 /// The order of `numbers` may change.
 fn kth(numbers: &mut [u32], k: usize) -> (u32, usize) {
@@ -162,9 +165,6 @@ fn kth(numbers: &mut [u32], k: usize) -> (u32, usize) {
     let (larger, at, _) = numbers.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
     (*at, k - larger.iter().filter(|number| **number > *at).count())
 }
-
-/// More counts than are needed where no numbers are alike.
-const MOST_COUNTS: usize = 12;
 
 impl Items {
     fn asked(&self, query: &Query<'_>) -> Asked<'_> {
