@@ -11,6 +11,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::ci::WHEEL;
 use crate::files;
 use crate::process::{Workspace, host, succeed};
 use crate::python::DIST;
@@ -27,7 +28,7 @@ const MOST: [(&str, f64); 2] = [("the program", 40.0), ("the wheel", 15.0)];
 /// Arguments of `cargo xtask dist`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Into target/archives: reco-VERSION-TARGET.tar.gz, the wheel, a list of what was linked (CycloneDX) and SHA256SUMS.
+Into target/archives: reco-VERSION-TARGET.tar.gz, the wheel, lists of what is linked in each (CycloneDX), SHA256SUMS.
 The program beside which reco.wasm lies can `reco export --format web`: it is packed where `cargo xtask web` made it.")]
 pub(crate) struct Arguments {
     /// For which machines; left out, for ones like this
@@ -123,30 +124,34 @@ fn wheel(workspace: &Workspace, target: &str, is_portable: bool, folder: &Path) 
 }
 
 /// Lists the crates that are linked, as CycloneDX; nothing where the tool is missing.
-fn contents(workspace: &Workspace, target: &str, folder: &Path) -> Result<Option<PathBuf>> {
+fn contents(workspace: &Workspace, target: &str, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut version = workspace.cargo(&["cyclonedx", "--version"]);
     if !version.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        println!("left out: the list of what was linked: `cargo install cargo-cyclonedx --locked`");
-        return Ok(None);
+        println!("left out: lists of what was linked: `cargo install cargo-cyclonedx --locked`");
+        return Ok(Vec::new());
     }
-    let name = format!("reco-{}-{target}", env!("CARGO_PKG_VERSION"));
-    let call = ["cyclonedx", "--format", "json", "--no-build-deps", "--target", target, "--override-filename", &name];
-    succeed(workspace.cargo(&call).args(["--manifest-path", "crates/reco-cli/Cargo.toml"]))?;
-    // It writes one beside each crate that it goes through.
-    let mut list = None;
-    for package in &workspace.metadata.packages {
-        let made = package.manifest_path.with_file_name(format!("{name}.json"));
-        if !made.exists() {
-            continue;
+    let list = |(package, what): (&str, &str)| {
+        let name = format!("{what}-{}-{target}", env!("CARGO_PKG_VERSION"));
+        let mut call = workspace.cargo(&["cyclonedx", "--format", "json", "--no-build-deps", "--target", target]);
+        call.args(["--override-filename", &name, "--manifest-path", &format!("crates/{package}/Cargo.toml")]);
+        succeed(&mut call)?;
+        // It writes one beside each crate that it goes through.
+        let mut list = None;
+        for crate_of_ours in &workspace.metadata.packages {
+            let made = crate_of_ours.manifest_path.with_file_name(format!("{name}.json"));
+            if !made.exists() {
+                continue;
+            }
+            if crate_of_ours.name == package {
+                let to = folder.join(format!("{name}.cdx.json"));
+                fs::copy(&made, &to)?;
+                list = Some(to);
+            }
+            fs::remove_file(&made)?;
         }
-        if package.name == "reco-cli" {
-            let to = folder.join(format!("{name}.cdx.json"));
-            fs::copy(&made, &to)?;
-            list = Some(to);
-        }
-        fs::remove_file(&made)?;
-    }
-    list.context("cargo-cyclonedx left no list of reco-cli").map(Some)
+        list.with_context(|| format!("cargo-cyclonedx left no list of {package}"))
+    };
+    [("reco-cli", "reco"), (WHEEL, "reco_rs")].into_iter().map(list).collect()
 }
 
 /// A line as `sha256sum` writes it.
