@@ -5,6 +5,7 @@
 //!
 //! **Invariant**: the folder holds files of one build alone; `SHA256SUMS` names each of the others.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -115,6 +116,10 @@ fn wheel(workspace: &Workspace, target: &str, is_portable: bool, folder: &Path) 
     maturin.args(["--compression-level", "9"]);
     if is_portable {
         maturin.args(["--zig", "--compatibility", "manylinux_2_28"]);
+        // It looks for zig in the first Python that it finds.
+        let inherited = env::var_os("PATH").unwrap_or_default();
+        let programs = std::iter::once(DIST.programs(workspace)).chain(env::split_paths(&inherited));
+        maturin.env("PATH", env::join_paths(programs)?);
     }
     maturin.arg("--manifest-path").arg(workspace.root().join("crates/reco-python/Cargo.toml"));
     maturin.arg("--out").arg(folder).env("CARGO_TARGET_DIR", workspace.target());

@@ -149,7 +149,8 @@ def test_rows_count_the_users_and_items_of_the_data(parts):
 def test_a_network_trains_and_tells_its_losses(parts):
     model = reco.fit(parts[0], "neural", device="cpu", epochs=3, patience=0)
     assert [one["epoch"] for one in model.epochs] == [1, 2, 3]
-    assert "<svg" in model._repr_html_() and "neural" in model._repr_html_()
+    shown = model._repr_html_()
+    assert "<svg" in shown and "neural" in shown and f", after 3 epochs {model.epochs[-1]['train_loss']:.4g}<" in shown
     assert polars.DataFrame(model.recommend(["u1"], k=3)).height == 3
 
 
@@ -386,6 +387,10 @@ def test_the_command_comes_with_the_package():
     assert said.stdout.startswith("reco ")
     wrong = subprocess.run([reco_command, "nonsense"], capture_output=True, text=True)
     assert wrong.returncode == 2 and "nonsense" in wrong.stderr
+    # On a server, too, where nobody has a desktop session.
+    session = {"XDG_RUNTIME_DIR", "NODEVICE_SELECT", "MESA_VK_DEVICE_SELECT"}
+    outside = {name: value for name, value in os.environ.items() if name not in session}
+    assert subprocess.run([reco_command, "doctor"], capture_output=True, text=True, env=outside).stderr == ""
 
 
 def test_every_approach_has_a_class_and_defaults():

@@ -536,15 +536,20 @@ def _curves(epochs: list[dict[str, Any]]) -> str:
     low = min(min(values) for values in losses.values())
     high = max(max(values) for values in losses.values())
     lines = ""
-    for colour, (key, values) in zip(("#2a78d6", "#d6762a"), losses.items()):
+    for row, (colour, (key, values)) in enumerate(zip(("#2a78d6", "#d6762a"), losses.items())):
         step = 280 / (len(values) - 1)
         points = " ".join(
             f"{10 + at * step:.1f},{90 - 80 * (value - low) / ((high - low) or 1):.1f}" for at, value in enumerate(values)
         )
         lines += f'<polyline points="{points}" fill="none" stroke="{colour}"><title>{key}</title></polyline>'
-    return f'<svg viewBox="0 0 300 100" width="300" role="img" aria-label="losses by epoch">{lines}</svg>'
+        said = f"{key}: {values[0]:.4g}, after {len(values)} epochs {values[-1]:.4g}"
+        lines += f'<text x="10" y="{108 + 14 * row}" font-size="11" fill="{colour}">{said}</text>'
+    return f'<svg viewBox="0 0 300 130" width="300" role="img" aria-label="losses by epoch">{lines}</svg>'
 
 
 def _main() -> None:
     """The command `reco`."""
+    # Mesa's device-choosing layer prints an error where there is no desktop session, though all is well.
+    if not {"XDG_RUNTIME_DIR", "NODEVICE_SELECT", "MESA_VK_DEVICE_SELECT"} & os.environ.keys():
+        os.environ["NODEVICE_SELECT"] = "1"
     sys.exit(_reco.main(["reco", *sys.argv[1:]]))
