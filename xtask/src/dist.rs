@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_checksum_is_a_line_of_sha256sum() {
-        let path = std::env::temp_dir().join(format!("dist-{}.txt", std::process::id()));
+        let path = env::temp_dir().join(format!("dist-{}.txt", std::process::id()));
         fs::write(&path, "abc").unwrap();
         let line = sum(&path).unwrap();
         fs::remove_file(&path).unwrap();

@@ -248,7 +248,7 @@ impl Curves {
         let cutpoints = |sample: usize| (0..shape.levels.len() - 1).map(move |at| tables.common.row(2 + at)[sample]);
         // They ascend; a single level has none.
         let lowest = |sample| cutpoints(sample).next().unwrap_or(0.0);
-        let widths = (0..shape.n_samples).map(|sample| cutpoints(sample).last().unwrap_or(0.0) - lowest(sample));
+        let widths = (0..shape.n_samples).map(|sample| cutpoints(sample).next_back().unwrap_or(0.0) - lowest(sample));
         let widest = widths.fold(0.0, f32::max);
         let range = widest + 2.0 * NormalShares::END;
         let per_unit = NormalShares::PER_UNIT.min(Self::MOST / range);
