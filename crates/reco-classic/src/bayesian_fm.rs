@@ -130,6 +130,8 @@ impl Approach for BayesianFm {
         let kept = catalogue.n_users() + 2 * catalogue.n_items() + n_features;
         let need = Need::default().and("samples as drawn", &[drawn, width, n], 8);
         let need = need.and("samples as kept", &[kept, width, n], 4);
+        // Where ratings are levels, what a sample expects leads to stars by a table.
+        let need = need.and("curves", &[n, 1_300], 4);
         // Of each user a day and all others, and mostly more; ratings say how many.
         let days = if self.reads_time { 2 * catalogue.n_users() } else { 0 };
         let need = need.and("moments as kept", &[days, n], 12);

@@ -239,17 +239,18 @@ struct Curves {
 }
 
 impl Curves {
-    /// Entries for each sample, at most.
+    /// Entries for each sample, at most. Where cutpoints lie more than 1,000 apart, they are further from each other,
+    /// and stars are less exact.
     const MOST: f32 = 65_536.0;
     /// Sums that do not wait for each other.
     const SUMS: usize = 8;
 
     fn new(shape: &Shape, tables: &Tables, normal: &NormalShares) -> Self {
         let cutpoints = |sample: usize| (0..shape.levels.len() - 1).map(move |at| tables.common.row(2 + at)[sample]);
-        // They ascend; a single level has none.
-        let lowest = |sample| cutpoints(sample).next().unwrap_or(0.0);
-        let widths = (0..shape.n_samples).map(|sample| cutpoints(sample).next_back().unwrap_or(0.0) - lowest(sample));
-        let widest = widths.fold(0.0, f32::max);
+        // A single level has none.
+        let lowest = |sample| cutpoints(sample).reduce(f32::min).unwrap_or(0.0);
+        let highest = |sample| cutpoints(sample).reduce(f32::max).unwrap_or(0.0);
+        let widest = (0..shape.n_samples).map(|sample| highest(sample) - lowest(sample)).fold(0.0, f32::max);
         let range = widest + 2.0 * NormalShares::END;
         let per_unit = NormalShares::PER_UNIT.min(Self::MOST / range);
         let n = (range * per_unit) as usize + 2;

@@ -544,12 +544,13 @@ def _curves(epochs: list[dict[str, Any]]) -> str:
         lines += f'<polyline points="{points}" fill="none" stroke="{colour}"><title>{key}</title></polyline>'
         said = f"{key}: {values[0]:.4g}, after {len(values)} epochs {values[-1]:.4g}"
         lines += f'<text x="10" y="{108 + 14 * row}" font-size="11" fill="{colour}">{said}</text>'
-    return f'<svg viewBox="0 0 300 130" width="300" role="img" aria-label="losses by epoch">{lines}</svg>'
+    return f'<svg viewBox="0 0 300 {100 + 14 * len(losses)}" width="300" role="img" aria-label="losses by epoch">{lines}</svg>'
 
 
 def _main() -> None:
     """The command `reco`."""
-    # Mesa's device-choosing layer prints an error where there is no desktop session, though all is well.
+    # Mesa's device-choosing layer prints an error where there is no desktop session, though all is well. Nothing else
+    # runs yet that might read the environment.
     if not {"XDG_RUNTIME_DIR", "NODEVICE_SELECT", "MESA_VK_DEVICE_SELECT"} & os.environ.keys():
         os.environ["NODEVICE_SELECT"] = "1"
     sys.exit(_reco.main(["reco", *sys.argv[1:]]))
