@@ -3,8 +3,8 @@
 //! Does not know features or contexts. All pairs of items are compared when the model is made ("Item-based
 //! Collaborative Filtering Recommendation Algorithms"); those that are alike are kept, 8 bytes a pair, and more pairs
 //! than the machine has memory for are refused. An answer for the whole catalogue walks the lists of the asker's items
-//! alone, a stretch of the catalogue at a time, and costs little more than what these hold. Only the ratings are saved; the pairs are
-//! compared again on loading.
+//! alone, a stretch of the catalogue at a time, and costs little more than what these hold. Only the ratings are saved;
+//! the pairs are compared again on loading.
 //!
 //! **Invariant**: a visitor whose history is a user's rows gets that user's scores; the number of threads changes no
 //! bit of a similarity or a score.
