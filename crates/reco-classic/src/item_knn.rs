@@ -439,7 +439,8 @@ mod tests {
         let for_threads = parallel::threads() * 10_000 * (48 + 8 * FEWEST_ITEMS);
         assert_eq!(of(10_000).bytes(), 800_000_000 + for_threads as u128);
         let error = of(1_000_000).check(NAME, 24 << 30).unwrap_err().to_string();
-        assert!(error.starts_with("`item-knn` needs about 74"), "{error}");
+        let gib = of(1_000_000).bytes() as f64 / f64::from(1 << 30);
+        assert!(error.starts_with(&format!("`item-knn` needs about {gib:.1} GiB: ")), "{error}");
         assert!(error.contains("similarities of items 1,000,000 × 1,000,000 × 8 bytes"), "{error}");
     }
 }
