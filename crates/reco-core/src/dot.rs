@@ -107,7 +107,7 @@ impl ItemTable {
                         scratch.forget_last();
                         let mut scores = Scores::new();
                         *result = self.score(&[*query], &mut scores, &user).and_then(|()| {
-                            *ranking = Ranking::top(items.indices(), &candidates, scores.row(0), k)?;
+                            *ranking = Ranking::top(items, &candidates, scores.row(0), k)?;
                             Ok(())
                         });
                     }
@@ -362,7 +362,7 @@ mod tests {
                         table.recommend(&world.items, &queries, k, |query, out| world.user(query, out)).unwrap();
                     for (row, ranking) in rankings.iter().enumerate() {
                         let candidates = &queries[row].candidates;
-                        let expected = Ranking::top(world.items.indices(), candidates, scores.row(row), k).unwrap();
+                        let expected = Ranking::top(&world.items, candidates, scores.row(row), k).unwrap();
                         assert_eq!(*ranking, expected, "{format} {k} {row}");
                     }
                 }

@@ -11,7 +11,7 @@
 //!
 //! let items = Items::new(vec![10.into(), 20.into(), 30.into()])?;
 //! let seen = Seen::new(vec![items.get(&20.into()).expect("item 20 is there")]);
-//! let ranking = Ranking::top(items.indices(), &Candidates::AllExcept(&seen), &[0.1, 0.9, 0.5], NonZeroUsize::MIN)?;
+//! let ranking = Ranking::top(&items, &Candidates::AllExcept(&seen), &[0.1, 0.9, 0.5], NonZeroUsize::MIN)?;
 //! assert_eq!(items.id(ranking.entries()[0].0).to_string(), "30");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

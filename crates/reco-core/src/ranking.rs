@@ -81,41 +81,48 @@ pub struct Ranking(Vec<(ItemIdx, Score)>);
 impl Ranking {
     /// The best `k` of a scored row: highest score first, ties in catalogue order, seen items left out.
     ///
-    /// `items` is the whole catalogue in order; `scores` is the row that a recommender wrote for `candidates`.
+    /// `items` are those of the catalogue; `scores` is the row that a recommender wrote for `candidates`.
     ///
     /// # Errors
-    /// A score that is not finite; an item named twice among [`Candidates::These`].
+    /// A score that is not finite, except of a seen item; a candidate named twice in [`Candidates::These`].
     pub fn top(
-        items: impl Iterator<Item = ItemIdx>,
+        items: &Items,
         candidates: &Candidates<'_>,
         scores: &[f32],
         k: NonZeroUsize,
     ) -> Result<Self, ScoreError> {
-        // In catalogue order, so that of equal scores the first wins.
-        let (items, scores): (Vec<ItemIdx>, Vec<f32>) = match candidates {
+        let mut best = Vec::new();
+        let wrong = |item: ItemIdx, value: f32| Err(ScoreError::NotFinite { item: item.index(), value });
+        match candidates {
             Candidates::AllExcept(seen) => {
-                let mut masked = seen.items().iter().copied().peekable();
-                items
-                    .zip(scores.iter().copied())
-                    .filter(|(item, _)| masked.next_if(|seen| seen == item).is_none())
-                    .unzip()
+                // One pass without a branch; only where a number is not finite does it matter whose it is.
+                if !scores.iter().fold(true, |all, score| all & score.is_finite()) {
+                    let unseen = items.indices().zip(scores).filter(|(item, _)| !seen.contains(*item));
+                    if let Some((item, value)) = unseen.into_iter().find(|(_, score)| !score.is_finite()) {
+                        return wrong(item, *value);
+                    }
+                }
+                let mut scores = scores.to_vec();
+                seen.items().iter().for_each(|item| scores[item.index()] = Scores::ABSENT);
+                top_k(&scores, k.get(), &mut best);
+                Ok(Self::of_best(items, &best))
             }
             Candidates::These(named) => {
+                // In catalogue order, so that of equal scores the first wins.
                 let mut row: Vec<(ItemIdx, f32)> = named.iter().copied().zip(scores.iter().copied()).collect();
                 row.sort_by_key(|(item, _)| *item);
                 if let Some(pair) = row.windows(2).find(|pair| pair[0].0 == pair[1].0) {
                     return Err(ScoreError::CandidateTwice { item: pair[0].0.index() });
                 }
-                row.into_iter().unzip()
+                if let Some((item, value)) = row.iter().find(|(_, score)| !score.is_finite()) {
+                    return wrong(*item, *value);
+                }
+                let (items, scores): (Vec<ItemIdx>, Vec<f32>) = row.into_iter().unzip();
+                top_k(&scores, k.get(), &mut best);
+                let entry = |&(score, place): &(f32, u32)| Some((items[place as usize], Score::new(score)?));
+                Ok(Self(best.iter().filter_map(entry).collect()))
             }
-        };
-        if let Some((item, &value)) = items.iter().zip(&scores).find(|(_, score)| !score.is_finite()) {
-            return Err(ScoreError::NotFinite { item: item.index(), value });
         }
-        let mut best = Vec::new();
-        top_k(&scores, k.get(), &mut best);
-        let entry = |(score, place): (f32, u32)| Some((items[place as usize], Score::new(score)?));
-        Ok(Self(best.into_iter().filter_map(entry).collect()))
     }
 
     /// The ranking of the scores and catalogue rows that [`top_k`] gives.
@@ -182,7 +189,7 @@ mod tests {
         let items = Items::new((0..scores.len() as i64).map(Into::into).collect()).unwrap();
         let seen = Seen::new(seen.iter().map(|&n| items.at(n).unwrap()).collect());
         let k = NonZeroUsize::new(k).unwrap();
-        let ranking = Ranking::top(items.indices(), &Candidates::AllExcept(&seen), scores, k).unwrap();
+        let ranking = Ranking::top(&items, &Candidates::AllExcept(&seen), scores, k).unwrap();
         ranking.items().map(|item| item.index()).collect()
     }
 
@@ -198,10 +205,10 @@ mod tests {
     fn refuses_nan_and_a_candidate_named_twice() {
         let items = Items::new(vec![1.into(), 2.into()]).unwrap();
         let all = Candidates::AllExcept(Seen::NOTHING);
-        let error = Ranking::top(items.indices(), &all, &[0.0, f32::NAN], NonZeroUsize::MIN).unwrap_err();
+        let error = Ranking::top(&items, &all, &[0.0, f32::NAN], NonZeroUsize::MIN).unwrap_err();
         assert!(error.to_string().contains("`NaN`"), "{error}");
         let twice = [items.at(1).unwrap(); 2];
         let these = Candidates::These(&twice);
-        assert!(Ranking::top(items.indices(), &these, &[0.0, 0.0], NonZeroUsize::MIN).is_err());
+        assert!(Ranking::top(&items, &these, &[0.0, 0.0], NonZeroUsize::MIN).is_err());
     }
 }

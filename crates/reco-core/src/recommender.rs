@@ -71,8 +71,7 @@ pub trait Recommender: Send + Sync {
                 queries.iter().enumerate().zip(&mut ranked).collect(),
                 || (),
                 |(), ((row, query), ranked)| {
-                    let items = self.catalogue().items.indices();
-                    *ranked = Ranking::top(items, &query.candidates, scores.row(row), k);
+                    *ranked = Ranking::top(&self.catalogue().items, &query.candidates, scores.row(row), k);
                 },
             );
             for ranking in ranked {

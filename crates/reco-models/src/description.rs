@@ -245,6 +245,15 @@ impl Architecture {
         self.layers.iter().any(|layer| layer.inputs.iter().any(|input| input.source == source))
     }
 
+    /// What a source depends on: who asks and when, or the item.
+    pub(crate) fn side(&self, source: Source) -> Side {
+        match source {
+            Source::Tower(tower) => self.towers[tower].side,
+            Source::Features => Side::Item,
+            Source::Contexts => Side::User,
+        }
+    }
+
     /// The names of all branches in explanations, in the order in which they are joined: products, then layers.
     pub(crate) fn branches(&self) -> impl Iterator<Item = &'static str> {
         self.description

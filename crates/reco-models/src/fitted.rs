@@ -2,10 +2,10 @@
 //!
 //! Does not know which network it is, nor how it was trained.
 //!
-//! **Invariant**: a score does not depend, to the last bit, on the queries that are asked with it: every call to the
-//! device has the same shape, with the last tile filled up with copies.
+//! **Invariant**: a score does not depend, to the last bit, on the queries that are asked with it: every call to a GPU
+//! has the same shape, with the last tile filled up with copies.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -17,12 +17,13 @@ use reco_core::{
 use crate::description::{Architecture, Side, Source};
 use crate::device::ComputeDevice;
 use crate::network::{Batch, Network};
+use crate::scoring::Scoring;
 use crate::tensors::{self, indices, matrix, rows, scores};
 
-/// Numbers held at once where the whole catalogue is scored: 16 MiB.
+/// Numbers that a GPU holds at once where the whole catalogue is scored: 16 MiB.
 const TILE: usize = 4 << 20;
 
-/// Users scored at a time, at most, where the whole catalogue is scored.
+/// Users that a GPU scores at a time, at most.
 const TILE_USERS: usize = 64;
 
 /// A trained network with the catalogue it was trained on.
@@ -33,6 +34,8 @@ pub(crate) struct FittedNetwork {
     item_features: Option<Tensor<2>>,
     device: ComputeDevice,
     log: TrainingLog,
+    /// On the CPU, from the first question on.
+    scoring: OnceLock<Scoring>,
 }
 
 /// The features of all items on the device, where the network reads them and there are any.
@@ -48,7 +51,7 @@ impl FittedNetwork {
         device: ComputeDevice,
         log: TrainingLog,
     ) -> Self {
-        Self { network, catalogue, item_features, device, log }
+        Self { network, catalogue, item_features, device, log, scoring: OnceLock::new() }
     }
 
     /// Takes out what `save` put in.
@@ -70,7 +73,16 @@ impl FittedNetwork {
         Ok(Self::new(network, Arc::clone(catalogue), item_features, device, log))
     }
 
-    /// Scores of the whole catalogue for `users`, `[users, n_items]`.
+    /// The network laid out for scores on the CPU.
+    fn scoring(&self) -> Result<&Scoring, ScoreError> {
+        if let Some(scoring) = self.scoring.get() {
+            return Ok(scoring);
+        }
+        let scoring = Scoring::new(&self.network, self.catalogue.item_features.matrix())?;
+        Ok(self.scoring.get_or_init(|| scoring))
+    }
+
+    /// Scores of the whole catalogue for `users` on a GPU, `[users, n_items]`.
     fn score_all(&self, users: &[(UserIdx, Vec<f32>)]) -> Result<Vec<f32>, ScoreError> {
         let device = &self.device.device;
         let index = indices(&users.iter().map(|(user, _)| user.get()).collect::<Vec<_>>(), device);
@@ -112,6 +124,9 @@ impl Recommender for FittedNetwork {
         for query in queries {
             let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: self.network.name() }) };
             users.push((user, query.context_or_average(&self.catalogue)?));
+        }
+        if self.device.device == Device::flex() {
+            return self.scoring()?.score(&self.network, &users, queries, out);
         }
         let tile = self.tile_users();
         for (n, chunk) in users.chunks(tile).enumerate() {

@@ -37,6 +37,7 @@ mod network;
 mod neural;
 mod optimizer;
 mod options;
+mod scoring;
 mod standing;
 mod tensors;
 mod training;

@@ -11,8 +11,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::arithmetic;
-
 /// Makes initial weights, by Keras' own initialisers.
 pub(crate) struct Initial<'a> {
     rng: ChaCha8Rng,
@@ -107,9 +105,6 @@ pub(crate) fn normalize(x: Tensor<2>) -> Tensor<2> {
 /// - a: `[q, d]`, b: `[n, d]`, weights: `[d, 1]`
 /// - output: `[q, n]`
 pub(crate) fn pairwise_relu(a: Tensor<2>, b: Tensor<2>, weights: Tensor<2>) -> Tensor<2> {
-    if a.device() == Device::flex() {
-        return arithmetic::pairwise_relu(a, b, weights);
-    }
     let [q, d] = a.dims();
     let [n, _] = b.dims();
     let hidden = (a.reshape([q, 1, d]) + b.reshape([1, n, d])).clamp_min(0.0);

@@ -2,8 +2,8 @@
 //!
 //! All of it follows from the description. Does not know which network it is, optimizers, nor how batches are drawn.
 //!
-//! **Invariant**: `forward` is the definition; `forward_all` gives the same scores for every pair of a user and an
-//! item, and the diagram the same shapes and parameters. Tests compare both with `forward`.
+//! **Invariant**: `forward` is the definition; `forward_all`, and `scoring.rs` on the CPU, give the same scores for every
+//! pair of a user and an item, and the diagram the same shapes and parameters. Tests compare them with `forward`.
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
@@ -217,7 +217,7 @@ impl Network {
         let (weight, bias) = weights(dense);
         let mut bias = Some(bias);
         [Side::User, Side::Item].map(|side| {
-            let own = layer.inputs.iter().filter(|input| self.side(input.source) == side);
+            let own = layer.inputs.iter().filter(|input| self.architecture.side(input.source) == side);
             let terms = own.map(|input| {
                 let weight = weight.clone().slice(s![input.from..input.from + input.width, ..]);
                 batch.read(input.source).matmul(weight)
@@ -228,15 +228,6 @@ impl Network {
                 None => half,
             })
         })
-    }
-
-    /// What a source depends on: who asks and when, or the item.
-    fn side(&self, source: Source) -> Side {
-        match source {
-            Source::Tower(tower) => self.architecture.towers[tower].side,
-            Source::Features => Side::Item,
-            Source::Contexts => Side::User,
-        }
     }
 
     /// The unit that joins all branches.
@@ -282,9 +273,12 @@ mod tests {
 
     use burn::module::{ModuleMapper, ModuleVisitor};
     use burn::tensor::TensorData;
+    use reco_core::testing::catalogue;
+    use reco_core::{Candidates, ItemIdx, Matrix, Query, Scores, Seen, UserIdx, Who};
 
     use super::*;
     use crate::description::{Description, Sizes, drawn};
+    use crate::scoring::Scoring;
     use crate::{NETWORKS, two_tower};
 
     const SIZES: Sizes = Sizes { n_users: 4, n_items: 7, n_features: 3, n_contexts: 2, embedding_size: 6 };
@@ -346,10 +340,46 @@ mod tests {
         // ... and by `forward_all`.
         let of_side =
             |side, table: Tensor<2>| if side == Side::User { table.select(0, index(&[0, 1, 2])) } else { table };
-        let all = network.forward_all(&Batch { rows: network.rows(of_side), features, contexts });
+        let all = network.forward_all(&Batch { rows: network.rows(of_side), features, contexts: contexts.clone() });
         assert_eq!(all.dims(), [q, n], "{name}");
-        for (a, b) in values(pairs).iter().zip(values(all)) {
+        let pairs = values(pairs);
+        for (a, b) in pairs.iter().zip(values(all)) {
             assert!((a - b).abs() < 1e-6, "{name}: {a} and {b}");
+        }
+
+        // ... and laid out for the CPU, whatever else is asked.
+        let of_items = values(tensor([n, SIZES.n_features], &device));
+        let scoring = Scoring::new(&network, &Matrix::new(n, SIZES.n_features, of_items).unwrap()).unwrap();
+        let moments = contexts.map(values).unwrap_or_default();
+        let catalogue = catalogue(SIZES.n_users, n);
+        let seen = Seen::default();
+        let [first, second, third]: [UserIdx; 3] =
+            catalogue.users.indices().take(q).collect::<Vec<_>>().try_into().unwrap();
+        let some: Vec<ItemIdx> = catalogue.items.indices().skip(2).step_by(2).collect();
+        for (users, candidates) in [
+            (vec![first, second, third], Candidates::AllExcept(&seen)),
+            (vec![third], Candidates::AllExcept(&seen)),
+            (vec![second, first], Candidates::These(&some)),
+        ] {
+            let moment =
+                |user: &UserIdx| moments.chunks(SIZES.n_contexts).nth(user.index()).unwrap_or_default().to_vec();
+            let asked: Vec<(UserIdx, Vec<f32>)> = users.iter().map(|user| (*user, moment(user))).collect();
+            let query = |user: &UserIdx| Query { who: Who::Known(*user), context: &[], candidates };
+            let queries: Vec<Query<'_>> = users.iter().map(query).collect();
+            let mut scores = Scores::new();
+            scores.reset(&queries, n);
+            scoring.score(&network, &asked, &queries, &mut scores).unwrap();
+            for (row, user) in users.iter().enumerate() {
+                let of_user = &pairs[user.index() * n..][..n];
+                let expected: Vec<f32> = match candidates {
+                    Candidates::AllExcept(_) => of_user.to_vec(),
+                    Candidates::These(items) => items.iter().map(|item| of_user[item.index()]).collect(),
+                };
+                assert_eq!(scores.row(row).len(), expected.len(), "{name}");
+                for (a, b) in scores.row(row).iter().zip(expected) {
+                    assert!((a - b).abs() < 1e-6, "{name}: {a} and {b}");
+                }
+            }
         }
 
         // The layers of its diagram are those that it has.

@@ -8,4 +8,4 @@ mod matrix;
 mod pairs;
 
 pub(crate) use self::matrix::{Padded, Rows, add_transposed_product, product};
-pub(crate) use self::pairs::pairwise_relu;
+pub(crate) use self::pairs::PairItems;

@@ -1,81 +1,151 @@
-//! Sums a hidden layer of rectified units for every pair of a user and an item, by SIMD on all cores.
+//! Scores pairs of a user and an item by SIMD, where a score is a sum over both and what depends on items alone is laid
+//! out once.
 //!
-//! `out[u, i] = Σ_d w_d relu(a[u, d] + b[i, d])`: three instructions for a vector of items and a hidden unit, and only
-//! the result is held in memory. Does not know networks.
+//! `score[u, i] = start[u] + start[i] + Σ_k a[u, k] b[i, k] + Σ_d w[d] relu(c[u, d] + e[i, d])`: one instruction for a
+//! vector of items and a factor, three for a hidden unit. Items lie in blocks that stay in the nearest cache for all
+//! users that a thread works on, and only scores are written. Does not know networks.
 //!
-//! **Invariant**: each number is one sum over the hidden units in their order, whatever else is asked and on however
-//! many threads.
+//! **Invariant**: each number is one sum in one order, whatever else is asked, on any CPU's vectors.
 
-use burn::tensor::{Device, Tensor, TensorData};
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
-use reco_core::lanes::{arch, mul_add, vectors};
+use reco_core::ItemIdx;
+use reco_core::lanes::{arch, mul_add};
 
 use super::matrix::Padded;
 
-/// Users that a thread works on together, so that a few vectors of items are read once for all of them.
-const USERS: usize = 8;
+/// Items of a block: whole vectors of any CPU.
+const BLOCK: usize = 64;
 
-/// Vectors of items that are summed at once.
+/// Vectors of items that are summed at once, for each of two users: enough sums not to wait for each other.
 const VECTORS: usize = 4;
 
-/// For every pair of a row of `a` and a row of `b`: `relu(a + b) · weights`, summed over the last axis; on the CPU's
-/// device.
-///
-/// # Shapes
-/// - a: `[q, d]`, b: `[n, d]`, weights: `[d, 1]`
-/// - output: `[q, n]`
-pub(crate) fn pairwise_relu(a: Tensor<2>, b: Tensor<2>, weights: Tensor<2>) -> Tensor<2> {
-    let ([q, d], [n, _]) = (a.dims(), b.dims());
-    let numbers = |tensor: Tensor<2>| tensor.into_data().try_into_vec::<f32>().expect("networks are of f32 on the CPU");
-    let (a, weights) = (numbers(a), numbers(weights));
-    // Items side by side.
-    let b = Padded::of(&numbers(b.transpose()), n);
-    let mut out = vec![0.0; q * n];
-    if d > 0 && n > 0 {
-        let arch = arch();
-        out.par_chunks_mut(USERS * n)
-            .zip(a.par_chunks(USERS * d))
-            .for_each(|(out, a)| arch.dispatch(Pairs { a, b: &b, weights: &weights, out }));
+/// The items' part of the scores of pairs.
+pub(crate) struct PairItems {
+    n_items: usize,
+    /// How wide the products of vectors are together.
+    n_factors: usize,
+    /// Of the hidden units, `[n_hidden]`.
+    weights: Vec<f32>,
+    /// For each block `[1 + n_factors + n_hidden, BLOCK]`: starts, factors, and the halves of hidden units.
+    blocks: Padded,
+}
+
+impl PairItems {
+    /// `n_items` of them, with the hidden units' weights; `write` gives the numbers of each item, `[depth]`.
+    pub(crate) fn new(n_items: usize, n_factors: usize, weights: Vec<f32>, write: impl Fn(usize, &mut [f32])) -> Self {
+        let depth = 1 + n_factors + weights.len();
+        let mut numbers = vec![0.0; depth];
+        let mut blocks = Padded::zeros(n_items.div_ceil(BLOCK) * depth, BLOCK);
+        for item in 0..n_items {
+            write(item, &mut numbers);
+            for (row, number) in (item / BLOCK * depth..).zip(&numbers) {
+                blocks.row_mut(row)[item % BLOCK] = *number;
+            }
+        }
+        Self { n_items, n_factors, weights, blocks }
     }
-    Tensor::from_data(TensorData::new(out, [q, n]), &Device::flex())
+
+    /// How many numbers a user or an item is: start, factors, and the halves of hidden units.
+    pub(crate) fn depth(&self) -> usize {
+        1 + self.n_factors + self.weights.len()
+    }
+
+    /// The same of some items, in their order.
+    pub(crate) fn of(&self, items: &[ItemIdx]) -> Self {
+        let depth = self.depth();
+        Self::new(items.len(), self.n_factors, self.weights.clone(), |at, numbers| {
+            let item = items[at].index();
+            for (row, number) in (item / BLOCK * depth..).zip(numbers) {
+                *number = self.blocks.row(row)[item % BLOCK];
+            }
+        })
+    }
+
+    /// Writes the scores of all items for each of `users`, `[depth]`, into the row of `out` at its place, `[n_items]`.
+    pub(crate) fn score(&self, users: &[&[f32]], out: &mut [&mut [f32]]) {
+        arch().dispatch(Pairs { items: self, users, out });
+    }
 }
 
 /// Some users and all items.
-struct Pairs<'a> {
-    /// `[users, d]`
-    a: &'a [f32],
-    /// `[d, n]`
-    b: &'a Padded,
-    /// `[d]`
-    weights: &'a [f32],
-    /// `[users, n]`
-    out: &'a mut [f32],
+struct Pairs<'a, 'b> {
+    items: &'a PairItems,
+    users: &'a [&'a [f32]],
+    out: &'a mut [&'b mut [f32]],
 }
 
-impl WithSimd for Pairs<'_> {
+impl WithSimd for Pairs<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { a, b, weights, out } = self;
-        let (n, d) = (b.n_columns(), weights.len());
-        let n_vectors = vectors::<S>(n);
-        let zero = simd.splat_f32s(0.0);
-        for from in (0..n_vectors).step_by(VECTORS) {
-            let n_here = VECTORS.min(n_vectors - from);
-            for (a, out) in a.chunks(d).zip(out.chunks_mut(n)) {
-                let mut sums = [zero; VECTORS];
-                for (at, (a, weight)) in a.iter().zip(weights).enumerate() {
-                    let (a, weight) = (simd.splat_f32s(*a), simd.splat_f32s(*weight));
-                    let items = &S::as_simd_f32s(b.row(at)).0[from..from + n_here];
-                    for (sum, b) in sums.iter_mut().zip(items) {
-                        *sum = mul_add(simd, simd.max_f32s(simd.add_f32s(a, *b), zero), weight, *sum);
+        let Self { items, users, out } = self;
+        let numbers = S::as_simd_f32s(items.blocks.values()).0;
+        let n_vectors = items.depth() * (BLOCK / S::F32_LANES);
+        for (first, block) in (0..items.n_items).step_by(BLOCK).zip(numbers.chunks_exact(n_vectors)) {
+            let n_here = BLOCK.min(items.n_items - first);
+            for (users, out) in users.chunks(2).zip(out.chunks_mut(2)) {
+                match (users, out) {
+                    ([a, b], [of_a, of_b]) => {
+                        let out = [&mut of_a[first..][..n_here], &mut of_b[first..][..n_here]];
+                        score_block(simd, items, block, [*a, *b], out);
                     }
+                    ([a], [of_a]) => score_block(simd, items, block, [*a], [&mut of_a[first..][..n_here]]),
+                    _ => {}
                 }
-                // The last vector may reach beyond the last item.
-                let out = out[from * S::F32_LANES..].chunks_mut(S::F32_LANES);
-                out.zip(&sums[..n_here]).for_each(|(out, sum)| simd.partial_store_f32s(out, *sum));
+            }
+        }
+    }
+}
+
+/// The scores of a block's items for some users.
+#[inline(always)]
+fn score_block<S: Simd, const U: usize>(
+    simd: S,
+    items: &PairItems,
+    block: &[S::f32s],
+    users: [&[f32]; U],
+    mut out: [&mut [f32]; U],
+) {
+    let (stride, zero) = (BLOCK / S::F32_LANES, simd.splat_f32s(0.0));
+    let (starts, rest) = block.split_at(stride);
+    let (factors, halves) = rest.split_at(items.n_factors * stride);
+    let factors_of = users.map(|user| &user[1..=items.n_factors]);
+    let halves_of = users.map(|user| &user[1 + items.n_factors..]);
+    for from in (0..stride).step_by(VECTORS) {
+        let mut sums = [[zero; VECTORS]; U];
+        for (sums, user) in sums.iter_mut().zip(users) {
+            let start = simd.splat_f32s(user[0]);
+            for (sum, b) in sums.iter_mut().zip(&starts[from..]) {
+                *sum = simd.add_f32s(start, *b);
+            }
+        }
+        // Nothing in these loops can panic, or else sums would be kept in memory.
+        for (at, row) in factors.chunks_exact(stride).enumerate() {
+            let Some(b) = row.get(from..).and_then(<[_]>::first_chunk::<VECTORS>) else { break };
+            for (sums, a) in sums.iter_mut().zip(factors_of) {
+                let Some(a) = a.get(at) else { break };
+                let a = simd.splat_f32s(*a);
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum = mul_add(simd, a, *b, *sum);
+                }
+            }
+        }
+        for ((at, row), weight) in halves.chunks_exact(stride).enumerate().zip(&items.weights) {
+            let Some(b) = row.get(from..).and_then(<[_]>::first_chunk::<VECTORS>) else { break };
+            let weight = simd.splat_f32s(*weight);
+            for (sums, a) in sums.iter_mut().zip(halves_of) {
+                let Some(a) = a.get(at) else { break };
+                let a = simd.splat_f32s(*a);
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum = mul_add(simd, simd.max_f32s(simd.add_f32s(a, *b), zero), weight, *sum);
+                }
+            }
+        }
+        for (sums, out) in sums.iter().zip(&mut out) {
+            // The last vector may reach beyond the last item.
+            for (out, sum) in out.chunks_mut(S::F32_LANES).skip(from).zip(sums) {
+                simd.partial_store_f32s(out, *sum);
             }
         }
     }
@@ -83,32 +153,50 @@ impl WithSimd for Pairs<'_> {
 
 #[cfg(test)]
 mod tests {
-    use reco_core::testing::same_on_any_cpu;
+    use reco_core::testing::{catalogue, same_on_any_cpu};
 
     use super::*;
 
     #[test]
-    fn every_pair_is_the_sum_of_three_loops() {
-        same_on_any_cpu("sums over pairs", || [(1, 1, 1), (9, 7, 3), (17, 33, 25), (3, 70, 8)].map(pairs));
+    fn every_pair_is_the_sum_of_its_terms() {
+        let shapes = [(1, 1, 1, 1), (9, 7, 3, 0), (17, 133, 25, 50), (3, 64, 0, 8), (2, 70, 0, 0)];
+        same_on_any_cpu("scores of pairs", || shapes.map(pairs));
     }
 
-    /// Compares the sums with three loops, and returns their bits.
-    fn pairs((q, n, d): (usize, usize, usize)) -> Vec<u32> {
+    /// Compares scores with sums over their terms, those of some items with those of all, and those of one user with
+    /// those of several; returns their bits.
+    fn pairs((q, n, n_factors, n_hidden): (usize, usize, usize, usize)) -> Vec<u32> {
         let numbers = |n: usize, by: usize| (0..n).map(|at| ((at * by % 13) as f32 - 6.0) / 7.0).collect::<Vec<_>>();
-        let (a, b, w) = (numbers(q * d, 5), numbers(n * d, 7), numbers(d, 3));
-        let tensor = |values: &[f32], shape: [usize; 2]| {
-            Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
+        let (weights, depth) = (numbers(n_hidden, 4), 1 + n_factors + n_hidden);
+        let of_items = numbers(n * depth, 5);
+        let items = PairItems::new(n, n_factors, weights.clone(), |item, to| {
+            to.copy_from_slice(&of_items[item * depth..][..depth]);
+        });
+        let users: Vec<Vec<f32>> = (0..q).map(|user| numbers(depth, 2 + user)).collect();
+        let users: Vec<&[f32]> = users.iter().map(Vec::as_slice).collect();
+        let score = |items: &PairItems, users: &[&[f32]]| {
+            let mut out = vec![vec![f32::NAN; items.n_items]; users.len()];
+            let mut rows: Vec<&mut [f32]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+            items.score(users, &mut rows);
+            out
         };
-        let ours = pairwise_relu(tensor(&a, [q, d]), tensor(&b, [n, d]), tensor(&w, [d, 1]));
-        let ours = ours.into_data().try_into_vec::<f32>().unwrap();
-        for user in 0..q {
-            for item in 0..n {
-                let terms = (0..d).map(|at| w[at] * (a[user * d + at] + b[item * d + at]).max(0.0));
-                let expected: f32 = terms.sum();
-                let got = ours[user * n + item];
-                assert!((got - expected).abs() < 1e-5, "{q} {n} {d}: {got} for {expected}");
+        let ours = score(&items, &users);
+        let some: Vec<ItemIdx> =
+            catalogue(1, n).items.indices().step_by(3).collect::<Vec<_>>().into_iter().rev().collect();
+        let of_some = score(&items.of(&some), &users);
+        for (at, user) in users.iter().enumerate() {
+            for (item, got) in ours[at].iter().enumerate() {
+                let item = &of_items[item * depth..][..depth];
+                let products = user[1..=n_factors].iter().zip(&item[1..]).map(|(a, b)| a * b);
+                let units = user[1 + n_factors..].iter().zip(&item[1 + n_factors..]).zip(&weights);
+                let units = units.map(|((a, b), w)| w * (a + b).max(0.0));
+                let expected = user[0] + item[0] + products.chain(units).sum::<f32>();
+                assert!((got - expected).abs() < 1e-5, "{q} {n}: {got} for {expected}");
             }
+            let picked: Vec<f32> = some.iter().map(|item| ours[at][item.index()]).collect();
+            assert_eq!(of_some[at], picked);
+            assert_eq!(score(&items, &[user])[0], ours[at]);
         }
-        ours.into_iter().map(f32::to_bits).collect()
+        ours.into_iter().flatten().map(f32::to_bits).collect()
     }
 }
