@@ -103,7 +103,11 @@ impl Ranking {
                     }
                 }
                 let mut scores = scores.to_vec();
-                seen.items().iter().for_each(|item| scores[item.index()] = Scores::ABSENT);
+                for item in seen.items() {
+                    if let Some(score) = scores.get_mut(item.index()) {
+                        *score = Scores::ABSENT;
+                    }
+                }
                 top_k(&scores, k.get(), &mut best);
                 Ok(Self::of_best(items, &best))
             }
@@ -207,6 +211,13 @@ mod tests {
         let all = Candidates::AllExcept(Seen::NOTHING);
         let error = Ranking::top(&items, &all, &[0.0, f32::NAN], NonZeroUsize::MIN).unwrap_err();
         assert!(error.to_string().contains("`NaN`"), "{error}");
+        // Of a seen item any number will do, and the item beside it is the one that is named.
+        let seen = Seen::new(vec![items.at(0).unwrap()]);
+        let all_but_first = Candidates::AllExcept(&seen);
+        let one = Ranking::top(&items, &all_but_first, &[f32::NAN, 0.5], NonZeroUsize::MIN).unwrap();
+        assert_eq!(one.items().collect::<Vec<_>>(), [items.at(1).unwrap()]);
+        let error = Ranking::top(&items, &all_but_first, &[f32::NAN, f32::INFINITY], NonZeroUsize::MIN).unwrap_err();
+        assert_eq!(error.to_string(), ScoreError::NotFinite { item: 1, value: f32::INFINITY }.to_string());
         let twice = [items.at(1).unwrap(); 2];
         let these = Candidates::These(&twice);
         assert!(Ranking::top(&items, &these, &[0.0, 0.0], NonZeroUsize::MIN).is_err());

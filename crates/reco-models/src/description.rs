@@ -1,7 +1,8 @@
 //! Says what a network is, as a value, before it has weights.
 //!
-//! Everything else follows from it: weights, `forward` and the scores of all pairs (`network.rs`), the diagram (below),
-//! explanations (`fitted.rs`), the fused steps (`fused/`). Does not know tensors, nor how a network is trained.
+//! Everything else follows from it: weights, `forward` and the scores of all pairs (`network.rs`, `scoring.rs`), the
+//! diagram (below), explanations (`fitted.rs`), the fused steps (`fused/`). Does not know tensors, nor how a network is
+//! trained.
 //!
 //! **Invariant**: a description reads users and items; over a catalogue, what the catalogue lacks is left out, and
 //! every other branch, tower and input is there, in the order of the description.

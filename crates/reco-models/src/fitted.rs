@@ -3,7 +3,7 @@
 //! Does not know which network it is, nor how it was trained.
 //!
 //! **Invariant**: a score does not depend, to the last bit, on the queries that are asked with it: every call to a GPU
-//! has the same shape, with the last tile filled up with copies.
+//! has the same shape, with the last tile filled up with copies; for the CPU see `scoring.rs`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -35,7 +35,7 @@ pub(crate) struct FittedNetwork {
     device: ComputeDevice,
     log: TrainingLog,
     /// On the CPU, from the first question on.
-    scoring: OnceLock<Scoring>,
+    scoring: OnceLock<Result<Scoring, String>>,
 }
 
 /// The features of all items on the device, where the network reads them and there are any.
@@ -73,13 +73,11 @@ impl FittedNetwork {
         Ok(Self::new(network, Arc::clone(catalogue), item_features, device, log))
     }
 
-    /// The network laid out for scores on the CPU.
+    /// The network laid out for scores on the CPU; whoever asks meanwhile waits.
     fn scoring(&self) -> Result<&Scoring, ScoreError> {
-        if let Some(scoring) = self.scoring.get() {
-            return Ok(scoring);
-        }
-        let scoring = Scoring::new(&self.network, self.catalogue.item_features.matrix())?;
-        Ok(self.scoring.get_or_init(|| scoring))
+        let lay_out = || Scoring::new(&self.network, self.catalogue.item_features.matrix());
+        let scoring = self.scoring.get_or_init(|| lay_out().map_err(|error| error.to_string()));
+        scoring.as_ref().map_err(|error| ScoreError::Device(error.clone().into()))
     }
 
     /// Scores of the whole catalogue for `users` on a GPU, `[users, n_items]`.
@@ -120,6 +118,9 @@ impl Recommender for FittedNetwork {
     fn score(&self, queries: &[Query<'_>], out: &mut Scores) -> Result<(), ScoreError> {
         let n_items = self.catalogue.n_items();
         out.reset(queries, n_items);
+        if queries.is_empty() {
+            return Ok(());
+        }
         let mut users = Vec::with_capacity(queries.len());
         for query in queries {
             let Who::Known(user) = query.who else { return Err(ScoreError::Visitor { approach: self.network.name() }) };

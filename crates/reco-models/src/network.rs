@@ -2,7 +2,7 @@
 //!
 //! All of it follows from the description. Does not know which network it is, optimizers, nor how batches are drawn.
 //!
-//! **Invariant**: `forward` is the definition; `forward_all`, and `scoring.rs` on the CPU, give the same scores for every
+//! **Invariant**: `forward` is the definition; `forward_all`, on the CPU `scoring.rs`, give the same scores for every
 //! pair of a user and an item, and the diagram the same shapes and parameters. Tests compare them with `forward`.
 
 use burn::module::{Module, Param};
@@ -273,15 +273,15 @@ mod tests {
 
     use burn::module::{ModuleMapper, ModuleVisitor};
     use burn::tensor::TensorData;
-    use reco_core::testing::catalogue;
-    use reco_core::{Candidates, ItemIdx, Matrix, Query, Scores, Seen, UserIdx, Who};
+    use reco_core::testing::{catalogue, same_on_any_cpu};
+    use reco_core::{Candidates, ItemIdx, Matrix, Query, Scores, Seen, Who};
 
     use super::*;
     use crate::description::{Description, Sizes, drawn};
     use crate::scoring::Scoring;
     use crate::{NETWORKS, two_tower};
 
-    const SIZES: Sizes = Sizes { n_users: 4, n_items: 7, n_features: 3, n_contexts: 2, embedding_size: 6 };
+    const SIZES: Sizes = Sizes { n_users: 4, n_items: 70, n_features: 3, n_contexts: 2, embedding_size: 6 };
 
     /// The article's own sizes.
     const ARTICLE: Sizes = Sizes { n_users: 66, n_items: 9_741, n_features: 20, n_contexts: 2, embedding_size: 50 };
@@ -310,9 +310,39 @@ mod tests {
         }
     }
 
-    fn holds(description: &Description) {
+    /// A network with initial weights and with biases of these numbers.
+    fn with_biases(description: &Description, bias: impl Fn(usize) -> f32) -> Network {
         let device = Device::flex();
         let network = Network::init(description.over(SIZES), &mut Initial::new(3, &device));
+        let tables: Vec<_> = network.tables().iter().map(|table| table.weight.val()).collect();
+        let dense = network.dense().iter().enumerate().map(|(layer, dense)| {
+            let [n] = bias_of(dense).val().dims();
+            let biases: Vec<f32> = (0..n).map(|at| bias(layer) / (at + 1) as f32).collect();
+            (dense.weight.val(), Tensor::from_data(TensorData::new(biases, [n]), &device))
+        });
+        network.with(tables, dense.collect::<Vec<_>>())
+    }
+
+    /// The scores of queries on the CPU; the contexts of users are those of their rows in `moments`.
+    fn on_cpu(network: &Network, moments: &[f32], asked: &[(usize, Candidates<'_>)]) -> Vec<Vec<f32>> {
+        let Sizes { n_users, n_items, n_features, n_contexts, .. } = SIZES;
+        let features = values(tensor([n_items, n_features], &Device::flex()));
+        let scoring = Scoring::new(network, &Matrix::new(n_items, n_features, features).unwrap()).unwrap();
+        let catalogue = catalogue(n_users, n_items);
+        let moment = |user| moments.chunks(n_contexts).nth(user).unwrap_or_default().to_vec();
+        let users: Vec<_> = asked.iter().map(|(user, _)| (catalogue.users.at(*user).unwrap(), moment(*user))).collect();
+        let who = users.iter().map(|(user, _)| Who::Known(*user));
+        let queries = who.zip(asked).map(|(who, (_, candidates))| Query { who, context: &[], candidates: *candidates });
+        let queries: Vec<Query<'_>> = queries.collect();
+        let mut scores = Scores::new();
+        scores.reset(&queries, n_items);
+        scoring.score(network, &users, &queries, &mut scores).unwrap();
+        (0..queries.len()).map(|row| scores.row(row).to_vec()).collect()
+    }
+
+    fn holds(description: &Description) {
+        let device = Device::flex();
+        let network = with_biases(description, |layer| 0.3 - 0.1 * layer as f32);
         let (architecture, name) = (network.architecture(), network.name());
         let [q, n] = [3, SIZES.n_items];
 
@@ -347,40 +377,21 @@ mod tests {
             assert!((a - b).abs() < 1e-6, "{name}: {a} and {b}");
         }
 
-        // ... and laid out for the CPU, whatever else is asked.
-        let of_items = values(tensor([n, SIZES.n_features], &device));
-        let scoring = Scoring::new(&network, &Matrix::new(n, SIZES.n_features, of_items).unwrap()).unwrap();
+        // ... and laid out for the CPU, to the bit the same whatever else is asked.
         let moments = contexts.map(values).unwrap_or_default();
-        let catalogue = catalogue(SIZES.n_users, n);
-        let seen = Seen::default();
-        let [first, second, third]: [UserIdx; 3] =
-            catalogue.users.indices().take(q).collect::<Vec<_>>().try_into().unwrap();
-        let some: Vec<ItemIdx> = catalogue.items.indices().skip(2).step_by(2).collect();
-        for (users, candidates) in [
-            (vec![first, second, third], Candidates::AllExcept(&seen)),
-            (vec![third], Candidates::AllExcept(&seen)),
-            (vec![second, first], Candidates::These(&some)),
-        ] {
-            let moment =
-                |user: &UserIdx| moments.chunks(SIZES.n_contexts).nth(user.index()).unwrap_or_default().to_vec();
-            let asked: Vec<(UserIdx, Vec<f32>)> = users.iter().map(|user| (*user, moment(user))).collect();
-            let query = |user: &UserIdx| Query { who: Who::Known(*user), context: &[], candidates };
-            let queries: Vec<Query<'_>> = users.iter().map(query).collect();
-            let mut scores = Scores::new();
-            scores.reset(&queries, n);
-            scoring.score(&network, &asked, &queries, &mut scores).unwrap();
-            for (row, user) in users.iter().enumerate() {
-                let of_user = &pairs[user.index() * n..][..n];
-                let expected: Vec<f32> = match candidates {
-                    Candidates::AllExcept(_) => of_user.to_vec(),
-                    Candidates::These(items) => items.iter().map(|item| of_user[item.index()]).collect(),
-                };
-                assert_eq!(scores.row(row).len(), expected.len(), "{name}");
-                for (a, b) in scores.row(row).iter().zip(expected) {
-                    assert!((a - b).abs() < 1e-6, "{name}: {a} and {b}");
-                }
-            }
+        let everything = Candidates::AllExcept(Seen::NOTHING);
+        let of = |user| on_cpu(&network, &moments, &[(user, everything)]).concat();
+        let alone = [0, 1, 2].map(of);
+        for (a, b) in pairs.iter().zip(alone.concat()) {
+            assert!((a - b).abs() < 1e-6, "{name}: {a} and {b}");
         }
+        let catalogue = catalogue(SIZES.n_users, n);
+        let one = [catalogue.items.at(n - 1).unwrap()];
+        let many: Vec<ItemIdx> = catalogue.items.indices().step_by(2).collect();
+        let [of_one, of_many] = [Candidates::These(&one), Candidates::These(&many)];
+        let mixed = on_cpu(&network, &moments, &[(2, of_many), (1, everything), (0, everything), (0, of_one)]);
+        let picked = |user: usize, items: &[ItemIdx]| items.iter().map(|item| alone[user][item.index()]).collect();
+        assert_eq!(mixed, [picked(2, &many), alone[1].clone(), alone[0].clone(), picked(0, &one)], "{name}");
 
         // The layers of its diagram are those that it has.
         let graph = architecture.graph();
@@ -416,6 +427,29 @@ mod tests {
     #[test]
     fn every_description_holds() {
         descriptions().for_each(|description| holds(&description));
+    }
+
+    #[test]
+    fn scores_are_the_same_on_any_cpu() {
+        let moments = vec![0.5; SIZES.n_users * SIZES.n_contexts];
+        same_on_any_cpu("scores of networks", || {
+            let networks = descriptions().map(|description| with_biases(&description, |_| 0.1));
+            let everything = [0, 1, 3].map(|user| (user, Candidates::AllExcept(Seen::NOTHING)));
+            let scores = networks.flat_map(|network| on_cpu(&network, &moments, &everything).concat());
+            scores.map(f32::to_bits).collect::<Vec<_>>()
+        });
+    }
+
+    #[test]
+    fn a_layer_that_is_no_number_leads_to_no_score() {
+        for description in descriptions() {
+            for broken in 0..=description.over(SIZES).layers.len() {
+                let network = with_biases(&description, |layer| if layer == broken { f32::NAN } else { 0.1 });
+                let moments = vec![0.5; SIZES.n_users * SIZES.n_contexts];
+                let scores = on_cpu(&network, &moments, &[(1, Candidates::AllExcept(Seen::NOTHING))]).concat();
+                assert!(scores.iter().all(|score| !score.is_finite()), "{} {broken}", description.name);
+            }
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! All of it follows from the description. Does not know how pairs are summed up.
 //!
-//! **Invariant**: the scores are those of `forward`, which tests compare, and do not depend, to the last bit, on what
-//! else is asked.
+//! **Invariant**: the scores are those of `forward`, which tests of `network.rs` compare, and do not depend, to the last
+//! bit, on what else is asked; where a layer overflows, they are not finite.
 
 use std::mem::take;
 
@@ -17,6 +17,9 @@ use crate::tensors::{indices, scores};
 
 /// Askers that a thread works on together, at most: what it reads of items is read once for all of them.
 const ASKERS: usize = 32;
+
+/// Items that are laid out at a time, so that their tables are not held twice.
+const ITEMS: usize = 4_096;
 
 /// A network laid out for scores.
 pub(crate) struct Scoring {
@@ -38,25 +41,26 @@ impl Scoring {
     /// A device that fails.
     pub(crate) fn new(network: &Network, features: &Matrix) -> Result<Self, ScoreError> {
         let architecture = network.architecture();
-        let layers =
-            network.dense().iter().map(|dense| Ok([scores(dense.weight.val())?, scores(bias_of(dense).val())?]));
+        let layers = network.dense().iter();
+        let layers = layers.map(|dense| Ok([scores(dense.weight.val())?, scores(bias_of(dense).val())?]));
         let layers = layers.collect::<Result<_, ScoreError>>()?;
         let dense = Dense { architecture: architecture.clone(), layers };
-        let tables = network.tables().iter().zip(&architecture.towers).map(|(table, tower)| match tower.side {
-            Side::User => Ok(Vec::new()),
-            Side::Item => scores(table.weight.val()),
-        });
-        let tables = tables.collect::<Result<Vec<_>, ScoreError>>()?;
         let (n_items, size) = (architecture.sizes.n_items, architecture.sizes.embedding_size);
-        let n_factors = architecture.products.len() * size;
-        let items = PairItems::new(n_items, n_factors, dense.hidden(), |item, to| {
-            let read = |source| match source {
-                Source::Tower(tower) => &tables[tower][item * size..][..size],
-                Source::Features => features.row(item),
-                Source::Contexts => &[],
-            };
-            dense.write(Side::Item, read, to);
-        });
+        let mut items = PairItems::zeros(n_items, architecture.products.len() * size, dense.hidden());
+        let mut numbers = vec![0.0; items.depth()];
+        let all: Vec<u32> = (0..).take(n_items).collect();
+        for some in all.chunks(ITEMS) {
+            let towers = rows(network, Side::Item, some)?;
+            for (at, item) in some.iter().map(|item| *item as usize).enumerate() {
+                let read = |source| match source {
+                    Source::Tower(tower) => &towers[tower][at * size..][..size],
+                    Source::Features => features.row(item),
+                    Source::Contexts => &[],
+                };
+                dense.write(Side::Item, read, &mut numbers);
+                items.set(item, &numbers);
+            }
+        }
         Ok(Self { dense, items })
     }
 
@@ -71,22 +75,13 @@ impl Scoring {
         queries: &[Query<'_>],
         out: &mut Scores,
     ) -> Result<(), ScoreError> {
-        let Architecture { towers, sizes, .. } = &self.dense.architecture;
-        let tables = network.tables().iter().zip(towers).map(|(table, tower)| match tower.side {
-            Side::User => {
-                let table = table.weight.val();
-                let users: Vec<u32> = asked.iter().map(|(user, _)| user.get()).collect();
-                let users = indices(&users, &table.device());
-                scores(table.select(0, users))
-            }
-            Side::Item => Ok(Vec::new()),
-        });
-        let tables = tables.collect::<Result<Vec<_>, ScoreError>>()?;
-        let depth = self.items.depth();
+        let (depth, size) = (self.items.depth(), self.dense.architecture.sizes.embedding_size);
+        let users: Vec<u32> = asked.iter().map(|(user, _)| user.get()).collect();
+        let towers = rows(network, Side::User, &users)?;
         let mut askers = vec![0.0; asked.len() * depth];
         for (at, ((_, context), to)) in asked.iter().zip(askers.chunks_mut(depth)).enumerate() {
             let read = |source| match source {
-                Source::Tower(tower) => &tables[tower][at * sizes.embedding_size..][..sizes.embedding_size],
+                Source::Tower(tower) => &towers[tower][at * size..][..size],
                 Source::Features => &[],
                 Source::Contexts => context.as_slice(),
             };
@@ -100,17 +95,30 @@ impl Scoring {
         let n = askers.len().div_ceil(parallel::threads()).clamp(1, ASKERS);
         let tiles = askers.chunks(n).zip(rows.chunks_mut(n)).collect();
         parallel::each(tiles, || (), |(), (askers, rows): (_, &mut [&mut [f32]])| self.items.score(askers, rows));
-        parallel::each(
-            named,
-            || (),
-            |(), ((candidates, asker), row)| {
-                if let Candidates::These(items) = candidates {
-                    self.items.of(items).score(&[asker], &mut [row]);
-                }
-            },
-        );
+        parallel::each(named, Vec::new, |all, ((candidates, asker), row)| match candidates {
+            // To gather an item takes as long as to score some thirty.
+            Candidates::These(items) if items.len() * 32 <= self.items.n_items() => {
+                self.items.of(items).score(&[asker], &mut [row]);
+            }
+            candidates => {
+                all.resize(self.items.n_items(), 0.0);
+                self.items.score(&[asker], &mut [all.as_mut_slice()]);
+                candidates.write(row, |item| all[item]);
+            }
+        });
         Ok(())
     }
+}
+
+/// These rows of each tower of a side, one after the other; nothing of the others.
+fn rows(network: &Network, side: Side, which: &[u32]) -> Result<Vec<Vec<f32>>, ScoreError> {
+    let towers = network.tables().iter().zip(&network.architecture().towers);
+    let rows = towers.map(|(table, tower)| {
+        let table = table.weight.val();
+        let which = (tower.side == side).then(|| indices(which, &table.device()));
+        which.map_or_else(|| Ok(Vec::new()), |which| scores(table.select(0, which)))
+    });
+    rows.collect()
 }
 
 impl Dense {
@@ -177,6 +185,10 @@ impl Dense {
                 for (number, row) in read(input.source).iter().zip(rows) {
                     half.iter_mut().zip(row).for_each(|(sum, weight)| *sum += number * weight);
                 }
+            }
+            // A rectifier may make 0 of what is no number; the score of a model that has failed is none.
+            if half.iter().any(|sum| !sum.is_finite()) {
+                *start = f32::NAN;
             }
             if of_pairs {
                 let (here, after) = take(&mut to).split_at_mut(half.len());

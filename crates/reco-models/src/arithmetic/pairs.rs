@@ -2,10 +2,11 @@
 //! out once.
 //!
 //! `score[u, i] = start[u] + start[i] + Σ_k a[u, k] b[i, k] + Σ_d w[d] relu(c[u, d] + e[i, d])`: one instruction for a
-//! vector of items and a factor, three for a hidden unit. Items lie in blocks that stay in the nearest cache for all
-//! users that a thread works on, and only scores are written. Does not know networks.
+//! vector of items and a factor, three for a hidden unit. Items lie in blocks that are read once for all users that a
+//! thread works on, and only scores are written. Does not know networks.
 //!
-//! **Invariant**: each number is one sum in one order, whatever else is asked, on any CPU's vectors.
+//! **Invariant**: each number is one sum in one order, whatever else is asked, on any CPU's vectors. Halves of hidden
+//! units are numbers: a rectifier of what is none is 0 on some CPUs.
 
 use pulp::{Simd, WithSimd};
 use reco_core::ItemIdx;
@@ -31,18 +32,22 @@ pub(crate) struct PairItems {
 }
 
 impl PairItems {
-    /// `n_items` of them, with the hidden units' weights; `write` gives the numbers of each item, `[depth]`.
-    pub(crate) fn new(n_items: usize, n_factors: usize, weights: Vec<f32>, write: impl Fn(usize, &mut [f32])) -> Self {
+    /// Room for `n_items`, with the hidden units' weights.
+    pub(crate) fn zeros(n_items: usize, n_factors: usize, weights: Vec<f32>) -> Self {
         let depth = 1 + n_factors + weights.len();
-        let mut numbers = vec![0.0; depth];
-        let mut blocks = Padded::zeros(n_items.div_ceil(BLOCK) * depth, BLOCK);
-        for item in 0..n_items {
-            write(item, &mut numbers);
-            for (row, number) in (item / BLOCK * depth..).zip(&numbers) {
-                blocks.row_mut(row)[item % BLOCK] = *number;
-            }
+        Self { n_items, n_factors, weights, blocks: Padded::zeros(n_items.div_ceil(BLOCK) * depth, BLOCK) }
+    }
+
+    /// Sets the numbers of an item, `[depth]`.
+    pub(crate) fn set(&mut self, item: usize, numbers: &[f32]) {
+        let first = item / BLOCK * self.depth();
+        for (row, number) in (first..).zip(numbers) {
+            self.blocks.row_mut(row)[item % BLOCK] = *number;
         }
-        Self { n_items, n_factors, weights, blocks }
+    }
+
+    pub(crate) fn n_items(&self) -> usize {
+        self.n_items
     }
 
     /// How many numbers a user or an item is: start, factors, and the halves of hidden units.
@@ -52,13 +57,16 @@ impl PairItems {
 
     /// The same of some items, in their order.
     pub(crate) fn of(&self, items: &[ItemIdx]) -> Self {
-        let depth = self.depth();
-        Self::new(items.len(), self.n_factors, self.weights.clone(), |at, numbers| {
-            let item = items[at].index();
-            for (row, number) in (item / BLOCK * depth..).zip(numbers) {
-                *number = self.blocks.row(row)[item % BLOCK];
+        let mut some = Self::zeros(items.len(), self.n_factors, self.weights.clone());
+        let mut numbers = vec![0.0; self.depth()];
+        for (at, item) in items.iter().enumerate() {
+            let first = item.index() / BLOCK * self.depth();
+            for (row, number) in (first..).zip(&mut numbers) {
+                *number = self.blocks.row(row)[item.index() % BLOCK];
             }
-        })
+            some.set(at, &numbers);
+        }
+        some
     }
 
     /// Writes the scores of all items for each of `users`, `[depth]`, into the row of `out` at its place, `[n_items]`.
@@ -169,9 +177,8 @@ mod tests {
         let numbers = |n: usize, by: usize| (0..n).map(|at| ((at * by % 13) as f32 - 6.0) / 7.0).collect::<Vec<_>>();
         let (weights, depth) = (numbers(n_hidden, 4), 1 + n_factors + n_hidden);
         let of_items = numbers(n * depth, 5);
-        let items = PairItems::new(n, n_factors, weights.clone(), |item, to| {
-            to.copy_from_slice(&of_items[item * depth..][..depth]);
-        });
+        let mut items = PairItems::zeros(n, n_factors, weights.clone());
+        of_items.chunks(depth).enumerate().for_each(|(item, numbers)| items.set(item, numbers));
         let users: Vec<Vec<f32>> = (0..q).map(|user| numbers(depth, 2 + user)).collect();
         let users: Vec<&[f32]> = users.iter().map(Vec::as_slice).collect();
         let score = |items: &PairItems, users: &[&[f32]]| {
