@@ -2,8 +2,8 @@
 //!
 //! All of it follows from the description. Does not know how pairs are summed up.
 //!
-//! **Invariant**: the scores are those of `forward`, which tests of `network.rs` compare, and do not depend, to the last
-//! bit, on what else is asked; where a layer overflows, they are not finite.
+//! **Invariant**: the scores are those of `forward`, which tests of `network.rs` compare, and do not depend, to the
+//! last bit, on what else is asked; where a layer overflows, they are not finite.
 
 use std::mem::take;
 
