@@ -97,8 +97,8 @@ impl Ranking {
             Candidates::AllExcept(seen) => {
                 // One pass without a branch; only where a number is not finite does it matter whose it is.
                 if !scores.iter().fold(true, |all, score| all & score.is_finite()) {
-                    let unseen = items.indices().zip(scores).filter(|(item, _)| !seen.contains(*item));
-                    if let Some((item, value)) = unseen.into_iter().find(|(_, score)| !score.is_finite()) {
+                    let mut unseen = items.indices().zip(scores).filter(|(item, _)| !seen.contains(*item));
+                    if let Some((item, value)) = unseen.find(|(_, score)| !score.is_finite()) {
                         return wrong(item, *value);
                     }
                 }
